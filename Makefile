@@ -1,0 +1,44 @@
+# Two commands: `make demo` and `make test`. Each sets everything up first; a second run reuses what is there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOME_DIR ?= .upstream
+PATIENTS ?= 3000
+export MLFLOW_DISABLE_TELEMETRY = true
+export DO_NOT_TRACK = true
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test check lint bench clean setup screenshots
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@echo "[1/2] making a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@echo "[2/2] installing pinned packages (about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[training,test]"
+	@touch $@
+	@echo "      ready"
+
+demo: setup
+	@$(BIN)/upstream demo --home $(HOME_DIR) --patients $(PATIENTS) $(ARGS)
+
+test: setup
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: setup
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+check: lint test
+
+bench: setup
+	@$(BIN)/python -m tests.benchmarks $(ONLY)
+
+screenshots: setup
+	@$(BIN)/python -m tests.browser.screenshots
+
+clean:
+	rm -rf $(VENV) $(HOME_DIR) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,138 @@
+"""Checks of one parsed table: every row that fails is named with its column and reason; nothing is changed but units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.records.days import FIRST_DAY, NO_DAY
+from features.records.tables import TableSpec
+from features.reference import TESTS, Conversion
+
+Mask = npt.NDArray[np.bool_]
+Finding = tuple[str, Mask, str]
+"""Column, failing rows, reason."""
+
+AHEAD_DAYS = 3 * 366
+"""How far ahead a booked contact may lie."""
+
+_KNOWN_AFTER = {"results", "stays"}
+"""Tables whose rows cannot be known before they happened."""
+
+
+def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], today: int) -> Iterator[Finding]:
+    """Findings of every rule that needs only this table. ``today`` is a day number; dates may reach tomorrow."""
+    for column in spec.columns:
+        values = columns[column.name]
+        bad = unread[column.name]
+        if bad.any():
+            yield column.name, bad, _unread_reason(column.kind)
+        if column.required:
+            gone = _missing(values, column.kind) & ~bad
+            if gone.any():
+                yield column.name, gone, "a required value is missing"
+        if column.kind == "date":
+            yield from _dates(column.name, values, today + (AHEAD_DAYS if column.ahead else 1), column.ahead)
+        if column.kind == "number":
+            yield from _numbers(column.name, values, column.low, column.high)
+    for start, end in spec.ends:
+        first, last = columns[start], columns[end]
+        backwards = (first != NO_DAY) & (last != NO_DAY) & (last < first)
+        if backwards.any():
+            yield end, backwards, f"{end} is before {start}"
+    if spec.name in _KNOWN_AFTER and spec.event_day:
+        early = columns["known_on"] < columns[spec.event_day]
+        if early.any():
+            yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"
+    if spec.unique:
+        again = _duplicates(columns[spec.unique])
+        if again.any():
+            yield spec.unique, again, "the id was used by an earlier row; the first row was kept"
+
+
+def _unread_reason(kind: str) -> str:
+    return {
+        "date": "not a date; write YYYY-MM-DD",
+        "code": "not one of the allowed values; see features/records/tables.py and features/reference",
+        "number": "not a number",
+        "flag": "not true or false",
+    }[kind]
+
+
+def _missing(values: Any, kind: str) -> Mask:
+    if kind in ("id", "text"):
+        return np.asarray(values.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+    if kind == "number":
+        return np.isnan(values)
+    return np.asarray(values == (NO_DAY if kind == "date" else -1))
+
+
+def _dates(name: str, days: npt.NDArray[np.int32], last: int, ahead: bool) -> Iterator[Finding]:
+    early = days < FIRST_DAY
+    if early.any():
+        yield name, early, "before 1900: leave a date that is not known empty, sentinel dates such as 1800-01-01 are not read as dates"
+    late = (days > last) & (days != NO_DAY)
+    if late.any():
+        limit = "more than three years ahead" if ahead else "after tomorrow"
+        yield name, late, f"{limit}: leave a date that is not known empty"
+
+
+def _numbers(name: str, values: npt.NDArray[np.float64], low: float | None, high: float | None) -> Iterator[Finding]:
+    if low is not None:
+        under = values < low
+        if under.any():
+            yield name, under, f"below {low:g}"
+    if high is not None:
+        over = values > high
+        if over.any():
+            yield name, over, f"above {high:g}"
+
+
+def _duplicates(ids: pa.Array) -> Mask:
+    codes = ids.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    again = np.ones(len(ids), dtype=bool)
+    _, first = np.unique(codes, return_index=True)
+    again[first] = False
+    return again & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
+    """Converts ``results`` values to each test's canonical unit in place; yields rows whose unit or value is impossible.
+
+    A row without a value says that the check was done. A value without a unit is not guessed at.
+    """
+    values, tests = columns["value"], columns["test"]
+    units = columns["unit"].dictionary_encode()
+    words: list[str] = units.dictionary.to_pylist()
+    unit = np.asarray(units.indices.fill_null(len(words)).to_numpy(zero_copy_only=False))
+    given = ~np.isnan(values)
+    names = tuple(TESTS)
+    pair = tests.astype(np.int64) * (len(words) + 1) + unit
+    unknown, nameless, implausible = (np.zeros(len(values), dtype=bool) for _ in range(3))
+    for key in np.unique(pair[given & (tests >= 0)]):
+        test, word = TESTS[names[key // (len(words) + 1)]], int(key % (len(words) + 1))
+        rows = given & (pair == key)
+        if word == len(words):
+            nameless |= rows & bool(test.unit)
+            continue
+        conversion = test.conversion(words[word]) if test.unit else Conversion(1.0)
+        if conversion is None:
+            unknown |= rows
+            continue
+        values[rows] = values[rows] * conversion.factor + conversion.offset
+        low, high = test.low, test.high
+        if low is not None and high is not None:
+            implausible |= rows & ((values < low) | (values > high))
+    if unknown.any():
+        yield "unit", unknown, "the unit is not known for this test; see features/reference/tests.csv"
+    if nameless.any():
+        yield "unit", nameless, "a value without a unit"
+    if implausible.any():
+        yield "value", implausible, "outside the plausible range of this test; see features/reference/tests.csv"
+    canonical = pa.array([TESTS[name].unit or None for name in names] + [None], pa.string())
+    columns["unit"] = pc.if_else(pa.array(given), canonical.take(pa.array(np.where(tests >= 0, tests, len(names)))), None)

@@ -1,0 +1,45 @@
+"""Whole days as int32 counted from 1970-01-01, the only form of a date inside the engine."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Days = npt.NDArray[np.int32]
+
+NO_DAY = int(np.iinfo(np.int32).max)
+"""A missing day. The largest value, so that ``day < as_of`` is false for it without a test of its own."""
+
+_EPOCH = dt.date(1970, 1, 1)
+FIRST_DAY = (dt.date(1900, 1, 1) - _EPOCH).days
+
+
+def day_of(date: dt.date | str) -> int:
+    """The day number of a date or of ISO text such as ``2025-03-31``."""
+    if isinstance(date, str):
+        date = dt.date.fromisoformat(date)
+    if isinstance(date, dt.datetime):
+        date = date.date()
+    return (date - _EPOCH).days
+
+
+def date_of(day: int) -> dt.date | None:
+    """The date of a day number, None for a missing day."""
+    return None if day == NO_DAY else _EPOCH + dt.timedelta(days=int(day))
+
+
+def to_datetime64(days: Days) -> npt.NDArray[np.datetime64]:
+    """Day numbers as datetime64[s], missing days as NaT."""
+    dates = days.astype("datetime64[D]").astype("datetime64[s]")
+    dates[days == NO_DAY] = np.datetime64("NaT")
+    return dates
+
+
+def from_datetimes(values: pd.Series) -> tuple[Days, npt.NDArray[np.bool_]]:
+    """Day numbers of a datetime series (any time of day is cut off), and where it was missing."""
+    missing = values.isna().to_numpy(dtype=bool)
+    floored = values.to_numpy(dtype="datetime64[us]").astype("datetime64[D]").astype(np.int64)
+    return np.where(missing, NO_DAY, np.clip(floored, -(2**30), NO_DAY - 1)).astype(np.int32), missing

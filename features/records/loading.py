@@ -1,0 +1,210 @@
+"""From tables as given to typed, checked, sorted tables: what fails is set aside with a reason, and everything is counted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.records.checks import Finding, Mask, check, to_canonical_units
+from features.records.days import NO_DAY, day_of
+from features.records.parsing import empty, parse
+from features.records.problems import LoadReport, Problem, RecordsError, SetAside, TableReport
+from features.records.table import Table, empty_table, offsets_of, take
+from features.records.tables import CIRCUMSTANCE_KINDS, TABLES, TableSpec
+
+Given = pd.DataFrame | Mapping[str, Sequence[Any]]
+_QUARANTINE = ("table", "row", "column", "reason", "values")
+
+
+class Loading:
+    """One load of an extract. Collects problems and rows set aside over all tables before anything is refused."""
+
+    def __init__(self, given: Mapping[str, Given], today: dt.date | None, usual_delays: Mapping[str, int] | None) -> None:
+        self.given = given
+        self.today = day_of(today or dt.date.today())
+        self.delays = {name: spec.usual_delay_days for name, spec in TABLES.items()} | dict(usual_delays or {})
+        self.report = LoadReport()
+        self.problems: list[Problem] = []
+        self.aside: list[SetAside] = []
+        self.values: list[str] = []
+
+    def run(self) -> tuple[npt.NDArray[np.object_], dict[str, Table]]:
+        """Patient ids (sorted) and every table; raises RecordsError with all problems at once."""
+        self._look_over()
+        parsed = {name: self._parse(TABLES[name]) for name in TABLES if name in self.given}
+        if self.problems:
+            raise RecordsError(self.problems)
+        people, patients = self._patients(*parsed["patients"])
+        tables = {"patients": patients}
+        for name, spec in TABLES.items():
+            if name == "patients":
+                continue
+            if name not in parsed:
+                self.report.tables[name] = TableReport(present=False)
+                tables[name] = empty_table(spec, len(people))
+                continue
+            tables[name] = self._finish(spec, *parsed[name], people)
+        self._notes(tables)
+        return people, tables
+
+    def quarantine(self) -> pd.DataFrame:
+        """Rows set aside: table, row position, column, reason, and the row as given (JSON), so that nothing is lost."""
+        rows = [(s.table, s.row, s.column, s.reason, v) for s, v in zip(self.aside, self.values, strict=True)]
+        frame = pd.DataFrame(rows, columns=list(_QUARANTINE))
+        return frame.astype({"row": "int64"}) if rows else frame.astype({"row": "int64", "table": "str", "reason": "str"})
+
+    def _look_over(self) -> None:
+        for name in self.given:
+            if name not in TABLES:
+                self.problems.append(Problem(str(name), "a table that is not known", f"one of {', '.join(TABLES)}", "rename or remove it"))
+        if "patients" not in self.given:
+            self.problems.append(Problem("patients", "the table is missing", "one row a person", "add it; every other table refers to it"))
+        for name, given in self.given.items():
+            if name not in TABLES:
+                continue
+            spec = TABLES[name]
+            gone = [c.name for c in spec.columns if c.required and c.name not in given]
+            if gone:
+                self.problems.append(
+                    Problem(
+                        name,
+                        f"required column{'s' if len(gone) > 1 else ''} missing: {', '.join(gone)}",
+                        f"columns {', '.join(spec.names)}",
+                        "add or rename the column; leave a value that is not known empty",
+                    )
+                )
+            lengths = {len(given[column]) for column in given}
+            if len(lengths) > 1:
+                self.problems.append(Problem(name, "columns of different lengths", "one value a row in each column", "mend the extract"))
+
+    def _parse(self, spec: TableSpec) -> tuple[dict[str, Any], dict[str, Mask]]:
+        given = self.given[spec.name]
+        rows = len(given[next(iter(given))]) if len(list(given)) else 0
+        self.report.tables[spec.name] = TableReport(
+            read=rows,
+            absent_columns=tuple(c.name for c in spec.columns if c.name not in given),
+            unknown_columns=tuple(str(c) for c in given if c not in spec.names),
+        )
+        columns: dict[str, Any] = {}
+        unread: dict[str, Mask] = {}
+        for column in spec.columns:
+            if column.name in given:
+                columns[column.name], unread[column.name] = parse(column, given[column.name])
+            else:
+                columns[column.name], unread[column.name] = empty(column, rows), np.zeros(rows, dtype=bool)
+        return columns, unread
+
+    def _patients(
+        self, columns: dict[str, Any], unread: dict[str, Mask]
+    ) -> tuple[npt.NDArray[np.object_], Table]:
+        spec = TABLES["patients"]
+        kept = self._set_aside(spec, [self._keep_person(columns, *f) for f in check(spec, columns, unread, self.today)])
+        ids = np.asarray(columns["patient_id"].take(pa.array(kept)).to_pylist(), dtype=object)
+        order = np.argsort(ids, kind="stable") if len(ids) else np.zeros(0, dtype=np.int64)
+        rows = kept[order]
+        patient = np.arange(len(rows), dtype=np.int32)
+        typed = {name: take(values, rows) for name, values in columns.items() if name != "patient_id"}
+        return ids[order], Table(spec, typed, patient, offsets_of(patient, len(rows)))
+
+    def _keep_person(self, columns: dict[str, Any], name: str, rows: Mask, reason: str) -> Finding:
+        """A value that cannot be right is set aside, the person is not: nobody leaves the caseload over a mistyped birth date."""
+        if name == "patient_id":
+            return name, rows, reason
+        column = TABLES["patients"].column(name)
+        columns[name] = np.where(rows, empty(column, len(rows)), columns[name])
+        return name, rows, f"{reason} (the value was set aside, the person kept)"
+
+    def _finish(
+        self,
+        spec: TableSpec,
+        columns: dict[str, Any],
+        unread: dict[str, Mask],
+        people: npt.NDArray[np.object_],
+    ) -> Table:
+        self._second_clock(spec, columns)
+        findings = list(check(spec, columns, unread, self.today))
+        if spec.name == "results":
+            findings += list(to_canonical_units(columns))
+        if not spec.per_patient:
+            kept = self._set_aside(spec, findings)
+            nobody = np.zeros(0, dtype=np.int32)
+            return Table(spec, {n: take(v, kept) for n, v in columns.items()}, nobody, offsets_of(nobody, 0))
+        ids = columns["patient_id"]
+        patient = pc.index_in(ids, pa.array(people, pa.string())).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+        stranger = (patient < 0) & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+        if stranger.any():
+            findings.append(("patient_id", stranger, "the patient is not in the patients table"))
+        kept = self._set_aside(spec, findings)
+        event = columns[spec.event_day or "known_on"]
+        order = np.lexsort((columns["known_on"][kept], event[kept], patient[kept]))
+        rows = kept[order]
+        typed = {name: take(values, rows) for name, values in columns.items() if name != "patient_id"}
+        return Table(spec, typed, patient[rows], offsets_of(patient[rows], len(people)))
+
+    def _second_clock(self, spec: TableSpec, columns: dict[str, Any]) -> None:
+        """Applies the usual delay wherever the extract does not say when a row, or the late part of it, became known."""
+        if not spec.per_patient or spec.event_day is None:
+            return
+        delay = self.delays[spec.name]
+        self._delay(spec, columns, "known_on", columns[spec.event_day], delay)
+        for late in spec.late:
+            base = columns[spec.event_day] if spec.name == "contacts" else columns[late.column]
+            self._delay(spec, columns, late.known_on, base, late.delay_days)
+            if spec.name == "contacts":
+                planned = columns["outcome"] == spec.column("outcome").values.index("planned")
+                columns[late.known_on] = np.where(planned, np.int32(NO_DAY), columns[late.known_on])
+
+    def _delay(self, spec: TableSpec, columns: dict[str, Any], name: str, base: npt.NDArray[np.int32], delay: int) -> None:
+        silent = (columns[name] == NO_DAY) & (base != NO_DAY)
+        if spec.name == "contacts":
+            silent &= columns["outcome"] != spec.column("outcome").values.index("planned")
+            if name == "known_on":
+                booked = (columns[name] == NO_DAY) & ~silent & (columns["booked_on"] != NO_DAY)
+                columns[name] = np.where(booked, columns["booked_on"], columns[name])
+                silent |= (columns[name] == NO_DAY) & (base != NO_DAY)
+        if silent.any():
+            columns[name] = np.where(silent, base + np.int32(delay), columns[name])
+            self.report.tables[spec.name].delays_applied[name] = {"days": delay, "rows": int(silent.sum())}
+
+    def _set_aside(self, spec: TableSpec, findings: list[Finding]) -> npt.NDArray[np.int64]:
+        report = self.report.tables[spec.name]
+        dropped = np.zeros(report.read, dtype=bool)
+        for column, rows, reason in findings:
+            if spec.name != "patients" or column == "patient_id":
+                dropped |= rows
+            self.report.reasons.setdefault(spec.name, {})[f"{column}: {reason}"] = int(rows.sum())
+            for row in np.flatnonzero(rows).tolist():
+                self.aside.append(SetAside(spec.name, row, column, reason))
+                self.values.append(self._as_given(spec.name, row))
+        report.set_aside = int(dropped.sum())
+        report.kept = report.read - report.set_aside
+        return np.flatnonzero(~dropped)
+
+    def _as_given(self, name: str, row: int) -> str:
+        given = self.given[name]
+        values = given.iloc[row].to_dict() if isinstance(given, pd.DataFrame) else {c: given[c][row] for c in given}
+        return json.dumps({str(c): None if _is_missing(v) else str(v) for c, v in values.items()}, ensure_ascii=False)
+
+    def _notes(self, tables: dict[str, Table]) -> None:
+        teams = set(tables["teams"].columns["team_id"].to_pylist())
+        strangers = set(tables["referrals"].columns["team_id"].to_pylist()) - teams
+        if strangers:
+            self._note("referrals", f"{len(strangers)} team ids are not in the teams table; their kind is unknown, so no caseload holds them")
+        kinds = set(tables["circumstances"].columns["kind"].to_pylist()) - set(CIRCUMSTANCE_KINDS)
+        if kinds:
+            self._note("circumstances", f"kinds kept but not read by any feature: {', '.join(sorted(kinds))}")
+
+    def _note(self, name: str, note: str) -> None:
+        self.report.tables[name].notes = (*self.report.tables[name].notes, note)
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))

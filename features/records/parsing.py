@@ -1,0 +1,189 @@
+"""Turns one column as given (pandas series or Python list) into a typed array and a mask of values that could not be read.
+
+Typed arrays: dates int32 days (NO_DAY missing), codes int16 in the order of ``Column.values`` (-1 missing), numbers float64 (NaN missing),
+flags int8 (-1 missing), ids and text pyarrow strings (null missing).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.records.days import NO_DAY, day_of, from_datetimes
+from features.records.tables import Column
+
+Bad = npt.NDArray[np.bool_]
+Parsed = tuple[Any, Bad]
+
+_FLAGS = {"true": 1, "false": 0, "yes": 1, "no": 0, "1": 1, "0": 0, "y": 1, "n": 0, "1.0": 1, "0.0": 0}
+MISSING: dict[str, Any] = {"date": NO_DAY, "code": -1, "number": math.nan, "flag": -1}
+DTYPES: dict[str, Any] = {"date": np.int32, "code": np.int16, "number": np.float64, "flag": np.int8}
+
+
+@cache
+def codes_of(values: tuple[str, ...]) -> dict[str, int]:
+    """Position of every allowed value."""
+    return {value.casefold(): position for position, value in enumerate(values)}
+
+
+def empty(column: Column, rows: int) -> Any:
+    """A column of missing values."""
+    if column.kind in ("id", "text"):
+        return pa.nulls(rows, pa.string())
+    return np.full(rows, MISSING[column.kind], DTYPES[column.kind])
+
+
+def parse(column: Column, values: pd.Series | Sequence[Any]) -> Parsed:
+    """The typed array of ``values`` and where a value was given that could not be read."""
+    if isinstance(values, pd.Series):
+        return _SERIES[column.kind](column, values)
+    return _parse_list(column, values)
+
+
+def _text(values: pd.Series) -> pa.Array:
+    array = values.array
+    if isinstance(values.dtype, pd.StringDtype):
+        text = pa.array(array, from_pandas=True).cast(pa.string())
+    elif pd.api.types.is_integer_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype):
+        text = pa.array(values.astype("string"), from_pandas=True).cast(pa.string())
+    else:
+        text = pa.array([_as_text(value) for value in values.tolist()], pa.string())
+    if isinstance(text, pa.ChunkedArray):
+        text = text.combine_chunks()
+    text = pc.utf8_trim_whitespace(text)
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def _as_text(value: Any) -> str | None:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return None
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        if value.is_integer():
+            return str(int(value))
+    return str(value)
+
+
+def _series_text(column: Column, values: pd.Series) -> Parsed:
+    return _text(values), np.zeros(len(values), dtype=bool)
+
+
+def _series_code(column: Column, values: pd.Series) -> Parsed:
+    known = codes_of(column.values)
+    encoded = _text(values).dictionary_encode()
+    words = [known.get(word.casefold(), -2) for word in encoded.dictionary.to_pylist()]
+    lookup = np.array([*words, -1], dtype=np.int16)
+    codes = lookup[encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)]
+    bad = codes == -2
+    return np.where(bad, np.int16(-1), codes), bad
+
+
+def _series_date(column: Column, values: pd.Series) -> Parsed:
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        if getattr(values.dtype, "tz", None) is not None:
+            values = values.dt.tz_localize(None)
+        days, _ = from_datetimes(values)
+        return days, np.zeros(len(values), dtype=bool)
+    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+        given = values.notna().to_numpy(dtype=bool)
+        return np.full(len(values), NO_DAY, np.int32), given
+    text = _text(values)
+    encoded = text.dictionary_encode()
+    words = [_day_or_none(word) for word in encoded.dictionary.to_pylist()]
+    lookup = np.array([NO_DAY if day is None else day for day in words] + [NO_DAY], dtype=np.int32)
+    unread = np.array([day is None for day in words] + [False])
+    position = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
+    return lookup[position], unread[position]
+
+
+def _day_or_none(word: str) -> int | None:
+    try:
+        return day_of(word if len(word) == 10 else dt.datetime.fromisoformat(word))
+    except ValueError:
+        return None
+
+
+def _series_number(column: Column, values: pd.Series) -> Parsed:
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    given = (values.notna() & (values.astype("string").str.strip() != "")).to_numpy(dtype=bool)
+    if pd.api.types.is_numeric_dtype(values.dtype):
+        given = values.notna().to_numpy(dtype=bool)
+    bad = (given & np.isnan(numbers)) | np.isinf(numbers)
+    return np.where(bad, np.nan, numbers), bad
+
+
+def _series_flag(column: Column, values: pd.Series) -> Parsed:
+    encoded = _text(values).dictionary_encode()
+    words = [_FLAGS.get(word.casefold(), -2) for word in encoded.dictionary.to_pylist()]
+    lookup = np.array([*words, -1], dtype=np.int8)
+    flags = lookup[encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)]
+    bad = flags == -2
+    return np.where(bad, np.int8(-1), flags), bad
+
+
+_SERIES: dict[str, Callable[[Column, pd.Series], Parsed]] = {
+    "id": _series_text,
+    "text": _series_text,
+    "code": _series_code,
+    "date": _series_date,
+    "number": _series_number,
+    "flag": _series_flag,
+}
+
+
+def _parse_list(column: Column, values: Sequence[Any]) -> Parsed:
+    bad = np.zeros(len(values), dtype=bool)
+    if column.kind in ("id", "text"):
+        cleaned = [_as_text(value) for value in values]
+        return pa.array([text.strip() or None if text else None for text in cleaned], pa.string()), bad
+    array = empty(column, len(values))
+    read = _READERS[column.kind]
+    for position, value in enumerate(values):
+        if value is None or value == "" or value is pd.NaT:
+            continue
+        found = read(column, value)
+        if found is None:
+            bad[position] = True
+        else:
+            array[position] = found
+    return array, bad
+
+
+def _read_date(column: Column, value: Any) -> int | None:
+    if isinstance(value, dt.date):
+        return day_of(value)
+    return _day_or_none(value) if isinstance(value, str) else None
+
+
+def _read_code(column: Column, value: Any) -> int | None:
+    return codes_of(column.values).get(value.strip().casefold()) if isinstance(value, str) else None
+
+
+def _read_number(column: Column, value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return None if math.isinf(number) else number
+
+
+def _read_flag(column: Column, value: Any) -> int | None:
+    return _FLAGS.get(str(value).strip().casefold())
+
+
+_READERS: dict[str, Callable[[Column, Any], Any]] = {
+    "date": _read_date,
+    "code": _read_code,
+    "number": _read_number,
+    "flag": _read_flag,
+}

@@ -1,0 +1,84 @@
+"""What is wrong with an extract: problems that stop it, and rows that are set aside. No message repeats a patient's value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a table as a whole."""
+
+    table: str
+    what: str
+    expected: str
+    do: str
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.what}. Expected: {self.expected}. Do: {self.do}."
+
+
+class RecordsError(ValueError):
+    """The extract cannot be read. ``problems`` holds all of them, not only the first."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = tuple(problems)
+        count = len(problems)
+        heading = "1 problem" if count == 1 else f"{count} problems"
+        super().__init__("\n".join([f"{heading} in the records:", *(f"  - {problem}" for problem in problems)]))
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """One reason why one row was not used. ``row`` is its position in the table as given, from 0."""
+
+    table: str
+    row: int
+    column: str
+    reason: str
+
+
+@dataclass
+class TableReport:
+    """What happened to one table: ``read == kept + set_aside``."""
+
+    read: int = 0
+    kept: int = 0
+    set_aside: int = 0
+    present: bool = True
+    absent_columns: tuple[str, ...] = ()
+    unknown_columns: tuple[str, ...] = ()
+    delays_applied: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class LoadReport:
+    """What was read, kept and set aside, table by table, and which usual delays stood in for a missing second clock."""
+
+    tables: dict[str, TableReport] = field(default_factory=dict)
+    reasons: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "tables": {name: dict(vars(report)) for name, report in self.tables.items()},
+            "reasons": self.reasons,
+        }
+
+    def lines(self) -> list[str]:
+        """The report as sentences for a terminal."""
+        out = []
+        for name, table in self.tables.items():
+            if not table.present:
+                out.append(f"{name}: not in the extract; treated as empty")
+                continue
+            out.append(f"{name}: {table.read:,} rows read, {table.kept:,} kept, {table.set_aside:,} set aside")
+            if table.unknown_columns:
+                out.append(f"{name}: columns not known and not used: {', '.join(table.unknown_columns)}")
+            for column, delay in table.delays_applied.items():
+                out.append(f"{name}: {column} missing in {delay['rows']:,} rows; usual delay of {delay['days']} days applied")
+            out.extend(f"{name}: {note}" for note in table.notes)
+            for reason, count in self.reasons.get(name, {}).items():
+                out.append(f"{name}: {count:,} rows set aside: {reason}")
+        return out

@@ -1,0 +1,176 @@
+"""``Records``: what is known about people, and since when."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.records.files import read_folder, write_folder
+from features.records.loading import Loading
+from features.records.problems import LoadReport, Problem, RecordsError
+from features.records.table import Table, offsets_of
+from features.records.tables import TABLES
+
+
+class Records:
+    """Typed columnar tables over a set of people, sorted by patient and event day. Immutable; made by the class methods.
+
+    ``records[name]`` is a table as a pandas DataFrame. ``patient_ids`` is sorted. ``about`` says where the records come from and whether
+    they are synthetic. ``report`` and ``quarantine`` say what was read, and which rows were set aside and why.
+    """
+
+    def __init__(
+        self,
+        patient_ids: npt.NDArray[np.object_],
+        tables: Mapping[str, Table],
+        about: Mapping[str, Any] | None = None,
+        report: LoadReport | None = None,
+        quarantine: pd.DataFrame | None = None,
+    ) -> None:
+        self.patient_ids = patient_ids
+        self.tables = dict(tables)
+        self.about = {"synthetic": False, **(about or {})}
+        self.report = report or LoadReport()
+        self.quarantine = quarantine if quarantine is not None else pd.DataFrame()
+
+    @classmethod
+    def from_frames(
+        cls,
+        frames: Mapping[str, pd.DataFrame],
+        *,
+        about: Mapping[str, Any] | None = None,
+        today: dt.date | None = None,
+        usual_delays: Mapping[str, int] | None = None,
+    ) -> Records:
+        """Records from pandas tables named as in DESIGN section 2. A table not given is empty, and the report says so.
+
+        ``usual_delays`` ({table: days}) replaces the declared delay where ``known_on`` is missing. Rows that fail a check are set aside in
+        ``quarantine``. Raises RecordsError, with every problem, for a missing ``patients`` table, missing required columns and unknown tables.
+        """
+        return cls._load(frames, about, today, usual_delays)
+
+    @classmethod
+    def from_columns(
+        cls,
+        columns: Mapping[str, Mapping[str, Sequence[Any]]],
+        *,
+        about: Mapping[str, Any] | None = None,
+        today: dt.date | None = None,
+    ) -> Records:
+        """The same from plain lists ({table: {column: values}}), without pandas: the way a request comes in."""
+        return cls._load(columns, about, today, None)
+
+    @classmethod
+    def _load(cls, given: Mapping[str, Any], about: Any, today: dt.date | None, usual_delays: Any) -> Records:
+        loading = Loading(given, today, usual_delays)
+        people, tables = loading.run()
+        return cls(people, tables, about, loading.report, loading.quarantine())
+
+    @classmethod
+    def load(cls, folder: str | Path, *, today: dt.date | None = None, usual_delays: Mapping[str, int] | None = None) -> Records:
+        """Records from a folder with one CSV or Parquet file a table, and an ``about.json`` where there is one.
+
+        Every table of DESIGN section 2 must be there: a feed that was lost looks like care that stopped. An empty file with its header says
+        that there is nothing to tell.
+        """
+        frames, about = read_folder(Path(folder))
+        absent = [name for name in TABLES if name not in frames]
+        if absent:
+            raise RecordsError(
+                [
+                    Problem(
+                        name,
+                        f"no {name}.csv or {name}.parquet in the folder",
+                        f"columns {', '.join(TABLES[name].names)}",
+                        "add the file; a file with only its header says that there are no rows",
+                    )
+                    for name in absent
+                ]
+            )
+        return cls._load(frames, about, today, usual_delays or about.get("usual_delays"))
+
+    def save(self, folder: str | Path, format: Literal["parquet", "csv"] = "parquet") -> Path:
+        """Writes one file a table, ``about.json``, ``report.json`` and, where rows were set aside, ``quarantine.csv``."""
+        frames = {name: self[name] for name in TABLES}
+        about = {**self.about, "data_hash": self.data_hash}
+        return write_folder(Path(folder), frames, about, self.report.as_dict(), self.quarantine, format)
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return self.tables[name].to_pandas(self.patient_ids)
+
+    def __len__(self) -> int:
+        return len(self.patient_ids)
+
+    def columns(self, name: str) -> Mapping[str, Any]:
+        """Typed arrays of a table (:mod:`features.records.parsing`), in the order of its rows."""
+        return self.tables[name].columns
+
+    def offsets(self, name: str) -> npt.NDArray[np.int64]:
+        """Shape (people + 1): rows of person ``i`` are ``offsets[i]:offsets[i + 1]``."""
+        return self.tables[name].offsets
+
+    @property
+    def synthetic(self) -> bool:
+        return bool(self.about.get("synthetic"))
+
+    @cached_property
+    def data_hash(self) -> str:
+        """SHA-256 of the content: the same records give the same hash, however they were stored."""
+        digest = hashlib.sha256()
+        digest.update(json.dumps(self.patient_ids.tolist()).encode())
+        for name in TABLES:
+            self.tables[name].update_hash(digest)
+        return digest.hexdigest()
+
+    def positions(self, patient_ids: Iterable[str]) -> npt.NDArray[np.int64]:
+        """Position of each id in ``patient_ids``; -1 for an id that is not there."""
+        wanted = np.asarray(list(patient_ids), dtype=object)
+        if not len(self.patient_ids):
+            return np.full(len(wanted), -1, dtype=np.int64)
+        place = pd.Index(self.patient_ids).get_indexer(pd.Index(wanted))
+        return place.astype(np.int64)
+
+    def select(self, patient_ids: Iterable[str]) -> Records:
+        """The records of some people only (a shard). Teams come along whole."""
+        places = np.unique(self.positions(patient_ids))
+        return self.at(places[places >= 0])
+
+    def at(self, places: npt.NDArray[np.int64]) -> Records:
+        """The records of the people at ascending ``places``."""
+        tables = {}
+        for name, table in self.tables.items():
+            if not table.spec.per_patient:
+                tables[name] = table
+                continue
+            starts, ends = table.offsets[places], table.offsets[places + 1]
+            counts = ends - starts
+            patient = np.repeat(np.arange(len(places), dtype=np.int32), counts)
+            begins = np.cumsum(counts) - counts
+            rows = np.arange(int(counts.sum()), dtype=np.int64) + np.repeat(starts - begins, counts)
+            tables[name] = table.take(rows, patient, len(places))
+        return Records(self.patient_ids[places], tables, self.about, self.report)
+
+    def last_day_known(self) -> int:
+        """The latest event day of what has happened (bookings ahead left out), as a day number; the horizon of the extract."""
+        latest = -(2**30)
+        for name, table in self.tables.items():
+            if not table.spec.per_patient or not table.spec.event_day or not len(table):
+                continue
+            days = table.columns[table.spec.event_day]
+            if name == "contacts":
+                days = days[table.columns["outcome"] != table.spec.column("outcome").values.index("planned")]
+            if len(days):
+                latest = max(latest, int(days.max()))
+        return latest
+
+
+__all__ = ["Records", "offsets_of"]

@@ -1,0 +1,92 @@
+"""One typed columnar table, grouped by patient and sorted by event day."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.records.days import to_datetime64
+from features.records.parsing import empty
+from features.records.tables import TableSpec
+
+
+@dataclass(frozen=True)
+class Table:
+    """``columns`` are typed arrays (see :mod:`features.records.parsing`); rows of patient ``i`` are ``offsets[i]:offsets[i + 1]``.
+
+    ``patient`` (int32, one a row) is the position in ``Records.patient_ids``. Tables without a patient have offsets of length 1.
+    """
+
+    spec: TableSpec
+    columns: Mapping[str, Any]
+    patient: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        first = self.columns[self.spec.columns[0].name if not self.spec.per_patient else self.spec.columns[1].name]
+        return len(first)
+
+    def take(self, rows: npt.NDArray[np.int64], patient: npt.NDArray[np.int32], patients: int) -> Table:
+        """The given rows, in the given order, as a table over ``patients`` people."""
+        columns = {name: take(values, rows) for name, values in self.columns.items()}
+        return Table(self.spec, columns, patient, offsets_of(patient, patients))
+
+    def to_pandas(self, patient_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
+        """The table with DESIGN's columns; dates are datetime64[s], ids and text are strings."""
+        out: dict[str, Any] = {}
+        for column in self.spec.columns:
+            if column.name == "patient_id":
+                out[column.name] = pd.array(pa.array(patient_ids[self.patient], pa.string()), dtype="str")
+                continue
+            values = self.columns[column.name]
+            if column.kind == "date":
+                out[column.name] = to_datetime64(values)
+            elif column.kind == "code":
+                words = pa.array([*column.values, None], pa.string())
+                out[column.name] = pd.array(words.take(pa.array(np.where(values < 0, len(column.values), values))), dtype="str")
+            elif column.kind == "flag":
+                out[column.name] = pd.array(np.where(values < 0, None, values == 1), dtype="boolean")
+            elif column.kind == "number":
+                out[column.name] = values.copy()
+            else:
+                out[column.name] = pd.array(values, dtype="str")
+        return pd.DataFrame(out)
+
+    def update_hash(self, digest: hashlib._Hash) -> None:
+        """Adds the content (never the memory layout) to ``digest``."""
+        digest.update(f"{self.spec.name}:{len(self)}".encode())
+        digest.update(self.patient.tobytes())
+        for name in sorted(self.columns):
+            values = self.columns[name]
+            digest.update(name.encode())
+            if isinstance(values, np.ndarray):
+                digest.update(values.tobytes())
+                continue
+            text = pc.fill_null(values, "\0").combine_chunks() if isinstance(values, pa.ChunkedArray) else pc.fill_null(values, "\0")
+            lengths = pc.binary_length(text).to_numpy(zero_copy_only=False).astype(np.int32)
+            digest.update(lengths.tobytes())
+            digest.update(pc.binary_join(pa.LargeListArray.from_arrays([0, len(text)], text), "")[0].as_py().encode() if len(text) else b"")
+
+
+def take(values: Any, rows: npt.NDArray[np.int64]) -> Any:
+    """``values[rows]`` for numpy and pyarrow alike."""
+    return values[rows] if isinstance(values, np.ndarray) else values.take(pa.array(rows))
+
+
+def offsets_of(patient: npt.NDArray[np.int32], patients: int) -> npt.NDArray[np.int64]:
+    """Where each patient's rows begin, given the patient of every row in ascending order."""
+    return np.searchsorted(patient, np.arange(patients + 1), side="left").astype(np.int64)
+
+
+def empty_table(spec: TableSpec, patients: int) -> Table:
+    columns = {column.name: empty(column, 0) for column in spec.columns if column.name != "patient_id"}
+    patient = np.zeros(0, dtype=np.int32)
+    return Table(spec, columns, patient, offsets_of(patient, patients if spec.per_patient else 0))

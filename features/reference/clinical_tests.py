@@ -1,0 +1,68 @@
+"""Tests and checks a person can have: canonical unit, plausible range, unit conversions, and which test satisfies which."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from features.reference.files import ReferenceError, number, read_rows
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """``canonical = value * factor + offset``."""
+
+    factor: float
+    offset: float = 0.0
+
+
+@dataclass(frozen=True)
+class ClinicalTest:
+    """One test. ``unit`` is empty for a check that has no number. ``satisfies`` names the test whose schedule a result also meets."""
+
+    name: str
+    label: str
+    unit: str
+    low: float | None
+    high: float | None
+    satisfies: str
+    conversions: dict[str, Conversion]
+
+    def conversion(self, unit: str) -> Conversion | None:
+        """How to turn ``unit`` into the canonical unit, or None for a unit that is not known for this test."""
+        return self.conversions.get(unit.strip().lower())
+
+
+def _conversions(row: dict[str, str]) -> dict[str, Conversion]:
+    known = {row["unit"].lower(): Conversion(1.0)} if row["unit"] else {}
+    for entry in filter(None, row["other_units"].split(";")):
+        unit, _, rule = entry.rpartition("=")
+        factor, _, offset = rule.partition(":")
+        try:
+            known[unit.lower()] = Conversion(float(factor), float(offset or 0))
+        except ValueError:
+            raise ReferenceError(f"tests.csv: row {row['test']}: unit {unit} needs a factor, or factor:offset") from None
+    return known
+
+
+@cache
+def _load() -> dict[str, ClinicalTest]:
+    loaded = {
+        row["test"]: ClinicalTest(
+            name=row["test"],
+            label=row["label"],
+            unit=row["unit"],
+            low=number(row, "low", "tests"),
+            high=number(row, "high", "tests"),
+            satisfies=row["satisfies"],
+            conversions=_conversions(row),
+        )
+        for row in read_rows("tests")
+    }
+    for test in loaded.values():
+        if test.satisfies and test.satisfies not in loaded:
+            raise ReferenceError(f"tests.csv: row {test.name}: satisfies {test.satisfies}, which is not a test")
+    return loaded
+
+
+TESTS: dict[str, ClinicalTest] = _load()

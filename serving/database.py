@@ -1,0 +1,104 @@
+"""Engines and transactions. SQLite by default (WAL, busy timeout, foreign keys), PostgreSQL by one URL.
+
+Reads about people go through ``Database.read``, which refuses a statement that touches a person table without the choke point of
+``serving.security.visible``. Writes go through ``Database.write``: one transaction, committed at the end or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql import ClauseElement, visitors
+from sqlalchemy.sql.selectable import CTE
+
+from serving.tables import PERSON_TABLES
+
+BUSY_TIMEOUT_MS = 10_000
+SCOPE_NAME = "visible_people"
+
+
+class DatabaseUnavailable(Exception):
+    """The service database cannot be read or written; the message names no value."""
+
+
+class UnscopedQuery(Exception):
+    """A query read rows about people without going through ``visible_people``."""
+
+
+class Database:
+    """A service database. ``url`` is any SQLAlchemy URL; one ``Database`` serves all threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.engine = _engine(url)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading on behalf of a caller. Queries over people must be scoped, or ``UnscopedQuery`` is raised."""
+        with _errors(), self.engine.connect() as connection:
+            yield connection.execution_options(upstream_scoped=True)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """One transaction: committed when the block ends, rolled back when it raises."""
+        with _errors(), self.engine.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def is_scoped(statement: ClauseElement) -> bool:
+    """True if ``statement`` reads no person table, or reads them joined to the ``visible_people`` expression."""
+    touches = scoped = False
+    for element in visitors.iterate(statement):
+        if element in PERSON_TABLES:
+            touches = True
+        elif isinstance(element, CTE) and element.name == SCOPE_NAME:
+            scoped = True
+    return scoped or not touches
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, pool_pre_ping=parsed.get_backend_name() != "sqlite", hide_parameters=True)
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "before_execute", _refuse_unscoped)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _refuse_unscoped(
+    connection: Connection, statement: ClauseElement, _many: Any, _params: Any, options: dict[str, Any]
+) -> None:
+    if connection.get_execution_options().get("upstream_scoped") and not is_scoped(statement):
+        raise UnscopedQuery("rows about people were asked for without visible_people(caller); join the query to it")
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        # The driver's text may quote a value; only the kind of failure leaves this module.
+        raise DatabaseUnavailable(f"the service database answered {type(error).__name__}") from None
+
+
+def ping(database: Database) -> None:
+    """Raise ``DatabaseUnavailable`` unless the database answers."""
+    with database.read() as connection:
+        connection.execute(text("SELECT 1"))

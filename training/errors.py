@@ -1,0 +1,60 @@
+"""The errors of training, all of them.
+
+TrainingError
+├── SettingsError       mlflow.yaml cannot be read as settings
+├── NotEnoughData       a slice has no rows, or an outcome has too few events to learn from
+├── SplitLeak           a label window or a person crosses from one slice into another
+├── SpineError          a spine or a frame of labels that someone brought does not have the shape asked for
+├── StoreAbsent         there is no MLflow store where one was looked for
+├── NoRun               the store holds no such run, version or alias
+│   ├── NoChallenger    nothing has been trained yet
+│   └── NoChampion      nothing has been promoted yet
+├── ArtefactAbsent      a run is in the store, its files are not where they should be
+└── HomeMoved           the home folder was moved after MLflow wrote its addresses into the store
+"""
+
+from __future__ import annotations
+
+
+class TrainingError(Exception):
+    """Something about training, evaluation or promotion that a person can put right."""
+
+
+class SettingsError(TrainingError):
+    """mlflow.yaml cannot be read as settings."""
+
+
+class NotEnoughData(TrainingError):
+    """A slice has no rows, or an outcome has too few events to learn from."""
+
+
+class SplitLeak(TrainingError):
+    """A label window or a person crosses from one slice into another."""
+
+
+class SpineError(TrainingError):
+    """A spine or a frame of labels does not have the shape asked for."""
+
+
+class StoreAbsent(TrainingError):
+    """There is no MLflow store where one was looked for."""
+
+
+class NoRun(TrainingError):
+    """The store holds no such run, version or alias."""
+
+
+class NoChallenger(NoRun):
+    """Nothing has been trained yet."""
+
+
+class NoChampion(NoRun):
+    """Nothing has been promoted yet."""
+
+
+class ArtefactAbsent(TrainingError):
+    """A run is in the store, its files are not where they should be."""
+
+
+class HomeMoved(TrainingError):
+    """The home folder was moved after MLflow wrote its addresses into the store."""

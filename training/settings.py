@@ -1,0 +1,163 @@
+"""The settings of training, evaluation and promotion: one typed model of mlflow.yaml, unknown names refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from features.records.tables import ADMISSION_METHODS, CLOSE_REASONS, WARDS
+from training.errors import SettingsError
+
+DEFAULT_PATH = Path(__file__).resolve().parent.parent / "mlflow.yaml"
+OutcomeName = Literal["admission", "disengagement"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Days = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of mlflow.yaml: frozen, and a misspelt name is an error rather than a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TrackingSettings(Section):
+    uri: str | None = None
+    experiment: str = "upstream"
+    registered_model: str = "upstream"
+    artefacts: str = "artefacts"
+
+
+class CohortSettings(Section):
+    in_scope_team_kinds: tuple[str, ...] = ("A05", "A06", "A08", "A09", "A12", "A13", "A14", "A16", "C10", "care_site")
+    landmark_every_days: Days = 28
+    score_every_days: Days = 7
+    history_days: int = Field(default=365, ge=0)
+
+
+class OutcomeSettings(Section):
+    horizons: dict[OutcomeName, tuple[Days, ...]] = {"admission": (28, 90, 180), "disengagement": (90, 180)}
+    silent_days: Days = 90
+    min_unsuccessful_offers: int = Field(default=2, ge=0)
+    quarterly_days: Days = 91
+    referral_gap_days: int = Field(default=5, ge=0)
+    stay_gap_days: int = Field(default=1, ge=0)
+    unplanned_methods: tuple[str, ...] = ("emergency", "unknown")
+    admission_wards: tuple[str, ...] = ("acute", "older_adult", "picu", "unknown")
+    disengaged_reasons: tuple[str, ...] = ("did_not_attend", "refused")
+    admission_exits: tuple[str, ...] = ("died", "moved_away", "transferred", "planned_end", "admitted_elsewhere")
+    settling_days: int = Field(default=14, ge=0)
+    submission_gap_tolerance: Share | None = 0.3
+    submission_gap_min_contacts: Days = 200
+
+    @property
+    def longest_horizon(self) -> int:
+        return max(max(horizons) for horizons in self.horizons.values())
+
+    @model_validator(mode="after")
+    def _values_are_known(self) -> OutcomeSettings:
+        for name, allowed in (
+            ("unplanned_methods", ADMISSION_METHODS),
+            ("admission_wards", WARDS),
+            ("disengaged_reasons", CLOSE_REASONS),
+            ("admission_exits", CLOSE_REASONS),
+        ):
+            unknown = sorted(set(getattr(self, name)) - set(allowed))
+            if unknown:
+                raise ValueError(f"{name} holds {', '.join(unknown)}; the records know {', '.join(allowed)}")
+        for outcome, horizons in self.horizons.items():
+            if not horizons or list(horizons) != sorted(set(horizons)):
+                raise ValueError(f"horizons of {outcome} must be rising and distinct, found {list(horizons)}")
+        return self
+
+
+class SplitSettings(Section):
+    train_share: Share = 0.6
+    calibration_share: Share = 0.15
+    unseen_patients: float = Field(default=0.1, ge=0, lt=0.9)
+
+    @model_validator(mode="after")
+    def _leaves_a_test_slice(self) -> SplitSettings:
+        if self.train_share + self.calibration_share >= 1:
+            raise ValueError("train_share + calibration_share must stay below 1: what is left is the test slice")
+        return self
+
+
+class TrainingSettings(Section):
+    trees: int = Field(default=250, ge=1, le=5000)
+    learning_rate: float = Field(default=0.04, gt=0, le=1)
+    max_depth: int = Field(default=5, ge=1, le=6)
+    leaves: int = Field(default=15, ge=2, le=31)
+    min_rows_in_leaf: int = Field(default=200, ge=1)
+    feature_fraction: float = Field(default=0.4, gt=0, le=1)
+    row_fraction: float = Field(default=0.7, gt=0, le=1)
+    l2: float = Field(default=20.0, ge=0)
+    bins: int = Field(default=127, ge=3, le=255)
+    seed: int = 20260101
+    threads: int = Field(default=2, ge=1)
+
+
+class EvaluationSettings(Section):
+    bootstrap_draws: int = Field(default=200, ge=0)
+    oracle_rows: int = Field(default=3000, ge=0)
+    oracle_draws: int = Field(default=100, ge=1)
+    default_weekly_reviews: int = Field(default=10, ge=1)
+
+
+class PromotionSettings(Section):
+    headline: tuple[str, ...] = ("admission_90", "disengagement_90")
+    beats_best_rule: bool = True
+    capture_at_least: float | None = Field(default=1.0, ge=0)
+    calibration_slope: tuple[float, float] = (0.8, 1.25)
+    auroc_at_most: float | None = Field(default=0.9, gt=0.5, le=1)
+
+
+class Settings(BaseSettings):
+    """All of mlflow.yaml. ``Settings()`` is the defaults, ``Settings.load()`` reads the file; environment variables override both."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="UPSTREAM_MLFLOW_", env_nested_delimiter="__")
+
+    tracking: TrackingSettings = TrackingSettings()
+    cohort: CohortSettings = CohortSettings()
+    outcomes: OutcomeSettings = OutcomeSettings()
+    splits: SplitSettings = SplitSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    promotion: PromotionSettings = PromotionSettings()
+
+    @model_validator(mode="after")
+    def _headline_is_trained(self) -> Settings:
+        trained = {f"{outcome}_{horizon}" for outcome, horizons in self.outcomes.horizons.items() for horizon in horizons}
+        missing = sorted(set(self.promotion.headline) - trained)
+        if missing:
+            raise ValueError(f"promotion.headline names {', '.join(missing)}, which outcomes.horizons does not train")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+    @classmethod
+    def load(cls, path: str | Path = DEFAULT_PATH) -> Settings:
+        """Read `path`. Raises SettingsError naming every wrong value at once."""
+        path = Path(path)
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+            return cls(**content)
+        except FileNotFoundError as error:
+            raise SettingsError(f"No settings file at {path}. The repository holds one, mlflow.yaml: name it, or copy it.") from error
+        except yaml.YAMLError as error:
+            raise SettingsError(f"{path.name} is not YAML: {error}") from error
+        except ValidationError as error:
+            lines = [f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+            raise SettingsError(f"{path.name} has {len(lines)} problem(s):\n" + "\n".join(lines)) from error

@@ -1,0 +1,28 @@
+"""Compiled entry points whose cache knows about every file of the simulator.
+
+numba's own cache looks only at the file that holds the function, so a change in a function it calls would go unnoticed and two machines could
+give different bytes for one seed. Here the stamp of the cache is a hash of all sources of this package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from numba import njit
+
+
+def fingerprint() -> str:
+    """SHA-256 of the package's sources: changes when the mechanism may have changed."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def entry(function: Callable) -> Callable:
+    """Compile ``function`` for threads (no GIL) and cache it for as long as no source of the package changes."""
+    compiled = njit(function, cache=True, nogil=True)
+    compiled._cache._cache_file._source_stamp = fingerprint()
+    return compiled

@@ -1,0 +1,123 @@
+"""The rules of the simulated world as numbers: one frozen value, so that a harder world is a copy with a few numbers changed.
+
+Daily hazards are per day. Effects are on the log-hazard or logit scale unless the name says otherwise. Every number is a simulator default,
+set so that the rates that emerge fall where ``features/reference/epidemiology.csv`` puts them; none is an estimate from patients.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class World:
+    """Rates and effects of the mechanism. Planted effects are named by the process they act on."""
+
+    # severity: an own level, a pull towards it, daily noise, and relapse
+    severity_spread: float = 0.75
+    severity_pull: float = 0.035
+    severity_noise: float = 0.07
+    severity_unprotected: float = 0.9  # rise of the target when no medicine protects
+    severity_substance: float = 0.35
+    severity_relapse: float = 1.9
+    relapse_hazard: float = 0.00036
+    relapse_missed: float = 1.7  # per unit of accumulated missed medicine (0 to 1)
+    relapse_substance: float = 0.7
+    relapse_level: float = 0.5
+    relapse_end: float = 0.022
+    life_event_hazard: float = 0.0015
+    life_event_push: float = 0.55
+
+    # substance episodes
+    substance_start: float = 0.0022
+    substance_end: float = 0.012
+
+    # adherence (logit of taking today's tablets)
+    adherence_level: float = 2.35
+    adherence_spread: float = 1.35
+    adherence_pull: float = 0.05
+    adherence_noise: float = 0.11
+    adherence_insight: float = 0.6
+    adherence_side_effects: float = 0.55
+    adherence_complexity: float = 0.18
+    adherence_substance: float = 0.9
+    adherence_support: float = 0.7
+    stop_hazard: float = 0.00075
+    stop_end: float = 0.010
+    persuaded: float = 0.22  # share of attended contacts that end an intentional stop
+
+    # engagement (logit of attending)
+    engagement_level: float = 2.15
+    engagement_spread: float = 0.65
+    engagement_pull: float = 0.012
+    engagement_noise: float = 0.03
+    engagement_attended: float = 0.06
+    engagement_missed: float = 0.22
+    engagement_outreach: float = 0.45
+    engagement_staff_change: float = 0.45
+    engagement_side_effects: float = 0.25
+    engagement_substance: float = 0.55
+    engagement_unwell: float = 0.35
+    engagement_interpreter_unmet: float = 0.8
+    engagement_adjustment_unmet: float = 0.5
+    engagement_homeless: float = 0.6
+    withdrawal_hazard: float = 0.00042
+    withdrawal_end: float = 0.008
+    withdrawal_depth: float = 4.2
+    withdrawal_engagement: float = 0.75
+    withdrawal_young: float = 0.35
+    staff_change_hazard: float = 0.0011
+
+    # care
+    cadence_days: float = 33.0
+    cancelled_by_service: float = 0.04
+    cancelled_by_patient: float = 0.055
+    text_hazard: float = 0.011
+    carer_hazard: float = 0.002
+    crisis_hazard: float = 0.00021
+    crisis_severity: float = 0.95
+    closing_hazard: float = 0.006  # per day, once three offers failed and six weeks were silent
+    depot_offer: float = 0.035
+    clozapine_offer: float = 0.03
+    review_effect: float = 0.5  # how much a medicines review that was attended lifts adherence and lowers side effects
+    visit_detects: float = 0.5
+
+    # admission (log-hazard per day)
+    admission_base: float = -9.15
+    admission_severity: float = 0.92
+    admission_missed: float = 0.8
+    admission_substance: float = 0.4
+    admission_discharge: float = 1.25  # straight after discharge, fading with ``admission_fade_days``
+    admission_fade_days: float = 35.0
+    admission_homeless: float = 0.3
+    admission_deprived: float = 0.15
+    admission_cto: float = 0.2
+    admission_season: float = 0.05
+    planned_admission_hazard: float = 0.000022
+    stay_log_median: float = 3.2
+    stay_log_spread: float = 0.9
+    detained_base: float = -0.35
+    detained_black: float = 0.6
+
+    # leaving and arriving
+    planned_end_hazard: float = 0.0007
+    transfer_hazard: float = 0.00009
+    transfer_out_hazard: float = 0.00004
+    move_hazard: float = 0.00006
+    death_hazard: float = 0.000026
+    death_age: float = 0.055  # per year of age from 45
+    return_hazard: float = 0.0005
+    arrivals_per_year: float = 0.30  # new people a year per person of the first day's caseload
+
+    # definitions of the outcome that the mechanism watches for (CLINICAL.md 2.3)
+    silent_days: float = 90.0
+    silent_offers: float = 2.0
+
+    def to_record(self) -> np.ndarray:
+        """The same numbers as a one-row structured array that compiled code reads by name."""
+        row = np.zeros(1, dtype=np.dtype([(field.name, "f8") for field in fields(self)], align=True))
+        for name, value in asdict(self).items():
+            row[0][name] = value
+        return row
