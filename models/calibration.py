@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from models.errors import CalibrationError
+
 Floats = NDArray[np.float64]
 
 MOST_HORIZONS = 8
 _NEWTON_STEPS = 100
 _LARGEST_PARAMETER = 100.0
-
-
-class CalibrationError(ValueError):
-    """The margins and labels do not allow a calibration that keeps the rules; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +33,21 @@ class Calibration:
 
     def __post_init__(self) -> None:
         if not self.horizons or len(self.horizons) != len(self.offsets):
-            raise CalibrationError(f"{len(self.horizons)} horizons and {len(self.offsets)} offsets: give one offset for each horizon")
+            raise CalibrationError(
+                f"{len(self.horizons)} horizons and {len(self.offsets)} offsets: give one offset for each horizon"
+            )
         if any(b <= a for a, b in zip(self.horizons, self.horizons[1:], strict=False)) or self.horizons[0] <= 0:
             raise CalibrationError(f"horizons {self.horizons}: expected rising numbers of days above 0")
         if not all(np.isfinite((self.slope, *self.offsets))):
             raise CalibrationError("slope or offset is not a finite number: fit the calibration again")
         if self.slope <= 0:
-            raise CalibrationError(f"slope {self.slope:.4g}: expected above 0, or a higher margin would mean less risk; check the model on later data")
+            raise CalibrationError(
+                f"slope {self.slope:.4g}: expected above 0, or a higher margin would mean less risk; check the model on later data"
+            )
         if any(b < a for a, b in zip(self.offsets, self.offsets[1:], strict=False)):
-            raise CalibrationError(f"offsets {self.offsets} fall as the horizon grows: a longer horizon cannot carry less risk")
+            raise CalibrationError(
+                f"offsets {self.offsets} fall as the horizon grows: a longer horizon cannot carry less risk"
+            )
 
     @classmethod
     def identity(cls, horizons: Sequence[int]) -> Calibration:
@@ -66,7 +70,9 @@ class Calibration:
         if set(data) != {"horizons", "slope", "offsets"}:
             raise CalibrationError(f"calibration has the keys {sorted(data)}: expected horizons, slope and offsets")
         try:
-            return cls(tuple(int(h) for h in data["horizons"]), float(data["slope"]), tuple(float(o) for o in data["offsets"]))
+            return cls(
+                tuple(int(h) for h in data["horizons"]), float(data["slope"]), tuple(float(o) for o in data["offsets"])
+            )
         except TypeError as error:
             raise CalibrationError(f"calibration is not made of numbers: {error}") from error
 
@@ -88,7 +94,9 @@ def fit_calibration(margin: ArrayLike, label: ArrayLike, horizon: ArrayLike) -> 
     """
     m, y, h = (np.asarray(a, dtype=np.float64).ravel() for a in (margin, label, horizon))
     if not len(m) == len(y) == len(h):
-        raise CalibrationError(f"{len(m)} margins, {len(y)} labels and {len(h)} horizons: expected one of each for every row")
+        raise CalibrationError(
+            f"{len(m)} margins, {len(y)} labels and {len(h)} horizons: expected one of each for every row"
+        )
     known = ~np.isnan(y)
     m, y, h = m[known], y[known], h[known]
     if not np.isfinite(m).all() or not np.isin(y, (0.0, 1.0)).all():
@@ -100,10 +108,14 @@ def fit_calibration(margin: ArrayLike, label: ArrayLike, horizon: ArrayLike) -> 
     rows = np.bincount(index)
     for days, e, n in zip(horizons, events, rows, strict=True):
         if e == 0 or e == n:
-            raise CalibrationError(f"horizon {days:.0f} days: {e:.0f} events in {n} rows; an offset needs both kinds, so use a longer or later slice")
+            raise CalibrationError(
+                f"horizon {days:.0f} days: {e:.0f} events in {n} rows; an offset needs both kinds, so use a longer or later slice"
+            )
     slope, offsets = _best_in_order(m, y, index, len(horizons))
     if slope <= 0:
-        raise CalibrationError(f"the fitted slope is {slope:.4g}: higher margins go with fewer events here; the model does not carry over to this slice")
+        raise CalibrationError(
+            f"the fitted slope is {slope:.4g}: higher margins go with fewer events here; the model does not carry over to this slice"
+        )
     return Calibration(tuple(int(d) for d in horizons), slope, tuple(float(o) for o in offsets))
 
 
@@ -126,7 +138,9 @@ def _newton(m: Floats, y: Floats, group: NDArray[np.int64], n: int) -> tuple[flo
     """Damped Newton steps for one slope and ``n`` offsets; gives (log likelihood, slope, offsets)."""
     centre, scale = float(m.mean()), float(m.std())
     if scale <= 1e-12 * max(1.0, abs(centre)):
-        raise CalibrationError("all margins are the same: there is nothing to scale; check that the model learned anything")
+        raise CalibrationError(
+            "all margins are the same: there is nothing to scale; check that the model learned anything"
+        )
     z = (m - centre) / scale
     share = np.bincount(group, weights=y, minlength=n) / np.bincount(group, minlength=n)
     beta = np.concatenate(([1.0], np.log(share / (1 - share))))
@@ -146,7 +160,9 @@ def _newton(m: Floats, y: Floats, group: NDArray[np.int64], n: int) -> tuple[flo
         beta = beta + size * step
         likelihood = _log_likelihood(beta, z, y, group)
         if np.abs(beta).max() > _LARGEST_PARAMETER:
-            raise CalibrationError("the margin separates events from non-events completely: no finite slope exists; use more rows")
+            raise CalibrationError(
+                "the margin separates events from non-events completely: no finite slope exists; use more rows"
+            )
         if np.abs(step).max() < 1e-10 or size <= 1e-10:
             break
     slope = beta[0] / scale

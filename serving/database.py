@@ -36,17 +36,21 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.engine = _engine(url)
+        # One snapshot per read, so that a page never shows the rows of two runs.
+        snapshot = {"isolation_level": "REPEATABLE READ"} if self.url.get_backend_name() == "postgresql" else {}
+        self._reading = self.engine.execution_options(upstream_scoped=True, **snapshot)
+        self._writing = self.engine.execution_options(upstream_writing=True)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection for reading on behalf of a caller. Queries over people must be scoped, or ``UnscopedQuery`` is raised."""
-        with _errors(), self.engine.connect() as connection:
-            yield connection.execution_options(upstream_scoped=True)
+        with _errors(), self._reading.connect() as connection:
+            yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: committed when the block ends, rolled back when it raises."""
-        with _errors(), self.engine.begin() as connection:
+        with _errors(), self._writing.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -71,15 +75,23 @@ def _engine(url: str) -> Engine:
     engine = create_engine(url, pool_pre_ping=parsed.get_backend_name() != "sqlite", hide_parameters=True)
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
     event.listen(engine, "before_execute", _refuse_unscoped)
     return engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transactions leave reads and table definitions outside; `_begin_sqlite` starts real ones.
+    connection.isolation_level = None
     cursor = connection.cursor()
     for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("upstream_writing")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
 def _refuse_unscoped(

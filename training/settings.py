@@ -118,7 +118,9 @@ class PromotionSettings(Section):
 class Settings(BaseSettings):
     """All of mlflow.yaml. ``Settings()`` is the defaults, ``Settings.load()`` reads the file; environment variables override both."""
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix="UPSTREAM_MLFLOW_", env_nested_delimiter="__")
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, env_prefix="UPSTREAM_MLFLOW_", env_nested_delimiter="__"
+    )
 
     tracking: TrackingSettings = TrackingSettings()
     cohort: CohortSettings = CohortSettings()
@@ -130,7 +132,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _headline_is_trained(self) -> Settings:
-        trained = {f"{outcome}_{horizon}" for outcome, horizons in self.outcomes.horizons.items() for horizon in horizons}
+        trained = {
+            f"{outcome}_{horizon}" for outcome, horizons in self.outcomes.horizons.items() for horizon in horizons
+        }
         missing = sorted(set(self.promotion.headline) - trained)
         if missing:
             raise ValueError(f"promotion.headline names {', '.join(missing)}, which outcomes.horizons does not train")
@@ -155,7 +159,9 @@ class Settings(BaseSettings):
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
             return cls(**content)
         except FileNotFoundError as error:
-            raise SettingsError(f"No settings file at {path}. The repository holds one, mlflow.yaml: name it, or copy it.") from error
+            raise SettingsError(
+                f"No settings file at {path}. The repository holds one, mlflow.yaml: name it, or copy it."
+            ) from error
         except yaml.YAMLError as error:
             raise SettingsError(f"{path.name} is not YAML: {error}") from error
         except ValidationError as error:

@@ -1,1 +1,51 @@
-"""."""
+"""What the features are: one frozen list, in the order in which a model reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from features.catalogue import engagement, freshness, monitoring, prescribing, service_use
+from features.catalogue.concepts import CONCEPTS, Concept
+from features.engine import Feature, SpecError
+
+
+class Catalogue(Sequence[Feature]):
+    """Features by position or by name. Names are unique and every concept is known."""
+
+    def __init__(self, features: Sequence[Feature]) -> None:
+        self._features = tuple(features)
+        self._by_name = {feature.name: feature for feature in self._features}
+        if len(self._by_name) != len(self._features):
+            twice = sorted({f.name for f in self._features if [g.name for g in self._features].count(f.name) > 1})
+            raise SpecError(f"features share a name: {', '.join(twice)}")
+        strangers = sorted({f.concept for f in self._features} - set(CONCEPTS))
+        if strangers:
+            raise SpecError(f"concepts without wording: {', '.join(strangers)}; add them to features/catalogue/concepts.py")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._features)
+
+    def __iter__(self) -> Iterator[Feature]:
+        return iter(self._features)
+
+    def __getitem__(self, key: int | str | slice) -> Feature:  # type: ignore[override]
+        if isinstance(key, str):
+            try:
+                return self._by_name[key]
+            except KeyError:
+                raise KeyError(f"{key} is not in the catalogue; see upstream features list") from None
+        return self._features[key]  # type: ignore[return-value]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._by_name or key in self._features
+
+
+CATALOGUE = Catalogue(
+    (*prescribing.FEATURES, *monitoring.FEATURES, *engagement.FEATURES, *service_use.FEATURES, *freshness.FEATURES)
+)
+
+__all__ = ["CATALOGUE", "CONCEPTS", "Catalogue", "Concept"]

@@ -1,1 +1,20 @@
-"""."""
+"""How a feature is computed, anywhere: spec, kernels, schedules and the one build that every runner calls."""
+
+from features.engine.build import build, build_values
+from features.engine.matrix import FeatureMatrix, SpineError, read_spine
+from features.engine.spec import EVER, Feature, SpecError, Stream, results_of, stream, supplies_of
+
+__all__ = [
+    "EVER",
+    "Feature",
+    "FeatureMatrix",
+    "SpecError",
+    "SpineError",
+    "Stream",
+    "build",
+    "build_values",
+    "read_spine",
+    "results_of",
+    "stream",
+    "supplies_of",
+]

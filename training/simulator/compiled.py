@@ -21,6 +21,11 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
+def step(function: Callable) -> Callable:
+    """A compiled part of an entry point. It is never called from Python, so no wrapper for that is built: this halves compilation."""
+    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
 def entry(function: Callable) -> Callable:
     """Compile ``function`` for threads (no GIL) and cache it for as long as no source of the package changes."""
     compiled = njit(function, cache=True, nogil=True)

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from .compiled import step
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -18,7 +19,7 @@ S30, S27, S31, S11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
 TO_UNIT = 1.0 / 9007199254740992.0
 
 
-@njit
+@step
 def mix(z):
     """Scatter 64 bits."""
     z = (z ^ (z >> S30)) * MIX_1
@@ -26,7 +27,7 @@ def mix(z):
     return z ^ (z >> S31)
 
 
-@njit
+@step
 def stream_key(seed, first, second, third):
     """The key of one stream: who it belongs to, in up to three numbers."""
     z = mix(np.uint64(seed) + GOLDEN)
@@ -35,32 +36,32 @@ def stream_key(seed, first, second, third):
     return mix(z ^ (np.uint64(third) * GOLDEN + ONE))
 
 
-@njit
+@step
 def uniform(s):
     """Next number of the state's stream, in [0, 1)."""
     s.counter = s.counter + ONE
     return float(mix(s.key + s.counter * GOLDEN) >> S11) * TO_UNIT
 
 
-@njit
+@step
 def chance(s, probability):
     return uniform(s) < probability
 
 
-@njit
+@step
 def normal(s):
     """A standard normal number (Box and Muller), two draws."""
     radius = math.sqrt(-2.0 * math.log(1.0 - uniform(s)))
     return radius * math.cos(6.283185307179586 * uniform(s))
 
 
-@njit
+@step
 def whole(s, low, high):
     """A whole number from ``low`` to ``high``, both included."""
     return low + int(uniform(s) * (high - low + 1))
 
 
-@njit
+@step
 def pick(s, shares):
     """Index drawn in proportion to ``shares`` (need not sum to one)."""
     left = uniform(s) * shares.sum()
@@ -71,7 +72,7 @@ def pick(s, shares):
     return len(shares) - 1
 
 
-@njit
+@step
 def sigmoid(z):
     return 1.0 / (1.0 + math.exp(-z))
 

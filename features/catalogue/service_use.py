@@ -1,0 +1,107 @@
+"""Admissions, crisis contacts, referrals and what the person has told the team."""
+
+from __future__ import annotations
+
+from features.engine import EVER, Feature, Stream, stream
+
+CRISIS = stream("contacts", kind=("crisis", "liaison", "place_of_safety"), outcome="attended")
+_ADMISSION = stream("stays", unless={"method": ("transfer",)})
+_UNPLANNED = stream("stays", method=("emergency", "unknown"))
+_DETAINED = stream("stays", legal_status=("section_2", "section_3", "section_4", "other_detention"))
+_DISCHARGE = stream("stays", on="discharged_on")
+
+
+def _count(name: str, of: Stream, window: int, concept: str, unit: str, why: str) -> Feature:
+    return Feature(
+        name=name,
+        concept=concept,
+        verb="count",
+        stream=of,
+        window=window,
+        missing="zero",
+        unit=unit,
+        low=0,
+        high=100,
+        direction=+1,
+        why=why,
+    )
+
+
+def _since(name: str, of: Stream, concept: str, direction: int, why: str) -> Feature:
+    return Feature(
+        name=name,
+        concept=concept,
+        verb="days_since_last",
+        stream=of,
+        window=EVER,
+        missing="unknown",
+        unit="days",
+        low=0,
+        high=1825,
+        direction=direction,
+        why=why,
+    )
+
+
+FEATURES: tuple[Feature, ...] = (
+    _count("crisis_contacts_30d", CRISIS, 30, "crisis", "contacts", "Crisis, liaison and place-of-safety contacts in the last 30 days."),
+    _count("crisis_contacts_90d", CRISIS, 90, "crisis", "contacts", "Crisis contacts in the last 90 days."),
+    _count("crisis_contacts_365d", CRISIS, 365, "crisis", "contacts", "Crisis contacts in the last year: hard to beat as a single rule."),
+    _since("days_since_crisis", CRISIS, "crisis", 0, "Days since the last crisis contact."),
+    _count("admissions_365d", _ADMISSION, 365, "admissions", "admissions", "Admissions in the last year."),
+    _count("unplanned_admissions_730d", _UNPLANNED, 730, "admissions", "admissions", "Unplanned admissions in the last two years."),
+    _count("admissions_ever", _ADMISSION, EVER, "admissions", "admissions", "Admissions on record."),
+    _count("detentions_730d", _DETAINED, 730, "admissions", "admissions", "Detained admissions in the last two years."),
+    Feature(
+        name="bed_days_365d",
+        concept="admissions",
+        verb="days_in_spell",
+        stream=stream("stays"),
+        window=365,
+        missing="zero",
+        unit="days",
+        low=0,
+        high=365,
+        direction=0,
+        why="Days spent in hospital in the last year.",
+    ),
+    _since("days_since_discharge", _DISCHARGE, "discharge_recency", 0, "Days since the last discharge: the hazard is highest at once and falls."),
+    _count("discharges_28d", _DISCHARGE, 28, "discharge_recency", "discharges", "Discharges in the last 28 days, the weeks of highest risk."),
+    _count("discharges_90d", _DISCHARGE, 90, "discharge_recency", "discharges", "Discharges in the last 90 days."),
+    Feature(
+        name="referral_length_days",
+        concept="time_in_service",
+        verb="spell_length",
+        stream=stream("referrals"),
+        window=EVER,
+        missing="unknown",
+        unit="days",
+        low=0,
+        high=5000,
+        direction=0,
+        why="Days since the current referral was opened.",
+    ),
+    Feature(
+        name="days_since_first_contact",
+        concept="time_in_service",
+        verb="days_since_first",
+        stream=stream("contacts", outcome="attended"),
+        window=EVER,
+        missing="unknown",
+        unit="days",
+        low=0,
+        high=5000,
+        direction=0,
+        why="Days since the first attended contact on record.",
+    ),
+    _count("closed_referrals_730d", stream("referrals", on="closed_on"), 730, "time_in_service", "referrals", "Referrals closed in the last two years."),
+    _count(
+        "closed_not_attending_ever",
+        stream("referrals", on="closed_on", close_reason=("did_not_attend", "refused")),
+        EVER,
+        "missed_contacts",
+        "referrals",
+        "Referrals once closed for not attending or refusal.",
+    ),
+    _since("days_since_substance_use", stream("circumstances", kind="substance_use"), "substance_use", 0, "Days since substance use was last recorded."),
+)

@@ -1,0 +1,262 @@
+"""Compiled loops: for each row of the spine, walk the person's events backwards once and fill every window and aggregate of those streams.
+
+Both clocks are checked in the loop: an event counts only where ``day < as_of`` and ``known < as_of``. Kernels take plain arrays, allocate per
+call, release the GIL and write only their own rows, so shards of patients run in threads.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+COUNT, TOTAL, MEAN, HIGHEST, LOWEST, LATEST, CHANGE, SLOPE = 0, 1, 2, 3, 4, 5, 6, 7
+DISTINCT, SHARE, SINCE_LAST, SINCE_FIRST, COUNT_SINCE, RECENT_SHARE, GAP_RATIO = 8, 9, 10, 11, 12, 13, 14
+
+NEEDS_VALUES, NEEDS_DISTINCT, NEEDS_GAPS = 1, 2, 4
+KEPT_AGES = 64
+"""How many of the latest events a person's usual gap is taken from."""
+MIN_GAPS = 2
+"""A usual gap needs at least this many gaps between events."""
+
+
+@njit(nogil=True, cache=True)
+def bisect(days: np.ndarray, first: int, last: int, as_of: int) -> int:  # type: ignore[type-arg]
+    """First position in days[first:last] (ascending) that is not before ``as_of``."""
+    while first < last:
+        middle = (first + last) // 2
+        if days[middle] < as_of:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@njit(nogil=True, cache=True)
+def _median_gap(ages: np.ndarray, count: int) -> float:  # type: ignore[type-arg]
+    """Median of the differences of ``ages[:count]`` (ascending), NaN with fewer than MIN_GAPS gaps."""
+    if count < MIN_GAPS + 1:
+        return np.nan
+    gaps = np.empty(count - 1, np.float64)
+    for i in range(count - 1):
+        gaps[i] = ages[i + 1] - ages[i]
+    return float(np.median(gaps))
+
+
+@njit(nogil=True, cache=True)
+def window_kernel(
+    offsets,
+    day,
+    known,
+    bits,
+    value,
+    ident,
+    person,
+    as_of,
+    out_row,
+    windows,
+    needs,
+    ops,
+    op_stream,
+    op_other,
+    op_window,
+    op_number,
+    op_column,
+    out,
+):  # type: ignore[no-untyped-def]
+    """Counts, totals, recency, extremes, trends and shares of up to 64 streams of one table.
+
+    ``bits`` (uint64, one an event) says which streams an event belongs to. ``windows`` ascends; its last entry is the whole history.
+    ``ops`` and its companions are the features: operation, stream, other stream, window index, number, column of ``out``.
+    """
+    streams = needs.shape[0]
+    n_windows = windows.shape[0]
+    n_ops = ops.shape[0]
+    count = np.zeros((streams, n_windows), np.float64)
+    valued = np.zeros((streams, n_windows), np.float64)
+    total = np.zeros((streams, n_windows), np.float64)
+    high = np.zeros((streams, n_windows), np.float64)
+    low = np.zeros((streams, n_windows), np.float64)
+    oldest = np.zeros((streams, n_windows), np.float64)
+    moment = np.zeros((streams, n_windows, 3), np.float64)
+    last_age = np.zeros(streams, np.int64)
+    first_age = np.zeros(streams, np.int64)
+    last_value = np.zeros(streams, np.float64)
+    ages = np.zeros((streams, KEPT_AGES), np.float64)
+    n_ages = np.zeros(streams, np.int64)
+    seen = np.zeros((streams, KEPT_AGES), np.int64)
+    seen_age = np.zeros((streams, KEPT_AGES), np.int64)
+    n_seen = np.zeros(streams, np.int64)
+    op_count = np.zeros(n_ops, np.float64)
+    op_seen = np.zeros(n_ops, np.float64)
+    walks = 0
+    for i in range(n_ops):
+        if ops[i] == COUNT_SINCE or ops[i] == RECENT_SHARE:
+            walks += 1
+    for r in range(person.shape[0]):
+        who, t = person[r], as_of[r]
+        count[:] = 0.0
+        valued[:] = 0.0
+        total[:] = 0.0
+        oldest[:] = np.nan
+        moment[:] = 0.0
+        high[:] = -np.inf
+        low[:] = np.inf
+        last_age[:] = -1
+        first_age[:] = -1
+        last_value[:] = np.nan
+        n_ages[:] = 0
+        n_seen[:] = 0
+        op_count[:] = 0.0
+        op_seen[:] = 0.0
+        start = offsets[who]
+        i = bisect(day, start, offsets[who + 1], t) - 1
+        while i >= start:
+            mask = bits[i]
+            if mask != 0 and known[i] < t:
+                age = t - day[i]
+                w = 0
+                while age > windows[w]:
+                    w += 1
+                if walks > 0:
+                    for k in range(n_ops):
+                        op = ops[k]
+                        if op != COUNT_SINCE and op != RECENT_SHARE:
+                            continue
+                        mine = (mask >> np.uint64(op_stream[k])) & np.uint64(1)
+                        other = (mask >> np.uint64(op_other[k])) & np.uint64(1)
+                        if op == COUNT_SINCE:
+                            if other:
+                                op_seen[k] = 1.0
+                            elif mine and op_seen[k] == 0.0:
+                                op_count[k] += 1.0
+                        elif other and op_seen[k] < op_number[k]:
+                            op_seen[k] += 1.0
+                            if mine:
+                                op_count[k] += 1.0
+                s = 0
+                while mask != 0:
+                    if mask & np.uint64(1):
+                        count[s, w] += 1.0
+                        if last_age[s] < 0:
+                            last_age[s] = age
+                        first_age[s] = age
+                        need = needs[s]
+                        if need & NEEDS_VALUES:
+                            v = value[i]
+                            if not np.isnan(v):
+                                if np.isnan(last_value[s]):
+                                    last_value[s] = v
+                                valued[s, w] += 1.0
+                                total[s, w] += v
+                                if v > high[s, w]:
+                                    high[s, w] = v
+                                if v < low[s, w]:
+                                    low[s, w] = v
+                                oldest[s, w] = v
+                                moment[s, w, 0] -= age
+                                moment[s, w, 1] += float(age) * age
+                                moment[s, w, 2] -= age * v
+                        if need & NEEDS_GAPS and n_ages[s] < KEPT_AGES:
+                            ages[s, n_ages[s]] = age
+                            n_ages[s] += 1
+                        if need & NEEDS_DISTINCT and ident[i] >= 0:
+                            fresh = True
+                            for j in range(n_seen[s]):
+                                if seen[s, j] == ident[i]:
+                                    fresh = False
+                                    break
+                            if fresh and n_seen[s] < KEPT_AGES:
+                                seen[s, n_seen[s]] = ident[i]
+                                seen_age[s, n_seen[s]] = age
+                                n_seen[s] += 1
+                    mask = mask >> np.uint64(1)
+                    s += 1
+            i -= 1
+        for s in range(streams):
+            for w in range(1, n_windows):
+                count[s, w] += count[s, w - 1]
+                if needs[s] & NEEDS_VALUES:
+                    valued[s, w] += valued[s, w - 1]
+                    total[s, w] += total[s, w - 1]
+                    high[s, w] = max(high[s, w], high[s, w - 1])
+                    low[s, w] = min(low[s, w], low[s, w - 1])
+                    if np.isnan(oldest[s, w]):
+                        oldest[s, w] = oldest[s, w - 1]
+                    for m in range(3):
+                        moment[s, w, m] += moment[s, w - 1, m]
+        for k in range(n_ops):
+            op, s, w = ops[k], op_stream[k], op_window[k]
+            x = np.nan
+            if op == COUNT:
+                x = count[s, w]
+            elif op == SINCE_LAST:
+                if last_age[s] >= 0:
+                    x = last_age[s]
+            elif op == SINCE_FIRST:
+                if first_age[s] >= 0:
+                    x = first_age[s]
+            elif op == SHARE:
+                if count[op_other[k], w] > 0:
+                    x = count[s, w] / count[op_other[k], w]
+            elif op == COUNT_SINCE:
+                x = op_count[k]
+            elif op == RECENT_SHARE:
+                if op_seen[k] > 0:
+                    x = op_count[k] / op_seen[k]
+            elif op == TOTAL:
+                x = total[s, w]
+            elif op == LATEST:
+                x = last_value[s]
+            elif op == MEAN:
+                if valued[s, w] > 0:
+                    x = total[s, w] / valued[s, w]
+            elif op == HIGHEST:
+                if valued[s, w] > 0:
+                    x = high[s, w]
+            elif op == LOWEST:
+                if valued[s, w] > 0:
+                    x = low[s, w]
+            elif op == CHANGE:
+                if valued[s, w] > 1:
+                    x = last_value[s] - oldest[s, w]
+            elif op == SLOPE:
+                n = valued[s, w]
+                if n > 1:
+                    spread = moment[s, w, 1] - moment[s, w, 0] * moment[s, w, 0] / n
+                    if spread > 0:
+                        x = 365.25 * (moment[s, w, 2] - moment[s, w, 0] * total[s, w] / n) / spread
+            elif op == DISTINCT:
+                x = 0.0
+                for j in range(n_seen[s]):
+                    if seen_age[s, j] <= windows[w]:
+                        x += 1.0
+            elif op == GAP_RATIO:
+                usual = _median_gap(ages[s], n_ages[s])
+                if usual >= 1:
+                    x = last_age[s] / usual
+            out[out_row[r], op_column[k]] = x
+
+
+@njit(nogil=True, cache=True)
+def spell_kernel(offsets, start, known, end, end_known, keep, person, as_of, out_row, windows, lengths, columns, out):  # type: ignore[no-untyped-def]
+    """Days inside spells (stays, referrals) that overlap each window, and the length so far of the spell that is open.
+
+    A spell whose end is not known by ``as_of`` is open. ``lengths[k]`` is 1 where feature ``k`` is the open spell's length, else 0.
+    """
+    for r in range(person.shape[0]):
+        who, t = person[r], as_of[r]
+        for k in range(columns.shape[0]):
+            x = np.nan if lengths[k] else 0.0
+            for i in range(offsets[who], offsets[who + 1]):
+                if start[i] >= t or known[i] >= t or not keep[k, i]:
+                    continue
+                over = end_known[i] < t and end[i] < t
+                if lengths[k]:
+                    if not over:
+                        x = t - start[i]
+                    continue
+                first = start[i] if windows[k] == 0 else max(start[i], t - windows[k])
+                last = end[i] if over else t
+                if last > first:
+                    x += last - first
+            out[out_row[r], columns[k]] = x

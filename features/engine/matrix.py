@@ -1,0 +1,66 @@
+"""The spine (which rows to compute) and the matrix that comes back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.records import Records
+from features.records.days import from_datetimes
+
+
+class SpineError(ValueError):
+    """The spine cannot be computed. The message says which rows (by position) and what to do, never whose."""
+
+
+@dataclass(frozen=True)
+class FeatureMatrix:
+    """``values`` (float32, rows x features; NaN is missing), ``names``, and the ``spine`` in the order in which it was given."""
+
+    values: npt.NDArray[np.float32]
+    names: tuple[str, ...]
+    spine: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def column(self, name: str) -> npt.NDArray[np.float32]:
+        """One feature's values. Raises KeyError for a feature that was not built."""
+        try:
+            return self.values[:, self.names.index(name)]
+        except ValueError:
+            raise KeyError(f"{name} was not built; built were {', '.join(self.names[:5])}, ...") from None
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The spine's columns followed by one float32 column a feature."""
+        features = pd.DataFrame(self.values, columns=list(self.names), index=self.spine.index)
+        return pd.concat([self.spine, features], axis=1)
+
+
+def read_spine(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    """Position of each row's person in ``records`` and its day. Raises SpineError naming row positions for anything that cannot be computed."""
+    gone = [column for column in ("patient_id", "as_of") if column not in spine]
+    if gone:
+        raise SpineError(f"the spine lacks {' and '.join(gone)}; it needs patient_id and as_of, one row a score")
+    ids = spine["patient_id"].astype("str")
+    person = records.positions(ids.to_numpy(dtype=object))
+    try:
+        dates = pd.to_datetime(spine["as_of"])
+    except (ValueError, TypeError):
+        raise SpineError("as_of holds values that are not dates; write YYYY-MM-DD") from None
+    day, missing = from_datetimes(dates)
+    _refuse(missing, "as_of is missing", "give each row a date")
+    _refuse(person < 0, "the patient is not in the records", "add the person to the patients table, even with no other row")
+    twice = pd.DataFrame({"person": person, "day": day}).duplicated().to_numpy()
+    _refuse(twice, "the same patient and date stand in an earlier row", "keep one of them")
+    return person, day
+
+
+def _refuse(rows: npt.NDArray[np.bool_], what: str, do: str) -> None:
+    if rows.any():
+        places = np.flatnonzero(rows)
+        named = ", ".join(str(place) for place in places[:5]) + (", ..." if len(places) > 5 else "")
+        raise SpineError(f"{len(places)} rows of the spine ({named}): {what}; {do}")

@@ -1,0 +1,183 @@
+"""What a feature is: a frozen value in a closed vocabulary, so that an author cannot write a leak.
+
+An author names a stream of events (a table, which rows, which day column) and a verb. Clocks are not theirs to choose: the engine reads a row
+only when its event day and every clock of the columns that the stream reads lie before ``as_of`` (DESIGN section 1, rules 1 and 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from features.records.tables import TABLES
+from features.reference import TESTS, medicines_in
+
+Verb = Literal[
+    "count",
+    "total",
+    "mean",
+    "highest",
+    "lowest",
+    "latest",
+    "change",
+    "slope",
+    "distinct",
+    "share",
+    "days_since_last",
+    "days_since_first",
+    "count_since",
+    "recent_share",
+    "gap_ratio",
+    "covered_share",
+    "supply_gap_days",
+    "supply_left_days",
+    "longest_supply_gap",
+    "supply_gaps_over",
+    "covered_change",
+    "depot_days_past_due",
+    "depot_late_share",
+    "days_in_spell",
+    "spell_length",
+    "days_past_due",
+    "tests_due",
+    "tests_overdue",
+]
+Missing = Literal["zero", "unknown"]
+"""What no event means: ``zero`` (none happened) or ``unknown`` (not recorded: NaN, never read as normal)."""
+
+EVER = 0
+"""Window of a feature that looks at the whole history."""
+
+PROTECTED = frozenset(
+    ("birth_date", "sex", "ethnicity", "deprivation_decile", "learning_disability", "autism", "died_on")
+)
+"""Columns no feature may read: they are used to audit fairness, never to train (DESIGN section 1, rule 6)."""
+PROTECTED_CIRCUMSTANCES = frozenset(("housing", "language", "interpreter", "accessible_format"))
+
+
+class SpecError(ValueError):
+    """A feature or stream that the vocabulary does not allow. The message says what was written and what to write instead."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Rows of one table that count as one kind of event.
+
+    ``where`` keeps rows whose column holds one of the values, ``unless`` leaves rows out. ``on`` is the day column that dates the event
+    (the table's event day unless said otherwise, for instance ``discharged_on``).
+    """
+
+    table: str
+    where: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    unless: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    on: str = ""
+
+    def __post_init__(self) -> None:
+        spec = TABLES.get(self.table)
+        if spec is None or not spec.event_day:
+            raise SpecError(f"{self.table} holds no events; choose one of {', '.join(n for n, s in TABLES.items() if s.event_day)}")
+        for column, values in (*self.where, *self.unless):
+            if column not in spec.names:
+                raise SpecError(f"{self.table} has no column {column}; it has {', '.join(spec.names)}")
+            allowed = spec.column(column).values
+            strangers = [value for value in values if allowed and value not in allowed]
+            if strangers:
+                raise SpecError(f"{self.table}.{column} never holds {', '.join(strangers)}")
+        if self.table == "circumstances":
+            kept, left_out = set(dict(self.where).get("kind", ())), set(dict(self.unless).get("kind", ()))
+            if PROTECTED_CIRCUMSTANCES & kept or not (kept or left_out >= PROTECTED_CIRCUMSTANCES):
+                raise SpecError("housing, language and interpreter need are audited, never trained on (DESIGN rule 6)")
+        if self.on and (self.on not in spec.names or spec.column(self.on).kind != "date"):
+            raise SpecError(f"{self.table}.{self.on} is not a day column")
+
+    @property
+    def day_column(self) -> str:
+        return self.on or TABLES[self.table].event_day or ""
+
+    def columns_read(self, value: str = "") -> tuple[str, ...]:
+        """Every column that decides what the stream says."""
+        read = {self.day_column, *(column for column, _ in self.where), *(column for column, _ in self.unless)}
+        return tuple(sorted(read | ({value} if value else set())))
+
+
+def stream(table: str, on: str = "", unless: Mapping[str, Iterable[str]] | None = None, **where: Iterable[str] | str) -> Stream:
+    """A Stream written the short way: ``stream("contacts", outcome="attended", mode=("video", "telephone"))``."""
+    return Stream(table, _pairs(where), _pairs(unless or {}), on)
+
+
+def supplies_of(*scopes: str, on: str = "", **where: Iterable[str] | str) -> Stream:
+    """Supplies of the medicines under clinical scopes such as ``antipsychotic_any`` (features.reference.medicines)."""
+    names = tuple(dict.fromkeys(name for scope in scopes for name in medicines_in(scope)))
+    if not names:
+        raise SpecError(f"no medicine is in scope of {', '.join(scopes)}")
+    return stream("supplies", on=on, medicine=names, **where)
+
+
+def results_of(test: str) -> Stream:
+    """Results of a test, or of a test that satisfies it (a white cell count satisfies the full blood count)."""
+    if test not in TESTS:
+        raise SpecError(f"{test} is not in features/reference/tests.csv")
+    return stream("results", test=satisfying(test))
+
+
+def satisfying(test: str) -> tuple[str, ...]:
+    """The test itself and every test whose result meets its schedule."""
+    found = [test]
+    for name, other in TESTS.items():
+        parent = other.satisfies
+        while parent:
+            if parent == test:
+                found.append(name)
+                break
+            parent = TESTS[parent].satisfies
+    return tuple(found)
+
+
+def _pairs(where: Mapping[str, Iterable[str] | str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return tuple((column, (values,) if isinstance(values, str) else tuple(values)) for column, values in where.items())
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One feature. ``window`` is days before ``as_of`` ([as_of - window, as_of)), EVER for the whole history.
+
+    ``direction`` is +1 or -1 where medicine is sure that more of it raises or lowers the risk, else 0. Values are clipped to
+    [``low``, ``high``]. ``value`` is the column a verb reads, ``of`` the second stream of a share, ``number`` a verb's own parameter, ``test`` and
+    ``scope`` the schedule of a monitoring verb.
+    """
+
+    name: str
+    concept: str
+    verb: Verb
+    stream: Stream
+    window: int
+    missing: Missing
+    unit: str
+    low: float
+    high: float
+    direction: int
+    why: str
+    value: str = ""
+    of: Stream | None = None
+    number: float = 0.0
+    tests: tuple[str, ...] = ()
+    scope: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.why or not self.why.endswith("."):
+            raise SpecError(f"{self.name}: say in one sentence why it belongs, ending in a full stop")
+        if self.direction not in (-1, 0, 1):
+            raise SpecError(f"{self.name}: direction is +1, -1 or 0")
+        if not self.low < self.high:
+            raise SpecError(f"{self.name}: the range {self.low} to {self.high} holds nothing")
+        if self.window < 0:
+            raise SpecError(f"{self.name}: a window is days before as_of, so it cannot be negative")
+        if self.value in PROTECTED:
+            raise SpecError(f"{self.name}: {self.value} is audited, never trained on (DESIGN rule 6)")
+        if self.stream.on == "contact_on" and "planned" in dict(self.stream.where).get("outcome", ()):
+            raise SpecError(f"{self.name}: a planned contact lies after as_of; features read the past")
+
+    @property
+    def table(self) -> str:
+        return self.stream.table

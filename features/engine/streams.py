@@ -1,0 +1,111 @@
+"""From a stream's description to arrays: which rows, which day, and the latest of the clocks of every column that was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.engine.spec import Stream
+from features.records import Records
+from features.records.days import NO_DAY
+from features.records.tables import TABLES
+
+
+def rows_of(records: Records, stream: Stream) -> npt.NDArray[np.bool_]:
+    """Mask of the rows of ``stream.table`` that belong to the stream."""
+    columns = records.columns(stream.table)
+    keep = columns[stream.day_column] != NO_DAY
+    for column, values in stream.where:
+        keep = keep & _holds(stream.table, columns, column, values)
+    for column, values in stream.unless:
+        keep = keep & ~_holds(stream.table, columns, column, values)
+    return np.asarray(keep)
+
+
+def _holds(table: str, columns: Mapping[str, Any], name: str, values: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    column = TABLES[table].column(name)
+    if column.kind == "code":
+        wanted = np.zeros(len(column.values) + 1, dtype=bool)
+        wanted[[column.values.index(value) for value in values]] = True
+        return wanted[columns[name]]
+    if column.kind == "flag":
+        return np.asarray(np.isin(columns[name], [1 if value == "true" else 0 for value in values]))
+    found = pc.is_in(columns[name], pa.array(values, pa.string()))
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:
+    """Day columns by which everything the stream reads was known: the row's own clock, and those of late columns it touches."""
+    read = stream.columns_read(value)
+    late = [late.known_on for late in TABLES[stream.table].late if late.column in read or late.known_on in read]
+    if stream.table == "referrals" and "close_reason" in read:
+        late.append("closed_known_on")
+    return ("known_on", *dict.fromkeys(late))
+
+
+def known_by(records: Records, stream: Stream, value: str = "") -> npt.NDArray[np.int32]:
+    """The day by which each row's part in the stream was known: the latest of its clocks."""
+    columns = records.columns(stream.table)
+    known: npt.NDArray[np.int32] = columns["known_on"]
+    for clock in clocks_of(stream, value)[1:]:
+        known = np.maximum(known, columns[clock])
+    return known
+
+
+@dataclass(frozen=True)
+class Group:
+    """Streams of one table that share a day column, clocks, a value and an identity: one walk of one kernel."""
+
+    table: str
+    day_column: str
+    clocks: tuple[str, ...]
+    value: str
+    ident: str
+
+
+@dataclass(frozen=True)
+class Events:
+    """The arrays of one group, grouped by patient and sorted by day."""
+
+    offsets: npt.NDArray[np.int64]
+    day: npt.NDArray[np.int32]
+    known: npt.NDArray[np.int32]
+    bits: npt.NDArray[np.uint64]
+    value: npt.NDArray[np.float64]
+    ident: npt.NDArray[np.int32]
+
+
+def events_of(records: Records, group: Group, streams: Sequence[Stream]) -> Events:
+    """Events of up to 64 streams; a row that is in none of them is left out."""
+    columns = records.columns(group.table)
+    table = records.tables[group.table]
+    bits = np.zeros(len(columns["known_on"]), dtype=np.uint64)
+    for position, stream in enumerate(streams):
+        bits |= rows_of(records, stream).astype(np.uint64) << np.uint64(position)
+    known = columns["known_on"]
+    for clock in group.clocks[1:]:
+        known = np.maximum(known, columns[clock])
+    rows = np.flatnonzero(bits)
+    day = columns[group.day_column][rows]
+    patient = table.patient[rows]
+    if group.day_column != TABLES[group.table].event_day:
+        order = np.lexsort((day, patient))
+        rows, day, patient = rows[order], day[order], patient[order]
+    people = len(records.patient_ids)
+    offsets = np.searchsorted(patient, np.arange(people + 1)).astype(np.int64)
+    value = columns[group.value][rows].astype(np.float64) if group.value else np.zeros(0)
+    ident = _identities(columns[group.ident], rows) if group.ident else np.zeros(0, dtype=np.int32)
+    return Events(offsets, day, known[rows], bits[rows], value, ident)
+
+
+def _identities(column: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+    if isinstance(column, np.ndarray):
+        return column[rows].astype(np.int32)
+    codes = column.take(pa.array(rows)).dictionary_encode().indices.fill_null(-1)
+    return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int32)

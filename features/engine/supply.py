@@ -1,0 +1,174 @@
+"""Compiled loops over supplies: days covered with carry-over, gaps, what is left, and depot due dates.
+
+Conventions (CLINICAL.md section 3). A supply of ``s`` days on day ``d`` covers ``d .. d + s - 1``, later if supply of the same medicine is left:
+it then starts when that runs out (carry-over). A day is covered when any medicine of the class covers it. Inpatient days leave both the
+window and the coverage: the hospital supplies the medicine. Only supplies with both clocks before ``as_of`` are read.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+COVERED, GAP, LEFT, LONGEST_GAP, GAPS_OVER, COVERED_CHANGE = 0, 1, 2, 3, 4, 5
+PAST_DUE, LATE_SHARE = 0, 1
+
+LONGEST_WINDOW = 730
+MAX_MEDICINES = 32
+COURSE_GAP_DAYS = 90
+"""A course ends after more than 90 days without supply (CLINICAL.md section 0, restart rule [D])."""
+SILENT_AFTER_DAYS = 365
+"""Coverage of a class is unknown when no supply of it is known in this many days: the person is not on it."""
+
+
+@njit(nogil=True, cache=True)
+def _inpatient(away, offsets, start, known, end, end_known, who, t, most):  # type: ignore[no-untyped-def]
+    """Marks the days before ``t`` (index = age - 1) that were spent in hospital, as known by ``t``."""
+    away[:most] = 0
+    for i in range(offsets[who], offsets[who + 1]):
+        if start[i] >= t or known[i] >= t:
+            continue
+        last = end[i] if end_known[i] < t and end[i] < t else t
+        for d in range(max(start[i], t - most), last):
+            away[t - d - 1] = 1
+
+
+@njit(nogil=True, cache=True)
+def coverage_kernel(
+    offsets,
+    day,
+    known,
+    days_supplied,
+    medicine,
+    bits,
+    stay_offsets,
+    stay_start,
+    stay_known,
+    stay_end,
+    stay_end_known,
+    person,
+    as_of,
+    out_row,
+    ops,
+    op_class,
+    op_window,
+    op_number,
+    op_column,
+    out,
+):  # type: ignore[no-untyped-def]
+    """Features of supply classes. ``bits`` says which classes a supply belongs to; classes are walked one after another."""
+    classes = 0
+    for k in range(ops.shape[0]):
+        classes = max(classes, op_class[k] + 1)
+    covered = np.zeros(LONGEST_WINDOW, np.uint8)
+    away = np.zeros(LONGEST_WINDOW, np.uint8)
+    names = np.zeros(MAX_MEDICINES, np.int64)
+    ends = np.zeros(MAX_MEDICINES, np.int64)
+    for r in range(person.shape[0]):
+        who, t = person[r], as_of[r]
+        marked = False
+        for c in range(classes):
+            n_names = 0
+            final, first, latest = -1, 2**40, -(2**40)
+            covered[:] = 0
+            for i in range(offsets[who], offsets[who + 1]):
+                if day[i] >= t:
+                    break
+                if known[i] >= t or not (bits[i] >> np.uint64(c)) & np.uint64(1):
+                    continue
+                latest = day[i]
+                first = min(first, day[i])
+                slot = -1
+                for j in range(n_names):
+                    if names[j] == medicine[i]:
+                        slot = j
+                        break
+                if slot < 0:
+                    slot = min(n_names, MAX_MEDICINES - 1)
+                    n_names = min(n_names + 1, MAX_MEDICINES)
+                    names[slot] = medicine[i]
+                    ends[slot] = day[i]
+                begin = max(day[i], ends[slot])
+                ends[slot] = begin + days_supplied[i]
+                final = max(final, ends[slot])
+                for d in range(max(begin, t - LONGEST_WINDOW), min(ends[slot], t)):
+                    covered[t - d - 1] = 1
+            on_it = first < t and t - latest <= SILENT_AFTER_DAYS
+            if on_it and not marked:
+                _inpatient(away, stay_offsets, stay_start, stay_known, stay_end, stay_end_known, who, t, LONGEST_WINDOW)
+                marked = True
+            for k in range(ops.shape[0]):
+                if op_class[k] != c:
+                    continue
+                x = np.nan
+                w = op_window[k]
+                if not on_it:
+                    if ops[k] == GAP and first < t:
+                        x = max(0, t - final)
+                elif ops[k] == COVERED:
+                    x = _share(covered, away, 0, w)
+                elif ops[k] == COVERED_CHANGE:
+                    x = _share(covered, away, 0, w) - _share(covered, away, w, 2 * w)
+                elif ops[k] == GAP:
+                    x = 0.0
+                    for d in range(max(final, t - LONGEST_WINDOW), t):
+                        x += 1 - away[t - d - 1]
+                    if final < t - LONGEST_WINDOW:
+                        x += t - LONGEST_WINDOW - final
+                elif ops[k] == LEFT:
+                    x = max(0, final - t)
+                elif ops[k] == LONGEST_GAP or ops[k] == GAPS_OVER:
+                    longest, over, run = 0, 0, 0
+                    for age in range(min(w, t - first), 0, -1):
+                        if covered[age - 1] or away[age - 1]:
+                            run = 0
+                            continue
+                        run += 1
+                        longest = max(longest, run)
+                        if run == op_number[k] + 1:
+                            over += 1
+                    x = longest if ops[k] == LONGEST_GAP else over
+                out[out_row[r], op_column[k]] = x
+
+
+@njit(nogil=True, cache=True)
+def _share(covered, away, newest, oldest):  # type: ignore[no-untyped-def]
+    """Share of the days with index newest .. oldest - 1 (age - 1) that are covered, inpatient days left out; NaN if none is left."""
+    days, held = 0, 0
+    for age in range(newest, oldest):
+        if not away[age]:
+            days += 1
+            held += covered[age]
+    return held / days if days else np.nan
+
+
+@njit(nogil=True, cache=True)
+def depot_kernel(offsets, day, known, interval, keep, person, as_of, out_row, ops, op_window, op_number, op_column, out):  # type: ignore[no-untyped-def]
+    """Days past the due date of the next long-acting injection, and the share of injections given late.
+
+    Due is the last injection plus its interval. More than COURSE_GAP_DAYS past due the course has ended and both are unknown.
+    """
+    for r in range(person.shape[0]):
+        who, t = person[r], as_of[r]
+        for k in range(ops.shape[0]):
+            x = np.nan
+            last, due = -(2**40), -(2**40)
+            late, given = 0, 0
+            for i in range(offsets[who], offsets[who + 1]):
+                if day[i] >= t:
+                    break
+                if known[i] >= t or not keep[i]:
+                    continue
+                if day[i] >= t - op_window[k] and due > last and day[i] - due <= COURSE_GAP_DAYS:
+                    given += 1
+                    if day[i] - due > op_number[k]:
+                        late += 1
+                if day[i] > last:
+                    last = day[i]
+                    due = day[i] + interval[i]
+            if due > last and t - due <= COURSE_GAP_DAYS:
+                if ops[k] == PAST_DUE:
+                    x = t - due
+                elif given:
+                    x = late / given
+            out[out_row[r], op_column[k]] = x

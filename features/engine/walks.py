@@ -1,0 +1,312 @@
+"""From features to walks: which features one compiled walk can fill together, and the arrays it needs. Made once per build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from features.engine import kernels, schedule, supply
+from features.engine.spec import EVER, Feature, SpecError, Stream
+from features.engine.streams import Group, clocks_of, events_of, known_by, rows_of
+from features.records import Records
+from features.records.days import NO_DAY
+from features.records.tables import TABLES
+from features.reference import MEDICINES
+
+Int = npt.NDArray[np.int64]
+Walk = Callable[[Int, npt.NDArray[np.int32], Int, npt.NDArray[np.float32]], None]
+"""(person, as_of, rows of the matrix, matrix): fills the walk's columns of those rows."""
+
+Placed = tuple[int, Feature]
+"""A feature and its column of the matrix."""
+
+WINDOW_OPS = {
+    "count": kernels.COUNT,
+    "total": kernels.TOTAL,
+    "mean": kernels.MEAN,
+    "highest": kernels.HIGHEST,
+    "lowest": kernels.LOWEST,
+    "latest": kernels.LATEST,
+    "change": kernels.CHANGE,
+    "slope": kernels.SLOPE,
+    "distinct": kernels.DISTINCT,
+    "share": kernels.SHARE,
+    "days_since_last": kernels.SINCE_LAST,
+    "days_since_first": kernels.SINCE_FIRST,
+    "count_since": kernels.COUNT_SINCE,
+    "recent_share": kernels.RECENT_SHARE,
+    "gap_ratio": kernels.GAP_RATIO,
+}
+COVERAGE_OPS = {
+    "covered_share": supply.COVERED,
+    "covered_change": supply.COVERED_CHANGE,
+    "supply_gap_days": supply.GAP,
+    "supply_left_days": supply.LEFT,
+    "longest_supply_gap": supply.LONGEST_GAP,
+    "supply_gaps_over": supply.GAPS_OVER,
+}
+DEPOT_OPS = {"depot_days_past_due": supply.PAST_DUE, "depot_late_share": supply.LATE_SHARE}
+SPELL_VERBS = ("days_in_spell", "spell_length")
+SCHEDULE_VERBS = ("days_past_due", "tests_due", "tests_overdue")
+_VALUE_VERBS = ("total", "mean", "highest", "lowest", "latest", "change", "slope")
+MAX_STREAMS = 64
+
+
+def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
+    """The walks that fill every feature. Raises SpecError for a verb that no walk knows."""
+    placed = list(enumerate(features))
+    walks: list[Walk] = []
+    walks += _window_walks(records, [p for p in placed if p[1].verb in WINDOW_OPS])
+    walks += _coverage_walks(records, [p for p in placed if p[1].verb in COVERAGE_OPS])
+    walks += _depot_walks(records, [p for p in placed if p[1].verb in DEPOT_OPS])
+    walks += _spell_walks(records, [p for p in placed if p[1].verb in SPELL_VERBS])
+    walks += _schedule_walks(records, [p for p in placed if p[1].verb in SCHEDULE_VERBS])
+    known = {*WINDOW_OPS, *COVERAGE_OPS, *DEPOT_OPS, *SPELL_VERBS, *SCHEDULE_VERBS}
+    for _, feature in placed:
+        if feature.verb not in known:
+            raise SpecError(f"{feature.name}: no kernel computes {feature.verb}; known are {', '.join(sorted(known))}")
+    return walks
+
+
+def _group_of(feature: Feature) -> Group:
+    value = feature.value if feature.verb in _VALUE_VERBS else ""
+    ident = feature.value if feature.verb == "distinct" else ""
+    clocks = dict.fromkeys(clocks_of(feature.stream, feature.value))
+    if feature.of is not None:
+        if feature.of.table != feature.table or feature.of.day_column != feature.stream.day_column:
+            raise SpecError(f"{feature.name}: both streams of a share come from one table and one day column")
+        clocks |= dict.fromkeys(clocks_of(feature.of))
+    return Group(feature.table, feature.stream.day_column, tuple(clocks), value, ident)
+
+
+def _window_walks(records: Records, placed: Iterable[Placed]) -> list[Walk]:
+    groups: dict[Group, list[Placed]] = {}
+    for column, feature in placed:
+        groups.setdefault(_group_of(feature), []).append((column, feature))
+    return [walk for group, members in groups.items() for walk in _split(records, group, members)]
+
+
+def _split(records: Records, group: Group, members: list[Placed]) -> list[Walk]:
+    """One walk, or several where a group has more streams than a mask has bits."""
+    walks, batch, streams = [], [], {}  # type: ignore[var-annotated]
+    for column, feature in members:
+        mine = [feature.stream, *([feature.of] if feature.of else [])]
+        if len({*streams, *mine}) > MAX_STREAMS:
+            walks.append(_window_walk(records, group, batch, list(streams)))
+            batch, streams = [], {}
+        batch.append((column, feature))
+        streams |= dict.fromkeys(mine)
+    return [*walks, _window_walk(records, group, batch, list(streams))]
+
+
+def _window_walk(records: Records, group: Group, members: list[Placed], streams: list[Stream]) -> Walk:
+    events = events_of(records, group, streams)
+    widths = sorted({feature.window for _, feature in members if feature.window != EVER})
+    windows = np.array([*widths, 2**30], np.int64)
+    needs = np.zeros(len(streams), np.int64)
+    for _, feature in members:
+        place = streams.index(feature.stream)
+        if feature.verb in _VALUE_VERBS:
+            needs[place] |= kernels.NEEDS_VALUES
+        if feature.verb == "distinct":
+            needs[place] |= kernels.NEEDS_DISTINCT
+        if feature.verb == "gap_ratio":
+            needs[place] |= kernels.NEEDS_GAPS
+    ops = np.array([WINDOW_OPS[feature.verb] for _, feature in members], np.int64)
+    op_stream = np.array([streams.index(feature.stream) for _, feature in members], np.int64)
+    op_other = np.array([streams.index(feature.of) if feature.of else 0 for _, feature in members], np.int64)
+    op_window = np.array([len(widths) if f.window == EVER else widths.index(f.window) for _, f in members], np.int64)
+    op_number = np.array([feature.number for _, feature in members], np.float64)
+    op_column = np.array([column for column, _ in members], np.int64)
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        kernels.window_kernel(
+            events.offsets,
+            events.day,
+            events.known,
+            events.bits,
+            events.value,
+            events.ident,
+            person,
+            as_of,
+            rows,
+            windows,
+            needs,
+            ops,
+            op_stream,
+            op_other,
+            op_window,
+            op_number,
+            op_column,
+            values,
+        )
+
+    return walk
+
+
+def _coverage_walks(records: Records, placed: list[Placed]) -> list[Walk]:
+    if not placed:
+        return []
+    classes = list(dict.fromkeys(feature.stream for _, feature in placed))
+    columns = records.columns("supplies")
+    bits = np.zeros(len(columns["known_on"]), np.uint64)
+    usable = (columns["as_required"] != 1) & ~schedule.is_injection(records)
+    for position, stream in enumerate(classes):
+        bits |= (rows_of(records, stream) & usable).astype(np.uint64) << np.uint64(position)
+    lengths = schedule.lengths_of(records)
+    base = {name: place for place, name in enumerate(dict.fromkeys(m.base for m in MEDICINES.values()))}
+    medicine = np.array([base[m.base] for m in MEDICINES.values()], np.int64)[columns["medicine"]]
+    stays = records.columns("stays")
+    ops = np.array([COVERAGE_OPS[feature.verb] for _, feature in placed], np.int64)
+    op_class = np.array([classes.index(feature.stream) for _, feature in placed], np.int64)
+    op_window = np.array([feature.window for _, feature in placed], np.int64)
+    op_number = np.array([feature.number for _, feature in placed], np.int64)
+    op_column = np.array([column for column, _ in placed], np.int64)
+    for _, feature in placed:
+        most = feature.window * (2 if feature.verb == "covered_change" else 1)
+        if most > supply.LONGEST_WINDOW:
+            raise SpecError(f"{feature.name}: coverage looks back {supply.LONGEST_WINDOW} days at most")
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        supply.coverage_kernel(
+            records.offsets("supplies"),
+            columns["supplied_on"],
+            columns["known_on"],
+            lengths,
+            medicine,
+            bits,
+            records.offsets("stays"),
+            stays["admitted_on"],
+            stays["known_on"],
+            stays["discharged_on"],
+            stays["discharge_known_on"],
+            person,
+            as_of,
+            rows,
+            ops,
+            op_class,
+            op_window,
+            op_number,
+            op_column,
+            values,
+        )
+
+    return [walk]
+
+
+def _depot_walks(records: Records, placed: list[Placed]) -> list[Walk]:
+    columns = records.columns("supplies")
+    lengths = schedule.lengths_of(records) if placed else np.zeros(0, np.int32)
+    by_stream: dict[Stream, list[Placed]] = {}
+    for column, feature in placed:
+        by_stream.setdefault(feature.stream, []).append((column, feature))
+    return [_depot_walk(records, columns, lengths, stream, members) for stream, members in by_stream.items()]
+
+
+def _depot_walk(records: Records, columns, lengths, stream: Stream, members: list[Placed]) -> Walk:  # type: ignore[no-untyped-def]
+    kinds = TABLES["supplies"].column("kind").values
+    given = (columns["kind"] == kinds.index("administered")) | (columns["kind"] < 0)
+    keep = rows_of(records, stream) & schedule.is_injection(records) & given
+    ops = np.array([DEPOT_OPS[feature.verb] for _, feature in members], np.int64)
+    op_window = np.array([feature.window for _, feature in members], np.int64)
+    op_number = np.array([feature.number for _, feature in members], np.int64)
+    op_column = np.array([column for column, _ in members], np.int64)
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        supply.depot_kernel(
+            records.offsets("supplies"),
+            columns["supplied_on"],
+            columns["known_on"],
+            lengths,
+            keep,
+            person,
+            as_of,
+            rows,
+            ops,
+            op_window,
+            op_number,
+            op_column,
+            values,
+        )
+
+    return walk
+
+
+def _spell_walks(records: Records, placed: list[Placed]) -> list[Walk]:
+    by_table: dict[str, list[Placed]] = {}
+    for column, feature in placed:
+        by_table.setdefault(feature.table, []).append((column, feature))
+    return [_spell_walk(records, table, members) for table, members in by_table.items()]
+
+
+def _spell_walk(records: Records, table: str, members: list[Placed]) -> Walk:
+    columns = records.columns(table)
+    (late,) = TABLES[table].late
+    start = columns[TABLES[table].event_day or ""]
+    known = members[0][1].stream
+    keep = np.array([rows_of(records, feature.stream) for _, feature in members])
+    start_known = known_by(records, known)
+    windows = np.array([feature.window for _, feature in members], np.int64)
+    lengths = np.array([feature.verb == "spell_length" for _, feature in members], np.int64)
+    op_column = np.array([column for column, _ in members], np.int64)
+    end = np.where(columns[late.column] == NO_DAY, np.int32(NO_DAY), columns[late.column])
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        kernels.spell_kernel(
+            records.offsets(table),
+            start,
+            start_known,
+            end,
+            columns[late.known_on],
+            keep,
+            person,
+            as_of,
+            rows,
+            windows,
+            lengths,
+            op_column,
+            values,
+        )
+
+    return walk
+
+
+def _schedule_walks(records: Records, placed: list[Placed]) -> list[Walk]:
+    if not placed:
+        return []
+    prepared = schedule.prepare(records)
+    grace = schedule.grace_days()
+    chosen = [(column, feature, schedule.select(feature.scope, feature.tests)) for column, feature in placed]
+    for _, feature, items in chosen:
+        if not items:
+            raise SpecError(f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for {feature.scope or 'anyone'}")
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        due, fired, _ = schedule.due_dates(prepared, person, as_of)
+        for column, feature, items in chosen:
+            mine, rule = due[:, items], fired[:, items]
+            scheduled = rule >= 0
+            if feature.verb == "days_past_due":
+                earliest = mine.min(axis=1)
+                past = as_of.astype(np.int64) - earliest
+                values[rows, column] = np.where(earliest == NO_DAY, np.nan, past)
+                continue
+            any_due = scheduled.any(axis=1)
+            if feature.verb == "tests_due":
+                hit = scheduled & (mine <= as_of[:, None])
+            else:
+                hit = scheduled & (as_of[:, None] > mine + grace[rule])
+            values[rows, column] = np.where(any_due, _tests_hit(hit, items), np.nan)
+
+    return [walk]
+
+
+def _tests_hit(hit: npt.NDArray[np.bool_], items: list[int]) -> npt.NDArray[np.int64]:
+    """How many different tests are hit: a test that two protocols ask for counts once."""
+    tests = [schedule.items()[item].test for item in items]
+    count = np.zeros(len(hit), np.int64)
+    for test in dict.fromkeys(tests):
+        count += hit[:, [place for place, name in enumerate(tests) if name == test]].any(axis=1)
+    return count

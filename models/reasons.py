@@ -1,0 +1,119 @@
+"""From contributions of features to reasons a clinician can read: summed by clinical concept, ranked by size, worded "raises" or "lowers".
+
+A reason says what the model weighed, never why a person is unwell. Concepts are summed before ranking, because windows of one signal share credit
+between them. The part of the horizon is not a reason, and protected characteristics are not features at all (DESIGN rule 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import BundleRefused
+
+NOT_RECORDED = "Nothing about this is recorded, or it does not apply."
+_SMALLEST = 1e-9
+
+
+@dataclass(frozen=True)
+class FeatureText:
+    """What a bundle keeps of a feature, so that it explains itself: ``low`` and ``high`` are the allowed range, ``missing`` says what absence means."""
+
+    name: str
+    concept: str
+    unit: str | None = None
+    low: float | None = None
+    high: float | None = None
+    direction: int = 0
+    missing: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class ConceptText:
+    """The wording of one concept: a label, and a plain sentence for each direction."""
+
+    slug: str
+    label: str
+    raises: str
+    lowers: str
+
+    @classmethod
+    def plain(cls, slug: str) -> ConceptText:
+        """Wording made from the slug, for a concept without an entry in the table."""
+        label = slug.replace("_", " ").capitalize()
+        return cls(slug, label, f"{label}: raises this risk.", f"{label}: lowers this risk.")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One concept's part of a calibrated logit. ``features`` holds {name, value, unit, contribution, missing}, largest part first."""
+
+    concept: str
+    label: str
+    direction: Literal["raises", "lowers"]
+    contribution: float
+    sentence: str
+    features: list[dict[str, Any]]
+
+
+def check_wording(concepts: Sequence[ConceptText]) -> None:
+    """Refuse wording that claims a cause. Raises ``BundleRefused``."""
+    for concept in concepts:
+        for sentence in (concept.label, concept.raises, concept.lowers):
+            if "because" in sentence.lower().split():
+                raise BundleRefused(
+                    f'concept {concept.slug}: its wording says "because"; a contribution is not a cause. Word it "raises" or "lowers"'
+                )
+
+
+def find_reasons(
+    contributions: NDArray[np.float64],
+    values: NDArray[np.floating],
+    features: Sequence[FeatureText],
+    concepts: Mapping[str, ConceptText],
+    top: int,
+) -> list[Reason]:
+    """At most ``top`` reasons for one row. ``contributions`` and ``values`` have shape (features,), in the order of ``features``."""
+    members: dict[str, list[int]] = {}
+    for i, feature in enumerate(features):
+        if contributions[i] != 0.0:
+            members.setdefault(feature.concept, []).append(i)
+    totals = {slug: float(contributions[inside].sum()) for slug, inside in members.items()}
+    ranked = sorted(
+        (slug for slug in totals if abs(totals[slug]) >= _SMALLEST), key=lambda slug: (-abs(totals[slug]), slug)
+    )
+    return [
+        _reason(
+            concepts.get(slug, ConceptText.plain(slug)), totals[slug], members[slug], contributions, values, features
+        )
+        for slug in ranked[:top]
+    ]
+
+
+def _reason(
+    concept: ConceptText,
+    total: float,
+    inside: Sequence[int],
+    contributions: NDArray[np.float64],
+    values: NDArray[np.floating],
+    features: Sequence[FeatureText],
+) -> Reason:
+    parts = [
+        {
+            "name": features[i].name,
+            "value": None if np.isnan(values[i]) else float(values[i]),
+            "unit": features[i].unit,
+            "contribution": float(contributions[i]),
+            "missing": bool(np.isnan(values[i])),
+        }
+        for i in sorted(inside, key=lambda i: (-abs(contributions[i]), features[i].name))
+    ]
+    sentence = concept.raises if total > 0 else concept.lowers
+    if all(part["missing"] for part in parts):
+        sentence = f"{sentence.rstrip()} {NOT_RECORDED}"
+    return Reason(concept.slug, concept.label, "raises" if total > 0 else "lowers", total, sentence, parts)

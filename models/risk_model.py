@@ -1,0 +1,216 @@
+"""The served model: a verified bundle that scores rows for every outcome and horizon, and explains each score exactly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.calibration import Calibration, sigmoid
+from models.errors import BundleDamaged, BundleRefused, CalibrationError, FeatureMismatch, TreesError
+from models.manifest import Manifest, locate, read_verified
+from models.reasons import ConceptText, FeatureText, Reason, find_reasons
+from models.scores import OutcomeScores, Scores
+from models.shapley import TreeShapley
+
+Floats = NDArray[np.float64]
+
+HORIZON = "horizon_days"
+SELF_TEST_TOLERANCE = 1e-9
+_CHUNK = 8192
+
+
+@runtime_checkable
+class Matrix(Protocol):
+    """What ``features.build`` gives: values (rows, features), NaN where missing, and the names of the columns."""
+
+    @property
+    def values(self) -> NDArray[np.floating]: ...
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """One outcome: the booster's exact explainer over (features, horizon_days), and its calibration."""
+
+    explainer: TreeShapley
+    calibration: Calibration
+
+    def score(self, name: str, values: NDArray[np.floating], contributions: bool, threads: int) -> OutcomeScores:
+        rows, features = values.shape
+        horizons = self.calibration.horizons
+        slope, offsets = self.calibration.slope, np.asarray(self.calibration.offsets)
+        margin = np.empty((rows, len(horizons)))
+        parts = np.empty((rows, len(horizons), features)) if contributions else None
+        horizon_part = np.empty((rows, len(horizons))) if contributions else None
+        for first in range(0, rows, _CHUNK):
+            part = slice(first, min(first + _CHUNK, rows))
+            stacked = stack_horizons(values[part], horizons)
+            margin[part] = self.explainer.margins(stacked, threads).reshape(-1, len(horizons))
+            if parts is not None and horizon_part is not None:
+                shap = self.explainer.contributions(stacked, threads).reshape(-1, len(horizons), features + 2)
+                np.multiply(shap[:, :, :features], slope, out=parts[part])
+                np.multiply(shap[:, :, features], slope, out=horizon_part[part])
+        return OutcomeScores(
+            outcome=name,
+            horizons=horizons,
+            probability=sigmoid(slope * margin + offsets),
+            base=slope * self.explainer.expected_value + offsets,
+            horizon_part=horizon_part,
+            contributions=parts,
+        )
+
+
+class RiskModel:
+    """Open one with ``RiskModel.load``. Immutable; may be used from several threads at once."""
+
+    def __init__(self, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+        """``contents`` are the verified bytes of the bundle's files. Raises ``BundleDamaged`` or ``BundleRefused`` where they do not fit together."""
+        self.manifest = manifest
+        try:
+            documents = {name: json.loads(data) for name, data in contents.items() if name.endswith(".json")}
+            self.features = tuple(FeatureText(**feature) for feature in documents["features.json"]["features"])
+            self._concepts = {
+                slug: ConceptText(slug=slug, **text) for slug, text in documents["features.json"]["concepts"].items()
+            }
+            calibrations = {name: Calibration.from_json(data) for name, data in documents["calibration.json"].items()}
+            boosters = {name: contents[entry.booster].decode() for name, entry in manifest.outcomes.items()}
+        except (ValueError, KeyError, TypeError) as error:
+            raise BundleDamaged(
+                f"{manifest.bundle_id}: its files are whole but not as this code writes them ({error}); train again"
+            ) from error
+        self.feature_names: tuple[str, ...] = tuple(feature.name for feature in self.features)
+        self.outcomes: dict[str, tuple[int, ...]] = {name: entry.horizons for name, entry in manifest.outcomes.items()}
+        self.card: dict[str, Any] = documents["card.json"]
+        self.reference: dict[str, Any] = documents["reference.json"]
+        self._golden: dict[str, Any] = documents["golden.json"]
+        if {name: c.horizons for name, c in calibrations.items()} != self.outcomes:
+            raise BundleRefused(
+                f"{manifest.bundle_id}: calibration and manifest name different outcomes or horizons; train again"
+            )
+        self._outcomes = {
+            name: _Outcome(self._explainer(name, text), calibrations[name]) for name, text in boosters.items()
+        }
+
+    @classmethod
+    def load(cls, path: Path | str, *, self_test: bool = True) -> RiskModel:
+        """Open a bundle folder, or a bundles root by its ``current`` pointer. Every file is verified before any is parsed.
+
+        Raises a ``BundleError`` that names the file, what was expected, and what to do.
+        """
+        model = cls(*read_verified(locate(path)))
+        if self_test:
+            model.self_test()
+        return model
+
+    def score(
+        self,
+        matrix: Matrix | NDArray[np.floating],
+        contributions: bool = True,
+        *,
+        names: Sequence[str] | None = None,
+        threads: int = 1,
+        outcomes: Sequence[str] | None = None,
+    ) -> Scores:
+        """Probabilities of every outcome and horizon, and what they consist of.
+
+        ``matrix`` is a feature matrix, or an array (rows, features) with ``names``; NaN means missing. Use ``threads=2`` for large batches only.
+        Raises ``FeatureMismatch`` where names or order differ from the model's, or a value is infinite.
+        """
+        if names is None and not isinstance(matrix, Matrix):
+            raise FeatureMismatch(
+                "an array was given without names: pass names=(...) or a FeatureMatrix, so that the order can be checked"
+            )
+        values = np.asarray(matrix.values if names is None else matrix)  # type: ignore[union-attr]
+        self._check(values, tuple(cast(Matrix, matrix).names if names is None else names))
+        chosen = self._outcomes if outcomes is None else {name: self._outcomes[name] for name in outcomes}
+        return Scores(
+            {name: outcome.score(name, values, contributions, threads) for name, outcome in chosen.items()}, values
+        )
+
+    def reasons(self, scores: Scores, row: int, outcome: str, horizon: int, top: int = 5) -> list[Reason]:
+        """The ``top`` largest reasons of one score, by clinical concept. The scores must carry contributions."""
+        found = scores[outcome]
+        if found.contributions is None:
+            raise ValueError("these scores carry no contributions: score with contributions=True")
+        return find_reasons(
+            found.contributions[row, found.column(horizon)], scores.inputs[row], self.features, self._concepts, top
+        )
+
+    def self_test(self) -> None:
+        """Score the golden rows and compare with what LightGBM gave when the bundle was written. Raises ``BundleRefused``."""
+        rows = np.array([[np.nan if v is None else v for v in row] for row in self._golden["rows"]], dtype=np.float64)
+        scores = self.score(rows.reshape(len(rows), len(self.feature_names)), names=self.feature_names)
+        for name, expected in self._golden["expected"].items():
+            found = scores[name]
+            assert found.contributions is not None and found.horizon_part is not None
+            for what, values in (
+                ("probability", found.probability),
+                ("contribution_sum", found.contributions.sum(axis=2)),
+                ("contribution_size", np.abs(found.contributions).sum(axis=2)),
+                ("horizon_part", found.horizon_part),
+            ):
+                wanted = np.asarray(expected[what], dtype=np.float64)
+                if wanted.shape != values.shape or not np.allclose(values, wanted, rtol=1e-9, atol=SELF_TEST_TOLERANCE):
+                    raise BundleRefused(
+                        f"{self.manifest.bundle_id}: self-test failed, {name} {what} of the golden rows differs from what was recorded at training; "
+                        "this machine does not score this model as it was trained, so it must not serve. Check versions, then train again"
+                    )
+
+    def _explainer(self, outcome: str, text: str) -> TreeShapley:
+        try:
+            explainer = TreeShapley(text)
+        except (TreesError, CalibrationError) as error:
+            raise BundleRefused(f"{self.manifest.bundle_id}: booster of {outcome}: {error}") from error
+        if explainer.n_features != len(self.features) + 1:
+            raise BundleRefused(
+                f"{self.manifest.bundle_id}: booster of {outcome} reads {explainer.n_features} columns, "
+                f"features.json lists {len(self.features)} and {HORIZON} makes {len(self.features) + 1}; train again"
+            )
+        return explainer
+
+    def _check(self, values: NDArray[np.floating], names: tuple[str, ...]) -> None:
+        if names != self.feature_names:
+            raise FeatureMismatch(describe_mismatch(names, self.feature_names))
+        if values.ndim != 2 or values.shape[1] != len(names) or values.dtype.kind != "f":
+            raise FeatureMismatch(
+                f"matrix of {values.dtype} with shape {values.shape}: expected floats with shape (rows, {len(names)})"
+            )
+        if np.isinf(values).any():
+            wrong = [name for name, bad in zip(names, np.isinf(values).any(axis=0), strict=True) if bad]
+            raise FeatureMismatch(f"infinite values in {', '.join(wrong)}: a value that is not known is NaN")
+
+
+def stack_horizons(values: NDArray[np.floating], horizons: Sequence[int]) -> NDArray[np.floating]:
+    """Rows (rows, features) to (rows * horizons, features + 1): each row once per horizon, with ``horizon_days`` last."""
+    rows, features = values.shape
+    stacked = np.empty((rows, len(horizons), features + 1), dtype=values.dtype)
+    stacked[:, :, :features] = values[:, None, :]
+    stacked[:, :, features] = horizons
+    return stacked.reshape(rows * len(horizons), features + 1)
+
+
+def describe_mismatch(found: Sequence[str], expected: Sequence[str]) -> str:
+    """How two lists of feature names differ, and what to do."""
+    absent = [name for name in expected if name not in set(found)]
+    extra = [name for name in found if name not in set(expected)]
+    parts = [f"{len(found)} features given, the model reads {len(expected)}"]
+    if absent:
+        parts.append(f"absent: {', '.join(absent[:5])}{' and more' if len(absent) > 5 else ''}")
+    if extra:
+        parts.append(f"not in the model: {', '.join(extra[:5])}{' and more' if len(extra) > 5 else ''}")
+    if not absent and not extra:
+        place = next(
+            (i for i, (a, b) in enumerate(zip(found, expected, strict=False)) if a != b), min(len(found), len(expected))
+        )
+        there = found[place] if place < len(found) else "nothing"
+        wanted = expected[place] if place < len(expected) else "nothing"
+        parts.append(f"same names in another order or repeated: position {place} is {there}, expected {wanted}")
+    return "; ".join(parts) + ". Build the matrix with features=model.feature_names"

@@ -1,0 +1,56 @@
+"""What scoring gives: calibrated probabilities and the parts that add up to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OutcomeScores:
+    """Scores of one outcome for all rows and horizons.
+
+    ``logit(probability[r, h]) == base[h] + horizon_part[r, h] + contributions[r, h, :].sum()`` to 1e-9 (DESIGN rule 4), for probabilities below
+    0.9999999, beyond which the logit of a double itself is less exact. The last two are None where contributions were not asked for.
+    """
+
+    outcome: str
+    horizons: tuple[int, ...]
+    probability: Floats
+    base: Floats
+    horizon_part: Floats | None
+    contributions: Floats | None
+
+    def column(self, horizon: int) -> int:
+        """Position of a horizon in days. Raises ``KeyError`` with what there is."""
+        if horizon not in self.horizons:
+            raise KeyError(f"{self.outcome} has no horizon of {horizon} days: there are {self.horizons}")
+        return self.horizons.index(horizon)
+
+
+@dataclass(frozen=True)
+class Scores(Mapping[str, OutcomeScores]):
+    """Scores per outcome, with the inputs (rows, features) they were made from, for the wording of reasons."""
+
+    outcomes: Mapping[str, OutcomeScores]
+    inputs: NDArray[np.floating]
+
+    def __getitem__(self, outcome: str) -> OutcomeScores:
+        if outcome not in self.outcomes:
+            raise KeyError(f"no outcome {outcome!r}: there are {', '.join(self.outcomes)}")
+        return self.outcomes[outcome]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.outcomes)
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    @property
+    def rows(self) -> int:
+        return len(self.inputs)

@@ -1,0 +1,228 @@
+"""The application and its start: routes, errors, the life of the model and the database, and ``serve``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import errno
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from models import RiskModel
+from serving import migrations
+from serving.audit import AuditUnavailable
+from serving.context import Service
+from serving.database import Database, DatabaseUnavailable
+from serving.lanes import Lane
+from serving.live import LiveModel
+from serving.middleware import STATIC, Boundary
+from serving.operations.endpoints import router as operations
+from serving.operations.service import own_version
+from serving.people.endpoints import router as people
+from serving.problems import Problem, ProblemDetails, answer, from_http, from_validation, unavailable
+from serving.scoring.endpoints import router as scoring
+from serving.scoring.schemas import ScoresRequest, known_names
+from serving.scoring.service import records_of, score_people
+from serving.security.requests import Requires, RequiresSession, SignInNeeded
+from serving.settings import Settings
+from serving.web.endpoints import router as pages
+from serving.web.rendering import STATIC_FOLDER, problem_page
+from serving.worklists.endpoints import router as worklists
+
+KNOWN_NAMES = known_names() | {
+    "team_id",
+    "outcome",
+    "horizon",
+    "ranking",
+    "limit",
+    "offset",
+    "choice",
+    "proof",
+    "view",
+}
+OPEN_TO_ANYBODY = frozenset({"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", STATIC.rstrip("/")})
+"""Routes that answer without a caller. They hold nothing about people. Every other route declares its roles, or is not mounted."""
+JSON_PATHS = ("/v1/", "/livez", "/readyz", "/version", "/openapi.json", STATIC)
+ERRORS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDetails, "description": description}
+    for status, description in (
+        (400, "the request could not be read, or asked for an unknown host"),
+        (401, "no valid bearer token"),
+        (403, "the role may not do this"),
+        (404, "nothing here, or nothing that this caller may see"),
+        (413, "the body is too large"),
+        (422, "the request does not match this description"),
+        (500, "something went wrong here"),
+        (503, "no model, database, audit log or free thread; see Retry-After"),
+    )
+}
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service as an ASGI application. Its lifespan migrates the database, loads the model and watches for a newer one."""
+    settings = settings or Settings()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        database = Database(settings.database)
+        live = LiveModel(settings.bundles, settings.poll_seconds, warm)
+        cores = os.cpu_count() or 1
+        app.state.service = Service(settings, database, live, reads=Lane(8, 5.0), scoring=Lane(max(2, cores), 5.0))
+        migrations.upgrade(database)
+        live.start()
+        try:
+            yield
+        finally:
+            live.stop()
+            database.close()
+
+    app = FastAPI(
+        title="Upstream",
+        version=own_version(),
+        summary="Risk stratification and certain care gaps for community mental health teams",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=ERRORS,
+        max_body_size=settings.max_body_bytes,
+        telemetry={"tracing": False, "metrics": False},
+    )
+    for router in (scoring, worklists, people, operations, pages):
+        app.include_router(router)
+    app.mount(STATIC.rstrip("/"), StaticFiles(directory=STATIC_FOLDER), name="static")
+    app.add_middleware(Boundary, allowed_hosts=settings.allowed_hosts, render=render)
+    _handle_errors(app)
+    check_access_declared(app)
+    return app
+
+
+def warm(model: RiskModel) -> None:
+    """Score one made-up person, so that every compiled kernel is ready before the first request."""
+    body = ScoresRequest.model_validate({"people": [{"patient_id": "warm-up", "tables": {}}]})
+    today = dt.date.today()
+    records, _ = records_of(body.people, today)
+    score_people(model, records, today, ["warm-up"])
+
+
+def render(request: Request, problem: Problem) -> Response:
+    """A problem as JSON for programs and as a page for people."""
+    if request.url.path.startswith(JSON_PATHS):
+        return answer(request, problem)
+    return problem_page(request, problem)
+
+
+def _handle_errors(app: FastAPI) -> None:
+    async def problem(request: Request, error: Exception) -> Response:
+        return render(request, as_problem(error))
+
+    async def sign_in(request: Request, error: Exception) -> Response:
+        return RedirectResponse("/sign-in", 303)
+
+    for kind in (Problem, HTTPException, RequestValidationError, AuditUnavailable, DatabaseUnavailable):
+        app.add_exception_handler(kind, problem)
+    app.add_exception_handler(SignInNeeded, sign_in)
+
+
+def as_problem(error: Exception) -> Problem:
+    """Every error that a request can end in, as a problem that repeats nothing of the request."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return from_validation(error, KNOWN_NAMES)
+        case AuditUnavailable():
+            return unavailable(
+                "audit-unavailable", "The audit log cannot be written, so nothing is shown. Try again soon."
+            )
+        case DatabaseUnavailable():
+            return unavailable("database-unavailable", "The service database does not answer. Try again soon.")
+        case HTTPException():
+            return from_http(error)
+    raise error
+
+
+def check_access_declared(app: FastAPI) -> None:
+    """Refuse to start with a route that does not say who may call it."""
+    undeclared = [path for path, roles in access_of(app).items() if roles is None]
+    if undeclared:
+        raise RuntimeError(
+            f"routes without a declared role: {', '.join(undeclared)}; add a caller from security.requests"
+        )
+
+
+def access_of(app: FastAPI) -> dict[str, frozenset[str] | None]:
+    """Who may call each route, as ``METHOD path``: roles, an empty set for anybody, None where nothing is declared."""
+    found: dict[str, frozenset[str] | None] = {}
+    for context in iter_route_contexts(app.routes):
+        path, methods = str(context.path), sorted(getattr(context.original_route, "methods", None) or ["GET"])
+        roles = _declared(getattr(context.original_route, "dependant", None))
+        if roles is None and path in OPEN_TO_ANYBODY:
+            roles = frozenset()
+        for method in methods:
+            if method != "HEAD":
+                found[f"{method} {path}"] = roles
+    return found
+
+
+def _declared(dependant: Any) -> frozenset[str] | None:
+    for dependency in getattr(dependant, "dependencies", ()):
+        if isinstance(dependency.call, (Requires, RequiresSession)):
+            return frozenset(dependency.call.roles)
+    return None
+
+
+class StartError(Exception):
+    """The service cannot start; the message says why and what to do."""
+
+
+def serve(home: Path, host: str | None = None, port: int | None = None) -> None:
+    """Run the service until it is stopped. Raises ``StartError`` for a port in use, a wrong setting, or a demo beyond loopback."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    given = {"home": home, **({"host": host} if host else {}), **({"port": port} if port is not None else {})}
+    try:
+        settings = Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
+        raise StartError(f"the service was not started: {wrong}") from None
+    listening = _listen(settings.host, settings.port)
+    config = uvicorn.Config(
+        create_app(settings),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=20,
+    )
+    with listening:
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    # Only after a restart's own leftovers; a live listener still refuses.
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(128)
+    except OSError as error:
+        listening.close()
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"port {port} on {host} is in use; stop what runs there, or choose another with --port"
+            ) from None
+        raise StartError(f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}") from None
+    return listening

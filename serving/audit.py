@@ -1,0 +1,139 @@
+"""Who saw or changed what: an append-only, hash-chained log, written before the data leaves.
+
+Every event holds the hash of the one before it, and ``audit_head`` holds the newest number and hash, so a changed, removed, reordered
+or cut-off event is found by ``verify_chain``. The head row is updated first, which makes writers queue on SQLite and PostgreSQL alike.
+If the log cannot be written, ``AuditUnavailable`` is raised and the caller gets 503 instead of the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from serving.database import Database, DatabaseUnavailable
+from serving.security.callers import Caller
+from serving.tables import audit_events, audit_head
+
+START = "0" * 64
+"""Stands where the first event's predecessor would be."""
+
+
+class AuditUnavailable(Exception):
+    """The audit log could not be written, so nothing may be shown."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look or change. ``patient_ids`` are the people whose data is about to leave, in the order shown."""
+
+    action: str
+    patient_ids: tuple[str, ...] = ()
+    team_id: str | None = None
+    run_id: str | None = None
+    bundle_id: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Where and how the chain does not hold."""
+
+    seq: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The log, bound to one request and its caller, so that services only say what is looked at."""
+
+    database: Database
+    actor: str
+    role: str
+    request_id: str
+
+    @classmethod
+    def of(cls, database: Database, caller: Caller, request_id: str) -> Audit:
+        return cls(database, caller.token_id, caller.role.value, request_id)
+
+    def record(self, look: Look) -> None:
+        """Write and commit one event. Raises ``AuditUnavailable``; call it before handing out what was looked at."""
+        try:
+            with self.database.write() as connection:
+                append(connection, self, look)
+        except DatabaseUnavailable as error:
+            raise AuditUnavailable(str(error)) from None
+
+
+def append(connection: Connection, by: Audit, look: Look) -> None:
+    """Add one event inside the caller's transaction."""
+    head = connection.execute(
+        update(audit_head)
+        .where(audit_head.c.head_id == 1)
+        .values(seq=audit_head.c.seq + 1)
+        .returning(audit_head.c.seq, audit_head.c.hash)
+    ).one()
+    event = {
+        "seq": head.seq,
+        "at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "actor": by.actor,
+        "role": by.role,
+        "action": look.action,
+        "team_id": look.team_id,
+        "patient_ids": list(look.patient_ids),
+        "run_id": look.run_id,
+        "bundle_id": look.bundle_id,
+        "request_id": by.request_id,
+        "detail": look.detail,
+        "previous": head.hash,
+    }
+    event["hash"] = _hash(event)
+    connection.execute(insert(audit_events), event)
+    connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(hash=event["hash"]))
+
+
+def check_writable(database: Database) -> None:
+    """Raise ``AuditUnavailable`` unless an event could be written now; leaves nothing behind."""
+    try:
+        with database.write() as connection:
+            changed = connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(head_id=1))
+            if changed.rowcount != 1:
+                raise AuditUnavailable("the audit log has lost its head row; run `upstream doctor`")
+    except DatabaseUnavailable as error:
+        raise AuditUnavailable(str(error)) from None
+
+
+def verify_chain(database: Database) -> list[Broken]:
+    """Walk the whole chain and return every place where it does not hold; an empty list means it holds."""
+    broken: list[Broken] = []
+    previous, expected = START, 1
+    with database.read() as connection:
+        head = connection.execute(select(audit_head)).first()
+        for row in connection.execute(select(audit_events).order_by(audit_events.c.seq)).yield_per(1_000):
+            broken += _check(row, previous, expected)
+            previous, expected = row.hash, row.seq + 1
+    if head is None or (head.seq, head.hash) != (expected - 1, previous):
+        broken.append(Broken(expected, "the newest events are missing, or the head was changed"))
+    return broken
+
+
+def _check(row: Row[Any], previous: str, expected: int) -> Sequence[Broken]:
+    found = []
+    if row.seq != expected:
+        found.append(Broken(expected, f"events {expected} to {row.seq - 1} are missing"))
+    elif row.previous != previous:
+        found.append(Broken(row.seq, "does not follow from the event before it"))
+    content = {key: value for key, value in row._mapping.items() if key != "hash"}
+    if _hash(content) != row.hash:
+        found.append(Broken(row.seq, "was changed after it was written"))
+    return found
+
+
+def _hash(event: dict[str, Any]) -> str:
+    text = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

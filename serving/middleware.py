@@ -1,0 +1,117 @@
+"""The request boundary, as plain ASGI: request ids, security headers, host and origin checks, and the last catch for errors.
+
+No ``BaseHTTPMiddleware``: it costs a task group per request and breaks context variables.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.problems import Problem, from_http, log_unexpected
+from serving.settings import LOOPBACK_NAMES
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "font-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+STATIC = "/static/"
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Boundary:
+    """The outermost layer of ours. ``allowed_hosts`` are names besides loopback that a request may be addressed to.
+
+    ``render`` turns a problem into an answer.
+    """
+
+    def __init__(
+        self, app: ASGIApp, allowed_hosts: tuple[str, ...], render: Callable[[Request, Problem], Response]
+    ) -> None:
+        self.app, self.render = app, render
+        self.hosts = frozenset((*LOOPBACK_NAMES, *allowed_hosts))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _add_headers(message, scope["path"], request_id)
+            await send(message)
+
+        try:
+            self._check(Headers(scope=scope), scope)
+            await self.app(scope, receive, send_with_headers)
+        except Exception as error:  # noqa: BLE001 - the boundary: whatever escapes becomes a problem without its text
+            if started:
+                log_unexpected(error, request_id)
+                raise RuntimeError("the answer broke off; see the log by request id") from None
+            problem = _as_problem(error, request_id)
+            await self.render(Request(scope), problem)(scope, receive, send_with_headers)
+
+    def _check(self, headers: Headers, scope: Scope) -> None:
+        host = _host_name(headers.get("host", ""))
+        if host not in self.hosts:
+            raise Problem(
+                400, "unknown-host", "This service does not answer to that host name; set UPSTREAM_ALLOWED_HOSTS."
+            )
+        if scope["method"] in SAFE_METHODS:
+            return
+        origin = headers.get("origin")
+        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+        if foreign or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+            raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
+
+
+def _add_headers(message: Message, path: str, request_id: str) -> None:
+    headers = MutableHeaders(scope=message)
+    for name, value in HEADERS.items():
+        headers[name] = value
+    headers["X-Request-ID"] = request_id
+    headers["Cache-Control"] = "public, max-age=3600" if path.startswith(STATIC) else "no-store"
+
+
+def _as_problem(error: Exception, request_id: str) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, HTTPException):
+        return from_http(error)
+    log_unexpected(error, request_id)
+    return Problem(500, "unexpected", "Something went wrong here, and it was logged without any patient data.")
+
+
+def _host_name(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

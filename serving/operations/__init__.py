@@ -1,0 +1,1 @@
+"""What is serving, and whether it is fit to."""

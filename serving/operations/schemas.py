@@ -1,0 +1,53 @@
+"""What the service says about itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class Alive(BaseModel):
+    alive: bool = True
+
+
+class Check(BaseModel):
+    name: str
+    ok: bool
+    detail: str = Field(description="what is wrong and what to do; empty when nothing is")
+
+
+class Ready(BaseModel):
+    """Ready to serve: a verified model is loaded, the database is migrated, the audit log can be written."""
+
+    ready: bool
+    checks: list[Check]
+
+
+class Version(BaseModel):
+    version: str
+    environment: str
+    bundle_id: str | None
+
+
+class ModelInfo(BaseModel):
+    """The model that scores requests now."""
+
+    bundle_id: str
+    version: str
+    synthetic: bool
+    trained_run_id: str
+    data_hash: str
+    code_commit: str
+    created_at: str
+    features: int
+    outcomes: dict[str, list[int]]
+    problem: str = Field(description="why a newer bundle is not serving; empty when nothing is wrong")
+
+
+class ModelCard(BaseModel):
+    """The card written at training, as it is in the bundle."""
+
+    bundle_id: str
+    synthetic: bool
+    card: dict[str, Any]

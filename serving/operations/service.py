@@ -1,0 +1,82 @@
+"""Probes and the model that is serving. Nothing here is about a person."""
+
+from __future__ import annotations
+
+from importlib import metadata
+
+from serving import migrations
+from serving.audit import AuditUnavailable, check_writable
+from serving.context import Service
+from serving.database import DatabaseUnavailable
+from serving.operations.schemas import Check, ModelCard, ModelInfo, Ready, Version
+from serving.problems import unavailable
+
+
+def readiness(service: Service) -> Ready:
+    """Every check with its reason. A refused newer bundle does not make the service unready: the last good one serves."""
+    checks = [_model(service), _database(service), _audit(service)]
+    return Ready(ready=all(check.ok for check in checks), checks=checks)
+
+
+def version(service: Service) -> Version:
+    model = service.live.current
+    return Version(
+        version=own_version(),
+        environment=service.settings.environment,
+        bundle_id=model.manifest.bundle_id if model else None,
+    )
+
+
+def model_info(service: Service) -> ModelInfo:
+    standing = service.live.standing
+    if standing.model is None:
+        raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
+    manifest = standing.model.manifest
+    return ModelInfo(
+        bundle_id=manifest.bundle_id,
+        version=manifest.model_version,
+        synthetic=manifest.synthetic,
+        trained_run_id=manifest.run_id,
+        data_hash=manifest.data_hash,
+        code_commit=manifest.code_commit,
+        created_at=manifest.created_at.isoformat(),
+        features=len(standing.model.feature_names),
+        outcomes={name: list(days) for name, days in standing.model.outcomes.items()},
+        problem=standing.problem,
+    )
+
+
+def model_card(service: Service) -> ModelCard:
+    model = service.live.current
+    if model is None:
+        raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
+    return ModelCard(bundle_id=model.manifest.bundle_id, synthetic=model.manifest.synthetic, card=model.card)
+
+
+def _model(service: Service) -> Check:
+    standing = service.live.standing
+    return Check(name="model", ok=standing.model is not None, detail=standing.problem)
+
+
+def _database(service: Service) -> Check:
+    try:
+        migrated = migrations.at_head(service.database)
+    except DatabaseUnavailable as error:
+        return Check(name="database", ok=False, detail=str(error))
+    detail = "" if migrated else "not migrated to this version; restart the service, which migrates it"
+    return Check(name="database", ok=migrated, detail=detail)
+
+
+def _audit(service: Service) -> Check:
+    try:
+        check_writable(service.database)
+    except AuditUnavailable as error:
+        return Check(name="audit", ok=False, detail=str(error))
+    return Check(name="audit", ok=True, detail="")
+
+
+def own_version() -> str:
+    try:
+        return metadata.version("upstream")
+    except metadata.PackageNotFoundError:
+        return "unknown"

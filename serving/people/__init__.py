@@ -1,0 +1,1 @@
+"""One person: risks, trend, reasons, gaps, reviews."""

@@ -1,0 +1,23 @@
+"""``GET /v1/patients/{patient_id}``. ``POST .../reviews`` will stand beside it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from serving.context import Serving
+from serving.people.schemas import Person
+from serving.people.service import show_person
+from serving.security.requests import PeopleCaller
+
+router = APIRouter(tags=["people"])
+
+PersonId = Annotated[str, Path(min_length=1, max_length=200)]
+
+
+@router.get("/v1/patients/{patient_id}")
+async def person(request: Request, caller: PeopleCaller, service: Serving, patient_id: PersonId) -> Person:
+    """One person: current risks with all their parts, trend, reasons, care gaps and reviews."""
+    audit = service.audit_for(caller, request)
+    return await service.reads.run(show_person, service.database, caller, audit, patient_id)

@@ -1,0 +1,100 @@
+"""All queries over one person. Every one starts at ``visible_people``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, select
+
+from serving.security.callers import Caller
+from serving.security.visible import visible_people
+from serving.tables import gaps, people, publications, reviews, run_teams, runs, scores
+
+TREND_RUNS = 26
+
+
+def person(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
+    """The person's row in the published run with the team's name, or None where the caller may not see them."""
+    visible = visible_people(caller)
+    query = (
+        select(people, run_teams.c.name.label("team_name"))
+        .join(
+            visible,
+            and_(
+                people.c.run_id == visible.c.run_id,
+                people.c.patient_id == visible.c.patient_id,
+                people.c.team_id == visible.c.team_id,
+            ),
+        )
+        .join(run_teams, and_(run_teams.c.run_id == people.c.run_id, run_teams.c.team_id == people.c.team_id))
+        .where(people.c.patient_id == patient_id)
+        .order_by(people.c.team_id)
+    )
+    return connection.execute(query).first()
+
+
+def risks(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
+    """Every outcome and horizon of the published run."""
+    query = (
+        select(scores)
+        .where(scores.c.patient_id == patient_id, _seen(visible_people(caller), scores))
+        .order_by(scores.c.outcome, scores.c.horizon_days)
+    )
+    return list(connection.execute(query))
+
+
+def care_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[dict[str, Any]]:
+    query = (
+        select(gaps)
+        .where(gaps.c.patient_id == patient_id, _seen(visible_people(caller), gaps))
+        .order_by(gaps.c.position)
+    )
+    return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def trend(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
+    """The person's risks in the last published runs, oldest first; seen now means that their past is too."""
+    visible = visible_people(caller)
+    newest = (
+        select(publications.c.run_id, func.max(publications.c.publication_id).label("newest"))
+        .group_by(publications.c.run_id)
+        .order_by(func.max(publications.c.publication_id).desc())
+        .limit(TREND_RUNS)
+        .subquery("newest")
+    )
+    query = (
+        select(runs.c.as_of, runs.c.model_version, scores.c.outcome, scores.c.horizon_days, scores.c.probability)
+        .select_from(scores)
+        .join(newest, newest.c.run_id == scores.c.run_id)
+        .join(runs, runs.c.run_id == scores.c.run_id)
+        .where(
+            scores.c.patient_id == patient_id,
+            select(visible.c.patient_id).where(visible.c.patient_id == scores.c.patient_id).exists(),
+        )
+        .order_by(newest.c.newest, scores.c.outcome, scores.c.horizon_days)
+    )
+    return list(connection.execute(query))
+
+
+def past_reviews(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
+    """Reviews of the person, newest first."""
+    visible = visible_people(caller)
+    query = (
+        select(reviews)
+        .where(
+            reviews.c.patient_id == patient_id,
+            select(visible.c.patient_id).where(visible.c.patient_id == reviews.c.patient_id).exists(),
+        )
+        .order_by(reviews.c.reviewed_at.desc())
+        .limit(50)
+    )
+    return list(connection.execute(query))
+
+
+def _seen(visible: Any, table: Any) -> Any:
+    """The row's person is visible in the row's run."""
+    return (
+        select(visible.c.patient_id)
+        .where(visible.c.patient_id == table.c.patient_id, visible.c.run_id == table.c.run_id)
+        .exists()
+    )

@@ -1,0 +1,75 @@
+"""What is shown of one person. The page and the JSON both call ``show_person``."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from sqlalchemy import Row
+
+from serving.audit import Audit, Look
+from serving.database import Database
+from serving.people import repository
+from serving.people.schemas import Person, PersonTeam, Review, TrendPoint
+from serving.problems import not_found
+from serving.runs.repository import current_run, unpack
+from serving.runs.schemas import RunInfo
+from serving.scoring.schemas import Contribution, Flags, Gap, Reason, Risk
+from serving.security.callers import Caller
+
+
+def show_person(database: Database, caller: Caller, audit: Audit, patient_id: str) -> Person:
+    """Everything current about a person. 404 for one who does not exist and for one of another team alike; both are audited."""
+    with database.read() as connection:
+        run = current_run(connection)
+        row = repository.person(connection, caller, patient_id) if run is not None else None
+        if run is not None and row is not None:
+            found = Person(
+                patient_id=patient_id,
+                team=PersonTeam(
+                    team_id=row.team_id, name=row.team_name, middle=run.summary.get("middles", {}).get(row.team_id, {})
+                ),
+                run=RunInfo.of(run),
+                last_seen_on=row.last_seen_on,
+                next_booked_on=row.next_booked_on,
+                flags=Flags(**row.flags),
+                gaps=[Gap.model_validate(gap) for gap in repository.care_gaps(connection, caller, patient_id)],
+                risks=[_risk(score, run, row) for score in repository.risks(connection, caller, patient_id)],
+                trend=[TrendPoint(**point._mapping) for point in repository.trend(connection, caller, patient_id)],
+                reviews=[Review(**_review(r)) for r in repository.past_reviews(connection, caller, patient_id)],
+            )
+    if run is None or row is None:
+        audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
+        raise not_found()
+    audit.record(
+        Look(
+            "person.seen",
+            patient_ids=(patient_id,),
+            team_id=row.team_id,
+            run_id=run.run_id,
+            bundle_id=run.bundle_id,
+        )
+    )
+    return found
+
+
+def _risk(score: Row[Any], run: Row[Any], person: Row[Any]) -> Risk:
+    parts = unpack(score.contributions)
+    values = [None if math.isnan(value) else value for value in unpack(person.feature_values)]
+    return Risk(
+        outcome=score.outcome,
+        horizon_days=score.horizon_days,
+        probability=score.probability,
+        logit=score.base + score.horizon_part + sum(parts),
+        base=score.base,
+        horizon_part=score.horizon_part,
+        contributions=[
+            Contribution(name=feature["name"], concept=feature["concept"], value=value, contribution=part)
+            for feature, value, part in zip(run.features, values, parts, strict=True)
+        ],
+        reasons=[Reason.model_validate(reason) for reason in score.reasons],
+    )
+
+
+def _review(row: Row[Any]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in Review.model_fields}

@@ -1,0 +1,1 @@
+"""Published runs: writing one whole, and saying which one everybody sees."""

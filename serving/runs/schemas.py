@@ -1,0 +1,55 @@
+"""What an answer says about the run it comes from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from pydantic import BaseModel, Field
+from sqlalchemy import Row
+
+STALE_DAYS = 8
+
+
+class RunInfo(BaseModel):
+    """The published run behind an answer: which model, on which data, as of when."""
+
+    run_id: str
+    as_of: dt.date = Field(description="scores and gaps are as of 00:00 of this day")
+    made_at: dt.datetime
+    published_at: dt.datetime
+    bundle_id: str
+    model_version: str
+    synthetic: bool = Field(description="true if the data or the model is synthetic")
+    data_source: str
+    newest_record_on: dt.date | None
+    outcomes: dict[str, list[int]] = Field(description="horizons in days for each outcome")
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> RunInfo:
+        return cls(
+            run_id=row.run_id,
+            as_of=row.as_of,
+            made_at=row.finished_at,
+            published_at=row.published_at,
+            bundle_id=row.bundle_id,
+            model_version=row.model_version,
+            synthetic=row.synthetic,
+            data_source=row.data_source,
+            newest_record_on=row.newest_record_on,
+            outcomes=row.summary["outcomes"],
+        )
+
+    def is_stale(self, today: dt.date) -> bool:
+        """A list of real people is stale after eight days. A synthetic calendar has no today."""
+        return not self.synthetic and (today - self.as_of).days > STALE_DAYS
+
+    def chosen(self, outcome: str | None, horizon: int | None) -> tuple[str, int] | None:
+        """The outcome and horizon asked for, or admission within 90 days, or the first there is; None if what was asked is not there."""
+        outcome = outcome or ("admission" if "admission" in self.outcomes else next(iter(self.outcomes), None))
+        horizons = self.outcomes.get(outcome or "", [])
+        if not outcome or not horizons:
+            return None
+        if horizon is None:
+            horizon = 90 if 90 in horizons else horizons[0]
+        return (outcome, horizon) if horizon in horizons else None

@@ -1,0 +1,1 @@
+"""Histories in; risks, reasons and gaps out. The one scoring function, and the route that stores nothing."""

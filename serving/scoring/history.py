@@ -1,0 +1,85 @@
+"""What a worklist says about a person's record besides scores: how long it is, what is absent, last seen, next booked.
+
+Everything reads both clocks: a row counts on ``as_of`` only if it happened and became known before that day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features import Records
+from features.records import NO_DAY, TABLES
+
+SHORT_HISTORY_DAYS = 90
+HISTORY_TABLES = ("referrals", "contacts", "supplies", "results", "stays")
+EXPECTED_SOURCES = ("referrals", "contacts", "supplies", "results")
+"""Tables that hold something for nearly everybody on a caseload; an empty one is worth saying. Most people have no stay."""
+
+Days = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class History:
+    """Shape (people,) each, in the order of ``records.patient_ids``; days are int32, ``NO_DAY`` where there is none.
+
+    ``missing`` maps each expected source to a mask of people with no known row in it.
+    """
+
+    first_day: Days
+    last_seen: Days
+    next_booked: Days
+    missing: dict[str, npt.NDArray[np.bool_]]
+
+    def days(self, person: int, as_of_day: int) -> int | None:
+        """Length of the person's record in days, None where nothing is known before ``as_of``."""
+        first = int(self.first_day[person])
+        return None if first == NO_DAY else as_of_day - first
+
+
+def history_of(records: Records, as_of_day: int) -> History:
+    """The ``History`` of everybody in ``records`` on ``as_of_day`` (days since 1970-01-01)."""
+    people = len(records.patient_ids)
+    first = np.full(people, NO_DAY, dtype=np.int32)
+    missing = {}
+    for name in HISTORY_TABLES:
+        columns, patient = records.columns(name), records.tables[name].patient
+        event = columns[str(TABLES[name].event_day)]
+        known = (event < as_of_day) & (columns["known_on"] < as_of_day)
+        np.minimum.at(first, patient[known], event[known])
+        if name in EXPECTED_SOURCES:
+            missing[name] = np.bincount(patient[known], minlength=people) == 0
+    return History(first, _last_seen(records, as_of_day, people), _next_booked(records, as_of_day, people), missing)
+
+
+def _last_seen(records: Records, as_of_day: int, people: int) -> Days:
+    """Last attended contact, as CLINICAL.md section 2.1 defines it: with the person, face to face, by video or telephone."""
+    contacts = records.columns("contacts")
+    day = contacts["contact_on"]
+    seen = (
+        (day < as_of_day)
+        & (contacts["outcome_known_on"] < as_of_day)
+        & (contacts["outcome"] == _code("outcome", "attended"))
+        & np.isin(contacts["mode"], [_code("mode", mode) for mode in ("face_to_face", "video", "telephone")])
+        & (contacts["kind"] != _code("kind", "carer"))
+    )
+    last = np.full(people, -NO_DAY, dtype=np.int32)
+    np.maximum.at(last, records.tables["contacts"].patient[seen], day[seen])
+    last[last == -NO_DAY] = NO_DAY
+    return last
+
+
+def _next_booked(records: Records, as_of_day: int, people: int) -> Days:
+    contacts = records.columns("contacts")
+    day = contacts["contact_on"]
+    undecided = (contacts["outcome"] == _code("outcome", "planned")) | (contacts["outcome_known_on"] >= as_of_day)
+    ahead = (day >= as_of_day) & (day != NO_DAY) & (contacts["known_on"] < as_of_day) & undecided
+    soonest = np.full(people, NO_DAY, dtype=np.int32)
+    np.minimum.at(soonest, records.tables["contacts"].patient[ahead], day[ahead])
+    return soonest
+
+
+def _code(column: str, value: str) -> int:
+    return TABLES["contacts"].column(column).values.index(value)

@@ -1,0 +1,206 @@
+"""What ``POST /v1/scores`` takes and gives. The row models are made from ``features.records.TABLES``, so they cannot drift from it.
+
+A wrong *value* in a row is no error of the request: the row is set aside and reported under ``flags.set_aside``, and the person is scored
+on the rest. A wrong *shape* (an unknown column, a table that does not exist, a list where a number belongs) is a 422.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic_core import PydanticCustomError
+
+from features.records import TABLES
+from features.records.tables import Column
+
+MAX_PEOPLE = 500
+MAX_ROWS = 20_000
+PatientId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _row_field(column: Column) -> tuple[Any, Any]:
+    description = {
+        "date": "a date as YYYY-MM-DD",
+        "code": f"one of {', '.join(column.values)}",
+        "flag": "true, false or null",
+        "number": "a number",
+    }.get(column.kind, "text")
+    if column.required and column.name != "patient_id":
+        description += "; a row without it is set aside"
+    kind: Any = {"number": float | None, "flag": bool | None}.get(
+        column.kind, Annotated[str, Field(max_length=500)] | None
+    )
+    return kind, Field(default=None, description=description)
+
+
+ROWS: dict[str, type[BaseModel]] = {
+    name: create_model(
+        f"{name.capitalize()}Row",
+        __base__=Strict,
+        __doc__=f"One row of {name}. `patient_id` may be left out; if given, it must be the person's.",
+        **{column.name: _row_field(column) for column in spec.columns},
+    )
+    for name, spec in TABLES.items()
+    if spec.per_patient
+}
+
+PersonTables: type[BaseModel] = create_model(
+    "PersonTables",
+    __base__=Strict,
+    __doc__="One person's record, table by table. A table left out is an empty one, and the answer's flags say so.",
+    **{
+        name: (Annotated[list[row], Field(max_length=MAX_ROWS)], Field(default_factory=list))  # type: ignore[valid-type]
+        for name, row in ROWS.items()
+    },
+)
+
+
+class PersonIn(Strict):
+    patient_id: PatientId = Field(description="a local pseudonym; never an NHS number")
+    tables: PersonTables  # type: ignore[valid-type]
+
+    def rows(self, table: str) -> list[Any]:
+        """The rows of one table; a person without a row in ``patients`` gets one that says nothing but who they are."""
+        rows = getattr(self.tables, table)
+        return rows or ([ROWS["patients"]()] if table == "patients" else [])
+
+    @model_validator(mode="after")
+    def rows_are_of_this_person(self) -> PersonIn:
+        for name in ROWS:
+            for row in getattr(self.tables, name):
+                if row.patient_id not in (None, self.patient_id):
+                    raise PydanticCustomError("other_person", "a row names another person")
+        return self
+
+
+class ScoresRequest(Strict):
+    """Histories of 1 to 500 people, to be scored at 00:00 of ``as_of`` (today, if left out)."""
+
+    as_of: dt.date | None = Field(
+        default=None, description="rows that happened or became known on or after this day are not read"
+    )
+    people: list[PersonIn] = Field(min_length=1, max_length=MAX_PEOPLE)
+
+    @model_validator(mode="after")
+    def nobody_twice(self) -> ScoresRequest:
+        if len({person.patient_id for person in self.people}) < len(self.people):
+            raise PydanticCustomError("repeated_person", "a person is in the request more than once")
+        return self
+
+
+class ModelUsed(BaseModel):
+    """The model behind an answer."""
+
+    bundle_id: str
+    version: str
+    synthetic: bool = Field(description="true: trained on simulated people; not for use on real ones")
+
+
+class Contribution(BaseModel):
+    """One feature's part of the calibrated logit. ``value`` is null where nothing is recorded."""
+
+    name: str
+    concept: str
+    value: float | None
+    contribution: float
+
+
+class ReasonFeature(BaseModel):
+    name: str
+    value: float | None
+    unit: str | None
+    contribution: float
+    missing: bool
+
+
+class Reason(BaseModel):
+    """One clinical concept's part of the calibrated logit. It raises or lowers the risk in the model; it is not a cause."""
+
+    concept: str
+    label: str
+    direction: str = Field(pattern="^(raises|lowers)$")
+    contribution: float
+    sentence: str
+    features: list[ReasonFeature]
+
+
+class Risk(BaseModel):
+    """One outcome within one horizon. ``logit(probability) == logit == base + horizon_part + sum of contributions``, to 1e-6."""
+
+    outcome: str
+    horizon_days: int
+    probability: float
+    logit: float
+    base: float
+    horizon_part: float
+    contributions: list[Contribution]
+    reasons: list[Reason]
+
+
+class GapEvidence(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class Gap(BaseModel):
+    """A care gap that follows from a rule, whatever the model says."""
+
+    code: str
+    severity: str
+    safety: bool
+    title: str
+    due_on: dt.date | None
+    days_overdue: float | None
+    value: str
+    evidence: list[GapEvidence]
+    action: str
+    standard: str
+    source: str
+    verified: bool = Field(description="false: the fact behind this rule has not been checked against its source yet")
+
+
+class SetAsideRow(BaseModel):
+    """A row that was not used. ``row`` is its position, from 0, in the list that was sent for this person."""
+
+    table: str
+    row: int
+    column: str
+    reason: str
+
+
+class Flags(BaseModel):
+    """What limits this person's scores."""
+
+    history_days: int | None
+    short_history: bool = Field(description="less than 90 days are known")
+    missing_sources: list[str] = Field(description="tables that usually hold something and hold nothing here")
+    set_aside: list[SetAsideRow] = Field(default_factory=list)
+
+
+class PersonScore(BaseModel):
+    patient_id: str
+    risks: list[Risk]
+    gaps: list[Gap]
+    flags: Flags
+
+
+class ScoresAnswer(BaseModel):
+    """Scores in the order of the request."""
+
+    as_of: dt.date
+    model: ModelUsed
+    people: list[PersonScore]
+    not_scored: list[str] = Field(description="people whose own row could not be read at all")
+
+
+def known_names() -> frozenset[str]:
+    """Every field name of ours that an error may repeat."""
+    names = {"body", "query", "path", "as_of", "people", "patient_id", "tables", *ROWS}
+    for spec in TABLES.values():
+        names |= set(spec.names)
+    return frozenset(names)

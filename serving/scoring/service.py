@@ -1,0 +1,229 @@
+"""The one scoring function: records, a date and people in; risks with their parts, reasons, gaps and flags out.
+
+``score_people`` is called by the route and by the nightly run alike, so the two cannot disagree. It reads no database, no clock and no
+request.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features import Records, build, find_gaps
+from features.records import TABLES, date_of, day_of
+from models import RiskModel, Scores
+from serving.audit import Audit, Look
+from serving.problems import unavailable
+from serving.scoring.history import SHORT_HISTORY_DAYS, History, history_of
+from serving.scoring.schemas import (
+    Contribution,
+    Flags,
+    Gap,
+    ModelUsed,
+    PersonIn,
+    PersonScore,
+    Reason,
+    Risk,
+    ScoresAnswer,
+    ScoresRequest,
+    SetAsideRow,
+)
+
+TOP_REASONS = 5
+
+
+@dataclass(frozen=True)
+class Scored:
+    """People scored on one date. ``people[i]`` is row ``i`` of ``scores``; ``place[i]`` its position in the records."""
+
+    model: RiskModel
+    as_of: dt.date
+    people: tuple[str, ...]
+    place: np.ndarray
+    scores: Scores
+    history: History
+    gaps: Mapping[str, list[dict[str, Any]]]
+
+    def reasons(self, row: int, outcome: str, horizon: int) -> list[dict[str, Any]]:
+        """The largest reasons of one score as plain values."""
+        found = self.model.reasons(self.scores, row, outcome, horizon, top=TOP_REASONS)
+        return [asdict(reason) for reason in found]
+
+    def flags(self, row: int) -> dict[str, Any]:
+        """What limits this person's scores: how long the record is, and which sources say nothing."""
+        person = int(self.place[row])
+        days = self.history.days(person, day_of(self.as_of))
+        return {
+            "history_days": days,
+            "short_history": days is None or days < SHORT_HISTORY_DAYS,
+            "missing_sources": [name for name, none in self.history.missing.items() if none[person]],
+        }
+
+    def last_seen(self, row: int) -> dt.date | None:
+        return date_of(int(self.history.last_seen[self.place[row]]))
+
+    def next_booked(self, row: int) -> dt.date | None:
+        return date_of(int(self.history.next_booked[self.place[row]]))
+
+
+def score_people(
+    model: RiskModel, records: Records, as_of: dt.date, people: Sequence[str], *, threads: int = 1
+) -> Scored:
+    """Score ``people`` (ids that are in ``records``) at 00:00 of ``as_of``: every outcome, every horizon, with contributions and gaps."""
+    ids = tuple(people)
+    spine = pd.DataFrame(
+        {"patient_id": pd.array(ids, dtype="str"), "as_of": np.full(len(ids), np.datetime64(as_of, "s"))}
+    )
+    matrix = build(records, spine, features=model.feature_names, threads=threads)
+    scores = model.score(matrix, contributions=True, threads=threads)
+    return Scored(
+        model=model,
+        as_of=as_of,
+        people=ids,
+        place=records.positions(ids),
+        scores=scores,
+        history=history_of(records, day_of(as_of)),
+        gaps=_gaps_by_person(records, as_of, ids),
+    )
+
+
+def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.date, audit: Audit) -> ScoresAnswer:
+    """Answer ``POST /v1/scores``. Nothing is stored but the audit event, which is written before the answer is handed over."""
+    if model is None:
+        raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
+    as_of = request.as_of or today
+    records, positions = records_of(request.people, today)
+    known = set(records.patient_ids)
+    scored = score_people(model, records, as_of, [p.patient_id for p in request.people if p.patient_id in known])
+    aside = _set_aside(records, positions)
+    answer = ScoresAnswer(
+        as_of=as_of,
+        model=model_used(model),
+        people=[_person(scored, row, aside.get(patient, [])) for row, patient in enumerate(scored.people)],
+        not_scored=[p.patient_id for p in request.people if p.patient_id not in known],
+    )
+    audit.record(
+        Look(
+            "scores.requested",
+            patient_ids=tuple(p.patient_id for p in request.people),
+            bundle_id=model.manifest.bundle_id,
+            detail={"as_of": as_of.isoformat()},
+        )
+    )
+    return answer
+
+
+def model_used(model: RiskModel) -> ModelUsed:
+    manifest = model.manifest
+    return ModelUsed(bundle_id=manifest.bundle_id, version=manifest.model_version, synthetic=manifest.synthetic)
+
+
+def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dict[str, list[tuple[int, str, int]]]]:
+    """Records of a request, and for each table where each person's rows begin: (first position, patient, count)."""
+    columns: dict[str, dict[str, list[Any]]] = {}
+    positions: dict[str, list[tuple[int, str, int]]] = {}
+    for name, spec in TABLES.items():
+        if not spec.per_patient:
+            continue
+        table: dict[str, list[Any]] = {column: [] for column in spec.names}
+        begins = positions.setdefault(name, [])
+        for person in people:
+            rows = person.rows(name)
+            begins.append((len(table["patient_id"]), person.patient_id, len(rows)))
+            for row in rows:
+                for column, values in table.items():
+                    values.append(person.patient_id if column == "patient_id" else getattr(row, column))
+        columns[name] = table
+    return Records.from_columns(columns, today=today), positions
+
+
+def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, int]]]) -> dict[str, list[SetAsideRow]]:
+    """Rows set aside, by person, with their position in that person's own list."""
+    out: dict[str, list[SetAsideRow]] = {}
+    if records.quarantine.empty:
+        return out
+    for table, row, column, reason in records.quarantine[["table", "row", "column", "reason"]].itertuples(index=False):
+        begins = positions[table]
+        first, patient, _ = begins[bisect_right([b[0] for b in begins], int(row)) - 1]
+        found = SetAsideRow(table=table, row=int(row) - first, column=column or "", reason=reason)
+        out.setdefault(patient, []).append(found)
+    return out
+
+
+def _person(scored: Scored, row: int, aside: list[SetAsideRow]) -> PersonScore:
+    patient = scored.people[row]
+    return PersonScore(
+        patient_id=patient,
+        risks=list(_risks(scored, row)),
+        gaps=[Gap.model_validate(gap) for gap in scored.gaps.get(patient, [])],
+        flags=Flags(**scored.flags(row), set_aside=aside),
+    )
+
+
+def _risks(scored: Scored, row: int) -> Iterable[Risk]:
+    features = scored.model.features
+    values = [None if np.isnan(value) else float(value) for value in scored.scores.values[row]]
+    for outcome, horizons in scored.model.outcomes.items():
+        found = scored.scores[outcome]
+        assert found.contributions is not None and found.horizon_part is not None
+        for column, horizon in enumerate(horizons):
+            parts = found.contributions[row, column].tolist()
+            base, horizon_part = float(found.base[column]), float(found.horizon_part[row, column])
+            yield Risk(
+                outcome=outcome,
+                horizon_days=horizon,
+                probability=float(found.probability[row, column]),
+                logit=base + horizon_part + sum(parts),
+                base=base,
+                horizon_part=horizon_part,
+                contributions=[
+                    Contribution(name=f.name, concept=f.concept, value=value, contribution=part)
+                    for f, value, part in zip(features, values, parts, strict=True)
+                ],
+                reasons=[Reason.model_validate(reason) for reason in scored.reasons(row, outcome, horizon)],
+            )
+
+
+def _gaps_by_person(records: Records, as_of: dt.date, people: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
+    frame = find_gaps(records, as_of, patients=list(people))
+    out: dict[str, list[dict[str, Any]]] = {}
+    for gap in frame.to_dict("records"):
+        out.setdefault(str(gap.pop("patient_id")), []).append(plain_gap(gap))
+    for found in out.values():
+        found.sort(key=gap_order)
+    return out
+
+
+SEVERITIES = ("critical", "high", "medium", "low")
+
+
+def gap_order(gap: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Safety first, then severity, then the longest overdue, then the code: a stable order."""
+    late = gap["days_overdue"]
+    return (not gap["safety"], SEVERITIES.index(gap["severity"]), -(late or 0.0), gap["code"])
+
+
+def plain_gap(gap: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of ``find_gaps`` as plain JSON values: dates as dates, what is missing as None."""
+    out: dict[str, Any] = dict(gap)
+    out["due_on"] = None if pd.isna(gap["due_on"]) else pd.Timestamp(gap["due_on"]).date()
+    out["days_overdue"] = None if pd.isna(gap["days_overdue"]) else float(gap["days_overdue"])
+    out["safety"], out["verified"] = bool(gap["safety"]), bool(gap["verified"])
+    out["evidence"] = [{key: _plain(value) for key, value in row.items()} for row in gap["evidence"]]
+    for name in ("value", "title", "action", "standard", "source"):
+        out[name] = "" if gap[name] is None or gap[name] is pd.NA else str(gap[name])
+    return out
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, dt.datetime):
+        value = value.date()
+    return value.isoformat() if isinstance(value, dt.date) else value

@@ -1,0 +1,65 @@
+"""A caller: a role and the teams it may see. Rules only; nothing here reads a database or a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a caller is. A role says what may be done, the team scope says for whom."""
+
+    PHARMACIST = "pharmacist"
+    CMHT_SYSTEM = "cmht_system"
+    DATA_SCIENTIST = "data_scientist"
+    AUDITOR = "auditor"
+    OPERATOR = "operator"
+
+
+EVERYONE = tuple(Role)
+SEES_PEOPLE = (Role.PHARMACIST, Role.CMHT_SYSTEM)
+"""Roles that may ever receive rows about people. The others get none, whatever their team scope says."""
+MAY_SEE_ALL_TEAMS = (Role.CMHT_SYSTEM,)
+
+ROLE_LABELS = {
+    Role.PHARMACIST: "Pharmacist",
+    Role.CMHT_SYSTEM: "CMHT system",
+    Role.DATA_SCIENTIST: "Data scientist",
+    Role.AUDITOR: "Auditor",
+    Role.OPERATOR: "Operator",
+}
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who proved who they are. ``team_ids`` is None for every team (a CMHT system only)."""
+
+    token_id: str
+    role: Role
+    team_ids: frozenset[str] | None
+    label: str = ""
+
+    @property
+    def sees_people(self) -> bool:
+        return self.role in SEES_PEOPLE
+
+    @property
+    def role_label(self) -> str:
+        return ROLE_LABELS[self.role]
+
+
+class ScopeError(ValueError):
+    """A token was asked for with a team scope its role cannot have."""
+
+
+def checked_scope(role: Role, team_ids: list[str] | None) -> frozenset[str] | None:
+    """The team scope a role may hold: named teams, or None (all) for a CMHT system. Raises ``ScopeError`` with what to do."""
+    if role not in SEES_PEOPLE:
+        if team_ids:
+            raise ScopeError(f"the role {role.value} sees no people, so it takes no team; leave the team out")
+        return frozenset()
+    if team_ids:
+        return frozenset(team_ids)
+    if role in MAY_SEE_ALL_TEAMS:
+        return None
+    raise ScopeError(f"the role {role.value} needs at least one team; name it, for example --team T01")

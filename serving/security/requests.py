@@ -1,0 +1,75 @@
+"""Who may call a route, as a typed dependency: ``caller: Annotated[Caller, Depends(Requires(Role.PHARMACIST))]``.
+
+The JSON routes take a bearer token only and the pages a session cookie only, so no page can be made to send a JSON request for somebody.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.openapi.models import HTTPBearer as BearerModel
+from fastapi.security.base import SecurityBase
+
+from serving.context import Service, service_of
+from serving.problems import forbidden, unauthorised
+from serving.security.callers import EVERYONE, SEES_PEOPLE, Caller, Role
+from serving.security.tokens import find_caller
+
+SESSION_COOKIE = "upstream_session"
+
+
+class Requires(SecurityBase):
+    """Admits callers with a live bearer token and one of ``roles``: 401 without a token, 403 for another role."""
+
+    def __init__(self, *roles: Role) -> None:
+        self.roles = frozenset(roles)
+        self.model = BearerModel(description="A token made by `upstream token`.")
+        self.scheme_name = "bearer"
+
+    async def __call__(self, request: Request) -> Caller:
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            raise unauthorised()
+        service = service_of(request)
+        caller = await service.reads.run(_find, service, secret.strip(), "token")
+        if caller is None:
+            raise unauthorised()
+        return checked(caller, self.roles)
+
+
+class SignInNeeded(Exception):
+    """A page was asked for without a live session."""
+
+
+class RequiresSession:
+    """Admits browsers with a live session and one of ``roles``: others go to the sign-in page, or get 403."""
+
+    def __init__(self, *roles: Role) -> None:
+        self.roles = frozenset(roles)
+
+    async def __call__(self, request: Request) -> Caller:
+        secret = request.cookies.get(SESSION_COOKIE, "")
+        service = service_of(request)
+        caller = await service.reads.run(_find, service, secret, "session") if secret else None
+        if caller is None:
+            raise SignInNeeded
+        return checked(caller, self.roles)
+
+
+def checked(caller: Caller, roles: frozenset[Role]) -> Caller:
+    if caller.role not in roles:
+        raise forbidden()
+    return caller
+
+
+def _find(service: Service, secret: str, kind: str) -> Caller | None:
+    with service.database.read() as connection:
+        return find_caller(connection, secret, kind)  # type: ignore[arg-type]
+
+
+AnyCaller = Annotated[Caller, Depends(Requires(*EVERYONE))]
+PeopleCaller = Annotated[Caller, Depends(Requires(*SEES_PEOPLE))]
+SystemCaller = Annotated[Caller, Depends(Requires(Role.CMHT_SYSTEM))]
+AnyReader = Annotated[Caller, Depends(RequiresSession(*EVERYONE))]
+PeopleReader = Annotated[Caller, Depends(RequiresSession(*SEES_PEOPLE))]

@@ -1,0 +1,40 @@
+"""The choke point: whose rows a caller may see. Every query over people starts here; the database session refuses any other.
+
+``visible_people(caller)`` is a common table expression named ``visible_people`` with ``run_id``, ``patient_id`` and ``team_id`` of the
+published run, cut to the caller's teams. Join to it; never filter by team by hand.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import CTE, Select, false, select
+
+from serving.database import SCOPE_NAME
+from serving.security.callers import Caller
+from serving.tables import people, publications, run_teams
+
+
+def published_run() -> Select:
+    """The run id that everybody sees now: the newest publication."""
+    return select(publications.c.run_id).order_by(publications.c.publication_id.desc()).limit(1)
+
+
+def visible_people(caller: Caller) -> CTE:
+    """Rows (run_id, patient_id, team_id) of the published run that ``caller`` may see; none for a role that sees no people."""
+    query = select(people.c.run_id, people.c.patient_id, people.c.team_id).where(
+        people.c.run_id == published_run().scalar_subquery()
+    )
+    if not caller.sees_people:
+        query = query.where(false())
+    elif caller.team_ids is not None:
+        query = query.where(people.c.team_id.in_(sorted(caller.team_ids)))
+    return query.cte(SCOPE_NAME)
+
+
+def visible_teams(caller: Caller) -> Select:
+    """Teams of the published run that ``caller`` may see."""
+    query = select(run_teams).where(run_teams.c.run_id == published_run().scalar_subquery())
+    if not caller.sees_people:
+        return query.where(false())
+    if caller.team_ids is not None:
+        query = query.where(run_teams.c.team_id.in_(sorted(caller.team_ids)))
+    return query

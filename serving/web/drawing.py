@@ -1,0 +1,137 @@
+"""Pictures drawn on the server as inline SVG: no script, no canvas, exact in tests, readable in print and without colour.
+
+Raising bars are solid and grow to the right, lowering bars are hatched and grow to the left, and each carries its sign, so the picture
+does not rest on colour. Every number in a picture is also in the table beside it.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from serving.web.wording import short_day, signed
+
+WIDTH = 400
+LABEL_HEIGHT, BAR_HEIGHT, ROW_GAP, TOP, FOOT = 17, 16, 13, 26, 12
+CENTRE = 200
+REACH = 138
+"""The longest bar; the rest of each half is for its number."""
+LINE_LENGTH = 48
+INK, BLUE, PALE, GRID = "#212b32", "#005eb8", "#e8edee", "#768692"
+FONT = "font-family='Arial, sans-serif'"
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One part of a score on the log-odds scale."""
+
+    label: str
+    value: float
+
+
+def draw_contributions(bars: Sequence[Bar], description: str) -> Markup:
+    """What raises (right) and lowers (left) a risk, around a base line at nought. ``description`` is read out in its place."""
+    largest = max((abs(bar.value) for bar in bars), default=0.0) or 1.0
+    parts: list[Markup] = []
+    y = TOP + 10
+    for bar in bars:
+        drawn, height = _bar(bar, y, largest)
+        parts.append(drawn)
+        y += height + ROW_GAP
+    height = y - ROW_GAP + FOOT
+    return Markup(
+        "<svg class='drawing' viewBox='0 0 {w} {h}' role='img' aria-label='{text}' xmlns='http://www.w3.org/2000/svg'>"
+        "<defs><pattern id='lowers' width='6' height='6' patternUnits='userSpaceOnUse' patternTransform='rotate(45)'>"
+        "<rect width='6' height='6' fill='#ffffff'/><line x1='0' y1='0' x2='0' y2='6' stroke='{blue}' stroke-width='3'/>"
+        "</pattern></defs>"
+        "<text x='{left}' y='16' {font} font-size='13' fill='{ink}' text-anchor='end'>◂ lowers</text>"
+        "<text x='{right}' y='16' {font} font-size='13' fill='{ink}'>raises ▸</text>"
+        "{parts}"
+        "<line x1='{c}' y1='22' x2='{c}' y2='{bottom}' stroke='{grid}' stroke-width='1.5'/></svg>"
+    ).format(
+        w=WIDTH,
+        h=height,
+        text=description,
+        blue=BLUE,
+        ink=INK,
+        grid=GRID,
+        font=Markup(FONT),
+        left=CENTRE - 12,
+        right=CENTRE + 12,
+        c=CENTRE,
+        bottom=height - FOOT + 4,
+        parts=Markup("").join(parts),
+    )
+
+
+def draw_trend(points: Sequence[tuple[object, float]], description: str) -> Markup:
+    """A risk over published runs, oldest first: (date, probability). Empty below two points: one point is no trend."""
+    if len(points) < 2:
+        return Markup("")
+    top = max(probability for _, probability in points) * 1.15 or 0.01
+    left, right, floor, ceiling = 44, WIDTH - 12, 104, 14
+    step = (right - left) / (len(points) - 1)
+    at = [(left + i * step, floor - (floor - ceiling) * p / top) for i, (_, p) in enumerate(points)]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
+    dots = Markup("").join(
+        Markup("<circle cx='{:.1f}' cy='{:.1f}' r='3.5' fill='{}'/>").format(x, y, BLUE) for x, y in at
+    )
+    return Markup(
+        "<svg class='drawing' viewBox='0 0 {w} 132' role='img' aria-label='{text}' xmlns='http://www.w3.org/2000/svg'>"
+        "<line x1='{l}' y1='{f}' x2='{r}' y2='{f}' stroke='{grid}'/>"
+        "<text x='{lx}' y='{f}' {font} font-size='12' fill='{ink}' text-anchor='end'>0</text>"
+        "<text x='{lx}' y='{cy}' {font} font-size='12' fill='{ink}' text-anchor='end'>{top:.0f} in</text>"
+        "<text x='{lx}' y='{cy2}' {font} font-size='12' fill='{ink}' text-anchor='end'>100</text>"
+        "<polyline points='{line}' fill='none' stroke='{blue}' stroke-width='2.5'/>{dots}"
+        "<text x='{l}' y='124' {font} font-size='12' fill='{ink}'>{first}</text>"
+        "<text x='{r}' y='124' {font} font-size='12' fill='{ink}' text-anchor='end'>{last}</text></svg>"
+    ).format(
+        w=WIDTH,
+        text=description,
+        l=left,
+        r=right,
+        lx=left - 6,
+        f=floor,
+        cy=ceiling + 4,
+        cy2=ceiling + 17,
+        top=top * 100,
+        grid=GRID,
+        ink=INK,
+        blue=BLUE,
+        font=Markup(FONT),
+        line=line,
+        dots=dots,
+        first=short_day(points[0][0]),  # type: ignore[arg-type]
+        last=short_day(points[-1][0]),  # type: ignore[arg-type]
+    )
+
+
+def _bar(bar: Bar, y: int, largest: float) -> tuple[Markup, int]:
+    """One label and its bar below it, from ``y`` down; and the height used."""
+    lines = textwrap.wrap(bar.label, LINE_LENGTH) or [""]
+    text = Markup("").join(
+        Markup("<text x='4' y='{}' {} font-size='14' fill='{}'>{}</text>").format(
+            y + 12 + i * LABEL_HEIGHT, Markup(FONT), INK, escape(line)
+        )
+        for i, line in enumerate(lines)
+    )
+    top = y + len(lines) * LABEL_HEIGHT + 1
+    length = max(1.5, abs(bar.value) / largest * REACH)
+    raises = bar.value >= 0
+    shape = Markup(
+        "<rect x='{:.1f}' y='{}' width='{:.1f}' height='{}' fill='{}' stroke='{}' stroke-width='1.5'/>"
+    ).format(CENTRE if raises else CENTRE - length, top, length, BAR_HEIGHT, BLUE if raises else "url(#lowers)", BLUE)
+    number = Markup(
+        "<text x='{:.1f}' y='{}' {} font-size='14' font-weight='bold' fill='{}' text-anchor='{}'>{}</text>"
+    ).format(
+        CENTRE + length + 6 if raises else CENTRE - length - 6,
+        top + 13,
+        Markup(FONT),
+        INK,
+        "start" if raises else "end",
+        signed(bar.value),
+    )
+    return text + shape + number, len(lines) * LABEL_HEIGHT + 1 + BAR_HEIGHT

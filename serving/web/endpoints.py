@@ -1,0 +1,157 @@
+"""The pages: ``/``, ``/sign-in``, ``/sign-out``, ``/teams/{team_id}``, ``/patients/{patient_id}``. Each calls what the JSON calls."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from serving.context import Service, Serving
+from serving.people.endpoints import PersonId
+from serving.people.service import show_person
+from serving.problems import Problem
+from serving.runs.repository import current_run
+from serving.runs.schemas import RunInfo
+from serving.security.requests import SESSION_COOKIE, AnyReader, PeopleReader
+from serving.security.tokens import SESSION_HOURS, form_token, revoke_token
+from serving.web import sign_in
+from serving.web.explaining import explain
+from serving.web.rendering import around, page
+from serving.worklists.endpoints import Horizon, Limit, Offset, Outcome, TeamId
+from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Ranking, Teams
+from serving.worklists.service import list_teams, team_worklist, unknown_horizon
+
+router = APIRouter(include_in_schema=False)
+
+# One field holds both, so that a plain form can offer only pairs that exist.
+View = Annotated[str | None, Query(max_length=80)]
+
+
+@router.get("/")
+async def home(request: Request, caller: AnyReader, service: Serving) -> Response:
+    """My teams; for a role that sees no people, what is serving."""
+    found: Teams | None = None
+    if caller.sees_people:
+        audit = service.audit_for(caller, request)
+        found = await service.reads.run(list_teams, service.database, caller, audit, MAX_LIMIT, 0)
+    run = found.run if found else await service.reads.run(_run, service)
+    return page(
+        request, "home.html", surroundings=around(request, caller, run), teams=found, model=service.live.current
+    )
+
+
+@router.get("/teams/{team_id}")
+async def team(
+    request: Request,
+    caller: PeopleReader,
+    service: Serving,
+    team_id: TeamId,
+    view: View = None,
+    outcome: Outcome = None,
+    horizon: Horizon = None,
+    ranking: Ranking = Ranking.RISK,
+    limit: Limit = DEFAULT_LIMIT,
+    offset: Offset = 0,
+) -> Response:
+    """A team's worklist."""
+    outcome, horizon = _viewed(view, outcome, horizon)
+    found = await service.reads.run(
+        team_worklist,
+        service.database,
+        caller,
+        service.audit_for(caller, request),
+        team_id,
+        outcome=outcome,
+        horizon=horizon,
+        ranking=ranking,
+        limit=limit,
+        offset=offset,
+    )
+
+    def address(**changed: object) -> str:
+        kept = {"view": f"{found.outcome}-{found.horizon_days}", "ranking": found.ranking.value, "limit": limit}
+        return "?" + urlencode({**kept, "offset": offset, **changed})
+
+    return page(request, "worklist.html", surroundings=around(request, caller, found.run), list=found, address=address)
+
+
+@router.get("/patients/{patient_id}")
+async def person(
+    request: Request,
+    caller: PeopleReader,
+    service: Serving,
+    patient_id: PersonId,
+    view: View = None,
+    outcome: Outcome = None,
+    horizon: Horizon = None,
+) -> Response:
+    """One person."""
+    audit = service.audit_for(caller, request)
+    found = await service.reads.run(show_person, service.database, caller, audit, patient_id)
+    chosen = found.run.chosen(*_viewed(view, outcome, horizon))
+    if chosen is None:
+        raise unknown_horizon(found.run)
+    return page(
+        request,
+        "person.html",
+        surroundings=around(request, caller, found.run),
+        person=found,
+        explained=explain(found, *chosen),
+    )
+
+
+@router.get("/sign-in")
+async def sign_in_page(request: Request, service: Serving) -> Response:
+    """Choose a role of the demo, or read how production signs in."""
+    is_open = sign_in.is_open(request)
+    choices = await service.reads.run(sign_in.choices, service.database) if is_open else []
+    run = await service.reads.run(_run, service)
+    return page(request, "sign_in.html", surroundings=around(request, None, run), is_open=is_open, choices=choices)
+
+
+@router.post("/sign-in")
+async def sign_in_form(request: Request, service: Serving, choice: Annotated[str, Form(max_length=300)]) -> Response:
+    """Start a session of the demo."""
+    sign_in.require_open(request)
+    secret = await service.reads.run(sign_in.open_session, service, choice)
+    answer = RedirectResponse("/", 303)
+    answer.set_cookie(
+        SESSION_COOKIE,
+        secret,
+        max_age=SESSION_HOURS * 3600,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+    return answer
+
+
+@router.post("/sign-out")
+async def sign_out(
+    request: Request, caller: AnyReader, service: Serving, proof: Annotated[str, Form(max_length=128)]
+) -> Response:
+    """End the session now, on the server too."""
+    secret = request.cookies[SESSION_COOKIE]
+    if not hmac.compare_digest(proof.encode(), form_token(secret).encode()):
+        raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
+    await service.reads.run(revoke_token, service.database, secret)
+    answer = RedirectResponse("/sign-in", 303)
+    answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+    return answer
+
+
+def _viewed(view: str | None, outcome: str | None, horizon: int | None) -> tuple[str | None, int | None]:
+    """``admission-90`` as its two parts; anything unreadable is left for the rules to refuse."""
+    if not view:
+        return outcome, horizon
+    name, _, number = view.rpartition("-")
+    return (name or "unknown", int(number) if number.isdecimal() else 0)
+
+
+def _run(service: Service) -> RunInfo | None:
+    with service.database.read() as connection:
+        run = current_run(connection)
+    return RunInfo.of(run) if run is not None else None

@@ -1,0 +1,109 @@
+"""Jinja, set up once: NHS components, autoescape, our wording as filters, and what every page says around its content."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from serving.context import Service, service_of
+from serving.problems import Problem, request_id_of
+from serving.runs.schemas import RunInfo
+from serving.security.callers import Caller
+from serving.security.requests import SESSION_COOKIE
+from serving.security.tokens import form_token
+from serving.web import wording
+
+STATIC_FOLDER = Path(__file__).parent / "static"
+NHSUK_STYLE = STATIC_FOLDER / "nhsuk" / "nhsuk-frontend.min.css"
+FILTERS = (
+    "ago",
+    "day",
+    "days",
+    "feature_words",
+    "in_100",
+    "outcome_label",
+    "overdue",
+    "people",
+    "severity_colour",
+    "severity_label",
+    "short_day",
+    "signed",
+    "source_label",
+    "times_the_middle",
+)
+
+
+@dataclass(frozen=True)
+class Around:
+    """What stands around every page. ``synthetic`` is also true where nothing is known yet in a demo: better said once too often."""
+
+    caller: Caller | None
+    run: RunInfo | None
+    synthetic: bool
+    stale: bool
+    demo: bool
+    model_version: str
+    model_problem: str
+    form_token: str
+
+
+def around(request: Request, caller: Caller | None = None, run: RunInfo | None = None) -> Around:
+    service = service_of(request)
+    standing = service.live.standing
+    model = standing.model
+    secret = request.cookies.get(SESSION_COOKIE, "")
+    return Around(
+        caller=caller,
+        run=run,
+        synthetic=_synthetic(service, run),
+        stale=run is not None and run.is_stale(dt.date.today()),
+        demo=service.settings.environment == "demo",
+        model_version=run.model_version if run else (model.manifest.model_version if model else ""),
+        model_problem=standing.problem,
+        form_token=form_token(secret) if secret else "",
+    )
+
+
+def _synthetic(service: Service, run: RunInfo | None) -> bool:
+    model = service.live.current
+    known = [run.synthetic] if run else []
+    if model is not None:
+        known.append(model.manifest.synthetic)
+    return any(known) if known else service.settings.environment == "demo"
+
+
+def environment() -> Environment:
+    made = Environment(
+        loader=ChoiceLoader([PackageLoader("serving", "web/templates"), PackageLoader("nhsuk_frontend_jinja")]),
+        undefined=ChainableUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update({name: getattr(wording, name) for name in FILTERS})
+    made.globals["nhsuk_style"] = NHSUK_STYLE.is_file()
+    return made
+
+
+ENVIRONMENT = environment()
+
+
+def page(request: Request, template: str, *, surroundings: Around, status: int = 200, **context: Any) -> Response:
+    """A page. It is rendered whole before anything is sent, so an error never leaves half a page."""
+    text = ENVIRONMENT.get_template(template).render(around=surroundings, **context)
+    return HTMLResponse(text, status)
+
+
+def problem_page(request: Request, problem: Problem) -> Response:
+    """The same problem as the JSON, as a page."""
+    body = problem.body(request_id_of(request.scope))
+    answer = page(request, "problem.html", surroundings=around(request), status=problem.status, problem=body)
+    for name, value in problem.headers.items():
+        answer.headers[name] = value
+    return answer

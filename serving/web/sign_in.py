@@ -1,0 +1,82 @@
+"""The demo sign-in: choose a role, no password. It exists in the demo environment and for this machine only; production has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from starlette.requests import Request
+
+from serving.context import Service, service_of
+from serving.database import Database
+from serving.problems import Problem, not_found
+from serving.security.callers import Role
+from serving.security.tokens import SESSION_HOURS, issue_token
+from serving.security.visible import published_run
+from serving.settings import LOOPBACK_NAMES, is_loopback
+from serving.tables import run_teams
+
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
+ALL_TEAMS = "pharmacist"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One way to sign in to the demo. ``value`` is what the form sends."""
+
+    value: str
+    label: str
+    role: Role
+    team_ids: tuple[str, ...]
+
+
+def is_open(request: Request) -> bool:
+    """True in the demo environment, for a browser on this machine that asked for a loopback name, without a proxy between."""
+    client = request.client.host if request.client else ""
+    return (
+        service_of(request).settings.environment == "demo"
+        and is_loopback(client)
+        and request.url.hostname in LOOPBACK_NAMES
+        and not any(name in request.headers for name in FORWARDED)
+    )
+
+
+def choices(database: Database) -> list[Choice]:
+    """Every role of the demo; a pharmacist of each team of the published run, and one of all of them."""
+    query = (
+        select(run_teams.c.team_id, run_teams.c.name)
+        .where(run_teams.c.run_id == published_run().scalar_subquery())
+        .order_by(run_teams.c.name, run_teams.c.team_id)
+    )
+    with database.read() as connection:
+        teams = [(row.team_id, row.name) for row in connection.execute(query)]
+    found = [Choice(f"{ALL_TEAMS}:{team}", f"Pharmacist, {name}", Role.PHARMACIST, (team,)) for team, name in teams]
+    if len(teams) > 1:
+        every = tuple(team for team, _ in teams)
+        found.insert(0, Choice(ALL_TEAMS, "Pharmacist, every team of the demo", Role.PHARMACIST, every))
+    found += [
+        Choice(Role.DATA_SCIENTIST, "Data scientist (sees no people)", Role.DATA_SCIENTIST, ()),
+        Choice(Role.AUDITOR, "Auditor (sees no people)", Role.AUDITOR, ()),
+        Choice(Role.OPERATOR, "Operator (sees no people)", Role.OPERATOR, ()),
+    ]
+    return found
+
+
+def open_session(service: Service, value: str) -> str:
+    """A session for one of ``choices``; the secret goes into the cookie. 422 for anything else."""
+    chosen = next((choice for choice in choices(service.database) if choice.value == value), None)
+    if chosen is None:
+        raise Problem(422, "invalid-request", "Choose one of the roles listed.")
+    return issue_token(
+        service.database,
+        chosen.role,
+        list(chosen.team_ids),
+        chosen.label,
+        days=SESSION_HOURS / 24,
+        kind="session",
+    )
+
+
+def require_open(request: Request) -> None:
+    if not is_open(request):
+        raise not_found()

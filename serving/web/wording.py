@@ -1,0 +1,123 @@
+"""Numbers, dates and codes in words. DESIGN rule 6 lives here: nobody is graded down, nothing is called a cause."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+OUTCOMES = {
+    "admission": "Unplanned admission",
+    "disengagement": "Disengagement",
+}
+OUTCOME_SENTENCES = {
+    "admission": "have an unplanned psychiatric admission",
+    "disengagement": "drop out of contact with the team",
+}
+SOURCES = {
+    "referrals": "referrals",
+    "contacts": "contacts",
+    "supplies": "medicine supplies",
+    "results": "test results",
+    "stays": "hospital stays",
+}
+SEVERITIES = {"critical": "Critical", "high": "High", "medium": "Medium", "low": "Routine"}
+"""A gap of the last severity is still a gap: it is called routine, so that the word low stands nowhere."""
+SEVERITY_COLOURS = {"critical": "red", "high": "orange", "medium": "yellow", "low": "grey"}
+
+
+def in_100(probability: float) -> str:
+    """``about 21 in 100``; the ends are said as ``fewer than 1`` and ``more than 99``."""
+    if probability < 0.005:
+        return "fewer than 1 in 100"
+    if probability > 0.995:
+        return "more than 99 in 100"
+    return f"about {round(probability * 100)} in 100"
+
+
+def about_in_100(probability: float) -> str:
+    """A probability as a pharmacist would say it: ``about 21 in 100 people like this``."""
+    return f"{in_100(probability)} people like this"
+
+
+def times_the_middle(probability: float, middle: float | None) -> str:
+    """How far above the team's middle person, in words; empty at or below it, since nobody is graded down."""
+    if not middle or probability < 1.5 * middle:
+        return ""
+    return f"{probability / middle:.1f} times the middle of this team"
+
+
+def outcome_label(outcome: str) -> str:
+    return OUTCOMES.get(outcome, outcome.replace("_", " ").capitalize())
+
+
+def outcome_sentence(outcome: str) -> str:
+    return OUTCOME_SENTENCES.get(outcome, f"have the outcome {outcome.replace('_', ' ')}")
+
+
+def source_label(table: str) -> str:
+    return SOURCES.get(table, table)
+
+
+def severity_label(severity: str) -> str:
+    return SEVERITIES.get(severity, severity.capitalize())
+
+
+def severity_colour(severity: str) -> str:
+    return SEVERITY_COLOURS.get(severity, "grey")
+
+
+def day(value: dt.date | dt.datetime | None) -> str:
+    """``3 January 2026``, or ``not recorded``."""
+    return "not recorded" if value is None else f"{value.day} {value:%B %Y}"
+
+
+def short_day(value: dt.date | dt.datetime | str | None) -> str:
+    """``3 Jan 2026``; text that holds a date is read, other text is kept."""
+    if isinstance(value, str):
+        try:
+            value = dt.date.fromisoformat(value)
+        except ValueError:
+            return value
+    return "not recorded" if value is None else f"{value.day} {value:%b %Y}"
+
+
+def days(number: float | int) -> str:
+    whole = int(number)
+    return f"{whole:,} day" if whole == 1 else f"{whole:,} days"
+
+
+def overdue(days_overdue: float | None) -> str:
+    """``34 days overdue``; empty where lateness does not apply."""
+    return f"{days(days_overdue)} overdue" if days_overdue is not None and days_overdue >= 1 else ""
+
+
+def people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number:,} people"
+
+
+def ago(then: dt.date | None, as_of: dt.date) -> str:
+    """``34 days before``, relative to the day the list is as of."""
+    if then is None:
+        return ""
+    gone = (as_of - then).days
+    return f"{days(gone)} before this list" if gone >= 0 else f"{days(-gone)} after this list's date"
+
+
+def signed(value: float) -> str:
+    """``+0.42`` or ``−0.42`` with a true minus sign; what rounds to nothing has no sign."""
+    text = f"{abs(value):.2f}"
+    return text if text == "0.00" else f"{'+' if value > 0 else '−'}{text}"
+
+
+def feature_words(feature: dict[str, Any] | Any) -> str:
+    """``days since supply ran out: 34 days``, or that nothing is recorded."""
+    name = _get(feature, "name").replace("_", " ")
+    value, unit = _get(feature, "value"), _get(feature, "unit") or ""
+    if value is None:
+        return f"{name}: not recorded"
+    number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+    return f"{name}: {number}{'' if not unit or unit in ('1', 'flag', 'count', 'share', 'ratio') else ' ' + unit}"
+
+
+def _get(thing: Any, name: str) -> Any:
+    return thing[name] if isinstance(thing, dict) else getattr(thing, name)

@@ -1,0 +1,56 @@
+"""``GET /v1/teams`` and ``GET /v1/teams/{team_id}/worklist``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+
+from serving.context import Serving
+from serving.security.requests import PeopleCaller
+from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Ranking, Teams, Worklist
+from serving.worklists.service import list_teams, team_worklist
+
+router = APIRouter(tags=["worklists"])
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+Offset = Annotated[int, Query(ge=0, le=1_000_000)]
+TeamId = Annotated[str, Path(min_length=1, max_length=200)]
+Outcome = Annotated[str | None, Query(max_length=64)]
+Horizon = Annotated[int | None, Query(ge=1, le=3_650, description="days")]
+
+
+@router.get("/v1/teams")
+async def teams(
+    request: Request, caller: PeopleCaller, service: Serving, limit: Limit = DEFAULT_LIMIT, offset: Offset = 0
+) -> Teams:
+    """The teams this caller may see."""
+    audit = service.audit_for(caller, request)
+    return await service.reads.run(list_teams, service.database, caller, audit, limit, offset)
+
+
+@router.get("/v1/teams/{team_id}/worklist")
+async def worklist(
+    request: Request,
+    caller: PeopleCaller,
+    service: Serving,
+    team_id: TeamId,
+    outcome: Outcome = None,
+    horizon: Horizon = None,
+    ranking: Ranking = Ranking.RISK,
+    limit: Limit = DEFAULT_LIMIT,
+    offset: Offset = 0,
+) -> Worklist:
+    """Everybody on a team's caseload, ranked. Capacity draws a line; it drops nobody."""
+    return await service.reads.run(
+        team_worklist,
+        service.database,
+        caller,
+        service.audit_for(caller, request),
+        team_id,
+        outcome=outcome,
+        horizon=horizon,
+        ranking=ranking,
+        limit=limit,
+        offset=offset,
+    )

@@ -1,0 +1,143 @@
+"""Rules of the worklist: what is shown of whom, and where the line of this week's capacity falls. Pages and JSON both call this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from serving.audit import Audit, Look
+from serving.database import Database
+from serving.problems import FieldProblem, Problem, not_found
+from serving.runs.repository import current_run
+from serving.runs.schemas import RunInfo
+from serving.scoring.schemas import Gap, Reason
+from serving.security.callers import Caller
+from serving.web.wording import about_in_100
+from serving.worklists import repository
+from serving.worklists.schemas import GapLine, Ranking, ReasonLine, Team, Teams, Worklist, WorklistEntry
+
+SHOWN_REASONS = 3
+SHOWN_BELOW_LINE = 10
+
+
+def list_teams(database: Database, caller: Caller, audit: Audit, limit: int, offset: int) -> Teams:
+    """The caller's teams, with how many people each has and how many of them have a certain safety gap."""
+    with database.read() as connection:
+        run = current_run(connection)
+        rows, total = repository.teams(connection, caller, limit, offset)
+    info = RunInfo.of(run) if run is not None else None
+    items = [Team.model_validate(dict(row._mapping)) for row in rows]
+    audit.record(Look("teams.seen", run_id=info.run_id if info else None, detail={"teams": len(items)}))
+    return Teams(run=info, items=items, total=total, limit=limit, offset=offset)
+
+
+def team_worklist(
+    database: Database,
+    caller: Caller,
+    audit: Audit,
+    team_id: str,
+    *,
+    outcome: str | None,
+    horizon: int | None,
+    ranking: Ranking,
+    limit: int,
+    offset: int,
+) -> Worklist:
+    """One page of a team's list. 404 for a team the caller may not see; 422 for an outcome or horizon the run does not hold."""
+    with database.read() as connection:
+        run = current_run(connection)
+        team = repository.team(connection, caller, team_id) if run is not None else None
+        if run is None or team is None:
+            raise not_found()
+        info = RunInfo.of(run)
+        chosen = info.chosen(outcome, horizon)
+        if chosen is None:
+            raise unknown_horizon(info)
+        found = _read(connection, caller, team, info, chosen, ranking, limit, offset)
+    shown = [entry.patient_id for entry in (*found.items, *found.first_below_line_with_safety_gap)]
+    audit.record(
+        Look(
+            "worklist.seen",
+            patient_ids=tuple(dict.fromkeys(shown)),
+            team_id=team_id,
+            run_id=info.run_id,
+            bundle_id=info.bundle_id,
+            detail={"outcome": chosen[0], "horizon_days": chosen[1], "ranking": ranking.value, "offset": offset},
+        )
+    )
+    return found
+
+
+def unknown_horizon(info: RunInfo) -> Problem:
+    there = "; ".join(f"{name}: {', '.join(map(str, days))} days" for name, days in info.outcomes.items())
+    return Problem(
+        422,
+        "invalid-request",
+        f"This run does not hold that outcome and horizon. It holds {there}.",
+        errors=[FieldProblem(where="query.outcome, query.horizon", what="is not a pair this run holds")],
+    )
+
+
+def _read(
+    connection: Connection,
+    caller: Caller,
+    team: Row[Any],
+    info: RunInfo,
+    chosen: tuple[str, int],
+    ranking: Ranking,
+    limit: int,
+    offset: int,
+) -> Worklist:
+    everybody = repository.ranked(caller, team.team_id, *chosen, ranking)
+    capacity = team.weekly_reviews
+    totals = repository.totals(connection, everybody, capacity if capacity is not None else 0)
+    rows = repository.page(connection, everybody, limit, offset)
+    below = [] if capacity is None else repository.safety_below(connection, everybody, capacity, SHOWN_BELOW_LINE)
+    patients = list({row.patient_id for row in (*rows, *below)})
+    reasons = repository.reasons_of(connection, caller, patients, *chosen)
+    gaps = repository.gaps_of(connection, caller, patients)
+
+    def entry(row: Row[Any]) -> WorklistEntry:
+        return _entry(row, capacity, reasons.get(row.patient_id, []), gaps.get(row.patient_id, []))
+
+    return Worklist(
+        team=Team(
+            team_id=team.team_id,
+            name=team.name,
+            weekly_reviews=capacity,
+            people=totals.people,
+            people_with_safety_gap=totals.safety,
+        ),
+        run=info,
+        outcome=chosen[0],
+        horizon_days=chosen[1],
+        ranking=ranking,
+        middle=repository.middle(connection, everybody, totals.people),
+        below_line=0 if capacity is None else max(0, totals.people - capacity),
+        safety_below_line=0 if capacity is None else totals.safety_below,
+        first_below_line_with_safety_gap=[entry(row) for row in below],
+        items=[entry(row) for row in rows],
+        total=totals.people,
+        limit=limit,
+        offset=offset,
+    )
+
+
+def _entry(
+    row: Row[Any], capacity: int | None, reasons: list[dict[str, Any]], gaps: list[dict[str, Any]]
+) -> WorklistEntry:
+    return WorklistEntry(
+        position=row.position,
+        rank=row.rank,
+        tied=row.sharing > 1,
+        within_capacity=None if capacity is None else row.position <= capacity,
+        patient_id=row.patient_id,
+        probability=row.probability,
+        in_words=about_in_100(row.probability),
+        reasons=[ReasonLine.of(Reason.model_validate(reason)) for reason in reasons[:SHOWN_REASONS]],
+        gaps=[GapLine.of(Gap.model_validate(gap)) for gap in gaps],
+        last_seen_on=row.last_seen_on,
+        next_booked_on=row.next_booked_on,
+        **row.flags,
+    )

@@ -1,0 +1,88 @@
+"""Slices by time: no label window and no held-out person crosses from one into the next."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from features.records import date_of, day_of
+from training import splits
+from training.errors import NotEnoughData, SplitLeak
+from training.settings import SplitSettings
+
+START = day_of("2022-01-03")
+
+
+def spine_of(people, dates):
+    return pd.DataFrame(
+        [(f"p{n}", pd.Timestamp(date_of(int(d)))) for n in range(people) for d in dates],
+        columns=["patient_id", "as_of"],
+    )
+
+
+def test_train_embargo_calibration_embargo_test():
+    dates = np.arange(START, START + 1000, 10)
+    split = splits.by_time(spine_of(3, dates), 180, last_day=START + 1180, settings=SplitSettings(unseen_patients=0))
+    first = {
+        name: int(dates[getattr(split, name)[: len(dates)]].min()) - START for name in ("train", "calibration", "test")
+    }
+    last = {
+        name: int(dates[getattr(split, name)[: len(dates)]].max()) - START for name in ("train", "calibration", "test")
+    }
+    # 990 days of dates less two embargoes of 180 leave 630: 60% is 378, 15% is 94.
+    assert (first, last) == (
+        {"train": 0, "calibration": 550, "test": 820},
+        {"train": 370, "calibration": 640, "test": 990},
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(2, 200),
+    st.integers(1, 60),
+    st.integers(1, 180),
+    st.integers(0, 400),
+    st.floats(0.05, 0.6),
+    st.floats(0.05, 0.39),
+)
+def test_no_window_and_no_person_crosses(count, every, horizon, after, train, calibration):
+    dates = np.arange(count) * every + START
+    spine = spine_of(4, dates)
+    chosen = SplitSettings(train_share=train, calibration_share=calibration, unseen_patients=0.3)
+    try:
+        split = splits.by_time(spine, horizon, int(dates[-1]) + after, chosen)
+    except NotEnoughData:
+        return
+    day = np.tile(dates, 4)
+    read_by_train = {int(d) + k for d in day[split.train] for k in range(horizon)}
+    read_by_calibration = {int(d) + k for d in day[split.calibration] for k in range(horizon)}
+    assert not read_by_train & set(day[split.calibration].tolist())
+    assert not (read_by_train | read_by_calibration) & set(day[split.test].tolist())
+    learned = set(spine["patient_id"][split.train | split.calibration])
+    assert not learned & set(spine["patient_id"][split.unseen])
+
+
+def test_a_leak_is_named():
+    spine = spine_of(1, [START, START + 100, START + 300])
+    one = np.eye(3, dtype=bool)
+    with pytest.raises(
+        SplitLeak,
+        match="Labels of the train slice read up to 2022-07-01, and the calibration slice begins on 2022-04-13",
+    ):
+        splits.check(splits.Split(one[0], one[1], one[2], np.zeros(3, dtype=bool), 180), spine)
+    with pytest.raises(SplitLeak, match="held out"):
+        splits.check(splits.Split(one[0], one[1], one[2], np.ones(3, dtype=bool), 10), spine)
+
+
+def test_an_extract_that_is_too_short_says_what_to_do():
+    with pytest.raises(NotEnoughData, match="bring a longer extract"):
+        splits.by_time(spine_of(3, np.arange(START, START + 300, 28)), 180, last_day=START + 480)
+
+
+def test_the_same_people_are_held_out_every_time():
+    ids = pd.Series([f"p{n}" for n in range(2000)])
+    held = splits.held_out(ids, 0.1)
+    assert 0.08 < held.mean() < 0.12
+    assert (splits.held_out(ids[::-1], 0.1)[::-1] == held).all()
+    assert not splits.held_out(ids, 0.0).any()

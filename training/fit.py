@@ -1,0 +1,194 @@
+"""One LightGBM booster per outcome on rows stacked over horizons, then calibration on a slice of its own (DESIGN section 4).
+
+The horizon is the last column under a +1 monotone constraint, and features whose direction medicine is sure of are constrained too. No resampling, no
+class weights: both destroy the probability (research/evaluation.md section 4). The same matrix, labels and settings give the same trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.calibration import Calibration, fit_calibration
+from models.errors import CalibrationError
+from models.risk_model import stack_horizons
+from training.errors import NotEnoughData, SpineError
+from training.settings import TrainingSettings
+
+Floats = npt.NDArray[np.float64]
+HORIZON_COLUMN = "horizon_days"
+FEWEST_EVENTS = 20
+"""Fewer events than this in the training slice and no model is fitted; it would be noise. A floor against accidents, not a sample size."""
+
+
+class Matrix(Protocol):
+    """What is read of a feature matrix: ``values`` (rows, features) float32, NaN missing, and ``names``."""
+
+    @property
+    def values(self) -> npt.NDArray[np.floating]: ...
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Boosters and calibrations by outcome, over ``features`` (objects with name, direction and the rest of a Feature) in column order."""
+
+    boosters: Mapping[str, lightgbm.Booster]
+    calibration: Mapping[str, Calibration]
+    horizons: Mapping[str, tuple[int, ...]]
+    features: tuple[Any, ...]
+    threads: int = 2
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(feature.name for feature in self.features)
+
+    def margins(self, values: npt.NDArray[np.floating], outcome: str) -> Floats:
+        """Raw margins, shape (rows, horizons)."""
+        return raw_margins(self.boosters[outcome], values, self.horizons[outcome], self.threads)
+
+    def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
+        """Calibrated probabilities by outcome, each of shape (rows, horizons)."""
+        return {
+            outcome: self.calibration[outcome].probability(self.margins(values, outcome)) for outcome in self.boosters
+        }
+
+
+def fit(
+    matrix: Matrix,
+    labels: pd.DataFrame,
+    train: npt.NDArray[np.bool_],
+    calibration: npt.NDArray[np.bool_],
+    horizons: Mapping[str, Sequence[int]],
+    settings: TrainingSettings | None = None,
+    features: Sequence[Any] | None = None,
+) -> Fitted:
+    """Fit on the ``train`` rows and calibrate on the ``calibration`` rows of anyone's matrix and labels.
+
+    ``labels`` has one float column per outcome and horizon (``admission_28``): 1, 0 or NaN, rows as in the matrix. ``features`` describes the columns;
+    by default they are looked up in the catalogue. Raises SpineError where shapes differ and NotEnoughData where events are too few.
+    """
+    settings = settings or TrainingSettings()
+    described = tuple(features) if features is not None else _from_catalogue(matrix.names)
+    served = {outcome: tuple(int(h) for h in days) for outcome, days in horizons.items()}
+    _check(matrix, labels, served, described)
+    boosters, calibrations = {}, {}
+    for outcome, days in served.items():
+        wanted = labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64)
+        boosters[outcome] = _booster(matrix.values, wanted, train, days, outcome, described, settings)
+        rows = np.flatnonzero(calibration & ~np.isnan(wanted).all(axis=1))
+        margin = raw_margins(boosters[outcome], matrix.values[rows], days, settings.threads)
+        try:
+            calibrations[outcome] = fit_calibration(
+                margin, wanted[rows], np.broadcast_to(np.asarray(days), margin.shape)
+            )
+        except CalibrationError as error:
+            raise NotEnoughData(f"{outcome} cannot be calibrated: {error}") from error
+        if calibrations[outcome].horizons != days:
+            raise NotEnoughData(
+                f"{outcome}: the calibration slice has labels at {calibrations[outcome].horizons} days, not at all of {days}."
+            )
+    return Fitted(boosters, calibrations, served, described, settings.threads)
+
+
+def raw_margins(
+    booster: lightgbm.Booster, values: npt.NDArray[np.floating], horizons: Sequence[int], threads: int
+) -> Floats:
+    """Margins of every row at every horizon, shape (rows, horizons)."""
+    stacked = stack_horizons(values, horizons)
+    margin = booster.predict(stacked, raw_score=True, num_threads=threads)
+    return np.asarray(margin, dtype=np.float64).reshape(len(values), len(horizons))
+
+
+def lightgbm_parameters(settings: TrainingSettings, features: Sequence[Any]) -> dict[str, Any]:
+    """The parameters handed to ``lightgbm.train``, apart from the number of trees."""
+    return {
+        "objective": "binary",
+        "learning_rate": settings.learning_rate,
+        "max_depth": settings.max_depth,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": settings.min_rows_in_leaf,
+        "feature_fraction": settings.feature_fraction,
+        "bagging_fraction": settings.row_fraction,
+        "bagging_freq": 1,
+        "lambda_l2": settings.l2,
+        "max_bin": settings.bins,
+        "monotone_constraints": [int(feature.direction or 0) for feature in features] + [1],
+        "seed": settings.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": settings.threads,
+        "verbosity": -1,
+    }
+
+
+def stacked_rows(
+    values: npt.NDArray[np.floating], labels: Floats, rows: npt.NDArray[np.bool_], horizons: Sequence[int]
+) -> tuple[npt.NDArray[np.float32], Floats]:
+    """Rows with a label, once per horizon, with the horizon as last column; and their labels."""
+    blocks, answers = [], []
+    for column, horizon in enumerate(horizons):
+        known = np.flatnonzero(rows & ~np.isnan(labels[:, column]))
+        block = np.empty((len(known), values.shape[1] + 1), dtype=np.float32)
+        block[:, :-1] = values[known]
+        block[:, -1] = horizon
+        blocks.append(block)
+        answers.append(labels[known, column])
+    return np.concatenate(blocks), np.concatenate(answers)
+
+
+def _booster(
+    values: npt.NDArray[np.floating],
+    labels: Floats,
+    train: npt.NDArray[np.bool_],
+    horizons: tuple[int, ...],
+    outcome: str,
+    features: tuple[Any, ...],
+    settings: TrainingSettings,
+) -> lightgbm.Booster:
+    stacked, answers = stacked_rows(values, labels, train, horizons)
+    events = int(answers.sum())
+    if events < FEWEST_EVENTS or events == len(answers):
+        raise NotEnoughData(
+            f"{outcome} has {events} events in {len(answers)} training rows (each person counts once per landmark and horizon); "
+            f"at least {FEWEST_EVENTS}, and some without, are needed: bring more people or years."
+        )
+    parameters = lightgbm_parameters(settings, features)
+    names = [feature.name for feature in features] + [HORIZON_COLUMN]
+    dataset = lightgbm.Dataset(stacked, answers, feature_name=names, params=parameters, free_raw_data=True)
+    return lightgbm.train(parameters, dataset, num_boost_round=settings.trees)
+
+
+def _check(
+    matrix: Matrix, labels: pd.DataFrame, horizons: Mapping[str, tuple[int, ...]], features: tuple[Any, ...]
+) -> None:
+    if len(labels) != len(matrix.values):
+        raise SpineError(
+            f"{len(labels)} rows of labels and {len(matrix.values)} rows of features: give both for the same spine, in the same order."
+        )
+    wanted = [f"{outcome}_{h}" for outcome, days in horizons.items() for h in days]
+    if missing := [name for name in wanted if name not in labels.columns]:
+        raise SpineError(f"The labels lack {', '.join(missing)}; they have {', '.join(map(str, labels.columns))}.")
+    if tuple(feature.name for feature in features) != tuple(matrix.names):
+        raise SpineError(
+            "The described features are not the columns of the matrix, in its order: pass `features` that match `matrix.names`."
+        )
+
+
+def _from_catalogue(names: Sequence[str]) -> tuple[Any, ...]:
+    from features import CATALOGUE
+
+    known = {feature.name: feature for feature in CATALOGUE}
+    if missing := [name for name in names if name not in known]:
+        raise SpineError(
+            f"{', '.join(missing[:5])} are not in the catalogue: pass `features` that describe the columns of the matrix."
+        )
+    return tuple(known[name] for name in names)

@@ -1,0 +1,61 @@
+"""How compiled code writes down what happened: every event of every table is one row of the same shape."""
+
+from __future__ import annotations
+
+from .compiled import step
+from .layout import CIRCUMSTANCES, CONTACTS, RESULTS, SUPPLIES
+from .streams import normal
+
+
+@step
+def emit(p, s, x, table, day, day2, a, b, c, number, first, second):
+    """One row. Nothing is written while the oracle looks ahead, nor past the end of the rows (the caller counts and asks for more room)."""
+    if s.recording == 0:
+        return
+    i = s.rows
+    s.rows = i + 1
+    if i >= len(x.events):
+        return
+    e = x.events[i]
+    e.person = p.index
+    e.table = table
+    e.day = day
+    e.day2 = day2
+    e.a = a
+    e.b = b
+    e.c = c
+    e.number = number
+    e.x = first
+    e.y = second
+
+
+@step
+def emit_contact(p, s, x, day, booked_on, kind, mode, outcome, staff):
+    if day >= x.first_day:
+        emit(p, s, x, CONTACTS, day, booked_on, kind, mode, outcome, s.team * 100 + staff, 0.0, 0.0)
+
+
+@step
+def emit_supply(p, s, x, medicine, supply_kind, days, dose, as_required, prescriber, kept):
+    """``kept`` rows (clozapine, lithium, depots) reach back before the first day, as a loaded register does."""
+    if s.day >= x.first_day or kept:
+        emit(p, s, x, SUPPLIES, s.day, 0, medicine, supply_kind, prescriber, as_required, days, dose)
+
+
+@step
+def emit_result(p, s, x, test, value, kept):
+    if s.day >= x.first_day or kept:
+        emit(p, s, x, RESULTS, s.day, 0, test, 0, 0, 0, value, 0.0)
+
+
+@step
+def measure(p, s, x, test, centre, spread, kept):
+    """A measured number around its true value, written to one decimal place."""
+    value = centre + spread * normal(s)
+    emit_result(p, s, x, test, max(0.1, round(value * 10.0) / 10.0), kept)
+    return value
+
+
+@step
+def emit_circumstance(p, s, x, day, kind, value):
+    emit(p, s, x, CIRCUMSTANCES, day, 0, kind, value, 0, 0, 0.0, 0.0)

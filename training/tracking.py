@@ -1,0 +1,245 @@
+"""MLflow: where runs are recorded and models registered. The only module that imports mlflow.
+
+With ``tracking.uri: null`` the store is SQLite, ``mlflow.db`` under the home folder, and files lie under ``artefacts`` beside it. MLflow writes absolute
+addresses into its store; a home that was moved is still read (files are looked for under the home as it is now), and refused for new runs.
+
+Aliases of the registered model: ``challenger`` (last trained), ``champion`` (promoted), ``previous`` (the champion before it).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+# Before mlflow is imported: it reads these once. No telemetry leaves a trust's network, and nothing in the store is ever unpickled (DESIGN rule 8).
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+os.environ["DO_NOT_TRACK"] = "true"
+os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+
+import lightgbm
+import mlflow
+import mlflow.lightgbm
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature, infer_signature
+
+from training.errors import ArtefactAbsent, HomeMoved, NoChallenger, NoChampion, NoRun, StoreAbsent
+from training.settings import TrackingSettings
+
+CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
+DATABASE = "mlflow.db"
+BUNDLE, EVALUATION = "bundle", "evaluation"
+_REQUIREMENTS = ("lightgbm", "numpy")
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version of the registered model: the run that made it, and its tags."""
+
+    name: str
+    version: str
+    run_id: str
+    tags: Mapping[str, str]
+
+
+class Run:
+    """A run being recorded; made by :meth:`Store.run`."""
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self.store, self.run_id = store, run_id
+
+    def parameters(self, values: Mapping[str, Any]) -> None:
+        mlflow.log_params({name: str(value)[:6000] for name, value in values.items()})
+
+    def metrics(self, values: Mapping[str, float]) -> None:
+        """Logs what is a finite number; a figure that is not defined on these data is left out rather than logged as 0."""
+        mlflow.log_metrics(
+            {name: float(value) for name, value in values.items() if value is not None and np.isfinite(value)}
+        )
+
+    def files(self, folder: Path, under: str) -> None:
+        mlflow.log_artifacts(str(folder), artifact_path=under)
+
+    def booster(
+        self, booster: lightgbm.Booster, name: str, example: npt.NDArray[np.floating], columns: tuple[str, ...]
+    ) -> str:
+        """Logs a booster in LightGBM's own text with its signature, and gives its model id. ``example`` holds rows of its input."""
+        signature = signature_of(booster, example, columns)
+        info = mlflow.lightgbm.log_model(booster, name=name, signature=signature, pip_requirements=list(_REQUIREMENTS))
+        if info.signature is None:
+            raise NoRun(f"MLflow kept no signature for {name}; its version may have changed: check constraints.txt")
+        return str(info.model_id)
+
+    def register(self, model_id: str, tags: Mapping[str, str]) -> Version:
+        """A new version of the registered model, with the logged model as its source."""
+        client, name = self.store.client, self.store.settings.registered_model
+        with contextlib.suppress(MlflowException):  # it exists already
+            client.create_registered_model(
+                name, description="Upstream: risk of disengagement and unplanned psychiatric admission"
+            )
+        made = client.create_model_version(
+            name, source=f"models:/{model_id}", run_id=self.run_id, tags=dict(tags), model_id=model_id
+        )
+        return _version(made)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The MLflow store of a home. Open it with :func:`open_store`."""
+
+    home: Path
+    settings: TrackingSettings
+    uri: str
+
+    @property
+    def client(self) -> mlflow.MlflowClient:
+        return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    @property
+    def local(self) -> bool:
+        return self.settings.uri is None
+
+    @property
+    def artefacts(self) -> Path:
+        return self.home / self.settings.artefacts
+
+    @contextlib.contextmanager
+    def run(self, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
+        """Records a run; it is marked failed where the body raises. Raises HomeMoved where files would be written to the folder of old."""
+        before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+        mlflow.set_tracking_uri(self.uri)
+        mlflow.set_registry_uri(self.uri)
+        try:
+            with mlflow.start_run(experiment_id=self._experiment(), run_name=name, tags=dict(tags)) as active:
+                yield Run(self, active.info.run_id)
+        finally:
+            mlflow.set_tracking_uri(before[0])
+            mlflow.set_registry_uri(before[1])
+
+    def version(self, alias: str) -> Version:
+        """The version that carries ``alias``. Raises NoChallenger, NoChampion or NoRun."""
+        try:
+            return _version(self.client.get_model_version_by_alias(self.settings.registered_model, alias))
+        except MlflowException as error:
+            if alias == CHALLENGER:
+                raise NoChallenger("Nothing has been trained in this home: run `upstream train` first.") from error
+            if alias == CHAMPION:
+                raise NoChampion(
+                    "No model has been promoted in this home: run `upstream train`, then `upstream promote`."
+                ) from error
+            raise NoRun(f"No version of {self.settings.registered_model} has the alias {alias}.") from error
+
+    def find(self, version: str) -> Version:
+        """A version by its number."""
+        try:
+            return _version(self.client.get_model_version(self.settings.registered_model, version))
+        except MlflowException as error:
+            raise NoRun(
+                f"{self.settings.registered_model} has no version {version}: see `upstream evaluate`, or the MLflow page."
+            ) from error
+
+    def alias(self, alias: str, version: str) -> None:
+        self.client.set_registered_model_alias(self.settings.registered_model, alias, version)
+
+    def drop_alias(self, alias: str) -> None:
+        self.client.delete_registered_model_alias(self.settings.registered_model, alias)
+
+    def tag(self, version: str, tags: Mapping[str, str]) -> None:
+        for key, value in tags.items():
+            self.client.set_model_version_tag(self.settings.registered_model, version, key, value)
+
+    @contextlib.contextmanager
+    def files_of(self, run_id: str, under: str) -> Iterator[Path]:
+        """The folder ``under`` among a run's files: in place where the store is local, else downloaded to a private folder that is removed again."""
+        if self.local:
+            folder = self.artefacts / run_id / "artifacts" / under
+            if not folder.is_dir():
+                raise ArtefactAbsent(
+                    f"Run {run_id} has no {under} folder under {self.artefacts}: restore it from a backup, or train again."
+                )
+            yield folder
+            return
+        with tempfile.TemporaryDirectory() as private:
+            try:
+                path = mlflow.artifacts.download_artifacts(
+                    run_id=run_id, artifact_path=under, dst_path=private, tracking_uri=self.uri
+                )
+            except (MlflowException, OSError) as error:
+                raise ArtefactAbsent(
+                    f"The {under} of run {run_id} could not be fetched from the MLflow server: {error}"
+                ) from error
+            yield Path(path)
+
+    def _experiment(self) -> str:
+        client = self.client
+        found = client.get_experiment_by_name(self.settings.experiment)
+        if found is None:
+            return str(
+                client.create_experiment(
+                    self.settings.experiment, artifact_location=self.artefacts.as_uri() if self.local else None
+                )
+            )
+        written = Path(unquote(urlparse(found.artifact_location).path))
+        if self.local and written != self.artefacts:
+            raise HomeMoved(
+                f"This home was made at {written.parent} and now lies at {self.home}. MLflow keeps the old address, and a new run would write there. "
+                "Syncing, scoring and serving work as they are; to train, move it back or name a new --home."
+            )
+        return str(found.experiment_id)
+
+
+def open_store(home: str | Path, settings: TrackingSettings | None = None, *, create: bool = False) -> Store:
+    """The store of ``home``. Raises StoreAbsent where there is none, unless ``create`` (the first use of SQLite takes a few seconds)."""
+    settings, home = settings or TrackingSettings(), Path(home).resolve()
+    database = home / DATABASE
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if settings.uri is not None:
+        return Store(home, settings, settings.uri)
+    if create:
+        home.mkdir(parents=True, exist_ok=True)
+    elif not database.is_file():
+        raise StoreAbsent(
+            f"No MLflow store at {database}: run `upstream train --home {home}` first, or name the home that holds one."
+        )
+    return Store(home, settings, f"sqlite:///{database}")
+
+
+def signature_of(
+    booster: lightgbm.Booster, example: npt.NDArray[np.floating], columns: tuple[str, ...]
+) -> ModelSignature:
+    """Inputs (one double per column) and output of a booster."""
+    frame = pd.DataFrame(np.asarray(example, dtype=np.float64), columns=list(columns))
+    return infer_signature(frame, np.asarray(booster.predict(frame.to_numpy(), num_threads=1)))
+
+
+def code_commit() -> str:
+    """The commit of this checkout, with ``-dirty`` where files differ from it; ``unknown`` outside git."""
+    try:
+        commit = _git("rev-parse", "HEAD")
+        return f"{commit}-dirty" if _git("status", "--porcelain") else commit
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(_ROOT), *words], capture_output=True, text=True, timeout=20, check=True
+    ).stdout.strip()
+
+
+def _version(found: Any) -> Version:
+    return Version(str(found.name), str(found.version), str(found.run_id), dict(found.tags))
