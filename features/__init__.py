@@ -10,6 +10,7 @@ import pandas as pd
 from features import engine
 from features.catalogue import CATALOGUE, CONCEPTS
 from features.engine import Feature, FeatureMatrix, SpecError, SpineError
+from features.gaps import find_gaps
 from features.records import Records, RecordsError
 
 
@@ -39,4 +40,5 @@ __all__ = [
     "SpecError",
     "SpineError",
     "build",
+    "find_gaps",
 ]

@@ -13,6 +13,7 @@ import logging
 import os
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -123,7 +124,12 @@ class Store:
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
         try:
-            with mlflow.start_run(experiment_id=self._experiment(), run_name=name, tags=dict(tags)) as active:
+            with (
+                warnings.catch_warnings(),
+                mlflow.start_run(experiment_id=self._experiment(), run_name=name, tags=dict(tags)) as active,
+            ):
+                # About type hints inside MLflow's own modules; nothing that whoever trains here could act on.
+                warnings.filterwarnings("ignore", module=r"mlflow\.")
                 yield Run(self, active.info.run_id)
         finally:
             mlflow.set_tracking_uri(before[0])

@@ -1,1 +1,74 @@
-"""."""
+"""What is certain without a model: care gaps that follow from a rule, with the standard, the date and the rows they came from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.engine import schedule
+from features.gaps import engagement, monitoring, supply
+from features.gaps.codes import CODES
+from features.gaps.gap import SEVERITIES, Code, Evidence, Gap
+from features.gaps.person import Person, Shared
+from features.records import Records, day_of
+
+RULES = (*monitoring.RULES, *supply.RULES, *engagement.RULES)
+COLUMNS = (
+    "patient_id",
+    "code",
+    "severity",
+    "safety",
+    "title",
+    "due_on",
+    "days_overdue",
+    "value",
+    "evidence",
+    "action",
+    "standard",
+    "source",
+    "verified",
+)
+
+
+def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
+    """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, worst first; the way without pandas."""
+    shared = Shared(records)
+    days = np.full(len(places), as_of, np.int32)
+    due, fired, last = schedule.due_dates(schedule.prepare(records), places, days)
+    found = []
+    for position, place in enumerate(places.tolist()):
+        person = Person(shared, place, as_of, due[position], fired[position], last[position])
+        gaps = [gap for rule in RULES for gap in rule(person)]
+        found.append(sorted(gaps, key=lambda gap: (SEVERITIES.index(gap.severity), not gap.code.safety, -(gap.overdue or 0))))
+    return found
+
+
+def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | None = None) -> pd.DataFrame:
+    """One row per care gap known at 00:00 of ``as_of``, worst first for each person.
+
+    ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high, medium, low), safety, title,
+    due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence (list of {table, row, on, what}, where ``row`` is the
+    position in ``records[table]``), action, standard, source, verified (False where a fact behind it is still to be checked).
+    Raises KeyError for a patient who is not in the records.
+    """
+    wanted = records.patient_ids if patients is None else list(patients)
+    places = records.positions(wanted)
+    if (places < 0).any():
+        raise KeyError(f"{int((places < 0).sum())} of the patients asked for are not in the records")
+    day = day_of(as_of)
+    rows = [
+        {"patient_id": patient, **gap.as_dict()}
+        for patient, gaps in zip(wanted, gaps_of(records, places, day), strict=True)
+        for gap in gaps
+    ]
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame["due_on"] = pd.to_datetime(frame["due_on"])
+    frame["days_overdue"] = frame["days_overdue"].astype("float64")
+    return frame
+
+
+__all__ = ["CODES", "COLUMNS", "RULES", "Code", "Evidence", "Gap", "Person", "find_gaps", "gaps_of"]

@@ -112,7 +112,7 @@ def referrals(
     dead = days(kept["person_id"].map(died)) <= end + pd.to_timedelta(slack, unit="D")
     still_open = day_text(kept, "observation_period_end").isna()
     still_open |= end >= (last_day or pd.Timestamp.max) - pd.to_timedelta(slack, unit="D")
-    pass
+    still_open &= ~dead
     number = kept["observation_period_id"].fillna(pd.Series(kept.index.astype(str), index=kept.index))
     frame = pd.DataFrame(
         {
