@@ -129,7 +129,6 @@ class Loading:
         unread: dict[str, Mask],
         people: npt.NDArray[np.object_],
     ) -> Table:
-        self._second_clock(spec, columns)
         findings = list(check(spec, columns, unread, self.today))
         if spec.name == "results":
             findings += list(to_canonical_units(columns))
@@ -143,11 +142,11 @@ class Loading:
         if stranger.any():
             findings.append(("patient_id", stranger, "the patient is not in the patients table"))
         kept = self._set_aside(spec, findings)
-        event = columns[spec.event_day or "known_on"]
-        order = np.lexsort((columns["known_on"][kept], event[kept], patient[kept]))
-        rows = kept[order]
-        typed = {name: take(values, rows) for name, values in columns.items() if name != "patient_id"}
-        return Table(spec, typed, patient[rows], offsets_of(patient[rows], len(people)))
+        typed = {name: take(values, kept) for name, values in columns.items() if name != "patient_id"}
+        patient = patient[kept]
+        self._second_clock(spec, typed)
+        order = np.lexsort((typed["known_on"], typed[spec.event_day or "known_on"], patient))
+        return Table(spec, typed, patient, offsets_of(patient, 0)).take(order, patient[order], len(people))
 
     def _second_clock(self, spec: TableSpec, columns: dict[str, Any]) -> None:
         """Applies the usual delay wherever the extract does not say when a row, or the late part of it, became known."""

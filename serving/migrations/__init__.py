@@ -1,7 +1,9 @@
-"""Database migrations, run from code in both directions: ``upgrade``, ``downgrade``, ``at_head``."""
+"""Database migrations, run from code in both directions: ``upgrade``, ``downgrade``, ``at_head``; and ``opened``, a database made ready."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alembic import command
@@ -10,11 +12,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from serving.database import Database
+from serving.settings import database_url_of
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
     """Bring the database up to ``revision``; creates it when it is new. Safe to call on every start."""
-    _run(database, command.upgrade, revision)
+    if revision != "head" or not at_head(database):
+        _run(database, command.upgrade, revision)
 
 
 def downgrade(database: Database, revision: str = "base") -> None:
@@ -27,6 +31,21 @@ def at_head(database: Database) -> bool:
     with database.read() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
     return current == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+@contextmanager
+def opened(where: Path | str | Database) -> Iterator[Database]:
+    """A migrated database: ``where`` is a home folder, a database URL, or a ``Database`` (which stays open afterwards)."""
+    if isinstance(where, Database):
+        upgrade(where)
+        yield where
+        return
+    database = Database(where if isinstance(where, str) and "://" in where else database_url_of(Path(where)))
+    try:
+        upgrade(database)
+        yield database
+    finally:
+        database.close()
 
 
 def _run(database: Database, verb: object, revision: str) -> None:

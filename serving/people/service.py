@@ -27,7 +27,7 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
             found = Person(
                 patient_id=patient_id,
                 team=PersonTeam(
-                    team_id=row.team_id, name=row.team_name, middle=run.summary.get("middles", {}).get(row.team_id, {})
+                    team_id=row.team_id, name=row.team_name, middle=RunInfo.of(run).middles.get(row.team_id, {})
                 ),
                 run=RunInfo.of(run),
                 last_seen_on=row.last_seen_on,
@@ -67,8 +67,23 @@ def _risk(score: Row[Any], run: Row[Any], person: Row[Any]) -> Risk:
             Contribution(name=feature["name"], concept=feature["concept"], value=value, contribution=part)
             for feature, value, part in zip(run.features, values, parts, strict=True)
         ],
-        reasons=[Reason.model_validate(reason) for reason in score.reasons],
+        reasons=[
+            Reason.model_validate({**reason, "features": _features(reason["concept"], run.features, values, parts)})
+            for reason in score.reasons
+        ],
     )
+
+
+def _features(
+    concept: str, features: list[dict[str, Any]], values: list[float | None], parts: list[float]
+) -> list[dict[str, Any]]:
+    """The features of a reason, largest part first, as ``models.reasons`` lists them."""
+    inside = [
+        {"name": f["name"], "value": value, "unit": f["unit"], "contribution": part, "missing": value is None}
+        for f, value, part in zip(features, values, parts, strict=True)
+        if f["concept"] == concept and part != 0.0
+    ]
+    return sorted(inside, key=lambda feature: (-abs(feature["contribution"]), feature["name"]))
 
 
 def _review(row: Row[Any]) -> dict[str, Any]:

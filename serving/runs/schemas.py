@@ -24,6 +24,7 @@ class RunInfo(BaseModel):
     data_source: str
     newest_record_on: dt.date | None
     outcomes: dict[str, list[int]] = Field(description="horizons in days for each outcome")
+    middles: dict[str, dict[str, float]] = Field(default_factory=dict, exclude=True)
 
     @classmethod
     def of(cls, row: Row[Any]) -> RunInfo:
@@ -38,6 +39,7 @@ class RunInfo(BaseModel):
             data_source=row.data_source,
             newest_record_on=row.newest_record_on,
             outcomes=row.summary["outcomes"],
+            middles=row.summary.get("middles", {}),
         )
 
     def is_stale(self, today: dt.date) -> bool:

@@ -168,7 +168,7 @@ def _person(scored: Scored, row: int, aside: list[SetAsideRow]) -> PersonScore:
 
 def _risks(scored: Scored, row: int) -> Iterable[Risk]:
     features = scored.model.features
-    values = [None if np.isnan(value) else float(value) for value in scored.scores.values[row]]
+    values = [None if np.isnan(value) else float(value) for value in scored.scores.inputs[row]]
     for outcome, horizons in scored.model.outcomes.items():
         found = scored.scores[outcome]
         assert found.contributions is not None and found.horizon_part is not None
@@ -194,10 +194,20 @@ def _gaps_by_person(records: Records, as_of: dt.date, people: tuple[str, ...]) -
     frame = find_gaps(records, as_of, patients=list(people))
     out: dict[str, list[dict[str, Any]]] = {}
     for gap in frame.to_dict("records"):
-        out.setdefault(str(gap.pop("patient_id")), []).append(plain_gap(gap))
+        patient = str(gap.pop("patient_id"))
+        out.setdefault(patient, []).append(_own_rows(records, patient, plain_gap(gap)))
     for found in out.values():
         found.sort(key=gap_order)
     return out
+
+
+def _own_rows(records: Records, patient: str, gap: dict[str, Any]) -> dict[str, Any]:
+    """Evidence rows counted from the person's own first row: the same in a request, a shard and the whole store."""
+    place = int(records.positions([patient])[0])
+    for row in gap["evidence"]:
+        if row.get("row") is not None:
+            row["row"] -= int(records.offsets(row["table"])[place])
+    return gap
 
 
 SEVERITIES = ("critical", "high", "medium", "low")

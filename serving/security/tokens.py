@@ -18,7 +18,6 @@ from sqlalchemy import Connection, insert, select, update
 from serving import migrations
 from serving.database import Database
 from serving.security.callers import Caller, Role, checked_scope
-from serving.settings import database_url_of
 from serving.tables import token_teams, tokens
 
 PREFIX = "upstream_"
@@ -43,29 +42,24 @@ def issue_token(
         raise ValueError(f"a token must last longer than 0 days, got {days:g}")
     role = Role(role)
     scope = checked_scope(role, teams)
-    database, owned = _open(where)
-    try:
-        secret = PREFIX + secrets.token_urlsafe(32)
-        now = datetime.now(UTC)
-        row = {
-            "token_id": secrets.token_hex(8),
-            "sha256": digest(secret),
-            "kind": kind,
-            "role": role.value,
-            "all_teams": scope is None,
-            "label": label[:200],
-            "created_at": now,
-            "expires_at": now + timedelta(days=days),
-        }
-        with database.write() as connection:
-            connection.execute(insert(tokens), row)
-            if scope:
-                rows = [{"token_id": row["token_id"], "team_id": team} for team in sorted(scope)]
-                connection.execute(insert(token_teams), rows)
-        return secret
-    finally:
-        if owned:
-            database.close()
+    secret = PREFIX + secrets.token_urlsafe(32)
+    now = datetime.now(UTC)
+    row = {
+        "token_id": secrets.token_hex(8),
+        "sha256": digest(secret),
+        "kind": kind,
+        "role": role.value,
+        "all_teams": scope is None,
+        "label": label[:200],
+        "created_at": now,
+        "expires_at": now + timedelta(days=days),
+    }
+    with migrations.opened(where) as database, database.write() as connection:
+        connection.execute(insert(tokens), row)
+        if scope:
+            rows = [{"token_id": row["token_id"], "team_id": team} for team in sorted(scope)]
+            connection.execute(insert(token_teams), rows)
+    return secret
 
 
 def revoke_token(database: Database, secret: str) -> None:
@@ -93,12 +87,3 @@ def form_token(secret: str) -> str:
 
 def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _open(where: Path | str | Database) -> tuple[Database, bool]:
-    if isinstance(where, Database):
-        return where, False
-    url = where if isinstance(where, str) and "://" in where else database_url_of(Path(where))
-    database = Database(url)
-    migrations.upgrade(database)
-    return database, True

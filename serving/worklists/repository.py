@@ -112,13 +112,6 @@ def totals(connection: Connection, everybody: Select[Any], line: int) -> Row[Any
     return connection.execute(query).one()
 
 
-def middle(connection: Connection, everybody: Select[Any], people_in_list: int) -> float:
-    """The median risk of the list (the upper one of two)."""
-    listed = everybody.subquery("listed")
-    query = select(listed.c.probability).order_by(listed.c.probability.desc()).limit(1).offset(people_in_list // 2)
-    return float(connection.scalar(query) or 0.0)
-
-
 def reasons_of(
     connection: Connection, caller: Caller, patients: Sequence[str], outcome: str, horizon: int
 ) -> dict[str, list[dict[str, Any]]]:

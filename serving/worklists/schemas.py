@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, Field
 
 from serving.runs.schemas import RunInfo
-from serving.scoring.schemas import Gap, Reason
+from serving.scoring.schemas import Gap
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -63,8 +65,8 @@ class ReasonLine(BaseModel):
     sentence: str
 
     @classmethod
-    def of(cls, reason: Reason) -> ReasonLine:
-        return cls.model_validate(reason.model_dump(include=set(cls.model_fields)))
+    def of(cls, reason: Mapping[str, Any]) -> ReasonLine:
+        return cls(**{name: reason[name] for name in cls.model_fields})
 
 
 class WorklistEntry(BaseModel):
@@ -94,7 +96,7 @@ class Worklist(BaseModel):
     outcome: str
     horizon_days: int
     ranking: Ranking
-    middle: float = Field(description="the middle person's risk in this team (median)")
+    middle: float | None = Field(description="the middle person's risk in this team (median)")
     below_line: int = Field(description="people whom this week's capacity does not reach")
     safety_below_line: int
     first_below_line_with_safety_gap: list[WorklistEntry] = Field(

@@ -11,7 +11,7 @@ from serving.database import Database
 from serving.problems import FieldProblem, Problem, not_found
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
-from serving.scoring.schemas import Gap, Reason
+from serving.scoring.schemas import Gap
 from serving.security.callers import Caller
 from serving.web.wording import about_in_100
 from serving.worklists import repository
@@ -113,7 +113,7 @@ def _read(
         outcome=chosen[0],
         horizon_days=chosen[1],
         ranking=ranking,
-        middle=repository.middle(connection, everybody, totals.people),
+        middle=info.middles.get(team.team_id, {}).get(f"{chosen[0]}_{chosen[1]}"),
         below_line=0 if capacity is None else max(0, totals.people - capacity),
         safety_below_line=0 if capacity is None else totals.safety_below,
         first_below_line_with_safety_gap=[entry(row) for row in below],
@@ -135,7 +135,7 @@ def _entry(
         patient_id=row.patient_id,
         probability=row.probability,
         in_words=about_in_100(row.probability),
-        reasons=[ReasonLine.of(Reason.model_validate(reason)) for reason in reasons[:SHOWN_REASONS]],
+        reasons=[ReasonLine.of(reason) for reason in reasons[:SHOWN_REASONS]],
         gaps=[GapLine.of(Gap.model_validate(gap)) for gap in gaps],
         last_seen_on=row.last_seen_on,
         next_booked_on=row.next_booked_on,

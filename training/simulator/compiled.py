@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from numba import njit
+from numba import njit, types
 
 
 def fingerprint() -> str:
@@ -22,8 +22,19 @@ def fingerprint() -> str:
 
 
 def step(function: Callable) -> Callable:
-    """A compiled part of an entry point. It is never called from Python, so no wrapper for that is built: this halves compilation."""
-    return njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    """A compiled part of an entry point, called from compiled code only.
+
+    Two things keep compilation short: no wrapper for Python is built, and a call with a constant reuses the code for any whole number (numba would
+    compile ``emit`` once for each constant it is called with).
+    """
+    part = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    with_constants = part.get_call_template
+
+    def without_constants(args: tuple, kws: dict) -> tuple:
+        return with_constants(tuple(types.unliteral(a) for a in args), {k: types.unliteral(v) for k, v in kws.items()})
+
+    part.get_call_template = without_constants
+    return part
 
 
 def entry(function: Callable) -> Callable:

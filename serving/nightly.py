@@ -1,0 +1,306 @@
+"""The nightly run: a records store in, one published set of worklists out, whole or not at all.
+
+The run's id is a hash of the bundle, the data and the date, so the same run is never made twice. Everything is scored first, in shards of
+people, by the function that answers ``POST /v1/scores``; then one transaction writes the rows, the audit event and the pointer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features import Records
+from features.engine.cohort import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload, caseload
+from features.records import NO_DAY, TABLES, date_of, day_of
+from models import RiskModel
+from serving import migrations
+from serving.audit import Audit, Look, append
+from serving.database import Database
+from serving.runs.repository import NewRun, current_run, find_run, pack, publish, write_run
+from serving.scoring.history import HISTORY_TABLES
+from serving.scoring.service import Scored, score_people
+
+SHARD = 2_000
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, how much is done and how much there is."""
+
+
+class NothingToScore(Exception):
+    """The store holds nobody on a caseload on that day; the message says why people were left out."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a nightly run did. ``reused`` means that this very run was there already."""
+
+    run_id: str
+    reused: bool
+    as_of: str
+    bundle_id: str
+    data_hash: str
+    synthetic: bool
+    people: int
+    people_with_safety_gap: int
+    gaps: int
+    rows_set_aside: int
+    left_out: dict[str, int] = field(default_factory=dict)
+    teams: list[dict[str, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def score_store(
+    store: Path | str,
+    bundle: Path | str | RiskModel,
+    database: Path | str | Database,
+    as_of: dt.date | str | None = None,
+    *,
+    in_scope_kinds: tuple[str, ...] = IN_SCOPE_TEAM_KINDS,
+    threads: int = 2,
+    progress: Progress = lambda stage, done, total: None,
+) -> Summary:
+    """Score everybody on the caseload and publish the worklists.
+
+    ``store`` is a folder of records; ``bundle`` a bundle folder, a bundles root or a loaded model; ``database`` a home folder, a database
+    URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event. Raises ``NothingToScore``, ``RecordsError``,
+    ``BundleError`` or ``DatabaseUnavailable``; nothing is published then.
+    """
+    began = time.perf_counter()
+    progress("loading", 0, 2)
+    model = bundle if isinstance(bundle, RiskModel) else RiskModel.load(bundle, self_test=True)
+    progress("loading", 1, 2)
+    records = Records.load(store)
+    progress("loading", 2, 2)
+    day = latest_as_of(records) if as_of is None else _date(as_of)
+    loaded = time.perf_counter()
+    run_id = run_id_of(model, records, day)
+    with migrations.opened(database) as opened:
+        before = _again(opened, model, run_id)
+        if before is not None:
+            return before
+        started = dt.datetime.now(dt.UTC)
+        chosen = caseload(records, day_of(day), in_scope_kinds)
+        if chosen.spine.empty:
+            raise NothingToScore(_nobody(chosen))
+        new = NewRun(run={"run_id": run_id})
+        for scored, teams in _shards(model, records, day, chosen, threads, progress):
+            _add(new, scored, teams)
+        computed = time.perf_counter()
+        progress("publishing", 0, 1)
+        _complete(new, model, records, day, started, in_scope_kinds)
+        summary = _summary(new, model, records, chosen, day)
+        summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
+        new.run["summary"]["report"] = summary.as_dict()
+        with opened.write() as connection:
+            if find_run(connection, run_id) is None:
+                write_run(connection, new)
+            _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people)
+        progress("publishing", 1, 1)
+        summary.seconds["publish"] = round(time.perf_counter() - computed, 3)
+        return summary
+
+
+def _again(database: Database, model: RiskModel, run_id: str) -> Summary | None:
+    """The summary of this very run if it was made before; pointed at again if another is published."""
+    with database.write() as connection:
+        before = find_run(connection, run_id)
+        if before is None:
+            return None
+        now = current_run(connection)
+        if now is None or now.run_id != run_id:
+            _publish(database, connection, model, run_id, dt.datetime.now(dt.UTC), before.summary["people"])
+        return Summary(**{**before.summary["report"], "reused": True})
+
+
+def latest_as_of(records: Records) -> dt.date:
+    """The day after the newest recorded event (planned contacts aside), and no later than today."""
+    newest = _newest_day(records)
+    today = dt.date.today()
+    return today if newest is None else min(today, newest + dt.timedelta(days=1))
+
+
+def run_id_of(model: RiskModel, records: Records, as_of: dt.date) -> str:
+    """The same bundle, data and date give the same run."""
+    text = "\n".join((model.manifest.bundle_id, records.data_hash, as_of.isoformat()))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _shards(
+    model: RiskModel, records: Records, day: dt.date, chosen: Caseload, threads: int, progress: Progress
+) -> Iterator[tuple[Scored, dict[str, str]]]:
+    spine = chosen.spine
+    for first in range(0, len(spine), SHARD):
+        part = spine.iloc[first : first + SHARD]
+        progress("scoring", first, len(spine))
+        ids = part["patient_id"].tolist()
+        yield (
+            score_people(model, records.select(ids), day, ids, threads=threads),
+            dict(zip(ids, part["team_id"].tolist(), strict=True)),
+        )
+    progress("scoring", len(spine), len(spine))
+
+
+def _add(new: NewRun, scored: Scored, team_of: dict[str, str]) -> None:
+    """Turn one scored shard into rows."""
+    for row, patient in enumerate(scored.people):
+        flags = scored.flags(row)
+        new.people.append(
+            {
+                "patient_id": patient,
+                "team_id": team_of[patient],
+                "last_seen_on": scored.last_seen(row),
+                "next_booked_on": scored.next_booked(row),
+                "history_days": flags["history_days"],
+                "flags": flags,
+                "feature_values": pack(scored.scores.inputs[row]),
+            }
+        )
+        for position, gap in enumerate(scored.gaps.get(patient, [])):
+            new.gaps.append({"patient_id": patient, "position": position, **gap})
+    for outcome, horizons in scored.model.outcomes.items():
+        found = scored.scores[outcome]
+        assert found.contributions is not None and found.horizon_part is not None
+        for column, horizon in enumerate(horizons):
+            for row, patient in enumerate(scored.people):
+                new.scores.append(
+                    {
+                        "patient_id": patient,
+                        "outcome": outcome,
+                        "horizon_days": horizon,
+                        "probability": float(found.probability[row, column]),
+                        "base": float(found.base[column]),
+                        "horizon_part": float(found.horizon_part[row, column]),
+                        "contributions": pack(found.contributions[row, column]),
+                        # The features of a reason are in the contributions; kept once, put together again when read.
+                        "reasons": [
+                            {key: value for key, value in reason.items() if key != "features"}
+                            for reason in scored.reasons(row, outcome, horizon)
+                        ],
+                    }
+                )
+
+
+def _complete(
+    new: NewRun,
+    model: RiskModel,
+    records: Records,
+    day: dt.date,
+    started: dt.datetime,
+    in_scope_kinds: tuple[str, ...],
+) -> None:
+    """Add the teams and what is true of the run as a whole."""
+    listed = {row["team_id"] for row in new.people}
+    for team in records["teams"].itertuples(index=False):
+        if team.team_id in listed or team.kind in in_scope_kinds:
+            new.teams.append(
+                {
+                    "team_id": team.team_id,
+                    "name": team.team_id if pd.isna(team.name) else team.name,
+                    "kind": None if pd.isna(team.kind) else team.kind,
+                    "weekly_reviews": None if pd.isna(team.weekly_reviews) else int(team.weekly_reviews),
+                }
+            )
+    new.run.update(
+        bundle_id=model.manifest.bundle_id,
+        model_version=model.manifest.model_version,
+        data_hash=records.data_hash,
+        data_source=str(records.about.get("source") or ("simulated" if records.synthetic else "records store"))[:200],
+        synthetic=records.synthetic or model.manifest.synthetic,
+        as_of=day,
+        newest_record_on=_newest_day(records, before=day),
+        started_at=started,
+        finished_at=dt.datetime.now(dt.UTC),
+        features=[{"name": f.name, "concept": f.concept, "unit": f.unit} for f in model.features],
+        summary={
+            "people": len(new.people),
+            "outcomes": {name: list(days) for name, days in model.outcomes.items()},
+            "middles": middles(new),
+        },
+    )
+
+
+def middles(new: NewRun) -> dict[str, dict[str, float]]:
+    """The median risk of each team, by outcome and horizon: ``{team: {"admission_90": 0.04}}``."""
+    team_of = {row["patient_id"]: row["team_id"] for row in new.people}
+    found: dict[str, dict[str, list[float]]] = {}
+    for row in new.scores:
+        name = f"{row['outcome']}_{row['horizon_days']}"
+        found.setdefault(team_of[row["patient_id"]], {}).setdefault(name, []).append(row["probability"])
+    return {
+        team: {name: float(statistics.median(risks)) for name, risks in named.items()} for team, named in found.items()
+    }
+
+
+def _summary(new: NewRun, model: RiskModel, records: Records, chosen: Caseload, day: dt.date) -> Summary:
+    with_safety = {gap["patient_id"] for gap in new.gaps if gap["safety"]}
+    sizes = pd.Series([row["team_id"] for row in new.people]).value_counts()
+    return Summary(
+        run_id=new.run["run_id"],
+        reused=False,
+        as_of=day.isoformat(),
+        bundle_id=model.manifest.bundle_id,
+        data_hash=records.data_hash,
+        synthetic=new.run["synthetic"],
+        people=len(new.people),
+        people_with_safety_gap=len(with_safety),
+        gaps=len(new.gaps),
+        rows_set_aside=len(records.quarantine),
+        left_out=_left_out(chosen),
+        teams=[
+            {
+                "team_id": team["team_id"],
+                "name": team["name"],
+                "people": int(sizes.get(team["team_id"], 0)),
+                "weekly_reviews": team["weekly_reviews"],
+            }
+            for team in new.teams
+        ],
+    )
+
+
+def _left_out(chosen: Caseload) -> dict[str, int]:
+    counts = chosen.excluded()["reason"].value_counts()
+    return {str(reason): int(number) for reason, number in counts.items() if reason != ON_CASELOAD}
+
+
+def _nobody(chosen: Caseload) -> str:
+    why = "; ".join(f"{reason}: {number}" for reason, number in _left_out(chosen).items()) or "the store holds nobody"
+    return (
+        f"nobody is on a caseload on {date_of(int(chosen.days[0]))} ({why}); check the date and the kinds of the teams"
+    )
+
+
+def _publish(database: Database, connection: Any, model: RiskModel, run_id: str, at: dt.datetime, people: int) -> None:
+    publish(connection, run_id, at)
+    by = Audit(database, actor="nightly", role="operator", request_id=run_id[:16])
+    look = Look("run.published", run_id=run_id, bundle_id=model.manifest.bundle_id, detail={"people": people})
+    append(connection, by, look)
+
+
+def _newest_day(records: Records, before: dt.date | None = None) -> dt.date | None:
+    limit = NO_DAY if before is None else day_of(before)
+    planned = TABLES["contacts"].column("outcome").values.index("planned")
+    newest = -NO_DAY
+    for name in HISTORY_TABLES:
+        columns = records.columns(name)
+        days = columns[str(TABLES[name].event_day)]
+        counted = days < limit
+        if name == "contacts":
+            counted &= columns["outcome"] != planned
+        newest = max(newest, int(days[counted].max(initial=np.int32(-NO_DAY))))
+    return None if newest == -NO_DAY else date_of(newest)
+
+
+def _date(value: dt.date | str) -> dt.date:
+    return dt.date.fromisoformat(value) if isinstance(value, str) else value

@@ -1,0 +1,167 @@
+"""Hypothesis makes histories with ties, same-day rows, late rows, leap days and empty tables; every kernel agrees with the slow rule."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from features import CATALOGUE, Feature, Records, build
+from features.engine import EVER, stream, supplies_of
+from tests.spec.oracle import SLOW, History, answer
+
+FIRST = dt.date(2023, 12, 1)
+PATIENTS = ("anna", "bede")
+days = st.integers(0, 520).map(lambda n: FIRST + dt.timedelta(days=n))
+delays = st.sampled_from([0, 0, 1, 2, 14, 60])
+
+
+def later(day: dt.date, delay: int) -> dt.date:
+    return day + dt.timedelta(days=delay)
+
+
+@st.composite
+def contacts(draw):
+    day = draw(days)
+    outcome = draw(st.sampled_from(["attended", "attended", "did_not_attend", "cancelled_by_patient", "planned"]))
+    return {
+        "patient_id": draw(st.sampled_from(PATIENTS)),
+        "contact_on": day,
+        "mode": draw(st.sampled_from(["face_to_face", "video", "telephone", "text", None])),
+        "kind": draw(st.sampled_from(["routine", "crisis", "carer", "medicines_review", None])),
+        "outcome": outcome,
+        "staff_id": draw(st.sampled_from(["s1", "s2", "s3", None])),
+        "known_on": later(day, draw(delays)),
+        "outcome_known_on": None if outcome == "planned" else later(day, draw(delays)),
+    }
+
+
+@st.composite
+def supplies(draw):
+    day = draw(days)
+    medicine = draw(st.sampled_from(["clozapine", "olanzapine", "lithium", "lorazepam", "haloperidol decanoate injection"]))
+    depot = medicine.endswith("injection")
+    return {
+        "patient_id": draw(st.sampled_from(PATIENTS)),
+        "medicine": medicine,
+        "route": "long_acting_injection" if depot else "oral",
+        "kind": draw(st.sampled_from(["administered", None])) if depot else "dispensed",
+        "supplied_on": day,
+        "days_supplied": None if depot else draw(st.sampled_from([7, 14, 28, 56, None])),
+        "interval_days": draw(st.sampled_from([14, 28, None])) if depot else None,
+        "daily_dose_mg": draw(st.sampled_from([5.0, 10.0, 300.0, None])),
+        "as_required": draw(st.sampled_from([False, False, True, None])),
+        "known_on": later(day, draw(delays)),
+    }
+
+
+@st.composite
+def results(draw):
+    day = draw(days)
+    return {
+        "patient_id": draw(st.sampled_from(PATIENTS)),
+        "test": "weight",
+        "taken_on": day,
+        "value": draw(st.sampled_from([60.0, 71.5, 80.25, None])),
+        "unit": "kg",
+        "known_on": later(day, draw(delays)),
+    }
+
+
+@st.composite
+def stays(draw):
+    day = draw(days)
+    end = draw(st.one_of(st.none(), st.integers(0, 40).map(lambda n: later(day, n))))
+    return {
+        "patient_id": draw(st.sampled_from(PATIENTS)),
+        "admitted_on": day,
+        "discharged_on": end,
+        "method": draw(st.sampled_from(["emergency", "planned", "transfer", None])),
+        "known_on": later(day, draw(delays)),
+        "discharge_known_on": None if end is None else later(end, draw(delays)),
+    }
+
+
+@st.composite
+def referrals(draw):
+    day = draw(days)
+    end = draw(st.one_of(st.none(), st.integers(0, 300).map(lambda n: later(day, n))))
+    return {
+        "patient_id": draw(st.sampled_from(PATIENTS)),
+        "team_id": "t1",
+        "opened_on": day,
+        "closed_on": end,
+        "close_reason": None if end is None else draw(st.sampled_from(["planned_end", "did_not_attend", None])),
+        "known_on": later(day, draw(delays)),
+        "closed_known_on": None if end is None else later(end, draw(delays)),
+    }
+
+
+MAKERS = {"contacts": contacts(), "supplies": supplies(), "results": results(), "stays": stays(), "referrals": referrals()}
+
+
+def frame(rows: list[dict], name: str) -> pd.DataFrame:
+    made = pd.DataFrame(rows)
+    key = {"contacts": "contact_id", "referrals": "referral_id"}.get(name)
+    if key and rows:
+        made[key] = [f"{key}-{n}" for n in range(len(rows))]
+    return made
+
+
+EXTRA = tuple(
+    Feature(f"weight_{verb}", "side_effects", verb, stream("results", test="weight"), window, missing, "kg", -1e5, 1e5, 0, "A test.", value="value")
+    for verb, missing in (("total", "zero"), ("mean", "unknown"), ("highest", "unknown"), ("lowest", "unknown"), ("slope", "unknown"))
+    for window in (90, EVER)
+)
+FEATURES = (*(f for f in CATALOGUE if f.verb in SLOW), *EXTRA)
+
+
+def test_every_verb_but_the_schedule_has_a_slow_rule():
+    """The schedule verbs have their own tables in test_schedule.py."""
+    assert {f.verb for f in CATALOGUE} - set(SLOW) == {"days_past_due", "tests_due", "tests_overdue"}
+
+
+@pytest.mark.parametrize("focus", list(MAKERS))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(data=st.data())
+def test_kernels_agree_with_the_slow_rule(focus, data):
+    frames = {"patients": pd.DataFrame({"patient_id": [*PATIENTS, "nobody"]})}
+    for name, maker in MAKERS.items():
+        rows = data.draw(st.lists(maker, max_size=14 if name == focus else 3), label=name)
+        if rows:
+            frames[name] = frame(rows, name)
+    records = Records.from_frames(frames, today=dt.date(2026, 1, 1))
+    dates = data.draw(st.lists(days, min_size=1, max_size=3, unique=True), label="as_of")
+    spine = pd.DataFrame([(p, t) for t in dates for p in (*PATIENTS, "nobody")], columns=["patient_id", "as_of"])
+    reads = {focus, "stays"} if focus == "supplies" else {focus}
+    chosen = [f for f in FEATURES if f.table in reads]
+    matrix = build(records, spine, chosen, threads=1)
+    history = History(records)
+    for row, (patient, as_of) in enumerate(zip(spine["patient_id"], spine["as_of"], strict=True)):
+        for column, feature in enumerate(chosen):
+            expected = np.float32(answer(feature, history, patient, as_of))
+            np.testing.assert_allclose(
+                matrix.values[row, column], expected, rtol=1e-4, atol=1e-4, err_msg=f"{feature.name} of {patient} on {as_of}"
+            )
+
+
+def test_a_supply_split_into_two_halves_leaves_coverage_unchanged():
+    whole = [("anna", "lithium", "2025-01-01", 28), ("anna", "lithium", "2025-02-10", 28)]
+    halves = [("anna", "lithium", "2025-01-01", 14), ("anna", "lithium", "2025-01-15", 14), ("anna", "lithium", "2025-02-10", 28)]
+    values = []
+    for rows in (whole, halves):
+        made = pd.DataFrame(rows, columns=["patient_id", "medicine", "supplied_on", "days_supplied"])
+        records = Records.from_frames({"patients": pd.DataFrame({"patient_id": ["anna"]}), "supplies": made})
+        spine = pd.DataFrame({"patient_id": ["anna"], "as_of": ["2025-03-20"]})
+        names = ["lithium_covered_share_90d", "lithium_gap_days", "lithium_longest_gap_365d"]
+        values.append(build(records, spine, names).values.tolist())
+    assert values[0] == values[1]
+
+
+def test_scopes_of_clinical_names():
+    assert "clozapine" not in dict(supplies_of("antipsychotic_any_except_clozapine").where)["medicine"]
+    assert "olanzapine embonate injection" in dict(supplies_of("antipsychotic_long_acting_injection").where)["medicine"]

@@ -1,0 +1,139 @@
+"""What a team could use instead of a model: simple rules, and a logistic regression as a permanent control.
+
+A rule is a number per person, higher for who would be reviewed first; it is not a probability. Rules read the same feature columns as the model, so both
+see the same past on both clocks. Where a fact is missing, the rule says what a team would assume.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from training.errors import NotEnoughData
+from training.fit import Matrix
+
+Floats = npt.NDArray[np.float64]
+Column = Callable[[str], Floats]
+NEVER = 10_000.0
+"""Days since something that never happened, where a rule must rank it: longer ago than anything that did."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """``needs`` are feature names; ``score`` gets a function from a feature name to its column."""
+
+    name: str
+    label: str
+    needs: tuple[str, ...]
+    score: Callable[[Column], Floats]
+
+
+def _or(values: Floats, otherwise: float) -> Floats:
+    return np.where(np.isnan(values), otherwise, values)
+
+
+_GAPS = (
+    "antipsychotic_gap_days",
+    "clozapine_gap_days",
+    "lithium_gap_days",
+    "mood_stabiliser_gap_days",
+    "depot_days_past_due",
+)
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "crises_last_year",
+        "Crisis contacts and admissions in the last year",
+        ("crisis_contacts_365d", "admissions_365d"),
+        lambda x: _or(x("crisis_contacts_365d"), 0) + _or(x("admissions_365d"), 0),
+    ),
+    Rule("days_since_seen", "Days since last seen (never seen first)", ("days_since_attended",), lambda x: _or(x("days_since_attended"), NEVER)),
+    Rule("missed_in_a_row", "Contacts missed since last seen", ("missed_since_attended",), lambda x: _or(x("missed_since_attended"), 0)),
+    Rule("overdue_monitoring", "Tests and checks overdue", ("tests_overdue",), lambda x: _or(x("tests_overdue"), 0)),
+    Rule(
+        "supply_gap",
+        "Longest current gap in the supply of a regular medicine, or days a depot is late",
+        _GAPS,
+        lambda x: np.max([_or(x(name), 0) for name in _GAPS], axis=0),
+    ),
+    Rule(
+        "recent_discharge",
+        "Most recently discharged from hospital first",
+        ("days_since_discharge",),
+        lambda x: -_or(x("days_since_discharge"), NEVER),
+    ),
+)  # fmt: skip
+
+
+def apply_rules(matrix: Matrix, rules: Sequence[Rule] = RULES) -> dict[str, Floats]:
+    """Scores by rule name, one per row. A rule whose features are not in the matrix is left out."""
+    place = {name: column for column, name in enumerate(matrix.names)}
+
+    def column(name: str) -> Floats:
+        return np.asarray(matrix.values[:, place[name]], dtype=np.float64)
+
+    return {
+        rule.name: np.asarray(rule.score(column), dtype=np.float64) for rule in rules if set(rule.needs) <= place.keys()
+    }
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Ridge logistic regressions, one per outcome and horizon, on standardised features with a column for each one's absence."""
+
+    middle: Floats
+    spread: Floats
+    low: Floats
+    high: Floats
+    absent: npt.NDArray[np.bool_]
+    models: Mapping[str, LogisticRegression]
+
+    def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
+        """By outcome and horizon (``admission_28``), one per row."""
+        prepared = self._prepare(values)
+        return {name: model.predict_proba(prepared)[:, 1] for name, model in self.models.items()}
+
+    def _prepare(self, values: npt.NDArray[np.floating]) -> Floats:
+        missing = np.isnan(values)
+        clipped = np.clip(values.astype(np.float64), self.low, self.high)
+        scaled = np.where(missing, 0.0, (clipped - self.middle) / self.spread)
+        return np.hstack([scaled, missing[:, self.absent]])
+
+
+def fit_logistic(
+    matrix: Matrix, labels: pd.DataFrame, train: npt.NDArray[np.bool_], *, strength: float = 0.02
+) -> Logistic:
+    """Fits the control on the ``train`` rows with a label. ``strength`` is scikit-learn's C: small, because rows of a person are near-copies."""
+    learned = np.asarray(matrix.values[train], dtype=np.float64)
+    missing = np.isnan(learned)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        low, high = np.nan_to_num(np.nanpercentile(learned, [1, 99], axis=0))
+    clipped = np.where(missing, np.nan, np.clip(learned, low, high))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=RuntimeWarning)
+        middle, spread = np.nan_to_num(np.nanmean(clipped, axis=0)), np.nan_to_num(np.nanstd(clipped, axis=0))
+    absent = (missing.mean(axis=0) > 0.002) & (missing.mean(axis=0) < 0.998)
+    shell = Logistic(middle, np.where(spread > 1e-9, spread, 1.0), low, high, absent, {})
+    prepared = shell._prepare(matrix.values[train])
+    models = {}
+    for name in labels.columns:
+        answers = labels[name].to_numpy()[train]
+        known = ~np.isnan(answers)
+        if not 0 < answers[known].sum() < known.sum():
+            raise NotEnoughData(
+                f"{name} has events in none, or in all, of its {int(known.sum())} training rows: nothing to learn from."
+            )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            models[str(name)] = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=50).fit(
+                prepared[known], answers[known]
+            )
+    return Logistic(shell.middle, shell.spread, low, high, absent, models)
