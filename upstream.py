@@ -1,1 +1,594 @@
-"""Command line."""
+"""The command line: one verb per job. Each verb imports its package only when it runs, so that ``--help`` is quick.
+
+Exit codes: 0 done; 1 it could not be done, and standard error says why and what to do; 2 the command was not understood.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+
+app = typer.Typer(
+    help="Risk stratification and certain care gaps for community mental health teams.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+ingest_app = typer.Typer(help="Turn an outside extract into a store of records.", no_args_is_help=True)
+features_app = typer.Typer(help="What the features are, and building them.", no_args_is_help=True)
+app.add_typer(ingest_app, name="ingest")
+app.add_typer(features_app, name="features")
+
+Home = Annotated[Path, typer.Option("--home", help="The folder that holds everything a run made.")]
+Json = Annotated[bool, typer.Option("--json", help="Report as one JSON object on standard output.")]
+DEFAULT_HOME = Path(".upstream")
+SEED = 20260105
+YEARS = 4
+TEAMS = 8
+
+
+class Refused(Exception):
+    """Something the person at the keyboard can put right."""
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Turns every error we name into its message on standard error and exit code 1. Anything else is a bug and keeps its traceback."""
+    from features import RecordsError, SpineError
+    from models.errors import ModelError
+
+    named: tuple[type[Exception], ...] = (Refused, RecordsError, SpineError, ModelError, FileExistsError)
+    try:
+        yield
+    except named as error:
+        _fail(error)
+    except Exception as error:
+        if type(error).__module__.startswith(("training.", "serving.")):
+            _fail(error)
+        raise
+
+
+def _fail(error: Exception) -> None:
+    typer.echo(str(error), err=True)
+    raise typer.Exit(1)
+
+
+def _report(result: dict[str, Any], as_json: bool, lines: Callable[[], list[str]]) -> None:
+    typer.echo(json.dumps(result, indent=2, default=str) if as_json else "\n".join(lines()))
+
+
+def _settings() -> Any:
+    from training.settings import Settings
+
+    return Settings.load()
+
+
+class Steps:
+    """A numbered progress display on standard error: what is happening, and how long each step took."""
+
+    def __init__(self, total: int) -> None:
+        from rich.console import Console
+
+        self.console = Console(stderr=True, highlight=False)
+        self.total, self.number, self.began = total, 0, time.monotonic()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[str], None]]:
+        """One step; call what it yields with the step's outcome. On a terminal a spinner turns while it runs."""
+        self.number += 1
+        head = f"[{self.number}/{self.total}] {name}"
+        outcome: list[str] = []
+        began = time.monotonic()
+        if self.console.is_terminal:
+            with self.console.status(head):
+                yield outcome.append
+        else:
+            self.console.print(f"{head} ...", markup=False)
+            yield outcome.append
+        said = f": {outcome[-1]}" if outcome else ""
+        self.console.print(f"{head}{said} ({time.monotonic() - began:.1f} s)", markup=False)
+
+    def note(self, words: str) -> None:
+        self.console.print(f"      {words}", markup=False)
+
+    def end(self, words: str) -> None:
+        self.console.print(f"{words} ({time.monotonic() - self.began:.0f} s in all)", markup=False)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the store; the truth goes to a folder beside it.")],
+    patients: Annotated[int, typer.Option(min=1)] = 3000,
+    years: Annotated[float, typer.Option(min=0.5)] = YEARS,
+    teams: Annotated[int, typer.Option(min=1)] = TEAMS,
+    seed: int = SEED,
+    as_json: Json = False,
+) -> None:
+    """Simulate a synthetic trust whose truth is known.
+
+    Example: upstream simulate --patients 500 --out /tmp/trust/store
+    """
+    from training.simulator import simulate as run
+
+    with told():
+        trust = run(patients=patients, years=years, seed=seed, teams=teams)
+        trust.records.save(out)
+        trust.truth.save(out.parent / "truth")
+    report = {
+        "synthetic": True,
+        "store": str(out),
+        "truth": str(out.parent / "truth"),
+        **trust.records.report.as_dict(),
+    }
+    _report(
+        report,
+        as_json,
+        lambda: ["Synthetic records. None of these people exist.", *trust.records.report.lines(), f"store: {out}"],
+    )
+
+
+@ingest_app.command("own")
+def ingest_own(folder: Path, out: Annotated[Path, typer.Option("--out")], as_json: Json = False) -> None:
+    """Check a folder with one CSV or Parquet file a table, and write it as a store.
+
+    Example: upstream ingest own extracts/2026-01 --out .upstream/store
+    """
+    from features import Records
+
+    with told():
+        records = Records.load(folder)
+        records.save(out)
+    report = {**records.report.as_dict(), "store": str(out), "people": len(records), "data_hash": records.data_hash}
+    _report(report, as_json, lambda: [*records.report.lines(), f"store: {out} ({len(records):,} people)"])
+
+
+@ingest_app.command("omop")
+def ingest_omop(
+    folder: Path,
+    out: Annotated[Path, typer.Option("--out")],
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Mark the records as synthetic, everywhere they go.")
+    ] = False,
+    mappings: Annotated[Path | None, typer.Option(help="Folder with mapping tables that replace ours.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn an OMOP CDM 5.x extract into a store, accounting for every row.
+
+    Example: upstream ingest omop ../shared/data/omop_synpuf50 --synthetic --out /tmp/omop/store
+    """
+    from features.records.sources import omop
+
+    with told():
+        report = omop.ingest(folder, out, mappings=mappings, about={"synthetic": True} if synthetic else None)
+    _report(report, as_json, lambda: _omop_lines(report, out))
+
+
+def _omop_lines(report: dict[str, Any], out: Path) -> list[str]:
+    lines = [f"{'table':<24}{'rows':>8}{'mapped':>8}{'not mapped':>12}{'set aside':>11}"]
+    for name, table in report["tables"].items():
+        if table["mapped"] or table["not_mapped"] or table["set_aside"]:
+            lines.append(
+                f"{name:<24}{table['rows']:>8,}{table['mapped']:>8,}{table['not_mapped']:>12,}{table['set_aside']:>11,}"
+            )
+    lines += [f"note: {note}" for note in report["notes"]]
+    lines.append(
+        f"{report['people_kept']:,} people, {report['people_without_visits']} without a visit; {report['first_day']} to {report['last_day']}"
+    )
+    return [*lines, f"store: {out}; the whole account: {out / 'ingest.json'}"]
+
+
+@features_app.command("list")
+def features_list(as_json: Json = False) -> None:
+    """Every feature of the catalogue: what it is, its unit, its window and why it belongs.
+
+    Example: upstream features list --json
+    """
+    from features import CATALOGUE
+
+    rows = [
+        {
+            "name": f.name,
+            "concept": f.concept,
+            "table": f.table,
+            "verb": f.verb,
+            "window_days": f.window or None,
+            "missing": f.missing,
+            "unit": f.unit,
+            "low": f.low,
+            "high": f.high,
+            "direction": f.direction,
+            "why": f.why,
+        }
+        for f in CATALOGUE
+    ]
+    _report({"features": rows}, as_json, lambda: [f"{r['name']:<42}{r['unit']:<22}{r['why']}" for r in rows])
+
+
+@features_app.command("build")
+def features_build(
+    store: Annotated[Path, typer.Option("--store")],
+    as_of: Annotated[str, typer.Option("--as-of", help="YYYY-MM-DD; 00:00 of that day.")],
+    out: Annotated[Path, typer.Option("--out", help="Parquet file for the matrix.")],
+) -> None:
+    """Build every feature of everyone in a store on one date.
+
+    Example: upstream features build --store .upstream/store --as-of 2025-06-02 --out /tmp/features.parquet
+    """
+    import pandas as pd
+
+    from features import Records, build
+
+    with told():
+        records = Records.load(store)
+        matrix = build(records, pd.DataFrame({"patient_id": records.patient_ids, "as_of": as_of}))
+    matrix.to_pandas().to_parquet(out)
+    typer.echo(f"{len(matrix):,} rows, {len(matrix.names)} features: {out}")
+
+
+@app.command()
+def train(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Train both outcomes on the home's store, evaluate on later time, and register the result as challenger.
+
+    Example: upstream train --home .upstream
+    """
+    from features import Records
+    from training.run import train as run
+
+    with told():
+        records = Records.load(home / "store")
+        steps = Steps(1)
+        with steps.step("train") as say:
+            result = run(records, _settings(), home, truth=_truth(home), progress=steps.note)
+            say(f"version {result.version} is the challenger")
+    _report(asdict(result), as_json, lambda: _evaluation_lines(result.evaluation))
+
+
+def _truth(home: Path) -> Any:
+    from training.simulator import Truth
+
+    return Truth.load(home / "truth") if (home / "truth").exists() else None
+
+
+@app.command()
+def evaluate(
+    home: Home = DEFAULT_HOME,
+    version: Annotated[str | None, typer.Option(help="Registered version; the challenger by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the evaluation that a registered version was trained with, each number looked up from its run.
+
+    Example: upstream evaluate --home .upstream --json
+    """
+    from training import tracking
+    from training.promotion import evaluation_of
+
+    with told():
+        store = tracking.open_store(home, _settings().tracking)
+        found = evaluation_of(store, store.version(version or tracking.CHALLENGER))
+    _report(found, as_json, lambda: _evaluation_lines(found))
+
+
+def _evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
+    """One table: the oracle (simulated data only), the model and the best simple rule at every outcome and horizon, on later time."""
+    lines = ["Synthetic data: these figures say nothing about people."] if evaluation["synthetic"] else []
+    lines.append(
+        f"{'outcome, days':<22}{'events':>8}{'oracle':>9}{'model':>9}{'logistic':>10}{'best rule':>11}{'slope':>8}  AUROC; calibration slope"
+    )
+    for name, pair in evaluation["pairs"].items():
+        auroc = {key: contender["auroc"]["value"] for key, contender in pair["contenders"].items()}
+        oracle = pair["oracle"]["oracle_auroc"]["value"] if pair.get("oracle") else None
+        lines.append(
+            f"{name.replace('_', ', '):<22}{pair['events']:>8,}{'-' if oracle is None else f'{oracle:.3f}':>9}{auroc['model']:>9.3f}"
+            f"{auroc['logistic']:>10.3f}{auroc[pair['best_rule']]:>11.3f}{pair['contenders']['model']['calibration_slope']['value']:>8.2f}"
+            f"  {pair['best_rule']}"
+        )
+    return lines
+
+
+@app.command()
+def promote(
+    home: Home = DEFAULT_HOME,
+    by: Annotated[str, typer.Option(help="Who promotes.")] = "unnamed",
+    why: Annotated[str, typer.Option(help="Why.")] = "gates met",
+    version: Annotated[str | None, typer.Option(help="Registered version; the challenger by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the challenger champion, if it passes the gates of mlflow.yaml.
+
+    Example: upstream promote --home .upstream --by "A. Analyst" --why "better calibrated"
+    """
+    from training.promotion import promote as run
+
+    with told():
+        result = run(home, _settings(), by=by, why=why, version=version)
+    _report(asdict(result), as_json, lambda: _promotion_lines(result))
+    if not result.promoted:
+        raise typer.Exit(1)
+
+
+def _promotion_lines(result: Any) -> list[str]:
+    decision = "is the champion; run upstream sync to serve it" if result.promoted else "was refused"
+    return [*(str(gate) for gate in result.gates), f"version {result.version} {decision}"]
+
+
+@app.command()
+def rollback(home: Home = DEFAULT_HOME, by: str = "unnamed", why: str = "") -> None:
+    """Make the champion before this one champion again. Run sync afterwards.
+
+    Example: upstream rollback --home .upstream --by "A. Analyst" --why "alert rate doubled"
+    """
+    from training.promotion import rollback as run
+
+    with told():
+        now, was = run(home, _settings(), by=by, why=why)
+    typer.echo(f"champion was version {was}, is version {now}; run upstream sync to serve it")
+
+
+@app.command()
+def sync(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Fetch the champion's bundle from MLflow, verify it, and make it the one that serves.
+
+    Example: upstream sync --home .upstream
+    """
+    from training.sync import sync as run
+
+    with told():
+        state = run(home, _settings())
+    changed = "now serves" if state["changed"] else "serves already"
+    _report(state, as_json, lambda: [f"version {state['version']} {changed}: bundle {state['bundle_id']}"])
+
+
+@app.command()
+def score(
+    home: Home = DEFAULT_HOME,
+    store: Annotated[Path | None, typer.Option(help="Store to score; the home's own by default.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="YYYY-MM-DD; the day after the newest event by default.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """The nightly run: score everyone on a caseload and publish the worklists, whole or not at all.
+
+    Example: upstream score --home .upstream
+    """
+    from serving.nightly import score_store
+
+    with told():
+        summary = score_store(
+            store or home / "store",
+            home / "bundles",
+            home,
+            as_of,
+            in_scope_kinds=_settings().cohort.in_scope_team_kinds,
+        )
+    _report(summary.as_dict(), as_json, lambda: _score_lines(summary))
+
+
+def _score_lines(summary: Any) -> list[str]:
+    head = "published already, reused" if summary.reused else "published"
+    lines = [f"run {summary.run_id} for {summary.as_of} {head}: {summary.people:,} people, {summary.gaps:,} care gaps"]
+    lines += [f"left out: {count:,} {reason}" for reason, count in summary.left_out.items()]
+    return [*lines, f"seconds: {', '.join(f'{stage} {taken}' for stage, taken in summary.seconds.items())}"]
+
+
+@app.command()
+def serve(home: Home = DEFAULT_HOME, host: str = "127.0.0.1", port: int = 8000) -> None:
+    """Serve scores, worklists and pages from the home's bundle and database.
+
+    Example: upstream serve --home .upstream --port 8000
+    """
+    from serving.app import serve as run
+
+    with told():
+        run(home, host, port)
+
+
+@app.command()
+def token(
+    role: Annotated[str, typer.Option(help="pharmacist, cmht_system, data_scientist, auditor or operator.")],
+    home: Home = DEFAULT_HOME,
+    team: Annotated[list[str] | None, typer.Option("--team", help="A team the token may see; repeat for more.")] = None,
+    label: str = "",
+    days: float = 90,
+) -> None:
+    """Make a bearer token. It is shown once, alone on the last line.
+
+    Example: upstream token --home .upstream --role pharmacist --team T01
+    """
+    from serving.security.tokens import issue_token
+
+    with told():
+        try:
+            made = issue_token(home, role, team, label, days)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+    typer.echo(
+        f"A {role} token for {', '.join(team) if team else 'all teams it may see'}, {days:g} days. It is not kept; copy it now.",
+        err=True,
+    )
+    typer.echo(made)
+
+
+@app.command()
+def doctor(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Say what is wrong with an installation and a home, and what to do about it.
+
+    Example: upstream doctor --home .upstream
+    """
+    checks = list(_checks(home))
+    report = {"ok": all(c["ok"] for c in checks), "checks": checks}
+    _report(report, as_json, lambda: [f"{'ok  ' if c['ok'] else 'MEND'} {c['what']}: {c['found']}" for c in checks])
+    if not report["ok"]:
+        raise typer.Exit(1)
+
+
+def _checks(home: Path) -> Iterator[dict[str, Any]]:
+    """Each check: what was looked at, whether it is as it should be, and what was found or is to be done."""
+    from importlib.util import find_spec
+
+    from features import Records
+    from models import RiskModel
+    from training import tracking
+
+    def check(what: str, look: Callable[[], str], do: str) -> dict[str, Any]:
+        try:
+            return {"what": what, "ok": True, "found": look()}
+        except Exception as error:  # noqa: BLE001 - a doctor reports whatever is wrong
+            return {"what": what, "ok": False, "found": f"{str(error).splitlines()[0]} | do: {do}"}
+
+    yield {"what": "Python", "ok": sys.version_info >= (3, 11), "found": sys.version.split()[0]}
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    yield {
+        "what": "OMP_NUM_THREADS",
+        "ok": threads == "1",
+        "found": threads or "not set | do: set it to 1 where the service runs",
+    }
+    missing = [name for name in ("mlflow", "sklearn", "shap") if find_spec(name) is None]
+    yield {
+        "what": "training extra",
+        "ok": not missing,
+        "found": "installed" if not missing else f"{', '.join(missing)} missing | do: pip install -e .[training]",
+    }
+    yield check("store", lambda: f"{len(Records.load(home / 'store')):,} people", "upstream ingest, or upstream demo")
+    yield check(
+        "champion",
+        lambda: f"version {tracking.open_store(home, _settings().tracking).version(tracking.CHAMPION).version}",
+        "upstream train, then upstream promote",
+    )
+    yield check("bundle", lambda: RiskModel.load(home / "bundles", self_test=True).manifest.bundle_id, "upstream sync")
+    yield check("worklists", lambda: _published(home), "upstream score")
+
+
+def _published(home: Path) -> str:
+    from serving import migrations
+    from serving.runs.repository import current_run
+
+    with migrations.opened(home) as database, database.read() as connection:
+        run = current_run(connection)
+    if run is None:
+        raise Refused("nothing is published yet")
+    return f"run of {run.as_of}"
+
+
+@app.command()
+def demo(
+    home: Home = DEFAULT_HOME,
+    patients: Annotated[int, typer.Option(min=200, help="People in the simulated trust.")] = 3000,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Do everything but serve.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start again from nothing.")] = False,
+    port: int = 8000,
+) -> None:
+    """A simulated trust from nothing to worklists in a browser. Everything in it is synthetic.
+
+    Example: upstream demo --no-serve --patients 600 --home /tmp/demo
+    """
+    with told():
+        _demo(home, patients, fresh)
+        if no_serve:
+            return
+        os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
+        from serving.app import serve as run
+
+        typer.echo(f"Open http://127.0.0.1:{port} and choose a role to sign in. Stop with Ctrl-C.", err=True)
+        run(home, "127.0.0.1", port)
+
+
+def _demo(home: Path, patients: int, fresh: bool) -> None:
+    """Seven steps, each of which is skipped where its result is there already."""
+    import shutil
+
+    steps = Steps(7)
+    wanted = {"patients": patients, "years": YEARS, "teams": TEAMS, "seed": SEED}
+    note = home / "demo.json"
+    made = json.loads(note.read_text(encoding="utf-8")) if note.exists() else None
+    if home.exists() and any(home.iterdir()) and made is None:
+        raise Refused(f"{home} holds other files; choose an empty folder with --home")
+    if made is not None and (fresh or made != wanted):
+        if not fresh:
+            raise Refused(
+                f"{home} holds a demo of {made['patients']:,} people; add --fresh to start again, or choose another --home"
+            )
+        shutil.rmtree(home)
+    home.mkdir(parents=True, exist_ok=True)
+    note.write_text(json.dumps(wanted), encoding="utf-8")
+
+    from features import Records
+    from serving.nightly import score_store
+    from training import tracking
+    from training.errors import TrainingError
+    from training.promotion import promote as promoting
+    from training.run import train as training
+    from training.simulator import simulate as simulating
+    from training.sync import sync as syncing
+
+    settings = _settings()
+    with steps.step(f"simulate a trust of {patients:,} people (synthetic)") as say:
+        if (home / "store").exists():
+            say("there already, reused")
+        else:
+            trust = simulating(patients=patients, years=YEARS, seed=SEED, teams=TEAMS)
+            trust.truth.save(home / "truth")
+            trust.records.save(home / "extract")
+            say(f"{sum(len(t) for t in trust.records.tables.values()):,} rows")
+    with steps.step("ingest the extract into a store") as say:
+        if (home / "store").exists():
+            say("there already, reused")
+        else:
+            Records.load(home / "extract").save(home / "store")
+            shutil.rmtree(home / "extract")
+            say("both clocks checked")
+        records = Records.load(home / "store")
+    with steps.step("build features, train and evaluate both outcomes") as say:
+        try:
+            found = tracking.open_store(home, settings.tracking).version(tracking.CHALLENGER)
+            say(f"version {found.version} is there already, reused")
+        except TrainingError:
+            result = training(records, settings, home, truth=_truth(home), progress=steps.note)
+            say(f"version {result.version}")
+    with steps.step("promote the challenger through the gates") as say:
+        try:
+            champion = tracking.open_store(home, settings.tracking).version(tracking.CHAMPION)
+            say(f"version {champion.version} is champion already, reused")
+        except TrainingError:
+            promotion = promoting(home, settings, by="demo", why="first model of the demo")
+            if not promotion.promoted:
+                raise Refused(
+                    "\n".join(["the challenger did not pass the gates:", *_promotion_lines(promotion)])
+                ) from None
+            say(f"{len(promotion.gates)} gates passed")
+    with steps.step("sync the champion's bundle") as say:
+        state = syncing(home, settings)
+        say(f"bundle {state['bundle_id']}{'' if state['changed'] else ' serves already, reused'}")
+    with steps.step("score everyone and publish worklists") as say:
+        summary = score_store(
+            home / "store", home / "bundles", home, in_scope_kinds=settings.cohort.in_scope_team_kinds
+        )
+        say(f"{summary.people:,} people{', published already, reused' if summary.reused else ''}")
+    with steps.step("check what was made") as say:
+        bad = [c for c in _checks(home) if not c["ok"]]
+        if bad:
+            raise Refused("\n".join(f"{c['what']}: {c['found']}" for c in bad))
+        say("bundle, worklists and store are whole")
+    steps.end(f"The demo is ready in {home}.")
+
+
+def main() -> None:
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -7,15 +7,9 @@ swaps the pointer ``current`` by one rename, after ``last_good`` was set to what
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import importlib
 import json
-import os
 import re
-import secrets
-import shutil
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -25,8 +19,10 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from features.catalogue import CONCEPTS
 from models.calibration import Calibration
-from models.errors import BundleBusy, BundleDamaged, BundleError, BundleMissing, BundleRefused, BundleUnwritable
+from models.disk import beside, locked, sweep, write_folder, write_pointer, writing_to
+from models.errors import BundleDamaged, BundleError, BundleMissing, BundleRefused
 from models.manifest import (
     BUNDLE_FORMAT,
     CURRENT,
@@ -67,21 +63,26 @@ PROTECTED_WORDS = frozenset(
 )
 PROTECTED_NAMES = ("age", "age_years", "patient_age", "age_at", "birth_date")
 
-_LOCK = ".lock"
-_PARTIAL = ".partial"
-
 
 class FeatureLike(Protocol):
     """What is read of a feature; ``features.engine`` defines the real one."""
 
-    name: str
-    concept: str
-    unit: Any
-    low: Any
-    high: Any
-    direction: Any
-    missing: Any
-    why: str
+    @property
+    def name(self) -> str: ...
+    @property
+    def concept(self) -> str: ...
+    @property
+    def unit(self) -> str | None: ...
+    @property
+    def low(self) -> float | None: ...
+    @property
+    def high(self) -> float | None: ...
+    @property
+    def direction(self) -> int: ...
+    @property
+    def missing(self) -> str: ...
+    @property
+    def why(self) -> str: ...
 
 
 def write_bundle(
@@ -90,7 +91,7 @@ def write_bundle(
     boosters: Mapping[str, lightgbm.Booster],
     calibration: Mapping[str, Calibration],
     horizons: Mapping[str, Sequence[int]],
-    features: Sequence[Any],
+    features: Sequence[FeatureLike],
     reference_matrix: NDArray[np.floating],
     card: Mapping[str, Any],
     provenance: Mapping[str, Any],
@@ -129,9 +130,9 @@ def write_bundle(
     }
     manifest = _manifest(contents, served, names, provenance)
     contents[MANIFEST] = _json(manifest.model_dump(mode="json"))
-    with _disk(folder):
+    with writing_to(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _write_whole(folder, contents)
+        write_folder(folder, contents)
     return folder
 
 
@@ -141,17 +142,17 @@ def publish(root: Path | str, bundle_folder: Path | str, *, wait_seconds: float 
     Raises ``BundleBusy`` where another publisher keeps the lock for ``wait_seconds``, and any ``BundleError``; then ``current`` is as it was.
     """
     root, source = Path(root), Path(bundle_folder)
-    with _disk(root):
+    with writing_to(root):
         root.mkdir(parents=True, exist_ok=True)
-        with _lock(root, wait_seconds):
-            _sweep(root)
+        with locked(root, wait_seconds):
+            sweep(root)
             manifest, contents = read_verified(source)
             contents[MANIFEST] = _json(manifest.model_dump(mode="json"))
             target = root / manifest.bundle_id
             if not _is_whole(target):
                 if target.exists():
-                    target.rename(root / f".{target.name}.{secrets.token_hex(4)}{_PARTIAL}")
-                _write_whole(target, contents)
+                    target.rename(beside(target))
+                write_folder(target, contents)
             RiskModel.load(target, self_test=True)
             _swap(root, target)
     return target
@@ -160,7 +161,7 @@ def publish(root: Path | str, bundle_folder: Path | str, *, wait_seconds: float 
 def rollback(root: Path | str, *, wait_seconds: float = 10.0) -> Path:
     """Point ``current`` at the last good bundle after a self-test, and ``last_good`` at what served until now. Gives the folder that serves."""
     root = Path(root)
-    with _disk(root), _lock(root, wait_seconds):
+    with writing_to(root), locked(root, wait_seconds):
         target = last_good_bundle(root)
         RiskModel.load(target, self_test=True)
         _swap(root, target)
@@ -176,44 +177,8 @@ def _swap(root: Path, target: Path) -> None:
     with contextlib.suppress(BundleMissing, BundleDamaged):
         before = current_bundle(root)
         if before != target and _is_whole(before):
-            _write_pointer(root, LAST_GOOD, before.name)
-    _write_pointer(root, CURRENT, target.name)
-
-
-def _write_pointer(root: Path, pointer: str, bundle_id: str) -> None:
-    beside = root / f".{pointer}.{secrets.token_hex(4)}{_PARTIAL}"
-    _write_synced(beside, f"{bundle_id}\n".encode())
-    beside.replace(root / pointer)
-    _sync_folder(root)
-
-
-def _write_whole(folder: Path, contents: Mapping[str, bytes]) -> None:
-    beside = folder.parent / f".{folder.name}.{secrets.token_hex(4)}{_PARTIAL}"
-    beside.mkdir()
-    try:
-        for name, data in contents.items():
-            _write_synced(beside / name, data)
-        _sync_folder(beside)
-        beside.rename(folder)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
-    _sync_folder(folder.parent)
-
-
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+            write_pointer(root, LAST_GOOD, before.name)
+    write_pointer(root, CURRENT, target.name)
 
 
 def _is_whole(folder: Path) -> bool:
@@ -222,40 +187,6 @@ def _is_whole(folder: Path) -> bool:
     except BundleError:
         return False
     return True
-
-
-def _sweep(root: Path) -> None:
-    """Remove what a killed publisher left; the lock is held, so none of it is in use."""
-    for path in root.glob(f".*{_PARTIAL}"):
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _lock(root: Path, wait_seconds: float) -> Iterator[None]:
-    """Hold the root's publisher lock; the operating system frees it when its holder dies."""
-    with (root / _LOCK).open("ab") as file:
-        deadline = time.monotonic() + wait_seconds
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise BundleBusy(
-                        f"another publisher has held {root / _LOCK} for {wait_seconds:g} s: wait for it to end, then try again"
-                    ) from None
-                time.sleep(0.05)
-        yield
-
-
-@contextlib.contextmanager
-def _disk(where: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise BundleUnwritable(
-            f"{where}: {error.strerror or error}; nothing was changed. Free space or fix permissions, then try again"
-        ) from error
 
 
 def _manifest(
@@ -358,10 +289,10 @@ def _check_protected(texts: Sequence[FeatureText]) -> None:
 
 def _wording(texts: Sequence[FeatureText], concepts: Mapping[str, Any] | None) -> list[ConceptText]:
     if concepts is None:
-        concepts = getattr(importlib.import_module("features.catalogue"), "CONCEPTS", {})
+        concepts = CONCEPTS
     wording = []
     for slug in sorted({text.concept for text in texts}):
-        entry = concepts.get(slug) if concepts else None
+        entry = concepts.get(slug)
         if entry is None:
             wording.append(ConceptText.plain(slug))
         else:
@@ -383,7 +314,7 @@ def _feature_text(feature: FeatureLike) -> FeatureText:
         low=None if feature.low is None else float(feature.low),
         high=None if feature.high is None else float(feature.high),
         direction=int(feature.direction or 0),
-        missing=str(getattr(feature.missing, "value", feature.missing)),
+        missing=str(feature.missing),
         why=str(feature.why),
     )
 

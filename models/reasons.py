@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from models.errors import BundleRefused
 
-NOT_RECORDED = "Nothing about this is recorded, or it does not apply."
 _SMALLEST = 1e-9
 
 
@@ -35,7 +34,7 @@ class FeatureText:
 
 @dataclass(frozen=True)
 class ConceptText:
-    """The wording of one concept: a label, and a plain sentence for each direction."""
+    """The wording of one concept: a label, and for each direction a phrase that finishes "Raises the estimated risk: ..."."""
 
     slug: str
     label: str
@@ -45,8 +44,15 @@ class ConceptText:
     @classmethod
     def plain(cls, slug: str) -> ConceptText:
         """Wording made from the slug, for a concept without an entry in the table."""
-        label = slug.replace("_", " ").capitalize()
-        return cls(slug, label, f"{label}: raises this risk.", f"{label}: lowers this risk.")
+        label = slug.replace("_", " ")
+        return cls(slug, label.capitalize(), label, label)
+
+    def sentence(self, raises: bool, recorded: bool) -> str:
+        """What the reason says. Where nothing behind it is recorded, it says that and nothing else: absence is never worded as normal."""
+        verb = "Raises" if raises else "Lowers"
+        if not recorded:
+            return f"{verb} the estimated risk: {self.label.lower()}, where nothing is recorded or nothing applies."
+        return f"{verb} the estimated risk: {(self.raises if raises else self.lowers).rstrip('.')}."
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,6 @@ def _reason(
         }
         for i in sorted(inside, key=lambda i: (-abs(contributions[i]), features[i].name))
     ]
-    sentence = concept.raises if total > 0 else concept.lowers
-    if all(part["missing"] for part in parts):
-        sentence = f"{sentence.rstrip()} {NOT_RECORDED}"
-    return Reason(concept.slug, concept.label, "raises" if total > 0 else "lowers", total, sentence, parts)
+    raises = total > 0
+    sentence = concept.sentence(raises, recorded=not all(part["missing"] for part in parts))
+    return Reason(concept.slug, concept.label, "raises" if raises else "lowers", total, sentence, parts)

@@ -53,9 +53,12 @@ class _Outcome:
         for first in range(0, rows, _CHUNK):
             part = slice(first, min(first + _CHUNK, rows))
             stacked = stack_horizons(values[part], horizons)
-            margin[part] = self.explainer.margins(stacked, threads).reshape(-1, len(horizons))
-            if parts is not None and horizon_part is not None:
-                shap = self.explainer.contributions(stacked, threads).reshape(-1, len(horizons), features + 2)
+            if parts is None or horizon_part is None:
+                margin[part] = self.explainer.margins(stacked, threads).reshape(-1, len(horizons))
+            else:
+                margins, shap = self.explainer.explain(stacked, threads)
+                margin[part] = margins.reshape(-1, len(horizons))
+                shap = shap.reshape(-1, len(horizons), features + 2)
                 np.multiply(shap[:, :, :features], slope, out=parts[part])
                 np.multiply(shap[:, :, features], slope, out=horizon_part[part])
         return OutcomeScores(
@@ -147,7 +150,11 @@ class RiskModel:
     def self_test(self) -> None:
         """Score the golden rows and compare with what LightGBM gave when the bundle was written. Raises ``BundleRefused``."""
         rows = np.array([[np.nan if v is None else v for v in row] for row in self._golden["rows"]], dtype=np.float64)
-        scores = self.score(rows.reshape(len(rows), len(self.feature_names)), names=self.feature_names)
+        rows = rows.reshape(len(rows), len(self.feature_names))
+        single = rows.astype(np.float32)
+        # Features are single precision; scoring them as such also compiles, once and here, what requests will run.
+        inputs = single if np.array_equal(single, rows, equal_nan=True) else rows
+        scores, alone = self.score(inputs, names=self.feature_names), self.score(inputs[:1], names=self.feature_names)
         for name, expected in self._golden["expected"].items():
             found = scores[name]
             assert found.contributions is not None and found.horizon_part is not None
@@ -163,6 +170,8 @@ class RiskModel:
                         f"{self.manifest.bundle_id}: self-test failed, {name} {what} of the golden rows differs from what was recorded at training; "
                         "this machine does not score this model as it was trained, so it must not serve. Check versions, then train again"
                     )
+            if not np.array_equal(alone[name].probability, found.probability[:1]):
+                raise BundleRefused(f"{self.manifest.bundle_id}: self-test failed, {name} of one row differs from the same row in a batch")
 
     def _explainer(self, outcome: str, text: str) -> TreeShapley:
         try:

@@ -249,7 +249,9 @@ def _conditions(plan: _Plan) -> tuple[Any, ...]:
         for leaf, conditions in group.leaves:
             for node, at, goes_left in conditions:
                 child = int((trees.left if goes_left else trees.right)[nodes.start + node])
-                cover = trees.node_cover[nodes.start + child] if child >= 0 else trees.leaf_cover[leaves.start - 1 - child]
+                cover = (
+                    trees.node_cover[nodes.start + child] if child >= 0 else trees.leaf_cover[leaves.start - 1 - child]
+                )
                 position.append(place[int(trees.feature[nodes.start + node])])
                 bit.append(at)
                 want.append(goes_left)

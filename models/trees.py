@@ -62,34 +62,41 @@ def read_trees(booster: lightgbm.Booster | str) -> Trees:
     text = booster.model_to_string() if isinstance(booster, lightgbm.Booster) else booster
     body, end, _ = text.partition("\nend of trees")
     if not text.startswith("tree\n") or not end:
-        raise TreesError("this is not the whole text of a LightGBM model: expected it to open with `tree` and to hold `end of trees`")
+        raise TreesError(
+            "this is not the whole text of a LightGBM model: expected it to open with `tree` and to hold `end of trees`"
+        )
     header_text, *blocks = body.split("\nTree=")
     header = _fields(header_text, "the header")
     n_features = _header(header)
     trees = [_tree(block, i, n_features) for i, block in enumerate(blocks)]
     if not trees:
         raise TreesError("the model has no trees: train it for at least one round")
+    decision = _join(trees, "decision_type").astype(np.int32)
     return Trees(
         n_features=n_features,
         node_start=_starts([len(tree["split_feature"]) for tree in trees]),
         leaf_start=_starts([len(tree["leaf_value"]) for tree in trees]),
-        feature=_join(trees, "split_feature", np.int32),
-        threshold=_join(trees, "threshold", np.float64),
-        missing=((_join(trees, "decision_type", np.int32) >> 2) & 3).astype(np.uint8),
-        default_left=(_join(trees, "decision_type", np.int32) & _DEFAULT_LEFT) > 0,
-        left=_join(trees, "left_child", np.int32),
-        right=_join(trees, "right_child", np.int32),
-        node_cover=_join(trees, "internal_count", np.float64),
-        leaf_cover=_join(trees, "leaf_count", np.float64),
-        leaf_value=_join(trees, "leaf_value", np.float64),
+        feature=_join(trees, "split_feature").astype(np.int32),
+        threshold=_join(trees, "threshold"),
+        missing=((decision >> 2) & 3).astype(np.uint8),
+        default_left=(decision & _DEFAULT_LEFT) > 0,
+        left=_join(trees, "left_child").astype(np.int32),
+        right=_join(trees, "right_child").astype(np.int32),
+        node_cover=_join(trees, "internal_count"),
+        leaf_cover=_join(trees, "leaf_count"),
+        leaf_value=_join(trees, "leaf_value"),
     )
 
 
 def _header(header: dict[str, str]) -> int:
     if header.get("version") not in ("v3", "v4"):
-        raise TreesError(f"model text of version {header.get('version')}: expected v3 or v4; write it with LightGBM 3 or 4")
+        raise TreesError(
+            f"model text of version {header.get('version')}: expected v3 or v4; write it with LightGBM 3 or 4"
+        )
     if header.get("num_class") != "1" or header.get("num_tree_per_iteration") != "1":
-        raise TreesError(f"a model of {header.get('num_class')} classes: expected one output; train one booster per outcome")
+        raise TreesError(
+            f"a model of {header.get('num_class')} classes: expected one output; train one booster per outcome"
+        )
     if "average_output" in header:
         raise TreesError("a random forest averages its trees: expected boosting=gbdt, whose trees add up")
     try:
@@ -110,16 +117,25 @@ def _tree(block: str, tree: int, n_features: int) -> dict[str, Floats]:
         raise TreesError(f"{where}: found Tree={number.strip()[:20]}; trees are numbered from 0 without a gap")
     fields = _fields(rest, where)
     if fields.get("num_cat", "0") != "0":
-        raise TreesError(f"{where} splits a categorical feature: expected numeric splits only; encode the feature as numbers before training")
+        raise TreesError(
+            f"{where} splits a categorical feature: expected numeric splits only; encode the feature as numbers before training"
+        )
     if fields.get("is_linear", "0") != "0":
-        raise TreesError(f"{where} has linear leaves: LightGBM itself gives no contributions for them; train with linear_tree=false")
+        raise TreesError(
+            f"{where} has linear leaves: LightGBM itself gives no contributions for them; train with linear_tree=false"
+        )
     leaves = fields.get("num_leaves", "")
     if not leaves.isdecimal() or not 1 <= int(leaves) <= 1_000_000:
         raise TreesError(f"{where}: num_leaves is {leaves[:20]!r}, expected a whole number of at least 1")
     n = int(leaves)
     if n == 1:
-        return {name: np.empty(0) for name in _PER_NODE} | {"leaf_value": _numbers(fields, "leaf_value", 1, where), "leaf_count": np.ones(1)}
-    found = {name: _numbers(fields, name, n - 1, where) for name in _PER_NODE} | {name: _numbers(fields, name, n, where) for name in _PER_LEAF}
+        return {name: np.empty(0) for name in _PER_NODE} | {
+            "leaf_value": _numbers(fields, "leaf_value", 1, where),
+            "leaf_count": np.ones(1),
+        }
+    found = {name: _numbers(fields, name, n - 1, where) for name in _PER_NODE} | {
+        name: _numbers(fields, name, n, where) for name in _PER_LEAF
+    }
     _check(found, n_features, where)
     return found
 
@@ -129,11 +145,17 @@ def _check(found: dict[str, Floats], n_features: int, where: str) -> None:
         if np.any(found[name] != np.round(found[name])) or np.any(np.abs(found[name]) > 2**31 - 1):
             raise TreesError(f"{where}: {name} holds a number that is not whole: the text is damaged")
     if np.any((found["split_feature"] < 0) | (found["split_feature"] >= n_features)):
-        raise TreesError(f"{where} splits a feature beyond the {n_features} that the header states: the text is damaged")
+        raise TreesError(
+            f"{where} splits a feature beyond the {n_features} that the header states: the text is damaged"
+        )
     if np.any((found["decision_type"] < 0) | (found["decision_type"] > 11)):
-        raise TreesError(f"{where}: decision_type holds a kind of missing value that LightGBM does not have: the text is damaged")
+        raise TreesError(
+            f"{where}: decision_type holds a kind of missing value that LightGBM does not have: the text is damaged"
+        )
     if np.any(found["decision_type"].astype(np.int64) & _CATEGORICAL):
-        raise TreesError(f"{where} splits a categorical feature: expected numeric splits only; encode the feature as numbers before training")
+        raise TreesError(
+            f"{where} splits a categorical feature: expected numeric splits only; encode the feature as numbers before training"
+        )
     left, right = found["left_child"].astype(np.int64), found["right_child"].astype(np.int64)
     n = len(left)
     if not np.array_equal(np.sort(np.concatenate((left, right))), np.r_[-n - 1 : 0, 1:n]):
@@ -168,7 +190,9 @@ def _numbers(fields: dict[str, str], name: str, length: int, where: str) -> Floa
         raise TreesError(f"{where}: {name} has {len(values)} numbers, expected {length}: the text is damaged")
     # A split between missing and everything else has the threshold "inf".
     if np.isnan(values).any() or (name != "threshold" and np.isinf(values).any()):
-        raise TreesError(f"{where}: {name} holds a number that is not finite: train again on finite labels and features")
+        raise TreesError(
+            f"{where}: {name} holds a number that is not finite: train again on finite labels and features"
+        )
     return values
 
 
@@ -176,5 +200,5 @@ def _starts(lengths: list[int]) -> Ints:
     return np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
 
 
-def _join(trees: list[dict[str, Floats]], name: str, dtype: type) -> NDArray[np.generic]:
-    return np.concatenate([tree[name] for tree in trees]).astype(dtype)
+def _join(trees: list[dict[str, Floats]], name: str) -> Floats:
+    return np.concatenate([tree[name] for tree in trees])

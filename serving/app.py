@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
@@ -32,7 +33,7 @@ from serving.middleware import STATIC, Boundary
 from serving.operations.endpoints import router as operations
 from serving.operations.service import own_version
 from serving.people.endpoints import router as people
-from serving.problems import Problem, ProblemDetails, answer, from_http, from_validation, unavailable
+from serving.problems import MEDIA_TYPE, Problem, ProblemDetails, answer, from_http, from_validation, unavailable
 from serving.scoring.endpoints import router as scoring
 from serving.scoring.schemas import ScoresRequest, known_names
 from serving.scoring.service import records_of, score_people
@@ -97,13 +98,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         responses=ERRORS,
-        max_body_size=settings.max_body_bytes,
         telemetry={"tracing": False, "metrics": False},
     )
     for router in (scoring, worklists, people, operations, pages):
         app.include_router(router)
     app.mount(STATIC.rstrip("/"), StaticFiles(directory=STATIC_FOLDER), name="static")
-    app.add_middleware(Boundary, allowed_hosts=settings.allowed_hosts, render=render)
+    app.add_middleware(
+        Boundary, allowed_hosts=settings.allowed_hosts, max_body_bytes=settings.max_body_bytes, render=render
+    )
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     _handle_errors(app)
     check_access_declared(app)
     return app
@@ -122,6 +125,21 @@ def render(request: Request, problem: Problem) -> Response:
     if request.url.path.startswith(JSON_PATHS):
         return answer(request, problem)
     return problem_page(request, problem)
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with errors under the media type they are sent as."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        for path in document["paths"].values():
+            for operation in path.values():
+                for described in operation["responses"].values():
+                    content = described.get("content", {})
+                    schema = content.get("application/json", {}).get("schema", {})
+                    if schema.get("$ref", "").endswith("/ProblemDetails"):
+                        content[MEDIA_TYPE] = content.pop("application/json")
+        app.openapi_schema = document
+    return app.openapi_schema
 
 
 def _handle_errors(app: FastAPI) -> None:

@@ -33,7 +33,7 @@ HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -45,13 +45,17 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Boundary:
     """The outermost layer of ours. ``allowed_hosts`` are names besides loopback that a request may be addressed to.
 
-    ``render`` turns a problem into an answer.
+    ``max_body_bytes`` limits what a request may send, announced or not. ``render`` turns a problem into an answer.
     """
 
     def __init__(
-        self, app: ASGIApp, allowed_hosts: tuple[str, ...], render: Callable[[Request, Problem], Response]
+        self,
+        app: ASGIApp,
+        allowed_hosts: tuple[str, ...],
+        max_body_bytes: int,
+        render: Callable[[Request, Problem], Response],
     ) -> None:
-        self.app, self.render = app, render
+        self.app, self.render, self.max_body_bytes = app, render, max_body_bytes
         self.hosts = frozenset((*LOOPBACK_NAMES, *allowed_hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +75,7 @@ class Boundary:
 
         try:
             self._check(Headers(scope=scope), scope)
-            await self.app(scope, receive, send_with_headers)
+            await self.app(scope, self._limited(receive), send_with_headers)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever escapes becomes a problem without its text
             if started:
                 log_unexpected(error, request_id)
@@ -85,12 +89,30 @@ class Boundary:
             raise Problem(
                 400, "unknown-host", "This service does not answer to that host name; set UPSTREAM_ALLOWED_HOSTS."
             )
+        announced = headers.get("content-length", "0")
+        if not announced.isdecimal() or int(announced) > self.max_body_bytes:
+            raise HTTPException(413)
         if scope["method"] in SAFE_METHODS:
             return
-        origin = headers.get("origin")
-        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
-        if foreign or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        # Every browser of today says where a form came from; Origin alone decides for older ones.
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        foreign_origin = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+        if site not in (None, "same-origin", "none") or (site is None and foreign_origin):
             raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
+
+    def _limited(self, receive: Receive) -> Receive:
+        """``receive`` that stops at the limit. The framework passes an ``HTTPException`` on and would swallow anything else."""
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self.max_body_bytes:
+                raise HTTPException(413)
+            return message
+
+        return counted
 
 
 def _add_headers(message: Message, path: str, request_id: str) -> None:

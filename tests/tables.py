@@ -17,8 +17,17 @@ def table(text: str) -> pd.DataFrame:
     header, rows = lines[0], lines[1:]
     for row in rows:
         assert len(row) == len(header), f"row {row} does not fit {header}"
-    return pd.DataFrame([[None if cell == "-" else cell.replace("_", " ") if column == "medicine" else cell
-                          for column, cell in zip(header, row, strict=True)] for row in rows], columns=header, dtype="object")
+    return pd.DataFrame(
+        [
+            [
+                None if cell == "-" else cell.replace("_", " ") if column == "medicine" else cell
+                for column, cell in zip(header, row, strict=True)
+            ]
+            for row in rows
+        ],
+        columns=header,
+        dtype="object",
+    )
 
 
 def records(**tables: str) -> Records:

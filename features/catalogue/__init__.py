@@ -20,7 +20,9 @@ class Catalogue(Sequence[Feature]):
             raise SpecError(f"features share a name: {', '.join(twice)}")
         strangers = sorted({f.concept for f in self._features} - set(CONCEPTS))
         if strangers:
-            raise SpecError(f"concepts without wording: {', '.join(strangers)}; add them to features/catalogue/concepts.py")
+            raise SpecError(
+                f"concepts without wording: {', '.join(strangers)}; add them to features/catalogue/concepts.py"
+            )
 
     @property
     def names(self) -> tuple[str, ...]:

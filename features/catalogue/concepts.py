@@ -21,26 +21,84 @@ class Concept:
 CONCEPTS: dict[str, Concept] = {
     concept.slug: concept
     for concept in (
-        Concept("supply_gap", "Gap in medicine supply", "a gap in the supply of regular medicine", "regular medicine in hand"),
-        Concept("adherence", "Days covered by medicine", "fewer days covered by collected medicine", "most days covered by collected medicine"),
-        Concept("depot", "Long-acting injection", "a long-acting injection late or due", "long-acting injections on time"),
-        Concept("regimen_change", "Recent change of medicines", "recent changes to medicines", "no recent change to medicines"),
-        Concept("treatment", "Current medicines", "the pattern of current medicines", "the pattern of current medicines"),
-        Concept("clozapine_blood", "Clozapine blood count", "clozapine blood counts overdue or out of step", "clozapine blood counts up to date"),
-        Concept("lithium_monitoring", "Lithium monitoring", "lithium checks overdue or out of step", "lithium checks up to date"),
-        Concept("physical_checks", "Physical health checks", "physical health checks overdue", "physical health checks up to date"),
+        Concept(
+            "supply_gap",
+            "Gap in medicine supply",
+            "a gap in the supply of regular medicine",
+            "regular medicine in hand",
+        ),
+        Concept(
+            "adherence",
+            "Days covered by medicine",
+            "fewer days covered by collected medicine",
+            "most days covered by collected medicine",
+        ),
+        Concept(
+            "depot", "Long-acting injection", "a long-acting injection late or due", "long-acting injections on time"
+        ),
+        Concept(
+            "regimen_change",
+            "Recent change of medicines",
+            "recent changes to medicines",
+            "no recent change to medicines",
+        ),
+        Concept(
+            "treatment", "Current medicines", "the pattern of current medicines", "the pattern of current medicines"
+        ),
+        Concept(
+            "clozapine_blood",
+            "Clozapine blood count",
+            "clozapine blood counts overdue or out of step",
+            "clozapine blood counts up to date",
+        ),
+        Concept(
+            "lithium_monitoring",
+            "Lithium monitoring",
+            "lithium checks overdue or out of step",
+            "lithium checks up to date",
+        ),
+        Concept(
+            "physical_checks",
+            "Physical health checks",
+            "physical health checks overdue",
+            "physical health checks up to date",
+        ),
         Concept("missed_contacts", "Missed appointments", "recent missed appointments", "few missed appointments"),
         Concept("cancellations", "Cancelled appointments", "appointments cancelled", "few appointments cancelled"),
         Concept("contact_recency", "Time since last seen", "the time since last seen", "being seen recently"),
-        Concept("contact_amount", "How often seen", "how often the team has seen this person", "how often the team has seen this person"),
+        Concept(
+            "contact_amount",
+            "How often seen",
+            "how often the team has seen this person",
+            "how often the team has seen this person",
+        ),
         Concept("continuity", "Seeing the same staff", "many different members of staff", "seeing the same staff"),
         Concept("crisis", "Crisis contacts", "recent crisis contacts", "no recent crisis contacts"),
-        Concept("admissions", "Hospital admissions", "earlier admissions to hospital", "no recent admission to hospital"),
-        Concept("discharge_recency", "Time since discharge", "a recent discharge from hospital", "a longer time since any discharge"),
+        Concept(
+            "admissions", "Hospital admissions", "earlier admissions to hospital", "no recent admission to hospital"
+        ),
+        Concept(
+            "discharge_recency",
+            "Time since discharge",
+            "a recent discharge from hospital",
+            "a longer time since any discharge",
+        ),
         Concept("reviews", "Medicines and care reviews", "time since the last review", "a recent review"),
-        Concept("side_effects", "Side effects", "side effects high or not asked about", "side effects asked about and low"),
-        Concept("time_in_service", "Time with the service", "the time with the service so far", "the time with the service so far"),
+        Concept(
+            "side_effects", "Side effects", "side effects high or not asked about", "side effects asked about and low"
+        ),
+        Concept(
+            "time_in_service",
+            "Time with the service",
+            "the time with the service so far",
+            "the time with the service so far",
+        ),
         Concept("substance_use", "Substance use recorded", "substance use recorded", "no substance use recorded"),
-        Concept("data_freshness", "How fresh the records are", "how little has been recorded lately", "how much has been recorded lately"),
+        Concept(
+            "data_freshness",
+            "How fresh the records are",
+            "how little has been recorded lately",
+            "how much has been recorded lately",
+        ),
     )
 }

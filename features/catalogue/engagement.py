@@ -10,7 +10,9 @@ from features.engine import EVER, Feature, Stream, stream
 DIRECT = ("face_to_face", "video", "telephone")
 ATTENDED = stream("contacts", outcome="attended", mode=DIRECT, unless={"kind": ("carer",)})
 MISSED = stream("contacts", outcome="did_not_attend", unless={"kind": ("carer",), "mode": ("text", "email")})
-OFFERED = stream("contacts", outcome=("attended", "did_not_attend"), unless={"kind": ("carer",), "mode": ("text", "email")})
+OFFERED = stream(
+    "contacts", outcome=("attended", "did_not_attend"), unless={"kind": ("carer",), "mode": ("text", "email")}
+)
 BY_PATIENT = stream("contacts", outcome="cancelled_by_patient")
 BY_SERVICE = stream("contacts", outcome="cancelled_by_service")
 TEXTS = stream("contacts", mode="text", outcome=("attended", "did_not_attend"))
@@ -76,9 +78,33 @@ FEATURES: tuple[Feature, ...] = (
     *_counts("missed", MISSED, "missed_contacts", +1, "missed without notice"),
     *_counts("cancelled_by_patient", BY_PATIENT, "cancellations", 0, "cancelled by the person"),
     *_counts("cancelled_by_service", BY_SERVICE, "cancellations", 0, "cancelled by the service"),
-    _share("missed_share_180d", MISSED, OFFERED, 180, "missed_contacts", +1, "Missed contacts as a share of attended and missed, 180 days."),
-    _share("missed_share_365d", MISSED, OFFERED, 365, "missed_contacts", +1, "Missed contacts as a share of attended and missed, a year."),
-    _share("in_sight_share_180d", IN_SIGHT, ATTENDED, 180, "contact_amount", 0, "Share of attended contacts face to face or by video, 180 days."),
+    _share(
+        "missed_share_180d",
+        MISSED,
+        OFFERED,
+        180,
+        "missed_contacts",
+        +1,
+        "Missed contacts as a share of attended and missed, 180 days.",
+    ),
+    _share(
+        "missed_share_365d",
+        MISSED,
+        OFFERED,
+        365,
+        "missed_contacts",
+        +1,
+        "Missed contacts as a share of attended and missed, a year.",
+    ),
+    _share(
+        "in_sight_share_180d",
+        IN_SIGHT,
+        ATTENDED,
+        180,
+        "contact_amount",
+        0,
+        "Share of attended contacts face to face or by video, 180 days.",
+    ),
     Feature(
         name="missed_of_last_two",
         concept="missed_contacts",
@@ -109,7 +135,12 @@ FEATURES: tuple[Feature, ...] = (
         why="Missed contacts since the person was last seen: the run that ends in losing touch.",
     ),
     _since("days_since_attended", ATTENDED, "contact_recency", "Days since the person was last seen."),
-    _since("days_since_in_sight", IN_SIGHT, "contact_recency", "Days since the person was last seen face to face or by video."),
+    _since(
+        "days_since_in_sight",
+        IN_SIGHT,
+        "contact_recency",
+        "Days since the person was last seen face to face or by video.",
+    ),
     _since("days_since_missed", MISSED, "missed_contacts", "Days since a contact was last missed."),
     Feature(
         name="attended_gap_ratio",
@@ -124,7 +155,15 @@ FEATURES: tuple[Feature, ...] = (
         direction=0,
         why="Days since last seen over the person's own median gap between contacts.",
     ),
-    _share("unanswered_texts_share_180d", UNANSWERED, TEXTS, 180, "missed_contacts", +1, "Share of text messages not answered, 180 days."),
+    _share(
+        "unanswered_texts_share_180d",
+        UNANSWERED,
+        TEXTS,
+        180,
+        "missed_contacts",
+        +1,
+        "Share of text messages not answered, 180 days.",
+    ),
     Feature(
         name="staff_180d",
         concept="continuity",
@@ -139,6 +178,16 @@ FEATURES: tuple[Feature, ...] = (
         direction=0,
         why="Different members of staff seen in the last 180 days: people value seeing the same person.",
     ),
-    _since("days_since_medicines_review", stream("contacts", outcome="attended", kind="medicines_review"), "reviews", "Days since the last medicines review."),
-    _since("days_since_care_review", stream("contacts", outcome="attended", kind="care_review"), "reviews", "Days since the last care review."),
+    _since(
+        "days_since_medicines_review",
+        stream("contacts", outcome="attended", kind="medicines_review"),
+        "reviews",
+        "Days since the last medicines review.",
+    ),
+    _since(
+        "days_since_care_review",
+        stream("contacts", outcome="attended", kind="care_review"),
+        "reviews",
+        "Days since the last care review.",
+    ),
 )

@@ -25,5 +25,9 @@ FEATURES: tuple[Feature, ...] = (
     _since("days_since_any_result", stream("results"), "result of any test"),
     _since("days_since_any_contact_row", stream("contacts"), "contact of any outcome"),
     _since("days_since_any_supply", stream("supplies"), "supply of any medicine"),
-    _since("days_since_circumstance", stream("circumstances", unless={"kind": ("interpreter", "language", "housing", "accessible_format")}), "note of circumstances"),
+    _since(
+        "days_since_circumstance",
+        stream("circumstances", unless={"kind": ("interpreter", "language", "housing", "accessible_format")}),
+        "note of circumstances",
+    ),
 )

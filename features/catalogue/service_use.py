@@ -44,12 +44,33 @@ def _since(name: str, of: Stream, concept: str, direction: int, why: str) -> Fea
 
 
 FEATURES: tuple[Feature, ...] = (
-    _count("crisis_contacts_30d", CRISIS, 30, "crisis", "contacts", "Crisis, liaison and place-of-safety contacts in the last 30 days."),
+    _count(
+        "crisis_contacts_30d",
+        CRISIS,
+        30,
+        "crisis",
+        "contacts",
+        "Crisis, liaison and place-of-safety contacts in the last 30 days.",
+    ),
     _count("crisis_contacts_90d", CRISIS, 90, "crisis", "contacts", "Crisis contacts in the last 90 days."),
-    _count("crisis_contacts_365d", CRISIS, 365, "crisis", "contacts", "Crisis contacts in the last year: hard to beat as a single rule."),
+    _count(
+        "crisis_contacts_365d",
+        CRISIS,
+        365,
+        "crisis",
+        "contacts",
+        "Crisis contacts in the last year: hard to beat as a single rule.",
+    ),
     _since("days_since_crisis", CRISIS, "crisis", 0, "Days since the last crisis contact."),
     _count("admissions_365d", _ADMISSION, 365, "admissions", "admissions", "Admissions in the last year."),
-    _count("unplanned_admissions_730d", _UNPLANNED, 730, "admissions", "admissions", "Unplanned admissions in the last two years."),
+    _count(
+        "unplanned_admissions_730d",
+        _UNPLANNED,
+        730,
+        "admissions",
+        "admissions",
+        "Unplanned admissions in the last two years.",
+    ),
     _count("admissions_ever", _ADMISSION, EVER, "admissions", "admissions", "Admissions on record."),
     _count("detentions_730d", _DETAINED, 730, "admissions", "admissions", "Detained admissions in the last two years."),
     Feature(
@@ -65,8 +86,21 @@ FEATURES: tuple[Feature, ...] = (
         direction=0,
         why="Days spent in hospital in the last year.",
     ),
-    _since("days_since_discharge", _DISCHARGE, "discharge_recency", 0, "Days since the last discharge: the hazard is highest at once and falls."),
-    _count("discharges_28d", _DISCHARGE, 28, "discharge_recency", "discharges", "Discharges in the last 28 days, the weeks of highest risk."),
+    _since(
+        "days_since_discharge",
+        _DISCHARGE,
+        "discharge_recency",
+        0,
+        "Days since the last discharge: the hazard is highest at once and falls.",
+    ),
+    _count(
+        "discharges_28d",
+        _DISCHARGE,
+        28,
+        "discharge_recency",
+        "discharges",
+        "Discharges in the last 28 days, the weeks of highest risk.",
+    ),
     _count("discharges_90d", _DISCHARGE, 90, "discharge_recency", "discharges", "Discharges in the last 90 days."),
     Feature(
         name="referral_length_days",
@@ -94,7 +128,14 @@ FEATURES: tuple[Feature, ...] = (
         direction=0,
         why="Days since the first attended contact on record.",
     ),
-    _count("closed_referrals_730d", stream("referrals", on="closed_on"), 730, "time_in_service", "referrals", "Referrals closed in the last two years."),
+    _count(
+        "closed_referrals_730d",
+        stream("referrals", on="closed_on"),
+        730,
+        "time_in_service",
+        "referrals",
+        "Referrals closed in the last two years.",
+    ),
     _count(
         "closed_not_attending_ever",
         stream("referrals", on="closed_on", close_reason=("did_not_attend", "refused")),
@@ -103,5 +144,11 @@ FEATURES: tuple[Feature, ...] = (
         "referrals",
         "Referrals once closed for not attending or refusal.",
     ),
-    _since("days_since_substance_use", stream("circumstances", kind="substance_use"), "substance_use", 0, "Days since substance use was last recorded."),
+    _since(
+        "days_since_substance_use",
+        stream("circumstances", kind="substance_use"),
+        "substance_use",
+        0,
+        "Days since substance use was last recorded.",
+    ),
 )

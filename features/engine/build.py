@@ -92,4 +92,3 @@ def _finish(values: Values, features: Sequence[Feature]) -> None:
         if feature.missing == "zero":
             view[np.isnan(view)] = 0.0
         np.clip(view, feature.low, feature.high, out=view)
-

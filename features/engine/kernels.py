@@ -20,7 +20,7 @@ MIN_GAPS = 2
 
 
 @njit(nogil=True, cache=True)
-def bisect(days: np.ndarray, first: int, last: int, as_of: int) -> int:  # type: ignore[type-arg]
+def bisect(days: np.ndarray, first: int, last: int, as_of: int) -> int:
     """First position in days[first:last] (ascending) that is not before ``as_of``."""
     while first < last:
         middle = (first + last) // 2
@@ -32,7 +32,7 @@ def bisect(days: np.ndarray, first: int, last: int, as_of: int) -> int:  # type:
 
 
 @njit(nogil=True, cache=True)
-def _median_gap(ages: np.ndarray, count: int) -> float:  # type: ignore[type-arg]
+def _median_gap(ages: np.ndarray, count: int) -> float:
     """Median of the differences of ``ages[:count]`` (ascending), NaN with fewer than MIN_GAPS gaps."""
     if count < MIN_GAPS + 1:
         return np.nan
@@ -62,7 +62,7 @@ def window_kernel(
     op_number,
     op_column,
     out,
-):  # type: ignore[no-untyped-def]
+):
     """Counts, totals, recency, extremes, trends and shares of up to 64 streams of one table.
 
     ``bits`` (uint64, one an event) says which streams an event belongs to. ``windows`` ascends; its last entry is the whole history.
@@ -238,7 +238,7 @@ def window_kernel(
 
 
 @njit(nogil=True, cache=True)
-def spell_kernel(offsets, start, known, end, end_known, keep, person, as_of, out_row, windows, lengths, columns, out):  # type: ignore[no-untyped-def]
+def spell_kernel(offsets, start, known, end, end_known, keep, person, as_of, out_row, windows, lengths, columns, out):
     """Days inside spells (stays, referrals) that overlap each window, and the length so far of the spell that is open.
 
     A spell whose end is not known by ``as_of`` is open. ``lengths[k]`` is 1 where feature ``k`` is the open spell's length, else 0.

@@ -53,7 +53,9 @@ def read_spine(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.in
         raise SpineError("as_of holds values that are not dates; write YYYY-MM-DD") from None
     day, missing = from_datetimes(dates)
     _refuse(missing, "as_of is missing", "give each row a date")
-    _refuse(person < 0, "the patient is not in the records", "add the person to the patients table, even with no other row")
+    _refuse(
+        person < 0, "the patient is not in the records", "add the person to the patients table, even with no other row"
+    )
     twice = pd.DataFrame({"person": person, "day": day}).duplicated().to_numpy()
     _refuse(twice, "the same patient and date stand in an earlier row", "keep one of them")
     return person, day

@@ -20,16 +20,14 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from features.engine.due import FOREVER, schedule_kernel
 from features.engine.spec import satisfying
-from features.engine.supply import COURSE_GAP_DAYS
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, PROTOCOLS, Protocol, in_scope
 
-FOREVER = 10**6
 USUAL_SUPPLY_DAYS = 28
 """A supply that does not say how long it lasts is taken to last four weeks, the usual length in England [D]."""
 
@@ -114,7 +112,9 @@ def is_injection(records: Records) -> npt.NDArray[np.bool_]:
 def prepare(records: Records) -> Prepared:
     """The kernel's view of ``records``."""
     supplies, results, referrals = records.columns("supplies"), records.columns("results"), records.columns("referrals")
-    of_medicine = np.array([sum(1 << s for s, scope in enumerate(scopes()) if in_scope(m, scope)) for m in MEDICINES.values()], np.uint64)
+    of_medicine = np.array(
+        [sum(1 << s for s, scope in enumerate(scopes()) if in_scope(m, scope)) for m in MEDICINES.values()], np.uint64
+    )
     names = TABLES["results"].column("test").values
     of_test = np.zeros(len(names), np.uint64)
     for position, test in enumerate(tests()):
@@ -140,7 +140,9 @@ def prepare(records: Records) -> Prepared:
 def _compiled() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Items as arrays: (scope, test, first row, last row), then rows: (from, to, interval or -1, grace), then protocol positions."""
     position = {row.id: place for place, row in enumerate(PROTOCOLS)}
-    heads, rows, places = [], [], []
+    heads: list[tuple[int, ...]] = []
+    rows: list[tuple[int, ...]] = []
+    places: list[int] = []
     for item in items():
         heads.append((scopes().index(item.scope), tests().index(item.test), len(rows), len(rows) + len(item.rows)))
         for row in item.rows:
@@ -209,117 +211,3 @@ def select(scope: str = "", wanted: Sequence[str] = ()) -> list[int]:
         for place, item in enumerate(items())
         if (not scope or item.scope == scope) and (not wanted or item.test in wanted)
     ]
-
-
-@njit(nogil=True, cache=True)
-def _due(rows, places, first, last_row, day, last, counts):  # type: ignore[no-untyped-def]
-    """Due day (counted from the course's start) and protocol position of one item, or (FOREVER, -1).
-
-    ``day`` is today and ``last`` the latest result, both counted from the start; ``last`` is below -FOREVER where there is none, and
-    ``counts`` says whether it can set the next due date (a result from before the course only meets a baseline).
-    """
-    due, fired = FOREVER, -1
-    chained, carried = -FOREVER, FOREVER
-    for j in range(first, last_row):
-        start, stop, interval, grace = rows[j, 0], rows[j, 1], rows[j, 2], rows[j, 3]
-        if interval < 0:
-            if stop < due and last < start - grace and day >= start:
-                due, fired = stop, places[j]
-            continue
-        if start != chained:
-            carried = FOREVER
-        chained = stop + 1
-        if day < start or carried < FOREVER:
-            continue
-        mine = max(last + interval, start) if counts else start + interval
-        if mine <= stop:
-            follows = j + 1 < last_row and rows[j + 1, 2] >= 0 and rows[j + 1, 0] == stop + 1
-            if day <= stop or follows:
-                carried = mine
-                if mine < due:
-                    due, fired = mine, places[j]
-    return due, fired
-
-
-@njit(nogil=True, cache=True)
-def schedule_kernel(
-    supply_offsets,
-    supply_day,
-    supply_known,
-    supply_length,
-    supply_bits,
-    result_offsets,
-    result_day,
-    result_known,
-    result_bits,
-    referral_offsets,
-    referral_day,
-    referral_known,
-    of_person,
-    n_tests,
-    heads,
-    rows,
-    places,
-    person,
-    as_of,
-    due,
-    fired,
-    last_result,
-):  # type: ignore[no-untyped-def]
-    """Fills ``due``, ``fired`` and ``last_result`` (rows x items) for each row of the spine."""
-    n_scopes = of_person.shape[0]
-    start = np.zeros(n_scopes, np.int64)
-    end = np.zeros(n_scopes, np.int64)
-    latest = np.zeros(n_tests, np.int64)
-    for r in range(person.shape[0]):
-        who, t = person[r], as_of[r]
-        start[:] = NO_DAY
-        end[:] = -FOREVER
-        latest[:] = -FOREVER
-        for i in range(supply_offsets[who], supply_offsets[who + 1]):
-            if supply_day[i] >= t:
-                break
-            if supply_known[i] >= t:
-                continue
-            mask = supply_bits[i]
-            s = 0
-            while mask != 0:
-                if mask & np.uint64(1):
-                    if start[s] == NO_DAY or supply_day[i] > end[s] + COURSE_GAP_DAYS:
-                        start[s] = supply_day[i]
-                        end[s] = supply_day[i]
-                    end[s] = max(end[s], supply_day[i] + supply_length[i])
-                mask = mask >> np.uint64(1)
-                s += 1
-        for i in range(referral_offsets[who], referral_offsets[who + 1]):
-            if referral_day[i] < t and referral_known[i] < t:
-                for s in range(n_scopes):
-                    if of_person[s] and start[s] > referral_day[i]:
-                        start[s] = referral_day[i]
-                        end[s] = t
-        for i in range(result_offsets[who], result_offsets[who + 1]):
-            if result_day[i] >= t:
-                break
-            if result_known[i] >= t:
-                continue
-            mask = result_bits[i]
-            s = 0
-            while mask != 0:
-                if mask & np.uint64(1):
-                    latest[s] = result_day[i]
-                mask = mask >> np.uint64(1)
-                s += 1
-        for item in range(heads.shape[0]):
-            s, test = heads[item, 0], heads[item, 1]
-            if latest[test] > -FOREVER:
-                last_result[r, item] = latest[test]
-            if start[s] == NO_DAY or t > end[s] + COURSE_GAP_DAYS:
-                continue
-            since, counts = -2 * FOREVER, False
-            if latest[test] > -FOREVER:
-                since = latest[test] - start[s]
-                counts = since >= 0 or of_person[s]
-            found, place = _due(rows, places, heads[item, 2], heads[item, 3], t - start[s], since, counts)
-            if place >= 0:
-                due[r, item] = start[s] + found
-                fired[r, item] = place

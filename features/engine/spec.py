@@ -76,7 +76,9 @@ class Stream:
     def __post_init__(self) -> None:
         spec = TABLES.get(self.table)
         if spec is None or not spec.event_day:
-            raise SpecError(f"{self.table} holds no events; choose one of {', '.join(n for n, s in TABLES.items() if s.event_day)}")
+            raise SpecError(
+                f"{self.table} holds no events; choose one of {', '.join(n for n, s in TABLES.items() if s.event_day)}"
+            )
         for column, values in (*self.where, *self.unless):
             if column not in spec.names:
                 raise SpecError(f"{self.table} has no column {column}; it has {', '.join(spec.names)}")
@@ -101,7 +103,9 @@ class Stream:
         return tuple(sorted(read | ({value} if value else set())))
 
 
-def stream(table: str, on: str = "", unless: Mapping[str, Iterable[str]] | None = None, **where: Iterable[str] | str) -> Stream:
+def stream(
+    table: str, on: str = "", unless: Mapping[str, Iterable[str]] | None = None, **where: Iterable[str] | str
+) -> Stream:
     """A Stream written the short way: ``stream("contacts", outcome="attended", mode=("video", "telephone"))``."""
     return Stream(table, _pairs(where), _pairs(unless or {}), on)
 
@@ -111,7 +115,7 @@ def supplies_of(*scopes: str, on: str = "", **where: Iterable[str] | str) -> Str
     names = tuple(dict.fromkeys(name for scope in scopes for name in medicines_in(scope)))
     if not names:
         raise SpecError(f"no medicine is in scope of {', '.join(scopes)}")
-    return stream("supplies", on=on, medicine=names, **where)
+    return Stream("supplies", (("medicine", names), *_pairs(where)), (), on)
 
 
 def results_of(test: str) -> Stream:

@@ -22,7 +22,7 @@ SILENT_AFTER_DAYS = 365
 
 
 @njit(nogil=True, cache=True)
-def _inpatient(away, offsets, start, known, end, end_known, who, t, most):  # type: ignore[no-untyped-def]
+def _inpatient(away, offsets, start, known, end, end_known, who, t, most):
     """Marks the days before ``t`` (index = age - 1) that were spent in hospital, as known by ``t``."""
     away[:most] = 0
     for i in range(offsets[who], offsets[who + 1]):
@@ -55,7 +55,7 @@ def coverage_kernel(
     op_number,
     op_column,
     out,
-):  # type: ignore[no-untyped-def]
+):
     """Features of supply classes. ``bits`` says which classes a supply belongs to; classes are walked one after another."""
     classes = 0
     for k in range(ops.shape[0]):
@@ -132,7 +132,7 @@ def coverage_kernel(
 
 
 @njit(nogil=True, cache=True)
-def _share(covered, away, newest, oldest):  # type: ignore[no-untyped-def]
+def _share(covered, away, newest, oldest):
     """Share of the days with index newest .. oldest - 1 (age - 1) that are covered, inpatient days left out; NaN if none is left."""
     days, held = 0, 0
     for age in range(newest, oldest):
@@ -143,7 +143,9 @@ def _share(covered, away, newest, oldest):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def depot_kernel(offsets, day, known, interval, keep, person, as_of, out_row, ops, op_window, op_number, op_column, out):  # type: ignore[no-untyped-def]
+def depot_kernel(
+    offsets, day, known, interval, keep, person, as_of, out_row, ops, op_window, op_number, op_column, out
+):
     """Days past the due date of the next long-acting injection, and the share of injections given late.
 
     Due is the last injection plus its interval. More than COURSE_GAP_DAYS past due the course has ended and both are unknown.

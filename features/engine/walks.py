@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -90,7 +91,9 @@ def _window_walks(records: Records, placed: Iterable[Placed]) -> list[Walk]:
 
 def _split(records: Records, group: Group, members: list[Placed]) -> list[Walk]:
     """One walk, or several where a group has more streams than a mask has bits."""
-    walks, batch, streams = [], [], {}  # type: ignore[var-annotated]
+    walks: list[Walk] = []
+    batch: list[Placed] = []
+    streams: dict[Stream, None] = {}
     for column, feature in members:
         mine = [feature.stream, *([feature.of] if feature.of else [])]
         if len({*streams, *mine}) > MAX_STREAMS:
@@ -205,7 +208,13 @@ def _depot_walks(records: Records, placed: list[Placed]) -> list[Walk]:
     return [_depot_walk(records, columns, lengths, stream, members) for stream, members in by_stream.items()]
 
 
-def _depot_walk(records: Records, columns, lengths, stream: Stream, members: list[Placed]) -> Walk:  # type: ignore[no-untyped-def]
+def _depot_walk(
+    records: Records,
+    columns: Mapping[str, Any],
+    lengths: npt.NDArray[np.int32],
+    stream: Stream,
+    members: list[Placed],
+) -> Walk:
     kinds = TABLES["supplies"].column("kind").values
     given = (columns["kind"] == kinds.index("administered")) | (columns["kind"] < 0)
     keep = rows_of(records, stream) & schedule.is_injection(records) & given
@@ -281,7 +290,9 @@ def _schedule_walks(records: Records, placed: list[Placed]) -> list[Walk]:
     chosen = [(column, feature, schedule.select(feature.scope, feature.tests)) for column, feature in placed]
     for _, feature, items in chosen:
         if not items:
-            raise SpecError(f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for {feature.scope or 'anyone'}")
+            raise SpecError(
+                f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for {feature.scope or 'anyone'}"
+            )
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
         due, fired, _ = schedule.due_dates(prepared, person, as_of)

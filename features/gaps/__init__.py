@@ -43,7 +43,9 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
     for position, place in enumerate(places.tolist()):
         person = Person(shared, place, as_of, due[position], fired[position], last[position])
         gaps = [gap for rule in RULES for gap in rule(person)]
-        found.append(sorted(gaps, key=lambda gap: (SEVERITIES.index(gap.severity), not gap.code.safety, -(gap.overdue or 0))))
+        found.append(
+            sorted(gaps, key=lambda gap: (SEVERITIES.index(gap.severity), not gap.code.safety, -(gap.overdue or 0)))
+        )
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator
+from itertools import pairwise
 
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Gap
@@ -42,7 +43,7 @@ def no_contact(person: Person) -> Iterator[Gap]:
     if not seen:
         yield Gap(CODES["NO_CONTACT"], "high", "no attended contact recorded", _SOURCE, False)
         return
-    gaps = [later.day - earlier.day for earlier, later in zip(seen, seen[1:], strict=False)]
+    gaps = [later.day - earlier.day for earlier, later in pairwise(seen)]
     usual = statistics.median(gaps[-63:]) if len(gaps) >= 2 else 0
     limit = int(max(SILENT_DAYS, 2 * usual))
     silent = person.as_of - seen[-1].day
@@ -62,7 +63,9 @@ def no_contact(person: Person) -> Iterator[Gap]:
 
 def crisis(person: Person) -> Iterator[Gap]:
     """CRISIS_SIGNAL: a crisis, liaison or place-of-safety contact in the last 30 days."""
-    recent = [c for c in person.contacts if c.kind in ("crisis", "liaison", "place_of_safety") and c.day >= person.as_of - 30]
+    recent = [
+        c for c in person.contacts if c.kind in ("crisis", "liaison", "place_of_safety") and c.day >= person.as_of - 30
+    ]
     recent = [c for c in recent if c.outcome == "attended"]
     if recent:
         yield Gap(

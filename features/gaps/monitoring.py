@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from features.engine.schedule import satisfying
+from features.engine.spec import satisfying
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Gap, Severity
 from features.gaps.person import Due, Person
@@ -41,7 +41,9 @@ def clozapine_fbc(person: Person) -> Iterator[Gap]:
         yield Gap(
             CODES["CLZ_FBC_OVERDUE"],
             severity,
-            f"{_value(due)}; every {protocol.interval_days} days in this phase" if protocol.interval_days else _value(due),
+            f"{_value(due)}; every {protocol.interval_days} days in this phase"
+            if protocol.interval_days
+            else _value(due),
             f"{protocol.id}: {protocol.source}",
             protocol.verified,
             due.day,

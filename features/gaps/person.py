@@ -55,7 +55,9 @@ class Contact:
 
     @property
     def attended(self) -> bool:
-        return self.outcome == "attended" and self.mode in ("face_to_face", "video", "telephone") and self.kind != "carer"
+        return (
+            self.outcome == "attended" and self.mode in ("face_to_face", "video", "telephone") and self.kind != "carer"
+        )
 
     @property
     def missed(self) -> bool:
@@ -100,7 +102,13 @@ class Person:
     """One person as known at 00:00 of ``as_of`` (a day number). Lists are in order of the day of their events."""
 
     def __init__(
-        self, shared: Shared, place: int, as_of: int, due: npt.NDArray[np.int32], fired: npt.NDArray[np.int16], last: npt.NDArray[np.int32]
+        self,
+        shared: Shared,
+        place: int,
+        as_of: int,
+        due: npt.NDArray[np.int32],
+        fired: npt.NDArray[np.int16],
+        last: npt.NDArray[np.int32],
     ) -> None:
         self.shared, self.place, self.as_of = shared, place, as_of
         self._due, self._fired, self._last = due, fired, last
@@ -121,7 +129,9 @@ class Person:
         """Every test that a protocol schedules for this person now."""
         found = []
         for place in np.flatnonzero(self._fired >= 0).tolist():
-            found.append(Due(schedule.items()[place], int(self._fired[place]), int(self._due[place]), int(self._last[place])))
+            found.append(
+                Due(schedule.items()[place], int(self._fired[place]), int(self._due[place]), int(self._last[place]))
+            )
         return found
 
     @cached_property
@@ -163,7 +173,9 @@ class Person:
                 day=int(columns["contact_on"][row]),
                 kind=self._word("contacts", "kind", columns["kind"][row]),
                 mode=self._word("contacts", "mode", columns["mode"][row]),
-                outcome=self._word("contacts", "outcome", columns["outcome"][row]) if told[row] < self.as_of else "planned",
+                outcome=self._word("contacts", "outcome", columns["outcome"][row])
+                if told[row] < self.as_of
+                else "planned",
             )
             for row in rows.tolist()
         ]
@@ -197,7 +209,8 @@ class Person:
         """(row, day, kind, value)."""
         columns, rows = self._visible("circumstances", "from_on")
         return [
-            (row, int(columns["from_on"][row]), columns["kind"][row].as_py(), columns["value"][row].as_py()) for row in rows.tolist()
+            (row, int(columns["from_on"][row]), columns["kind"][row].as_py(), columns["value"][row].as_py())
+            for row in rows.tolist()
         ]
 
     @cached_property

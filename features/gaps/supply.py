@@ -52,7 +52,9 @@ def clozapine_break(person: Person) -> Iterator[Gap]:
 
 def depot(person: Person) -> Iterator[Gap]:
     """LAI_OVERDUE: bands of CLINICAL.md section 3; critical once the product's missed-dose rule applies."""
-    given = [s for s in person.supplies if s.injection and s.medicine.is_antipsychotic and s.kind in ("administered", "")]
+    given = [
+        s for s in person.supplies if s.injection and s.medicine.is_antipsychotic and s.kind in ("administered", "")
+    ]
     if not given:
         return
     last = given[-1]
@@ -88,7 +90,9 @@ def oral_gap(person: Person) -> Iterator[Gap]:
         for supply in regular:
             by_medicine.setdefault(supply.medicine.base, []).append(supply)
         end = max(runs_out(supplies) for supplies in by_medicine.values())
-        injected = [s for s in person.supplies if s.injection and in_scope(s.medicine, scope) and s.day >= end - COURSE_GAP_DAYS]
+        injected = [
+            s for s in person.supplies if s.injection and in_scope(s.medicine, scope) and s.day >= end - COURSE_GAP_DAYS
+        ]
         gap = person.as_of - end
         if injected or not ORAL_GAP_DAYS <= gap <= COURSE_GAP_DAYS:
             continue
@@ -112,7 +116,9 @@ def after_discharge(person: Person) -> Iterator[Gap]:
         return
     last = max(done, key=lambda stay: stay.discharged)
     since = person.as_of - last.discharged
-    if since > 28 or any(c.attended and c.kind == "medicines_review" and c.day >= last.discharged for c in person.contacts):
+    if since > 28 or any(
+        c.attended and c.kind == "medicines_review" and c.day >= last.discharged for c in person.contacts
+    ):
         return
     due = last.discharged + 7
     yield Gap(

@@ -75,7 +75,11 @@ def _missing(values: Any, kind: str) -> Mask:
 def _dates(name: str, days: npt.NDArray[np.int32], last: int, ahead: bool) -> Iterator[Finding]:
     early = days < FIRST_DAY
     if early.any():
-        yield name, early, "before 1900: leave a date that is not known empty, sentinel dates such as 1800-01-01 are not read as dates"
+        yield (
+            name,
+            early,
+            "before 1900: leave a date that is not known empty, sentinel dates such as 1800-01-01 are not read as dates",
+        )
     late = (days > last) & (days != NO_DAY)
     if late.any():
         limit = "more than three years ahead" if ahead else "after tomorrow"
@@ -135,4 +139,6 @@ def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
     if implausible.any():
         yield "value", implausible, "outside the plausible range of this test; see features/reference/tests.csv"
     canonical = pa.array([TESTS[name].unit or None for name in names] + [None], pa.string())
-    columns["unit"] = pc.if_else(pa.array(given), canonical.take(pa.array(np.where(tests >= 0, tests, len(names)))), None)
+    columns["unit"] = pc.if_else(
+        pa.array(given), canonical.take(pa.array(np.where(tests >= 0, tests, len(names)))), None
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -24,13 +23,24 @@ _OWN = ("about.json", "report.json", "quarantine.csv")
 def read_folder(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     """Tables as given, CSV columns as text, and what ``about.json`` says."""
     if not folder.is_dir():
-        raise RecordsError([Problem("store", "the folder is not there", "a folder with one file a table", "check the path, or make it with upstream ingest")])
+        raise RecordsError(
+            [
+                Problem(
+                    "store",
+                    "the folder is not there",
+                    "a folder with one file a table",
+                    "check the path, or make it with upstream ingest",
+                )
+            ]
+        )
     frames: dict[str, pd.DataFrame] = {}
     problems: list[Problem] = []
     for name in TABLES:
         parquet, text = folder / f"{name}.parquet", folder / f"{name}.csv"
         if parquet.exists() and text.exists():
-            problems.append(Problem(name, "both a CSV and a Parquet file", "one of them", "remove the one that is out of date"))
+            problems.append(
+                Problem(name, "both a CSV and a Parquet file", "one of them", "remove the one that is out of date")
+            )
             continue
         try:
             if parquet.exists():
@@ -38,7 +48,14 @@ def read_folder(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
             elif text.exists():
                 frames[name] = _to_pandas(_read_csv(text))
         except (pa.ArrowInvalid, OSError) as error:
-            problems.append(Problem(name, f"the file cannot be read ({type(error).__name__})", "CSV with a header, or Parquet", "write it again"))
+            problems.append(
+                Problem(
+                    name,
+                    f"the file cannot be read ({type(error).__name__})",
+                    "CSV with a header, or Parquet",
+                    "write it again",
+                )
+            )
     if problems:
         raise RecordsError(problems)
     about = folder / "about.json"
@@ -49,8 +66,12 @@ def _read_csv(path: Path) -> pa.Table:
     with path.open(encoding="utf-8-sig") as file:
         header = file.readline().rstrip("\r\n")
     names = [name.strip().strip('"') for name in header.split(",")]
-    convert = pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""])
-    return pacsv.read_csv(path, read_options=pacsv.ReadOptions(column_names=names, skip_rows=1), convert_options=convert)
+    convert = pacsv.ConvertOptions(
+        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
+    )
+    return pacsv.read_csv(
+        path, read_options=pacsv.ReadOptions(column_names=names, skip_rows=1), convert_options=convert
+    )
 
 
 def _to_pandas(table: pa.Table) -> pd.DataFrame:
@@ -73,7 +94,9 @@ def write_folder(
     try:
         for name, frame in frames.items():
             if format == "parquet":
-                pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), beside / f"{name}.parquet", compression="zstd")
+                pq.write_table(
+                    pa.Table.from_pandas(frame, preserve_index=False), beside / f"{name}.parquet", compression="zstd"
+                )
             else:
                 frame.to_csv(beside / f"{name}.csv", index=False, date_format="%Y-%m-%d")
         (beside / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -83,11 +106,11 @@ def write_folder(
         beside.chmod(0o755)
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            os.replace(folder, old)
-            os.replace(beside, folder)
+            folder.replace(old)
+            beside.replace(folder)
             shutil.rmtree(old)
         else:
-            os.replace(beside, folder)
+            beside.replace(folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder

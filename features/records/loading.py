@@ -27,7 +27,9 @@ _QUARANTINE = ("table", "row", "column", "reason", "values")
 class Loading:
     """One load of an extract. Collects problems and rows set aside over all tables before anything is refused."""
 
-    def __init__(self, given: Mapping[str, Given], today: dt.date | None, usual_delays: Mapping[str, int] | None) -> None:
+    def __init__(
+        self, given: Mapping[str, Given], today: dt.date | None, usual_delays: Mapping[str, int] | None
+    ) -> None:
         self.given = given
         self.today = day_of(today or dt.date.today())
         self.delays = {name: spec.usual_delay_days for name, spec in TABLES.items()} | dict(usual_delays or {})
@@ -59,14 +61,24 @@ class Loading:
         """Rows set aside: table, row position, column, reason, and the row as given (JSON), so that nothing is lost."""
         rows = [(s.table, s.row, s.column, s.reason, v) for s, v in zip(self.aside, self.values, strict=True)]
         frame = pd.DataFrame(rows, columns=list(_QUARANTINE))
-        return frame.astype({"row": "int64"}) if rows else frame.astype({"row": "int64", "table": "str", "reason": "str"})
+        return (
+            frame.astype({"row": "int64"}) if rows else frame.astype({"row": "int64", "table": "str", "reason": "str"})
+        )
 
     def _look_over(self) -> None:
         for name in self.given:
             if name not in TABLES:
-                self.problems.append(Problem(str(name), "a table that is not known", f"one of {', '.join(TABLES)}", "rename or remove it"))
+                self.problems.append(
+                    Problem(
+                        str(name), "a table that is not known", f"one of {', '.join(TABLES)}", "rename or remove it"
+                    )
+                )
         if "patients" not in self.given:
-            self.problems.append(Problem("patients", "the table is missing", "one row a person", "add it; every other table refers to it"))
+            self.problems.append(
+                Problem(
+                    "patients", "the table is missing", "one row a person", "add it; every other table refers to it"
+                )
+            )
         for name, given in self.given.items():
             if name not in TABLES:
                 continue
@@ -81,13 +93,15 @@ class Loading:
                         "add or rename the column; leave a value that is not known empty",
                     )
                 )
-            lengths = {len(given[column]) for column in given}
+            lengths = {len(given[str(column)]) for column in given}
             if len(lengths) > 1:
-                self.problems.append(Problem(name, "columns of different lengths", "one value a row in each column", "mend the extract"))
+                self.problems.append(
+                    Problem(name, "columns of different lengths", "one value a row in each column", "mend the extract")
+                )
 
     def _parse(self, spec: TableSpec) -> tuple[dict[str, Any], dict[str, Mask]]:
         given = self.given[spec.name]
-        rows = len(given[next(iter(given))]) if len(list(given)) else 0
+        rows = len(given[str(next(iter(given)))]) if len(list(given)) else 0
         self.report.tables[spec.name] = TableReport(
             read=rows,
             absent_columns=tuple(c.name for c in spec.columns if c.name not in given),
@@ -102,9 +116,7 @@ class Loading:
                 columns[column.name], unread[column.name] = empty(column, rows), np.zeros(rows, dtype=bool)
         return columns, unread
 
-    def _patients(
-        self, columns: dict[str, Any], unread: dict[str, Mask]
-    ) -> tuple[npt.NDArray[np.object_], Table]:
+    def _patients(self, columns: dict[str, Any], unread: dict[str, Mask]) -> tuple[npt.NDArray[np.object_], Table]:
         spec = TABLES["patients"]
         kept = self._set_aside(spec, [self._keep_person(columns, *f) for f in check(spec, columns, unread, self.today)])
         ids = np.asarray(columns["patient_id"].take(pa.array(kept)).to_pylist(), dtype=object)
@@ -137,7 +149,12 @@ class Loading:
             nobody = np.zeros(0, dtype=np.int32)
             return Table(spec, {n: take(v, kept) for n, v in columns.items()}, nobody, offsets_of(nobody, 0))
         ids = columns["patient_id"]
-        patient = pc.index_in(ids, pa.array(people, pa.string())).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
+        patient = (
+            pc.index_in(ids, pa.array(people, pa.string()))
+            .fill_null(-1)
+            .to_numpy(zero_copy_only=False)
+            .astype(np.int32)
+        )
         stranger = (patient < 0) & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
         if stranger.any():
             findings.append(("patient_id", stranger, "the patient is not in the patients table"))
@@ -161,7 +178,9 @@ class Loading:
                 planned = columns["outcome"] == spec.column("outcome").values.index("planned")
                 columns[late.known_on] = np.where(planned, np.int32(NO_DAY), columns[late.known_on])
 
-    def _delay(self, spec: TableSpec, columns: dict[str, Any], name: str, base: npt.NDArray[np.int32], delay: int) -> None:
+    def _delay(
+        self, spec: TableSpec, columns: dict[str, Any], name: str, base: npt.NDArray[np.int32], delay: int
+    ) -> None:
         silent = (columns[name] == NO_DAY) & (base != NO_DAY)
         if spec.name == "contacts":
             silent &= columns["outcome"] != spec.column("outcome").values.index("planned")
@@ -196,7 +215,10 @@ class Loading:
         teams = set(tables["teams"].columns["team_id"].to_pylist())
         strangers = set(tables["referrals"].columns["team_id"].to_pylist()) - teams
         if strangers:
-            self._note("referrals", f"{len(strangers)} team ids are not in the teams table; their kind is unknown, so no caseload holds them")
+            self._note(
+                "referrals",
+                f"{len(strangers)} team ids are not in the teams table; their kind is unknown, so no caseload holds them",
+            )
         kinds = set(tables["circumstances"].columns["kind"].to_pylist()) - set(CIRCUMSTANCE_KINDS)
         if kinds:
             self._note("circumstances", f"kinds kept but not read by any feature: {', '.join(sorted(kinds))}")

@@ -77,7 +77,9 @@ class LoadReport:
             if table.unknown_columns:
                 out.append(f"{name}: columns not known and not used: {', '.join(table.unknown_columns)}")
             for column, delay in table.delays_applied.items():
-                out.append(f"{name}: {column} missing in {delay['rows']:,} rows; usual delay of {delay['days']} days applied")
+                out.append(
+                    f"{name}: {column} missing in {delay['rows']:,} rows; usual delay of {delay['days']} days applied"
+                )
             out.extend(f"{name}: {note}" for note in table.notes)
             for reason, count in self.reasons.get(name, {}).items():
                 out.append(f"{name}: {count:,} rows set aside: {reason}")

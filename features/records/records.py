@@ -76,7 +76,9 @@ class Records:
         return cls(people, tables, about, loading.report, loading.quarantine())
 
     @classmethod
-    def load(cls, folder: str | Path, *, today: dt.date | None = None, usual_delays: Mapping[str, int] | None = None) -> Records:
+    def load(
+        cls, folder: str | Path, *, today: dt.date | None = None, usual_delays: Mapping[str, int] | None = None
+    ) -> Records:
         """Records from a folder with one CSV or Parquet file a table, and an ``about.json`` where there is one.
 
         Every table of DESIGN section 2 must be there: a feed that was lost looks like care that stopped. An empty file with its header says

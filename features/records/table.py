@@ -44,20 +44,22 @@ class Table:
         out: dict[str, Any] = {}
         for column in self.spec.columns:
             if column.name == "patient_id":
-                out[column.name] = pd.array(pa.array(patient_ids[self.patient], pa.string()), dtype="str")
+                out[column.name] = pd.Series(pa.array(patient_ids[self.patient], pa.string()), dtype="str")
                 continue
             values = self.columns[column.name]
             if column.kind == "date":
                 out[column.name] = to_datetime64(values)
             elif column.kind == "code":
                 words = pa.array([*column.values, None], pa.string())
-                out[column.name] = pd.array(words.take(pa.array(np.where(values < 0, len(column.values), values))), dtype="str")
+                out[column.name] = pd.Series(
+                    words.take(pa.array(np.where(values < 0, len(column.values), values))), dtype="str"
+                )
             elif column.kind == "flag":
-                out[column.name] = pd.array(np.where(values < 0, None, values == 1), dtype="boolean")
+                out[column.name] = pd.Series(np.where(values < 0, None, values == 1), dtype="boolean")
             elif column.kind == "number":
                 out[column.name] = values.copy()
             else:
-                out[column.name] = pd.array(values, dtype="str")
+                out[column.name] = pd.Series(values, dtype="str")
         return pd.DataFrame(out)
 
     def update_hash(self, digest: hashlib._Hash) -> None:
@@ -70,10 +72,18 @@ class Table:
             if isinstance(values, np.ndarray):
                 digest.update(values.tobytes())
                 continue
-            text = pc.fill_null(values, "\0").combine_chunks() if isinstance(values, pa.ChunkedArray) else pc.fill_null(values, "\0")
+            text = (
+                pc.fill_null(values, "\0").combine_chunks()
+                if isinstance(values, pa.ChunkedArray)
+                else pc.fill_null(values, "\0")
+            )
             lengths = pc.binary_length(text).to_numpy(zero_copy_only=False).astype(np.int32)
             digest.update(lengths.tobytes())
-            digest.update(pc.binary_join(pa.LargeListArray.from_arrays([0, len(text)], text), "")[0].as_py().encode() if len(text) else b"")
+            digest.update(
+                pc.binary_join(pa.LargeListArray.from_arrays([0, len(text)], text), "")[0].as_py().encode()
+                if len(text)
+                else b""
+            )
 
 
 def take(values: Any, rows: npt.NDArray[np.int64]) -> Any:

@@ -94,7 +94,16 @@ SUPPLY_KINDS = ("prescribed", "dispensed", "administered")
 PRESCRIBERS = ("trust", "gp", "other")
 ADMISSION_METHODS = ("emergency", "planned", "transfer", "unknown")
 WARDS = ("acute", "older_adult", "picu", "specialist", "rehabilitation", "place_of_safety", "unknown")
-LEGAL_STATUSES = ("informal", "section_2", "section_3", "section_4", "section_5", "section_136", "other_detention", "unknown")
+LEGAL_STATUSES = (
+    "informal",
+    "section_2",
+    "section_3",
+    "section_4",
+    "section_5",
+    "section_136",
+    "other_detention",
+    "unknown",
+)
 CLOSE_REASONS = (
     "planned_end",
     "did_not_attend",

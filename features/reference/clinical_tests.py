@@ -41,7 +41,9 @@ def _conversions(row: dict[str, str]) -> dict[str, Conversion]:
         try:
             known[unit.lower()] = Conversion(float(factor), float(offset or 0))
         except ValueError:
-            raise ReferenceError(f"tests.csv: row {row['test']}: unit {unit} needs a factor, or factor:offset") from None
+            raise ReferenceError(
+                f"tests.csv: row {row['test']}: unit {unit} needs a factor, or factor:offset"
+            ) from None
     return known
 
 

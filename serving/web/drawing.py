@@ -14,14 +14,16 @@ from markupsafe import Markup, escape
 
 from serving.web.wording import short_day, signed
 
-WIDTH = 400
+WIDTH = 340
 LABEL_HEIGHT, BAR_HEIGHT, ROW_GAP, TOP, FOOT = 17, 16, 13, 26, 12
-CENTRE = 200
-REACH = 138
+CENTRE = 165
+REACH = 112
 """The longest bar; the rest of each half is for its number."""
-LINE_LENGTH = 48
+LINE_LENGTH = 42
 INK, BLUE, PALE, GRID = "#212b32", "#005eb8", "#e8edee", "#768692"
 FONT = "font-family='Arial, sans-serif'"
+HALO = "stroke='#ffffff' stroke-width='4' stroke-linejoin='round' paint-order='stroke'"
+"""Keeps the base line from crossing a long label."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,7 @@ def draw_contributions(bars: Sequence[Bar], description: str) -> Markup:
         "</pattern></defs>"
         "<text x='{left}' y='16' {font} font-size='13' fill='{ink}' text-anchor='end'>◂ lowers</text>"
         "<text x='{right}' y='16' {font} font-size='13' fill='{ink}'>raises ▸</text>"
-        "{parts}"
-        "<line x1='{c}' y1='22' x2='{c}' y2='{bottom}' stroke='{grid}' stroke-width='1.5'/></svg>"
+        "<line x1='{c}' y1='22' x2='{c}' y2='{bottom}' stroke='{grid}' stroke-width='1.5'/>{parts}</svg>"
     ).format(
         w=WIDTH,
         h=height,
@@ -113,8 +114,8 @@ def _bar(bar: Bar, y: int, largest: float) -> tuple[Markup, int]:
     """One label and its bar below it, from ``y`` down; and the height used."""
     lines = textwrap.wrap(bar.label, LINE_LENGTH) or [""]
     text = Markup("").join(
-        Markup("<text x='4' y='{}' {} font-size='14' fill='{}'>{}</text>").format(
-            y + 12 + i * LABEL_HEIGHT, Markup(FONT), INK, escape(line)
+        Markup("<text x='2' y='{}' {} font-size='14' fill='{}' {}>{}</text>").format(
+            y + 12 + i * LABEL_HEIGHT, Markup(FONT), INK, Markup(HALO), escape(line)
         )
         for i, line in enumerate(lines)
     )

@@ -52,7 +52,7 @@ def explain(person: Person, outcome: str, horizon: int) -> Explanation:
     risk = person.risk(outcome, horizon)
     parts = [Part(reason.label, reason.sentence, reason, reason.contribution) for reason in risk.reasons]
     rest = sum(c.contribution for c in risk.contributions) - sum(part.value for part in parts)
-    parts.append(Part("Everything else the model reads", "The smaller parts, together.", None, rest))
+    parts.append(Part("Everything else", "The smaller parts, together.", None, rest))
     parts.append(
         Part(f"The horizon: {days(horizon)}", "The longer the time, the more can happen.", None, risk.horizon_part)
     )

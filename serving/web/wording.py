@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 OUTCOMES = {
@@ -22,6 +23,8 @@ SOURCES = {
 }
 SEVERITIES = {"critical": "Critical", "high": "High", "medium": "Medium", "low": "Routine"}
 """A gap of the last severity is still a gap: it is called routine, so that the word low stands nowhere."""
+WITHOUT_UNIT = ("", "1", "flag", "count", "ratio")
+_WINDOW = re.compile(r"_(\d+)d$")
 SEVERITY_COLOURS = {"critical": "red", "high": "orange", "medium": "yellow", "low": "grey"}
 
 
@@ -86,9 +89,17 @@ def days(number: float | int) -> str:
     return f"{whole:,} day" if whole == 1 else f"{whole:,} days"
 
 
-def overdue(days_overdue: float | None) -> str:
-    """``34 days overdue``; empty where lateness does not apply."""
-    return f"{days(days_overdue)} overdue" if days_overdue is not None and days_overdue >= 1 else ""
+def overdue(days_overdue: float | None, title: str = "") -> str:
+    """``34 days overdue``, or ``by 34 days`` after a title that says overdue itself; empty where lateness does not apply."""
+    if days_overdue is None or days_overdue < 1:
+        return ""
+    return f"by {days(days_overdue)}" if title.endswith("overdue") else f"{days(days_overdue)} overdue"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop."""
+    text = text.strip()
+    return text if not text else f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
 def people(number: int) -> str:
@@ -109,14 +120,21 @@ def signed(value: float) -> str:
     return text if text == "0.00" else f"{'+' if value > 0 else '−'}{text}"
 
 
+def feature_name(name: str) -> str:
+    """``missed_share_180d`` as ``missed share, last 180 days``."""
+    return _WINDOW.sub(r", last \1 days", name).replace("_", " ")
+
+
 def feature_words(feature: dict[str, Any] | Any) -> str:
-    """``days since supply ran out: 34 days``, or that nothing is recorded."""
-    name = _get(feature, "name").replace("_", " ")
+    """``antipsychotic gap days: 34 days``, or that nothing is recorded."""
+    name = feature_name(_get(feature, "name"))
     value, unit = _get(feature, "value"), _get(feature, "unit") or ""
     if value is None:
         return f"{name}: not recorded"
+    if unit in ("proportion", "share"):
+        return f"{name}: {value:.0%}"
     number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-    return f"{name}: {number}{'' if not unit or unit in ('1', 'flag', 'count', 'share', 'ratio') else ' ' + unit}"
+    return f"{name}: {number}{'' if unit in WITHOUT_UNIT else f' {unit}'}"
 
 
 def _get(thing: Any, name: str) -> Any:

@@ -38,8 +38,14 @@ def test_no_feature_reads_a_protected_characteristic():
         (lambda: stream("contacts", colour="red"), "contacts has no column colour"),
         (lambda: stream("circumstances", kind="housing"), "audited, never trained on"),
         (lambda: stream("circumstances"), "audited, never trained on"),
-        (lambda: Feature("x", "crisis", "count", stream("stays"), EVER, "zero", "stays", 0, 1, 0, "no full stop"), "in one sentence why"),
-        (lambda: Feature("x", "crisis", "count", stream("stays"), -5, "zero", "stays", 0, 1, 0, "Why."), "cannot be negative"),
+        (
+            lambda: Feature("x", "crisis", "count", stream("stays"), EVER, "zero", "stays", 0, 1, 0, "no full stop"),
+            "in one sentence why",
+        ),
+        (
+            lambda: Feature("x", "crisis", "count", stream("stays"), -5, "zero", "stays", 0, 1, 0, "Why."),
+            "cannot be negative",
+        ),
     ],
 )
 def test_the_vocabulary_refuses(write, message):
@@ -62,7 +68,10 @@ def test_rows_come_back_in_the_order_given():
     ("rows", "message"),
     [
         (("anna 2025-03-01", "zoe 2025-03-01"), r"1 rows of the spine \(1\): the patient is not in the records"),
-        (("anna 2025-03-01", "anna 2025-03-01"), r"1 rows of the spine \(1\): the same patient and date stand in an earlier row"),
+        (
+            ("anna 2025-03-01", "anna 2025-03-01"),
+            r"1 rows of the spine \(1\): the same patient and date stand in an earlier row",
+        ),
         (("anna soon",), "as_of holds values that are not dates"),
     ],
 )

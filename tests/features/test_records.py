@@ -26,20 +26,60 @@ def reasons(records: Records) -> list[tuple[str, int, str, str]]:
 @pytest.mark.parametrize(
     ("name", "text", "column", "reason"),
     [
-        ("supplies", "patient_id medicine supplied_on\nanna nosuchmedicine 2025-01-01", "medicine", "not one of the allowed values"),
-        ("supplies", "patient_id medicine supplied_on days_supplied\nanna lithium 2025-01-01 -28", "days_supplied", "below 0"),
+        (
+            "supplies",
+            "patient_id medicine supplied_on\nanna nosuchmedicine 2025-01-01",
+            "medicine",
+            "not one of the allowed values",
+        ),
+        (
+            "supplies",
+            "patient_id medicine supplied_on days_supplied\nanna lithium 2025-01-01 -28",
+            "days_supplied",
+            "below 0",
+        ),
         ("supplies", "patient_id medicine supplied_on\nanna lithium 2026-01-07", "supplied_on", "after tomorrow"),
-        ("supplies", "patient_id medicine supplied_on\nanna lithium 1800-01-01", "supplied_on", "sentinel dates such as 1800-01-01"),
+        (
+            "supplies",
+            "patient_id medicine supplied_on\nanna lithium 1800-01-01",
+            "supplied_on",
+            "sentinel dates such as 1800-01-01",
+        ),
         ("supplies", "patient_id medicine supplied_on\nanna lithium 31/12/2025", "supplied_on", "write YYYY-MM-DD"),
-        ("supplies", "patient_id medicine supplied_on\nzoe lithium 2025-01-01", "patient_id", "not in the patients table"),
+        (
+            "supplies",
+            "patient_id medicine supplied_on\nzoe lithium 2025-01-01",
+            "patient_id",
+            "not in the patients table",
+        ),
         ("supplies", "patient_id medicine supplied_on\nanna - 2025-01-01", "medicine", "a required value is missing"),
-        ("results", "patient_id test taken_on value unit\nanna wbc 2025-01-01 6 furlongs", "unit", "the unit is not known for this test"),
+        (
+            "results",
+            "patient_id test taken_on value unit\nanna wbc 2025-01-01 6 furlongs",
+            "unit",
+            "the unit is not known for this test",
+        ),
         ("results", "patient_id test taken_on value unit\nanna wbc 2025-01-01 6 -", "unit", "a value without a unit"),
-        ("results", "patient_id test taken_on value unit\nanna lithium_level 2025-01-01 700 mmol/L", "value", "plausible range"),
+        (
+            "results",
+            "patient_id test taken_on value unit\nanna lithium_level 2025-01-01 700 mmol/L",
+            "value",
+            "plausible range",
+        ),
         ("results", "patient_id test taken_on\nanna nosuchtest 2025-01-01", "test", "not one of the allowed values"),
         ("results", "patient_id test taken_on known_on\nanna fbc 2025-01-02 2025-01-01", "known_on", "before taken_on"),
-        ("stays", "patient_id admitted_on discharged_on\nanna 2025-01-09 2025-01-02", "discharged_on", "discharged_on is before admitted_on"),
-        ("contacts", "patient_id contact_id contact_on outcome\nanna c1 2025-01-09 seen", "outcome", "not one of the allowed values"),
+        (
+            "stays",
+            "patient_id admitted_on discharged_on\nanna 2025-01-09 2025-01-02",
+            "discharged_on",
+            "discharged_on is before admitted_on",
+        ),
+        (
+            "contacts",
+            "patient_id contact_id contact_on outcome\nanna c1 2025-01-09 seen",
+            "outcome",
+            "not one of the allowed values",
+        ),
     ],
 )
 def test_a_row_that_cannot_be_right_is_set_aside_with_its_reason(name, text, column, reason):
@@ -111,7 +151,9 @@ def test_a_mistyped_birth_date_does_not_lose_the_person():
 
 
 def test_the_second_row_with_an_id_is_set_aside():
-    loaded = load(contacts="patient_id contact_id contact_on outcome\nanna c1 2025-01-01 attended\nbede c1 2025-02-01 attended")
+    loaded = load(
+        contacts="patient_id contact_id contact_on outcome\nanna c1 2025-01-01 attended\nbede c1 2025-02-01 attended"
+    )
     assert loaded["contacts"]["patient_id"].tolist() == ["anna"]
     assert reasons(loaded)[0][:3] == ("contacts", 1, "contact_id")
 
@@ -131,14 +173,18 @@ def test_saved_and_loaded_again_the_records_are_the_same(tmp_path, format):
 
 
 def test_lists_and_frames_give_the_same_records():
-    frame = table("patient_id medicine supplied_on days_supplied\nanna lithium 2025-01-01 28\nbede clozapine 2025-01-02 7")
+    frame = table(
+        "patient_id medicine supplied_on days_supplied\nanna lithium 2025-01-01 28\nbede clozapine 2025-01-02 7"
+    )
     by_frame = Records.from_frames({"patients": table(PEOPLE), "supplies": frame}, today=TODAY)
     lists = {"patients": {"patient_id": ["anna", "bede"]}, "supplies": {c: frame[c].tolist() for c in frame}}
     assert Records.from_columns(lists, today=TODAY).data_hash == by_frame.data_hash
 
 
 def test_a_shard_holds_its_people_whole():
-    loaded = load(supplies="patient_id medicine supplied_on\nanna lithium 2025-01-01\nbede clozapine 2025-01-02\nbede lithium 2025-01-03")
+    loaded = load(
+        supplies="patient_id medicine supplied_on\nanna lithium 2025-01-01\nbede clozapine 2025-01-02\nbede lithium 2025-01-03"
+    )
     shard = loaded.select(["bede"])
     assert shard.patient_ids.tolist() == ["bede"]
     assert shard["supplies"]["medicine"].tolist() == ["clozapine", "lithium"]

@@ -49,7 +49,9 @@ def test_what_happens_or_becomes_known_later_changes_nothing(trust, days_before_
     spine = pd.DataFrame({"patient_id": trust.patient_ids, "as_of": as_of})
     np.testing.assert_array_equal(build(trust, spine).values, build(past, spine).values)
     drop = ["evidence"]
-    pd.testing.assert_frame_equal(find_gaps(trust, as_of.date()).drop(columns=drop), find_gaps(past, as_of.date()).drop(columns=drop))
+    pd.testing.assert_frame_equal(
+        find_gaps(trust, as_of.date()).drop(columns=drop), find_gaps(past, as_of.date()).drop(columns=drop)
+    )
 
 
 def test_the_check_notices_a_row_from_the_past(trust):

@@ -23,15 +23,23 @@ NORTH_CAPACITY = 3
 def records() -> Records:
     """Thirteen people: N00 takes clozapine with no blood count for months, N01 has no record beside the referral, S01 is new."""
     rng = np.random.default_rng(5)
-    rows: dict[str, list[dict[str, object]]] = {name: [] for name in ("referrals", "contacts", "supplies", "results", "stays")}
+    rows: dict[str, list[dict[str, object]]] = {
+        name: [] for name in ("referrals", "contacts", "supplies", "results", "stays")
+    }
     for number, (person, team) in enumerate(TEAM_OF.items()):
         opened = AS_OF - dt.timedelta(days=20 if person == "S01" else 400)
-        rows["referrals"].append({"patient_id": person, "referral_id": f"R{number}", "team_id": team, "opened_on": opened})
+        rows["referrals"].append(
+            {"patient_id": person, "referral_id": f"R{number}", "team_id": team, "opened_on": opened}
+        )
         if person in ("N01", "S01"):
             continue
         for i, day in enumerate(range(-360, 40, int(rng.integers(14, 40)))):
             on = AS_OF + dt.timedelta(days=day)
-            outcome = "planned" if day >= 0 else str(rng.choice(["attended", "attended", "did_not_attend", "cancelled_by_patient"]))
+            outcome = (
+                "planned"
+                if day >= 0
+                else str(rng.choice(["attended", "attended", "did_not_attend", "cancelled_by_patient"]))
+            )
             rows["contacts"].append(
                 {
                     "patient_id": person,
@@ -48,20 +56,42 @@ def records() -> Records:
         for day in range(-350, -int(rng.integers(1, 90)), 28):
             on = AS_OF + dt.timedelta(days=day)
             rows["supplies"].append(
-                {"patient_id": person, "medicine": medicine, "route": "oral", "kind": "dispensed", "supplied_on": on, "days_supplied": 28.0, "daily_dose_mg": 10.0}
+                {
+                    "patient_id": person,
+                    "medicine": medicine,
+                    "route": "oral",
+                    "kind": "dispensed",
+                    "supplied_on": on,
+                    "days_supplied": 28.0,
+                    "daily_dose_mg": 10.0,
+                }
             )
         for day in (-330, -200):
             on = AS_OF + dt.timedelta(days=day)
-            rows["results"] += [{"patient_id": person, "test": test, "taken_on": on, "value": 5.0, "unit": "10*9/L"} for test in ("wbc", "anc")]
+            rows["results"] += [
+                {"patient_id": person, "test": test, "taken_on": on, "value": 5.0, "unit": "10*9/L"}
+                for test in ("wbc", "anc")
+            ]
         if number % 4 == 2:
             on = AS_OF - dt.timedelta(days=150)
             rows["stays"].append(
-                {"patient_id": person, "admitted_on": on, "discharged_on": on + dt.timedelta(days=12), "method": "emergency", "ward": "acute"}
+                {
+                    "patient_id": person,
+                    "admitted_on": on,
+                    "discharged_on": on + dt.timedelta(days=12),
+                    "method": "emergency",
+                    "ward": "acute",
+                }
             )
     frames = {name: pd.DataFrame(found) for name, found in rows.items()}
     frames["patients"] = pd.DataFrame({"patient_id": list(TEAM_OF)})
     frames["teams"] = pd.DataFrame(
-        {"team_id": ["north", "south"], "name": ["North team", "South team"], "kind": ["A06", "A06"], "weekly_reviews": [NORTH_CAPACITY, np.nan]}
+        {
+            "team_id": ["north", "south"],
+            "name": ["North team", "South team"],
+            "kind": ["A06", "A06"],
+            "weekly_reviews": [NORTH_CAPACITY, np.nan],
+        }
     )
     return Records.from_frames(frames, about={"synthetic": True, "source": "made up for tests"})
 
@@ -80,7 +110,15 @@ def write_tiny_bundle(folder: Path, world: Records, *, seed: int = 0, version: s
         chance = 0.05 + 0.15 * (np.nan_to_num(stacked[:, 0]) > 20) + 0.1 * stacked[:, -1] / 180
         labels = (rng.random(len(stacked)) < chance).astype(int)
         data = lightgbm.Dataset(stacked, labels, feature_name=[*names, "horizon_days"], free_raw_data=False)
-        settings = {"objective": "binary", "num_leaves": 6, "max_depth": 4, "min_data_in_leaf": 5, "verbose": -1, "num_threads": 1, "seed": seed}
+        settings = {
+            "objective": "binary",
+            "num_leaves": 6,
+            "max_depth": 4,
+            "min_data_in_leaf": 5,
+            "verbose": -1,
+            "num_threads": 1,
+            "seed": seed,
+        }
         settings["monotone_constraints"] = [0] * len(names) + [1]
         boosters[outcome] = lightgbm.train(settings, data, num_boost_round=20)
         offsets = tuple(0.1 * i for i in range(len(horizons)))
@@ -93,7 +131,13 @@ def write_tiny_bundle(folder: Path, world: Records, *, seed: int = 0, version: s
         features=list(CATALOGUE),
         reference_matrix=noisy.astype(np.float32),
         card={"what": "a tiny model for tests", "synthetic": True},
-        provenance={"synthetic": True, "model_version": version, "run_id": "test", "data_hash": world.data_hash, "code_commit": "none"},
+        provenance={
+            "synthetic": True,
+            "model_version": version,
+            "run_id": "test",
+            "data_hash": world.data_hash,
+            "code_commit": "none",
+        },
     )
 
 

@@ -6,6 +6,7 @@ import datetime as dt
 import math
 import statistics
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -46,7 +47,12 @@ def visible(row: Row, stream: Stream, as_of: dt.date, also: tuple[str, ...] = ()
     if day is None or not day < as_of or row["known_on"] is None or not row["known_on"] < as_of:
         return False
     read = {stream.day_column, *dict(stream.where), *dict(stream.unless), *also}
-    late = {"outcome": "outcome_known_on", "closed_on": "closed_known_on", "close_reason": "closed_known_on", "discharged_on": "discharge_known_on"}
+    late = {
+        "outcome": "outcome_known_on",
+        "closed_on": "closed_known_on",
+        "close_reason": "closed_known_on",
+        "discharged_on": "discharge_known_on",
+    }
     for column in read & set(late):
         if late[column] in row and (row[late[column]] is None or not row[late[column]] < as_of):
             return False
@@ -63,7 +69,9 @@ def holds(row: Row, stream: Stream) -> bool:
 
 
 def events(history: History, stream: Stream, patient: str, as_of: dt.date, also: tuple[str, ...] = ()) -> list[Row]:
-    rows = [row for row in history.of(stream.table, patient) if holds(row, stream) and visible(row, stream, as_of, also)]
+    rows = [
+        row for row in history.of(stream.table, patient) if holds(row, stream) and visible(row, stream, as_of, also)
+    ]
     return sorted(rows, key=lambda row: row[stream.day_column])
 
 
@@ -121,7 +129,9 @@ def slope(f, h, p, t):
 
 
 def distinct(f, h, p, t):
-    return len({row[f.value] for row in within(events(h, f.stream, p, t), f.stream, f.window, t) if row[f.value] is not None})
+    return len(
+        {row[f.value] for row in within(events(h, f.stream, p, t), f.stream, f.window, t) if row[f.value] is not None}
+    )
 
 
 def share(f, h, p, t):
@@ -148,13 +158,13 @@ def count_since(f, h, p, t):
 
 
 def recent_share(f, h, p, t):
-    last = events(h, f.of, p, t)[-int(f.number):]
+    last = events(h, f.of, p, t)[-int(f.number) :]
     return sum(holds(row, f.stream) for row in last) / len(last) if last else NAN
 
 
 def gap_ratio(f, h, p, t):
     days = [row[f.stream.day_column] for row in events(h, f.stream, p, t)][-64:]
-    gaps = [(b - a).days for a, b in zip(days, days[1:], strict=False)]
+    gaps = [(b - a).days for a, b in pairwise(days)]
     if len(gaps) < 2 or statistics.median(gaps) < 1:
         return NAN
     return (t - days[-1]).days / statistics.median(gaps)
@@ -280,7 +290,7 @@ def depot_late_share(f, h, p, t):
     if not rows or (t - rows[-1]["supplied_on"]).days - length(rows[-1]) > 90:
         return NAN
     late, given = 0, 0
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in pairwise(rows):
         delay = (row["supplied_on"] - before["supplied_on"]).days - length(before)
         if row["supplied_on"] >= t - f.window * DAY and delay <= 90:
             given += 1
@@ -288,15 +298,32 @@ def depot_late_share(f, h, p, t):
     return late / given if given else NAN
 
 
-SLOW: dict[str, Callable[[Feature, History, str, dt.date], float]] = {
-    name: rule
-    for name, rule in globals().items()
-    if name
-    in (
-        "count total mean highest lowest latest change slope distinct share days_since_last days_since_first count_since recent_share gap_ratio "
-        "covered_share covered_change supply_gap_days supply_left_days longest_supply_gap supply_gaps_over depot_days_past_due depot_late_share"
-    ).split()
-}
+RULES = (
+    count,
+    total,
+    mean,
+    highest,
+    lowest,
+    latest,
+    change,
+    slope,
+    distinct,
+    share,
+    days_since_last,
+    days_since_first,
+    count_since,
+    recent_share,
+    gap_ratio,
+    covered_share,
+    covered_change,
+    supply_gap_days,
+    supply_left_days,
+    longest_supply_gap,
+    supply_gaps_over,
+    depot_days_past_due,
+    depot_late_share,
+)
+SLOW: dict[str, Callable[[Feature, History, str, dt.date], float]] = {rule.__name__: rule for rule in RULES}
 
 
 def spell(f: Feature, h: History, p: str, t: dt.date) -> float:

@@ -37,7 +37,9 @@ def test_clozapine_blood_count_weekly_fortnightly_four_weekly(last_count, as_of,
     patient_id  test  taken_on      value  unit
     anna        wbc   {last_count}  6.1    10^9/L
     """
-    days = past_due("clozapine_fbc_days_past_due", as_of, supplies=CLOZAPINE, results=counts.replace("anna        wbc", "anna wbc"))
+    days = past_due(
+        "clozapine_fbc_days_past_due", as_of, supplies=CLOZAPINE, results=counts.replace("anna        wbc", "anna wbc")
+    )
     assert days == expected
 
 
@@ -47,7 +49,9 @@ def test_no_count_on_the_course_counts_from_the_start_of_the_phase():
     patient_id  test  taken_on    value  unit
     anna        wbc   2023-12-28  6.1    10^9/L
     """
-    assert past_due("clozapine_fbc_days_past_due", "2024-01-20", supplies=CLOZAPINE, results=before) == 11  # due 1 + 7 days in
+    assert (
+        past_due("clozapine_fbc_days_past_due", "2024-01-20", supplies=CLOZAPINE, results=before) == 11
+    )  # due 1 + 7 days in
 
 
 def test_a_result_known_late_is_not_a_result_yet():
@@ -66,7 +70,9 @@ def test_a_course_ends_after_more_than_90_days_without_supply():
     anna        lithium   2024-01-01   28
     """
     level = "lithium_level_days_past_due"
-    assert past_due(level, "2024-04-28", supplies=supplies) == 104  # due on day 14; 90 days after supply ended it is still the course
+    assert (
+        past_due(level, "2024-04-28", supplies=supplies) == 104
+    )  # due on day 14; 90 days after supply ended it is still the course
     assert pd.isna(past_due(level, "2024-04-29", supplies=supplies))
 
 
@@ -93,10 +99,14 @@ def test_one_result_satisfies_several_protocols_and_the_shorter_interval_wins():
     never = frame[frame.code == "MONITORING_NEVER_DONE"].iloc[0]
     assert "weight" not in never["value"], "lithium's 6-monthly weight check is past due, but it has been recorded"
     overdue = build(made, spine("anna 2024-12-26", "anna 2024-12-27"), ["tests_overdue"]).values[:, 0]
-    assert overdue[1] == overdue[0] + 1, "lithium asks every 180 days (due 28 November, 28 days of grace), the SMI check only every 365"
+    assert overdue[1] == overdue[0] + 1, (
+        "lithium asks every 180 days (due 28 November, 28 days of grace), the SMI check only every 365"
+    )
 
 
-@pytest.mark.parametrize(("as_of", "days"), [("2025-06-28", None), ("2025-06-29", 0), ("2025-06-30", 1), ("2025-07-04", 5)])
+@pytest.mark.parametrize(
+    ("as_of", "days"), [("2025-06-28", None), ("2025-06-29", 0), ("2025-06-30", 1), ("2025-07-04", 5)]
+)
 def test_feature_and_gap_never_disagree(as_of, days):
     made = records(
         supplies=CLOZAPINE,

@@ -43,7 +43,9 @@ def contacts(draw):
 @st.composite
 def supplies(draw):
     day = draw(days)
-    medicine = draw(st.sampled_from(["clozapine", "olanzapine", "lithium", "lorazepam", "haloperidol decanoate injection"]))
+    medicine = draw(
+        st.sampled_from(["clozapine", "olanzapine", "lithium", "lorazepam", "haloperidol decanoate injection"])
+    )
     depot = medicine.endswith("injection")
     return {
         "patient_id": draw(st.sampled_from(PATIENTS)),
@@ -101,7 +103,13 @@ def referrals(draw):
     }
 
 
-MAKERS = {"contacts": contacts(), "supplies": supplies(), "results": results(), "stays": stays(), "referrals": referrals()}
+MAKERS = {
+    "contacts": contacts(),
+    "supplies": supplies(),
+    "results": results(),
+    "stays": stays(),
+    "referrals": referrals(),
+}
 
 
 def frame(rows: list[dict], name: str) -> pd.DataFrame:
@@ -113,8 +121,27 @@ def frame(rows: list[dict], name: str) -> pd.DataFrame:
 
 
 EXTRA = tuple(
-    Feature(f"weight_{verb}", "side_effects", verb, stream("results", test="weight"), window, missing, "kg", -1e5, 1e5, 0, "A test.", value="value")
-    for verb, missing in (("total", "zero"), ("mean", "unknown"), ("highest", "unknown"), ("lowest", "unknown"), ("slope", "unknown"))
+    Feature(
+        f"weight_{verb}",
+        "side_effects",
+        verb,
+        stream("results", test="weight"),
+        window,
+        missing,
+        "kg",
+        -1e5,
+        1e5,
+        0,
+        "A test.",
+        value="value",
+    )
+    for verb, missing in (
+        ("total", "zero"),
+        ("mean", "unknown"),
+        ("highest", "unknown"),
+        ("lowest", "unknown"),
+        ("slope", "unknown"),
+    )
     for window in (90, EVER)
 )
 FEATURES = (*(f for f in CATALOGUE if f.verb in SLOW), *EXTRA)
@@ -145,13 +172,21 @@ def test_kernels_agree_with_the_slow_rule(focus, data):
         for column, feature in enumerate(chosen):
             expected = np.float32(answer(feature, history, patient, as_of))
             np.testing.assert_allclose(
-                matrix.values[row, column], expected, rtol=1e-4, atol=1e-4, err_msg=f"{feature.name} of {patient} on {as_of}"
+                matrix.values[row, column],
+                expected,
+                rtol=1e-4,
+                atol=1e-4,
+                err_msg=f"{feature.name} of {patient} on {as_of}",
             )
 
 
 def test_a_supply_split_into_two_halves_leaves_coverage_unchanged():
     whole = [("anna", "lithium", "2025-01-01", 28), ("anna", "lithium", "2025-02-10", 28)]
-    halves = [("anna", "lithium", "2025-01-01", 14), ("anna", "lithium", "2025-01-15", 14), ("anna", "lithium", "2025-02-10", 28)]
+    halves = [
+        ("anna", "lithium", "2025-01-01", 14),
+        ("anna", "lithium", "2025-01-15", 14),
+        ("anna", "lithium", "2025-02-10", 28),
+    ]
     values = []
     for rows in (whole, halves):
         made = pd.DataFrame(rows, columns=["patient_id", "medicine", "supplied_on", "days_supplied"])

@@ -49,9 +49,9 @@ def will_attend(p, s, x, kind, mode):
     if s.withdrawn == 1:
         z -= w.withdrawal_depth
     if kind == DEPOT_CLINIC or kind == CLOZAPINE_CLINIC:
-        z += 0.9
+        z += 0.25
         if kind == CLOZAPINE_CLINIC:
-            z += 0.8 + (1.5 if s.withdrawn == 1 else 0.0)
+            z += 1.5 + (1.5 if s.withdrawn == 1 else 0.0)
     elif kind == ASSESSMENT:
         z -= 0.5
     elif kind == PHYSICAL:

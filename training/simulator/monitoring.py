@@ -179,7 +179,7 @@ def check_body(p, s, m, x):
     """The yearly physical check: offered by the team when due, done in part."""
     t = x.teams[s.team]
     if s.physical_booked == NONE:
-        if s.status == COMMUNITY and s.day > s.physical_on + 345 and chance(s, 0.012 * t.physical):
+        if s.status == COMMUNITY and s.day > s.physical_on + 345 and chance(s, 0.022 * t.physical):
             s.physical_booked = working_day(s.day + 7 + int(14.0 * uniform(s)))
         return
     if s.day != s.physical_booked:
@@ -191,10 +191,10 @@ def check_body(p, s, m, x):
     s.physical_on = s.day
     emit_result(p, s, x, ANNUAL_CHECK, np.nan, False)
     take_vital_signs(p, s, x)
-    if chance(s, 0.88):
+    if chance(s, 0.93):
         take_fasting_bloods(p, s, m, x)
     for test in (SMOKING_STATUS, ALCOHOL_STATUS):
-        if chance(s, 0.93):
+        if chance(s, 0.97):
             emit_result(p, s, x, test, np.nan, False)
     if chance(s, 0.45):
         measure(p, s, x, QTC, 415.0 + 8.0 * (1 - p.sex) + 4.0 * s.complexity, 14.0, False)

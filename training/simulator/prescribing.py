@@ -40,7 +40,7 @@ from .streams import chance, normal, pick, uniform
 
 # by diagnosis: F20, F25, F29, F31, F32.3, F60.3
 CLOZAPINE_SHARE = np.array([0.245, 0.245, 0.02, 0.0, 0.0, 0.0])
-DEPOT_SHARE = np.array([0.315, 0.315, 0.20, 0.08, 0.02, 0.0])
+DEPOT_SHARE = np.array([0.285, 0.285, 0.18, 0.08, 0.02, 0.0])
 ORAL_SHARE = np.array([0.92, 0.92, 0.80, 0.60, 0.50, 0.35])  # of those on neither
 ANTIDEPRESSANT_SHARE = np.array([0.30, 0.40, 0.32, 0.38, 0.92, 0.68])
 SECOND_SHARE = np.array([0.13, 0.13, 0.05, 0.03, 0.02, 0.0])
@@ -91,7 +91,7 @@ def start_regimen(p, s, m, x):
     if chance(s, 0.17):
         fill(s, m, x, SEDATIVE, choose(s, x, SEDATIVE))
         m[SEDATIVE].as_required = 1 if chance(s, 0.5) else 0
-    if (m[MAIN].medicine >= 0 or m[DEPOT].medicine >= 0) and chance(s, 0.09):
+    if (m[MAIN].medicine >= 0 or m[DEPOT].medicine >= 0) and chance(s, 0.12):
         fill(s, m, x, ANTICHOLINERGIC, PROCYCLIDINE)
     if chance(s, 0.42):
         fill(s, m, x, OTHER, choose(s, x, OTHER))
@@ -217,7 +217,7 @@ def visit_depot(p, s, m, x):
     if s.depot_fails >= 6 and s.day - s.depot_due > 42:
         stop_depot(s, m)
         return
-    wait = 3.0 + 7.0 * uniform(s) if chance(s, x.teams[s.team].outreach) else 6.0 + 12.0 * uniform(s)
+    wait = 4.0 + 7.0 * uniform(s) if chance(s, x.teams[s.team].outreach) else 8.0 + 12.0 * uniform(s)
     s.depot_visit = working_day(s.day + int(wait))
 
 

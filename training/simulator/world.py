@@ -49,7 +49,7 @@ class World:
     persuaded: float = 0.22  # share of attended contacts that end an intentional stop
 
     # engagement (logit of attending)
-    engagement_level: float = 2.15
+    engagement_level: float = 2.5
     engagement_spread: float = 0.65
     engagement_pull: float = 0.012
     engagement_noise: float = 0.03
@@ -63,7 +63,7 @@ class World:
     engagement_interpreter_unmet: float = 0.8
     engagement_adjustment_unmet: float = 0.5
     engagement_homeless: float = 0.6
-    withdrawal_hazard: float = 0.00042
+    withdrawal_hazard: float = 0.00031
     withdrawal_end: float = 0.008
     withdrawal_depth: float = 4.2
     withdrawal_engagement: float = 0.75
@@ -71,26 +71,26 @@ class World:
     staff_change_hazard: float = 0.0011
 
     # care
-    cadence_days: float = 33.0
+    cadence_days: float = 37.0
     cancelled_by_service: float = 0.04
-    cancelled_by_patient: float = 0.055
+    cancelled_by_patient: float = 0.075
     text_hazard: float = 0.011
     carer_hazard: float = 0.002
     crisis_hazard: float = 0.00021
     crisis_severity: float = 0.95
     closing_hazard: float = 0.006  # per day, once three offers failed and six weeks were silent
-    depot_offer: float = 0.035
+    depot_offer: float = 0.02
     clozapine_offer: float = 0.03
     review_effect: float = 0.5  # how much a medicines review that was attended lifts adherence and lowers side effects
     visit_detects: float = 0.5
 
     # admission (log-hazard per day)
-    admission_base: float = -9.15
-    admission_severity: float = 0.92
+    admission_base: float = -9.0
+    admission_severity: float = 1.0
     admission_missed: float = 0.8
     admission_substance: float = 0.4
-    admission_discharge: float = 1.25  # straight after discharge, fading with ``admission_fade_days``
-    admission_fade_days: float = 35.0
+    admission_discharge: float = 1.9  # straight after discharge, fading with ``admission_fade_days``
+    admission_fade_days: float = 60.0
     admission_homeless: float = 0.3
     admission_deprived: float = 0.15
     admission_cto: float = 0.2
@@ -102,11 +102,11 @@ class World:
     detained_black: float = 0.6
 
     # leaving and arriving
-    planned_end_hazard: float = 0.0007
+    planned_end_hazard: float = 0.0016
     transfer_hazard: float = 0.00009
     transfer_out_hazard: float = 0.00004
     move_hazard: float = 0.00006
-    death_hazard: float = 0.000026
+    death_hazard: float = 0.00002
     death_age: float = 0.055  # per year of age from 45
     return_hazard: float = 0.0005
     arrivals_per_year: float = 0.30  # new people a year per person of the first day's caseload

@@ -1,0 +1,121 @@
+"""One home folder for the whole run, made once; tests that change it get a copy of their own."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.exceptions import StarletteDeprecationWarning
+
+from serving.app import create_app
+from serving.database import Database
+from serving.security.tokens import issue_token
+from serving.settings import Settings, database_url_of
+
+with warnings.catch_warnings():
+    # Starlette asks for httpx2; it still speaks httpx, which the other tests use.
+    warnings.simplefilter("ignore", StarletteDeprecationWarning)
+    from starlette.testclient import TestClient
+
+_spec = importlib.util.spec_from_file_location("serving_world", Path(__file__).parent / "world.py")
+assert _spec and _spec.loader
+_world = importlib.util.module_from_spec(_spec)
+sys.modules["serving_world"] = _world
+_spec.loader.exec_module(_world)
+
+ROLES = {"pharmacist": ["north"], "cmht_system": ["north"], "data_scientist": None, "auditor": None, "operator": None}
+
+
+@pytest.fixture(scope="session")
+def world():
+    """The module with the made-up trust."""
+    return _world
+
+
+@pytest.fixture(scope="session")
+def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Never changed by a test."""
+    return _world.make_home(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def home(made_home: Path, tmp_path: Path) -> Path:
+    """A copy that a test may change."""
+    return Path(shutil.copytree(made_home, tmp_path / "home"))
+
+
+@pytest.fixture(scope="session")
+def shared_home(made_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy whose database gathers tokens and audit events of the tests that only look."""
+    return Path(shutil.copytree(made_home, tmp_path_factory.mktemp("shared") / "home"))
+
+
+def client_of(home: Path, **changes: object) -> TestClient:
+    """A client on this machine; use it as a context, so that the service starts and stops."""
+    settings = Settings(home=home, **changes)  # type: ignore[arg-type]
+    return TestClient(
+        create_app(settings),
+        base_url="http://127.0.0.1",
+        client=("127.0.0.1", 50000),
+        follow_redirects=False,
+        raise_server_exceptions=False,
+    )
+
+
+@pytest.fixture
+def start() -> Callable[..., TestClient]:
+    return client_of
+
+
+@pytest.fixture(scope="session")
+def client(shared_home: Path) -> Iterator[TestClient]:
+    with client_of(shared_home) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def tokens(shared_home: Path) -> dict[str, str]:
+    """A bearer token of each role; those that see people see the north team only. ``everywhere`` is a system of all teams."""
+    made = {role: issue_token(shared_home, role, teams, "test") for role, teams in ROLES.items()}
+    return made | {"everywhere": issue_token(shared_home, "cmht_system", None, "test")}
+
+
+@pytest.fixture
+def database(home: Path) -> Iterator[Database]:
+    opened = Database(database_url_of(home))
+    yield opened
+    opened.close()
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture
+def as_role(tokens: dict[str, str]) -> Callable[[str], dict[str, str]]:
+    """Headers of a role."""
+    return lambda role: bearer(tokens[role])
+
+
+def sign_in(client: TestClient, choice: str) -> None:
+    answer = client.post("/sign-in", data={"choice": choice})
+    assert answer.status_code == 303, answer.text
+    client.cookies.set("upstream_session", answer.cookies["upstream_session"])
+
+
+@pytest.fixture
+def browser(shared_home: Path, client: TestClient) -> Callable[[str], TestClient]:
+    """A browser of the demo that signed in with a choice."""
+
+    def signed_in(choice: str) -> TestClient:
+        client.cookies.clear()
+        sign_in(client, choice)
+        return client
+
+    yield signed_in
+    client.cookies.clear()

@@ -1,0 +1,111 @@
+"""Every look is written before the data leaves; without the log there is no look; every kind of tampering is found."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from serving.audit import Audit, Look, verify_chain
+from serving.database import Database
+from serving.security.tokens import issue_token
+from serving.settings import database_url_of
+
+LOOKS = [
+    ("GET", "/v1/teams", "teams.seen", []),
+    ("GET", "/v1/patients/N03", "person.seen", ["N03"]),
+    ("GET", "/v1/patients/S02", "person.not_visible", ["S02"]),
+    ("GET", "/v1/teams/north/worklist?limit=2&ranking=gaps", "worklist.seen", None),
+    ("POST", "/v1/scores", "scores.requested", ["X1"]),
+]
+
+
+def last_event(home):
+    engine = create_engine(database_url_of(home))
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT * FROM audit_events ORDER BY seq DESC LIMIT 1")).mappings().first()
+    engine.dispose()
+    return dict(row) if row else None
+
+
+def break_the_log(home, *statements):
+    engine = create_engine(database_url_of(home))
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.mark.parametrize(("method", "path", "action", "patients"), LOOKS, ids=[look[2] for look in LOOKS])
+def test_every_look_is_in_the_log(client, shared_home, as_role, method, path, action, patients):
+    body = {"people": [{"patient_id": "X1", "tables": {}}]} if method == "POST" else None
+    answer = client.request(method, path, headers=as_role("cmht_system"), json=body)
+    event = last_event(shared_home)
+    assert (event["action"], event["request_id"], event["role"]) == (
+        action,
+        answer.headers["x-request-id"],
+        "cmht_system",
+    )
+    if patients is None:
+        shown = [
+            entry["patient_id"]
+            for entry in (*answer.json()["items"], *answer.json()["first_below_line_with_safety_gap"])
+        ]
+        patients = list(dict.fromkeys(shown))
+        assert patients
+    assert event["patient_ids"] == str(patients).replace("'", '"')
+
+
+def test_pages_are_in_the_log_like_the_json(browser, shared_home):
+    signed_in = browser("pharmacist:north")
+    for path, action in (("/", "teams.seen"), ("/teams/north", "worklist.seen"), ("/patients/N03", "person.seen")):
+        signed_in.get(path)
+        assert last_event(shared_home)["action"] == action
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/teams", "/v1/patients/N03", "/v1/teams/north/worklist", "/v1/scores", "/patients/N03"]
+)
+def test_nothing_is_shown_when_the_log_cannot_be_written(home, start, path):
+    token = issue_token(home, "cmht_system", None)
+    with start(home) as client:
+        client.cookies.set(
+            "upstream_session", client.post("/sign-in", data={"choice": "pharmacist:north"}).cookies["upstream_session"]
+        )
+        break_the_log(
+            home, "CREATE TRIGGER full_disk BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+        method = "POST" if path == "/v1/scores" else "GET"
+        body = {"people": [{"patient_id": "X1", "tables": {}}]} if method == "POST" else None
+        answer = client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        assert "N03" not in answer.text and "X1" not in answer.text and "disk full" not in answer.text
+
+
+def test_the_log_refuses_change_and_removal(home):
+    for statement in ("UPDATE audit_events SET actor = 'me'", "DELETE FROM audit_events"):
+        with pytest.raises(Exception, match="append-only"):
+            break_the_log(home, statement)
+
+
+@pytest.mark.parametrize(
+    ("tampering", "found"),
+    [
+        ("UPDATE audit_events SET patient_ids = '[]' WHERE seq = 3", "was changed"),
+        ("DELETE FROM audit_events WHERE seq = 3", "are missing"),
+        ("DELETE FROM audit_events WHERE seq = (SELECT max(seq) FROM audit_events)", "newest events are missing"),
+        ("UPDATE audit_events SET seq = CASE seq WHEN 2 THEN -3 ELSE -2 END WHERE seq IN (2, 3)", "missing"),
+        ("UPDATE audit_events SET previous = hash WHERE seq = 2", "does not follow"),
+        ("UPDATE audit_head SET hash = 'x'", "head was changed"),
+    ],
+    ids=["changed", "removed", "cut off", "reordered", "relinked", "head"],
+)
+def test_tampering_is_found(home, database: Database, tampering, found):
+    by = Audit(database, "tester", "auditor", "r")
+    for patient in ("A", "B", "C", "D"):
+        by.record(Look("person.seen", (patient,)))
+    assert verify_chain(database) == []
+    break_the_log(home, "DROP TRIGGER audit_events_no_update", "DROP TRIGGER audit_events_no_delete", tampering)
+    if "CASE" in tampering:
+        break_the_log(home, "UPDATE audit_events SET seq = -seq WHERE seq < 0")
+    assert any(found in broken.reason or "does not follow" in broken.reason for broken in verify_chain(database))

@@ -1,0 +1,93 @@
+"""The worklist: ranked, stable, nobody dropped, safety gaps in sight, the capacity line where it belongs."""
+
+from __future__ import annotations
+
+import pytest
+
+from serving.web.wording import about_in_100, in_100, overdue, times_the_middle
+
+
+def listed(client, as_role, team="north", **query):
+    answer = client.get(f"/v1/teams/{team}/worklist", params=query, headers=as_role("everywhere"))
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_by_risk_then_by_person(client, as_role):
+    found = listed(client, as_role)
+    assert (found["outcome"], found["horizon_days"], found["ranking"]) == ("admission", 90, "risk")
+    keys = [(-entry["probability"], entry["patient_id"]) for entry in found["items"]]
+    assert keys == sorted(keys)
+    assert [entry["position"] for entry in found["items"]] == list(range(1, 9))
+
+
+def test_equal_risk_shares_a_rank(client, as_role):
+    entries = listed(client, as_role)["items"]
+    for entry in entries:
+        sharing = [other for other in entries if other["probability"] == entry["probability"]]
+        assert entry["tied"] == (len(sharing) > 1)
+        assert entry["rank"] == 1 + sum(other["probability"] > entry["probability"] for other in entries)
+
+
+def test_nobody_is_dropped_over_pages(client, as_role):
+    pages = [listed(client, as_role, limit=3, offset=offset) for offset in (0, 3, 6)]
+    people = [entry["patient_id"] for page in pages for entry in page["items"]]
+    assert sorted(people) == [f"N{i:02d}" for i in range(8)] and pages[0]["total"] == 8
+    assert listed(client, as_role, offset=100)["items"] == []
+
+
+def test_capacity_draws_a_line(client, as_role, world):
+    found = listed(client, as_role)
+    assert [entry["within_capacity"] for entry in found["items"]] == [True] * world.NORTH_CAPACITY + [False] * 5
+    assert found["below_line"] == 5
+    unstated = listed(client, as_role, team="south")
+    assert unstated["below_line"] == 0 and unstated["items"][0]["within_capacity"] is None
+
+
+@pytest.mark.parametrize("query", [{}, {"offset": 7}, {"outcome": "disengagement", "horizon": 180}])
+def test_a_safety_gap_is_in_sight_whatever_the_rank_and_page(client, as_role, query):
+    found = listed(client, as_role, **query)
+    assert found["team"]["people_with_safety_gap"] == 1
+    position = next(
+        e["position"] for e in listed(client, as_role, **{**query, "offset": 0})["items"] if e["patient_id"] == "N00"
+    )
+    below = [entry["patient_id"] for entry in found["first_below_line_with_safety_gap"]]
+    assert below == (["N00"] if position > 3 else []) and found["safety_below_line"] == len(below)
+
+
+def test_gaps_first_puts_the_safety_gap_on_top(client, as_role):
+    found = listed(client, as_role, ranking="gaps")
+    assert found["items"][0]["patient_id"] == "N00"
+    assert found["items"][0]["gaps"][0]["safety"] and found["safety_below_line"] == 0
+
+
+def test_who_was_never_seen_stays_on_the_list(client, as_role):
+    silent = next(entry for entry in listed(client, as_role)["items"] if entry["patient_id"] == "N01")
+    assert silent["last_seen_on"] is None and silent["missing_sources"] == ["contacts", "supplies", "results"]
+    new = next(entry for entry in listed(client, as_role, team="south")["items"] if entry["patient_id"] == "S01")
+    assert new["short_history"] and new["history_days"] == 20
+
+
+@pytest.mark.parametrize(
+    ("probability", "words"),
+    [
+        (0.214, "about 21 in 100"),
+        (0.0049, "fewer than 1 in 100"),
+        (0.006, "about 1 in 100"),
+        (0.998, "more than 99 in 100"),
+    ],
+)
+def test_a_risk_in_words(probability, words):
+    assert in_100(probability) == words
+    assert about_in_100(probability) == f"{words} people like this"
+
+
+def test_only_above_the_middle_is_put_in_words():
+    assert times_the_middle(0.2, 0.04) == "5.0 times the middle of this team"
+    assert times_the_middle(0.01, 0.04) == times_the_middle(0.2, None) == ""
+
+
+def test_overdue_is_not_said_twice():
+    assert overdue(34.0, "Lithium level overdue") == "by 34 days"
+    assert overdue(1.0, "No attended contact") == "1 day overdue"
+    assert overdue(None) == overdue(0.0) == ""

@@ -1,0 +1,124 @@
+"""Promotion, rollback and sync: through the gates, never around them."""
+
+import json
+import shutil
+
+import pytest
+
+from models import RiskModel
+from models.bundle import current_bundle
+from models.errors import BundleDamaged
+from training import tracking
+from training.errors import ArtefactAbsent, NoChallenger, NoChampion, NoRun, StoreAbsent
+from training.promotion import promote, rollback
+from training.sync import sync
+
+
+@pytest.fixture
+def home(trained, tmp_path):
+    """A copy of the trained home, at another place: reading, promoting and syncing must understand that."""
+    return shutil.copytree(trained[0], tmp_path / "home")
+
+
+def change_evaluation(home, run_id, change):
+    path = home / "artefacts" / run_id / "artifacts" / "evaluation" / "evaluation.json"
+    evaluation = json.loads(path.read_text())
+    change(evaluation["pairs"]["disengagement_90"])
+    path.write_text(json.dumps(evaluation))
+
+
+def set_model(figure, value):
+    def change(pair):
+        pair["contenders"]["model"][figure]["value"] = value
+
+    return change
+
+
+def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home, trained, small_settings):
+    result = promote(home, small_settings, by="a data scientist", why="first model")
+    assert result.promoted, result.reasons
+    assert [gate.name for gate in result.gates] == [
+        "bundle",
+        *(f"disengagement_90.{g}" for g in ("auroc_over_best_rule", "captured_at_slots", "calibration_slope")),
+    ]
+    champion = tracking.open_store(home, small_settings.tracking).version(tracking.CHAMPION)
+    assert champion.version == trained[1].version
+    assert (champion.tags["promotion.by"], champion.tags["promotion.why"]) == ("a data scientist", "first model")
+    assert champion.tags["promotion.gate.disengagement_90.calibration_slope"].startswith("passed")
+
+
+REFUSALS = [
+    ("no better than a simple rule", set_model("auroc", 0.5), {}, "auroc_over_best_rule: 0.500"),
+    ("finds fewer at the same slots", set_model("captured_at_slots", 0.0), {}, "captured_at_slots: 0.000"),
+    ("miscalibrated", set_model("calibration_slope", 0.1), {}, "calibration_slope: 0.10"),
+    ("a figure is not defined", set_model("calibration_slope", None), {}, "calibration_slope: nan"),
+    ("too good to be true", set_model("auroc", 0.97), {"auroc_at_most": 0.9}, "look for a leak"),
+    (
+        "not evaluated at the headline",
+        set_model("auroc", 0.8),
+        {"headline": ("admission_365",)},
+        "admission_365.evaluated: not evaluated",
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "change", "gates", "reason"), REFUSALS, ids=[row[0] for row in REFUSALS])
+def test_a_gate_refuses_with_its_figure(home, trained, small_settings, what, change, gates, reason):
+    change_evaluation(home, trained[1].run_id, change)
+    strict = small_settings.model_copy(update={"promotion": small_settings.promotion.model_copy(update=gates)})
+    result = promote(home, strict, by="x", why="y")
+    assert not result.promoted
+    assert any(reason in line for line in result.reasons), result.reasons
+    with pytest.raises(NoChampion, match="upstream promote"):
+        sync(home, strict)
+
+
+def test_a_damaged_bundle_is_refused_at_promotion_and_at_sync(home, trained, small_settings):
+    booster = home / "artefacts" / trained[1].run_id / "artifacts" / "bundle" / "booster_admission.txt"
+    whole = booster.read_bytes()
+    booster.write_bytes(whole.replace(b"0.1", b"0.2", 1))
+    assert any("bundle" in line for line in promote(home, small_settings, by="x", why="y").reasons)
+    booster.write_bytes(whole)
+    assert promote(home, small_settings, by="x", why="y").promoted
+    booster.write_bytes(whole[:-100])
+    with pytest.raises(BundleDamaged):
+        sync(home, small_settings)
+
+
+def test_sync_publishes_what_was_evaluated_and_says_what_changed(home, trained, small_settings):
+    promote(home, small_settings, by="x", why="y")
+    first = sync(home, small_settings)
+    assert (first["changed"], first["previous_bundle_id"], first["bundle_id"]) == (True, None, trained[1].bundle_id)
+    assert json.loads((home / "sync.json").read_text()) == first
+    assert RiskModel.load(home / "bundles").manifest.run_id == trained[1].run_id
+    assert current_bundle(home / "bundles").name == trained[1].bundle_id
+    again = sync(home, small_settings)
+    assert (again["changed"], again["previous_bundle_id"]) == (False, trained[1].bundle_id)
+
+
+def test_rollback_brings_the_previous_champion_back(home, trained, small_settings):
+    promote(home, small_settings, by="x", why="y")
+    with pytest.raises(NoRun, match="first champion"):
+        rollback(home, small_settings, by="x", why="y")
+    store = tracking.open_store(home, small_settings.tracking)
+    first = store.version(tracking.CHAMPION)
+    second = store.client.create_model_version(
+        first.name, source=store.client.get_model_version(first.name, first.version).source, run_id=first.run_id
+    )
+    assert promote(home, small_settings, by="x", why="y", version=second.version).replaced == first.version
+    assert rollback(home, small_settings, by="me", why="worse in clinic") == (first.version, second.version)
+    assert store.version(tracking.CHAMPION).version == first.version
+    assert store.find(second.version).tags["rollback.why"] == "worse in clinic"
+
+
+def test_what_is_absent_is_named(home, trained, small_settings, tmp_path):
+    with pytest.raises(StoreAbsent, match=r"No MLflow store at .*upstream train"):
+        sync(tmp_path / "nowhere", small_settings)
+    with pytest.raises(NoRun, match="no version 99"):
+        promote(home, small_settings, by="x", why="y", version="99")
+    shutil.rmtree(home / "artefacts" / trained[1].run_id / "artifacts" / "evaluation")
+    with pytest.raises(ArtefactAbsent, match="train again"):
+        promote(home, small_settings, by="x", why="y")
+    tracking.open_store(home, small_settings.tracking).drop_alias(tracking.CHALLENGER)
+    with pytest.raises(NoChallenger, match="upstream train"):
+        promote(home, small_settings, by="x", why="y")

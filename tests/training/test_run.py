@@ -1,0 +1,150 @@
+"""One run, end to end: what is in MLflow, what is in the bundle, and that the two agree with the report."""
+
+import json
+
+import lightgbm
+import mlflow
+import numpy as np
+import pytest
+
+from features import build
+from features.catalogue import CATALOGUE
+from models import RiskModel
+from training import tracking
+from training.errors import HomeMoved, NotEnoughData, StoreAbsent
+from training.evaluation import report
+from training.run import prepare, train
+from training.settings import Settings
+
+
+@pytest.fixture(scope="module")
+def run(trained, small_settings):
+    home, result = trained
+    store = tracking.open_store(home, small_settings.tracking)
+    return store, store.client.get_run(result.run_id), result
+
+
+def test_the_run_holds_what_a_data_scientist_compares(run, made_up):
+    store, logged, result = run
+    assert logged.info.status == "FINISHED"
+    assert logged.data.tags["data_hash"] == made_up.data_hash
+    assert logged.data.tags["synthetic"] == "true"
+    assert {"code_commit", "feature_list_hash"} <= logged.data.tags.keys()
+    assert logged.data.params["training.trees"] == "25"
+    assert logged.data.params["people"] == "260"
+    assert {
+        "admission_28/auroc",
+        "disengagement_90/calibration_slope",
+        "disengagement_180/best_rule_auroc",
+        "seconds/fit",
+    } <= logged.data.metrics.keys()
+    names = {item.path for item in store.client.list_artifacts(result.run_id)}
+    assert names == {"bundle", "evaluation", "plots", "settings"}
+    assert any(item.path.endswith(".png") for item in store.client.list_artifacts(result.run_id, "plots"))
+
+
+def test_every_metric_is_the_figure_of_the_evaluation(run):
+    store, logged, result = run
+    with store.files_of(result.run_id, tracking.EVALUATION) as folder:
+        written = json.loads((folder / "evaluation.json").read_text())
+    assert written == json.loads(json.dumps(result.evaluation))
+    for name, value in report.flat_metrics(written).items():
+        assert logged.data.metrics[name] == pytest.approx(value)
+
+
+def test_both_boosters_are_logged_with_a_signature_over_the_features_and_the_horizon(run):
+    store, _, result = run
+    version = store.version(tracking.CHALLENGER)
+    assert (version.version, version.run_id) == (result.version, result.run_id)
+    for outcome in ("admission", "disengagement"):
+        info = mlflow.models.get_model_info(
+            store.client.get_logged_model(version.tags[f"model_id.{outcome}"]).artifact_location
+        )
+        assert info.signature is not None
+        assert info.signature.inputs.input_names() == [*CATALOGUE.names, "horizon_days"]
+        assert info.flavors["lightgbm"]["model_class"] == "lightgbm.basic.Booster"
+
+
+def test_the_bundle_scores_as_the_evaluated_model_and_adds_up(run, made_up, small_settings):
+    store, _, result = run
+    ready = prepare(made_up, small_settings)
+    spine = ready.spine[ready.split.test].iloc[:40]
+    with store.files_of(result.run_id, tracking.BUNDLE) as folder:
+        model = RiskModel.load(folder)
+        booster = lightgbm.Booster(model_file=folder / "booster_admission.txt")
+    assert model.manifest.run_id == result.run_id
+    assert model.manifest.data_hash == made_up.data_hash
+    assert model.manifest.synthetic
+    matrix = build(made_up, spine)
+    scores = model.score(matrix)
+    for outcome in scores.values():
+        logit = np.log(outcome.probability / (1 - outcome.probability))
+        np.testing.assert_allclose(
+            logit, outcome.base + outcome.horizon_part + outcome.contributions.sum(axis=2), atol=1e-6
+        )
+        assert (np.diff(outcome.probability, axis=1) >= -1e-12).all()
+    assert booster.num_feature() == len(CATALOGUE.names) + 1
+
+
+def test_the_page_says_that_the_data_is_synthetic_and_shows_the_figures(run):
+    store, _, result = run
+    with store.files_of(result.run_id, tracking.EVALUATION) as folder:
+        page = (folder / "evaluation.html").read_text()
+    assert "Synthetic data" in page
+    shown = result.evaluation["pairs"]["disengagement_90"]
+    assert f"{shown['contenders']['model']['auroc']['value']:.3f}" in page
+    assert shown["contenders"][shown["best_rule"]]["label"] in page
+    assert page.count("<svg") >= 6
+    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    )
+
+
+def test_the_evaluation_tells_what_the_model_is_measured_against(run):
+    _, _, result = run
+    for name, pair in result.evaluation["pairs"].items():
+        assert len(pair["contenders"]) == 8, name  # model, logistic and six rules
+        assert {"value", "low", "high"} == pair["contenders"]["model"]["auroc"].keys()
+        assert pair["oracle"]["rows"] > 0
+        assert pair["unseen_people"]["rows"] < pair["rows"]
+    assert result.evaluation["attrition"][-1]["left"] > 0
+
+
+def test_the_same_seed_gives_the_same_figures(trained, made_up, small_settings, tmp_path):
+    _, first = trained
+    again = train(
+        made_up,
+        small_settings.model_copy(
+            update={"evaluation": small_settings.evaluation.model_copy(update={"oracle_rows": 0})}
+        ),
+        tmp_path / "again",
+    )
+    for name, value in again.metrics.items():
+        assert first.metrics[name] == value, name
+
+
+def test_a_moved_home_is_refused_for_training_with_advice(trained, made_up, small_settings, tmp_path):
+    home, result = trained
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    (moved / tracking.DATABASE).write_bytes((home / tracking.DATABASE).read_bytes())
+    store = tracking.open_store(moved, small_settings.tracking)
+    with pytest.raises(HomeMoved, match="name a new --home"), store.run("x", {}):
+        pass
+    assert store.version(tracking.CHALLENGER).run_id == result.run_id
+
+
+def test_what_fails_leaves_no_challenger_and_says_why(made_up, small_settings, tmp_path):
+    too_few = made_up.select(made_up.patient_ids[:6])
+    with pytest.raises(NotEnoughData, match=r"bring|nothing to learn|cannot be calibrated"):
+        train(too_few, small_settings, tmp_path / "few")
+    nobody = Settings(
+        **{
+            **small_settings.model_dump(),
+            "cohort": {**small_settings.cohort.model_dump(), "in_scope_team_kinds": ["X99"]},
+        }
+    )
+    with pytest.raises(NotEnoughData, match="Nobody is on a caseload"):
+        train(made_up, nobody, tmp_path / "nobody")
+    with pytest.raises(StoreAbsent):
+        tracking.open_store(tmp_path / "few")

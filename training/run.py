@@ -1,0 +1,306 @@
+"""One training run, from records to a registered challenger: cohort, features, labels, split, fit, evaluate, bundle, log.
+
+Whatever goes wrong before the end leaves a failed run in MLflow and the aliases as they were.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import yaml
+
+from features import Records, build
+from features.catalogue import CATALOGUE
+from models.bundle import write_bundle
+from models.errors import BundleRefused
+from models.manifest import feature_list_hash
+from models.risk_model import RiskModel, stack_horizons
+from training import cohort, comparators, outcomes, splits, tracking
+from training.errors import NotEnoughData
+from training.evaluation import plots, report
+from training.fit import HORIZON_COLUMN, Fitted, fit
+from training.outcomes import FollowUp
+from training.settings import Settings
+from training.splits import Split
+
+Progress = Callable[[str], None]
+_EXPLAINED_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run made. ``metrics`` are named ``admission_28/auroc``; ``seconds`` are wall-clock by stage; ``evaluation`` is evaluation.json."""
+
+    run_id: str
+    version: str
+    bundle_id: str
+    metrics: Mapping[str, float]
+    seconds: Mapping[str, float]
+    evaluation: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything a model is fitted on: rows, what is known on them, what happened after them, and which slice each belongs to."""
+
+    spine: pd.DataFrame
+    attrition: pd.DataFrame
+    matrix: Any
+    follow_up: FollowUp
+    labels: pd.DataFrame
+    split: Split
+
+
+class _Clock:
+    """Names each stage as it begins, and times it."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.seconds, self._name, self._from = progress, dict[str, float](), "", 0.0
+
+    def stage(self, name: str, what: str) -> None:
+        now = time.perf_counter()
+        if self._name:
+            self.seconds[self._name] = round(now - self._from, 3)
+        self._name, self._from = name, now
+        if what:
+            self.progress(what)
+
+
+def prepare(records: Records, settings: Settings, progress: Progress = lambda _: None) -> Prepared:
+    """Cohort at landmarks, features, labels and split of ``records``."""
+    return _prepare(records, settings, _Clock(progress))
+
+
+def train(
+    records: Records,
+    settings: Settings,
+    home: str | Path,
+    truth: Any | None = None,
+    progress: Progress = lambda _: None,
+) -> TrainResult:
+    """Train on ``records`` and register the result in the MLflow store of ``home`` with the alias ``challenger``.
+
+    ``truth`` is what only a simulator knows (``risk(spine, outcomes, draws, seed)``); it is asked after fitting, for the evaluation only. Raises
+    NotEnoughData, HomeMoved, and whatever the records or the bundle refuse.
+    """
+    clock = _Clock(progress)
+    ready = _prepare(records, settings, clock)
+    clock.stage(
+        "fit",
+        f"fitting on {int(ready.split.train.sum()):,} rows, calibrating on {int(ready.split.calibration.sum()):,}",
+    )
+    fitted = fit(
+        ready.matrix,
+        ready.labels,
+        ready.split.train,
+        ready.split.calibration,
+        settings.outcomes.horizons,
+        settings.training,
+    )
+    clock.stage("control", "fitting the logistic control")
+    contenders = _contenders(ready, fitted)
+    clock.stage(
+        "evaluate",
+        f"evaluating on {int(ready.split.test.sum()):,} later rows"
+        + (", against the oracle" if truth is not None else ""),
+    )
+    evaluation = report.evaluate(records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth)
+    evaluation["attrition"] = ready.attrition.to_dict("records")
+    clock.stage("record", "recording the run in MLflow")
+    return _record(records, settings, Path(home), ready, fitted, contenders, evaluation, clock)
+
+
+def _prepare(records: Records, settings: Settings, clock: _Clock) -> Prepared:
+    clock.stage("cohort", "choosing who is scored at each landmark")
+    last_day = outcomes.last_settled_day(records, settings.outcomes.settling_days)
+    shortest = min(min(days) for days in settings.outcomes.horizons.values())
+    dates = cohort.landmarks(records, settings.cohort, last_day + 1 - shortest)
+    people = cohort.select(records, dates, settings.cohort)
+    if not len(people.spine):
+        raise NotEnoughData(
+            "Nobody is on a caseload at any landmark. The attrition table says why:\n"
+            + people.attrition.to_string(index=False)
+        )
+    clock.stage(
+        "labels",
+        f"following {len(people.spine):,} rows of {people.spine['patient_id'].nunique():,} people to their outcomes",
+    )
+    follow_up = outcomes.follow_up(records, people.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
+    labels = follow_up.labels(settings.outcomes.horizons)
+    split = splits.by_time(people.spine, settings.outcomes.longest_horizon, last_day, settings.splits)
+    clock.stage("features", f"building {len(CATALOGUE)} features on {len(people.spine):,} rows")
+    matrix = build(records, people.spine, threads=settings.training.threads)
+    return Prepared(people.spine, people.attrition, matrix, follow_up, labels, split)
+
+
+def _contenders(ready: Prepared, fitted: Fitted) -> report.Contenders:
+    by_outcome = fitted.probabilities(ready.matrix.values)
+    model = {
+        f"{outcome}_{horizon}": by_outcome[outcome][:, column]
+        for outcome, days in fitted.horizons.items()
+        for column, horizon in enumerate(days)
+    }
+    logistic = comparators.fit_logistic(ready.matrix, ready.labels, ready.split.train)
+    return report.Contenders(model, logistic.probabilities(ready.matrix.values), comparators.apply_rules(ready.matrix))
+
+
+def _record(
+    records: Records,
+    settings: Settings,
+    home: Path,
+    ready: Prepared,
+    fitted: Fitted,
+    contenders: report.Contenders,
+    evaluation: dict[str, Any],
+    clock: _Clock,
+) -> TrainResult:
+    store = tracking.open_store(home, settings.tracking, create=True)
+    facts = {
+        "data_hash": records.data_hash,
+        "code_commit": tracking.code_commit(),
+        "feature_list_hash": feature_list_hash(fitted.names),
+        "synthetic": str(records.synthetic).lower(),
+    }
+    found = report.flat_metrics(evaluation)
+    name = f"{'synthetic ' if records.synthetic else ''}{facts['data_hash'][:8]}"
+    with tempfile.TemporaryDirectory() as scratch, store.run(name, facts) as run:
+        run.parameters(
+            {**_flat(settings.model_dump(mode="json")), **facts, "features": len(fitted.names), **_sizes(ready)}
+        )
+        run.metrics(found)
+        example = stack_horizons(ready.matrix.values[:5], (90,))
+        columns = (*fitted.names, HORIZON_COLUMN)
+        model_ids = {
+            outcome: run.booster(booster, outcome, example, columns) for outcome, booster in fitted.boosters.items()
+        }
+        version = run.register(
+            next(iter(model_ids.values())), {**facts, **{f"model_id.{o}": m for o, m in model_ids.items()}}
+        )
+        bundle = write_bundle(
+            Path(scratch) / tracking.BUNDLE,
+            boosters=fitted.boosters,
+            calibration=fitted.calibration,
+            horizons=fitted.horizons,
+            features=fitted.features,
+            reference_matrix=ready.matrix.values[ready.split.train],
+            card=card(records, settings, ready, evaluation),
+            provenance={
+                **facts,
+                "synthetic": records.synthetic,
+                "run_id": run.run_id,
+                "model_version": f"{version.name}-{version.version}",
+                "trained_on": {**_sizes(ready), "slices": evaluation["slices"]},
+            },
+        )
+        served = RiskModel.load(bundle)
+        run.files(bundle, tracking.BUNDLE)
+        drawn = plots.draw(evaluation, _explain(served, ready, contenders))
+        report.write(evaluation, Path(scratch) / tracking.EVALUATION, plots.as_svg(drawn))
+        run.files(Path(scratch) / tracking.EVALUATION, tracking.EVALUATION)
+        plots.save(drawn, Path(scratch) / "plots")
+        run.files(Path(scratch) / "plots", "plots")
+        (Path(scratch) / "settings").mkdir()
+        (Path(scratch) / "settings" / "mlflow.yaml").write_text(
+            yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), encoding="utf-8"
+        )
+        run.files(Path(scratch) / "settings", "settings")
+        clock.stage("", "")
+        run.metrics({f"seconds/{stage}": value for stage, value in clock.seconds.items()})
+        store.tag(
+            version.version, {"bundle_id": served.manifest.bundle_id, "bundle": f"runs:/{run.run_id}/{tracking.BUNDLE}"}
+        )
+        bundle_id = served.manifest.bundle_id
+    # Only a run that ended well becomes the challenger.
+    store.alias(tracking.CHALLENGER, version.version)
+    return TrainResult(run.run_id, version.version, bundle_id, found, dict(clock.seconds), evaluation)
+
+
+def _explain(served: RiskModel, ready: Prepared, contenders: report.Contenders) -> dict[str, dict[str, float]]:
+    """Mean absolute contribution by outcome and concept on some test rows. Also proves that the bundle scores as the fitted model did."""
+    rows = np.flatnonzero(ready.split.test)[:: max(1, int(ready.split.test.sum()) // _EXPLAINED_ROWS)]
+    matrix = _rows_of(ready.matrix.values, rows)
+    scores = served.score(matrix, names=ready.matrix.names)
+    moved: dict[str, dict[str, float]] = {}
+    for outcome, days in served.outcomes.items():
+        found = scores[outcome]
+        for column, horizon in enumerate(days):
+            apart = np.abs(found.probability[:, column] - contenders.model[f"{outcome}_{horizon}"][rows]).max()
+            if apart > 1e-9:
+                raise BundleRefused(
+                    f"the bundle scores {outcome} at {horizon} days {apart:.2g} apart from the model that was evaluated: report this"
+                )
+        size = np.abs(found.contributions[:, len(days) // 2, :]).mean(axis=0)
+        concepts = pd.Series(size, index=[CATALOGUE[name].concept for name in ready.matrix.names])
+        moved[outcome] = {str(k): float(v) for k, v in concepts.groupby(level=0).sum().items()}
+    return moved
+
+
+def _rows_of(values: npt.NDArray[np.floating], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:
+    return np.ascontiguousarray(values[rows])
+
+
+def card(records: Records, settings: Settings, ready: Prepared, evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """The model card that travels in the bundle: what it is for, what it is not, what it learned from, and how well it did."""
+    return {
+        "name": "Upstream risk of disengagement and unplanned psychiatric admission",
+        "synthetic": records.synthetic,
+        "intended_use": "To order the reviews of a pharmacist embedded in a community mental health team, within the reviews the team can do.",
+        "not_for": [
+            "grading anyone as low risk, predicting suicide, or deciding a discharge",
+            "people or services unlike those it was trained on",
+            *(["any use on real people: it was trained on simulated people"] if records.synthetic else []),
+        ],
+        "outcomes": {
+            "admission": "first unplanned admission to an acute, older adult or intensive care bed",
+            "disengagement": f"{settings.outcomes.silent_days} silent days of an open referral with at least "
+            f"{settings.outcomes.min_unsuccessful_offers} missed offers, or closure because the person did not attend or refused",
+        },
+        "horizons_days": {name: list(days) for name, days in settings.outcomes.horizons.items()},
+        "exits": "death, transfer, moving away and planned discharge before an event are censored, never counted as a good result",
+        "method": "one LightGBM booster per outcome over stacked horizons, monotone in the horizon, calibrated affinely on later data",
+        "trained_on": {
+            **_sizes(ready),
+            "source": str(records.about.get("source", "not stated")),
+            "data_hash": records.data_hash,
+        },
+        "not_used": "age, sex, ethnicity, deprivation, language, disability, autism and housing are not features",
+        "slices": evaluation["slices"],
+        "figures": {
+            name: {
+                "events": pair["events"],
+                "prevalence": pair["prevalence"],
+                "auroc": pair["contenders"]["model"]["auroc"],
+                "best_simple_rule": pair["contenders"][pair["best_rule"]]["label"],
+                "best_simple_rule_auroc": pair["contenders"][pair["best_rule"]]["auroc"],
+                "calibration_slope": pair["contenders"]["model"]["calibration_slope"],
+                "precision_at_slots": pair["contenders"]["model"]["precision_at_slots"],
+            }
+            for name, pair in evaluation["pairs"].items()
+        },
+    }
+
+
+def _sizes(ready: Prepared) -> dict[str, Any]:
+    return {
+        "people": int(ready.spine["patient_id"].nunique()),
+        "rows": len(ready.spine),
+        "landmarks": int(ready.spine["as_of"].nunique()),
+        "train_rows": int(ready.split.train.sum()),
+        "calibration_rows": int(ready.split.calibration.sum()),
+        "test_rows": int(ready.split.test.sum()),
+    }
+
+
+def _flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in tree.items():
+        out |= _flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
+    return out
