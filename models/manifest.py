@@ -149,10 +149,9 @@ _REPAIR = "Fetch the bundle again (`upstream sync`), or go back to the last good
 
 def _read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
+    data = _read_regular(path)
     try:
-        raw = json.loads(_read_regular(path))
-    except FileNotFoundError:
-        raise BundleMissing(f"{folder.name}: {MANIFEST} is absent; this folder is not a bundle. {_REPAIR}") from None
+        raw = json.loads(data)
     except ValueError:
         raise BundleDamaged(f"{folder.name}: {MANIFEST} is not JSON. {_REPAIR}") from None
     if isinstance(raw, dict) and isinstance(raw.get("format"), int) and raw["format"] != BUNDLE_FORMAT:
@@ -186,9 +185,14 @@ def _read_entry(folder: Path, name: str, entry: FileEntry) -> bytes:
 
 
 def _read_regular(path: Path) -> bytes:
-    status = path.lstat()
-    if not stat.S_ISREG(status.st_mode):
-        raise BundleDamaged(f"{path.parent.name}: {path.name} is not a plain file. {_REPAIR}")
-    if status.st_size > _LARGEST_FILE:
-        raise BundleDamaged(f"{path.parent.name}: {path.name} is larger than {_LARGEST_FILE} bytes. {_REPAIR}")
-    return path.read_bytes()
+    try:
+        status = path.lstat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BundleDamaged(f"{path.parent.name}: {path.name} is not a plain file. {_REPAIR}")
+        if status.st_size > _LARGEST_FILE:
+            raise BundleDamaged(f"{path.parent.name}: {path.name} is larger than {_LARGEST_FILE} bytes. {_REPAIR}")
+        return path.read_bytes()
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise BundleMissing(f"{path.parent.name}: {path.name} is absent. {_REPAIR}") from None
+        raise BundleDamaged(f"{path.parent.name}: {path.name} cannot be read: {error.strerror}. {_REPAIR}") from error

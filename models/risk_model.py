@@ -171,7 +171,9 @@ class RiskModel:
                         "this machine does not score this model as it was trained, so it must not serve. Check versions, then train again"
                     )
             if not np.array_equal(alone[name].probability, found.probability[:1]):
-                raise BundleRefused(f"{self.manifest.bundle_id}: self-test failed, {name} of one row differs from the same row in a batch")
+                raise BundleRefused(
+                    f"{self.manifest.bundle_id}: self-test failed, {name} of one row differs from the same row in a batch"
+                )
 
     def _explainer(self, outcome: str, text: str) -> TreeShapley:
         try:

@@ -35,7 +35,7 @@ class CohortSettings(Section):
     in_scope_team_kinds: tuple[str, ...] = ("A05", "A06", "A08", "A09", "A12", "A13", "A14", "A16", "C10", "care_site")
     landmark_every_days: Days = 28
     score_every_days: Days = 7
-    history_days: int = Field(default=365, ge=0)
+    history_days: int = Field(default=182, ge=0)
 
 
 class OutcomeSettings(Section):
@@ -75,8 +75,8 @@ class OutcomeSettings(Section):
 
 
 class SplitSettings(Section):
-    train_share: Share = 0.6
-    calibration_share: Share = 0.15
+    train_share: Share = 0.55
+    calibration_share: Share = 0.22
     unseen_patients: float = Field(default=0.1, ge=0, lt=0.9)
 
     @model_validator(mode="after")
@@ -87,14 +87,14 @@ class SplitSettings(Section):
 
 
 class TrainingSettings(Section):
-    trees: int = Field(default=250, ge=1, le=5000)
+    trees: int = Field(default=160, ge=1, le=5000)
     learning_rate: float = Field(default=0.04, gt=0, le=1)
-    max_depth: int = Field(default=5, ge=1, le=6)
-    leaves: int = Field(default=15, ge=2, le=31)
-    min_rows_in_leaf: int = Field(default=200, ge=1)
-    feature_fraction: float = Field(default=0.4, gt=0, le=1)
+    max_depth: int = Field(default=3, ge=1, le=6)
+    leaves: int = Field(default=8, ge=2, le=31)
+    min_rows_in_leaf: int = Field(default=400, ge=1)
+    feature_fraction: float = Field(default=0.25, gt=0, le=1)
     row_fraction: float = Field(default=0.7, gt=0, le=1)
-    l2: float = Field(default=20.0, ge=0)
+    l2: float = Field(default=50.0, ge=0)
     bins: int = Field(default=127, ge=3, le=255)
     seed: int = 20260101
     threads: int = Field(default=2, ge=1)

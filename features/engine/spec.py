@@ -42,6 +42,7 @@ Verb = Literal[
     "days_past_due",
     "tests_due",
     "tests_overdue",
+    "regimen",
 ]
 Missing = Literal["zero", "unknown"]
 """What no event means: ``zero`` (none happened) or ``unknown`` (not recorded: NaN, never read as normal)."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.engine import kernels, schedule, supply
+from features.engine import kernels, regimen, schedule, supply
 from features.engine.spec import EVER, Feature, SpecError, Stream
 from features.engine.streams import Group, clocks_of, events_of, known_by, rows_of
 from features.records import Records
@@ -64,7 +64,8 @@ def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
     walks += _depot_walks(records, [p for p in placed if p[1].verb in DEPOT_OPS])
     walks += _spell_walks(records, [p for p in placed if p[1].verb in SPELL_VERBS])
     walks += _schedule_walks(records, [p for p in placed if p[1].verb in SCHEDULE_VERBS])
-    known = {*WINDOW_OPS, *COVERAGE_OPS, *DEPOT_OPS, *SPELL_VERBS, *SCHEDULE_VERBS}
+    walks += _regimen_walks(records, [p for p in placed if p[1].verb == "regimen"])
+    known = {"regimen", *WINDOW_OPS, *COVERAGE_OPS, *DEPOT_OPS, *SPELL_VERBS, *SCHEDULE_VERBS}
     for _, feature in placed:
         if feature.verb not in known:
             raise SpecError(f"{feature.name}: no kernel computes {feature.verb}; known are {', '.join(sorted(known))}")
@@ -310,6 +311,24 @@ def _schedule_walks(records: Records, placed: list[Placed]) -> list[Walk]:
             else:
                 hit = scheduled & (as_of[:, None] > mine + grace[rule])
             values[rows, column] = np.where(any_due, _tests_hit(hit, items), np.nan)
+
+    return [walk]
+
+
+def _regimen_walks(records: Records, placed: list[Placed]) -> list[Walk]:
+    if not placed:
+        return []
+    prepared = regimen.prepare(records)
+    for _, feature in placed:
+        if feature.value not in regimen.FIELDS:
+            raise SpecError(f"{feature.name}: the regimen has no field {feature.value}; it has {', '.join(regimen.FIELDS)}")
+    columns = [column for column, _ in placed]
+    fields = [regimen.FIELDS.index(feature.value) for _, feature in placed]
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        found = regimen.regimen_of(prepared, person, as_of)
+        for column, field in zip(columns, fields, strict=True):
+            values[rows, column] = found[:, field]
 
     return [walk]
 

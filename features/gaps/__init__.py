@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.engine import schedule
+from features.engine import regimen, schedule
 from features.gaps import engagement, monitoring, supply
 from features.gaps.codes import CODES
 from features.gaps.gap import SEVERITIES, Code, Evidence, Gap
@@ -39,9 +39,10 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
     shared = Shared(records)
     days = np.full(len(places), as_of, np.int32)
     due, fired, last = schedule.due_dates(schedule.prepare(records), places, days)
+    taking = regimen.regimen_of(regimen.prepare(records), places, days)
     found = []
     for position, place in enumerate(places.tolist()):
-        person = Person(shared, place, as_of, due[position], fired[position], last[position])
+        person = Person(shared, place, as_of, due[position], fired[position], last[position], taking[position])
         gaps = [gap for rule in RULES for gap in rule(person)]
         found.append(
             sorted(gaps, key=lambda gap: (SEVERITIES.index(gap.severity), not gap.code.safety, -(gap.overdue or 0)))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.engine import schedule
+from features.engine import regimen, schedule
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
@@ -109,9 +109,11 @@ class Person:
         due: npt.NDArray[np.int32],
         fired: npt.NDArray[np.int16],
         last: npt.NDArray[np.int32],
+        regimen_row: npt.NDArray[np.float64],
     ) -> None:
         self.shared, self.place, self.as_of = shared, place, as_of
         self._due, self._fired, self._last = due, fired, last
+        self._regimen = regimen_row
 
     def _visible(self, table: str, day: str) -> tuple[dict[str, Any], npt.NDArray[np.int64]]:
         records = self.shared.records
@@ -216,6 +218,10 @@ class Person:
     @cached_property
     def inpatient(self) -> bool:
         return any(stay.discharged == NO_DAY for stay in self.stays)
+
+    def regimen(self, field: str) -> float:
+        """One field of :data:`features.engine.regimen.FIELDS`: the number the feature of that name holds; NaN where it cannot be assessed."""
+        return float(self._regimen[regimen.FIELDS.index(field)])
 
     def circumstance(self, kind: str) -> tuple[int, int, str] | None:
         """The latest (row, day, value) of one kind."""

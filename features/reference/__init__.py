@@ -2,23 +2,30 @@
 
 from features.reference.clinical_tests import TESTS, ClinicalTest, Conversion
 from features.reference.files import ReferenceError, is_unverified, read_rows
+from features.reference.interactions import INTERACTIONS, Interaction, between, groups, medicines_meant, pairs
 from features.reference.medicines import MEDICINES, Medicine, in_scope, medicines_in
 from features.reference.protocols import PROTOCOLS, Protocol
 from features.reference.thresholds import THRESHOLDS, Threshold
 
 __all__ = [
+    "INTERACTIONS",
     "MEDICINES",
     "PROTOCOLS",
     "TESTS",
     "THRESHOLDS",
     "ClinicalTest",
     "Conversion",
+    "Interaction",
     "Medicine",
     "Protocol",
     "ReferenceError",
     "Threshold",
+    "between",
+    "groups",
     "in_scope",
     "is_unverified",
     "medicines_in",
+    "medicines_meant",
+    "pairs",
     "read_rows",
 ]

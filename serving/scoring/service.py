@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,8 @@ class Scored:
     def reasons(self, row: int, outcome: str, horizon: int) -> list[dict[str, Any]]:
         """The largest reasons of one score as plain values."""
         found = self.model.reasons(self.scores, row, outcome, horizon, top=TOP_REASONS)
-        return [asdict(reason) for reason in found]
+        # Not dataclasses.asdict: its deep copies took as long as finding the reasons.
+        return [dict(vars(reason)) for reason in found]
 
     def flags(self, row: int) -> dict[str, Any]:
         """What limits this person's scores: how long the record is, and which sources say nothing."""
@@ -153,6 +154,8 @@ def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, in
         first, patient, _ = begins[bisect_right([b[0] for b in begins], int(row)) - 1]
         found = SetAsideRow(table=table, row=int(row) - first, column=column or "", reason=reason)
         out.setdefault(patient, []).append(found)
+    for rows in out.values():
+        rows.sort(key=lambda aside: (aside.table, aside.row, aside.column))
     return out
 
 

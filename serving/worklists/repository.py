@@ -10,7 +10,7 @@ from sqlalchemy import CTE, Connection, Integer, Row, Select, and_, case, cast, 
 from serving.security.callers import Caller
 from serving.security.visible import visible_people, visible_teams
 from serving.tables import gaps, people, scores
-from serving.worklists.schemas import Ranking
+from serving.worklists.schemas import GapLine, Ranking
 
 NO_SAFETY_GAP = 9
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c.severity, else_=4)
@@ -125,18 +125,18 @@ def reasons_of(
     return {row.patient_id: row.reasons for row in connection.execute(query)}
 
 
-def gaps_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """Care gaps in the order they are to be shown, by person."""
+def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Row[Any]]]:
+    """Care gaps in the order they are to be shown, by person, without their evidence."""
     visible = visible_people(caller)
     query = (
-        select(gaps)
+        select(gaps.c.patient_id, *(gaps.c[name] for name in GapLine.model_fields))
         .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
         .where(gaps.c.patient_id.in_(patients))
         .order_by(gaps.c.patient_id, gaps.c.position)
     )
-    found: dict[str, list[dict[str, Any]]] = {}
-    for row in connection.execute(query).mappings():
-        found.setdefault(row["patient_id"], []).append(dict(row))
+    found: dict[str, list[Row[Any]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.patient_id, []).append(row)
     return found
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from serving.runs.schemas import RunInfo
-from serving.scoring.schemas import Gap
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
@@ -50,10 +49,6 @@ class GapLine(BaseModel):
     safety: bool
     days_overdue: float | None
     verified: bool
-
-    @classmethod
-    def of(cls, gap: Gap) -> GapLine:
-        return cls.model_validate(gap.model_dump(include=set(cls.model_fields)))
 
 
 class ReasonLine(BaseModel):

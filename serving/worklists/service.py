@@ -11,7 +11,6 @@ from serving.database import Database
 from serving.problems import FieldProblem, Problem, not_found
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
-from serving.scoring.schemas import Gap
 from serving.security.callers import Caller
 from serving.web.wording import about_in_100
 from serving.worklists import repository
@@ -96,7 +95,7 @@ def _read(
     below = [] if capacity is None else repository.safety_below(connection, everybody, capacity, SHOWN_BELOW_LINE)
     patients = list({row.patient_id for row in (*rows, *below)})
     reasons = repository.reasons_of(connection, caller, patients, *chosen)
-    gaps = repository.gaps_of(connection, caller, patients)
+    gaps = repository.gap_lines(connection, caller, patients)
 
     def entry(row: Row[Any]) -> WorklistEntry:
         return _entry(row, capacity, reasons.get(row.patient_id, []), gaps.get(row.patient_id, []))
@@ -124,9 +123,7 @@ def _read(
     )
 
 
-def _entry(
-    row: Row[Any], capacity: int | None, reasons: list[dict[str, Any]], gaps: list[dict[str, Any]]
-) -> WorklistEntry:
+def _entry(row: Row[Any], capacity: int | None, reasons: list[dict[str, Any]], gaps: list[Row[Any]]) -> WorklistEntry:
     return WorklistEntry(
         position=row.position,
         rank=row.rank,
@@ -136,7 +133,7 @@ def _entry(
         probability=row.probability,
         in_words=about_in_100(row.probability),
         reasons=[ReasonLine.of(reason) for reason in reasons[:SHOWN_REASONS]],
-        gaps=[GapLine.of(Gap.model_validate(gap)) for gap in gaps],
+        gaps=[GapLine.model_validate(gap, from_attributes=True) for gap in gaps],
         last_seen_on=row.last_seen_on,
         next_booked_on=row.next_booked_on,
         **row.flags,

@@ -37,8 +37,16 @@ FEATURES = (
 NAMES = tuple(feature.name for feature in FEATURES)
 CONCEPTS = {
     "supply_gap": {"label": "Gap in supply", "raises": "a gap in supply", "lowers": "supply in hand"},
-    "missed_contacts": {"label": "Missed appointments", "raises": "recent missed appointments", "lowers": "few missed appointments"},
-    "lithium_monitoring": {"label": "Lithium monitoring", "raises": "lithium checks overdue", "lowers": "lithium checks up to date"},
+    "missed_contacts": {
+        "label": "Missed appointments",
+        "raises": "recent missed appointments",
+        "lowers": "few missed appointments",
+    },
+    "lithium_monitoring": {
+        "label": "Lithium monitoring",
+        "raises": "lithium checks overdue",
+        "lowers": "lithium checks up to date",
+    },
 }
 
 
@@ -59,11 +67,20 @@ def train_parts(trees=40, seed=0):
         x = stack_horizons(matrix, horizons)
         z = np.nan_to_num(x)
         y = (rng.random(len(x)) < 1 / (1 + np.exp(2.5 - z[:, 0] - z[:, 2] * z[:, 1] - x[:, -1] / 180))).astype(float)
-        parameters = {"objective": "binary", "num_leaves": 15, "max_depth": 6, "monotone_constraints": [1, 0, 0, 0, 0, 1]}
-        boosters[outcome] = lightgbm.train(parameters | {"verbose": -1, "num_threads": 1}, lightgbm.Dataset(x, y), trees)
+        parameters = {
+            "objective": "binary",
+            "num_leaves": 15,
+            "max_depth": 6,
+            "monotone_constraints": [1, 0, 0, 0, 0, 1],
+        }
+        boosters[outcome] = lightgbm.train(
+            parameters | {"verbose": -1, "num_threads": 1}, lightgbm.Dataset(x, y), trees
+        )
         later = stack_horizons(random_matrix(2000, seed + 1), horizons)
         z = np.nan_to_num(later)
-        y = (rng.random(len(later)) < 1 / (1 + np.exp(2.5 - z[:, 0] - z[:, 2] * z[:, 1] - later[:, -1] / 180))).astype(float)
+        y = (rng.random(len(later)) < 1 / (1 + np.exp(2.5 - z[:, 0] - z[:, 2] * z[:, 1] - later[:, -1] / 180))).astype(
+            float
+        )
         calibration[outcome] = fit_calibration(boosters[outcome].predict(later, raw_score=True), y, later[:, -1])
     return {
         "boosters": boosters,

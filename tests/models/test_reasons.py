@@ -26,7 +26,10 @@ NAN = np.nan
         (
             [0.3, 0.3, 0.0, -0.5],
             [9, 9, 1, 0.1],
-            [("supply", 0.6, "Raises the estimated risk: a gap in supply."), ("contacts", -0.5, "Lowers the estimated risk: contacts.")],
+            [
+                ("supply", 0.6, "Raises the estimated risk: a gap in supply."),
+                ("contacts", -0.5, "Lowers the estimated risk: contacts."),
+            ],
         ),
         # and where they disagree, what is left of them speaks
         ([0.3, -0.4, 0.0, 0.0], [9, 9, 1, 0], [("supply", -0.1, "Lowers the estimated risk: supply in hand.")]),
@@ -34,7 +37,13 @@ NAN = np.nan
         (
             [0.0, 0.0, -0.2, 0.0],
             [9, 9, NAN, 0],
-            [("lithium", -0.2, "Lowers the estimated risk: lithium monitoring, where nothing is recorded or nothing applies.")],
+            [
+                (
+                    "lithium",
+                    -0.2,
+                    "Lowers the estimated risk: lithium monitoring, where nothing is recorded or nothing applies.",
+                )
+            ],
         ),
         # one part known is enough to word it
         ([0.1, 0.2, 0.0, 0.0], [NAN, 3, 1, 0], [("supply", 0.3, "Raises the estimated risk: a gap in supply.")]),

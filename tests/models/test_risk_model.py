@@ -110,5 +110,7 @@ def test_reasons_are_the_contributions_of_a_score_by_concept(model):
         reasons = model.reasons(scores, row, "admission", 90, top=10)
         sizes = [abs(reason.contribution) for reason in reasons]
         assert sizes == sorted(sizes, reverse=True)
-        assert sum(reason.contribution for reason in reasons) == pytest.approx(scores["admission"].contributions[row, 1].sum(), abs=1e-8)
+        assert sum(reason.contribution for reason in reasons) == pytest.approx(
+            scores["admission"].contributions[row, 1].sum(), abs=1e-8
+        )
         assert len(model.reasons(scores, row, "admission", 90, top=2)) == 2

@@ -105,7 +105,6 @@ def as_role(tokens: dict[str, str]) -> Callable[[str], dict[str, str]]:
 def sign_in(client: TestClient, choice: str) -> None:
     answer = client.post("/sign-in", data={"choice": choice})
     assert answer.status_code == 303, answer.text
-    client.cookies.set("upstream_session", answer.cookies["upstream_session"])
 
 
 @pytest.fixture

@@ -68,9 +68,7 @@ def test_pages_are_in_the_log_like_the_json(browser, shared_home):
 def test_nothing_is_shown_when_the_log_cannot_be_written(home, start, path):
     token = issue_token(home, "cmht_system", None)
     with start(home) as client:
-        client.cookies.set(
-            "upstream_session", client.post("/sign-in", data={"choice": "pharmacist:north"}).cookies["upstream_session"]
-        )
+        client.post("/sign-in", data={"choice": "pharmacist:north"})
         break_the_log(
             home, "CREATE TRIGGER full_disk BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'disk full'); END"
         )

@@ -38,9 +38,7 @@ def test_without_a_model_or_a_list_the_service_starts_and_says_so(tmp_path, star
             "offset": 0,
         }
         assert client.get("/v1/teams/north/worklist", headers=headers).status_code == 404
-        client.cookies.set(
-            "upstream_session", client.post("/sign-in", data={"choice": "operator"}).cookies["upstream_session"]
-        )
+        client.post("/sign-in", data={"choice": "operator"})
         page = client.get("/").text
         assert "No model" in page and "Synthetic." in page
 

@@ -102,13 +102,11 @@ def test_rollback_brings_the_previous_champion_back(home, trained, small_setting
         rollback(home, small_settings, by="x", why="y")
     store = tracking.open_store(home, small_settings.tracking)
     first = store.version(tracking.CHAMPION)
-    second = store.client.create_model_version(
-        first.name, source=store.client.get_model_version(first.name, first.version).source, run_id=first.run_id
-    )
-    assert promote(home, small_settings, by="x", why="y", version=second.version).replaced == first.version
-    assert rollback(home, small_settings, by="me", why="worse in clinic") == (first.version, second.version)
+    second = store.client.create_model_version(first.name, source=f"runs:/{first.run_id}/bundle", run_id=first.run_id)
+    assert promote(home, small_settings, by="x", why="y", version=str(second.version)).replaced == first.version
+    assert rollback(home, small_settings, by="me", why="worse in clinic") == (first.version, str(second.version))
     assert store.version(tracking.CHAMPION).version == first.version
-    assert store.find(second.version).tags["rollback.why"] == "worse in clinic"
+    assert store.find(str(second.version)).tags["rollback.why"] == "worse in clinic"
 
 
 def test_what_is_absent_is_named(home, trained, small_settings, tmp_path):

@@ -1,6 +1,7 @@
 """One run, end to end: what is in MLflow, what is in the bundle, and that the two agree with the report."""
 
 import json
+from urllib.parse import urlparse
 
 import lightgbm
 import mlflow
@@ -57,9 +58,8 @@ def test_both_boosters_are_logged_with_a_signature_over_the_features_and_the_hor
     version = store.version(tracking.CHALLENGER)
     assert (version.version, version.run_id) == (result.version, result.run_id)
     for outcome in ("admission", "disengagement"):
-        info = mlflow.models.get_model_info(
-            store.client.get_logged_model(version.tags[f"model_id.{outcome}"]).artifact_location
-        )
+        written = store.client.get_logged_model(version.tags[f"model_id.{outcome}"]).artifact_location
+        info = mlflow.models.Model.load(urlparse(written).path)
         assert info.signature is not None
         assert info.signature.inputs.input_names() == [*CATALOGUE.names, "horizon_days"]
         assert info.flavors["lightgbm"]["model_class"] == "lightgbm.basic.Booster"

@@ -23,7 +23,12 @@ def spine_of(people, dates):
 
 def test_train_embargo_calibration_embargo_test():
     dates = np.arange(START, START + 1000, 10)
-    split = splits.by_time(spine_of(3, dates), 180, last_day=START + 1180, settings=SplitSettings(unseen_patients=0))
+    split = splits.by_time(
+        spine_of(3, dates),
+        180,
+        last_day=START + 1180,
+        settings=SplitSettings(train_share=0.6, calibration_share=0.15, unseen_patients=0),
+    )
     first = {
         name: int(dates[getattr(split, name)[: len(dates)]].min()) - START for name in ("train", "calibration", "test")
     }

@@ -48,7 +48,7 @@ def will_attend(p, s, x, kind, mode):
     z = s.engagement
     if s.withdrawn == 1:
         z -= w.withdrawal_depth
-    if kind == DEPOT_CLINIC or kind == CLOZAPINE_CLINIC:
+    if kind in (DEPOT_CLINIC, CLOZAPINE_CLINIC):
         z += 0.25
         if kind == CLOZAPINE_CLINIC:
             z += 1.5 + (1.5 if s.withdrawn == 1 else 0.0)
@@ -77,8 +77,8 @@ def will_attend(p, s, x, kind, mode):
 def hold(p, s, x, booked_on, kind, mode):
     """Today's booked contact happens or does not. Returns its outcome, writes the row and moves engagement and the silence clock."""
     w = x.world
-    clinic = kind == DEPOT_CLINIC or kind == CLOZAPINE_CLINIC
-    thin = 0.25 if clinic or kind == OUTREACH or kind == FOLLOW_UP else 1.0
+    clinic = kind in (DEPOT_CLINIC, CLOZAPINE_CLINIC)
+    thin = 0.25 if clinic or kind in (OUTREACH, FOLLOW_UP) else 1.0
     u = uniform(s)
     staff = s.staff if chance(s, 0.8) else whole(s, 1, 12)
     if u < thin * w.cancelled_by_service:
@@ -109,7 +109,7 @@ def be_seen(p, s, x, kind, own_staff):
     s.offers = 0
     s.support = min(1.5, s.support + 0.35)
     s.engagement = s.engagement + w.engagement_attended * (1.0 if own_staff else 0.3)
-    if kind == OUTREACH or kind == FOLLOW_UP:
+    if kind in (OUTREACH, FOLLOW_UP):
         s.engagement = s.engagement + w.engagement_outreach
     if s.withdrawn == 1 and chance(s, 0.55):
         s.withdrawn = 0
@@ -134,7 +134,7 @@ def book(p, s, x, gap, kind):
     s.next_kind = kind
     u = uniform(s)
     s.next_mode = FACE_TO_FACE
-    if kind == ROUTINE or kind == MEDICINES_REVIEW:
+    if kind in (ROUTINE, MEDICINES_REVIEW):
         s.next_mode = FACE_TO_FACE if u < 0.66 else (TELEPHONE if u < 0.92 else VIDEO)
     elif kind == CARE_REVIEW:
         s.next_mode = FACE_TO_FACE if u < 0.85 else VIDEO

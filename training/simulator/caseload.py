@@ -171,7 +171,7 @@ def routine_contact(p, s, m, x):
             s.care_review_on = s.day
         if kind == MEDICINES_REVIEW:
             s.medicines_review_on = s.day
-        review_treatment(p, s, m, x, kind == MEDICINES_REVIEW or kind == CARE_REVIEW)
+        review_treatment(p, s, m, x, kind in (MEDICINES_REVIEW, CARE_REVIEW))
         assess_tolerability(p, s, m, x, kind)
         next_routine(p, s, x)
     elif outcome == MISSED:
@@ -229,10 +229,10 @@ def leave(p, s, m, x):
     if s.status != COMMUNITY:
         return
     silent = s.day - s.silent_from
-    if s.fails >= 3 and silent >= 42:
-        if chance(s, w.closing_hazard * x.teams[s.team].closing * (2.0 if silent > 90 else 1.0)):
-            close_for_absence(p, s, m, x)
-            return
+    gives_up = w.closing_hazard * x.teams[s.team].closing * (2.0 if silent > 90 else 1.0)
+    if s.fails >= 3 and silent >= 42 and chance(s, gives_up):
+        close_for_absence(p, s, m, x)
+        return
     kept = m[DEPOT].medicine >= 0 or m[MAIN].medicine == CLOZAPINE
     well = s.severity < 0.35 and s.relapse == 0 and s.fails == 0 and s.substance == 0 and not kept
     lately = s.discharged_on != NONE and s.day - s.discharged_on < 180

@@ -167,7 +167,7 @@ def change_on_ward(p, s, m, x):
         m[DEPOT].medicine = -1
         s.depot_visit = NONE
         start_clozapine(p, s, m, x)
-    elif psychosis and m[DEPOT].medicine < 0 and chance(s, 0.2):
+    elif psychosis and m[DEPOT].medicine < 0 and chance(s, 0.13):
         m[MAIN].medicine = -1
         start_depot(p, s, m, x)
     elif m[MAIN].medicine >= 0 and chance(s, 0.3):

@@ -32,7 +32,7 @@ from .mind import step_mind
 from .monitoring import order_lithium
 from .people import draw_person
 from .prescribing import collect_supplies, drift_regimen
-from .streams import stream_key
+from .streams import sigmoid, stream_key
 
 PERSON_STREAM, ORACLE_STREAM = 1, 2
 
@@ -171,3 +171,29 @@ def run_oracle(
             for h in range(len(horizons)):
                 out[r, 0, h] += (admitted < horizons[h]) / draws
                 out[r, 1, h] += (disengaged < horizons[h]) / draws
+
+
+@entry
+def run_course(index, seed, years, world, medicines, teams, first_day, last_day, out):
+    """The hidden course of one person: ``out`` float64 (days, fields), one row per day from ``first_day``, NaN where the person is not there."""
+    events = np.zeros(0, dtype=EVENT)
+    x = Setting(world[0], medicines, teams, first_day, last_day, events)
+    people, states, m = np.zeros(1, dtype=PERSON), np.zeros(1, dtype=STATE), np.zeros(SLOTS, dtype=SLOT)
+    p, s = people[0], states[0]
+    begin(p, s, m, x, seed, index, years)
+    out[:] = np.nan
+    while s.day <= last_day and s.status != GONE:
+        row = s.day - first_day
+        one_day(p, s, m, x)
+        if row >= 0:
+            out[row, 0] = s.status
+            out[row, 1] = s.severity
+            out[row, 2] = s.insight
+            out[row, 3] = sigmoid(s.adherence) if s.stopped == 0 else 0.0
+            out[row, 4] = s.side_effects
+            out[row, 5] = sigmoid(s.engagement - (world[0].withdrawal_depth if s.withdrawn == 1 else 0.0))
+            out[row, 6] = s.protection
+            out[row, 7] = s.missed
+            out[row, 8] = s.relapse
+            out[row, 9] = s.substance
+            out[row, 10] = s.withdrawn

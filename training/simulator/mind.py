@@ -65,7 +65,7 @@ def take_medicines(p, s, m, x):
             has = takes and m[k].stock >= 1.0
             if has and m[k].as_required == 0:
                 m[k].stock = m[k].stock - 1.0
-        if k == MAIN or k == DEPOT or k == MOOD or k == SECOND:
+        if k in (MAIN, DEPOT, MOOD, SECOND):
             wanted = max(wanted, row.protects)
             if has:
                 shield = max(shield, row.protects)

@@ -39,8 +39,8 @@ from .layout import (
 from .streams import chance, normal, pick, uniform
 
 # by diagnosis: F20, F25, F29, F31, F32.3, F60.3
-CLOZAPINE_SHARE = np.array([0.245, 0.245, 0.02, 0.0, 0.0, 0.0])
-DEPOT_SHARE = np.array([0.285, 0.285, 0.18, 0.08, 0.02, 0.0])
+CLOZAPINE_SHARE = np.array([0.20, 0.20, 0.02, 0.0, 0.0, 0.0])
+DEPOT_SHARE = np.array([0.245, 0.245, 0.18, 0.08, 0.02, 0.0])
 ORAL_SHARE = np.array([0.92, 0.92, 0.80, 0.60, 0.50, 0.35])  # of those on neither
 ANTIDEPRESSANT_SHARE = np.array([0.30, 0.40, 0.32, 0.38, 0.92, 0.68])
 SECOND_SHARE = np.array([0.13, 0.13, 0.05, 0.03, 0.02, 0.0])
@@ -51,7 +51,7 @@ def fill(s, m, x, slot, medicine):
     """Put a medicine into a slot at its usual dose."""
     row = x.medicines[medicine]
     m[slot].medicine = medicine
-    steps = int(round(0.8 * normal(s)))
+    steps = round(0.8 * normal(s))
     m[slot].dose = min(row.high, max(row.low, row.usual + steps * row.step))
     m[slot].started = s.day
     m[slot].stock = 0.0
@@ -281,7 +281,7 @@ def review_treatment(p, s, m, x, thorough):
             switch(p, s, m, x)
     if s.side_effects > 1.2 and m[ANTICHOLINERGIC].medicine < 0 and main != CLOZAPINE and chance(s, 0.025 * sees):
         fill(s, m, x, ANTICHOLINERGIC, PROCYCLIDINE)
-    elif thorough and m[ANTICHOLINERGIC].medicine >= 0 and chance(s, 0.2):
+    elif thorough and m[ANTICHOLINERGIC].medicine >= 0 and chance(s, 0.07):
         m[ANTICHOLINERGIC].medicine = -1
     if thorough and m[SEDATIVE].medicine >= 0 and chance(s, 0.12):
         m[SEDATIVE].medicine = -1

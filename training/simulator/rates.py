@@ -80,7 +80,10 @@ class Audit:
     def medicines(self) -> pd.DataFrame:
         """Supplies of the current caseload in the 100 days before the middle, with the class of each medicine."""
         rows = self.records["supplies"]
-        rows = rows[rows["supplied_on"].between(self.middle - pd.Timedelta(days=100), self.middle) & rows["patient_id"].isin(self.current)]
+        rows = rows[
+            rows["supplied_on"].between(self.middle - pd.Timedelta(days=100), self.middle)
+            & rows["patient_id"].isin(self.current)
+        ]
         return rows.assign(medicine_class=rows["medicine"].map(CLASSES).fillna("other"))
 
     def share_on(self, rows: pd.DataFrame, among: pd.Index | None = None) -> float:
@@ -94,7 +97,11 @@ class Audit:
     def oral_main(self) -> pd.DataFrame:
         """The last oral antipsychotic that is not clozapine of each person."""
         rows = self.medicines
-        rows = rows[rows["medicine_class"].str.startswith(ANTIPSYCHOTICS) & (rows["route"] == "oral") & (rows["medicine"] != "clozapine")]
+        rows = rows[
+            rows["medicine_class"].str.startswith(ANTIPSYCHOTICS)
+            & (rows["route"] == "oral")
+            & (rows["medicine"] != "clozapine")
+        ]
         return rows.sort_values("supplied_on", kind="stable").drop_duplicates("patient_id", keep="last")
 
     def oral_share(self, *names: str) -> float:
@@ -104,7 +111,11 @@ class Audit:
         """Share of people supplied at least twice in a year whose days covered, from first supply, fell below the threshold."""
         rows = self.records["supplies"]
         start = self.middle - pd.Timedelta(days=365)
-        rows = rows[rows["supplied_on"].between(start, self.middle) & (rows["route"] == "oral") & ~rows["as_required"].fillna(False).astype(bool)]
+        rows = rows[
+            rows["supplied_on"].between(start, self.middle)
+            & (rows["route"] == "oral")
+            & ~rows["as_required"].fillna(False).astype(bool)
+        ]
         rows = rows[keep(rows) & rows["patient_id"].isin(self.current)]
         below = []
         for _, mine in rows.groupby("patient_id", sort=False):
@@ -165,7 +176,9 @@ class Audit:
 
     def circumstance(self, kind: str, *values: str) -> float:
         rows = self.records["circumstances"]
-        rows = rows[(rows["kind"] == kind) & (rows["from_on"] <= self.middle)].drop_duplicates("patient_id", keep="last")
+        rows = rows[(rows["kind"] == kind) & (rows["from_on"] <= self.middle)].drop_duplicates(
+            "patient_id", keep="last"
+        )
         return self.share_on(rows[rows["value"].isin(values)])
 
 
@@ -183,7 +196,9 @@ def _codes(*codes: str) -> Callable[[Audit], float]:
 
 def _class(prefix: str, *codes: str) -> Callable[[Audit], float]:
     def share(a: Audit) -> float:
-        return a.share_on(a.medicines[a.medicines["medicine_class"].str.startswith(prefix)], a.diagnosed(*codes) if codes else None)
+        return a.share_on(
+            a.medicines[a.medicines["medicine_class"].str.startswith(prefix)], a.diagnosed(*codes) if codes else None
+        )
 
     return share
 
@@ -194,7 +209,9 @@ def _medicine(name: str, *codes: str) -> Callable[[Audit], float]:
 
 def _depot(*codes: str) -> Callable[[Audit], float]:
     def share(a: Audit) -> float:
-        return a.share_on(a.medicines[a.medicines["route"] == "long_acting_injection"], a.diagnosed(*codes) if codes else None)
+        return a.share_on(
+            a.medicines[a.medicines["route"] == "long_acting_injection"], a.diagnosed(*codes) if codes else None
+        )
 
     return share
 
@@ -209,7 +226,9 @@ def _missed(a: Audit) -> float:
 
 
 def _missed_medical(a: Audit) -> float:
-    counts = a.booked.loc[a.booked["kind"].isin(["medicines_review", "care_review", "assessment"]), "outcome"].value_counts()
+    counts = a.booked.loc[
+        a.booked["kind"].isin(["medicines_review", "care_review", "assessment"]), "outcome"
+    ].value_counts()
     return float(counts["did_not_attend"] / (counts["did_not_attend"] + counts["attended"]))
 
 
@@ -268,7 +287,9 @@ RATES: dict[str, Callable[[Audit], float]] = {
     "oral_antipsychotic_share_risperidone": _oral("risperidone"),
     "oral_antipsychotic_share_amisulpride": _oral("amisulpride"),
     "oral_antipsychotic_share_haloperidol": _oral("haloperidol"),
-    "oral_antipsychotic_share_other_oral": _oral("lurasidone", "cariprazine", "zuclopenthixol", "chlorpromazine", "paliperidone"),
+    "oral_antipsychotic_share_other_oral": _oral(
+        "lurasidone", "cariprazine", "zuclopenthixol", "chlorpromazine", "paliperidone"
+    ),
     "clozapine_share_community_schizophrenia": _medicine("clozapine", "F20", "F25"),
     "lai_share_community_schizophrenia": _depot("F20", "F25"),
     "lai_share_cmht_smi": _depot(),

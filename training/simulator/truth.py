@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from .formulary import formulary_rows
-from .machine import run_oracle
+from .machine import run_course, run_oracle
 from .teams import draw_teams
 from .world import World
 
@@ -26,6 +26,20 @@ FIRST_DAY = 18995
 """2022-01-03, a Monday, in days since 1970-01-01."""
 OUTCOMES = ("admission", "disengagement")
 FILE = "truth.json"
+WHERE = ("community", "inpatient", "closed", "gone")
+COURSE = (
+    "severity",
+    "insight",
+    "takes_medicine",
+    "side_effects",
+    "comes",
+    "protection",
+    "missed_medicine",
+    "relapse",
+    "substance",
+    "withdrawn",
+)
+"""Hidden quantities of a course. ``takes_medicine`` and ``comes`` are probabilities of the day; ``missed_medicine`` and ``protection`` lie in 0 to 1."""
 
 
 class TruthError(ValueError):
@@ -79,6 +93,17 @@ class Truth:
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, blocks))
         return self._long(spine, outcomes, horizons, out)
+
+    def course(self, patient_id: str) -> pd.DataFrame:
+        """day, where, and the hidden quantities ``COURSE`` at the end of each day from the first to the last: the replayed past of one person."""
+        index, _ = self._places(pd.DataFrame({"patient_id": [patient_id], "as_of": [np.datetime64(FIRST_DAY, "D")]}))
+        out = np.zeros((self.last_day - FIRST_DAY + 1, 1 + len(COURSE)))
+        run_course(int(index[0]), *self._world(), out)
+        there = ~np.isnan(out[:, 0])
+        days = np.arange(FIRST_DAY, self.last_day + 1).astype("datetime64[D]").astype("datetime64[s]")
+        course = pd.DataFrame(out[there, 1:], columns=list(COURSE))
+        where = np.asarray(WHERE, dtype=object)[out[there, 0].astype(int)]
+        return pd.concat([pd.DataFrame({"day": days[there], "where": where}), course], axis=1)
 
     def _long(
         self, spine: pd.DataFrame, outcomes: Mapping[str, Sequence[int]], horizons: np.ndarray, out: np.ndarray

@@ -16,10 +16,10 @@ class World:
     """Rates and effects of the mechanism. Planted effects are named by the process they act on."""
 
     # severity: an own level, a pull towards it, daily noise, and relapse
-    severity_spread: float = 0.75
+    severity_spread: float = 0.9
     severity_pull: float = 0.035
     severity_noise: float = 0.07
-    severity_unprotected: float = 0.9  # rise of the target when no medicine protects
+    severity_unprotected: float = 1.2  # rise of the target when no medicine protects
     severity_substance: float = 0.35
     severity_relapse: float = 1.9
     relapse_hazard: float = 0.00036
@@ -49,7 +49,7 @@ class World:
     persuaded: float = 0.22  # share of attended contacts that end an intentional stop
 
     # engagement (logit of attending)
-    engagement_level: float = 2.5
+    engagement_level: float = 2.6
     engagement_spread: float = 0.65
     engagement_pull: float = 0.012
     engagement_noise: float = 0.03
@@ -63,7 +63,7 @@ class World:
     engagement_interpreter_unmet: float = 0.8
     engagement_adjustment_unmet: float = 0.5
     engagement_homeless: float = 0.6
-    withdrawal_hazard: float = 0.00031
+    withdrawal_hazard: float = 0.00034
     withdrawal_end: float = 0.008
     withdrawal_depth: float = 4.2
     withdrawal_engagement: float = 0.75
@@ -79,17 +79,17 @@ class World:
     crisis_hazard: float = 0.00021
     crisis_severity: float = 0.95
     closing_hazard: float = 0.006  # per day, once three offers failed and six weeks were silent
-    depot_offer: float = 0.02
-    clozapine_offer: float = 0.03
+    depot_offer: float = 0.012
+    clozapine_offer: float = 0.018
     review_effect: float = 0.5  # how much a medicines review that was attended lifts adherence and lowers side effects
     visit_detects: float = 0.5
 
     # admission (log-hazard per day)
-    admission_base: float = -9.0
-    admission_severity: float = 1.0
-    admission_missed: float = 0.8
+    admission_base: float = -9.48
+    admission_severity: float = 1.35
+    admission_missed: float = 1.0
     admission_substance: float = 0.4
-    admission_discharge: float = 1.9  # straight after discharge, fading with ``admission_fade_days``
+    admission_discharge: float = 1.3  # straight after discharge, fading with ``admission_fade_days``
     admission_fade_days: float = 60.0
     admission_homeless: float = 0.3
     admission_deprived: float = 0.15
@@ -109,7 +109,7 @@ class World:
     death_hazard: float = 0.00002
     death_age: float = 0.055  # per year of age from 45
     return_hazard: float = 0.0005
-    arrivals_per_year: float = 0.30  # new people a year per person of the first day's caseload
+    arrivals_per_year: float = 0.24  # new people a year per person of the first day's caseload
 
     # definitions of the outcome that the mechanism watches for (CLINICAL.md 2.3)
     silent_days: float = 90.0

@@ -1,0 +1,117 @@
+"""Interactions between medicines (``smoking_and_interactions.csv``) and the groups that their words mean, always through tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from features.reference.files import ReferenceError, is_unverified, read_rows
+from features.reference.medicines import MEDICINES, in_scope
+
+NOT_IN_RECORDS = ("not in records",)
+"""A word for something that supplies do not tell apart (an injection given on a ward)."""
+SEVERITIES = ("low", "moderate", "high", "contraindicated")
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """One row. ``b_type`` is medicine, lifestyle or clinical_event; ``onset_days`` is how soon the effect shows."""
+
+    id: str
+    a: str
+    b: str
+    b_type: str
+    effect: str
+    severity: str
+    action: str
+    onset_days: int
+    source: str
+
+    @property
+    def verified(self) -> bool:
+        return not is_unverified(self.source)
+
+
+@cache
+def groups() -> dict[str, frozenset[str]]:
+    """Medicines of every named group of ``medicine_groups.csv``, groups of groups resolved."""
+    named: dict[str, set[str]] = {}
+    for row in read_rows("medicine_groups"):
+        scope = row["medicine_or_scope"]
+        found = {m.name for m in MEDICINES.values() if in_scope(m, scope)} | named.get(scope, set())
+        if not found:
+            raise ReferenceError(f"medicine_groups.csv: {row['group']}: no medicine is in scope of {scope}")
+        named.setdefault(row["group"], set()).update(found)
+    for medicine in MEDICINES.values():
+        for group in medicine.groups:
+            named.setdefault(group, set()).add(medicine.name)
+    named["acb_3"] = {m.name for m in MEDICINES.values() if m.acb_score >= 3}
+    return {name: frozenset(found) for name, found in named.items()}
+
+
+@cache
+def _terms() -> dict[str, tuple[str, ...]]:
+    return {row["term"]: tuple(s for s in row["medicines_or_scopes"].split(";") if s) for row in read_rows("interaction_terms")}
+
+
+def medicines_meant(term: str) -> frozenset[str]:
+    """Medicines that a word of the interaction table means. Raises ReferenceError for a word that no table knows."""
+    found: set[str] = set()
+    if _terms().get(term) == NOT_IN_RECORDS:
+        return frozenset()
+    for scope in _terms().get(term, (term,)):
+        found |= groups().get(scope, frozenset()) | {m.name for m in MEDICINES.values() if in_scope(m, scope)}
+    if not found:
+        raise ReferenceError(f"smoking_and_interactions.csv: {term} is no medicine; add it to interaction_terms.csv")
+    return frozenset(found)
+
+
+@cache
+def _load() -> tuple[Interaction, ...]:
+    return tuple(
+        Interaction(
+            row["interaction_id"],
+            row["a"],
+            row["b"],
+            row["b_type"],
+            row["effect"],
+            row["severity"],
+            row["action_keyword"],
+            int(row["onset_days"] or 0),
+            row["source"],
+        )
+        for row in read_rows("smoking_and_interactions")
+    )
+
+
+INTERACTIONS: tuple[Interaction, ...] = _load()
+
+
+@cache
+def pairs() -> npt.NDArray[np.int16]:
+    """For each pair of medicines (positions in MEDICINES) the position in INTERACTIONS of the most severe interaction, or -1. Symmetric."""
+    names = {name: place for place, name in enumerate(MEDICINES)}
+    table = np.full((len(names), len(names)), -1, np.int16)
+    worst = np.full(table.shape, -1, np.int8)
+    for place, row in enumerate(INTERACTIONS):
+        if row.b_type != "medicine":
+            continue
+        severity = SEVERITIES.index(row.severity)
+        for a in medicines_meant(row.a):
+            for b in medicines_meant(row.b):
+                i, j = names[a], names[b]
+                if MEDICINES[a].base == MEDICINES[b].base or severity <= worst[i, j]:
+                    continue
+                table[i, j] = table[j, i] = place
+                worst[i, j] = worst[j, i] = severity
+    return table
+
+
+def between(a: str, b: str) -> Interaction | None:
+    """The most severe interaction of two medicines, None where the table holds none."""
+    names = list(MEDICINES)
+    place = int(pairs()[names.index(a), names.index(b)])
+    return INTERACTIONS[place] if place >= 0 else None
