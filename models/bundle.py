@@ -19,7 +19,6 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from features.catalogue import CONCEPTS
 from models.calibration import Calibration
 from models.disk import beside, locked, sweep, write_folder, write_pointer, writing_to
 from models.errors import BundleDamaged, BundleError, BundleMissing, BundleRefused
@@ -289,6 +288,9 @@ def _check_protected(texts: Sequence[FeatureText]) -> None:
 
 def _wording(texts: Sequence[FeatureText], concepts: Mapping[str, Any] | None) -> list[ConceptText]:
     if concepts is None:
+        # Here and not above: only the writer of a bundle needs the catalogue, never what serves from it.
+        from features.catalogue import CONCEPTS
+
         concepts = CONCEPTS
     wording = []
     for slug in sorted({text.concept for text in texts}):

@@ -6,6 +6,7 @@ between them. The part of the horizon is not a reason, and protected characteris
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -85,18 +86,17 @@ def find_reasons(
     top: int,
 ) -> list[Reason]:
     """At most ``top`` reasons for one row. ``contributions`` and ``values`` have shape (features,), in the order of ``features``."""
+    size, known = contributions.tolist(), values.tolist()  # plain numbers: far faster to go through one by one
     members: dict[str, list[int]] = {}
     for i, feature in enumerate(features):
-        if contributions[i] != 0.0:
+        if size[i] != 0.0:
             members.setdefault(feature.concept, []).append(i)
-    totals = {slug: float(contributions[inside].sum()) for slug, inside in members.items()}
+    totals = {slug: math.fsum(size[i] for i in inside) for slug, inside in members.items()}
     ranked = sorted(
         (slug for slug in totals if abs(totals[slug]) >= _SMALLEST), key=lambda slug: (-abs(totals[slug]), slug)
     )
     return [
-        _reason(
-            concepts.get(slug, ConceptText.plain(slug)), totals[slug], members[slug], contributions, values, features
-        )
+        _reason(concepts.get(slug, ConceptText.plain(slug)), totals[slug], members[slug], size, known, features)
         for slug in ranked[:top]
     ]
 
@@ -105,19 +105,19 @@ def _reason(
     concept: ConceptText,
     total: float,
     inside: Sequence[int],
-    contributions: NDArray[np.float64],
-    values: NDArray[np.floating],
+    size: Sequence[float],
+    known: Sequence[float],
     features: Sequence[FeatureText],
 ) -> Reason:
     parts = [
         {
             "name": features[i].name,
-            "value": None if np.isnan(values[i]) else float(values[i]),
+            "value": None if math.isnan(known[i]) else known[i],
             "unit": features[i].unit,
-            "contribution": float(contributions[i]),
-            "missing": bool(np.isnan(values[i])),
+            "contribution": size[i],
+            "missing": math.isnan(known[i]),
         }
-        for i in sorted(inside, key=lambda i: (-abs(contributions[i]), features[i].name))
+        for i in sorted(inside, key=lambda i: (-abs(size[i]), features[i].name))
     ]
     raises = total > 0
     sentence = concept.sentence(raises, recorded=not all(part["missing"] for part in parts))

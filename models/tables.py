@@ -17,22 +17,17 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from models.kernels import MOST_SPLITS, SLOTS
 from models.trees import Trees
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-MOST_SPLITS = 8
-"""Splits above a leaf that a pattern of one byte can hold. A deeper tree has no table."""
 
 GROUP_SPLITS = 7
 """Splits a group of several leaves may hold; 8 saves a tenth of the look-ups and costs a fifth more memory (measured: no faster)."""
 
 COLUMN_CUTS = 255
 """Thresholds a column may hold, so that a binned value is one byte; a feature with more becomes several columns."""
-
-SLOTS = MOST_SPLITS + 2
-"""Patterns at hand while a tree is walked: slot 0 is all zeros, slot d holds the pattern of a path of d splits, the last one is the group's own."""
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import os
+import signal
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -206,8 +209,17 @@ class StartError(Exception):
     """The service cannot start; the message says why and what to do."""
 
 
-def serve(home: Path, host: str | None = None, port: int | None = None) -> None:
-    """Run the service until it is stopped. Raises ``StartError`` for a port in use, a wrong setting, or a demo beyond loopback."""
+def serve(
+    home: Path,
+    host: str | None = None,
+    port: int | None = None,
+    on_ready: Callable[[str], None] = lambda address: None,
+) -> None:
+    """Run the service until it is told to stop (SIGTERM, Ctrl-C), letting requests in flight finish.
+
+    ``on_ready`` gets the address once the port is ours. Raises ``StartError`` for a port in use, a wrong setting, a database that does not
+    answer, or a demo beyond loopback.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     given = {"home": home, **({"host": host} if host else {}), **({"port": port} if port is not None else {})}
     try:
@@ -216,16 +228,27 @@ def serve(home: Path, host: str | None = None, port: int | None = None) -> None:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
         raise StartError(f"the service was not started: {wrong}") from None
     listening = _listen(settings.host, settings.port)
-    config = uvicorn.Config(
-        create_app(settings),
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=20,
-    )
     with listening:
-        uvicorn.Server(config).run(sockets=[listening])
+        try:
+            with migrations.opened(settings.database):
+                pass
+        except DatabaseUnavailable as error:
+            raise StartError(f"{error}; check that the home folder can be written, or UPSTREAM_DATABASE_URL") from None
+        config = uvicorn.Config(
+            create_app(settings),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=20,
+        )
+        named = f"[{settings.host}]" if ":" in settings.host else settings.host
+        on_ready(f"http://{named}:{listening.getsockname()[1]}")
+        if threading.current_thread() is threading.main_thread():
+            # The server raises the signal again once it has stopped in good order; that is a success.
+            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -33,7 +33,8 @@ class LiveModel:
     def __init__(self, root: Path, poll_seconds: float, warm: Callable[[RiskModel], None] = lambda model: None) -> None:
         self._root, self._poll, self._warm = root, poll_seconds, warm
         self._standing = Standing()
-        self._tried = ""
+        # What was looked at last: a bundle that was mended under the same name is looked at again.
+        self._tried: tuple[str, int, int] = ("", 0, 0)
         self._stop = threading.Event()
         self._checking = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -63,9 +64,10 @@ class LiveModel:
         """Look at the pointer once; load, self-test and swap if it moved. Never raises: an unsound bundle leaves the old one serving."""
         with self._checking:
             name = _read(self._root / POINTER)
-            if not name or name == self._tried:
+            seen = (name, _touched(self._root / POINTER), _touched(self._root / name))
+            if not name or seen == self._tried:
                 return
-            self._tried = name
+            self._tried = seen
             self._load(self._root / name, name)
 
     def _watch(self) -> None:
@@ -74,7 +76,7 @@ class LiveModel:
 
     def _fall_back(self) -> None:
         name = _read(self._root / LAST_GOOD)
-        if name and name != self._tried:
+        if name:
             problem = self._standing.problem
             self._load(self._root / name, name)
             if self._standing.model is not None:
@@ -86,7 +88,7 @@ class LiveModel:
                 raise ModelError("the pointer leads out of the bundles folder")
             model = RiskModel.load(folder, self_test=True)
             self._warm(model)
-        except (ModelError, OSError, ValueError, RuntimeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a new bundle, the old one keeps serving
             problem = (
                 f"the published bundle was refused ({type(error).__name__}); run `upstream sync` or `upstream rollback`"
             )
@@ -95,6 +97,13 @@ class LiveModel:
             return
         self._standing = Standing(model, name, "")
         log.info("serving bundle %s", name)
+
+
+def _touched(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except (OSError, ValueError):
+        return 0
 
 
 def _read(path: Path) -> str:

@@ -201,14 +201,15 @@ def _complete(
 ) -> None:
     """Add the teams and what is true of the run as a whole."""
     listed = {row["team_id"] for row in new.people}
-    for team in records["teams"].itertuples(index=False):
-        if team.team_id in listed or team.kind in in_scope_kinds:
+    for team in records["teams"].to_dict("records"):
+        if team["team_id"] in listed or team["kind"] in in_scope_kinds:
+            known = {str(key): None if pd.isna(value) else value for key, value in team.items()}
             new.teams.append(
                 {
-                    "team_id": team.team_id,
-                    "name": team.team_id if pd.isna(team.name) else team.name,
-                    "kind": None if pd.isna(team.kind) else team.kind,
-                    "weekly_reviews": None if pd.isna(team.weekly_reviews) else int(team.weekly_reviews),
+                    "team_id": known["team_id"],
+                    "name": known["name"] or known["team_id"],
+                    "kind": known["kind"],
+                    "weekly_reviews": None if known["weekly_reviews"] is None else int(known["weekly_reviews"]),
                 }
             )
     new.run.update(

@@ -14,6 +14,7 @@ UPSTREAM_MAX_BODY_BYTES    largest request body accepted
 
 from __future__ import annotations
 
+import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
@@ -59,8 +60,8 @@ class Settings(BaseSettings):
 
 
 def database_url_of(home: Path) -> str:
-    """The SQLite URL of a home folder."""
-    return f"sqlite:///{(Path(home) / 'service.db').resolve()}"
+    """The database of a home folder: UPSTREAM_DATABASE_URL where it is set, else SQLite inside the folder."""
+    return os.environ.get("UPSTREAM_DATABASE_URL") or f"sqlite:///{(Path(home) / 'service.db').resolve()}"
 
 
 def is_loopback(host: str) -> bool:

@@ -19,6 +19,7 @@ import yaml
 
 from features import Records, build
 from features.catalogue import CATALOGUE
+from features.engine.matrix import FeatureMatrix
 from models.bundle import write_bundle
 from models.errors import BundleRefused
 from models.manifest import feature_list_hash
@@ -92,6 +93,8 @@ def train(
     NotEnoughData, HomeMoved, and whatever the records or the bundle refuse.
     """
     clock = _Clock(progress)
+    if (Path(home) / tracking.DATABASE).is_file():
+        tracking.open_store(home, settings.tracking).check_place()
     ready = _prepare(records, settings, clock)
     clock.stage(
         "fit",
@@ -142,14 +145,25 @@ def _prepare(records: Records, settings: Settings, clock: _Clock) -> Prepared:
 
 
 def _contenders(ready: Prepared, fitted: Fitted) -> report.Contenders:
-    by_outcome = fitted.probabilities(ready.matrix.values)
+    """Scores of the test rows; NaN elsewhere, so that nothing in an evaluation can look at a row that trained."""
+    test = np.flatnonzero(ready.split.test)
+    values = _rows_of(ready.matrix.values, test)
+    by_outcome = fitted.probabilities(values)
     model = {
         f"{outcome}_{horizon}": by_outcome[outcome][:, column]
         for outcome, days in fitted.horizons.items()
         for column, horizon in enumerate(days)
     }
-    logistic = comparators.fit_logistic(ready.matrix, ready.labels, ready.split.train)
-    return report.Contenders(model, logistic.probabilities(ready.matrix.values), comparators.apply_rules(ready.matrix))
+    logistic = comparators.fit_logistic(ready.matrix, ready.labels, ready.split.train).probabilities(values)
+    rules = comparators.apply_rules(FeatureMatrix(values, ready.matrix.names, ready.spine.iloc[test]))
+
+    def spread(scores: Mapping[str, npt.NDArray[np.float64]]) -> dict[str, npt.NDArray[np.float64]]:
+        out = {name: np.full(len(ready.spine), np.nan) for name in scores}
+        for name, score in scores.items():
+            out[name][test] = score
+        return out
+
+    return report.Contenders(spread(model), spread(logistic), spread(rules))
 
 
 def _record(

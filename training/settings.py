@@ -102,7 +102,7 @@ class TrainingSettings(Section):
 
 class EvaluationSettings(Section):
     bootstrap_draws: int = Field(default=200, ge=0)
-    oracle_rows: int = Field(default=3000, ge=0)
+    oracle_rows: int = Field(default=2000, ge=0)
     oracle_draws: int = Field(default=100, ge=1)
     default_weekly_reviews: int = Field(default=10, ge=1)
 

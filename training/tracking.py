@@ -189,6 +189,10 @@ class Store:
                 ) from error
             yield Path(path)
 
+    def check_place(self) -> None:
+        """Raises HomeMoved, before a long run rather than after it, where a new run could not be recorded."""
+        self._experiment()
+
     def _experiment(self) -> str:
         client = self.client
         found = client.get_experiment_by_name(self.settings.experiment)

@@ -1,126 +1,139 @@
-"""The compiled loop of the schedule: courses from supplies, the latest results, and the due day of every item."""
+"""The compiled loops of the schedule: courses from supplies, the latest result of each test, and the due day of every item."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from features.engine.supply import COURSE_GAP_DAYS
 from features.records.days import NO_DAY
 
 FOREVER = 10**6
 """Longer than any course."""
+EVENT_LAPSES_DAYS = 90
+"""A check that an event asked for and that was never done is no longer due this long after its phase [D]."""
+APPLIES, DOES_NOT, CANNOT_ASSESS = 1, 0, -1
 
 
 @njit(nogil=True, cache=True)
-def _due(rows, places, first, last_row, day, last, counts):
-    """Due day (counted from the course's start) and protocol position of one item, or (FOREVER, -1).
+def courses_kernel(offsets, day, known, length, bits, gap, person, as_of, start, end):
+    """Fills ``start`` and ``end`` (rows x scopes) of the latest course: NO_DAY where nothing of the scope was supplied.
 
-    ``day`` is today and ``last`` the latest result, both counted from the start; ``last`` is below -FOREVER where there is none, and
-    ``counts`` says whether it can set the next due date (a result from before the course only meets a baseline).
+    A new course starts after more than ``gap[s]`` days without supply. ``end`` is the first day that supply no longer covers.
     """
-    due, fired = FOREVER, -1
-    chained, carried = -FOREVER, FOREVER
-    for j in range(first, last_row):
-        start, stop, interval, grace = rows[j, 0], rows[j, 1], rows[j, 2], rows[j, 3]
-        if interval < 0:
-            if stop < due and last < start - grace and day >= start:
-                due, fired = stop, places[j]
-            continue
-        if start != chained:
-            carried = FOREVER
-        chained = stop + 1
-        if day < start or carried < FOREVER:
-            continue
-        mine = max(last + interval, start) if counts else start + interval
-        if mine <= stop:
-            follows = j + 1 < last_row and rows[j + 1, 2] >= 0 and rows[j + 1, 0] == stop + 1
-            if day <= stop or follows:
-                carried = mine
-                if mine < due:
-                    due, fired = mine, places[j]
-    return due, fired
+    scopes = gap.shape[0]
+    for r in range(person.shape[0]):
+        t = as_of[r]
+        for s in range(scopes):
+            start[r, s] = NO_DAY
+            end[r, s] = NO_DAY
+        for i in range(offsets[person[r]], offsets[person[r] + 1]):
+            if day[i] >= t:
+                break
+            if known[i] >= t:
+                continue
+            mask = bits[i]
+            s = 0
+            while mask != 0:
+                if mask & np.uint64(1):
+                    if start[r, s] == NO_DAY or day[i] > end[r, s] + gap[s]:
+                        start[r, s] = day[i]
+                        end[r, s] = day[i]
+                    end[r, s] = max(end[r, s], day[i] + length[i])
+                mask = mask >> np.uint64(1)
+                s += 1
 
 
 @njit(nogil=True, cache=True)
-def schedule_kernel(
-    supply_offsets,
-    supply_day,
-    supply_known,
-    supply_length,
-    supply_bits,
-    result_offsets,
-    result_day,
-    result_known,
-    result_bits,
-    referral_offsets,
-    referral_day,
-    referral_known,
-    of_person,
-    n_tests,
-    heads,
-    rows,
-    places,
-    person,
-    as_of,
-    due,
-    fired,
-    last_result,
-):
-    """Fills ``due``, ``fired`` and ``last_result`` (rows x items) for each row of the spine."""
-    n_scopes = of_person.shape[0]
-    start = np.zeros(n_scopes, np.int64)
-    end = np.zeros(n_scopes, np.int64)
-    latest = np.zeros(n_tests, np.int64)
+def latest_kernel(offsets, day, known, bits, person, as_of, last):
+    """Fills ``last`` (rows x tests) with the day of the latest visible result, NO_DAY where there is none."""
     for r in range(person.shape[0]):
-        who, t = person[r], as_of[r]
-        start[:] = NO_DAY
-        end[:] = -FOREVER
-        latest[:] = -FOREVER
-        for i in range(supply_offsets[who], supply_offsets[who + 1]):
-            if supply_day[i] >= t:
+        last[r, :] = NO_DAY
+        for i in range(offsets[person[r]], offsets[person[r] + 1]):
+            if day[i] >= as_of[r]:
                 break
-            if supply_known[i] >= t:
+            if known[i] >= as_of[r]:
                 continue
-            mask = supply_bits[i]
+            mask = bits[i]
             s = 0
             while mask != 0:
                 if mask & np.uint64(1):
-                    if start[s] == NO_DAY or supply_day[i] > end[s] + COURSE_GAP_DAYS:
-                        start[s] = supply_day[i]
-                        end[s] = supply_day[i]
-                    end[s] = max(end[s], supply_day[i] + supply_length[i])
+                    last[r, s] = day[i]
                 mask = mask >> np.uint64(1)
                 s += 1
-        for i in range(referral_offsets[who], referral_offsets[who + 1]):
-            if referral_day[i] < t and referral_known[i] < t:
-                for s in range(n_scopes):
-                    if of_person[s] and start[s] > referral_day[i]:
-                        start[s] = referral_day[i]
-                        end[s] = t
-        for i in range(result_offsets[who], result_offsets[who + 1]):
-            if result_day[i] >= t:
-                break
-            if result_known[i] >= t:
-                continue
-            mask = result_bits[i]
-            s = 0
-            while mask != 0:
-                if mask & np.uint64(1):
-                    latest[s] = result_day[i]
-                mask = mask >> np.uint64(1)
-                s += 1
+
+
+@njit(nogil=True, cache=True)
+def _chained(rows, applies, j, last_row):
+    """Whether an interval row that applies takes over on the day after row ``j`` ends."""
+    for k in range(last_row):
+        if rows[k, 2] >= 0 and rows[k, 0] == rows[j, 1] + 1 and rows[k, 5] < 0 and applies[rows[k, 4]] == APPLIES:
+            return True
+    return False
+
+
+@njit(nogil=True, cache=True)
+def _due(rows, places, first, last_row, today, start, result, from_start, applies, events):
+    """Due day, protocol position and whether anything could not be assessed, for one item of one person.
+
+    ``rows`` are (from, to, interval or -1, grace, condition, event or -1). ``result`` is the day of the latest result or NO_DAY;
+    ``from_start`` says that only results of the course set the next due date (a person scope takes any).
+    """
+    due, fired, unsure = FOREVER, -1, False
+    carried = False
+    for j in range(first, last_row):
+        anchor = start if rows[j, 5] < 0 else events[rows[j, 5]]
+        if anchor == NO_DAY:
+            continue
+        day = today - anchor
+        begin, stop, interval, grace = rows[j, 0], rows[j, 1], rows[j, 2], rows[j, 3]
+        lapse = stop + EVENT_LAPSES_DAYS if rows[j, 5] >= 0 else stop
+        if day < begin or (rows[j, 5] >= 0 and day > lapse):
+            continue
+        if applies[rows[j, 4]] != APPLIES:
+            inside = day <= stop or interval < 0
+            unsure = unsure or (applies[rows[j, 4]] == CANNOT_ASSESS and inside)
+            continue
+        since = -2 * FOREVER if result == NO_DAY else result - anchor
+        if interval < 0:
+            if since < begin - grace and anchor + stop < due:
+                due, fired = anchor + stop, places[j]
+            continue
+        if carried and rows[j, 5] < 0:
+            continue
+        counts = since >= 0 or (since > -2 * FOREVER and not from_start)
+        mine = max(since + interval, begin) if counts else begin + interval
+        if mine > stop:
+            continue
+        chained = rows[j, 5] < 0 and _chained(rows[first:last_row], applies, j - first, last_row - first)
+        if day <= lapse or chained:
+            carried = carried or rows[j, 5] < 0
+            if anchor + mine < due:
+                due, fired = anchor + mine, places[j]
+    return due, fired, unsure
+
+
+@njit(nogil=True, cache=True)
+def due_kernel(heads, rows, places, start, end, after, last, from_start, applies, events, as_of, due, fired, unsure):
+    """Fills ``due``, ``fired`` and ``unsure`` (rows x items). ``after[s]`` is how many days past ``end`` a course still counts;
+    the last column of ``heads`` marks items that follow a stop."""
+    for r in range(as_of.shape[0]):
         for item in range(heads.shape[0]):
             s, test = heads[item, 0], heads[item, 1]
-            if latest[test] > -FOREVER:
-                last_result[r, item] = latest[test]
-            if start[s] == NO_DAY or t > end[s] + COURSE_GAP_DAYS:
+            due[r, item], fired[r, item], unsure[r, item] = NO_DAY, -1, False
+            if start[r, s] == NO_DAY or (as_of[r] > end[r, s] + after[s] and not heads[item, 4]):
                 continue
-            since, counts = -2 * FOREVER, False
-            if latest[test] > -FOREVER:
-                since = latest[test] - start[s]
-                counts = since >= 0 or of_person[s]
-            found, place = _due(rows, places, heads[item, 2], heads[item, 3], t - start[s], since, counts)
+            found, place, doubt = _due(
+                rows,
+                places,
+                heads[item, 2],
+                heads[item, 3],
+                as_of[r],
+                start[r, s],
+                last[r, test],
+                from_start[s],
+                applies[r],
+                events[r],
+            )
+            unsure[r, item] = doubt
             if place >= 0:
-                due[r, item] = start[s] + found
-                fired[r, item] = place
+                due[r, item], fired[r, item] = found, place

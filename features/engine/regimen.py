@@ -19,7 +19,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from features.engine import schedule
+from features.engine import lengths
 from features.engine.taking import FIELDS, regimen_kernel
 from features.records import Records
 from features.records.tables import TABLES
@@ -67,7 +67,12 @@ def facts() -> Facts:
     severe = np.array([row.severity in CLINICALLY_IMPORTANT for row in INTERACTIONS] + [False])
     base = np.array([bases[m.base] for m in MEDICINES.values()], np.int64)
     return Facts(
-        np.array(flags, np.int64), np.array(family, np.int64), base, np.array(acb, np.int64), np.array(maximum), severe[pairs()]
+        np.array(flags, np.int64),
+        np.array(family, np.int64),
+        base,
+        np.array(acb, np.int64),
+        np.array(maximum),
+        severe[pairs()],
     )
 
 
@@ -87,8 +92,8 @@ class Prepared:
 
 def prepare(records: Records) -> Prepared:
     columns = records.columns("supplies")
-    length = schedule.lengths_of(records)
-    injection = schedule.is_injection(records)
+    length = lengths.lengths_of(records)
+    injection = lengths.is_injection(records)
     dose = np.where(injection, columns["dose_mg"] / np.maximum(length, 1), columns["daily_dose_mg"])
     prescribers = TABLES["supplies"].column("prescriber").values
     side = np.full(len(prescribers) + 1, -1, np.int8)

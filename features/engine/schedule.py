@@ -8,7 +8,11 @@ Rules (CLINICAL.md section 0, and [D] where the text leaves room):
   of the phase plus its interval where there is no result. An obligation that fell due in one phase stands in the phase that follows it directly;
   where days lie between two phases, it lapses [D].
 * A row without an interval is a point check due at ``to_day``; any result from ``from_day`` less the grace days onwards meets it [D].
-* A row whose condition cannot be assessed gives no due date: that is "cannot assess", not "not overdue".
+* A row whose condition (features/engine/conditions.py) cannot be assessed gives no due date: that is "cannot assess", not "not overdue".
+* Rows of an event count from its day: an amber or red count while it is in force, a restart after a clozapine break, a change of smoking, an
+  infection, a new interacting medicine, a change of lithium dose, the day clozapine ran out.
+* Clozapine: a break of more than 28 days is a new start, and the course ends 28 days after supply (CLINICAL.md section 4.6).
+* Long-term scopes without a medicine count from the first referral (``smi_any``), or from the day the sum was reached.
 * A component (a white cell count) meets its parent's schedule (the full blood count). The earliest due date of a test wins.
 """
 
@@ -21,19 +25,22 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from features.engine.due import FOREVER, schedule_kernel
+from features.engine import conditions, facts
+from features.engine.conditions import COMPONENT, CONDITIONS, Situation
+from features.engine.due import FOREVER, courses_kernel, due_kernel, latest_kernel
+from features.engine.lengths import lengths_of
 from features.engine.spec import satisfying
+from features.engine.supply import COURSE_GAP_DAYS
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, PROTOCOLS, Protocol, in_scope
+from features.reference.files import ReferenceError
 
-USUAL_SUPPLY_DAYS = 28
-"""A supply that does not say how long it lasts is taken to last four weeks, the usual length in England [D]."""
-
-PERSON_SCOPES = ("smi_any",)
-_SKIP = "component of fbc: do not count separately"
-_ALWAYS = ("", "until stable", "not high risk", "on GP SMI register")
+PERSON_SCOPES = ("smi_any", "acb_total_ge_3", "high_dose_or_combined_antipsychotics")
+_EVENT_OF_PHASE = {"amber_result": 0, "red_result": 1, "treatment_break": 2, "post_stop": 5}
+_EVENT_OF_SCOPE = {"clozapine": 3, "lithium": 4}
+CLOZAPINE_GAP_DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -47,13 +54,20 @@ class Item:
 
 @cache
 def items() -> tuple[Item, ...]:
-    """Every (scope, test) whose schedule can be assessed from records alone, in the order of the protocol table."""
+    """Every (scope, test) of the protocol table, in its order. Raises ReferenceError for a row that cannot be scheduled, by its id."""
     grouped: dict[tuple[str, str], list[Protocol]] = {}
     for row in PROTOCOLS:
-        plain = row.applies_if in _ALWAYS and row.phase in ("baseline", "initiation", "maintenance")
-        known_scope = row.scope in PERSON_SCOPES or any(in_scope(m, row.scope) for m in MEDICINES.values())
-        if plain and known_scope and _SKIP not in row.applies_if:
-            grouped.setdefault((row.scope, row.test), []).append(row)
+        if COMPONENT in row.applies_if:
+            continue
+        if row.applies_if not in CONDITIONS:
+            raise ReferenceError(
+                f"monitoring_protocols.csv: row {row.id}: applies_if is not one that features/engine/conditions.py assesses"
+            )
+        if row.scope not in PERSON_SCOPES and not any(in_scope(m, row.scope) for m in MEDICINES.values()):
+            raise ReferenceError(
+                f"monitoring_protocols.csv: row {row.id}: medicine_or_class is no medicine, class or known scope"
+            )
+        grouped.setdefault((row.scope, row.test), []).append(row)
     return tuple(
         Item(scope, test, tuple(sorted(rows, key=lambda row: (row.interval_days is None, row.from_day))))
         for (scope, test), rows in grouped.items()
@@ -74,128 +88,136 @@ def tests() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The arrays that the kernel needs of a set of records: made once, read by every row of the spine."""
+    """The arrays that the kernels need of a set of records: made once, read by every row of the spine."""
 
-    supply_offsets: npt.NDArray[np.int64]
-    supply_day: npt.NDArray[np.int32]
-    supply_known: npt.NDArray[np.int32]
+    records: Records
+    conditions: conditions.Prepared
     supply_length: npt.NDArray[np.int32]
     supply_bits: npt.NDArray[np.uint64]
-    result_offsets: npt.NDArray[np.int64]
-    result_day: npt.NDArray[np.int32]
-    result_known: npt.NDArray[np.int32]
     result_bits: npt.NDArray[np.uint64]
-    referral_offsets: npt.NDArray[np.int64]
-    referral_day: npt.NDArray[np.int32]
-    referral_known: npt.NDArray[np.int32]
 
 
-def lengths_of(records: Records) -> npt.NDArray[np.int32]:
-    """How many days each supply lasts: days supplied, an injection's interval, the product's usual interval, or four weeks."""
-    columns = records.columns("supplies")
-    usual = np.array([m.lai_usual_interval_days or np.nan for m in MEDICINES.values()])[columns["medicine"]]
-    injection = is_injection(records)
-    days = np.where(injection, columns["interval_days"], columns["days_supplied"])
-    days = np.where(np.isnan(days) & injection, usual, days)
-    return np.where(np.isnan(days), USUAL_SUPPLY_DAYS, days).astype(np.int32)
+@dataclass(frozen=True)
+class Dues:
+    """Shape (rows, items) each: ``day`` due or NO_DAY, ``protocol`` that asks (position in PROTOCOLS or -1), ``unsure`` where a row that may
+    apply could not be assessed, ``last`` result's day or NO_DAY; and the situation they were worked out from.
+    """
 
-
-def is_injection(records: Records) -> npt.NDArray[np.bool_]:
-    """Which supplies are long-acting injections, by the row's route or, where it is not given, the medicine's."""
-    columns = records.columns("supplies")
-    given = columns["route"]
-    code = TABLES["supplies"].column("route").values.index("long_acting_injection")
-    product = np.array([m.is_long_acting_injection for m in MEDICINES.values()])[columns["medicine"]]
-    return np.where(given >= 0, given == code, product) | product
+    day: npt.NDArray[np.int32]
+    protocol: npt.NDArray[np.int16]
+    unsure: npt.NDArray[np.bool_]
+    last: npt.NDArray[np.int32]
+    situation: Situation
 
 
 def prepare(records: Records) -> Prepared:
-    """The kernel's view of ``records``."""
-    supplies, results, referrals = records.columns("supplies"), records.columns("results"), records.columns("referrals")
-    of_medicine = np.array(
-        [sum(1 << s for s, scope in enumerate(scopes()) if in_scope(m, scope)) for m in MEDICINES.values()], np.uint64
-    )
+    """The kernels' view of ``records``."""
+    supplies, results = records.columns("supplies"), records.columns("results")
     names = TABLES["results"].column("test").values
     of_test = np.zeros(len(names), np.uint64)
     for position, test in enumerate(tests()):
         for name in satisfying(test):
             of_test[names.index(name)] |= np.uint64(1 << position)
     return Prepared(
-        records.offsets("supplies"),
-        supplies["supplied_on"],
-        supplies["known_on"],
+        records,
+        conditions.prepare(records),
         lengths_of(records),
-        of_medicine[supplies["medicine"]],
-        records.offsets("results"),
-        results["taken_on"],
-        results["known_on"],
+        _medicine_bits()[supplies["medicine"]],
         of_test[results["test"]],
-        records.offsets("referrals"),
-        referrals["opened_on"],
-        referrals["known_on"],
+    )
+
+
+@cache
+def _medicine_bits() -> npt.NDArray[np.uint64]:
+    return np.array(
+        [sum(1 << s for s, scope in enumerate(scopes()) if in_scope(m, scope)) for m in MEDICINES.values()], np.uint64
     )
 
 
 @cache
 def _compiled() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Items as arrays: (scope, test, first row, last row), then rows: (from, to, interval or -1, grace), then protocol positions."""
+    """Items as (scope, test, first row, last row, follows a stop), rows as (from, to, interval or -1, grace, condition, event or -1), and
+    the protocol position of each row.
+    """
     position = {row.id: place for place, row in enumerate(PROTOCOLS)}
+    words = list(CONDITIONS)
     heads: list[tuple[int, ...]] = []
     rows: list[tuple[int, ...]] = []
     places: list[int] = []
     for item in items():
-        heads.append((scopes().index(item.scope), tests().index(item.test), len(rows), len(rows) + len(item.rows)))
+        stops = any(row.phase == "post_stop" for row in item.rows)
+        heads.append(
+            (scopes().index(item.scope), tests().index(item.test), len(rows), len(rows) + len(item.rows), stops)
+        )
         for row in item.rows:
-            rows.append(
-                (
-                    row.from_day,
-                    FOREVER if row.to_day is None else row.to_day,
-                    -1 if row.interval_days is None else row.interval_days,
-                    row.grace_days,
-                )
-            )
+            event = _EVENT_OF_PHASE.get(row.phase, -1)
+            if row.phase == "event":
+                event = _EVENT_OF_SCOPE.get(row.scope, -1)
+            to_day = FOREVER if row.to_day is None else row.to_day
+            interval = -1 if row.interval_days is None else row.interval_days
+            rows.append((row.from_day, to_day, interval, row.grace_days, words.index(row.applies_if), event))
             places.append(position[row.id])
     return np.array(heads, np.int32), np.array(rows, np.int32), np.array(places, np.int32)
 
 
-def due_dates(
-    prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16], npt.NDArray[np.int32]]:
-    """Due day of every item for every row: (due day or NO_DAY, position in PROTOCOLS or -1, day of the last result or NO_DAY).
-
-    Each has shape (rows, items). NO_DAY where the person is not in the scope or nothing is due in this phase.
-    """
+def due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]) -> Dues:
+    """Due day of every item for every row (position of the person in ``records.patient_ids``, day number)."""
+    p, records = prepared, prepared.records
     heads, rows, places = _compiled()
-    shape = (len(person), len(heads))
-    due = np.full(shape, NO_DAY, np.int32)
-    fired = np.full(shape, -1, np.int16)
-    last = np.full(shape, NO_DAY, np.int32)
-    p = prepared
-    schedule_kernel(
-        p.supply_offsets,
-        p.supply_day,
-        p.supply_known,
+    supplies, results = records.columns("supplies"), records.columns("results")
+    situation = Situation(p.conditions, person, as_of)
+    clozapine = scopes().index("clozapine")
+    gap = np.full(len(scopes()), COURSE_GAP_DAYS, np.int64)
+    gap[clozapine] = CLOZAPINE_GAP_DAYS
+    start = np.empty((len(person), len(scopes())), np.int32)
+    end = np.empty_like(start)
+    courses_kernel(
+        records.offsets("supplies"),
+        supplies["supplied_on"],
+        supplies["known_on"],
         p.supply_length,
         p.supply_bits,
-        p.result_offsets,
-        p.result_day,
-        p.result_known,
-        p.result_bits,
-        p.referral_offsets,
-        p.referral_day,
-        p.referral_known,
-        np.array([scope in PERSON_SCOPES for scope in scopes()]),
-        len(tests()),
-        heads,
-        rows,
-        places,
+        gap,
         person,
         as_of,
-        due,
-        fired,
-        last,
+        start,
+        end,
     )
-    return due, fired, last
+    events = situation.events(end[:, clozapine])
+    for scope, day in _person_starts(situation).items():
+        start[:, scopes().index(scope)] = day
+        end[:, scopes().index(scope)] = as_of
+    newest = np.empty((len(person), len(tests())), np.int32)
+    latest_kernel(
+        records.offsets("results"), results["taken_on"], results["known_on"], p.result_bits, person, as_of, newest
+    )
+    applies = np.stack([assess(situation) for assess in CONDITIONS.values()], axis=1)
+    shape = (len(person), len(heads))
+    due, fired, unsure = np.empty(shape, np.int32), np.empty(shape, np.int16), np.empty(shape, np.bool_)
+    from_start = np.array([scope not in PERSON_SCOPES for scope in scopes()])
+    due_kernel(heads, rows, places, start, end, gap, newest, from_start, applies, events, as_of, due, fired, unsure)
+    return Dues(due, fired, unsure, newest[:, heads[:, 1]], situation)
+
+
+def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:
+    """Day from which each scope without a medicine counts; NO_DAY where the person is not in it."""
+    records, person, as_of = situation.p.records, situation.person, situation.as_of
+    referrals = records.columns("referrals")
+    opened = referrals["opened_on"]
+    first = facts.first_row(
+        records.offsets("referrals"), opened, referrals["known_on"], np.ones(len(opened), bool), person, as_of
+    )
+    smi = np.where(first >= 0, opened[first] if len(opened) else NO_DAY, NO_DAY)
+
+    def since(field: str) -> npt.NDArray[np.int32]:
+        days = situation.regimen(field)
+        return np.where(np.isnan(days), NO_DAY, as_of - np.nan_to_num(days)).astype(np.int32)
+
+    return {
+        "smi_any": smi.astype(np.int32),
+        "acb_total_ge_3": since("acb_high_days"),
+        "high_dose_or_combined_antipsychotics": since("high_dose_days"),
+    }
 
 
 @cache

@@ -42,6 +42,8 @@ Verb = Literal[
     "days_past_due",
     "tests_due",
     "tests_overdue",
+    "tests_unsure",
+    "complete_share",
     "regimen",
 ]
 Missing = Literal["zero", "unknown"]

@@ -32,6 +32,8 @@ FIELDS = (
     "new_interactions_30d",
     "procyclidine_days",
     "longest_course_days",
+    "acb_high_days",
+    "high_dose_days",
 )
 CURRENT_GRACE_DAYS = 28
 SWITCH_DAYS = 60
@@ -67,7 +69,9 @@ ANTIPSYCHOTIC, PSYCHOTROPIC, QT, DEPENDENCE, PROCYCLIDINE = 1, 2, 4, 8, 32
     NEW_PAIRS,
     PROCYCLIDINE_DAYS,
     LONGEST,
-) = range(24)
+    ACB_HIGH_DAYS,
+    HIGH_DOSE_DAYS,
+) = range(26)
 
 
 @njit(nogil=True, cache=True)
@@ -80,6 +84,20 @@ def _new_base(base, name, start, end, s, t):
             if t - start[other] >= OVER_DAYS:
                 long_fresh = False
     return fresh, long_fresh
+
+
+@njit(nogil=True, cache=True)
+def _reached_three(acb, name, start, end, n, t):
+    """The first day on which the anticholinergic scores of today's medicines added up to 3."""
+    best = t
+    for s in range(n):
+        total = 0
+        for other in range(n):
+            if t <= end[other] + CURRENT_GRACE_DAYS and start[other] <= start[s]:
+                total += acb[name[other]]
+        if total >= 3 and t <= end[s] + CURRENT_GRACE_DAYS:
+            best = min(best, start[s])
+    return best
 
 
 @njit(nogil=True, cache=True)
@@ -107,6 +125,7 @@ def regimen_kernel(
     start = np.zeros(MAX_SLOTS, np.int64)
     end = np.zeros(MAX_SLOTS, np.int64)
     last_dose = np.zeros(MAX_SLOTS, np.float64)
+    dosed_on = np.zeros(MAX_SLOTS, np.int64)
     last_side = np.zeros(MAX_SLOTS, np.int64)
     trust_on = np.zeros(MAX_SLOTS, np.int64)
     gp_on = np.zeros(MAX_SLOTS, np.int64)
@@ -127,10 +146,10 @@ def regimen_kernel(
                 s = min(n, MAX_SLOTS - 1)
                 n = min(n + 1, MAX_SLOTS)
                 name[s], start[s], end[s] = medicine[i], day[i], day[i]
-                last_dose[s], last_side[s] = np.nan, -1
+                last_dose[s], last_side[s], dosed_on[s] = np.nan, -1, day[i]
                 trust_on[s], gp_on[s] = _NEVER, _NEVER
             elif day[i] > end[s] + COURSE_GAP_DAYS:
-                start[s], end[s], last_dose[s] = day[i], day[i], np.nan
+                start[s], end[s], last_dose[s], dosed_on[s] = day[i], day[i], np.nan, day[i]
             end[s] = max(end[s], day[i]) + length[i]
             required[s] = as_required[i]
             if not np.isnan(dose[i]):
@@ -138,6 +157,7 @@ def regimen_kernel(
                     doses_28 += t - day[i] <= 28
                     doses_90 += t - day[i] <= 90
                     newest = max(newest, day[i])
+                    dosed_on[s] = day[i]
                 last_dose[s] = dose[i]
             if prescriber[i] >= 0:
                 if last_side[s] >= 0 and last_side[s] != prescriber[i] and t - day[i] <= 180:
@@ -152,6 +172,7 @@ def regimen_kernel(
         row = out[r]
         row[:] = 0.0
         row[PERCENT] = np.nan
+        row[ACB_HIGH_DAYS], row[HIGH_DOSE_DAYS] = np.nan, np.nan
         row[DOSES_28], row[DOSES_90], row[PRESCRIBERS] = doses_28, doses_90, sides
         for s in range(n):
             flag = flags[name[s]]
@@ -204,4 +225,12 @@ def regimen_kernel(
                 if stopped and abs(end[other] - start[s]) <= SWITCH_DAYS:
                     row[SWITCHES] += 1
                     break
+        if row[PERCENT] >= 100.0:
+            settled = _NEVER
+            for s in range(n):
+                if flags[name[s]] & ANTIPSYCHOTIC and t <= end[s] + CURRENT_GRACE_DAYS:
+                    settled = max(settled, max(start[s], dosed_on[s]))
+            row[HIGH_DOSE_DAYS] = t - settled
+        if row[ACB] >= 3:
+            row[ACB_HIGH_DAYS] = t - _reached_three(acb, name, start, end, n, t)
         row[SINCE_CHANGE] = t - newest if newest > _NEVER else np.nan

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.engine import kernels, regimen, schedule, supply
+from features.engine.lengths import is_injection, lengths_of
 from features.engine.spec import EVER, Feature, SpecError, Stream
 from features.engine.streams import Group, clocks_of, events_of, known_by, rows_of
 from features.records import Records
@@ -50,7 +51,7 @@ COVERAGE_OPS = {
 }
 DEPOT_OPS = {"depot_days_past_due": supply.PAST_DUE, "depot_late_share": supply.LATE_SHARE}
 SPELL_VERBS = ("days_in_spell", "spell_length")
-SCHEDULE_VERBS = ("days_past_due", "tests_due", "tests_overdue")
+SCHEDULE_VERBS = ("days_past_due", "tests_due", "tests_overdue", "tests_unsure", "complete_share")
 _VALUE_VERBS = ("total", "mean", "highest", "lowest", "latest", "change", "slope")
 MAX_STREAMS = 64
 
@@ -156,10 +157,10 @@ def _coverage_walks(records: Records, placed: list[Placed]) -> list[Walk]:
     classes = list(dict.fromkeys(feature.stream for _, feature in placed))
     columns = records.columns("supplies")
     bits = np.zeros(len(columns["known_on"]), np.uint64)
-    usable = (columns["as_required"] != 1) & ~schedule.is_injection(records)
+    usable = (columns["as_required"] != 1) & ~is_injection(records)
     for position, stream in enumerate(classes):
         bits |= (rows_of(records, stream) & usable).astype(np.uint64) << np.uint64(position)
-    lengths = schedule.lengths_of(records)
+    lengths = lengths_of(records)
     base = {name: place for place, name in enumerate(dict.fromkeys(m.base for m in MEDICINES.values()))}
     medicine = np.array([base[m.base] for m in MEDICINES.values()], np.int64)[columns["medicine"]]
     stays = records.columns("stays")
@@ -202,7 +203,7 @@ def _coverage_walks(records: Records, placed: list[Placed]) -> list[Walk]:
 
 def _depot_walks(records: Records, placed: list[Placed]) -> list[Walk]:
     columns = records.columns("supplies")
-    lengths = schedule.lengths_of(records) if placed else np.zeros(0, np.int32)
+    lengths = lengths_of(records) if placed else np.zeros(0, np.int32)
     by_stream: dict[Stream, list[Placed]] = {}
     for column, feature in placed:
         by_stream.setdefault(feature.stream, []).append((column, feature))
@@ -218,7 +219,7 @@ def _depot_walk(
 ) -> Walk:
     kinds = TABLES["supplies"].column("kind").values
     given = (columns["kind"] == kinds.index("administered")) | (columns["kind"] < 0)
-    keep = rows_of(records, stream) & schedule.is_injection(records) & given
+    keep = rows_of(records, stream) & is_injection(records) & given
     ops = np.array([DEPOT_OPS[feature.verb] for _, feature in members], np.int64)
     op_window = np.array([feature.window for _, feature in members], np.int64)
     op_number = np.array([feature.number for _, feature in members], np.int64)
@@ -296,20 +297,29 @@ def _schedule_walks(records: Records, placed: list[Placed]) -> list[Walk]:
             )
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        due, fired, _ = schedule.due_dates(prepared, person, as_of)
+        dues = schedule.due_dates(prepared, person, as_of)
         for column, feature, items in chosen:
-            mine, rule = due[:, items], fired[:, items]
+            mine, rule = dues.day[:, items], dues.protocol[:, items]
             scheduled = rule >= 0
             if feature.verb == "days_past_due":
                 earliest = mine.min(axis=1)
                 past = as_of.astype(np.int64) - earliest
                 values[rows, column] = np.where(earliest == NO_DAY, np.nan, past)
                 continue
+            if feature.verb == "tests_unsure":
+                hit = dues.unsure[:, items] & ~scheduled
+                values[rows, column] = _tests_hit(hit, items)
+                continue
             any_due = scheduled.any(axis=1)
             if feature.verb == "tests_due":
                 hit = scheduled & (mine <= as_of[:, None])
             else:
                 hit = scheduled & (as_of[:, None] > mine + grace[rule])
+            if feature.verb == "complete_share":
+                asked = _tests_hit(scheduled, items)
+                share = 1 - _tests_hit(hit, items) / np.maximum(asked, 1)
+                values[rows, column] = np.where(any_due, share, np.nan)
+                continue
             values[rows, column] = np.where(any_due, _tests_hit(hit, items), np.nan)
 
     return [walk]
@@ -321,7 +331,9 @@ def _regimen_walks(records: Records, placed: list[Placed]) -> list[Walk]:
     prepared = regimen.prepare(records)
     for _, feature in placed:
         if feature.value not in regimen.FIELDS:
-            raise SpecError(f"{feature.name}: the regimen has no field {feature.value}; it has {', '.join(regimen.FIELDS)}")
+            raise SpecError(
+                f"{feature.name}: the regimen has no field {feature.value}; it has {', '.join(regimen.FIELDS)}"
+            )
     columns = [column for column, _ in placed]
     fields = [regimen.FIELDS.index(feature.value) for _, feature in placed]
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.engine import regimen, schedule
+from features.engine import schedule
 from features.gaps import engagement, monitoring, supply
 from features.gaps.codes import CODES
 from features.gaps.gap import SEVERITIES, Code, Evidence, Gap
@@ -38,8 +38,8 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
     """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, worst first; the way without pandas."""
     shared = Shared(records)
     days = np.full(len(places), as_of, np.int32)
-    due, fired, last = schedule.due_dates(schedule.prepare(records), places, days)
-    taking = regimen.regimen_of(regimen.prepare(records), places, days)
+    dues = schedule.due_dates(schedule.prepare(records), places, days)
+    due, fired, last, taking = dues.day, dues.protocol, dues.last, dues.situation.taking
     found = []
     for position, place in enumerate(places.tolist()):
         person = Person(shared, place, as_of, due[position], fired[position], last[position], taking[position])

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.engine import regimen, schedule
+from features.engine import lengths, regimen, schedule
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
@@ -88,8 +88,8 @@ class Shared:
 
     def __init__(self, records: Records) -> None:
         self.records = records
-        self.lengths = schedule.lengths_of(records)
-        self.injections = schedule.is_injection(records)
+        self.lengths = lengths.lengths_of(records)
+        self.injections = lengths.is_injection(records)
         self.words = {
             (name, column.name): (*column.values, "")
             for name, spec in TABLES.items()

@@ -54,7 +54,10 @@ def groups() -> dict[str, frozenset[str]]:
 
 @cache
 def _terms() -> dict[str, tuple[str, ...]]:
-    return {row["term"]: tuple(s for s in row["medicines_or_scopes"].split(";") if s) for row in read_rows("interaction_terms")}
+    return {
+        row["term"]: tuple(s for s in row["medicines_or_scopes"].split(";") if s)
+        for row in read_rows("interaction_terms")
+    }
 
 
 def medicines_meant(term: str) -> frozenset[str]:

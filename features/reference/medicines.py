@@ -116,7 +116,7 @@ def in_scope(medicine: Medicine, scope: str) -> bool:
         return medicine.atc.startswith(_BENZODIAZEPINE_OR_Z) or "benzodiazepine" in medicine.groups
     if scope == "psychotropic_any":
         return medicine.is_psychotropic
-    if scope == medicine.base and not medicine.is_long_acting_injection:
+    if scope == medicine.base:
         return True
     return scope in medicine.groups
 

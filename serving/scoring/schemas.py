@@ -40,7 +40,7 @@ def _row_field(column: Column) -> tuple[Any, Any]:
 
 
 ROWS: dict[str, type[BaseModel]] = {
-    name: create_model(
+    name: create_model(  # type: ignore[call-overload]
         f"{name.capitalize()}Row",
         __base__=Strict,
         __doc__=f"One row of {name}. `patient_id` may be left out; if given, it must be the person's.",
@@ -50,7 +50,7 @@ ROWS: dict[str, type[BaseModel]] = {
     if spec.per_patient
 }
 
-PersonTables: type[BaseModel] = create_model(
+PersonTables: type[BaseModel] = create_model(  # type: ignore[call-overload]
     "PersonTables",
     __base__=Strict,
     __doc__="One person's record, table by table. A table left out is an empty one, and the answer's flags say so.",

@@ -197,7 +197,7 @@ def _gaps_by_person(records: Records, as_of: dt.date, people: tuple[str, ...]) -
     frame = find_gaps(records, as_of, patients=list(people))
     out: dict[str, list[dict[str, Any]]] = {}
     for gap in frame.to_dict("records"):
-        patient = str(gap.pop("patient_id"))
+        patient = str(gap["patient_id"])
         out.setdefault(patient, []).append(_own_rows(records, patient, plain_gap(gap)))
     for found in out.values():
         found.sort(key=gap_order)
@@ -222,9 +222,9 @@ def gap_order(gap: Mapping[str, Any]) -> tuple[Any, ...]:
     return (not gap["safety"], SEVERITIES.index(gap["severity"]), -(late or 0.0), gap["code"])
 
 
-def plain_gap(gap: Mapping[str, Any]) -> dict[str, Any]:
+def plain_gap(gap: Mapping[Any, Any]) -> dict[str, Any]:
     """A row of ``find_gaps`` as plain JSON values: dates as dates, what is missing as None."""
-    out: dict[str, Any] = dict(gap)
+    out: dict[str, Any] = {str(key): value for key, value in gap.items() if key != "patient_id"}
     out["due_on"] = None if pd.isna(gap["due_on"]) else pd.Timestamp(gap["due_on"]).date()
     out["days_overdue"] = None if pd.isna(gap["days_overdue"]) else float(gap["days_overdue"])
     out["safety"], out["verified"] = bool(gap["safety"]), bool(gap["verified"])

@@ -78,7 +78,7 @@ def short_day(value: dt.date | dt.datetime | str | None) -> str:
     """``3 Jan 2026``; text that holds a date is read, other text is kept."""
     if isinstance(value, str):
         try:
-            value = dt.date.fromisoformat(value)
+            return short_day(dt.date.fromisoformat(value))
         except ValueError:
             return value
     return "not recorded" if value is None else f"{value.day} {value:%b %Y}"

@@ -47,13 +47,13 @@ def team_worklist(
     with database.read() as connection:
         run = current_run(connection)
         team = repository.team(connection, caller, team_id) if run is not None else None
-        if run is None or team is None:
-            raise not_found()
-        info = RunInfo.of(run)
-        chosen = info.chosen(outcome, horizon)
-        if chosen is None:
-            raise unknown_horizon(info)
-        found = _read(connection, caller, team, info, chosen, ranking, limit, offset)
+        if run is not None and team is not None:
+            info = RunInfo.of(run)
+            chosen = _chosen(info, outcome, horizon)
+            found = _read(connection, caller, team, info, chosen, ranking, limit, offset)
+    if run is None or team is None:
+        audit.record(Look("team.not_visible", team_id=team_id))
+        raise not_found()
     shown = [entry.patient_id for entry in (*found.items, *found.first_below_line_with_safety_gap)]
     audit.record(
         Look(
@@ -65,6 +65,13 @@ def team_worklist(
             detail={"outcome": chosen[0], "horizon_days": chosen[1], "ranking": ranking.value, "offset": offset},
         )
     )
+    return found
+
+
+def _chosen(info: RunInfo, outcome: str | None, horizon: int | None) -> tuple[str, int]:
+    found = info.chosen(outcome, horizon)
+    if found is None:
+        raise unknown_horizon(info)
     return found
 
 

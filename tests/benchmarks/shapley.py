@@ -143,6 +143,7 @@ def run_one_person() -> dict[str, Any]:
             reference_matrix=made_up(2000, FEATURES, 4),
             card={},
             provenance={"synthetic": True},
+            concepts={},
         )
         load_s = seconds(lambda: RiskModel.load(path))
         model = RiskModel.load(path)

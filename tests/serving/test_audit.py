@@ -14,6 +14,7 @@ LOOKS = [
     ("GET", "/v1/teams", "teams.seen", []),
     ("GET", "/v1/patients/N03", "person.seen", ["N03"]),
     ("GET", "/v1/patients/S02", "person.not_visible", ["S02"]),
+    ("GET", "/v1/teams/south/worklist", "team.not_visible", []),
     ("GET", "/v1/teams/north/worklist?limit=2&ranking=gaps", "worklist.seen", None),
     ("POST", "/v1/scores", "scores.requested", ["X1"]),
 ]

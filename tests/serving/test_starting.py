@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
+import sys
+import urllib.request
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -103,6 +106,42 @@ def test_a_port_in_use_is_an_error_that_says_what_to_do(home):
 def test_serve_refuses_a_demo_beyond_this_machine(home):
     with pytest.raises(StartError, match="loopback"):
         serve(home, host="0.0.0.0", port=0)
+
+
+def test_a_home_that_cannot_be_written_is_an_error_that_says_so(tmp_path):
+    (tmp_path / "service.db").mkdir()
+    with pytest.raises(StartError, match="home folder"):
+        serve(tmp_path, port=0)
+
+
+def test_a_served_process_answers_and_stops_in_good_order(home):
+    """The real thing: its own process, a real port, SIGTERM, exit code 0."""
+    program = "import sys; from pathlib import Path; from serving.app import serve; serve(Path(sys.argv[1]), port=0, on_ready=lambda url: print(url, flush=True))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        address = process.stdout.readline().strip()
+        with urllib.request.urlopen(f"{address}/readyz", timeout=60) as answer:
+            assert answer.status == 200
+        process.terminate()
+        assert process.wait(timeout=30) == 0
+        assert process.stderr.read() == ""
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_bundle_mended_under_its_name_is_taken(home, start, world):
+    with start(home, poll_seconds=60) as client:
+        live = client.app.state.service.live
+        newer = world.write_tiny_bundle(home / "newer", world.records(), seed=1, version="test-2")
+        (home / "bundles" / "current").write_text("late-1")
+        live.check()
+        assert live.current.manifest.model_version == "test-1"
+        shutil.copytree(newer, home / "bundles" / "late-1")
+        live.check()
+        assert live.current.manifest.model_version == "test-2" and live.standing.problem == ""
 
 
 # Migrations

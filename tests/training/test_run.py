@@ -108,6 +108,9 @@ def test_the_evaluation_tells_what_the_model_is_measured_against(run):
         assert pair["oracle"]["rows"] > 0
         assert pair["unseen_people"]["rows"] < pair["rows"]
     assert result.evaluation["attrition"][-1]["left"] > 0
+    rows = report.table(result.evaluation)
+    assert [(row["outcome"], row["horizon"]) for row in rows] == [("admission", 28), ("admission", 90), ("admission", 180), ("disengagement", 90), ("disengagement", 180)]  # fmt: skip
+    assert all(row["oracle_auroc"] > 0.5 for row in rows if row["outcome"] == "disengagement")
 
 
 def test_the_same_seed_gives_the_same_figures(trained, made_up, small_settings, tmp_path):

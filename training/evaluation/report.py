@@ -251,6 +251,30 @@ def _teams(records: Records, spine: pd.DataFrame, otherwise: int) -> tuple[npt.N
     return codes.astype(np.int64), {n: otherwise if pd.isna(value) else int(value) for n, value in enumerate(stated)}
 
 
+def table(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """One row per outcome and horizon, for a terminal: oracle, model, best simple rule, control, calibration slope."""
+    rows = []
+    for pair in evaluation["pairs"].values():
+        model, best = pair["contenders"]["model"], pair["contenders"][pair["best_rule"]]
+        rows.append(
+            {
+                "outcome": pair["outcome"],
+                "horizon": pair["horizon"],
+                "events": pair["events"],
+                "prevalence": pair["prevalence"],
+                "oracle_auroc": pair["oracle"]["oracle_auroc"]["value"] if pair["oracle"] else None,
+                "model_auroc": model["auroc"]["value"],
+                "best_rule_auroc": best["auroc"]["value"],
+                "best_rule": best["label"],
+                "logistic_auroc": pair["contenders"]["logistic"]["auroc"]["value"],
+                "calibration_slope": model["calibration_slope"]["value"],
+                "captured_at_slots": model["captured_at_slots"]["value"],
+                "regret_to_oracle": pair["oracle"]["regret"]["value"] if pair["oracle"] else None,
+            }
+        )
+    return rows
+
+
 def flat_metrics(evaluation: Mapping[str, Any]) -> dict[str, float]:
     """Metrics for MLflow, named ``admission_28/auroc``: the page groups them by what stands before the stroke."""
     out: dict[str, float] = {}
@@ -314,4 +338,4 @@ def _comparable(value: float | None) -> float:
     return -1.0 if value is None or np.isnan(value) else float(value)
 
 
-__all__ = ["LABELS", "Contenders", "Estimate", "evaluate", "flat_metrics", "render", "write"]
+__all__ = ["LABELS", "Contenders", "Estimate", "evaluate", "flat_metrics", "render", "table", "write"]

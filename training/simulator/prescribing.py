@@ -39,7 +39,7 @@ from .layout import (
 from .streams import chance, normal, pick, uniform
 
 # by diagnosis: F20, F25, F29, F31, F32.3, F60.3
-CLOZAPINE_SHARE = np.array([0.20, 0.20, 0.02, 0.0, 0.0, 0.0])
+CLOZAPINE_SHARE = np.array([0.212, 0.212, 0.02, 0.0, 0.0, 0.0])
 DEPOT_SHARE = np.array([0.245, 0.245, 0.18, 0.08, 0.02, 0.0])
 ORAL_SHARE = np.array([0.92, 0.92, 0.80, 0.60, 0.50, 0.35])  # of those on neither
 ANTIDEPRESSANT_SHARE = np.array([0.30, 0.40, 0.32, 0.38, 0.92, 0.68])

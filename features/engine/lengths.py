@@ -1,0 +1,31 @@
+"""How long a supply lasts, and whether it is a long-acting injection: one rule for coverage, schedules and the regimen."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from features.records import Records
+from features.records.tables import TABLES
+from features.reference import MEDICINES
+
+USUAL_SUPPLY_DAYS = 28
+"""A supply that does not say how long it lasts is taken to last four weeks, the usual length in England [D]."""
+
+
+def lengths_of(records: Records) -> npt.NDArray[np.int32]:
+    """How many days each supply lasts: days supplied, an injection's interval, the product's usual interval, or four weeks."""
+    columns = records.columns("supplies")
+    usual = np.array([m.lai_usual_interval_days or np.nan for m in MEDICINES.values()])[columns["medicine"]]
+    injection = is_injection(records)
+    days = np.where(injection, columns["interval_days"], columns["days_supplied"])
+    days = np.where(np.isnan(days) & injection, usual, days)
+    return np.where(np.isnan(days), USUAL_SUPPLY_DAYS, days).astype(np.int32)
+
+
+def is_injection(records: Records) -> npt.NDArray[np.bool_]:
+    """Which supplies are long-acting injections, by the row's route or the medicine's."""
+    columns = records.columns("supplies")
+    code = TABLES["supplies"].column("route").values.index("long_acting_injection")
+    product = np.array([m.is_long_acting_injection for m in MEDICINES.values()])[columns["medicine"]]
+    return np.asarray((columns["route"] == code) | product)
