@@ -10,6 +10,7 @@ import pandas as pd
 from features import engine
 from features.catalogue import CATALOGUE, CONCEPTS
 from features.engine import Feature, FeatureMatrix, SpecError, SpineError
+from features.engine.adherence import AdherenceError, proportion_of_days_covered
 from features.gaps import find_gaps
 from features.records import Records, RecordsError
 
@@ -33,6 +34,7 @@ def build(
 
 
 __all__ = [
+    "AdherenceError",
     "CATALOGUE",
     "CONCEPTS",
     "Feature",
@@ -43,4 +45,5 @@ __all__ = [
     "SpineError",
     "build",
     "find_gaps",
+    "proportion_of_days_covered",
 ]

@@ -29,7 +29,8 @@ FEW = 4
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def explain(  # type: ignore[no-untyped-def]
     X, shap, margin, contributions, margins, expected_value, column_feature, column_missing, cut_start, cuts, tree_group, constant,
-    group_step, group_own, step_to, step_from, step_row, step_cut, step_bit, feature_start, features, table_start, values,
+    group_step, step_to, step_from, flat_to, flat_from, step_row, step_cut, step_bit, feature_start, features, term_group,
+    table_start, values,
 ):  # fmt: skip
     """Fill ``shap`` (rows, features + 1) and ``margin`` (rows), each where asked for; the rest are the arrays of ``Tables``."""
     rows, n_features = X.shape
@@ -71,7 +72,8 @@ def explain(  # type: ignore[no-untyped-def]
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def explain_few(  # type: ignore[no-untyped-def]
     X, shap, margin, contributions, margins, expected_value, column_feature, column_missing, cut_start, cuts, tree_group, constant,
-    group_step, group_own, step_to, step_from, step_row, step_cut, step_bit, feature_start, features, table_start, values,
+    group_step, step_to, step_from, flat_to, flat_from, step_row, step_cut, step_bit, feature_start, features, term_group,
+    table_start, values,
 ):  # fmt: skip
     """The same for up to ``FEW`` rows (one person's horizons). Same sums in the same order.
 
@@ -87,39 +89,38 @@ def explain_few(  # type: ignore[no-untyped-def]
         lanes[c] = 0
         for r in range(FEW):
             lanes[c] |= np.uint64(binned[c, min(r, rows - 1)]) << np.uint64(16 * r)
-    slots = np.zeros(SLOTS, np.uint64)
-    total = np.zeros((n_features, FEW), np.float64)
+    # Flat loops over all steps, groups and terms: no loop of a few turns for the processor to guess wrong, and table rows are fetched many at a time.
+    slots = np.zeros(SLOTS + len(group_step) - 1, np.uint64)
+    for i in range(len(flat_to)):
+        holds = (np.uint64(step_cut[i]) + np.uint64(256)) * _ONES - lanes[step_row[i]] >> np.uint64(8) & _ONES
+        slots[flat_to[i]] = slots[flat_from[i]] | holds << np.uint64(step_bit[i])
+    place = np.empty((len(group_step) - 1, FEW), np.uint64)
+    for g in range(len(place)):
+        pattern = slots[SLOTS + g]
+        start, width = feature_start[g], feature_start[g + 1] - feature_start[g] + 1
+        for r in range(FEW):
+            place[g, r] = np.uint64(table_start[g] - start) + (pattern >> np.uint64(16 * r) & _BYTE) * np.uint64(width)
     score = np.zeros(FEW, np.float64)
     for tree in range(len(constant)):
         a = b = c = d = constant[tree]
         for g in range(tree_group[tree], tree_group[tree + 1]):
-            own = group_own[g]
-            for i in range(group_step[g], own):
-                slots[step_to[i]] = slots[step_from[i]] | _holds(lanes[step_row[i]], step_cut[i], step_bit[i])
-            pattern = slots[step_from[own]]
-            for i in range(own, group_step[g + 1]):
-                pattern |= _holds(lanes[step_row[i]], step_cut[i], step_bit[i])
-            start, k = feature_start[g], feature_start[g + 1] - feature_start[g]
-            at = table_start[g]
-            ra = at + np.int64(pattern & _BYTE) * (k + 1)
-            rb = at + np.int64(pattern >> np.uint64(16) & _BYTE) * (k + 1)
-            rc = at + np.int64(pattern >> np.uint64(32) & _BYTE) * (k + 1)
-            rd = at + np.int64(pattern >> np.uint64(48) & _BYTE) * (k + 1)
-            if contributions:
-                for j in range(k):
-                    f = features[start + j]
-                    total[f, 0] += values[ra + j]
-                    total[f, 1] += values[rb + j]
-                    total[f, 2] += values[rc + j]
-                    total[f, 3] += values[rd + j]
-            a += values[ra + k]
-            b += values[rb + k]
-            c += values[rc + k]
-            d += values[rd + k]
+            end = np.uint64(feature_start[g + 1])
+            a += values[place[g, 0] + end]
+            b += values[place[g, 1] + end]
+            c += values[place[g, 2] + end]
+            d += values[place[g, 3] + end]
         score[0] += a
         score[1] += b
         score[2] += c
         score[3] += d
+    total = np.zeros((n_features, FEW), np.float64)
+    if contributions:
+        for i in range(len(features)):
+            f, g, at = features[i], term_group[i], np.uint64(i)
+            total[f, 0] += values[place[g, 0] + at]
+            total[f, 1] += values[place[g, 1] + at]
+            total[f, 2] += values[place[g, 2] + at]
+            total[f, 3] += values[place[g, 3] + at]
     for r in range(rows):
         if margins:
             margin[r] = score[r]
@@ -131,12 +132,6 @@ def explain_few(  # type: ignore[no-untyped-def]
 
 _BYTE = np.uint64(0xFF)
 _ONES = np.uint64(0x0001000100010001)
-
-
-@numba.njit(nogil=True, cache=True, error_model="numpy", inline="always")
-def _holds(lanes, cut, bit):  # type: ignore[no-untyped-def]
-    """Whether ``byte <= cut`` in each lane, as bit ``bit`` of the lane."""
-    return ((np.uint64(cut) + np.uint64(256)) * _ONES - lanes >> np.uint64(8) & _ONES) << np.uint64(bit)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")

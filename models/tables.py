@@ -37,10 +37,10 @@ class Tables:
     Columns: value to byte. A column is one feature with one kind of missing value and rising ``cuts[cut_start[c]:cut_start[c + 1]]``. It gives two rows of
     bytes: ``2 * c`` puts what is missing above all cuts (so it goes right), ``2 * c + 1`` below all (left).
     Steps: ``slot[step_to] = slot[step_from] | (byte[step_row] <= step_cut) << step_bit``.
-    Groups: group ``g`` of tree ``t`` (``tree_group[t] <= g < tree_group[t + 1]``) first takes its steps (from ``group_own[g]`` on they
-    only fill its own slot), then adds to its ``features``
+    Groups: group ``g`` of tree ``t`` (``tree_group[t] <= g < tree_group[t + 1]``) first takes its steps, then adds to its ``features``
     (from ``feature_start[g]`` on) the row ``slot[last]`` of its table, which starts at ``table_start[g]`` in ``values``. A row ends with the value of
-    the leaf that the row reaches, or 0 where that is in another group.
+    the leaf that the row reaches, or 0 where that is in another group. ``flat_to`` and ``flat_from`` are the same steps with a slot of its own
+    (``SLOTS + g``) for every group, so that all steps can be taken before any table is read; ``term_group`` is the group of each of ``features``.
     """
 
     n_features: int
@@ -52,14 +52,16 @@ class Tables:
     tree_group: Ints
     constant: Floats
     group_step: Ints
-    group_own: Ints
     step_to: NDArray[np.uint8]
     step_from: NDArray[np.uint8]
-    step_row: NDArray[np.int32]
+    flat_to: NDArray[np.uint32]
+    flat_from: NDArray[np.uint32]
+    step_row: NDArray[np.uint32]
     step_cut: NDArray[np.uint8]
     step_bit: NDArray[np.uint8]
     feature_start: Ints
-    features: NDArray[np.int32]
+    features: NDArray[np.uint32]
+    term_group: NDArray[np.uint32]
     table_start: Ints
     values: Floats
 
@@ -102,14 +104,12 @@ Path = list[tuple[int, int, int]]
 
 @dataclass
 class _Group:
-    """Leaves tabulated together, each with the conditions that lead to it; of the plan's steps, those from
-    ``own_steps`` to ``steps_end`` lie inside the group."""
+    """Leaves tabulated together, each with the conditions that lead to it; ``steps_end`` counts the plan's steps up to and with this group's."""
 
     tree: int
     bits: int
     leaves: list[tuple[int, Path]]
     features: list[int]
-    own_steps: int
     steps_end: int
 
 
@@ -145,7 +145,6 @@ class _Plan:
     def _group(self, t: int, root: int, path: Path, left: list[int], right: list[int]) -> None:
         first, bit = self.trees.nodes(t).start, len(path)
         leaves: list[tuple[int, Path]] = []
-        own_steps = len(self.steps)
         waiting = [(root, path)]
         while waiting:
             node, conditions = waiting.pop()
@@ -160,7 +159,7 @@ class _Plan:
             node, at, _ = path[-1]
             self._step(first + node, len(path), SLOTS - 1, at)
         used = {int(self.trees.feature[first + node]) for _, conditions in leaves for node, _, _ in conditions}
-        self.groups.append(_Group(t, bit, leaves, sorted(used), own_steps, len(self.steps)))
+        self.groups.append(_Group(t, bit, leaves, sorted(used), len(self.steps)))
 
 
 def _splits_below(left: list[int], right: list[int]) -> list[int]:
@@ -209,6 +208,8 @@ def tabulate(trees: Trees) -> Tables:
     values = np.zeros(table_start[-1])
     _fill(values, table_start, feature_start, *_conditions(plan))
     steps = np.array(plan.steps, dtype=np.int64).reshape(-1, 5)
+    group_step = _ints([0, *(g.steps_end for g in groups)])
+    own_slot = SLOTS + np.repeat(np.arange(len(groups)), np.diff(group_step))
     return Tables(
         n_features=trees.n_features,
         expected_value=_expected_value(trees),
@@ -218,15 +219,17 @@ def tabulate(trees: Trees) -> Tables:
         cuts=np.concatenate([*columns.cuts, np.empty(0)]),
         tree_group=_ints(tree_group),
         constant=np.array([_constant(trees, t) for t in range(len(trees))]),
-        group_step=_ints([0, *(g.steps_end for g in groups)]),
-        group_own=_ints([g.own_steps for g in groups]),
+        group_step=group_step,
         step_to=steps[:, 0].astype(np.uint8),
         step_from=steps[:, 1].astype(np.uint8),
-        step_row=steps[:, 2].astype(np.int32),
+        flat_to=np.where(steps[:, 0] == SLOTS - 1, own_slot, steps[:, 0]).astype(np.uint32),
+        flat_from=np.where(steps[:, 1] == SLOTS - 1, own_slot, steps[:, 1]).astype(np.uint32),
+        step_row=steps[:, 2].astype(np.uint32),
         step_cut=steps[:, 3].astype(np.uint8),
         step_bit=steps[:, 4].astype(np.uint8),
         feature_start=feature_start,
-        features=np.array([f for g in groups for f in g.features], dtype=np.int32),
+        features=np.array([f for g in groups for f in g.features], dtype=np.uint32),
+        term_group=np.repeat(np.arange(len(groups)), np.diff(feature_start)).astype(np.uint32),
         table_start=table_start,
         values=values,
     )

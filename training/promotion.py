@@ -23,15 +23,25 @@ from training.tracking import CHALLENGER, CHAMPION, PREVIOUS, Store, Version
 
 @dataclass(frozen=True)
 class Gate:
-    """One condition: the figure found, what was needed, and whether it holds."""
+    """One condition: the figure found, what was needed, and whether it holds.
+
+    ``judged`` is False where the test slice holds too few events to tell. On synthetic data such a gate is shown and does not refuse (a demonstration
+    of a few hundred people must run, and its model serves nobody); on anyone else's data it refuses.
+    """
 
     name: str
     found: str
     needed: str
     passed: bool
+    judged: bool = True
 
     def __str__(self) -> str:
-        return f"{'passed' if self.passed else 'REFUSED'}: {self.name}: {self.found} (needed: {self.needed})"
+        word = (
+            ("passed" if self.passed else "REFUSED")
+            if self.judged
+            else ("not judged" if self.passed else "REFUSED, too few events")
+        )
+        return f"{word}: {self.name}: {self.found} (needed: {self.needed})"
 
 
 @dataclass(frozen=True)
@@ -110,8 +120,16 @@ def check(store: Store, version: Version, settings: PromotionSettings) -> list[G
         if pair is None:
             gates.append(Gate(f"{name}.evaluated", "not evaluated", "figures of this outcome and horizon", False))
             continue
-        gates += _pair_gates(name, pair, settings)
+        gates += _judge(_pair_gates(name, pair, settings), pair["events"], bool(evaluation["synthetic"]), settings)
     return gates
+
+
+def _judge(gates: list[Gate], events: int, synthetic: bool, settings: PromotionSettings) -> list[Gate]:
+    """The gates as they are where events suffice; else not judged, which passes synthetic data only."""
+    if events >= settings.fewest_events:
+        return gates
+    few = f"; {events} events of the {settings.fewest_events} needed to judge"
+    return [Gate(gate.name, gate.found + few, gate.needed, synthetic, judged=False) for gate in gates]
 
 
 def _bundle_gate(store: Store, version: Version) -> Gate:

@@ -109,7 +109,7 @@ def train(
         settings.training,
     )
     clock.stage("control", "fitting the logistic control")
-    contenders = _contenders(ready, fitted)
+    contenders = score_test_rows(ready, fitted)
     clock.stage(
         "evaluate",
         f"evaluating on {int(ready.split.test.sum()):,} later rows"
@@ -144,7 +144,7 @@ def _prepare(records: Records, settings: Settings, clock: _Clock) -> Prepared:
     return Prepared(people.spine, people.attrition, matrix, follow_up, labels, split)
 
 
-def _contenders(ready: Prepared, fitted: Fitted) -> report.Contenders:
+def score_test_rows(ready: Prepared, fitted: Fitted) -> report.Contenders:
     """Scores of the test rows; NaN elsewhere, so that nothing in an evaluation can look at a row that trained."""
     test = np.flatnonzero(ready.split.test)
     values = _rows_of(ready.matrix.values, test)

@@ -103,12 +103,13 @@ class TrainingSettings(Section):
 class EvaluationSettings(Section):
     bootstrap_draws: int = Field(default=200, ge=0)
     oracle_rows: int = Field(default=2000, ge=0)
-    oracle_draws: int = Field(default=100, ge=1)
+    oracle_draws: int = Field(default=80, ge=1)
     default_weekly_reviews: int = Field(default=10, ge=1)
 
 
 class PromotionSettings(Section):
     headline: tuple[str, ...] = ("admission_90", "disengagement_90")
+    fewest_events: int = Field(default=100, ge=0)
     beats_best_rule: bool = True
     capture_at_least: float | None = Field(default=1.0, ge=0)
     calibration_slope: tuple[float, float] = (0.8, 1.25)

@@ -46,6 +46,15 @@ CONCEPTS: dict[str, Concept] = {
             "treatment", "Current medicines", "the pattern of current medicines", "the pattern of current medicines"
         ),
         Concept(
+            "dose_burden",
+            "Number and strength of medicines",
+            "the number or strength of medicines",
+            "the number or strength of medicines",
+        ),
+        Concept(
+            "shared_care", "Who prescribes", "prescribing split or moved between trust and GP", "settled prescribing"
+        ),
+        Concept(
             "clozapine_blood",
             "Clozapine blood count",
             "clozapine blood counts overdue or out of step",

@@ -16,6 +16,11 @@ OFFERED = stream(
 BY_PATIENT = stream("contacts", outcome="cancelled_by_patient")
 BY_SERVICE = stream("contacts", outcome="cancelled_by_service")
 TEXTS = stream("contacts", mode="text", outcome=("attended", "did_not_attend"))
+BOOKED = stream(
+    "contacts",
+    outcome=("attended", "did_not_attend", "cancelled_by_patient", "cancelled_by_service"),
+    unless={"mode": ("text", "email")},
+)
 UNANSWERED = stream("contacts", mode="text", outcome="did_not_attend")
 IN_SIGHT = stream("contacts", outcome="attended", mode=("face_to_face", "video"), unless={"kind": ("carer",)})
 _WINDOWS = (30, 90, 180, 365)
@@ -177,6 +182,89 @@ FEATURES: tuple[Feature, ...] = (
         high=50,
         direction=0,
         why="Different members of staff seen in the last 180 days: people value seeing the same person.",
+    ),
+    *(
+        Feature(
+            name=f"usual_provider_share_{window}d",
+            concept="continuity",
+            verb="usual_provider",
+            stream=ATTENDED,
+            value="staff_id",
+            window=window,
+            missing="unknown",
+            unit="proportion",
+            low=0,
+            high=1,
+            direction=0,
+            why=f"Share of the contacts of the last {window} days with the member of staff seen most (usual provider index).",
+        )
+        for window in (180, 365)
+    ),
+    Feature(
+        name="care_coordinators_365d",
+        concept="continuity",
+        verb="count",
+        stream=stream("circumstances", kind="care_coordinator"),
+        window=365,
+        missing="zero",
+        unit="changes",
+        low=0,
+        high=20,
+        direction=0,
+        why="Care coordinators named in the last year: each change is a relationship to begin again.",
+    ),
+    _since(
+        "days_since_care_coordinator",
+        stream("circumstances", kind="care_coordinator"),
+        "continuity",
+        "Days since the care coordinator was last named.",
+    ),
+    _share(
+        "cancelled_by_service_share_365d",
+        BY_SERVICE,
+        BOOKED,
+        365,
+        "cancellations",
+        0,
+        "Share of booked contacts cancelled by the service, a year.",
+    ),
+    _share(
+        "cancelled_by_patient_share_365d",
+        BY_PATIENT,
+        BOOKED,
+        365,
+        "cancellations",
+        0,
+        "Share of booked contacts cancelled by the person, a year.",
+    ),
+    _share(
+        "unanswered_texts_share_365d",
+        UNANSWERED,
+        TEXTS,
+        365,
+        "missed_contacts",
+        +1,
+        "Share of text messages not answered, a year.",
+    ),
+    *_counts(
+        "outreach",
+        stream("contacts", kind="outreach", outcome="attended"),
+        "contact_amount",
+        0,
+        "made as outreach and attended",
+    )[1:3],
+    *_counts(
+        "telephone",
+        stream("contacts", outcome="attended", mode="telephone", unless={"kind": ("carer",)}),
+        "contact_amount",
+        0,
+        "by telephone",
+    )[1:3],
+    _since(
+        "days_since_side_effects_asked",
+        stream("contacts", outcome="attended", kind=("medicines_review", "physical_health")),
+        "side_effects",
+        "Days since a contact at which side effects are asked about.",
     ),
     _since(
         "days_since_medicines_review",

@@ -21,6 +21,39 @@ def _since(name: str, of: Stream, words: str) -> Feature:
     )
 
 
+def _never(name: str, of: Stream, words: str) -> Feature:
+    return Feature(
+        name=name,
+        concept="data_freshness",
+        verb="never_recorded",
+        stream=of,
+        window=EVER,
+        missing="unknown",
+        unit="yes or no",
+        low=0,
+        high=1,
+        direction=0,
+        why=f"Whether no {words} has ever been recorded: that is not the same as normal.",
+    )
+
+
+def _present(name: str, of: Stream, column: str, words: str) -> Feature:
+    return Feature(
+        name=name,
+        concept="data_freshness",
+        verb="share",
+        stream=Stream(of.table, of.where, of.unless, of.on, (column,)),
+        of=of,
+        window=365,
+        missing="unknown",
+        unit="proportion",
+        low=0,
+        high=1,
+        direction=0,
+        why=f"Share of the last year's rows that hold {words}.",
+    )
+
+
 FEATURES: tuple[Feature, ...] = (
     _since("days_since_any_result", stream("results"), "result of any test"),
     _since("days_since_any_contact_row", stream("contacts"), "contact of any outcome"),
@@ -30,4 +63,14 @@ FEATURES: tuple[Feature, ...] = (
         stream("circumstances", unless={"kind": ("interpreter", "language", "housing", "accessible_format")}),
         "note of circumstances",
     ),
+    _never("never_any_result", stream("results"), "result of any test"),
+    _never("never_any_supply", stream("supplies"), "supply of any medicine"),
+    _never("never_seen", stream("contacts", outcome="attended"), "attended contact"),
+    _never("never_diagnosed", stream("conditions", category="diagnosis"), "diagnosis"),
+    _never("never_allergy_status", stream("conditions", category="allergy"), "allergy status"),
+    _since("days_since_allergy_status", stream("conditions", category="allergy"), "allergy status"),
+    _present("supplies_with_dose_share_365d", stream("supplies"), "daily_dose_mg", "a daily dose"),
+    _present("supplies_with_days_share_365d", stream("supplies"), "days_supplied", "the days supplied"),
+    _present("contacts_with_staff_share_365d", stream("contacts"), "staff_id", "the member of staff"),
+    _present("results_with_value_share_365d", stream("results"), "value", "a value"),
 )

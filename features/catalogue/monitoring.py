@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from features.engine import EVER, Feature, results_of, stream
+from features.engine.spec import Stream, Verb, outside
 
 _ANY_RESULT = stream("results")
+_ANY = ""
+"""Every scope."""
 _PHYSICAL = ("blood_pressure", "weight_bmi", "lipids", "hba1c", "smoking_status", "alcohol_status")
 
 
@@ -42,28 +45,30 @@ def _past_due(name: str, concept: str, scope: str, tests: tuple[str, ...], words
     )
 
 
-def _amount(name: str, verb: str, words: str) -> Feature:
+def _amount(name: str, verb: Verb, words: str, scope: str = _ANY, concept: str = "physical_checks") -> Feature:
+    share = verb == "complete_share"
     return Feature(
         name=name,
-        concept="physical_checks",
-        verb=verb,  # type: ignore[arg-type]
+        concept=concept,
+        verb=verb,
         stream=_ANY_RESULT,
+        scope=scope,
         window=EVER,
         missing="unknown",
-        unit="tests",
+        unit="proportion" if share else "tests",
         low=0,
-        high=60,
+        high=1 if share else 60,
         direction=0,
-        why=f"How many different tests and checks are {words} by every protocol that applies.",
+        why=f"{'Share' if share else 'Number'} of the tests and checks of the protocols that apply that {words}.",
     )
 
 
-def _value(test: str, verb: str, window: int, concept: str, unit: str, low: float, high: float, why: str) -> Feature:
+def _value(test: str, verb: Verb, window: int, concept: str, unit: str, low: float, high: float, why: str) -> Feature:
     suffix = "" if verb == "latest" else f"_{window}d" if window else ""
     return Feature(
         name=f"{test}_{verb}{suffix}",
         concept=concept,
-        verb=verb,  # type: ignore[arg-type]
+        verb=verb,
         stream=stream("results", test=test),
         value="value",
         window=window,
@@ -75,6 +80,70 @@ def _value(test: str, verb: str, window: int, concept: str, unit: str, low: floa
         why=why,
     )
 
+
+def _out(name: str, of: Stream, test: str, concept: str, words: str) -> tuple[Feature, Feature]:
+    """Whether the latest value is past its limits and unresolved, and how many were in the last year."""
+    return (
+        Feature(
+            name=f"{name}_unresolved",
+            concept=concept,
+            verb="recent_share",
+            stream=of,
+            of=stream("results", test=test, given=("value",)),
+            number=1,
+            window=EVER,
+            missing="unknown",
+            unit="yes or no",
+            low=0,
+            high=1,
+            direction=0,
+            why=f"Whether the latest {words} (thresholds.csv), with no result since that is not.",
+        ),
+        Feature(
+            name=f"{name}_365d",
+            concept=concept,
+            verb="count",
+            stream=of,
+            window=365,
+            missing="zero",
+            unit="results",
+            low=0,
+            high=100,
+            direction=0,
+            why=f"How often in the last year the {words} (thresholds.csv).",
+        ),
+    )
+
+
+_SCOPED = (
+    ("antipsychotic", "antipsychotic_any_except_clozapine", "antipsychotics", "physical_checks"),
+    ("clozapine", "clozapine", "clozapine", "clozapine_blood"),
+    ("lithium", "lithium", "lithium", "lithium_monitoring"),
+    ("valproate", "valproate", "valproate", "physical_checks"),
+    ("smi", "smi_any", "the annual physical health check", "physical_checks"),
+    ("high_dose", "high_dose_or_combined_antipsychotics", "high-dose antipsychotics", "dose_burden"),
+)
+_BY_TEST = (
+    ("egfr", "lithium_monitoring", "kidney function test"),
+    ("u_and_e", "physical_checks", "urea and electrolytes"),
+    ("tft", "lithium_monitoring", "thyroid function test"),
+    ("calcium", "lithium_monitoring", "calcium"),
+    ("lft", "physical_checks", "liver function test"),
+    ("lipids", "physical_checks", "lipid test"),
+    ("ecg_qtc", "physical_checks", "ECG"),
+    ("prolactin", "side_effects", "prolactin"),
+    ("movement_disorder_check", "side_effects", "movement disorder check"),
+    ("constipation_check", "side_effects", "constipation check"),
+    ("smoking_status", "physical_checks", "smoking status"),
+    ("structured_medication_review", "reviews", "structured medication review"),
+    ("adherence_review", "reviews", "adherence review"),
+)
+_DUE_ONLY = (
+    ("weight_bmi", "physical_checks", "weight or body mass index"),
+    ("blood_pressure", "physical_checks", "blood pressure"),
+    ("hba1c", "physical_checks", "HbA1c"),
+    ("side_effect_scale", "side_effects", "side-effect scale"),
+)
 
 FEATURES: tuple[Feature, ...] = (
     _days_since("fbc", "clozapine_blood", "full blood count"),
@@ -132,8 +201,148 @@ FEATURES: tuple[Feature, ...] = (
         _PHYSICAL,
         "the earliest of the six core physical checks",
     ),
-    _amount("tests_due", "tests_due", "due"),
-    _amount("tests_overdue", "tests_overdue", "past due and past the days of grace"),
+    _amount("tests_due", "tests_due", "are due"),
+    _amount("tests_overdue", "tests_overdue", "are past due and past their days of grace"),
+    _amount("tests_unsure", "tests_unsure", "cannot be assessed from what is recorded"),
+    _amount("tests_complete_share", "complete_share", "are not overdue"),
+    *(
+        _amount(f"{key}_tests_overdue", "tests_overdue", f"are overdue for {words}", scope, concept)
+        for key, scope, words, concept in _SCOPED
+    ),
+    *(_days_since(test, concept, words) for test, concept, words in _BY_TEST),
+    *(
+        _past_due(f"{test}_days_past_due", concept, _ANY, (test,), f"the {words}")
+        for test, concept, words in (*_BY_TEST, *_DUE_ONLY)
+    ),
+    Feature(
+        name="clozapine_blood_colour",
+        concept="clozapine_blood",
+        verb="blood_colour",
+        stream=_ANY_RESULT,
+        scope="clozapine",
+        window=EVER,
+        missing="unknown",
+        unit="0 green, 1 amber, 2 red",
+        low=0,
+        high=2,
+        direction=0,
+        why="Colour of the blood count in force: amber until a green count, red until two in a row; limits for benign ethnic neutropenia.",
+    ),
+    *_out(
+        "lithium_level_high",
+        outside("lithium_level", high="th032"),
+        "lithium_level",
+        "lithium_monitoring",
+        "lithium level was 1.0 or more",
+    ),
+    *_out(
+        "lithium_level_low",
+        outside("lithium_level", low="th028"),
+        "lithium_level",
+        "lithium_monitoring",
+        "lithium level was below 0.4",
+    ),
+    *_out(
+        "clozapine_level_low",
+        outside("clozapine_level", low="th016"),
+        "clozapine_level",
+        "clozapine_blood",
+        "clozapine level was below 0.35",
+    ),
+    *_out(
+        "clozapine_level_high",
+        outside("clozapine_level", high="th018"),
+        "clozapine_level",
+        "clozapine_blood",
+        "clozapine level was 0.6 or more",
+    ),
+    *_out("egfr_low", outside("egfr", low="th037"), "egfr", "lithium_monitoring", "kidney function was below 60"),
+    *_out("tsh_out", outside("tsh", low="th046", high="th044"), "tsh", "lithium_monitoring", "TSH was out of range"),
+    *_out(
+        "calcium_high",
+        outside("calcium_adjusted", high="th041"),
+        "calcium_adjusted",
+        "lithium_monitoring",
+        "adjusted calcium was 2.6 or more",
+    ),
+    *_out("hba1c_high", outside("hba1c", high="th056"), "hba1c", "physical_checks", "HbA1c was 42 or more"),
+    *_out(
+        "systolic_high",
+        outside("systolic_bp", high="th070"),
+        "systolic_bp",
+        "physical_checks",
+        "systolic blood pressure was 140 or more",
+    ),
+    *_out(
+        "cholesterol_high",
+        outside("total_cholesterol", high="th078"),
+        "total_cholesterol",
+        "physical_checks",
+        "cholesterol was 6 or more",
+    ),
+    *_out("qtc_long", outside("qtc", high="th053"), "qtc", "physical_checks", "QTc was 500 ms or more"),
+    *_out(
+        "potassium_low", outside("potassium", low="th055"), "potassium", "physical_checks", "potassium was below 3.5"
+    ),
+    *_out(
+        "prolactin_high", outside("prolactin", high="th084"), "prolactin", "side_effects", "prolactin was 530 or more"
+    ),
+    *_out(
+        "gass_high",
+        outside("gass_total", high="th096"),
+        "gass_total",
+        "side_effects",
+        "side-effect score was 22 or more",
+    ),
+    _value(
+        "egfr",
+        "slope",
+        730,
+        "lithium_monitoring",
+        "mL/min/1.73m2 a year",
+        -60,
+        60,
+        "Yearly slope of kidney function over two years.",
+    ),
+    _value(
+        "lithium_level",
+        "slope",
+        365,
+        "lithium_monitoring",
+        "mmol/L a year",
+        -5,
+        5,
+        "Yearly slope of the lithium level.",
+    ),
+    _value("weight", "slope", 365, "side_effects", "kg a year", -80, 80, "Yearly slope of weight over the last year."),
+    _value(
+        "weight",
+        "percent_change",
+        365,
+        "side_effects",
+        "%",
+        -50,
+        80,
+        "Change of weight over the last year; 7% is clinically significant.",
+    ),
+    _value("weight", "change", EVER, "side_effects", "kg", -80, 80, "Change of weight since it was first recorded."),
+    _value("qtc", "latest", EVER, "physical_checks", "ms", 300, 650, "Latest QTc interval."),
+    _value("prolactin", "latest", EVER, "side_effects", "mIU/L", 0, 10000, "Latest prolactin."),
+    _value(
+        "sedation_score",
+        "latest",
+        EVER,
+        "side_effects",
+        "score",
+        0,
+        3,
+        "Latest sedation score: tiredness is among the worries named most (CQC/Ipsos 2025).",
+    ),
+    _value("movement_score", "latest", EVER, "side_effects", "score", 0, 4, "Latest movement side-effect score."),
+    _value(
+        "gass_total", "change", 730, "side_effects", "score", -63, 63, "Change of the side-effect score over two years."
+    ),
+    _value("anc", "change", 90, "clozapine_blood", "10^9/L", -20, 20, "Change of the neutrophil count over 90 days."),
     _value(
         "weight",
         "change",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from features.engine import EVER, Feature, stream, supplies_of
+from features.engine.spec import Verb
 
 _CLASSES = {
     "antipsychotic": ("oral antipsychotics", supplies_of("antipsychotic_any")),
@@ -109,6 +110,109 @@ def _supply(key: str) -> tuple[Feature, ...]:
             direction=+1,
             why=f"Gaps of more than 14 days in the supply of {words} in the last year.",
         ),
+        Feature(
+            name=f"{key}_gaps_over_30d_365d",
+            concept="supply_gap",
+            verb="supply_gaps_over",
+            stream=of,
+            window=365,
+            number=30,
+            missing="unknown",
+            unit="gaps",
+            low=0,
+            high=12,
+            direction=+1,
+            why=f"Gaps of more than 30 days in the supply of {words} in the last year.",
+        ),
+        *(
+            Feature(
+                name=f"{key}_interval_share_{window}d",
+                concept="adherence",
+                verb="interval_share",
+                stream=of,
+                window=window,
+                missing="unknown",
+                unit="proportion",
+                low=0,
+                high=1,
+                direction=-1,
+                why=f"CMA9 over {window} days for {words}: each supply's days over the days until the next; steadier than CMA7 on rolling dates.",
+            )
+            for window in (90, 180)
+        ),
+        Feature(
+            name=f"{key}_covered_change_180d",
+            concept="adherence",
+            verb="covered_change",
+            stream=of,
+            window=180,
+            missing="unknown",
+            unit="proportion",
+            low=-1,
+            high=1,
+            direction=0,
+            why=f"Coverage by {words} in the last 180 days less that of the 180 days before.",
+        ),
+        Feature(
+            name=f"{key}_pick_up_spread_365d",
+            concept="adherence",
+            verb="pick_up_spread",
+            stream=of,
+            window=365,
+            missing="unknown",
+            unit="days",
+            low=0,
+            high=180,
+            direction=0,
+            why=f"Spread of how late supplies of {words} were collected: an irregular rhythm precedes a gap.",
+        ),
+        Feature(
+            name=f"{key}_in_hand_at_discharge",
+            concept="discharge_recency",
+            verb="in_hand_at_discharge",
+            stream=of,
+            window=EVER,
+            missing="unknown",
+            unit="days",
+            low=0,
+            high=180,
+            direction=0,
+            why=f"Days of {words} in hand on the day of the last discharge, by the supplies recorded.",
+        ),
+    )
+
+
+def _depot_count(name: str, verb: Verb, number: int, words: str) -> Feature:
+    return Feature(
+        name=name,
+        concept="depot",
+        verb=verb,
+        stream=_DEPOT,
+        window=365,
+        number=number,
+        missing="unknown",
+        unit="injections",
+        low=0,
+        high=30,
+        direction=+1,
+        why=f"Long-acting injections of the last year {words}.",
+    )
+
+
+def _regimen(field: str, concept: str, unit: str, high: float, direction: int, why: str) -> Feature:
+    return Feature(
+        name=field,
+        concept=concept,
+        verb="regimen",
+        stream=stream("supplies"),
+        value=field,
+        window=EVER,
+        missing="unknown",
+        unit=unit,
+        low=0,
+        high=high,
+        direction=direction,
+        why=why,
     )
 
 
@@ -152,6 +256,147 @@ _DEPOTS = (
         high=60,
         direction=0,
         why="Long-acting injections recorded in the last year.",
+    ),
+)
+
+_DEPOT_COUNTS = (
+    _depot_count("depot_late_1_to_7d_365d", "depot_late_band", 0, "given 1 to 7 days late"),
+    _depot_count("depot_late_8_to_14d_365d", "depot_late_band", 1, "given 8 to 14 days late"),
+    _depot_count("depot_late_over_14d_365d", "depot_late_band", 2, "given more than 14 days late"),
+    _depot_count(
+        "depot_missed_windows_365d",
+        "depot_missed_windows",
+        0,
+        "past the product's missed-dose limit, the one now due included",
+    ),
+)
+
+_CLOZAPINE_BREAKS = Feature(
+    name="clozapine_breaks_over_48h_365d",
+    concept="supply_gap",
+    verb="supply_gaps_over",
+    stream=supplies_of("clozapine"),
+    window=365,
+    number=2,
+    missing="unknown",
+    unit="breaks",
+    low=0,
+    high=50,
+    direction=+1,
+    why="Breaks of more than 48 hours in clozapine supply in the last year: each means re-titration.",
+)
+
+_REGIMEN = (
+    _regimen(
+        "percent_of_max",
+        "dose_burden",
+        "% of maximum",
+        500,
+        0,
+        "Antipsychotic doses as percentages of their maximum, summed (RCPsych CR190).",
+    ),
+    _regimen("antipsychotics", "dose_burden", "medicines", 10, 0, "Antipsychotics taken now."),
+    _regimen(
+        "antipsychotics_60d",
+        "dose_burden",
+        "medicines",
+        10,
+        0,
+        "Antipsychotics taken for 60 days or more: combinations that are no cross-taper.",
+    ),
+    _regimen("psychotropics", "dose_burden", "medicines", 20, 0, "Psychotropics taken now."),
+    _regimen("psychotropics_60d", "dose_burden", "medicines", 20, 0, "Psychotropics taken for 60 days or more."),
+    _regimen(
+        "regular_items",
+        "dose_burden",
+        "medicines",
+        30,
+        0,
+        "Regular medicines taken now: complex plans are hard to keep (25% of staff say so, CQC/Ipsos 2025).",
+    ),
+    _regimen("as_required_items", "dose_burden", "medicines", 20, 0, "As-required medicines in hand now."),
+    _regimen("acb_total", "side_effects", "score", 40, 0, "Anticholinergic scores of current medicines, summed."),
+    _regimen(
+        "acb_high_days", "side_effects", "days", 3650, 0, "Days for which the anticholinergic sum has been 3 or more."
+    ),
+    _regimen(
+        "high_dose_days", "dose_burden", "days", 3650, 0, "Days for which doses have added up to the maximum or more."
+    ),
+    _regimen("qt_medicines", "dose_burden", "medicines", 10, 0, "QT-prolonging medicines taken now."),
+    _regimen(
+        "dependence_days",
+        "dose_burden",
+        "days",
+        3650,
+        0,
+        "Days on the longest current dependence-forming medicine (NICE NG215).",
+    ),
+    _regimen(
+        "procyclidine_days",
+        "side_effects",
+        "days",
+        3650,
+        0,
+        "Days on procyclidine: past three months it should be reviewed.",
+    ),
+    _regimen("starts_28d", "regimen_change", "medicines", 10, 0, "Psychotropics started in the last 28 days."),
+    _regimen("starts_90d", "regimen_change", "medicines", 10, 0, "Psychotropics started in the last 90 days."),
+    _regimen(
+        "stops_28d",
+        "regimen_change",
+        "medicines",
+        10,
+        +1,
+        "Psychotropics whose stop became certain in the last 28 days.",
+    ),
+    _regimen(
+        "stops_90d",
+        "regimen_change",
+        "medicines",
+        10,
+        +1,
+        "Psychotropics whose stop became certain in the last 90 days.",
+    ),
+    _regimen(
+        "switches_90d",
+        "regimen_change",
+        "switches",
+        10,
+        0,
+        "Switches within a family of medicines in the last 90 days.",
+    ),
+    _regimen("dose_changes_28d", "regimen_change", "changes", 20, 0, "Dose changes in the last 28 days."),
+    _regimen("dose_changes_90d", "regimen_change", "changes", 20, 0, "Dose changes in the last 90 days."),
+    _regimen(
+        "days_since_change",
+        "regimen_change",
+        "days",
+        1825,
+        0,
+        "Days since a psychotropic was started, stopped or changed in dose.",
+    ),
+    _regimen(
+        "prescriber_changes_180d",
+        "shared_care",
+        "changes",
+        20,
+        0,
+        "Changes of prescriber between trust and GP in the last 180 days.",
+    ),
+    _regimen(
+        "shared_prescribing_90d",
+        "shared_care",
+        "medicines",
+        10,
+        0,
+        "Medicines prescribed by both trust and GP in the last 90 days: nobody may be in charge.",
+    ),
+    _regimen(
+        "interactions", "dose_burden", "pairs", 20, 0, "Pairs of current medicines with an interaction that matters."
+    ),
+    _regimen("new_interactions_30d", "dose_burden", "pairs", 20, 0, "Such pairs that are new in the last 30 days."),
+    _regimen(
+        "longest_course_days", "treatment", "days", 3650, 0, "Days on the psychotropic taken longest without a break."
     ),
 )
 
@@ -252,4 +497,11 @@ _CHANGES = (
     ),
 )
 
-FEATURES: tuple[Feature, ...] = (*(f for key in _CLASSES for f in _supply(key)), *_DEPOTS, *_CHANGES)
+FEATURES: tuple[Feature, ...] = (
+    *(f for key in _CLASSES for f in _supply(key)),
+    *_DEPOTS,
+    *_DEPOT_COUNTS,
+    _CLOZAPINE_BREAKS,
+    *_REGIMEN,
+    *_CHANGES,
+)

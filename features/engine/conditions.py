@@ -251,6 +251,11 @@ class Situation:
             self.as_of,
         )
 
+    @cached_property
+    def counted(self) -> Bools:
+        """Whether any white cell or neutrophil count is known."""
+        return ~np.isnan(self.result("wbc")) | ~np.isnan(self.result("anc"))
+
     def events(self, clozapine_end: Days) -> Days:
         """Shape (rows, len(EVENTS)): the day each event's schedule counts from, NO_DAY where it is not in force."""
         p = self.p

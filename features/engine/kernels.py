@@ -11,6 +11,7 @@ from numba import njit
 
 COUNT, TOTAL, MEAN, HIGHEST, LOWEST, LATEST, CHANGE, SLOPE = 0, 1, 2, 3, 4, 5, 6, 7
 DISTINCT, SHARE, SINCE_LAST, SINCE_FIRST, COUNT_SINCE, RECENT_SHARE, GAP_RATIO = 8, 9, 10, 11, 12, 13, 14
+PERCENT_CHANGE, USUAL_PROVIDER, NEVER_RECORDED = 15, 16, 17
 
 NEEDS_VALUES, NEEDS_DISTINCT, NEEDS_GAPS = 1, 2, 4
 KEPT_AGES = 64
@@ -84,7 +85,7 @@ def window_kernel(
     ages = np.zeros((streams, KEPT_AGES), np.float64)
     n_ages = np.zeros(streams, np.int64)
     seen = np.zeros((streams, KEPT_AGES), np.int64)
-    seen_age = np.zeros((streams, KEPT_AGES), np.int64)
+    seen_count = np.zeros((streams, KEPT_AGES, n_windows), np.int64)
     n_seen = np.zeros(streams, np.int64)
     op_count = np.zeros(n_ops, np.float64)
     op_seen = np.zeros(n_ops, np.float64)
@@ -160,15 +161,15 @@ def window_kernel(
                             ages[s, n_ages[s]] = age
                             n_ages[s] += 1
                         if need & NEEDS_DISTINCT and ident[i] >= 0:
-                            fresh = True
-                            for j in range(n_seen[s]):
-                                if seen[s, j] == ident[i]:
-                                    fresh = False
-                                    break
-                            if fresh and n_seen[s] < KEPT_AGES:
-                                seen[s, n_seen[s]] = ident[i]
-                                seen_age[s, n_seen[s]] = age
+                            j = 0
+                            while j < n_seen[s] and seen[s, j] != ident[i]:
+                                j += 1
+                            if j == n_seen[s] and j < KEPT_AGES:
+                                seen[s, j] = ident[i]
+                                seen_count[s, j] = 0
                                 n_seen[s] += 1
+                            if j < KEPT_AGES:
+                                seen_count[s, j, w] += 1
                     mask = mask >> np.uint64(1)
                     s += 1
             i -= 1
@@ -228,8 +229,20 @@ def window_kernel(
             elif op == DISTINCT:
                 x = 0.0
                 for j in range(n_seen[s]):
-                    if seen_age[s, j] <= windows[w]:
-                        x += 1.0
+                    x += seen_count[s, j, : w + 1].sum() > 0
+            elif op == USUAL_PROVIDER:
+                most, all_of_them = 0, 0
+                for j in range(n_seen[s]):
+                    mine = seen_count[s, j, : w + 1].sum()
+                    most = max(most, mine)
+                    all_of_them += mine
+                if all_of_them > 0:
+                    x = most / all_of_them
+            elif op == NEVER_RECORDED:
+                x = 0.0 if last_age[s] >= 0 else 1.0
+            elif op == PERCENT_CHANGE:
+                if valued[s, w] > 1 and oldest[s, w] > 0:
+                    x = 100.0 * (last_value[s] - oldest[s, w]) / oldest[s, w]
             elif op == GAP_RATIO:
                 usual = _median_gap(ages[s], n_ages[s])
                 if usual >= 1:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from features.records.tables import TABLES
-from features.reference import TESTS, medicines_in
+from features.reference import TESTS, THRESHOLDS, medicines_in
 
 Verb = Literal[
     "count",
@@ -22,7 +22,10 @@ Verb = Literal[
     "latest",
     "change",
     "slope",
+    "percent_change",
     "distinct",
+    "usual_provider",
+    "never_recorded",
     "share",
     "days_since_last",
     "days_since_first",
@@ -37,6 +40,11 @@ Verb = Literal[
     "covered_change",
     "depot_days_past_due",
     "depot_late_share",
+    "depot_late_band",
+    "depot_missed_windows",
+    "interval_share",
+    "pick_up_spread",
+    "in_hand_at_discharge",
     "days_in_spell",
     "spell_length",
     "days_past_due",
@@ -45,6 +53,7 @@ Verb = Literal[
     "tests_unsure",
     "complete_share",
     "regimen",
+    "blood_colour",
 ]
 Missing = Literal["zero", "unknown"]
 """What no event means: ``zero`` (none happened) or ``unknown`` (not recorded: NaN, never read as normal)."""
@@ -68,13 +77,16 @@ class Stream:
     """Rows of one table that count as one kind of event.
 
     ``where`` keeps rows whose column holds one of the values, ``unless`` leaves rows out. ``on`` is the day column that dates the event
-    (the table's event day unless said otherwise, for instance ``discharged_on``).
+    (the table's event day unless said otherwise, for instance ``discharged_on``). ``given`` keeps rows in which those columns hold something.
+    ``outside`` keeps results below the first or at or above the second limit; None is no limit on that side.
     """
 
     table: str
     where: tuple[tuple[str, tuple[str, ...]], ...] = ()
     unless: tuple[tuple[str, tuple[str, ...]], ...] = ()
     on: str = ""
+    given: tuple[str, ...] = ()
+    outside: tuple[float | None, float | None] | None = None
 
     def __post_init__(self) -> None:
         spec = TABLES.get(self.table)
@@ -82,7 +94,9 @@ class Stream:
             raise SpecError(
                 f"{self.table} holds no events; choose one of {', '.join(n for n, s in TABLES.items() if s.event_day)}"
             )
-        for column, values in (*self.where, *self.unless):
+        if self.outside is not None and self.table != "results":
+            raise SpecError(f"{self.table} has no results to hold against limits")
+        for column, values in (*self.where, *self.unless, *((name, ()) for name in self.given)):
             if column not in spec.names:
                 raise SpecError(f"{self.table} has no column {column}; it has {', '.join(spec.names)}")
             allowed = spec.column(column).values
@@ -102,15 +116,24 @@ class Stream:
 
     def columns_read(self, value: str = "") -> tuple[str, ...]:
         """Every column that decides what the stream says."""
-        read = {self.day_column, *(column for column, _ in self.where), *(column for column, _ in self.unless)}
+        read = {
+            self.day_column,
+            *(column for column, _ in self.where),
+            *(column for column, _ in self.unless),
+            *self.given,
+        }
         return tuple(sorted(read | ({value} if value else set())))
 
 
 def stream(
-    table: str, on: str = "", unless: Mapping[str, Iterable[str]] | None = None, **where: Iterable[str] | str
+    table: str,
+    on: str = "",
+    unless: Mapping[str, Iterable[str]] | None = None,
+    given: tuple[str, ...] = (),
+    **where: Iterable[str] | str,
 ) -> Stream:
     """A Stream written the short way: ``stream("contacts", outcome="attended", mode=("video", "telephone"))``."""
-    return Stream(table, _pairs(where), _pairs(unless or {}), on)
+    return Stream(table, _pairs(where), _pairs(unless or {}), on, given)
 
 
 def supplies_of(*scopes: str, on: str = "", **where: Iterable[str] | str) -> Stream:
@@ -119,6 +142,16 @@ def supplies_of(*scopes: str, on: str = "", **where: Iterable[str] | str) -> Str
     if not names:
         raise SpecError(f"no medicine is in scope of {', '.join(scopes)}")
     return Stream("supplies", (("medicine", names), *_pairs(where)), (), on)
+
+
+def outside(test: str, low: str = "", high: str = "") -> Stream:
+    """Results of one test past the limits of ``thresholds.csv``: below row ``low``'s upper end, or from row ``high``'s lower end on."""
+    below = THRESHOLDS[low].high if low else None
+    above = THRESHOLDS[high].low if high else None
+    for row in filter(None, (low, high)):
+        if THRESHOLDS[row].test != test:
+            raise SpecError(f"thresholds.csv: row {row} is about {THRESHOLDS[row].test}, not {test}")
+    return Stream("results", (("test", (test,)),), outside=(below, above))
 
 
 def results_of(test: str) -> Stream:

@@ -25,7 +25,27 @@ def rows_of(records: Records, stream: Stream) -> npt.NDArray[np.bool_]:
         keep = keep & _holds(stream.table, columns, column, values)
     for column, values in stream.unless:
         keep = keep & ~_holds(stream.table, columns, column, values)
+    for column in stream.given:
+        keep = keep & ~_missing(stream.table, columns, column)
+    if stream.outside is not None:
+        low, high = stream.outside
+        value = columns["value"]
+        past = np.zeros(len(value), dtype=bool)
+        if low is not None:
+            past |= value < low
+        if high is not None:
+            past |= value >= high
+        keep = keep & past
     return np.asarray(keep)
+
+
+def _missing(table: str, columns: Mapping[str, Any], name: str) -> npt.NDArray[np.bool_]:
+    kind, values = TABLES[table].column(name).kind, columns[name]
+    if kind in ("id", "text"):
+        return np.asarray(values.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+    if kind == "number":
+        return np.isnan(values)
+    return np.asarray(values == (NO_DAY if kind == "date" else -1))
 
 
 def _holds(table: str, columns: Mapping[str, Any], name: str, values: tuple[str, ...]) -> npt.NDArray[np.bool_]:

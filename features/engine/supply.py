@@ -11,7 +11,8 @@ import numpy as np
 from numba import njit
 
 COVERED, GAP, LEFT, LONGEST_GAP, GAPS_OVER, COVERED_CHANGE = 0, 1, 2, 3, 4, 5
-PAST_DUE, LATE_SHARE = 0, 1
+INTERVAL_SHARE, PICK_UP_SPREAD, IN_HAND_AT_DISCHARGE = 6, 7, 8
+PAST_DUE, LATE_SHARE, LATE_BETWEEN, MISSED_WINDOWS = 0, 1, 2, 3
 
 LONGEST_WINDOW = 730
 MAX_MEDICINES = 32
@@ -64,11 +65,18 @@ def coverage_kernel(
     away = np.zeros(LONGEST_WINDOW, np.uint8)
     names = np.zeros(MAX_MEDICINES, np.int64)
     ends = np.zeros(MAX_MEDICINES, np.int64)
+    most = 0
+    days, lengths = np.zeros(64, np.int64), np.zeros(64, np.int64)
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
         marked = False
+        left_on = _last_discharge(stay_offsets, stay_start, stay_known, stay_end, stay_end_known, who, t)
+        most = max(most, offsets[who + 1] - offsets[who])
+        if days.shape[0] < most:
+            days, lengths = np.zeros(most, np.int64), np.zeros(most, np.int64)
         for c in range(classes):
-            n_names = 0
+            n_names, n = 0, 0
+            in_hand = np.nan
             final, first, latest = -1, 2**40, -(2**40)
             covered[:] = 0
             for i in range(offsets[who], offsets[who + 1]):
@@ -76,8 +84,12 @@ def coverage_kernel(
                     break
                 if known[i] >= t or not (bits[i] >> np.uint64(c)) & np.uint64(1):
                     continue
+                if left_on > -(2**40) and first <= left_on < day[i] and np.isnan(in_hand):
+                    in_hand = max(0, final - left_on)
                 latest = day[i]
                 first = min(first, day[i])
+                days[n], lengths[n] = day[i], days_supplied[i]
+                n += 1
                 slot = -1
                 for j in range(n_names):
                     if names[j] == medicine[i]:
@@ -93,6 +105,8 @@ def coverage_kernel(
                 final = max(final, ends[slot])
                 for d in range(max(begin, t - LONGEST_WINDOW), min(ends[slot], t)):
                     covered[t - d - 1] = 1
+            if left_on > -(2**40) and first <= left_on and np.isnan(in_hand):
+                in_hand = max(0, final - left_on)
             on_it = first < t and t - latest <= SILENT_AFTER_DAYS
             if on_it and not marked:
                 _inpatient(away, stay_offsets, stay_start, stay_known, stay_end, stay_end_known, who, t, LONGEST_WINDOW)
@@ -109,6 +123,12 @@ def coverage_kernel(
                     x = _share(covered, away, 0, w)
                 elif ops[k] == COVERED_CHANGE:
                     x = _share(covered, away, 0, w) - _share(covered, away, w, 2 * w)
+                elif ops[k] == INTERVAL_SHARE:
+                    x = _interval_share(days, lengths, n, t, w)
+                elif ops[k] == PICK_UP_SPREAD:
+                    x = _pick_up_spread(days, lengths, n, t, w)
+                elif ops[k] == IN_HAND_AT_DISCHARGE:
+                    x = in_hand
                 elif ops[k] == GAP:
                     x = 0.0
                     for d in range(max(final, t - LONGEST_WINDOW), t):
@@ -132,6 +152,44 @@ def coverage_kernel(
 
 
 @njit(nogil=True, cache=True)
+def _last_discharge(offsets, start, known, end, end_known, who, t):
+    """Day of the latest discharge known by ``t``; a very early day where there is none."""
+    last = -(2**41)
+    for i in range(offsets[who], offsets[who + 1]):
+        if start[i] < t and known[i] < t and end[i] < t and end_known[i] < t:
+            last = max(last, end[i])
+    return last
+
+
+@njit(nogil=True, cache=True)
+def _interval_share(days, lengths, n, t, w):
+    """CMA9: each supply's days over the days to the next one, at most 1, averaged over the days of the window; inpatient days stay in."""
+    total, carry = 0.0, 0.0
+    for i in range(n):
+        following = days[i + 1] if i + 1 < n else t
+        length, held = following - days[i], carry + lengths[i]
+        share = min(1.0, held / length) if length > 0 else 0.0
+        carry = max(0.0, held - length)
+        total += share * max(0, following - max(days[i], t - w))
+    return total / w
+
+
+@njit(nogil=True, cache=True)
+def _pick_up_spread(days, lengths, n, t, w):
+    """Standard deviation of how late supplies were collected (days after the one before should have run out), NaN below 3 intervals."""
+    count, total, squares = 0, 0.0, 0.0
+    for i in range(1, n):
+        if days[i] >= t - w:
+            late = float(days[i] - days[i - 1] - lengths[i - 1])
+            count += 1
+            total += late
+            squares += late * late
+    if count < 3:
+        return np.nan
+    return np.sqrt(max(0.0, squares / count - (total / count) ** 2))
+
+
+@njit(nogil=True, cache=True)
 def _share(covered, away, newest, oldest):
     """Share of the days with index newest .. oldest - 1 (age - 1) that are covered, inpatient days left out; NaN if none is left."""
     days, held = 0, 0
@@ -144,18 +202,23 @@ def _share(covered, away, newest, oldest):
 
 @njit(nogil=True, cache=True)
 def depot_kernel(
-    offsets, day, known, interval, keep, person, as_of, out_row, ops, op_window, op_number, op_column, out
+    offsets, day, known, interval, missed_after, keep, person, as_of, out_row, ops, op_window, op_number, op_column, out
 ):
-    """Days past the due date of the next long-acting injection, and the share of injections given late.
+    """Days past the due date of the next long-acting injection, and how many were given late or missed their window.
 
-    Due is the last injection plus its interval. More than COURSE_GAP_DAYS past due the course has ended and both are unknown.
+    Due is the last injection plus its interval. More than COURSE_GAP_DAYS past due the course has ended and all are unknown. LATE_BETWEEN
+    counts a band of CLINICAL.md section 3 (``op_number`` 0: 1 to 7 days late, 1: 8 to 14, 2: more). MISSED_WINDOWS counts injections, and the
+    one now due, past the product's missed-dose limit.
     """
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
         for k in range(ops.shape[0]):
             x = np.nan
-            last, due = -(2**40), -(2**40)
-            late, given = 0, 0
+            last, due, limit = -(2**40), -(2**40), 2**30
+            late, given, missed = 0, 0, 0
+            band = int(op_number[k])
+            lowest = band * 7 if ops[k] == LATE_BETWEEN else op_number[k]
+            highest = band * 7 + 7 if ops[k] == LATE_BETWEEN and band < 2 else COURSE_GAP_DAYS
             for i in range(offsets[who], offsets[who + 1]):
                 if day[i] >= t:
                     break
@@ -163,14 +226,19 @@ def depot_kernel(
                     continue
                 if day[i] >= t - op_window[k] and due > last and day[i] - due <= COURSE_GAP_DAYS:
                     given += 1
-                    if day[i] - due > op_number[k]:
-                        late += 1
+                    late += lowest < day[i] - due <= highest
+                    missed += day[i] - last > limit
                 if day[i] > last:
                     last = day[i]
                     due = day[i] + interval[i]
+                    limit = missed_after[i]
             if due > last and t - due <= COURSE_GAP_DAYS:
                 if ops[k] == PAST_DUE:
                     x = t - due
+                elif ops[k] == LATE_BETWEEN:
+                    x = late
+                elif ops[k] == MISSED_WINDOWS:
+                    x = missed + (t - last > limit)
                 elif given:
                     x = late / given
             out[out_row[r], op_column[k]] = x

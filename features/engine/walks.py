@@ -40,6 +40,9 @@ WINDOW_OPS = {
     "count_since": kernels.COUNT_SINCE,
     "recent_share": kernels.RECENT_SHARE,
     "gap_ratio": kernels.GAP_RATIO,
+    "percent_change": kernels.PERCENT_CHANGE,
+    "usual_provider": kernels.USUAL_PROVIDER,
+    "never_recorded": kernels.NEVER_RECORDED,
 }
 COVERAGE_OPS = {
     "covered_share": supply.COVERED,
@@ -48,11 +51,20 @@ COVERAGE_OPS = {
     "supply_left_days": supply.LEFT,
     "longest_supply_gap": supply.LONGEST_GAP,
     "supply_gaps_over": supply.GAPS_OVER,
+    "interval_share": supply.INTERVAL_SHARE,
+    "pick_up_spread": supply.PICK_UP_SPREAD,
+    "in_hand_at_discharge": supply.IN_HAND_AT_DISCHARGE,
 }
-DEPOT_OPS = {"depot_days_past_due": supply.PAST_DUE, "depot_late_share": supply.LATE_SHARE}
+DEPOT_OPS = {
+    "depot_days_past_due": supply.PAST_DUE,
+    "depot_late_share": supply.LATE_SHARE,
+    "depot_late_band": supply.LATE_BETWEEN,
+    "depot_missed_windows": supply.MISSED_WINDOWS,
+}
 SPELL_VERBS = ("days_in_spell", "spell_length")
-SCHEDULE_VERBS = ("days_past_due", "tests_due", "tests_overdue", "tests_unsure", "complete_share")
-_VALUE_VERBS = ("total", "mean", "highest", "lowest", "latest", "change", "slope")
+SCHEDULE_VERBS = ("days_past_due", "tests_due", "tests_overdue", "tests_unsure", "complete_share", "blood_colour")
+_VALUE_VERBS = ("total", "mean", "highest", "lowest", "latest", "change", "percent_change", "slope")
+_IDENT_VERBS = ("distinct", "usual_provider")
 MAX_STREAMS = 64
 
 
@@ -75,7 +87,7 @@ def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
 
 def _group_of(feature: Feature) -> Group:
     value = feature.value if feature.verb in _VALUE_VERBS else ""
-    ident = feature.value if feature.verb == "distinct" else ""
+    ident = feature.value if feature.verb in _IDENT_VERBS else ""
     clocks = dict.fromkeys(clocks_of(feature.stream, feature.value))
     if feature.of is not None:
         if feature.of.table != feature.table or feature.of.day_column != feature.stream.day_column:
@@ -115,7 +127,7 @@ def _window_walk(records: Records, group: Group, members: list[Placed], streams:
         place = streams.index(feature.stream)
         if feature.verb in _VALUE_VERBS:
             needs[place] |= kernels.NEEDS_VALUES
-        if feature.verb == "distinct":
+        if feature.verb in _IDENT_VERBS:
             needs[place] |= kernels.NEEDS_DISTINCT
         if feature.verb == "gap_ratio":
             needs[place] |= kernels.NEEDS_GAPS
@@ -220,6 +232,8 @@ def _depot_walk(
     kinds = TABLES["supplies"].column("kind").values
     given = (columns["kind"] == kinds.index("administered")) | (columns["kind"] < 0)
     keep = rows_of(records, stream) & is_injection(records) & given
+    limits = np.array([m.lai_missed_dose_rule_after_days or 2**30 for m in MEDICINES.values()])
+    missed_after = limits[columns["medicine"]].astype(np.int64)
     ops = np.array([DEPOT_OPS[feature.verb] for _, feature in members], np.int64)
     op_window = np.array([feature.window for _, feature in members], np.int64)
     op_number = np.array([feature.number for _, feature in members], np.int64)
@@ -231,6 +245,7 @@ def _depot_walk(
             columns["supplied_on"],
             columns["known_on"],
             lengths,
+            missed_after,
             keep,
             person,
             as_of,
@@ -299,6 +314,9 @@ def _schedule_walks(records: Records, placed: list[Placed]) -> list[Walk]:
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
         dues = schedule.due_dates(prepared, person, as_of)
         for column, feature, items in chosen:
+            if feature.verb == "blood_colour":
+                values[rows, column] = np.where(dues.situation.counted, dues.situation.colour[0], np.nan)
+                continue
             mine, rule = dues.day[:, items], dues.protocol[:, items]
             scheduled = rule >= 0
             if feature.verb == "days_past_due":

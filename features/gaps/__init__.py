@@ -10,13 +10,43 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.engine import schedule
-from features.gaps import engagement, monitoring, supply
+from features.gaps import (
+    antipsychotics,
+    burdens,
+    changes,
+    clozapine,
+    clozapine_levels,
+    contact,
+    depot,
+    interactions,
+    lithium,
+    monitoring,
+    oral,
+    physical,
+    review,
+    valproate,
+)
 from features.gaps.codes import CODES
 from features.gaps.gap import SEVERITIES, Code, Evidence, Gap
-from features.gaps.person import Person, Shared
+from features.gaps.person import Answers, Person, Shared, dues_by_person
 from features.records import Records, day_of
 
-RULES = (*monitoring.RULES, *supply.RULES, *engagement.RULES)
+RULES = (
+    *clozapine.RULES,
+    *clozapine_levels.RULES,
+    *lithium.RULES,
+    *depot.RULES,
+    *oral.RULES,
+    *changes.RULES,
+    *antipsychotics.RULES,
+    *physical.RULES,
+    *monitoring.RULES,
+    *burdens.RULES,
+    *interactions.RULES,
+    *valproate.RULES,
+    *contact.RULES,
+    *review.RULES,
+)
 COLUMNS = (
     "patient_id",
     "code",
@@ -32,21 +62,25 @@ COLUMNS = (
     "source",
     "verified",
 )
+_RANK = {severity: place for place, severity in enumerate(SEVERITIES)}
 
 
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
     """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, worst first; the way without pandas."""
-    shared = Shared(records)
     days = np.full(len(places), as_of, np.int32)
-    dues = schedule.due_dates(schedule.prepare(records), places, days)
-    due, fired, last, taking = dues.day, dues.protocol, dues.last, dues.situation.taking
+    prepared = schedule.prepare(records)
+    scheduled = schedule.due_dates(prepared, places, days)
+    dues = dues_by_person(scheduled, as_of)
+    situation = scheduled.situation
+    taking = situation.taking.tolist()
+    answers = zip(situation.lithium_high_risk.tolist(), situation.childbearing.tolist(), strict=True)
+    shared = Shared(records, prepared.conditions.regimen)
     found = []
-    for position, place in enumerate(places.tolist()):
-        person = Person(shared, place, as_of, due[position], fired[position], last[position], taking[position])
+    for position, (place, answer) in enumerate(zip(places.tolist(), answers, strict=True)):
+        person = Person(shared, place, as_of, dues[position], taking[position], Answers(*answer))
         gaps = [gap for rule in RULES for gap in rule(person)]
-        found.append(
-            sorted(gaps, key=lambda gap: (SEVERITIES.index(gap.severity), not gap.code.safety, -(gap.overdue or 0)))
-        )
+        gaps.sort(key=lambda gap: (_RANK[gap.severity], not gap.code.safety, -(gap.overdue or 0)))
+        found.append(gaps)
     return found
 
 

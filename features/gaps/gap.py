@@ -1,18 +1,19 @@
-"""What a care gap is: something certain, with the date, the value and the row that make it so."""
+"""What a care gap is: something certain, with the date, the value and the rows that make it so."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
+from features.gaps.facts import Fact
 from features.records.days import NO_DAY, date_of
 
 Severity = Literal["critical", "high", "medium", "low"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "high", "medium", "low")
 
 
-@dataclass(frozen=True)
-class Evidence:
+class Evidence(NamedTuple):
     """One source row: its table, its position in ``records[table]``, its day, and what it says."""
 
     table: str
@@ -21,8 +22,7 @@ class Evidence:
     what: str
 
     def as_dict(self) -> dict[str, Any]:
-        on = date_of(self.on)
-        return {"table": self.table, "row": self.row, "on": on.isoformat() if on else None, "what": self.what}
+        return {"table": self.table, "row": self.row, "on": iso(self.on) or None, "what": self.what}
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,23 @@ class Code:
     standard: str
 
 
+class Finding(NamedTuple):
+    """One trigger of a code that fired. A code whose triggers fire together becomes one gap (:func:`gap_of`).
+
+    ``due`` is a day number or NO_DAY; ``overdue`` counts days past due (0 on the day itself), None where there is no due date.
+    """
+
+    severity: Severity
+    value: str
+    facts: tuple[Fact, ...]
+    evidence: tuple[Evidence, ...] = ()
+    due: int = NO_DAY
+    overdue: int | None = None
+
+
 @dataclass(frozen=True)
 class Gap:
-    """One gap of one person. ``due`` is a day number or NO_DAY; ``overdue`` counts days past due (0 on the day itself), None where the
-    gap has no due date. ``verified`` is False where any fact behind it is still to be checked (CLINICAL.md section 7).
-    """
+    """One gap of one person. ``verified`` is False where any fact behind it is still to be checked (CLINICAL.md section 7)."""
 
     code: Code
     severity: Severity
@@ -52,13 +64,12 @@ class Gap:
     evidence: tuple[Evidence, ...] = field(default=())
 
     def as_dict(self) -> dict[str, Any]:
-        due = date_of(self.due)
         return {
             "code": self.code.code,
             "severity": self.severity,
             "safety": self.code.safety,
             "title": self.code.title,
-            "due_on": due.isoformat() if due else None,
+            "due_on": iso(self.due) or None,
             "days_overdue": self.overdue,
             "value": self.value,
             "evidence": [row.as_dict() for row in self.evidence],
@@ -67,3 +78,27 @@ class Gap:
             "source": self.source,
             "verified": self.verified,
         }
+
+
+def iso(day: int) -> str:
+    """The date of a day number as ISO text, empty for NO_DAY."""
+    date = date_of(day)
+    return date.isoformat() if date else ""
+
+
+def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
+    """The gap that all findings of one code make together: worst severity, earliest due date, every value, every source. None from none."""
+    if not findings:
+        return
+    first = min(findings, key=lambda finding: finding.due)
+    facts = tuple(dict.fromkeys(fact for finding in findings for fact in finding.facts))
+    yield Gap(
+        code,
+        SEVERITIES[min(SEVERITIES.index(finding.severity) for finding in findings)],
+        "; ".join(dict.fromkeys(finding.value for finding in findings)),
+        "; ".join(dict.fromkeys(fact.source for fact in facts)),
+        all(fact.verified for fact in facts),
+        first.due,
+        first.overdue,
+        tuple(dict.fromkeys(row for finding in findings for row in finding.evidence)),
+    )

@@ -4,96 +4,81 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from features.engine.spec import satisfying
+from features.gaps import facts
 from features.gaps.codes import CODES
-from features.gaps.gap import Evidence, Gap, Severity
-from features.gaps.person import Due, Person
+from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
+from features.gaps.person import Due, Person, meant
 from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, TESTS
+from features.reference.medicines import MEDICINES, in_scope
 
-_LITHIUM_ORGANS = ("egfr", "u_and_e", "tft", "calcium")
+_OWN_CODES = frozenset(
+    {
+        ("clozapine", "fbc"),
+        ("clozapine", "wbc"),
+        ("clozapine", "anc"),
+        ("clozapine", "clozapine_level"),
+        ("clozapine", "constipation_check"),
+        *(("lithium", test) for test in ("lithium_level", "egfr", "u_and_e", "tft", "calcium")),
+        *(
+            ("valproate", test)
+            for test in ("annual_risk_acknowledgement", "two_specialist_agreement", "contraception_status")
+        ),
+    }
+)
+_OWN_TESTS = frozenset({"side_effect_scale", "structured_medication_review", "hdat_review", "anticholinergic_review"})
+_NEEDED = ("required", "mandatory")
+FULL_CHECK = "annual_physical_health_check"
 
 
-def _evidence(person: Person, due: Due) -> tuple[Evidence, ...]:
-    met_by = satisfying(due.item.test)
-    rows = [result for result in person.results if result.test in met_by]
-    if not rows:
-        return ()
-    last = rows[-1]
-    return (Evidence("results", last.row, last.day, f"last {TESTS[due.item.test].label}"),)
+def due_evidence(person: Person, due: Due) -> tuple[Evidence, ...]:
+    """The latest result that meets the schedule of ``due``; without one, the supply that started the course."""
+    last = person.last_met(due.item.test)
+    if last:
+        return (Evidence("results", last.row, last.day, f"last {TESTS[due.item.test].label}"),)
+    if any(in_scope(medicine, due.item.scope) for medicine in MEDICINES.values()):
+        names = meant(due.item.scope)
+        return tuple(
+            Evidence("supplies", course.first_row, course.start, f"{course.medicine.name} started")
+            for course in person.courses
+            if course.medicine.name in names
+        )[:1]
+    return ()
 
 
-def _value(due: Due) -> str:
+def due_value(due: Due) -> str:
     label = TESTS[due.item.test].label
-    return f"{label}: not recorded" if due.last == NO_DAY else f"{label}: last recorded"
-
-
-def clozapine_fbc(person: Person) -> Iterator[Gap]:
-    """CLZ_FBC_OVERDUE: from the due day itself; severity rises at 1, 3 and 7 days past due (CLINICAL.md section 4)."""
-    for due in person.due:
-        if due.item.scope != "clozapine" or due.item.test != "fbc":
-            continue
-        overdue = person.as_of - due.day
-        if overdue < 0:
-            continue
-        severity: Severity = "critical" if overdue >= 3 else "high" if overdue >= 1 else "medium"
-        protocol = PROTOCOLS[due.protocol]
-        yield Gap(
-            CODES["CLZ_FBC_OVERDUE"],
-            severity,
-            f"{_value(due)}; every {protocol.interval_days} days in this phase"
-            if protocol.interval_days
-            else _value(due),
-            f"{protocol.id}: {protocol.source}",
-            protocol.verified,
-            due.day,
-            overdue,
-            _evidence(person, due),
-        )
-
-
-def lithium(person: Person) -> Iterator[Gap]:
-    """LI_LEVEL_OVERDUE and LI_RENAL_THYROID_CALCIUM: past due and past the days of grace."""
-    overdue = [due for due in person.due if due.item.scope == "lithium" and _past_grace(person, due)]
-    for due in overdue:
-        if due.item.test == "lithium_level":
-            yield _scheduled(person, "LI_LEVEL_OVERDUE", [due], "high")
-    organs = [due for due in overdue if due.item.test in _LITHIUM_ORGANS]
-    if organs:
-        yield _scheduled(person, "LI_RENAL_THYROID_CALCIUM", organs, "high")
+    return f"{label}: not recorded" if due.last == NO_DAY else f"{label}: last recorded {iso(due.last)}"
 
 
 def never_done(person: Person) -> Iterator[Gap]:
-    """MONITORING_NEVER_DONE: a test that is past due and has never been recorded."""
-    missing = {
-        due.item.test: due
-        for due in person.due
-        if due.last == NO_DAY
-        and _past_grace(person, due)
-        and not (due.item.scope == "clozapine" and due.item.test == "fbc")
-        and not (due.item.scope == "lithium" and due.item.test in ("lithium_level", *_LITHIUM_ORGANS))
-    }
-    if missing:
-        yield _scheduled(person, "MONITORING_NEVER_DONE", sorted(missing.values(), key=lambda due: due.day), "medium")
+    """MONITORING_NEVER_DONE: a scheduled check past its grace that was never recorded, or the annual physical health check past its grace.
 
-
-def _past_grace(person: Person, due: Due) -> bool:
-    return person.as_of > due.day + PROTOCOLS[due.protocol].grace_days
-
-
-def _scheduled(person: Person, code: str, dues: list[Due], severity: Severity) -> Gap:
-    first = min(dues, key=lambda due: due.day)
-    protocols = [PROTOCOLS[due.protocol] for due in dues]
-    return Gap(
-        CODES[code],
-        severity,
-        "; ".join(_value(due) for due in dues),
-        "; ".join(dict.fromkeys(f"{p.id}: {p.source}" for p in protocols)),
-        all(p.verified for p in protocols),
-        first.day,
-        person.as_of - first.day,
-        tuple(row for due in dues for row in _evidence(person, due)),
+    Checks with a code of their own are left to it. [D]: medium where the protocol of one of them says required or mandatory, else low. The value
+    names what is not recorded and counts all checks past due.
+    """
+    t = person.as_of
+    past = [due for due in person.due if due.past_grace(t)]
+    never: dict[str, Due] = {}
+    for due in past:
+        test = due.item.test
+        if test in _OWN_TESTS or (due.item.scope, test) in _OWN_CODES:
+            continue
+        if (due.last == NO_DAY or test == FULL_CHECK) and (test not in never or due.day < never[test].day):
+            never[test] = due
+    if not never:
+        return
+    dues = sorted(never.values(), key=lambda due: due.day)
+    count = len({due.item.test for due in past})
+    needed = any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in dues)
+    severity: Severity = "medium" if needed else "low"
+    first = dues[0]
+    value = f"{'; '.join(due_value(due) for due in dues)}; {count} scheduled checks past due in all"
+    known = tuple(facts.protocol(due.protocol) for due in dues)
+    yield from gap_of(
+        CODES["MONITORING_NEVER_DONE"],
+        [Finding(severity, value, known, due_evidence(person, first), first.day, t - first.day)],
     )
 
 
-RULES = (clozapine_fbc, lithium, never_done)
+RULES = (never_done,)

@@ -2,70 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from collections.abc import Iterable
+from functools import cache, cached_property
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from features.engine import lengths, regimen, schedule
+from features.engine import regimen, schedule
+from features.engine.spec import satisfying
+from features.gaps.courses import Course, walk
+from features.gaps.gap import Evidence
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
-from features.reference import MEDICINES, Medicine
+from features.reference import MEDICINES, PROTOCOLS, Medicine, medicines_meant
 
 _MEDICINES = tuple(MEDICINES.values())
+YEAR = 365
 
 
-@dataclass(frozen=True)
-class Supply:
-    row: int
+class Reading(NamedTuple):
+    """One result: NaN where the check was recorded without a number."""
+
     day: int
-    length: int
-    medicine: Medicine
-    injection: bool
-    as_required: bool
-    kind: str
-    prescriber: str
-    daily_dose_mg: float
-    dose_mg: float
-
-    @property
-    def end(self) -> int:
-        """The first day that this supply no longer covers, carry-over left aside."""
-        return self.day + self.length
-
-
-@dataclass(frozen=True)
-class Result:
-    row: int
-    day: int
-    test: str
     value: float
-
-
-@dataclass(frozen=True)
-class Contact:
     row: int
+
+
+class Contact(NamedTuple):
     day: int
+    row: int
     kind: str
-    mode: str
+    attended: bool
+    """Outcome attended, face to face, by video or telephone, and with the person rather than a carer (CLINICAL.md section 2.1)."""
+    missed: bool
     outcome: str
 
-    @property
-    def attended(self) -> bool:
-        return (
-            self.outcome == "attended" and self.mode in ("face_to_face", "video", "telephone") and self.kind != "carer"
-        )
 
-    @property
-    def missed(self) -> bool:
-        return self.outcome == "did_not_attend" and self.mode not in ("text", "email") and self.kind != "carer"
-
-
-@dataclass(frozen=True)
-class Stay:
+class Stay(NamedTuple):
     row: int
     admitted: int
     discharged: int
@@ -73,157 +47,304 @@ class Stay:
     ward: str
 
 
-@dataclass(frozen=True)
-class Due:
-    """One scheduled test: its due day, the protocol that asks for it and the last result's day (NO_DAY if none)."""
+class Due(NamedTuple):
+    """One scheduled test: its due day, the protocol (position in PROTOCOLS) that asks for it and the last result's day (NO_DAY if none)."""
 
     item: schedule.Item
     protocol: int
     day: int
     last: int
 
+    def past_grace(self, as_of: int) -> bool:
+        return as_of > self.day + PROTOCOLS[self.protocol].grace_days
+
+
+class Answers(NamedTuple):
+    """What the schedule's conditions answer for one person: 1 applies, 0 does not, -1 cannot be assessed (features/engine/conditions.py)."""
+
+    lithium_high_risk: int
+    childbearing: int
+
+
+class Circumstance(NamedTuple):
+    row: int
+    day: int
+    value: str
+
+
+@cache
+def meant(term: str) -> frozenset[str]:
+    """Names of the medicines that a word of the interaction table or a scope means."""
+    return medicines_meant(term)
+
+
+@cache
+def meeting(test: str) -> tuple[str, ...]:
+    """The test and every test whose result meets its schedule."""
+    return satisfying(test)
+
+
+def _word_list(table: str, column: str) -> tuple[str, ...]:
+    return (*TABLES[table].column(column).values, "")
+
 
 class Shared:
     """What every person of one set of records shares: made once per :func:`features.find_gaps`."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, taking: regimen.Prepared | None = None) -> None:
         self.records = records
-        self.lengths = lengths.lengths_of(records)
-        self.injections = lengths.is_injection(records)
-        self.words = {
-            (name, column.name): (*column.values, "")
-            for name, spec in TABLES.items()
-            for column in spec.columns
-            if column.kind == "code"
-        }
+        self.taking = taking or regimen.prepare(records)
+        self.tests = _word_list("results", "test")
+        self.contact_kinds = _word_list("contacts", "kind")
+        self.outcomes = _word_list("contacts", "outcome")
+        self.methods = _word_list("stays", "method")
+        self.wards = _word_list("stays", "ward")
+        contacts = records.columns("contacts")
+        direct = np.isin(contacts["mode"], [_word_list("contacts", "mode").index(m) for m in _DIRECT])
+        written = np.isin(contacts["mode"], [_word_list("contacts", "mode").index(m) for m in _WRITTEN])
+        person = contacts["kind"] != self.contact_kinds.index("carer")
+        self.attended = (contacts["outcome"] == self.outcomes.index("attended")) & direct & person
+        self.missed = (contacts["outcome"] == self.outcomes.index("did_not_attend")) & ~written & person
+
+    @cached_property
+    def circumstances(self) -> tuple[list[str], list[str]]:
+        columns = self.records.columns("circumstances")
+        return columns["kind"].to_pylist(), columns["value"].to_pylist()
+
+    @cached_property
+    def condition_codes(self) -> list[str | None]:
+        return list(self.records.columns("conditions")["code"].to_pylist())
+
+
+_DIRECT = ("face_to_face", "video", "telephone")
+_WRITTEN = ("text", "email")
 
 
 class Person:
-    """One person as known at 00:00 of ``as_of`` (a day number). Lists are in order of the day of their events."""
+    """One person as known at 00:00 of ``as_of`` (a day number). Lists are in order of the day of their events.
+
+    ``due`` holds the scheduled tests whose due day has come. ``regimen_row`` is one row of :func:`features.engine.regimen.regimen_of`.
+    """
 
     def __init__(
-        self,
-        shared: Shared,
-        place: int,
-        as_of: int,
-        due: npt.NDArray[np.int32],
-        fired: npt.NDArray[np.int16],
-        last: npt.NDArray[np.int32],
-        regimen_row: npt.NDArray[np.float64],
+        self, shared: Shared, place: int, as_of: int, due: list[Due], regimen_row: list[float], answers: Answers
     ) -> None:
         self.shared, self.place, self.as_of = shared, place, as_of
-        self._due, self._fired, self._last = due, fired, last
+        self.answers = answers
+        self.due = due
         self._regimen = regimen_row
+        self.courses = self._courses()
+        self.current = [course for course in self.courses if course.current(as_of)]
+        self.results = self._results()
+        self.contacts = self._contacts()
+        self.stays = self._stays()
+        self.inpatient = any(stay.discharged == NO_DAY for stay in self.stays)
+        self.circumstances = self._circumstances()
 
-    def _visible(self, table: str, day: str) -> tuple[dict[str, Any], npt.NDArray[np.int64]]:
-        records = self.shared.records
-        first, last = records.offsets(table)[self.place : self.place + 2]
-        columns = records.columns(table)
-        rows = np.arange(first, last)
-        seen = (columns[day][first:last] < self.as_of) & (columns["known_on"][first:last] < self.as_of)
-        return dict(columns), rows[seen]
+    def _slices(self, table: str, names: Iterable[str]) -> tuple[int, list[list[int]]]:
+        """First row and the lists of some numeric columns of this person's rows."""
+        offsets, columns = self.shared.records.offsets(table), self.shared.records.columns(table)
+        first, last = int(offsets[self.place]), int(offsets[self.place + 1])
+        return first, [columns[name][first:last].tolist() for name in names]
 
-    def _word(self, table: str, column: str, code: int) -> str:
-        return self.shared.words[table, column][code]
-
-    @cached_property
-    def due(self) -> list[Due]:
-        """Every test that a protocol schedules for this person now."""
-        found = []
-        for place in np.flatnonzero(self._fired >= 0).tolist():
-            found.append(
-                Due(schedule.items()[place], int(self._fired[place]), int(self._due[place]), int(self._last[place]))
+    def _courses(self) -> list[Course]:
+        prepared, t = self.shared.taking, self.as_of
+        first, last = int(prepared.offsets[self.place]), int(prepared.offsets[self.place + 1])
+        if first == last:
+            return []
+        part = slice(first, last)
+        return walk(
+            (row, day, length, _MEDICINES[medicine], dose, required, side)
+            for row, day, known, length, medicine, dose, required, side in zip(
+                range(first, last),
+                prepared.day[part].tolist(),
+                prepared.known[part].tolist(),
+                prepared.length[part].tolist(),
+                prepared.medicine[part].tolist(),
+                prepared.dose_mg_a_day[part].tolist(),
+                prepared.as_required[part].tolist(),
+                prepared.prescriber[part].tolist(),
+                strict=True,
             )
+            if day < t and known < t
+        )
+
+    def _results(self) -> dict[str, list[Reading]]:
+        first, (days, known, tests, values) = self._slices("results", ("taken_on", "known_on", "test", "value"))
+        words, t = self.shared.tests, self.as_of
+        found: dict[str, list[Reading]] = {}
+        for row, (day, told, test, value) in enumerate(zip(days, known, tests, values, strict=True), first):
+            if day < t and told < t:
+                name = words[test]
+                if name in found:
+                    found[name].append(Reading(day, value, row))
+                else:
+                    found[name] = [Reading(day, value, row)]
+        return found
+
+    def _contacts(self) -> list[Contact]:
+        """Contacts that happened; an outcome that was not known yet reads as planned."""
+        shared, t = self.shared, self.as_of
+        first, (days, known, told, kinds, outcomes) = self._slices(
+            "contacts", ("contact_on", "known_on", "outcome_known_on", "kind", "outcome")
+        )
+        part = slice(first, first + len(days))
+        attended, missed = shared.attended[part].tolist(), shared.missed[part].tolist()
+        found = []
+        for i, day in enumerate(days):
+            if day >= t:
+                break
+            if known[i] >= t:
+                continue
+            kind = shared.contact_kinds[kinds[i]]
+            if told[i] < t:
+                found.append(Contact(day, first + i, kind, attended[i], missed[i], shared.outcomes[outcomes[i]]))
+            else:
+                found.append(Contact(day, first + i, kind, False, False, "planned"))
+        return found
+
+    def _stays(self) -> list[Stay]:
+        """Stays; a discharge that was not known yet reads as none."""
+        t = self.as_of
+        first, (admitted, known, discharged, told, method, ward) = self._slices(
+            "stays", ("admitted_on", "known_on", "discharged_on", "discharge_known_on", "method", "ward")
+        )
+        return [
+            Stay(
+                first + i,
+                admitted[i],
+                discharged[i] if told[i] < t and discharged[i] < t else NO_DAY,
+                self.shared.methods[method[i]],
+                self.shared.wards[ward[i]],
+            )
+            for i in range(len(admitted))
+            if admitted[i] < t and known[i] < t
+        ]
+
+    def _circumstances(self) -> dict[str, list[Circumstance]]:
+        first, (days, known) = self._slices("circumstances", ("from_on", "known_on"))
+        kinds, values = self.shared.circumstances if days else ([], [])
+        found: dict[str, list[Circumstance]] = {}
+        for row, (day, told) in enumerate(zip(days, known, strict=True), first):
+            if day < self.as_of and told < self.as_of:
+                found.setdefault(kinds[row], []).append(Circumstance(row, day, values[row].strip().lower()))
         return found
 
     @cached_property
-    def supplies(self) -> list[Supply]:
-        columns, rows = self._visible("supplies", "supplied_on")
+    def referrals(self) -> list[tuple[int, int, bool]]:
+        """(row, opened, open): a closure that was not known yet reads as none."""
+        t = self.as_of
+        first, (opened, known, closed, told) = self._slices(
+            "referrals", ("opened_on", "known_on", "closed_on", "closed_known_on")
+        )
         return [
-            Supply(
-                row=row,
-                day=int(columns["supplied_on"][row]),
-                length=int(self.shared.lengths[row]),
-                medicine=_MEDICINES[columns["medicine"][row]],
-                injection=bool(self.shared.injections[row]),
-                as_required=bool(columns["as_required"][row] == 1),
-                kind=self._word("supplies", "kind", columns["kind"][row]),
-                prescriber=self._word("supplies", "prescriber", columns["prescriber"][row]),
-                daily_dose_mg=float(columns["daily_dose_mg"][row]),
-                dose_mg=float(columns["dose_mg"][row]),
-            )
-            for row in rows.tolist()
+            (first + i, opened[i], not (told[i] < t and closed[i] < t))
+            for i in range(len(opened))
+            if opened[i] < t and known[i] < t
         ]
 
     @cached_property
-    def results(self) -> list[Result]:
-        columns, rows = self._visible("results", "taken_on")
-        tests = self.shared.words["results", "test"]
-        return [
-            Result(row, int(columns["taken_on"][row]), tests[columns["test"][row]], float(columns["value"][row]))
-            for row in rows.tolist()
-        ]
+    def conditions(self) -> dict[str, list[tuple[int, int, str]]]:
+        """(row, day, code) by category: diagnosis, allergy, shared_care."""
+        first, (days, known, category) = self._slices("conditions", ("recorded_on", "known_on", "category"))
+        names = TABLES["conditions"].column("category").values
+        codes = self.shared.condition_codes if days else []
+        found: dict[str, list[tuple[int, int, str]]] = {name: [] for name in names}
+        for row, (day, told, kind) in enumerate(zip(days, known, category, strict=True), first):
+            if day < self.as_of and told < self.as_of:
+                found[names[kind]].append((row, day, codes[row] or ""))
+        return found
 
-    @cached_property
-    def contacts(self) -> list[Contact]:
-        """Contacts that happened and whose outcome was known; an outcome that was not known yet reads as planned."""
-        columns, rows = self._visible("contacts", "contact_on")
-        told = columns["outcome_known_on"]
-        return [
-            Contact(
-                row=row,
-                day=int(columns["contact_on"][row]),
-                kind=self._word("contacts", "kind", columns["kind"][row]),
-                mode=self._word("contacts", "mode", columns["mode"][row]),
-                outcome=self._word("contacts", "outcome", columns["outcome"][row])
-                if told[row] < self.as_of
-                else "planned",
-            )
-            for row in rows.tolist()
-        ]
+    def patient(self, column: str) -> int | None:
+        """A number of the ``patients`` table (birth_date as a day, a code's position); None where it is missing or was not known yet."""
+        columns = self.shared.records.columns("patients")
+        known = int(columns["known_on"][self.place])
+        value = int(columns[column][self.place])
+        late = known != NO_DAY and known >= self.as_of
+        return None if late or (value < 0 and column != "birth_date") or value == NO_DAY else value
 
-    @cached_property
-    def stays(self) -> list[Stay]:
-        """Stays; a discharge that was not known yet reads as none."""
-        columns, rows = self._visible("stays", "admitted_on")
-        return [
-            Stay(
-                row=row,
-                admitted=int(columns["admitted_on"][row]),
-                discharged=int(columns["discharged_on"][row])
-                if columns["discharge_known_on"][row] < self.as_of and columns["discharged_on"][row] < self.as_of
-                else NO_DAY,
-                method=self._word("stays", "method", columns["method"][row]),
-                ward=self._word("stays", "ward", columns["ward"][row]),
-            )
-            for row in rows.tolist()
-        ]
-
-    @cached_property
-    def allergy_rows(self) -> list[tuple[int, int]]:
-        """(row, day) of what is recorded about allergies; "none known" counts."""
-        columns, rows = self._visible("conditions", "recorded_on")
-        allergy = self.shared.words["conditions", "category"].index("allergy")
-        return [(row, int(columns["recorded_on"][row])) for row in rows.tolist() if columns["category"][row] == allergy]
-
-    @cached_property
-    def circumstances(self) -> list[tuple[int, int, str, str]]:
-        """(row, day, kind, value)."""
-        columns, rows = self._visible("circumstances", "from_on")
-        return [
-            (row, int(columns["from_on"][row]), columns["kind"][row].as_py(), columns["value"][row].as_py())
-            for row in rows.tolist()
-        ]
-
-    @cached_property
-    def inpatient(self) -> bool:
-        return any(stay.discharged == NO_DAY for stay in self.stays)
+    def years_old(self, day: int) -> float | None:
+        """Years lived on a day: a clinical fact that some rules need, never shown."""
+        born = self.patient("birth_date")
+        return None if born is None else (day - born) / 365.25
 
     def regimen(self, field: str) -> float:
         """One field of :data:`features.engine.regimen.FIELDS`: the number the feature of that name holds; NaN where it cannot be assessed."""
-        return float(self._regimen[regimen.FIELDS.index(field)])
+        return self._regimen[_FIELD[field]]
 
-    def circumstance(self, kind: str) -> tuple[int, int, str] | None:
-        """The latest (row, day, value) of one kind."""
-        found = [(row, day, value) for row, day, name, value in self.circumstances if name == kind]
+    def circumstance(self, kind: str) -> Circumstance | None:
+        """The latest of one kind."""
+        found = self.circumstances.get(kind)
         return found[-1] if found else None
+
+    def on(self, names: frozenset[str]) -> list[Course]:
+        """Current courses of some medicines."""
+        return [course for course in self.current if course.medicine.name in names]
+
+    def base(self, name: str) -> list[Course]:
+        return [course for course in self.current if course.medicine.base == name]
+
+    def latest(self, test: str, within: int = YEAR) -> Reading | None:
+        """The latest result with a number, at most ``within`` days old."""
+        for reading in reversed(self.results.get(test, ())):
+            if reading.value == reading.value:
+                return reading if self.as_of - reading.day <= within else None
+        return None
+
+    def last_met(self, test: str) -> Reading | None:
+        """The latest result, with or without a number, that meets a test's schedule."""
+        found = [self.results[name][-1] for name in meeting(test) if name in self.results]
+        return max(found) if found else None
+
+    def away_days(self, start: int, end: int) -> int:
+        """Days in [start, end) spent in hospital, as known."""
+        days: set[int] = set()
+        for stay in self.stays:
+            days.update(range(max(stay.admitted, start), min(stay.discharged, end)))
+        return len(days)
+
+    def uncovered(self, end: int) -> int:
+        """Days outside hospital since supply ran out on ``end``: the features' rule for a gap."""
+        if end >= self.as_of:
+            return 0
+        return self.as_of - end - (self.away_days(end, self.as_of) if self.stays else 0)
+
+    def supplied(self, course: Course, what: str) -> Evidence:
+        return Evidence("supplies", course.last_row, course.last_day, what)
+
+
+_FIELD = {name: place for place, name in enumerate(regimen.FIELDS)}
+
+
+def dues_by_person(scheduled: schedule.Dues, as_of: int) -> list[list[Due]]:
+    """For each row of the spine the tests whose due day has come."""
+    found: list[list[Due]] = [[] for _ in range(len(scheduled.day))]
+    rows, places = np.nonzero((scheduled.protocol >= 0) & (scheduled.day <= as_of))
+    items = schedule.items()
+    for row, place, protocol, day, latest in zip(
+        rows.tolist(),
+        places.tolist(),
+        scheduled.protocol[rows, places].tolist(),
+        scheduled.day[rows, places].tolist(),
+        scheduled.last[rows, places].tolist(),
+        strict=True,
+    ):
+        found[row].append(Due(items[place], protocol, day, latest))
+    return found
+
+
+__all__ = [
+    "YEAR",
+    "Answers",
+    "Circumstance",
+    "Contact",
+    "Due",
+    "Medicine",
+    "Person",
+    "Reading",
+    "Shared",
+    "Stay",
+    "dues_by_person",
+    "meant",
+    "meeting",
+]

@@ -176,6 +176,17 @@ def test_an_unexpected_manifest_is_refused(copy, key, value):
         RiskModel.load(copy)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("synthetic", False), ("data_hash", "e" * 64), ("bundle_id", "another-000000000000")]
+)
+def test_a_manifest_that_was_edited_is_found_by_its_own_digest(copy, key, value):
+    """A synthetic model cannot be relabelled as a real one by hand."""
+    manifest = verify_free(copy)
+    (copy / "manifest.json").write_text(json.dumps(manifest | {key: value}))
+    with pytest.raises(BundleDamaged, match="does not match its own digest"):
+        RiskModel.load(copy)
+
+
 def test_a_manifest_names_no_file_outside_its_folder(copy):
     manifest = verify_free(copy)
     manifest["files"]["../secrets.json"] = {"sha256": "0" * 64, "bytes": 1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from markupsafe import escape
 
 from serving.web.drawing import Bar, draw_contributions, draw_trend
 
@@ -55,10 +56,14 @@ def test_no_script_no_inline_style_no_foreign_address(browser, path):
     assert addresses and all(address.startswith(("/", "?", "#")) for address in addresses)
 
 
-def test_the_person_page_puts_what_is_certain_above_what_is_likely(browser):
+def test_the_person_page_puts_what_is_certain_above_what_is_likely(browser, client, as_role):
     text = browser("pharmacist:north").get("/patients/N00").text
-    assert text.index("Clozapine blood count overdue") < text.index('id="risk"')
-    assert "by 186 days" in text and "Weekly to week 18" in text
+    gaps = client.get("/v1/patients/N00", headers=as_role("everywhere")).json()["gaps"]
+    count = next(gap for gap in gaps if gap["code"] == "CLZ_FBC_OVERDUE")
+    assert text.index(count["title"]) < text.index('id="risk"')
+    assert str(escape(count["standard"])) in text and f"{count['days_overdue']:,.0f} days" in text
+    for gap in gaps:
+        assert str(escape(gap["action"])) in text
     assert "people like this" in text and "What this does and does not see" in text
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 import statistics
 from collections.abc import Callable
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,7 @@ import pandas as pd
 from features import Feature, Records
 from features.engine import Stream
 from features.records.tables import TABLES
-from features.reference import MEDICINES
+from features.reference import MEDICINES, between, groups, in_scope
 
 Row = dict[str, Any]
 NAN = math.nan
@@ -63,6 +63,13 @@ def holds(row: Row, stream: Stream) -> bool:
     def word(value: Any) -> Any:
         return {True: "true", False: "false"}.get(value, value) if isinstance(value, bool) else value
 
+    if any(row[column] is None for column in stream.given):
+        return False
+    if stream.outside is not None:
+        low, high = stream.outside
+        value = row["value"]
+        if value is None or not ((low is not None and value < low) or (high is not None and value >= high)):
+            return False
     return all(word(row[column]) in values for column, values in stream.where) and not any(
         word(row[column]) in values for column, values in stream.unless
     )
@@ -298,7 +305,117 @@ def depot_late_share(f, h, p, t):
     return late / given if given else NAN
 
 
+def interval_share(f, h, p, t):
+    """CMA9 by the day: the share of each day's interval that its supply, and what was over before, lasts."""
+    rows = supplies(f, h, p, t)
+    if not on_it(rows, t):
+        return NAN
+    days = [row["supplied_on"] for row in rows] + [t]
+    over, shares = 0.0, {}
+    for row, day, following in zip(rows, days, days[1:], strict=False):
+        wide = (following - day).days
+        held = over + length(row)
+        over = max(0.0, held - wide)
+        for n in range(wide):
+            shares[day + n * DAY] = min(1.0, held / wide)
+    return sum(shares.get(t - n * DAY, 0.0) for n in range(1, f.window + 1)) / f.window
+
+
+def pick_up_spread(f, h, p, t):
+    rows = supplies(f, h, p, t)
+    if not on_it(rows, t):
+        return NAN
+    late = [
+        (b["supplied_on"] - a["supplied_on"]).days - length(a)
+        for a, b in pairwise(rows)
+        if b["supplied_on"] >= t - f.window * DAY
+    ]
+    return statistics.pstdev(late) if len(late) >= 3 else NAN
+
+
+def in_hand_at_discharge(f, h, p, t):
+    ends = [
+        s["discharged_on"]
+        for s in h.of("stays", p)
+        if s["admitted_on"] < t
+        and s["known_on"] < t
+        and s["discharged_on"]
+        and s["discharged_on"] < t
+        and s["discharge_known_on"] < t
+    ]
+    rows = supplies(f, h, p, t)
+    if not ends or not on_it(rows, t):
+        return NAN
+    before = [row for row in rows if row["supplied_on"] <= max(ends)]
+    return max(0, (covered_days(before)[1] - max(ends)).days) if before else NAN
+
+
+def depot_intervals(f, h, p, t):
+    """(days late, days since the injection before, its product's limit) of each injection in the window; None off the course."""
+    rows, days = [], set()
+    for row in injections(f, h, p, t):
+        if row["supplied_on"] not in days:
+            rows.append(row)
+            days.add(row["supplied_on"])
+    if not rows or (t - rows[-1]["supplied_on"]).days - length(rows[-1]) > 90:
+        return None, None
+    found = []
+    for before, row in pairwise(rows):
+        apart = (row["supplied_on"] - before["supplied_on"]).days
+        if row["supplied_on"] >= t - f.window * DAY and apart - length(before) <= 90:
+            found.append(
+                (
+                    apart - length(before),
+                    apart,
+                    MEDICINES[before["medicine"]].lai_missed_dose_rule_after_days or math.inf,
+                )
+            )
+    return found, rows[-1]
+
+
+def depot_late_band(f, h, p, t):
+    found, _ = depot_intervals(f, h, p, t)
+    low, high = ((0, 7), (7, 14), (14, 90))[int(f.number)]
+    return NAN if found is None else sum(low < late <= high for late, _, _ in found)
+
+
+def depot_missed_windows(f, h, p, t):
+    found, last = depot_intervals(f, h, p, t)
+    if found is None:
+        return NAN
+    now = (t - last["supplied_on"]).days > (MEDICINES[last["medicine"]].lai_missed_dose_rule_after_days or math.inf)
+    return sum(apart > limit for _, apart, limit in found) + now
+
+
+def percent_change(f, h, p, t):
+    rows = valued(f, h, p, t)
+    return (
+        100 * (rows[-1][f.value] - rows[0][f.value]) / rows[0][f.value]
+        if len(rows) > 1 and rows[0][f.value] > 0
+        else NAN
+    )
+
+
+def usual_provider(f, h, p, t):
+    seen = [
+        row[f.value] for row in within(events(h, f.stream, p, t), f.stream, f.window, t) if row[f.value] is not None
+    ]
+    return max(seen.count(who) for who in seen) / len(seen) if seen else NAN
+
+
+def never_recorded(f, h, p, t):
+    return float(not events(h, f.stream, p, t))
+
+
 RULES = (
+    percent_change,
+    usual_provider,
+    never_recorded,
+    interval_share,
+    pick_up_spread,
+    in_hand_at_discharge,
+    depot_late_band,
+    depot_missed_windows,
     count,
     total,
     mean,
@@ -353,3 +470,160 @@ def answer(feature: Feature, history: History, patient: str, as_of: dt.date) -> 
     if math.isnan(value):
         return 0.0 if feature.missing == "zero" else NAN
     return min(max(value, feature.low), feature.high)
+
+
+GRACE = 28 * DAY
+
+
+def courses(rows: list[Row]) -> dict[str, Row]:
+    """By medicine: start and end of the latest course, dose and when it was set, as-required, and what each supply said."""
+    found: dict[str, Row] = {}
+    for row in rows:
+        day, name = row["supplied_on"], row["medicine"]
+        course = found.get(name)
+        if course is None:
+            course = found[name] = {"name": name, "start": day, "end": day, "doses": [], "sides": [], "dosed_on": day}
+        elif day > course["end"] + 90 * DAY:
+            course |= {"start": day, "end": day, "doses": [], "dosed_on": day}
+        course["end"] = max(course["end"], day) + length(row) * DAY
+        course["as_required"] = row["as_required"] is True
+        dose = row["daily_dose_mg"]
+        if injection(row):
+            dose = None if row["dose_mg"] is None else row["dose_mg"] / max(length(row), 1)
+        if dose is not None:
+            course["doses"].append((day, dose))
+        if row["prescriber"] in ("trust", "gp"):
+            course["sides"].append((day, row["prescriber"]))
+    return found
+
+
+def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
+    rows = [
+        r
+        for r in sorted(h.of("supplies", p), key=lambda r: r["supplied_on"])
+        if r["supplied_on"] < t and r["known_on"] < t
+    ]
+    if not rows:
+        return NAN
+    held = courses(rows)
+    changes = dose_changes(rows)
+    now = {name: c for name, c in held.items() if t <= c["end"] + GRACE}
+    gone = {
+        name: c
+        for name, c in held.items()
+        if name not in now and MEDICINES[name].is_psychotropic and not c["as_required"]
+    }
+    psychotropic = {name: c for name, c in now.items() if MEDICINES[name].is_psychotropic}
+    regular = {name: c for name, c in psychotropic.items() if not c["as_required"]}
+    antipsychotic = {name: c for name, c in now.items() if MEDICINES[name].is_antipsychotic}
+    run = {name: (t - c["start"]).days for name, c in now.items()}
+    stopped = [(t - c["end"] - GRACE).days for c in gone.values()]
+    answers = {
+        "antipsychotics": lambda: len({MEDICINES[n].base for n in antipsychotic}),
+        "antipsychotics_60d": lambda: len({MEDICINES[n].base for n in antipsychotic if run[n] >= 60}),
+        "psychotropics": lambda: len({MEDICINES[n].base for n in psychotropic}),
+        "psychotropics_60d": lambda: len({MEDICINES[n].base for n in psychotropic if run[n] >= 60}),
+        "acb_total": lambda: sum(MEDICINES[n].acb_score for n in now),
+        "qt_medicines": lambda: sum(n in groups()["qt prolonging medicine"] for n in now),
+        "regular_items": lambda: sum(not c["as_required"] for c in now.values()),
+        "as_required_items": lambda: sum(c["as_required"] for c in now.values()),
+        "dependence_days": lambda: max([run[n] for n in now if n in groups()["dependence forming"]], default=0),
+        "procyclidine_days": lambda: max([run[n] for n in now if MEDICINES[n].base == "procyclidine"], default=0),
+        "longest_course_days": lambda: max([run[n] for n in psychotropic], default=0),
+        "starts_28d": lambda: sum(run[n] <= 28 for n in regular),
+        "starts_90d": lambda: sum(run[n] <= 90 for n in regular),
+        "stops_28d": lambda: sum(days <= 28 for days in stopped),
+        "stops_90d": lambda: sum(days <= 90 for days in stopped),
+        "switches_90d": lambda: sum(
+            any(
+                family(n) == family(g) is not None and abs((c["start"] - held[g]["end"]).days) <= 60
+                for g in held
+                if g not in now
+            )
+            for n, c in now.items()
+            if run[n] <= 90 and not c["as_required"]
+        ),
+        "dose_changes_28d": lambda: sum((t - day).days <= 28 for day in changes),
+        "dose_changes_90d": lambda: sum((t - day).days <= 90 for day in changes),
+        "days_since_change": lambda: min(
+            [
+                (t - day).days
+                for day in [*changes, *(c["end"] for c in gone.values()), *(c["start"] for c in regular.values())]
+            ],
+            default=NAN,
+        ),
+        "prescriber_changes_180d": lambda: sum(
+            a[1] != b[1] and (t - b[0]).days <= 180 for c in held.values() for a, b in pairwise(c["sides"])
+        ),
+        "shared_prescribing_90d": lambda: sum(
+            {side for day, side in c["sides"] if day >= t - 90 * DAY} == {"trust", "gp"} for c in held.values()
+        ),
+        "interactions": lambda: len(important_pairs(now)),
+        "new_interactions_30d": lambda: sum(
+            (t - max(now[a]["start"], now[b]["start"])).days <= 30 for a, b in important_pairs(now)
+        ),
+        "percent_of_max": lambda: percent(antipsychotic),
+        "high_dose_days": lambda: (
+            (t - max(max(c["start"], c["dosed_on"], *dosed(n, rows, c)) for n, c in antipsychotic.items())).days
+            if percent(antipsychotic) >= 100
+            else NAN
+        ),
+        "acb_high_days": lambda: max(
+            [
+                run[n]
+                for n in now
+                if sum(MEDICINES[m].acb_score for m in now if now[m]["start"] <= now[n]["start"]) >= 3
+            ],
+            default=NAN,
+        ),
+    }
+    return float(answers[f.value]())
+
+
+def dosed(name: str, rows: list[Row], course: Row) -> list[dt.date]:
+    """Days in the course on which the dose of a medicine changed, and its start."""
+    return [
+        course["start"],
+        *(day for day in dose_changes([r for r in rows if r["medicine"] == name]) if day >= course["start"]),
+    ]
+
+
+def dose_changes(rows: list[Row]) -> list[dt.date]:
+    """Days on which a medicine's dose differed from its last known dose in the same course."""
+    days: list[dt.date] = []
+    seen: list[Row] = []
+    for row in rows:
+        before = courses(seen).get(row["medicine"])
+        after = courses([*seen, row])[row["medicine"]]
+        told = before and after["start"] == before["start"] and 0 < len(before["doses"]) < len(after["doses"])
+        if told and after["doses"][-1][1] != before["doses"][-1][1]:
+            days.append(row["supplied_on"])
+        seen.append(row)
+    return days
+
+
+def family(name: str) -> str | None:
+    for scope in ("antipsychotic_any", "antidepressant_any", "mood_stabiliser"):
+        if in_scope(MEDICINES[name], scope):
+            return scope
+    return None
+
+
+def important_pairs(now: dict[str, Row]) -> list[tuple[str, str]]:
+    found = [(a, b, between(a, b)) for a, b in combinations(now, 2)]
+    return [(a, b) for a, b, row in found if row is not None and row.severity in ("high", "contraindicated")]
+
+
+def percent(antipsychotic: dict[str, Row]) -> float:
+    shares = []
+    for name, course in antipsychotic.items():
+        medicine = MEDICINES[name]
+        most = medicine.max_daily_dose_mg
+        if medicine.is_long_acting_injection:
+            most = medicine.lai_max_dose_mg / medicine.lai_max_dose_per_days
+        if course["doses"]:
+            shares.append(100 * course["doses"][-1][1] / most)
+    return sum(shares) if shares else NAN
+
+
+SLOW["regimen"] = regimen

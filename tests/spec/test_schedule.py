@@ -124,3 +124,142 @@ def test_feature_and_gap_never_disagree(as_of, days):
     assert gap["days_overdue"].tolist() == [days] == [feature]
     assert gap["due_on"].tolist() == [pd.Timestamp("2025-06-29")]
     assert gap["evidence"].iloc[0][0]["on"] == "2025-06-01"
+
+
+@pytest.mark.parametrize(
+    ("counts", "registered", "colour"),
+    [
+        ((3.5,), False, 0),  # the green limit itself
+        ((3.49,), False, 1),
+        ((2.99,), False, 2),
+        ((3.0,), False, 1),
+        ((3.0,), True, 0),  # benign ethnic neutropenia: 0.5 lower
+        ((2.99,), True, 1),
+        ((2.5,), True, 1),
+        ((2.49,), True, 2),
+        ((3.2, 4.0), False, 0),  # amber lasts until a green count
+        ((2.5, 4.0), False, 2),  # red lasts until two greens in a row
+        ((2.5, 4.0, 3.2, 4.0), False, 2),
+        ((2.5, 4.0, 4.0), False, 0),
+    ],
+)
+def test_the_colour_of_the_blood_count(counts, registered, colour):
+    rows = "\n".join(f"anna wbc 2025-06-{day + 1:02d} {count} 10^9/L" for day, count in enumerate(counts))
+    tables = {"supplies": CLOZAPINE, "results": "patient_id test taken_on value unit\n" + rows}
+    if registered:
+        tables["circumstances"] = "patient_id kind value from_on\nanna benign_ethnic_neutropenia yes 2024-01-01"
+    assert past_due("clozapine_blood_colour", "2025-06-20", **tables) == colour
+
+
+def test_an_amber_count_asks_for_the_next_within_3_days_and_a_red_one_daily():
+    for count, due in ((3.2, 3), (2.5, 1)):
+        results = f"patient_id test taken_on value unit\nanna wbc 2025-06-01 {count} 10^9/L"
+        assert past_due("clozapine_fbc_days_past_due", "2025-06-10", supplies=CLOZAPINE, results=results) == 9 - due
+
+
+LITHIUM = """
+patient_id  medicine  supplied_on  days_supplied
+anna        lithium   2023-01-01   400
+anna        lithium   2024-02-01   400
+"""
+LEVEL = "patient_id test taken_on value unit\nanna lithium_level 2024-06-01 {value} mmol/L"
+
+
+@pytest.mark.parametrize(
+    ("value", "birth_date", "other", "due_after"),
+    [
+        (0.6, "1980-01-01", "", 180),
+        (0.6, "-", "", 180),  # age not recorded: the 6-monthly level still applies
+        (0.8, "1980-01-01", "", 90),  # last level 0.8 or more: high risk
+        (0.6, "1955-01-01", "", 90),  # 65 and over
+        (0.6, "1980-01-01", "\nanna ibuprofen 2024-07-20 28", 90),  # an interacting medicine
+    ],
+)
+def test_lithium_levels_are_3_monthly_for_people_at_higher_risk(value, birth_date, other, due_after):
+    tables = {
+        "patients": f"patient_id birth_date\nanna {birth_date}",
+        "supplies": LITHIUM + other,
+        "results": LEVEL.format(value=value),
+    }
+    if other:
+        tables["results"] += "\nanna lithium_level 2024-07-27 0.6 mmol/L"
+        assert past_due("lithium_level_days_past_due", "2024-08-05", **tables) == 9 - due_after
+        return
+    assert past_due("lithium_level_days_past_due", "2024-08-01", **tables) == 61 - due_after
+
+
+def test_an_interacting_medicine_or_a_dose_change_asks_for_a_level_within_a_week():
+    supplies = LITHIUM + "\nanna ibuprofen 2024-07-20 28"
+    due = {
+        "supplies": supplies,
+        "results": LEVEL.format(value=0.6),
+        "patients": "patient_id birth_date\nanna 1980-01-01",
+    }
+    assert past_due("lithium_level_days_past_due", "2024-07-31", **due) == 4, (
+        "due on 27 July, 7 days after ibuprofen was started"
+    )
+
+
+def test_weekly_counts_for_six_weeks_after_a_clozapine_break_by_the_services_limit():
+    supplies = """
+    patient_id  medicine   supplied_on  days_supplied
+    anna        clozapine  2023-01-01   400
+    anna        clozapine  2024-02-05   100
+    anna        clozapine  {restart}    400
+    """
+    results = "patient_id test taken_on value unit\nanna wbc {last} 6.0 10^9/L"
+    service = "patient_id kind value from_on\nanna clozapine_service {service} 2023-01-01"
+
+    def late(restart: str, name: str) -> float:
+        return past_due(
+            "clozapine_fbc_days_past_due",
+            "2024-06-03",
+            supplies=supplies.format(restart=restart),
+            results=results.format(last="2024-05-24"),
+            circumstances=service.format(service=name),
+        )
+
+    ran_out = "supply ran out on 15 May"
+    assert late("2024-05-18", "DMS") == -18, f"{ran_out}: 3 days are not more than 72 hours, 4-weekly"
+    assert late("2024-05-19", "DMS") == 3, f"{ran_out}: more than 72 hours, weekly"
+    assert late("2024-05-19", "CPMS") == -18, f"{ran_out}: not more than 96 hours"
+    assert late("2024-05-20", "CPMS") == 3
+
+
+def test_cannot_assess_is_not_overdue():
+    made = records(
+        patients="patient_id\nanna",
+        supplies="patient_id medicine supplied_on days_supplied\nanna valproate 2024-01-01 400",
+    )
+    unsure, overdue = build(made, spine("anna 2024-06-01"), ["tests_unsure", "valproate_tests_overdue"]).values[0]
+    assert unsure >= 1, "whether the pregnancy prevention programme applies is not recorded"
+    assert overdue >= 1
+
+
+def test_every_protocol_row_is_scheduled_or_is_a_component():
+    from features.engine import schedule
+    from features.engine.conditions import COMPONENT
+    from features.reference import PROTOCOLS
+
+    scheduled = {row.id for item in schedule.items() for row in item.rows}
+    left_out = [row for row in PROTOCOLS if row.id not in scheduled]
+    assert all(COMPONENT in row.applies_if for row in left_out)
+    assert len(scheduled) == len(PROTOCOLS) - len(left_out) == 218
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"phase": "sometimes"}, "row mp001: phase must be one of"),
+        ({"test": "nosuch"}, "row mp001: test is not in tests.csv"),
+        ({"from_day": ""}, "row mp001: from_day is blank"),
+        ({"interval_days": "", "to_day": ""}, "row mp001: needs interval_days, or to_day"),
+        ({"interval_days": "often"}, "row mp001: field interval_days must be a number"),
+    ],
+)
+def test_a_protocol_row_that_cannot_be_read_stops_with_its_id(change, message):
+    from features.reference.files import ReferenceError, read_rows
+    from features.reference.protocols import _protocol
+
+    with pytest.raises(ReferenceError, match=message):
+        _protocol(next(read_rows("monitoring_protocols")) | change)

@@ -19,6 +19,7 @@ SMALL = {
     "evaluation": {"bootstrap_draws": 20},
     "promotion": {
         "headline": ["disengagement_90"],
+        "fewest_events": 1,
         "capture_at_least": 0.5,
         "calibration_slope": [0.2, 5],
         "auroc_at_most": None,

@@ -73,6 +73,21 @@ def test_a_gate_refuses_with_its_figure(home, trained, small_settings, what, cha
         sync(home, strict)
 
 
+def test_too_few_events_to_judge_pass_synthetic_data_only(home, trained, small_settings):
+    strict = small_settings.model_copy(
+        update={"promotion": small_settings.promotion.model_copy(update={"fewest_events": 100_000})}
+    )
+    change_evaluation(home, trained[1].run_id, set_model("auroc", 0.5))
+    shown = promote(home, strict, by="x", why="y")
+    assert shown.promoted
+    assert sum(str(gate).startswith("not judged") for gate in shown.gates) == 3
+    path = home / "artefacts" / trained[1].run_id / "artifacts" / "evaluation" / "evaluation.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "synthetic": False}))
+    refused = promote(home, strict, by="x", why="y")
+    assert not refused.promoted
+    assert "REFUSED, too few events" in refused.reasons[0]
+
+
 def test_a_damaged_bundle_is_refused_at_promotion_and_at_sync(home, trained, small_settings):
     booster = home / "artefacts" / trained[1].run_id / "artifacts" / "bundle" / "booster_admission.txt"
     whole = booster.read_bytes()

@@ -44,8 +44,8 @@ def test_nothing_pickled_lies_among_the_files_of_a_run(trained):
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".joblib", ".skops"))]
 
 
-def test_an_empty_store_says_what_to_run_next(tmp_path):
-    store = tracking.open_store(tmp_path / "home", create=True)
+def test_an_empty_registry_says_what_to_run_next(trained):
+    store = tracking.open_store(trained[0], TrackingSettings(registered_model="another"))
     with pytest.raises(NoChallenger, match="run `upstream train` first"):
         store.version(tracking.CHALLENGER)
     with pytest.raises(NoChampion, match="upstream promote"):

@@ -1,0 +1,73 @@
+"""What stands behind a gap: reference rows and sentences of CLINICAL.md, each with its source and whether it has been checked.
+
+A gap's ``verified`` mark is computed from these and never typed: one unchecked fact makes the gap unverified.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from features.reference import INTERACTIONS, PROTOCOLS, THRESHOLDS, Medicine, Protocol
+from features.reference.files import is_unverified, read_rows
+
+
+class Fact(NamedTuple):
+    source: str
+    verified: bool
+
+
+@cache
+def threshold(key: str) -> Fact:
+    row = THRESHOLDS[key]
+    return Fact(f"{row.id}: {row.source.strip()}", row.verified)
+
+
+@cache
+def protocol(place: int) -> Fact:
+    """The protocol at a position in PROTOCOLS."""
+    row = PROTOCOLS[place]
+    return Fact(f"{row.id}: {row.source.strip()}", row.verified)
+
+
+@cache
+def protocol_row(key: str) -> Protocol:
+    return next(row for row in PROTOCOLS if row.id == key)
+
+
+@cache
+def protocol_named(key: str) -> Fact:
+    row = protocol_row(key)
+    return Fact(f"{row.id}: {row.source.strip()}", row.verified)
+
+
+@cache
+def interaction(key: str) -> Fact:
+    row = next(row for row in INTERACTIONS if row.id == key)
+    return Fact(f"{row.id}: {row.source.strip()}", row.verified)
+
+
+@cache
+def medicine(name: str, fields: tuple[str, ...], unverified: tuple[str, ...]) -> Fact:
+    return Fact(f"medicines.csv {name}: {', '.join(fields)}", not set(fields) & set(unverified))
+
+
+def of_medicine(row: Medicine, *fields: str) -> Fact:
+    """Fields of a medicine: unverified where the row marks any of them so."""
+    return medicine(row.name, fields, row.unverified_fields)
+
+
+@cache
+def group(name: str) -> Fact:
+    """A named group of medicine_groups.csv; unverified where any of its rows is."""
+    sources = [row["source"] for row in read_rows("medicine_groups") if row["group"] == name]
+    return Fact(
+        f"medicine_groups.csv {name}: {sources[0] if sources else 'other_medicines.csv'}",
+        bool(sources) and not any(map(is_unverified, sources)),
+    )
+
+
+@cache
+def clinical(section: str, mark: str) -> Fact:
+    """A sentence of CLINICAL.md with its evidence mark: only V counts as verified, D (decided here) and R (to be checked) do not."""
+    return Fact(f"CLINICAL.md section {section} [{mark}]", mark == "V")
