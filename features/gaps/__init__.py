@@ -73,7 +73,14 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
     dues = dues_by_person(scheduled, as_of)
     situation = scheduled.situation
     taking = situation.taking.tolist()
-    answers = zip(situation.lithium_high_risk.tolist(), situation.childbearing.tolist(), strict=True)
+    colour, coloured_on = situation.colour
+    answers = zip(
+        situation.lithium_high_risk.tolist(),
+        situation.childbearing.tolist(),
+        colour.tolist(),
+        coloured_on.tolist(),
+        strict=True,
+    )
     shared = Shared(records, prepared.conditions.regimen)
     found = []
     for position, (place, answer) in enumerate(zip(places.tolist(), answers, strict=True)):

@@ -61,7 +61,8 @@ def side_effects(person: Person) -> Iterator[Gap]:
         due = min(dues, key=lambda one: one.day)
         known = (facts.protocol(due.protocol),)
         found.append(Finding("low", due_value(due), known, due_evidence(person, due), due.day, t - due.day))
-    yield from gap_of(CODES["SIDE_EFFECT_BURDEN"], found)
+    if found:
+        yield from gap_of(CODES["SIDE_EFFECT_BURDEN"], found)
 
 
 def anticholinergic(person: Person) -> Iterator[Gap]:

@@ -141,7 +141,8 @@ def shared_care(person: Person) -> Iterator[Gap]:
             continue
         severity: Severity = "medium" if course.medicine.base in _MONITORED else "low"
         found.append(Finding(severity, said, (facts.clinical("1.1", "D"),), (person.supplied(course, name),)))
-    yield from gap_of(CODES["SHARED_CARE_UNCLEAR"], found)
+    if found:
+        yield from gap_of(CODES["SHARED_CARE_UNCLEAR"], found)
 
 
 RULES = (regimen_change, after_discharge, shared_care)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from features.engine.facts import RED
 from features.engine.supply import COURSE_GAP_DAYS
 from features.gaps import facts
 from features.gaps.codes import CODES
@@ -28,7 +29,7 @@ REPORT_DAYS = 14
 DETECTION_MG_L = 0.05
 DETECTION_DAYS = 28
 MYOCARDITIS_DAYS = 56
-BEN_YES = ("yes", "registered", "true", "confirmed")
+BEN_YES = ("yes", "registered", "true", "confirmed", "1")
 _GENERAL = {"wbc": ("th003", "th002"), "anc": ("th013", "th006", "th005")}
 _BEN = {"wbc": ("th009", "th008"), "anc": ("th013", "th012", "th011")}
 _OTHERS = {"platelets": ("th014",), "eosinophils": ("th015",)}
@@ -126,7 +127,8 @@ def treatment_break(person: Person) -> Iterator[Gap]:
                 (Evidence("results", low.row, low.day, "clozapine level"),),
             )
         )
-    yield from gap_of(CODES["CLZ_BREAK"], found)
+    if found:
+        yield from gap_of(CODES["CLZ_BREAK"], found)
 
 
 def _reset(person: Person) -> tuple[str, int, str]:
@@ -164,57 +166,52 @@ def _reported(person: Person) -> Iterator[Finding]:
 
 
 def red_or_amber(person: Person) -> Iterator[Gap]:
-    """CLZ_RESULT_RED_AMBER: the latest value of a test is amber or red, or a red has not been followed by two consecutive greens.
+    """CLZ_RESULT_RED_AMBER: the colour of the white cells and neutrophils in force is amber or red (amber until a green count, red until two in a row: the
+    schedule's own answer), or the latest platelets or eosinophils are red, or troponin or CRP in the first 8 weeks.
 
-    Limits registered for BEN apply where that is recorded. [D]: results of the present course only (from 10 days before it); troponin and CRP count
-    in the first 8 weeks; a trend (three falling values) is told with a value that fired and does not fire alone.
+    Limits registered for BEN apply where that is recorded. [D]: platelets and eosinophils of the present course only (from 10 days before it); a trend
+    (three falling values) is told with a value that fired and does not fire alone.
     """
     course = course_of(person)
     if course is None:
         return
-    ben = person.circumstance("benign_ethnic_neutropenia")
-    registered = ben is not None and ben.value in BEN_YES
-    limits = {**(_BEN if registered else _GENERAL), **_OTHERS}
-    since = course.start - 10
-    found = []
-    for test, keys in limits.items():
-        finding = _unresolved(person, test, keys, since, " (BEN limits)" if registered and test in _BEN else "")
-        if finding:
-            found.append(finding)
+    found = [*_coloured(person)] if person.answers.colour else []
+    for test, keys in _OTHERS.items():
+        last = next((r for r in reversed(person.readings(test)) if r.day >= course.start - 10), None)
+        key = last and _band(keys, last.value)
+        if last and key:
+            found.append(_result(test, last, key, ""))
     for test, keys in _FIRST_WEEKS.items():
         last = person.latest(test)
-        if (
-            last
-            and 0 <= last.day - course.start <= MYOCARDITIS_DAYS
-            and person.as_of - course.start <= MYOCARDITIS_DAYS + 28
-        ):
-            key = next((key for key in keys if THRESHOLDS[key].holds(last.value)), None)
-            if key:
-                found.append(_result(test, last, key, ""))
-    yield from gap_of(CODES["CLZ_RESULT_RED_AMBER"], found)
+        lately = last and 0 <= last.day - course.start <= MYOCARDITIS_DAYS
+        key = last and _band(keys, last.value)
+        if last and lately and key and person.as_of - course.start <= MYOCARDITIS_DAYS + 28:
+            found.append(_result(test, last, key, ""))
+    if found:
+        yield from gap_of(CODES["CLZ_RESULT_RED_AMBER"], found)
 
 
-def _unresolved(person: Person, test: str, keys: tuple[str, ...], since: int, note: str) -> Finding | None:
-    readings = [r for r in person.results.get(test, ()) if r.day >= since and r.value == r.value]
-    if not readings:
-        return None
-    last = readings[-1]
-    key = _band(keys, last.value)
-    if key is None:
-        greens = 0
-        for reading in reversed(readings):
-            held = _band(keys, reading.value)
-            if held is None:
-                greens += 1
-            elif THRESHOLDS[held].severity != "amber" and greens < 2:
-                return _result(test, reading, held, f"{note}; {greens} of 2 green results since")
-            else:
-                return None
-        return None
-    falling = [r.value for r in readings[-3:]]
-    if len(falling) == 3 and falling[0] > falling[1] > falling[2]:
-        note += f"; falling over 3 tests ({', '.join(f'{v:g}' for v in falling)})"
-    return _result(test, last, key, note)
+def _coloured(person: Person) -> Iterator[Finding]:
+    ben = person.circumstance("benign_ethnic_neutropenia")
+    registered = ben is not None and ben.value in BEN_YES
+    since, red = person.answers.coloured_on, person.answers.colour == RED
+    for test, keys in (_BEN if registered else _GENERAL).items():
+        readings = person.readings(test)
+        after = [(r, _band(keys, r.value)) for r in readings if r.day >= since]
+        marked = [(r, key) for r, key in after if key]
+        if red:
+            marked = [(r, key) for r, key in marked if THRESHOLDS[key].severity != "amber"] or marked
+        if not marked:
+            continue
+        reading, key = marked[-1]
+        note = " (BEN limits)" if registered else ""
+        greens = sum(r.day > reading.day and not held for r, held in after)
+        if red:
+            note += f"; {greens} of 2 green results since"
+        values = [r.value for r in readings[-3:]]
+        if len(values) == 3 and values[0] > values[1] > values[2]:
+            note += f"; falling over 3 tests ({', '.join(f'{v:g}' for v in values)})"
+        yield _result(test, reading, key, note)
 
 
 def _band(keys: tuple[str, ...], value: float) -> str | None:

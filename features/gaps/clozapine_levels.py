@@ -39,7 +39,7 @@ def level_or_change(person: Person) -> Iterator[Gap]:
         return
     found = [*_level(person, course)]
     taken = person.results.get("clozapine_level")
-    last_level = taken[-1].day if taken else -(2**30)
+    last_level = taken[-1][0] if taken else -(2**30)
     for day, severity, said, known, evidence in (*_smoking(person), *_infection(person), *_inhibitor(person)):
         if last_level > day:
             continue
@@ -54,7 +54,8 @@ def level_or_change(person: Person) -> Iterator[Gap]:
                 max(0, person.as_of - due),
             )
         )
-    yield from gap_of(CODES["CLZ_LEVEL_SMOKING"], found)
+    if found:
+        yield from gap_of(CODES["CLZ_LEVEL_SMOKING"], found)
 
 
 def _level(person: Person, course: Course) -> Iterator[Finding]:
@@ -153,7 +154,8 @@ def bowel(person: Person) -> Iterator[Gap]:
             known = (facts.protocol(due.protocol),)
             overdue = person.as_of - due.day
             found.append(Finding("medium", due_value(due), known, due_evidence(person, due), due.day, overdue))
-    yield from gap_of(CODES["CLZ_GI_HYPOMOTILITY"], found)
+    if found:
+        yield from gap_of(CODES["CLZ_GI_HYPOMOTILITY"], found)
 
 
 RULES = (level_or_change, bowel)

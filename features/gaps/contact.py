@@ -43,11 +43,11 @@ def missed_pattern(person: Person) -> Iterator[Gap]:
     often = len(offered) >= MISSED_OFFERED and len(missed) >= MISSED_SHARE * len(offered)
     if run < 2 and not often:
         return
-    seen = [c for c in person.contacts if c.attended]
+    seen = person.last_seen
     said = [f"the last {run} offered contacts were missed"] if run >= 2 else []
     if often:
         said.append(f"{len(missed)} of {len(offered)} offered contacts missed in 180 days")
-    said.append(f"last attended on {iso(seen[-1].day)}" if seen else "no attended contact recorded")
+    said.append(f"last attended on {iso(seen.day)}" if seen else "no attended contact recorded")
     rows = tuple(Evidence("contacts", c.row, c.day, "missed contact") for c in missed[-3:])
     yield from gap_of(
         CODES["DNA_PATTERN"], [Finding("high" if run >= 3 else "medium", "; ".join(said), _DECIDED, rows)]
@@ -63,13 +63,14 @@ def no_contact(person: Person) -> Iterator[Gap]:
     t = person.as_of
     if person.inpatient:
         return
-    seen = [c.day for c in person.contacts if c.attended]
+    seen = person.seen
     if seen and t - seen[-1] < SILENT_DAYS:
         return
     open_now = [(row, day) for row, day, still in person.referrals if still]
     if person.referrals and not open_now:
         return
-    if not seen:
+    last = person.last_seen
+    if last is None:
         if not open_now:
             yield from gap_of(CODES["NO_CONTACT"], [Finding("high", "no attended contact recorded", _DECIDED)])
             return
@@ -86,7 +87,6 @@ def no_contact(person: Person) -> Iterator[Gap]:
     silent = t - seen[-1]
     if silent < limit:
         return
-    last = next(c for c in reversed(person.contacts) if c.attended)
     said = f"last seen on {iso(last.day)}, {silent} days ago"
     if usual:
         said += f"; own usual gap {usual:g} days"
@@ -147,7 +147,8 @@ def unmet_need(person: Person) -> Iterator[Gap]:
         for code in (person.patient("learning_disability"), person.patient("autism"))
     ):
         found.append(Finding("low", "adjustments may be needed; none recorded", _DECIDED))
-    yield from gap_of(CODES["EQUALITY_NEED_UNMET"], found)
+    if found:
+        yield from gap_of(CODES["EQUALITY_NEED_UNMET"], found)
 
 
 RULES = (missed_pattern, no_contact, crisis, unmet_need)

@@ -5,7 +5,7 @@ The numbers of the regimen decide whether a gap fires; these names say which med
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from features.engine.supply import COURSE_GAP_DAYS
 from features.engine.taking import CURRENT_GRACE_DAYS
@@ -18,17 +18,18 @@ class Course:
     """One medicine as a person has held it.
 
     ``start`` and ``end`` bound the latest course (``end`` is the first day its supply, carried over, no longer covers); ``past`` holds earlier
-    courses. ``spans`` are the days covered as [begin, end). ``doses`` are (day, mg a day) where known. ``sides`` are (day, from, to) changes
+    courses. ``spans`` are the days covered lately as [begin, end). ``given`` holds a course's injections as (day, interval, row). ``doses`` are (day, mg a
+    day) where it became known or changed. ``sides`` are (day, from, to) changes
     of prescriber between trust and GP.
     """
 
     __slots__ = (
-        "changes",
         "doses",
         "end",
         "first_row",
         "first_start",
         "given",
+        "injection",
         "last_day",
         "last_row",
         "last_side",
@@ -43,13 +44,13 @@ class Course:
 
     def __init__(self, medicine: Medicine, day: int, row: int) -> None:
         self.medicine = medicine
+        self.injection = medicine.is_long_acting_injection
         self.start = self.end = self.first_start = day
         self.first_row = row
         self.given: list[tuple[int, int, int]] = []
         self.past: list[tuple[int, int]] = []
         self.spans: list[tuple[int, int]] = []
         self.doses: list[tuple[int, float]] = []
-        self.changes: list[int] = []
         self.sides: list[tuple[int, int, int]] = []
         self.seen = [-(2**40), -(2**40)]
         self.last_side = -1
@@ -71,32 +72,45 @@ class Course:
         return known[-1] if known else None
 
 
-def walk(rows: Iterable[tuple[int, int, int, Medicine, float, bool, int]]) -> list[Course]:
-    """Courses from visible supplies in order of day: (row, day, length, medicine, mg a day, as required, side)."""
-    held: dict[str, Course] = {}
-    for row, day, length, medicine, dose, required, side in rows:
-        course = held.get(medicine.name)
+KEPT_DAYS = 200
+"""How far back the days covered are kept."""
+
+
+def walk(
+    rows: Iterable[tuple[int, int, int, int, int, float, bool, int]], medicines: Sequence[Medicine], as_of: int
+) -> list[Course]:
+    """Courses from supplies in order of day: (row, day, known, length, medicine, mg a day, as required, side); rows not visible are left out."""
+    held: dict[int, Course] = {}
+    kept = as_of - KEPT_DAYS
+    for row, day, known, length, place, dose, required, side in rows:
+        if day >= as_of:
+            break
+        if known >= as_of:
+            continue
+        course = held.get(place)
         if course is None:
-            course = held[medicine.name] = Course(medicine, day, row)
+            course = held[place] = Course(medicines[place], day, row)
         elif day > course.end + COURSE_GAP_DAYS:
             course.past.append((course.start, course.end))
             course.start = course.end = day
             course.first_row = row
             course.given = []
         begin = day if day > course.end else course.end
-        course.end = begin + length
-        course.spans.append((begin, course.end))
-        course.given.append((day, length, row))
+        course.end = end = begin + length
+        if end > kept:
+            course.spans.append((begin, end))
+        if course.injection:
+            course.given.append((day, length, row))
         course.required = required
-        course.last_day, course.last_row = day, row
-        if dose == dose:
-            if course.doses and course.doses[-1][0] >= course.start and course.doses[-1][1] != dose:
-                course.changes.append(day)
+        course.last_day = day
+        course.last_row = row
+        if dose == dose and not (course.doses and course.doses[-1][1] == dose and course.doses[-1][0] >= course.start):
             course.doses.append((day, dose))
         if side >= 0:
-            if course.last_side >= 0 and course.last_side != side:
-                course.sides.append((day, course.last_side, side))
-            course.last_side = side
+            if course.last_side != side:
+                if course.last_side >= 0:
+                    course.sides.append((day, course.last_side, side))
+                course.last_side = side
             course.seen[side] = day
     return list(held.values())
 

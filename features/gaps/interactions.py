@@ -52,7 +52,8 @@ def new_interaction(person: Person) -> Iterator[Gap]:
                 ),
             )
         )
-    yield from gap_of(CODES["INTERACTION_NEW"], found)
+    if found:
+        yield from gap_of(CODES["INTERACTION_NEW"], found)
 
 
 RULES = (new_interaction,)

@@ -99,7 +99,7 @@ def same_dose(course: Course, earlier: Reading, later: Reading) -> bool | None:
 
 def consecutive(person: Person, test: str) -> tuple[Reading, Reading] | None:
     """The last two results with a number, both in the last year."""
-    rows = [r for r in person.results.get(test, ()) if r.value == r.value and person.as_of - r.day <= YEAR]
+    rows = [r for r in person.readings(test) if person.as_of - r.day <= YEAR]
     return (rows[-2], rows[-1]) if len(rows) > 1 else None
 
 
@@ -131,7 +131,8 @@ def level_abnormal(person: Person) -> Iterator[Gap]:
             said = f"level rose from {pair[0].value:g} on {iso(pair[0].day)} to {pair[1].value:g} on {iso(pair[1].day)}, {dose}{beside}"
             before = Evidence("results", pair[0].row, pair[0].day, "level before")
             found.append(Finding("high", said, (facts.threshold("th036"), *extra), (evidence, before)))
-    yield from gap_of(CODES["LI_LEVEL_ABNORMAL"], found)
+    if found:
+        yield from gap_of(CODES["LI_LEVEL_ABNORMAL"], found)
 
 
 def organs(person: Person) -> Iterator[Gap]:
@@ -167,14 +168,15 @@ def organs(person: Person) -> Iterator[Gap]:
             evidence = (Evidence("results", last.row, last.day, _NAMES[test]),)
             found.append(Finding("critical" if severe else _SEVERITY[row.severity], said, known, evidence))
         found.extend(_kidney_fall(person))
-    yield from gap_of(CODES["LI_RENAL_THYROID_CALCIUM"], found)
+    if found:
+        yield from gap_of(CODES["LI_RENAL_THYROID_CALCIUM"], found)
 
 
 def _kidney_fall(person: Person) -> Iterator[Finding]:
     last = person.latest("egfr")
     if last is None:
         return
-    before = [r for r in person.results["egfr"] if last.day - YEAR <= r.day < last.day and r.value == r.value]
+    before = [r for r in person.readings("egfr") if last.day - YEAR <= r.day < last.day]
     top = max(before, key=lambda r: (r.value, r.day), default=None)
     if top and top.value - last.value >= (THRESHOLDS["th040"].low or 0):
         yield Finding(

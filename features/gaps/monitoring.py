@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from features.gaps import facts
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person import Due, Person, meant
+from features.gaps.person import Due, Person, scope_names
 from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, TESTS
-from features.reference.medicines import MEDICINES, in_scope
 
 _OWN_CODES = frozenset(
     {
@@ -36,13 +35,10 @@ def due_evidence(person: Person, due: Due) -> tuple[Evidence, ...]:
     last = person.last_met(due.item.test)
     if last:
         return (Evidence("results", last.row, last.day, f"last {TESTS[due.item.test].label}"),)
-    if any(in_scope(medicine, due.item.scope) for medicine in MEDICINES.values()):
-        names = meant(due.item.scope)
-        return tuple(
-            Evidence("supplies", course.first_row, course.start, f"{course.medicine.name} started")
-            for course in person.courses
-            if course.medicine.name in names
-        )[:1]
+    names = scope_names(due.item.scope)
+    for course in person.courses:
+        if course.medicine.name in names:
+            return (Evidence("supplies", course.first_row, course.start, f"{course.medicine.name} started"),)
     return ()
 
 

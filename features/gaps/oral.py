@@ -65,7 +65,8 @@ def supply_gap(person: Person) -> Iterator[Gap]:
                 gap,
             )
         )
-    yield from gap_of(CODES["SUPPLY_GAP_ORAL"], found)
+    if found:
+        yield from gap_of(CODES["SUPPLY_GAP_ORAL"], found)
 
 
 def covered(person: Person, courses: list[Course], start: int, end: int) -> float | None:
@@ -123,7 +124,8 @@ def falling(person: Person) -> Iterator[Gap]:
             said = f"{name}: {gaps} gaps of more than 14 days in the last 180 days"
             found.append(Finding("medium", said, (facts.clinical("3", "D"),), evidence))
     found.extend(_level_fall(person))
-    yield from gap_of(CODES["ADHERENCE_FALLING"], found)
+    if found:
+        yield from gap_of(CODES["ADHERENCE_FALLING"], found)
 
 
 def gaps_over(person: Person, courses: list[Course], start: int) -> int:

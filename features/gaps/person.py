@@ -15,7 +15,7 @@ from features.gaps.gap import Evidence
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
-from features.reference import MEDICINES, PROTOCOLS, Medicine, medicines_meant
+from features.reference import MEDICINES, PROTOCOLS, Medicine, medicines_in, medicines_meant
 
 _MEDICINES = tuple(MEDICINES.values())
 YEAR = 365
@@ -64,6 +64,9 @@ class Answers(NamedTuple):
 
     lithium_high_risk: int
     childbearing: int
+    colour: int
+    """0 green, 1 amber, 2 red: the clozapine blood count's colour in force, set on the day ``coloured_on``."""
+    coloured_on: int
 
 
 class Circumstance(NamedTuple):
@@ -76,6 +79,12 @@ class Circumstance(NamedTuple):
 def meant(term: str) -> frozenset[str]:
     """Names of the medicines that a word of the interaction table or a scope means."""
     return medicines_meant(term)
+
+
+@cache
+def scope_names(scope: str) -> frozenset[str]:
+    """Medicines under a protocol's scope; none for a scope of people."""
+    return frozenset(medicines_in(scope))
 
 
 @cache
@@ -99,6 +108,7 @@ class Shared:
         self.outcomes = _word_list("contacts", "outcome")
         self.methods = _word_list("stays", "method")
         self.wards = _word_list("stays", "ward")
+        self.review_kinds = frozenset(self.contact_kinds.index(kind) for kind in _REVIEW_KINDS)
         contacts = records.columns("contacts")
         direct = np.isin(contacts["mode"], [_word_list("contacts", "mode").index(m) for m in _DIRECT])
         written = np.isin(contacts["mode"], [_word_list("contacts", "mode").index(m) for m in _WRITTEN])
@@ -118,6 +128,7 @@ class Shared:
 
 _DIRECT = ("face_to_face", "video", "telephone")
 _WRITTEN = ("text", "email")
+_REVIEW_KINDS = ("medicines_review", "care_review")
 
 
 class Person:
@@ -153,54 +164,68 @@ class Person:
         if first == last:
             return []
         part = slice(first, last)
-        return walk(
-            (row, day, length, _MEDICINES[medicine], dose, required, side)
-            for row, day, known, length, medicine, dose, required, side in zip(
-                range(first, last),
-                prepared.day[part].tolist(),
-                prepared.known[part].tolist(),
-                prepared.length[part].tolist(),
-                prepared.medicine[part].tolist(),
-                prepared.dose_mg_a_day[part].tolist(),
-                prepared.as_required[part].tolist(),
-                prepared.prescriber[part].tolist(),
-                strict=True,
-            )
-            if day < t and known < t
+        columns = (
+            prepared.day,
+            prepared.known,
+            prepared.length,
+            prepared.medicine,
+            prepared.dose_mg_a_day,
+            prepared.as_required,
+            prepared.prescriber,
         )
+        return walk(zip(range(first, last), *(c[first:last].tolist() for c in columns), strict=True), _MEDICINES, t)  # type: ignore[arg-type]
 
-    def _results(self) -> dict[str, list[Reading]]:
+    def _results(self) -> dict[str, list[tuple[int, float, int]]]:
+        """(day, value, row) of every visible result, by test."""
         first, (days, known, tests, values) = self._slices("results", ("taken_on", "known_on", "test", "value"))
         words, t = self.shared.tests, self.as_of
-        found: dict[str, list[Reading]] = {}
-        for row, (day, told, test, value) in enumerate(zip(days, known, tests, values, strict=True), first):
-            if day < t and told < t:
-                name = words[test]
-                if name in found:
-                    found[name].append(Reading(day, value, row))
+        found: dict[int, list[tuple[int, float, int]]] = {}
+        for day, told, test, value, row in zip(
+            days, known, tests, values, range(first, first + len(days)), strict=True
+        ):
+            if day >= t:
+                break
+            if told < t:
+                if test in found:
+                    found[test].append((day, value, row))
                 else:
-                    found[name] = [Reading(day, value, row)]
-        return found
+                    found[test] = [(day, value, row)]
+        return {words[test]: rows for test, rows in found.items()}
+
+    def readings(self, test: str) -> list[Reading]:
+        """Results of one test that hold a number."""
+        return [Reading(*row) for row in self.results.get(test, ()) if row[1] == row[1]]
 
     def _contacts(self) -> list[Contact]:
-        """Contacts that happened; an outcome that was not known yet reads as planned."""
+        """Contacts of the last year, and older reviews; an outcome that was not known yet reads as planned. Fills ``seen``, the days of all
+        attended contacts, and ``last_seen``.
+        """
         shared, t = self.shared, self.as_of
         first, (days, known, told, kinds, outcomes) = self._slices(
             "contacts", ("contact_on", "known_on", "outcome_known_on", "kind", "outcome")
         )
         part = slice(first, first + len(days))
         attended, missed = shared.attended[part].tolist(), shared.missed[part].tolist()
-        found = []
+        found, recent, words = [], t - YEAR, shared.contact_kinds
+        self.seen: list[int] = []
+        last = -1
         for i, day in enumerate(days):
             if day >= t:
                 break
             if known[i] >= t:
                 continue
-            kind = shared.contact_kinds[kinds[i]]
-            if told[i] < t:
-                found.append(Contact(day, first + i, kind, attended[i], missed[i], shared.outcomes[outcomes[i]]))
-            else:
-                found.append(Contact(day, first + i, kind, False, False, "planned"))
+            over = told[i] < t
+            if over and attended[i]:
+                self.seen.append(day)
+                last = i
+            if day >= recent or kinds[i] in shared.review_kinds:
+                outcome = shared.outcomes[outcomes[i]] if over else "planned"
+                found.append(
+                    Contact(day, first + i, words[kinds[i]], over and attended[i], over and missed[i], outcome)
+                )
+        self.last_seen = (
+            Contact(days[last], first + last, words[kinds[last]], True, False, "attended") if last >= 0 else None
+        )
         return found
 
     def _stays(self) -> list[Stay]:
@@ -286,15 +311,15 @@ class Person:
 
     def latest(self, test: str, within: int = YEAR) -> Reading | None:
         """The latest result with a number, at most ``within`` days old."""
-        for reading in reversed(self.results.get(test, ())):
-            if reading.value == reading.value:
-                return reading if self.as_of - reading.day <= within else None
+        for row in reversed(self.results.get(test, ())):
+            if row[1] == row[1]:
+                return Reading(*row) if self.as_of - row[0] <= within else None
         return None
 
     def last_met(self, test: str) -> Reading | None:
         """The latest result, with or without a number, that meets a test's schedule."""
         found = [self.results[name][-1] for name in meeting(test) if name in self.results]
-        return max(found) if found else None
+        return Reading(*max(found)) if found else None
 
     def away_days(self, start: int, end: int) -> int:
         """Days in [start, end) spent in hospital, as known."""
@@ -347,4 +372,5 @@ __all__ = [
     "dues_by_person",
     "meant",
     "meeting",
+    "scope_names",
 ]

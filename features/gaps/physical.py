@@ -72,14 +72,15 @@ def metabolic(person: Person) -> Iterator[Gap]:
         key = _holding(("th081", "th080") if raised else ("th081",), fat.value)
         if key:
             found.append(_value("triglycerides", fat, key))
-    yield from gap_of(CODES["METABOLIC_WORSENING"], found)
+    if found:
+        yield from gap_of(CODES["METABOLIC_WORSENING"], found)
 
 
 def _weight(person: Person, held: list[Course]) -> Iterator[Finding]:
     last = person.latest("weight")
     if last is None:
         return
-    earlier = [r for r in person.results["weight"] if r.day < last.day and r.value == r.value]
+    earlier = [r for r in person.readings("weight") if r.day < last.day]
     evidence = Evidence("results", last.row, last.day, "weight")
     recent = [r for r in earlier if last.day - r.day <= MONTHS_3]
     if recent:
@@ -105,7 +106,7 @@ def _bmi(person: Person) -> Iterator[Finding]:
     if not last or not key:
         return
     floor = THRESHOLDS[key].low or 0
-    below = [r for r in person.results["bmi"] if last.day - YEAR <= r.day < last.day and r.value < floor]
+    below = [r for r in person.readings("bmi") if last.day - YEAR <= r.day < last.day and r.value < floor]
     if below:
         yield _value("bmi", last, key, f", up from {below[-1].value:g} on {iso(below[-1].day)}")
 
@@ -133,7 +134,8 @@ def cardiovascular(person: Person) -> Iterator[Gap]:
     hot = person.latest("temperature", TEMPERATURE_DAYS)
     if hot and hot.value > (THRESHOLDS["th023"].low or 38) and person.base("clozapine"):
         found.append(_value("temperature", hot, "th023", "; on clozapine"))
-    yield from gap_of(CODES["BP_PULSE_QTC"], found)
+    if found:
+        yield from gap_of(CODES["BP_PULSE_QTC"], found)
 
 
 def _qtc_limit(person: Person) -> tuple[str, str]:
@@ -155,7 +157,7 @@ def _qtc(person: Person) -> Iterator[Finding]:
         if key:
             finding = _value("qtc", last, key, note if key == lower else "")
             yield finding._replace(severity="critical") if key == "th053" else finding
-        first = next(r for r in person.results["qtc"] if r.value == r.value)
+        first = person.readings("qtc")[0]
         if last.value - first.value >= (THRESHOLDS["th054"].low or 60):
             said = f", up {last.value - first.value:g} ms from {iso(first.day)}"
             yield _value("qtc", last, "th054", said)

@@ -42,7 +42,8 @@ def documents(person: Person) -> Iterator[Gap]:
                 (started,),
             )
         )
-    yield from gap_of(CODES["VALPROATE_PPP"], found)
+    if found:
+        yield from gap_of(CODES["VALPROATE_PPP"], found)
 
 
 def _programme(person: Person, course: Course, started: Evidence) -> Iterator[Finding]:
@@ -68,7 +69,7 @@ def _agreement(person: Person, course: Course, started: Evidence) -> Iterator[Fi
     if years is not None and years >= AGE_LIMIT:
         return
     row = _AGREEMENT
-    if any(r.day >= course.start + row.from_day for r in person.results.get(row.test, ())):
+    if any(day >= course.start + row.from_day for day, _, _ in person.results.get(row.test, ())):
         return
     said = "agreement of two specialists for the new start not recorded"
     if years is None:
