@@ -8,7 +8,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check lint bench clean setup screenshots
+.PHONY: demo test check lint bench clean setup nhsuk screenshots
 
 setup: $(VENV)/.ready
 
@@ -18,8 +18,17 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "[2/2] installing pinned packages (about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[training,test]"
+	@$(MAKE) --no-print-directory nhsuk
 	@touch $@
 	@echo "      ready"
+
+# The NHS design system's style sheet comes from npm into an untracked folder. Pages stay good without it, so its absence stops nothing.
+NHSUK := nhsuk-frontend@10.6.1
+nhsuk:
+	@command -v npm >/dev/null || { echo "      npm is not here: pages use their own plain style sheet"; exit 0; }; \
+	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(NHSUK) >/dev/null 2>&1 && tar -xzf nhsuk-frontend-*.tgz \
+	  && cd "$(CURDIR)" && $(BIN)/python -m serving.web.nhsuk "$$work/package" && echo "      NHS style sheet installed" \
+	  || echo "      the NHS style sheet could not be fetched: pages use their own plain one"; rm -rf "$$work"
 
 demo: setup
 	@$(BIN)/upstream demo --home $(HOME_DIR) --patients $(PATIENTS) $(ARGS)

@@ -389,12 +389,17 @@ def _score_lines(summary: Any) -> list[str]:
 def serve(home: Home = DEFAULT_HOME, host: str = "127.0.0.1", port: int = 8000) -> None:
     """Serve scores, worklists and pages from the home's bundle and database.
 
+    A home made by ``upstream demo`` offers a sign-in for each role, on this machine only. Any other home asks for tokens
+    (UPSTREAM_ENVIRONMENT=production is the default).
+
     Example: upstream serve --home .upstream --port 8000
     """
     from serving.app import serve as run
 
+    if (home / "demo.json").exists():
+        os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
     with told():
-        run(home, host, port)
+        run(home, host, port, on_ready=lambda url: typer.echo(f"serving at {url}; stop with Ctrl-C", err=True))
 
 
 @app.command()
@@ -503,8 +508,12 @@ def demo(
         os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
         from serving.app import serve as run
 
-        typer.echo(f"Open http://127.0.0.1:{port} and choose a role to sign in. Stop with Ctrl-C.", err=True)
-        run(home, "127.0.0.1", port)
+        run(
+            home,
+            "127.0.0.1",
+            port,
+            on_ready=lambda url: typer.echo(f"Open {url} and choose a role to sign in. Stop with Ctrl-C.", err=True),
+        )
 
 
 def _demo(home: Path, patients: int, fresh: bool) -> None:

@@ -32,7 +32,7 @@ class Settings(BaseSettings):
 
     home: Path = Path(".upstream")
     database_url: str = ""
-    environment: Literal["demo", "production"] = "demo"
+    environment: Literal["demo", "production"] = "production"
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=0, le=65_535)
     allowed_hosts: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from features.engine.taking import OVER_DAYS, SWITCH_DAYS
 from features.gaps import facts
 from features.gaps.codes import CODES
 from features.gaps.courses import Course, by_base
-from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
+from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person import Person
 from features.reference import MEDICINES, THRESHOLDS, Medicine
 
@@ -74,7 +74,7 @@ def combination(person: Person) -> Iterator[Gap]:
     if any(c.medicine.base == "clozapine" for c in long):
         said += "; augments clozapine"
     evidence = tuple(person.supplied(c, c.medicine.name) for c in long)
-    severity = "high" if count >= 3 else "medium"
+    severity: Severity = "high" if count >= 3 else "medium"
     yield from gap_of(
         CODES["ANTIPSYCHOTIC_POLYPHARMACY"], [Finding(severity, said, (facts.clinical("1.1", "D"),), evidence)]
     )

@@ -32,8 +32,8 @@ MYOCARDITIS_DAYS = 56
 BEN_YES = ("yes", "registered", "true", "confirmed", "1")
 _GENERAL = {"wbc": ("th003", "th002"), "anc": ("th013", "th006", "th005")}
 _BEN = {"wbc": ("th009", "th008"), "anc": ("th013", "th012", "th011")}
-_OTHERS = {"platelets": ("th014",), "eosinophils": ("th015",)}
-_FIRST_WEEKS = {"troponin": ("th020",), "crp": ("th021", "th022")}
+_OTHERS: dict[str, tuple[str, ...]] = {"platelets": ("th014",), "eosinophils": ("th015",)}
+_FIRST_WEEKS: dict[str, tuple[str, ...]] = {"troponin": ("th020",), "crp": ("th021", "th022")}
 _LABELS = {"wbc": "white cells", "anc": "neutrophils", "crp": "CRP"}
 _SEVERITY: dict[str, Severity] = {"amber": "high", "red": "critical", "critical": "critical"}
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)[ _-]?(d|day|days|h|hour|hours)")
@@ -49,8 +49,17 @@ def course_of(person: Person) -> Course | None:
 
 def blood_count(person: Person) -> Iterator[Gap]:
     """CLZ_FBC_OVERDUE: from the due day itself (section 4, engine rules). Severity [D]: medium on the day, high from 1 day past due,
-    critical from 3; from 7 the value says that it is the last step. Never left out, in hospital or not."""
-    dues = [due for due in person.due if due.item.scope == "clozapine" and due.item.test == "fbc"]
+    critical from 3; from 7 the value says that it is the last step. Never left out, in hospital or not. More than 28 days after supply ran out only
+    the counts after stopping are asked for (section 4.7)."""
+    held = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
+    over = held is not None and not held.current(person.as_of)
+    dues = [
+        due
+        for due in person.due
+        if due.item.scope == "clozapine"
+        and due.item.test == "fbc"
+        and not (over and PROTOCOLS[due.protocol].phase != "post_stop")
+    ]
     if not dues:
         return
     due = min(dues, key=lambda one: one.day)

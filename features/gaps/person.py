@@ -163,7 +163,6 @@ class Person:
         first, last = int(prepared.offsets[self.place]), int(prepared.offsets[self.place + 1])
         if first == last:
             return []
-        part = slice(first, last)
         columns = (
             prepared.day,
             prepared.known,
@@ -173,7 +172,7 @@ class Person:
             prepared.as_required,
             prepared.prescriber,
         )
-        return walk(zip(range(first, last), *(c[first:last].tolist() for c in columns), strict=True), _MEDICINES, t)  # type: ignore[arg-type]
+        return walk(zip(range(first, last), *(c[first:last].tolist() for c in columns), strict=True), _MEDICINES, t)
 
     def _results(self) -> dict[str, list[tuple[int, float, int]]]:
         """(day, value, row) of every visible result, by test."""

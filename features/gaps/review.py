@@ -28,7 +28,8 @@ def medicines_review(person: Person) -> Iterator[Gap]:
         return
     contact = next((c for c in reversed(person.contacts) if c.attended and c.kind == "medicines_review"), None)
     result = person.last_met("structured_medication_review")
-    last, evidence = NO_DAY, ()
+    last = NO_DAY
+    evidence: tuple[Evidence, ...] = ()
     if contact and (result is None or contact.day >= result.day):
         last, evidence = contact.day, (Evidence("contacts", contact.row, contact.day, "last medicines review"),)
     elif result:

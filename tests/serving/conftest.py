@@ -57,7 +57,7 @@ def shared_home(made_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def client_of(home: Path, **changes: object) -> TestClient:
     """A client on this machine; use it as a context, so that the service starts and stops."""
-    settings = Settings(home=home, **changes)  # type: ignore[arg-type]
+    settings = Settings(**{"home": home, "environment": "demo", **changes})  # type: ignore[arg-type]
     return TestClient(
         create_app(settings),
         base_url="http://127.0.0.1",

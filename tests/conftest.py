@@ -1,0 +1,86 @@
+"""One simulated trust, trained and published by the command line itself, for every test that looks at the whole."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PATIENTS = 600
+SECONDS_TO_START = 120
+
+
+def upstream(*words: str, ok: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """The command line as a person runs it."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "upstream.py"), *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "160", **environment},
+        timeout=600,
+        check=False,
+    )
+    if ok:
+        assert done.returncode == 0, f"upstream {' '.join(words)} failed:\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(scope="session")
+def run() -> Callable[..., subprocess.CompletedProcess[str]]:
+    return upstream
+
+
+@pytest.fixture(scope="session")
+def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home made by ``upstream demo --no-serve``. Tests that change it work on a copy."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    upstream("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(home))
+    return home
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+@contextmanager
+def serving(home: Path, **environment: str) -> Iterator[str]:
+    """``upstream serve`` on a free port of this machine, ended by its own process id."""
+    port = free_port()
+    words = [sys.executable, str(ROOT / "upstream.py"), "serve", "--home", str(home), "--port", str(port)]
+    process = subprocess.Popen(words, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
+    try:
+        _wait(process, f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def _wait(process: subprocess.Popen[str], url: str) -> None:
+    for _ in range(SECONDS_TO_START * 5):
+        if process.poll() is not None:
+            raise AssertionError(process.stderr.read() if process.stderr else "the service ended")
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=2):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError("the service did not become ready")
+
+
+@pytest.fixture(scope="session")
+def service(demo_home: Path) -> Iterator[str]:
+    """The address of a running service over the demo home."""
+    with serving(demo_home, UPSTREAM_ENVIRONMENT="demo") as url:
+        yield url

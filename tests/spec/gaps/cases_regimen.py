@@ -1,0 +1,422 @@
+"""What is taken together and what changed, by CLINICAL.md sections 0 and 1.1, rows th101 and th102, and the interaction table."""
+
+from __future__ import annotations
+
+from tests.spec.gaps.golden import family
+
+CHANGE = [
+    *family(  # a start in the last 28 days; review due 14 days after
+        "REGIMEN_CHANGE_RECENT",
+        """
+        start  severity  due    overdue  verified  says
+        d-1    medium    d+13   0        no        sertraline_started_on_d-1
+        d-14   medium    d      0        no        sertraline_started
+        d-15   medium    d-1    1        no        sertraline_started
+        d-28   medium    d-14   14       no        sertraline_started
+        d-29   -         -      -        -         -
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        olanzapine d-300 330
+        sertraline {start} 56
+        """,
+    ),
+    *family(  # a stop counts 28 days after supply ran out, for 28 days; with nothing of its family it is high
+        "REGIMEN_CHANGE_RECENT",
+        """
+        first       last   other       severity  due    overdue  says
+        olanzapine  d-56   quetiapine  -         -      -        -
+        olanzapine  d-57   quetiapine  medium    d+13   0        olanzapine_supply_ran_out_on_d-29
+        olanzapine  d-57   sertraline  high      d+13   0        with_no_replacement_recorded
+        olanzapine  d-84   sertraline  high      d-14   14       ran_out_on_d-56_with_no_replacement
+        olanzapine  d-85   sertraline  -         -      -        -
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        {other} d-300 330
+        {first} {last} 28
+        """,
+    ),
+    *family(  # settled by an attended medicines or care review since; not psychotropic; as required
+        "REGIMEN_CHANGE_RECENT",
+        """
+        medicine    required  kind              outcome          day    severity  due  overdue
+        sertraline  false     medicines_review  attended         d-10   -         -    -
+        sertraline  false     medicines_review  attended         d-9    -         -    -
+        sertraline  false     medicines_review  attended         d-11   medium  d+4  0
+        sertraline  false     medicines_review  did_not_attend   d-5    medium  d+4  0
+        sertraline  false     routine           attended         d-5    medium  d+4  0
+        sertraline  false     care_review       attended         d-5    -         -    -
+        ibuprofen   false     routine           attended         d-5    -         -    -
+        lorazepam   true      routine           attended         d-5    -         -    -
+        """,
+        supplies="""
+        medicine supplied_on days_supplied as_required
+        {medicine} d-10 28 {required}
+        """,
+        contacts="""
+        contact_on kind outcome
+        {day} {kind} {outcome}
+        """,
+    ),
+]
+
+DISCHARGE = [
+    *family(  # within 28 days; follow-up due at 3, reconciliation at 7
+        "POST_DISCHARGE_RECONCILE",
+        """
+        out   severity  due    overdue  verified  says
+        d-1   medium    d+2    0        no        no_72-hour_follow-up_recorded
+        d-3   medium    d      0        no        no_medicines_review_recorded_since
+        d-4   high      d-1    1        no        discharged_on_d-4
+        d-28  high      d-25   25       no        discharged_on_d-28
+        d-29  -         -      -        -         -
+        """,
+        stays="""
+        admitted_on discharged_on ward
+        d-60 {out} acute
+        """,
+    ),
+    *family(  # what settles it
+        "POST_DISCHARGE_RECONCILE",
+        """
+        out  day  kind              outcome         severity  due   overdue  says
+        d-5  d-4  routine           attended        medium    d+2   0        no_medicines_review
+        d-7  d-6  routine           attended        medium    d     0        no_medicines_review
+        d-8  d-6  routine           attended        high      d-1   1        no_medicines_review
+        d-5  d-4  medicines_review  attended        -         -     -        -
+        d-5  d-4  medicines_review  did_not_attend  high      d-2   2        no_72-hour_follow-up
+        d-5  d-9  medicines_review  attended        high      d-2   2        no_72-hour_follow-up
+        d-5  d-4  carer             attended        high      d-2   2        no_72-hour_follow-up
+        """,
+        stays="""
+        admitted_on discharged_on ward
+        d-60 {out} acute
+        """,
+        contacts="""
+        contact_on kind outcome
+        {day} {kind} {outcome}
+        """,
+    ),
+    *family(
+        "POST_DISCHARGE_RECONCILE",
+        """
+        why                      ward             out  known  severity  due  overdue
+        place_of_safety          place_of_safety  d-5  d-5    -         -    -
+        discharge_not_known_yet  acute            d-5  d      -         -    -
+        discharge_known          acute            d-5  d-1    high      d-2  2
+        """,
+        stays="""
+        admitted_on discharged_on ward discharge_known_on
+        d-60 {out} {ward} {known}
+        """,
+    ),
+    *family(
+        "POST_DISCHARGE_RECONCILE",
+        """
+        why                     severity  due  overdue  says
+        names_the_injection     medium    d+1  0        next_haloperidol_decanoate_injection_due_d+8
+        """,
+        stays="""
+        admitted_on discharged_on
+        d-60 d-2
+        """,
+        supplies="""
+        medicine kind supplied_on interval_days
+        haloperidol_decanoate_injection administered d-20 28
+        """,
+    ),
+]
+
+SHARED = [
+    *family(  # both supply one medicine in 90 days, or the prescriber changed in 90
+        "SHARED_CARE_UNCLEAR",
+        """
+        medicine    trust  gp     severity  says
+        olanzapine  d-90   d-5    low       olanzapine:_supplied_by_trust_and_GP
+        olanzapine  d-120  d-90   low       prescriber_changed_from_trust_to_gp_on_d-90
+        olanzapine  d-120  d-91   -         -
+        lithium     d-60   d-30   medium    lithium:_supplied_by_trust_and_GP
+        valproate   d-120  d-60   medium    prescriber_changed
+        clozapine   d-60   d-30   medium    clozapine
+        olanzapine  d-60   -      -         -
+        olanzapine  -      d-60   -         -
+        """,
+        supplies="""
+        medicine supplied_on days_supplied prescriber
+        {medicine} {trust} 56 trust
+        {medicine} {gp} 56 gp
+        """,
+    ),
+    *family(  # an agreement settles it, once it is known
+        "SHARED_CARE_UNCLEAR",
+        """
+        category     known  severity
+        shared_care  d-5    -
+        shared_care  d      medium
+        diagnosis    d-5    medium
+        """,
+        supplies="""
+        medicine supplied_on days_supplied prescriber
+        lithium d-60 28 trust
+        lithium d-30 28 gp
+        """,
+        conditions="""
+        category code label recorded_on known_on
+        {category} x x d-20 {known}
+        """,
+    ),
+]
+
+HIGH_DOSE = [
+    *family(  # haloperidol 20 mg and olanzapine 20 mg are each 100%
+        "HDAT",
+        """
+        one    two   required  ecg    severity  verified  says
+        19.9   -     false     d-5    -         -         -
+        20     -     false     d-5    medium    no        100%_of_maximum
+        10     9.9   false     d-5    -         -         -
+        10     10    false     d-5    medium    no        haloperidol_50%
+        10     10    true      d-5    medium    no        olanzapine_50%,_as_required
+        10     10    false     d-111  medium    no        last_recorded_d-111
+        10     10    false     d-112  high      no        last_recorded_d-112
+        10     10    false     -      high      no        ECG_not_recorded
+        """,
+        supplies="""
+        medicine supplied_on days_supplied daily_dose_mg as_required
+        haloperidol d-100 120 {one} false
+        olanzapine d-100 120 {two} {required}
+        """,
+        results="""
+        test taken_on value
+        qtc {ecg} 400
+        """,
+    ),
+    *family(  # an injection: dose over its interval against 300 mg a 28 days; a dose not recorded is named
+        "HDAT",
+        """
+        mg   oral  severity  says
+        299  -     -         -
+        300  -     high      haloperidol_decanoate_injection_100%
+        150  10    high      olanzapine_50%
+        300  nan   high      olanzapine_dose_not_recorded
+        """,
+        supplies="""
+        medicine kind supplied_on interval_days dose_mg days_supplied daily_dose_mg
+        haloperidol_decanoate_injection administered d-10 28 {mg} - -
+        olanzapine dispensed d-10 - - 28 {oral}
+        """,
+    ),
+]
+
+COMBINATION = [
+    *family(  # two different antipsychotics, both current for more than 60 days
+        "ANTIPSYCHOTIC_POLYPHARMACY",
+        """
+        one         two                              start  severity  says
+        olanzapine  quetiapine                       d-59   -         -
+        olanzapine  quetiapine                       d-61   medium    olanzapine_with_quetiapine,_together_since_d-61
+        clozapine   amisulpride                      d-61   medium    augments_clozapine
+        olanzapine  sertraline                       d-61   -         -
+        haloperidol  haloperidol_decanoate_injection  d-61   -         -
+        olanzapine  haloperidol_decanoate_injection  d-61   medium    together_since_d-61
+        """,
+        supplies="""
+        medicine supplied_on days_supplied interval_days
+        {one} d-200 250 -
+        {two} {start} 80 80
+        """,
+    ),
+    *family(  # a current medicine is one whose supply ran out 28 days ago or less; three are high
+        "ANTIPSYCHOTIC_POLYPHARMACY",
+        """
+        days  third         severity
+        172   -             medium
+        171   -             -
+        172   aripiprazole  high
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        olanzapine d-200 {days}
+        quetiapine d-200 250
+        {third} d-200 250
+        """,
+    ),
+]
+
+RESISTANCE = [
+    *family(  # two different antipsychotics for 42 days each, a switch between them, F20 or F25
+        "TRS_NO_CLOZAPINE",
+        """
+        code   one         two         first  second  severity  says
+        F20.0  olanzapine  quetiapine  42     60      medium    clozapine_not_recorded
+        F25.1  olanzapine  quetiapine  42     60      medium    switched_between_them
+        F31.9  olanzapine  quetiapine  42     60      -         -
+        F20.0  olanzapine  quetiapine  41     60      -         -
+        F20.0  olanzapine  olanzapine  42     60      -         -
+        F20.0  olanzapine  quetiapine  42     41      -         -
+        F20.0  olanzapine  quetiapine  42     42      medium    switched
+        F20.0  olanzapine  clozapine   42     60      -         -
+        """,
+        conditions="""
+        category code label recorded_on
+        diagnosis {code} x d-400
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        {one} d-300 {first}
+        {two} d-230 {second}
+        """,
+    ),
+    *family(  # held together: an unplanned admission 42 days or more into a trial
+        "TRS_NO_CLOZAPINE",
+        """
+        method     in     severity  says
+        emergency  d-58   medium    admitted_on_treatment_on_d-58
+        emergency  d-59   -         -
+        planned    d-20   -         -
+        unknown    d-20   medium    admitted_on_treatment
+        """,
+        conditions="""
+        category code label recorded_on
+        diagnosis F20.0 x d-400
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        olanzapine d-100 120
+        quetiapine d-100 120
+        """,
+        stays="""
+        admitted_on discharged_on method
+        {in} d-10 {method}
+        """,
+    ),
+]
+
+INTERACTION = [
+    *family(  # current together for 30 days or less, high or contraindicated
+        "INTERACTION_NEW",
+        """
+        one           two            start  severity  verified  says
+        lithium       ibuprofen      d-30   high      yes       lithium_with_ibuprofen_since_d-30:_lithium_level_rises
+        lithium       ibuprofen      d-31   -         -         -
+        lithium       ramipril       d-5    high      yes       avoid_or_level_weekly
+        lithium       bendroflumethiazide  d-5  high  yes       avoid
+        lithium       furosemide     d-5    -         -         -
+        lithium       olanzapine     d-5    -         -         -
+        clozapine     carbamazepine  d-5    critical  no        clozapine_with_carbamazepine
+        clozapine     ciprofloxacin  d-5    high      no        avoid_or_reduce_and_level
+        valproate     lamotrigine    d-5    high      no        halve_lamotrigine_slow_titration
+        citalopram    haloperidol    d-5    critical  no        citalopram_with_haloperidol
+        diazepam      morphine       d-5    high      no        respiratory_depression
+        olanzapine    sertraline     d-5    -         -         -
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        {one} d-300 330
+        {two} {start} 56
+        """,
+    ),
+    *family(  # both current; known
+        "INTERACTION_NEW",
+        """
+        why                       days  known  severity
+        lithium_current           244   d-5    high
+        lithium_over_28_days_ago  243   d-5    -
+        ibuprofen_not_known_yet   244   d      -
+        """,
+        supplies="""
+        medicine supplied_on days_supplied known_on
+        lithium d-272 {days} d-272
+        ibuprofen d-6 28 {known}
+        """,
+    ),
+]
+
+ANTICHOLINERGIC = [
+    *family(  # scores: olanzapine 3, sertraline 1, haloperidol 2, risperidone 1, amitriptyline 3, amisulpride 0 (unverified)
+        "ANTICHOLINERGIC_BURDEN",
+        """
+        one         two            severity  verified  says
+        olanzapine  -              low       no        score_3_(olanzapine_3)
+        haloperidol  -             -         -         -
+        haloperidol  sertraline    low       no        score_3
+        risperidone  sertraline    -         -         -
+        olanzapine  haloperidol    low       no        score_5
+        olanzapine  amitriptyline  medium    no        score_6
+        amisulpride  -             -         -         -
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        {one} d-60 80
+        {two} d-60 80
+        """,
+    ),
+    *family(  # procyclidine for more than 90 days; from 65 years, which is never named
+        "ANTICHOLINERGIC_BURDEN",
+        """
+        start  born        severity  says
+        d-90   1980-01-01  low       score_3_(procyclidine_3)
+        d-91   1980-01-01  medium    procyclidine_for_91_days
+        d-30   1960-06-25  medium    score_3
+        d-30   1960-07-05  low       score_3
+        """,
+        patients="""
+        birth_date
+        {born}
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        procyclidine {start} 100
+        """,
+    ),
+]
+
+DEPENDENCE = [
+    *family(  # more than 28 days without a break
+        "BZD_Z_PREGABALIN_LONG",
+        """
+        medicine      start  with      severity  says
+        diazepam      d-28   -         -         -
+        diazepam      d-29   -         medium    diazepam_for_29_days
+        zopiclone     d-29   -         medium    zopiclone_for_29_days
+        pregabalin    d-29   -         medium    pregabalin_for_29_days
+        gabapentin    d-40   -         medium    gabapentin_for_40_days
+        diazepam      d-29   morphine  high      with_morphine
+        sertraline    d-100  -         -         -
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        {medicine} {start} 100
+        {with} d-10 28
+        """,
+    ),
+    *family(  # reviewed in the last 90 days
+        "BZD_Z_PREGABALIN_LONG",
+        """
+        test                          day    severity  says
+        structured_medication_review  d-90   low       reviewed_in_the_last_90_days
+        structured_medication_review  d-91   medium    diazepam_for_120_days
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        diazepam d-120 130
+        """,
+        results="""
+        test taken_on
+        {test} {day}
+        """,
+    ),
+]
+
+CASES = [
+    *CHANGE,
+    *DISCHARGE,
+    *SHARED,
+    *HIGH_DOSE,
+    *COMBINATION,
+    *RESISTANCE,
+    *INTERACTION,
+    *ANTICHOLINERGIC,
+    *DEPENDENCE,
+]

@@ -1,0 +1,41 @@
+"""The golden set: every case drawn by hand from CLINICAL.md and the reference tables."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.spec.gaps import (
+    cases_clozapine,
+    cases_contact,
+    cases_depot_oral,
+    cases_lithium,
+    cases_monitoring,
+    cases_physical,
+    cases_regimen,
+    cases_valproate_review,
+)
+from tests.spec.gaps.golden import check, gaps_of
+
+CASES = [
+    *cases_clozapine.CASES,
+    *cases_lithium.CASES,
+    *cases_depot_oral.CASES,
+    *cases_regimen.CASES,
+    *cases_physical.CASES,
+    *cases_monitoring.CASES,
+    *cases_valproate_review.CASES,
+    *cases_contact.CASES,
+]
+
+
+@cache
+def answers() -> list[list[dict[str, Any]]]:
+    return gaps_of(CASES)
+
+
+@pytest.mark.parametrize("number", range(len(CASES)), ids=[str(case) for case in CASES])
+def test_golden(number: int) -> None:
+    check(CASES[number], answers()[number])

@@ -1,0 +1,221 @@
+"""The whole job through the front doors: the command line, the API and real input. One simulated trust of 600 people serves them all."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import socket
+from pathlib import Path
+
+import httpx
+import pandas as pd
+import pytest
+
+from features import Records
+from tests.conftest import PATIENTS, serving, upstream
+
+SYNPUF = Path(__file__).resolve().parents[2] / "shared" / "data" / "omop_synpuf50"
+external = pytest.mark.skipif(not SYNPUF.exists(), reason="../shared/data/omop_synpuf50 is not on this machine")
+
+
+def bearer(home: Path, role: str, *teams: str) -> dict[str, str]:
+    done = upstream(
+        "token", "--home", str(home), "--role", role, *(word for team in teams for word in ("--team", team))
+    )
+    return {"Authorization": f"Bearer {done.stdout.splitlines()[-1]}"}
+
+
+def person_of(records: Records, patient_id: str) -> dict:
+    """One person's rows as a system would send them: every table, dates as text, no missing values."""
+    tables = {}
+    for name, table in records.select([patient_id]).tables.items():
+        if not table.spec.per_patient:
+            continue
+        frame = records.select([patient_id])[name]
+        for column in frame.select_dtypes("datetime"):
+            frame[column] = frame[column].dt.strftime("%Y-%m-%d")
+        rows = [{k: v for k, v in row.items() if not pd.isna(v)} for row in frame.to_dict("records")]
+        tables[name] = rows
+    return {"patient_id": patient_id, "tables": tables}
+
+
+def test_the_home_holds_everything_a_run_made(demo_home):
+    assert {path.name for path in demo_home.iterdir()} >= {
+        "store",
+        "truth",
+        "mlflow.db",
+        "artefacts",
+        "bundles",
+        "service.db",
+        "sync.json",
+    }
+
+
+def test_a_second_demo_reuses_what_is_there_and_says_so(demo_home):
+    again = upstream("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(demo_home))
+    assert again.stderr.count("reused") == 6
+
+
+def test_a_demo_of_another_size_is_refused_until_fresh_is_asked_for(demo_home):
+    other = upstream("demo", "--no-serve", "--patients", "700", "--home", str(demo_home), ok=False)
+    assert other.returncode == 1
+    assert f"holds a demo of {PATIENTS} people; add --fresh" in other.stderr
+
+
+def test_doctor_finds_nothing_wrong_and_then_what_was_broken(demo_home, tmp_path):
+    assert json.loads(upstream("doctor", "--home", str(demo_home), "--json").stdout)["ok"]
+    broken = Path(shutil.copytree(demo_home, tmp_path / "home"))
+    next((broken / "bundles").glob("*/booster_admission.txt")).write_text("tree")
+    report = upstream("doctor", "--home", str(broken), "--json", ok=False)
+    assert report.returncode == 1
+    wrong = [check["what"] for check in json.loads(report.stdout)["checks"] if not check["ok"]]
+    assert wrong == ["bundle"]
+
+
+def test_the_held_out_table_has_the_oracle_the_model_and_the_best_of_the_simple_rules(demo_home):
+    evaluation = json.loads(upstream("evaluate", "--home", str(demo_home), "--json").stdout)
+    assert evaluation["synthetic"] is True
+    assert set(evaluation["pairs"]) == {
+        "admission_28",
+        "admission_90",
+        "admission_180",
+        "disengagement_90",
+        "disengagement_180",
+    }
+    for pair in evaluation["pairs"].values():
+        rules = set(pair["contenders"]) - {"model", "logistic"}
+        assert len(rules) >= 5
+        assert pair["best_rule"] in rules
+        for contender in pair["contenders"].values():
+            assert contender["auroc"]["low"] <= contender["auroc"]["value"] <= contender["auroc"]["high"]
+        assert pair["oracle"]["oracle_auroc"]["value"] > 0.5
+
+
+def test_the_nightly_score_and_the_request_agree_and_every_person_adds_up(demo_home, service):
+    records = Records.load(demo_home / "store")
+    system = bearer(demo_home, "cmht_system")
+    teams = httpx.get(f"{service}/v1/teams", headers=system).json()
+    as_of, team = teams["run"]["as_of"], teams["items"][0]["team_id"]
+    worklist = httpx.get(f"{service}/v1/teams/{team}/worklist", params={"limit": 5}, headers=system).json()
+    chosen = [entry["patient_id"] for entry in worklist["items"]]
+    assert len(chosen) == 5
+    answer = httpx.post(
+        f"{service}/v1/scores",
+        headers=system,
+        json={"as_of": as_of, "people": [person_of(records, patient) for patient in chosen]},
+        timeout=60,
+    )
+    assert answer.status_code == 200, answer.text
+    for scored in answer.json()["people"]:
+        nightly = httpx.get(
+            f"{service}/v1/patients/{scored['patient_id']}", headers=bearer(demo_home, "pharmacist", team)
+        ).json()
+        stored = {(risk["outcome"], risk["horizon_days"]): risk["probability"] for risk in nightly["risks"]}
+        assert len(scored["risks"]) == len(stored) == 5
+        for risk in scored["risks"]:
+            assert risk["probability"] == pytest.approx(stored[risk["outcome"], risk["horizon_days"]], abs=1e-9)
+            parts = risk["base"] + risk["horizon_part"] + sum(c["contribution"] for c in risk["contributions"])
+            assert math.log(risk["probability"] / (1 - risk["probability"])) == pytest.approx(parts, abs=1e-6)
+        assert [gap["code"] for gap in scored["gaps"]] == [gap["code"] for gap in nightly["gaps"]]
+
+
+def test_the_page_and_its_json_come_from_one_query(demo_home, service):
+    with httpx.Client(base_url=service, follow_redirects=True) as browser:
+        page = browser.get("/sign-in")
+        assert "synthetic" in page.text.lower()
+        team = httpx.get(f"{service}/v1/teams", headers=bearer(demo_home, "cmht_system")).json()["items"][0]["team_id"]
+        choices = re.findall(r'<option value="([^"]+)"', page.text)
+        mine = next(choice for choice in choices if team in choice)
+        signed = browser.post("/sign-in", data={"choice": mine}, headers={"Origin": service})
+        assert signed.status_code == 200, signed.text
+        shown = browser.get(f"/teams/{team}").text
+    listed = httpx.get(
+        f"{service}/v1/teams/{team}/worklist", params={"limit": 10}, headers=bearer(demo_home, "pharmacist", team)
+    ).json()
+    for entry in listed["items"]:
+        assert entry["patient_id"] in shown
+
+
+def test_a_port_in_use_is_a_clear_error(demo_home):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = upstream("serve", "--home", str(demo_home), "--port", str(port), ok=False)
+    assert done.returncode == 1
+    assert f"port {port} on 127.0.0.1 is in use" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["promote", "sync", "rollback"])
+def test_without_an_mlflow_store_the_error_says_what_to_do(tmp_path, verb):
+    done = upstream(verb, "--home", str(tmp_path), ok=False)
+    assert done.returncode == 1
+    assert "mlflow" in done.stderr.lower()
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_champion_there_is_nothing_to_serve(demo_home, tmp_path):
+    copy = Path(shutil.copytree(demo_home, tmp_path / "home"))
+    from training import tracking
+    from training.settings import Settings
+
+    store = tracking.open_store(copy, Settings.load().tracking)
+    store.client.delete_registered_model_alias("upstream", "champion")
+    done = upstream("sync", "--home", str(copy), ok=False)
+    assert done.returncode == 1
+    assert "No model has been promoted in this home" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("train",), ("score",), ("ingest", "own", "."), ("ingest", "omop", ".")])
+def test_an_empty_folder_is_no_store(tmp_path, words):
+    arguments = [str(tmp_path) if word == "." else word for word in words]
+    arguments += ["--out", str(tmp_path / "out")] if words[0] == "ingest" else ["--home", str(tmp_path)]
+    done = upstream(*arguments, ok=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "Do:" in done.stderr or "upstream" in done.stderr
+
+
+def test_everyone_is_scored_on_a_store_with_nothing_but_people(demo_home, tmp_path):
+    """An empty store: nobody is on a caseload, and the message says so."""
+    Records.from_frames({"patients": pd.DataFrame({"patient_id": ["a", "b"]})}).save(tmp_path / "store")
+    done = upstream(
+        "score", "--home", str(demo_home), "--store", str(tmp_path / "store"), "--as-of", "2026-01-05", ok=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+@external
+@pytest.mark.external
+def test_real_input_from_omop_to_a_worklist_over_http(demo_home, tmp_path):
+    home = Path(shutil.copytree(demo_home, tmp_path / "home"))
+    (home / "service.db").unlink()
+    store = tmp_path / "store"
+    account = json.loads(upstream("ingest", "omop", str(SYNPUF), "--out", str(store), "--synthetic", "--json").stdout)
+    for table in account["tables"].values():
+        assert (
+            table["rows"]
+            == table["mapped"] + table["not_mapped"] + table["set_aside"] + table["used"] + table["not_read"]
+        )
+    assert account["people_kept"] == 50
+    assert account["people_without_visits"] == 12
+    summary = json.loads(
+        upstream("score", "--home", str(home), "--store", str(store), "--as-of", "2011-01-01", "--json").stdout
+    )
+    assert summary["people"] == account["referrals_open_at_end"] == 14
+    assert sum(summary["left_out"].values()) == 50 - 14
+    system = bearer(home, "cmht_system")
+    with serving(home, UPSTREAM_ENVIRONMENT="demo") as url:
+        teams = httpx.get(f"{url}/v1/teams", params={"limit": 200}, headers=system).json()["items"]
+        listed = [
+            entry
+            for team in teams
+            if team["people"]
+            for entry in httpx.get(f"{url}/v1/teams/{team['team_id']}/worklist", headers=system).json()["items"]
+        ]
+    assert len(listed) == 14
+    assert all(0 < entry["probability"] < 1 for entry in listed)
