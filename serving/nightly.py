@@ -28,6 +28,7 @@ from serving.database import Database
 from serving.runs.repository import NewRun, current_run, find_run, pack, publish, write_run
 from serving.scoring.history import HISTORY_TABLES
 from serving.scoring.service import Scored, score_people
+from serving.worklists.repository import PRESSING
 
 SHARD = 2_000
 Progress = Callable[[str, int, int], None]
@@ -244,7 +245,7 @@ def middles(new: NewRun) -> dict[str, dict[str, float]]:
 
 
 def _summary(new: NewRun, model: RiskModel, records: Records, chosen: Caseload, day: dt.date) -> Summary:
-    with_safety = {gap["patient_id"] for gap in new.gaps if gap["safety"]}
+    with_safety = {gap["patient_id"] for gap in new.gaps if gap["safety"] and gap["severity"] in PRESSING}
     sizes = pd.Series([row["team_id"] for row in new.people]).value_counts()
     return Summary(
         run_id=new.run["run_id"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -65,14 +65,12 @@ COLUMNS = (
 _RANK = {severity: place for place, severity in enumerate(SEVERITIES)}
 
 
-def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
-    """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, worst first; the way without pandas."""
+def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Iterator[Person]:
+    """Each person at ``places`` in ``records.patient_ids`` as known on a day number: what the rules read."""
     days = np.full(len(places), as_of, np.int32)
     prepared = schedule.prepare(records)
     scheduled = schedule.due_dates(prepared, places, days)
-    dues = dues_by_person(scheduled, as_of)
     situation = scheduled.situation
-    taking = situation.taking.tolist()
     colour, coloured_on = situation.colour
     answers = zip(
         situation.lithium_high_risk.tolist(),
@@ -82,9 +80,15 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
         strict=True,
     )
     shared = Shared(records, prepared.conditions.regimen)
+    rows = zip(places.tolist(), dues_by_person(scheduled, as_of), situation.taking.tolist(), answers, strict=True)
+    for place, due, taking, answer in rows:
+        yield Person(shared, place, as_of, due, taking, Answers(*answer))
+
+
+def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
+    """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, worst first; the way without pandas."""
     found = []
-    for position, (place, answer) in enumerate(zip(places.tolist(), answers, strict=True)):
-        person = Person(shared, place, as_of, dues[position], taking[position], Answers(*answer))
+    for person in people(records, places, as_of):
         gaps = [gap for rule in RULES for gap in rule(person)]
         gaps.sort(key=lambda gap: (_RANK[gap.severity], not gap.code.safety, -(gap.overdue or 0)))
         found.append(gaps)
@@ -94,10 +98,10 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
 def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | None = None) -> pd.DataFrame:
     """One row per care gap known at 00:00 of ``as_of``, worst first for each person.
 
-    ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high, medium, low), safety, title,
-    due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence (list of {table, row, on, what}, where ``row`` is the
-    position in ``records[table]``), action, standard, source, verified (False where a fact behind it is still to be checked).
-    Raises KeyError for a patient who is not in the records.
+    ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high, medium, low), safety,
+    title, due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence (list of {table, row, on, what}, where
+    ``row`` is the position in ``records[table]``), action, standard, source, verified (False where a fact behind it is still to be
+    checked). Raises KeyError for a patient who is not in the records.
     """
     wanted = records.patient_ids if patients is None else list(patients)
     places = records.positions(wanted)
@@ -115,4 +119,4 @@ def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | 
     return frame
 
 
-__all__ = ["CODES", "COLUMNS", "RULES", "Code", "Evidence", "Gap", "Person", "find_gaps", "gaps_of"]
+__all__ = ["CODES", "COLUMNS", "RULES", "Code", "Evidence", "Gap", "Person", "find_gaps", "gaps_of", "people"]

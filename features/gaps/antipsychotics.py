@@ -39,7 +39,8 @@ def _maximum_fact(medicine: Medicine) -> facts.Fact:
 def high_dose(person: Person) -> Iterator[Gap]:
     """HDAT: percentages of the maximum dose sum to 100 or more, as-required medicines included (RCPsych CR190).
 
-    [D]: high where no ECG was recorded in 111 days (mp078: every 90 days and 21 of grace), else medium. A dose that is not recorded is named.
+    [D]: high where no ECG was recorded in 111 days (mp078: every 90 days and 21 of grace), else medium. A dose that is not recorded is
+    named.
     """
     total = person.regimen("percent_of_max")
     if not round(total, 6) >= (THRESHOLDS["th101"].low or 100):
@@ -94,9 +95,9 @@ def _trials(person: Person) -> list[tuple[str, int, int, Course]]:
 
 
 def resistance(person: Person) -> Iterator[Gap]:
-    """TRS_NO_CLOZAPINE: schizophrenia or schizoaffective disorder recorded (F20, F25), never clozapine, two different antipsychotics each for 6 weeks or
-    more [D], and an unplanned admission at least 6 weeks into a trial, or a switch: the second trial begins within 60 days of the end of the first.
-    """
+    """TRS_NO_CLOZAPINE: schizophrenia or schizoaffective disorder recorded (F20, F25), never clozapine, two different antipsychotics
+    each for 6 weeks or more [D], and an unplanned admission at least 6 weeks into a trial, or a switch: the second trial begins within
+    60 days of the end of the first."""
     diagnosed = [row for row in person.conditions["diagnosis"] if row[2].upper().startswith(_SCHIZOPHRENIA)]
     if not diagnosed or any(c.medicine.base == "clozapine" for c in person.courses):
         return

@@ -49,7 +49,8 @@ def interaction(key: str) -> Fact:
 
 @cache
 def medicine(name: str, fields: tuple[str, ...], unverified: tuple[str, ...]) -> Fact:
-    return Fact(f"medicines.csv {name}: {', '.join(fields)}", not set(fields) & set(unverified))
+    open_fields = [field for field in fields if field in unverified]
+    return Fact(f"medicines.csv {name}: {', '.join(fields)}{' (unverified)' if open_fields else ''}", not open_fields)
 
 
 def of_medicine(row: Medicine, *fields: str) -> Fact:
@@ -61,10 +62,8 @@ def of_medicine(row: Medicine, *fields: str) -> Fact:
 def group(name: str) -> Fact:
     """A named group of medicine_groups.csv; unverified where any of its rows is."""
     sources = [row["source"] for row in read_rows("medicine_groups") if row["group"] == name]
-    return Fact(
-        f"medicine_groups.csv {name}: {sources[0] if sources else 'other_medicines.csv'}",
-        bool(sources) and not any(map(is_unverified, sources)),
-    )
+    worst = next(filter(is_unverified, sources), sources[0])
+    return Fact(f"medicine_groups.csv {name}: {worst}", not is_unverified(worst))
 
 
 @cache

@@ -60,7 +60,8 @@ class Due(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What the schedule's conditions answer for one person: 1 applies, 0 does not, -1 cannot be assessed (features/engine/conditions.py)."""
+    """What the schedule's conditions answer for one person: 1 applies, 0 does not, -1 cannot be assessed
+    (features/engine/conditions.py)."""
 
     lithium_high_risk: int
     childbearing: int
@@ -293,7 +294,8 @@ class Person:
         return None if born is None else (day - born) / 365.25
 
     def regimen(self, field: str) -> float:
-        """One field of :data:`features.engine.regimen.FIELDS`: the number the feature of that name holds; NaN where it cannot be assessed."""
+        """One field of :data:`features.engine.regimen.FIELDS`: the number the feature of that name holds; NaN where it cannot be
+        assessed."""
         return self._regimen[_FIELD[field]]
 
     def circumstance(self, kind: str) -> Circumstance | None:

@@ -18,9 +18,9 @@ _DECIDED = (facts.clinical("1.1", "D"),)
 def medicines_review(person: Person) -> Iterator[Gap]:
     """MEDICINES_REVIEW_OVERDUE: with a current psychotropic, no medicines review for more than 365 days, or none since a discharge.
 
-    [D]: an attended medicines review or a recorded structured review counts. Never reviewed is due 365 days after the first psychotropic. After a
-    discharge in the last year it is due at 28 days, where POST_DISCHARGE_RECONCILE ends. Medium with five or more regular medicines or a
-    start or stop since the last review, else low.
+    [D]: an attended medicines review or a recorded structured review counts. Never reviewed is due 365 days after the first
+    psychotropic. After a discharge in the last year it is due at 28 days, where POST_DISCHARGE_RECONCILE ends. Medium with five or more
+    regular medicines or a start or stop since the last review, else low.
     """
     t = person.as_of
     held = [c for c in person.current if c.medicine.is_psychotropic]

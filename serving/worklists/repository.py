@@ -13,6 +13,7 @@ from serving.tables import gaps, people, scores
 from serving.worklists.schemas import GapLine, Ranking
 
 NO_SAFETY_GAP = 9
+PRESSING = ("critical", "high")
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c.severity, else_=4)
 
 
@@ -71,6 +72,7 @@ def ranked(caller: Caller, team_id: str, outcome: str, horizon: int, ranking: Ra
             func.count().over(partition_by=scores.c.probability).label("sharing"),
             func.row_number().over(order_by=order).label("position"),
             cast(case((safety.c.worst.is_(None), 0), else_=1), Integer).label("safety_gap"),
+            worst.label("worst"),
         )
         .select_from(visible)
         .join(scores, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
@@ -94,10 +96,10 @@ def page(connection: Connection, everybody: Select[Any], limit: int, offset: int
 
 
 def safety_below(connection: Connection, everybody: Select[Any], line: int, limit: int) -> list[Row[Any]]:
-    """The first people past ``line`` in ``ranked`` who have a safety gap."""
+    """People past ``line`` in ``ranked`` who have a pressing safety gap, the most severe first, then by their place."""
     listed = everybody.subquery("listed")
     query = select(listed).where(listed.c.position > line, listed.c.safety_gap == 1)
-    return list(connection.execute(query.order_by(listed.c.position).limit(limit)))
+    return list(connection.execute(query.order_by(listed.c.worst, listed.c.position).limit(limit)))
 
 
 def totals(connection: Connection, everybody: Select[Any], line: int) -> Row[Any]:
@@ -141,10 +143,13 @@ def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -
 
 
 def _safety(visible: CTE) -> Select[Any]:
-    """People with a certain safety gap: ``patient_id``, ``worst`` (0 is critical) and ``number``."""
+    """People with a pressing safety gap: ``patient_id``, ``worst`` (0 is critical) and ``number``.
+
+    A safety gap of medium or low severity is on the person's row like any other; it does not call for attention past the capacity line.
+    """
     return (
         select(gaps.c.patient_id, func.min(_SEVERITY).label("worst"), func.count().label("number"))
         .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(gaps.c.safety.is_(True))
+        .where(gaps.c.safety.is_(True), gaps.c.severity.in_(PRESSING))
         .group_by(gaps.c.patient_id)
     )

@@ -17,7 +17,7 @@ from serving.worklists import repository
 from serving.worklists.schemas import GapLine, Ranking, ReasonLine, Team, Teams, Worklist, WorklistEntry
 
 SHOWN_REASONS = 3
-SHOWN_BELOW_LINE = 10
+SHOWN_BELOW_LINE = 6
 
 
 def list_teams(database: Database, caller: Caller, audit: Audit, limit: int, offset: int) -> Teams:

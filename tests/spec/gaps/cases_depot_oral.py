@@ -52,6 +52,19 @@ DEPOT = [
         {product} administered {last} {interval}
         """,
     ),
+    *family(  # bands: significantly late from 8 to 14 days
+        "LAI_OVERDUE",
+        """
+        last  severity  overdue  due   says
+        d-64  high      8        d-8   significantly_late
+        d-70  high      14       d-14  significantly_late
+        d-71  high      15       d-15  more_than_14_days_late
+        """,
+        supplies="""
+        medicine kind supplied_on interval_days
+        aripiprazole_2-monthly_injection administered {last} 56
+        """,
+    ),
     *family(  # aripiprazole monthly: 5 weeks before the 2nd or 3rd dose, 6 weeks from the 4th
         "LAI_OVERDUE",
         """
@@ -185,17 +198,18 @@ FALLING = [
         olanzapine d-90 {days}
         """,
     ),
-    *family(  # 10 points less than before: 63 days (70%) now against 71 (79%) or 72 (80%) of 90
+    *family(  # 10 points less than before: 63 days (70%) now against 31 + 40 (79%) or 32 + 40 (80%) of 90
         "ADHERENCE_FALLING",
         """
         before  severity
-        71      -
-        72      medium
+        31      -
+        32      medium
         """,
         supplies="""
         medicine supplied_on days_supplied
         lithium d-270 90
         lithium d-180 {before}
+        lithium d-135 40
         lithium d-90 63
         """,
     ),
@@ -231,6 +245,18 @@ FALLING = [
         test taken_on value
         lithium_level d-60 {before}
         lithium_level d-5 {after}
+        """,
+    ),
+    *family(  # the course ends 90 days after supply ran out
+        "ADHERENCE_FALLING",
+        """
+        days  severity  says
+        180   high      0%_of_the_last_90_days_covered
+        179   -         -
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        olanzapine d-270 {days}
         """,
     ),
     *family(  # on it for less than 180 days

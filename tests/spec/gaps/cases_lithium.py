@@ -131,6 +131,20 @@ LEVEL = [
         lithium_level d-5 {after}
         """,
     ),
+    *family(  # both levels of a rise lie in the last year
+        "LI_LEVEL_ABNORMAL",
+        """
+        before  severity
+        d-365   high
+        d-366   -
+        """,
+        supplies=LONG,
+        results="""
+        test taken_on value
+        lithium_level {before} 0.5
+        lithium_level d-5 0.9
+        """,
+    ),
     *family(
         "LI_LEVEL_ABNORMAL",
         """

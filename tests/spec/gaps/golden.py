@@ -91,7 +91,7 @@ def frames(case: Case, patient: str) -> dict[str, pd.DataFrame]:
             frame["known_on"] = frame[event]
         for late, day in _LATE.get(name, ()):
             if late not in frame:
-                frame[late] = frame[day] if day in frame else None
+                frame[late] = frame.get(day)
         if name == "contacts":
             frame["contact_id"] = [f"{patient}-{n}" for n in range(len(frame))]
             for column, usual in (("mode", "face_to_face"), ("kind", "routine"), ("outcome", "attended")):

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.spec.gaps import (
+    cases_changes,
     cases_clozapine,
+    cases_clozapine_levels,
     cases_contact,
     cases_depot_oral,
     cases_lithium,
@@ -21,8 +23,10 @@ from tests.spec.gaps.golden import check, gaps_of
 
 CASES = [
     *cases_clozapine.CASES,
+    *cases_clozapine_levels.CASES,
     *cases_lithium.CASES,
     *cases_depot_oral.CASES,
+    *cases_changes.CASES,
     *cases_regimen.CASES,
     *cases_physical.CASES,
     *cases_monitoring.CASES,
