@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import Records, build, find_gaps
+from features import CATALOGUE, Records, build, find_gaps
 from features.engine.taking import OVER_DAYS
 from features.gaps import CODES, antipsychotics, changes, facts, interactions, oral, people
 from features.gaps.courses import by_base
@@ -236,3 +236,21 @@ def test_names_agree_with_the_numbers_of_the_regimen(supplies):
     if not person.courses:  # every supply lies on or after the day
         return
     assert named == pytest.approx({name: person.regimen(name) for name in named}, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "feature"),
+    [
+        ("CLZ_FBC_OVERDUE", "clozapine_fbc_days_past_due"),
+        ("CLZ_BREAK", "clozapine_gap_days"),
+        ("LI_LEVEL_OVERDUE", "lithium_level_days_past_due"),
+        ("LAI_OVERDUE", "depot_days_past_due"),
+    ],
+)
+def test_days_overdue_are_the_features_own(code, feature):
+    records = records_of(CASES)
+    gaps = find_gaps(records, AS_OF).query("code == @code and days_overdue.notna()").set_index("patient_id")
+    spine = pd.DataFrame({"patient_id": gaps.index, "as_of": AS_OF})
+    values = build(records, spine, [feature]).values[:, 0]
+    assert len(gaps) > 5
+    np.testing.assert_array_equal(values, gaps["days_overdue"].clip(upper=CATALOGUE[feature].high).to_numpy())

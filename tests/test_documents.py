@@ -1,0 +1,49 @@
+"""Documents are generated or looked up; these tests fail when they drift from the code."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_generated_pages_are_up_to_date():
+    done = subprocess.run(
+        [sys.executable, "docs/generate.py", "--check"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_picture_and_page_the_readme_shows_exists():
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_readme_opens_with_the_two_commands():
+    assert README.index("make demo") < README.index("make test") < README.index("## ")
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in re.findall(r"make ([a-z]+)", README):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_verb_the_readme_uses_has_help_with_an_example(run):
+    for verb in sorted(set(re.findall(r"upstream ((?:ingest |features )?[a-z]+)", README)) - {"and"}):
+        shown = run(*verb.split(), "--help").stdout
+        assert "Example:" in shown or "Commands" in shown, verb
+
+
+def test_no_registry_host_and_no_path_of_this_machine_is_committed():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    hosts = re.compile("|".join(("pypi" + r"\.org", "python" + "hosted", "registry" + r"\.npmjs", "deb" + r"\.debian")))
+    for name in listed:
+        path = Path(ROOT / name)
+        if path.suffix in (".png", ".ico") or not path.exists():
+            continue
+        text = path.read_text(encoding="utf-8", errors="ignore")
+        assert not hosts.search(text), name
+        assert str(ROOT.parent) + "/" not in text, name
