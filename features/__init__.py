@@ -34,9 +34,9 @@ def build(
 
 
 __all__ = [
-    "AdherenceError",
     "CATALOGUE",
     "CONCEPTS",
+    "AdherenceError",
     "Feature",
     "FeatureMatrix",
     "Records",

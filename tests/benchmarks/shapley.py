@@ -6,7 +6,6 @@ Ours and the peer take turns in one process, so that a busy machine slows both; 
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Callable
@@ -112,7 +111,7 @@ def run() -> dict[str, Any]:
         "build_s": round(build_s, 2),
         "table_mb": round(ours.table_bytes / 1e6, 1),
     }
-    print(json.dumps(result))
+
     return result
 
 
@@ -169,7 +168,7 @@ def run_one_person() -> dict[str, Any]:
         "p99": round(spread[int(len(spread) * 0.99)] * 1e3, 3),
         "load_s": round(load_s, 2),
     }
-    print(json.dumps(result))
+
     return result
 
 

@@ -1,0 +1,37 @@
+"""``make bench`` runs every benchmark, ``make bench ONLY=shapley`` one. Each runs in its own process and prints one JSON line (DESIGN section 8)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+
+BENCHMARKS = {
+    "features-full": ("tests.benchmarks.features", "run"),
+    "shapley": ("tests.benchmarks.shapley", "run"),
+    "one-person": ("tests.benchmarks.shapley", "run_one_person"),
+    "nightly": ("tests.benchmarks.nightly", "run"),
+}
+
+
+def one(name: str) -> None:
+    module, function = BENCHMARKS[name]
+    sys.stdout.write(json.dumps(getattr(importlib.import_module(module), function)()) + "\n")
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        sys.stderr.write(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}\n")
+        return 2
+    failed = 0
+    for name in names or BENCHMARKS:
+        command = [sys.executable, "-c", f"from tests.benchmarks.__main__ import one; one({name!r})"]
+        failed |= subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False).returncode
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
