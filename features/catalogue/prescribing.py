@@ -302,10 +302,10 @@ _REGIMEN = (
         "medicines",
         10,
         0,
-        "Antipsychotics taken for 60 days or more: combinations that are no cross-taper.",
+        "Antipsychotics taken for more than 60 days: combinations that are no cross-taper.",
     ),
     _regimen("psychotropics", "dose_burden", "medicines", 20, 0, "Psychotropics taken now."),
-    _regimen("psychotropics_60d", "dose_burden", "medicines", 20, 0, "Psychotropics taken for 60 days or more."),
+    _regimen("psychotropics_60d", "dose_burden", "medicines", 20, 0, "Psychotropics taken for more than 60 days."),
     _regimen(
         "regular_items",
         "dose_burden",

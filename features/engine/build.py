@@ -21,6 +21,8 @@ from features.records import Records
 
 MIN_SHARD = 64
 SHARDS_PER_THREAD = 8
+MAX_SHARD = 20_000
+"""Rows of a shard at most: bounds the memory of a walk's working arrays."""
 
 Values = npt.NDArray[np.float32]
 
@@ -76,7 +78,7 @@ def build_values(
 def _shards(person: npt.NDArray[np.int64], workers: int) -> list[tuple[int, int]]:
     """Row ranges that never split a person."""
     rows = len(person)
-    wanted = 1 if rows < MIN_SHARD else workers * SHARDS_PER_THREAD
+    wanted = 1 if rows < MIN_SHARD else max(workers * SHARDS_PER_THREAD, -(-rows // MAX_SHARD))
     edges = [0]
     for part in range(1, wanted):
         edge = int(np.searchsorted(person, person[min(rows - 1, rows * part // wanted)], side="left"))

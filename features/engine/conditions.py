@@ -89,8 +89,8 @@ def prepare(records: Records) -> Prepared:
         },
         {kind: coded(kind, yes_no) for kind in ("childbearing_potential", "benign_ethnic_neutropenia")},
         coded("smoking", smoking),
-        coded("clozapine_service", {"cpms": 4, "dms": 3, "ztas": 3}),
-        np.array([kind == "infection" for kind in kinds], bool),
+        coded("clozapine_service", {"cpms": 4, "clozaril": 4, "dms": 3, "denzapine": 3, "ztas": 3, "zaponex": 3}),
+        np.array([k == "infection" and v not in _NO for k, v in zip(kinds, values, strict=True)], bool),
         {
             name: _of(scopes)[medicine]
             for name, scopes in (

@@ -38,7 +38,7 @@ def courses_kernel(offsets, day, known, length, bits, gap, person, as_of, start,
                     if start[r, s] == NO_DAY or day[i] > end[r, s] + gap[s]:
                         start[r, s] = day[i]
                         end[r, s] = day[i]
-                    end[r, s] = max(end[r, s], day[i] + length[i])
+                    end[r, s] = max(end[r, s], day[i]) + length[i]
                 mask = mask >> np.uint64(1)
                 s += 1
 
@@ -72,21 +72,22 @@ def _chained(rows, applies, j, last_row):
 
 
 @njit(nogil=True, cache=True)
-def _due(rows, places, first, last_row, today, start, result, from_start, applies, events):
+def _due(rows, places, first, last_row, today, start, ended, result, from_start, applies, events):
     """Due day, protocol position and whether anything could not be assessed, for one item of one person.
 
     ``rows`` are (from, to, interval or -1, grace, condition, event or -1). ``result`` is the day of the latest result or NO_DAY;
-    ``from_start`` says that only results of the course set the next due date (a person scope takes any).
+    ``from_start`` says that only results of the course set the next due date (a person scope takes any). Once the course has ``ended`` only
+    what an event asked for is left, and what has no end of its own lapses too.
     """
     due, fired, unsure = FOREVER, -1, False
     carried = False
     for j in range(first, last_row):
         anchor = start if rows[j, 5] < 0 else events[rows[j, 5]]
-        if anchor == NO_DAY:
+        if anchor == NO_DAY or (ended and rows[j, 5] < 0):
             continue
         day = today - anchor
         begin, stop, interval, grace = rows[j, 0], rows[j, 1], rows[j, 2], rows[j, 3]
-        lapse = stop + EVENT_LAPSES_DAYS if rows[j, 5] >= 0 else stop
+        lapse = stop if rows[j, 5] < 0 else (0 if ended and stop >= FOREVER else stop) + EVENT_LAPSES_DAYS
         if day < begin or (rows[j, 5] >= 0 and day > lapse):
             continue
         if applies[rows[j, 4]] != APPLIES:
@@ -120,7 +121,8 @@ def due_kernel(heads, rows, places, start, end, after, last, from_start, applies
         for item in range(heads.shape[0]):
             s, test = heads[item, 0], heads[item, 1]
             due[r, item], fired[r, item], unsure[r, item] = NO_DAY, -1, False
-            if start[r, s] == NO_DAY or (as_of[r] > end[r, s] + after[s] and not heads[item, 4]):
+            ended = as_of[r] > end[r, s] + after[s]
+            if start[r, s] == NO_DAY or (ended and not heads[item, 4]):
                 continue
             found, place, doubt = _due(
                 rows,
@@ -129,6 +131,7 @@ def due_kernel(heads, rows, places, start, end, after, last, from_start, applies
                 heads[item, 3],
                 as_of[r],
                 start[r, s],
+                ended,
                 last[r, test],
                 from_start[s],
                 applies[r],

@@ -77,11 +77,11 @@ ANTIPSYCHOTIC, PSYCHOTROPIC, QT, DEPENDENCE, PROCYCLIDINE = 1, 2, 4, 8, 32
 @njit(nogil=True, cache=True)
 def _new_base(base, name, start, end, s, t):
     """Whether no earlier current slot holds the same medicine in another form; and the same among courses of 60 days or more."""
-    fresh, long_fresh = True, t - start[s] >= OVER_DAYS
+    fresh, long_fresh = True, t - start[s] > OVER_DAYS
     for other in range(s):
         if base[name[other]] == base[name[s]] and t <= end[other] + CURRENT_GRACE_DAYS:
             fresh = False
-            if t - start[other] >= OVER_DAYS:
+            if t - start[other] > OVER_DAYS:
                 long_fresh = False
     return fresh, long_fresh
 

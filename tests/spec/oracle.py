@@ -520,9 +520,9 @@ def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
     stopped = [(t - c["end"] - GRACE).days for c in gone.values()]
     answers = {
         "antipsychotics": lambda: len({MEDICINES[n].base for n in antipsychotic}),
-        "antipsychotics_60d": lambda: len({MEDICINES[n].base for n in antipsychotic if run[n] >= 60}),
+        "antipsychotics_60d": lambda: len({MEDICINES[n].base for n in antipsychotic if run[n] > 60}),
         "psychotropics": lambda: len({MEDICINES[n].base for n in psychotropic}),
-        "psychotropics_60d": lambda: len({MEDICINES[n].base for n in psychotropic if run[n] >= 60}),
+        "psychotropics_60d": lambda: len({MEDICINES[n].base for n in psychotropic if run[n] > 60}),
         "acb_total": lambda: sum(MEDICINES[n].acb_score for n in now),
         "qt_medicines": lambda: sum(n in groups()["qt prolonging medicine"] for n in now),
         "regular_items": lambda: sum(not c["as_required"] for c in now.values()),

@@ -263,3 +263,33 @@ def test_a_protocol_row_that_cannot_be_read_stops_with_its_id(change, message):
 
     with pytest.raises(ReferenceError, match=message):
         _protocol(next(read_rows("monitoring_protocols")) | change)
+
+
+def test_clozapine_that_was_stopped_asks_for_the_last_count_and_then_for_nothing():
+    supplies = (
+        "patient_id medicine supplied_on days_supplied\nanna clozapine 2023-01-01 400\nanna clozapine 2024-02-05 100"
+    )
+    results = "patient_id test taken_on value unit\nanna wbc 2024-05-01 6.0 10^9/L"
+    ran_out = pd.Timestamp("2024-05-15")
+
+    def late(days: int) -> float:
+        as_of = (ran_out + pd.Timedelta(days=days)).date().isoformat()
+        return past_due("clozapine_fbc_days_past_due", as_of, supplies=supplies, results=results)
+
+    assert late(20) == 6, "still the course: 4 weeks after 1 May"
+    assert late(29) == 1, "28 days after supply ran out the course has ended; the count 4 weeks after stopping is due"
+    assert late(118) == 90
+    assert pd.isna(late(119)), "a check that an event asked for lapses after 90 days"
+
+
+def test_a_supply_collected_early_carries_over_in_every_course():
+    supplies = """
+    patient_id  medicine  supplied_on  days_supplied
+    anna        lithium   2024-01-01   28
+    anna        lithium   2024-01-10   28
+    """
+    level = "lithium_level_days_past_due"
+    assert past_due(level, "2024-05-26", supplies=supplies) == 132, (
+        "supply lasts to 26 February; 90 days after it the course goes on"
+    )
+    assert pd.isna(past_due(level, "2024-05-27", supplies=supplies))
