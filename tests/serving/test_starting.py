@@ -103,7 +103,8 @@ def test_a_port_in_use_is_an_error_that_says_what_to_do(home):
             serve(home, port=taken.getsockname()[1])
 
 
-def test_serve_refuses_a_demo_beyond_this_machine(home):
+def test_serve_refuses_a_demo_beyond_this_machine(home, monkeypatch):
+    monkeypatch.setenv("UPSTREAM_ENVIRONMENT", "demo")
     with pytest.raises(StartError, match="loopback"):
         serve(home, host="0.0.0.0", port=0)
 
