@@ -83,6 +83,18 @@ FEATURES: tuple[Feature, ...] = (
     *_counts("missed", MISSED, "missed_contacts", +1, "missed without notice"),
     *_counts("cancelled_by_patient", BY_PATIENT, "cancellations", 0, "cancelled by the person"),
     *_counts("cancelled_by_service", BY_SERVICE, "cancellations", 0, "cancelled by the service"),
+    *(
+        _share(
+            f"missed_share_{w}d",
+            MISSED,
+            OFFERED,
+            w,
+            "missed_contacts",
+            +1,
+            f"Missed contacts as a share of attended and missed, {w} days.",
+        )
+        for w in (30, 90)
+    ),
     _share(
         "missed_share_180d",
         MISSED,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from features.engine import EVER, Feature, results_of, stream
+from features.engine.conditions import COMPONENT
 from features.engine.spec import Stream, Verb, outside
+from features.reference import PROTOCOLS, TESTS
 
 _ANY_RESULT = stream("results")
 _ANY = ""
@@ -138,7 +140,24 @@ _BY_TEST = (
     ("structured_medication_review", "reviews", "structured medication review"),
     ("adherence_review", "reviews", "adherence review"),
 )
+_NAMED = {test for test, _, _ in _BY_TEST} | {
+    "fbc",
+    "lithium_level",
+    "annual_physical_health_check",
+    "weight_bmi",
+    "blood_pressure",
+    "hba1c",
+    "side_effect_scale",
+}
+_OTHER_TESTS = tuple(
+    (test, "physical_checks", TESTS[test].label)
+    for test in dict.fromkeys(row.test for row in PROTOCOLS if row.applies_if != COMPONENT)
+    if test not in _NAMED and test not in ("wbc", "anc")
+)
+"""Every other test that a protocol schedules: rarely filled, and then what a review turns on."""
 _DUE_ONLY = (
+    ("fbc", "clozapine_blood", "full blood count"),
+    ("annual_physical_health_check", "physical_checks", "annual physical health check"),
     ("weight_bmi", "physical_checks", "weight or body mass index"),
     ("blood_pressure", "physical_checks", "blood pressure"),
     ("hba1c", "physical_checks", "HbA1c"),
@@ -209,10 +228,18 @@ FEATURES: tuple[Feature, ...] = (
         _amount(f"{key}_tests_overdue", "tests_overdue", f"are overdue for {words}", scope, concept)
         for key, scope, words, concept in _SCOPED
     ),
-    *(_days_since(test, concept, words) for test, concept, words in _BY_TEST),
+    *(
+        _amount(f"{key}_tests_due", "tests_due", f"are due for {words}", scope, concept)
+        for key, scope, words, concept in _SCOPED
+    ),
+    *(
+        _amount(f"{key}_tests_complete_share", "complete_share", f"are not overdue for {words}", scope, concept)
+        for key, scope, words, concept in _SCOPED
+    ),
+    *(_days_since(test, concept, words) for test, concept, words in (*_BY_TEST, *_OTHER_TESTS)),
     *(
         _past_due(f"{test}_days_past_due", concept, _ANY, (test,), f"the {words}")
-        for test, concept, words in (*_BY_TEST, *_DUE_ONLY)
+        for test, concept, words in (*_BY_TEST, *_OTHER_TESTS, *_DUE_ONLY)
     ),
     Feature(
         name="clozapine_blood_colour",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.records import Records
-from features.records.days import from_datetimes
+from features.records.days import day_of, from_datetimes
 
 
 class SpineError(ValueError):
@@ -56,6 +57,8 @@ def read_spine(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.in
     _refuse(
         person < 0, "the patient is not in the records", "add the person to the patients table, even with no other row"
     )
+    last = max(day_of(dt.date.today()), records.last_day_known()) + 1
+    _refuse(day > last, "as_of lies in the future", "ask for today or earlier; features read the past")
     twice = pd.DataFrame({"person": person, "day": day}).duplicated().to_numpy()
     _refuse(twice, "the same patient and date stand in an earlier row", "keep one of them")
     return person, day

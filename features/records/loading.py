@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -143,7 +144,14 @@ class Loading:
     ) -> Table:
         findings = list(check(spec, columns, unread, self.today))
         if spec.name == "results":
+            units = columns["unit"]
             findings += list(to_canonical_units(columns))
+            self._name_unknown(
+                "results", "test", [rows for name, rows, _ in findings if name == "test"], self.given["results"]
+            )
+            self._name_unknown(
+                "results", "unit", [rows for name, rows, _ in findings if name == "unit"], {"unit": units}
+            )
         if not spec.per_patient:
             kept = self._set_aside(spec, findings)
             nobody = np.zeros(0, dtype=np.int32)
@@ -210,6 +218,22 @@ class Loading:
         given = self.given[name]
         values = given.iloc[row].to_dict() if isinstance(given, pd.DataFrame) else {c: given[c][row] for c in given}
         return json.dumps({str(c): None if _is_missing(v) else str(v) for c, v in values.items()}, ensure_ascii=False)
+
+    def _name_unknown(self, table: str, column: str, failing: list[Mask], given: Any) -> None:
+        """Names the tests and units that no reference table knows, most frequent first: words of a vocabulary, never a patient's value."""
+        if column not in given or not failing:
+            return
+        rows = np.flatnonzero(np.logical_or.reduce(failing))
+        values = given[column]
+        words = (
+            values.take(pa.array(rows)).to_pylist()
+            if isinstance(values, pa.Array)
+            else [list(values)[row] for row in rows]
+        )
+        known = Counter(str(word)[:40] for word in words if not _is_missing(word))
+        if known:
+            named = ", ".join(f"{word} ({count:,} rows)" for word, count in known.most_common(20))
+            self._note(table, f"{column} not known: {named}; see features/reference/tests.csv")
 
     def _notes(self, tables: dict[str, Table]) -> None:
         teams = set(tables["teams"].columns["team_id"].to_pylist())

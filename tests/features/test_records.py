@@ -195,3 +195,17 @@ def test_no_message_repeats_a_patients_value():
     told = "\n".join(loaded.report.lines()) + " ".join(loaded.quarantine["reason"])
     assert "secretmedicine" not in told
     assert "1777" not in told
+
+
+def test_an_unknown_test_and_an_unknown_unit_are_named_with_how_often():
+    loaded = load(
+        results="""
+        patient_id  test        taken_on    value  unit
+        anna        nosuchtest  2025-01-01  1      mg/L
+        anna        nosuchtest  2025-01-02  1      mg/L
+        anna        wbc         2025-01-03  6      furlongs
+        """
+    )
+    told = "\n".join(loaded.report.lines())
+    assert "test not known: nosuchtest (2 rows)" in told
+    assert "unit not known: furlongs (1 rows)" in told
