@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from features.catalogue import engagement, freshness, monitoring, prescribing, service_use
+from features.catalogue import engagement, freshness, monitoring, prescribing, regimen, service_use
 from features.catalogue.concepts import CONCEPTS, Concept
 from features.engine import Feature, SpecError
 
@@ -47,7 +47,14 @@ class Catalogue(Sequence[Feature]):
 
 
 CATALOGUE = Catalogue(
-    (*prescribing.FEATURES, *monitoring.FEATURES, *engagement.FEATURES, *service_use.FEATURES, *freshness.FEATURES)
+    (
+        *prescribing.FEATURES,
+        *regimen.FEATURES,
+        *monitoring.FEATURES,
+        *engagement.FEATURES,
+        *service_use.FEATURES,
+        *freshness.FEATURES,
+    )
 )
 
 __all__ = ["CATALOGUE", "CONCEPTS", "Catalogue", "Concept"]

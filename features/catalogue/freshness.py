@@ -2,55 +2,37 @@
 
 from __future__ import annotations
 
-from features.engine import EVER, Feature, Stream, stream
+from features.catalogue.shorthand import FIVE_YEARS, SHARE, YES_NO, feature
+from features.engine import Feature, Stream, stream
 
 
 def _since(name: str, of: Stream, words: str) -> Feature:
-    return Feature(
-        name=name,
-        concept="data_freshness",
-        verb="days_since_last",
-        stream=of,
-        window=EVER,
-        missing="unknown",
-        unit="days",
-        low=0,
-        high=1825,
-        direction=0,
-        why=f"Days since the last {words} that is known.",
+    return feature(
+        name, "data_freshness", "days_since_last", of, FIVE_YEARS, f"Days since the last {words} that is known."
     )
 
 
 def _never(name: str, of: Stream, words: str) -> Feature:
-    return Feature(
-        name=name,
-        concept="data_freshness",
-        verb="never_recorded",
-        stream=of,
-        window=EVER,
-        missing="unknown",
-        unit="yes or no",
-        low=0,
-        high=1,
-        direction=0,
-        why=f"Whether no {words} has ever been recorded: that is not the same as normal.",
+    return feature(
+        name,
+        "data_freshness",
+        "never_recorded",
+        of,
+        YES_NO,
+        f"Whether no {words} has ever been recorded: that is not the same as normal.",
     )
 
 
 def _present(name: str, of: Stream, column: str, words: str) -> Feature:
-    return Feature(
-        name=name,
-        concept="data_freshness",
-        verb="share",
-        stream=Stream(of.table, of.where, of.unless, of.on, (column,)),
-        of=of,
+    return feature(
+        name,
+        "data_freshness",
+        "share",
+        Stream(of.table, of.where, of.unless, of.on, (column,)),
+        SHARE,
+        f"Share of the last year's rows that hold {words}.",
         window=365,
-        missing="unknown",
-        unit="proportion",
-        low=0,
-        high=1,
-        direction=0,
-        why=f"Share of the last year's rows that hold {words}.",
+        total=of,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from features.catalogue.shorthand import FIVE_YEARS, YES_NO, feature
 from features.engine import EVER, Feature, results_of, stream
 from features.engine.conditions import COMPONENT
 from features.engine.spec import Stream, Verb, outside
@@ -14,105 +15,78 @@ _PHYSICAL = ("blood_pressure", "weight_bmi", "lipids", "hba1c", "smoking_status"
 
 
 def _days_since(test: str, concept: str, words: str) -> Feature:
-    return Feature(
-        name=f"days_since_{test}",
-        concept=concept,
-        verb="days_since_last",
-        stream=results_of(test),
-        window=EVER,
-        missing="unknown",
-        unit="days",
-        low=0,
-        high=1825,
-        direction=0,
-        why=f"Days since the last {words} that is known; never recorded is left missing, never taken as normal.",
+    return feature(
+        f"days_since_{test}",
+        concept,
+        "days_since_last",
+        results_of(test),
+        FIVE_YEARS,
+        f"Days since the last {words} that is known; never recorded is left missing, never taken as normal.",
     )
 
 
 def _past_due(name: str, concept: str, scope: str, tests: tuple[str, ...], words: str) -> Feature:
-    return Feature(
-        name=name,
-        concept=concept,
-        verb="days_past_due",
-        stream=_ANY_RESULT,
+    return feature(
+        name,
+        concept,
+        "days_past_due",
+        _ANY_RESULT,
+        ("days", -400, 730),
+        f"Days past the date on which {words} fell due by the monitoring protocol; negative until then.",
         scope=scope,
         tests=tests,
-        window=EVER,
-        missing="unknown",
-        unit="days",
-        low=-400,
-        high=730,
-        direction=0,
-        why=f"Days past the date on which {words} fell due by the monitoring protocol; negative until then.",
     )
 
 
 def _amount(name: str, verb: Verb, words: str, scope: str = _ANY, concept: str = "physical_checks") -> Feature:
     share = verb == "complete_share"
-    return Feature(
-        name=name,
-        concept=concept,
-        verb=verb,
-        stream=_ANY_RESULT,
+    return feature(
+        name,
+        concept,
+        verb,
+        _ANY_RESULT,
+        ("proportion" if share else "tests", 0, 1 if share else 60),
+        f"{'Share' if share else 'Number'} of the tests and checks of the protocols that apply that {words}.",
         scope=scope,
-        window=EVER,
-        missing="unknown",
-        unit="proportion" if share else "tests",
-        low=0,
-        high=1 if share else 60,
-        direction=0,
-        why=f"{'Share' if share else 'Number'} of the tests and checks of the protocols that apply that {words}.",
     )
 
 
 def _value(test: str, verb: Verb, window: int, concept: str, unit: str, low: float, high: float, why: str) -> Feature:
     suffix = "" if verb == "latest" else f"_{window}d" if window else ""
-    return Feature(
-        name=f"{test}_{verb}{suffix}",
-        concept=concept,
-        verb=verb,
-        stream=stream("results", test=test),
-        value="value",
+    return feature(
+        f"{test}_{verb}{suffix}",
+        concept,
+        verb,
+        stream("results", test=test),
+        (unit, low, high),
+        why,
         window=window,
-        missing="unknown",
-        unit=unit,
-        low=low,
-        high=high,
-        direction=0,
-        why=why,
+        value="value",
     )
 
 
 def _out(name: str, of: Stream, test: str, concept: str, words: str) -> tuple[Feature, Feature]:
     """Whether the latest value is past its limits and unresolved, and how many were in the last year."""
     return (
-        Feature(
-            name=f"{name}_unresolved",
-            concept=concept,
-            verb="recent_share",
-            stream=of,
-            of=stream("results", test=test, given=("value",)),
+        feature(
+            f"{name}_unresolved",
+            concept,
+            "recent_share",
+            of,
+            YES_NO,
+            f"Whether the latest {words} (thresholds.csv), with no result since that is not.",
+            total=stream("results", test=test, given=("value",)),
             number=1,
-            window=EVER,
-            missing="unknown",
-            unit="yes or no",
-            low=0,
-            high=1,
-            direction=0,
-            why=f"Whether the latest {words} (thresholds.csv), with no result since that is not.",
         ),
-        Feature(
-            name=f"{name}_365d",
-            concept=concept,
-            verb="count",
-            stream=of,
+        feature(
+            f"{name}_365d",
+            concept,
+            "count",
+            of,
+            ("results", 0, 100),
+            f"How often in the last year the {words} (thresholds.csv).",
             window=365,
             missing="zero",
-            unit="results",
-            low=0,
-            high=100,
-            direction=0,
-            why=f"How often in the last year the {words} (thresholds.csv).",
         ),
     )
 
@@ -241,19 +215,14 @@ FEATURES: tuple[Feature, ...] = (
         _past_due(f"{test}_days_past_due", concept, _ANY, (test,), f"the {words}")
         for test, concept, words in (*_BY_TEST, *_OTHER_TESTS, *_DUE_ONLY)
     ),
-    Feature(
-        name="clozapine_blood_colour",
-        concept="clozapine_blood",
-        verb="blood_colour",
-        stream=_ANY_RESULT,
+    feature(
+        "clozapine_blood_colour",
+        "clozapine_blood",
+        "blood_colour",
+        _ANY_RESULT,
+        ("0 green, 1 amber, 2 red", 0, 2),
+        "Colour of the blood count in force: amber until a green count, red until two in a row; limits for benign ethnic neutropenia.",
         scope="clozapine",
-        window=EVER,
-        missing="unknown",
-        unit="0 green, 1 amber, 2 red",
-        low=0,
-        high=2,
-        direction=0,
-        why="Colour of the blood count in force: amber until a green count, red until two in a row; limits for benign ethnic neutropenia.",
     ),
     *_out(
         "lithium_level_high",
@@ -386,17 +355,14 @@ FEATURES: tuple[Feature, ...] = (
     _value(
         "gass_total", "latest", EVER, "side_effects", "score", 0, 63, "Latest total of the Glasgow side-effect scale."
     ),
-    Feature(
-        name="results_365d",
-        concept="data_freshness",
-        verb="count",
-        stream=_ANY_RESULT,
+    feature(
+        "results_365d",
+        "data_freshness",
+        "count",
+        _ANY_RESULT,
+        ("results", 0, 1000),
+        "Results known from the last year: people who are not tested look well on paper.",
         window=365,
         missing="zero",
-        unit="results",
-        low=0,
-        high=1000,
-        direction=0,
-        why="Results known from the last year: people who are not tested look well on paper.",
     ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from features.catalogue.shorthand import days_since, feature
 from features.engine import EVER, Feature, Stream, stream
 
 CRISIS = stream("contacts", kind=("crisis", "liaison", "place_of_safety"), outcome="attended")
@@ -12,35 +13,11 @@ _DISCHARGE = stream("stays", on="discharged_on")
 
 
 def _count(name: str, of: Stream, window: int, concept: str, unit: str, why: str) -> Feature:
-    return Feature(
-        name=name,
-        concept=concept,
-        verb="count",
-        stream=of,
-        window=window,
-        missing="zero",
-        unit=unit,
-        low=0,
-        high=100,
-        direction=+1,
-        why=why,
-    )
+    return feature(name, concept, "count", of, (unit, 0, 100), why, window=window, direction=+1, missing="zero")
 
 
 def _since(name: str, of: Stream, concept: str, direction: int, why: str) -> Feature:
-    return Feature(
-        name=name,
-        concept=concept,
-        verb="days_since_last",
-        stream=of,
-        window=EVER,
-        missing="unknown",
-        unit="days",
-        low=0,
-        high=1825,
-        direction=direction,
-        why=why,
-    )
+    return days_since(name, of, concept, why, direction)
 
 
 FEATURES: tuple[Feature, ...] = (
@@ -73,18 +50,15 @@ FEATURES: tuple[Feature, ...] = (
     ),
     _count("admissions_ever", _ADMISSION, EVER, "admissions", "admissions", "Admissions on record."),
     _count("detentions_730d", _DETAINED, 730, "admissions", "admissions", "Detained admissions in the last two years."),
-    Feature(
-        name="bed_days_365d",
-        concept="admissions",
-        verb="days_in_spell",
-        stream=stream("stays"),
+    feature(
+        "bed_days_365d",
+        "admissions",
+        "days_in_spell",
+        stream("stays"),
+        ("days", 0, 365),
+        "Days spent in hospital in the last year.",
         window=365,
         missing="zero",
-        unit="days",
-        low=0,
-        high=365,
-        direction=0,
-        why="Days spent in hospital in the last year.",
     ),
     _since(
         "days_since_discharge",
@@ -102,31 +76,21 @@ FEATURES: tuple[Feature, ...] = (
         "Discharges in the last 28 days, the weeks of highest risk.",
     ),
     _count("discharges_90d", _DISCHARGE, 90, "discharge_recency", "discharges", "Discharges in the last 90 days."),
-    Feature(
-        name="referral_length_days",
-        concept="time_in_service",
-        verb="spell_length",
-        stream=stream("referrals"),
-        window=EVER,
-        missing="unknown",
-        unit="days",
-        low=0,
-        high=5000,
-        direction=0,
-        why="Days since the current referral was opened.",
+    feature(
+        "referral_length_days",
+        "time_in_service",
+        "spell_length",
+        stream("referrals"),
+        ("days", 0, 5000),
+        "Days since the current referral was opened.",
     ),
-    Feature(
-        name="days_since_first_contact",
-        concept="time_in_service",
-        verb="days_since_first",
-        stream=stream("contacts", outcome="attended"),
-        window=EVER,
-        missing="unknown",
-        unit="days",
-        low=0,
-        high=5000,
-        direction=0,
-        why="Days since the first attended contact on record.",
+    feature(
+        "days_since_first_contact",
+        "time_in_service",
+        "days_since_first",
+        stream("contacts", outcome="attended"),
+        ("days", 0, 5000),
+        "Days since the first attended contact on record.",
     ),
     _count(
         "closed_referrals_730d",
@@ -152,32 +116,26 @@ FEATURES: tuple[Feature, ...] = (
         "admissions",
         "Planned admissions in the last two years.",
     ),
-    Feature(
-        name="bed_days_730d",
-        concept="admissions",
-        verb="days_in_spell",
-        stream=stream("stays"),
+    feature(
+        "bed_days_730d",
+        "admissions",
+        "days_in_spell",
+        stream("stays"),
+        ("days", 0, 730),
+        "Days spent in hospital in the last two years.",
         window=730,
         missing="zero",
-        unit="days",
-        low=0,
-        high=730,
-        direction=0,
-        why="Days spent in hospital in the last two years.",
     ),
-    Feature(
-        name="teams_730d",
-        concept="time_in_service",
-        verb="distinct",
-        stream=stream("referrals"),
-        value="team_id",
+    feature(
+        "teams_730d",
+        "time_in_service",
+        "distinct",
+        stream("referrals"),
+        ("teams", 0, 20),
+        "Different teams the person was referred to in the last two years: transfers break continuity.",
         window=730,
         missing="zero",
-        unit="teams",
-        low=0,
-        high=20,
-        direction=0,
-        why="Different teams the person was referred to in the last two years: transfers break continuity.",
+        value="team_id",
     ),
     _since(
         "days_since_follow_up",
