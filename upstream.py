@@ -174,21 +174,7 @@ def ingest_omop(
 
     with told():
         report = omop.ingest(folder, out, mappings=mappings, about={"synthetic": True} if synthetic else None)
-    _report(report, as_json, lambda: _omop_lines(report, out))
-
-
-def _omop_lines(report: dict[str, Any], out: Path) -> list[str]:
-    lines = [f"{'table':<24}{'rows':>8}{'mapped':>8}{'not mapped':>12}{'set aside':>11}"]
-    for name, table in report["tables"].items():
-        if table["mapped"] or table["not_mapped"] or table["set_aside"]:
-            lines.append(
-                f"{name:<24}{table['rows']:>8,}{table['mapped']:>8,}{table['not_mapped']:>12,}{table['set_aside']:>11,}"
-            )
-    lines += [f"note: {note}" for note in report["notes"]]
-    lines.append(
-        f"{report['people_kept']:,} people, {report['people_without_visits']} without a visit; {report['first_day']} to {report['last_day']}"
-    )
-    return [*lines, f"store: {out}; the whole account: {out / 'ingest.json'}"]
+    _report(report, as_json, lambda: omop.lines(report, out))
 
 
 @features_app.command("list")
@@ -199,22 +185,7 @@ def features_list(as_json: Json = False) -> None:
     """
     from features import CATALOGUE
 
-    rows = [
-        {
-            "name": f.name,
-            "concept": f.concept,
-            "table": f.table,
-            "verb": f.verb,
-            "window_days": f.window or None,
-            "missing": f.missing,
-            "unit": f.unit,
-            "low": f.low,
-            "high": f.high,
-            "direction": f.direction,
-            "why": f.why,
-        }
-        for f in CATALOGUE
-    ]
+    rows = [f.as_dict() for f in CATALOGUE]
     _report({"features": rows}, as_json, lambda: [f"{r['name']:<42}{r['unit']:<22}{r['why']}" for r in rows])
 
 
@@ -246,6 +217,7 @@ def train(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     Example: upstream train --home .upstream
     """
     from features import Records
+    from training.evaluation.report import lines
     from training.run import train as run
 
     with told():
@@ -254,7 +226,7 @@ def train(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
         with steps.step("train") as say:
             result = run(records, _settings(), home, truth=_truth(home), progress=steps.note)
             say(f"version {result.version} is the challenger")
-    _report(asdict(result), as_json, lambda: _evaluation_lines(result.evaluation))
+    _report(asdict(result), as_json, lambda: lines(result.evaluation))
 
 
 def _truth(home: Path) -> Any:
@@ -274,29 +246,13 @@ def evaluate(
     Example: upstream evaluate --home .upstream --json
     """
     from training import tracking
+    from training.evaluation.report import lines
     from training.promotion import evaluation_of
 
     with told():
         store = tracking.open_store(home, _settings().tracking)
         found = evaluation_of(store, store.version(version or tracking.CHALLENGER))
-    _report(found, as_json, lambda: _evaluation_lines(found))
-
-
-def _evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
-    """One table: the oracle (simulated data only), the model and the best simple rule at every outcome and horizon, on later time."""
-    lines = ["Synthetic data: these figures say nothing about people."] if evaluation["synthetic"] else []
-    lines.append(
-        f"{'outcome, days':<22}{'events':>8}{'oracle':>9}{'model':>9}{'logistic':>10}{'best rule':>11}{'slope':>8}  AUROC; calibration slope"
-    )
-    for name, pair in evaluation["pairs"].items():
-        auroc = {key: contender["auroc"]["value"] for key, contender in pair["contenders"].items()}
-        oracle = pair["oracle"]["oracle_auroc"]["value"] if pair.get("oracle") else None
-        lines.append(
-            f"{name.replace('_', ', '):<22}{pair['events']:>8,}{'-' if oracle is None else f'{oracle:.3f}':>9}{auroc['model']:>9.3f}"
-            f"{auroc['logistic']:>10.3f}{auroc[pair['best_rule']]:>11.3f}{pair['contenders']['model']['calibration_slope']['value']:>8.2f}"
-            f"  {pair['best_rule']}"
-        )
-    return lines
+    _report(found, as_json, lambda: lines(found))
 
 
 @app.command()
@@ -315,14 +271,9 @@ def promote(
 
     with told():
         result = run(home, _settings(), by=by, why=why, version=version)
-    _report(asdict(result), as_json, lambda: _promotion_lines(result))
+    _report(asdict(result), as_json, result.lines)
     if not result.promoted:
         raise typer.Exit(1)
-
-
-def _promotion_lines(result: Any) -> list[str]:
-    decision = "is the champion; run upstream sync to serve it" if result.promoted else "was refused"
-    return [*(str(gate) for gate in result.gates), f"version {result.version} {decision}"]
 
 
 @app.command()
@@ -375,14 +326,7 @@ def score(
             as_of,
             in_scope_kinds=_settings().cohort.in_scope_team_kinds,
         )
-    _report(summary.as_dict(), as_json, lambda: _score_lines(summary))
-
-
-def _score_lines(summary: Any) -> list[str]:
-    head = "published already, reused" if summary.reused else "published"
-    lines = [f"run {summary.run_id} for {summary.as_of} {head}: {summary.people:,} people, {summary.gaps:,} care gaps"]
-    lines += [f"left out: {count:,} {reason}" for reason, count in summary.left_out.items()]
-    return [*lines, f"seconds: {', '.join(f'{stage} {taken}' for stage, taken in summary.seconds.items())}"]
+    _report(summary.as_dict(), as_json, summary.lines)
 
 
 @app.command()
@@ -575,9 +519,7 @@ def _demo(home: Path, patients: int, fresh: bool) -> None:
         except TrainingError:
             promotion = promoting(home, settings, by="demo", why="first model of the demo")
             if not promotion.promoted:
-                raise Refused(
-                    "\n".join(["the challenger did not pass the gates:", *_promotion_lines(promotion)])
-                ) from None
+                raise Refused("\n".join(["the challenger did not pass the gates:", *promotion.lines()])) from None
             say(f"{len(promotion.gates)} gates passed")
     with steps.step("sync the champion's bundle") as say:
         state = syncing(home, settings)

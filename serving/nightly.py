@@ -60,6 +60,13 @@ class Summary:
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
+    def lines(self) -> list[str]:
+        """The summary for a terminal."""
+        head = "published already, reused" if self.reused else "published"
+        found = [f"run {self.run_id} for {self.as_of} {head}: {self.people:,} people, {self.gaps:,} care gaps"]
+        found += [f"left out: {count:,} {reason}" for reason, count in self.left_out.items()]
+        return [*found, f"seconds: {', '.join(f'{stage} {taken}' for stage, taken in self.seconds.items())}"]
+
 
 def score_store(
     store: Path | str,

@@ -58,6 +58,11 @@ class Promotion:
     def reasons(self) -> tuple[str, ...]:
         return tuple(str(gate) for gate in self.gates if not gate.passed)
 
+    def lines(self) -> list[str]:
+        """Each gate with its figure, then the decision."""
+        decision = "is the champion; run upstream sync to serve it" if self.promoted else "was refused"
+        return [*(str(gate) for gate in self.gates), f"version {self.version} {decision}"]
+
 
 def promote(home: str | Path, settings: Settings, *, by: str, why: str, version: str | None = None) -> Promotion:
     """Put ``version`` (by default the challenger) through the gates; where all hold it becomes the champion.

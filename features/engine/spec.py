@@ -221,3 +221,8 @@ class Feature:
     @property
     def table(self) -> str:
         return self.stream.table
+
+    def as_dict(self) -> dict[str, object]:
+        """The feature as a row of a listing: names as in the class, the window in days or None for the whole history."""
+        shown = ("name", "concept", "table", "verb", "missing", "unit", "low", "high", "direction", "why")
+        return {name: getattr(self, name) for name in shown} | {"window_days": self.window or None}

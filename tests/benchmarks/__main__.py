@@ -10,6 +10,8 @@ import sys
 
 BENCHMARKS = {
     "features-full": ("tests.benchmarks.features", "run"),
+    "features-tsf": ("tests.benchmarks.tsf", "run"),
+    "features-duckdb": ("tests.benchmarks.duckdb_query", "run"),
     "shapley": ("tests.benchmarks.shapley", "run"),
     "one-person": ("tests.benchmarks.shapley", "run_one_person"),
     "nightly": ("tests.benchmarks.nightly", "run"),

@@ -339,3 +339,17 @@ def _comparable(value: float | None) -> float:
 
 
 __all__ = ["LABELS", "Contenders", "Estimate", "evaluate", "flat_metrics", "render", "table", "write"]
+
+
+def lines(evaluation: Mapping[str, Any]) -> list[str]:
+    """``table`` for a terminal."""
+    found = ["Synthetic data: these figures say nothing about people."] if evaluation["synthetic"] else []
+    heads = ("outcome, days", "events", "oracle", "model", "logistic", "best rule", "slope")
+    found.append("{:<22}{:>8}{:>9}{:>9}{:>10}{:>11}{:>8}  AUROC; calibration slope; which rule".format(*heads))
+    for row in table(evaluation):
+        oracle = "-" if row["oracle_auroc"] is None else f"{row['oracle_auroc']:.3f}"
+        found.append(
+            f"{row['outcome'] + ', ' + str(row['horizon']):<22}{row['events']:>8,}{oracle:>9}{row['model_auroc']:>9.3f}"
+            f"{row['logistic_auroc']:>10.3f}{row['best_rule_auroc']:>11.3f}{row['calibration_slope']:>8.2f}  {row['best_rule']}"
+        )
+    return found

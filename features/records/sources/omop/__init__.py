@@ -5,6 +5,6 @@ What OMOP does not have is stated, not invented: no referral (an observation per
 """
 
 from features.records.sources.omop.extract import OmopExtract, read
-from features.records.sources.omop.ingest import ingest
+from features.records.sources.omop.ingest import ingest, lines
 
-__all__ = ["OmopExtract", "ingest", "read"]
+__all__ = ["OmopExtract", "ingest", "lines", "read"]

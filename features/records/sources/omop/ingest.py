@@ -74,3 +74,18 @@ def _table(part: pd.DataFrame) -> dict[str, Any]:
 
 def _day(day: pd.Timestamp | None) -> str | None:
     return None if day is None else day.date().isoformat()
+
+
+def lines(report: dict[str, Any], out: Path) -> list[str]:
+    """The account as a table for a terminal."""
+    found = [f"{'table':<24}{'rows':>8}{'mapped':>8}{'not mapped':>12}{'set aside':>11}"]
+    for name, table in report["tables"].items():
+        if table["mapped"] or table["not_mapped"] or table["set_aside"]:
+            found.append(
+                f"{name:<24}{table['rows']:>8,}{table['mapped']:>8,}{table['not_mapped']:>12,}{table['set_aside']:>11,}"
+            )
+    found += [f"note: {note}" for note in report["notes"]]
+    found.append(
+        f"{report['people_kept']:,} people, {report['people_without_visits']} without a visit; {report['first_day']} to {report['last_day']}"
+    )
+    return [*found, f"store: {out}; the whole account: {out / 'ingest.json'}"]

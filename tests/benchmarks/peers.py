@@ -1,0 +1,169 @@
+"""The same 8 window features by us and by a peer: same rows, equal values, each in a process of its own.
+
+Events are made-up weights (whole kilograms, so that sums are exact in any order), about 50 a person over two years, known on the day they happen;
+3% of people have none. The spine asks for each person on four dates of the second year. Features are counts and sums over four windows.
+
+What is timed starts with the input in memory, in the form each side likes best (peers get whole-number ids and only the columns they need; ours gets
+text ids and both clocks), and ends with the values. Reading the input, the first tiny run (imports, compiled loops) and putting rows in order are not
+timed. Both sides may use two threads.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+WINDOWS = (30, 90, 180, 365)
+AS_OF = ("2024-03-01", "2024-06-01", "2024-09-01", "2024-12-01")
+FIRST_DAY, DAYS, EVENTS_EACH, NO_EVENTS = "2023-01-01", 720, 50, 0.03
+CORES, SMALL, LARGE, TINY = 2, 10_000, 100_000, 50
+RUNS = 3
+"""Runs of each side at each size, in turns so that a busy machine slows both; the median counts."""
+LIMIT_S = 300.0
+"""A peer that would take longer at LARGE runs at fewer people, and the line says so."""
+
+
+def make_up(people: int, folder: Path) -> Path:
+    """Writes ``events.parquet`` and ``spine.parquet``, both sorted by person and day, with a text and a whole-number id."""
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(people)
+    each = rng.poisson(EVENTS_EACH, people) * (rng.random(people) >= NO_EVENTS)
+    person = np.repeat(np.arange(people), each)
+    day = np.datetime64(FIRST_DAY) + rng.integers(0, DAYS, len(person))
+    order = np.lexsort((day, person))
+    events = _with_ids(pd.DataFrame({"person": person, "day": day[order].astype("datetime64[s]")}))
+    events["value"] = rng.integers(45, 140, len(person)).astype(float)
+    as_of = np.tile(np.array(AS_OF, "datetime64[s]"), people)
+    spine = _with_ids(pd.DataFrame({"person": np.repeat(np.arange(people), len(AS_OF)), "as_of": as_of}))
+    folder.mkdir(parents=True, exist_ok=True)
+    events.to_parquet(folder / "events.parquet", index=False)
+    spine.to_parquet(folder / "spine.parquet", index=False)
+    return folder
+
+
+def _with_ids(frame: Any) -> Any:
+    frame.insert(0, "patient_id", "p" + frame["person"].astype(str).str.zfill(7))
+    return frame
+
+
+def memory_mb(which: str) -> float:
+    """``VmRSS`` (now) or ``VmHWM`` (the most yet) of this process. Not ``ru_maxrss``: after a fork that holds the parent's peak too."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(which)) / 1024
+    except OSError:  # no /proc: only the peak is known, from the start of the process
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure(module: str, tiny: Path, folder: Path, out: Path) -> None:
+    """In the child: runs a side's stages over ``folder`` and writes its values, seconds a stage and memory."""
+    import numpy as np
+
+    side = importlib.import_module(f"tests.benchmarks.{module}")
+    done = side.load(tiny)
+    for _, stage in side.STAGES:
+        done = stage(done)
+    done = side.load(folder)
+    loaded, most = memory_mb("VmRSS"), memory_mb("VmHWM")
+    Path("/proc/self/clear_refs").write_text("5")  # VmHWM starts again from here
+    stages: dict[str, dict[str, float]] = {}
+    for name, stage in side.STAGES:
+        began = time.perf_counter()
+        done = stage(done)
+        stages[name] = {"s": time.perf_counter() - began, "peak_mb": memory_mb("VmHWM")}
+    peak = memory_mb("VmHWM")
+    np.save(out.with_suffix(".npy"), side.in_order(done))
+    found = {"stages": stages, "loaded_mb": loaded, "peak_mb": max(peak, most), "above_input_mb": peak - loaded}
+    out.write_text(json.dumps(found))
+
+
+def in_child(module: str, tiny: Path, folder: Path) -> dict[str, Any]:
+    """``measure`` in a process of its own. Its chatter is dropped; the values stay in ``folder`` for the comparison."""
+    out = folder / f"{module}.json"
+    call = f"from pathlib import Path as P; from tests.benchmarks.peers import measure as m; m({module!r}, P({str(tiny)!r}), P({str(folder)!r}), P({str(out)!r}))"
+    threads = {"POLARS_MAX_THREADS": str(CORES), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", call],
+        cwd=ROOT,
+        env={**os.environ, **threads},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{module} failed over {folder.name}:\n{done.stderr[-2000:]}")
+    return dict(json.loads(out.read_text()))
+
+
+def at(people: int, peer: str, folder: Path) -> dict[str, Any]:
+    """Both sides at one size, in turns. Raises AssertionError where their values differ."""
+    import numpy as np
+
+    tiny, here = folder / str(TINY), folder / str(people)
+    for size, place in ((TINY, tiny), (people, here)):
+        if not place.exists():
+            _apart(size, place)
+    runs = [(in_child("ours", tiny, here), in_child(peer, tiny, here)) for _ in range(RUNS)]
+    mine, theirs = np.load(here / "ours.npy"), np.load(here / f"{peer}.npy")
+    np.testing.assert_array_equal(mine, theirs)
+    ours, other = [_median(side) for side in zip(*runs, strict=True)]
+    build, load, took = ours["build_s"], ours["from_frames_s"], other["total_s"]
+    return {
+        "people": people,
+        "rows": len(mine),
+        "ours": round(build, 4),
+        "peer": round(took, 3),
+        "ratio": round(took / build, 1),
+        "ours_with_load": round(build + load, 3),
+        "ratio_with_load": round(took / (build + load), 2),
+        "peak_mb": round(ours["peak_mb"]),
+        "peer_peak_mb": round(other["peak_mb"]),
+        "memory_ratio": round(other["peak_mb"] / ours["peak_mb"], 2),
+        "above_input_mb": round(ours["above_input_mb"]),
+        "peer_above_input_mb": round(other["above_input_mb"]),
+        "memory_ratio_above_input": round(other["above_input_mb"] / ours["above_input_mb"], 2),
+        "loaded_mb": round(ours["loaded_mb"]),
+        "peer_loaded_mb": round(other["loaded_mb"]),
+        "largest_value": float(mine.max()),
+    }
+
+
+def _apart(people: int, folder: Path) -> None:
+    call = f"from pathlib import Path as P; from tests.benchmarks.peers import make_up; make_up({people}, P({str(folder)!r}))"
+    subprocess.run([sys.executable, "-c", call], cwd=ROOT, check=True)
+
+
+def _median(runs: tuple[dict[str, Any], ...]) -> dict[str, float]:
+    from statistics import median
+
+    found = {key: median(run[key] for run in runs) for key in ("peak_mb", "above_input_mb", "loaded_mb")}
+    for name in runs[0]["stages"]:
+        found[f"{name}_s"] = median(run["stages"][name]["s"] for run in runs)
+    return found | {"total_s": median(sum(stage["s"] for stage in run["stages"].values()) for run in runs)}
+
+
+def line(
+    name: str, peer: str, floor: float, memory_floor: float, versions: Callable[[], dict[str, str]]
+) -> dict[str, Any]:
+    """The benchmark's line: LARGE people, with SMALL beside it under ``smaller``."""
+    with tempfile.TemporaryDirectory() as folder:
+        small = at(SMALL, peer, Path(folder))
+        expected = small["peer"] * LARGE / SMALL
+        people = LARGE if expected <= LIMIT_S else int(LIMIT_S / expected * LARGE / 1000) * 1000
+        found = at(people, peer, Path(folder))
+    bounded = {} if people == LARGE else {"bounded": f"the peer would pass {LIMIT_S:.0f} s at {LARGE} people"}
+    ok = found["ratio"] >= floor and found["memory_ratio"] >= memory_floor
+    checked = {"unit": "s", "floor": floor, "memory_floor": memory_floor, "ok": ok, "cores": CORES, "runs": RUNS}
+    return {"name": name, **found, **checked, **bounded, "versions": versions(), "smaller": small}
