@@ -46,7 +46,7 @@ def _amount(name: str, verb: Verb, words: str, scope: str = _ANY, concept: str =
         verb,
         _ANY_RESULT,
         ("proportion" if share else "tests", 0, 1 if share else 60),
-        f"{'Share' if share else 'Number'} of the tests and checks of the protocols that apply that {words}.",
+        f"{'Share' if share else 'Number'} of scheduled tests and checks that {words}; a test asked for twice counts once.",
         scope=scope,
     )
 

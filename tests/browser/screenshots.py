@@ -66,7 +66,7 @@ def main(home: Path) -> None:
             sign_in(driver, url, "Pharmacist")
             take(driver, "teams", 900)
             driver.find_element(By.CSS_SELECTOR, "main a[href^='/teams/']").click()
-            take(driver, "worklist", 1250)
+            take(driver, "worklist", 1750)
             driver.find_element(By.CSS_SELECTOR, "main a[href^='/patients/']").click()
             take(driver, "person", 1500)
         finally:

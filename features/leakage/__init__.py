@@ -1,0 +1,6 @@
+"""The proof that no feature and no care gap sees the future, and the statement of it that goes with a model."""
+
+from features.leakage.prove import prove
+from features.leakage.statement import Difference, Statement
+
+__all__ = ["Difference", "Statement", "prove"]

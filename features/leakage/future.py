@@ -1,0 +1,97 @@
+"""Which parts of a record lie at or after a date: rows whose event day or ``known_on`` does, and late parts of rows that were known.
+
+``patients`` has no event day. Its ``known_on`` is the clock of ``died_on`` (features/engine/cohort.py reads it so): a row written again on a death
+must not hide the birth date of the months before it. Birth date, sex and the other columns of ``patients`` carry no day and are left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.records import Records
+from features.records.days import NO_DAY
+from features.records.table import Table
+from features.records.tables import TABLES
+
+Bools = npt.NDArray[np.bool_]
+Int = npt.NDArray[np.int64]
+
+PLANNED = TABLES["contacts"].column("outcome").values.index("planned")
+BLANK: dict[str, dict[str, int]] = {
+    "contacts": {"outcome": PLANNED, "outcome_known_on": NO_DAY},
+    "referrals": {"closed_on": NO_DAY, "close_reason": -1, "closed_known_on": NO_DAY},
+    "stays": {"discharged_on": NO_DAY, "discharge_known_on": NO_DAY},
+    "patients": {"died_on": NO_DAY, "known_on": NO_DAY},
+}
+"""What the columns of a late part hold while it is not known."""
+_ENDS = {"referrals": ("closed_on", "closed_known_on"), "stays": ("discharged_on", "discharge_known_on")}
+EVENT_TABLES = tuple(name for name, spec in TABLES.items() if spec.event_day)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Records with another future. ``origin[table]`` is the row that each row was in the records it was made from; ``rows`` counts the rows
+    and ``parts`` the late parts that were changed, by table.
+    """
+
+    records: Records
+    origin: Mapping[str, Int]
+    rows: Mapping[str, int]
+    parts: Mapping[str, int]
+
+
+def future_rows(table: Table, as_of: int) -> Bools:
+    """Rows whose event day or ``known_on`` is at or after the day (a missing day is after every day)."""
+    day, known = table.columns[table.spec.event_day or ""], table.columns["known_on"]
+    return np.asarray((day >= as_of) | (known >= as_of))
+
+
+def late_parts(table: Table, as_of: int) -> Bools:
+    """Rows whose late part (:data:`BLANK`) had not happened, or was not known, before the day. Meant for rows that were known themselves."""
+    columns, name = table.columns, table.spec.name
+    if name == "contacts":
+        return np.asarray(columns["outcome_known_on"] >= as_of)
+    if name == "patients":
+        told = columns["known_on"]
+        return np.asarray((columns["died_on"] >= as_of) | ((told >= as_of) & (told != NO_DAY)))
+    end, told = (columns[column] for column in _ENDS[name])
+    return np.asarray((end >= as_of) | (told >= as_of))
+
+
+def holds_something(table: Table) -> Bools:
+    """Rows whose late part holds anything at all."""
+    blank = BLANK[table.spec.name]
+    return np.logical_or.reduce([table.columns[column] != value for column, value in blank.items()])
+
+
+def blanked(table: Table, rows: Bools) -> dict[str, Any]:
+    """The columns of ``table`` with the late part of ``rows`` taken out."""
+    changed = {
+        column: np.where(rows, np.asarray(value, table.columns[column].dtype), table.columns[column])
+        for column, value in BLANK[table.spec.name].items()
+    }
+    return {**table.columns, **changed}
+
+
+def deleted(records: Records, as_of: int) -> Variant:
+    """The records as they stood at 00:00 of the day: nothing that happened or became known later."""
+    tables, origin, rows, parts = dict(records.tables), {}, {}, {}
+    for name, table in records.tables.items():
+        if name in BLANK:
+            late = late_parts(table, as_of)
+            if name in EVENT_TABLES:
+                late &= ~future_rows(table, as_of)
+            parts[name] = int((late & holds_something(table)).sum())
+            table = Table(table.spec, blanked(table, late), table.patient, table.offsets)
+        if name in EVENT_TABLES:
+            gone = future_rows(table, as_of)
+            kept = np.flatnonzero(~gone)
+            rows[name], origin[name] = int(gone.sum()), kept
+            table = table.take(kept, table.patient[kept], len(records))
+        tables[name] = table
+    return Variant(Records(records.patient_ids, tables, records.about), origin, rows, parts)

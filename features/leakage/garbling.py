@@ -1,0 +1,184 @@
+"""Another future: every row and late part at or after a date replaced by a random one that still lies at or after it.
+
+A garbled row takes its columns from a random row of the same table, half the time each column from another row or from the whole vocabulary, half
+the time for another person. Its days keep at least one clock at or after the date, and often exactly on it: the edge is where leaks are. The result is
+as valid as a loaded extract: codes of the vocabulary, numbers in range, ends after beginnings, rows in order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.leakage.future import (
+    BLANK,
+    EVENT_TABLES,
+    PLANNED,
+    Bools,
+    Int,
+    Variant,
+    blanked,
+    future_rows,
+    holds_something,
+    late_parts,
+)
+from features.records import Records
+from features.records.days import NO_DAY
+from features.records.table import Table, take
+from features.records.tables import TABLES, Column
+
+Days = npt.NDArray[np.int64]
+Columns = dict[str, Any]
+Random = np.random.Generator
+AHEAD_DAYS, BACK_DAYS = 90, 400
+
+
+def garbled(records: Records, as_of: int, random: Random) -> Variant:
+    """The records with everything at or after the day replaced at random. Nothing before it is touched, in value or in order."""
+    tables, origin, rows, parts = dict(records.tables), {}, {}, {}
+    for name, table in records.tables.items():
+        if name == "patients":
+            late = late_parts(table, as_of)
+            parts[name] = int((late & holds_something(table)).sum())
+            tables[name] = Table(table.spec, _death(table, late, as_of, random), table.patient, table.offsets)
+        if name not in EVENT_TABLES:
+            continue
+        future = future_rows(table, as_of)
+        columns, patient = dict(table.columns), table.patient.copy()
+        if name in BLANK:
+            late = late_parts(table, as_of) & ~future
+            parts[name] = int((late & holds_something(table)).sum())
+            columns = _late(name, blanked(table, late), late, as_of, random)
+        places = np.flatnonzero(future)
+        rows[name] = len(places)
+        _replace(table, columns, places, as_of, random)
+        patient[places] = _elsewhere(patient[places], random)
+        order = np.lexsort((columns["known_on"], columns[table.spec.event_day or ""], patient))
+        tables[name] = Table(table.spec, columns, patient, table.offsets).take(order, patient[order], len(records))
+        origin[name] = order.astype(np.int64)
+    return Variant(Records(records.patient_ids, tables, records.about), origin, rows, parts)
+
+
+def _elsewhere(patient: npt.NDArray[np.int32], random: Random) -> npt.NDArray[np.int32]:
+    """Half of the rows dealt out anew among the people they belong to."""
+    moved = np.flatnonzero(random.random(len(patient)) < 0.5)
+    patient[moved] = patient[random.permutation(moved)]
+    return patient
+
+
+def _replace(table: Table, columns: Columns, places: Int, as_of: int, random: Random) -> None:
+    """Fills the rows at ``places`` with random ones whose event day or ``known_on`` lies at or after the day."""
+    spec, n = table.spec, len(places)
+    if not n:
+        return
+    event_day = spec.event_day or ""
+    day, known = _clocks(n, as_of, random)
+    donors = random.integers(0, len(table), n)
+    alone = random.random(n) < 0.5
+    for column in spec.columns:
+        if column.name in ("patient_id", spec.unique) or column.kind == "date":
+            continue
+        values = table.columns[column.name]
+        drawn = np.where(alone, random.integers(0, len(table), n), donors)
+        columns[column.name] = _put(columns[column.name], places, _mixed(column, take(values, drawn), alone, random))
+    columns[event_day] = _put(columns[event_day], places, day)
+    columns["known_on"] = _put(columns["known_on"], places, known)
+    if spec.name == "contacts":
+        booked = np.where(random.random(n) < 0.7, day - random.integers(0, 60, n), NO_DAY)
+        columns["booked_on"] = _put(columns["booked_on"], places, booked)
+        _outcome_clock(columns, places, _around(n, as_of, random))
+    for begun, ended in spec.ends:
+        if ended in BLANK.get(spec.name, {}):
+            end = columns[begun][places] + random.integers(0, 200, n)
+            columns[ended] = _put(columns[ended], places, np.where(random.random(n) < 0.6, end, NO_DAY))
+            told = _around(n, as_of, random)
+            clock = spec.late[0].known_on
+            columns[clock] = _put(columns[clock], places, np.where(columns[ended][places] == NO_DAY, NO_DAY, told))
+
+
+def _late(name: str, columns: Columns, late: Bools, as_of: int, random: Random) -> Columns:
+    """Random late parts that are not known by the day, for the rows in ``late``; a third stay without one."""
+    places = np.flatnonzero(late & (random.random(len(late)) < 2 / 3))
+    n = len(places)
+    if name == "contacts":
+        outcomes = len(TABLES[name].column("outcome").values)
+        columns["outcome"] = _put(columns["outcome"], places, random.integers(0, outcomes, n))
+        _outcome_clock(columns, places, _from(n, as_of, random))
+        return columns
+    spec = TABLES[name]
+    (begun, ended), clock = spec.ends[0], spec.late[0].known_on
+    start = columns[begun][places].astype(np.int64)
+    past = (random.random(n) < 0.6) & (start < as_of)
+    between = start + (random.random(n) * np.maximum(as_of - start, 1)).astype(np.int64)
+    end = np.where(past, between, np.maximum(_from(n, as_of, random), start))
+    told = np.where(past | (random.random(n) < 0.5), _from(n, as_of, random), _around(n, as_of, random))
+    columns[ended] = _put(columns[ended], places, end)
+    columns[clock] = _put(columns[clock], places, told)
+    if "close_reason" in columns:
+        reasons = len(spec.column("close_reason").values)
+        columns["close_reason"] = _put(columns["close_reason"], places, random.integers(0, reasons, n))
+    return columns
+
+
+def _death(table: Table, late: Bools, as_of: int, random: Random) -> Columns:
+    """Deaths at random on or after the day, or before it and not told until then."""
+    columns, places = blanked(table, late), np.flatnonzero(late)
+    n = len(places)
+    died = np.where(random.random(n) < 0.5, _from(n, as_of, random), as_of - random.integers(1, BACK_DAYS, n))
+    born = table.columns["birth_date"][places]
+    died = np.where((born != NO_DAY) & (died < born), as_of, died)
+    columns["died_on"] = _put(columns["died_on"], places, np.where(random.random(n) < 0.5, died, NO_DAY))
+    columns["known_on"] = _put(columns["known_on"], places, _from(n, as_of, random))
+    return columns
+
+
+def _clocks(n: int, as_of: int, random: Random) -> tuple[Days, Days]:
+    """Event day and ``known_on``, at least one of them at or after the day."""
+    late = random.random(n) < 0.5
+    day = np.where(late, as_of - random.integers(1, BACK_DAYS, n), _from(n, as_of, random))
+    known = np.where(late, _from(n, as_of, random), _around(n, as_of, random))
+    return day, known
+
+
+def _from(n: int, as_of: int, random: Random) -> Days:
+    """Days at or after the day, a third of them on it."""
+    return as_of + np.where(random.random(n) < 1 / 3, 0, random.integers(0, AHEAD_DAYS, n))
+
+
+def _around(n: int, as_of: int, random: Random) -> Days:
+    """Days on either side of the day."""
+    return np.where(random.random(n) < 0.5, as_of - random.integers(1, BACK_DAYS, n), _from(n, as_of, random))
+
+
+def _outcome_clock(columns: Columns, places: Int, told: Days) -> None:
+    planned = columns["outcome"][places] == PLANNED
+    columns["outcome_known_on"] = _put(columns["outcome_known_on"], places, np.where(planned, NO_DAY, told))
+
+
+def _mixed(column: Column, values: Any, alone: Bools, random: Random) -> Any:
+    """Values of other rows; where columns are drawn alone also codes of the whole vocabulary and numbers stretched within their range."""
+    if column.kind == "code" and column.values:
+        return np.where(alone, random.integers(0, len(column.values), len(alone)), values)
+    if column.kind == "number":
+        stretched = np.where(alone, values * random.uniform(0.2, 3.0, len(alone)), values)
+        return np.clip(stretched, column.low, column.high) if column.low is not None else stretched
+    return values
+
+
+def _put(values: Any, places: Int, new: Any) -> Any:
+    """``values`` with ``new`` at ``places``, for numpy and pyarrow alike; the original is left as it was."""
+    if isinstance(values, np.ndarray):
+        out = values.copy()
+        out[places] = np.asarray(new).astype(values.dtype)
+        return out
+    both = np.arange(len(values), dtype=np.int64)
+    both[places] = len(values) + np.arange(len(places))
+    joined = pa.concat_arrays([_one(values), _one(new)])
+    return joined.take(pa.array(both))
+
+
+def _one(values: Any) -> Any:
+    return values.combine_chunks() if hasattr(values, "combine_chunks") else values
