@@ -61,7 +61,36 @@ def test_a_result_known_late_is_not_a_result_yet():
     anna        wbc   2025-06-27  6.1    10^9/L  2025-07-05
     """
     assert past_due("clozapine_fbc_days_past_due", "2025-07-01", supplies=CLOZAPINE, results=late) == 2
+    assert past_due("clozapine_fbc_days_past_due", "2025-07-05", supplies=CLOZAPINE, results=late) == 6, (
+        "known that day"
+    )
     assert past_due("clozapine_fbc_days_past_due", "2025-07-06", supplies=CLOZAPINE, results=late) == -19
+
+
+def test_a_supply_known_on_the_day_itself_is_not_known_yet():
+    supply = "patient_id medicine supplied_on days_supplied known_on\nanna clozapine 2025-07-01 28 2025-07-05"
+    assert pd.isna(past_due("clozapine_fbc_days_past_due", "2025-07-05", supplies=supply))
+    assert past_due("clozapine_fbc_days_past_due", "2025-07-06", supplies=supply) == 5
+
+
+def test_a_break_of_more_than_4_weeks_is_a_new_start_not_six_weekly_counts():
+    """On day 50 after the restart: weekly for 18 weeks after a new start; after a shorter break 4-weekly again since day 42."""
+    supplies = """
+    patient_id  medicine   supplied_on  days_supplied
+    anna        clozapine  2023-01-01   400
+    anna        clozapine  2024-02-05   100
+    anna        clozapine  {restart}    400
+    """
+    results = "patient_id test taken_on value unit\nanna wbc {last} 6.0 10^9/L"
+
+    def late(restart: str, last: str, as_of: str) -> float:
+        tables = {"supplies": supplies.format(restart=restart), "results": results.format(last=last)}
+        return past_due("clozapine_fbc_days_past_due", as_of, **tables)
+
+    assert late("2024-06-12", "2024-07-29", "2024-08-06") == -20, (
+        "28 days of break: day 47 is past the six weeks, 4-weekly again"
+    )
+    assert late("2024-06-13", "2024-07-29", "2024-08-06") == 1, "29 days of break: a new start, weekly"
 
 
 def test_a_course_ends_after_more_than_90_days_without_supply():

@@ -138,6 +138,17 @@ def test_a_history_and_its_answer(tables, asked, answer):
     assert build(made, spine("anna 2025-05-01"), [asked]).values[0, 0] == pytest.approx(answer, rel=1e-6)
 
 
+def test_the_day_itself_is_not_the_past_even_where_its_outcome_was_known_ahead():
+    """A contact cancelled two days before it was due is no cancellation yet at 00:00 of its day, and is one the day after."""
+    cancelled = """
+    patient_id  contact_on  booked_on   outcome               known_on    outcome_known_on
+    anna        2025-05-01  2025-04-01  cancelled_by_patient  2025-04-01  2025-04-29
+    """
+    asked = [feature("count", stream("contacts", outcome="cancelled_by_patient"))]
+    made = records(contacts=cancelled)
+    assert build(made, spine("anna 2025-05-01", "anna 2025-05-02"), asked).values[:, 0].tolist() == [0, 1]
+
+
 def test_supply_in_hand_on_the_day_of_discharge_and_the_rhythm_of_collection():
     made = records(
         supplies="""
