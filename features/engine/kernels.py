@@ -55,6 +55,7 @@ def window_kernel(
     as_of,
     out_row,
     windows,
+    deepest,
     needs,
     ops,
     op_stream,
@@ -66,7 +67,8 @@ def window_kernel(
 ):
     """Counts, totals, recency, extremes, trends and shares of up to 64 streams of one table.
 
-    ``bits`` (uint64, one an event) says which streams an event belongs to. ``windows`` ascends; its last entry is the whole history.
+    ``bits`` (uint64, one an event) says which streams an event belongs to. ``windows`` ascends; its last entry is the whole history, of which
+    nothing before ``deepest`` days is asked for.
     ``ops`` and its companions are the features: operation, stream, other stream, window index, number, column of ``out``.
     """
     streams = needs.shape[0]
@@ -111,7 +113,7 @@ def window_kernel(
         op_seen[:] = 0.0
         start = offsets[who]
         i = bisect(day, start, offsets[who + 1], t) - 1
-        while i >= start:
+        while i >= start and t - day[i] <= deepest:
             mask = bits[i]
             if mask != 0 and known[i] < t:
                 age = t - day[i]

@@ -100,7 +100,21 @@ def _window_walks(records: Records, placed: Iterable[Placed]) -> list[Walk]:
     groups: dict[Group, list[Placed]] = {}
     for column, feature in placed:
         groups.setdefault(_group_of(feature), []).append((column, feature))
-    return [walk for group, members in groups.items() for walk in _split(records, group, members)]
+    return [walk for group, members in _merged(groups).items() for walk in _split(records, group, members)]
+
+
+def _merged(groups: dict[Group, list[Placed]]) -> dict[Group, list[Placed]]:
+    """Features that read no value or identity join a walk over the same events that does: one walk fills them all."""
+    merged: dict[Group, list[Placed]] = {}
+    for group in sorted(groups, key=lambda g: (g.value == "", g.ident == "")):
+        host = next((g for g in merged if _hosts(g, group)), group)
+        merged.setdefault(host, []).extend(groups[group])
+    return merged
+
+
+def _hosts(host: Group, guest: Group) -> bool:
+    same = (host.table, host.day_column, host.clocks) == (guest.table, guest.day_column, guest.clocks)
+    return same and guest.value in ("", host.value) and guest.ident in ("", host.ident)
 
 
 def _split(records: Records, group: Group, members: list[Placed]) -> list[Walk]:
@@ -122,6 +136,7 @@ def _window_walk(records: Records, group: Group, members: list[Placed], streams:
     events = events_of(records, group, streams)
     widths = sorted({feature.window for _, feature in members if feature.window != EVER})
     windows = np.array([*widths, 2**30], np.int64)
+    deepest = 2**30 if any(feature.window == EVER for _, feature in members) else widths[-1]
     needs = np.zeros(len(streams), np.int64)
     for _, feature in members:
         place = streams.index(feature.stream)
@@ -150,6 +165,7 @@ def _window_walk(records: Records, group: Group, members: list[Placed], streams:
             as_of,
             rows,
             windows,
+            deepest,
             needs,
             ops,
             op_stream,

@@ -115,9 +115,10 @@ def _day_or_none(word: str) -> int | None:
 
 def _series_number(column: Column, values: pd.Series) -> Parsed:
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    given = (values.notna() & (values.astype("string").str.strip() != "")).to_numpy(dtype=bool)
     if pd.api.types.is_numeric_dtype(values.dtype):
-        given = values.notna().to_numpy(dtype=bool)
+        given = ~np.isnan(numbers)
+    else:
+        given = (values.notna() & (values.astype("string").str.strip() != "")).to_numpy(dtype=bool)
     bad = (given & np.isnan(numbers)) | np.isinf(numbers)
     return np.where(bad, np.nan, numbers), bad
 
