@@ -210,6 +210,37 @@ def features_build(
     typer.echo(f"{len(matrix):,} rows, {len(matrix.names)} features: {out}")
 
 
+@features_app.command("prove")
+def features_prove(
+    store: Annotated[Path | None, typer.Option("--store", help="A store of records.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", help="A home; its store is taken.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Checks of one person on one date.")] = 10_000,
+    seed: int = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for leakage.json and leakage.txt.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Delete and garble the future of random people on random dates: no feature and no care gap may change.
+
+    Example: upstream features prove --home .upstream --rows 100000 --out evidence
+    """
+    from features import Records
+    from features.leakage import prove
+
+    with told():
+        if (store is None) == (home is None):
+            raise Refused("say which records to check: --store FOLDER or --home DIR")
+        try:
+            statement = prove(Records.load(store or Path(home or "") / "store"), rows, seed)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        statement.write(out)
+    _report(statement.as_dict(), as_json, statement.lines)
+    if not statement.holds:
+        raise typer.Exit(1)
+
+
 @app.command()
 def train(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Train both outcomes on the home's store, evaluate on later time, and register the result as challenger.

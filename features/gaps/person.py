@@ -281,12 +281,13 @@ class Person:
         return found
 
     def patient(self, column: str) -> int | None:
-        """A number of the ``patients`` table (birth_date as a day, a code's position); None where it is missing or was not known yet."""
-        columns = self.shared.records.columns("patients")
-        known = int(columns["known_on"][self.place])
-        value = int(columns[column][self.place])
-        late = known != NO_DAY and known >= self.as_of
-        return None if late or (value < 0 and column != "birth_date") or value == NO_DAY else value
+        """A number of the ``patients`` table (birth_date as a day, a code's position); None where it is missing.
+
+        These standing facts carry no day of their own and are read as they stand, as the schedule's conditions read them: the row's
+        ``known_on`` is the day its latest change, a death, became known.
+        """
+        value = int(self.shared.records.columns("patients")[column][self.place])
+        return None if (value < 0 and column != "birth_date") or value == NO_DAY else value
 
     def years_old(self, day: int) -> float | None:
         """Years lived on a day: a clinical fact that some rules need, never shown."""

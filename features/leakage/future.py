@@ -64,9 +64,9 @@ def late_parts(table: Table, as_of: int) -> Bools:
 
 
 def holds_something(table: Table) -> Bools:
-    """Rows whose late part holds anything at all."""
-    blank = BLANK[table.spec.name]
-    return np.logical_or.reduce([table.columns[column] != value for column, value in blank.items()])
+    """Rows whose late part says anything: an outcome, a closure, a discharge, a death."""
+    (column, blank), *_ = BLANK[table.spec.name].items()
+    return np.asarray(table.columns[column] != blank)
 
 
 def blanked(table: Table, rows: Bools) -> dict[str, Any]:

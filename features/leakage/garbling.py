@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.leakage.future import (
     BLANK,
@@ -29,11 +30,14 @@ from features.records import Records
 from features.records.days import NO_DAY
 from features.records.table import Table, take
 from features.records.tables import TABLES, Column
+from features.reference import TESTS
 
 Days = npt.NDArray[np.int64]
 Columns = dict[str, Any]
 Random = np.random.Generator
-AHEAD_DAYS, BACK_DAYS = 90, 400
+AHEAD_DAYS, BACK_DAYS, LATELY_DAYS = 90, 400, 30
+KNOWN_AFTER = ("results", "stays")
+"""Tables whose rows cannot be known before they happened (features/records/checks.py)."""
 
 
 def garbled(records: Records, as_of: int, random: Random) -> Variant:
@@ -76,6 +80,8 @@ def _replace(table: Table, columns: Columns, places: Int, as_of: int, random: Ra
         return
     event_day = spec.event_day or ""
     day, known = _clocks(n, as_of, random)
+    if spec.name in KNOWN_AFTER:
+        known = np.maximum(known, day)
     donors = random.integers(0, len(table), n)
     alone = random.random(n) < 0.5
     for column in spec.columns:
@@ -84,6 +90,8 @@ def _replace(table: Table, columns: Columns, places: Int, as_of: int, random: Ra
         values = table.columns[column.name]
         drawn = np.where(alone, random.integers(0, len(table), n), donors)
         columns[column.name] = _put(columns[column.name], places, _mixed(column, take(values, drawn), alone, random))
+    if spec.name == "results":
+        _plausible(columns, places[alone], random)
     columns[event_day] = _put(columns[event_day], places, day)
     columns["known_on"] = _put(columns["known_on"], places, known)
     if spec.name == "contacts":
@@ -127,7 +135,7 @@ def _death(table: Table, late: Bools, as_of: int, random: Random) -> Columns:
     """Deaths at random on or after the day, or before it and not told until then."""
     columns, places = blanked(table, late), np.flatnonzero(late)
     n = len(places)
-    died = np.where(random.random(n) < 0.5, _from(n, as_of, random), as_of - random.integers(1, BACK_DAYS, n))
+    died = np.where(random.random(n) < 0.5, _from(n, as_of, random), _before(n, as_of, random))
     born = table.columns["birth_date"][places]
     died = np.where((born != NO_DAY) & (died < born), as_of, died)
     columns["died_on"] = _put(columns["died_on"], places, np.where(random.random(n) < 0.5, died, NO_DAY))
@@ -138,7 +146,7 @@ def _death(table: Table, late: Bools, as_of: int, random: Random) -> Columns:
 def _clocks(n: int, as_of: int, random: Random) -> tuple[Days, Days]:
     """Event day and ``known_on``, at least one of them at or after the day."""
     late = random.random(n) < 0.5
-    day = np.where(late, as_of - random.integers(1, BACK_DAYS, n), _from(n, as_of, random))
+    day = np.where(late, _before(n, as_of, random), _from(n, as_of, random))
     known = np.where(late, _from(n, as_of, random), _around(n, as_of, random))
     return day, known
 
@@ -148,9 +156,28 @@ def _from(n: int, as_of: int, random: Random) -> Days:
     return as_of + np.where(random.random(n) < 1 / 3, 0, random.integers(0, AHEAD_DAYS, n))
 
 
+def _before(n: int, as_of: int, random: Random) -> Days:
+    """Days before the day, half of them in the last month."""
+    return as_of - np.where(
+        random.random(n) < 0.5, random.integers(1, LATELY_DAYS, n), random.integers(1, BACK_DAYS, n)
+    )
+
+
 def _around(n: int, as_of: int, random: Random) -> Days:
     """Days on either side of the day."""
-    return np.where(random.random(n) < 0.5, as_of - random.integers(1, BACK_DAYS, n), _from(n, as_of, random))
+    return np.where(random.random(n) < 0.5, _before(n, as_of, random), _from(n, as_of, random))
+
+
+def _plausible(columns: Columns, places: Int, random: Random) -> None:
+    """Values anywhere in each test's plausible range, in its own unit; none where the test has no number."""
+    tests = list(TESTS.values())
+    which = columns["test"][places]
+    low = np.array([np.nan if test.low is None else test.low for test in tests])[which]
+    high = np.array([np.nan if test.high is None else test.high for test in tests])[which]
+    value = low + random.random(len(places)) ** 2 * (high - low)
+    units = pa.array([test.unit or None for test in tests], pa.string()).take(pa.array(which))
+    columns["value"] = _put(columns["value"], places, value)
+    columns["unit"] = _put(columns["unit"], places, pc.if_else(pa.array(np.isnan(value)), None, units))
 
 
 def _outcome_clock(columns: Columns, places: Int, told: Days) -> None:
@@ -163,7 +190,7 @@ def _mixed(column: Column, values: Any, alone: Bools, random: Random) -> Any:
     if column.kind == "code" and column.values:
         return np.where(alone, random.integers(0, len(column.values), len(alone)), values)
     if column.kind == "number":
-        stretched = np.where(alone, values * random.uniform(0.2, 3.0, len(alone)), values)
+        stretched = np.where(alone, values * 10 ** random.uniform(-2.0, 0.5, len(alone)), values)
         return np.clip(stretched, column.low, column.high) if column.low is not None else stretched
     return values
 

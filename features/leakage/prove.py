@@ -181,14 +181,14 @@ def _drawn(records: Records, rows: int, seed: int) -> Iterator[tuple[int, Int, n
 
 
 def span(records: Records) -> tuple[int, int]:
-    """First and last day to check: from the first hundredth of all event days to the day after the last thing known to have happened."""
+    """First and last day to check: from the day by which a tenth of all events had happened to the day after the last thing known to have happened."""
     days = [records.columns(name)[records.tables[name].spec.event_day or ""] for name in EVENT_TABLES]
     every = np.concatenate(days)
     every = every[every != NO_DAY]
     if not len(every):
         raise ValueError("nothing to check: the records hold people and no events")
     last = records.last_day_known() + 1
-    return min(int(np.quantile(every, 0.01)), last), last
+    return min(int(np.quantile(every, 0.1)), last), last
 
 
 def catalogue_hash() -> str:
