@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOME_DIR ?= .upstream
 PATIENTS ?= 3000
+EXTRAS ?= training,test
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 export OMP_NUM_THREADS ?= 1
@@ -17,7 +18,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@echo "[2/2] installing pinned packages (about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[training,test]"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
 	@$(MAKE) --no-print-directory nhsuk
 	@touch $@
 	@echo "      ready"
