@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import subprocess
@@ -41,9 +42,15 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home made by ``upstream demo --no-serve``. Tests that change it work on a copy."""
-    home = tmp_path_factory.mktemp("demo") / "home"
-    upstream("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(home))
+    """A home made by ``upstream demo --no-serve``, once for all workers of a run. Tests that change it work on a copy."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    shared = tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.mktemp("demo")
+    home = shared / "demo_home"
+    with (shared / "demo_home.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the second worker waits here until the first has made it
+        if not (shared / "demo_home.made").exists():
+            upstream("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(home))
+            (shared / "demo_home.made").touch()
     return home
 
 
