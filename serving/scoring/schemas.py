@@ -7,9 +7,19 @@ on the rest. A wrong *shape* (an unknown column, a table that does not exist, a 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    create_model,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from features.records import TABLES
@@ -18,6 +28,18 @@ from features.records.tables import Column
 MAX_PEOPLE = 500
 MAX_ROWS = 20_000
 PatientId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+
+
+def _text_only(value: object) -> object:
+    """A date is written as text. Pydantic alone would read the number 0 as 1 January 1970 and score on that day."""
+    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        raise PydanticCustomError("date_parsing", "not a date")
+    if value is not None and not isinstance(value, str | dt.date):
+        raise PydanticCustomError("date_type", "not text")
+    return value
+
+
+Day = Annotated[dt.date, BeforeValidator(_text_only)]
 
 
 class Strict(BaseModel):
@@ -33,7 +55,7 @@ def _row_field(column: Column) -> tuple[Any, Any]:
     }.get(column.kind, "text")
     if column.required and column.name != "patient_id":
         description += "; a row without it is set aside"
-    kind: Any = {"number": float | None, "flag": bool | None}.get(
+    kind: Any = {"number": StrictFloat | None, "flag": StrictBool | None}.get(
         column.kind, Annotated[str, Field(max_length=500)] | None
     )
     return kind, Field(default=None, description=description)
@@ -82,7 +104,7 @@ class PersonIn(Strict):
 class ScoresRequest(Strict):
     """Histories of 1 to 500 people, to be scored at 00:00 of ``as_of`` (today, if left out)."""
 
-    as_of: dt.date | None = Field(
+    as_of: Day | None = Field(
         default=None, description="rows that happened or became known on or after this day are not read"
     )
     people: list[PersonIn] = Field(min_length=1, max_length=MAX_PEOPLE)
