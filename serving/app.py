@@ -37,6 +37,8 @@ from serving.operations.endpoints import router as operations
 from serving.operations.service import own_version
 from serving.people.endpoints import router as people
 from serving.problems import MEDIA_TYPE, Problem, ProblemDetails, answer, from_http, from_validation, unavailable
+from serving.reviews.endpoints import router as reviews
+from serving.reviews.schemas import ReviewIn
 from serving.scoring.endpoints import router as scoring
 from serving.scoring.schemas import ScoresRequest, known_names
 from serving.scoring.service import records_of, score_people
@@ -56,6 +58,9 @@ KNOWN_NAMES = known_names() | {
     "choice",
     "proof",
     "view",
+    "header",
+    "Idempotency-Key",
+    *ReviewIn.model_fields,
 }
 OPEN_TO_ANYBODY = frozenset({"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", STATIC.rstrip("/")})
 """Routes that answer without a caller. They hold nothing about people. Every other route declares its roles, or is not mounted."""
@@ -67,6 +72,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (401, "no valid bearer token"),
         (403, "the role may not do this"),
         (404, "nothing here, or nothing that this caller may see"),
+        (409, "it contradicts what is already recorded"),
         (413, "the body is too large"),
         (422, "the request does not match this description"),
         (500, "something went wrong here"),
@@ -103,7 +109,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses=ERRORS,
         telemetry={"tracing": False, "metrics": False},
     )
-    for router in (scoring, worklists, people, operations, pages):
+    for router in (scoring, worklists, people, reviews, operations, pages):
         app.include_router(router)
     app.mount(STATIC.rstrip("/"), StaticFiles(directory=STATIC_FOLDER), name="static")
     app.add_middleware(

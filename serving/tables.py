@@ -28,6 +28,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 
 
@@ -151,6 +152,11 @@ reviews = Table(
     Column("snooze_until", Date),
     Column("idempotency_key", String(128), nullable=False),
     Column("replaces", String(64)),
+    Column("medicines_reconciled", Boolean, nullable=False, server_default=false()),
+    Column("allergies_up_to_date", Boolean, nullable=False, server_default=false()),
+    Column("side_effects_assessed", Boolean, nullable=False, server_default=false()),
+    Column("reviewer_name", String(200), nullable=False, server_default=""),
+    Index("ix_reviews_replaces", "replaces", unique=True),
     UniqueConstraint("reviewer", "idempotency_key"),
     Index("ix_reviews_patient", "patient_id", "reviewed_at"),
 )

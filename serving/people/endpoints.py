@@ -1,4 +1,4 @@
-"""``GET /v1/patients/{patient_id}``. ``POST .../reviews`` will stand beside it."""
+"""``GET /v1/patients/{patient_id}``."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from serving.security.callers import Caller
 from serving.security.visible import visible_people
-from serving.tables import gaps, people, publications, reviews, run_teams, runs, scores
+from serving.tables import gaps, people, publications, run_teams, runs, scores
 
 TREND_RUNS = 26
 
@@ -72,21 +72,6 @@ def trend(connection: Connection, caller: Caller, patient_id: str) -> list[Row[A
             select(visible.c.patient_id).where(visible.c.patient_id == scores.c.patient_id).exists(),
         )
         .order_by(newest.c.newest, scores.c.outcome, scores.c.horizon_days)
-    )
-    return list(connection.execute(query))
-
-
-def past_reviews(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
-    """Reviews of the person, newest first."""
-    visible = visible_people(caller)
-    query = (
-        select(reviews)
-        .where(
-            reviews.c.patient_id == patient_id,
-            select(visible.c.patient_id).where(visible.c.patient_id == reviews.c.patient_id).exists(),
-        )
-        .order_by(reviews.c.reviewed_at.desc())
-        .limit(50)
     )
     return list(connection.execute(query))
 

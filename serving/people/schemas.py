@@ -6,6 +6,7 @@ import datetime as dt
 
 from pydantic import BaseModel, Field
 
+from serving.reviews.schemas import Review
 from serving.runs.schemas import RunInfo
 from serving.scoring.schemas import Flags, Gap, Risk
 
@@ -18,17 +19,6 @@ class TrendPoint(BaseModel):
     horizon_days: int
     probability: float
     model_version: str
-
-
-class Review(BaseModel):
-    """What was done about a listing."""
-
-    review_id: str
-    reviewed_at: dt.datetime
-    reviewer: str
-    actions: list[str]
-    listing_was: str | None
-    snooze_until: dt.date | None
 
 
 class PersonTeam(BaseModel):
@@ -49,7 +39,7 @@ class Person(BaseModel):
     gaps: list[Gap]
     risks: list[Risk]
     trend: list[TrendPoint]
-    reviews: list[Review]
+    reviews: list[Review] = Field(description="newest first, without the versions that were replaced")
 
     def risk(self, outcome: str, horizon: int) -> Risk:
         return next(r for r in self.risks if (r.outcome, r.horizon_days) == (outcome, horizon))

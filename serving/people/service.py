@@ -10,8 +10,10 @@ from sqlalchemy import Row
 from serving.audit import Audit, Look
 from serving.database import Database
 from serving.people import repository
-from serving.people.schemas import Person, PersonTeam, Review, TrendPoint
+from serving.people.schemas import Person, PersonTeam, TrendPoint
 from serving.problems import not_found
+from serving.reviews.repository import history
+from serving.reviews.service import as_review
 from serving.runs.repository import current_run, unpack
 from serving.runs.schemas import RunInfo
 from serving.scoring.schemas import Contribution, Flags, Gap, Reason, Risk
@@ -36,7 +38,7 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
                 gaps=[Gap.model_validate(gap) for gap in repository.care_gaps(connection, caller, patient_id)],
                 risks=[_risk(score, run, row) for score in repository.risks(connection, caller, patient_id)],
                 trend=[TrendPoint(**point._mapping) for point in repository.trend(connection, caller, patient_id)],
-                reviews=[Review(**_review(r)) for r in repository.past_reviews(connection, caller, patient_id)],
+                reviews=[as_review(r) for r in history(connection, caller, patient_id) if r.replaced_by is None],
             )
     if run is None or row is None:
         audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
@@ -84,7 +86,3 @@ def _features(
         if f["concept"] == concept and part != 0.0
     ]
     return sorted(inside, key=lambda feature: (-abs(feature["contribution"]), feature["name"]))
-
-
-def _review(row: Row[Any]) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in Review.model_fields}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import secrets
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,13 @@ from serving.tables import people, scores
 
 ROLES = ("pharmacist", "cmht_system", "data_scientist", "auditor", "operator")
 SCORE = {"people": [{"patient_id": "X1", "tables": {}}]}
+REVIEW = {
+    "actions": ["no_change_needed"],
+    "medicines_reconciled": True,
+    "allergies_up_to_date": True,
+    "side_effects_assessed": True,
+}
+BODIES = {"/v1/scores": SCORE, "/v1/patients/N03/reviews": REVIEW, "/v1/patients/S02/reviews": REVIEW}
 
 #   route                                   own team / allowed            other team   which roles
 MATRIX = [
@@ -26,6 +34,8 @@ MATRIX = [
     ("GET", "/v1/teams", None, {"pharmacist", "cmht_system"}),
     ("GET", "/v1/teams/north/worklist", "/v1/teams/south/worklist", {"pharmacist", "cmht_system"}),
     ("GET", "/v1/patients/N03", "/v1/patients/S02", {"pharmacist", "cmht_system"}),
+    ("GET", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
+    ("POST", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
     ("GET", "/v1/model", None, set(ROLES)),
     ("GET", "/v1/model/card", None, set(ROLES)),
 ]
@@ -38,19 +48,21 @@ PAGES = [
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize(("method", "path", "other", "allowed"), MATRIX, ids=[row[1] for row in MATRIX])
+@pytest.mark.parametrize(("method", "path", "other", "allowed"), MATRIX, ids=[f"{row[0]} {row[1]}" for row in MATRIX])
 def test_json_route_by_role_and_scope(client, as_role, role, method, path, other, allowed):
     def ask(address):
+        headers = as_role(role) | {"Idempotency-Key": secrets.token_hex(8)}
         return client.request(
-            method, address, headers=as_role(role), json=SCORE if method == "POST" else None
+            method, address, headers=headers, json=BODIES[address] if method == "POST" else None
         ).status_code
 
-    assert ask(path) == (200 if role in allowed else 403)
+    done = 201 if (method, path) == ("POST", "/v1/patients/N03/reviews") else 200
+    assert ask(path) == (done if role in allowed else 403)
     if other:
         assert ask(other) == (404 if role in allowed else 403)
 
 
-@pytest.mark.parametrize(("method", "path", "other", "allowed"), MATRIX, ids=[row[1] for row in MATRIX])
+@pytest.mark.parametrize(("method", "path", "other", "allowed"), MATRIX, ids=[f"{row[0]} {row[1]}" for row in MATRIX])
 def test_json_route_without_a_token_or_with_a_dead_one(client, shared_home, method, path, other, allowed):
     short = issue_token(shared_home, "cmht_system", None, "gone", days=1e-9)
     for headers in (
@@ -59,7 +71,7 @@ def test_json_route_without_a_token_or_with_a_dead_one(client, shared_home, meth
         {"Authorization": "Basic eDp5"},
         {"Authorization": f"Bearer {short}"},
     ):
-        answer = client.request(method, path, headers=headers, json=SCORE if method == "POST" else None)
+        answer = client.request(method, path, headers=headers, json=BODIES[path] if method == "POST" else None)
         assert answer.status_code == 401
         assert answer.headers["www-authenticate"] == "Bearer"
 

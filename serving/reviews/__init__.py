@@ -1,0 +1,1 @@
+"""What was done about a listing: recorded once, edited by replacing, never overwritten."""

@@ -1,0 +1,121 @@
+"""A review as it comes in and as it leaves. Everything is coded: free text about a person has no place in this service."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from serving.scoring.schemas import Strict
+
+
+class Action(StrEnum):
+    """What a medicines review did, by the eight domains of CLINICAL.md section 1 and the suggested actions of its reason codes."""
+
+    INDICATION_REVIEWED = "indication_reviewed"
+    DEPRESCRIBING_AGREED = "deprescribing_agreed"
+    ANTIPSYCHOTIC_PLAN_AGREED = "antipsychotic_plan_agreed"
+    CLOZAPINE_DISCUSSED = "clozapine_discussed"
+    ADHERENCE_DISCUSSED = "adherence_discussed"
+    REGIMEN_SIMPLIFIED = "regimen_simplified"
+    LEVEL_ARRANGED = "level_arranged"
+    MONITORING_ARRANGED = "monitoring_arranged"
+    ECG_ARRANGED = "ecg_arranged"
+    INTERACTION_RESOLVED = "interaction_resolved"
+    MEDICINE_CHANGED = "medicine_changed"
+    DOSE_CHANGED = "dose_changed"
+    VALPROATE_SAFETY_CHECKED = "valproate_safety_checked"
+    ANTICHOLINERGIC_LOAD_REDUCED = "anticholinergic_load_reduced"
+    BOWEL_CARE_ARRANGED = "bowel_care_arranged"
+    SUPPLY_SECURED = "supply_secured"
+    DEPOT_ARRANGED = "depot_arranged"
+    SHARED_CARE_AGREED = "shared_care_agreed"
+    RESULT_ACTED_ON = "result_acted_on"
+    GP_INFORMED = "gp_informed"
+    TEAM_REVIEW_ARRANGED = "team_review_arranged"
+    CONTACT_ARRANGED = "contact_arranged"
+    ADJUSTMENT_ARRANGED = "adjustment_arranged"
+    NOT_REACHED = "not_reached"
+    NO_CHANGE_NEEDED = "no_change_needed"
+
+
+ACTION_LABELS: dict[Action, str] = {
+    Action.INDICATION_REVIEWED: "Indication, response and wish to continue reviewed",
+    Action.DEPRESCRIBING_AGREED: "Stop or taper agreed",
+    Action.ANTIPSYCHOTIC_PLAN_AGREED: "Plan for high dose or combined antipsychotics agreed",
+    Action.CLOZAPINE_DISCUSSED: "Clozapine discussed, started or re-titration arranged",
+    Action.ADHERENCE_DISCUSSED: "Taking of medicines discussed, with reasons for missed doses",
+    Action.REGIMEN_SIMPLIFIED: "Regimen simplified, compliance aid or supervised supply arranged",
+    Action.LEVEL_ARRANGED: "Medicine level arranged",
+    Action.MONITORING_ARRANGED: "Overdue blood test or physical check arranged",
+    Action.ECG_ARRANGED: "ECG arranged",
+    Action.INTERACTION_RESOLVED: "Interaction acted on",
+    Action.MEDICINE_CHANGED: "Medicine started, stopped or switched",
+    Action.DOSE_CHANGED: "Dose changed",
+    Action.VALPROATE_SAFETY_CHECKED: "Valproate safety documents checked or arranged",
+    Action.ANTICHOLINERGIC_LOAD_REDUCED: "Anticholinergic load reduced",
+    Action.BOWEL_CARE_ARRANGED: "Bowel review or laxative arranged",
+    Action.SUPPLY_SECURED: "Next supply secured",
+    Action.DEPOT_ARRANGED: "Depot injection arranged",
+    Action.SHARED_CARE_AGREED: "Who prescribes and who monitors agreed",
+    Action.RESULT_ACTED_ON: "Abnormal result acted on",
+    Action.GP_INFORMED: "GP told in writing",
+    Action.TEAM_REVIEW_ARRANGED: "Joint review with prescriber or care coordinator arranged",
+    Action.CONTACT_ARRANGED: "Contact or outreach arranged",
+    Action.ADJUSTMENT_ARRANGED: "Reasonable adjustment, interpreter or format arranged",
+    Action.NOT_REACHED: "Tried, not reached",
+    Action.NO_CHANGE_NEEDED: "Reviewed, no change needed",
+}
+
+ListingWas = Literal["useful", "already_known", "wrong_data"]
+IdempotencyKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9._~:-]+$")]
+MAX_SNOOZE_DAYS = 183
+"""Half a year: longer would be taking somebody off the list, which a snooze is not."""
+
+
+class ReviewIn(Strict):
+    """What was done. The three questions that every review ends with have no default: each must be answered."""
+
+    actions: list[Action] = Field(min_length=1, max_length=len(Action), description="each once; order is kept")
+    medicines_reconciled: bool
+    allergies_up_to_date: bool
+    side_effects_assessed: bool
+    listing_was: ListingWas | None = Field(default=None, description="what the reviewer thought of the listing")
+    snooze_until: dt.date | None = Field(
+        default=None, description=f"show again from this day; after today, at most {MAX_SNOOZE_DAYS} days ahead"
+    )
+    replaces: str | None = Field(
+        default=None, min_length=1, max_length=64, description="the review that this one corrects; it stays in history"
+    )
+
+
+class Review(BaseModel):
+    """One version of a review. The one with ``replaced_by`` null is the one that counts."""
+
+    review_id: str
+    patient_id: str
+    reviewed_at: dt.datetime
+    reviewer: str = Field(description="who, as the audit log names them")
+    reviewer_name: str
+    run_id: str | None = Field(description="the list that was published when the review was recorded")
+    actions: list[str]
+    medicines_reconciled: bool
+    allergies_up_to_date: bool
+    side_effects_assessed: bool
+    listing_was: str | None
+    snooze_until: dt.date | None
+    replaces: str | None
+    replaced_by: str | None
+
+    @property
+    def action_labels(self) -> list[str]:
+        return [ACTION_LABELS[Action(code)] for code in self.actions]
+
+
+class Reviews(BaseModel):
+    """Every version of every review of a person, newest first."""
+
+    patient_id: str
+    items: list[Review]

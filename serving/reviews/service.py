@@ -1,0 +1,139 @@
+"""The rules of reviews. The JSON route and the page's form both call ``record_review`` and ``review_history``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from serving.audit import Audit, AuditUnavailable, Look, append
+from serving.database import Database, DatabaseUnavailable
+from serving.problems import FieldProblem, Problem, not_found
+from serving.reviews import repository
+from serving.reviews.schemas import MAX_SNOOZE_DAYS, Review, ReviewIn, Reviews
+from serving.security.callers import Caller
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """``created`` is False when the same review had been recorded under this key before."""
+
+    review: Review
+    created: bool
+
+
+def record_review(
+    database: Database,
+    caller: Caller,
+    audit: Audit,
+    patient_id: str,
+    review: ReviewIn,
+    key: str,
+    now: dt.datetime | None = None,
+) -> Recorded:
+    """Record what was done, in one transaction with its audit event: neither is ever there without the other.
+
+    ``key`` makes a repeat harmless: the same review under the same key is answered as it was stored. ``Problem`` 404 for a person the caller
+    may not see, 409 for a key used for something else or a version that was replaced already, 422 for what cannot be.
+    """
+    now = now or dt.datetime.now(dt.UTC)
+    _check(review, now.date())
+    try:
+        with database.write() as connection:
+            place = repository.place(connection, caller, patient_id)
+            if place is not None:
+                return _recorded(connection, caller, audit, patient_id, review, key, now, place)
+    except DatabaseUnavailable as error:
+        raise AuditUnavailable(str(error)) from None
+    audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
+    raise not_found()
+
+
+def review_history(database: Database, caller: Caller, audit: Audit, patient_id: str) -> Reviews:
+    """Every version of every review of a person, newest first. 404 where the caller may not see them; both are audited."""
+    with database.read() as connection:
+        place = repository.place(connection, caller, patient_id)
+        items = [as_review(row) for row in repository.history(connection, caller, patient_id)] if place else []
+    if place is None:
+        audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
+        raise not_found()
+    audit.record(Look("reviews.seen", patient_ids=(patient_id,), team_id=place.team_id, run_id=place.run_id))
+    return Reviews(patient_id=patient_id, items=items)
+
+
+def as_review(row: Row[Any]) -> Review:
+    return Review(**{name: getattr(row, name) for name in Review.model_fields})
+
+
+def _recorded(
+    connection: Connection,
+    caller: Caller,
+    audit: Audit,
+    patient_id: str,
+    review: ReviewIn,
+    key: str,
+    now: dt.datetime,
+    place: Row[Any],
+) -> Recorded:
+    content = review.model_dump(mode="python") | {"actions": [action.value for action in review.actions]}
+    before = repository.find_by_key(connection, caller, key)
+    if before is not None:
+        same = before.patient_id == patient_id and all(getattr(before, name) == content[name] for name in content)
+        if not same:
+            raise _conflict(
+                "idempotency-key-reused", "This Idempotency-Key was used for another review; make a new one."
+            )
+        append(connection, audit, Look("review.repeated", (patient_id,), place.team_id, place.run_id))
+        return Recorded(as_review(before), created=False)
+    _check_replaced(connection, caller, patient_id, review)
+    row = content | {
+        "review_id": secrets.token_hex(12),
+        "patient_id": patient_id,
+        "team_id": place.team_id,
+        "run_id": place.run_id,
+        "reviewed_at": now,
+        "reviewer": caller.token_id,
+        "reviewer_name": caller.label or caller.role_label,
+        "idempotency_key": key,
+    }
+    repository.add(connection, row)
+    what = {"review_id": row["review_id"], "replaces": review.replaces, "actions": content["actions"]}
+    action = "review.replaced" if review.replaces else "review.recorded"
+    append(connection, audit, Look(action, (patient_id,), place.team_id, place.run_id, detail=what))
+    return Recorded(Review(**{name: row.get(name) for name in Review.model_fields}), created=True)
+
+
+def _check(review: ReviewIn, today: dt.date) -> None:
+    wrong = []
+    if len(set(review.actions)) < len(review.actions):
+        wrong.append(FieldProblem(where="body.actions", what="names an action more than once"))
+    if review.snooze_until is not None and not 0 < (review.snooze_until - today).days <= MAX_SNOOZE_DAYS:
+        wrong.append(
+            FieldProblem(
+                where="body.snooze_until", what=f"must be after today and at most {MAX_SNOOZE_DAYS} days ahead"
+            )
+        )
+    if wrong:
+        raise Problem(422, "invalid-request", "The review was not recorded; put the places named right.", errors=wrong)
+
+
+def _check_replaced(connection: Connection, caller: Caller, patient_id: str, review: ReviewIn) -> None:
+    if review.replaces is None:
+        return
+    old = repository.find(connection, caller, review.replaces)
+    if old is None or old.patient_id != patient_id:
+        wrong = FieldProblem(where="body.replaces", what="is no review of this person")
+        raise Problem(
+            422, "invalid-request", "The review was not recorded; put the places named right.", errors=[wrong]
+        )
+    if old.replaced_by is not None:
+        raise _conflict(
+            "already-replaced", "That version was replaced already; read the history and edit the newest one."
+        )
+
+
+def _conflict(kind: str, detail: str) -> Problem:
+    return Problem(409, kind, detail)
