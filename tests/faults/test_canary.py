@@ -1,0 +1,139 @@
+"""A made-up person's NHS number and name, sent through every route in every place, in good health and in every kind of error.
+
+Afterwards nothing the service wrote for others holds them: no log line, no metric, no error body, no header, no exception text.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from urllib.parse import quote
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from serving.app import access_of
+from serving.database import Database, DatabaseUnavailable
+from serving.security.callers import SEES_PEOPLE, Role
+from serving.security.tokens import issue_token
+
+NUMBER, NAME = "9434765919", "Zebedee Quillfeather"
+CANARIES = (NUMBER, "943 476 5919", "Zebedee", "Quillfeather")
+BOTH = f"{NUMBER} {NAME}"
+QUERY = ("limit", "offset", "outcome", "horizon", "ranking", "view", "search", "action", "since", "until", NAME)
+HEADERS = (
+    "User-Agent",
+    "Referer",
+    "X-Request-ID",
+    "X-Forwarded-For",
+    "Forwarded",
+    "Traceparent",
+    "Idempotency-Key",
+    "Accept",
+    "Origin",
+)
+OWN_CLIENT = ("httpx", "httpcore", "asyncio")
+"""Loggers of the test's own client, which names the addresses that it calls."""
+
+
+def bodies() -> Iterator[dict[str, object]]:
+    row = {"patient_id": NUMBER, "medicine": NAME, "supplied_on": BOTH, "days_supplied": BOTH}
+    yield {"json": {"people": [{"patient_id": BOTH, "tables": {"supplies": [row]}}], "as_of": NAME}}
+    yield {"json": {"people": [{"patient_id": "X", "tables": {"supplies": [{NAME: NUMBER}], NAME: []}}], NUMBER: NAME}}
+    yield {"json": {"action": BOTH, "useful": BOTH, "note": BOTH, "action_on": NAME}}
+    yield {"content": f'{{"people": {BOTH}', "headers": {"Content-Type": "application/json"}}
+    yield {"content": BOTH.encode(), "headers": {"Content-Type": NAME}}
+    yield {"data": {"choice": BOTH, "proof": BOTH, "action": BOTH, NAME: NUMBER}}
+
+
+def requests_of(route: str, headers: dict[str, str]) -> Iterator[tuple[str, str, dict[str, object]]]:
+    """Every way to put the canary into a route: ``(method, path, what httpx takes)``."""
+    method, template = route.split(" ", 1)
+    known = template.replace("{team_id}", "north").replace("{patient_id}", "N03").replace("{path:path}", "none")
+    filled = template
+    for part in [piece for piece in template.split("/") if piece.startswith("{")]:
+        filled = filled.replace(part, quote(BOTH))
+    yield method, filled, {"headers": headers}
+    for name in QUERY:
+        yield method, known, {"headers": headers, "params": {name: BOTH}}
+    for name in HEADERS:
+        yield method, known, {"headers": {**headers, name: BOTH}}
+    for secret in (f"Bearer {BOTH}", f"Basic {NUMBER}", BOTH):
+        yield method, known, {"headers": {"Authorization": secret, "Cookie": f"upstream_session={NUMBER}"}}
+    if method != "GET":
+        for body in bodies():
+            yield method, known, {**body, "headers": {**headers, **body.get("headers", {})}}
+    yield "DELETE", filled, {"headers": headers}
+
+
+def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is broken."""
+
+
+def _database_raises(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def broken(self: Database) -> None:
+        raise error
+
+    for name in ("read", "write"):
+        monkeypatch.setattr(Database, name, broken)
+
+
+def database_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it comes out of ``serving.database``, whose message is ours."""
+    _database_raises(monkeypatch, DatabaseUnavailable("the service database answered OperationalError"))
+
+
+def driver_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver quotes the statement's values."""
+    from sqlalchemy import Engine
+
+    def broken(*_: object, **__: object) -> None:
+        raise OperationalError("SELECT ?", {"patient_id": BOTH}, Exception(BOTH))
+
+    monkeypatch.setattr(Engine, "connect", broken)
+
+
+def unexpected(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours whose text quotes a person."""
+    _database_raises(monkeypatch, KeyError(BOTH))
+
+
+@pytest.mark.parametrize("state", [healthy, database_down, driver_error, unexpected])
+def test_no_log_metric_error_or_header_ever_holds_it(
+    home, start, caplog, capfd, monkeypatch, state: Callable[[pytest.MonkeyPatch], None]
+):
+    caplog.set_level(logging.INFO)
+    tokens = {role: issue_token(home, role, ["north"] if role in SEES_PEOPLE else None) for role in Role}
+    statuses: set[int] = set()
+    with start(home) as client:
+        client.post("/sign-in", data={"choice": "pharmacist:north"})
+        session = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
+        state(monkeypatch)
+        for route, roles in access_of(client.app).items():
+            headers = {"Cookie": session} if session else {}
+            if roles:
+                headers["Authorization"] = f"Bearer {tokens[sorted(roles)[0]]}"
+            for method, path, how in requests_of(route, headers):
+                if path == "/sign-out" and "proof" not in str(how):
+                    continue
+                client.cookies.clear()
+                answer = client.request(method, path, **how)
+                statuses.add(answer.status_code)
+                found = [word for word in CANARIES if word in f"{answer.headers}" or word in answer.text]
+                assert answer.status_code < 400 or not found, (route, path, answer.status_code, found)
+                assert state is unexpected or answer.status_code != 500, (route, path, answer.text)
+        metrics = client.get("/metrics", headers={"Authorization": f"Bearer {tokens[Role.OPERATOR]}"})
+    assert len(statuses & {200, 401, 404, 422}) > 2 or state is not healthy
+    assert 503 in statuses or state in (healthy, unexpected)
+    written = [
+        f"{record.name} {caplog.handler.format(record)}" for record in caplog.records if record.name not in OWN_CLIENT
+    ]
+    written += [metrics.text, *capfd.readouterr()]
+    assert not [line for line in written for word in CANARIES if word in line]
+    assert state is not unexpected or any("KeyError" in line for line in written)
+
+
+def test_the_search_would_find_it(caplog):
+    """The searcher is itself tested: a log line with the number is seen."""
+    logging.getLogger("upstream.serving").warning("person %s", BOTH)
+    assert any(word in caplog.text for word in CANARIES)
