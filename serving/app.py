@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import compile_path
 from starlette.staticfiles import StaticFiles
 
 from models import RiskModel
@@ -153,7 +154,10 @@ def _described(app: FastAPI) -> dict[str, Any]:
 
 def _handle_errors(app: FastAPI) -> None:
     async def problem(request: Request, error: Exception) -> Response:
-        return render(request, as_problem(error))
+        found = as_problem(error)
+        if found.status == 405:
+            found.headers["Allow"] = ", ".join(methods_of(app, request.url.path))
+        return render(request, found)
 
     async def sign_in(request: Request, error: Exception) -> Response:
         return RedirectResponse("/sign-in", 303)
@@ -202,6 +206,16 @@ def access_of(app: FastAPI) -> dict[str, frozenset[str] | None]:
             if method != "HEAD":
                 found[f"{method} {path}"] = roles
     return found
+
+
+def methods_of(app: FastAPI, path: str) -> list[str]:
+    """Every method that an address takes. The framework names those of the first route only, where RFC 9110 asks for all."""
+    return sorted(
+        method
+        for context in iter_route_contexts(app.routes)
+        if compile_path(str(context.path))[0].match(path)
+        for method in getattr(context.original_route, "methods", None) or ()
+    )
 
 
 def _declared(dependant: Any) -> frozenset[str] | None:

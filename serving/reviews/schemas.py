@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
 
-from serving.scoring.schemas import Strict
+from serving.scoring.schemas import Day, Strict
 
 
 class Action(StrEnum):
@@ -83,7 +83,7 @@ class ReviewIn(Strict):
     allergies_up_to_date: bool
     side_effects_assessed: bool
     listing_was: ListingWas | None = Field(default=None, description="what the reviewer thought of the listing")
-    snooze_until: dt.date | None = Field(
+    snooze_until: Day | None = Field(
         default=None, description=f"show again from this day; after today, at most {MAX_SNOOZE_DAYS} days ahead"
     )
     replaces: str | None = Field(

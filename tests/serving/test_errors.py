@@ -85,6 +85,9 @@ def test_wrong_addresses(client, as_role, path, status):
 def test_wrong_method_and_a_body_beyond_the_limit(home, start):
     with start(home, max_body_bytes=200) as client:
         is_problem(client.delete("/v1/teams"), 405)
+        refused = client.delete("/v1/patients/N03/reviews")
+        is_problem(refused, 405)
+        assert refused.headers["allow"] == "GET, POST"
         token = issue_token(home, "cmht_system", None)
         body = json.dumps(rows(medicine=CANARY * 20)).encode()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
