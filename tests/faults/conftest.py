@@ -1,3 +1,40 @@
-"""The made-up trust of the service's tests, for breaking it."""
+"""Breaking the made-up trust's service. ``@pytest.mark.fault(what breaks, what happens)`` makes a test a row of the fault table.
 
+``python -m pytest -n 0 tests/faults`` prints the table with each row's outcome; docs/operations.md holds the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.faults.postgres import Cluster, cluster
 from tests.serving.conftest import database, home, made_home, start, world  # noqa: F401
+
+ROWS: dict[tuple[str, str], list[str]] = {}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    mark = item.get_closest_marker("fault")
+    if mark and (report.when == "call" or report.outcome != "passed"):
+        ROWS.setdefault(mark.args, []).append(report.outcome)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    if not ROWS:
+        return
+    terminalreporter.section("fault table")
+    for (what, outcome), found in sorted(ROWS.items()):
+        shown = "held" if set(found) == {"passed"} else ", ".join(sorted(set(found)))
+        terminalreporter.write_line(f"{what:<46} {outcome:<84} {shown}")
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL of the tests' own on a free port of this machine."""
+    with cluster() as opened:
+        yield opened

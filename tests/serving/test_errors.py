@@ -133,6 +133,7 @@ def test_openapi_declares_the_errors_and_only_json_routes(client):
         "/v1/teams",
         "/v1/teams/{team_id}/worklist",
         "/v1/patients/{patient_id}",
+        "/v1/patients/{patient_id}/reviews",
         "/v1/model",
         "/v1/model/card",
         "/livez",

@@ -1,0 +1,36 @@
+"""The service as a process of its own, which a test may kill."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PROGRAM = (
+    "import sys; from pathlib import Path; from serving.app import serve\n"
+    "serve(Path(sys.argv[1]), port=0, on_ready=lambda url: print(url, flush=True))"
+)
+
+
+@contextmanager
+def served(home: Path, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The address and the process of a service over ``home``, ended by its own id."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(home)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    try:
+        assert process.stdout
+        address = process.stdout.readline().strip()
+        assert address, process.stderr.read() if process.stderr else "the service did not start"
+        yield address, process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
