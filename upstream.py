@@ -31,7 +31,9 @@ app = typer.Typer(
 ingest_app = typer.Typer(help="Turn an outside extract into a store of records.", no_args_is_help=True)
 features_app = typer.Typer(help="What the features are, and building them.", no_args_is_help=True)
 app.add_typer(ingest_app, name="ingest")
+audit_app = typer.Typer(help="The audit log.", no_args_is_help=True)
 app.add_typer(features_app, name="features")
+app.add_typer(audit_app, name="audit")
 
 Home = Annotated[Path, typer.Option("--home", help="The folder that holds everything a run made.")]
 Json = Annotated[bool, typer.Option("--json", help="Report as one JSON object on standard output.")]
@@ -375,6 +377,23 @@ def serve(home: Home = DEFAULT_HOME, host: str = "127.0.0.1", port: int = 8000) 
         os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
     with told():
         run(home, host, port, on_ready=lambda url: typer.echo(f"serving at {url}; stop with Ctrl-C", err=True))
+
+
+@audit_app.command("verify")
+def audit_verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Walk the audit chain from its first event: finds any that was changed, removed, reordered or cut off. Exit code 1 if one was.
+
+    Keep the head it prints somewhere else: a chain rewritten as a whole is found only by a head that left this machine.
+
+    Example: upstream audit verify --home .upstream
+    """
+    from serving.audit import verify_home
+
+    with told():
+        found = verify_home(home)
+    _report(found.as_dict(), as_json, found.lines)
+    if found.broken:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -29,6 +29,7 @@ from starlette.staticfiles import StaticFiles
 from models import RiskModel
 from serving import migrations
 from serving.audit import AuditUnavailable
+from serving.auditing.endpoints import router as auditing
 from serving.context import Service
 from serving.database import Database, DatabaseUnavailable
 from serving.lanes import Lane
@@ -61,6 +62,10 @@ KNOWN_NAMES = known_names() | {
     "view",
     "header",
     "Idempotency-Key",
+    "reason",
+    "actor",
+    "action",
+    "before",
     *ReviewIn.model_fields,
 }
 OPEN_TO_ANYBODY = frozenset({"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", STATIC.rstrip("/")})
@@ -110,7 +115,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses=ERRORS,
         telemetry={"tracing": False, "metrics": False},
     )
-    for router in (scoring, worklists, people, reviews, operations, pages):
+    for router in (scoring, worklists, people, reviews, auditing, operations, pages):
         app.include_router(router)
     app.mount(STATIC.rstrip("/"), StaticFiles(directory=STATIC_FOLDER), name="static")
     app.add_middleware(

@@ -12,13 +12,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, insert, make_url, select, update
 
 from serving.database import Database, DatabaseUnavailable
 from serving.security.callers import Caller
-from serving.tables import audit_events, audit_head
+from serving.settings import database_url_of
+from serving.tables import audit_events, audit_head, exposures
 
 START = "0" * 64
 """Stands where the first event's predecessor would be."""
@@ -38,6 +40,8 @@ class Look:
     run_id: str | None = None
     bundle_id: str | None = None
     detail: dict[str, Any] = field(default_factory=dict)
+    shown: tuple[dict[str, Any], ...] = ()
+    """Rows for the exposure log (patient_id, outcome, horizon_days, ranking, position, rank), written with the event."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,9 @@ def append(connection: Connection, by: Audit, look: Look) -> None:
     event["hash"] = _hash(event)
     connection.execute(insert(audit_events), event)
     connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(hash=event["hash"]))
+    if look.shown:
+        about = {"audit_seq": head.seq, "run_id": look.run_id, "team_id": look.team_id, "shown_at": datetime.now(UTC)}
+        connection.execute(insert(exposures), [row | about for row in look.shown])
 
 
 def check_writable(database: Database) -> None:
@@ -120,6 +127,40 @@ def verify_chain(database: Database) -> list[Broken]:
     if head is None or (head.seq, head.hash) != (expected - 1, previous):
         broken.append(Broken(expected, "the newest events are missing, or the head was changed"))
     return broken
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a walk of the chain found: how many events, the head to keep elsewhere, and every place where it does not hold."""
+
+    events: int
+    head: str
+    broken: list[Broken]
+
+    def as_dict(self) -> dict[str, Any]:
+        broken = [{"seq": place.seq, "reason": place.reason} for place in self.broken]
+        return {"holds": not broken, "events": self.events, "head": self.head, "broken": broken}
+
+    def lines(self) -> list[str]:
+        if not self.broken:
+            return [f"the audit chain holds: {self.events:,} events", f"head: {self.head}"]
+        return ["THE AUDIT CHAIN IS BROKEN", *(f"event {place.seq}: {place.reason}" for place in self.broken)]
+
+
+def verify_home(home: Path) -> Verified:
+    """``verify_chain`` of a home's database, without changing it. Raises ``DatabaseUnavailable`` where there is none."""
+    url = database_url_of(home)
+    path = make_url(url).database if url.startswith("sqlite") else None
+    if path and not Path(path).is_file():
+        raise DatabaseUnavailable(f"there is no service database at {path}; name its home with --home")
+    database = Database(url)
+    try:
+        broken = verify_chain(database)
+        with database.read() as connection:
+            head = connection.execute(select(audit_head)).first()
+    finally:
+        database.close()
+    return Verified(head.seq if head else 0, head.hash if head else "", broken)
 
 
 def _check(row: Row[Any], previous: str, expected: int) -> Sequence[Broken]:

@@ -6,16 +6,18 @@ Reads about people go through ``Database.read``, which refuses a statement that 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.selectable import CTE
 
+from serving.security.callers import Caller
 from serving.tables import PERSON_TABLES
 
 BUSY_TIMEOUT_MS = 10_000
@@ -42,16 +44,37 @@ class Database:
         self._writing = self.engine.execution_options(upstream_writing=True)
 
     @contextmanager
-    def read(self) -> Iterator[Connection]:
-        """A connection for reading on behalf of a caller. Queries over people must be scoped, or ``UnscopedQuery`` is raised."""
+    def read(self, caller: Caller | None = None) -> Iterator[Connection]:
+        """A connection for reading on behalf of a caller. Queries over people must be scoped, or ``UnscopedQuery`` is raised.
+
+        On PostgreSQL row-level security holds the connection to the caller's teams as well; without a caller it shows no people at all.
+        """
         with _errors(), self._reading.connect() as connection:
+            if caller is not None:
+                self._hold_to(connection, caller)
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """One transaction: committed when the block ends, rolled back when it raises."""
+    def write(self, caller: Caller | None = None) -> Iterator[Connection]:
+        """One transaction: committed when the block ends, rolled back when it raises. Without a caller it is our own job's, held to no team."""
         with _errors(), self._writing.begin() as connection:
+            self._hold_to(connection, caller)
             yield connection
+
+    def _hold_to(self, connection: Connection, caller: Caller | None) -> None:
+        """Tell the policies of PostgreSQL, for this transaction only, who asks. SQLite has none: there the choke point stands alone."""
+        if self.url.get_backend_name() != "postgresql":
+            return
+        everything = caller is None or (caller.sees_people and caller.team_ids is None)
+        teams = sorted(caller.team_ids or ()) if caller is not None and caller.sees_people else []
+        actor = caller.token_id if caller is not None and caller.sees_people else ""
+        connection.execute(
+            select(
+                func.set_config("upstream.everything", "on" if everything else "off", True),
+                func.set_config("upstream.teams", json.dumps(teams), True),
+                func.set_config("upstream.actor", actor, True),
+            )
+        )
 
     def close(self) -> None:
         self.engine.dispose()

@@ -183,6 +183,46 @@ token_teams = Table(
     ForeignKeyConstraint(["token_id"], ["tokens.token_id"], ondelete="CASCADE"),
 )
 
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("issuer", String(300), primary_key=True),
+    Column("subject", String(200), primary_key=True),
+    Column("team_id", String(200), primary_key=True),
+    Column("from_on", Date, primary_key=True),
+    Column("to_on", Date),
+    Column("source", String(200), nullable=False),
+)
+
+emergency_access = Table(
+    "emergency_access",
+    metadata,
+    Column("grant_id", String(32), primary_key=True),
+    Column("actor", String(64), nullable=False),
+    Column("actor_name", String(200), nullable=False),
+    Column("patient_id", String(200), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("granted_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index("ix_emergency_access_actor", "actor", "patient_id"),
+)
+
+exposures = Table(
+    "exposures",
+    metadata,
+    Column("audit_seq", Integer, primary_key=True, autoincrement=False),
+    Column("patient_id", String(200), primary_key=True),
+    Column("run_id", String(64), nullable=False),
+    Column("team_id", String(200), nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("horizon_days", Integer, nullable=False),
+    Column("ranking", String(32), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("shown_at", Moment, nullable=False),
+    Index("ix_exposures_run", "run_id", "patient_id"),
+)
+
 audit_events = Table(
     "audit_events",
     metadata,
@@ -209,4 +249,4 @@ audit_head = Table(
     Column("hash", String(64), nullable=False),
 )
 
-PERSON_TABLES = frozenset({people, scores, gaps, reviews})
+PERSON_TABLES = frozenset({people, scores, gaps, reviews, exposures})

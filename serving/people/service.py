@@ -22,7 +22,7 @@ from serving.security.callers import Caller
 
 def show_person(database: Database, caller: Caller, audit: Audit, patient_id: str) -> Person:
     """Everything current about a person. 404 for one who does not exist and for one of another team alike; both are audited."""
-    with database.read() as connection:
+    with database.read(caller) as connection:
         run = current_run(connection)
         row = repository.person(connection, caller, patient_id) if run is not None else None
         if run is not None and row is not None:

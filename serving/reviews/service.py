@@ -42,7 +42,7 @@ def record_review(
     now = now or dt.datetime.now(dt.UTC)
     _check(review, now.date())
     try:
-        with database.write() as connection:
+        with database.write(caller) as connection:
             place = repository.place(connection, caller, patient_id)
             if place is not None:
                 return _recorded(connection, caller, audit, patient_id, review, key, now, place)
@@ -54,7 +54,7 @@ def record_review(
 
 def review_history(database: Database, caller: Caller, audit: Audit, patient_id: str) -> Reviews:
     """Every version of every review of a person, newest first. 404 where the caller may not see them; both are audited."""
-    with database.read() as connection:
+    with database.read(caller) as connection:
         place = repository.place(connection, caller, patient_id)
         items = [as_review(row) for row in repository.history(connection, caller, patient_id)] if place else []
     if place is None:

@@ -71,5 +71,7 @@ def _find(service: Service, secret: str, kind: str) -> Caller | None:
 AnyCaller = Annotated[Caller, Depends(Requires(*EVERYONE))]
 PeopleCaller = Annotated[Caller, Depends(Requires(*SEES_PEOPLE))]
 SystemCaller = Annotated[Caller, Depends(Requires(Role.CMHT_SYSTEM))]
+PharmacistCaller = Annotated[Caller, Depends(Requires(Role.PHARMACIST))]
+AuditorCaller = Annotated[Caller, Depends(Requires(Role.AUDITOR))]
 AnyReader = Annotated[Caller, Depends(RequiresSession(*EVERYONE))]
 PeopleReader = Annotated[Caller, Depends(RequiresSession(*SEES_PEOPLE))]

@@ -6,11 +6,13 @@ published run, cut to the caller's teams. Join to it; never filter by team by ha
 
 from __future__ import annotations
 
-from sqlalchemy import CTE, Select, false, select
+from datetime import UTC, datetime
+
+from sqlalchemy import CTE, ColumnElement, Select, false, or_, select
 
 from serving.database import SCOPE_NAME
 from serving.security.callers import Caller
-from serving.tables import people, publications, run_teams
+from serving.tables import emergency_access, people, publications, run_teams
 
 
 def published_run() -> Select:
@@ -26,8 +28,21 @@ def visible_people(caller: Caller) -> CTE:
     if not caller.sees_people:
         query = query.where(false())
     elif caller.team_ids is not None:
-        query = query.where(people.c.team_id.in_(sorted(caller.team_ids)))
+        query = query.where(or_(people.c.team_id.in_(sorted(caller.team_ids)), _opened(caller)))
     return query.cte(SCOPE_NAME)
+
+
+def _opened(caller: Caller) -> ColumnElement[bool]:
+    """The person was opened by this caller in an emergency, and the time has not run out."""
+    return (
+        select(emergency_access.c.grant_id)
+        .where(
+            emergency_access.c.patient_id == people.c.patient_id,
+            emergency_access.c.actor == caller.token_id,
+            emergency_access.c.expires_at > datetime.now(UTC),
+        )
+        .exists()
+    )
 
 
 def visible_teams(caller: Caller) -> Select:

@@ -22,7 +22,7 @@ SHOWN_BELOW_LINE = 6
 
 def list_teams(database: Database, caller: Caller, audit: Audit, limit: int, offset: int) -> Teams:
     """The caller's teams, with how many people each has and how many of them have a certain safety gap."""
-    with database.read() as connection:
+    with database.read(caller) as connection:
         run = current_run(connection)
         rows, total = repository.teams(connection, caller, limit, offset)
     info = RunInfo.of(run) if run is not None else None
@@ -44,7 +44,7 @@ def team_worklist(
     offset: int,
 ) -> Worklist:
     """One page of a team's list. 404 for a team the caller may not see; 422 for an outcome or horizon the run does not hold."""
-    with database.read() as connection:
+    with database.read(caller) as connection:
         run = current_run(connection)
         team = repository.team(connection, caller, team_id) if run is not None else None
         if run is not None and team is not None:
@@ -63,9 +63,26 @@ def team_worklist(
             run_id=info.run_id,
             bundle_id=info.bundle_id,
             detail={"outcome": chosen[0], "horizon_days": chosen[1], "ranking": ranking.value, "offset": offset},
+            shown=_exposures(found),
         )
     )
     return found
+
+
+def _exposures(found: Worklist) -> tuple[dict[str, Any], ...]:
+    """Who is about to be shown where, for the exposure log: later training must know who had the chance of a review."""
+    entries = {entry.patient_id: entry for entry in (*found.first_below_line_with_safety_gap, *found.items)}
+    return tuple(
+        {
+            "patient_id": patient,
+            "outcome": found.outcome,
+            "horizon_days": found.horizon_days,
+            "ranking": found.ranking.value,
+            "position": entry.position,
+            "rank": entry.rank,
+        }
+        for patient, entry in entries.items()
+    )
 
 
 def _chosen(info: RunInfo, outcome: str | None, horizon: int | None) -> tuple[str, int]:

@@ -1,0 +1,46 @@
+"""``POST /v1/patients/{patient_id}/emergency-access``; for the auditor ``GET /v1/audit/events`` and ``GET /v1/audit/emergency-access``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from serving.auditing.schemas import Emergencies, Emergency, EmergencyIn, Events
+from serving.auditing.service import list_emergencies, list_events, open_in_emergency
+from serving.context import Serving
+from serving.people.endpoints import PersonId
+from serving.security.requests import AuditorCaller, PharmacistCaller
+
+router = APIRouter(tags=["audit"])
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+@router.post("/v1/patients/{patient_id}/emergency-access", status_code=201)
+async def emergency(
+    request: Request, caller: PharmacistCaller, service: Serving, patient_id: PersonId, body: EmergencyIn
+) -> Emergency:
+    """Open one person of another team for an hour, with a reason. The auditor sees it at once."""
+    audit = service.audit_for(caller, request)
+    return await service.reads.run(open_in_emergency, service.database, caller, audit, patient_id, body.reason)
+
+
+@router.get("/v1/audit/emergency-access")
+async def emergencies(request: Request, caller: AuditorCaller, service: Serving, limit: Limit = 100) -> Emergencies:
+    """Who opened whom beyond their team, why and until when."""
+    return await service.reads.run(list_emergencies, service.database, service.audit_for(caller, request), limit)
+
+
+@router.get("/v1/audit/events")
+async def events(
+    request: Request,
+    caller: AuditorCaller,
+    service: Serving,
+    actor: Annotated[str | None, Query(max_length=64)] = None,
+    action: Annotated[str | None, Query(max_length=64)] = None,
+    before: Annotated[int | None, Query(ge=1, le=2_000_000_000)] = None,
+    limit: Limit = 100,
+) -> Events:
+    """Who saw whom, when, why and with which model, newest first. Reading it is written to it."""
+    audit = service.audit_for(caller, request)
+    return await service.reads.run(list_events, service.database, audit, actor, action, before, limit)

@@ -1,0 +1,60 @@
+"""The audit log and emergency access as they leave the service."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from serving.scoring.schemas import Strict
+
+Reason = Literal["immediate_risk", "crisis_call", "cover_for_absence", "wrong_team_recorded"]
+"""Why somebody looked beyond their team. Coded: a free text would end up holding a person's story."""
+ACCESS_MINUTES = 60
+
+
+class EmergencyIn(Strict):
+    reason: Reason
+
+
+class Emergency(BaseModel):
+    """One person opened beyond the caller's teams, for an hour, with a reason."""
+
+    grant_id: str
+    actor: str
+    actor_name: str
+    patient_id: str
+    reason: str
+    granted_at: dt.datetime
+    expires_at: dt.datetime
+
+
+class Emergencies(BaseModel):
+    """Newest first."""
+
+    items: list[Emergency]
+    total: int
+
+
+class Event(BaseModel):
+    """One event of the audit log."""
+
+    seq: int
+    at: str = Field(description="UTC, to the microsecond")
+    actor: str
+    role: str
+    action: str
+    team_id: str | None
+    patient_ids: list[str]
+    run_id: str | None
+    bundle_id: str | None = Field(description="the model behind what was shown")
+    request_id: str
+    detail: dict[str, Any]
+
+
+class Events(BaseModel):
+    """Newest first. ``next_before`` goes on from here; null when there is no more."""
+
+    items: list[Event]
+    next_before: int | None

@@ -1,0 +1,56 @@
+"""Emergency access is opened and written to the log in one transaction; reading the log is itself in the log."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+
+from serving.audit import Audit, AuditUnavailable, Look, append
+from serving.auditing import repository
+from serving.auditing.schemas import ACCESS_MINUTES, Emergencies, Emergency, Event, Events
+from serving.database import Database, DatabaseUnavailable
+from serving.security.callers import Caller
+
+
+def open_in_emergency(
+    database: Database, caller: Caller, audit: Audit, patient_id: str, reason: str, now: dt.datetime | None = None
+) -> Emergency:
+    """Let ``caller`` see one person for ``ACCESS_MINUTES``, whichever team they are with.
+
+    Whether the person exists is not said here, so that opening tells nothing: the look that follows does, and it is in the log too.
+    """
+    now = now or dt.datetime.now(dt.UTC)
+    found = Emergency(
+        grant_id=secrets.token_hex(8),
+        actor=caller.token_id,
+        actor_name=caller.label or caller.role_label,
+        patient_id=patient_id,
+        reason=reason,
+        granted_at=now,
+        expires_at=now + dt.timedelta(minutes=ACCESS_MINUTES),
+    )
+    detail = {"reason": reason, "until": found.expires_at.isoformat(), "grant_id": found.grant_id}
+    try:
+        with database.write(caller) as connection:
+            repository.grant(connection, found.model_dump())
+            append(connection, audit, Look("emergency.opened", (patient_id,), detail=detail))
+    except DatabaseUnavailable as error:
+        raise AuditUnavailable(str(error)) from None
+    return found
+
+
+def list_emergencies(database: Database, audit: Audit, limit: int) -> Emergencies:
+    with database.read() as connection:
+        rows, total = repository.grants(connection, limit)
+    audit.record(Look("emergencies.seen", detail={"shown": len(rows)}))
+    return Emergencies(items=[Emergency(**row._mapping) for row in rows], total=total)
+
+
+def list_events(
+    database: Database, audit: Audit, actor: str | None, action: str | None, before: int | None, limit: int
+) -> Events:
+    with database.read() as connection:
+        rows = repository.events(connection, actor, action, before, limit)
+    items = [Event(**{name: getattr(row, name) for name in Event.model_fields}) for row in rows]
+    audit.record(Look("audit.seen", detail={"shown": len(items)}))
+    return Events(items=items, next_before=items[-1].seq if len(items) == limit and items[-1].seq > 1 else None)
