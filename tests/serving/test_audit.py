@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlalchemy import create_engine, text
 
@@ -108,3 +110,69 @@ def test_tampering_is_found(home, database: Database, tampering, found):
     if "CASE" in tampering:
         break_the_log(home, "UPDATE audit_events SET seq = -seq WHERE seq < 0")
     assert any(found in broken.reason or "does not follow" in broken.reason for broken in verify_chain(database))
+
+
+def test_upstream_audit_verify_says_what_was_done_to_the_log(home, database: Database):
+    from typer.testing import CliRunner
+
+    import upstream
+
+    def verify(*options):
+        return CliRunner().invoke(upstream.app, ["audit", "verify", "--home", str(home), *options])
+
+    by = Audit(database, "tester", "auditor", "r")
+    for patient in ("A", "B", "C", "D"):
+        by.record(Look("person.seen", (patient,)))
+    newest = last_event(home)["seq"]
+    holds = verify()
+    assert holds.exit_code == 0 and f"holds: {newest} events" in holds.stdout
+    break_the_log(home, "DROP TRIGGER audit_events_no_update", "DROP TRIGGER audit_events_no_delete")
+    for statement, said in (
+        ("UPDATE audit_events SET patient_ids = '[]' WHERE seq = 2", "event 2: was changed after it was written"),
+        ("DELETE FROM audit_events WHERE seq = 3", "event 3: events 3 to 3 are missing"),
+        (f"DELETE FROM audit_events WHERE seq = {newest}", "the newest events are missing"),
+    ):
+        break_the_log(home, statement)
+        found = verify()
+        assert found.exit_code == 1 and said in found.stdout, found.stdout
+    assert json.loads(verify("--json").stdout)["holds"] is False
+
+
+def test_upstream_audit_verify_without_a_database_says_so(tmp_path):
+    from typer.testing import CliRunner
+
+    import upstream
+
+    answer = CliRunner().invoke(upstream.app, ["audit", "verify", "--home", str(tmp_path)])
+    assert answer.exit_code == 1 and "no service database" in answer.stderr
+    assert not (tmp_path / "service.db").exists()
+
+
+def test_the_auditor_reads_who_saw_whom_and_that_is_in_the_log(client, shared_home, as_role):
+    client.get("/v1/patients/N03", headers=as_role("pharmacist"))
+    newest = client.get("/v1/audit/events?action=person.seen&limit=1", headers=as_role("auditor")).json()["items"][0]
+    assert (newest["patient_ids"], newest["role"]) == (["N03"], "pharmacist")
+    assert newest["run_id"] and newest["bundle_id"]
+    assert last_event(shared_home)["action"] == "audit.seen"
+
+
+def test_the_auditor_pages_through_the_log_without_a_gap(client, as_role):
+    client.get("/v1/teams", headers=as_role("pharmacist"))
+    first = client.get("/v1/audit/events?limit=1", headers=as_role("auditor")).json()
+    second = client.get(f"/v1/audit/events?limit=1&before={first['next_before']}", headers=as_role("auditor")).json()
+    assert second["items"][0]["seq"] == first["items"][0]["seq"] - 1
+
+
+def test_emergency_access_is_with_the_auditor_at_once(home, start):
+    pharmacist, auditor = issue_token(home, "pharmacist", ["north"], "Sam Example"), issue_token(home, "auditor")
+    with start(home) as client:
+        own, reader = ({"Authorization": f"Bearer {token}"} for token in (pharmacist, auditor))
+        assert client.get("/v1/patients/S02", headers=own).status_code == 404
+        for wrong in ({}, {"reason": "curious"}):
+            assert client.post("/v1/patients/S02/emergency-access", headers=own, json=wrong).status_code == 422
+        opened = client.post("/v1/patients/S02/emergency-access", headers=own, json={"reason": "crisis_call"})
+        assert opened.status_code == 201
+        assert client.get("/v1/patients/S02", headers=own).status_code == 200
+        assert client.get("/v1/patients/S01", headers=own).status_code == 404
+        listed = client.get("/v1/audit/emergency-access", headers=reader).json()["items"]
+    assert [(g["actor_name"], g["patient_id"], g["reason"]) for g in listed] == [("Sam Example", "S02", "crisis_call")]

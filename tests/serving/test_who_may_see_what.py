@@ -26,7 +26,12 @@ REVIEW = {
     "allergies_up_to_date": True,
     "side_effects_assessed": True,
 }
-BODIES = {"/v1/scores": SCORE, "/v1/patients/N03/reviews": REVIEW, "/v1/patients/S02/reviews": REVIEW}
+BODIES = {
+    "/v1/scores": SCORE,
+    "/v1/patients/N03/emergency-access": {"reason": "crisis_call"},
+    "/v1/patients/N03/reviews": REVIEW,
+    "/v1/patients/S02/reviews": REVIEW,
+}
 
 #   route                                   own team / allowed            other team   which roles
 MATRIX = [
@@ -36,6 +41,9 @@ MATRIX = [
     ("GET", "/v1/patients/N03", "/v1/patients/S02", {"pharmacist", "cmht_system"}),
     ("GET", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
     ("POST", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
+    ("POST", "/v1/patients/N03/emergency-access", None, {"pharmacist"}),
+    ("GET", "/v1/audit/events", None, {"auditor"}),
+    ("GET", "/v1/audit/emergency-access", None, {"auditor"}),
     ("GET", "/v1/model", None, set(ROLES)),
     ("GET", "/v1/model/card", None, set(ROLES)),
 ]
@@ -47,6 +55,19 @@ PAGES = [
 ]
 
 
+def matrix_lines():
+    """Route by role by scope: own team / another team, as status codes."""
+    lines = ["| route | " + " | ".join(ROLES) + " |", "| --- |" + " --- |" * len(ROLES)]
+    rows = [*MATRIX, *(("GET", f"{path} (page)", other, allowed) for path, other, allowed in PAGES)]
+    for method, path, other, allowed in rows:
+        done = 201 if method == "POST" and path != "/v1/scores" else 200
+        cells = [(f"{done} / 404" if other else str(done)) if role in allowed else "403" for role in ROLES]
+        if "(page)" in path:
+            cells[ROLES.index("cmht_system")] = "-"
+        lines.append(f"| {method} {path} | " + " | ".join(cells) + " |")
+    return lines
+
+
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize(("method", "path", "other", "allowed"), MATRIX, ids=[f"{row[0]} {row[1]}" for row in MATRIX])
 def test_json_route_by_role_and_scope(client, as_role, role, method, path, other, allowed):
@@ -56,7 +77,7 @@ def test_json_route_by_role_and_scope(client, as_role, role, method, path, other
             method, address, headers=headers, json=BODIES[address] if method == "POST" else None
         ).status_code
 
-    done = 201 if (method, path) == ("POST", "/v1/patients/N03/reviews") else 200
+    done = 201 if method == "POST" and path != "/v1/scores" else 200
     assert ask(path) == (done if role in allowed else 403)
     if other:
         assert ask(other) == (404 if role in allowed else 403)
@@ -84,6 +105,14 @@ def test_page_by_role_and_scope(browser, path, other, allowed, choice):
     assert signed_in.get(path).status_code == (200 if role in allowed else 403)
     if other:
         assert signed_in.get(other).status_code == (404 if role in allowed else 403)
+
+
+def test_the_matrix_is_printed():
+    """For a reviewer: `pytest -s -k matrix_is_printed`. The rows are those the tests above call; ``own / other team``."""
+    lines = matrix_lines()
+    print("\n" + "\n".join(lines))
+    assert len(lines) == 2 + len(MATRIX) + len(PAGES)
+    assert all(line.count("|") == len(ROLES) + 2 for line in lines)
 
 
 def test_page_without_a_session_leads_to_sign_in(client):
