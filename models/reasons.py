@@ -48,11 +48,16 @@ class ConceptText:
         label = slug.replace("_", " ")
         return cls(slug, label.capitalize(), label, label)
 
-    def sentence(self, raises: bool, recorded: bool) -> str:
-        """What the reason says. Where nothing behind it is recorded, it says that and nothing else: absence is never worded as normal."""
+    def sentence(self, raises: bool, recorded: bool, in_order: bool = True) -> str:
+        """What the reason says. Where nothing behind it is recorded, it says that and nothing else: absence is never worded as normal.
+
+        ``in_order`` is false where a part of the concept is overdue or has happened; then "lowers" is not worded as if all were well.
+        """
         verb = "Raises" if raises else "Lowers"
         if not recorded:
             return f"{verb} the estimated risk: {self.label.lower()}, where nothing is recorded or nothing applies."
+        if not raises and not in_order:
+            return f"{verb} the estimated risk: {self.label.lower()}, taken together; not every part of it is in order."
         return f"{verb} the estimated risk: {(self.raises if raises else self.lowers).rstrip('.')}."
 
 
@@ -120,5 +125,21 @@ def _reason(
         for i in sorted(inside, key=lambda i: (-abs(size[i]), features[i].name))
     ]
     raises = total > 0
-    sentence = concept.sentence(raises, recorded=not all(part["missing"] for part in parts))
+    sentence = concept.sentence(raises, *_standing(features[inside[0]].concept, known, features))
     return Reason(concept.slug, concept.label, "raises" if raises else "lowers", total, sentence, parts)
+
+
+def _standing(slug: str, known: Sequence[float], features: Sequence[FeatureText]) -> tuple[bool, bool]:
+    """Whether anything behind a concept is recorded, and whether what is recorded is in order.
+
+    A count that reads 0 where there is no row at all (``missing`` is "zero") records nothing: "none missed" of no appointments is not good news.
+    Features that had no part in this score are looked at too, since they tell "none missed of five" from "nobody has been in touch".
+    """
+    members = [i for i, feature in enumerate(features) if feature.concept == slug]
+    recorded = any(_is_recorded(known[i], features[i]) for i in members)
+    wrong = any(known[i] > 0 and (features[i].direction > 0 or "past_due" in features[i].name) for i in members)
+    return recorded, not wrong
+
+
+def _is_recorded(value: float, feature: FeatureText) -> bool:
+    return not math.isnan(value) and not (value == 0 and feature.missing == "zero")

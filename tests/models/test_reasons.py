@@ -66,6 +66,34 @@ def test_the_features_behind_a_reason_come_largest_first_with_value_unit_and_wha
     ]
 
 
+MISSED = (
+    FeatureText("missed_90d", "missed", "count", direction=1, missing="zero"),
+    FeatureText("missed_share_90d", "missed", "share", direction=1, missing="unknown"),
+    FeatureText("review_days_past_due", "missed", "days", missing="unknown"),
+)
+MISSED_TEXT = {"missed": ConceptText("missed", "Missed appointments", "missed appointments", "few missed appointments")}
+NOTHING = "Lowers the estimated risk: missed appointments, where nothing is recorded or nothing applies."
+NOT_ALL = "Lowers the estimated risk: missed appointments, taken together; not every part of it is in order."
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        # nobody has been in touch: none missed of none is not good news
+        ([0, NAN, NAN], NOTHING),
+        # five kept appointments and none missed: the share, which had no part in the score, tells the difference
+        ([0, 0.0, NAN], "Lowers the estimated risk: few missed appointments."),
+        # lowers on balance, while something was missed or stands overdue: not worded as if all were well
+        ([2, 0.1, NAN], NOT_ALL),
+        ([0, 0.0, 12.0], NOT_ALL),
+        ([0, 0.0, -12.0], "Lowers the estimated risk: few missed appointments."),
+    ],
+)
+def test_absence_and_what_is_overdue_are_never_worded_as_good_news(values, sentence):
+    found = find_reasons(np.array([-0.4, 0.0, 0.0]), np.array(values, dtype=np.float32), MISSED, MISSED_TEXT, top=5)
+    assert found[0].sentence == sentence
+
+
 def test_no_wording_claims_a_cause():
     with pytest.raises(BundleRefused, match="a contribution is not a cause"):
         check_wording([ConceptText("x", "X", "high because of x", "low x")])
