@@ -9,7 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check lint bench clean setup nhsuk screenshots
+.PHONY: demo test check lint bench clean setup nhsuk oidc screenshots
 
 setup: $(VENV)/.ready
 
@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "[2/2] installing pinned packages (about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
-	@$(MAKE) --no-print-directory nhsuk
+	@$(MAKE) --no-print-directory nhsuk oidc
 	@touch $@
 	@echo "      ready"
 
@@ -30,6 +30,13 @@ nhsuk:
 	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(NHSUK) >/dev/null 2>&1 && tar -xzf nhsuk-frontend-*.tgz \
 	  && cd "$(CURDIR)" && $(BIN)/python -m serving.web.nhsuk "$$work/package" && echo "      NHS style sheet installed" \
 	  || echo "      the NHS style sheet could not be fetched: pages use their own plain one"; rm -rf "$$work"
+
+# A real identity provider for the tests of sign-in tokens, in an untracked folder. They skip without it.
+OIDC := oauth2-mock-server@9.3.0
+oidc:
+	@command -v npm >/dev/null || { echo "      npm is not here: tests against a real identity provider skip"; exit 0; }; \
+	npm install --silent --no-save --prefix .tools/oidc $(OIDC) >/dev/null 2>&1 && echo "      identity provider for tests installed" \
+	  || echo "      the identity provider could not be fetched: its tests skip"
 
 demo: setup
 	@$(BIN)/upstream demo --home $(HOME_DIR) --patients $(PATIENTS) $(ARGS)

@@ -379,6 +379,38 @@ def serve(home: Home = DEFAULT_HOME, host: str = "127.0.0.1", port: int = 8000) 
         run(home, host, port, on_ready=lambda url: typer.echo(f"serving at {url}; stop with Ctrl-C", err=True))
 
 
+@app.command()
+def membership(
+    issuer: Annotated[str, typer.Option(help="The identity provider, as its tokens name it.")],
+    subject: Annotated[str, typer.Option(help="The person, as the provider's tokens name them (sub).")],
+    team: Annotated[str, typer.Option(help="The team whose people they may see.")],
+    source: Annotated[str, typer.Option(help="On whose word.")],
+    begin: Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="The day from which they are no longer in it.")] = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Put somebody in a team (--from), or end it (--to alone). Written to the audit log.
+
+    Example: upstream membership --issuer https://id.example --subject sam --team T01 --from 2026-01-05 --source rota
+    """
+    import datetime as dt
+
+    from serving.security.memberships import join_team, leave_team
+
+    with told():
+        try:
+            first, last = (dt.date.fromisoformat(day) if day else None for day in (begin, end))
+        except ValueError:
+            raise Refused("--from and --to are days as YYYY-MM-DD") from None
+        if first is not None:
+            join_team(home, issuer, subject, team, first, last, source)
+        elif last is None:
+            raise Refused("say when it begins (--from) or ends (--to)")
+        elif not leave_team(home, issuer, subject, team, last, source):
+            raise Refused("there is no open membership of that person in that team")
+    typer.echo(f"{team}: {'in it from ' + str(first) if first else 'ends ' + str(last)}")
+
+
 @audit_app.command("verify")
 def audit_verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """Walk the audit chain from its first event: finds any that was changed, removed, reordered or cut off. Exit code 1 if one was.

@@ -44,6 +44,7 @@ from serving.reviews.schemas import ReviewIn
 from serving.scoring.endpoints import router as scoring
 from serving.scoring.schemas import ScoresRequest, known_names
 from serving.scoring.service import records_of, score_people
+from serving.security.oidc import Issuers
 from serving.security.requests import Requires, RequiresSession, SignInNeeded
 from serving.settings import Settings
 from serving.web.endpoints import router as pages
@@ -96,7 +97,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         database = Database(settings.database)
         live = LiveModel(settings.bundles, settings.poll_seconds, warm)
         cores = os.cpu_count() or 1
-        app.state.service = Service(settings, database, live, reads=Lane(8, 5.0), scoring=Lane(max(2, cores), 5.0))
+        app.state.service = Service(
+            settings, database, live, Lane(8, 5.0), Lane(max(2, cores), 5.0), issuers=Issuers(settings.oidc)
+        )
         migrations.upgrade(database)
         live.start()
         try:

@@ -13,6 +13,7 @@ from serving.lanes import Lane
 from serving.live import LiveModel
 from serving.problems import request_id_of
 from serving.security.callers import Caller
+from serving.security.oidc import Issuers
 from serving.settings import Settings
 
 
@@ -25,6 +26,7 @@ class Service:
     live: LiveModel
     reads: Lane
     scoring: Lane
+    issuers: Issuers
 
     def audit_for(self, caller: Caller, request: Request) -> Audit:
         return Audit.of(self.database, caller, request_id_of(request.scope))

@@ -9,6 +9,7 @@ UPSTREAM_PORT              port to listen on
 UPSTREAM_ALLOWED_HOSTS     JSON list of host names that requests may ask for; loopback names are always allowed
 UPSTREAM_POLL_SECONDS      how often the bundle pointer is looked at
 UPSTREAM_MAX_BODY_BYTES    largest request body accepted
+UPSTREAM_OIDC              JSON list of identity providers whose bearer tokens are accepted (fields: ``OidcIssuer``)
 =========================  ==============================================================================================
 """
 
@@ -18,11 +19,38 @@ import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from serving.security.callers import Role
+
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+
+
+class OidcIssuer(BaseModel):
+    """One identity provider that is trusted, and everything about its tokens that is pinned."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(min_length=1, max_length=300)
+    audience: str = Field(min_length=1)
+    jwks_url: str
+    algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "ES512"], ...] = Field(
+        default=("RS256",), min_length=1
+    )
+    role_claim: str = "role"
+    roles: dict[str, Role] = Field(description="what each value of the role claim is here; others are no role")
+    leeway_seconds: int = Field(default=30, ge=0, le=300)
+
+    @field_validator("jwks_url")
+    @classmethod
+    def keys_come_over_a_safe_line(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+            raise ValueError("keys are fetched over https, or http from this machine only")
+        return url
 
 
 class Settings(BaseSettings):
@@ -38,6 +66,7 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     poll_seconds: float = Field(default=3.0, gt=0)
     max_body_bytes: int = Field(default=32_000_000, gt=0)
+    oidc: tuple[OidcIssuer, ...] = ()
 
     @model_validator(mode="after")
     def demo_stays_on_this_machine(self) -> Settings:

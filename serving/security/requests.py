@@ -5,6 +5,7 @@ The JSON routes take a bearer token only and the pages a session cookie only, so
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,7 +15,8 @@ from fastapi.security.base import SecurityBase
 from serving.context import Service, service_of
 from serving.problems import forbidden, unauthorised
 from serving.security.callers import EVERYONE, SEES_PEOPLE, Caller, Role
-from serving.security.tokens import find_caller
+from serving.security.memberships import teams_of
+from serving.security.tokens import PREFIX, find_caller
 
 SESSION_COOKIE = "upstream_session"
 
@@ -65,6 +67,9 @@ def checked(caller: Caller, roles: frozenset[Role]) -> Caller:
 
 def _find(service: Service, secret: str, kind: str) -> Caller | None:
     with service.database.read() as connection:
+        if kind == "token" and service.issuers and not secret.startswith(PREFIX):
+            today = dt.datetime.now(dt.UTC).date()
+            return service.issuers.caller(secret, lambda issuer, who: teams_of(connection, issuer, who, today))
         return find_caller(connection, secret, kind)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,202 @@
+"""Bearer tokens of an outside identity provider (OpenID Connect, JWT): who vouches, for whom they vouch, and with which keys.
+
+Everything that a token could choose for itself is pinned here instead: the issuer, the audience, the algorithms and where keys come from.
+Keys are fetched in the lane of the request (a thread), never on the event loop, at most once per cool-down whatever tokens are thrown at
+us; while the provider is away the keys we have go on working for a day.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from serving.problems import Problem, unavailable
+from serving.security.callers import SEES_PEOPLE, Caller, Role
+from serving.settings import OidcIssuer
+
+FRESH_SECONDS = 600.0
+COOL_DOWN_SECONDS = 30.0
+STALE_SECONDS = 86_400.0
+FETCH_SECONDS = 3.0
+MAX_KEYS_BYTES = 256_000
+TYPES = (None, "JWT", "at+jwt")
+NOT_FROM_A_TOKEN = ("jku", "jwk", "x5u", "x5c")
+"""Header fields by which a token would bring its own keys."""
+
+
+class Refused(Exception):
+    """The token is not one to trust. The reason is for the log and tests; the caller hears 401 and no more."""
+
+
+class KeysUnavailable(Exception):
+    """The provider's keys cannot be had and none are kept."""
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+_opener = urllib.request.build_opener(_NoRedirect)
+
+
+def fetch_keys(url: str) -> dict[str, Any]:
+    """The key set at ``url``: no redirects, a deadline, a size limit. Raises ``KeysUnavailable``."""
+    try:
+        with _opener.open(url, timeout=FETCH_SECONDS) as answer:
+            body = answer.read(MAX_KEYS_BYTES + 1)
+        found = json.loads(body) if len(body) <= MAX_KEYS_BYTES else None
+    except (OSError, ValueError, urllib.error.URLError) as error:
+        raise KeysUnavailable(type(error).__name__) from None
+    if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
+        raise KeysUnavailable("not a key set")
+    return found
+
+
+@dataclass
+class KeyCache:
+    """One provider's keys. ``now`` is a monotonic clock in seconds; tests bring their own."""
+
+    url: str
+    fetch: Callable[[str], dict[str, Any]] = fetch_keys
+    now: Callable[[], float] = time.monotonic
+    _keys: KeySet | None = None
+    _fetched: float = 0.0
+    _tried: float | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def find(self, kid: str) -> Any:
+        """The key called ``kid``. Raises ``Refused`` where the provider has none, ``KeysUnavailable`` where nobody knows."""
+        key = self._known(kid)
+        if key is not None and self._age() <= FRESH_SECONDS:
+            return key
+        # Whoever has a key that still serves does not wait for somebody else's fetch.
+        if self._lock.acquire(blocking=key is None or self._age() > STALE_SECONDS):
+            try:
+                key = self._known(kid)
+                if (key is None or self._age() > FRESH_SECONDS) and self._may_try():
+                    self._refresh()
+            finally:
+                self._lock.release()
+            key = self._known(kid)
+        if self._keys is None or self._age() > STALE_SECONDS:
+            raise KeysUnavailable("no keys, or only old ones")
+        if key is None:
+            raise Refused("the provider has no such key")
+        return key
+
+    def _age(self) -> float:
+        return self.now() - self._fetched
+
+    def _known(self, kid: str) -> Any:
+        return next((key for key in self._keys.keys if key.kid == kid), None) if self._keys else None
+
+    def _may_try(self) -> bool:
+        return self._tried is None or self.now() - self._tried >= COOL_DOWN_SECONDS
+
+    def _refresh(self) -> None:
+        """Fetch; a failure leaves the keys that we have, so that a provider's bad minute is not ours."""
+        self._tried = self.now()
+        try:
+            self._keys = KeySet.import_key_set(self.fetch(self.url))  # type: ignore[arg-type]
+            self._fetched = self._tried
+        except (KeysUnavailable, JoseError, ValueError, KeyError, TypeError):
+            return
+
+
+class Issuers:
+    """The identity providers that are trusted, each with its keys. ``clock`` is seconds since 1970."""
+
+    def __init__(
+        self,
+        trusted: Sequence[OidcIssuer],
+        fetch: Callable[[str], dict[str, Any]] = fetch_keys,
+        clock: Callable[[], float] = time.time,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._trusted = {issuer.issuer: (issuer, KeyCache(issuer.jwks_url, fetch, now)) for issuer in trusted}
+        self._clock = clock
+
+    def __bool__(self) -> bool:
+        return bool(self._trusted)
+
+    def verified(self, token: str) -> tuple[OidcIssuer, dict[str, Any]]:
+        """The claims of a token that holds, and who vouched for them. Raises ``Refused`` or ``KeysUnavailable``."""
+        header, claims = _unverified(token)
+        issuer, keys = self._trusted.get(str(claims.get("iss")), (None, None))
+        if issuer is None or keys is None:
+            raise Refused("the issuer is not trusted")
+        if header.get("alg") not in issuer.algorithms:
+            raise Refused("the algorithm is not one of this issuer's")
+        if header.get("typ") not in TYPES or any(name in header for name in NOT_FROM_A_TOKEN):
+            raise Refused("the header is not acceptable")
+        registry = jwt.JWTClaimsRegistry(
+            now=lambda: int(self._clock()),
+            leeway=issuer.leeway_seconds,
+            iss={"essential": True, "value": issuer.issuer},
+            aud={"essential": True, "value": issuer.audience},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+        try:
+            decoded = jwt.decode(token, keys.find(str(header.get("kid"))), algorithms=list(issuer.algorithms))
+            registry.validate(decoded.claims)
+        except (JoseError, ValueError, TypeError) as error:
+            raise Refused(type(error).__name__) from None
+        return issuer, decoded.claims
+
+    def caller(self, token: str, teams_of: Callable[[str, str], frozenset[str]]) -> Caller | None:
+        """The caller behind a token, or None for one that does not hold. Teams are ours (``teams_of(issuer, subject)``), never the token's.
+
+        Raises a 403 ``Problem`` for somebody without a role here, which a national identity allows, and 503 where keys cannot be had.
+        """
+        try:
+            issuer, claims = self.verified(token)
+        except Refused:
+            return None
+        except KeysUnavailable:
+            raise unavailable(
+                "identity-unavailable", "The identity provider does not answer. Try again soon.", 30
+            ) from None
+        role = role_of(issuer, claims)
+        if role is None:
+            raise Problem(
+                403, "no-role", "You are known, but hold no role here. Ask for one, or choose it when signing in."
+            )
+        subject = str(claims["sub"])
+        name = hashlib.sha256(f"{issuer.issuer}\n{subject}".encode()).hexdigest()[:32]
+        teams = teams_of(issuer.issuer, subject) if role in SEES_PEOPLE else frozenset()
+        return Caller(f"oidc-{name}", role, teams, subject[:200])
+
+
+def role_of(issuer: OidcIssuer, claims: dict[str, Any]) -> Role | None:
+    """The role that the issuer's claim stands for; None where there is none, or where several are claimed at once."""
+    claimed = claims.get(issuer.role_claim)
+    values = claimed if isinstance(claimed, list) else [claimed]
+    found = {issuer.roles[value] for value in values if isinstance(value, str) and value in issuer.roles}
+    return Role(found.pop()) if len(found) == 1 else None
+
+
+def _unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Header and claims as the token says them: good for choosing whom to ask, and for nothing else."""
+    parts = token.split(".")
+    try:
+        header, claims = (json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2])
+    except (ValueError, binascii.Error):
+        raise Refused("not a token") from None
+    if len(parts) != 3 or not isinstance(header, dict) or not isinstance(claims, dict):
+        raise Refused("not a token")
+    return header, claims
