@@ -1,0 +1,101 @@
+"""The drill of docs/operations.md: back up while people work, lose everything, restore, and find every review and audit event again."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from serving.audit import verify_chain
+from serving.database import Database
+from serving.nightly import score_store
+from serving.security.tokens import issue_token
+from tests.faults.postgres import PROGRAMS
+
+REVIEW = {
+    "actions": ["monitoring_arranged"],
+    "medicines_reconciled": True,
+    "allergies_up_to_date": True,
+    "side_effects_assessed": True,
+}
+
+
+def backup_sqlite(home: Path, into: Path) -> None:
+    """As docs/operations.md says: the database by SQLite's own online backup, then the folders beside it."""
+    into.mkdir()
+    with sqlite3.connect(home / "service.db") as source, sqlite3.connect(into / "service.db") as target:
+        source.backup(target)
+    source.close()
+    target.close()
+    for folder in ("bundles", "store"):
+        shutil.copytree(home / folder, into / folder)
+
+
+def review(client, token: str, key: str) -> None:
+    headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
+    assert client.post("/v1/patients/N03/reviews", json=REVIEW, headers=headers).status_code == 201
+
+
+def looks(client, token: str) -> tuple[object, list[object]]:
+    """What a pharmacist sees: the worklist and the reviews of one person."""
+    headers = {"Authorization": f"Bearer {token}"}
+    worklist = client.get("/v1/teams/north/worklist", headers=headers).json()
+    return worklist, client.get("/v1/patients/N03/reviews", headers=headers).json()["items"]
+
+
+@pytest.mark.fault(
+    "the server is lost: SQLite", "restored from the backup: same list, reviews, model, sign-ins; chain holds"
+)
+def test_backup_and_restore(home, start, tmp_path, record_property):
+    token = issue_token(home, "pharmacist", ["north"])
+    with start(home) as client:
+        review(client, token, "before-the-backup")
+        before = looks(client, token)
+        backup_sqlite(home, tmp_path / "backup")  # while the service runs
+        review(client, token, "after-the-backup")
+    shutil.rmtree(home)
+
+    began = time.perf_counter()
+    shutil.copytree(tmp_path / "backup", home)
+    with start(home) as client:
+        assert looks(client, token) == before
+        assert client.get("/readyz").status_code == 200
+        seconds = time.perf_counter() - began
+        assert verify_chain(client.app.state.service.database) == []
+        review(client, token, "after-the-backup")  # its key is free again: nothing of it was restored by halves
+    record_property("restore_seconds", round(seconds, 2))
+    print(f"restored and ready in {seconds:.2f} s")
+
+
+@pytest.mark.fault("the server is lost: PostgreSQL", "pg_dump into an empty server: same list and reviews; chain holds")
+def test_backup_and_restore_on_postgresql(home, start, postgres, world, tmp_path, record_property):
+    score_store(home / "store", home / "bundles", postgres.url, world.AS_OF, threads=1)
+    token = issue_token(postgres.url, "pharmacist", ["north"])
+    where = ["-h", "127.0.0.1", "-p", str(postgres.port), "-U", "upstream"]
+    with start(home, database_url=postgres.url) as client:
+        review(client, token, "before-the-backup")
+        before = looks(client, token)
+        dump = subprocess.run(
+            [PROGRAMS[-1] / "pg_dump", *where, "--format=custom", "postgres"], check=True, capture_output=True
+        ).stdout
+    (tmp_path / "service.dump").write_bytes(dump)
+
+    began = time.perf_counter()
+    subprocess.run([PROGRAMS[-1] / "createdb", *where, "restored"], check=True)
+    subprocess.run(
+        [PROGRAMS[-1] / "pg_restore", *where, "--exit-on-error", "-d", "restored", tmp_path / "service.dump"],
+        check=True,
+    )
+    restored = postgres.url.replace("/postgres?", "/restored?")
+    with start(home, database_url=restored) as client:
+        assert looks(client, token) == before
+        seconds = time.perf_counter() - began
+    opened = Database(restored)
+    assert verify_chain(opened) == []
+    opened.close()
+    record_property("restore_seconds", round(seconds, 2))
+    print(f"restored and ready in {seconds:.2f} s")
