@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from types import FunctionType
 
 from tests.conftest import ROOT
 from tests.faults import test_database, test_process, test_restore
@@ -14,7 +15,7 @@ def rows() -> list[str]:
     found = []
     for module in (test_database, test_process, test_restore):
         for name, function in vars(module).items():
-            for mark in getattr(function, "pytestmark", ()):
+            for mark in getattr(function, "pytestmark", ()) if isinstance(function, FunctionType) else ():
                 if mark.name == "fault":
                     found.append(
                         f"| {mark.args[0]} | {mark.args[1]} | `{module.__name__.rpartition('.')[2]}.py::{name}` |"
