@@ -58,6 +58,7 @@ class Prepared:
     follow_up: FollowUp
     labels: pd.DataFrame
     split: Split
+    seed: int = 0
 
 
 class _Clock:
@@ -141,7 +142,7 @@ def _prepare(records: Records, settings: Settings, clock: _Clock) -> Prepared:
     split = splits.by_time(people.spine, settings.outcomes.longest_horizon, last_day, settings.splits)
     clock.stage("features", f"building {len(CATALOGUE)} features on {len(people.spine):,} rows")
     matrix = build(records, people.spine, threads=settings.training.threads)
-    return Prepared(people.spine, people.attrition, matrix, follow_up, labels, split)
+    return Prepared(people.spine, people.attrition, matrix, follow_up, labels, split, settings.training.seed)
 
 
 def score_test_rows(ready: Prepared, fitted: Fitted) -> report.Contenders:
@@ -155,7 +156,12 @@ def score_test_rows(ready: Prepared, fitted: Fitted) -> report.Contenders:
         for column, horizon in enumerate(days)
     }
     logistic = comparators.fit_logistic(ready.matrix, ready.labels, ready.split.train).probabilities(values)
-    rules = comparators.apply_rules(FeatureMatrix(values, ready.matrix.names, ready.spine.iloc[test]))
+    tested = FeatureMatrix(values, ready.matrix.names, ready.spine.iloc[test])
+    rules = comparators.apply_rules(tested) | comparators.without_looking(
+        tested.spine["patient_id"].tolist(), ready.seed
+    )
+    five = comparators.fit_five_factors(ready.matrix, ready.labels, ready.split.train)
+    factors = five.probabilities(comparators.five_factor_values(tested)) if five is not None else {}
 
     def spread(scores: Mapping[str, npt.NDArray[np.float64]]) -> dict[str, npt.NDArray[np.float64]]:
         out = {name: np.full(len(ready.spine), np.nan) for name in scores}
@@ -163,7 +169,7 @@ def score_test_rows(ready: Prepared, fitted: Fitted) -> report.Contenders:
             out[name][test] = score
         return out
 
-    return report.Contenders(spread(model), spread(logistic), spread(rules))
+    return report.Contenders(spread(model), spread(logistic), spread(rules), spread(factors))
 
 
 def _record(

@@ -104,7 +104,7 @@ def test_the_page_says_that_the_data_is_synthetic_and_shows_the_figures(run):
 def test_the_evaluation_tells_what_the_model_is_measured_against(run):
     _, _, result = run
     for name, pair in result.evaluation["pairs"].items():
-        assert len(pair["contenders"]) == 8, name  # model, logistic and six rules
+        assert len(pair["contenders"]) == 13, name  # model, logistic and eleven rules
         assert {"value", "low", "high"} == pair["contenders"]["model"]["auroc"].keys()
         assert pair["oracle"]["rows"] > 0
         assert pair["unseen_people"]["rows"] < pair["rows"]

@@ -72,6 +72,45 @@ class Scored:
     def brier(self, weight: Floats) -> float:
         return float((weight * (self.score - self.label) ** 2).sum() / weight.sum())
 
+    def scaled_brier(self, weight: Floats) -> float:
+        """1 less the Brier score over that of the prevalence told to everyone: 0 tells nothing, 1 knows everything."""
+        share = (weight * self.label).sum() / weight.sum()
+        return 1 - self.brier(weight) / (share * (1 - share)) if 0 < share < 1 else float("nan")
+
+    def log_loss(self, weight: Floats) -> float:
+        p = np.clip(self.score, 1e-15, 1 - 1e-15)
+        return float(-(weight * (self.label * np.log(p) + (1 - self.label) * np.log1p(-p))).sum() / weight.sum())
+
+    def calibration_errors(self, weight: Floats, bins: int = 20) -> dict[str, float]:
+        """ICI, E50 and E90: mean, median and 90th percentile of |smooth observed share - predicted risk| over the rows (Austin and Steyerberg 2019).
+
+        The smooth curve is a local average: rows in order of risk are cut into ``bins`` groups of equal weight, and the observed share is
+        interpolated between their mean risks. Loess would need minutes for what a bootstrap asks.
+        """
+        order, _ = self._order
+        w, p, y = weight[order], self.score[order], self.label[order]
+        total = w.sum()
+        if total <= 0 or (w * y).sum() <= 0:
+            return {"ici": float("nan"), "e50": float("nan"), "e90": float("nan")}
+        group = np.minimum((np.cumsum(w) - w / 2) / total * bins, bins - 1).astype(np.int64)
+        mass = np.bincount(group, w, bins)
+        kept = mass > 0
+        centre = np.bincount(group, w * p, bins)[kept] / mass[kept]
+        share = np.bincount(group, w * y, bins)[kept] / mass[kept]
+        error = np.abs(np.interp(p, centre, share) - p)
+        by_size = np.argsort(error, kind="stable")
+        reached = np.cumsum(w[by_size]) / total
+        middle, high = (error[by_size[np.searchsorted(reached, q)]] for q in (0.5, 0.9 - 1e-12))
+        return {"ici": float((w * error).sum() / total), "e50": float(middle), "e90": float(high)}
+
+    def net_benefit(self, weight: Floats, threshold: float) -> float:
+        """Events found less non-events reviewed, at the odds of ``threshold``, per row (Vickers and Elkin 2006)."""
+        flagged = self.score >= threshold
+        total, odds = weight.sum(), threshold / (1 - threshold)
+        return float(
+            ((weight * flagged * self.label).sum() - odds * (weight * flagged * (1 - self.label)).sum()) / total
+        )
+
     def observed_to_expected(self, weight: Floats) -> float:
         expected = (weight * self.score).sum()
         return float((weight * self.label).sum() / expected) if expected > 0 else np.nan
@@ -86,6 +125,9 @@ class Scored:
         return {
             **self.ranking(weight),
             "brier": self.brier(weight),
+            "scaled_brier": self.scaled_brier(weight),
+            "log_loss": self.log_loss(weight),
+            **self.calibration_errors(weight),
             "observed_to_expected": self.observed_to_expected(weight),
             "calibration_slope": slope,
             "calibration_intercept": intercept,

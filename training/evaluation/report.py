@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,9 +30,14 @@ LABELS = {
     "model": "Model (LightGBM, calibrated)",
     "logistic": "Logistic regression, all features",
     "oracle": "Oracle (true risk, simulated data only)",
+    "random": "By lot",
+    "alphabetical": "By the alphabet (ids: the records hold no names)",
+    "five_factors": "Logistic regression on five factors",
     **{rule.name: rule.label for rule in RULES},
 }
 CURVE_POINTS = 10
+FEWEST_EVENTS_TO_SHOW = 10
+"""A figure about fewer events than this is suppressed (CLINICAL.md section 5: cells below 10 are not published)."""
 _PAGE = Path(__file__).with_name("report.html")
 
 
@@ -43,6 +48,12 @@ class Contenders:
     model: Mapping[str, Floats]
     logistic: Mapping[str, Floats]
     rules: Mapping[str, Floats]
+    five_factors: Mapping[str, Floats] = field(default_factory=dict)
+
+    def simple(self, name: str) -> dict[str, Floats]:
+        """Every simple rule's score for one outcome and horizon; the five-factor rule is fitted, so it differs between them."""
+        fitted = {"five_factors": self.five_factors[name]} if name in self.five_factors else {}
+        return {**self.rules, **fitted}
 
 
 @dataclass(frozen=True)
@@ -115,7 +126,7 @@ def _rows(
 
 
 def _pair(name: str, rows: _Rows, contenders: Contenders, slots: Mapping[int, int]) -> dict[str, Any]:
-    scores = {"model": contenders.model[name], "logistic": contenders.logistic[name], **contenders.rules}
+    scores = {"model": contenders.model[name], "logistic": contenders.logistic[name], **contenders.simple(name)}
     scored = {who: Scored(rows.label, score[rows.at]) for who, score in scores.items()}
     lists = {
         who: Listing(metrics.top_of_lists(one.score, rows.team, rows.day, slots), rows.event)
@@ -134,7 +145,7 @@ def _pair(name: str, rows: _Rows, contenders: Contenders, slots: Mapping[int, in
 
         found = metrics.estimates(all_figures, rows.people, rows.resamples)
         figures[who] = {"label": LABELS.get(who, who), **{figure: value.as_dict() for figure, value in found.items()}}
-    best = max(contenders.rules, key=lambda rule: _comparable(figures[rule]["auroc"]["value"]))
+    best = max(contenders.simple(name), key=lambda rule: _comparable(figures[rule]["auroc"]["value"]))
     return {
         "rows": len(rows.at),
         "people": int(rows.people.max()) + 1 if len(rows.at) else 0,
@@ -151,9 +162,43 @@ def _pair(name: str, rows: _Rows, contenders: Contenders, slots: Mapping[int, in
             "captured_at_slots": metrics.difference(
                 lists["model"].captured, lists[best].captured, rows.people, rows.resamples
             ).as_dict(),
+            "captured_at_slots_by_team": _over_by_team(
+                lists["model"], _best_at_slots(contenders.simple(name), lists, figures), rows
+            ),
         },
+        "best_rule_at_slots": max(
+            contenders.simple(name), key=lambda rule: _comparable(figures[rule]["captured_at_slots"]["value"])
+        ),
+        "worst_team": _worst_team(lists["model"], rows),
         "curve": _curve(scored["model"]),
     }
+
+
+def _best_at_slots(
+    rules: Mapping[str, Floats], lists: Mapping[str, Listing], figures: Mapping[str, Mapping[str, Any]]
+) -> Listing:
+    """The list of the rule that captured most at the same slots: a harder bar than the rule with the best AUROC."""
+    return lists[max(rules, key=lambda rule: _comparable(figures[rule]["captured_at_slots"]["value"]))]
+
+
+def _over_by_team(model: Listing, rule: Listing, rows: _Rows) -> dict[str, float | None]:
+    """Events captured by the model less those by the rule, paired, with an interval from a bootstrap of whole teams."""
+    draws = metrics.draws(rows.team, len(rows.resamples), 1)
+    return metrics.difference(model.captured, rule.captured, rows.team, draws).as_dict()
+
+
+def _worst_team(listing: Listing, rows: _Rows) -> dict[str, Any] | None:
+    """The team whose events the lists capture least, among teams with enough events to say so (research/evaluation.md section 5)."""
+    found = []
+    for team in np.unique(rows.team):
+        inside = (rows.team == team).astype(np.float64)
+        events = len(np.unique(rows.event[(rows.team == team) & (rows.event >= 0)]))
+        if events >= FEWEST_EVENTS_TO_SHOW:
+            found.append((listing.captured(inside), int(events)))
+    if not found:
+        return None
+    captured, events = min(found)
+    return {"teams": len(found), "events": events, "captured_at_slots": round(captured, 6)}
 
 
 def _part(name: str, rows: _Rows, contenders: Contenders, keep: npt.NDArray[np.bool_]) -> dict[str, Any]:
@@ -163,7 +208,7 @@ def _part(name: str, rows: _Rows, contenders: Contenders, keep: npt.NDArray[np.b
     model = Scored(label, contenders.model[name][rows.at][inside])
     rules = {
         rule: Scored(label, score[rows.at][inside]).auroc(np.ones(len(label)))
-        for rule, score in contenders.rules.items()
+        for rule, score in contenders.simple(name).items()
     }
     best = max(rules, key=lambda rule: _comparable(rules[rule]))
     slope = metrics.estimate(lambda weight: model.calibration(weight)[0], people, rows.resamples)
@@ -211,7 +256,9 @@ def _against_oracle(
     places = np.array([known[int(at[n])] for n in here])
     people, label = rows.people[places], rows.label[places]
     oracle, model = Scored(label, risk[here]), Scored(label, contenders.model[name][at[here]])
-    rule = {name: Scored(label, score[at[here]]).auroc(np.ones(len(label))) for name, score in contenders.rules.items()}
+    rule = {
+        who: Scored(label, score[at[here]]).auroc(np.ones(len(label))) for who, score in contenders.simple(name).items()
+    }
     best = max(rule, key=lambda which: _comparable(rule[which]))
     return {
         "rows": len(here),
