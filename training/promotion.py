@@ -170,6 +170,27 @@ def _pair_gates(name: str, pair: Mapping[str, Any], settings: PromotionSettings)
                 captured >= bar,
             )
         )
+    if settings.difference_above is not None:
+        lead = pair["over_best_rule"]["captured_at_slots_by_team"]
+        low_end = _number(lead["low"])
+        gates.append(
+            Gate(
+                f"{name}.lead_over_best_rule",
+                f"lower bound {low_end:.3f} of {_number(lead['value']):.3f}",
+                f"above {settings.difference_above:g}: events captured at the same slots, paired, whole teams drawn",
+                low_end > settings.difference_above,
+            )
+        )
+    if settings.worst_team_captures is not None:
+        worst = _number((pair["worst_team"] or {}).get("captured_at_slots"))
+        gates.append(
+            Gate(
+                f"{name}.worst_team",
+                f"{worst:.3f}",
+                f"at least {settings.worst_team_captures:g} of its events captured",
+                worst >= settings.worst_team_captures,
+            )
+        )
     gates.append(Gate(f"{name}.calibration_slope", f"{slope:.2f}", f"{low:g} to {high:g}", low <= slope <= high))
     if settings.auroc_at_most is not None:
         gates.append(

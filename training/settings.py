@@ -113,6 +113,8 @@ class PromotionSettings(Section):
     beats_best_rule: bool = True
     capture_at_least: float | None = Field(default=1.0, ge=0)
     calibration_slope: tuple[float, float] = (0.8, 1.25)
+    difference_above: float | None = None
+    worst_team_captures: float | None = Field(default=None, ge=0, le=1)
     auroc_at_most: float | None = Field(default=0.9, gt=0.5, le=1)
 
 

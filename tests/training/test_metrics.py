@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from training.evaluation.metrics import Listing, Scored, difference, draws, estimate, logistic_line, top_of_lists
 
@@ -25,6 +25,11 @@ def test_ranking_figures_equal_scikit_learn_with_weights_and_ties(rows, seed, ti
         average_precision_score(label, score, sample_weight=weight)
     )
     assert scored.brier(weight) == pytest.approx(brier_score_loss(label, score, sample_weight=weight))
+    held = np.clip(score, 1e-6, 1 - 1e-6)
+    assert Scored(label, held).log_loss(weight) == pytest.approx(log_loss(label, held, sample_weight=weight))
+    share = np.average(label, weights=weight)
+    useless = brier_score_loss(label, np.full(rows, share), sample_weight=weight)
+    assert scored.scaled_brier(weight) == pytest.approx(1 - scored.brier(weight) / useless)
 
 
 def test_a_right_probability_has_slope_1_and_intercept_0_and_one_too_extreme_has_less():
@@ -35,6 +40,35 @@ def test_a_right_probability_has_slope_1_and_intercept_0_and_one_too_extreme_has
     assert Scored(label, 1 / (1 + np.exp(-logit))).calibration(weight) == pytest.approx((1, 0), abs=0.03)
     assert Scored(label, 1 / (1 + np.exp(-2 * logit))).calibration(weight)[0] == pytest.approx(0.5, abs=0.02)
     assert Scored(label, 1 / (1 + np.exp(-logit))).observed_to_expected(weight) == pytest.approx(1, abs=0.03)
+
+
+def test_calibration_errors_are_small_where_the_probability_is_right_and_as_large_as_the_shift_where_not():
+    rng = np.random.default_rng(5)
+    p = rng.uniform(0.1, 0.5, 100_000)
+    label = (rng.random(100_000) < p).astype(float)
+    weight = np.ones(100_000)
+    right, shifted = Scored(label, p).calibration_errors(weight), Scored(label, p + 0.2).calibration_errors(weight)
+    assert all(value < 0.02 for value in right.values())
+    assert list(shifted.values()) == pytest.approx([0.2, 0.2, 0.2], abs=0.02)
+    assert right["e50"] <= right["e90"]
+
+
+def test_a_weight_of_two_is_two_copies_for_every_figure_of_a_probability():
+    rng = np.random.default_rng(6)
+    label, score = (rng.random(60) < 0.4).astype(float), rng.random(60)
+    weight = rng.integers(0, 3, 60)
+    copied = Scored(np.repeat(label, weight), np.repeat(score, weight))
+    found = Scored(label, score).probability(weight.astype(float))
+    peer = copied.probability(np.ones(weight.sum()))
+    for name in ("auroc", "brier", "log_loss", "scaled_brier", "calibration_slope"):
+        assert found[name] == pytest.approx(peer[name]), name
+
+
+def test_net_benefit_is_the_sum_done_by_hand():
+    scored = Scored(np.array([1.0, 0, 1, 0, 0]), np.array([0.9, 0.6, 0.1, 0.4, 0.5]))
+    # At 0.5 three are reviewed: one event, two without; odds 1: (1 - 2) / 5. At 0.2 four: one event, three without; odds 1/4.
+    assert scored.net_benefit(np.ones(5), 0.5) == pytest.approx(-0.2)
+    assert scored.net_benefit(np.ones(5), 0.2) == pytest.approx((1 - 3 / 4) / 5)
 
 
 def test_the_logistic_line_equals_scikit_learn():

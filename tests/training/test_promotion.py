@@ -47,7 +47,17 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
     assert champion.tags["promotion.gate.disengagement_90.calibration_slope"].startswith("passed")
 
 
+def no_clear_lead(pair):
+    pair["over_best_rule"]["captured_at_slots_by_team"] = {"value": 0.05, "low": -0.01, "high": 0.1}
+
+
+def one_team_left_behind(pair):
+    pair["worst_team"] = {"teams": 3, "events": 12, "captured_at_slots": 0.08}
+
+
 REFUSALS = [
+    ("no clear lead", no_clear_lead, {"difference_above": 0.0}, "lead_over_best_rule: lower bound -0.010 of 0.050"),
+    ("unfair to a team", one_team_left_behind, {"worst_team_captures": 0.2}, "worst_team: 0.080 (needed: at least 0.2"),
     ("no better than a simple rule", set_model("auroc", 0.5), {}, "auroc_over_best_rule: 0.500"),
     ("finds fewer at the same slots", set_model("captured_at_slots", 0.0), {}, "captured_at_slots: 0.000"),
     ("miscalibrated", set_model("calibration_slope", 0.1), {}, "calibration_slope: 0.10"),
