@@ -93,6 +93,10 @@ class RiskModel:
         self.outcomes: dict[str, tuple[int, ...]] = {name: entry.horizons for name, entry in manifest.outcomes.items()}
         self.card: dict[str, Any] = documents["card.json"]
         self.reference: dict[str, Any] = documents["reference.json"]
+        ranges = {entry["name"]: entry for entry in self.reference["features"]}
+        self._low, self._high = (
+            np.array([_number(ranges.get(name, {}).get(end)) for name in self.feature_names]) for end in ("low", "high")
+        )
         self._golden: dict[str, Any] = documents["golden.json"]
         if {name: c.horizons for name, c in calibrations.items()} != self.outcomes:
             raise BundleRefused(
@@ -147,6 +151,25 @@ class RiskModel:
             found.contributions[row, found.column(horizon)], scores.inputs[row], self.features, self._concepts, top
         )
 
+    def outside_training(self, scores: Scores, row: int) -> list[dict[str, Any]]:
+        """Inputs of one row that lie outside the middle 99% of the training rows and had a part in a score: {name, value, low, high}.
+
+        What is missing is never outside, and a feature that training never saw recorded has no range to lie outside of.
+        """
+        values = scores.inputs[row].astype(np.float64)
+        # The range was taken in double precision of single-precision inputs, so that a value on the edge is inside.
+        beyond = np.flatnonzero((values < self._low) | (values > self._high))
+        used = [i for i in beyond.tolist() if any(_has_part(found, row, i) for found in scores.values())]
+        return [
+            {
+                "name": self.feature_names[i],
+                "value": float(values[i]),
+                "low": float(self._low[i]),
+                "high": float(self._high[i]),
+            }
+            for i in used
+        ]
+
     def self_test(self) -> None:
         """Score the golden rows and compare with what LightGBM gave when the bundle was written. Raises ``BundleRefused``."""
         rows = np.array([[np.nan if v is None else v for v in row] for row in self._golden["rows"]], dtype=np.float64)
@@ -197,6 +220,14 @@ class RiskModel:
         if np.isinf(values).any():
             wrong = [name for name, bad in zip(names, np.isinf(values).any(axis=0), strict=True) if bad]
             raise FeatureMismatch(f"infinite values in {', '.join(wrong)}: a value that is not known is NaN")
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else float(value)
+
+
+def _has_part(found: OutcomeScores, row: int, feature: int) -> bool:
+    return found.contributions is None or bool(found.contributions[row, :, feature].any())
 
 
 def stack_horizons(values: NDArray[np.floating], horizons: Sequence[int]) -> NDArray[np.floating]:

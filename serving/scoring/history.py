@@ -6,6 +6,7 @@ Everything reads both clocks: a row counts on ``as_of`` only if it happened and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,12 @@ HISTORY_TABLES = ("referrals", "contacts", "supplies", "results", "stays")
 EXPECTED_SOURCES = ("referrals", "contacts", "supplies", "results")
 """Tables that hold something for nearly everybody on a caseload; an empty one is worth saying. Most people have no stay."""
 
+STALE_AFTER_DAYS = {"contacts": 90, "supplies": 90, "results": 400}
+"""Days after which a source that once spoke is called stale: a quarter without contact or supply, and a yearly check with a month to spare.
+
+Our own choice, not from a guideline. A referral is never stale: an open one of three years ago still holds.
+"""
+
 Days = npt.NDArray[np.int32]
 
 
@@ -25,13 +32,25 @@ Days = npt.NDArray[np.int32]
 class History:
     """Shape (people,) each, in the order of ``records.patient_ids``; days are int32, ``NO_DAY`` where there is none.
 
-    ``missing`` maps each expected source to a mask of people with no known row in it.
+    ``missing`` maps each expected source to a mask of people with no known row in it, ``last_day`` to the day of the latest known row.
     """
 
     first_day: Days
     last_seen: Days
     next_booked: Days
     missing: dict[str, npt.NDArray[np.bool_]]
+    last_day: dict[str, Days]
+
+    def sources(self, person: int, as_of_day: int) -> list[dict[str, Any]]:
+        """How old each source is for one person: days since its latest known row (None where there is none), and whether that is stale."""
+        ages = {
+            name: None if (day := int(last[person])) == NO_DAY else as_of_day - day
+            for name, last in self.last_day.items()
+        }
+        return [
+            {"source": name, "age_days": age, "stale": age is not None and age > STALE_AFTER_DAYS.get(name, age)}
+            for name, age in ages.items()
+        ]
 
     def days(self, person: int, as_of_day: int) -> int | None:
         """Length of the person's record in days, None where nothing is known before ``as_of``."""
@@ -43,15 +62,25 @@ def history_of(records: Records, as_of_day: int) -> History:
     """The ``History`` of everybody in ``records`` on ``as_of_day`` (days since 1970-01-01)."""
     people = len(records.patient_ids)
     first = np.full(people, NO_DAY, dtype=np.int32)
-    missing = {}
+    missing, last_day = {}, {}
     for name in HISTORY_TABLES:
         columns, patient = records.columns(name), records.tables[name].patient
         event = columns[str(TABLES[name].event_day)]
         known = (event < as_of_day) & (columns["known_on"] < as_of_day)
         np.minimum.at(first, patient[known], event[known])
         if name in EXPECTED_SOURCES:
-            missing[name] = np.bincount(patient[known], minlength=people) == 0
-    return History(first, _last_seen(records, as_of_day, people), _next_booked(records, as_of_day, people), missing)
+            last_day[name] = _latest(event[known], patient[known], people)
+            missing[name] = last_day[name] == NO_DAY
+    return History(
+        first, _last_seen(records, as_of_day, people), _next_booked(records, as_of_day, people), missing, last_day
+    )
+
+
+def _latest(days: Days, patient: npt.NDArray[np.integer], people: int) -> Days:
+    last = np.full(people, -NO_DAY, dtype=np.int32)
+    np.maximum.at(last, patient, days)
+    last[last == -NO_DAY] = NO_DAY
+    return last
 
 
 def _last_seen(records: Records, as_of_day: int, people: int) -> Days:
@@ -65,10 +94,7 @@ def _last_seen(records: Records, as_of_day: int, people: int) -> Days:
         & np.isin(contacts["mode"], [_code("mode", mode) for mode in ("face_to_face", "video", "telephone")])
         & (contacts["kind"] != _code("kind", "carer"))
     )
-    last = np.full(people, -NO_DAY, dtype=np.int32)
-    np.maximum.at(last, records.tables["contacts"].patient[seen], day[seen])
-    last[last == -NO_DAY] = NO_DAY
-    return last
+    return _latest(day[seen], records.tables["contacts"].patient[seen], people)
 
 
 def _next_booked(records: Records, as_of_day: int, people: int) -> Days:

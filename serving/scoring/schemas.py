@@ -195,12 +195,37 @@ class SetAsideRow(BaseModel):
     reason: str
 
 
+class SourceAge(BaseModel):
+    """How old one source is for this person."""
+
+    source: str
+    age_days: int | None = Field(description="days since its latest known row; null where there is none")
+    stale: bool = Field(description="the latest row is older than one would expect of somebody in care")
+
+
+class OutsideTraining(BaseModel):
+    """An input beyond what the middle 99% of the training rows held, so that the model stands on little there."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+
 class Flags(BaseModel):
     """What limits this person's scores."""
 
     history_days: int | None
     short_history: bool = Field(description="less than 90 days are known")
     missing_sources: list[str] = Field(description="tables that usually hold something and hold nothing here")
+    sources: list[SourceAge] = Field(default_factory=list)
+    outside_training: list[OutsideTraining] = Field(
+        default_factory=list, description="inputs that had a part in a score and lie outside the training range"
+    )
+    unknown_medicines: int | None = Field(
+        default=None,
+        description="supplies of medicines we do not know, which no score reads; null in a nightly run, which counts them for the whole extract",
+    )
     set_aside: list[SetAsideRow] = Field(default_factory=list)
 
 

@@ -57,13 +57,15 @@ class Scored:
         return [dict(vars(reason)) for reason in found]
 
     def flags(self, row: int) -> dict[str, Any]:
-        """What limits this person's scores: how long the record is, and which sources say nothing."""
-        person = int(self.place[row])
-        days = self.history.days(person, day_of(self.as_of))
+        """What limits this person's scores: how long the record is, how old each source, and which inputs the model hardly knows."""
+        person, today = int(self.place[row]), day_of(self.as_of)
+        days = self.history.days(person, today)
         return {
             "history_days": days,
             "short_history": days is None or days < SHORT_HISTORY_DAYS,
             "missing_sources": [name for name, none in self.history.missing.items() if none[person]],
+            "sources": self.history.sources(person, today),
+            "outside_training": self.model.outside_training(self.scores, row),
         }
 
     def last_seen(self, row: int) -> dt.date | None:
@@ -165,7 +167,11 @@ def _person(scored: Scored, row: int, aside: list[SetAsideRow]) -> PersonScore:
         patient_id=patient,
         risks=list(_risks(scored, row)),
         gaps=[Gap.model_validate(gap) for gap in scored.gaps.get(patient, [])],
-        flags=Flags(**scored.flags(row), set_aside=aside),
+        flags=Flags(
+            **scored.flags(row),
+            unknown_medicines=sum((found.table, found.column) == ("supplies", "medicine") for found in aside),
+            set_aside=aside,
+        ),
     )
 
 

@@ -1,11 +1,12 @@
 """Scores add up, never cross over horizons, and come only from the features the model was trained on."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from models import FeatureMismatch, RiskModel
+from models import FeatureMismatch, RiskModel, Scores
 
 NAMES = ("supply_gap_days", "longest_gap_days", "missed_share", "lithium_overdue_days", "always_the_same")
 
@@ -116,3 +117,22 @@ def test_reasons_are_the_contributions_of_a_score_by_concept(model):
             scores["admission"].contributions[row, 1].sum(), abs=1e-8
         )
         assert len(model.reasons(scores, row, "admission", 90, top=2)) == 2
+
+
+def test_inputs_outside_the_training_range_are_named_and_what_is_missing_is_not(model):
+    ranges = {entry["name"]: (entry["low"], entry["high"]) for entry in model.reference["features"]}
+    inside = np.array([[np.nan, 0.0, 0.0, 0.0, 1.0]], dtype=np.float32)
+    outside = np.array([[np.nan, 50.0, 0.0, -50.0, 1.0]], dtype=np.float32)
+    assert model.outside_training(model.score(inside, names=NAMES), 0) == []
+    found = model.outside_training(model.score(outside, names=NAMES), 0)
+    assert [(limit["name"], limit["value"], (limit["low"], limit["high"])) for limit in found] == [
+        ("longest_gap_days", 50.0, ranges["longest_gap_days"]),
+        ("lithium_overdue_days", -50.0, ranges["lithium_overdue_days"]),
+    ]
+
+
+def test_an_input_without_a_part_in_any_score_is_no_limit_of_it(model):
+    scores = model.score(np.array([[0, 50, 0, 0, 1]], dtype=np.float32), names=NAMES)
+    untouched = {name: replace(found, contributions=found.contributions * 0) for name, found in scores.items()}
+    assert model.outside_training(scores, 0) != []
+    assert model.outside_training(Scores(untouched, scores.inputs), 0) == []

@@ -93,6 +93,43 @@ def test_an_empty_record_is_scored_and_says_so(client, as_role):
     assert got["people"][0]["risks"][0]["probability"] > 0
 
 
+def test_the_limits_of_a_score_are_flags(client, as_role):
+    """Stale sources, unknown medicines and inputs outside training, each on the person they belong to."""
+
+    def supply(medicine, day):
+        return {"medicine": medicine, "supplied_on": day, "days_supplied": 28, "route": "oral", "kind": "dispensed"}
+
+    people = [
+        {"patient_id": "A", "tables": {"supplies": [supply("olanzapine", "2025-12-20")]}},
+        {
+            "patient_id": "B",
+            "tables": {"supplies": [supply("olanzapine", "2025-06-01"), supply("wonderpill", "2025-06-02")]},
+        },
+    ]
+    got = client.post(
+        "/v1/scores", json={"as_of": "2026-01-05", "people": people}, headers=as_role("cmht_system")
+    ).json()
+    fresh, stale = (person["flags"] for person in got["people"])
+    assert {s["source"]: (s["age_days"], s["stale"]) for s in fresh["sources"]} == {
+        "referrals": (None, False),
+        "contacts": (None, False),
+        "supplies": (16, False),
+        "results": (None, False),
+    }
+    assert {s["source"]: (s["age_days"], s["stale"]) for s in stale["sources"]}["supplies"] == (218, True)
+    assert (fresh["unknown_medicines"], stale["unknown_medicines"]) == (0, 1)
+    assert fresh["short_history"] and not stale["short_history"]
+    for limit in fresh["outside_training"] + stale["outside_training"]:
+        assert not limit["low"] <= limit["value"] <= limit["high"]
+
+
+def test_the_nightly_run_keeps_the_limits(client, as_role, answer):
+    for person in answer["people"]:
+        stored = client.get(f"/v1/patients/{person['patient_id']}", headers=as_role("everywhere")).json()["flags"]
+        for name in ("sources", "outside_training", "history_days", "missing_sources"):
+            assert stored[name] == person["flags"][name]
+
+
 def test_a_wrong_value_is_set_aside_by_its_place_in_the_persons_own_list(client, as_role):
     def supply(**row):
         return {
