@@ -62,7 +62,8 @@ def test_the_request_and_the_nightly_run_agree(client, as_role, answer, person):
             [f["name"] for f in reason["features"]] for reason in other["reasons"]
         ]
     assert asked["gaps"] == stored["gaps"]
-    assert asked["flags"] == stored["flags"]
+    # The nightly run counts unknown medicines for the whole extract, not by person, and says so with null.
+    assert asked["flags"] | {"unknown_medicines": None} == stored["flags"]
 
 
 def test_a_certain_gap_comes_with_standard_and_rows(answer):
