@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.engine.matrix import FeatureMatrix, read_spine
+from features.engine.matrix import FeatureMatrix, in_order, read_spine
 from features.engine.spec import Feature
 from features.engine.walks import walks_for
 from features.records import Records
@@ -52,26 +53,32 @@ def build_values(
     threads: int | None = None,
 ) -> Values:
     """The same without pandas: positions in ``records.patient_ids`` and day numbers in, float32 (rows x features) out."""
-    values = np.full((len(person), len(features)), np.nan, dtype=np.float32)
+    values = np.empty((len(person), len(features)), dtype=np.float32)
     if not len(person) or not features:
         return values
     walks = walks_for(records, features)
-    order = np.lexsort((day, person))
-    person, day = person[order], day[order]
+    ready = in_order(person, day)
+    order = np.arange(len(person)) if ready else np.lexsort((day, person))
+    if not ready:
+        person, day = person[order], day[order]
     workers = max(1, threads or os.cpu_count() or 1)
     shards = _shards(person, workers)
+    limits = _Limits.of(features)
 
     def run(shard: tuple[int, int]) -> None:
         first, last = shard
+        # A slice is a view, rows picked by number are a copy: a spine in order is finished in place.
+        rows = slice(first, last) if ready else order[first:last]
+        values[rows] = np.nan
         for walk in walks:
             walk(person[first:last], day[first:last], order[first:last], values)
+        values[rows] = limits.applied(values[rows])
 
     if len(shards) == 1:
         run(shards[0])
     else:
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(run, shards))
-    _finish(values, features)
     return values
 
 
@@ -87,10 +94,20 @@ def _shards(person: npt.NDArray[np.int64], workers: int) -> list[tuple[int, int]
     return list(zip(edges, [*edges[1:], rows], strict=True))
 
 
-def _finish(values: Values, features: Sequence[Feature]) -> None:
-    """Applies each feature's range and what missing means."""
-    for column, feature in enumerate(features):
-        view = values[:, column]
-        if feature.missing == "zero":
-            view[np.isnan(view)] = 0.0
-        np.clip(view, feature.low, feature.high, out=view)
+@dataclass(frozen=True)
+class _Limits:
+    """Each feature's range and what missing means, one entry a column."""
+
+    low: Values
+    high: Values
+    zero: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, features: Sequence[Feature]) -> _Limits:
+        low, high = (np.array([getattr(f, end) for f in features], np.float32) for end in ("low", "high"))
+        return cls(low, high, np.array([f.missing == "zero" for f in features]))
+
+    def applied(self, values: Values) -> Values:
+        """``values`` itself where it is a view: missing as zero where that is the rule, and everything inside its range."""
+        np.copyto(values, 0.0, where=np.isnan(values) & self.zero)
+        return np.clip(values, self.low, self.high, out=values)

@@ -13,7 +13,8 @@ COUNT, TOTAL, MEAN, HIGHEST, LOWEST, LATEST, CHANGE, SLOPE = 0, 1, 2, 3, 4, 5, 6
 DISTINCT, SHARE, SINCE_LAST, SINCE_FIRST, COUNT_SINCE, RECENT_SHARE, GAP_RATIO = 8, 9, 10, 11, 12, 13, 14
 PERCENT_CHANGE, USUAL_PROVIDER, NEVER_RECORDED = 15, 16, 17
 
-NEEDS_VALUES, NEEDS_DISTINCT, NEEDS_GAPS = 1, 2, 4
+NEEDS_VALUES, NEEDS_DISTINCT, NEEDS_GAPS, NEEDS_EXTREMES, NEEDS_ENDS, NEEDS_TREND = 1, 2, 4, 8, 16, 32
+"""What a stream's features ask of its events beside their number: a walk keeps nothing that nobody reads."""
 KEPT_AGES = 64
 """How many of the latest events a person's usual gap is taken from."""
 MIN_GAPS = 2
@@ -95,22 +96,32 @@ def window_kernel(
     for i in range(n_ops):
         if ops[i] == COUNT_SINCE or ops[i] == RECENT_SHARE:
             walks += 1
+    asked = 0
+    for s in range(streams):
+        asked |= needs[s]
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
         count[:] = 0.0
-        valued[:] = 0.0
-        total[:] = 0.0
-        oldest[:] = np.nan
-        moment[:] = 0.0
-        high[:] = -np.inf
-        low[:] = np.inf
         last_age[:] = -1
         first_age[:] = -1
-        last_value[:] = np.nan
-        n_ages[:] = 0
-        n_seen[:] = 0
-        op_count[:] = 0.0
-        op_seen[:] = 0.0
+        if asked & NEEDS_VALUES:
+            valued[:] = 0.0
+            total[:] = 0.0
+        if asked & NEEDS_EXTREMES:
+            high[:] = -np.inf
+            low[:] = np.inf
+        if asked & NEEDS_ENDS:
+            oldest[:] = np.nan
+            last_value[:] = np.nan
+        if asked & NEEDS_TREND:
+            moment[:] = 0.0
+        if asked & NEEDS_GAPS:
+            n_ages[:] = 0
+        if asked & NEEDS_DISTINCT:
+            n_seen[:] = 0
+        if walks > 0:
+            op_count[:] = 0.0
+            op_seen[:] = 0.0
         start = offsets[who]
         i = bisect(day, start, offsets[who + 1], t) - 1
         while i >= start and t - day[i] <= deepest:
@@ -147,18 +158,19 @@ def window_kernel(
                         if need & NEEDS_VALUES:
                             v = value[i]
                             if not np.isnan(v):
-                                if np.isnan(last_value[s]):
-                                    last_value[s] = v
                                 valued[s, w] += 1.0
                                 total[s, w] += v
-                                if v > high[s, w]:
-                                    high[s, w] = v
-                                if v < low[s, w]:
-                                    low[s, w] = v
-                                oldest[s, w] = v
-                                moment[s, w, 0] -= age
-                                moment[s, w, 1] += float(age) * age
-                                moment[s, w, 2] -= age * v
+                                if need & NEEDS_EXTREMES:
+                                    high[s, w] = max(high[s, w], v)
+                                    low[s, w] = min(low[s, w], v)
+                                if need & NEEDS_ENDS:
+                                    if np.isnan(last_value[s]):
+                                        last_value[s] = v
+                                    oldest[s, w] = v
+                                if need & NEEDS_TREND:
+                                    moment[s, w, 0] -= age
+                                    moment[s, w, 1] += float(age) * age
+                                    moment[s, w, 2] -= age * v
                         if need & NEEDS_GAPS and n_ages[s] < KEPT_AGES:
                             ages[s, n_ages[s]] = age
                             n_ages[s] += 1
@@ -178,13 +190,16 @@ def window_kernel(
         for s in range(streams):
             for w in range(1, n_windows):
                 count[s, w] += count[s, w - 1]
-                if needs[s] & NEEDS_VALUES:
+                need = needs[s]
+                if need & NEEDS_VALUES:
                     valued[s, w] += valued[s, w - 1]
                     total[s, w] += total[s, w - 1]
+                if need & NEEDS_EXTREMES:
                     high[s, w] = max(high[s, w], high[s, w - 1])
                     low[s, w] = min(low[s, w], low[s, w - 1])
-                    if np.isnan(oldest[s, w]):
-                        oldest[s, w] = oldest[s, w - 1]
+                if need & NEEDS_ENDS and np.isnan(oldest[s, w]):
+                    oldest[s, w] = oldest[s, w - 1]
+                if need & NEEDS_TREND:
                     for m in range(3):
                         moment[s, w, m] += moment[s, w - 1, m]
         for k in range(n_ops):

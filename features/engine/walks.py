@@ -63,8 +63,20 @@ DEPOT_OPS = {
 }
 SPELL_VERBS = ("days_in_spell", "spell_length")
 SCHEDULE_VERBS = ("days_past_due", "tests_due", "tests_overdue", "tests_unsure", "complete_share", "blood_colour")
-_VALUE_VERBS = ("total", "mean", "highest", "lowest", "latest", "change", "percent_change", "slope")
-_IDENT_VERBS = ("distinct", "usual_provider")
+NEEDS = {
+    "total": kernels.NEEDS_VALUES,
+    "mean": kernels.NEEDS_VALUES,
+    "highest": kernels.NEEDS_VALUES | kernels.NEEDS_EXTREMES,
+    "lowest": kernels.NEEDS_VALUES | kernels.NEEDS_EXTREMES,
+    "latest": kernels.NEEDS_VALUES | kernels.NEEDS_ENDS,
+    "change": kernels.NEEDS_VALUES | kernels.NEEDS_ENDS,
+    "percent_change": kernels.NEEDS_VALUES | kernels.NEEDS_ENDS,
+    "slope": kernels.NEEDS_VALUES | kernels.NEEDS_TREND,
+    "distinct": kernels.NEEDS_DISTINCT,
+    "usual_provider": kernels.NEEDS_DISTINCT,
+    "gap_ratio": kernels.NEEDS_GAPS,
+}
+"""What each window verb reads of an event beside its day."""
 MAX_STREAMS = 64
 
 
@@ -86,8 +98,9 @@ def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
 
 
 def _group_of(feature: Feature) -> Group:
-    value = feature.value if feature.verb in _VALUE_VERBS else ""
-    ident = feature.value if feature.verb in _IDENT_VERBS else ""
+    needs = NEEDS.get(feature.verb, 0)
+    value = feature.value if needs & kernels.NEEDS_VALUES else ""
+    ident = feature.value if needs & kernels.NEEDS_DISTINCT else ""
     clocks = dict.fromkeys(clocks_of(feature.stream, feature.value))
     if feature.of is not None:
         if feature.of.table != feature.table or feature.of.day_column != feature.stream.day_column:
@@ -140,12 +153,7 @@ def _window_walk(records: Records, group: Group, members: list[Placed], streams:
     needs = np.zeros(len(streams), np.int64)
     for _, feature in members:
         place = streams.index(feature.stream)
-        if feature.verb in _VALUE_VERBS:
-            needs[place] |= kernels.NEEDS_VALUES
-        if feature.verb in _IDENT_VERBS:
-            needs[place] |= kernels.NEEDS_DISTINCT
-        if feature.verb == "gap_ratio":
-            needs[place] |= kernels.NEEDS_GAPS
+        needs[place] |= NEEDS.get(feature.verb, 0)
     ops = np.array([WINDOW_OPS[feature.verb] for _, feature in members], np.int64)
     op_stream = np.array([streams.index(feature.stream) for _, feature in members], np.int64)
     op_other = np.array([streams.index(feature.of) if feature.of else 0 for _, feature in members], np.int64)

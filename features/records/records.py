@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from features.records.files import read_folder, write_folder
 from features.records.loading import Loading
@@ -133,13 +135,24 @@ class Records:
             self.tables[name].update_hash(digest)
         return digest.hexdigest()
 
-    def positions(self, patient_ids: Iterable[str]) -> npt.NDArray[np.int64]:
+    def positions(self, patient_ids: Iterable[str] | pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
         """Position of each id in ``patient_ids``; -1 for an id that is not there."""
-        wanted = np.asarray(list(patient_ids), dtype=object)
-        if not len(self.patient_ids):
-            return np.full(len(wanted), -1, dtype=np.int64)
-        place = pd.Index(self.patient_ids).get_indexer(pd.Index(wanted))
-        return place.astype(np.int64)
+        text = isinstance(patient_ids, (pa.Array, pa.ChunkedArray))
+        wanted = patient_ids if text else pa.array(list(patient_ids), pa.string())
+        if not len(wanted):
+            return np.zeros(0, dtype=np.int64)
+        # A spine names a person on many dates in a row: each run of one id is looked up once.
+        begins = np.ones(len(wanted), dtype=bool)
+        changes = pc.not_equal(wanted.slice(1), wanted.slice(0, len(wanted) - 1))
+        begins[1:] = pc.fill_null(changes, True).to_numpy(zero_copy_only=False)
+        heads = wanted if begins.all() else wanted.filter(pa.array(begins))
+        found = pc.fill_null(pc.index_in(heads, value_set=self._ids.cast(heads.type)), -1)
+        place = np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
+        return place if len(place) == len(wanted) else place[np.cumsum(begins) - 1]
+
+    @cached_property
+    def _ids(self) -> pa.Array:
+        return pa.array(self.patient_ids, pa.string())
 
     def select(self, patient_ids: Iterable[str]) -> Records:
         """The records of some people only (a shard). Teams come along whole."""
