@@ -68,7 +68,7 @@ def window_kernel(
 ):
     """Counts, totals, recency, extremes, trends and shares of up to 64 streams of one table.
 
-    ``bits`` (uint64, one an event) says which streams an event belongs to. ``windows`` ascends; its last entry is the whole history, of which
+    ``bits`` (uint64, one an event; empty where there is one stream) says which streams an event belongs to. ``windows`` ascends; its last entry is the whole history, of which
     nothing before ``deepest`` days is asked for.
     ``ops`` and its companions are the features: operation, stream, other stream, window index, number, column of ``out``.
     """
@@ -124,11 +124,11 @@ def window_kernel(
             op_seen[:] = 0.0
         start = offsets[who]
         i = bisect(day, start, offsets[who + 1], t) - 1
+        w = 0
         while i >= start and t - day[i] <= deepest:
-            mask = bits[i]
-            if mask != 0 and known[i] < t:
+            if known[i] < t:
+                mask = bits[i] if bits.shape[0] > 0 else np.uint64(1)
                 age = t - day[i]
-                w = 0
                 while age > windows[w]:
                     w += 1
                 if walks > 0:

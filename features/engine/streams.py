@@ -91,7 +91,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Events:
-    """The arrays of one group, grouped by patient and sorted by day."""
+    """The arrays of one group, grouped by patient and sorted by day. ``bits`` is empty where there is one stream only."""
 
     offsets: npt.NDArray[np.int64]
     day: npt.NDArray[np.int32]
@@ -105,27 +105,43 @@ def events_of(records: Records, group: Group, streams: Sequence[Stream]) -> Even
     """Events of up to 64 streams; a row that is in none of them is left out."""
     columns = records.columns(group.table)
     table = records.tables[group.table]
-    bits = np.zeros(len(columns["known_on"]), dtype=np.uint64)
-    for position, stream in enumerate(streams):
-        bits |= rows_of(records, stream).astype(np.uint64) << np.uint64(position)
-    known = columns["known_on"]
-    for clock in group.clocks[1:]:
-        known = np.maximum(known, columns[clock])
-    rows = np.flatnonzero(bits)
-    day = columns[group.day_column][rows]
-    patient = table.patient[rows]
+    inside = [rows_of(records, stream) for stream in streams]
+    chosen = np.logical_or.reduce(inside)
+    rows = None if chosen.all() else np.flatnonzero(chosen)
+    offsets = table.offsets if rows is None else np.append(0, np.cumsum(chosen))[table.offsets]
+    day = _of(columns[group.day_column], rows)
     if group.day_column != TABLES[group.table].event_day:
-        order = np.lexsort((day, patient))
-        rows, day, patient = rows[order], day[order], patient[order]
-    people = len(records.patient_ids)
-    offsets = np.searchsorted(patient, np.arange(people + 1)).astype(np.int64)
-    value = columns[group.value][rows].astype(np.float64) if group.value else np.zeros(0)
+        # Rows lie by another day: put each person's own in order.
+        rows = np.arange(len(day)) if rows is None else rows
+        order = np.lexsort((day, table.patient[rows]))
+        rows, day = rows[order], day[order]
+    known = _of(columns["known_on"], rows)
+    for clock in group.clocks[1:]:
+        known = np.maximum(known, _of(columns[clock], rows))
+    value = _of(columns[group.value], rows).astype(np.float64, copy=False) if group.value else np.zeros(0)
     ident = _identities(columns[group.ident], rows) if group.ident else np.zeros(0, dtype=np.int32)
-    return Events(offsets, day, known[rows], bits[rows], value, ident)
+    return Events(offsets.astype(np.int64, copy=False), day, known, _bits(inside, rows), value, ident)
 
 
-def _identities(column: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int32]:
+def _of(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:
+    """The chosen rows; where all are chosen, the column itself and no copy."""
+    return values if rows is None else values[rows]
+
+
+def _bits(inside: Sequence[npt.NDArray[np.bool_]], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[np.uint64]:
+    """One bit a stream; empty for a single stream, of which every chosen event is one."""
+    if len(inside) == 1:
+        return np.zeros(0, dtype=np.uint64)
+    bits = np.zeros(len(inside[0]) if rows is None else len(rows), dtype=np.uint64)
+    for position, mask in enumerate(inside):
+        bits |= _of(mask, rows).astype(np.uint64) << np.uint64(position)
+    return bits
+
+
+def _identities(column: Any, rows: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int32]:
     if isinstance(column, np.ndarray):
-        return column[rows].astype(np.int32)
-    codes = column.take(pa.array(rows)).dictionary_encode().indices.fill_null(-1)
-    return np.asarray(codes.to_numpy(zero_copy_only=False), dtype=np.int32)
+        return _of(column, rows).astype(np.int32)
+    taken = column if rows is None else column.take(pa.array(rows))
+    codes = taken.dictionary_encode()
+    codes = codes.unify_dictionaries().combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
+    return np.asarray(codes.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int32)
