@@ -193,23 +193,35 @@ def features_list(as_json: Json = False) -> None:
 
 @features_app.command("build")
 def features_build(
-    store: Annotated[Path, typer.Option("--store")],
-    as_of: Annotated[str, typer.Option("--as-of", help="YYYY-MM-DD; 00:00 of that day.")],
-    out: Annotated[Path, typer.Option("--out", help="Parquet file for the matrix.")],
+    store: Annotated[Path, typer.Option("--store", help="A store of records, or a partition of one.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the parts and manifest.json.")],
+    spine: Annotated[
+        Path | None, typer.Option("--spine", help="Parquet or CSV: patient_id, as_of and columns of your own.")
+    ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Instead of a spine: everybody on this day.")] = None,
+    engine: Annotated[str, typer.Option(help="local (shards in turn) or spark (shards as Spark tasks).")] = "local",
+    master: Annotated[str, typer.Option(help="Spark master; spark-submit's own wins.")] = "local[2]",
+    shards: Annotated[int | None, typer.Option(min=1, help="About 5,000 people a shard by default.")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Build every feature of everyone in a store on one date.
+    """Build every feature of a spine, shard by shard, in bounded memory. Killed? Run the same line again.
 
-    Example: upstream features build --store .upstream/store --as-of 2025-06-02 --out /tmp/features.parquet
+    Example: upstream features build --store .upstream/store --spine spine.parquet --out /tmp/features
     """
-    import pandas as pd
-
-    from features import Records, build
+    from features import CATALOGUE
+    from features.engine.building import build_features
 
     with told():
-        records = Records.load(store)
-        matrix = build(records, pd.DataFrame({"patient_id": records.patient_ids, "as_of": as_of}))
-    matrix.to_pandas().to_parquet(out)
-    typer.echo(f"{len(matrix):,} rows, {len(matrix.names)} features: {out}")
+        steps = Steps(1)
+        with steps.step("build features") as say:
+            try:
+                made = build_features(
+                    store, out, tuple(CATALOGUE), spine, as_of, engine, master, shards, progress=steps.note
+                )
+            except ValueError as error:
+                raise Refused(str(error)) from None
+            say(f"{made['rows']:,} rows, {len(made['columns'])} features, {made['shards']} parts in {out}")
+    _report(made, as_json, lambda: [f"{made['rows']:,} rows, {len(made['columns'])} features: {out}"])
 
 
 @features_app.command("prove")

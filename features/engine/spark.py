@@ -20,24 +20,19 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.engine.shards import (
+from features.engine.partition import (
     DONE,
-    Job,
     Progress,
     StoreError,
-    _same_or_new,
-    _tables_of,
-    batches_of_shard,
-    begin,
-    build_part,
     code_identity,
     data_identity,
-    finish,
     finish_shard,
-    schema_of,
+    same_or_new,
     shard_of,
     shards_for,
+    tables_of,
 )
+from features.engine.shards import Job, batches_of_shard, begin, build_part, finish, schema_of
 from features.engine.spec import Feature
 from features.records.tables import TABLES
 
@@ -62,7 +57,7 @@ _ALWAYS = {
 }
 
 
-class SparkMissing(RuntimeError):
+class SparkMissing(ValueError):
     """PySpark or Java is not here. The message says how to install it."""
 
 
@@ -210,16 +205,16 @@ def partition_on_spark(
     *,
     progress: Progress = lambda _: None,
 ) -> Path:
-    """What :func:`features.engine.shards.partition` does, for an extract too large for one machine: the same shards, rows in the same order.
+    """What :func:`features.engine.partition.partition` does, for an extract too large for one machine: the same shards, rows in the same order.
 
     A table may be a folder of Parquet files. Spark reads, deals by ``crc32(patient_id)`` and sorts by file and row; the worker that writes a shard checks with
     ``shard_of`` that every row belongs there. A run that was killed deals again what is not complete.
     """
     store, out = Path(store).absolute(), Path(out).absolute()
-    files = _tables_of(store)
+    files = tables_of(store)
     shards = shards or shards_for(store)
     out.mkdir(parents=True, exist_ok=True)
-    _same_or_new(out / "partition.json", {"format": 1, "data": data_identity(store), "shards": shards}, out)
+    same_or_new(out / "partition.json", {"format": 1, "data": data_identity(store), "shards": shards}, out)
     todo = [shard for shard in range(shards) if not (out / f"{shard:05}" / DONE).exists()]
     for shard in todo:
         shutil.rmtree(out / f".{shard:05}", ignore_errors=True)

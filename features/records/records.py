@@ -137,8 +137,9 @@ class Records:
 
     def positions(self, patient_ids: Iterable[str] | pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
         """Position of each id in ``patient_ids``; -1 for an id that is not there."""
-        text = isinstance(patient_ids, (pa.Array, pa.ChunkedArray))
-        wanted = patient_ids if text else pa.array(list(patient_ids), pa.string())
+        wanted: Any = patient_ids
+        if not isinstance(wanted, (pa.Array, pa.ChunkedArray)):
+            wanted = pa.array(list(wanted), pa.string())
         if not len(wanted):
             return np.zeros(0, dtype=np.int64)
         # A spine names a person on many dates in a row: each run of one id is looked up once.

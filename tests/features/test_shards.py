@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from features import CATALOGUE, Records, SpineError, build
+from features.engine import partition as dealing
 from features.engine import shards as sharded
-from features.engine.shards import StoreError, build_store, partition, shard_of
+from features.engine.partition import StoreError, partition, shard_of
+from features.engine.shards import build_store
 from features.records.tables import TABLES
 from training.simulator import simulate
 
@@ -69,9 +71,9 @@ def test_shards_are_stores_that_hold_every_row_once_and_in_order(store: Path, tm
 
 def test_dealing_in_small_pieces_gives_the_same_shards(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     large = partition(store, tmp_path / "large", 5)
-    monkeypatch.setattr(sharded, "BATCH_ROWS", 500)
-    monkeypatch.setattr(sharded, "BUFFER_BYTES", 50_000)
-    monkeypatch.setattr(sharded, "OPEN_FILES", 2)
+    monkeypatch.setattr(dealing, "BATCH_ROWS", 500)
+    monkeypatch.setattr(dealing, "BUFFER_BYTES", 50_000)
+    monkeypatch.setattr(dealing, "OPEN_FILES", 2)
     small = partition(store, tmp_path / "small", 5)
     for shard in range(5):
         for name in TABLES:

@@ -13,7 +13,8 @@ import pytest
 
 from features import CATALOGUE, Records, build
 from features.engine import spark
-from features.engine.shards import StoreError, begin, build_part, build_store, partition
+from features.engine.partition import StoreError, partition
+from features.engine.shards import begin, build_part, build_store
 from features.records.tables import TABLES
 from training.simulator import simulate
 
