@@ -10,8 +10,7 @@ from features.reference import MEDICINES
 from training.simulator import simulate
 
 
-@pytest.fixture(scope="session")
-def trust_300() -> Records:
+def small_trust() -> Records:
     trust = simulate(patients=1000, years=3, seed=41).records
     names = list(MEDICINES)
     rare = [place for place, name in enumerate(names) if MEDICINES[name].base in ("clozapine", "lithium")]
@@ -21,3 +20,8 @@ def trust_300() -> Records:
     chosen = np.union1d(of_interest, in_hospital)
     others = np.setdiff1d(np.arange(len(trust)), chosen)[: 300 - len(chosen)]
     return trust.at(np.union1d(chosen, others).astype(np.int64))
+
+
+@pytest.fixture(scope="session")
+def trust_300() -> Records:
+    return small_trust()
