@@ -9,7 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check lint bench clean setup nhsuk oidc screenshots
+.PHONY: demo test check lint bench clean setup nhsuk oidc axe screenshots
 
 setup: $(VENV)/.ready
 
@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "[2/2] installing pinned packages (about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
-	@$(MAKE) --no-print-directory nhsuk oidc
+	@$(MAKE) --no-print-directory nhsuk oidc axe
 	@touch $@
 	@echo "      ready"
 
@@ -37,6 +37,14 @@ oidc:
 	@command -v npm >/dev/null || { echo "      npm is not here: tests against a real identity provider skip"; exit 0; }; \
 	npm install --silent --no-save --prefix .tools/oidc $(OIDC) >/dev/null 2>&1 && echo "      identity provider for tests installed" \
 	  || echo "      the identity provider could not be fetched: its tests skip"
+
+# axe-core, which the browser tests run on every page, from npm into an untracked folder. Without it those tests skip and say so.
+AXE := axe-core@4.14.1
+axe:
+	@command -v npm >/dev/null || { echo "      npm is not here: the accessibility tests will skip"; exit 0; }; \
+	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(AXE) >/dev/null 2>&1 && tar -xzf axe-core-*.tgz \
+	  && cd "$(CURDIR)" && mkdir -p build/axe && cp "$$work/package/axe.min.js" build/axe/ && echo "      axe-core installed" \
+	  || echo "      axe-core could not be fetched: the accessibility tests will skip"; rm -rf "$$work"
 
 demo: setup
 	@$(BIN)/upstream demo --home $(HOME_DIR) --patients $(PATIENTS) $(ARGS)

@@ -1,10 +1,14 @@
-"""The pages: ``/``, ``/sign-in``, ``/sign-out``, ``/teams/{team_id}``, ``/patients/{patient_id}``. Each calls what the JSON calls."""
+"""The pages: ``/``, ``/sign-in``, ``/sign-out``, ``/teams/{team_id}``, ``/patients/{patient_id}`` and its review form.
+
+Each calls what the JSON calls.
+"""
 
 from __future__ import annotations
 
 import hmac
+from collections.abc import Sequence
 from typing import Annotated
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
@@ -13,13 +17,16 @@ from serving.context import Service, Serving
 from serving.people.endpoints import PersonId
 from serving.people.service import show_person
 from serving.problems import Problem
+from serving.reviews.service import record_review
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
+from serving.security.callers import Caller
 from serving.security.requests import SESSION_COOKIE, AnyReader, PeopleReader
 from serving.security.tokens import SESSION_HOURS, form_token, revoke_token
 from serving.web import sign_in
 from serving.web.explaining import explain
 from serving.web.rendering import around, page
+from serving.web.reviewing import Answers, Wrong, refused, review_fields
 from serving.worklists.endpoints import Horizon, Limit, Offset, Outcome, TeamId
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Ranking, Teams
 from serving.worklists.service import list_teams, team_worklist, unknown_horizon
@@ -89,17 +96,61 @@ async def person(
     horizon: Horizon = None,
 ) -> Response:
     """One person."""
+    return await _person_page(request, caller, service, patient_id, *_viewed(view, outcome, horizon), Answers())
+
+
+@router.post("/patients/{patient_id}/reviews")
+async def review_form(
+    request: Request,
+    caller: PeopleReader,
+    service: Serving,
+    patient_id: PersonId,
+    answers: Annotated[Answers, Form()],
+) -> Response:
+    """Record a review and come back to the person; what is wrong is said on the form, with every answer kept."""
+    _require_own_form(request, answers.proof)
+    view = _viewed(answers.view, None, None)
+    review, wrong = answers.read()
+    if review is not None:
+        audit = service.audit_for(caller, request)
+        try:
+            await service.reads.run(record_review, service.database, caller, audit, patient_id, review, answers.key)
+        except Problem as problem:
+            if not problem.errors:
+                raise
+            wrong = refused(problem.errors)
+        else:
+            address = (
+                f"/patients/{quote(patient_id, safe='')}?{urlencode({'view': answers.view, 'recorded': 1})}#reviews"
+            )
+            return RedirectResponse(address, 303)
+    return await _person_page(request, caller, service, patient_id, *view, answers, wrong)
+
+
+async def _person_page(
+    request: Request,
+    caller: Caller,
+    service: Service,
+    patient_id: str,
+    outcome: str | None,
+    horizon: int | None,
+    answers: Answers,
+    wrong: Sequence[Wrong] = (),
+) -> Response:
     audit = service.audit_for(caller, request)
     found = await service.reads.run(show_person, service.database, caller, audit, patient_id)
-    chosen = found.run.chosen(*_viewed(view, outcome, horizon))
+    chosen = found.run.chosen(outcome, horizon)
     if chosen is None:
         raise unknown_horizon(found.run)
     return page(
         request,
         "person.html",
         surroundings=around(request, caller, found.run),
+        status=422 if wrong else 200,
         person=found,
         explained=explain(found, *chosen),
+        form=review_fields(answers, wrong),
+        recorded=request.query_params.get("recorded") == "1",
     )
 
 
@@ -134,13 +185,19 @@ async def sign_out(
     request: Request, caller: AnyReader, service: Serving, proof: Annotated[str, Form(max_length=128)]
 ) -> Response:
     """End the session now, on the server too."""
+    _require_own_form(request, proof)
     secret = request.cookies[SESSION_COOKIE]
-    if not hmac.compare_digest(proof.encode(), form_token(secret).encode()):
-        raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
     await service.reads.run(revoke_token, service.database, secret)
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return answer
+
+
+def _require_own_form(request: Request, proof: str) -> None:
+    """403 unless the form came from a page of this very session."""
+    secret = request.cookies.get(SESSION_COOKIE, "")
+    if not secret or not hmac.compare_digest(proof.encode(), form_token(secret).encode()):
+        raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
 
 
 def _viewed(view: str | None, outcome: str | None, horizon: int | None) -> tuple[str | None, int | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,10 +10,11 @@ from sqlalchemy import CTE, Connection, Integer, Row, Select, and_, case, cast, 
 
 from serving.security.callers import Caller
 from serving.security.visible import visible_people, visible_teams
-from serving.tables import gaps, people, scores
+from serving.tables import gaps, people, publications, reviews, runs, scores
 from serving.worklists.schemas import GapLine, Ranking
 
 NO_SAFETY_GAP = 9
+EARLIER_LISTS = 6
 PRESSING = ("critical", "high")
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c.severity, else_=4)
 
@@ -135,6 +137,48 @@ def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -
         .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
         .where(gaps.c.patient_id.in_(patients))
         .order_by(gaps.c.patient_id, gaps.c.position)
+    )
+    found: dict[str, list[Row[Any]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.patient_id, []).append(row)
+    return found
+
+
+def last_reviews(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, Row[Any]]:
+    """The newest version that counts of the newest review, by person."""
+    visible = visible_people(caller)
+    replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
+    query = (
+        select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.reviewer_name)
+        .join(visible, visible.c.patient_id == reviews.c.patient_id)
+        .where(reviews.c.patient_id.in_(patients), reviews.c.review_id.not_in(replaced))
+        .order_by(reviews.c.reviewed_at)
+    )
+    return {row.patient_id: row for row in connection.execute(query)}
+
+
+def risks_before(
+    connection: Connection, caller: Caller, patients: Sequence[str], outcome: str, horizon: int, as_of: dt.date
+) -> dict[str, list[Row[Any]]]:
+    """The same risk in the last ``EARLIER_LISTS`` published lists of earlier days, oldest first, by person."""
+    visible = visible_people(caller)
+    earlier = (
+        select(runs.c.as_of, func.max(publications.c.publication_id).label("newest"))
+        .join(publications, publications.c.run_id == runs.c.run_id)
+        .where(runs.c.as_of < as_of)
+        .group_by(runs.c.as_of)
+        .order_by(runs.c.as_of.desc())
+        .limit(EARLIER_LISTS)
+        .subquery("earlier")
+    )
+    query = (
+        select(scores.c.patient_id, earlier.c.as_of, scores.c.probability)
+        .join(publications, publications.c.run_id == scores.c.run_id)
+        .join(earlier, earlier.c.newest == publications.c.publication_id)
+        .join(visible, visible.c.patient_id == scores.c.patient_id)
+        .where(scores.c.patient_id.in_(patients), scores.c.outcome == outcome, scores.c.horizon_days == horizon)
+        .distinct()
+        .order_by(earlier.c.as_of)
     )
     found: dict[str, list[Row[Any]]] = {}
     for row in connection.execute(query):

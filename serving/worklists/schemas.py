@@ -64,6 +64,20 @@ class ReasonLine(BaseModel):
         return cls(**{name: reason[name] for name in cls.model_fields})
 
 
+class LastReview(BaseModel):
+    """Who reviewed the person last, and when."""
+
+    reviewed_at: dt.datetime
+    reviewer_name: str
+
+
+class RiskBefore(BaseModel):
+    """The same risk in an earlier list."""
+
+    as_of: dt.date
+    probability: float
+
+
 class WorklistEntry(BaseModel):
     """One person. Everybody on the caseload is somewhere in the list; capacity only draws a line."""
 
@@ -81,6 +95,8 @@ class WorklistEntry(BaseModel):
     history_days: int | None
     short_history: bool
     missing_sources: list[str]
+    last_review: LastReview | None
+    risk_before: list[RiskBefore] = Field(description="the same risk in earlier lists of other days, oldest first")
 
 
 class Worklist(BaseModel):

@@ -14,7 +14,17 @@ from serving.runs.schemas import RunInfo
 from serving.security.callers import Caller
 from serving.web.wording import about_in_100
 from serving.worklists import repository
-from serving.worklists.schemas import GapLine, Ranking, ReasonLine, Team, Teams, Worklist, WorklistEntry
+from serving.worklists.schemas import (
+    GapLine,
+    LastReview,
+    Ranking,
+    ReasonLine,
+    RiskBefore,
+    Team,
+    Teams,
+    Worklist,
+    WorklistEntry,
+)
 
 SHOWN_REASONS = 3
 SHOWN_BELOW_LINE = 6
@@ -120,9 +130,17 @@ def _read(
     patients = list({row.patient_id for row in (*rows, *below)})
     reasons = repository.reasons_of(connection, caller, patients, *chosen)
     gaps = repository.gap_lines(connection, caller, patients)
+    reviewed = repository.last_reviews(connection, caller, patients)
+    before = repository.risks_before(connection, caller, patients, *chosen, info.as_of)
 
     def entry(row: Row[Any]) -> WorklistEntry:
-        return _entry(row, capacity, reasons.get(row.patient_id, []), gaps.get(row.patient_id, []))
+        entry = _entry(row, capacity, reasons.get(row.patient_id, []), gaps.get(row.patient_id, []))
+        if row.patient_id in reviewed:
+            entry.last_review = LastReview.model_validate(reviewed[row.patient_id], from_attributes=True)
+        entry.risk_before = [
+            RiskBefore.model_validate(risk, from_attributes=True) for risk in before.get(row.patient_id, [])
+        ]
+        return entry
 
     return Worklist(
         team=Team(
@@ -160,5 +178,7 @@ def _entry(row: Row[Any], capacity: int | None, reasons: list[dict[str, Any]], g
         gaps=[GapLine.model_validate(gap, from_attributes=True) for gap in gaps],
         last_seen_on=row.last_seen_on,
         next_booked_on=row.next_booked_on,
+        last_review=None,
+        risk_before=[],
         **row.flags,
     )
