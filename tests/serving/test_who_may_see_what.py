@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import secrets
 from pathlib import Path
 
@@ -47,6 +48,8 @@ MATRIX = [
     ("GET", "/v1/model", None, set(ROLES)),
     ("GET", "/v1/model/card", None, set(ROLES)),
 ]
+# Forms of the pages: signing out, and the one that test_the_review_form_by_role_and_scope sends.
+FORMS = {"POST /sign-out", "POST /patients/{patient_id}/reviews"}
 OPEN = {"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", "/static"}
 PAGES = [
     ("/", None, set(ROLES)),
@@ -107,6 +110,17 @@ def test_page_by_role_and_scope(browser, path, other, allowed, choice):
         assert signed_in.get(other).status_code == (404 if role in allowed else 403)
 
 
+@pytest.mark.parametrize("choice", ["pharmacist:north", "data_scientist", "auditor", "operator"])
+def test_the_review_form_by_role_and_scope(browser, choice):
+    signed_in = browser(choice)
+    proof = re.search(r'name="proof" value="([^"]+)"', signed_in.get("/").text)[1]
+    form = {name: "yes" for name in REVIEW if name != "actions"} | {"actions": "not_reached", "key": f"{choice}-1234"}
+    sees = choice.startswith("pharmacist")
+    assert signed_in.post("/patients/N03/reviews", data=form | {"proof": "forged"}).status_code == 403
+    assert signed_in.post("/patients/N03/reviews", data=form | {"proof": proof}).status_code == (303 if sees else 403)
+    assert signed_in.post("/patients/S02/reviews", data=form | {"proof": proof}).status_code == (404 if sees else 403)
+
+
 def test_the_matrix_is_printed():
     """For a reviewer: `pytest -s -k matrix_is_printed`. The rows are those the tests above call; ``own / other team``."""
     lines = matrix_lines()
@@ -136,9 +150,7 @@ def test_every_route_is_in_the_matrix(made_home):
         method, path = route.split(" ")
         concrete = path.replace("{team_id}", "north").replace("{patient_id}", "N03")
         assert roles is not None, f"{route} declares no role"
-        assert path in OPEN or route == "POST /sign-out" or f"{method} {concrete}" in listed, (
-            f"{route} is missing from the matrix"
-        )
+        assert path in OPEN or route in FORMS or f"{method} {concrete}" in listed, f"{route} is missing from the matrix"
 
 
 def test_a_route_without_a_declared_role_cannot_be_mounted(made_home, monkeypatch):
