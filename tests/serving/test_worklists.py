@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
+from serving.nightly import score_store
+from serving.security.tokens import issue_token
 from serving.web.wording import about_in_100, in_100, overdue, times_the_middle
 
 
@@ -94,3 +98,32 @@ def test_overdue_is_not_said_twice():
     assert overdue(34.0, "Lithium level overdue") == "by 34 days"
     assert overdue(1.0, "No attended contact") == "1 day overdue"
     assert overdue(None) == overdue(0.0) == ""
+
+
+def test_a_row_says_who_reviewed_last_and_the_risk_in_the_list_a_week_before(home, start, world):
+    """The published list is of a week after the first; the review was recorded under it, then corrected."""
+    token = issue_token(home, "pharmacist", ["north"], "Ann")
+    headers = {"Authorization": f"Bearer {token}"}
+
+    def row(client):
+        items = client.get("/v1/teams/north/worklist", headers=headers).json()["items"]
+        return next(entry for entry in items if entry["patient_id"] == "N03")
+
+    with start(home) as client:
+        first = row(client)
+        assert (first["last_review"], first["risk_before"]) == (None, [])
+    score_store(home / "store", home / "bundles", home, world.AS_OF + dt.timedelta(days=7), threads=1)
+    review = {"medicines_reconciled": True, "allergies_up_to_date": True, "side_effects_assessed": False}
+    with start(home) as client:
+        replaces = None
+        for key in ("first-key", "second-key"):
+            made = client.post(
+                "/v1/patients/N03/reviews",
+                headers=headers | {"Idempotency-Key": key},
+                json=review | {"actions": ["not_reached"], "replaces": replaces},
+            ).json()
+            replaces = made["review_id"]
+        found = row(client)
+    assert found["last_review"]["reviewed_at"][:19] == made["reviewed_at"][:19]
+    assert found["last_review"]["reviewer_name"] == "Ann"
+    assert found["risk_before"] == [{"as_of": world.AS_OF.isoformat(), "probability": first["probability"]}]
