@@ -14,7 +14,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from tests.conftest import ROOT, serving, upstream
 
@@ -49,6 +49,7 @@ def sign_in(driver: webdriver.Chrome, url: str, starts_with: str) -> None:
     label = next(option.text for option in choice.options if option.text.startswith(starts_with))
     choice.select_by_visible_text(label)
     driver.find_element(By.CSS_SELECTOR, "main form button").click()
+    WebDriverWait(driver, 60).until(lambda d: "/sign-in" not in d.current_url)
 
 
 def take(driver: webdriver.Chrome, name: str, height: int = 1000) -> None:
