@@ -113,19 +113,35 @@ class Steps:
 
 @app.command()
 def simulate(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the store; the truth goes to a folder beside it.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the store; the truth goes to a folder beside it.")
+    ] = None,
     patients: Annotated[int, typer.Option(min=1)] = 3000,
     years: Annotated[float, typer.Option(min=0.5)] = YEARS,
     teams: Annotated[int, typer.Option(min=1)] = TEAMS,
     seed: int = SEED,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare what the trust turned out like with published rates.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Simulate a synthetic trust whose truth is known.
+
+    With --check nothing is written: more than 50 rates, each beside its target and range, and exit code 1 when fewer than 36 are within.
 
     Example: upstream simulate --patients 500 --out /tmp/trust/store
     """
     from training.simulator import simulate as run
 
+    if check:
+        from training.simulator.rates import ENOUGH, check_lines, check_rates
+
+        with told():
+            checked = check_rates(patients, years, seed, teams)
+        _report(checked, as_json, lambda: check_lines(checked))
+        raise typer.Exit(0 if checked["within"] >= ENOUGH else 1)
+    if out is None:
+        raise typer.BadParameter("give the folder for the store, or --check", param_hint="--out")
     with told():
         trust = run(patients=patients, years=years, seed=seed, teams=teams)
         trust.records.save(out)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .compiled import step
 from .events import emit_circumstance, emit_contact
 from .layout import (
@@ -25,7 +27,7 @@ from .layout import (
     TELEPHONE,
     VIDEO,
 )
-from .streams import chance, normal, sigmoid, uniform, whole
+from .streams import GOLDEN, S11, TO_UNIT, chance, mix, normal, sigmoid, uniform, whole
 
 
 @step
@@ -42,10 +44,28 @@ def working_day(day):
 
 
 @step
+def since_start(s, x):
+    """Years since the first day of the record."""
+    return max(0.0, (s.day - x.first_day) / 365.25)
+
+
+@step
+def policy_holds(s, x):
+    return x.world.policy_year > 0.0 and since_start(s, x) >= x.world.policy_year
+
+
+@step
+def shocked(s, x):
+    """Whether the person's team is in trouble in these four weeks (sickness, a fire, a strike): the same for all of its people."""
+    weeks = np.uint64(s.day // 28)
+    return float(mix(x.teams[s.team].shock_key + weeks * GOLDEN) >> S11) * TO_UNIT < x.world.team_shock
+
+
+@step
 def will_attend(p, s, x, kind, mode):
     """Probability that the person comes, on the day."""
     w = x.world
-    z = s.engagement
+    z = s.engagement + w.drift_engagement * since_start(s, x)
     if s.withdrawn == 1:
         z -= w.withdrawal_depth
     if kind in (DEPOT_CLINIC, CLOZAPINE_CLINIC):
@@ -80,10 +100,11 @@ def hold(p, s, x, booked_on, kind, mode):
     clinic = kind in (DEPOT_CLINIC, CLOZAPINE_CLINIC)
     thin = 0.25 if clinic or kind in (OUTREACH, FOLLOW_UP) else 1.0
     u = uniform(s)
+    by_service = w.cancelled_by_service * (w.team_shock_cancels if shocked(s, x) else 1.0)
     staff = s.staff if chance(s, 0.8) else whole(s, 1, 12)
-    if u < thin * w.cancelled_by_service:
+    if u < thin * by_service:
         outcome = CANCELLED_SERVICE
-    elif u < thin * (w.cancelled_by_service + w.cancelled_by_patient * (0.7 + 0.6 * sigmoid(1.5 - s.engagement))):
+    elif u < thin * (by_service + w.cancelled_by_patient * (0.7 + 0.6 * sigmoid(1.5 - s.engagement))):
         outcome = CANCELLED_PATIENT
     elif chance(s, will_attend(p, s, x, kind, mode)):
         outcome = ATTENDED
@@ -115,15 +136,23 @@ def be_seen(p, s, x, kind, own_staff):
         s.withdrawn = 0
     if s.stopped == 1 and chance(s, w.persuaded):
         s.stopped = 0
-    if kind == MEDICINES_REVIEW:
-        s.adherence = s.adherence + w.review_effect
-        s.side_effects = s.side_effects * (1.0 - 0.4 * w.review_effect)
+    if kind == MEDICINES_REVIEW or (kind == OUTREACH and w.list_feedback > 0.0):
+        review_works(s, x)
     if s.substance == 1 and s.day > s.substance_known + 180 and chance(s, 0.3 * w.visit_detects):
         s.substance_known = s.day
         emit_circumstance(p, s, x, s.day, SUBSTANCE_USE, 0)
     if s.missed > 0.35 and s.day > s.missed_known + 60 and chance(s, 0.4 * w.visit_detects):
         s.missed_known = s.day
         emit_circumstance(p, s, x, s.day, MISSED_DOSES, 0)
+
+
+@step
+def review_works(s, x):
+    """What a medicines review does by itself, besides being a contact: tablets are taken for better reasons for some months, side effects eased."""
+    effect = x.world.review_effect
+    s.adherence = s.adherence + effect
+    s.lift = min(2.0 * effect, s.lift + effect)
+    s.side_effects = s.side_effects * (1.0 - 0.4 * effect)
 
 
 @step
@@ -135,7 +164,8 @@ def book(p, s, x, gap, kind):
     u = uniform(s)
     s.next_mode = FACE_TO_FACE
     if kind in (ROUTINE, MEDICINES_REVIEW):
-        s.next_mode = FACE_TO_FACE if u < 0.66 else (TELEPHONE if u < 0.92 else VIDEO)
+        face_to_face = 0.66 * (1.0 - x.world.policy_remote if policy_holds(s, x) else 1.0)
+        s.next_mode = FACE_TO_FACE if u < face_to_face else (TELEPHONE if u < 0.92 else VIDEO)
     elif kind == CARE_REVIEW:
         s.next_mode = FACE_TO_FACE if u < 0.85 else VIDEO
     elif kind == OUTREACH and u < 0.25:
@@ -152,6 +182,8 @@ def usual_gap(p, s, x):
         gap *= 0.55
     if t.early_intervention == 1:
         gap *= 0.6
+    if policy_holds(s, x):
+        gap *= x.world.policy_cadence
     return max(5.0, gap)
 
 
@@ -171,7 +203,9 @@ def next_routine(p, s, x):
 def after_missed(p, s, x):
     """Outreach, or another letter with a date: teams differ."""
     t = x.teams[s.team]
-    if chance(s, t.outreach / (1.0 + 0.25 * max(0, s.fails - 1))):
+    if x.world.list_feedback > 0.0 and s.fails >= 2 and chance(s, x.world.list_feedback):
+        book(p, s, x, 1.0 + 4.0 * uniform(s), OUTREACH)
+    elif chance(s, t.outreach / (1.0 + 0.25 * max(0, s.fails - 1))):
         book(p, s, x, 3.0 + 7.0 * uniform(s), OUTREACH)
     else:
         book(p, s, x, 14.0 + 0.55 * usual_gap(p, s, x), ROUTINE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .appointments import after_missed, book, hold, next_routine
+from .appointments import after_missed, book, hold, next_routine, shocked
 from .compiled import step
 from .events import emit, emit_circumstance, emit_contact
 from .formulary import CLOZAPINE
@@ -13,6 +13,7 @@ from .layout import (
     ADJUSTMENT,
     ASSESSMENT,
     ATTENDED,
+    AWAY,
     CARE_REVIEW,
     CARER,
     CHILDBEARING,
@@ -102,7 +103,7 @@ def describe(p, s, m, x):
         emit_circumstance(p, s, x, on, ADJUSTMENT, 0)
     recorded = p.diagnosed_on if p.established else on + whole(s, 7, 60)
     emit(p, s, x, CONDITIONS, recorded, 0, 0, 0, 0, p.diagnosis, 0.0, 0.0)
-    if chance(s, 0.83):
+    if chance(s, 0.95):
         emit(
             p,
             s,
@@ -196,7 +197,8 @@ def community_day(p, s, m, x):
         s.offers += 0 if answers else 1
     if p.has_carer == 1 and chance(s, w.carer_hazard * (3.0 if s.withdrawn else 1.0)):
         emit_contact(p, s, x, s.day, NONE, CARER, TELEPHONE, ATTENDED, s.staff)
-    if chance(s, w.staff_change_hazard / x.teams[s.team].stability):
+    unrest = w.team_shock_staff if shocked(s, x) else 1.0
+    if chance(s, unrest * w.staff_change_hazard / x.teams[s.team].stability):
         s.staff = 1 + (s.staff + whole(s, 0, 10)) % 12
         s.engagement = s.engagement - w.engagement_staff_change
         emit_circumstance(p, s, x, s.day, COORDINATOR, s.staff)
@@ -248,7 +250,7 @@ def leave(p, s, m, x):
     elif chance(s, w.move_hazard * (2.0 if s.homeless else 1.0)):
         close_referral(p, s, x, CLOSED_MOVED)
         s.exited_on = s.day
-        s.status = GONE
+        s.status = AWAY
 
 
 @step
@@ -288,4 +290,14 @@ def die(p, s, x):
 def maybe_return(p, s, x):
     """A closed person is referred again, sooner when unwell."""
     if chance(s, x.world.return_hazard * math.exp(0.6 * min(2.5, s.severity))):
+        open_referral(p, s, x, s.team, s.day)
+
+
+@step
+def maybe_move_back(p, s, m, x):
+    """Somebody who moved away comes back to the team they had, without the depot or clozapine that only a clinic gives."""
+    if chance(s, x.world.move_back_hazard):
+        stop_depot(s, m)
+        if m[MAIN].medicine == CLOZAPINE:
+            stop_clozapine(s, m)
         open_referral(p, s, x, s.team, s.day)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from .compiled import step
 from .layout import CIRCUMSTANCES, CONTACTS, RESULTS, SUPPLIES
-from .streams import normal
+from .streams import MIX_1, S11, TO_UNIT, mix, normal
 
 
 @step
@@ -44,8 +48,14 @@ def emit_supply(p, s, x, medicine, supply_kind, days, dose, as_required, prescri
 
 @step
 def emit_result(p, s, x, test, value, kept):
+    """``kept`` marks the rows of a register of its own (clozapine, lithium). A world may lose the tests of people who are unwell."""
+    if x.world.informative_missing > 0.0:
+        # not a draw of the stream, so that the hidden course is the same with and without the loss
+        u = float(mix(s.key + s.counter * MIX_1 + np.uint64(test)) >> S11) * TO_UNIT
+        if u < 1.0 - math.exp(-x.world.informative_missing * max(0.0, s.severity)):
+            return
     if s.day >= x.first_day or kept:
-        emit(p, s, x, RESULTS, s.day, 0, test, 0, 0, 0, value, 0.0)
+        emit(p, s, x, RESULTS, s.day, 0, test, 1 if kept else 0, 0, 0, value, 0.0)
 
 
 @step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .appointments import book, weekday, working_day
+from .appointments import book, since_start, weekday, working_day
 from .compiled import step
 from .events import emit, emit_circumstance, emit_contact, emit_supply
 from .formulary import CLOZAPINE
@@ -51,7 +51,12 @@ from .streams import chance, normal, sigmoid, uniform
 def admission_hazard(p, s, x):
     """Chance of an unplanned admission today."""
     w = x.world
-    z = w.admission_base + w.admission_severity * s.severity + w.admission_missed * s.missed
+    z = (
+        w.admission_base
+        + w.drift_admission * since_start(s, x)
+        + w.admission_severity * s.severity
+        + w.admission_missed * s.missed
+    )
     z += w.admission_substance * s.substance + w.admission_homeless * s.homeless + w.admission_cto * s.cto
     if p.deprivation <= 2:
         z += w.admission_deprived

@@ -70,7 +70,7 @@ ETHNICITIES = ("white_british", "other_white", "asian", "black", "mixed", "other
 BLACK = ETHNICITIES.index("black")
 
 # where a person is
-COMMUNITY, INPATIENT, CLOSED, GONE = range(4)
+COMMUNITY, INPATIENT, CLOSED, GONE, AWAY = range(5)
 
 # medicine slots of a person
 MAIN, DEPOT, MOOD, ANTIDEPRESSANT, ANTICHOLINERGIC, SEDATIVE, SECOND, OTHER = range(8)
@@ -206,6 +206,7 @@ STATE = np.dtype(
             "complexity",
             "weight",
             "push",
+            "lift",
         )
     ]
     + [
@@ -294,6 +295,7 @@ TEAM = np.dtype(
         ("interpreter", "f8"),
         ("reviews", "f8"),
         ("stability", "f8"),
+        ("shock_key", "u8"),
     ],
     align=True,
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .caseload import community_day, introduce, leave, maybe_return, watch_silence
+from .appointments import review_works
+from .caseload import community_day, introduce, leave, maybe_move_back, maybe_return, watch_silence
 from .compiled import entry, step
 from .events import emit, emit_contact
 from .formulary import CLOZAPINE
 from .hospital import crises, inpatient_day, maybe_admit, write_stay
 from .layout import (
+    AWAY,
     CLOZAPINE_CLINIC,
     COMMUNITY,
     DEPOT,
@@ -40,6 +42,11 @@ PERSON_STREAM, ORACLE_STREAM = 1, 2
 @step
 def one_day(p, s, m, x):
     """Everything that happens on ``s.day``; afterwards ``s.day`` is the next day."""
+    if s.status == AWAY:
+        maybe_move_back(p, s, m, x)
+        leave(p, s, m, x)
+        s.day += 1
+        return
     step_mind(p, s, m, x)
     drift_regimen(p, s, m, x)
     collect_supplies(p, s, m, x)
@@ -77,7 +84,7 @@ def clear(s, m):
     s.referral, s.admissions, s.trials, s.relapse, s.substance, s.withdrawn, s.stopped = 0, 0, 0, 0, 0, 0, 0
     s.depot_fails, s.depot_booked, s.blood_booked, s.weekly_until, s.neutropenia_until = 0, 0, 0, 0, 0
     s.fails, s.offers, s.cto, s.stay_method, s.stay_ward, s.stay_legal = 0, 0, 0, 0, 0, 0
-    s.push, s.complexity = 0.0, 1.0
+    s.push, s.lift, s.complexity = 0.0, 0.0, 1.0
     for k in range(SLOTS):
         m[k].medicine = -1
         m[k].as_required = 0
@@ -138,12 +145,12 @@ def look_ahead(p, s, m, x, days):
 
 @entry
 def run_oracle(
-    index, as_of, horizons, draws, draw_seed, seed, years, world, medicines, teams, first_day, last_day, out
+    index, as_of, horizons, draws, draw_seed, review, seed, years, world, medicines, teams, first_day, last_day, out
 ):
     """Replay each person to each date (rows sorted by person, then date), then branch ``draws`` times.
 
     ``out`` float64 (rows, 2, horizons): share of draws with an unplanned admission, and with a disengagement, before each horizon; NaN where
-    the person was not there on that date.
+    the person was not there on that date. ``review`` 1 delivers a medicines review on the morning of the date, in every draw.
     """
     events = np.zeros(0, dtype=EVENT)
     x = Setting(world[0], medicines, teams, first_day, last_day, events)
@@ -159,7 +166,7 @@ def run_oracle(
             begin(p, s, m, x, seed, current, years)
         while s.day < as_of[r] and s.status != GONE:
             one_day(p, s, m, x)
-        if s.day != as_of[r] or s.status == GONE:
+        if s.day != as_of[r] or s.status == GONE or s.status == AWAY:
             out[r] = np.nan
             continue
         for d in range(draws):
@@ -167,6 +174,8 @@ def run_oracle(
             m_branch[:] = m
             b.key = stream_key(draw_seed, current, ORACLE_STREAM + d, as_of[r])
             b.counter = np.uint64(0)
+            if review == 1:
+                review_works(b, x)
             admitted, disengaged = look_ahead(p, b, m_branch, x, days)
             for h in range(len(horizons)):
                 out[r, 0, h] += (admitted < horizons[h]) / draws

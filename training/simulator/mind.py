@@ -92,7 +92,8 @@ def step_adherence(p, s, x):
     w = x.world
     target = p.adherence + w.adherence_insight * s.insight - w.adherence_side_effects * (s.side_effects - 0.6)
     target -= w.adherence_complexity * (s.complexity - 2.0) + w.adherence_substance * s.substance
-    target += w.adherence_support * (s.support - 0.5)
+    target += w.adherence_support * (s.support - 0.5) + s.lift
+    s.lift = s.lift * (1.0 - 1.0 / w.review_fade_days)
     s.adherence = s.adherence + w.adherence_pull * (target - s.adherence) + w.adherence_noise * normal(s)
     s.support = s.support * (1.0 - 1.0 / 45.0)
     if s.stopped == 0:

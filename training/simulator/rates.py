@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,12 @@ from features.records import Records
 from features.reference import read_rows
 from training import outcomes
 
+from .trust import simulate
+
 ANTIPSYCHOTICS = "antipsychotic"
 CLASSES = {row["medicine"]: row["medicine_class"] for row in read_rows("medicines")}
+ENOUGH = 36
+"""Rates that must lie within their ranges for a trust to pass the check."""
 HORIZONS = {"admission": (28, 90, 180, 365), "disengagement": (90, 180)}
 
 
@@ -333,3 +338,33 @@ def measure(records: Records) -> pd.DataFrame:
         high = 1.2 * target if np.isnan(high) else high
         rows.append((name, target, low, high, value, bool(low <= value <= high)))
     return pd.DataFrame(rows, columns=["name", "target", "low", "high", "value", "within"])
+
+
+def check_rates(patients: int, years: float, seed: int, teams: int) -> dict[str, Any]:
+    """A trust of that size, measured: ``rates`` (name, target, low, high, value, within), how many are within, and what was simulated."""
+    trust = simulate(patients=patients, years=years, seed=seed, teams=teams)
+    table = measure(trust.records)
+    rates = [{**row, "value": None if np.isnan(row["value"]) else row["value"]} for row in table.to_dict("records")]
+    return {
+        "synthetic": True,
+        "patients": patients,
+        "years": years,
+        "seed": seed,
+        "teams": teams,
+        "quantities": len(rates),
+        "within": int(table["within"].sum()),
+        "rates": rates,
+    }
+
+
+def check_lines(checked: dict[str, Any]) -> list[str]:
+    """``check_rates`` for a terminal."""
+    head = f"{'name':<46}{'target':>9}{'low':>9}{'high':>9}{'simulated':>11}  within"
+    lines = ["Synthetic records. None of these people exist.", head]
+    for row in checked["rates"]:
+        value = "none" if row["value"] is None else f"{row['value']:.4g}"
+        lines.append(
+            f"{row['name']:<46}{row['target']:>9.4g}{row['low']:>9.4g}{row['high']:>9.4g}{value:>11}  {'yes' if row['within'] else 'NO'}"
+        )
+    lines.append(f"{checked['within']} of {checked['quantities']} within their ranges ({ENOUGH} are needed)")
+    return lines

@@ -30,6 +30,7 @@ from features.records.tables import (
 from . import layout
 from .formulary import FORMULARY, NAMES
 from .streams import hashed
+from .world import World
 
 NO_DAY = layout.NONE
 
@@ -84,6 +85,7 @@ class Extract:
     patient_ids: np.ndarray
     died_on: np.ndarray
     lateness: np.ndarray  # per team, multiplies the delays
+    world: World
 
     def noise(self, salt: int, rows: np.ndarray) -> np.ndarray:
         """float64 (rows,) in [0, 1), from the person and the row's place."""
@@ -141,13 +143,30 @@ def frames_of(
 
 
 def keep(
-    frame: dict[str, pd.Series], known_on: np.ndarray, extract: Extract, lost: np.ndarray | None = None
+    frame: dict[str, pd.Series],
+    known_on: np.ndarray,
+    extract: Extract,
+    lost: np.ndarray | None = None,
+    twice: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """The rows that had become known by the last day, and were not lost."""
+    """The rows that had become known by the last day, and were not lost; rows of ``twice`` stand there two times in a row."""
     here = known_on <= extract.last_day
     if lost is not None:
         here &= ~lost
-    return pd.DataFrame({**frame, "known_on": dates(known_on)})[here].reset_index(drop=True)
+    times = here.astype(np.int64) * (1 + (0 if twice is None else twice.astype(np.int64)))
+    whole = pd.DataFrame({**frame, "known_on": dates(known_on)})
+    return whole.take(np.repeat(np.arange(len(whole)), times)).reset_index(drop=True)
+
+
+def localised(column: pd.Series, salt: int, rows: np.ndarray, extract: Extract) -> pd.Series:
+    """Some rows carry a code of a local system that no vocabulary holds, as real extracts do; the checks of ``Records`` must set them aside."""
+    return column.mask(extract.noise(salt, rows) < extract.world.local_codes, "LOCAL-17")
+
+
+def never_submitted(day: np.ndarray, team: np.ndarray, extract: Extract) -> np.ndarray:
+    """Rows of a team and calendar month that the team's system never sent. Bookings ahead of the last day are not touched."""
+    month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+    return (hashed(extract.seed, 912, team, month) < extract.world.submission_gap) & (day <= extract.last_day)
 
 
 def patient(rows: np.ndarray, extract: Extract) -> pd.Series:
@@ -201,11 +220,15 @@ def contacts(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
         "contact_on": dates(day),
         "booked_on": dates(booked),
         "mode": words(MODES, rows["b"]),
-        "kind": words(CONTACT_KINDS, rows["a"]),
+        "kind": localised(words(CONTACT_KINDS, rows["a"]), 25, rows, extract),
         "outcome": words(OUTCOMES, np.where(unknown, layout.PLANNED, rows["c"])),
         "outcome_known_on": dates(np.where(unknown, NO_DAY, outcome_known)),
     }
-    return keep(frame, np.minimum(known, outcome_known), extract, lost=extract.noise(24, rows) < 0.003)
+    lost = (extract.noise(24, rows) < 0.003) | (never_submitted(day, team, extract) & ~elsewhere)
+    at_clinic = (rows["a"] == layout.CLOZAPINE_CLINIC) & (rows["c"] == layout.ATTENDED)
+    lost |= at_clinic & (extract.noise(26, rows) < extract.world.visits_elsewhere)
+    twice = extract.noise(27, rows) < extract.world.duplicate_rows
+    return keep(frame, np.minimum(known, outcome_known), extract, lost, twice)
 
 
 def supplies(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
@@ -228,22 +251,28 @@ def supplies(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
     }
     mean = np.where(rows["c"] == layout.GP, 4.0, 1.5)
     known = rows["day"] + (extract.delay(30, rows, 1.0) * mean).astype(np.int64)
-    return keep(frame, known, extract, lost=extract.noise(32, rows) < 0.012)
+    twice = extract.noise(33, rows) < extract.world.duplicate_rows
+    return keep(frame, known, extract, extract.noise(32, rows) < 0.012, twice)
 
 
 def results(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
-    """Values of tests; a check without a number has neither value nor unit."""
+    """Values of tests; a check without a number has neither value nor unit.
+
+    Blood counts of clozapine clinics come from the register of the monitoring service: sooner than the laboratory's, and none is lost.
+    """
     unit = words([unit for _, unit in layout.TESTS], rows["a"])
     value = np.round(rows["x"].astype(float), 2)
     frame = {
         "patient_id": patient(rows, extract),
-        "test": words([name for name, _ in layout.TESTS], rows["a"]),
+        "test": localised(words([name for name, _ in layout.TESTS], rows["a"]), 45, rows, extract),
         "taken_on": dates(rows["day"]),
         "value": pd.Series(value),
         "unit": unit.where(~np.isnan(value)),
     }
-    known = rows["day"] + extract.delay(40, rows, 1.4)
-    return keep(frame, known, extract, lost=extract.noise(42, rows) < 0.02)
+    register = (rows["b"] == 1) & np.isin(rows["a"], (layout.TEST["wbc"], layout.TEST["anc"]))
+    known = rows["day"] + np.where(register, extract.delay(46, rows, 0.6), extract.delay(40, rows, 1.4))
+    lost = (extract.noise(42, rows) < 0.02) & ~register
+    return keep(frame, known, extract, lost, extract.noise(48, rows) < extract.world.duplicate_rows)
 
 
 def stays(rows: np.ndarray, extract: Extract) -> pd.DataFrame:

@@ -30,6 +30,7 @@ def draw_teams(teams: int, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
     rows["interpreter"] = between(0.4, 0.9, 6)
     rows["reviews"] = between(0.7, 1.3, 7)
     rows["stability"] = between(0.7, 1.5, 8)
+    rows["shock_key"] = (2**53 * hashed(seed, 911, number)).astype(np.uint64)
     table = pd.DataFrame(
         {
             "team_id": [f"T{i + 1:02d}" for i in number],

@@ -65,6 +65,7 @@ def simulate(
         team_ids=team_table["team_id"].to_numpy(dtype=object),
         patient_ids=np.array([f"S{i + 1:06d}" for i in range(patients)], dtype=object),
         died_on=died_on,
+        world=truth.world,
         lateness=0.6 + 1.2 * hashed(truth.seed, 950, np.arange(teams)),
     )
     about: dict[str, object] = {

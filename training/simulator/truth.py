@@ -21,12 +21,12 @@ from .machine import run_course, run_oracle
 from .teams import draw_teams
 from .world import World
 
-VERSION = "1"
+VERSION = "2"
 FIRST_DAY = 18995
 """2022-01-03, a Monday, in days since 1970-01-01."""
 OUTCOMES = ("admission", "disengagement")
 FILE = "truth.json"
-WHERE = ("community", "inpatient", "closed", "gone")
+WHERE = ("community", "inpatient", "closed", "gone", "away")
 COURSE = (
     "severity",
     "insight",
@@ -68,11 +68,14 @@ class Truth:
         draws: int = 200,
         seed: int = 0,
         threads: int = 2,
+        *,
+        reviewed: bool = False,
     ) -> pd.DataFrame:
         """patient_id, as_of, outcome, horizon, probability: one row per spine row, outcome and horizon, in the order of the spine.
 
         ``outcomes`` maps an outcome to horizons in days. The standard error of a probability p is sqrt(p(1-p)/draws). NaN where the person
-        was not there (not yet referred, gone, dead) on that date. The answer does not depend on the order of the spine.
+        was not there (not yet referred, gone, moved away, dead) on that date. The answer does not depend on the order of the spine.
+        ``reviewed`` asks for the risk had a medicines review been delivered on the morning of ``as_of``.
         """
         outcomes = outcomes or {"admission": (28, 90, 180), "disengagement": (90, 180)}
         unknown = [name for name in outcomes if name not in OUTCOMES]
@@ -87,12 +90,31 @@ class Truth:
         def run(block: np.ndarray) -> None:
             rows = order[block]
             part = np.zeros((len(rows), 2, len(horizons)))
-            run_oracle(index[rows], day[rows], horizons, draws, seed, *self._world(), part)
+            run_oracle(index[rows], day[rows], horizons, draws, seed, int(reviewed), *self._world(), part)
             out[rows] = part
 
         with ThreadPoolExecutor(threads) as pool:
             list(pool.map(run, blocks))
         return self._long(spine, outcomes, horizons, out)
+
+    def review_effect(
+        self,
+        spine: pd.DataFrame,
+        outcomes: Mapping[str, Sequence[int]] | None = None,
+        draws: int = 200,
+        seed: int = 0,
+        threads: int = 2,
+    ) -> pd.DataFrame:
+        """As ``risk``, with ``reviewed`` (the risk had a review been delivered on ``as_of``) and ``effect`` = reviewed - probability; below 0 helps.
+
+        Both arms start from the same hidden morning and the same random numbers, and part where the review makes the first difference. What is
+        delivered is what a review does by itself (``appointments.review_works``); that it is also a contact is not counted. Where a world's reviews
+        do nothing the effect is 0 exactly.
+        """
+        effect = self.risk(spine, outcomes, draws, seed, threads)
+        effect["reviewed"] = self.risk(spine, outcomes, draws, seed, threads, reviewed=True)["probability"]
+        effect["effect"] = effect["reviewed"] - effect["probability"]
+        return effect
 
     def course(self, patient_id: str) -> pd.DataFrame:
         """day, where, and the hidden quantities ``COURSE`` at the end of each day from the first to the last: the replayed past of one person."""

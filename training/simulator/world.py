@@ -81,7 +81,8 @@ class World:
     closing_hazard: float = 0.006  # per day, once three offers failed and six weeks were silent
     depot_offer: float = 0.012
     clozapine_offer: float = 0.018
-    review_effect: float = 0.5  # how much a medicines review that was attended lifts adherence and lowers side effects
+    review_effect: float = 0.5  # lift of the logit of taking tablets by an attended medicines review, and of side effects eased; 0: reviews do nothing
+    review_fade_days: float = 120.0
     visit_detects: float = 0.5
 
     # admission (log-hazard per day)
@@ -109,11 +110,36 @@ class World:
     death_hazard: float = 0.00002
     death_age: float = 0.055  # per year of age from 45
     return_hazard: float = 0.0005
+    move_back_hazard: float = 0.001  # of somebody who moved away
     arrivals_per_year: float = 0.24  # new people a year per person of the first day's caseload
 
     # definitions of the outcome that the mechanism watches for (CLINICAL.md 2.3)
     silent_days: float = 90.0
     silent_offers: float = 2.0
+
+    # shocks that a whole team feels at once: chance per team and 28 days, and what they multiply
+    team_shock: float = 0.03
+    team_shock_cancels: float = 3.0
+    team_shock_staff: float = 4.0
+
+    # the recording layer
+    duplicate_rows: float = 0.002  # of contacts, supplies and results, sent twice
+    local_codes: float = 0.002  # of contacts and results, coded in words no vocabulary holds
+    submission_gap: float = 0.004  # chance per team and calendar month that the team's contacts never arrive
+    visits_elsewhere: float = (
+        0.04  # attended clozapine clinics whose blood the register has and whose visit the team's system has not
+    )
+
+    # adversarial worlds: all off here; switching one on changes nothing but what it names
+    drift_admission: float = 0.0  # added to the log-hazard of admission for each year since the first day
+    drift_engagement: float = 0.0  # added to the logit of attending for each year since the first day
+    policy_year: float = 0.0  # years after the first day on which a policy begins; 0 for never
+    policy_cadence: float = 1.0  # from then on, multiplies the days between contacts
+    policy_remote: float = 0.0  # from then on, this share of face-to-face routine contacts is by telephone
+    informative_missing: float = 0.0  # tests vanish with chance 1 - exp(-this x severity above the ordinary)
+    list_feedback: float = (
+        0.0  # chance that somebody who missed two contacts is put on a list, seen within days and reviewed
+    )
 
     def to_record(self) -> np.ndarray:
         """The same numbers as a one-row structured array that compiled code reads by name."""

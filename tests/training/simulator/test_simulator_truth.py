@@ -139,7 +139,7 @@ def test_truth_survives_a_folder(trust, spine, tmp_path):
 
 def test_truth_of_another_mechanism_is_refused(trust, tmp_path):
     path = trust.truth.save(tmp_path)
-    path.write_text(path.read_text().replace('"version": "1"', '"version": "0"'))
+    path.write_text(path.read_text().replace('"version": "2"', '"version": "0"'))
     with pytest.raises(TruthError, match="Simulate again"):
         Truth.load(tmp_path)
 
