@@ -50,7 +50,7 @@ how much that share changes when a medicines review is delivered on that morning
 
 ## Effects planted on inequality groups
 
-Ethnicity moves no outcome directly except detention. The other groups act through needs that are met or not.
+Interpreter and adjustment needs act only where they are not met; homelessness, deprivation and youth act directly; ethnicity only on detention.
 
 {groups}
 
