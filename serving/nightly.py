@@ -1,7 +1,8 @@
 """The nightly run: a records store in, one published set of worklists out, whole or not at all.
 
 The run's id is a hash of the bundle, the data and the date, so the same run is never made twice. Everything is scored first, in shards of
-people, by the function that answers ``POST /v1/scores``; then one transaction writes the rows, the audit event and the pointer.
+people, by the function that answers ``POST /v1/scores``; each finished shard goes to disk, so memory holds one shard and a run that was
+killed goes on where it was. Then one transaction writes the rows, the audit event and the pointer. A lock keeps a second runner out.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import datetime as dt
 import hashlib
 import statistics
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import func, select
 
 from features import Records
 from features.engine.cohort import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload, caseload
@@ -26,8 +29,10 @@ from serving import migrations
 from serving.audit import Audit, Look, append
 from serving.database import Database
 from serving.runs.repository import NewRun, current_run, find_run, pack, publish, write_run
+from serving.runs.staging import Staging, only_runner
 from serving.scoring.history import HISTORY_TABLES
 from serving.scoring.service import Scored, score_people
+from serving.tables import gaps, people, scores
 from serving.worklists.repository import PRESSING
 
 SHARD = 2_000
@@ -53,6 +58,7 @@ class Summary:
     people_with_safety_gap: int
     gaps: int
     rows_set_aside: int
+    shards_resumed: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     teams: list[dict[str, Any]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -76,12 +82,14 @@ def score_store(
     *,
     in_scope_kinds: tuple[str, ...] = IN_SCOPE_TEAM_KINDS,
     threads: int = 2,
+    shard: int = SHARD,
     progress: Progress = lambda stage, done, total: None,
 ) -> Summary:
     """Score everybody on the caseload and publish the worklists.
 
     ``store`` is a folder of records; ``bundle`` a bundle folder, a bundles root or a loaded model; ``database`` a home folder, a database
-    URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event. Raises ``NothingToScore``, ``RecordsError``,
+    URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event; ``shard`` is how many people are held in memory
+    at once. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``,
     ``BundleError`` or ``DatabaseUnavailable``; nothing is published then.
     """
     began = time.perf_counter()
@@ -93,7 +101,7 @@ def score_store(
     day = latest_as_of(records) if as_of is None else _date(as_of)
     loaded = time.perf_counter()
     run_id = run_id_of(model, records, day)
-    with migrations.opened(database) as opened:
+    with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))):
         before = _again(opened, model, run_id)
         if before is not None:
             return before
@@ -101,22 +109,32 @@ def score_store(
         chosen = caseload(records, day_of(day), in_scope_kinds)
         if chosen.spine.empty:
             raise NothingToScore(_nobody(chosen))
-        new = NewRun(run={"run_id": run_id})
-        for scored, teams in _shards(model, records, day, chosen, threads, progress):
-            _add(new, scored, teams)
-        computed = time.perf_counter()
-        progress("publishing", 0, 1)
-        _complete(new, model, records, day, started, in_scope_kinds)
-        summary = _summary(new, model, records, chosen, day)
-        summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
-        new.run["summary"]["report"] = summary.as_dict()
-        with opened.write() as connection:
-            if find_run(connection, run_id) is None:
-                write_run(connection, new)
-            _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people)
+        who = [str(shard), *chosen.spine["patient_id"], *chosen.spine["team_id"]]
+        with closing(Staging(folder, run_id, who)) as staging:
+            resumed = len(staging.finished)
+            _score_shards(model, records, day, chosen, threads, shard, staging, progress)
+            computed = time.perf_counter()
+            progress("publishing", 0, 1)
+            new = NewRun(run={"run_id": run_id})
+            _complete(new, staging, model, records, day, started, in_scope_kinds)
+            summary = replace(_summary(new, staging, model, records, chosen, day), shards_resumed=resumed)
+            summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
+            new.run["summary"]["report"] = summary.as_dict()
+            with opened.write() as connection:
+                if find_run(connection, run_id) is None:
+                    write_run(connection, new)
+                    staging.copy(connection)
+                _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people)
+        staging.remove()
         progress("publishing", 1, 1)
         summary.seconds["publish"] = round(time.perf_counter() - computed, 3)
         return summary
+
+
+def _staging_folder(database: Database, store: Path) -> Path:
+    """Beside the database where that is a file, else beside the store."""
+    file = database.url.database if database.url.get_backend_name() == "sqlite" else None
+    return (Path(file).parent if file else store.parent) / "nightly"
 
 
 def _again(database: Database, model: RiskModel, run_id: str) -> Summary | None:
@@ -144,26 +162,35 @@ def run_id_of(model: RiskModel, records: Records, as_of: dt.date) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _shards(
-    model: RiskModel, records: Records, day: dt.date, chosen: Caseload, threads: int, progress: Progress
-) -> Iterator[tuple[Scored, dict[str, str]]]:
+def _score_shards(
+    model: RiskModel,
+    records: Records,
+    day: dt.date,
+    chosen: Caseload,
+    threads: int,
+    shard: int,
+    staging: Staging,
+    progress: Progress,
+) -> None:
+    """Score every shard that is not finished yet and put it on disk."""
     spine = chosen.spine
-    for first in range(0, len(spine), SHARD):
-        part = spine.iloc[first : first + SHARD]
+    for first in range(0, len(spine), shard):
         progress("scoring", first, len(spine))
+        if first in staging.finished:
+            continue
+        part = spine.iloc[first : first + shard]
         ids = part["patient_id"].tolist()
-        yield (
-            score_people(model, records.select(ids), day, ids, threads=threads),
-            dict(zip(ids, part["team_id"].tolist(), strict=True)),
-        )
+        scored = score_people(model, records.select(ids), day, ids, threads=threads)
+        staging.add(first, _rows(scored, dict(zip(ids, part["team_id"].tolist(), strict=True))))
     progress("scoring", len(spine), len(spine))
 
 
-def _add(new: NewRun, scored: Scored, team_of: dict[str, str]) -> None:
-    """Turn one scored shard into rows."""
+def _rows(scored: Scored, team_of: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """One scored shard as rows, by table."""
+    rows: dict[str, list[dict[str, Any]]] = {"people": [], "scores": [], "gaps": []}
     for row, patient in enumerate(scored.people):
         flags = scored.flags(row)
-        new.people.append(
+        rows["people"].append(
             {
                 "patient_id": patient,
                 "team_id": team_of[patient],
@@ -175,13 +202,13 @@ def _add(new: NewRun, scored: Scored, team_of: dict[str, str]) -> None:
             }
         )
         for position, gap in enumerate(scored.gaps.get(patient, [])):
-            new.gaps.append({"patient_id": patient, "position": position, **gap})
+            rows["gaps"].append({"patient_id": patient, "position": position, **gap})
     for outcome, horizons in scored.model.outcomes.items():
         found = scored.scores[outcome]
         assert found.contributions is not None and found.horizon_part is not None
         for column, horizon in enumerate(horizons):
             for row, patient in enumerate(scored.people):
-                new.scores.append(
+                rows["scores"].append(
                     {
                         "patient_id": patient,
                         "outcome": outcome,
@@ -197,10 +224,12 @@ def _add(new: NewRun, scored: Scored, team_of: dict[str, str]) -> None:
                         ],
                     }
                 )
+    return rows
 
 
 def _complete(
     new: NewRun,
+    staging: Staging,
     model: RiskModel,
     records: Records,
     day: dt.date,
@@ -208,9 +237,9 @@ def _complete(
     in_scope_kinds: tuple[str, ...],
 ) -> None:
     """Add the teams and what is true of the run as a whole."""
-    listed = {row["team_id"] for row in new.people}
+    sizes = _sizes(staging)
     for team in records["teams"].to_dict("records"):
-        if team["team_id"] in listed or team["kind"] in in_scope_kinds:
+        if team["team_id"] in sizes or team["kind"] in in_scope_kinds:
             known = {str(key): None if pd.isna(value) else value for key, value in team.items()}
             new.teams.append(
                 {
@@ -232,28 +261,38 @@ def _complete(
         finished_at=dt.datetime.now(dt.UTC),
         features=[{"name": f.name, "concept": f.concept, "unit": f.unit} for f in model.features],
         summary={
-            "people": len(new.people),
+            "people": sum(sizes.values()),
             "outcomes": {name: list(days) for name, days in model.outcomes.items()},
-            "middles": middles(new),
+            "middles": middles(staging),
         },
     )
 
 
-def middles(new: NewRun) -> dict[str, dict[str, float]]:
+def _sizes(staging: Staging) -> dict[str, int]:
+    """How many people each team has."""
+    return dict(staging.read(select(people.c.team_id, func.count()).group_by(people.c.team_id)))
+
+
+def middles(staging: Staging) -> dict[str, dict[str, float]]:
     """The median risk of each team, by outcome and horizon: ``{team: {"admission_90": 0.04}}``."""
-    team_of = {row["patient_id"]: row["team_id"] for row in new.people}
     found: dict[str, dict[str, list[float]]] = {}
-    for row in new.scores:
-        name = f"{row['outcome']}_{row['horizon_days']}"
-        found.setdefault(team_of[row["patient_id"]], {}).setdefault(name, []).append(row["probability"])
+    query = select(people.c.team_id, scores.c.outcome, scores.c.horizon_days, scores.c.probability)
+    for team, outcome, horizon, risk in staging.read(
+        query.join(scores, scores.c.patient_id == people.c.patient_id).order_by(scores.c.patient_id)
+    ):
+        found.setdefault(team, {}).setdefault(f"{outcome}_{horizon}", []).append(risk)
     return {
         team: {name: float(statistics.median(risks)) for name, risks in named.items()} for team, named in found.items()
     }
 
 
-def _summary(new: NewRun, model: RiskModel, records: Records, chosen: Caseload, day: dt.date) -> Summary:
-    with_safety = {gap["patient_id"] for gap in new.gaps if gap["safety"] and gap["severity"] in PRESSING}
-    sizes = pd.Series([row["team_id"] for row in new.people]).value_counts()
+def _summary(
+    new: NewRun, staging: Staging, model: RiskModel, records: Records, chosen: Caseload, day: dt.date
+) -> Summary:
+    pressing = gaps.c.safety.is_(True) & gaps.c.severity.in_(PRESSING)
+    ((with_safety,),) = staging.read(select(func.count(gaps.c.patient_id.distinct())).where(pressing))
+    ((found,),) = staging.read(select(func.count()).select_from(gaps))
+    sizes = _sizes(staging)
     return Summary(
         run_id=new.run["run_id"],
         reused=False,
@@ -261,9 +300,9 @@ def _summary(new: NewRun, model: RiskModel, records: Records, chosen: Caseload, 
         bundle_id=model.manifest.bundle_id,
         data_hash=records.data_hash,
         synthetic=new.run["synthetic"],
-        people=len(new.people),
-        people_with_safety_gap=len(with_safety),
-        gaps=len(new.gaps),
+        people=sum(sizes.values()),
+        people_with_safety_gap=with_safety,
+        gaps=found,
         rows_set_aside=len(records.quarantine),
         left_out=_left_out(chosen),
         teams=[

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, Table, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
-from serving.tables import gaps, people, publications, run_teams, runs, scores
-
-CHUNK = 2_000
+from serving.tables import publications, run_teams, runs
 
 
 @dataclass(frozen=True)
 class NewRun:
-    """A whole run as rows, ready to be written. Row keys are the columns of ``serving.tables`` without ``run_id``."""
+    """A run and its teams as rows, ready to be written; rows about people come from ``serving.runs.staging``."""
 
     run: dict[str, Any]
     teams: list[dict[str, Any]] = field(default_factory=list)
-    people: list[dict[str, Any]] = field(default_factory=list)
-    scores: list[dict[str, Any]] = field(default_factory=list)
-    gaps: list[dict[str, Any]] = field(default_factory=list)
 
 
 def find_run(connection: Connection, run_id: str) -> Row[Any] | None:
@@ -42,11 +36,10 @@ def current_run(connection: Connection) -> Row[Any] | None:
 
 
 def write_run(connection: Connection, new: NewRun) -> None:
-    """Insert every row of a run inside the caller's transaction."""
-    run_id = new.run["run_id"]
+    """Insert a run and its teams inside the caller's transaction."""
     connection.execute(insert(runs), new.run)
-    for table, rows in ((run_teams, new.teams), (people, new.people), (scores, new.scores), (gaps, new.gaps)):
-        _insert(connection, table, run_id, rows)
+    if new.teams:
+        connection.execute(insert(run_teams), [{"run_id": new.run["run_id"], **team} for team in new.teams])
 
 
 def publish(connection: Connection, run_id: str, at: dt.datetime) -> None:
@@ -61,14 +54,3 @@ def pack(values: np.ndarray) -> bytes:
 
 def unpack(data: bytes) -> list[float]:
     return np.frombuffer(data, dtype="<f8").tolist()
-
-
-def _insert(connection: Connection, table: Table, run_id: str, rows: Iterable[dict[str, Any]]) -> None:
-    chunk: list[dict[str, Any]] = []
-    for row in rows:
-        chunk.append({"run_id": run_id, **row})
-        if len(chunk) == CHUNK:
-            connection.execute(insert(table), chunk)
-            chunk = []
-    if chunk:
-        connection.execute(insert(table), chunk)

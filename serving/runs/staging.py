@@ -1,0 +1,119 @@
+"""Where a nightly run keeps its finished shards until it publishes: one SQLite file a run, beside the service database.
+
+A shard is written in one transaction, so after a power cut or ``kill -9`` each is there whole or not at all, and the next run begins where
+this one ended. The file is named by the run and by who is in it; it is removed once the run is published, and so is any older one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    create_engine,
+    event,
+    insert,
+    select,
+)
+
+from serving.tables import gaps, people, runs, scores
+
+STAGED = (people, scores, gaps)
+CHUNK = 2_000
+_shards = Table("shards", MetaData(), Column("first", Integer, primary_key=True))
+
+
+class AlreadyRunning(Exception):
+    """Another nightly run is at work on this home; the message names its process."""
+
+
+@contextmanager
+def only_runner(folder: Path) -> Iterator[None]:
+    """Hold the lock of ``folder``. The operating system lets go of it when the process ends however it ends, so it is never stale."""
+    folder.mkdir(parents=True, exist_ok=True)
+    # Rows about people will lie here.
+    folder.chmod(0o700)
+    with (folder / "lock").open("a+", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise AlreadyRunning(
+                f"another nightly run (process {holder}) is at work on this home; nothing was done. Wait for it to end, then run again"
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+class Staging:
+    """The finished shards of one run. ``who`` is everything besides the run that decides what a shard holds. Use it under ``only_runner``."""
+
+    def __init__(self, folder: Path, run_id: str, who: Sequence[str]) -> None:
+        self.run_id = run_id
+        key = hashlib.sha256("\n".join(who).encode()).hexdigest()[:16]
+        self._folder, self._path = folder, folder / f"{run_id}-{key}.db"
+        self.remove(keep=self._path.name)
+        self._engine = _engine(self._path)
+        with self._engine.begin() as connection:
+            runs.metadata.create_all(connection, tables=[runs, *STAGED])
+            _shards.metadata.create_all(connection)
+            self.finished = frozenset(connection.scalars(select(_shards.c.first)))
+
+    def add(self, first: int, rows: dict[str, list[dict[str, Any]]]) -> None:
+        """Write the shard that begins at person ``first``: rows by table name, without ``run_id``."""
+        with self._engine.begin() as connection:
+            for table in STAGED:
+                found = [{"run_id": self.run_id, **row} for row in rows[table.name]]
+                if found:
+                    connection.execute(insert(table), found)
+            connection.execute(insert(_shards), {"first": first})
+
+    def read(self, query: Select[Any]) -> list[Any]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(query))
+
+    def copy(self, target: Connection) -> None:
+        """Insert every staged row into ``target``, a chunk at a time, inside the caller's transaction."""
+        with self._engine.connect() as connection:
+            for table in STAGED:
+                key = table.primary_key.columns
+                for chunk in connection.execute(select(table).order_by(*key)).mappings().partitions(CHUNK):
+                    target.execute(insert(table), [dict(row) for row in chunk])
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def remove(self, keep: str = "") -> None:
+        """Remove every staged run of this folder but the file named ``keep``."""
+        for path in self._folder.glob("*.db*"):
+            if not keep or not path.name.startswith(keep):
+                path.unlink(missing_ok=True)
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+    return engine

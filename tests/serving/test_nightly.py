@@ -1,0 +1,70 @@
+"""The nightly run: resumed after any death with the same published set, one runner at a time, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from serving.nightly import score_store
+from serving.runs.staging import AlreadyRunning, only_runner
+
+SCRIPT = Path(__file__).parent / "killed_runs.py"
+
+
+def published(home: Path) -> dict[str, list[tuple]]:
+    """Everything a run publishes, row by row; moments and timings aside."""
+    with sqlite3.connect(home / "service.db") as connection:
+        found = {
+            table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr)
+            for table in ("run_teams", "people", "scores", "gaps")
+        }
+        found["runs"] = connection.execute("SELECT run_id, bundle_id, data_hash, as_of, features FROM runs").fetchall()
+        found["pointer"] = connection.execute("SELECT run_id FROM publications").fetchall()
+    return found
+
+
+def unpublished(home: Path) -> Path:
+    for path in home.glob("service.db*"):
+        path.unlink()
+    return home
+
+
+@pytest.mark.slow
+def test_killed_at_random_twenty_times_the_published_set_is_the_same(home, made_home, world):
+    unpublished(home)
+    command = [sys.executable, str(SCRIPT), str(home), world.AS_OF.isoformat(), "20", "8"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=SCRIPT.parents[2])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["deaths"] == 20
+    assert published(home) == published(made_home)
+
+
+def test_a_run_that_died_goes_on_where_it_was(home, made_home, world):
+    unpublished(home)
+
+    def die(stage: str, done: int, total: int) -> None:
+        if stage == "scoring" and done >= 8:
+            raise KeyboardInterrupt
+
+    def run(**changes):
+        return score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1, shard=4, **changes)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(progress=die)
+    with sqlite3.connect(home / "service.db") as connection:
+        assert connection.execute("SELECT count(*) FROM people").fetchone() == (0,)
+    assert run().shards_resumed == 2
+    assert published(home) == published(made_home)
+    assert [path.name for path in (home / "nightly").iterdir()] == ["lock"]
+
+
+def test_a_second_runner_is_told_and_changes_nothing(home, world):
+    unpublished(home)
+    with only_runner(home / "nightly"), pytest.raises(AlreadyRunning, match=r"another nightly run \(process \d+\)"):
+        score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1)
+    assert not score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1).reused
