@@ -29,7 +29,7 @@ from serving import migrations
 from serving.audit import Audit, Look, append
 from serving.database import Database
 from serving.runs.repository import NewRun, current_run, find_run, pack, publish, write_run
-from serving.runs.staging import Staging, only_runner
+from serving.runs.staging import STAGED, Staging, only_runner
 from serving.scoring.history import HISTORY_TABLES
 from serving.scoring.service import Scored, score_people
 from serving.tables import gaps, people, scores
@@ -115,7 +115,8 @@ def score_store(
             _score_shards(model, records, day, chosen, threads, shard, staging, progress)
             computed = time.perf_counter()
             progress("publishing", 0, 1)
-            new = NewRun(run={"run_id": run_id})
+            staged = {table.name: staging.rows(table) for table in STAGED}
+            new = NewRun(run={"run_id": run_id}, **staged)
             _complete(new, staging, model, records, day, started, in_scope_kinds)
             summary = replace(_summary(new, staging, model, records, chosen, day), shards_resumed=resumed)
             summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
@@ -123,7 +124,6 @@ def score_store(
             with opened.write() as connection:
                 if find_run(connection, run_id) is None:
                     write_run(connection, new)
-                    staging.copy(connection)
                 _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people)
         staging.remove()
         progress("publishing", 1, 1)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, Table, insert, select
 
-from serving.tables import publications, run_teams, runs
+from serving.tables import gaps, people, publications, run_teams, runs, scores
+
+CHUNK = 2_000
 
 
 @dataclass(frozen=True)
 class NewRun:
-    """A run and its teams as rows, ready to be written; rows about people come from ``serving.runs.staging``."""
+    """A whole run as rows, ready to be written. Row keys are the columns of ``serving.tables`` without ``run_id``; rows about
+    people may be a stream."""
 
     run: dict[str, Any]
     teams: list[dict[str, Any]] = field(default_factory=list)
+    people: Iterable[dict[str, Any]] = field(default_factory=list)
+    scores: Iterable[dict[str, Any]] = field(default_factory=list)
+    gaps: Iterable[dict[str, Any]] = field(default_factory=list)
 
 
 def find_run(connection: Connection, run_id: str) -> Row[Any] | None:
@@ -36,10 +43,11 @@ def current_run(connection: Connection) -> Row[Any] | None:
 
 
 def write_run(connection: Connection, new: NewRun) -> None:
-    """Insert a run and its teams inside the caller's transaction."""
+    """Insert every row of a run inside the caller's transaction."""
+    run_id = new.run["run_id"]
     connection.execute(insert(runs), new.run)
-    if new.teams:
-        connection.execute(insert(run_teams), [{"run_id": new.run["run_id"], **team} for team in new.teams])
+    for table, rows in ((run_teams, new.teams), (people, new.people), (scores, new.scores), (gaps, new.gaps)):
+        _insert(connection, table, run_id, rows)
 
 
 def publish(connection: Connection, run_id: str, at: dt.datetime) -> None:
@@ -54,3 +62,14 @@ def pack(values: np.ndarray) -> bytes:
 
 def unpack(data: bytes) -> list[float]:
     return np.frombuffer(data, dtype="<f8").tolist()
+
+
+def _insert(connection: Connection, table: Table, run_id: str, rows: Iterable[dict[str, Any]]) -> None:
+    chunk: list[dict[str, Any]] = []
+    for row in rows:
+        chunk.append({"run_id": run_id, **row})
+        if len(chunk) == CHUNK:
+            connection.execute(insert(table), chunk)
+            chunk = []
+    if chunk:
+        connection.execute(insert(table), chunk)

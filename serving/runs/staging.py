@@ -87,13 +87,12 @@ class Staging:
         with self._engine.connect() as connection:
             return list(connection.execute(query))
 
-    def copy(self, target: Connection) -> None:
-        """Insert every staged row into ``target``, a chunk at a time, inside the caller's transaction."""
+    def rows(self, table: Table) -> Iterator[dict[str, Any]]:
+        """Every staged row of ``table`` in the order of its key, a chunk in memory at a time."""
+        query = select(table).order_by(*table.primary_key.columns)
         with self._engine.connect() as connection:
-            for table in STAGED:
-                key = table.primary_key.columns
-                for chunk in connection.execute(select(table).order_by(*key)).mappings().partitions(CHUNK):
-                    target.execute(insert(table), [dict(row) for row in chunk])
+            for row in connection.execution_options(yield_per=CHUNK).execute(query).mappings():
+                yield dict(row)
 
     def close(self) -> None:
         self._engine.dispose()
