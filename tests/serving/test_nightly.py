@@ -6,12 +6,15 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from serving.nightly import score_store
-from serving.runs.staging import AlreadyRunning, only_runner
+from serving.runs.staging import AlreadyRunning, Staging, only_runner
+from serving.tables import people
 
 SCRIPT = Path(__file__).parent / "killed_runs.py"
 
@@ -68,3 +71,11 @@ def test_a_second_runner_is_told_and_changes_nothing(home, world):
     with only_runner(home / "nightly"), pytest.raises(AlreadyRunning, match=r"another nightly run \(process \d+\)"):
         score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1)
     assert not score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1).reused
+
+
+def test_a_shard_is_staged_whole_or_not_at_all(tmp_path):
+    person = {"patient_id": "N1", "team_id": "north", "flags": {}, "feature_values": b""}
+    with closing(Staging(tmp_path, "run", ["N1"])) as staging, pytest.raises(IntegrityError):
+        staging.add(0, {"people": [person], "scores": [], "gaps": [{"patient_id": "N1", "position": None}]})
+    with closing(Staging(tmp_path, "run", ["N1"])) as again:
+        assert again.finished == frozenset() and list(again.rows(people)) == []
