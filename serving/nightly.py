@@ -23,6 +23,7 @@ from sqlalchemy import func, select
 
 from features import Records
 from features.engine.cohort import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload, caseload
+from features.engine.partition import code_identity
 from features.records import NO_DAY, TABLES, date_of, day_of
 from models import RiskModel
 from serving import migrations
@@ -109,7 +110,8 @@ def score_store(
         chosen = caseload(records, day_of(day), in_scope_kinds)
         if chosen.spine.empty:
             raise NothingToScore(_nobody(chosen))
-        who = [str(shard), *chosen.spine["patient_id"], *chosen.spine["team_id"]]
+        # Shards that other code scored are not gone on with.
+        who = [code_identity(), str(shard), *chosen.spine["patient_id"], *chosen.spine["team_id"]]
         with closing(Staging(folder, run_id, who)) as staging:
             resumed = len(staging.finished)
             _score_shards(model, records, day, chosen, threads, shard, staging, progress)
