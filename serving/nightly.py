@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import func, select
 
 from features import Records
 from features.engine.cohort import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload, caseload
@@ -33,7 +32,6 @@ from serving.runs.repository import NewRun, current_run, find_run, pack, publish
 from serving.runs.staging import STAGED, Staging, only_runner
 from serving.scoring.history import HISTORY_TABLES
 from serving.scoring.service import Scored, score_people
-from serving.tables import gaps, people, scores
 from serving.worklists.repository import PRESSING
 
 SHARD = 2_000
@@ -239,7 +237,7 @@ def _complete(
     in_scope_kinds: tuple[str, ...],
 ) -> None:
     """Add the teams and what is true of the run as a whole."""
-    sizes = _sizes(staging)
+    sizes = staging.team_sizes()
     for team in records["teams"].to_dict("records"):
         if team["team_id"] in sizes or team["kind"] in in_scope_kinds:
             known = {str(key): None if pd.isna(value) else value for key, value in team.items()}
@@ -270,18 +268,10 @@ def _complete(
     )
 
 
-def _sizes(staging: Staging) -> dict[str, int]:
-    """How many people each team has."""
-    return dict(staging.read(select(people.c.team_id, func.count()).group_by(people.c.team_id)))
-
-
 def middles(staging: Staging) -> dict[str, dict[str, float]]:
     """The median risk of each team, by outcome and horizon: ``{team: {"admission_90": 0.04}}``."""
     found: dict[str, dict[str, list[float]]] = {}
-    query = select(people.c.team_id, scores.c.outcome, scores.c.horizon_days, scores.c.probability)
-    for team, outcome, horizon, risk in staging.read(
-        query.join(scores, scores.c.patient_id == people.c.patient_id).order_by(scores.c.patient_id)
-    ):
+    for team, outcome, horizon, risk in staging.risks():
         found.setdefault(team, {}).setdefault(f"{outcome}_{horizon}", []).append(risk)
     return {
         team: {name: float(statistics.median(risks)) for name, risks in named.items()} for team, named in found.items()
@@ -291,10 +281,8 @@ def middles(staging: Staging) -> dict[str, dict[str, float]]:
 def _summary(
     new: NewRun, staging: Staging, model: RiskModel, records: Records, chosen: Caseload, day: dt.date
 ) -> Summary:
-    pressing = gaps.c.safety.is_(True) & gaps.c.severity.in_(PRESSING)
-    ((with_safety,),) = staging.read(select(func.count(gaps.c.patient_id.distinct())).where(pressing))
-    ((found,),) = staging.read(select(func.count()).select_from(gaps))
-    sizes = _sizes(staging)
+    sizes = staging.team_sizes()
+    found, with_safety = staging.gap_counts(PRESSING)
     return Summary(
         run_id=new.run["run_id"],
         reused=False,

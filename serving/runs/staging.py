@@ -24,6 +24,7 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    func,
     insert,
     select,
 )
@@ -83,7 +84,23 @@ class Staging:
                     connection.execute(insert(table), found)
             connection.execute(insert(_shards), {"first": first})
 
-    def read(self, query: Select[Any]) -> list[Any]:
+    def team_sizes(self) -> dict[str, int]:
+        """How many people each team has."""
+        return dict(self._read(select(people.c.team_id, func.count()).group_by(people.c.team_id)))
+
+    def risks(self) -> list[Any]:
+        """(team, outcome, horizon in days, probability) of every score, in the order of people."""
+        query = select(people.c.team_id, scores.c.outcome, scores.c.horizon_days, scores.c.probability)
+        return self._read(query.join(scores, scores.c.patient_id == people.c.patient_id).order_by(scores.c.patient_id))
+
+    def gap_counts(self, pressing: Sequence[str]) -> tuple[int, int]:
+        """How many gaps there are, and how many people have a safety gap of a ``pressing`` severity."""
+        unsafe = gaps.c.safety.is_(True) & gaps.c.severity.in_(pressing)
+        ((found,),) = self._read(select(func.count()).select_from(gaps))
+        ((with_safety,),) = self._read(select(func.count(gaps.c.patient_id.distinct())).where(unsafe))
+        return found, with_safety
+
+    def _read(self, query: Select[Any]) -> list[Any]:
         with self._engine.connect() as connection:
             return list(connection.execute(query))
 

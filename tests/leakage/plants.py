@@ -382,6 +382,7 @@ add(
     "NO_CONTACT",
     "DNA_PATTERN",
     place=gaps_read("contacts", "outcome_known_on", ignored),
+    checks=RARE,
 )
 add(
     "gaps: stays ignore known_on",
