@@ -111,7 +111,7 @@ class PromotionSettings(Section):
     headline: tuple[str, ...] = ("admission_90", "disengagement_90")
     fewest_events: int = Field(default=100, ge=0)
     beats_best_rule: bool = True
-    capture_at_least: float | None = Field(default=1.0, ge=0)
+    capture_at_least: float | None = Field(default=0.95, ge=0)
     calibration_slope: tuple[float, float] = (0.8, 1.25)
     difference_above: float | None = None
     worst_team_captures: float | None = Field(default=None, ge=0, le=1)
