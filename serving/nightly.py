@@ -30,9 +30,11 @@ from serving.audit import Audit, Look, append
 from serving.database import Database
 from serving.runs.repository import NewRun, current_run, find_run, pack, publish, write_run
 from serving.runs.staging import STAGED, Staging, only_runner
+from serving.runs.timeline import groups, listed, timelines
 from serving.scoring.history import HISTORY_TABLES
 from serving.scoring.service import Scored, score_people
 from serving.worklists.repository import PRESSING
+from serving.worklists.schemas import SHOWN_REASONS
 
 SHARD = 2_000
 Progress = Callable[[str, int, int], None]
@@ -180,8 +182,12 @@ def _score_shards(
             continue
         part = spine.iloc[first : first + shard]
         ids = part["patient_id"].tolist()
-        scored = score_people(model, records.select(ids), day, ids, threads=threads)
-        staging.add(first, _rows(scored, dict(zip(ids, part["team_id"].tolist(), strict=True))))
+        shard_records = records.select(ids)
+        scored = score_people(model, shard_records, day, ids, threads=threads)
+        rows = _rows(scored, dict(zip(ids, part["team_id"].tolist(), strict=True)))
+        rows["timelines"] = timelines(shard_records, day, ids)
+        rows["person_groups"] = groups(shard_records, day, ids)
+        staging.add(first, rows)
     progress("scoring", len(spine), len(spine))
 
 
@@ -208,6 +214,7 @@ def _rows(scored: Scored, team_of: dict[str, str]) -> dict[str, list[dict[str, A
         assert found.contributions is not None and found.horizon_part is not None
         for column, horizon in enumerate(horizons):
             for row, patient in enumerate(scored.people):
+                reasons = scored.reasons(row, outcome, horizon)
                 rows["scores"].append(
                     {
                         "patient_id": patient,
@@ -219,9 +226,11 @@ def _rows(scored: Scored, team_of: dict[str, str]) -> dict[str, list[dict[str, A
                         "contributions": pack(found.contributions[row, column]),
                         # The features of a reason are in the contributions; kept once, put together again when read.
                         "reasons": [
-                            {key: value for key, value in reason.items() if key != "features"}
-                            for reason in scored.reasons(row, outcome, horizon)
+                            {key: value for key, value in reason.items() if key != "features"} for reason in reasons
                         ],
+                        "raised_by": listed(
+                            reason["concept"] for reason in reasons[:SHOWN_REASONS] if reason["direction"] == "raises"
+                        ),
                     }
                 )
     return rows

@@ -1,6 +1,6 @@
 """The service database as SQLAlchemy tables. Dates are dates, moments are UTC, contributions are little-endian float64.
 
-A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores`` and ``gaps`` once and never changes them. ``publications`` is the
+A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines`` and ``person_groups`` once and never changes them. ``publications`` is the
 pointer: its newest row names the run that everybody sees. Tables in ``PERSON_TABLES`` hold rows about people and may only be read
 through ``serving.security.visible.visible_people``; the database session enforces it.
 """
@@ -115,6 +115,7 @@ scores = Table(
     Column("horizon_part", Float(53), nullable=False),
     Column("contributions", LargeBinary, nullable=False),
     Column("reasons", JSON, nullable=False),
+    Column("raised_by", String(300), nullable=False, server_default=""),
     Index("ix_scores_person", "run_id", "patient_id"),
 )
 
@@ -136,6 +137,24 @@ gaps = Table(
     Column("standard", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("verified", Boolean, nullable=False),
+)
+
+timelines = Table(
+    "timelines",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("medicines", Text, nullable=False),
+    Column("adjustments", JSON, nullable=False),
+    Column("events", JSON, nullable=False),
+)
+
+person_groups = Table(
+    "person_groups",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("groups", JSON, nullable=False),
 )
 
 reviews = Table(
@@ -249,4 +268,4 @@ audit_head = Table(
     Column("hash", String(64), nullable=False),
 )
 
-PERSON_TABLES = frozenset({people, scores, gaps, reviews, exposures})
+PERSON_TABLES = frozenset({people, scores, gaps, timelines, person_groups, reviews, exposures})

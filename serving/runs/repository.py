@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, Table, insert, select
 
-from serving.tables import gaps, people, publications, run_teams, runs, scores
+from serving.tables import gaps, people, person_groups, publications, run_teams, runs, scores, timelines
 
 CHUNK = 2_000
 
@@ -25,6 +25,8 @@ class NewRun:
     people: Iterable[dict[str, Any]] = field(default_factory=list)
     scores: Iterable[dict[str, Any]] = field(default_factory=list)
     gaps: Iterable[dict[str, Any]] = field(default_factory=list)
+    timelines: Iterable[dict[str, Any]] = field(default_factory=list)
+    person_groups: Iterable[dict[str, Any]] = field(default_factory=list)
 
 
 def find_run(connection: Connection, run_id: str) -> Row[Any] | None:
@@ -46,8 +48,9 @@ def write_run(connection: Connection, new: NewRun) -> None:
     """Insert every row of a run inside the caller's transaction."""
     run_id = new.run["run_id"]
     connection.execute(insert(runs), new.run)
-    for table, rows in ((run_teams, new.teams), (people, new.people), (scores, new.scores), (gaps, new.gaps)):
-        _insert(connection, table, run_id, rows)
+    _insert(connection, run_teams, run_id, new.teams)
+    for table in (people, scores, gaps, timelines, person_groups):
+        _insert(connection, table, run_id, getattr(new, table.name))
 
 
 def publish(connection: Connection, run_id: str, at: dt.datetime) -> None:

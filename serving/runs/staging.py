@@ -29,9 +29,9 @@ from sqlalchemy import (
     select,
 )
 
-from serving.tables import gaps, people, runs, scores
+from serving.tables import gaps, people, person_groups, runs, scores, timelines
 
-STAGED = (people, scores, gaps)
+STAGED = (people, scores, gaps, timelines, person_groups)
 CHUNK = 2_000
 _shards = Table("shards", MetaData(), Column("first", Integer, primary_key=True))
 

@@ -13,6 +13,8 @@ from serving.runs.schemas import RunInfo
 
 MAX_LIMIT = 200
 DEFAULT_LIMIT = 50
+SHOWN_REASONS = 3
+"""Reasons that a row of the list shows; a filter by reason looks at those that raise among them."""
 
 
 class Ranking(StrEnum):

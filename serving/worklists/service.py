@@ -15,6 +15,7 @@ from serving.security.callers import Caller
 from serving.web.wording import about_in_100
 from serving.worklists import repository
 from serving.worklists.schemas import (
+    SHOWN_REASONS,
     GapLine,
     LastReview,
     Ranking,
@@ -26,7 +27,6 @@ from serving.worklists.schemas import (
     WorklistEntry,
 )
 
-SHOWN_REASONS = 3
 SHOWN_BELOW_LINE = 6
 
 

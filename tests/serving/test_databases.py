@@ -24,7 +24,7 @@ from serving.reviews.service import record_review, review_history
 from serving.runs import repository as run_queries
 from serving.security.callers import Caller, Role
 from serving.security.tokens import find_caller, issue_token, revoke_token
-from serving.tables import audit_events, exposures, metadata, people
+from serving.tables import PERSON_TABLES, audit_events, exposures, metadata, people
 from serving.worklists.schemas import Ranking
 from serving.worklists.service import list_teams, team_worklist
 
@@ -124,6 +124,8 @@ def _publish(database, run_id, team_of, at):
             for n, p in enumerate(team_of, start=1)
         ],
         gaps=[gap | {"patient_id": p} for p in team_of if p.endswith("2")],
+        timelines=[{"patient_id": p, "medicines": ",lithium,", "adjustments": [], "events": {}} for p in team_of],
+        person_groups=[{"patient_id": p, "groups": {"sex": "female"}} for p in team_of],
     )
     with database.write() as connection:
         run_queries.write_run(connection, new)
@@ -253,11 +255,11 @@ def test_emergency_access_opens_one_person_for_an_hour_for_one_caller(database):
     ids=["north", "south", "system", "auditor", "nobody"],
 )
 def test_row_level_security_holds_even_when_a_query_skips_the_choke_point(database, caller, sees):
-    raw = {table: f"SELECT patient_id FROM {table}" for table in ("people", "scores", "gaps", "reviews", "exposures")}
+    raw = {table.name: f"SELECT patient_id FROM {table.name}" for table in PERSON_TABLES}
     record_review(database, NORTH, audit(database, NORTH), "N1", REVIEW, "key-00001", NOW)
     with database.read(caller) as connection:
         found = {table: set(connection.execute(text(query)).scalars()) for table, query in raw.items()}
-    assert found["people"] == found["scores"] == sees
+    assert found["people"] == found["scores"] == found["timelines"] == found["person_groups"] == sees
     assert found["gaps"] == {p for p in sees if p.endswith("2")}
     assert found["reviews"] == sees & {"N1"}
 

@@ -24,7 +24,7 @@ def published(home: Path) -> dict[str, list[tuple]]:
     with sqlite3.connect(home / "service.db") as connection:
         found = {
             table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr)
-            for table in ("run_teams", "people", "scores", "gaps")
+            for table in ("run_teams", "people", "scores", "gaps", "timelines", "person_groups")
         }
         found["runs"] = connection.execute("SELECT run_id, bundle_id, data_hash, as_of, features FROM runs").fetchall()
         found["pointer"] = connection.execute("SELECT run_id FROM publications").fetchall()
