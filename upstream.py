@@ -411,32 +411,49 @@ def serve(home: Home = DEFAULT_HOME, host: str = "127.0.0.1", port: int = 8000) 
 def membership(
     issuer: Annotated[str, typer.Option(help="The identity provider, as its tokens name it.")],
     subject: Annotated[str, typer.Option(help="The person, as the provider's tokens name them (sub).")],
-    team: Annotated[str, typer.Option(help="The team whose people they may see.")],
     source: Annotated[str, typer.Option(help="On whose word.")],
+    team: Annotated[str | None, typer.Option(help="The team whose people they may see.")] = None,
+    lead: Annotated[
+        bool, typer.Option("--lead", help="They lead the team: they may take its list away as CSV.")
+    ] = False,
+    role: Annotated[str | None, typer.Option(help="The role they hold here, if the provider names none.")] = None,
     begin: Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD.")] = None,
     end: Annotated[str | None, typer.Option("--to", help="The day from which they are no longer in it.")] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Put somebody in a team (--from), or end it (--to alone). Written to the audit log.
+    """Put somebody in a team or give them a role (--from), or end it (--to alone). Written to the audit log.
 
     Example: upstream membership --issuer https://id.example --subject sam --team T01 --from 2026-01-05 --source rota
     """
     import datetime as dt
 
-    from serving.security.memberships import join_team, leave_team
+    from serving.security import memberships as rules
 
+    if (team is None) == (role is None):
+        raise typer.BadParameter("name a --team or a --role, one at a time")
     with told():
         try:
             first, last = (dt.date.fromisoformat(day) if day else None for day in (begin, end))
         except ValueError:
             raise Refused("--from and --to are days as YYYY-MM-DD") from None
-        if first is not None:
-            join_team(home, issuer, subject, team, first, last, source)
-        elif last is None:
+        if first is None and last is None:
             raise Refused("say when it begins (--from) or ends (--to)")
-        elif not leave_team(home, issuer, subject, team, last, source):
-            raise Refused("there is no open membership of that person in that team")
-    typer.echo(f"{team}: {'in it from ' + str(first) if first else 'ends ' + str(last)}")
+        try:
+            if first is None:
+                ended = (
+                    rules.leave_team(home, issuer, subject, team, last, source)
+                    if team
+                    else rules.withdraw_role(home, issuer, subject, role, last, source)
+                )
+                if not ended:
+                    raise Refused("that person does not hold it now")
+            elif team:
+                rules.join_team(home, issuer, subject, team, first, last, source, lead)
+            else:
+                rules.assign_role(home, issuer, subject, role, first, last, source)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+    typer.echo(f"{team or role}: {'from ' + str(first) if first else 'ends ' + str(last)}")
 
 
 @audit_app.command("verify")
@@ -463,6 +480,7 @@ def token(
     team: Annotated[list[str] | None, typer.Option("--team", help="A team the token may see; repeat for more.")] = None,
     label: str = "",
     days: float = 90,
+    lead: Annotated[bool, typer.Option("--lead", help="A pharmacist who leads these teams.")] = False,
 ) -> None:
     """Make a bearer token. It is shown once, alone on the last line.
 
@@ -472,7 +490,7 @@ def token(
 
     with told():
         try:
-            made = issue_token(home, role, team, label, days)
+            made = issue_token(home, role, team, label, days, lead=lead)
         except ValueError as error:
             raise Refused(str(error)) from None
     typer.echo(

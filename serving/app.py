@@ -48,6 +48,7 @@ from serving.security.oidc import Issuers
 from serving.security.requests import Requires, RequiresSession, SignInNeeded
 from serving.settings import Settings
 from serving.web.endpoints import router as pages
+from serving.web.provider import router as provider
 from serving.web.rendering import STATIC_FOLDER, problem_page
 from serving.worklists.endpoints import router as worklists
 
@@ -69,7 +70,10 @@ KNOWN_NAMES = known_names() | {
     "before",
     *ReviewIn.model_fields,
 }
-OPEN_TO_ANYBODY = frozenset({"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", STATIC.rstrip("/")})
+SIGN_IN_ROUTES = ("/sign-in/with/{place}", "/sign-in/back")
+OPEN_TO_ANYBODY = frozenset(
+    {"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", *SIGN_IN_ROUTES, STATIC.rstrip("/")}
+)
 """Routes that answer without a caller. They hold nothing about people. Every other route declares its roles, or is not mounted."""
 JSON_PATHS = ("/v1/", "/livez", "/readyz", "/version", "/openapi.json", STATIC)
 ERRORS: dict[int | str, dict[str, Any]] = {
@@ -118,12 +122,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses=ERRORS,
         telemetry={"tracing": False, "metrics": False},
     )
-    for router in (scoring, worklists, people, reviews, auditing, operations, pages):
+    for router in (scoring, worklists, people, reviews, auditing, operations, pages, provider):
         app.include_router(router)
     app.mount(STATIC.rstrip("/"), StaticFiles(directory=STATIC_FOLDER), name="static")
-    app.add_middleware(
-        Boundary, allowed_hosts=settings.allowed_hosts, max_body_bytes=settings.max_body_bytes, render=render
-    )
+    app.add_middleware(Boundary, allowed_hosts=settings.hosts, max_body_bytes=settings.max_body_bytes, render=render)
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     _handle_errors(app)
     check_access_declared(app)

@@ -3,13 +3,14 @@
 =========================  ==============================================================================================
 UPSTREAM_HOME              folder that holds everything a run made (store, bundles, service database)
 UPSTREAM_DATABASE_URL      SQLAlchemy URL; without it, SQLite at ``<home>/service.db``
-UPSTREAM_ENVIRONMENT       ``demo`` (sign-in page, loopback only) or ``production`` (no sign-in page yet: bearer tokens)
+UPSTREAM_ENVIRONMENT       ``demo`` (choose a role without a password, loopback only) or ``production`` (sign-in at a provider)
 UPSTREAM_HOST              address to listen on
 UPSTREAM_PORT              port to listen on
 UPSTREAM_ALLOWED_HOSTS     JSON list of host names that requests may ask for; loopback names are always allowed
 UPSTREAM_POLL_SECONDS      how often the bundle pointer is looked at
 UPSTREAM_MAX_BODY_BYTES    largest request body accepted
-UPSTREAM_OIDC              JSON list of identity providers whose bearer tokens are accepted (fields: ``OidcIssuer``)
+UPSTREAM_PUBLIC_URL        how browsers reach the pages, as ``https://upstream.example.nhs.uk``; needed for sign-in at a provider
+UPSTREAM_OIDC              JSON list of identity providers that are trusted (fields: ``OidcIssuer``; pages: its ``sign_in``)
 =========================  ==============================================================================================
 """
 
@@ -21,12 +22,30 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.security.callers import Role
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+
+
+class OidcSignIn(BaseModel):
+    """How people sign in to the pages at a provider: the authorisation-code flow with PKCE. Addresses are pinned, not discovered."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str = Field(min_length=1, max_length=80, description="what the button says, as in NHS CIS2")
+    client_id: str = Field(min_length=1, max_length=200)
+    client_secret: SecretStr | None = None
+    authorize_url: str
+    token_url: str
+    scopes: tuple[str, ...] = ("openid", "profile")
+
+    @field_validator("authorize_url", "token_url")
+    @classmethod
+    def the_way_there_is_safe(cls, url: str) -> str:
+        return over_a_safe_line(url)
 
 
 class OidcIssuer(BaseModel):
@@ -43,14 +62,12 @@ class OidcIssuer(BaseModel):
     role_claim: str = "role"
     roles: dict[str, Role] = Field(description="what each value of the role claim is here; others are no role")
     leeway_seconds: int = Field(default=30, ge=0, le=300)
+    sign_in: OidcSignIn | None = Field(default=None, description="people sign in to the pages here too")
 
     @field_validator("jwks_url")
     @classmethod
     def keys_come_over_a_safe_line(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-            raise ValueError("keys are fetched over https, or http from this machine only")
-        return url
+        return over_a_safe_line(url)
 
 
 class Settings(BaseSettings):
@@ -66,7 +83,19 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     poll_seconds: float = Field(default=3.0, gt=0)
     max_body_bytes: int = Field(default=32_000_000, gt=0)
+    public_url: str = ""
     oidc: tuple[OidcIssuer, ...] = ()
+
+    @field_validator("public_url")
+    @classmethod
+    def pages_are_reached_safely(cls, url: str) -> str:
+        return over_a_safe_line(url).rstrip("/") if url else url
+
+    @model_validator(mode="after")
+    def a_provider_knows_the_way_back(self) -> Settings:
+        if not self.public_url and any(issuer.sign_in for issuer in self.oidc):
+            raise ValueError("sign-in at a provider needs UPSTREAM_PUBLIC_URL, where it sends people back to")
+        return self
 
     @model_validator(mode="after")
     def demo_stays_on_this_machine(self) -> Settings:
@@ -84,6 +113,17 @@ class Settings(BaseSettings):
         return self.database_url or database_url_of(self.home)
 
     @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names that a request may be addressed to, besides loopback."""
+        public = urlsplit(self.public_url).hostname
+        return (*self.allowed_hosts, *([public] if public else []))
+
+    @property
+    def is_https(self) -> bool:
+        """Browsers reach the pages over https, whatever the reverse proxy speaks to us."""
+        return self.public_url.startswith("https:")
+
+    @property
     def bundles(self) -> Path:
         return self.home / "bundles"
 
@@ -91,6 +131,14 @@ class Settings(BaseSettings):
 def database_url_of(home: Path) -> str:
     """The database of a home folder: UPSTREAM_DATABASE_URL where it is set, else SQLite inside the folder."""
     return os.environ.get("UPSTREAM_DATABASE_URL") or f"sqlite:///{(Path(home) / 'service.db').resolve()}"
+
+
+def over_a_safe_line(url: str) -> str:
+    """The address, if it is https or on this machine. Raises ``ValueError``."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
+        raise ValueError("must be an https address, or http on this machine")
+    return url
 
 
 def is_loopback(host: str) -> bool:

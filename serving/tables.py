@@ -192,6 +192,10 @@ tokens = Table(
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("revoked_at", Moment),
+    Column("lead", Boolean, nullable=False, server_default=false()),
+    Column("issuer", String(300)),
+    Column("subject", String(200)),
+    Column("assigned", Boolean, nullable=False, server_default=false()),
 )
 
 token_teams = Table(
@@ -211,6 +215,29 @@ memberships = Table(
     Column("from_on", Date, primary_key=True),
     Column("to_on", Date),
     Column("source", String(200), nullable=False),
+    Column("lead", Boolean, nullable=False, server_default=false()),
+)
+
+role_assignments = Table(
+    "role_assignments",
+    metadata,
+    Column("issuer", String(300), primary_key=True),
+    Column("subject", String(200), primary_key=True),
+    Column("role", String(32), primary_key=True),
+    Column("from_on", Date, primary_key=True),
+    Column("to_on", Date),
+    Column("source", String(200), nullable=False),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("state_sha256", String(64), primary_key=True),
+    Column("browser_sha256", String(64), nullable=False),
+    Column("issuer", String(300), nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("verifier", String(128), nullable=False),
+    Column("expires_at", Moment, nullable=False),
 )
 
 emergency_access = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,12 +33,13 @@ ROLE_LABELS = {
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who proved who they are. ``team_ids`` is None for every team (a CMHT system only)."""
+    """Somebody who proved who they are. ``team_ids`` is None for every team (a CMHT system only); ``leads`` are those they lead."""
 
     token_id: str
     role: Role
     team_ids: frozenset[str] | None
     label: str = ""
+    leads: frozenset[str] = frozenset()
 
     @property
     def sees_people(self) -> bool:
@@ -46,6 +48,11 @@ class Caller:
     @property
     def role_label(self) -> str:
         return ROLE_LABELS[self.role]
+
+
+def person_id(issuer: str, subject: str) -> str:
+    """How the log names somebody whom a provider vouches for: the same for a token and for a session, on every day."""
+    return "oidc-" + hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()[:32]
 
 
 class ScopeError(ValueError):

@@ -1,32 +1,59 @@
-"""Who is in which team, from when to when, and who says so. The identity provider says who somebody is; this table says whose people they see."""
+"""Who is in which team and who holds which role, from when to when, and who says so.
+
+The identity provider says who somebody is; these tables say whose people they see, and which role they hold where the provider names none
+(a national identity may come without a role).
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, insert, or_, select, update
+from sqlalchemy import Connection, Select, Table, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from serving import migrations
 from serving.audit import Audit, Look, append
 from serving.database import Database
-from serving.tables import memberships
+from serving.security.callers import Role
+from serving.tables import memberships, role_assignments
 
 
 class MembershipError(ValueError):
     """A membership that cannot be; the message says what to do."""
 
 
-def teams_of(connection: Connection, issuer: str, subject: str, on: dt.date) -> frozenset[str]:
+@dataclass(frozen=True)
+class Teams:
+    """The teams somebody is in on a day, and those of them that they lead."""
+
+    ids: frozenset[str]
+    leads: frozenset[str]
+
+
+def teams_of(connection: Connection, issuer: str, subject: str, on: dt.date) -> Teams:
     """Teams that somebody is in on a day: from ``from_on`` up to the day before ``to_on``."""
-    query = select(memberships.c.team_id).where(
-        memberships.c.issuer == issuer,
-        memberships.c.subject == subject,
-        memberships.c.from_on <= on,
-        or_(memberships.c.to_on.is_(None), memberships.c.to_on > on),
+    query = select(memberships.c.team_id, memberships.c.lead)
+    rows = list(connection.execute(_held(query, memberships, issuer, subject, on)))
+    return Teams(frozenset(row.team_id for row in rows), frozenset(row.team_id for row in rows if row.lead))
+
+
+def assigned_role(connection: Connection, issuer: str, subject: str, on: dt.date) -> Role | None:
+    """The one role that we say somebody holds on a day; None where there is none, or where there are several."""
+    query = _held(select(role_assignments.c.role), role_assignments, issuer, subject, on)
+    found = set(connection.scalars(query))
+    return Role(found.pop()) if len(found) == 1 else None
+
+
+def _held(query: Select[Any], table: Table, issuer: str, subject: str, on: dt.date) -> Select[Any]:
+    return query.where(
+        table.c.issuer == issuer,
+        table.c.subject == subject,
+        table.c.from_on <= on,
+        or_(table.c.to_on.is_(None), table.c.to_on > on),
     )
-    return frozenset(connection.scalars(query))
 
 
 def join_team(
@@ -37,40 +64,81 @@ def join_team(
     from_on: dt.date,
     to_on: dt.date | None,
     source: str,
+    lead: bool = False,
 ) -> None:
     """Record a membership with its audit event. ``source`` says on whose word. Raises ``MembershipError``."""
-    if to_on is not None and to_on <= from_on:
-        raise MembershipError("a membership ends after it begins; look at --from and --to")
-    row = {
-        "issuer": issuer,
-        "subject": subject,
-        "team_id": team_id,
-        "from_on": from_on,
-        "to_on": to_on,
-        "source": source,
-    }
-    with migrations.opened(where) as database, database.write() as connection:
-        try:
-            connection.execute(insert(memberships), row)
-        except IntegrityError:
-            raise MembershipError("that membership is there already; end it with --to on the same --from") from None
-        _note(connection, database, "membership.began", team_id, subject, source)
+    _begin(where, memberships, issuer, subject, {"team_id": team_id, "lead": lead}, from_on, to_on, source)
 
 
 def leave_team(
     where: Path | str | Database, issuer: str, subject: str, team_id: str, to_on: dt.date, source: str
 ) -> int:
     """End the open memberships of somebody in a team; how many there were."""
-    open_now = (memberships.c.issuer == issuer, memberships.c.subject == subject, memberships.c.team_id == team_id)
+    return _end(where, memberships, issuer, subject, {"team_id": team_id}, to_on, source)
+
+
+def assign_role(
+    where: Path | str | Database,
+    issuer: str,
+    subject: str,
+    role: Role | str,
+    from_on: dt.date,
+    to_on: dt.date | None,
+    source: str,
+) -> None:
+    """Record that somebody holds a role here, with its audit event. Raises ``MembershipError``, ``ValueError`` for an unknown role."""
+    _begin(where, role_assignments, issuer, subject, {"role": Role(role).value}, from_on, to_on, source)
+
+
+def withdraw_role(
+    where: Path | str | Database, issuer: str, subject: str, role: Role | str, to_on: dt.date, source: str
+) -> int:
+    """End the open assignments of a role to somebody; how many there were."""
+    return _end(where, role_assignments, issuer, subject, {"role": Role(role).value}, to_on, source)
+
+
+def _begin(
+    where: Path | str | Database,
+    table: Table,
+    issuer: str,
+    subject: str,
+    what: dict[str, Any],
+    from_on: dt.date,
+    to_on: dt.date | None,
+    source: str,
+) -> None:
+    if to_on is not None and to_on <= from_on:
+        raise MembershipError("it ends after it begins; look at --from and --to")
+    when = {"from_on": from_on, "to_on": to_on, "source": source}
     with migrations.opened(where) as database, database.write() as connection:
-        ended = connection.execute(
-            update(memberships).where(*open_now, memberships.c.to_on.is_(None)).values(to_on=to_on)
-        ).rowcount
+        try:
+            connection.execute(insert(table), {"issuer": issuer, "subject": subject} | what | when)
+        except IntegrityError:
+            raise MembershipError("that is there already; end it with --to alone, or choose another --from") from None
+        _note(connection, database, "began", what, subject, source)
+
+
+def _end(
+    where: Path | str | Database,
+    table: Table,
+    issuer: str,
+    subject: str,
+    what: dict[str, Any],
+    to_on: dt.date,
+    source: str,
+) -> int:
+    named = [table.c[name] == value for name, value in ({"issuer": issuer, "subject": subject} | what).items()]
+    with migrations.opened(where) as database, database.write() as connection:
+        ended = connection.execute(update(table).where(*named, table.c.to_on.is_(None)).values(to_on=to_on)).rowcount
         if ended:
-            _note(connection, database, "membership.ended", team_id, subject, source)
+            _note(connection, database, "ended", what, subject, source)
     return ended
 
 
-def _note(connection: Connection, database: Database, action: str, team_id: str, subject: str, source: str) -> None:
+def _note(
+    connection: Connection, database: Database, change: str, what: dict[str, Any], subject: str, source: str
+) -> None:
+    kind = "role" if "role" in what else "membership"
+    detail = {"subject": subject, "source": source} | {name: v for name, v in what.items() if name != "team_id"}
     by = Audit(database, "command line", "operator", "none")
-    append(connection, by, Look(action, team_id=team_id, detail={"subject": subject, "source": source}))
+    append(connection, by, Look(f"{kind}.{change}", team_id=what.get("team_id"), detail=detail))

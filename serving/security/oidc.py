@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
+import datetime as dt
 import json
 import threading
 import time
@@ -22,9 +22,11 @@ from typing import Any
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from sqlalchemy import Connection
 
 from serving.problems import Problem, unavailable
-from serving.security.callers import SEES_PEOPLE, Caller, Role
+from serving.security.callers import SEES_PEOPLE, Caller, Role, person_id
+from serving.security.memberships import assigned_role, teams_of
 from serving.settings import OidcIssuer
 
 FRESH_SECONDS = 600.0
@@ -133,8 +135,22 @@ class Issuers:
     def __bool__(self) -> bool:
         return bool(self._trusted)
 
-    def verified(self, token: str) -> tuple[OidcIssuer, dict[str, Any]]:
-        """The claims of a token that holds, and who vouched for them. Raises ``Refused`` or ``KeysUnavailable``."""
+    def trusts(self, issuer: str) -> OidcIssuer | None:
+        """The settings of an issuer by its name, or None."""
+        return self._trusted.get(issuer, (None, None))[0]
+
+    @property
+    def with_sign_in(self) -> list[OidcIssuer]:
+        """Where people can sign in to the pages, in the order of the settings."""
+        return [issuer for issuer, _ in self._trusted.values() if issuer.sign_in]
+
+    def verified(
+        self, token: str, *, audience: str | None = None, nonce: str | None = None
+    ) -> tuple[OidcIssuer, dict[str, Any]]:
+        """The claims of a token that holds, and who vouched for them. Raises ``Refused`` or ``KeysUnavailable``.
+
+        ``audience`` is whom it must be for, the issuer's own where nothing is said; ``nonce`` must be in it where one is given.
+        """
         header, claims = _unverified(token)
         issuer, keys = self._trusted.get(str(claims.get("iss")), (None, None))
         if issuer is None or keys is None:
@@ -143,14 +159,15 @@ class Issuers:
             raise Refused("the algorithm is not one of this issuer's")
         if header.get("typ") not in TYPES or any(name in header for name in NOT_FROM_A_TOKEN):
             raise Refused("the header is not acceptable")
-        registry = jwt.JWTClaimsRegistry(
-            now=lambda: int(self._clock()),
-            leeway=issuer.leeway_seconds,
-            iss={"essential": True, "value": issuer.issuer},
-            aud={"essential": True, "value": issuer.audience},
-            exp={"essential": True},
-            sub={"essential": True},
-        )
+        pinned: dict[str, Any] = {
+            "iss": {"essential": True, "value": issuer.issuer},
+            "aud": {"essential": True, "value": audience or issuer.audience},
+            "exp": {"essential": True},
+            "sub": {"essential": True},
+        }
+        if nonce is not None:
+            pinned["nonce"] = {"essential": True, "value": nonce}
+        registry = jwt.JWTClaimsRegistry(now=lambda: int(self._clock()), leeway=issuer.leeway_seconds, **pinned)
         try:
             decoded = jwt.decode(token, keys.find(str(header.get("kid"))), algorithms=list(issuer.algorithms))
             registry.validate(decoded.claims)
@@ -158,8 +175,8 @@ class Issuers:
             raise Refused(type(error).__name__) from None
         return issuer, decoded.claims
 
-    def caller(self, token: str, teams_of: Callable[[str, str], frozenset[str]]) -> Caller | None:
-        """The caller behind a token, or None for one that does not hold. Teams are ours (``teams_of(issuer, subject)``), never the token's.
+    def caller(self, token: str, connection: Connection, today: dt.date) -> Caller | None:
+        """The caller behind a token, or None for one that does not hold. Teams are ours (``memberships``), never the token's.
 
         Raises a 403 ``Problem`` for somebody without a role here, which a national identity allows, and 503 where keys cannot be had.
         """
@@ -168,18 +185,34 @@ class Issuers:
         except Refused:
             return None
         except KeysUnavailable:
-            raise unavailable(
-                "identity-unavailable", "The identity provider does not answer. Try again soon.", 30
-            ) from None
-        role = role_of(issuer, claims)
+            raise identity_unavailable() from None
+        role, _ = role_for(connection, issuer, claims, today)
         if role is None:
             raise Problem(
                 403, "no-role", "You are known, but hold no role here. Ask for one, or choose it when signing in."
             )
         subject = str(claims["sub"])
-        name = hashlib.sha256(f"{issuer.issuer}\n{subject}".encode()).hexdigest()[:32]
-        teams = teams_of(issuer.issuer, subject) if role in SEES_PEOPLE else frozenset()
-        return Caller(f"oidc-{name}", role, teams, subject[:200])
+        name = person_id(issuer.issuer, subject)
+        if role not in SEES_PEOPLE:
+            return Caller(name, role, frozenset(), subject[:200])
+        teams = teams_of(connection, issuer.issuer, subject, today)
+        return Caller(name, role, teams.ids, subject[:200], teams.leads)
+
+
+def identity_unavailable() -> Problem:
+    return unavailable("identity-unavailable", "The identity provider does not answer. Try again soon.", 30)
+
+
+def role_for(
+    connection: Connection, issuer: OidcIssuer, claims: dict[str, Any], today: dt.date
+) -> tuple[Role | None, bool]:
+    """The role somebody holds here, and whether it is one of ours: the provider's where it names any, and only then ours.
+
+    A role that the provider names and we do not know is no role: whoever signed in as a receptionist is not looked up as a pharmacist.
+    """
+    if claims.get(issuer.role_claim) in (None, "", []):
+        return assigned_role(connection, issuer.issuer, str(claims["sub"]), today), True
+    return role_of(issuer, claims), False
 
 
 def role_of(issuer: OidcIssuer, claims: dict[str, Any]) -> Role | None:

@@ -11,12 +11,12 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.openapi.models import HTTPBearer as BearerModel
 from fastapi.security.base import SecurityBase
+from starlette.responses import Response
 
 from serving.context import Service, service_of
 from serving.problems import forbidden, unauthorised
 from serving.security.callers import EVERYONE, SEES_PEOPLE, Caller, Role
-from serving.security.memberships import teams_of
-from serving.security.tokens import PREFIX, find_caller
+from serving.security.tokens import PREFIX, SESSION_HOURS, find_caller
 
 SESSION_COOKIE = "upstream_session"
 
@@ -59,6 +59,13 @@ class RequiresSession:
         return checked(caller, self.roles)
 
 
+def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
+    """Put a session into the browser: out of reach of scripts, sent by our own pages only, over https wherever pages are."""
+    answer.set_cookie(
+        SESSION_COOKIE, secret, max_age=SESSION_HOURS * 3600, httponly=True, samesite="strict", secure=secure
+    )
+
+
 def checked(caller: Caller, roles: frozenset[Role]) -> Caller:
     if caller.role not in roles:
         raise forbidden()
@@ -68,8 +75,7 @@ def checked(caller: Caller, roles: frozenset[Role]) -> Caller:
 def _find(service: Service, secret: str, kind: str) -> Caller | None:
     with service.database.read() as connection:
         if kind == "token" and service.issuers and not secret.startswith(PREFIX):
-            today = dt.datetime.now(dt.UTC).date()
-            return service.issuers.caller(secret, lambda issuer, who: teams_of(connection, issuer, who, today))
+            return service.issuers.caller(secret, connection, dt.datetime.now(dt.UTC).date())
         return find_caller(connection, secret, kind)  # type: ignore[arg-type]
 
 

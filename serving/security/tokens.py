@@ -1,7 +1,8 @@
-"""Bearer tokens and demo sessions: random, shown once, stored as SHA-256, with a role, a team scope and an expiry.
+"""Bearer tokens and sessions: random, shown once, stored as SHA-256, with a role, a team scope and an expiry.
 
 A session is a token too, so a sign-out revokes it at once and there is nothing in the cookie to forge. 32 random bytes need no slow
-hash: nobody can guess their way to one.
+hash: nobody can guess their way to one. A session of somebody who signed in at an identity provider holds no teams: they are looked up on
+every request, so that whoever leaves a team loses its people at once.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import hmac
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from serving import migrations
 from serving.database import Database
-from serving.security.callers import Caller, Role, checked_scope
+from serving.security.callers import SEES_PEOPLE, Caller, Role, ScopeError, checked_scope, person_id
+from serving.security.memberships import Teams, assigned_role, teams_of
 from serving.tables import token_teams, tokens
 
 PREFIX = "upstream_"
@@ -33,15 +35,40 @@ def issue_token(
     days: float = 90,
     *,
     kind: Kind = "token",
+    lead: bool = False,
 ) -> str:
     """Make a token and return it; only its SHA-256 is kept. ``where`` is a home folder, a database URL or a ``Database``.
 
-    ``teams`` None or empty means all teams, which only ``cmht_system`` may have. Raises ``ScopeError`` or ``ValueError``.
+    ``teams`` None or empty means all teams, which only ``cmht_system`` may have. ``lead``: of these teams, who may take lists away.
+    Raises ``ScopeError`` or ``ValueError``.
     """
     if days <= 0:
         raise ValueError(f"a token must last longer than 0 days, got {days:g}")
     role = Role(role)
     scope = checked_scope(role, teams)
+    if lead and role is not Role.PHARMACIST:
+        raise ScopeError(f"only a pharmacist leads a team; leave --lead out for the role {role.value}")
+    secret, row = _new(role, label, days, kind)
+    row |= {"all_teams": scope is None, "lead": lead}
+    with migrations.opened(where) as database, database.write() as connection:
+        connection.execute(insert(tokens), row)
+        if scope:
+            rows = [{"token_id": row["token_id"], "team_id": team} for team in sorted(scope)]
+            connection.execute(insert(token_teams), rows)
+    return secret
+
+
+def issue_session(
+    connection: Connection, issuer: str, subject: str, role: Role, label: str, *, assigned: bool
+) -> tuple[str, Caller]:
+    """A session of somebody whom ``issuer`` vouches for, inside the caller's transaction. ``assigned``: the role is ours, not the provider's."""
+    secret, row = _new(role, label, SESSION_HOURS / 24, "session")
+    row |= {"all_teams": False, "issuer": issuer, "subject": subject, "assigned": assigned}
+    connection.execute(insert(tokens), row)
+    return secret, Caller(person_id(issuer, subject), role, frozenset(), label)
+
+
+def _new(role: Role, label: str, days: float, kind: Kind) -> tuple[str, dict[str, Any]]:
     secret = PREFIX + secrets.token_urlsafe(32)
     now = datetime.now(UTC)
     row = {
@@ -49,17 +76,11 @@ def issue_token(
         "sha256": digest(secret),
         "kind": kind,
         "role": role.value,
-        "all_teams": scope is None,
         "label": label[:200],
         "created_at": now,
         "expires_at": now + timedelta(days=days),
     }
-    with migrations.opened(where) as database, database.write() as connection:
-        connection.execute(insert(tokens), row)
-        if scope:
-            rows = [{"token_id": row["token_id"], "team_id": team} for team in sorted(scope)]
-            connection.execute(insert(token_teams), rows)
-    return secret
+    return secret, row
 
 
 def revoke_token(database: Database, secret: str) -> None:
@@ -73,11 +94,24 @@ def find_caller(connection: Connection, secret: str, kind: Kind) -> Caller | Non
     row = connection.execute(select(tokens).where(tokens.c.sha256 == digest(secret), tokens.c.kind == kind)).first()
     if row is None or row.revoked_at is not None or row.expires_at <= datetime.now(UTC):
         return None
+    if row.subject is not None:
+        return _signed_in(connection, row)
     teams: frozenset[str] | None = None
     if not row.all_teams:
         chosen = select(token_teams.c.team_id).where(token_teams.c.token_id == row.token_id)
         teams = frozenset(connection.scalars(chosen))
-    return Caller(row.token_id, Role(row.role), teams, row.label)
+    return Caller(row.token_id, Role(row.role), teams, row.label, teams if row.lead and teams else frozenset())
+
+
+def _signed_in(connection: Connection, row: Row[Any]) -> Caller | None:
+    """Somebody of an identity provider, with the teams of today; None once a role of ours was withdrawn."""
+    today, role = datetime.now(UTC).date(), Role(row.role)
+    if row.assigned and assigned_role(connection, row.issuer, row.subject, today) is not role:
+        return None
+    of = (
+        teams_of(connection, row.issuer, row.subject, today) if role in SEES_PEOPLE else Teams(frozenset(), frozenset())
+    )
+    return Caller(person_id(row.issuer, row.subject), role, of.ids, row.label, of.leads)
 
 
 def form_token(secret: str) -> str:

@@ -21,7 +21,7 @@ from serving.reviews.service import record_review
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.security.callers import Caller
-from serving.security.requests import SESSION_COOKIE, AnyReader, PeopleReader
+from serving.security.requests import SESSION_COOKIE, AnyReader, PeopleReader, set_session_cookie
 from serving.security.tokens import SESSION_HOURS, form_token, revoke_token
 from serving.web import sign_in
 from serving.web.explaining import explain
@@ -160,7 +160,15 @@ async def sign_in_page(request: Request, service: Serving) -> Response:
     is_open = sign_in.is_open(request)
     choices = await service.reads.run(sign_in.choices, service.database) if is_open else []
     run = await service.reads.run(_run, service)
-    return page(request, "sign_in.html", surroundings=around(request, None, run), is_open=is_open, choices=choices)
+    return page(
+        request,
+        "sign_in.html",
+        surroundings=around(request, None, run),
+        is_open=is_open,
+        choices=choices,
+        providers=service.issuers.with_sign_in,
+        session_hours=SESSION_HOURS,
+    )
 
 
 @router.post("/sign-in")
@@ -169,14 +177,7 @@ async def sign_in_form(request: Request, service: Serving, choice: Annotated[str
     sign_in.require_open(request)
     secret = await service.reads.run(sign_in.open_session, service, choice)
     answer = RedirectResponse("/", 303)
-    answer.set_cookie(
-        SESSION_COOKIE,
-        secret,
-        max_age=SESSION_HOURS * 3600,
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    set_session_cookie(answer, secret, secure=request.url.scheme == "https")
     return answer
 
 

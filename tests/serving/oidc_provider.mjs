@@ -9,7 +9,21 @@ await server.start(0, "127.0.0.1");
 const port = server.address().port;
 server.issuer.url = `http://127.0.0.1:${port}`;
 
+// What the next answers of the token endpoint are to be: other claims, an unsigned token, an error.
+let changed = {};
+server.service.on("beforeTokenSigning", (token) => Object.assign(token.payload, changed.claims ?? {}));
+server.service.on("beforeResponse", (answer) => {
+  if (changed.unsigned) {
+    const [, claims] = answer.body.id_token.split(".");
+    const header = Buffer.from(JSON.stringify({ alg: "none", kid: "first" })).toString("base64url");
+    answer.body.id_token = `${header}.${claims}.`;
+  }
+  if (changed.without) delete answer.body.id_token;
+  if (changed.status) { answer.statusCode = changed.status; answer.body = { error: "invalid_grant" }; }
+});
+
 const jobs = {
+  change: (how) => { changed = how; return "changed"; },
   token: ({ claims, kid, header }) =>
     server.issuer.buildToken({
       kid,

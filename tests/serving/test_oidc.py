@@ -7,10 +7,6 @@ import datetime as dt
 import hashlib
 import hmac
 import json
-import shutil
-import subprocess
-import time
-from pathlib import Path
 
 import pytest
 from joserfc import jwt
@@ -19,54 +15,17 @@ from pydantic import ValidationError
 from sqlalchemy import select
 
 from serving.security import oidc
-from serving.security.memberships import MembershipError, join_team, leave_team, teams_of
+from serving.security.memberships import MembershipError, assigned_role, join_team, leave_team, teams_of
 from serving.security.oidc import Issuers, KeyCache, KeysUnavailable, Refused
-from serving.settings import OidcIssuer, Settings
+from serving.settings import Settings
 from serving.tables import audit_events
-
-PROVIDER = Path(__file__).parents[2] / ".tools/oidc/node_modules/oauth2-mock-server/dist/index.mjs"
-ROLES = {"R8000": "pharmacist", "R9000": "auditor"}
-
-
-class Provider:
-    """The provider's process, asked one thing at a time."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.url = self._answer()
-
-    def ask(self, do: str, **more: object):
-        self.process.stdin.write(json.dumps({"do": do, **more}) + "\n")
-        self.process.stdin.flush()
-        return self._answer()
-
-    def token(self, kid: str = "first", header: dict | None = None, **claims: object) -> str:
-        usual = {"sub": "sam", "aud": "upstream", "role": "R8000", "nbf": int(time.time()) - 5}
-        return self.ask("token", kid=kid, header=header or {}, claims=usual | claims)
-
-    def _answer(self):
-        line = self.process.stdout.readline()
-        assert line, "the identity provider stopped"
-        return json.loads(line)
+from tests.serving.identity import running, trusted
 
 
 @pytest.fixture
 def provider():
-    if not PROVIDER.is_file() or shutil.which("node") is None:
-        pytest.skip("no identity provider for tests (make oidc)")
-    script = Path(__file__).with_name("oidc_provider.mjs")
-    with subprocess.Popen(
-        ["node", str(script), str(PROVIDER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield Provider(process)
-        finally:
-            process.kill()
-
-
-def trusted(url, **changes):
-    given = {"issuer": url, "audience": "upstream", "jwks_url": f"{url}/jwks", "roles": ROLES}
-    return OidcIssuer(**(given | changes))
+    with running() as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -213,7 +172,7 @@ def test_memberships_begin_and_end_and_are_in_the_log(database):
     assert leave_team(database, "i", "sam", "north", dt.date(2026, 2, 1), "rota") == 1
     with database.read() as connection:
         on = {
-            day: teams_of(connection, "i", "sam", dt.date.fromisoformat(day))
+            day: teams_of(connection, "i", "sam", dt.date.fromisoformat(day)).ids
             for day in ("2025-12-31", "2026-01-01", "2026-01-31", "2026-02-01")
         }
         actions = list(connection.scalars(select(audit_events.c.action).order_by(audit_events.c.seq.desc()).limit(2)))
@@ -235,7 +194,28 @@ def test_upstream_membership_puts_somebody_in_a_team(home, database):
 
     assert say("--from", "2026-01-01").exit_code == 0
     with database.read() as connection:
-        assert teams_of(connection, "i", "sam", dt.date(2026, 5, 1)) == {"north"}
+        assert teams_of(connection, "i", "sam", dt.date(2026, 5, 1)).ids == {"north"}
     assert say("--to", "2026-03-01").exit_code == 0
     for options in (["--to", "2026-04-01"], [], ["--from", "soon"]):
         assert say(*options).exit_code == 1
+    assert say("--role", "pharmacist", "--from", "2026-01-01").exit_code == 2
+
+
+def test_upstream_membership_gives_a_role_where_the_provider_names_none(home, database):
+    from typer.testing import CliRunner
+
+    import upstream
+
+    def say(*options):
+        usual = ["membership", "--home", str(home), "--issuer", "i", "--subject", "sam", "--source", "lead"]
+        return CliRunner().invoke(upstream.app, [*usual, *options]).exit_code
+
+    def role():
+        with database.read() as connection:
+            return assigned_role(connection, "i", "sam", dt.date(2026, 5, 1))
+
+    assert say("--role", "pharmacist", "--from", "2026-01-01") == 0 and role() == "pharmacist"
+    assert say("--role", "auditor", "--from", "2026-01-01") == 0 and role() is None  # two at once are none
+    assert say("--role", "auditor", "--to", "2026-02-01") == 0 and role() == "pharmacist"
+    for options in (["--role", "king", "--from", "2026-01-01"], ["--role", "operator", "--to", "2026-02-01"]):
+        assert say(*options) == 1

@@ -1,0 +1,184 @@
+"""Sign-in to the pages at an identity provider: the authorisation-code flow of OpenID Connect with PKCE, one provider at a time.
+
+What is under way is kept in the database, not in the browser, and is used up by the first answer that names it, whatever comes of it: a
+state, and with it a code, works once. A cookie of the browser that began must come back with the answer, so that nobody can finish
+somebody else's sign-in. The ID token passes the same pinned checks as a bearer token, with our client id as the audience and our nonce.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+from authlib.common.errors import AuthlibBaseError
+from authlib.integrations.httpx_client import OAuth2Client
+from sqlalchemy import delete, insert
+
+from serving.audit import Audit, AuditUnavailable, Look, append
+from serving.database import Database, DatabaseUnavailable
+from serving.problems import Problem
+from serving.security.callers import person_id
+from serving.security.oidc import FETCH_SECONDS, Issuers, KeysUnavailable, Refused, identity_unavailable, role_for
+from serving.security.tokens import digest, issue_session
+from serving.settings import OidcIssuer
+from serving.tables import sign_ins
+
+MINUTES = 10
+"""How long somebody may take at the provider."""
+BACK = "/sign-in/back"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Where to send the browser, and the secret that its cookie keeps meanwhile."""
+
+    address: str
+    browser: str
+
+
+@dataclass(frozen=True)
+class NoRole(Exception):
+    """Somebody proved who they are and holds no role here. ``subject`` is what whoever runs the service needs to give them one."""
+
+    label: str
+    subject: str
+
+
+def begin(database: Database, issuer: OidcIssuer, public_url: str) -> Begun:
+    """Start a sign-in. Nothing is asked of the provider yet, so this works while it is away; the browser will find out."""
+    state, browser, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(4))
+    now = dt.datetime.now(dt.UTC)
+    row = {
+        "state_sha256": digest(state),
+        "browser_sha256": digest(browser),
+        "issuer": issuer.issuer,
+        "nonce": nonce,
+        "verifier": verifier,
+        "expires_at": now + dt.timedelta(minutes=MINUTES),
+    }
+    with database.write() as connection:
+        connection.execute(delete(sign_ins).where(sign_ins.c.expires_at <= now))
+        connection.execute(insert(sign_ins), row)
+    with _client(issuer, public_url) as client:
+        address, _ = client.create_authorization_url(
+            issuer.sign_in.authorize_url, state=state, code_verifier=verifier, nonce=nonce
+        )
+    return Begun(address, browser)
+
+
+def finish(
+    database: Database,
+    issuers: Issuers,
+    public_url: str,
+    request_id: str,
+    *,
+    state: str,
+    code: str,
+    browser: str,
+    claimed_issuer: str | None = None,
+) -> str:
+    """Turn the provider's answer into a session and return its secret. ``code`` is empty where the provider gave none.
+
+    Raises ``Problem`` 400 for an answer that belongs to no sign-in of this browser (unknown, late, used before), 403 for a code or a token that
+    does not hold, 503 for a provider that does not answer; ``NoRole`` for somebody who holds no role here.
+    """
+    issuer, nonce, verifier = _take(database, issuers, state, browser)
+    # Where the provider names itself (RFC 9207), an answer of another one is not taken for this one's.
+    if not code or (claimed_issuer is not None and claimed_issuer != issuer.issuer):
+        raise _refused()
+    token = _id_token(issuer, public_url, code, verifier)
+    try:
+        vouching, claims = issuers.verified(token, audience=issuer.sign_in.client_id, nonce=nonce)
+    except Refused:
+        raise _refused() from None
+    except KeysUnavailable:
+        raise identity_unavailable() from None
+    if vouching is not issuer or claims.get("azp", issuer.sign_in.client_id) != issuer.sign_in.client_id:
+        raise _refused()
+    return _open(database, issuer, claims, request_id)
+
+
+def _open(database: Database, issuer: OidcIssuer, claims: dict[str, Any], request_id: str) -> str:
+    """A session and its audit event, in one transaction; ``NoRole`` where there is no role to open one for."""
+    subject = str(claims["sub"])
+    with database.read() as connection:
+        role, assigned = role_for(connection, issuer, claims, dt.datetime.now(dt.UTC).date())
+    if role is None:
+        nobody = Audit(database, person_id(issuer.issuer, subject), "none", request_id)
+        nobody.record(Look("sign_in.without_role"))
+        raise NoRole(issuer.sign_in.label, subject)
+    label = str(claims.get("name") or subject)[:200]
+    try:
+        with database.write() as connection:
+            secret, caller = issue_session(connection, issuer.issuer, subject, role, label, assigned=assigned)
+            append(connection, Audit.of(database, caller, request_id), Look("signed_in", detail={"assigned": assigned}))
+    except DatabaseUnavailable as error:
+        raise AuditUnavailable(str(error)) from None
+    return secret
+
+
+def _take(database: Database, issuers: Issuers, state: str, browser: str) -> tuple[OidcIssuer, str, str]:
+    """The sign-in under way that ``state`` names, used up by this. 400 where there is none for this browser."""
+    with database.write() as connection:
+        gone = delete(sign_ins).where(sign_ins.c.state_sha256 == digest(state)).returning(sign_ins)
+        row = connection.execute(gone).first()
+    if row is None or row.expires_at <= dt.datetime.now(dt.UTC):
+        raise _not_under_way()
+    if not secrets.compare_digest(row.browser_sha256, digest(browser)):
+        raise _not_under_way()
+    issuer = issuers.trusts(row.issuer)
+    if issuer is None or issuer.sign_in is None:
+        raise _not_under_way()
+    return issuer, row.nonce, row.verifier
+
+
+def _id_token(issuer: OidcIssuer, public_url: str, code: str, verifier: str) -> str:
+    """The ID token that the provider gives for a code. 403 where it refuses, 503 where it does not answer."""
+    try:
+        with _client(issuer, public_url) as client:
+            answer = client.fetch_token(
+                issuer.sign_in.token_url, grant_type="authorization_code", code=code, code_verifier=verifier
+            )
+    except AuthlibBaseError:
+        raise _refused() from None
+    except (httpx2.HTTPError, ValueError):
+        raise identity_unavailable() from None
+    token = answer.get("id_token")
+    if not isinstance(token, str):
+        raise _refused()
+    return token
+
+
+def _client(issuer: OidcIssuer, public_url: str) -> OAuth2Client:
+    how = issuer.sign_in
+    client = OAuth2Client(
+        how.client_id,
+        how.client_secret.get_secret_value() if how.client_secret else None,
+        scope=" ".join(how.scopes),
+        redirect_uri=public_url + BACK,
+        code_challenge_method="S256",
+        timeout=FETCH_SECONDS,
+        follow_redirects=False,
+    )
+    client.register_compliance_hook("access_token_response", _no_outage)
+    return client
+
+
+def _no_outage(answer: httpx2.Response) -> httpx2.Response:
+    """A 5xx is the provider's trouble, not a refusal."""
+    if answer.status_code >= 500:
+        answer.raise_for_status()
+    return answer
+
+
+def _not_under_way() -> Problem:
+    return Problem(
+        400, "sign-in-not-under-way", "This sign-in took too long, was used before, or began elsewhere. Start again."
+    )
+
+
+def _refused() -> Problem:
+    return Problem(403, "sign-in-refused", "The identity provider did not vouch for this sign-in. Start again.")
