@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features import Records
-from features.engine import regimen, schedule
+from features.engine import schedule
 from features.engine.lengths import is_injection, lengths_of
 from features.engine.taking import CURRENT_GRACE_DAYS
 from features.records import NO_DAY, TABLES, day_of
@@ -32,7 +32,8 @@ RESULT = ("day", "test", "value")
 DUE = ("test", "due", "last", "grace")
 CONTACT = ("day", "kind", "mode", "outcome")
 STAY = ("from", "to", "ward", "method")
-"""The fields of one event of each list, in order. ``from`` and ``to`` of a supply are the days it covers, what was in hand carried over."""
+"""The fields of one event of each list, in order. ``from`` and ``to`` of a supply are the days it covers, what was in hand carried over;
+``mg`` is a day's dose, or an injection's."""
 
 _Days = npt.NDArray[np.int32]
 
@@ -98,15 +99,16 @@ def _supplies(records: Records, t: int) -> tuple[dict[int, list[Any]], dict[int,
         held.setdefault(place, []).append(name)
     shown = np.flatnonzero(end > t - WINDOW_DAYS)
     rows = known[shown]
+    injection = is_injection(records)[rows]
     return _by_person(
         patient[rows],
         day[shown] - t,
         names[shown],
         _words("supplies", "kind", columns["kind"][rows]),
-        is_injection(records)[rows].astype(int),
+        injection.astype(int),
         start[shown] - t,
         end[shown] - t,
-        _number(regimen.prepare(records).dose_mg_a_day[rows]),
+        _number(np.where(injection, columns["dose_mg"][rows], columns["daily_dose_mg"][rows])),
         (columns["as_required"][rows] == 1).astype(int),
     ), held
 
@@ -221,8 +223,8 @@ def _latest(records: Records, t: int, kinds: Sequence[str]) -> dict[int, dict[st
 
 
 def _by_person(patient: npt.NDArray[Any], *columns: npt.NDArray[Any]) -> dict[int, list[Any]]:
-    """Rows as lists of plain values, by person. Rows of a person are together and keep their order."""
-    rows = [list(row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    """Rows as plain values, by person. Rows of a person are together and keep their order."""
+    rows = list(zip(*(column.tolist() for column in columns), strict=True))
     begins = np.flatnonzero(np.r_[True, patient[1:] != patient[:-1]]) if len(patient) else []
     ends = [*list(begins[1:]), len(patient)] if len(patient) else []
     return {int(patient[first]): rows[first:last] for first, last in zip(begins, ends, strict=True)}
@@ -233,7 +235,7 @@ def _words(table: str, column: str, codes: npt.NDArray[Any]) -> npt.NDArray[np.o
 
 
 def _number(values: npt.NDArray[np.float64]) -> npt.NDArray[np.object_]:
-    """Numbers as plain values of at most four figures, None where there is none: for showing, not for computing."""
-    out = np.array([float(f"{value:.4g}") for value in values.tolist()], dtype=object)
+    """Numbers as plain values with three decimals, None where there is none: for showing, not for computing."""
+    out = np.round(values, 3).astype(object)
     out[np.isnan(values)] = None
     return out
