@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from serving.context import Serving
 from serving.security.requests import PeopleCaller
-from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Ranking, Teams, Worklist
+from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Filters, Ranking, Reviewed, Teams, Worklist
 from serving.worklists.service import list_teams, team_worklist
 
 router = APIRouter(tags=["worklists"])
@@ -18,6 +18,17 @@ Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 TeamId = Annotated[str, Path(min_length=1, max_length=200)]
 Outcome = Annotated[str | None, Query(max_length=64)]
 Horizon = Annotated[int | None, Query(ge=1, le=3_650, description="days")]
+Word = Annotated[str | None, Query(max_length=200)]
+
+
+def filters(
+    gap: Word = None, reason: Word = None, medicine: Word = None, reviewed: Reviewed | Literal[""] | None = None
+) -> Filters:
+    """An empty choice of a form is none."""
+    return Filters(gap=gap or None, reason=reason or None, medicine=medicine or None, reviewed=reviewed or None)
+
+
+Filtering = Annotated[Filters, Depends(filters)]
 
 
 @router.get("/v1/teams")
@@ -35,13 +46,14 @@ async def worklist(
     caller: PeopleCaller,
     service: Serving,
     team_id: TeamId,
+    filtering: Filtering,
     outcome: Outcome = None,
     horizon: Horizon = None,
     ranking: Ranking = Ranking.RISK,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
 ) -> Worklist:
-    """Everybody on a team's caseload, ranked. Capacity draws a line; it drops nobody."""
+    """Everybody on a team's caseload, ranked. Capacity draws a line; it drops nobody. Filters cut what is shown, not the places."""
     return await service.reads.run(
         team_worklist,
         service.database,
@@ -51,6 +63,7 @@ async def worklist(
         outcome=outcome,
         horizon=horizon,
         ranking=ranking,
+        filters=filtering,
         limit=limit,
         offset=offset,
     )

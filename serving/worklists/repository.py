@@ -6,12 +6,27 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Integer, Row, Select, and_, case, cast, func, select
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    Select,
+    Subquery,
+    Table,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    select,
+)
 
 from serving.security.callers import Caller
 from serving.security.visible import visible_people, visible_teams
-from serving.tables import gaps, people, publications, reviews, runs, scores
-from serving.worklists.schemas import GapLine, Ranking
+from serving.tables import gaps, people, publications, reviews, runs, scores, timelines
+from serving.worklists.schemas import Filters, GapLine, Ranking, Reviewed
 
 NO_SAFETY_GAP = 9
 EARLIER_LISTS = 6
@@ -70,6 +85,7 @@ def ranked(caller: Caller, team_id: str, outcome: str, horizon: int, ranking: Ra
             people.c.last_seen_on,
             people.c.next_booked_on,
             people.c.flags,
+            scores.c.raised_by,
             func.rank().over(order_by=scores.c.probability.desc()).label("rank"),
             func.count().over(partition_by=scores.c.probability).label("sharing"),
             func.row_number().over(order_by=order).label("position"),
@@ -91,10 +107,83 @@ def ranked(caller: Caller, team_id: str, outcome: str, horizon: int, ranking: Ra
     )
 
 
-def page(connection: Connection, everybody: Select[Any], limit: int, offset: int) -> list[Row[Any]]:
-    """One page of ``ranked``."""
+def page(
+    connection: Connection, everybody: Select[Any], filters: Filters, now: dt.datetime, limit: int, offset: int
+) -> tuple[list[Row[Any]], int]:
+    """One page of what ``filters`` leave of ``ranked``, with the places of the whole list; and how many they leave."""
     listed = everybody.subquery("listed")
-    return list(connection.execute(select(listed).order_by(listed.c.position).limit(limit).offset(offset)))
+    kept = select(listed).where(*_conditions(listed, filters, now))
+    total = connection.scalar(select(func.count()).select_from(kept.subquery("kept"))) or 0
+    return list(connection.execute(kept.order_by(listed.c.position).limit(limit).offset(offset))), total
+
+
+def _conditions(visible: Subquery, filters: Filters, now: dt.datetime) -> list[ColumnElement[bool]]:
+    """What each filter asks of a row of ``ranked``, which holds only people the caller may see."""
+
+    def same(table: Table) -> ColumnElement[bool]:
+        return and_(table.c.run_id == visible.c.run_id, table.c.patient_id == visible.c.patient_id)
+
+    found: list[ColumnElement[bool]] = []
+    if filters.gap:
+        found.append(exists().where(same(gaps), gaps.c.code == filters.gap))
+    if filters.reason:
+        found.append(visible.c.raised_by.contains(f",{filters.reason},", autoescape=True))
+    if filters.medicine:
+        holds = timelines.c.medicines.contains(f",{filters.medicine},", autoescape=True)
+        found.append(exists().where(same(timelines), holds))
+    if filters.reviewed:
+        ever = exists().where(reviews.c.patient_id == visible.c.patient_id)
+        days = 7 if filters.reviewed is Reviewed.WEEK else 28
+        lately = ever.where(reviews.c.reviewed_at >= now - dt.timedelta(days=days))
+        wanted = {Reviewed.NEVER: ~ever, Reviewed.NOT_MONTH: ~lately}.get(filters.reviewed, lately)
+        found.append(wanted)
+    return found
+
+
+def choices(connection: Connection, everybody: Select[Any]) -> list[tuple[str, str]]:
+    """(medicines held, main raising reasons) of everybody in ``ranked``, as they are stored between commas."""
+    visible = everybody.subquery("listed")
+    query = select(timelines.c.medicines, visible.c.raised_by).select_from(
+        visible.outerjoin(
+            timelines, and_(timelines.c.run_id == visible.c.run_id, timelines.c.patient_id == visible.c.patient_id)
+        )
+    )
+    return [(row.medicines or "", row.raised_by) for row in connection.execute(query)]
+
+
+def gap_choices(connection: Connection, everybody: Select[Any]) -> list[Row[Any]]:
+    """``code``, ``title`` and ``people`` of each kind of care gap among everybody in ``ranked``, the commonest first."""
+    visible = everybody.subquery("listed")
+    number = func.count(gaps.c.patient_id.distinct())
+    query = (
+        select(gaps.c.code, func.min(gaps.c.title).label("title"), number.label("people"))
+        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
+        .group_by(gaps.c.code)
+        .order_by(number.desc(), gaps.c.code)
+    )
+    return list(connection.execute(query))
+
+
+def adjustments_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Any]]:
+    """Recorded needs as [kind, value], by person."""
+    visible = visible_people(caller)
+    query = (
+        select(timelines.c.patient_id, timelines.c.adjustments)
+        .join(visible, and_(timelines.c.run_id == visible.c.run_id, timelines.c.patient_id == visible.c.patient_id))
+        .where(timelines.c.patient_id.in_(patients))
+    )
+    return {row.patient_id: row.adjustments for row in connection.execute(query)}
+
+
+def reviewed_since(connection: Connection, caller: Caller, team_id: str, since: dt.datetime) -> int:
+    """How many of the team's people have a review recorded since then."""
+    visible = visible_people(caller)
+    query = (
+        select(func.count(reviews.c.patient_id.distinct()))
+        .join(visible, visible.c.patient_id == reviews.c.patient_id)
+        .where(visible.c.team_id == team_id, reviews.c.reviewed_at >= since)
+    )
+    return connection.scalar(query) or 0
 
 
 def safety_below(connection: Connection, everybody: Select[Any], line: int, limit: int) -> list[Row[Any]]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from serving.runs.schemas import RunInfo
 
-MAX_LIMIT = 200
+MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
 SHOWN_REASONS = 3
 """Reasons that a row of the list shows; a filter by reason looks at those that raise among them."""
@@ -22,6 +22,53 @@ class Ranking(StrEnum):
 
     RISK = "risk"
     GAPS = "gaps"
+
+
+class Reviewed(StrEnum):
+    """Which people a list is cut to, by when somebody last recorded a review of them."""
+
+    NEVER = "never"
+    WEEK = "7"
+    MONTH = "28"
+    NOT_MONTH = "not-28"
+
+
+class Filters(BaseModel):
+    """What a list is cut to. Places and ranks stay those of the whole list, and so does the line of this week's capacity."""
+
+    gap: str | None = Field(default=None, description="people with a care gap of this code")
+    reason: str | None = Field(
+        default=None, description="people whose main reasons hold this concept as one that raises"
+    )
+    medicine: str | None = Field(default=None, description="people who hold this medicine now")
+    reviewed: Reviewed | None = Field(
+        default=None, description="never; in the last 7 or 28 days; or not in the last 28 days"
+    )
+
+    @property
+    def given(self) -> dict[str, str]:
+        return {name: str(value) for name, value in self if value}
+
+
+class Choice(BaseModel):
+    """Something a list can be cut to, and how many people of the team it leaves."""
+
+    value: str
+    label: str
+    people: int
+
+
+class FilterChoices(BaseModel):
+    gap: list[Choice]
+    reason: list[Choice]
+    medicine: list[Choice]
+
+
+class Adjustment(BaseModel):
+    """What a person needs so that care reaches them: an interpreter, a format, another adjustment."""
+
+    kind: str
+    value: str
 
 
 class Team(BaseModel):
@@ -98,6 +145,7 @@ class WorklistEntry(BaseModel):
     short_history: bool
     missing_sources: list[str]
     last_review: LastReview | None
+    adjustments: list[Adjustment] = Field(description="recorded needs, so that a review reaches the person")
     risk_before: list[RiskBefore] = Field(description="the same risk in earlier lists of other days, oldest first")
 
 
@@ -110,12 +158,15 @@ class Worklist(BaseModel):
     horizon_days: int
     ranking: Ranking
     middle: float | None = Field(description="the middle person's risk in this team (median)")
+    reviews_this_week: int = Field(description="people of this team with a review recorded since Monday (UTC)")
     below_line: int = Field(description="people whom this week's capacity does not reach")
     safety_below_line: int
     first_below_line_with_safety_gap: list[WorklistEntry] = Field(
         description="the first of them, whatever page this is"
     )
     items: list[WorklistEntry]
+    filters: Filters
+    matching: int = Field(description="people that the filters leave; all of them without a filter")
     total: int
     limit: int
     offset: int

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -16,6 +19,10 @@ from serving.web.wording import about_in_100
 from serving.worklists import repository
 from serving.worklists.schemas import (
     SHOWN_REASONS,
+    Adjustment,
+    Choice,
+    FilterChoices,
+    Filters,
     GapLine,
     LastReview,
     Ranking,
@@ -28,6 +35,7 @@ from serving.worklists.schemas import (
 )
 
 SHOWN_BELOW_LINE = 6
+UNFILTERED = Filters()
 
 
 def list_teams(database: Database, caller: Caller, audit: Audit, limit: int, offset: int) -> Teams:
@@ -50,6 +58,7 @@ def team_worklist(
     outcome: str | None,
     horizon: int | None,
     ranking: Ranking,
+    filters: Filters = UNFILTERED,
     limit: int,
     offset: int,
 ) -> Worklist:
@@ -60,7 +69,7 @@ def team_worklist(
         if run is not None and team is not None:
             info = RunInfo.of(run)
             chosen = _chosen(info, outcome, horizon)
-            found = _read(connection, caller, team, info, chosen, ranking, limit, offset)
+            found = _read(connection, caller, team, info, chosen, ranking, filters, limit, offset)
     if run is None or team is None:
         audit.record(Look("team.not_visible", team_id=team_id))
         raise not_found()
@@ -77,6 +86,32 @@ def team_worklist(
         )
     )
     return found
+
+
+def week_of(now: dt.datetime) -> dt.datetime:
+    """The start of the week, Monday 00:00 UTC, that capacity is counted in."""
+    return (now - dt.timedelta(days=now.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def filter_choices(
+    database: Database, caller: Caller, team_id: str, outcome: str, horizon: int, concepts: Mapping[str, str]
+) -> FilterChoices:
+    """What the list of a team can be cut to, commonest first; ``concepts`` names each reason. Counts only: nobody is shown."""
+    with database.read(caller) as connection:
+        everybody = repository.ranked(caller, team_id, outcome, horizon, Ranking.RISK)
+        held = repository.choices(connection, everybody)
+        kinds = repository.gap_choices(connection, everybody)
+    return FilterChoices(
+        gap=[Choice(value=row.code, label=row.title, people=row.people) for row in kinds],
+        reason=_counted([reasons for _, reasons in held], concepts),
+        medicine=_counted([medicines for medicines, _ in held], {}),
+    )
+
+
+def _counted(texts: Sequence[str], labels: Mapping[str, str]) -> list[Choice]:
+    counts = Counter(word for text in texts for word in text.split(",") if word)
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return [Choice(value=word, label=labels.get(word, word), people=number) for word, number in ranked]
 
 
 def _exposures(found: Worklist) -> tuple[dict[str, Any], ...]:
@@ -119,22 +154,26 @@ def _read(
     info: RunInfo,
     chosen: tuple[str, int],
     ranking: Ranking,
+    filters: Filters,
     limit: int,
     offset: int,
 ) -> Worklist:
+    now = dt.datetime.now(dt.UTC)
     everybody = repository.ranked(caller, team.team_id, *chosen, ranking)
     capacity = team.weekly_reviews
     totals = repository.totals(connection, everybody, capacity if capacity is not None else 0)
-    rows = repository.page(connection, everybody, limit, offset)
+    rows, matching = repository.page(connection, everybody, filters, now, limit, offset)
     below = [] if capacity is None else repository.safety_below(connection, everybody, capacity, SHOWN_BELOW_LINE)
     patients = list({row.patient_id for row in (*rows, *below)})
     reasons = repository.reasons_of(connection, caller, patients, *chosen)
     gaps = repository.gap_lines(connection, caller, patients)
     reviewed = repository.last_reviews(connection, caller, patients)
     before = repository.risks_before(connection, caller, patients, *chosen, info.as_of)
+    adjustments = repository.adjustments_of(connection, caller, patients)
 
     def entry(row: Row[Any]) -> WorklistEntry:
         entry = _entry(row, capacity, reasons.get(row.patient_id, []), gaps.get(row.patient_id, []))
+        entry.adjustments = [Adjustment(kind=k, value=v) for k, v in adjustments.get(row.patient_id, [])]
         if row.patient_id in reviewed:
             entry.last_review = LastReview.model_validate(reviewed[row.patient_id], from_attributes=True)
         entry.risk_before = [
@@ -155,10 +194,13 @@ def _read(
         horizon_days=chosen[1],
         ranking=ranking,
         middle=info.middles.get(team.team_id, {}).get(f"{chosen[0]}_{chosen[1]}"),
+        reviews_this_week=repository.reviewed_since(connection, caller, team.team_id, week_of(now)),
         below_line=0 if capacity is None else max(0, totals.people - capacity),
         safety_below_line=0 if capacity is None else totals.safety_below,
         first_below_line_with_safety_gap=[entry(row) for row in below],
         items=[entry(row) for row in rows],
+        filters=filters,
+        matching=matching,
         total=totals.people,
         limit=limit,
         offset=offset,
@@ -179,6 +221,7 @@ def _entry(row: Row[Any], capacity: int | None, reasons: list[dict[str, Any]], g
         last_seen_on=row.last_seen_on,
         next_booked_on=row.next_booked_on,
         last_review=None,
+        adjustments=[],
         risk_before=[],
         **row.flags,
     )

@@ -127,3 +127,57 @@ def test_a_row_says_who_reviewed_last_and_the_risk_in_the_list_a_week_before(hom
     assert found["last_review"]["reviewed_at"][:19] == made["reviewed_at"][:19]
     assert found["last_review"]["reviewer_name"] == "Ann"
     assert found["risk_before"] == [{"as_of": world.AS_OF.isoformat(), "probability": first["probability"]}]
+
+
+# Filters: cut what is shown, never the places
+
+
+def test_a_filter_by_gap_keeps_places_and_totals_of_the_whole_list(client, as_role):
+    whole = listed(client, as_role)
+    code = whole["items"][-1]["gaps"][0]["code"]
+    cut = listed(client, as_role, gap=code)
+    wanted = [e for e in whole["items"] if code in {gap["code"] for gap in e["gaps"]}]
+    assert cut["items"] == wanted and cut["matching"] == len(wanted) > 0
+    assert cut["total"] == whole["total"] == whole["matching"]
+    assert cut["below_line"] == whole["below_line"] and cut["filters"]["gap"] == code
+
+
+def test_a_filter_by_reason_finds_those_whose_shown_reasons_raise(client, as_role):
+    whole = listed(client, as_role)
+    raising = [
+        (e["patient_id"], r["concept"]) for e in whole["items"] for r in e["reasons"] if r["direction"] == "raises"
+    ]
+    concept = raising[0][1]
+    found = [e["patient_id"] for e in listed(client, as_role, reason=concept)["items"]]
+    assert sorted(found) == sorted(p for p, c in raising if c == concept)
+
+
+def test_a_filter_by_medicine_finds_those_who_hold_it_now(client, as_role):
+    found = listed(client, as_role, medicine="clozapine")
+    assert {e["patient_id"] for e in found["items"]} <= {"N00"}
+    assert listed(client, as_role, medicine="cloz")["matching"] == 0, "a part of a name is another medicine"
+    assert listed(client, as_role, medicine="%")["matching"] == 0, "a wildcard is a character"
+
+
+def test_filters_by_review(home, start):
+    token = issue_token(home, "pharmacist", ["north"], "Priya")
+    head = {"Authorization": f"Bearer {token}"}
+    body = {"actions": ["not_reached"], "medicines_reconciled": True, "allergies_up_to_date": True}
+    body |= {"side_effects_assessed": False}
+    with start(home) as client:
+        client.post("/v1/patients/N03/reviews", json=body, headers=head | {"Idempotency-Key": "filter-1"})
+        found = {
+            reviewed: client.get(f"/v1/teams/north/worklist?reviewed={reviewed}", headers=head).json()
+            for reviewed in ("", "never", "7", "28", "not-28")
+        }
+        assert client.get("/v1/teams/north/worklist?reviewed=ever", headers=head).status_code == 422
+    people = {name: {e["patient_id"] for e in answer["items"]} for name, answer in found.items()}
+    assert people["7"] == people["28"] == {"N03"}
+    assert people["never"] == people["not-28"] == people[""] - {"N03"} and len(people[""]) == 8
+    assert found[""]["reviews_this_week"] == 1
+
+
+def test_two_filters_must_both_hold(client, as_role):
+    whole = listed(client, as_role)
+    code = next(e for e in whole["items"] if e["patient_id"] == "N00")["gaps"][0]["code"]
+    assert listed(client, as_role, gap=code, medicine="olanzapine")["matching"] == 0
