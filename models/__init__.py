@@ -19,6 +19,7 @@ from models.reasons import Reason
 from models.risk_model import RiskModel
 from models.scores import OutcomeScores, Scores
 from models.shapley import TreeShapley
+from models.what_if import WhatIf
 
 __all__ = [
     "BundleBusy",
@@ -39,5 +40,6 @@ __all__ = [
     "Scores",
     "TreeShapley",
     "TreesError",
+    "WhatIf",
     "fit_calibration",
 ]

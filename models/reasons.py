@@ -83,63 +83,73 @@ def check_wording(concepts: Sequence[ConceptText]) -> None:
                 )
 
 
-def find_reasons(
-    contributions: NDArray[np.float64],
-    values: NDArray[np.floating],
-    features: Sequence[FeatureText],
-    concepts: Mapping[str, ConceptText],
-    top: int,
-) -> list[Reason]:
-    """At most ``top`` reasons for one row. ``contributions`` and ``values`` have shape (features,), in the order of ``features``."""
-    size, known = contributions.tolist(), values.tolist()  # plain numbers: far faster to go through one by one
-    members: dict[str, list[int]] = {}
-    for i, feature in enumerate(features):
-        if size[i] != 0.0:
-            members.setdefault(feature.concept, []).append(i)
-    totals = {slug: math.fsum(size[i] for i in inside) for slug, inside in members.items()}
-    ranked = sorted(
-        (slug for slug in totals if abs(totals[slug]) >= _SMALLEST), key=lambda slug: (-abs(totals[slug]), slug)
-    )
-    return [
-        _reason(concepts.get(slug, ConceptText.plain(slug)), totals[slug], members[slug], size, known, features)
-        for slug in ranked[:top]
-    ]
+class Reasoner:
+    """Finds the reasons of a row. Made once for a model, since every score of every person passes through it."""
 
+    def __init__(self, features: Sequence[FeatureText], concepts: Mapping[str, ConceptText]) -> None:
+        self._features = tuple(features)
+        slugs = sorted({feature.concept for feature in features})
+        self._concepts = [concepts.get(slug, ConceptText.plain(slug)) for slug in slugs]
+        members = [[i for i, feature in enumerate(features) if feature.concept == slug] for slug in slugs]
+        self._order = np.array([i for inside in members for i in inside], dtype=np.intp)
+        self._starts = np.cumsum([0, *(len(inside) for inside in members)][:-1])
+        self._members = members
+        self._zero_is_none = np.array([feature.missing == "zero" for feature in features], dtype=bool)
+        self._bad_news = np.array(
+            [feature.direction > 0 or "past_due" in feature.name for feature in features], dtype=bool
+        )
 
-def _reason(
-    concept: ConceptText,
-    total: float,
-    inside: Sequence[int],
-    size: Sequence[float],
-    known: Sequence[float],
-    features: Sequence[FeatureText],
-) -> Reason:
-    parts = [
-        {
-            "name": features[i].name,
-            "value": None if math.isnan(known[i]) else known[i],
-            "unit": features[i].unit,
-            "contribution": size[i],
-            "missing": math.isnan(known[i]),
-        }
-        for i in sorted(inside, key=lambda i: (-abs(size[i]), features[i].name))
-    ]
-    raises = total > 0
-    sentence = concept.sentence(raises, *_standing(features[inside[0]].concept, known, features))
-    return Reason(concept.slug, concept.label, "raises" if raises else "lowers", total, sentence, parts)
+    def find(self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int) -> list[Reason]:
+        """At most ``top`` reasons for one row. ``contributions`` and ``values`` have shape (features,), in the order of the features."""
+        if not self._features:
+            return []
+        totals = np.add.reduceat(contributions[self._order], self._starts)
+        sizes = np.abs(totals)
+        # The slugs are in order, and the sort is stable: equal sizes come by name.
+        ranked = [c for c in np.argsort(-sizes, kind="stable")[:top].tolist() if sizes[c] >= _SMALLEST]
+        recorded, wrong = self._standing(values)
+        return [self._reason(c, float(totals[c]), contributions, values, recorded[c], wrong[c]) for c in ranked]
 
+    def _standing(self, values: NDArray[np.floating]) -> tuple[list[bool], list[bool]]:
+        """For each concept whether anything behind it is recorded, and whether something of it is overdue or has happened.
 
-def _standing(slug: str, known: Sequence[float], features: Sequence[FeatureText]) -> tuple[bool, bool]:
-    """Whether anything behind a concept is recorded, and whether what is recorded is in order.
+        A count that reads 0 where there is no row at all (``missing`` is "zero") records nothing: "none missed" of no appointments is not good news.
+        Features that had no part in this score are looked at too, since they tell "none missed of five" from "nobody has been in touch".
+        """
+        recorded = ~np.isnan(values) & ~((values == 0) & self._zero_is_none)
+        wrong = (values > 0) & self._bad_news
+        return (
+            np.logical_or.reduceat(recorded[self._order], self._starts).tolist(),
+            np.logical_or.reduceat(wrong[self._order], self._starts).tolist(),
+        )
 
-    A count that reads 0 where there is no row at all (``missing`` is "zero") records nothing: "none missed" of no appointments is not good news.
-    Features that had no part in this score are looked at too, since they tell "none missed of five" from "nobody has been in touch".
-    """
-    members = [i for i, feature in enumerate(features) if feature.concept == slug]
-    recorded = any(_is_recorded(known[i], features[i]) for i in members)
-    wrong = any(known[i] > 0 and (features[i].direction > 0 or "past_due" in features[i].name) for i in members)
-    return recorded, not wrong
-
-
-def _is_recorded(value: float, feature: FeatureText) -> bool:
-    return not math.isnan(value) and not (value == 0 and feature.missing == "zero")
+    def _reason(
+        self,
+        c: int,
+        total: float,
+        contributions: NDArray[np.float64],
+        values: NDArray[np.floating],
+        recorded: bool,
+        wrong: bool,
+    ) -> Reason:
+        inside = self._members[c]
+        # Plain numbers: far faster to go through one by one.
+        parts = [
+            (-abs(size), self._features[i].name, i, size, value)
+            for i, size, value in zip(inside, contributions[inside].tolist(), values[inside].tolist(), strict=True)
+            if size != 0.0
+        ]
+        parts.sort()
+        features = [
+            {
+                "name": name,
+                "value": None if math.isnan(value) else value,
+                "unit": self._features[i].unit,
+                "contribution": size,
+                "missing": math.isnan(value),
+            }
+            for _, name, i, size, value in parts
+        ]
+        concept, raises = self._concepts[c], total > 0
+        sentence = concept.sentence(raises, recorded, not wrong)
+        return Reason(concept.slug, concept.label, "raises" if raises else "lowers", total, sentence, features)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from models.calibration import Calibration, sigmoid
 from models.errors import BundleDamaged, BundleRefused, CalibrationError, FeatureMismatch, TreesError
 from models.manifest import Manifest, locate, read_verified
-from models.reasons import ConceptText, FeatureText, Reason, find_reasons
+from models.reasons import ConceptText, FeatureText, Reason, Reasoner
 from models.scores import OutcomeScores, Scores
 from models.shapley import TreeShapley
+from models.what_if import NOTE, WhatIf, changes, find_offers
 
 Floats = NDArray[np.float64]
 
@@ -80,9 +81,10 @@ class RiskModel:
         try:
             documents = {name: json.loads(data) for name, data in contents.items() if name.endswith(".json")}
             self.features = tuple(FeatureText(**feature) for feature in documents["features.json"]["features"])
-            self._concepts = {
+            concepts = {
                 slug: ConceptText(slug=slug, **text) for slug, text in documents["features.json"]["concepts"].items()
             }
+            self._reasoner = Reasoner(self.features, concepts)
             calibrations = {name: Calibration.from_json(data) for name, data in documents["calibration.json"].items()}
             boosters = {name: contents[entry.booster].decode() for name, entry in manifest.outcomes.items()}
         except (ValueError, KeyError, TypeError) as error:
@@ -147,9 +149,7 @@ class RiskModel:
         found = scores[outcome]
         if found.contributions is None:
             raise ValueError("these scores carry no contributions: score with contributions=True")
-        return find_reasons(
-            found.contributions[row, found.column(horizon)], scores.inputs[row], self.features, self._concepts, top
-        )
+        return self._reasoner.find(found.contributions[row, found.column(horizon)], scores.inputs[row], top)
 
     def outside_training(self, scores: Scores, row: int) -> list[dict[str, Any]]:
         """Inputs of one row that lie outside the middle 99% of the training rows and had a part in a score: {name, value, low, high}.
@@ -169,6 +169,35 @@ class RiskModel:
             }
             for i in used
         ]
+
+    def what_ifs(self, scores: Scores, threads: int = 1) -> list[list[WhatIf]]:
+        """For every row the actions that are due and what the model would give with each one done, in the order of ``models.what_if.ACTIONS``."""
+        found: list[list[WhatIf]] = [[] for _ in range(scores.rows)]
+        offers = find_offers(scores.inputs, self.feature_names)
+        if not offers:
+            return found
+        # One call for all actions: a few rows at a time would cost each action a pass over all trees.
+        inputs = np.concatenate([offer.inputs for offer in offers])
+        changed = {name: self._outcomes[name].score(name, inputs, False, threads) for name in scores}
+        at = 0
+        for offer in offers:
+            for row, after in zip(offer.rows.tolist(), offer.inputs, strict=True):
+                risks = tuple(
+                    {
+                        "outcome": name,
+                        "horizon_days": horizon,
+                        "probability": float(changed[name].probability[at, column]),
+                        "difference": float(
+                            changed[name].probability[at, column] - scores[name].probability[row, column]
+                        ),
+                    }
+                    for name in scores
+                    for column, horizon in enumerate(scores[name].horizons)
+                )
+                what = changes(scores.inputs[row], after, self.features)
+                found[row].append(WhatIf(offer.action.code, offer.action.label, NOTE, what, risks))
+                at += 1
+        return found
 
     def self_test(self) -> None:
         """Score the golden rows and compare with what LightGBM gave when the bundle was written. Raises ``BundleRefused``."""

@@ -24,15 +24,16 @@ from features import Records
 from features.engine.cohort import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload, caseload
 from features.engine.partition import code_identity
 from features.records import NO_DAY, TABLES, date_of, day_of
+from features.records.unknown import unknown_medicines
 from models import RiskModel
 from serving import migrations
 from serving.audit import Audit, Look, append
 from serving.database import Database
-from serving.runs.repository import NewRun, current_run, find_run, pack, publish, write_run
+from serving.runs.repository import NewRun, current_run, find_run, pack, pack_days, publish, write_run
 from serving.runs.staging import STAGED, Staging, only_runner
 from serving.runs.timeline import groups, listed, timelines
 from serving.scoring.history import HISTORY_TABLES
-from serving.scoring.service import Scored, score_people
+from serving.scoring.service import Scored, plain_what_if, score_people
 from serving.worklists.repository import PRESSING
 from serving.worklists.schemas import SHOWN_REASONS
 
@@ -114,7 +115,8 @@ def score_store(
         who = [code_identity(), str(shard), *chosen.spine["patient_id"], *chosen.spine["team_id"]]
         with closing(Staging(folder, run_id, who)) as staging:
             resumed = len(staging.finished)
-            _score_shards(model, records, day, chosen, threads, shard, staging, progress)
+            unknown = unknown_medicines(records, store)
+            _score_shards(model, records, day, chosen, unknown, threads, shard, staging, progress)
             computed = time.perf_counter()
             progress("publishing", 0, 1)
             staged = {table.name: staging.rows(table) for table in STAGED}
@@ -169,6 +171,7 @@ def _score_shards(
     records: Records,
     day: dt.date,
     chosen: Caseload,
+    unknown: dict[str, int],
     threads: int,
     shard: int,
     staging: Staging,
@@ -184,18 +187,27 @@ def _score_shards(
         ids = part["patient_id"].tolist()
         shard_records = records.select(ids)
         scored = score_people(model, shard_records, day, ids, threads=threads)
-        rows = _rows(scored, dict(zip(ids, part["team_id"].tolist(), strict=True)))
+        rows = _rows(scored, dict(zip(ids, part["team_id"].tolist(), strict=True)), unknown)
         rows["timelines"] = timelines(shard_records, day, ids)
         rows["person_groups"] = groups(shard_records, day, ids)
         staging.add(first, rows)
     progress("scoring", len(spine), len(spine))
 
 
-def _rows(scored: Scored, team_of: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """One scored shard as rows, by table."""
+def _rows(scored: Scored, team_of: dict[str, str], unknown: dict[str, int]) -> dict[str, list[dict[str, Any]]]:
+    """One scored shard as rows, by table. ``unknown`` counts each person's supplies of medicines we do not know."""
     rows: dict[str, list[dict[str, Any]]] = {"people": [], "scores": [], "gaps": []}
+    reasons = [
+        {
+            (outcome, horizon): scored.reasons(row, outcome, horizon)
+            for outcome, horizons in scored.model.outcomes.items()
+            for horizon in horizons
+        }
+        for row in range(len(scored.people))
+    ]
     for row, patient in enumerate(scored.people):
-        flags = scored.flags(row)
+        flags = scored.flags(row) | {"unknown_medicines": unknown.get(patient, 0)}
+        shown = [reason["concept"] for found in reasons[row].values() for reason in found]
         rows["people"].append(
             {
                 "patient_id": patient,
@@ -205,6 +217,13 @@ def _rows(scored: Scored, team_of: dict[str, str]) -> dict[str, list[dict[str, A
                 "history_days": flags["history_days"],
                 "flags": flags,
                 "feature_values": pack(scored.scores.inputs[row]),
+                "feature_days": pack_days(scored.behind.days[row]),
+                "behind": scored.behind.concepts(row, shown),
+                # The note is the same for all and is put back when read.
+                "what_if": [
+                    {key: value for key, value in plain_what_if(found).items() if key != "note"}
+                    for found in scored.what_ifs[row]
+                ],
             }
         )
         for position, gap in enumerate(scored.gaps.get(patient, [])):
@@ -214,7 +233,7 @@ def _rows(scored: Scored, team_of: dict[str, str]) -> dict[str, list[dict[str, A
         assert found.contributions is not None and found.horizon_part is not None
         for column, horizon in enumerate(horizons):
             for row, patient in enumerate(scored.people):
-                reasons = scored.reasons(row, outcome, horizon)
+                mine = reasons[row][outcome, horizon]
                 rows["scores"].append(
                     {
                         "patient_id": patient,
@@ -226,10 +245,10 @@ def _rows(scored: Scored, team_of: dict[str, str]) -> dict[str, list[dict[str, A
                         "contributions": pack(found.contributions[row, column]),
                         # The features of a reason are in the contributions; kept once, put together again when read.
                         "reasons": [
-                            {key: value for key, value in reason.items() if key != "features"} for reason in reasons
+                            {key: value for key, value in reason.items() if key != "features"} for reason in mine
                         ],
                         "raised_by": listed(
-                            reason["concept"] for reason in reasons[:SHOWN_REASONS] if reason["direction"] == "raises"
+                            reason["concept"] for reason in mine[:SHOWN_REASONS] if reason["direction"] == "raises"
                         ),
                     }
                 )

@@ -100,6 +100,9 @@ people = Table(
     Column("history_days", Integer),
     Column("flags", JSON, nullable=False),
     Column("feature_values", LargeBinary, nullable=False),
+    Column("feature_days", LargeBinary),
+    Column("behind", JSON),
+    Column("what_if", JSON),
     Index("ix_people_team", "run_id", "team_id"),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyarrow.compute as pc
 from features.engine.spec import Stream
 from features.records import Records
 from features.records.days import NO_DAY
-from features.records.tables import TABLES
+from features.records.tables import TABLES, Column
 
 
 def rows_of(records: Records, stream: Stream) -> npt.NDArray[np.bool_]:
@@ -40,7 +41,7 @@ def rows_of(records: Records, stream: Stream) -> npt.NDArray[np.bool_]:
 
 
 def _missing(table: str, columns: Mapping[str, Any], name: str) -> npt.NDArray[np.bool_]:
-    kind, values = TABLES[table].column(name).kind, columns[name]
+    kind, values = _column(table, name).kind, columns[name]
     if kind in ("id", "text"):
         return np.asarray(values.is_null().to_numpy(zero_copy_only=False), dtype=bool)
     if kind == "number":
@@ -49,15 +50,27 @@ def _missing(table: str, columns: Mapping[str, Any], name: str) -> npt.NDArray[n
 
 
 def _holds(table: str, columns: Mapping[str, Any], name: str, values: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    column = TABLES[table].column(name)
+    column = _column(table, name)
     if column.kind == "code":
-        wanted = np.zeros(len(column.values) + 1, dtype=bool)
-        wanted[[column.values.index(value) for value in values]] = True
-        return wanted[columns[name]]
+        return _wanted(table, name, values)[columns[name]]
     if column.kind == "flag":
         return np.asarray(np.isin(columns[name], [1 if value == "true" else 0 for value in values]))
     found = pc.is_in(columns[name], pa.array(values, pa.string()))
     return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
+
+
+@cache
+def _column(table: str, name: str) -> Column:
+    return TABLES[table].column(name)
+
+
+@cache
+def _wanted(table: str, name: str, values: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Which codes of a column are among some values; the last place, which a missing code reads, is not."""
+    column = TABLES[table].column(name)
+    wanted = np.zeros(len(column.values) + 1, dtype=bool)
+    wanted[[column.values.index(value) for value in values]] = True
+    return wanted
 
 
 def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:

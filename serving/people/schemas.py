@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from serving.reviews.schemas import Review
 from serving.runs.schemas import RunInfo
-from serving.scoring.schemas import Flags, Gap, Risk
+from serving.scoring.schemas import Flags, Gap, Risk, WhatIf
 
 
 class TrendPoint(BaseModel):
@@ -38,6 +38,9 @@ class Person(BaseModel):
     flags: Flags
     gaps: list[Gap]
     risks: list[Risk]
+    what_if: list[WhatIf] = Field(
+        description="what is due, and how the model's numbers would move if it were done; empty in older runs"
+    )
     trend: list[TrendPoint]
     reviews: list[Review] = Field(description="newest first, without the versions that were replaced")
 

@@ -14,9 +14,10 @@ from serving.people.schemas import Person, PersonTeam, TrendPoint
 from serving.problems import not_found
 from serving.reviews.repository import history
 from serving.reviews.service import as_review
-from serving.runs.repository import current_run, unpack
+from serving.runs.repository import current_run, unpack, unpack_days
 from serving.runs.schemas import RunInfo
-from serving.scoring.schemas import Contribution, Flags, Gap, Reason, Risk
+from serving.scoring.behind import iso_day, with_what_is_behind
+from serving.scoring.schemas import Contribution, Flags, Gap, Reason, Risk, WhatIf
 from serving.security.callers import Caller
 
 
@@ -36,6 +37,7 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
                 next_booked_on=row.next_booked_on,
                 flags=Flags(**row.flags),
                 gaps=[Gap.model_validate(gap) for gap in repository.care_gaps(connection, caller, patient_id)],
+                what_if=[WhatIf.model_validate(stored) for stored in row.what_if or []],
                 risks=[_risk(score, run, row) for score in repository.risks(connection, caller, patient_id)],
                 trend=[TrendPoint(**point._mapping) for point in repository.trend(connection, caller, patient_id)],
                 reviews=[as_review(r) for r in history(connection, caller, patient_id) if r.replaced_by is None],
@@ -58,6 +60,11 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
 def _risk(score: Row[Any], run: Row[Any], person: Row[Any]) -> Risk:
     parts = unpack(score.contributions)
     values = [None if math.isnan(value) else value for value in unpack(person.feature_values)]
+    days = {
+        feature["name"]: iso_day(day)
+        for feature, day in zip(run.features, unpack_days(person.feature_days), strict=False)
+    }
+    behind = person.behind or {}
     return Risk(
         outcome=score.outcome,
         horizon_days=score.horizon_days,
@@ -70,7 +77,13 @@ def _risk(score: Row[Any], run: Row[Any], person: Row[Any]) -> Risk:
             for feature, value, part in zip(run.features, values, parts, strict=True)
         ],
         reasons=[
-            Reason.model_validate({**reason, "features": _features(reason["concept"], run.features, values, parts)})
+            Reason.model_validate(
+                with_what_is_behind(
+                    {**reason, "features": _features(reason["concept"], run.features, values, parts)},
+                    behind.get(reason["concept"], {}),
+                    days,
+                )
+            )
             for reason in score.reasons
         ],
     )

@@ -67,6 +67,15 @@ def unpack(data: bytes) -> list[float]:
     return np.frombuffer(data, dtype="<f8").tolist()
 
 
+def pack_days(days: np.ndarray) -> bytes:
+    """Day numbers as little-endian int32."""
+    return np.ascontiguousarray(days, dtype="<i4").tobytes()
+
+
+def unpack_days(data: bytes | None) -> list[int]:
+    return [] if data is None else np.frombuffer(data, dtype="<i4").tolist()
+
+
 def _insert(connection: Connection, table: Table, run_id: str, rows: Iterable[dict[str, Any]]) -> None:
     chunk: list[dict[str, Any]] = []
     for row in rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -24,6 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from features.records import TABLES
 from features.records.tables import Column
+from models.what_if import NOTE
 
 MAX_PEOPLE = 500
 MAX_ROWS = 20_000
@@ -139,6 +140,26 @@ class ReasonFeature(BaseModel):
     unit: str | None
     contribution: float
     missing: bool
+    date: dt.date | None = Field(
+        default=None, description="day of the newest row it was read from; null where no row lies in its window"
+    )
+
+
+class SourceRow(BaseModel):
+    """One row of the record behind a reason. ``row`` is its place among the person's own rows of that table, in the order of days, from 0."""
+
+    table: str
+    row: int
+    on: dt.date | None
+    what: str
+
+
+class SourceAge(BaseModel):
+    """How old one source is for this person."""
+
+    source: str
+    age_days: int | None = Field(description="days since its latest known row; null where there is none")
+    stale: bool = Field(description="the latest row is older than one would expect of somebody in care")
 
 
 class Reason(BaseModel):
@@ -150,6 +171,11 @@ class Reason(BaseModel):
     contribution: float
     sentence: str
     features: list[ReasonFeature]
+    rows: list[SourceRow] = Field(
+        default_factory=list,
+        description="the newest rows behind the features of this concept that count most, at most five",
+    )
+    sources: list[SourceAge] = Field(default_factory=list, description="the sources this concept reads, and their age")
 
 
 class Risk(BaseModel):
@@ -195,14 +221,6 @@ class SetAsideRow(BaseModel):
     reason: str
 
 
-class SourceAge(BaseModel):
-    """How old one source is for this person."""
-
-    source: str
-    age_days: int | None = Field(description="days since its latest known row; null where there is none")
-    stale: bool = Field(description="the latest row is older than one would expect of somebody in care")
-
-
 class OutsideTraining(BaseModel):
     """An input beyond what the middle 99% of the training rows held, so that the model stands on little there."""
 
@@ -224,14 +242,50 @@ class Flags(BaseModel):
     )
     unknown_medicines: int | None = Field(
         default=None,
-        description="supplies of medicines we do not know, which no score reads; null in a nightly run, which counts them for the whole extract",
+        description="supplies of medicines we do not know, which no score reads; null in runs of older releases",
     )
     set_aside: list[SetAsideRow] = Field(default_factory=list)
+
+
+class WhatIfChange(BaseModel):
+    """An input as it is, null where nothing is recorded, and as the what-if has it."""
+
+    name: str
+    unit: str | None
+    value: float | None
+    changed_to: float
+
+
+class WhatIfRisk(BaseModel):
+    """What the model would give, and how far that is from what it gives."""
+
+    outcome: str
+    horizon_days: int
+    probability: float
+    difference: float
+
+
+class WhatIf(BaseModel):
+    """One thing that is due and that a team can do next: how the model's numbers would move if it were done.
+
+    The model's sensitivity, not an effect: nothing is said about what doing it achieves. Listed whether the numbers rise or fall.
+    """
+
+    code: str
+    label: str = Field(description='finishes "If ..."')
+    kind: Literal["model_sensitivity"] = "model_sensitivity"
+    note: str = NOTE
+    changes: list[WhatIfChange]
+    risks: list[WhatIfRisk]
+
+    def risk(self, outcome: str, horizon: int) -> WhatIfRisk:
+        return next(r for r in self.risks if (r.outcome, r.horizon_days) == (outcome, horizon))
 
 
 class PersonScore(BaseModel):
     patient_id: str
     risks: list[Risk]
+    what_if: list[WhatIf] = Field(default_factory=list)
     gaps: list[Gap]
     flags: Flags
 

@@ -18,8 +18,10 @@ import pandas as pd
 from features import Records, build, find_gaps
 from features.records import TABLES, date_of, day_of
 from models import RiskModel, Scores
+from models import WhatIf as ModelWhatIf
 from serving.audit import Audit, Look
 from serving.problems import unavailable
+from serving.scoring.behind import Behind, with_what_is_behind
 from serving.scoring.history import SHORT_HISTORY_DAYS, History, history_of
 from serving.scoring.schemas import (
     Contribution,
@@ -33,6 +35,7 @@ from serving.scoring.schemas import (
     ScoresAnswer,
     ScoresRequest,
     SetAsideRow,
+    WhatIf,
 )
 
 TOP_REASONS = 5
@@ -49,9 +52,11 @@ class Scored:
     scores: Scores
     history: History
     gaps: Mapping[str, list[dict[str, Any]]]
+    behind: Behind
+    what_ifs: list[list[ModelWhatIf]]
 
     def reasons(self, row: int, outcome: str, horizon: int) -> list[dict[str, Any]]:
-        """The largest reasons of one score as plain values."""
+        """The largest reasons of one score as plain values, without the rows behind them (``behind``)."""
         found = self.model.reasons(self.scores, row, outcome, horizon, top=TOP_REASONS)
         # Not dataclasses.asdict: its deep copies took as long as finding the reasons.
         return [dict(vars(reason)) for reason in found]
@@ -85,14 +90,17 @@ def score_people(
     )
     matrix = build(records, spine, features=model.feature_names, threads=threads)
     scores = model.score(matrix, contributions=True, threads=threads)
+    place = records.positions(ids)
     return Scored(
         model=model,
         as_of=as_of,
         people=ids,
-        place=records.positions(ids),
+        place=place,
         scores=scores,
         history=history_of(records, day_of(as_of)),
         gaps=_gaps_by_person(records, as_of, ids),
+        behind=Behind(records, day_of(as_of), place, scores, model.feature_names),
+        what_ifs=model.what_ifs(scores, threads),
     )
 
 
@@ -166,6 +174,7 @@ def _person(scored: Scored, row: int, aside: list[SetAsideRow]) -> PersonScore:
     return PersonScore(
         patient_id=patient,
         risks=list(_risks(scored, row)),
+        what_if=[WhatIf.model_validate(plain_what_if(found)) for found in scored.what_ifs[row]],
         gaps=[Gap.model_validate(gap) for gap in scored.gaps.get(patient, [])],
         flags=Flags(
             **scored.flags(row),
@@ -178,6 +187,17 @@ def _person(scored: Scored, row: int, aside: list[SetAsideRow]) -> PersonScore:
 def _risks(scored: Scored, row: int) -> Iterable[Risk]:
     features = scored.model.features
     values = [None if np.isnan(value) else float(value) for value in scored.scores.inputs[row]]
+    reasons = {
+        (outcome, horizon): scored.reasons(row, outcome, horizon)
+        for outcome, horizons in scored.model.outcomes.items()
+        for horizon in horizons
+    }
+    shown = [reason for found in reasons.values() for reason in found]
+    behind = scored.behind.concepts(row, (reason["concept"] for reason in shown))
+    days = {
+        name: scored.behind.day(row, name)
+        for name in {feature["name"] for reason in shown for feature in reason["features"]}
+    }
     for outcome, horizons in scored.model.outcomes.items():
         found = scored.scores[outcome]
         assert found.contributions is not None and found.horizon_part is not None
@@ -195,8 +215,15 @@ def _risks(scored: Scored, row: int) -> Iterable[Risk]:
                     Contribution(name=f.name, concept=f.concept, value=value, contribution=part)
                     for f, value, part in zip(features, values, parts, strict=True)
                 ],
-                reasons=[Reason.model_validate(reason) for reason in scored.reasons(row, outcome, horizon)],
+                reasons=[
+                    Reason.model_validate(with_what_is_behind(reason, behind[reason["concept"]], days))
+                    for reason in reasons[outcome, horizon]
+                ],
             )
+
+
+def plain_what_if(found: ModelWhatIf) -> dict[str, Any]:
+    return {**vars(found), "changes": [vars(change) for change in found.changes], "risks": list(found.risks)}
 
 
 def _gaps_by_person(records: Records, as_of: dt.date, people: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:

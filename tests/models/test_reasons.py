@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models import BundleRefused
-from models.reasons import ConceptText, FeatureText, check_wording, find_reasons
+from models.reasons import ConceptText, FeatureText, Reasoner, check_wording
 
 FEATURES = (
     FeatureText("gap_30", "supply", "days"),
@@ -53,13 +53,13 @@ NAN = np.nan
     ],
 )
 def test_reasons_of_one_row(contributions, values, expected):
-    found = find_reasons(np.array(contributions), np.array(values, dtype=np.float32), FEATURES, CONCEPTS, top=5)
+    found = Reasoner(FEATURES, CONCEPTS).find(np.array(contributions), np.array(values, dtype=np.float32), top=5)
     assert [(r.concept, pytest.approx(r.contribution), r.sentence) for r in found] == expected
     assert all(r.direction == ("raises" if r.contribution > 0 else "lowers") for r in found)
 
 
 def test_the_features_behind_a_reason_come_largest_first_with_value_unit_and_what_is_missing():
-    found = find_reasons(np.array([0.1, 0.4, 0, 0]), np.array([NAN, 12.5, 0, 0]), FEATURES, CONCEPTS, top=5)
+    found = Reasoner(FEATURES, CONCEPTS).find(np.array([0.1, 0.4, 0, 0]), np.array([NAN, 12.5, 0, 0]), top=5)
     assert found[0].features == [
         {"name": "gap_90", "value": 12.5, "unit": "days", "contribution": 0.4, "missing": False},
         {"name": "gap_30", "value": None, "unit": "days", "contribution": 0.1, "missing": True},
@@ -90,7 +90,7 @@ NOT_ALL = "Lowers the estimated risk: missed appointments, taken together; not e
     ],
 )
 def test_absence_and_what_is_overdue_are_never_worded_as_good_news(values, sentence):
-    found = find_reasons(np.array([-0.4, 0.0, 0.0]), np.array(values, dtype=np.float32), MISSED, MISSED_TEXT, top=5)
+    found = Reasoner(MISSED, MISSED_TEXT).find(np.array([-0.4, 0.0, 0.0]), np.array(values, dtype=np.float32), top=5)
     assert found[0].sentence == sentence
 
 

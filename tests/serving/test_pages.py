@@ -106,3 +106,11 @@ def test_a_drawing_has_a_bar_a_sign_and_a_base_line():
     assert drawing.count("<rect x=") == 3 and drawing.count("stroke-width='1.5'/>") >= 1
     assert "url(#lowers)" in drawing, "lowering bars are hatched, so that colour is not needed"
     assert draw_trend([("2026-01-05", 0.2)], "one point is no trend") == ""
+
+
+def test_the_page_says_how_the_number_would_move_and_that_this_is_no_effect(browser, world):
+    page = browser("pharmacist:north").get(f"/patients/{'N00'}").text
+    section = page[page.index('id="what-if"') :].split("</section>")[0]
+    assert "the blood count were done" in section
+    assert "It is not the effect of doing it. What is due is due, whatever the number does." in section
+    assert "In the record: " in page

@@ -50,7 +50,16 @@ MATRIX = [
 ]
 # Forms of the pages: signing out, and the one that test_the_review_form_by_role_and_scope sends.
 FORMS = {"POST /sign-out", "POST /patients/{patient_id}/reviews"}
-OPEN = {"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", "/sign-in/with/{place}", "/sign-in/back", "/static"}
+OPEN = {
+    "/livez",
+    "/readyz",
+    "/version",
+    "/openapi.json",
+    "/sign-in",
+    "/sign-in/with/{place}",
+    "/sign-in/back",
+    "/static",
+}
 PAGES = [
     ("/", None, set(ROLES)),
     ("/teams/north", "/teams/south", {"pharmacist"}),
