@@ -225,11 +225,10 @@ class Loading:
             return
         rows = np.flatnonzero(np.logical_or.reduce(failing))
         values = given[column]
-        words = (
-            values.take(pa.array(rows)).to_pylist()
-            if isinstance(values, pa.Array)
-            else [list(values)[row] for row in rows]
-        )
+        if isinstance(values, pa.Array):
+            words = values.take(pa.array(rows)).to_pylist()
+        else:
+            words = values.iloc[rows] if isinstance(values, pd.Series) else [values[row] for row in rows.tolist()]
         known = Counter(str(word)[:40] for word in words if not _is_missing(word))
         if known:
             named = ", ".join(f"{word} ({count:,} rows)" for word, count in known.most_common(20))
