@@ -27,6 +27,7 @@ from models.risk_model import RiskModel, stack_horizons
 from training import cohort, comparators, outcomes, splits, tracking
 from training.errors import NotEnoughData
 from training.evaluation import plots, report
+from training.evaluation.examine import examine
 from training.fit import HORIZON_COLUMN, Fitted, fit
 from training.outcomes import FollowUp
 from training.settings import Settings
@@ -117,6 +118,7 @@ def train(
         + (", against the oracle" if truth is not None else ""),
     )
     evaluation = report.evaluate(records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth)
+    examine(evaluation, ready, fitted, contenders.model, settings)
     evaluation["attrition"] = ready.attrition.to_dict("records")
     clock.stage("record", "recording the run in MLflow")
     return _record(records, settings, Path(home), ready, fitted, contenders, evaluation, clock)

@@ -105,6 +105,8 @@ class EvaluationSettings(Section):
     oracle_rows: int = Field(default=2000, ge=0)
     oracle_draws: int = Field(default=80, ge=1)
     default_weekly_reviews: int = Field(default=10, ge=1)
+    enough_events: int = Field(default=30, ge=1)
+    stability_refits: int = Field(default=5, ge=0)
 
 
 class PromotionSettings(Section):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ import pandas as pd
 
 from features.records import Records
 from training.comparators import RULES
-from training.evaluation import metrics
-from training.evaluation.metrics import Estimate, Listing, Scored
+from training.evaluation import groups, subgroups
+from training.evaluation.oracle import regret, true_risks
+from training.evaluation.pairs import PairRows, figures_of, numbered, part_of
+from training.evaluation.resampling import Draws, Estimate, Floats, Mask, codes
 from training.outcomes import FollowUp
 from training.settings import Settings
 from training.splits import Split
 
-Floats = npt.NDArray[np.float64]
 LABELS = {
     "model": "Model (LightGBM, calibrated)",
     "logistic": "Logistic regression, all features",
@@ -35,9 +37,6 @@ LABELS = {
     "five_factors": "Logistic regression on five factors",
     **{rule.name: rule.label for rule in RULES},
 }
-CURVE_POINTS = 10
-FEWEST_EVENTS_TO_SHOW = 10
-"""A figure about fewer events than this is suppressed (CLINICAL.md section 5: cells below 10 are not published)."""
 _PAGE = Path(__file__).with_name("report.html")
 
 
@@ -50,23 +49,14 @@ class Contenders:
     rules: Mapping[str, Floats]
     five_factors: Mapping[str, Floats] = field(default_factory=dict)
 
+    def probabilities(self, name: str) -> dict[str, Floats]:
+        """Every probability for one outcome and horizon, the model first: judged as a probability, not as a ranking alone."""
+        return {"model": self.model[name], "logistic": self.logistic[name]}
+
     def simple(self, name: str) -> dict[str, Floats]:
         """Every simple rule's score for one outcome and horizon; the five-factor rule is fitted, so it differs between them."""
         fitted = {"five_factors": self.five_factors[name]} if name in self.five_factors else {}
         return {**self.rules, **fitted}
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """The labelled test rows of one outcome and horizon, and the draws over their people."""
-
-    at: npt.NDArray[np.int64]
-    label: Floats
-    people: npt.NDArray[np.int64]
-    resamples: npt.NDArray[np.int32]
-    team: npt.NDArray[np.int64]
-    day: npt.NDArray[np.int64]
-    event: npt.NDArray[np.int64]
 
 
 def evaluate(
@@ -79,26 +69,45 @@ def evaluate(
     truth: Any | None = None,
 ) -> dict[str, Any]:
     """Every figure of the test slice, as plain data. ``truth`` (simulated data) has ``risk(spine, outcomes, draws, seed)``."""
-    horizons = settings.outcomes.horizons
+    horizons, own = settings.outcomes.horizons, settings.evaluation
     labels, new = follow_up.labels(horizons), follow_up.new_events(horizons)
-    teams, slots = _teams(records, spine, settings.evaluation.default_weekly_reviews)
-    oracle_at, oracle = _oracle(spine, split, settings, truth)
-    pairs = {}
-    for outcome, days in horizons.items():
-        for horizon in days:
-            name = f"{outcome}_{horizon}"
-            rows = _rows(follow_up, split.test, labels[name].to_numpy(), outcome, teams, settings)
-            pairs[name] = {
-                "outcome": outcome,
-                "horizon": horizon,
-                **_pair(name, rows, contenders, slots),
-                "unseen_people": _part(name, rows, contenders, split.unseen),
-                "new_events": _part(name, rows, contenders, ~np.isnan(new[name].to_numpy())),
-                "oracle": _against_oracle(name, rows, contenders, oracle_at, oracle.get(name)),
-            }
+    teams, names, slots = _teams(records, spine, own.default_weekly_reviews)
+    tested = np.flatnonzero(split.test)
+    audited = groups.partitions(records, spine.iloc[tested])
+    at, risks = true_risks(
+        truth, spine, split.test, horizons, own.oracle_rows, own.oracle_draws, settings.training.seed
+    )
+
+    def one(pair: tuple[str, int]) -> dict[str, Any]:
+        outcome, horizon = pair
+        name = f"{outcome}_{horizon}"
+        rows = _rows(follow_up, split.test, labels[name].to_numpy(), outcome, teams, settings)
+        probabilities = {who: score[rows.at] for who, score in contenders.probabilities(name).items()}
+        rules = {who: score[rows.at] for who, score in contenders.simple(name).items()}
+        inside = np.searchsorted(tested, rows.at)
+        here = [replace(part, level=part.level[inside]) for part in audited]
+        known = ~np.isnan(new[name].to_numpy())[rows.at]
+        return {
+            "outcome": outcome,
+            "horizon": horizon,
+            **figures_of(rows, probabilities, rules, LABELS, slots, here, names, own.enough_events),
+            "unseen_people": part_of(rows, probabilities["model"], rules, split.unseen[rows.at]),
+            "new_events": part_of(rows, probabilities["model"], rules, known),
+            "oracle": regret(rows, probabilities["model"], rules, at, risks.get(name)),
+        }
+
+    asked = [(outcome, horizon) for outcome, days in horizons.items() for horizon in days]
+    with ThreadPoolExecutor(settings.training.threads) as pool:
+        pairs = {
+            f"{outcome}_{horizon}": found for (outcome, horizon), found in zip(asked, pool.map(one, asked), strict=True)
+        }
     return {
         "synthetic": records.synthetic,
         "data_hash": records.data_hash,
+        "bootstrap_draws": own.bootstrap_draws,
+        "suppressed_below": subgroups.FEWEST,
+        "enough_events": own.enough_events,
+        "groups_not_in_records": list(groups.NOT_IN_RECORDS),
         "slots": "each team's own weekly reviews, one list per team at each test landmark",
         "slices": _records_of(split.summary(spine)),
         "embargo_days": split.embargo_days,
@@ -109,193 +118,30 @@ def evaluate(
 
 def _rows(
     follow_up: FollowUp,
-    test: npt.NDArray[np.bool_],
+    test: Mask,
     label: Floats,
     outcome: str,
     teams: npt.NDArray[np.int64],
     settings: Settings,
-) -> _Rows:
+) -> PairRows:
     at = np.flatnonzero(test & ~np.isnan(label))
-    people, _ = pd.factorize(follow_up.spine["patient_id"].iloc[at])
-    happened = follow_up.outcomes[outcome].event_day[at]
-    event = np.full(len(at), -1, dtype=np.int64)
-    yes = label[at] == 1
-    event[yes] = pd.DataFrame({"person": people[yes], "day": happened[yes]}).groupby(["person", "day"]).ngroup()
-    resamples = metrics.draws(people, settings.evaluation.bootstrap_draws, settings.training.seed)
-    return _Rows(at, label[at], people.astype(np.int64), resamples, teams[at], follow_up.day[at], event)
+    people = codes(follow_up.spine["patient_id"].iloc[at])
+    event = numbered(people, follow_up.outcomes[outcome].event_day[at], label[at] == 1)
+    draws = Draws.of(people, settings.evaluation.bootstrap_draws, settings.training.seed)
+    return PairRows(at, label[at], draws, teams[at], follow_up.day[at], event)
 
 
-def _pair(name: str, rows: _Rows, contenders: Contenders, slots: Mapping[int, int]) -> dict[str, Any]:
-    scores = {"model": contenders.model[name], "logistic": contenders.logistic[name], **contenders.simple(name)}
-    scored = {who: Scored(rows.label, score[rows.at]) for who, score in scores.items()}
-    lists = {
-        who: Listing(metrics.top_of_lists(one.score, rows.team, rows.day, slots), rows.event)
-        for who, one in scored.items()
-    }
-    figures: dict[str, dict[str, Any]] = {}
-    for who, one in scored.items():
-        judge = one.probability if who in ("model", "logistic") else one.ranking
-
-        def all_figures(weight: Floats, judge=judge, listing=lists[who]) -> dict[str, float]:  # type: ignore[no-untyped-def]
-            return {
-                **judge(weight),
-                "precision_at_slots": listing.precision(weight),
-                "captured_at_slots": listing.captured(weight),
-            }
-
-        found = metrics.estimates(all_figures, rows.people, rows.resamples)
-        figures[who] = {"label": LABELS.get(who, who), **{figure: value.as_dict() for figure, value in found.items()}}
-    best = max(contenders.simple(name), key=lambda rule: _comparable(figures[rule]["auroc"]["value"]))
-    return {
-        "rows": len(rows.at),
-        "people": int(rows.people.max()) + 1 if len(rows.at) else 0,
-        "event_rows": int(rows.label.sum()),
-        "events": int(rows.event.max()) + 1 if len(rows.at) else 0,
-        "prevalence": round(float(rows.label.mean()), 6) if len(rows.at) else None,
-        "listed_rows": int(lists["model"].listed.sum()),
-        "contenders": figures,
-        "best_rule": best,
-        "over_best_rule": {
-            "auroc": metrics.difference(
-                scored["model"].auroc, scored[best].auroc, rows.people, rows.resamples
-            ).as_dict(),
-            "captured_at_slots": metrics.difference(
-                lists["model"].captured, lists[best].captured, rows.people, rows.resamples
-            ).as_dict(),
-            "captured_at_slots_by_team": _over_by_team(
-                lists["model"], _best_at_slots(contenders.simple(name), lists, figures), rows
-            ),
-        },
-        "best_rule_at_slots": max(
-            contenders.simple(name), key=lambda rule: _comparable(figures[rule]["captured_at_slots"]["value"])
-        ),
-        "worst_team": _worst_team(lists["model"], rows),
-        "curve": _curve(scored["model"]),
-    }
-
-
-def _best_at_slots(
-    rules: Mapping[str, Floats], lists: Mapping[str, Listing], figures: Mapping[str, Mapping[str, Any]]
-) -> Listing:
-    """The list of the rule that captured most at the same slots: a harder bar than the rule with the best AUROC."""
-    return lists[max(rules, key=lambda rule: _comparable(figures[rule]["captured_at_slots"]["value"]))]
-
-
-def _over_by_team(model: Listing, rule: Listing, rows: _Rows) -> dict[str, float | None]:
-    """Events captured by the model less those by the rule, paired, with an interval from a bootstrap of whole teams."""
-    draws = metrics.draws(rows.team, len(rows.resamples), 1)
-    return metrics.difference(model.captured, rule.captured, rows.team, draws).as_dict()
-
-
-def _worst_team(listing: Listing, rows: _Rows) -> dict[str, Any] | None:
-    """The team whose events the lists capture least, among teams with enough events to say so (research/evaluation.md section 5)."""
-    found = []
-    for team in np.unique(rows.team):
-        inside = (rows.team == team).astype(np.float64)
-        events = len(np.unique(rows.event[(rows.team == team) & (rows.event >= 0)]))
-        if events >= FEWEST_EVENTS_TO_SHOW:
-            found.append((listing.captured(inside), int(events)))
-    if not found:
-        return None
-    captured, events = min(found)
-    return {"teams": len(found), "events": events, "captured_at_slots": round(captured, 6)}
-
-
-def _part(name: str, rows: _Rows, contenders: Contenders, keep: npt.NDArray[np.bool_]) -> dict[str, Any]:
-    """AUROC of the model and of each rule on some of the rows: people who never trained it, or events that had not begun."""
-    inside = keep[rows.at]
-    label, people = rows.label[inside], rows.people[inside]
-    model = Scored(label, contenders.model[name][rows.at][inside])
-    rules = {
-        rule: Scored(label, score[rows.at][inside]).auroc(np.ones(len(label)))
-        for rule, score in contenders.simple(name).items()
-    }
-    best = max(rules, key=lambda rule: _comparable(rules[rule]))
-    slope = metrics.estimate(lambda weight: model.calibration(weight)[0], people, rows.resamples)
-    return {
-        "rows": int(inside.sum()),
-        "event_rows": int(label.sum()),
-        "auroc": metrics.estimate(model.auroc, people, rows.resamples).as_dict(),
-        "calibration_slope": slope.as_dict(),
-        "best_rule": best,
-        "best_rule_auroc": None if np.isnan(rules[best]) else round(rules[best], 6),
-    }
-
-
-def _oracle(
-    spine: pd.DataFrame, split: Split, settings: Settings, truth: Any | None
-) -> tuple[npt.NDArray[np.int64], dict[str, Floats]]:
-    """A sample of test rows and their true risks by outcome and horizon; empty where no truth is known."""
-    test = np.flatnonzero(split.test)
-    if truth is None or not settings.evaluation.oracle_rows or not len(test):
-        return np.zeros(0, dtype=np.int64), {}
-    rng = np.random.default_rng(settings.training.seed)
-    at = np.sort(rng.choice(test, min(settings.evaluation.oracle_rows, len(test)), replace=False))
-    asked = spine.iloc[at].reset_index(drop=True)
-    long = truth.risk(
-        asked, dict(settings.outcomes.horizons), draws=settings.evaluation.oracle_draws, seed=settings.training.seed
-    )
-    risks = {}
-    for outcome, days in settings.outcomes.horizons.items():
-        for horizon in days:
-            part = long[(long["outcome"] == outcome) & (long["horizon"] == horizon)]
-            merged = asked[["patient_id", "as_of"]].merge(part, on=["patient_id", "as_of"], how="left")
-            risks[f"{outcome}_{horizon}"] = merged["probability"].to_numpy(dtype=np.float64)
-    return at, risks
-
-
-def _against_oracle(
-    name: str, rows: _Rows, contenders: Contenders, at: npt.NDArray[np.int64], risk: Floats | None
-) -> dict[str, Any] | None:
-    if risk is None:
-        return None
-    known = {int(row): place for place, row in enumerate(rows.at)}
-    here = np.array([n for n, row in enumerate(at) if int(row) in known and not np.isnan(risk[n])], dtype=np.int64)
-    if not len(here):
-        return None
-    places = np.array([known[int(at[n])] for n in here])
-    people, label = rows.people[places], rows.label[places]
-    oracle, model = Scored(label, risk[here]), Scored(label, contenders.model[name][at[here]])
-    rule = {
-        who: Scored(label, score[at[here]]).auroc(np.ones(len(label))) for who, score in contenders.simple(name).items()
-    }
-    best = max(rule, key=lambda which: _comparable(rule[which]))
-    return {
-        "rows": len(here),
-        "event_rows": int(label.sum()),
-        "oracle_auroc": metrics.estimate(oracle.auroc, people, rows.resamples).as_dict(),
-        "model_auroc": metrics.estimate(model.auroc, people, rows.resamples).as_dict(),
-        "best_rule": best,
-        "best_rule_auroc": None if np.isnan(rule[best]) else round(rule[best], 6),
-        "regret": metrics.difference(oracle.auroc, model.auroc, people, rows.resamples).as_dict(),
-        "mean_absolute_error": round(float(np.abs(model.score - oracle.score).mean()), 6),
-        "mean_true_risk": round(float(oracle.score.mean()), 6),
-        "mean_model_risk": round(float(model.score.mean()), 6),
-    }
-
-
-def _curve(scored: Scored) -> list[dict[str, float]]:
-    """Mean predicted and observed share in tenths of the predicted risk."""
-    order = np.argsort(scored.score, kind="stable")
-    return [
-        {
-            "predicted": round(float(scored.score[part].mean()), 6),
-            "observed": round(float(scored.label[part].mean()), 6),
-            "rows": len(part),
-        }
-        for part in np.array_split(order, CURVE_POINTS)
-        if len(part)
-    ]
-
-
-def _teams(records: Records, spine: pd.DataFrame, otherwise: int) -> tuple[npt.NDArray[np.int64], dict[int, int]]:
-    """Team code of each row, and the weekly slots of each code. A spine without teams is one team."""
+def _teams(
+    records: Records, spine: pd.DataFrame, otherwise: int
+) -> tuple[npt.NDArray[np.int64], list[str], dict[int, int]]:
+    """Team code of each row, the name of each code, and its weekly slots. A spine without teams is one team."""
     if "team_id" not in spine.columns:
-        return np.zeros(len(spine), dtype=np.int64), {0: otherwise}
-    codes, names = pd.factorize(spine["team_id"], use_na_sentinel=False)
+        return np.zeros(len(spine), dtype=np.int64), ["everybody"], {0: otherwise}
+    team, names = pd.factorize(spine["team_id"], use_na_sentinel=False)
     teams = records["teams"].set_index("team_id")["weekly_reviews"]
     stated = [teams.get(name, np.nan) for name in names]
-    return codes.astype(np.int64), {n: otherwise if pd.isna(value) else int(value) for n, value in enumerate(stated)}
+    found = {n: otherwise if pd.isna(value) else int(value) for n, value in enumerate(stated)}
+    return team.astype(np.int64), [str(name) for name in names], found
 
 
 def table(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -379,10 +225,6 @@ def _records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
         if pd.api.types.is_datetime64_any_dtype(shown[name]):
             shown[name] = shown[name].dt.strftime("%Y-%m-%d")
     return json.loads(shown.to_json(orient="records"))
-
-
-def _comparable(value: float | None) -> float:
-    return -1.0 if value is None or np.isnan(value) else float(value)
 
 
 __all__ = ["LABELS", "Contenders", "Estimate", "evaluate", "flat_metrics", "render", "table", "write"]

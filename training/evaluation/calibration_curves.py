@@ -1,0 +1,52 @@
+"""The smooth calibration curve with its band, calibration among the listed, and how the risks are spread: what the calibration plot is drawn from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from training.evaluation.metrics import Scored
+from training.evaluation.resampling import Draws, Estimate, Floats, Mask, as_dicts
+
+POINTS = 25
+BANDWIDTH = 0.05
+"""Standard deviation of the Gaussian kernel, as a share of the rows in order of risk."""
+PERCENTILES = (5, 25, 50, 75, 95)
+
+
+def smooth_curve(scored: Scored, draws: Draws) -> list[dict[str, float | None]]:
+    """Observed share against predicted risk, both averaged by one Gaussian kernel over the rank of the risk: no shape is assumed."""
+    rows = len(scored.score)
+    if not rows:
+        return []
+    rank = np.empty(rows)
+    rank[np.argsort(scored.score, kind="stable")] = (np.arange(rows) + 0.5) / rows
+    curve = []
+    for centre in np.linspace(0.01, 0.99, POINTS):
+        near = np.exp(-0.5 * ((rank - centre) / BANDWIDTH) ** 2)
+        observed = Estimate.of(draws.ratio(near * scored.label, near)).as_dict()
+        predicted = float((near * scored.score).sum() / near.sum())
+        curve.append({"predicted": round(predicted, 6), **{f"observed_{key}" if key != "value" else "observed": v for key, v in observed.items()}})  # fmt: skip
+    return curve
+
+
+def among_listed(scored: Scored, listed: Mask, draws: Draws) -> dict[str, Any]:
+    """Calibration where it is acted on: of the rows that made a list (research/evaluation.md section 3, item 4)."""
+    top, drawn = Scored(scored.label[listed], scored.score[listed]), draws.where(listed)
+    figures: dict[str, Floats] = {
+        "mean_predicted": drawn.ratio(top.score),
+        "observed": drawn.ratio(top.label),
+        "observed_to_expected": top.observed_to_expected(drawn),
+        **top.calibration_line(drawn),
+        "ici": top.calibration_errors(drawn)["ici"],
+    }
+    return {"rows": int(listed.sum()), "event_rows": int(top.label.sum()), **as_dicts(figures)}
+
+
+def risk_distribution(scored: Scored) -> dict[str, list[float]]:
+    """Percentiles (5, 25, 50, 75, 95) of the predicted risk of rows with an event and of rows without: what overlaps cannot be told apart."""
+    return {
+        name: [round(float(p), 6) for p in np.percentile(scored.score[rows], PERCENTILES)] if rows.any() else []
+        for name, rows in (("event", scored.label == 1), ("none", scored.label == 0))
+    }

@@ -1,0 +1,54 @@
+"""Decision curves: what acting at a risk is worth, beside reviewing everybody, nobody, or by the best simple rule (Vickers and Elkin 2006).
+
+Net benefit at threshold t is events reviewed less (t / (1 - t)) times non-events reviewed, per row: t is one over the reviews one would do to find one
+event. A rule is no probability; it is put on that scale by what happened to the people whom it ranked alike in an earlier slice or, where none is at
+hand, in these rows (which flatters the rule, never the model). ``dcurves`` is the outside check (tests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+
+from training.evaluation.metrics import Scored
+from training.evaluation.resampling import Draws, Estimate, Floats
+
+HEADLINE = (0.05, 0.10)
+"""One event in twenty and in ten reviews: the two the report states in words (research/evaluation.md section 5)."""
+
+
+def thresholds(prevalence: float, points: int = 30) -> Floats:
+    """From a fifth of the prevalence to where a list would be mostly events, evenly on the log scale, with the two headline thresholds among them."""
+    low, high = max(0.002, prevalence / 5), min(0.5, max(0.2, prevalence * 5))
+    return np.unique(np.concatenate([np.geomspace(low, high, points), HEADLINE]))
+
+
+def as_probability(rule: Floats, label: Floats) -> Floats:
+    """A rule's score as a risk: the best non-decreasing function of it on these rows."""
+    return IsotonicRegression(y_min=0, y_max=1, increasing=True).fit(rule, label).predict(rule)
+
+
+def curves(scored: Mapping[str, Scored], draws: Draws) -> dict[str, Any]:
+    """Net benefit of each of ``scored`` (probabilities) and of treating all; treating none is worth 0. With intervals, and the model's lead at each."""
+    label = next(iter(scored.values())).label
+    at = thresholds(float(label.mean()) if len(label) else 0.0)
+    everybody = Scored(label, np.ones(len(label)))
+    found = {who: [one.net_benefit(draws, t) for t in at] for who, one in {**scored, "treat_all": everybody}.items()}
+    out: dict[str, Any] = {
+        "thresholds": [round(float(t), 6) for t in at],
+        "net_benefit": {who: [Estimate.of(v).as_dict() for v in values] for who, values in found.items()},
+    }
+    model = found.get("model")
+    if model is not None:
+        others = [who for who in found if who != "model"]
+        lead = [
+            Estimate.of(model[n] - np.maximum(0, np.max([found[who][n] for who in others], axis=0)))
+            for n in range(len(at))
+        ]
+        out["model_over_best_alternative"] = [one.as_dict() for one in lead]
+        useful = [t for t, one in zip(at, lead, strict=True) if one.value > 0]
+        out["model_best_between"] = [round(float(useful[0]), 4), round(float(useful[-1]), 4)] if useful else None
+    return out

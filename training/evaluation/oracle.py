@@ -1,0 +1,74 @@
+"""Against the oracle: on simulated people the true risk is known, so what a model leaves on the table is known too (regret), and how far it is off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from training.evaluation.metrics import Scored
+from training.evaluation.pairs import PairRows, comparable
+from training.evaluation.resampling import Estimate, Floats, Mask
+
+
+def true_risks(
+    truth: Any | None,
+    spine: pd.DataFrame,
+    test: Mask,
+    horizons: Mapping[str, Sequence[int]],
+    rows: int,
+    futures: int,
+    seed: int,
+) -> tuple[npt.NDArray[np.int64], dict[str, Floats]]:
+    """A sample of ``rows`` test rows and their true risks by outcome and horizon; empty where no truth is known."""
+    at = np.flatnonzero(test)
+    if truth is None or not rows or not len(at):
+        return np.zeros(0, dtype=np.int64), {}
+    at = np.sort(np.random.default_rng(seed).choice(at, min(rows, len(at)), replace=False))
+    asked = spine.iloc[at].reset_index(drop=True)
+    long = truth.risk(asked, dict(horizons), draws=futures, seed=seed)
+    risks = {}
+    for outcome, days in horizons.items():
+        for horizon in days:
+            part = long[(long["outcome"] == outcome) & (long["horizon"] == horizon)]
+            merged = asked[["patient_id", "as_of"]].merge(part, on=["patient_id", "as_of"], how="left")
+            risks[f"{outcome}_{horizon}"] = merged["probability"].to_numpy(dtype=np.float64)
+    return at, risks
+
+
+def regret(
+    rows: PairRows, model: Floats, rules: Mapping[str, Floats], at: npt.NDArray[np.int64], risk: Floats | None
+) -> dict[str, Any] | None:
+    """AUROC of the oracle less that of the model on the same sampled rows, paired; how far the risks lie apart; and the share of the way from the best
+    rule to the oracle that the model goes. ``model`` and ``rules`` are scores of ``rows``; ``risk`` belongs to the spine positions ``at``."""
+    if risk is None:
+        return None
+    place = np.searchsorted(rows.at, at)
+    here = (place < len(rows.at)) & ~np.isnan(risk)
+    here[here] &= rows.at[place[here]] == at[here]
+    if not here.any():
+        return None
+    places = place[here]
+    label, draws = rows.label[places], rows.draws.where(places)
+    true, own = risk[here], model[places]
+    oracle_auroc, model_auroc = (Scored(label, score).ranking(draws)["auroc"] for score in (true, own))
+    by_rule = {who: Scored(label, score[places]).ranking(draws)["auroc"] for who, score in rules.items()}
+    best = max(by_rule, key=lambda who: comparable(by_rule[who][0]))
+    reach = oracle_auroc - by_rule[best]
+    way = np.divide(model_auroc - by_rule[best], reach, out=np.full(len(reach), np.nan), where=reach > 0)
+    return {
+        "rows": len(places),
+        "event_rows": int(label.sum()),
+        "oracle_auroc": Estimate.of(oracle_auroc).as_dict(),
+        "model_auroc": Estimate.of(model_auroc).as_dict(),
+        "best_rule": best,
+        "best_rule_auroc": Estimate.of(by_rule[best]).as_dict(),
+        "regret": Estimate.of(oracle_auroc - model_auroc).as_dict(),
+        "share_of_the_way": Estimate.of(way).as_dict(),
+        "mean_absolute_error": Estimate.of(draws.ratio(np.abs(own - true))).as_dict(),
+        "mean_true_risk": Estimate.of(draws.ratio(true)).as_dict(),
+        "mean_model_risk": Estimate.of(draws.ratio(own)).as_dict(),
+    }

@@ -1,0 +1,169 @@
+"""Would the list have been another one, had other people been in the training data? Refits on bootstrap draws of people (Riley and Collins 2023).
+
+Each refit draws people with replacement, trains and calibrates with the same settings on all their rows, and scores the same test rows. Compared with the
+model itself: who is in the top 25 of each team (Jaccard), how far each risk moved, whether a person's listing flips, and whether the three concepts that move a listed
+person's risk most are the same. The number of refits is bounded in the settings and stated beside the figures; the literature asks for 200.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from models.calibration import Calibration, fit_calibration
+from models.errors import CalibrationError
+from models.shapley import TreeShapley
+from training.evaluation.metrics import places_in_lists
+from training.evaluation.resampling import Floats, Mask, codes
+from training.fit import HORIZON_COLUMN, Fitted, lightgbm_parameters, raw_margins, stacked_rows
+from training.settings import TrainingSettings
+
+TOP = 25
+TOP_CONCEPTS = 3
+
+
+@dataclass(frozen=True)
+class Refit:
+    """One outcome trained again: margins of the test rows (rows, horizons) and its calibration."""
+
+    booster: lightgbm.Booster
+    calibration: Calibration
+    probability: Floats
+
+
+def refits(
+    fitted: Fitted,
+    values: npt.NDArray[np.floating],
+    labels: pd.DataFrame,
+    people: npt.NDArray[np.int64],
+    train: Mask,
+    calibration: Mask,
+    test: npt.NDArray[np.int64],
+    settings: TrainingSettings,
+    number: int,
+) -> dict[str, list[Refit]]:
+    """``number`` refits of every outcome. ``people`` is the person of each row; ``test`` the positions of the rows to score."""
+    rng = np.random.default_rng(settings.seed + 1)
+    count = int(people.max()) + 1
+    drawn = rng.multinomial(count, np.full(count, 1 / count), size=number)
+    parameters = lightgbm_parameters(settings, fitted.features)
+    tested = np.ascontiguousarray(values[test])
+
+    def of_outcome(outcome: str) -> list[Refit]:
+        horizons = fitted.horizons[outcome]
+        wanted = labels[[f"{outcome}_{h}" for h in horizons]].to_numpy(dtype=np.float64)
+        stacked, answers = stacked_rows(values, wanted, train, horizons)
+        owner = np.concatenate([people[np.flatnonzero(train & ~np.isnan(wanted[:, c]))] for c in range(len(horizons))])
+        names = [*fitted.names, HORIZON_COLUMN]
+        whole = lightgbm.Dataset(
+            stacked, answers, feature_name=names, params=parameters, free_raw_data=False
+        ).construct()
+        known = np.flatnonzero(calibration & ~np.isnan(wanted).all(axis=1))
+        days = np.asarray(horizons)
+        found = []
+        for times in drawn:
+            rows = np.repeat(np.arange(len(owner)), times[owner])
+            booster = lightgbm.train(parameters, whole.subset(rows.tolist()), num_boost_round=settings.trees)
+            again = np.repeat(known, times[people[known]])
+            margin = raw_margins(booster, values[again], horizons, 1)
+            try:
+                fit = fit_calibration(margin, wanted[again], np.broadcast_to(days, margin.shape))
+            except CalibrationError:  # a draw without events in the calibration slice says nothing
+                continue
+            found.append(Refit(booster, fit, fit.probability(raw_margins(booster, tested, horizons, 1))))
+        return found
+
+    with ThreadPoolExecutor(settings.threads) as pool:
+        return dict(zip(fitted.boosters, pool.map(of_outcome, fitted.boosters), strict=True))
+
+
+def figures(
+    fitted: Fitted,
+    again: Mapping[str, Sequence[Refit]],
+    model: Mapping[str, Floats],
+    values: npt.NDArray[np.floating],
+    concepts: Sequence[str],
+    team: npt.NDArray[np.int64],
+    day: npt.NDArray[np.int64],
+    explained: int = 200,
+) -> dict[str, dict[str, Any]]:
+    """Per outcome and horizon, over the refits. ``model`` are the model's own probabilities of the same rows; ``concepts`` the concept of each feature."""
+    found = {}
+    for outcome, horizons in fitted.horizons.items():
+        agree = _concept_agreement(fitted, again[outcome], model[f"{outcome}_{horizons[0]}"], values, concepts, outcome, explained)  # fmt: skip
+        for column, horizon in enumerate(horizons):
+            own = model[f"{outcome}_{horizon}"]
+            listed = _top(own, team, day)
+            overlaps, moved, flips = [], [], []
+            for refit in again[outcome]:
+                other = refit.probability[:, column]
+                theirs = _top(other, team, day)
+                overlaps.append(_jaccards(listed, theirs, team, day))
+                moved.append(float(np.abs(other - own).mean()))
+                flips.append(float((listed != theirs).mean()))
+            found[f"{outcome}_{horizon}"] = {
+                "refits": len(overlaps),
+                "median_jaccard_top25": _spread([float(np.median(one)) for one in overlaps]),
+                "mean_absolute_prediction_error": _spread(moved),
+                "mean_risk": round(float(own.mean()), 6),
+                "listing_flips": _spread(flips),
+                "top_three_concepts_agree": agree,
+            }
+    return found
+
+
+def _top(score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64]) -> Mask:
+    order, place = places_in_lists(score, team, day)
+    listed = np.zeros(len(score), dtype=bool)
+    listed[order] = place < TOP
+    return listed
+
+
+def _jaccards(a: Mask, b: Mask, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64]) -> Floats:
+    """Shared over either, for each team's list on each day."""
+    lists = codes(team * (int(day.max()) + 1) + day)
+    both, either = np.bincount(lists, a & b), np.bincount(lists, a | b)
+    return both[either > 0] / either[either > 0]
+
+
+def _concept_agreement(
+    fitted: Fitted,
+    again: Sequence[Refit],
+    risk: Floats,
+    values: npt.NDArray[np.floating],
+    concepts: Sequence[str],
+    outcome: str,
+    explained: int,
+) -> dict[str, float | None]:
+    """Mean share of the three concepts that move a risk most which a refit names too, over the rows of highest risk."""
+    rows = np.argsort(-risk, kind="stable")[:explained]
+    middle = fitted.horizons[outcome][len(fitted.horizons[outcome]) // 2]
+    stacked = np.column_stack([values[rows], np.full(len(rows), middle, dtype=values.dtype)])
+    own = _leading(fitted.boosters[outcome], stacked, concepts)
+    return _spread([float((own & _leading(refit.booster, stacked, concepts)).sum(axis=1).mean() / TOP_CONCEPTS) for refit in again])  # fmt: skip
+
+
+def _leading(booster: lightgbm.Booster, stacked: npt.NDArray[np.floating], concepts: Sequence[str]) -> Mask:
+    """(rows, concepts): whether a concept is among the three of largest absolute contribution."""
+    parts = TreeShapley(booster).contributions(stacked)[:, : len(concepts)]
+    names, place = np.unique(np.asarray(concepts), return_inverse=True)
+    summed = np.zeros((len(parts), len(names)))
+    for column, concept in enumerate(place):
+        summed[:, concept] += parts[:, column]
+    leading = np.zeros(summed.shape, dtype=bool)
+    np.put_along_axis(leading, np.argsort(-np.abs(summed), axis=1, kind="stable")[:, :TOP_CONCEPTS], True, axis=1)
+    return leading
+
+
+def _spread(values: Sequence[float]) -> dict[str, float | None]:
+    """The median over refits, with the lowest and the highest: a few refits have no percentiles."""
+    if not values:
+        return {"value": None, "low": None, "high": None}
+    return {"value": round(float(np.median(values)), 6), "low": round(min(values), 6), "high": round(max(values), 6)}

@@ -1,0 +1,161 @@
+"""Figures by group, team and period, with small numbers suppressed so that they cannot be worked back either.
+
+A level is shown only where at least :data:`FEWEST` people, and as many events, are behind it. Where its numbers could be had by taking the shown levels
+from the total, the next smallest level is suppressed too (secondary suppression). Levels of fewer than ``enough`` events are shown and marked: no
+level is called worst, and no gap is drawn, on so few (CLINICAL.md section 5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from training.evaluation.groups import UNKNOWN, Partition
+from training.evaluation.metrics import Listing, Scored
+from training.evaluation.resampling import Draws, Estimate, Floats, Mask, as_dicts
+
+FEWEST = 10
+EQUAL_CALIBRATION = (0.8, 1.25)
+LARGEST_GAP = 0.10
+"""CLINICAL.md section 5: observed over expected within these bounds, and sensitivity at most this far apart, between groups with events enough."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Labelled rows of one outcome and horizon: the model's probability, whether its list held the row, and the event (-1: none) that followed."""
+
+    label: Floats
+    risk: Floats
+    listed: Mask
+    event: npt.NDArray[np.int64]
+    draws: Draws
+
+    def where(self, keep: Mask) -> Rows:
+        return Rows(self.label[keep], self.risk[keep], self.listed[keep], self.event[keep], self.draws.where(keep))
+
+    @property
+    def people(self) -> int:
+        return len(np.unique(self.draws.people))
+
+    @property
+    def events(self) -> int:
+        return len(np.unique(self.event[self.event >= 0]))
+
+    @property
+    def listing(self) -> Listing:
+        return Listing(self.listed, self.event)
+
+
+def suppressed(people: Sequence[int], events: Sequence[int], all_of_them: bool = False, fewest: int = FEWEST) -> Mask:
+    """Which levels are not shown. ``all_of_them``: one small level hides every level (an intersection, whose margins are published elsewhere)."""
+    sizes, happened = np.asarray(people, dtype=np.int64), np.asarray(events, dtype=np.int64)
+    hidden = (sizes < fewest) | (happened < fewest)
+    if all_of_them and hidden.any():
+        return np.ones(len(sizes), dtype=bool)
+    while hidden.any() and not hidden.all():
+        together = sizes[hidden].sum() >= fewest and happened[hidden].sum() >= fewest
+        if hidden.sum() > 1 and together:
+            break
+        shown = np.flatnonzero(~hidden)
+        hidden[shown[np.argmin(happened[shown])]] = True
+    return hidden
+
+
+def by_level(rows: Rows, partition: Partition, enough: int) -> dict[str, Any]:
+    """One partition as plain data: every level with its figures and intervals, or that it is suppressed; the gaps between levels with events enough."""
+    names = sorted(set(partition.level), key=lambda name: (name == UNKNOWN, name))
+    parts = [rows.where(partition.level == name) for name in names]
+    hidden = suppressed([part.people for part in parts], [part.events for part in parts], partition.crossed)
+    levels = []
+    judged: dict[str, Floats] = {}
+    for name, part, hide in zip(names, parts, hidden, strict=True):
+        if hide:
+            levels.append({"level": name, "suppressed": True})
+            continue
+        found = _figures(part)
+        levels.append(
+            {
+                "level": name,
+                "suppressed": False,
+                "enough_events": part.events >= enough,
+                "people": part.people,
+                "rows": len(part.label),
+                "events": part.events,
+                "share_of_slots": _share(part.listed.sum(), rows.listed.sum()),
+                "share_of_events": _share(part.events, rows.events),
+                **as_dicts(found),
+            }
+        )
+        if part.events >= enough and name != UNKNOWN:
+            judged[name] = found["captured_at_slots"]
+    return {"name": partition.name, "label": partition.label, "levels": levels, "sensitivity_gap": _gap(judged)}
+
+
+def _figures(part: Rows) -> dict[str, Floats]:
+    scored, draws = Scored(part.label, part.risk), part.draws
+    return {
+        **scored.ranking(draws),
+        "brier": scored.brier(draws),
+        "prevalence": draws.ratio(part.label),
+        "observed_to_expected": scored.observed_to_expected(draws),
+        **scored.calibration_line(draws),
+        "captured_at_slots": part.listing.captured(draws),
+        "precision_at_slots": part.listing.precision(draws),
+        "listed_share": draws.ratio(part.listed),
+    }
+
+
+def _gap(judged: dict[str, Floats]) -> dict[str, Any] | None:
+    """Between the level whose events are captured most and the one whose are captured least, paired on the same draws."""
+    if len(judged) < 2:
+        return None
+    best, worst = (pick(judged, key=lambda name: judged[name][0]) for pick in (max, min))
+    apart = Estimate.of(judged[best] - judged[worst])
+    return {
+        "best": best,
+        "worst": worst,
+        **apart.as_dict(),
+        "within_tolerance": bool(apart.value <= LARGEST_GAP),
+        "tolerance": LARGEST_GAP,
+    }
+
+
+def worst_group(partitions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """The level, of all partitions, whose events the lists capture least, among levels with events enough to say so; None where there is none."""
+    found = [
+        (level["captured_at_slots"]["value"], part["label"], level)
+        for part in partitions
+        for level in part["levels"]
+        if not level["suppressed"] and level["enough_events"] and level["level"] != UNKNOWN
+    ]
+    if not found:
+        return None
+    _, group, level = min(found, key=lambda item: item[:2])
+    return {
+        "group": group,
+        "level": level["level"],
+        "events": level["events"],
+        "captured_at_slots": level["captured_at_slots"],
+        "levels_judged": len(found),
+    }
+
+
+def unequal_calibration(partitions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Levels with events enough whose observed over expected lies outside 0.8 to 1.25."""
+    low, high = EQUAL_CALIBRATION
+    return [
+        {"group": part["label"], "level": level["level"], **level["observed_to_expected"]}
+        for part in partitions
+        for level in part["levels"]
+        if not level["suppressed"]
+        and level["enough_events"]
+        and not low <= level["observed_to_expected"]["value"] <= high
+    ]
+
+
+def _share(part: float, whole: float) -> float | None:
+    return round(float(part) / float(whole), 6) if whole else None
