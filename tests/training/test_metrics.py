@@ -115,8 +115,8 @@ def test_the_calibration_line_equals_a_logistic_regression_of_scikit_learn():
     weight = rng.integers(1, 4, 500).astype(float)
     peer = LogisticRegression(C=np.inf, tol=1e-10).fit(x[:, None], y, sample_weight=weight)
     found = Scored(y, 1 / (1 + np.exp(-x))).calibration_line(weighted(np.ones(500), weight))
-    assert found["calibration_slope"][1] == pytest.approx(peer.coef_[0, 0], abs=1e-4)
-    assert found["calibration_intercept"][1] == pytest.approx(peer.intercept_[0], abs=1e-4)
+    assert found["calibration_slope"][1] == pytest.approx(peer.coef_[0, 0], abs=1e-3)
+    assert found["calibration_intercept"][1] == pytest.approx(peer.intercept_[0], abs=1e-3)
 
 
 def test_without_events_nothing_is_claimed():

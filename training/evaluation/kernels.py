@@ -44,7 +44,7 @@ def ranking(people, label, last_of_tie, weights):
 def lines(people, label, logit, weights):
     """Slope, intercept, and calibration in the large (the intercept beside a slope of 1), shape (draws, 3), by Newton's method.
 
-    Rows are put in CELLS of equal width of the logit, each at its mean: an error of the slope of about one in 100,000, for a fiftieth of the time.
+    Rows are put in CELLS of equal width of the logit, each at its mean: an error of under a hundredth of the standard error, for a fraction of the time.
     """
     out = np.full((len(weights), 3), np.nan)
     rows = len(people)
