@@ -30,10 +30,12 @@ from models import RiskModel
 from serving import migrations
 from serving.audit import AuditUnavailable
 from serving.auditing.endpoints import router as auditing
-from serving.context import Service
+from serving.context import Rates, Service
 from serving.database import Database, DatabaseUnavailable
 from serving.lanes import Lane
 from serving.live import LiveModel
+from serving.logs import to_standard_error
+from serving.metrics import Metrics
 from serving.middleware import STATIC, Boundary
 from serving.operations.endpoints import router as operations
 from serving.operations.service import own_version
@@ -47,6 +49,7 @@ from serving.scoring.service import records_of, score_people
 from serving.security.oidc import Issuers
 from serving.security.requests import Requires, RequiresSession, SignInNeeded
 from serving.settings import Settings
+from serving.tracing import TracingMissing, tracing_to
 from serving.web.endpoints import router as pages
 from serving.web.provider import router as provider
 from serving.web.rendering import STATIC_FOLDER, problem_page
@@ -78,7 +81,7 @@ OPEN_TO_ANYBODY = frozenset(
     {"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", *SIGN_IN_ROUTES, STATIC.rstrip("/")}
 )
 """Routes that answer without a caller. They hold nothing about people. Every other route declares its roles, or is not mounted."""
-JSON_PATHS = ("/v1/", "/livez", "/readyz", "/version", "/openapi.json", STATIC)
+JSON_PATHS = ("/v1/", "/livez", "/readyz", "/version", "/openapi.json", "/metrics", STATIC)
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDetails, "description": description}
     for status, description in (
@@ -89,8 +92,9 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (409, "it contradicts what is already recorded"),
         (413, "the body is too large"),
         (422, "the request does not match this description"),
+        (429, "this client asks more than its share; see Retry-After"),
         (500, "something went wrong here"),
-        (503, "no model, database, audit log or free thread; see Retry-After"),
+        (503, "no model, database, audit log or free thread, or no answer in time; see Retry-After"),
     )
 }
 
@@ -98,6 +102,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 def create_app(settings: Settings | None = None) -> FastAPI:
     """The service as an ASGI application. Its lifespan migrates the database, loads the model and watches for a newer one."""
     settings = settings or Settings()
+    metrics, tracing = Metrics(), tracing_to(settings.otlp_endpoint)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -105,7 +110,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         live = LiveModel(settings.bundles, settings.poll_seconds, warm)
         cores = os.cpu_count() or 1
         app.state.service = Service(
-            settings, database, live, Lane(8, 5.0), Lane(max(2, cores), 5.0), issuers=Issuers(settings.oidc)
+            settings,
+            database,
+            live,
+            reads=Lane(8, 5.0, settings.read_deadline_seconds),
+            scoring=Lane(max(2, cores), 5.0, settings.score_deadline_seconds),
+            issuers=Issuers(settings.oidc),
+            metrics=metrics,
+            rates=Rates.of(settings),
         )
         migrations.upgrade(database)
         live.start()
@@ -114,6 +126,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         finally:
             live.stop()
             database.close()
+            tracing.close()
 
     app = FastAPI(
         title="Upstream",
@@ -128,7 +141,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in (scoring, worklists, people, reviews, auditing, operations, pages, provider):
         app.include_router(router)
     app.mount(STATIC.rstrip("/"), StaticFiles(directory=STATIC_FOLDER), name="static")
-    app.add_middleware(Boundary, allowed_hosts=settings.hosts, max_body_bytes=settings.max_body_bytes, render=render)
+    app.add_middleware(
+        Boundary,
+        allowed_hosts=settings.hosts,
+        max_body_bytes=settings.max_body_bytes,
+        render=render,
+        metrics=metrics,
+        tracing=tracing,
+    )
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     _handle_errors(app)
     check_access_declared(app)
@@ -145,6 +165,7 @@ def warm(model: RiskModel) -> None:
 
 def render(request: Request, problem: Problem) -> Response:
     """A problem as JSON for programs and as a page for people."""
+    request.scope.setdefault("state", {})["problem"] = problem.kind
     if request.url.path.startswith(JSON_PATHS):
         return answer(request, problem)
     return problem_page(request, problem)
@@ -158,9 +179,9 @@ def _described(app: FastAPI) -> dict[str, Any]:
             for operation in path.values():
                 for described in operation["responses"].values():
                     content = described.get("content", {})
-                    schema = content.get("application/json", {}).get("schema", {})
-                    if schema.get("$ref", "").endswith("/ProblemDetails"):
-                        content[MEDIA_TYPE] = content.pop("application/json")
+                    for media in list(content):
+                        if content[media].get("schema", {}).get("$ref", "").endswith("/ProblemDetails"):
+                            content[MEDIA_TYPE] = content.pop(media)
         app.openapi_schema = document
     return app.openapi_schema
 
@@ -267,9 +288,14 @@ def serve(
                 pass
         except DatabaseUnavailable as error:
             raise StartError(f"{error}; check that the home folder can be written, or UPSTREAM_DATABASE_URL") from None
+        try:
+            app = create_app(settings)
+        except TracingMissing as error:
+            raise StartError(str(error)) from None
+        to_standard_error()
         config = uvicorn.Config(
-            create_app(settings),
-            log_level="warning",
+            app,
+            log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,

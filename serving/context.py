@@ -10,11 +10,34 @@ from fastapi import Depends, Request
 from serving.audit import Audit
 from serving.database import Database
 from serving.lanes import Lane
+from serving.limits import Rate
 from serving.live import LiveModel
+from serving.metrics import Metrics
 from serving.problems import request_id_of
-from serving.security.callers import Caller
+from serving.security.callers import Caller, Role
 from serving.security.oidc import Issuers
 from serving.settings import Settings
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How much each kind of client may ask: a person, a CMHT system, an address that has proved nothing."""
+
+    people: Rate
+    systems: Rate
+    strangers: Rate
+
+    @classmethod
+    def of(cls, settings: Settings) -> Rates:
+        return cls(
+            Rate(settings.rate_per_minute),
+            Rate(settings.system_rate_per_minute),
+            Rate(settings.stranger_rate_per_minute),
+        )
+
+    def spend(self, caller: Caller) -> None:
+        """Count one request of a caller. Raises 429."""
+        (self.systems if caller.role is Role.CMHT_SYSTEM else self.people).spend(caller.token_id)
 
 
 @dataclass(frozen=True)
@@ -27,9 +50,17 @@ class Service:
     reads: Lane
     scoring: Lane
     issuers: Issuers
+    metrics: Metrics
+    rates: Rates
 
     def audit_for(self, caller: Caller, request: Request) -> Audit:
         return Audit.of(self.database, caller, request_id_of(request.scope))
+
+
+def address_of(request: Request, settings: Settings) -> str:
+    """Where a request comes from; behind a proxy of ours, the last address that it wrote down."""
+    forwarded = request.headers.get("x-forwarded-for", "") if settings.behind_proxy else ""
+    return forwarded.rpartition(",")[2].strip() or (request.client.host if request.client else "unknown")
 
 
 def service_of(request: Request) -> Service:

@@ -5,15 +5,15 @@ A request takes ``current`` once and keeps that object to its end, so a swap nev
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from models import ModelError, RiskModel
+from serving.logs import logger
 
-log = logging.getLogger("upstream.serving")
+log = logger()
 POINTER = "current"
 LAST_GOOD = "last_good"
 
@@ -92,11 +92,11 @@ class LiveModel:
             problem = (
                 f"the published bundle was refused ({type(error).__name__}); run `upstream sync` or `upstream rollback`"
             )
-            log.error("bundle %s refused: %s", name, error)
+            log.error("bundle refused", bundle=name, error=type(error).__name__)
             self._standing = Standing(self._standing.model, self._standing.pointer, problem)
             return
         self._standing = Standing(model, name, "")
-        log.info("serving bundle %s", name)
+        log.info("serving bundle", bundle=name)
 
 
 def _touched(path: Path) -> int:

@@ -1,4 +1,5 @@
-"""The request boundary, as plain ASGI: request ids, security headers, host and origin checks, and the last catch for errors.
+"""The request boundary, as plain ASGI: request ids, security headers, host and origin checks, the last catch for errors; and one log line,
+one measurement and, where asked for, one span for each request.
 
 No ``BaseHTTPMiddleware``: it costs a task group per request and breaks context variables.
 """
@@ -6,6 +7,7 @@ No ``BaseHTTPMiddleware``: it costs a task group per request and breaks context 
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -15,8 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.logs import logger
+from serving.metrics import Metrics
 from serving.problems import Problem, from_http, log_unexpected
 from serving.settings import LOOPBACK_NAMES
+from serving.tracing import Tracing
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -39,6 +44,10 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 STATIC = "/static/"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+PROBES = frozenset({"/livez", "/readyz", "/metrics", "/static"})
+"""Asked every few seconds by machines: a line only where one goes wrong."""
+log = logger()
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -54,8 +63,11 @@ class Boundary:
         allowed_hosts: tuple[str, ...],
         max_body_bytes: int,
         render: Callable[[Request, Problem], Response],
+        metrics: Metrics,
+        tracing: Tracing,
     ) -> None:
         self.app, self.render, self.max_body_bytes = app, render, max_body_bytes
+        self.metrics, self.tracing = metrics, tracing
         self.hosts = frozenset((*LOOPBACK_NAMES, *allowed_hosts))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,11 +77,14 @@ class Boundary:
         request_id = secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         started = False
+        status = 500
+        began, began_ns = time.perf_counter(), time.time_ns()
+        self.metrics.began()
 
         async def send_with_headers(message: Message) -> None:
-            nonlocal started
+            nonlocal started, status
             if message["type"] == "http.response.start":
-                started = True
+                started, status = True, message["status"]
                 _add_headers(message, scope["path"], request_id)
             await send(message)
 
@@ -82,6 +97,31 @@ class Boundary:
                 raise RuntimeError("the answer broke off; see the log by request id") from None
             problem = _as_problem(error, request_id)
             await self.render(Request(scope), problem)(scope, receive, send_with_headers)
+        finally:
+            self._note(scope, status, request_id, time.perf_counter() - began, began_ns)
+
+    def _note(self, scope: Scope, status: int, request_id: str, seconds: float, began_ns: int) -> None:
+        """Write down that a request was answered: by its route's template, never its address."""
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        route, state = route_of(scope), scope["state"]
+        self.metrics.answered(method, route, status, seconds)
+        if "problem" in state:
+            self.metrics.refused(state["problem"], status)
+        parent = Headers(scope=scope).get("traceparent", "")
+        self.tracing.answered(method, route, status, request_id, began_ns, time.time_ns(), parent)
+        if route in PROBES and status < 400:
+            return
+        said = {name: state[name] for name in ("role", "problem") if name in state}
+        milliseconds = round(seconds * 1_000, 1)
+        log.info(
+            "answered",
+            request_id=request_id,
+            method=method,
+            route=route,
+            status=status,
+            milliseconds=milliseconds,
+            **said,
+        )
 
     def _check(self, headers: Headers, scope: Scope) -> None:
         host = _host_name(headers.get("host", ""))
@@ -113,6 +153,11 @@ class Boundary:
             return message
 
         return counted
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that answered, as ``/v1/patients/{patient_id}``; ``unmatched`` where there was none."""
+    return str(getattr(scope.get("route"), "path", None) or "unmatched")
 
 
 def _add_headers(message: Message, path: str, request_id: str) -> None:

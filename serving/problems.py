@@ -6,7 +6,6 @@ name) is replaced. Texts come from the table here, never from the exception.
 
 from __future__ import annotations
 
-import logging
 import re
 import traceback
 from http import HTTPStatus
@@ -18,7 +17,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-log = logging.getLogger("upstream.serving")
+from serving.logs import logger
+
+log = logger()
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 50
 _OURS = re.compile(r"^.*/(?=(?:serving|features|models|site-packages)/)")
@@ -100,6 +101,7 @@ _STATUS_TEXT = {
     ),
     404: ("not-found", not_found().detail),
     405: ("method-not-allowed", "This address does not take this method; see /openapi.json."),
+    429: ("too-many-requests", "This client asks more than its share; try again later."),
     413: ("too-large", "The request body is larger than this service accepts. Send fewer people per request."),
 }
 
@@ -185,4 +187,4 @@ def log_unexpected(error: BaseException, request_id: str) -> None:
     frames = [
         f"{_OURS.sub('', frame.filename)}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-8:]
     ]
-    log.error("unexpected %s request_id=%s at %s", type(error).__name__, request_id, " < ".join(reversed(frames)))
+    log.error("unexpected error", error=type(error).__name__, request_id=request_id, where=" < ".join(reversed(frames)))

@@ -10,6 +10,13 @@ UPSTREAM_ALLOWED_HOSTS     JSON list of host names that requests may ask for; lo
 UPSTREAM_POLL_SECONDS      how often the bundle pointer is looked at
 UPSTREAM_MAX_BODY_BYTES    largest request body accepted
 UPSTREAM_PUBLIC_URL        how browsers reach the pages, as ``https://upstream.example.nhs.uk``; needed for sign-in at a provider
+UPSTREAM_BEHIND_PROXY      ``true`` where a reverse proxy of ours writes X-Forwarded-For: then its last address is the client's
+UPSTREAM_RATE_PER_MINUTE   requests a minute of one person's session or token; more is 429
+UPSTREAM_SYSTEM_RATE_PER_MINUTE    the same for a CMHT system
+UPSTREAM_STRANGER_RATE_PER_MINUTE  sign-ins and requests that prove nothing, of one address
+UPSTREAM_READ_DEADLINE_SECONDS     how long a page or a read may take before it is 503
+UPSTREAM_SCORE_DEADLINE_SECONDS    the same for scoring
+UPSTREAM_OTLP_ENDPOINT     where OpenTelemetry spans go (extra ``otel``); none are made without it
 UPSTREAM_OIDC              JSON list of identity providers that are trusted (fields: ``OidcIssuer``; pages: its ``sign_in``)
 =========================  ==============================================================================================
 """
@@ -83,6 +90,13 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = ()
     poll_seconds: float = Field(default=3.0, gt=0)
     max_body_bytes: int = Field(default=32_000_000, gt=0)
+    behind_proxy: bool = False
+    rate_per_minute: int = Field(default=600, ge=1)
+    system_rate_per_minute: int = Field(default=3_000, ge=1)
+    stranger_rate_per_minute: int = Field(default=300, ge=1)
+    read_deadline_seconds: float = Field(default=20.0, gt=0)
+    score_deadline_seconds: float = Field(default=50.0, gt=0)
+    otlp_endpoint: str = ""
     public_url: str = ""
     oidc: tuple[OidcIssuer, ...] = ()
 

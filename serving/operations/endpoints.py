@@ -1,13 +1,18 @@
-"""``/livez``, ``/readyz``, ``/version``, ``/v1/model`` and ``/v1/model/card``. The first three answer anybody and hold nothing about people."""
+"""``/livez``, ``/readyz``, ``/version``, ``/metrics``, ``/v1/model`` and ``/v1/model/card``. None holds anything about people; the first three answer anybody."""
 
 from __future__ import annotations
 
+import datetime as dt
+
 from fastapi import APIRouter, Response
+from starlette.responses import PlainTextResponse
 
 from serving.context import Serving
+from serving.metrics import CONTENT_TYPE, text_of
 from serving.operations import service as rules
+from serving.operations.monitoring import Monitor
 from serving.operations.schemas import Alive, ModelCard, ModelInfo, Ready, Version
-from serving.security.requests import AnyCaller
+from serving.security.requests import AnyCaller, OperatorCaller
 
 router = APIRouter(tags=["operations"])
 
@@ -29,6 +34,17 @@ async def readyz(service: Serving, response: Response) -> Ready:
 @router.get("/version")
 async def version(service: Serving) -> Version:
     return rules.version(service)
+
+
+monitor = Monitor()
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(caller: OperatorCaller, service: Serving) -> Response:
+    """Numbers for a monitoring system in Prometheus' text format: latency, refusals, people scored, lists, ages of data, drift."""
+    standing = await service.reads.run(monitor.standing, service)
+    text = text_of(service.metrics, standing, dt.date.today())
+    return PlainTextResponse(text, media_type=CONTENT_TYPE)
 
 
 @router.get("/v1/model")

@@ -22,4 +22,6 @@ async def score(request: Request, body: ScoresRequest, caller: SystemCaller, ser
     """
     model = service.live.current
     audit = service.audit_for(caller, request)
-    return await service.scoring.run(score_request, model, body, dt.date.today(), audit)
+    answer = await service.scoring.run(score_request, model, body, dt.date.today(), audit)
+    service.metrics.scored(answer.model.bundle_id, len(answer.people))
+    return answer

@@ -13,7 +13,7 @@ from fastapi.openapi.models import HTTPBearer as BearerModel
 from fastapi.security.base import SecurityBase
 from starlette.responses import Response
 
-from serving.context import Service, service_of
+from serving.context import Service, address_of, service_of
 from serving.problems import forbidden, unauthorised
 from serving.security.callers import EVERYONE, SEES_PEOPLE, Caller, Role
 from serving.security.tokens import PREFIX, SESSION_HOURS, find_caller
@@ -31,13 +31,20 @@ class Requires(SecurityBase):
 
     async def __call__(self, request: Request) -> Caller:
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        service = service_of(request)
         if scheme.lower() != "bearer" or not secret.strip():
             raise unauthorised()
-        service = service_of(request)
         caller = await service.reads.run(_find, service, secret.strip(), "token")
         if caller is None:
+            service.rates.strangers.spend(address_of(request, service.settings))
             raise unauthorised()
-        return checked(caller, self.roles)
+        return admitted(request, service, caller, self.roles)
+
+
+def spend_as_stranger(request: Request) -> None:
+    """Count a request that proves nothing against its address. Raises 429."""
+    service = service_of(request)
+    service.rates.strangers.spend(address_of(request, service.settings))
 
 
 class SignInNeeded(Exception):
@@ -56,7 +63,7 @@ class RequiresSession:
         caller = await service.reads.run(_find, service, secret, "session") if secret else None
         if caller is None:
             raise SignInNeeded
-        return checked(caller, self.roles)
+        return admitted(request, service, caller, self.roles)
 
 
 def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
@@ -66,7 +73,10 @@ def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
     )
 
 
-def checked(caller: Caller, roles: frozenset[Role]) -> Caller:
+def admitted(request: Request, service: Service, caller: Caller, roles: frozenset[Role]) -> Caller:
+    """The caller, if it has not used up its share of requests (429) and holds one of ``roles`` (403)."""
+    request.scope["state"]["role"] = caller.role.value
+    service.rates.spend(caller)
     if caller.role not in roles:
         raise forbidden()
     return caller
@@ -83,6 +93,7 @@ AnyCaller = Annotated[Caller, Depends(Requires(*EVERYONE))]
 PeopleCaller = Annotated[Caller, Depends(Requires(*SEES_PEOPLE))]
 SystemCaller = Annotated[Caller, Depends(Requires(Role.CMHT_SYSTEM))]
 PharmacistCaller = Annotated[Caller, Depends(Requires(Role.PHARMACIST))]
+OperatorCaller = Annotated[Caller, Depends(Requires(Role.OPERATOR))]
 AuditorCaller = Annotated[Caller, Depends(Requires(Role.AUDITOR))]
 AnyReader = Annotated[Caller, Depends(RequiresSession(*EVERYONE))]
 PeopleReader = Annotated[Caller, Depends(RequiresSession(*SEES_PEOPLE))]

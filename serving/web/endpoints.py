@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from serving.context import Service, Serving
@@ -21,7 +21,7 @@ from serving.reviews.service import record_review
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.security.callers import Caller
-from serving.security.requests import SESSION_COOKIE, AnyReader, PeopleReader, set_session_cookie
+from serving.security.requests import SESSION_COOKIE, AnyReader, PeopleReader, set_session_cookie, spend_as_stranger
 from serving.security.tokens import SESSION_HOURS, form_token, revoke_token
 from serving.web import sign_in
 from serving.web.explaining import explain
@@ -171,7 +171,7 @@ async def sign_in_page(request: Request, service: Serving) -> Response:
     )
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", dependencies=[Depends(spend_as_stranger)])
 async def sign_in_form(request: Request, service: Serving, choice: Annotated[str, Form(max_length=300)]) -> Response:
     """Start a session of the demo."""
     sign_in.require_open(request)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from serving.context import Service, Serving
 from serving.problems import not_found, request_id_of
 from serving.security import code_flow
 from serving.security.code_flow import BACK, MINUTES, NoRole
-from serving.security.requests import set_session_cookie
+from serving.security.requests import set_session_cookie, spend_as_stranger
 from serving.web.rendering import around, page
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, dependencies=[Depends(spend_as_stranger)])
 
 UNDER_WAY_COOKIE = "upstream_sign_in"
 

@@ -47,7 +47,7 @@ def configuration(roles: dict[str, frozenset[Role]], tokens: dict[Role, str]) ->
 @pytest.mark.slow
 def test_every_operation_keeps_its_word(home: Path, tmp_path: Path) -> None:
     tokens = {role: issue_token(home, role, ["north"] if role in SEES_PEOPLE else None) for role in Role}
-    app = create_app(Settings(home=home, environment="demo"))
+    app = create_app(Settings(home=home, environment="demo", rate_per_minute=10**7, system_rate_per_minute=10**7))
     described = app.openapi()["paths"]
     operations = {
         route: roles or frozenset() for route, roles in access_of(app).items() if route.split(" ", 1)[1] in described

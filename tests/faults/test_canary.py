@@ -32,7 +32,7 @@ HEADERS = (
     "Accept",
     "Origin",
 )
-OWN_CLIENT = ("httpx", "httpcore", "asyncio")
+OWN_CLIENT = ("httpx", "httpx2", "httpcore", "httpcore2", "asyncio")
 """Loggers of the test's own client, which names the addresses that it calls."""
 
 

@@ -56,8 +56,9 @@ def shared_home(made_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def client_of(home: Path, **changes: object) -> TestClient:
-    """A client on this machine; use it as a context, so that the service starts and stops."""
-    settings = Settings(**{"home": home, "environment": "demo", **changes})  # type: ignore[arg-type]
+    """A client on this machine; use it as a context, so that the service starts and stops. Tests ask fast: no share unless they name one."""
+    shares = dict.fromkeys(("rate_per_minute", "system_rate_per_minute", "stranger_rate_per_minute"), 10_000_000)
+    settings = Settings(**{"home": home, "environment": "demo", **shares, **changes})  # type: ignore[arg-type]
     return TestClient(
         create_app(settings),
         base_url="http://127.0.0.1",

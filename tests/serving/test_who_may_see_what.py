@@ -45,6 +45,7 @@ MATRIX = [
     ("POST", "/v1/patients/N03/emergency-access", None, {"pharmacist"}),
     ("GET", "/v1/audit/events", None, {"auditor"}),
     ("GET", "/v1/audit/emergency-access", None, {"auditor"}),
+    ("GET", "/metrics", None, {"operator"}),
     ("GET", "/v1/model", None, set(ROLES)),
     ("GET", "/v1/model/card", None, set(ROLES)),
 ]

@@ -1,0 +1,87 @@
+"""What the service writes for whoever runs it: one JSON line an event, holding fields of the list below and nothing else.
+
+A field that is not on the list is dropped and counted, so that a careless line loses its value instead of leaking it. Lines of libraries
+keep their logger, level and place and lose their text: it may quote a request. Who looked at whom is in the audit log, under the request id.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+ALLOWED = frozenset(
+    {
+        "event",  # what happened, a fixed text of ours
+        "level",
+        "timestamp",
+        "request_id",
+        "method",
+        "route",  # the template, as /v1/patients/{patient_id}: never the address
+        "status",
+        "milliseconds",
+        "role",
+        "problem",  # the kind of an error answer
+        "error",  # the class of an exception: never its text
+        "where",  # files and lines of ours
+        "bundle",
+        "dropped",
+    }
+)
+NAME = "upstream.serving"
+OUR_LOGGERS = ("upstream",)
+
+
+def only_allowed(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """The processor that drops what is not on the list and says how many fields it dropped."""
+    dropped = [name for name in fields if name not in ALLOWED]
+    for name in dropped:
+        del fields[name]
+    if dropped:
+        fields["dropped"] = len(dropped)
+    return fields
+
+
+def logger() -> Any:
+    """The service's log: ``log.info("answered", status=200)``. Quiet below WARNING until ``to_standard_error`` was called."""
+    return structlog.wrap_logger(
+        logging.getLogger(NAME),
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            only_allowed,
+            structlog.processors.JSONRenderer(sort_keys=True),
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+class OneLine(logging.Formatter):
+    """Our lines as they are; of anybody else's only the logger, the level, the place and the class of an exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.name.startswith(OUR_LOGGERS):
+            return str(record.msg)
+        found = {
+            "event": "a library's line, without its text",
+            "level": record.levelname.lower(),
+            "where": f"{record.name}:{record.lineno}",
+        }
+        if record.exc_info and record.exc_info[0]:
+            found["error"] = record.exc_info[0].__name__
+        return json.dumps(found, sort_keys=True)
+
+
+def to_standard_error() -> None:
+    """Send every line of this process to standard error, one JSON object each. For ``serve``; tests read the records instead."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(OneLine())
+    logging.root.handlers = [handler]
+    logging.root.setLevel(logging.WARNING)
+    logging.getLogger(NAME).setLevel(logging.INFO)

@@ -1,0 +1,115 @@
+"""Numbers for a monitoring system (Prometheus): how long answers take, what was refused, what is scored, how old the data is, what drifts.
+
+Labels are routes, roles' verdicts, teams and bundles; never a person, an address or a caller. What was counted lives in a registry of the
+application; what stands in the database is read when somebody asks, so a restart loses none of it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+
+class Metrics:
+    """What is counted as it happens."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._seconds = Histogram(
+            "upstream_request_seconds",
+            "Seconds from the request to the end of its answer.",
+            ("method", "route", "status"),
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._refusals = Counter(
+            "upstream_refusals",
+            "Requests answered with a problem, by its kind.",
+            ("problem", "status"),
+            registry=self.registry,
+        )
+        self._scored = Counter(
+            "upstream_people_scored", "People scored for requests, by the bundle.", ("bundle",), registry=self.registry
+        )
+        self._under_way = Gauge("upstream_requests_under_way", "Requests being answered.", registry=self.registry)
+
+    def began(self) -> None:
+        self._under_way.inc()
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        self._under_way.dec()
+        self._seconds.labels(method, route, str(status)).observe(seconds)
+
+    def refused(self, problem: str, status: int) -> None:
+        self._refusals.labels(problem, str(status)).inc()
+
+    def scored(self, bundle: str, people: int) -> None:
+        self._scored.labels(bundle).inc(people)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is true now. ``list_people`` is by team; ``drifted`` holds the features whose distribution has moved, by how much (PSI)."""
+
+    bundle: str = ""
+    version: str = ""
+    model_refused: bool = False
+    database_up: bool = False
+    list_people: dict[str, int] = field(default_factory=dict)
+    list_as_of: dt.date | None = None
+    newest_record_on: dt.date | None = None
+    drifted: dict[str, float] | None = None
+
+
+def text_of(metrics: Metrics, standing: Standing, today: dt.date) -> str:
+    """Everything in Prometheus' text format."""
+    standing_registry = CollectorRegistry()
+    standing_registry.register(_Now(standing, today))  # type: ignore[arg-type]
+    return (generate_latest(metrics.registry) + generate_latest(standing_registry)).decode()
+
+
+class _Now:
+    """``Standing`` as gauges."""
+
+    def __init__(self, standing: Standing, today: dt.date) -> None:
+        self._now, self._today = standing, today
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._now
+        model = GaugeMetricFamily("upstream_model", "1 for the model that serves.", labels=("bundle", "version"))
+        if now.bundle:
+            model.add_metric((now.bundle, now.version), 1)
+        yield model
+        yield _gauge("upstream_model_refused", "1 while a newer bundle is refused.", float(now.model_refused))
+        yield _gauge("upstream_database_up", "1 if the database answered.", float(now.database_up))
+        people = GaugeMetricFamily("upstream_list_people", "People on the published list, by team.", labels=("team",))
+        for team, number in sorted(now.list_people.items()):
+            people.add_metric((team,), number)
+        yield people
+        yield _age("upstream_list_age_days", "Days since the published list's date.", now.list_as_of, self._today)
+        yield _age("upstream_data_age_days", "Days since the newest record.", now.newest_record_on, self._today)
+        if now.drifted is not None:
+            yield _gauge("upstream_drift_flags", "Inputs whose distribution left the training's.", len(now.drifted))
+            drift = GaugeMetricFamily("upstream_drift_psi", "Stability index of each such input.", labels=("feature",))
+            for feature, size in sorted(now.drifted.items()):
+                drift.add_metric((feature,), size)
+            yield drift
+
+
+def _gauge(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, what, value=value)
+
+
+def _age(name: str, what: str, day: dt.date | None, today: dt.date) -> Metric:
+    """Nothing at all where there is no day: an age of 0 would say that all is well."""
+    found = GaugeMetricFamily(name, what)
+    if day is not None:
+        found.add_metric((), (today - day).days)
+    return found

@@ -1,0 +1,57 @@
+"""What ``/metrics`` says of the model, the list and the data. Never fails: a database that does not answer is itself one of the numbers."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from models import RiskModel
+from serving.context import Service
+from serving.database import DatabaseUnavailable
+from serving.metrics import Standing
+from serving.operations import repository
+from serving.operations.drift import drifted
+from serving.runs.repository import current_run
+
+
+class Monitor:
+    """Reads the state when asked. The drift of a list is worked out once, since a published list never changes."""
+
+    def __init__(self) -> None:
+        self._drift: tuple[str, dict[str, float] | None] = ("", None)
+        self._lock = threading.Lock()
+
+    def standing(self, service: Service) -> Standing:
+        standing = service.live.standing
+        model = standing.model
+        about = {
+            "bundle": model.manifest.bundle_id if model else "",
+            "version": model.manifest.model_version if model else "",
+            "model_refused": bool(standing.problem) and model is not None,
+        }
+        try:
+            with service.database.read(repository.MONITORING) as connection:
+                run = current_run(connection)
+                if run is None:
+                    return Standing(**about, database_up=True)
+                return Standing(
+                    **about,
+                    database_up=True,
+                    list_people=repository.people_by_team(connection),
+                    list_as_of=run.as_of,
+                    newest_record_on=run.newest_record_on,
+                    drifted=self._drifted(connection, run, model),
+                )
+        except DatabaseUnavailable:
+            return Standing(**about)
+
+    def _drifted(self, connection: Any, run: Any, model: RiskModel | None) -> dict[str, float] | None:
+        """None where the list was made by another model than the one whose training is at hand."""
+        if model is None or run.bundle_id != model.manifest.bundle_id:
+            return None
+        with self._lock:
+            if self._drift[0] != run.run_id:
+                names = [feature["name"] for feature in run.features]
+                values = repository.inputs(connection, len(names))
+                self._drift = (run.run_id, drifted(values, names, model.reference))
+            return self._drift[1]
