@@ -1,4 +1,4 @@
-"""What a team could use instead of a model: simple rules, and a logistic regression as a permanent control.
+"""What a team could use instead of a model: simple rules.
 
 A rule is a number per person, higher for who would be reviewed first; it is not a probability. Rules read the same feature columns as the model, so both
 see the same past on both clocks. Where a fact is missing, the rule says what a team would assume.
@@ -6,17 +6,14 @@ see the same past on both clocks. Where a fact is missing, the rule says what a 
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import LogisticRegression
 
-from training.errors import NotEnoughData
+from training.controls import Logistic, fit_logistic
 from training.fit import Matrix
 
 Floats = npt.NDArray[np.float64]
@@ -149,58 +146,3 @@ class _Columns:
 def _five(matrix: Matrix) -> _Columns:
     place = {name: column for column, name in enumerate(matrix.names)}
     return _Columns(matrix.values[:, [place[name] for name in FIVE_FACTORS]], FIVE_FACTORS)
-
-
-@dataclass(frozen=True)
-class Logistic:
-    """Ridge logistic regressions, one per outcome and horizon, on standardised features with a column for each one's absence."""
-
-    middle: Floats
-    spread: Floats
-    low: Floats
-    high: Floats
-    absent: npt.NDArray[np.bool_]
-    models: Mapping[str, LogisticRegression]
-
-    def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
-        """By outcome and horizon (``admission_28``), one per row."""
-        prepared = self._prepare(values)
-        return {name: model.predict_proba(prepared)[:, 1] for name, model in self.models.items()}
-
-    def _prepare(self, values: npt.NDArray[np.floating]) -> Floats:
-        missing = np.isnan(values)
-        clipped = np.clip(values.astype(np.float64), self.low, self.high)
-        scaled = np.where(missing, 0.0, (clipped - self.middle) / self.spread)
-        return np.hstack([scaled, missing[:, self.absent]])
-
-
-def fit_logistic(
-    matrix: Matrix, labels: pd.DataFrame, train: npt.NDArray[np.bool_], *, strength: float = 0.02
-) -> Logistic:
-    """Fits the control on the ``train`` rows with a label. ``strength`` is scikit-learn's C: small, because rows of a person are near-copies."""
-    learned = np.asarray(matrix.values[train], dtype=np.float64)
-    missing = np.isnan(learned)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        low, high = np.nan_to_num(np.nanpercentile(learned, [1, 99], axis=0))
-    clipped = np.where(missing, np.nan, np.clip(learned, low, high))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=RuntimeWarning)
-        middle, spread = np.nan_to_num(np.nanmean(clipped, axis=0)), np.nan_to_num(np.nanstd(clipped, axis=0))
-    absent = (missing.mean(axis=0) > 0.002) & (missing.mean(axis=0) < 0.998)
-    shell = Logistic(middle, np.where(spread > 1e-9, spread, 1.0), low, high, absent, {})
-    prepared = shell._prepare(matrix.values[train])
-    models = {}
-    for name in labels.columns:
-        answers = labels[name].to_numpy()[train]
-        known = ~np.isnan(answers)
-        if not 0 < answers[known].sum() < known.sum():
-            raise NotEnoughData(
-                f"{name} has events in none, or in all, of its {int(known.sum())} training rows: nothing to learn from."
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            models[str(name)] = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=50).fit(
-                prepared[known], answers[known]
-            )
-    return Logistic(shell.middle, shell.spread, low, high, absent, models)

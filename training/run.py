@@ -24,13 +24,13 @@ from models.bundle import write_bundle
 from models.errors import BundleRefused
 from models.manifest import feature_list_hash
 from models.risk_model import RiskModel, stack_horizons
-from training import cohort, comparators, outcomes, splits, tracking
+from training import cohort, comparators, controls, outcomes, splits, tracking
 from training.errors import NotEnoughData
 from training.evaluation import plots, report
 from training.evaluation.examine import examine
 from training.fit import HORIZON_COLUMN, Fitted, fit
 from training.outcomes import FollowUp
-from training.settings import Settings
+from training.settings import ControlSettings, Settings
 from training.splits import Split
 
 Progress = Callable[[str], None]
@@ -110,8 +110,8 @@ def train(
         settings.outcomes.horizons,
         settings.training,
     )
-    clock.stage("control", "fitting the logistic control")
-    contenders = score_test_rows(ready, fitted)
+    clock.stage("control", "fitting the controls: a logistic regression and an explainable boosting machine")
+    contenders = score_test_rows(ready, fitted, settings.controls)
     clock.stage(
         "evaluate",
         f"evaluating on {int(ready.split.test.sum()):,} later rows"
@@ -147,7 +147,7 @@ def _prepare(records: Records, settings: Settings, clock: _Clock) -> Prepared:
     return Prepared(people.spine, people.attrition, matrix, follow_up, labels, split, settings.training.seed)
 
 
-def score_test_rows(ready: Prepared, fitted: Fitted) -> report.Contenders:
+def score_test_rows(ready: Prepared, fitted: Fitted, settings: ControlSettings | None = None) -> report.Contenders:
     """Scores of the test rows; NaN elsewhere, so that nothing in an evaluation can look at a row that trained."""
     test = np.flatnonzero(ready.split.test)
     values = _rows_of(ready.matrix.values, test)
@@ -157,7 +157,11 @@ def score_test_rows(ready: Prepared, fitted: Fitted) -> report.Contenders:
         for outcome, days in fitted.horizons.items()
         for column, horizon in enumerate(days)
     }
-    logistic = comparators.fit_logistic(ready.matrix, ready.labels, ready.split.train).probabilities(values)
+    settings, train = settings or ControlSettings(), ready.split.train
+    logistic = controls.fit_logistic(ready.matrix, ready.labels, train, strength=settings.logistic_strength)
+    boosting = controls.fit_boosting(
+        ready.matrix, ready.spine["patient_id"].tolist(), ready.labels, train, fitted.horizons, settings, ready.seed
+    )
     tested = FeatureMatrix(values, ready.matrix.names, ready.spine.iloc[test])
     rules = comparators.apply_rules(tested) | comparators.without_looking(
         tested.spine["patient_id"].tolist(), ready.seed
@@ -171,7 +175,13 @@ def score_test_rows(ready: Prepared, fitted: Fitted) -> report.Contenders:
             out[name][test] = score
         return out
 
-    return report.Contenders(spread(model), spread(logistic), spread(rules), spread(factors))
+    return report.Contenders(
+        spread(model),
+        spread(logistic.probabilities(values)),
+        spread(rules),
+        spread(factors),
+        spread(boosting.probabilities(values)),
+    )
 
 
 def _record(

@@ -100,6 +100,12 @@ class TrainingSettings(Section):
     threads: int = Field(default=2, ge=1)
 
 
+class ControlSettings(Section):
+    logistic_strength: float = Field(default=0.001, gt=0)
+    boosting_rows: int = Field(default=12000, ge=100)
+    boosting_rounds: int = Field(default=200, ge=1)
+
+
 class EvaluationSettings(Section):
     bootstrap_draws: int = Field(default=200, ge=0)
     oracle_rows: int = Field(default=2000, ge=0)
@@ -132,6 +138,7 @@ class Settings(BaseSettings):
     outcomes: OutcomeSettings = OutcomeSettings()
     splits: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
+    controls: ControlSettings = ControlSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     promotion: PromotionSettings = PromotionSettings()
 

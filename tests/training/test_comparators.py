@@ -1,15 +1,13 @@
-"""Simple rules and the logistic control."""
+"""Simple rules."""
 
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import pytest
 from sklearn.metrics import roc_auc_score
 
 from features.catalogue import CATALOGUE
-from training.comparators import FIVE_FACTORS, RULES, apply_rules, fit_five_factors, fit_logistic, without_looking
-from training.errors import NotEnoughData
+from training.comparators import FIVE_FACTORS, RULES, apply_rules, fit_five_factors, without_looking
 
 
 def test_every_rule_reads_features_that_exist():
@@ -82,20 +80,3 @@ def test_a_rule_without_its_features_is_left_out():
     assert apply_rules(SimpleNamespace(values=np.zeros((2, 1), dtype=np.float32), names=("tests_overdue",))).keys() == {
         "overdue_monitoring"
     }
-
-
-def test_the_control_learns_from_values_and_from_their_absence():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(4000, 3)).astype(np.float32)
-    absent = rng.random(4000) < 0.3
-    label = (rng.random(4000) < 1 / (1 + np.exp(2 - values[:, 0] - 2 * absent))).astype(float)
-    values[absent, 1] = np.nan
-    values[:, 2] = np.nan  # never recorded for anyone
-    matrix = SimpleNamespace(values=values, names=("a", "b", "c"))
-    train = np.arange(4000) < 2000
-    control = fit_logistic(matrix, pd.DataFrame({"x_28": label}), train)
-    probability = control.probabilities(values[~train])["x_28"]
-    assert roc_auc_score(label[~train], probability) > 0.78
-    assert probability.mean() == pytest.approx(label[~train].mean(), rel=0.1)
-    with pytest.raises(NotEnoughData, match="x_28 has events in none"):
-        fit_logistic(matrix, pd.DataFrame({"x_28": np.zeros(4000)}), train)

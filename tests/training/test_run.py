@@ -104,7 +104,7 @@ def test_the_page_says_that_the_data_is_synthetic_and_shows_the_figures(run):
 def test_the_evaluation_tells_what_the_model_is_measured_against(run):
     _, _, result = run
     for name, pair in result.evaluation["pairs"].items():
-        assert len(pair["contenders"]) == 13, name  # model, logistic and eleven rules
+        assert len(pair["contenders"]) == 14, name  # model, two controls and eleven rules
         assert {"value", "low", "high"} == pair["contenders"]["model"]["auroc"].keys()
         assert pair["oracle"]["rows"] > 0
         assert pair["unseen_people"]["rows"] < pair["rows"]
@@ -125,7 +125,12 @@ def test_the_same_seed_gives_the_same_figures(trained, made_up, small_settings):
         small_settings.training,
     )
     again = report.evaluate(
-        made_up, ready.spine, ready.follow_up, ready.split, score_test_rows(ready, fitted), small_settings
+        made_up,
+        ready.spine,
+        ready.follow_up,
+        ready.split,
+        score_test_rows(ready, fitted, small_settings.controls),
+        small_settings,
     )
     for name, value in report.flat_metrics(again).items():
         assert trained[1].metrics[name] == value, name

@@ -31,6 +31,7 @@ from training.splits import Split
 LABELS = {
     "model": "Model (LightGBM, calibrated)",
     "logistic": "Logistic regression, all features",
+    "boosting": "Explainable boosting machine, all features",
     "oracle": "Oracle (true risk, simulated data only)",
     "random": "By lot",
     "alphabetical": "By the alphabet (ids: the records hold no names)",
@@ -42,16 +43,19 @@ _PAGE = Path(__file__).with_name("report.html")
 
 @dataclass(frozen=True)
 class Contenders:
-    """Scores of every row of a spine. ``model`` and ``logistic`` are probabilities by outcome and horizon (``admission_28``), ``rules`` by rule name."""
+    """Scores of every row of a spine. ``model``, ``logistic`` and ``boosting`` are probabilities by outcome and horizon (``admission_28``), ``rules`` by
+    rule name."""
 
     model: Mapping[str, Floats]
     logistic: Mapping[str, Floats]
     rules: Mapping[str, Floats]
     five_factors: Mapping[str, Floats] = field(default_factory=dict)
+    boosting: Mapping[str, Floats] = field(default_factory=dict)
 
     def probabilities(self, name: str) -> dict[str, Floats]:
         """Every probability for one outcome and horizon, the model first: judged as a probability, not as a ranking alone."""
-        return {"model": self.model[name], "logistic": self.logistic[name]}
+        boosting = {"boosting": self.boosting[name]} if name in self.boosting else {}
+        return {"model": self.model[name], "logistic": self.logistic[name], **boosting}
 
     def simple(self, name: str) -> dict[str, Floats]:
         """Every simple rule's score for one outcome and horizon; the five-factor rule is fitted, so it differs between them."""
