@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 import statistics
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sqlalchemy import Connection, Row
 
 from features import Records
 from features.engine.cohort import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload, caseload
@@ -29,11 +31,13 @@ from models import RiskModel
 from serving import migrations
 from serving.audit import Audit, Look, append
 from serving.database import Database
+from serving.runs.lists import Lists, make_lists, plain_rules
 from serving.runs.repository import NewRun, current_run, find_run, pack, pack_days, publish, write_run
 from serving.runs.staging import STAGED, Staging, only_runner
 from serving.runs.timeline import groups, listed, timelines
 from serving.scoring.history import HISTORY_TABLES
 from serving.scoring.service import Scored, plain_what_if, score_people
+from serving.worklists.listing import ListRules, Ranking
 from serving.worklists.repository import PRESSING
 from serving.worklists.schemas import SHOWN_REASONS
 
@@ -63,6 +67,8 @@ class Summary:
     shards_resumed: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     teams: list[dict[str, Any]] = field(default_factory=list)
+    biggest_movers: list[dict[str, Any]] = field(default_factory=list)
+    lists: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -73,7 +79,35 @@ class Summary:
         head = "published already, reused" if self.reused else "published"
         found = [f"run {self.run_id} for {self.as_of} {head}: {self.people:,} people, {self.gaps:,} care gaps"]
         found += [f"left out: {count:,} {reason}" for reason, count in self.left_out.items()]
+        found += [_team_line(team) for team in self.teams]
+        found += [
+            f"moved: {m['team_id']}, one person from place {m['place_before']} to {m['place']} by risk ({100 * m['change']:+.1f} in 100)"
+            for m in self.biggest_movers
+        ]
+        if any(team.get("risk_best") for team in self.teams):
+            found.append(self._cost())
         return [*found, f"seconds: {', '.join(f'{stage} {taken}' for stage, taken in self.seconds.items())}"]
+
+    def _cost(self) -> str:
+        """What steady lists and the turns of the longest unseen cost: expected events that the order alone would have put at the slots."""
+        best, listed, stay = (
+            sum(team.get(name, 0.0) for team in self.teams) for name in ("risk_best", "risk_listed", "given_up_to_stay")
+        )
+        return (
+            f"cost: {best:.2f} expected events at the slots by the order alone, {listed:.2f} as listed; "
+            f"{stay:.2f} given up to keep lists steady, {best - listed - stay:.2f} to the longest unseen"
+        )
+
+
+def _team_line(team: dict[str, Any]) -> str:
+    """One team's list in a sentence."""
+    left = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in team.get("left", {}).items())
+    joined = team.get("joined")
+    change = "first list" if joined is None else f"{joined} joined, left: {left or 'nobody'}"
+    return (
+        f"{team['team_id']}: {team['people']:,} people, {team.get('listed', 0)} listed ({team.get('longest_unseen', 0)} unseen for longest), "
+        f"{team.get('reviewed', 0)} reviewed, {team.get('snoozed', 0)} snoozed; {change}"
+    )
 
 
 def score_store(
@@ -83,6 +117,7 @@ def score_store(
     as_of: dt.date | str | None = None,
     *,
     in_scope_kinds: tuple[str, ...] = IN_SCOPE_TEAM_KINDS,
+    ranking: Ranking = Ranking.RISK,
     threads: int = 2,
     shard: int = SHARD,
     progress: Progress = lambda stage, done, total: None,
@@ -90,8 +125,8 @@ def score_store(
     """Score everybody on the caseload and publish the worklists.
 
     ``store`` is a folder of records; ``bundle`` a bundle folder, a bundles root or a loaded model; ``database`` a home folder, a database
-    URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event; ``shard`` is how many people are held in memory
-    at once. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``,
+    URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event; ``ranking`` is the order of the published lists;
+    ``shard`` is how many people are held in memory at once. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``,
     ``BundleError`` or ``DatabaseUnavailable``; nothing is published then.
     """
     began = time.perf_counter()
@@ -102,7 +137,8 @@ def score_store(
     progress("loading", 2, 2)
     day = latest_as_of(records) if as_of is None else _date(as_of)
     loaded = time.perf_counter()
-    run_id = run_id_of(model, records, day)
+    rules = list_rules(model, ranking)
+    run_id = run_id_of(model, records, day, rules)
     with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))):
         before = _again(opened, model, run_id)
         if before is not None:
@@ -122,12 +158,15 @@ def score_store(
             staged = {table.name: staging.rows(table) for table in STAGED}
             new = NewRun(run={"run_id": run_id}, **staged)
             _complete(new, staging, model, records, day, started, in_scope_kinds)
-            summary = replace(_summary(new, staging, model, records, chosen, day), shards_resumed=resumed)
-            summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
-            new.run["summary"]["report"] = summary.as_dict()
             with opened.write() as connection:
-                if find_run(connection, run_id) is None:
-                    write_run(connection, new)
+                made = find_run(connection, run_id)
+                if made is not None:  # meanwhile, by a runner on another machine
+                    return _reused(made)
+                lists = _make_lists(connection, new, staging, rules, day, chosen)
+                summary = replace(_summary(new, lists, staging, model, records, chosen, day), shards_resumed=resumed)
+                summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
+                new.run["summary"]["report"] = summary.as_dict()
+                write_run(connection, new)
                 _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people)
         staging.remove()
         progress("publishing", 1, 1)
@@ -150,7 +189,11 @@ def _again(database: Database, model: RiskModel, run_id: str) -> Summary | None:
         now = current_run(connection)
         if now is None or now.run_id != run_id:
             _publish(database, connection, model, run_id, dt.datetime.now(dt.UTC), before.summary["people"])
-        return Summary(**{**before.summary["report"], "reused": True})
+        return _reused(before)
+
+
+def _reused(run: Row[Any]) -> Summary:
+    return Summary(**{**run.summary["report"], "reused": True})
 
 
 def latest_as_of(records: Records) -> dt.date:
@@ -160,9 +203,17 @@ def latest_as_of(records: Records) -> dt.date:
     return today if newest is None else min(today, newest + dt.timedelta(days=1))
 
 
-def run_id_of(model: RiskModel, records: Records, as_of: dt.date) -> str:
-    """The same bundle, data and date give the same run."""
-    text = "\n".join((model.manifest.bundle_id, records.data_hash, as_of.isoformat()))
+def list_rules(model: RiskModel, ranking: Ranking) -> ListRules:
+    """The lists are ranked by admission within 90 days where the model gives it."""
+    outcome = "admission" if "admission" in model.outcomes else next(iter(model.outcomes))
+    horizons = model.outcomes[outcome]
+    return ListRules(outcome, 90 if 90 in horizons else horizons[0], ranking)
+
+
+def run_id_of(model: RiskModel, records: Records, as_of: dt.date, rules: ListRules) -> str:
+    """The same bundle, data, date and rules of the lists give the same run."""
+    words = json.dumps(plain_rules(rules), sort_keys=True)
+    text = "\n".join((model.manifest.bundle_id, records.data_hash, as_of.isoformat(), words))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -306,8 +357,22 @@ def middles(staging: Staging) -> dict[str, dict[str, float]]:
     }
 
 
+def _make_lists(
+    connection: Connection, new: NewRun, staging: Staging, rules: ListRules, day: dt.date, chosen: Caseload
+) -> Lists:
+    """Add the lists of every team, which go on from the list published before."""
+    capacity = {team["team_id"]: team["weekly_reviews"] for team in new.teams}
+    excluded = chosen.excluded()
+    gone = dict(zip(excluded["patient_id"], excluded["reason"], strict=True))
+    lists = make_lists(connection, staging, rules, day, capacity, gone)
+    new.list_lines.extend(lists.lines)
+    new.list_exits.extend(lists.exits)
+    new.run["summary"]["list"] = {"rules": lists.rules}
+    return lists
+
+
 def _summary(
-    new: NewRun, staging: Staging, model: RiskModel, records: Records, chosen: Caseload, day: dt.date
+    new: NewRun, lists: Lists, staging: Staging, model: RiskModel, records: Records, chosen: Caseload, day: dt.date
 ) -> Summary:
     sizes = staging.team_sizes()
     found, with_safety = staging.gap_counts(PRESSING)
@@ -329,9 +394,12 @@ def _summary(
                 "name": team["name"],
                 "people": int(sizes.get(team["team_id"], 0)),
                 "weekly_reviews": team["weekly_reviews"],
+                **lists.teams[team["team_id"]],
             }
             for team in new.teams
         ],
+        biggest_movers=lists.movers,
+        lists=lists.rules,
     )
 
 

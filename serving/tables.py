@@ -1,8 +1,9 @@
 """The service database as SQLAlchemy tables. Dates are dates, moments are UTC, contributions are little-endian float64.
 
-A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines`` and ``person_groups`` once and never changes them. ``publications`` is the
-pointer: its newest row names the run that everybody sees. Tables in ``PERSON_TABLES`` hold rows about people and may only be read
-through ``serving.security.visible.visible_people``; the database session enforces it.
+A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines``, ``person_groups``, ``list_lines`` and
+``list_exits`` once and never changes them. ``publications`` is the pointer: its newest row names the run that everybody sees. Tables in
+``PERSON_TABLES`` hold rows about people and may only be read through ``serving.security.visible.visible_people``; the database session
+enforces it.
 """
 
 from __future__ import annotations
@@ -160,6 +161,37 @@ person_groups = Table(
     Column("groups", JSON, nullable=False),
 )
 
+list_lines = Table(
+    "list_lines",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("team_id", String(200), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("place", Integer, nullable=False),
+    Column("standing", String(16), nullable=False),
+    Column("slot", String(16)),
+    Column("joined", Boolean, nullable=False),
+    Column("listed_since", Date),
+    Column("last_listed_on", Date),
+    Column("snoozed_until", Date),
+    Column("risk", Float(53), nullable=False),
+    Column("worst_gap", Integer, nullable=False),
+)
+
+list_exits = Table(
+    "list_exits",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("team_id", String(200), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("reason", String(32), nullable=False),
+    Column("listed_since", Date),
+    Column("rank", Integer),
+    Column("displaced_by", String(200)),
+    Column("on_day", Date),
+    Column("note", String(200), nullable=False),
+)
+
 reviews = Table(
     "reviews",
     metadata,
@@ -298,4 +330,4 @@ audit_head = Table(
     Column("hash", String(64), nullable=False),
 )
 
-PERSON_TABLES = frozenset({people, scores, gaps, timelines, person_groups, reviews, exposures})
+PERSON_TABLES = frozenset({people, scores, gaps, timelines, person_groups, list_lines, list_exits, reviews, exposures})

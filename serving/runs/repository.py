@@ -1,4 +1,7 @@
-"""All queries over runs: finding one, writing one, publishing one. Nothing here reads rows about people."""
+"""All queries over runs: finding one, writing one, publishing one; and what a run reads of the runs and reviews before it.
+
+Rows about people are read here by the nightly run alone, in its own transaction, and never on behalf of a caller.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, Table, insert, select
+from sqlalchemy import Connection, Row, Table, func, insert, select
 
-from serving.tables import gaps, people, person_groups, publications, run_teams, runs, scores, timelines
+from serving.tables import (
+    gaps,
+    list_exits,
+    list_lines,
+    people,
+    person_groups,
+    publications,
+    reviews,
+    run_teams,
+    runs,
+    scores,
+    timelines,
+)
 
 CHUNK = 2_000
 
@@ -27,6 +42,8 @@ class NewRun:
     gaps: Iterable[dict[str, Any]] = field(default_factory=list)
     timelines: Iterable[dict[str, Any]] = field(default_factory=list)
     person_groups: Iterable[dict[str, Any]] = field(default_factory=list)
+    list_lines: list[dict[str, Any]] = field(default_factory=list)
+    list_exits: list[dict[str, Any]] = field(default_factory=list)
 
 
 def find_run(connection: Connection, run_id: str) -> Row[Any] | None:
@@ -44,12 +61,55 @@ def current_run(connection: Connection) -> Row[Any] | None:
     return connection.execute(query).first()
 
 
+def run_before(connection: Connection, run_id: str, as_of: dt.date) -> Row[Any] | None:
+    """The run that was published last for ``as_of`` or an earlier day, this one aside: its list is the one to go on from."""
+    query = (
+        select(runs)
+        .join(publications, publications.c.run_id == runs.c.run_id)
+        .where(runs.c.as_of <= as_of, runs.c.run_id != run_id)
+        .order_by(publications.c.publication_id.desc())
+        .limit(1)
+    )
+    return connection.execute(query).first()
+
+
+def lines_of(connection: Connection, run_id: str) -> list[Row[Any]]:
+    """Every line of the list of a run."""
+    return list(connection.execute(select(list_lines).where(list_lines.c.run_id == run_id)))
+
+
+def newest_reviews(connection: Connection) -> list[Row[Any]]:
+    """patient_id, reviewed_at, snooze_until and run_id of everybody's newest review, in the version that counts."""
+    replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
+    newest = func.row_number().over(
+        partition_by=reviews.c.patient_id, order_by=(reviews.c.reviewed_at.desc(), reviews.c.review_id)
+    )
+    counted = (
+        select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.snooze_until, reviews.c.run_id, newest.label("n"))
+        .where(reviews.c.review_id.not_in(replaced))
+        .subquery()
+    )
+    return list(connection.execute(select(counted).where(counted.c.n == 1)))
+
+
+def codes_at_review(connection: Connection, severity: str) -> list[Row[Any]]:
+    """(patient, run, code): the safety gaps of one severity that stood in the runs under which people were reviewed."""
+    query = select(gaps.c.patient_id, gaps.c.run_id, gaps.c.code).where(
+        gaps.c.safety.is_(True),
+        gaps.c.severity == severity,
+        select(reviews.c.review_id)
+        .where(reviews.c.run_id == gaps.c.run_id, reviews.c.patient_id == gaps.c.patient_id)
+        .exists(),
+    )
+    return list(connection.execute(query))
+
+
 def write_run(connection: Connection, new: NewRun) -> None:
     """Insert every row of a run inside the caller's transaction."""
     run_id = new.run["run_id"]
     connection.execute(insert(runs), new.run)
     _insert(connection, run_teams, run_id, new.teams)
-    for table in (people, scores, gaps, timelines, person_groups):
+    for table in (people, scores, gaps, timelines, person_groups, list_lines, list_exits):
         _insert(connection, table, run_id, getattr(new, table.name))
 
 

@@ -25,6 +25,7 @@ class RunInfo(BaseModel):
     newest_record_on: dt.date | None
     outcomes: dict[str, list[int]] = Field(description="horizons in days for each outcome")
     middles: dict[str, dict[str, float]] = Field(default_factory=dict, exclude=True)
+    list_rules: dict[str, Any] | None = Field(default=None, exclude=True)
 
     @classmethod
     def of(cls, row: Row[Any]) -> RunInfo:
@@ -40,6 +41,7 @@ class RunInfo(BaseModel):
             newest_record_on=row.newest_record_on,
             outcomes=row.summary["outcomes"],
             middles=row.summary.get("middles", {}),
+            list_rules=row.summary.get("list", {}).get("rules"),
         )
 
     def is_stale(self, today: dt.date) -> bool:

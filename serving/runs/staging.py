@@ -22,6 +22,7 @@ from sqlalchemy import (
     MetaData,
     Select,
     Table,
+    case,
     create_engine,
     event,
     func,
@@ -92,6 +93,37 @@ class Staging:
         """(team, outcome, horizon in days, probability) of every score, in the order of people."""
         query = select(people.c.team_id, scores.c.outcome, scores.c.horizon_days, scores.c.probability)
         return self._read(query.join(scores, scores.c.patient_id == people.c.patient_id).order_by(scores.c.patient_id))
+
+    def candidates(self, outcome: str, horizon: int, pressing: Sequence[str]) -> list[Any]:
+        """(patient, team, risk, last seen, worst pressing severity by its place or None, number of pressing safety gaps) of everybody."""
+        severity = case({name: place for place, name in enumerate(pressing)}, value=gaps.c.severity)
+        unsafe = (
+            select(gaps.c.patient_id, func.min(severity).label("worst"), func.count().label("number"))
+            .where(gaps.c.safety.is_(True), gaps.c.severity.in_(pressing))
+            .group_by(gaps.c.patient_id)
+            .subquery()
+        )
+        query = (
+            select(
+                people.c.patient_id,
+                people.c.team_id,
+                scores.c.probability,
+                people.c.last_seen_on,
+                unsafe.c.worst,
+                func.coalesce(unsafe.c.number, 0),
+            )
+            .join(scores, scores.c.patient_id == people.c.patient_id)
+            .outerjoin(unsafe, unsafe.c.patient_id == people.c.patient_id)
+            .where(scores.c.outcome == outcome, scores.c.horizon_days == horizon)
+            .order_by(people.c.team_id, people.c.patient_id)
+        )
+        return self._read(query)
+
+    def safety_codes(self, severity: str) -> list[Any]:
+        """(patient, code) of every safety gap of one severity."""
+        return self._read(
+            select(gaps.c.patient_id, gaps.c.code).where(gaps.c.safety.is_(True), gaps.c.severity == severity)
+        )
 
     def gap_counts(self, pressing: Sequence[str]) -> tuple[int, int]:
         """How many gaps there are, and how many people have a safety gap of a ``pressing`` severity."""

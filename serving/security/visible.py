@@ -12,7 +12,7 @@ from sqlalchemy import CTE, ColumnElement, Select, false, or_, select
 
 from serving.database import SCOPE_NAME
 from serving.security.callers import Caller
-from serving.tables import emergency_access, people, publications, run_teams
+from serving.tables import emergency_access, people, publications, run_teams, runs
 
 
 def published_run() -> Select:
@@ -29,6 +29,24 @@ def visible_people(caller: Caller) -> CTE:
         query = query.where(false())
     elif caller.team_ids is not None:
         query = query.where(or_(people.c.team_id.in_(sorted(caller.team_ids)), _opened(caller)))
+    return query.cte(SCOPE_NAME)
+
+
+def visible_lists(caller: Caller) -> CTE:
+    """Rows (run_id, as_of, team_id) of the published lists that ``caller`` may see, whoever is on them: those of their own teams.
+
+    It is named like ``visible_people`` and counts as the same choke point: who left a caseload is in no later run, and the team they left may
+    still read that they did. What was opened in an emergency opens no list.
+    """
+    query = (
+        select(run_teams.c.run_id, runs.c.as_of, run_teams.c.team_id)
+        .join(runs, runs.c.run_id == run_teams.c.run_id)
+        .where(run_teams.c.run_id.in_(select(publications.c.run_id)))
+    )
+    if not caller.sees_people:
+        query = query.where(false())
+    elif caller.team_ids is not None:
+        query = query.where(run_teams.c.team_id.in_(sorted(caller.team_ids)))
     return query.cte(SCOPE_NAME)
 
 

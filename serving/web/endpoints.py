@@ -28,7 +28,8 @@ from serving.web.explaining import explain
 from serving.web.rendering import around, page
 from serving.web.reviewing import Answers, Wrong, refused, review_fields
 from serving.worklists.endpoints import Horizon, Limit, Offset, Outcome, TeamId
-from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Ranking, Teams
+from serving.worklists.listing import Ranking
+from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
 from serving.worklists.service import list_teams, team_worklist, unknown_horizon
 
 router = APIRouter(include_in_schema=False)
@@ -59,7 +60,7 @@ async def team(
     view: View = None,
     outcome: Outcome = None,
     horizon: Horizon = None,
-    ranking: Ranking = Ranking.RISK,
+    ranking: Ranking | None = None,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
 ) -> Response:

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 
 from serving.context import Serving
 from serving.security.requests import PeopleCaller
-from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Filters, Ranking, Reviewed, Teams, Worklist
+from serving.worklists.listing import Ranking
+from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Filters, Reviewed, Teams, Worklist
 from serving.worklists.service import list_teams, team_worklist
 
 router = APIRouter(tags=["worklists"])
@@ -49,7 +50,7 @@ async def worklist(
     filtering: Filtering,
     outcome: Outcome = None,
     horizon: Horizon = None,
-    ranking: Ranking = Ranking.RISK,
+    ranking: Ranking | None = None,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
 ) -> Worklist:

@@ -24,11 +24,11 @@ from sqlalchemy import (
 )
 
 from serving.security.callers import Caller
-from serving.security.visible import visible_people, visible_teams
-from serving.tables import gaps, people, publications, reviews, runs, scores, timelines
-from serving.worklists.schemas import Filters, GapLine, Ranking, Reviewed
+from serving.security.visible import visible_lists, visible_people, visible_teams
+from serving.tables import gaps, list_exits, list_lines, people, publications, reviews, runs, scores, timelines
+from serving.worklists.listing import CRITICAL, NO_SAFETY_GAP, Ranking, Standing
+from serving.worklists.schemas import Filters, GapLine, Reviewed
 
-NO_SAFETY_GAP = 9
 EARLIER_LISTS = 6
 PRESSING = ("critical", "high")
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c.severity, else_=4)
@@ -70,14 +70,28 @@ def team(connection: Connection, caller: Caller, team_id: str) -> Row[Any] | Non
     return connection.execute(select(mine).where(mine.c.team_id == team_id)).first()
 
 
-def ranked(caller: Caller, team_id: str, outcome: str, horizon: int, ranking: Ranking) -> Select[Any]:
-    """Everybody in a team with ``rank``, ``tied``, ``position`` and ``safety_gap``; order by ``position``."""
+def ranked(
+    caller: Caller,
+    team_id: str,
+    outcome: str,
+    horizon: int,
+    ranking: Ranking,
+    *,
+    as_published: bool = False,
+    line: int | None = None,
+) -> Select[Any]:
+    """Everybody in a team with ``rank``, ``sharing``, ``position``, ``safety_gap`` and ``within``; order by ``position``.
+
+    ``as_published`` takes the order and the slots of the published list; any other order draws the line at ``line``, the team's capacity
+    (None: there is none). A snooze recorded since counts at once, and the snoozed come last.
+    """
     visible = visible_people(caller)
     safety = _safety(visible).subquery("safety")
     worst = func.coalesce(safety.c.worst, NO_SAFETY_GAP)
+    snooze = _snoozes(visible).subquery("snooze")
     by_risk = (scores.c.probability.desc(), scores.c.patient_id)
-    order = by_risk if ranking is Ranking.RISK else (worst, func.coalesce(safety.c.number, 0).desc(), *by_risk)
-    return (
+    by_gaps = (worst, func.coalesce(safety.c.number, 0).desc(), *by_risk)
+    everybody = (
         select(
             visible.c.run_id,
             visible.c.patient_id,
@@ -88,23 +102,67 @@ def ranked(caller: Caller, team_id: str, outcome: str, horizon: int, ranking: Ra
             scores.c.raised_by,
             func.rank().over(order_by=scores.c.probability.desc()).label("rank"),
             func.count().over(partition_by=scores.c.probability).label("sharing"),
-            func.row_number().over(order_by=order).label("position"),
+            func.row_number().over(order_by=by_risk).label("by_risk"),
+            func.row_number().over(order_by=by_gaps).label("by_gaps"),
             cast(case((safety.c.worst.is_(None), 0), else_=1), Integer).label("safety_gap"),
             worst.label("worst"),
+            *(list_lines.c[name] for name in ("place", "standing", "slot", "joined", "listed_since")),
+            case((worst != CRITICAL, snooze.c.snooze_until)).label("snoozed_until"),
         )
         .select_from(visible)
         .join(scores, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
-        .join(
-            people,
-            and_(
-                people.c.run_id == visible.c.run_id,
-                people.c.patient_id == visible.c.patient_id,
-                people.c.team_id == visible.c.team_id,
-            ),
-        )
+        .join(people, _of_same(people, visible))
         .outerjoin(safety, safety.c.patient_id == visible.c.patient_id)
+        .outerjoin(snooze, snooze.c.patient_id == visible.c.patient_id)
+        .outerjoin(list_lines, _of_same(list_lines, visible))
         .where(visible.c.team_id == team_id, scores.c.outcome == outcome, scores.c.horizon_days == horizon)
+        .subquery("everybody")
     )
+    own = _in_order(everybody, ranking)
+    order = func.coalesce(everybody.c.place, own) if as_published else own
+    away = case((everybody.c.snoozed_until.is_(None), 0), else_=1)
+    position = func.row_number().over(order_by=(away, order, everybody.c.by_risk))
+    if as_published:
+        within = case((and_(everybody.c.standing == Standing.LISTED.value, away == 0), 1), else_=0)
+    else:
+        within = case((and_(position <= (line if line is not None else 0), away == 0), 1), else_=0)
+    return select(everybody, position.label("position"), within.label("within"))
+
+
+def _in_order(everybody: Any, ranking: Ranking) -> Any:
+    """A number that rises in the order of ``ranking``: the same order as ``listing.in_order``."""
+    if ranking is Ranking.RISK:
+        return everybody.c.by_risk
+    if ranking is Ranking.GAPS:
+        return everybody.c.by_gaps
+    by_risk, by_gaps = 2 * everybody.c.by_risk - 1, 2 * everybody.c.by_gaps
+    first = and_(everybody.c.worst < NO_SAFETY_GAP, by_gaps < by_risk)
+    return case((first, by_gaps), else_=by_risk)
+
+
+def _of_same(table: Any, visible: CTE) -> Any:
+    """The row is about the same person of the same team in the same run."""
+    return and_(
+        table.c.run_id == visible.c.run_id,
+        table.c.patient_id == visible.c.patient_id,
+        table.c.team_id == visible.c.team_id,
+    )
+
+
+def _snoozes(visible: CTE) -> Select[Any]:
+    """People whose newest review put them off until a day after the run's, with that day."""
+    newest = func.row_number().over(
+        partition_by=reviews.c.patient_id, order_by=(reviews.c.reviewed_at.desc(), reviews.c.review_id)
+    )
+    replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
+    counted = (
+        select(reviews.c.patient_id, reviews.c.snooze_until, visible.c.run_id, newest.label("n"))
+        .join(visible, visible.c.patient_id == reviews.c.patient_id)
+        .where(reviews.c.review_id.not_in(replaced))
+        .subquery("counted")
+    )
+    as_of = select(runs.c.as_of).where(runs.c.run_id == counted.c.run_id).scalar_subquery()
+    return select(counted.c.patient_id, counted.c.snooze_until).where(counted.c.n == 1, counted.c.snooze_until > as_of)
 
 
 def page(
@@ -186,23 +244,59 @@ def reviewed_since(connection: Connection, caller: Caller, team_id: str, since: 
     return connection.scalar(query) or 0
 
 
-def safety_below(connection: Connection, everybody: Select[Any], line: int, limit: int) -> list[Row[Any]]:
-    """People past ``line`` in ``ranked`` who have a pressing safety gap, the most severe first, then by their place."""
+def safety_below(connection: Connection, everybody: Select[Any], limit: int) -> list[Row[Any]]:
+    """People past the line in ``ranked`` who have a pressing safety gap, the most severe first, then by their place."""
     listed = everybody.subquery("listed")
-    query = select(listed).where(listed.c.position > line, listed.c.safety_gap == 1)
+    query = select(listed).where(listed.c.within == 0, listed.c.safety_gap == 1)
     return list(connection.execute(query.order_by(listed.c.worst, listed.c.position).limit(limit)))
 
 
-def totals(connection: Connection, everybody: Select[Any], line: int) -> Row[Any]:
-    """``people``, ``safety`` (with a safety gap) and ``safety_below`` (of those, past ``line``)."""
+def totals(connection: Connection, everybody: Select[Any]) -> Row[Any]:
+    """``people``, ``within`` (the line), ``snoozed``, ``safety`` (with a safety gap) and ``safety_below`` (of those, past the line)."""
     listed = everybody.subquery("listed")
-    past = case((listed.c.position > line, listed.c.safety_gap), else_=0)
-    query = select(
-        func.count().label("people"),
-        func.coalesce(func.sum(listed.c.safety_gap), 0).label("safety"),
-        func.coalesce(func.sum(past), 0).label("safety_below"),
-    ).select_from(listed)
-    return connection.execute(query).one()
+    sums = {
+        "within": listed.c.within,
+        "snoozed": case((listed.c.snoozed_until.is_not(None), 1), else_=0),
+        "safety": listed.c.safety_gap,
+        "safety_below": case((listed.c.within == 0, listed.c.safety_gap), else_=0),
+    }
+    counted = [func.coalesce(func.sum(value), 0).label(name) for name, value in sums.items()]
+    return connection.execute(select(func.count().label("people"), *counted).select_from(listed)).one()
+
+
+def joined_since(connection: Connection, caller: Caller, team_id: str, since: dt.date, limit: int) -> list[Row[Any]]:
+    """Who got a slot on a published list of ``since`` or later, newest first."""
+    visible = visible_lists(caller)
+    query = (
+        select(list_lines.c.patient_id, visible.c.as_of, list_lines.c.slot, list_lines.c.place)
+        .join(visible, _of_list(list_lines, visible))
+        .where(list_lines.c.joined.is_(True), visible.c.team_id == team_id, visible.c.as_of >= since)
+        .order_by(visible.c.as_of.desc(), list_lines.c.place)
+    )
+    return list(connection.execute(query.limit(limit)))
+
+
+def left_since(connection: Connection, caller: Caller, team_id: str, since: dt.date, limit: int) -> list[Row[Any]]:
+    """Who lost a slot on a published list of ``since`` or later and why, newest first."""
+    visible = visible_lists(caller)
+    query = (
+        select(list_exits, visible.c.as_of)
+        .join(visible, _of_list(list_exits, visible))
+        .where(visible.c.team_id == team_id, visible.c.as_of >= since)
+        .order_by(visible.c.as_of.desc(), list_exits.c.rank, list_exits.c.patient_id)
+    )
+    return list(connection.execute(query.limit(limit)))
+
+
+def here_now(connection: Connection, caller: Caller, team_id: str, patients: Sequence[str]) -> set[str]:
+    """Who of ``patients`` is on the team's caseload now."""
+    visible = visible_people(caller)
+    query = select(visible.c.patient_id).where(visible.c.team_id == team_id, visible.c.patient_id.in_(patients))
+    return set(connection.scalars(query))
+
+
+def _of_list(table: Any, visible: CTE) -> Any:
+    return and_(table.c.run_id == visible.c.run_id, table.c.team_id == visible.c.team_id)
 
 
 def reasons_of(

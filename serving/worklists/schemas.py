@@ -10,18 +10,12 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from serving.runs.schemas import RunInfo
+from serving.worklists.listing import Ranking, Reason, Slot, Standing
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
 SHOWN_REASONS = 3
 """Reasons that a row of the list shows; a filter by reason looks at those that raise among them."""
-
-
-class Ranking(StrEnum):
-    """``risk``: the highest probability first. ``gaps``: the most severe certain safety gap first, then risk."""
-
-    RISK = "risk"
-    GAPS = "gaps"
 
 
 class Reviewed(StrEnum):
@@ -133,7 +127,9 @@ class WorklistEntry(BaseModel):
     position: int = Field(description="place in this list, from 1")
     rank: int = Field(description="place by risk; people with equal risk share it")
     tied: bool
-    within_capacity: bool | None = Field(description="null where the team has stated no capacity")
+    within_capacity: bool | None = Field(
+        description="has a slot on the published list or, in any other order, a place the capacity reaches; null where the team has stated no capacity"
+    )
     patient_id: str
     probability: float
     in_words: str
@@ -146,17 +142,79 @@ class WorklistEntry(BaseModel):
     missing_sources: list[str]
     last_review: LastReview | None
     adjustments: list[Adjustment] = Field(description="recorded needs, so that a review reaches the person")
+    standing: Standing | None = Field(
+        description="listed, waiting, reviewed (takes no slot for some weeks) or snoozed; null in a run made before lists were kept"
+    )
+    slot: Slot | None = Field(description="why the person has a slot on the published list; null where they have none")
+    joined: bool = Field(description="has a slot on the published list and had none on the list before it")
+    listed_since: dt.date | None
+    snoozed_until: dt.date | None = Field(description="a snooze that holds now; it takes effect when it is recorded")
     risk_before: list[RiskBefore] = Field(description="the same risk in earlier lists of other days, oldest first")
 
 
+class ListRulesUsed(BaseModel):
+    """The rules that the published lists were made by."""
+
+    outcome: str
+    horizon_days: int
+    ranking: Ranking
+    stay: float = Field(
+        description="a holder of a slot is passed only by a risk more than this share higher, so lists do not flicker"
+    )
+    rest_days: int = Field(description="days for which somebody reviewed takes no slot, where the reviewer chose none")
+
+
+class Joined(BaseModel):
+    """Somebody who got a slot on a list of the last days."""
+
+    patient_id: str
+    as_of: dt.date = Field(description="of the first list they were on")
+    slot: Slot
+    place: int
+
+
+class Left(BaseModel):
+    """Somebody who lost a slot, with the one reason for it."""
+
+    patient_id: str
+    as_of: dt.date = Field(description="of the first list they were not on")
+    reason: Reason
+    in_words: str
+    listed_since: dt.date | None
+    rank: int | None = Field(
+        description="the place in the order of the list they left; null for somebody who left the caseload"
+    )
+    displaced_by: str | None
+    on_day: dt.date | None = Field(description="the day of the review, or the day the snooze ends")
+    still_here: bool = Field(description="on this team's caseload now, so that the person's page can be opened")
+
+
+class ListChanges(BaseModel):
+    """Who joined and who left a team's list since a day, newest first."""
+
+    since: dt.date
+    joined: list[Joined]
+    left: list[Left]
+
+
 class Worklist(BaseModel):
-    """One page of a team's list. ``safety_below_line`` names people past the capacity line who have a certain safety gap."""
+    """One page of a team's list. ``safety_below_line`` names people past the capacity line who have a certain safety gap.
+
+    In the published order slots come first; the snoozed come last in every order.
+    """
 
     team: Team
     run: RunInfo
     outcome: str
     horizon_days: int
     ranking: Ranking
+    rules: ListRulesUsed | None = Field(description="null in a run made before lists were kept")
+    published_order: bool = Field(
+        description="this is the order the list was published in; any other view orders the same people by itself"
+    )
+    listed: int = Field(description="people within this week's capacity")
+    snoozed: int
+    changes: ListChanges
     middle: float | None = Field(description="the middle person's risk in this team (median)")
     reviews_this_week: int = Field(description="people of this team with a review recorded since Monday (UTC)")
     below_line: int = Field(description="people whom this week's capacity does not reach")

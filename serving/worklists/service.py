@@ -17,6 +17,7 @@ from serving.runs.schemas import RunInfo
 from serving.security.callers import Caller
 from serving.web.wording import about_in_100
 from serving.worklists import repository
+from serving.worklists.listing import Ranking, Reason, Standing
 from serving.worklists.schemas import (
     SHOWN_REASONS,
     Adjustment,
@@ -24,8 +25,11 @@ from serving.worklists.schemas import (
     FilterChoices,
     Filters,
     GapLine,
+    Joined,
     LastReview,
-    Ranking,
+    Left,
+    ListChanges,
+    ListRulesUsed,
     ReasonLine,
     RiskBefore,
     Team,
@@ -36,6 +40,8 @@ from serving.worklists.schemas import (
 
 SHOWN_BELOW_LINE = 6
 UNFILTERED = Filters()
+CHANGES_OF = dt.timedelta(days=7)
+MOST_CHANGES = 200
 
 
 def list_teams(database: Database, caller: Caller, audit: Audit, limit: int, offset: int) -> Teams:
@@ -57,12 +63,12 @@ def team_worklist(
     *,
     outcome: str | None,
     horizon: int | None,
-    ranking: Ranking,
+    ranking: Ranking | None,
     filters: Filters = UNFILTERED,
     limit: int,
     offset: int,
 ) -> Worklist:
-    """One page of a team's list. 404 for a team the caller may not see; 422 for an outcome or horizon the run does not hold."""
+    """One page of a team's list, as it was published unless something else is asked for. 404 for a team the caller may not see; 422 for an outcome or horizon the run does not hold."""
     with database.read(caller) as connection:
         run = current_run(connection)
         team = repository.team(connection, caller, team_id) if run is not None else None
@@ -73,7 +79,9 @@ def team_worklist(
     if run is None or team is None:
         audit.record(Look("team.not_visible", team_id=team_id))
         raise not_found()
-    shown = [entry.patient_id for entry in (*found.items, *found.first_below_line_with_safety_gap)]
+    entries = (*found.items, *found.first_below_line_with_safety_gap, *found.changes.joined, *found.changes.left)
+    shown = [entry.patient_id for entry in entries]
+    shown += [left.displaced_by for left in found.changes.left if left.displaced_by]
     audit.record(
         Look(
             "worklist.seen",
@@ -81,7 +89,7 @@ def team_worklist(
             team_id=team_id,
             run_id=info.run_id,
             bundle_id=info.bundle_id,
-            detail={"outcome": chosen[0], "horizon_days": chosen[1], "ranking": ranking.value, "offset": offset},
+            detail={"outcome": chosen[0], "horizon_days": chosen[1], "ranking": found.ranking.value, "offset": offset},
             shown=_exposures(found),
         )
     )
@@ -153,17 +161,20 @@ def _read(
     team: Row[Any],
     info: RunInfo,
     chosen: tuple[str, int],
-    ranking: Ranking,
+    ranking: Ranking | None,
     filters: Filters,
     limit: int,
     offset: int,
 ) -> Worklist:
     now = dt.datetime.now(dt.UTC)
-    everybody = repository.ranked(caller, team.team_id, *chosen, ranking)
+    rules = None if info.list_rules is None else ListRulesUsed.model_validate(info.list_rules)
+    ranking = ranking or (rules.ranking if rules else Ranking.RISK)
+    published = rules is not None and (*chosen, ranking) == (rules.outcome, rules.horizon_days, rules.ranking)
     capacity = team.weekly_reviews
-    totals = repository.totals(connection, everybody, capacity if capacity is not None else 0)
+    everybody = repository.ranked(caller, team.team_id, *chosen, ranking, as_published=published, line=capacity)
+    totals = repository.totals(connection, everybody)
     rows, matching = repository.page(connection, everybody, filters, now, limit, offset)
-    below = [] if capacity is None else repository.safety_below(connection, everybody, capacity, SHOWN_BELOW_LINE)
+    below = [] if capacity is None else repository.safety_below(connection, everybody, SHOWN_BELOW_LINE)
     patients = list({row.patient_id for row in (*rows, *below)})
     reasons = repository.reasons_of(connection, caller, patients, *chosen)
     gaps = repository.gap_lines(connection, caller, patients)
@@ -193,9 +204,14 @@ def _read(
         outcome=chosen[0],
         horizon_days=chosen[1],
         ranking=ranking,
+        rules=rules,
+        published_order=published,
+        listed=totals.people - totals.snoozed if capacity is None else totals.within,
+        snoozed=totals.snoozed,
+        changes=list_changes(connection, caller, team.team_id, info.as_of - CHANGES_OF),
         middle=info.middles.get(team.team_id, {}).get(f"{chosen[0]}_{chosen[1]}"),
         reviews_this_week=repository.reviewed_since(connection, caller, team.team_id, week_of(now)),
-        below_line=0 if capacity is None else max(0, totals.people - capacity),
+        below_line=0 if capacity is None else totals.people - totals.within,
         safety_below_line=0 if capacity is None else totals.safety_below,
         first_below_line_with_safety_gap=[entry(row) for row in below],
         items=[entry(row) for row in rows],
@@ -207,12 +223,55 @@ def _read(
     )
 
 
+def list_changes(connection: Connection, caller: Caller, team_id: str, since: dt.date) -> ListChanges:
+    """Who joined and who left a team's lists published for ``since`` or later. The caller audits whom it shows."""
+    joined = repository.joined_since(connection, caller, team_id, since, MOST_CHANGES)
+    left = repository.left_since(connection, caller, team_id, since, MOST_CHANGES)
+    here = repository.here_now(connection, caller, team_id, [row.patient_id for row in left])
+    return ListChanges(
+        since=since,
+        joined=[Joined.model_validate(row, from_attributes=True) for row in joined],
+        left=[
+            Left(
+                in_words=left_in_words(Reason(row.reason), row.note),
+                still_here=row.patient_id in here,
+                **{name: getattr(row, name) for name in Left.model_fields if name not in ("in_words", "still_here")},
+            )
+            for row in left
+        ],
+    )
+
+
+LEFT_IN_WORDS = {
+    Reason.LEFT_CASELOAD: "Left this caseload",
+    Reason.REVIEWED: "Reviewed",
+    Reason.SNOOZED: "Put off by a reviewer",
+    Reason.TURN_OVER: "The week of those unseen for longest is over",
+    Reason.RULES_CHANGED: "The list is ordered in another way now",
+    Reason.GAP_CLOSED: "A certain safety gap is closed",
+    Reason.RISK_FELL: "The estimated risk fell",
+    Reason.DISPLACED: "Others come first now",
+    Reason.FEWER_SLOTS: "The list has fewer slots now",
+}
+
+
+def left_in_words(reason: Reason, note: str) -> str:
+    return f"{LEFT_IN_WORDS[reason]}: {note}" if note else LEFT_IN_WORDS[reason]
+
+
+def _standing(row: Row[Any]) -> Standing | None:
+    """As published; a snooze recorded since counts at once."""
+    if row.snoozed_until is not None:
+        return Standing.SNOOZED
+    return None if row.standing is None else Standing(row.standing)
+
+
 def _entry(row: Row[Any], capacity: int | None, reasons: list[dict[str, Any]], gaps: list[Row[Any]]) -> WorklistEntry:
     return WorklistEntry(
         position=row.position,
         rank=row.rank,
         tied=row.sharing > 1,
-        within_capacity=None if capacity is None else row.position <= capacity,
+        within_capacity=None if capacity is None else bool(row.within),
         patient_id=row.patient_id,
         probability=row.probability,
         in_words=about_in_100(row.probability),
@@ -222,6 +281,11 @@ def _entry(row: Row[Any], capacity: int | None, reasons: list[dict[str, Any]], g
         next_booked_on=row.next_booked_on,
         last_review=None,
         adjustments=[],
+        standing=_standing(row),
+        slot=row.slot,
+        joined=bool(row.joined),
+        listed_since=row.listed_since,
+        snoozed_until=row.snoozed_until,
         risk_before=[],
         **row.flags,
     )

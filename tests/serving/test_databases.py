@@ -25,7 +25,7 @@ from serving.runs import repository as run_queries
 from serving.security.callers import Caller, Role
 from serving.security.tokens import find_caller, issue_token, revoke_token
 from serving.tables import PERSON_TABLES, audit_events, exposures, metadata, people
-from serving.worklists.schemas import Ranking
+from serving.worklists.listing import Ranking
 from serving.worklists.service import list_teams, team_worklist
 
 _spec = importlib.util.spec_from_file_location("serving_postgres", Path(__file__).parent / "postgres.py")
@@ -144,7 +144,7 @@ def test_migrations_go_up_and_down_and_up_again_and_match_the_tables(empty):
         migrations.upgrade(empty)
         with empty.engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        for revision in ("0002", "0001", "base"):
+        for revision in ("0006", "0005", "0004", "0003", "0002", "0001", "base"):
             migrations.downgrade(empty, revision)
         assert set(inspect(empty.engine).get_table_names()) <= {"alembic_version"}
 

@@ -20,9 +20,29 @@ def listed(client, as_role, team="north", **query):
 def test_by_risk_then_by_person(client, as_role):
     found = listed(client, as_role)
     assert (found["outcome"], found["horizon_days"], found["ranking"]) == ("admission", 90, "risk")
-    keys = [(-entry["probability"], entry["patient_id"]) for entry in found["items"]]
+    assert found["published_order"] and found["rules"]["ranking"] == "risk"
+    # One of the three slots is for the longest unseen: nobody ever saw N01.
+    assert [entry["slot"] for entry in found["items"]] == ["order", "order", "longest_unseen"] + [None] * 5
+    assert found["items"][2]["patient_id"] == "N01"
+    keys = [(-entry["probability"], entry["patient_id"]) for entry in found["items"] if entry["patient_id"] != "N01"]
     assert keys == sorted(keys)
     assert [entry["position"] for entry in found["items"]] == list(range(1, 9))
+    other = listed(client, as_role, outcome="disengagement", horizon=90)
+    assert not other["published_order"]
+    keys = [(-entry["probability"], entry["patient_id"]) for entry in other["items"]]
+    assert keys == sorted(keys)
+
+
+def test_blended_gives_risk_and_certain_gaps_every_other_place(client, as_role):
+    def order(ranking):
+        # Another horizon than the published list's, so that no slot is given and the order stands alone.
+        return [e["patient_id"] for e in listed(client, as_role, ranking=ranking, horizon=180)["items"]]
+
+    risk, gaps, blended = (order(ranking) for ranking in ("risk", "gaps", "blended"))
+    turns = [person for pair in zip(risk, gaps, strict=True) for person in pair]
+    assert set(blended[:2]) == {risk[0], gaps[0]} or risk[0] == gaps[0] == blended[0]
+    for place, person in enumerate(blended):
+        assert turns.index(person) <= 2 * place + 1
 
 
 def test_equal_risk_shares_a_rank(client, as_role):
