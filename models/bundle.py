@@ -38,6 +38,7 @@ from models.manifest import (
     sha256,
     verify,
 )
+from models.protected import refuse_protected
 from models.reasons import ConceptText, FeatureText, check_wording
 from models.reference import golden_rows, summarise
 from models.risk_model import RiskModel, stack_horizons
@@ -54,13 +55,6 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
-
-# Rule 6: these never train a model. Whole words of a feature's name or concept; `age` only where it is a person's.
-PROTECTED_WORDS = frozenset(
-    {"sex", "gender", "ethnicity", "ethnic", "race", "deprivation", "imd", "language", "interpreter"}
-    | {"disability", "autism", "autistic", "housing", "homeless"}
-)
-PROTECTED_NAMES = ("age", "age_years", "patient_age", "age_at", "birth_date")
 
 
 class FeatureLike(Protocol):
@@ -112,7 +106,7 @@ def write_bundle(
     names = tuple(text.name for text in texts)
     served = {name: tuple(int(h) for h in days) for name, days in horizons.items()}
     _check_parts(boosters, calibration, served, names, reference_matrix)
-    _check_protected(texts)
+    refuse_protected(texts)
     wording = _wording(texts, concepts)
     contents = {f"booster_{name}.txt": booster.model_to_string().encode() for name, booster in boosters.items()}
     contents |= {
@@ -210,7 +204,12 @@ def _manifest(
         synthetic=notes.pop("synthetic"),
         trained_on=json.loads(_json(notes.pop("trained_on", None))),
         notes=json.loads(_json(notes)),
-        versions=Versions(lightgbm=lightgbm.__version__, numpy=np.__version__, upstream=_own_version()),
+        versions=Versions(
+            lightgbm=lightgbm.__version__,
+            numpy=np.__version__,
+            numba=metadata.version("numba"),
+            upstream=_own_version(),
+        ),
         outcomes={name: OutcomeEntry(booster=f"booster_{name}.txt", horizons=days) for name, days in horizons.items()},
         files={name: FileEntry(sha256=sha256(data), bytes=len(data)) for name, data in sorted(contents.items())},
         **text,
@@ -236,6 +235,7 @@ def _golden(
             len(rows), len(fitted.horizons), -1
         )
         expected[name] = {
+            "margin": margin.tolist(),
             "probability": fitted.probability(margin).tolist(),
             "contribution_sum": shap[:, :, :-2].sum(axis=2).tolist(),
             "contribution_size": np.abs(shap[:, :, :-2]).sum(axis=2).tolist(),
@@ -271,18 +271,6 @@ def _check_parts(
     if reference_matrix.ndim != 2 or reference_matrix.shape[1] != len(names) or not len(reference_matrix):
         raise BundleRefused(
             f"reference_matrix has shape {reference_matrix.shape}: expected (rows, {len(names)}) with at least one row"
-        )
-
-
-def _check_protected(texts: Sequence[FeatureText]) -> None:
-    wrong = [
-        t.name
-        for t in texts
-        if PROTECTED_WORDS & {*t.name.split("_"), *t.concept.split("_")} or t.name in PROTECTED_NAMES
-    ]
-    if wrong:
-        raise BundleRefused(
-            f"{', '.join(wrong)}: a protected characteristic never trains a model and is never a reason (DESIGN rule 6); leave it out"
         )
 
 

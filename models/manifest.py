@@ -12,6 +12,7 @@ import json
 import re
 import stat
 from datetime import datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,10 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from models.errors import BundleDamaged, BundleIncompatible, BundleMissing
 
-BUNDLE_FORMAT = 1
+BUNDLE_FORMAT = 2
+"""What is written. Format 2 added the margins of the golden rows and the version of numba."""
+
+FORMATS_READ = (1, 2)
 MANIFEST = "manifest.json"
 CURRENT = "current"
 LAST_GOOD = "last_good"
@@ -47,8 +51,15 @@ class OutcomeEntry(_Strict):
 
 
 class Versions(_Strict):
+    """What the bundle was made with.
+
+    The rule (``check_versions``): a format that this code does not know, and a newer major of LightGBM than the installed one, are refused. Any other
+    difference is allowed, since the golden rows decide: a machine whose libraries do not give the recorded margins to 1e-12 does not serve the bundle.
+    """
+
     lightgbm: str
     numpy: str
+    numba: str = ""
     upstream: str
 
 
@@ -73,7 +84,8 @@ class Manifest(_Strict):
 
     def own_digest(self) -> str:
         """SHA-256 of the manifest without ``digest`` and ``bundle_id`` (which is made from it), keys sorted."""
-        return sha256(canonical(self.model_dump(mode="json", exclude={"digest", "bundle_id"})))
+        later = {"versions": {"numba"}} if self.format == 1 else {}
+        return sha256(canonical(self.model_dump(mode="json", exclude={"digest": True, "bundle_id": True, **later})))
 
 
 def canonical(value: Any) -> bytes:
@@ -154,9 +166,10 @@ def _read_manifest(folder: Path) -> Manifest:
         raw = json.loads(data)
     except ValueError:
         raise BundleDamaged(f"{folder.name}: {MANIFEST} is not JSON. {_REPAIR}") from None
-    if isinstance(raw, dict) and isinstance(raw.get("format"), int) and raw["format"] != BUNDLE_FORMAT:
+    if isinstance(raw, dict) and isinstance(raw.get("format"), int) and raw["format"] not in FORMATS_READ:
         raise BundleIncompatible(
-            f"{folder.name}: bundle format {raw['format']}, this code reads {BUNDLE_FORMAT}; train again or use the matching release"
+            f"{folder.name}: bundle format {raw['format']}, this code reads {' and '.join(map(str, FORMATS_READ))}; "
+            "train again or use the matching release"
         )
     try:
         manifest = Manifest.model_validate(raw)
@@ -171,6 +184,21 @@ def _read_manifest(folder: Path) -> Manifest:
             f"{folder.name}: {MANIFEST} lists {sorted(manifest.files)}, expected {sorted(needed)}. {_REPAIR}"
         )
     return manifest
+
+
+def check_versions(manifest: Manifest) -> None:
+    """Refuse a bundle of a newer major of LightGBM (see ``Versions`` for the rule). Raises ``BundleIncompatible``."""
+    made, here = manifest.versions.lightgbm, metadata.version("lightgbm")
+    if _major(made) > _major(here):
+        raise BundleIncompatible(
+            f"{manifest.bundle_id}: made with LightGBM {made}, here is {here}; its trees may mean something else. Install {made}, or train again"
+        )
+
+
+def _major(version: str) -> int:
+    head = version.partition(".")[0]
+    # A version that cannot be read is newer than any.
+    return int(head) if head.isdecimal() else 10**6
 
 
 def _read_entry(folder: Path, name: str, entry: FileEntry) -> bytes:

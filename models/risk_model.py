@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from models.calibration import Calibration, sigmoid
 from models.errors import BundleDamaged, BundleRefused, CalibrationError, FeatureMismatch, TreesError
-from models.manifest import Manifest, locate, read_verified
+from models.manifest import Manifest, check_versions, locate, read_verified
+from models.protected import refuse_protected
 from models.reasons import ConceptText, FeatureText, Reason, Reasoner
 from models.scores import OutcomeScores, Scores
 from models.shapley import TreeShapley
@@ -22,7 +23,10 @@ from models.what_if import NOTE, WhatIf, changes, find_offers
 Floats = NDArray[np.float64]
 
 HORIZON = "horizon_days"
+MARGIN_TOLERANCE = 1e-12
+"""How far a margin may be from the one recorded at training: it is a sum of leaf values in the order of the trees, so it should be the same to the bit."""
 SELF_TEST_TOLERANCE = 1e-9
+"""The same for what LightGBM adds up in another order than we do."""
 _CHUNK = 8192
 
 
@@ -71,6 +75,11 @@ class _Outcome:
             contributions=parts,
         )
 
+    def margin(self, values: NDArray[np.floating]) -> Floats:
+        """Raw scores (rows, horizons), before calibration."""
+        stacked = stack_horizons(values, self.calibration.horizons)
+        return self.explainer.margins(stacked).reshape(-1, len(self.calibration.horizons))
+
 
 class RiskModel:
     """Open one with ``RiskModel.load``. Immutable; may be used from several threads at once."""
@@ -78,6 +87,7 @@ class RiskModel:
     def __init__(self, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
         """``contents`` are the verified bytes of the bundle's files. Raises ``BundleDamaged`` or ``BundleRefused`` where they do not fit together."""
         self.manifest = manifest
+        check_versions(manifest)
         try:
             documents = {name: json.loads(data) for name, data in contents.items() if name.endswith(".json")}
             self.features = tuple(FeatureText(**feature) for feature in documents["features.json"]["features"])
@@ -91,6 +101,7 @@ class RiskModel:
             raise BundleDamaged(
                 f"{manifest.bundle_id}: its files are whole but not as this code writes them ({error}); train again"
             ) from error
+        refuse_protected(self.features)
         self.feature_names: tuple[str, ...] = tuple(feature.name for feature in self.features)
         self.outcomes: dict[str, tuple[int, ...]] = {name: entry.horizons for name, entry in manifest.outcomes.items()}
         self.card: dict[str, Any] = documents["card.json"]
@@ -143,6 +154,10 @@ class RiskModel:
         return Scores(
             {name: outcome.score(name, values, contributions, threads) for name, outcome in chosen.items()}, values
         )
+
+    def margins(self, values: NDArray[np.floating]) -> dict[str, Floats]:
+        """Raw scores (rows, horizons) of every outcome, before calibration: what the golden rows are held to."""
+        return {name: outcome.margin(values) for name, outcome in self._outcomes.items()}
 
     def reasons(self, scores: Scores, row: int, outcome: str, horizon: int, top: int = 5) -> list[Reason]:
         """The ``top`` largest reasons of one score, by clinical concept. The scores must carry contributions."""
@@ -207,8 +222,14 @@ class RiskModel:
         # Features are single precision; scoring them as such also compiles, once and here, what requests will run.
         inputs = single if np.array_equal(single, rows, equal_nan=True) else rows
         scores, alone = self.score(inputs, names=self.feature_names), self.score(inputs[:1], names=self.feature_names)
+        if set(self._golden["expected"]) != set(self.outcomes):
+            raise BundleRefused(f"{self.manifest.bundle_id}: the golden rows are of other outcomes; train again")
+        margins = self.margins(inputs)
         for name, expected in self._golden["expected"].items():
             found = scores[name]
+            # Format 1 kept no margins; its probabilities stand for them.
+            if "margin" in expected and not _within(margins[name], expected["margin"], MARGIN_TOLERANCE, relative=0.0):
+                raise BundleRefused(_differs(self.manifest.bundle_id, name, "margin"))
             assert found.contributions is not None and found.horizon_part is not None
             for what, values in (
                 ("probability", found.probability),
@@ -216,12 +237,8 @@ class RiskModel:
                 ("contribution_size", np.abs(found.contributions).sum(axis=2)),
                 ("horizon_part", found.horizon_part),
             ):
-                wanted = np.asarray(expected[what], dtype=np.float64)
-                if wanted.shape != values.shape or not np.allclose(values, wanted, rtol=1e-9, atol=SELF_TEST_TOLERANCE):
-                    raise BundleRefused(
-                        f"{self.manifest.bundle_id}: self-test failed, {name} {what} of the golden rows differs from what was recorded at training; "
-                        "this machine does not score this model as it was trained, so it must not serve. Check versions, then train again"
-                    )
+                if not _within(values, expected[what], SELF_TEST_TOLERANCE, relative=1e-9):
+                    raise BundleRefused(_differs(self.manifest.bundle_id, name, what))
             if not np.array_equal(alone[name].probability, found.probability[:1]):
                 raise BundleRefused(
                     f"{self.manifest.bundle_id}: self-test failed, {name} of one row differs from the same row in a batch"
@@ -249,6 +266,18 @@ class RiskModel:
         if np.isinf(values).any():
             wrong = [name for name, bad in zip(names, np.isinf(values).any(axis=0), strict=True) if bad]
             raise FeatureMismatch(f"infinite values in {', '.join(wrong)}: a value that is not known is NaN")
+
+
+def _within(found: Floats, wanted: Any, tolerance: float, relative: float) -> bool:
+    expected = np.asarray(wanted, dtype=np.float64)
+    return expected.shape == found.shape and bool(np.allclose(found, expected, rtol=relative, atol=tolerance))
+
+
+def _differs(bundle_id: str, outcome: str, what: str) -> str:
+    return (
+        f"{bundle_id}: self-test failed, {outcome} {what} of the golden rows differs from what was recorded at training; "
+        "this machine does not score this model as it was trained, so it must not serve. Check versions, then train again"
+    )
 
 
 def _number(value: float | None) -> float:

@@ -69,6 +69,10 @@ def seal(folder, manifest):
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
+def shift(golden, by):
+    golden["expected"]["admission"]["margin"][5][1] += by
+
+
 # What is in it
 
 
@@ -157,10 +161,42 @@ def test_a_link_is_not_a_file(copy, bundle):
         RiskModel.load(copy)
 
 
-def test_another_format_is_named(copy):
+@pytest.mark.parametrize("other", [0, 3, 99])
+def test_another_format_is_named(copy, other):
     manifest = verify_free(copy)
-    seal(copy, manifest | {"format": 2})
-    with pytest.raises(BundleIncompatible, match="bundle format 2, this code reads 1"):
+    seal(copy, manifest | {"format": other})
+    with pytest.raises(BundleIncompatible, match=f"bundle format {other}, this code reads 1 and 2"):
+        RiskModel.load(copy)
+
+
+def test_the_format_before_is_still_read(copy):
+    """Format 1 had neither margins in its golden rows nor the version of numba."""
+    rewrite(copy, "golden.json", lambda document: [entry.pop("margin") for entry in document["expected"].values()])
+    manifest = verify_free(copy)
+    del manifest["versions"]["numba"]
+    seal(copy, manifest | {"format": 1})
+    assert RiskModel.load(copy).manifest.versions.numba == ""
+
+
+@pytest.mark.parametrize("made_with", ["99.0.0", "unreadable"])
+def test_a_newer_lightgbm_is_refused(copy, made_with):
+    manifest = verify_free(copy)
+    manifest["versions"]["lightgbm"] = made_with
+    seal(copy, manifest)
+    with pytest.raises(BundleIncompatible, match=f"made with LightGBM {made_with}, here is 4"):
+        RiskModel.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("library", "version"), [("lightgbm", "3.3.5"), ("lightgbm", "4.0.0"), ("numba", "0.1"), ("numpy", "9.0")]
+)
+def test_any_other_difference_of_versions_is_left_to_the_golden_rows(copy, library, version):
+    manifest = verify_free(copy)
+    manifest["versions"][library] = version
+    seal(copy, manifest)
+    RiskModel.load(copy)
+    rewrite(copy, "golden.json", lambda document: shift(document, 2e-12))
+    with pytest.raises(BundleRefused, match="Check versions"):
         RiskModel.load(copy)
 
 
@@ -222,6 +258,65 @@ def test_changed_expectations_fail_the_self_test(copy):
     with pytest.raises(BundleRefused, match="admission horizon_part of the golden rows differs"):
         RiskModel.load(copy)
     RiskModel.load(copy, self_test=False)
+
+
+@pytest.mark.parametrize(("by", "holds"), [(1e-13, True), (2e-12, False), (-1e-9, False)])
+def test_the_golden_rows_hold_the_margin_to_one_part_in_a_million_million(copy, by, holds):
+    rewrite(copy, "golden.json", lambda document: shift(document, by))
+    if holds:
+        RiskModel.load(copy)
+        return
+    with pytest.raises(BundleRefused, match="admission margin of the golden rows differs"):
+        RiskModel.load(copy)
+
+
+def test_golden_rows_that_leave_an_outcome_out_are_refused(copy):
+    rewrite(copy, "golden.json", lambda document: document["expected"].pop("disengagement"))
+    with pytest.raises(BundleRefused, match="golden rows are of other outcomes"):
+        RiskModel.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "housing_changes_365d"), ("name", "age"), ("concept", "ethnicity"), ("concept", "interpreter_need")],
+)
+def test_a_protected_feature_is_refused_on_loading_too(copy, field, value):
+    """The writer refuses it; whoever writes past the writer is refused by everyone who opens it."""
+    rewrite(copy, "features.json", lambda document: document["features"][1].__setitem__(field, value))
+    with pytest.raises(BundleRefused, match="protected characteristic"):
+        RiskModel.load(copy, self_test=False)
+
+
+OTHER_MACHINE = """
+import sys
+import numpy as np
+from models import RiskModel
+
+model = RiskModel.load(sys.argv[1], self_test=False)
+rows = np.load(sys.argv[2])
+np.savez(sys.argv[3], **model.margins(rows))
+"""
+
+
+@pytest.mark.slow
+def test_another_machine_gives_the_same_margins(bundle, tmp_path):
+    """Another processor (no vector instructions, code compiled afresh for it), one thread, another locale: 1e-12, and here to the bit."""
+    rng = np.random.default_rng(11)
+    rows = (rng.normal(size=(3000, 5)) * 3).astype(np.float32)
+    rows[rng.random(rows.shape) < 0.3] = np.nan
+    np.save(tmp_path / "rows.npy", rows)
+    other = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": str(tmp_path / "compiled")}
+    other |= {"OMP_NUM_THREADS": "1", "LC_ALL": "C", "NUMBA_OPT": "1", "PYTHONPATH": str(REPOSITORY)}
+    ran = subprocess.run(
+        [sys.executable, "-c", OTHER_MACHINE, str(bundle), str(tmp_path / "rows.npy"), str(tmp_path / "found.npz")],
+        cwd=REPOSITORY, env={**os.environ, **other}, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert any((tmp_path / "compiled").rglob("*.nbi")), "nothing was compiled for the other processor"
+    there = np.load(tmp_path / "found.npz")
+    for outcome, margin in RiskModel.load(bundle).margins(rows).items():
+        assert np.abs(margin - there[outcome]).max() <= 1e-12
+        assert np.array_equal(margin, there[outcome])
 
 
 def test_nothing_there(tmp_path):
@@ -290,6 +385,28 @@ def test_a_full_disk_while_writing_leaves_nothing(parts, tmp_path, monkeypatch, 
         assert list(tmp_path.iterdir()) == []
     else:
         verify(write_bundle(tmp_path / "bundle", **parts))
+
+
+@pytest.mark.parametrize("call", range(13))
+def test_a_full_disk_while_publishing_leaves_what_served(bundle, next_bundle, tmp_path, monkeypatch, call):
+    """Eight files and two folders of the copy, then the pointer to the last good one and its folder, then the pointer itself."""
+    root = tmp_path / "bundles"
+    first = publish(root, bundle)
+    real, calls = os.fsync, iter(range(100))
+
+    def full(handle):
+        if next(calls) == call:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr("models.disk.os.fsync", full)
+    with pytest.raises(BundleUnwritable, match="No space left"):
+        publish(root, next_bundle)
+    monkeypatch.setattr("models.disk.os.fsync", real)
+    assert current_bundle(root) == first
+    RiskModel.load(root)
+    publish(root, next_bundle)
+    assert not list(root.glob(".*.partial"))
 
 
 # Publishing
@@ -412,3 +529,12 @@ def test_a_publisher_killed_at_every_step_leaves_a_pointer_to_a_whole_bundle(bun
 def test_calibration_in_a_bundle_reads_back_exactly(parts, bundle):
     document = json.loads((bundle / "calibration.json").read_text())
     assert {name: Calibration.from_json(data) for name, data in document.items()} == parts["calibration"]
+
+
+def test_the_fault_table_lists_every_test():
+    """``python -m tests.models.fault_table`` prints it."""
+    from tests.models.fault_table import FAULTS, NO_FAULT
+
+    listed = [name for _, _, tests in FAULTS for name in tests]
+    here = {name for name in globals() if name.startswith("test_")}
+    assert sorted([*listed, *NO_FAULT]) == sorted(here)

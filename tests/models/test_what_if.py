@@ -8,7 +8,8 @@ import pytest
 from features import CATALOGUE
 from features.engine.spec import PROTECTED, PROTECTED_CIRCUMSTANCES
 from models import RiskModel
-from models.bundle import PROTECTED_WORDS, write_bundle
+from models.bundle import write_bundle
+from models.protected import PROTECTED_WORDS
 from models.what_if import ACTIONS, NOTE, find_offers
 
 NAN = np.nan
