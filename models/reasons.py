@@ -55,7 +55,7 @@ class ConceptText:
         """
         verb = "Raises" if raises else "Lowers"
         if not recorded:
-            return f"{verb} the estimated risk: {self.label.lower()}, where nothing is recorded or nothing applies."
+            return f"{verb} the estimated risk: {self.label.lower()}. There is nothing on record, or it does not apply."
         if not raises and not in_order:
             return f"{verb} the estimated risk: {self.label.lower()}, taken together; not every part of it is in order."
         return f"{verb} the estimated risk: {(self.raises if raises else self.lowers).rstrip('.')}."

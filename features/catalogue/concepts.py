@@ -33,9 +33,7 @@ CONCEPTS: dict[str, Concept] = {
             "fewer days covered by collected medicine",
             "most days covered by collected medicine",
         ),
-        Concept(
-            "depot", "Long-acting injection", "a long-acting injection late or due", "long-acting injections on time"
-        ),
+        Concept("depot", "Long-acting injection", "a long-acting injection late or due", "injections given on time"),
         Concept(
             "regimen_change",
             "Recent change of medicines",
@@ -52,7 +50,10 @@ CONCEPTS: dict[str, Concept] = {
             "the number or strength of medicines",
         ),
         Concept(
-            "shared_care", "Who prescribes", "prescribing split or moved between trust and GP", "settled prescribing"
+            "shared_care",
+            "Who prescribes",
+            "prescribing split or moved between trust and GP",
+            "the same prescriber for a while",
         ),
         Concept(
             "clozapine_blood",
@@ -69,11 +70,21 @@ CONCEPTS: dict[str, Concept] = {
         Concept(
             "physical_checks",
             "Physical health checks",
-            "physical health checks overdue",
+            "physical health checks that are overdue",
             "physical health checks up to date",
         ),
-        Concept("missed_contacts", "Missed appointments", "recent missed appointments", "few missed appointments"),
-        Concept("cancellations", "Cancelled appointments", "appointments cancelled", "few appointments cancelled"),
+        Concept(
+            "missed_contacts",
+            "Missed appointments",
+            "some appointments were missed of late",
+            "few of the appointments were missed",
+        ),
+        Concept(
+            "cancellations",
+            "Cancelled appointments",
+            "some of the appointments were cancelled",
+            "few of the appointments were cancelled",
+        ),
         Concept("contact_recency", "Time since last seen", "the time since last seen", "being seen recently"),
         Concept(
             "contact_amount",
@@ -82,9 +93,9 @@ CONCEPTS: dict[str, Concept] = {
             "how often the team has seen this person",
         ),
         Concept("continuity", "Seeing the same staff", "many different members of staff", "seeing the same staff"),
-        Concept("crisis", "Crisis contacts", "recent crisis contacts", "no recent crisis contacts"),
+        Concept("crisis", "Crisis contacts", "a contact in a crisis of late", "no contact in a crisis of late"),
         Concept(
-            "admissions", "Hospital admissions", "earlier admissions to hospital", "no recent admission to hospital"
+            "admissions", "Hospital admissions", "one or more earlier stays in hospital", "no stay in hospital of late"
         ),
         Concept(
             "discharge_recency",
@@ -102,7 +113,12 @@ CONCEPTS: dict[str, Concept] = {
             "the time with the service so far",
             "the time with the service so far",
         ),
-        Concept("substance_use", "Substance use recorded", "substance use recorded", "no substance use recorded"),
+        Concept(
+            "substance_use",
+            "Substance use recorded",
+            "the use of substances is on record",
+            "no use of substances is on record",
+        ),
         Concept(
             "data_freshness",
             "How fresh the records are",

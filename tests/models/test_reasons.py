@@ -41,7 +41,7 @@ NAN = np.nan
                 (
                     "lithium",
                     -0.2,
-                    "Lowers the estimated risk: lithium monitoring, where nothing is recorded or nothing applies.",
+                    "Lowers the estimated risk: lithium monitoring. There is nothing on record, or it does not apply.",
                 )
             ],
         ),
@@ -72,7 +72,7 @@ MISSED = (
     FeatureText("review_days_past_due", "missed", "days", missing="unknown"),
 )
 MISSED_TEXT = {"missed": ConceptText("missed", "Missed appointments", "missed appointments", "few missed appointments")}
-NOTHING = "Lowers the estimated risk: missed appointments, where nothing is recorded or nothing applies."
+NOTHING = "Lowers the estimated risk: missed appointments. There is nothing on record, or it does not apply."
 NOT_ALL = "Lowers the estimated risk: missed appointments, taken together; not every part of it is in order."
 
 
