@@ -80,7 +80,6 @@ def _due(rows, places, first, last_row, today, start, ended, result, from_start,
     what an event asked for is left, and what has no end of its own lapses too.
     """
     due, fired, unsure = FOREVER, -1, False
-    carried = False
     for j in range(first, last_row):
         anchor = start if rows[j, 5] < 0 else events[rows[j, 5]]
         if anchor == NO_DAY or (ended and rows[j, 5] < 0):
@@ -99,17 +98,14 @@ def _due(rows, places, first, last_row, today, start, ended, result, from_start,
             if since < begin - grace and anchor + stop < due:
                 due, fired = anchor + stop, places[j]
             continue
-        if carried and rows[j, 5] < 0:
-            continue
         counts = since >= 0 or (since > -2 * FOREVER and not from_start)
         mine = max(since + interval, begin) if counts else begin + interval
         if mine > stop:
             continue
         chained = rows[j, 5] < 0 and _chained(rows[first:last_row], applies, j - first, last_row - first)
-        if day <= lapse or chained:
-            carried = carried or rows[j, 5] < 0
-            if anchor + mine < due:
-                due, fired = anchor + mine, places[j]
+        # the earliest stands: what the next phase asks for by itself is always due later than what fell due in this one
+        if (day <= lapse or chained) and anchor + mine < due:
+            due, fired = anchor + mine, places[j]
     return due, fired, unsure
 
 
