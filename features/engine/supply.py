@@ -222,16 +222,15 @@ def depot_kernel(
             for i in range(offsets[who], offsets[who + 1]):
                 if day[i] >= t:
                     break
-                if known[i] >= t or not keep[i]:
+                if known[i] >= t or not keep[i] or day[i] == last:  # a second row of one day is the same visit
                     continue
                 if day[i] >= t - op_window[k] and due > last and day[i] - due <= COURSE_GAP_DAYS:
                     given += 1
                     late += lowest < day[i] - due <= highest
                     missed += day[i] - last > limit
-                if day[i] > last:
-                    last = day[i]
-                    due = day[i] + interval[i]
-                    limit = missed_after[i]
+                last = day[i]
+                due = day[i] + interval[i]
+                limit = missed_after[i]
             if due > last and t - due <= COURSE_GAP_DAYS:
                 if ops[k] == PAST_DUE:
                     x = t - due

@@ -167,7 +167,7 @@ def test_every_verb_has_a_slow_rule():
 
 
 @pytest.mark.parametrize("focus", list(MAKERS))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(data=st.data())
 def test_kernels_agree_with_the_slow_rule(focus, data):
     frames = {"patients": pd.DataFrame({"patient_id": [*PATIENTS, "nobody"]})}
