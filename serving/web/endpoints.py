@@ -25,12 +25,13 @@ from serving.security.requests import SESSION_COOKIE, AnyReader, PeopleReader, s
 from serving.security.tokens import SESSION_HOURS, form_token, revoke_token
 from serving.web import sign_in
 from serving.web.explaining import explain
+from serving.web.filtering import CONCEPT_LABELS, filter_fields
 from serving.web.rendering import around, page
 from serving.web.reviewing import Answers, Wrong, refused, review_fields
-from serving.worklists.endpoints import Horizon, Limit, Offset, Outcome, TeamId
+from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId
 from serving.worklists.listing import Ranking
-from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
-from serving.worklists.service import list_teams, team_worklist, unknown_horizon
+from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, FilterChoices, Teams, Worklist
+from serving.worklists.service import filter_choices, list_teams, team_worklist, unknown_horizon
 
 router = APIRouter(include_in_schema=False)
 
@@ -57,6 +58,7 @@ async def team(
     caller: PeopleReader,
     service: Serving,
     team_id: TeamId,
+    filtering: Filtering,
     view: View = None,
     outcome: Outcome = None,
     horizon: Horizon = None,
@@ -64,26 +66,43 @@ async def team(
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
 ) -> Response:
-    """A team's worklist."""
+    """A team's worklist. What it is cut to, its order and its page are all in the address, so it can be kept and sent."""
     outcome, horizon = _viewed(view, outcome, horizon)
-    found = await service.reads.run(
-        team_worklist,
-        service.database,
-        caller,
-        service.audit_for(caller, request),
-        team_id,
-        outcome=outcome,
-        horizon=horizon,
-        ranking=ranking,
-        limit=limit,
-        offset=offset,
-    )
+    audit = service.audit_for(caller, request)
+
+    def read() -> tuple[Worklist, FilterChoices]:
+        found = team_worklist(
+            service.database,
+            caller,
+            audit,
+            team_id,
+            outcome=outcome,
+            horizon=horizon,
+            ranking=ranking,
+            filters=filtering,
+            limit=limit,
+            offset=offset,
+        )
+        return found, filter_choices(
+            service.database, caller, team_id, found.outcome, found.horizon_days, CONCEPT_LABELS
+        )
+
+    found, choices = await service.reads.run(read)
 
     def address(**changed: object) -> str:
         kept = {"view": f"{found.outcome}-{found.horizon_days}", "ranking": found.ranking.value, "limit": limit}
-        return "?" + urlencode({**kept, "offset": offset, **changed})
+        given = {**kept, "offset": offset, **filtering.given, **changed}
+        return "?" + urlencode({name: value for name, value in given.items() if value != ""})
 
-    return page(request, "worklist.html", surroundings=around(request, caller, found.run), list=found, address=address)
+    return page(
+        request,
+        "worklist.html",
+        surroundings=around(request, caller, found.run),
+        list=found,
+        filters=filter_fields(found.filters, choices),
+        address=address,
+        most=MAX_LIMIT,
+    )
 
 
 @router.get("/patients/{patient_id}")

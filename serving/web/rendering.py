@@ -17,11 +17,12 @@ from serving.runs.schemas import RunInfo
 from serving.security.callers import Caller
 from serving.security.requests import SESSION_COOKIE
 from serving.security.tokens import form_token
-from serving.web import wording
+from serving.web import trends, wording
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 NHSUK_STYLE = STATIC_FOLDER / "nhsuk" / "nhsuk-frontend.min.css"
 FILTERS = (
+    "adjustment_words",
     "ago",
     "day",
     "days",
@@ -30,12 +31,14 @@ FILTERS = (
     "in_100",
     "outcome_label",
     "overdue",
+    "overdue_first",
     "people",
     "sentence",
     "severity_colour",
     "severity_label",
     "short_day",
     "signed",
+    "since",
     "source_label",
     "times_the_middle",
 )
@@ -89,6 +92,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update({name: getattr(wording, name) for name in FILTERS})
+    made.filters.update(sparkline=trends.sparkline, moved=trends.moved)
     made.globals["nhsuk_style"] = NHSUK_STYLE.is_file()
     return made
 

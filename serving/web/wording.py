@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 from typing import Any
 
 OUTCOMES = {
@@ -94,6 +95,36 @@ def overdue(days_overdue: float | None, title: str = "") -> str:
     if days_overdue is None or days_overdue < 1:
         return ""
     return f"by {days(days_overdue)}" if title.endswith("overdue") else f"{days(days_overdue)} overdue"
+
+
+def overdue_first(days_overdue: float | None, title: str = "") -> str:
+    """``34 days overdue``, or ``34 days`` before a title that says overdue itself; empty where lateness does not apply."""
+    if days_overdue is None or days_overdue < 1:
+        return ""
+    return days(days_overdue) if "overdue" in title.lower() else f"{days(days_overdue)} overdue"
+
+
+def since(then: dt.date | None, as_of: dt.date) -> str:
+    """``23 days ago`` or ``in 9 days``, counted from the day the list is as of."""
+    if then is None:
+        return ""
+    gone = (as_of - then).days
+    return f"{days(gone)} ago" if gone > 0 else "the list's own day" if gone == 0 else f"in {days(-gone)}"
+
+
+def adjustment_words(adjustments: Iterable[Any]) -> list[str]:
+    """What a person needs so that care reaches them, from (kind, value) rows: ``Interpreter: Somali``."""
+    said = {_get(row, "kind"): str(_get(row, "value")).replace("_", " ").strip() for row in adjustments}
+    found = []
+    if "interpreter" in said:
+        found.append(f"Interpreter: {said['language']}" if said.get("language") else "Interpreter needed")
+    if "accessible_format" in said:
+        found.append(f"Format: {said['accessible_format']}")
+    if "reasonable_adjustment" in said:
+        value = said["reasonable_adjustment"]
+        known = {"in place": "Adjustments in place", "required": "Adjustments needed", "yes": "Adjustments needed"}
+        found.append(known.get(value.lower(), f"Adjustment: {value}"))
+    return found
 
 
 def sentence(text: str) -> str:

@@ -16,6 +16,7 @@ BENCHMARKS = {
     "one-person": ("tests.benchmarks.shapley", "run_one_person"),
     "nightly": ("tests.benchmarks.nightly", "run"),
     "load": ("tests.benchmarks.load", "run"),
+    "worklist": ("tests.benchmarks.worklist", "run"),
 }
 
 

@@ -1,0 +1,54 @@
+"""The filters of the worklist page: what each select offers, with how many people it leaves, and the words for what is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from features import CONCEPTS
+from serving.worklists.schemas import Choice, FilterChoices, Filters, Reviewed
+
+CONCEPT_LABELS = {concept.slug: concept.label for concept in CONCEPTS.values()}
+REVIEWED = {
+    Reviewed.NEVER: "No review recorded",
+    Reviewed.NOT_MONTH: "Not in the last 28 days",
+    Reviewed.WEEK: "In the last 7 days",
+    Reviewed.MONTH: "In the last 28 days",
+}
+
+
+@dataclass(frozen=True)
+class FilterField:
+    """One select. ``chosen`` is the words of what is chosen, empty for none."""
+
+    name: str
+    label: str
+    items: list[dict[str, Any]]
+    chosen: str
+
+
+def filter_fields(given: Filters, choices: FilterChoices) -> list[FilterField]:
+    """The four filters, in the order of the form. What is chosen stays an option even where it leaves nobody."""
+    reviewed = [Choice(value=value, label=label, people=-1) for value, label in REVIEWED.items()]
+    fields = (
+        ("gap", "Care gap", given.gap, choices.gap),
+        ("reason", "Reason that raises", given.reason, choices.reason),
+        ("medicine", "Medicine held", given.medicine, choices.medicine),
+        ("reviewed", "Reviewed", given.reviewed, reviewed),
+    )
+    return [_field(name, label, str(value or ""), offered) for name, label, value, offered in fields]
+
+
+def _field(name: str, label: str, value: str, offered: list[Choice]) -> FilterField:
+    items: list[dict[str, Any]] = [{"value": "", "text": "Any"}]
+    chosen = ""
+    for choice in offered:
+        text = choice.label[:1].upper() + choice.label[1:]
+        if choice.value == value:
+            chosen = text
+        counted = text if choice.people < 0 else f"{text} ({choice.people})"
+        items.append({"value": choice.value, "text": counted, "selected": choice.value == value})
+    if value and not chosen:
+        chosen = "something nobody on this list has"
+        items.append({"value": value, "text": "What the address asks for (0)", "selected": True})
+    return FilterField(name, label, items, chosen)

@@ -1,0 +1,77 @@
+"""The page of a team of 500 people, all of them on one page, with six lists behind each: under 150 ms on the server.
+
+The service is a process of its own on 127.0.0.1 with one pharmacist signed in, so the time is what a browser on the same machine waits for
+the first byte to the last. The list is cut, then whole, so that filters are in it. The model is the tiny one of the tests over the real
+catalogue: what a page reads of a score does not depend on who made it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from features import Records
+from features.engine.cohort import caseload
+from features.records import day_of
+from models.bundle import publish
+from serving.nightly import latest_as_of, score_store
+from serving.security.tokens import issue_token
+from tests.benchmarks.measure import line, simulated_store
+from tests.faults.processes import served
+from tests.serving import world
+
+PEOPLE, LISTS, TIMES, FLOOR_S = 500, 6, 40, 0.15
+TEAM = "T01"
+
+
+def one_team(records: Records, as_of: dt.date) -> Records:
+    """Exactly ``PEOPLE`` people, all of one team."""
+    ids = caseload(records, day_of(as_of)).spine["patient_id"].tolist()[:PEOPLE]
+    frames = {name: records[name] for name in records.tables}
+    frames = {
+        name: frame[frame["patient_id"].isin(ids)] if "patient_id" in frame else frame for name, frame in frames.items()
+    }
+    frames["referrals"] = frames["referrals"].assign(team_id=TEAM)
+    return Records.from_frames(frames, about={"synthetic": True, "source": "simulated, one team"})
+
+
+def run() -> dict[str, Any]:
+    whole = Records.load(simulated_store(1_000, 4))
+    newest = latest_as_of(whole)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        records = one_team(whole, newest)
+        records.save(home / "store")
+        publish(home / "bundles", world.write_tiny_bundle(home / "made", records))
+        for week in reversed(range(LISTS + 1)):
+            score_store(home / "store", home / "bundles", home, newest - dt.timedelta(days=7 * week), threads=2)
+        secret = issue_token(home, "pharmacist", [TEAM], "bench", kind="session")
+        with served(home, OMP_NUM_THREADS="1") as (address, _):
+            client = httpx.Client(base_url=address, cookies={"upstream_session": secret}, timeout=60)
+            seconds = {
+                name: _time(client, f"/teams/{TEAM}?{query}")
+                for name, query in (
+                    ("500 on one page", "limit=500"),
+                    ("first 50", "limit=50"),
+                    ("cut to never reviewed", "limit=500&reviewed=never&ranking=gaps"),
+                )
+            }
+            page = client.get(f"/teams/{TEAM}?limit=500").text
+    shown = page.count('class="up-row"')
+    found = line("worklist", seconds["500 on one page"]["p95"], "s, p95 of the whole page", FLOOR_S, people=shown)
+    return found | {"seconds": seconds, "page_kb": len(page) // 1024, "ok": found["ok"] and shown == PEOPLE}
+
+
+def _time(client: httpx.Client, path: str) -> dict[str, float]:
+    taken = []
+    for _ in range(TIMES):
+        began = time.perf_counter()
+        client.get(path).raise_for_status()
+        taken.append(time.perf_counter() - began)
+    return {name: round(float(np.percentile(taken[2:], q)), 4) for name, q in (("p50", 50), ("p95", 95))}
