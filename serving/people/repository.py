@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from serving.security.callers import Caller
 from serving.security.visible import visible_people
-from serving.tables import gaps, people, publications, run_teams, runs, scores
+from serving.tables import gaps, people, publications, run_teams, runs, scores, timelines
 
 TREND_RUNS = 26
 
@@ -50,6 +50,12 @@ def care_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[d
         .order_by(gaps.c.position)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def timeline(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
+    """The events of the last year and the recorded needs; None in runs made before they were kept."""
+    query = select(timelines).where(timelines.c.patient_id == patient_id, _seen(visible_people(caller), timelines))
+    return connection.execute(query).first()
 
 
 def trend(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:

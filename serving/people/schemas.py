@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from serving.reviews.schemas import Review
 from serving.runs.schemas import RunInfo
 from serving.scoring.schemas import Flags, Gap, Risk, WhatIf
+from serving.worklists.schemas import Adjustment
 
 
 class TrendPoint(BaseModel):
@@ -27,6 +28,65 @@ class PersonTeam(BaseModel):
     middle: dict[str, float] = Field(description="median risk in the team, by outcome and horizon as in admission_90")
 
 
+class SupplyEvent(BaseModel):
+    """A supply and the days it covers, [from, to), with what was in hand carried over."""
+
+    on: dt.date
+    medicine: str
+    kind: str
+    injection: bool
+    covers_from: dt.date
+    covers_to: dt.date
+    mg: float | None = Field(description="a day's dose, or an injection's")
+    as_required: bool
+
+
+class ResultEvent(BaseModel):
+    on: dt.date
+    test: str
+    label: str
+    value: float | None
+    unit: str
+
+
+class CheckDue(BaseModel):
+    """The earliest day on which a scheduled check is or was due; ``last_on`` is null where none is recorded."""
+
+    test: str
+    label: str
+    due_on: dt.date
+    last_on: dt.date | None
+    grace_days: int
+
+
+class ContactEvent(BaseModel):
+    """A contact; ``planned`` lies ahead, or its outcome is not known yet."""
+
+    on: dt.date
+    kind: str
+    mode: str
+    outcome: str
+
+
+class StayEvent(BaseModel):
+    """``discharged_on`` is null while nothing says that the stay ended."""
+
+    admitted_on: dt.date
+    discharged_on: dt.date | None
+    ward: str
+    method: str
+
+
+class LastYear(BaseModel):
+    """The record of the last twelve months, as it was known on the day of the list, and what lies ahead."""
+
+    supplies: list[SupplyEvent]
+    results: list[ResultEvent]
+    dues: list[CheckDue]
+    contacts: list[ContactEvent]
+    stays: list[StayEvent]
+
+
 class Person(BaseModel):
     """Everything current about one person."""
 
@@ -36,6 +96,8 @@ class Person(BaseModel):
     last_seen_on: dt.date | None
     next_booked_on: dt.date | None
     flags: Flags
+    adjustments: list[Adjustment] = Field(description="recorded needs, so that a review reaches the person")
+    last_year: LastYear | None = Field(description="null in runs made before it was kept")
     gaps: list[Gap]
     risks: list[Risk]
     what_if: list[WhatIf] = Field(

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Row
 
+from features.reference import TESTS
 from serving.audit import Audit, Look
 from serving.database import Database
 from serving.people import repository
-from serving.people.schemas import Person, PersonTeam, TrendPoint
+from serving.people.schemas import (
+    CheckDue,
+    ContactEvent,
+    LastYear,
+    Person,
+    PersonTeam,
+    ResultEvent,
+    StayEvent,
+    SupplyEvent,
+    TrendPoint,
+)
 from serving.problems import not_found
 from serving.reviews.repository import history
 from serving.reviews.service import as_review
@@ -19,6 +32,7 @@ from serving.runs.schemas import RunInfo
 from serving.scoring.behind import iso_day, with_what_is_behind
 from serving.scoring.schemas import Contribution, Flags, Gap, Reason, Risk, WhatIf
 from serving.security.callers import Caller
+from serving.worklists.schemas import Adjustment
 
 
 def show_person(database: Database, caller: Caller, audit: Audit, patient_id: str) -> Person:
@@ -27,6 +41,7 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
         run = current_run(connection)
         row = repository.person(connection, caller, patient_id) if run is not None else None
         if run is not None and row is not None:
+            kept = repository.timeline(connection, caller, patient_id)
             found = Person(
                 patient_id=patient_id,
                 team=PersonTeam(
@@ -36,6 +51,8 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
                 last_seen_on=row.last_seen_on,
                 next_booked_on=row.next_booked_on,
                 flags=Flags(**row.flags),
+                adjustments=[Adjustment(kind=k, value=v) for k, v in kept.adjustments] if kept else [],
+                last_year=last_year(kept.events, run.as_of) if kept else None,
                 gaps=[Gap.model_validate(gap) for gap in repository.care_gaps(connection, caller, patient_id)],
                 what_if=[WhatIf.model_validate(stored) for stored in row.what_if or []],
                 risks=[_risk(score, run, row) for score in repository.risks(connection, caller, patient_id)],
@@ -55,6 +72,48 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
         )
     )
     return found
+
+
+def last_year(events: Mapping[str, list[list[Any]]], as_of: dt.date) -> LastYear:
+    """The stored events (``serving.runs.timeline``) with dates and names in place of offsets and codes."""
+
+    def on(offset: int) -> dt.date:
+        return as_of + dt.timedelta(days=offset)
+
+    def maybe(offset: int | None) -> dt.date | None:
+        return None if offset is None else on(offset)
+
+    return LastYear(
+        supplies=[
+            SupplyEvent(
+                on=on(day),
+                medicine=medicine,
+                kind=kind,
+                injection=bool(injection),
+                covers_from=on(start),
+                covers_to=on(end),
+                mg=mg,
+                as_required=bool(as_required),
+            )
+            for day, medicine, kind, injection, start, end, mg, as_required in events["supplies"]
+        ],
+        results=[
+            ResultEvent(on=on(day), test=test, label=TESTS[test].label, value=value, unit=TESTS[test].unit)
+            for day, test, value in events["results"]
+        ],
+        dues=[
+            CheckDue(test=test, label=TESTS[test].label, due_on=on(due), last_on=maybe(last), grace_days=grace)
+            for test, due, last, grace in events["dues"]
+        ],
+        contacts=[
+            ContactEvent(on=on(day), kind=kind, mode=mode, outcome=outcome)
+            for day, kind, mode, outcome in events["contacts"]
+        ],
+        stays=[
+            StayEvent(admitted_on=on(start), discharged_on=maybe(end), ward=ward, method=method)
+            for start, end, ward, method in events["stays"]
+        ],
+    )
 
 
 def _risk(score: Row[Any], run: Row[Any], person: Row[Any]) -> Risk:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from serving.web.wording import short_day, signed
+from serving.web.wording import signed
 
 WIDTH = 340
 LABEL_HEIGHT, BAR_HEIGHT, ROW_GAP, TOP, FOOT = 17, 16, 13, 26, 12
@@ -65,48 +65,6 @@ def draw_contributions(bars: Sequence[Bar], description: str) -> Markup:
         c=CENTRE,
         bottom=height - FOOT + 4,
         parts=Markup("").join(parts),
-    )
-
-
-def draw_trend(points: Sequence[tuple[object, float]], description: str) -> Markup:
-    """A risk over published runs, oldest first: (date, probability). Empty below two points: one point is no trend."""
-    if len(points) < 2:
-        return Markup("")
-    top = max(probability for _, probability in points) * 1.15 or 0.01
-    left, right, floor, ceiling = 44, WIDTH - 12, 104, 14
-    step = (right - left) / (len(points) - 1)
-    at = [(left + i * step, floor - (floor - ceiling) * p / top) for i, (_, p) in enumerate(points)]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in at)
-    dots = Markup("").join(
-        Markup("<circle cx='{:.1f}' cy='{:.1f}' r='3.5' fill='{}'/>").format(x, y, BLUE) for x, y in at
-    )
-    return Markup(
-        "<svg class='drawing' viewBox='0 0 {w} 132' role='img' aria-label='{text}' xmlns='http://www.w3.org/2000/svg'>"
-        "<line x1='{l}' y1='{f}' x2='{r}' y2='{f}' stroke='{grid}'/>"
-        "<text x='{lx}' y='{f}' {font} font-size='12' fill='{ink}' text-anchor='end'>0</text>"
-        "<text x='{lx}' y='{cy}' {font} font-size='12' fill='{ink}' text-anchor='end'>{top:.0f} in</text>"
-        "<text x='{lx}' y='{cy2}' {font} font-size='12' fill='{ink}' text-anchor='end'>100</text>"
-        "<polyline points='{line}' fill='none' stroke='{blue}' stroke-width='2.5'/>{dots}"
-        "<text x='{l}' y='124' {font} font-size='12' fill='{ink}'>{first}</text>"
-        "<text x='{r}' y='124' {font} font-size='12' fill='{ink}' text-anchor='end'>{last}</text></svg>"
-    ).format(
-        w=WIDTH,
-        text=description,
-        l=left,
-        r=right,
-        lx=left - 6,
-        f=floor,
-        cy=ceiling + 4,
-        cy2=ceiling + 17,
-        top=top * 100,
-        grid=GRID,
-        ink=INK,
-        blue=BLUE,
-        font=Markup(FONT),
-        line=line,
-        dots=dots,
-        first=short_day(points[0][0]),  # type: ignore[arg-type]
-        last=short_day(points[-1][0]),  # type: ignore[arg-type]
     )
 
 

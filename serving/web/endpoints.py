@@ -24,7 +24,7 @@ from serving.security.callers import Caller
 from serving.security.requests import SESSION_COOKIE, AnyReader, PeopleReader, set_session_cookie, spend_as_stranger
 from serving.security.tokens import SESSION_HOURS, form_token, revoke_token
 from serving.web import sign_in
-from serving.web.explaining import explain
+from serving.web.explaining import drawn_year, explain
 from serving.web.filtering import CONCEPT_LABELS, filter_fields
 from serving.web.rendering import around, page
 from serving.web.reviewing import Answers, Wrong, refused, review_fields
@@ -169,6 +169,7 @@ async def _person_page(
         status=422 if wrong else 200,
         person=found,
         explained=explain(found, *chosen),
+        year=drawn_year(found),
         form=review_fields(answers, wrong),
         recorded=request.query_params.get("recorded") == "1",
     )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
 from serving.people.schemas import Person
 from serving.scoring.schemas import Reason, Risk
-from serving.web.drawing import Bar, draw_contributions, draw_trend
-from serving.web.wording import about_in_100, days, in_100, outcome_label, outcome_sentence, times_the_middle
+from serving.web.drawing import Bar, draw_contributions
+from serving.web.picture import draw_year
+from serving.web.trends import Line, draw_trends
+from serving.web.wording import about_in_100, day, days, in_100, outcome_label, outcome_sentence, times_the_middle
+from serving.web.year import Year, year_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +27,16 @@ class Part:
     sentence: str
     reason: Reason | None
     value: float
+
+
+@dataclass(frozen=True)
+class Trend:
+    """One outcome over the published lists: the picture, and its rows (day of the list, a risk a horizon or None, model changed)."""
+
+    outcome: str
+    horizons: tuple[int, ...]
+    drawing: Markup
+    rows: tuple[tuple[dt.date, tuple[float | None, ...], bool], ...]
 
 
 @dataclass(frozen=True)
@@ -36,7 +52,7 @@ class Explanation:
     start_in_words: str
     parts: tuple[Part, ...]
     drawing: Markup
-    trend: Markup
+    trends: tuple[Trend, ...]
 
     @property
     def raises(self) -> tuple[Part, ...]:
@@ -58,11 +74,6 @@ def explain(person: Person, outcome: str, horizon: int) -> Explanation:
     )
     middle = person.team.middle.get(f"{outcome}_{horizon}")
     label = f"{outcome_label(outcome)} within {days(horizon)}"
-    points = [
-        (point.as_of, point.probability)
-        for point in person.trend
-        if (point.outcome, point.horizon_days) == (outcome, horizon)
-    ]
     return Explanation(
         risk=risk,
         in_words=about_in_100(risk.probability),
@@ -76,5 +87,51 @@ def explain(person: Person, outcome: str, horizon: int) -> Explanation:
             [Bar(part.label, part.value) for part in parts],
             f"What raises and lowers the risk: {label}. The same numbers are in the table beside this picture.",
         ),
-        trend=draw_trend(points, f"{label} in each published list. The same numbers are in the table below."),
+        trends=tuple(_trend(person, name, horizons) for name, horizons in person.run.outcomes.items()),
+    )
+
+
+@dataclass(frozen=True)
+class DrawnYear:
+    """The record of the last year: its lanes and their picture."""
+
+    lanes: Year
+    drawing: Markup
+
+
+def drawn_year(person: Person) -> DrawnYear | None:
+    """None in a run that did not keep it."""
+    if person.last_year is None:
+        return None
+    lanes = year_of(person.last_year, person.run.as_of)
+    words = (
+        f"Twelve months to {day(person.run.as_of)}: medicines in hand and gaps, injections, checks done and due, contacts and hospital. "
+        "Every event is in the tables below."
+    )
+    return DrawnYear(lanes, draw_year(lanes, words))
+
+
+def _trend(person: Person, outcome: str, horizons: Sequence[int]) -> Trend:
+    """Lists of one day are one point, the newest that was published."""
+    risks: dict[dt.date, dict[int, float]] = {}
+    models: dict[dt.date, str] = {}
+    for point in person.trend:
+        if point.outcome == outcome:
+            risks.setdefault(point.as_of, {})[point.horizon_days] = point.probability
+            models[point.as_of] = point.model_version
+    listed = sorted(risks)
+    lines = [
+        Line(days(horizon), tuple((day, risks[day][horizon]) for day in listed if horizon in risks[day]))
+        for horizon in sorted(horizons, reverse=True)
+    ]
+    changed = {day for before, day in pairwise(listed) if models[before] != models[day]}
+    return Trend(
+        outcome,
+        tuple(horizons),
+        draw_trends(
+            lines, f"{outcome_label(outcome)} in each published list. The same numbers are in the table beside it."
+        ),
+        tuple(
+            (day, tuple(risks[day].get(horizon) for horizon in horizons), day in changed) for day in reversed(listed)
+        ),
     )

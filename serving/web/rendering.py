@@ -17,7 +17,7 @@ from serving.runs.schemas import RunInfo
 from serving.security.callers import Caller
 from serving.security.requests import SESSION_COOKIE
 from serving.security.tokens import form_token
-from serving.web import trends, wording
+from serving.web import trends, wording, year
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 NHSUK_STYLE = STATIC_FOLDER / "nhsuk" / "nhsuk-frontend.min.css"
@@ -33,10 +33,12 @@ FILTERS = (
     "overdue",
     "overdue_first",
     "people",
+    "plain",
     "sentence",
     "severity_colour",
     "severity_label",
     "short_day",
+    "short_in_100",
     "signed",
     "since",
     "source_label",
@@ -92,7 +94,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update({name: getattr(wording, name) for name in FILTERS})
-    made.filters.update(sparkline=trends.sparkline, moved=trends.moved)
+    made.filters.update(sparkline=trends.sparkline, moved=trends.moved, gap_words=year.gap_words)
     made.globals["nhsuk_style"] = NHSUK_STYLE.is_file()
     return made
 

@@ -50,6 +50,16 @@ def times_the_middle(probability: float, middle: float | None) -> str:
     return f"{probability / middle:.1f} times the middle of this team"
 
 
+def short_in_100(probability: float) -> str:
+    """The number alone, for a table that says what it counts: ``21``."""
+    return "under 1" if probability < 0.005 else "over 99" if probability > 0.995 else str(round(probability * 100))
+
+
+def plain(code: str) -> str:
+    """A code as words: ``did_not_attend`` as ``Did not attend``; nothing as ``Not recorded``."""
+    return code.replace("_", " ").capitalize() if code else "Not recorded"
+
+
 def outcome_label(outcome: str) -> str:
     return OUTCOMES.get(outcome, outcome.replace("_", " ").capitalize())
 
