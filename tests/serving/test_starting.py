@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
-import json
 import subprocess
 import sys
 import urllib.request
