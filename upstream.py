@@ -352,16 +352,16 @@ def rollback(home: Home = DEFAULT_HOME, by: str = "unnamed", why: str = "") -> N
 
 @app.command()
 def sync(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Fetch the champion's bundle from MLflow, verify it, and make it the one that serves.
+    """Fetch the champion's bundle from MLflow, verify it, make it the one that serves, and say what changed.
 
     Example: upstream sync --home .upstream
     """
+    from training.sync import lines
     from training.sync import sync as run
 
     with told():
         state = run(home, _settings())
-    changed = "now serves" if state["changed"] else "serves already"
-    _report(state, as_json, lambda: [f"version {state['version']} {changed}: bundle {state['bundle_id']}"])
+    _report(state, as_json, lambda: lines(state))
 
 
 @app.command()

@@ -157,6 +157,21 @@ class Store:
                 f"{self.settings.registered_model} has no version {version}: see `upstream evaluate`, or the MLflow page."
             ) from error
 
+    def version_of_run(self, run_id: str) -> str | None:
+        """The number of the version that a run made, None where the registry does not hold one (any more)."""
+        if not run_id:
+            return None
+        wanted = f"name = '{self.settings.registered_model}' and run_id = '{run_id}'"
+        found = self.client.search_model_versions(wanted, max_results=1)
+        return str(found[0].version) if found else None
+
+    def metrics_of(self, run_id: str) -> dict[str, float]:
+        """The last value of every metric of a run; empty where the store does not hold the run (any more)."""
+        try:
+            return dict(self.client.get_run(run_id).data.metrics) if run_id else {}
+        except MlflowException:
+            return {}
+
     def alias(self, alias: str, version: str) -> None:
         self.client.set_registered_model_alias(self.settings.registered_model, alias, version)
 
