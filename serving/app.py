@@ -30,6 +30,7 @@ from models import RiskModel
 from serving import migrations
 from serving.audit import AuditUnavailable
 from serving.auditing.endpoints import router as auditing
+from serving.auditing.pages import router as auditing_pages
 from serving.context import Rates, Service
 from serving.database import Database, DatabaseUnavailable
 from serving.lanes import Lane
@@ -74,6 +75,7 @@ KNOWN_NAMES = known_names() | {
     "actor",
     "action",
     "before",
+    "on",
     *ReviewIn.model_fields,
 }
 SIGN_IN_ROUTES = ("/sign-in/with/{place}", "/sign-in/back")
@@ -138,7 +140,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses=ERRORS,
         telemetry={"tracing": False, "metrics": False},
     )
-    for router in (scoring, worklists, people, reviews, auditing, operations, pages, provider):
+    for router in (scoring, worklists, people, reviews, auditing, operations, pages, provider, auditing_pages):
         app.include_router(router)
     app.mount(STATIC.rstrip("/"), StaticFiles(directory=STATIC_FOLDER), name="static")
     app.add_middleware(

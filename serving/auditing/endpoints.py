@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from serving.auditing.repository import Asked
 from serving.auditing.schemas import Emergencies, Emergency, EmergencyIn, Events
 from serving.auditing.service import list_emergencies, list_events, open_in_emergency
 from serving.context import Serving
@@ -14,6 +15,11 @@ from serving.security.requests import AuditorCaller, PharmacistCaller
 
 router = APIRouter(tags=["audit"])
 Limit = Annotated[int, Query(ge=1, le=500)]
+Actor = Annotated[str | None, Query(max_length=64)]
+Action = Annotated[str | None, Query(max_length=64)]
+About = Annotated[str | None, Query(max_length=200, description="events that name this person")]
+On = Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}$", description="events of this day (UTC)")]
+Before = Annotated[int | None, Query(ge=1, le=2_000_000_000)]
 
 
 @router.post("/v1/patients/{patient_id}/emergency-access", status_code=201)
@@ -36,11 +42,14 @@ async def events(
     request: Request,
     caller: AuditorCaller,
     service: Serving,
-    actor: Annotated[str | None, Query(max_length=64)] = None,
-    action: Annotated[str | None, Query(max_length=64)] = None,
-    before: Annotated[int | None, Query(ge=1, le=2_000_000_000)] = None,
+    actor: Actor = None,
+    action: Action = None,
+    patient_id: About = None,
+    on: On = None,
+    before: Before = None,
     limit: Limit = 100,
 ) -> Events:
     """Who saw whom, when, why and with which model, newest first. Reading it is written to it."""
     audit = service.audit_for(caller, request)
-    return await service.reads.run(list_events, service.database, audit, actor, action, before, limit)
+    asked = Asked(actor, action, patient_id, on, before)
+    return await service.reads.run(list_events, service.database, audit, asked, limit)

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, Text, cast, func, insert, select, union
 
-from serving.tables import audit_events, emergency_access
+from serving.security.callers import person_id
+from serving.tables import audit_events, emergency_access, memberships, role_assignments, tokens
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which events: of one actor, of one action, about one person, before a number or a day (``YYYY-MM-DD``). None is all."""
+
+    actor: str | None = None
+    action: str | None = None
+    patient_id: str | None = None
+    on: str | None = None
+    before: int | None = None
 
 
 def grant(connection: Connection, row: dict[str, Any]) -> None:
@@ -19,10 +34,35 @@ def grants(connection: Connection, limit: int) -> tuple[list[Row[Any]], int]:
     return list(connection.execute(query.limit(limit))), total
 
 
-def events(connection: Connection, actor: str | None, action: str | None, before: int | None, limit: int) -> list[Any]:
-    """Events newest first, cut to an actor, an action, and those older than ``before``."""
+def events(connection: Connection, asked: Asked, limit: int) -> list[Any]:
+    """Events newest first."""
     query = select(audit_events).order_by(audit_events.c.seq.desc())
-    for column, value in ((audit_events.c.actor, actor), (audit_events.c.action, action)):
-        query = query if value is None else query.where(column == value)
-    query = query if before is None else query.where(audit_events.c.seq < before)
+    if asked.actor is not None:
+        query = query.where(audit_events.c.actor == asked.actor)
+    if asked.action is not None:
+        query = query.where(audit_events.c.action == asked.action)
+    if asked.patient_id is not None:
+        # The list is kept as JSON text, where a name stands between quotes.
+        named = cast(audit_events.c.patient_ids, Text).contains(json.dumps(asked.patient_id), autoescape=True)
+        query = query.where(named)
+    if asked.on is not None:
+        query = query.where(audit_events.c.at.startswith(asked.on, autoescape=True))
+    if asked.before is not None:
+        query = query.where(audit_events.c.seq < asked.before)
     return list(connection.execute(query.limit(limit)))
+
+
+def names_of(connection: Connection, actors: Iterable[str]) -> dict[str, str]:
+    """What each actor of the log is called: the label of a token, or the name that an identity provider gives a person."""
+    wanted = set(actors)
+    query = select(tokens.c.token_id, tokens.c.label).where(tokens.c.token_id.in_(wanted))
+    found = {row.token_id: row.label for row in connection.execute(query) if row.label}
+    vouched = any(actor.startswith("oidc-") for actor in wanted)
+    if vouched:
+        known = union(*(select(t.c.issuer, t.c.subject) for t in (memberships, role_assignments)))
+        for row in connection.execute(known):
+            found.setdefault(person_id(row.issuer, row.subject), row.subject)
+        signed_in = select(tokens.c.issuer, tokens.c.subject, tokens.c.label).where(tokens.c.subject.is_not(None))
+        for row in connection.execute(signed_in.order_by(tokens.c.created_at)):
+            found[person_id(row.issuer, row.subject)] = row.label
+    return {actor: name for actor, name in found.items() if actor in wanted}

@@ -11,6 +11,12 @@ from serving.scoring.schemas import Strict
 
 Reason = Literal["immediate_risk", "crisis_call", "cover_for_absence", "wrong_team_recorded"]
 """Why somebody looked beyond their team. Coded: a free text would end up holding a person's story."""
+REASON_LABELS = {
+    "immediate_risk": "Immediate risk to the person or to others",
+    "crisis_call": "The person, a carer or another service is on the line in a crisis",
+    "cover_for_absence": "Covering for a colleague of that team",
+    "wrong_team_recorded": "The person is with my team, and the list says another",
+}
 ACCESS_MINUTES = 60
 
 
@@ -43,6 +49,7 @@ class Event(BaseModel):
     seq: int
     at: str = Field(description="UTC, to the microsecond")
     actor: str
+    actor_name: str = Field(description="what the actor is called; empty where nobody knows")
     role: str
     action: str
     team_id: str | None

@@ -7,6 +7,7 @@ import secrets
 
 from serving.audit import Audit, AuditUnavailable, Look, append
 from serving.auditing import repository
+from serving.auditing.repository import Asked
 from serving.auditing.schemas import ACCESS_MINUTES, Emergencies, Emergency, Event, Events
 from serving.database import Database, DatabaseUnavailable
 from serving.security.callers import Caller
@@ -46,11 +47,11 @@ def list_emergencies(database: Database, audit: Audit, limit: int) -> Emergencie
     return Emergencies(items=[Emergency(**row._mapping) for row in rows], total=total)
 
 
-def list_events(
-    database: Database, audit: Audit, actor: str | None, action: str | None, before: int | None, limit: int
-) -> Events:
+def list_events(database: Database, audit: Audit, asked: Asked, limit: int) -> Events:
     with database.read() as connection:
-        rows = repository.events(connection, actor, action, before, limit)
-    items = [Event(**{name: getattr(row, name) for name in Event.model_fields}) for row in rows]
-    audit.record(Look("audit.seen", detail={"shown": len(items)}))
+        rows = repository.events(connection, asked, limit)
+        names = repository.names_of(connection, {row.actor for row in rows})
+    items = [Event(**row._mapping, actor_name=names.get(row.actor, "")) for row in rows]
+    about = (asked.patient_id,) if asked.patient_id else ()
+    audit.record(Look("audit.seen", about, detail={"shown": len(items)}))
     return Events(items=items, next_before=items[-1].seq if len(items) == limit and items[-1].seq > 1 else None)

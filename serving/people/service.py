@@ -69,6 +69,7 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
             team_id=row.team_id,
             run_id=run.run_id,
             bundle_id=run.bundle_id,
+            detail={"emergency": True} if caller.is_beyond(row.team_id) else {},
         )
     )
     return found

@@ -45,6 +45,10 @@ class Caller:
     def sees_people(self) -> bool:
         return self.role in SEES_PEOPLE
 
+    def is_beyond(self, team_id: str) -> bool:
+        """The team is not one of the caller's: whoever sees its people nevertheless opened them in an emergency."""
+        return self.team_ids is not None and team_id not in self.team_ids
+
     @property
     def role_label(self) -> str:
         return ROLE_LABELS[self.role]

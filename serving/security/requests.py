@@ -6,6 +6,7 @@ The JSON routes take a bearer token only and the pages a session cookie only, so
 from __future__ import annotations
 
 import datetime as dt
+import hmac
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,9 +15,9 @@ from fastapi.security.base import SecurityBase
 from starlette.responses import Response
 
 from serving.context import Service, address_of, service_of
-from serving.problems import forbidden, unauthorised
+from serving.problems import Problem, forbidden, unauthorised
 from serving.security.callers import EVERYONE, SEES_PEOPLE, Caller, Role
-from serving.security.tokens import PREFIX, SESSION_HOURS, find_caller
+from serving.security.tokens import PREFIX, SESSION_HOURS, find_caller, form_token
 
 SESSION_COOKIE = "upstream_session"
 
@@ -73,6 +74,13 @@ def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
     )
 
 
+def require_own_form(request: Request, proof: str) -> None:
+    """403 unless the form came from a page of this very session."""
+    secret = request.cookies.get(SESSION_COOKIE, "")
+    if not secret or not hmac.compare_digest(proof.encode(), form_token(secret).encode()):
+        raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
+
+
 def admitted(request: Request, service: Service, caller: Caller, roles: frozenset[Role]) -> Caller:
     """The caller, if it has not used up its share of requests (429) and holds one of ``roles`` (403)."""
     request.scope["state"]["role"] = caller.role.value
@@ -96,4 +104,6 @@ PharmacistCaller = Annotated[Caller, Depends(Requires(Role.PHARMACIST))]
 OperatorCaller = Annotated[Caller, Depends(Requires(Role.OPERATOR))]
 AuditorCaller = Annotated[Caller, Depends(Requires(Role.AUDITOR))]
 AnyReader = Annotated[Caller, Depends(RequiresSession(*EVERYONE))]
+PharmacistReader = Annotated[Caller, Depends(RequiresSession(Role.PHARMACIST))]
+AuditorReader = Annotated[Caller, Depends(RequiresSession(Role.AUDITOR))]
 PeopleReader = Annotated[Caller, Depends(RequiresSession(*SEES_PEOPLE))]

@@ -5,7 +5,6 @@ Each calls what the JSON calls.
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote, urlencode
@@ -21,8 +20,15 @@ from serving.reviews.service import record_review
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.security.callers import Caller
-from serving.security.requests import SESSION_COOKIE, AnyReader, PeopleReader, set_session_cookie, spend_as_stranger
-from serving.security.tokens import SESSION_HOURS, form_token, revoke_token
+from serving.security.requests import (
+    SESSION_COOKIE,
+    AnyReader,
+    PeopleReader,
+    require_own_form,
+    set_session_cookie,
+    spend_as_stranger,
+)
+from serving.security.tokens import SESSION_HOURS, revoke_token
 from serving.web import sign_in
 from serving.web.explaining import drawn_year, explain
 from serving.web.filtering import CONCEPT_LABELS, filter_fields
@@ -128,7 +134,7 @@ async def review_form(
     answers: Annotated[Answers, Form()],
 ) -> Response:
     """Record a review and come back to the person; what is wrong is said on the form, with every answer kept."""
-    _require_own_form(request, answers.proof)
+    require_own_form(request, answers.proof)
     view = _viewed(answers.view, None, None)
     review, wrong = answers.read()
     if review is not None:
@@ -207,19 +213,12 @@ async def sign_out(
     request: Request, caller: AnyReader, service: Serving, proof: Annotated[str, Form(max_length=128)]
 ) -> Response:
     """End the session now, on the server too."""
-    _require_own_form(request, proof)
+    require_own_form(request, proof)
     secret = request.cookies[SESSION_COOKIE]
     await service.reads.run(revoke_token, service.database, secret)
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return answer
-
-
-def _require_own_form(request: Request, proof: str) -> None:
-    """403 unless the form came from a page of this very session."""
-    secret = request.cookies.get(SESSION_COOKIE, "")
-    if not secret or not hmac.compare_digest(proof.encode(), form_token(secret).encode()):
-        raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
 
 
 def _viewed(view: str | None, outcome: str | None, horizon: int | None) -> tuple[str | None, int | None]:

@@ -49,8 +49,8 @@ MATRIX = [
     ("GET", "/v1/model", None, set(ROLES)),
     ("GET", "/v1/model/card", None, set(ROLES)),
 ]
-# Forms of the pages: signing out, and the one that test_the_review_form_by_role_and_scope sends.
-FORMS = {"POST /sign-out", "POST /patients/{patient_id}/reviews"}
+# Forms of the pages: signing out, and those that test_the_review_form_by_role_and_scope and test_audit_pages.py send.
+FORMS = {"POST /sign-out", "POST /emergency-access", "POST /patients/{patient_id}/reviews"}
 OPEN = {
     "/livez",
     "/readyz",
@@ -65,6 +65,8 @@ PAGES = [
     ("/", None, set(ROLES)),
     ("/teams/north", "/teams/south", {"pharmacist"}),
     ("/patients/N03", "/patients/S02", {"pharmacist"}),
+    ("/emergency-access", None, {"pharmacist"}),
+    ("/audit", None, {"auditor"}),
 ]
 
 

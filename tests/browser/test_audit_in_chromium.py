@@ -1,0 +1,36 @@
+"""The auditor's page and emergency access in a real browser: axe-core finds nothing, and nothing is cut off when narrow."""
+
+from __future__ import annotations
+
+import pytest
+from selenium.webdriver.common.by import By
+
+from tests.browser.screenshots import sign_in
+from tests.browser.test_in_chromium import until, violations
+
+
+@pytest.fixture
+def opened(pharmacist, site):
+    """A person of another team was opened, by the form."""
+    pharmacist.get(f"{site}/emergency-access")
+    pharmacist.find_element(By.ID, "patient_id").send_keys("S02")
+    pharmacist.find_element(By.CSS_SELECTOR, "input[value=crisis_call]").click()
+    pharmacist.find_element(By.CSS_SELECTOR, "main button").click()
+    until(pharmacist, lambda driver: driver.current_url.endswith("/patients/S02"))
+    return pharmacist
+
+
+def test_emergency_access_and_the_auditors_page(opened, site, axe):
+    opened.get(f"{site}/emergency-access")
+    assert violations(opened, axe) == []
+    opened.find_element(By.CSS_SELECTOR, "main button").click()
+    until(opened, lambda driver: driver.find_elements(By.CSS_SELECTOR, ".up-errors"))
+    assert violations(opened, axe) == []
+    opened.delete_all_cookies()
+    sign_in(opened, site, "Auditor")
+    opened.get(f"{site}/audit")
+    assert "S02" in opened.find_element(By.ID, "emergencies").find_element(By.XPATH, "..").text
+    assert violations(opened, axe) == []
+    opened.set_window_size(500, 900)
+    width = opened.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] <= width[1]
