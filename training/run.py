@@ -34,6 +34,7 @@ from training.settings import ControlSettings, Settings
 from training.splits import Split
 
 Progress = Callable[[str], None]
+Scorer = Callable[[FeatureMatrix], report.Contenders]
 _EXPLAINED_ROWS = 1000
 
 
@@ -111,14 +112,15 @@ def train(
         settings.training,
     )
     clock.stage("control", "fitting the controls: a logistic regression and an explainable boosting machine")
-    contenders = score_test_rows(ready, fitted, settings.controls)
+    score = scorer(ready, fitted, settings.controls)
+    contenders = score_test_rows(ready, score)
     clock.stage(
         "evaluate",
         f"evaluating on {int(ready.split.test.sum()):,} later rows"
         + (", against the oracle" if truth is not None else ""),
     )
     evaluation = report.evaluate(records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth)
-    examine(evaluation, ready, fitted, contenders.model, settings)
+    examine(evaluation, records, ready, fitted, contenders, score, settings, truth)
     evaluation["attrition"] = ready.attrition.to_dict("records")
     clock.stage("record", "recording the run in MLflow")
     return _record(records, settings, Path(home), ready, fitted, contenders, evaluation, clock)
@@ -147,40 +149,39 @@ def _prepare(records: Records, settings: Settings, clock: _Clock) -> Prepared:
     return Prepared(people.spine, people.attrition, matrix, follow_up, labels, split, settings.training.seed)
 
 
-def score_test_rows(ready: Prepared, fitted: Fitted, settings: ControlSettings | None = None) -> report.Contenders:
-    """Scores of the test rows; NaN elsewhere, so that nothing in an evaluation can look at a row that trained."""
-    test = np.flatnonzero(ready.split.test)
-    values = _rows_of(ready.matrix.values, test)
-    by_outcome = fitted.probabilities(values)
-    model = {
-        f"{outcome}_{horizon}": by_outcome[outcome][:, column]
-        for outcome, days in fitted.horizons.items()
-        for column, horizon in enumerate(days)
-    }
+def scorer(ready: Prepared, fitted: Fitted, settings: ControlSettings | None = None) -> Scorer:
+    """Fits the controls beside the model, and gives what scores the rows of any matrix with the model, the controls and the rules."""
     settings, train = settings or ControlSettings(), ready.split.train
     logistic = controls.fit_logistic(ready.matrix, ready.labels, train, strength=settings.logistic_strength)
     boosting = controls.fit_boosting(
         ready.matrix, ready.spine["patient_id"].tolist(), ready.labels, train, fitted.horizons, settings, ready.seed
     )
-    tested = FeatureMatrix(values, ready.matrix.names, ready.spine.iloc[test])
-    rules = comparators.apply_rules(tested) | comparators.without_looking(
-        tested.spine["patient_id"].tolist(), ready.seed
-    )
-    five = comparators.fit_five_factors(ready.matrix, ready.labels, ready.split.train)
-    factors = five.probabilities(comparators.five_factor_values(tested)) if five is not None else {}
+    five = comparators.fit_five_factors(ready.matrix, ready.labels, train)
 
-    def spread(scores: Mapping[str, npt.NDArray[np.float64]]) -> dict[str, npt.NDArray[np.float64]]:
-        out = {name: np.full(len(ready.spine), np.nan) for name in scores}
-        for name, score in scores.items():
-            out[name][test] = score
-        return out
+    def score(matrix: FeatureMatrix) -> report.Contenders:
+        by_outcome = fitted.probabilities(matrix.values)
+        model = {
+            f"{outcome}_{horizon}": by_outcome[outcome][:, column]
+            for outcome, days in fitted.horizons.items()
+            for column, horizon in enumerate(days)
+        }
+        return report.Contenders(
+            model,
+            logistic.probabilities(matrix.values),
+            comparators.apply_rules(matrix)
+            | comparators.without_looking(matrix.spine["patient_id"].tolist(), ready.seed),
+            five.probabilities(comparators.five_factor_values(matrix)) if five is not None else {},
+            boosting.probabilities(matrix.values),
+        )
 
-    return report.Contenders(
-        spread(model),
-        spread(logistic.probabilities(values)),
-        spread(rules),
-        spread(factors),
-        spread(boosting.probabilities(values)),
+    return score
+
+
+def score_test_rows(ready: Prepared, score: Scorer) -> report.Contenders:
+    """Scores of the test rows; NaN elsewhere, so that nothing in an evaluation can look at a row that trained."""
+    test = np.flatnonzero(ready.split.test)
+    return score(FeatureMatrix(_rows_of(ready.matrix.values, test), ready.matrix.names, ready.spine.iloc[test])).spread(
+        test, len(ready.spine)
     )
 
 

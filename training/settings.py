@@ -113,6 +113,8 @@ class EvaluationSettings(Section):
     default_weekly_reviews: int = Field(default=10, ge=1)
     enough_events: int = Field(default=30, ge=1)
     stability_refits: int = Field(default=5, ge=0)
+    capacity_weeks: int = Field(default=26, ge=0)
+    coherence_rows: int = Field(default=1_000_000, ge=0)
 
 
 class PromotionSettings(Section):

@@ -17,7 +17,7 @@ SMALL = {
     "splits": {"train_share": 0.5, "calibration_share": 0.25},
     "training": {"trees": 25, "learning_rate": 0.1, "min_rows_in_leaf": 50, "threads": 2},
     "controls": {"boosting_rows": 1000, "boosting_rounds": 10},
-    "evaluation": {"bootstrap_draws": 20, "stability_refits": 2},
+    "evaluation": {"bootstrap_draws": 20, "stability_refits": 2, "capacity_weeks": 8, "coherence_rows": 5000},
     "promotion": {
         "headline": ["disengagement_90"],
         "fewest_events": 1,

@@ -15,7 +15,7 @@ from training import tracking
 from training.errors import HomeMoved, NotEnoughData, StoreAbsent
 from training.evaluation import report
 from training.fit import fit
-from training.run import prepare, score_test_rows, train
+from training.run import prepare, score_test_rows, scorer, train
 from training.settings import Settings
 
 
@@ -129,7 +129,7 @@ def test_the_same_seed_gives_the_same_figures(trained, made_up, small_settings):
         ready.spine,
         ready.follow_up,
         ready.split,
-        score_test_rows(ready, fitted, small_settings.controls),
+        score_test_rows(ready, scorer(ready, fitted, small_settings.controls)),
         small_settings,
     )
     for name, value in report.flat_metrics(again).items():

@@ -1,8 +1,15 @@
-"""What an evaluation says beyond the scores of the test rows: figures that need the fitted model itself, added to ``evaluation.json`` in place."""
+"""What an evaluation says beyond the scores of the test rows: figures that need the fitted model itself, added to ``evaluation.json`` in place.
+
+- each pair: ``stability`` (refits), ``capacity`` (weekly lists), ``calibration_over_time``, ``sample_size`` and ``validation_widths``
+- each outcome: ``coherence`` of the horizons
+- ``drift`` of the inputs
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -10,12 +17,18 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.catalogue import CATALOGUE
-from training.evaluation import stability
-from training.evaluation.resampling import Floats, codes
+from features.engine.matrix import FeatureMatrix
+from features.records import Records
+from models.trees import read_trees
+from training.evaluation import capacity, coherence, drift, groups, sample_size, stability, weekly
+from training.evaluation.report import Contenders
+from training.evaluation.resampling import Draws, codes
 from training.fit import Fitted
 from training.outcomes import FollowUp
 from training.settings import Settings
 from training.splits import Split
+
+Score = Callable[[FeatureMatrix], Contenders]
 
 
 class Ready(Protocol):
@@ -29,34 +42,113 @@ class Ready(Protocol):
 
 
 def examine(
-    evaluation: dict[str, Any], ready: Ready, fitted: Fitted, model: Mapping[str, Floats], settings: Settings
+    evaluation: dict[str, Any],
+    records: Records,
+    ready: Ready,
+    fitted: Fitted,
+    contenders: Contenders,
+    score: Score,
+    settings: Settings,
+    truth: Any | None = None,
 ) -> None:
-    """Adds to each pair: ``stability``. ``model`` holds the model's probability of every spine row by outcome and horizon, NaN outside the test slice."""
+    """Adds the figures named above. ``contenders`` are scores of the spine; ``score`` scores any other matrix as they were made."""
     tested = np.flatnonzero(ready.split.test)
-    own = {name: score[tested] for name, score in model.items()}
-    for name, found in _stability(ready, fitted, own, tested, settings).items():
-        evaluation["pairs"][name]["stability"] = found
+    evaluation["drift"] = drift.inputs(
+        ready.matrix.values[ready.split.train], ready.matrix.values[tested], ready.matrix.names, settings.training.seed
+    )
+    with ThreadPoolExecutor(settings.training.threads) as pool:
+        checked = pool.map(
+            lambda o: coherence.check(fitted.boosters[o], fitted.calibration[o], settings.evaluation.coherence_rows, 1),
+            fitted.boosters,
+        )
+        evaluation["coherence"] = dict(zip(fitted.boosters, checked, strict=True))
+    for found in (
+        _stability(ready, fitted, contenders, tested, settings),
+        _capacity(records, ready, score, tested, settings),
+        _data(evaluation, ready, fitted, contenders, settings),
+    ):
+        for name, figures in found.items():
+            evaluation["pairs"][name] |= figures
 
 
 def _stability(
-    ready: Ready, fitted: Fitted, own: Mapping[str, Floats], tested: npt.NDArray[np.int64], settings: Settings
+    ready: Ready, fitted: Fitted, contenders: Contenders, tested: npt.NDArray[np.int64], settings: Settings
 ) -> dict[str, dict[str, Any]]:
     number = settings.evaluation.stability_refits
     if not number:
         return {}
-    people, values = codes(ready.spine["patient_id"]), ready.matrix.values
+    people, values, split = codes(ready.spine["patient_id"]), ready.matrix.values, ready.split
     again = stability.refits(
-        fitted,
-        values,
-        ready.labels,
-        people,
-        ready.split.train,
-        ready.split.calibration,
-        tested,
-        settings.training,
-        number,
+        fitted, values, ready.labels, people, split.train, split.calibration, tested, settings.training, number
     )
     known = {feature.name: feature.concept for feature in CATALOGUE}
     concepts = [known.get(name, name) for name in fitted.names]
     team = codes(ready.spine["team_id"]) if "team_id" in ready.spine else np.zeros(len(people), dtype=np.int64)
-    return stability.figures(fitted, again, own, values[tested], concepts, team[tested], ready.follow_up.day[tested])
+    own = {name: risk[tested] for name, risk in contenders.model.items()}
+    found = stability.figures(fitted, again, own, values[tested], concepts, team[tested], ready.follow_up.day[tested])
+    return {name: {"stability": one} for name, one in found.items()}
+
+
+def _capacity(
+    records: Records, ready: Ready, score: Score, tested: npt.NDArray[np.int64], settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """Weekly lists from the first day of the test slice on: by then nothing that trained or calibrated the model reads."""
+    own = settings.evaluation
+    if not own.capacity_weeks:
+        return {}
+    day = ready.follow_up.day[tested]
+    weeks = weekly.weeks(records, settings, int(day.min()), int(day.max()))
+    audited, scored = groups.partitions(records, weeks.matrix.spine), score(weeks.matrix)
+
+    def one(pair: tuple[str, int]) -> tuple[str, dict[str, Any]]:
+        outcome, horizon = pair
+        name = f"{outcome}_{horizon}"
+        at, rows = weeks.rows(outcome, horizon, own.bootstrap_draws, settings.training.seed)
+        rules = scored.simple(name)
+        scores = {who: values[at] for who, values in {**scored.probabilities(name), **rules}.items()}
+        parts = [replace(part, level=part.level[at]) for part in audited]
+        found = capacity.figures(rows, scores, list(rules), parts, weeks.team_names(), own.enough_events)
+        return name, {"capacity": found}
+
+    asked = [(outcome, horizon) for outcome, days in settings.outcomes.horizons.items() for horizon in days]
+    with ThreadPoolExecutor(settings.training.threads) as pool:
+        return dict(pool.map(one, asked))
+
+
+def _data(
+    evaluation: dict[str, Any], ready: Ready, fitted: Fitted, contenders: Contenders, settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """Enough data to train and to validate on, and calibration from landmark to landmark."""
+    found = {}
+    people = codes(ready.spine["patient_id"])
+    for outcome, horizons in settings.outcomes.horizons.items():
+        used = len(np.unique(read_trees(fitted.boosters[outcome]).feature))
+        for horizon in horizons:
+            name = f"{outcome}_{horizon}"
+            label, pair = ready.labels[name].to_numpy(), evaluation["pairs"][name]
+            learned = np.flatnonzero(ready.split.train & ~np.isnan(label))
+            happened = learned[label[learned] == 1]
+            day = ready.follow_up.outcomes[outcome].event_day[happened]
+            events = len(np.unique(people[happened] * 10**7 + day)) if len(happened) else 0
+            auroc = pair["contenders"]["model"]["auroc"]["value"]
+            at = np.flatnonzero(ready.split.test & ~np.isnan(label))
+            draws = Draws.of(codes(people[at]), settings.evaluation.bootstrap_draws, settings.training.seed)
+            found[name] = {
+                "sample_size": sample_size.judge(
+                    len(np.unique(people[learned])),
+                    events,
+                    used,
+                    float(label[learned].mean()) if len(learned) else 0.0,
+                    auroc or 0.5,
+                ),
+                "validation_widths": sample_size.widths(pair["contenders"]["model"]),
+                "calibration_over_time": drift.calibration_over_time(
+                    label[at],
+                    contenders.model[name][at],
+                    ready.follow_up.day[at],
+                    draws,
+                    horizon,
+                    settings.outcomes.settling_days,
+                ),
+            }
+    return found

@@ -193,3 +193,77 @@ def _quantile(value, weight, wanted, largest):
         if before >= wanted:
             return inside[place]
     return inside[order[number - 1]] if number else np.nan
+
+
+@njit(nogil=True, cache=True)
+def weekly_lists(order, day, team, person, slots, cool_off):
+    """Marks who is listed, ``slots`` to a team and day, leaving off whoever was listed less than ``cool_off`` days ago. ``order`` is by day, then
+    team, then place in the list."""
+    listed = np.zeros(len(order), np.bool_)
+    if len(order) == 0:
+        return listed
+    last = np.full(person.max() + 1, -1_000_000_000, np.int64)
+    taken = 0
+    for n in range(len(order)):
+        row = order[n]
+        if n == 0 or day[row] != day[order[n - 1]] or team[row] != team[order[n - 1]]:
+            taken = 0
+        if taken < slots and day[row] - last[person[row]] >= cool_off:
+            listed[row] = True
+            last[person[row]] = day[row]
+            taken += 1
+    return listed
+
+
+@njit(nogil=True, cache=True)
+def crossings(
+    feature,
+    threshold,
+    left,
+    right,
+    value,
+    node_start,
+    leaf_start,
+    used,
+    horizon,
+    low,
+    high,
+    days,
+    shift,
+    slope,
+    rows,
+    seed,
+):
+    """How many of ``rows`` random rows have a shorter horizon with the higher calibrated logit, and the largest such fall.
+
+    Only trees that split on the horizon can make risks differ between horizons, so only those are given. ``used`` are their features; a value is missing
+    one time in five, else uniform over ``low`` to ``high``.
+    """
+    np.random.seed(seed)
+    values = np.zeros(len(low))
+    bad, worst = 0, 0.0
+    for _ in range(rows):
+        for n in range(len(used)):
+            column = used[n]
+            values[column] = (
+                np.nan if np.random.random() < 0.2 else low[column] + np.random.random() * (high[column] - low[column])
+            )
+        before = 0.0
+        for h in range(len(days)):
+            values[horizon] = days[h]
+            margin = 0.0
+            for tree in range(len(node_start) - 1):
+                node = 0
+                while node >= 0:
+                    at = node_start[tree] + node
+                    x = values[feature[at]]
+                    goes_left = (x <= threshold[at]) if not np.isnan(x) else left[at, 1] == 1
+                    node = left[at, 0] if goes_left else right[at]
+                margin += value[leaf_start[tree] - node - 1]
+            logit = slope * margin + shift[h]
+            if h > 0 and logit < before - 1e-12:
+                bad += 1
+                worst = max(worst, before - logit)
+                break
+            before = logit
+    return bad, worst

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ _PAGE = Path(__file__).with_name("report.html")
 
 @dataclass(frozen=True)
 class Contenders:
-    """Scores of every row of a spine. ``model``, ``logistic`` and ``boosting`` are probabilities by outcome and horizon (``admission_28``), ``rules`` by
+    """Scores of every row of a spine, or of any matrix. ``model``, ``logistic`` and ``boosting`` are probabilities by outcome and horizon (``admission_28``), ``rules`` by
     rule name."""
 
     model: Mapping[str, Floats]
@@ -51,6 +51,17 @@ class Contenders:
     rules: Mapping[str, Floats]
     five_factors: Mapping[str, Floats] = field(default_factory=dict)
     boosting: Mapping[str, Floats] = field(default_factory=dict)
+
+    def spread(self, at: npt.NDArray[np.int64], rows: int) -> Contenders:
+        """The same scores over ``rows`` rows of which these are at ``at``; NaN elsewhere."""
+
+        def wide(scores: Mapping[str, Floats]) -> dict[str, Floats]:
+            out = {name: np.full(rows, np.nan) for name in scores}
+            for name, score in scores.items():
+                out[name][at] = score
+            return out
+
+        return Contenders(*(wide(getattr(self, field.name)) for field in fields(self)))
 
     def probabilities(self, name: str) -> dict[str, Floats]:
         """Every probability for one outcome and horizon, the model first: judged as a probability, not as a ranking alone."""

@@ -1,0 +1,65 @@
+"""The weekly lists of the test slice: everybody on a caseload in each of its weeks, scored as the service would have scored them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from features import Records, build
+from features.engine.matrix import FeatureMatrix
+from features.records.days import to_datetime64
+from training import cohort, outcomes
+from training.evaluation.capacity import Weekly
+from training.evaluation.pairs import numbered
+from training.evaluation.resampling import Draws, codes
+from training.outcomes import FollowUp
+from training.settings import Settings
+
+NEWS_SEEN_DAYS = 14
+
+
+@dataclass(frozen=True)
+class Weeks:
+    """Rows at weekly landmarks: features, and what happened to each person afterwards."""
+
+    matrix: FeatureMatrix
+    follow_up: FollowUp
+
+    def rows(self, outcome: str, horizon: int, draws: int, seed: int) -> tuple[npt.NDArray[np.int64], Weekly]:
+        """Positions of the rows at risk whose window is complete, and what the capacity figures read of them."""
+        followed, day = self.follow_up.outcomes[outcome], self.follow_up.day
+        complete = day + horizon <= self.follow_up.last_day + 1
+        at = np.flatnonzero((followed.not_at_risk == outcomes.AT_RISK) & complete)
+        status = self.follow_up.status(outcome, horizon)[at]
+        happened = status == "event"
+        people = codes(self.matrix.spine["patient_id"].iloc[at])
+        team = self._teams()[0][at]
+        event = numbered(people, followed.event_day[at], happened)
+        lead = np.where(happened, followed.event_day[at] - day[at], 0)
+        known = happened | (status == "none")
+        return at, Weekly(people, team, day[at], known, event, lead, self._news()[at], Draws.of(people, draws, seed))
+
+    def team_names(self) -> list[str]:
+        return self._teams()[1]
+
+    def _teams(self) -> tuple[npt.NDArray[np.int64], list[str]]:
+        if "team_id" not in self.matrix.spine:
+            return np.zeros(len(self.matrix), dtype=np.int64), ["everybody"]
+        teams = self.matrix.spine["team_id"].astype(str)
+        names = sorted(set(teams))
+        return np.searchsorted(names, teams.to_numpy(dtype=str)).astype(np.int64), names
+
+    def _news(self) -> npt.NDArray[np.bool_]:
+        """No crisis and no admission in the last year, and not seen in the last 14 days, as far as the records know."""
+        crises, stays, seen = (self.matrix.column(name) for name in ("crisis_contacts_365d", "admissions_365d", "days_since_attended"))  # fmt: skip
+        return ~(crises > 0) & ~(stays > 0) & ~(seen <= NEWS_SEEN_DAYS)
+
+
+def weeks(records: Records, settings: Settings, first_day: int, last_day: int) -> Weeks:
+    """Every ``score_every_days`` from ``first_day`` (the first of the test slice), at most ``capacity_weeks`` of them and none after ``last_day``."""
+    days = np.arange(first_day, last_day + 1, settings.cohort.score_every_days, dtype=np.int32)
+    chosen = cohort.select(records, to_datetime64(days[: settings.evaluation.capacity_weeks]), settings.cohort)
+    follow_up = outcomes.follow_up(records, chosen.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
+    return Weeks(build(records, chosen.spine, threads=settings.training.threads), follow_up)
