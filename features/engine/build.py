@@ -17,13 +17,15 @@ import pandas as pd
 
 from features.engine.matrix import FeatureMatrix, in_order, read_spine
 from features.engine.spec import Feature
-from features.engine.walks import walks_for
+from features.engine.walks import Walk, walks_for
 from features.records import Records
 
 MIN_SHARD = 64
 SHARDS_PER_THREAD = 8
 MAX_SHARD = 20_000
 """Rows of a shard at most: bounds the memory of a walk's working arrays."""
+MAX_BLOCK = 500_000
+"""Rows for whose people the walks are prepared at once: bounds the memory of their arrays."""
 
 Values = npt.NDArray[np.float32]
 
@@ -56,36 +58,45 @@ def build_values(
     values = np.empty((len(person), len(features)), dtype=np.float32)
     if not len(person) or not features:
         return values
-    walks = walks_for(records, features)
     ready = in_order(person, day)
     order = np.arange(len(person)) if ready else np.lexsort((day, person))
     if not ready:
         person, day = person[order], day[order]
     workers = max(1, threads or os.cpu_count() or 1)
-    shards = _shards(person, workers)
     limits = _Limits.of(features)
+    for start, end in _ranges(person, -(-len(person) // MAX_BLOCK)):
+        people, low = records, 0
+        if end - start < len(person):
+            low = int(person[start])
+            people = records.between(low, int(person[end - 1]) + 1)
+        walks = walks_for(people, features)
 
-    def run(shard: tuple[int, int]) -> None:
-        first, last = shard
-        # A slice is a view, rows picked by number are a copy: a spine in order is finished in place.
-        rows = slice(first, last) if ready else order[first:last]
-        values[rows] = np.nan
-        for walk in walks:
-            walk(person[first:last], day[first:last], order[first:last], values)
-        values[rows] = limits.applied(values[rows])
+        def run(shard: tuple[int, int], *, start: int = start, low: int = low, walks: list[Walk] = walks) -> None:
+            first, last = shard[0] + start, shard[1] + start
+            # A slice is a view, rows picked by number are a copy: a spine in order is finished in place.
+            rows = slice(first, last) if ready else order[first:last]
+            values[rows] = np.nan
+            for walk in walks:
+                walk(person[first:last] - low, day[first:last], order[first:last], values)
+            values[rows] = limits.applied(values[rows])
 
-    if len(shards) == 1:
-        run(shards[0])
-    else:
-        with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(run, shards))
+        shards = _shards(person[start:end], workers)
+        if len(shards) == 1:
+            run(shards[0])
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(run, shards))
     return values
 
 
 def _shards(person: npt.NDArray[np.int64], workers: int) -> list[tuple[int, int]]:
-    """Row ranges that never split a person."""
     rows = len(person)
-    wanted = 1 if rows < MIN_SHARD else max(workers * SHARDS_PER_THREAD, -(-rows // MAX_SHARD))
+    return _ranges(person, 1 if rows < MIN_SHARD else max(workers * SHARDS_PER_THREAD, -(-rows // MAX_SHARD)))
+
+
+def _ranges(person: npt.NDArray[np.int64], wanted: int) -> list[tuple[int, int]]:
+    """About ``wanted`` ranges of rows that never split a person."""
+    rows = len(person)
     edges = [0]
     for part in range(1, wanted):
         edge = int(np.searchsorted(person, person[min(rows - 1, rows * part // wanted)], side="left"))

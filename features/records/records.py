@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from features.records.files import read_folder, write_folder
 from features.records.loading import Loading
+from features.records.memory import give_back
 from features.records.problems import LoadReport, Problem, RecordsError
 from features.records.table import Table, offsets_of
 from features.records.tables import TABLES
@@ -100,7 +101,10 @@ class Records:
                     for name in absent
                 ]
             )
-        return cls._load(frames, about, today, usual_delays or about.get("usual_delays"))
+        records = cls._load(frames, about, today, usual_delays or about.get("usual_delays"))
+        del frames
+        give_back()
+        return records
 
     def save(self, folder: str | Path, format: Literal["parquet", "csv"] = "parquet") -> Path:
         """Writes one file a table, ``about.json``, ``report.json`` and, where rows were set aside, ``quarantine.csv``."""
@@ -174,6 +178,11 @@ class Records:
             rows = np.arange(int(counts.sum()), dtype=np.int64) + np.repeat(starts - begins, counts)
             tables[name] = table.take(rows, patient, len(places))
         return Records(self.patient_ids[places], tables, self.about, self.report)
+
+    def between(self, first: int, last: int) -> Records:
+        """The records of the people at ``first`` up to ``last``, as views of these."""
+        tables = {n: t.between(first, last) if t.spec.per_patient else t for n, t in self.tables.items()}
+        return Records(self.patient_ids[first:last], tables, self.about, self.report)
 
     def last_day_known(self) -> int:
         """The latest event day of what has happened (bookings ahead left out), as a day number; the horizon of the extract."""

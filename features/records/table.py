@@ -39,6 +39,14 @@ class Table:
         columns = {name: take(values, rows) for name, values in self.columns.items()}
         return Table(self.spec, columns, patient, offsets_of(patient, patients))
 
+    def between(self, first: int, last: int) -> Table:
+        """The rows of patients ``first`` up to ``last``, as views."""
+        begin, end = int(self.offsets[first]), int(self.offsets[last])
+        columns = {name: values[begin:end] for name, values in self.columns.items()}
+        return Table(
+            self.spec, columns, self.patient[begin:end] - np.int32(first), self.offsets[first : last + 1] - begin
+        )
+
     def to_pandas(self, patient_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
         """The table with DESIGN's columns; dates are datetime64[s], ids and text are strings."""
         out: dict[str, Any] = {}

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from features.records.tables import TABLES
 from tests.benchmarks.measure import CACHE, peak_mb, simulated_store
+from training.simulator.truth import VERSION
 
 BASE, YEARS, SIZES = 5_000, 4, (5_000, 20_000, 60_000, 200_000)
 ALSO_OWN = ("contact_id", "referral_id")
@@ -55,7 +56,7 @@ def measure(people: int, base_people: int = BASE) -> dict[str, Any]:
     from features.engine.shards import build_store
 
     base = simulated_store(base_people, YEARS)
-    store = tiled_store(base, people // base_people, CACHE / f"{people}-of-{base_people}" / "store")
+    store = tiled_store(base, people // base_people, CACHE / f"{people}-of-{base_people}-v{VERSION}" / "store")
     last = pd.Timestamp(pq.read_table(base / "results.parquet", columns=["taken_on"])[0].to_pandas().max())
     ids = pq.read_table(store / "patients.parquet", columns=["patient_id"])
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,9 @@ def simulated_store(people: int, years: int) -> Path:
     import subprocess
     import sys
 
-    folder = CACHE / f"{people}x{years}"
+    from training.simulator.truth import VERSION
+
+    folder = CACHE / f"{people}x{years}-v{VERSION}"
     if not (folder / "store" / "about.json").exists():
         words = ["simulate", "--patients", str(people), "--years", str(years), "--teams", str(max(8, people // 400))]
         subprocess.run(

@@ -97,6 +97,20 @@ def test_shards_change_nothing(trust_300: Records):
     assert (gaps[1::2], gaps[0::2]) == (told(odd, as_of), told(even, as_of))
 
 
+def test_preparing_people_block_by_block_changes_nothing(trust_300: Records, monkeypatch):
+    """A spine of very many rows is prepared for some people at a time; here for about 40 at a time, in order and out of order."""
+    person = np.repeat(np.arange(300), 2)
+    last = trust_300.last_day_known()
+    day = np.tile(np.array([last - 60, last - 20], np.int32), 300)
+    whole = build_values(trust_300, person, day, tuple(CATALOGUE), threads=2)
+    monkeypatch.setattr("features.engine.build.MAX_BLOCK", 80)
+    np.testing.assert_array_equal(whole, build_values(trust_300, person, day, tuple(CATALOGUE), threads=2))
+    mixed = np.random.default_rng(0).permutation(600)
+    np.testing.assert_array_equal(
+        whole[mixed], build_values(trust_300, person[mixed], day[mixed], tuple(CATALOGUE), threads=2)
+    )
+
+
 def shifted(records: Records, days: int) -> Records:
     """Every date of every table moved, the missing ones left missing."""
     tables = {}
