@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def test_preparing_people_block_by_block_changes_nothing(trust_300: Records, mon
     last = trust_300.last_day_known()
     day = np.tile(np.array([last - 60, last - 20], np.int32), 300)
     whole = build_values(trust_300, person, day, tuple(CATALOGUE), threads=2)
-    monkeypatch.setattr("features.engine.build.MAX_BLOCK", 80)
+    monkeypatch.setattr(sys.modules[build_values.__module__], "MAX_BLOCK", 80)
     np.testing.assert_array_equal(whole, build_values(trust_300, person, day, tuple(CATALOGUE), threads=2))
     mixed = np.random.default_rng(0).permutation(600)
     np.testing.assert_array_equal(
