@@ -35,8 +35,8 @@ model sees.*
   clozapine with its bloods, supplies collected late or not at all, weeks in which a whole team is in trouble.
 - **Outcomes** are never drawn as labels. An admission comes from a hazard on the hidden state; disengagement is the silence itself, or the team's closure.
   People are admitted, discharged, transferred, die, move away, and return.
-- **Records** arrive late, by table and team. Some never do; some come twice (a contact is then set aside, a supply or result stays); some carry a local
-  code, which the checks of `Records` set aside with the reason. A team's contacts of a month may be missing. Clozapine bloods come from a register of
+- **Records** arrive late, by table and team. Some never do; some come twice and some carry a local code; the checks of
+  `Records` set both aside, with the reason. A team's contacts of a month may be missing. Clozapine bloods come from a register of
   their own, and some of those visits are unknown to the team's system.
 
 ## Truth
@@ -132,9 +132,10 @@ def draw(trust: SimulatedTrust, patient_id: str, path: Path) -> None:
         middle.plot(course.index, course["comes"], color="#005eb8", label="comes to contacts")
         middle.plot(course.index, course["missed_medicine"], color="#7c2855", label="missed medicine")
         top.set_title("Hidden (nobody in a trust knows this)", loc="left")
+        middle.set_ylim(-0.03, 1.03)
         low.set_title("Recorded (all that a model sees)", loc="left")
         for axes in (top, middle):
-            axes.legend(loc="upper left", fontsize=7, ncols=5, frameon=False)
+            axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)
         _draw_records(trust, patient_id, low)
         figure.suptitle(f"Synthetic person {patient_id}: nobody real")
         figure.tight_layout()

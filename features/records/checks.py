@@ -105,6 +105,52 @@ def _duplicates(ids: pa.Array) -> Mask:
     return again & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
 
 
+def sent_again(spec: TableSpec, columns: dict[str, Any], good: Mask) -> Iterator[Finding]:
+    """Rows of one person that repeat another in everything but ``known_on``. The copy that was known first stays, the first given where that is equal.
+
+    [D] Two supplies of one medicine, dose and length on one day are one supply, and two equal results of one test on one day are one result: counted
+    twice, a supply would cover days that nobody has tablets for and so hide a gap, while a second box that was real can at worst show a gap that is
+    none. Only ``good`` rows count: a row that fails another check never pushes out one that passes.
+    """
+    if not spec.sent_again:
+        return
+    place = np.flatnonzero(good)
+    if len(place) < 2:
+        return
+    key = np.zeros(len(place), dtype=np.uint64)
+    told = [_as_integers(columns[c.name])[place] for c in spec.columns if c.name != "known_on"]
+    for values in told:
+        key = (key ^ values.view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
+        key ^= key >> np.uint64(29)
+    order = np.lexsort((columns["known_on"][place], key))
+    key = key[order]
+    after = np.flatnonzero(key[1:] == key[:-1]) + 1
+    same = np.ones(len(after), dtype=bool)
+    for values in told:
+        same &= values[order[after]] == values[order[after - 1]]
+    again = np.zeros(len(good), dtype=bool)
+    again[place[order[after[same]]]] = True
+    if again.any():
+        yield (
+            spec.event_day or "known_on",
+            again,
+            "the same as another row in everything but known_on: sent twice, counted once",
+        )
+
+
+def _as_integers(values: Any) -> npt.NDArray[np.int64]:
+    """One whole number a row, equal where the values are equal; text by its place in a dictionary, numbers by their bits, missing equal to missing."""
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        return np.asarray(
+            values.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64
+        )
+    if values.dtype.kind == "f":
+        return np.where(np.isnan(values), np.nan, values + 0.0).astype(np.float64).view(np.int64)
+    return np.asarray(values, dtype=np.int64)
+
+
 def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
     """Converts ``results`` values to each test's canonical unit in place; yields rows whose unit or value is impossible.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,7 +80,7 @@ def _to_pandas(table: pa.Table) -> pd.DataFrame:
 
 def write_folder(
     folder: Path,
-    frames: Mapping[str, pd.DataFrame],
+    frames: Iterable[tuple[str, pd.DataFrame]],
     about: Mapping[str, Any],
     report: Mapping[str, Any],
     quarantine: pd.DataFrame,
@@ -91,18 +91,22 @@ def write_folder(
         raise FileExistsError(f"{folder} holds other files; choose an empty folder for the store")
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    synthetic = {"synthetic": True} if about.get("synthetic") else {}
     try:
-        for name, frame in frames.items():
+        for name, frame in frames:
             if format == "parquet":
-                pq.write_table(
-                    pa.Table.from_pandas(frame, preserve_index=False), beside / f"{name}.parquet", compression="zstd"
-                )
+                table = pa.Table.from_pandas(frame, preserve_index=False)
+                if synthetic:  # a file that leaves its folder still says so
+                    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"synthetic": b"true"})
+                pq.write_table(table, beside / f"{name}.parquet", compression="zstd")
             else:
                 frame.to_csv(beside / f"{name}.csv", index=False, date_format="%Y-%m-%d")
         (beside / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-        (beside / "report.json").write_text(json.dumps(report, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        (beside / "report.json").write_text(
+            json.dumps({**report, **synthetic}, indent=2, sort_keys=True) + "\n", encoding="utf-8"
+        )
         if len(quarantine):
-            quarantine.to_csv(beside / "quarantine.csv", index=False)
+            quarantine.assign(**synthetic).to_csv(beside / "quarantine.csv", index=False)
         beside.chmod(0o755)
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))

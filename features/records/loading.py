@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.records.checks import Finding, Mask, check, to_canonical_units
+from features.records.checks import Finding, Mask, check, sent_again, to_canonical_units
 from features.records.days import NO_DAY, day_of
 from features.records.parsing import empty, parse
 from features.records.problems import LoadReport, Problem, RecordsError, SetAside, TableReport
@@ -166,7 +166,8 @@ class Loading:
         stranger = (patient < 0) & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
         if stranger.any():
             findings.append(("patient_id", stranger, "the patient is not in the patients table"))
-        kept = self._set_aside(spec, findings)
+        good = ~np.logical_or.reduce([rows for _, rows, _ in findings]) if findings else np.ones(len(ids), dtype=bool)
+        kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, good)])
         typed = {name: take(values, kept) for name, values in columns.items() if name != "patient_id"}
         patient = patient[kept]
         self._second_clock(spec, typed)

@@ -108,7 +108,7 @@ class Records:
 
     def save(self, folder: str | Path, format: Literal["parquet", "csv"] = "parquet") -> Path:
         """Writes one file a table, ``about.json``, ``report.json`` and, where rows were set aside, ``quarantine.csv``."""
-        frames = {name: self[name] for name in TABLES}
+        frames = ((name, self[name]) for name in TABLES)  # one table at a time in memory
         about = {**self.about, "data_hash": self.data_hash}
         return write_folder(Path(folder), frames, about, self.report.as_dict(), self.quarantine, format)
 

@@ -52,7 +52,8 @@ class Table:
         out: dict[str, Any] = {}
         for column in self.spec.columns:
             if column.name == "patient_id":
-                out[column.name] = pd.Series(pa.array(patient_ids[self.patient], pa.string()), dtype="str")
+                ids = pa.array(patient_ids, pa.string()).take(pa.array(self.patient))
+                out[column.name] = pd.Series(ids, dtype="str")
                 continue
             values = self.columns[column.name]
             if column.kind == "date":

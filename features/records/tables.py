@@ -44,13 +44,17 @@ class Late:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One table. ``usual_delay_days`` stands in for ``known_on`` where an extract lacks it, and the load report says so."""
+    """One table. ``usual_delay_days`` stands in for ``known_on`` where an extract lacks it, and the load report says so.
+
+    ``sent_again`` marks tables without an id of their own in which two rows that say the same, but for when it became known, are one event sent twice.
+    """
 
     name: str
     columns: tuple[Column, ...]
     event_day: str | None
     usual_delay_days: int = 0
     unique: str | None = None
+    sent_again: bool = False
     late: tuple[Late, ...] = ()
     ends: tuple[tuple[str, str], ...] = ()
 
@@ -217,6 +221,7 @@ TABLES: dict[str, TableSpec] = {
             ),
             event_day="supplied_on",
             usual_delay_days=3,
+            sent_again=True,
         ),
         TableSpec(
             "results",
@@ -230,6 +235,7 @@ TABLES: dict[str, TableSpec] = {
             ),
             event_day="taken_on",
             usual_delay_days=3,
+            sent_again=True,
         ),
         TableSpec(
             "stays",

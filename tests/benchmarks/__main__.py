@@ -15,6 +15,7 @@ BENCHMARKS = {
     "shapley": ("tests.benchmarks.shapley", "run"),
     "one-person": ("tests.benchmarks.shapley", "run_one_person"),
     "nightly": ("tests.benchmarks.nightly", "run"),
+    "simulate": ("tests.benchmarks.simulate", "run"),
     "load": ("tests.benchmarks.load", "run"),
     "worklist": ("tests.benchmarks.worklist", "run"),
 }

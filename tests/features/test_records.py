@@ -209,3 +209,60 @@ def test_an_unknown_test_and_an_unknown_unit_are_named_with_how_often():
     told = "\n".join(loaded.report.lines())
     assert "test not known: nosuchtest (2 rows)" in told
     assert "unit not known: furlongs (1 rows)" in told
+
+
+SENT_TWICE = """
+patient_id medicine   route supplied_on days_supplied daily_dose_mg known_on
+anna       olanzapine oral  2025-01-01  28            10            2025-01-09
+anna       olanzapine oral  2025-01-01  28            10            2025-01-02
+anna       olanzapine oral  2025-01-01  28            15            2025-01-02
+anna       olanzapine oral  2025-01-02  28            10            2025-01-02
+bede       olanzapine oral  2025-01-01  28            10            2025-01-02
+"""
+
+
+def test_a_supply_sent_twice_is_counted_once_and_the_copy_known_first_stays():
+    records = load(supplies=SENT_TWICE)
+    assert reasons(records) == [
+        ("supplies", 0, "supplied_on", "the same as another row in everything but known_on: sent twice, counted once")
+    ]
+    assert json.loads(records.quarantine["values"].iloc[0])["known_on"] == "2025-01-09"
+    assert records["supplies"]["known_on"].eq("2025-01-02").all() and len(records["supplies"]) == 4
+
+
+def test_a_supply_sent_twice_covers_no_more_days():
+    once = "patient_id medicine route supplied_on days_supplied\nanna olanzapine oral 2025-01-01 28"
+    row = "anna olanzapine oral 2025-01-01 28"
+    one, two = (load(supplies=text) for text in (once, f"{once}\n{row}"))
+    assert two.data_hash == one.data_hash
+
+
+def test_results_are_one_when_test_day_value_and_unit_are_after_units_are_made_the_same():
+    records = load(
+        results="""
+        patient_id test   taken_on   value unit    known_on
+        anna       weight 2025-01-01 80    kg      2025-01-03
+        anna       weight 2025-01-01 80000 g       2025-01-02
+        anna       weight 2025-01-01 81    kg      2025-01-03
+        anna       lipids 2025-01-01 -     -       2025-01-03
+        anna       lipids 2025-01-01 -     -       2025-01-03
+        """
+    )
+    assert [row for _, row, column, _ in reasons(records) if column == "taken_on"] == [0, 4]
+
+
+def test_a_row_that_fails_never_pushes_out_one_that_passes():
+    records = load(
+        results="""
+        patient_id test   taken_on   value unit known_on
+        anna       weight 2025-01-05 80    kg   2025-01-03
+        anna       weight 2025-01-05 80    kg   2025-01-07
+        """
+    )
+    assert [(row, column) for _, row, column, _ in reasons(records)] == [(0, "known_on")]
+    assert len(records["results"]) == 1
+
+
+def test_contacts_that_look_alike_are_two_where_their_ids_differ():
+    text = "patient_id contact_id contact_on mode outcome\nanna c1 2025-01-01 telephone attended\nanna c2 2025-01-01 telephone attended"
+    assert len(load(contacts=text)["contacts"]) == 2

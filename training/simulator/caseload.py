@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .appointments import after_missed, book, hold, next_routine, shocked
+from .checks import examine, leave_marks
 from .compiled import step
 from .events import emit, emit_circumstance, emit_contact
 from .formulary import CLOZAPINE
@@ -49,7 +50,8 @@ from .layout import (
     TELEPHONE,
     TEXT,
 )
-from .monitoring import assess_tolerability, check_body, visit_clozapine
+from .monitoring import check_body, visit_clozapine
+from .people import deprived
 from .prescribing import review_treatment, start_regimen, stop_clozapine, stop_depot, visit_depot
 from .streams import chance, sigmoid, uniform, whole
 
@@ -74,7 +76,7 @@ def introduce(p, s, m, x):
     s.lithium_on = s.day - int(uniform(s) * 250.0)
     s.trials = whole(s, 0, 3)
     s.smoker = 1 if chance(s, 0.42) else 0
-    s.homeless = 1 if chance(s, 0.03 + 0.015 * (1.0 if p.deprivation <= 2 else 0.0)) else 0
+    s.homeless = 1 if chance(s, 0.03 + 0.01 * x.world.homeless_deprived * deprived(p)) else 0
     s.substance = 1 if chance(s, 0.1 * p.substance) else 0
     s.cto = 1 if p.diagnosis <= 1 and chance(s, 0.05) else 0
     s.status = COMMUNITY
@@ -114,13 +116,15 @@ def describe(p, s, m, x):
             1,
             0,
             0,
-            allergy(s),
+            p.allergy,
             0.0,
             0.0,
         )
     if p.substance > 0.5 and chance(s, 0.45):
         emit(p, s, x, CONDITIONS, on + whole(s, 0, 120), 0, 0, 0, 0, 6 + whole(s, 0, 1), 0.0, 0.0)
-    for extra, share in ((8, 0.12), (9, 0.17), (10, 0.06), (11, 0.05)):
+    if p.diabetic == 1:
+        emit(p, s, x, CONDITIONS, on - whole(s, 0, 2000), 0, 0, 0, 0, 8, 0.0, 0.0)
+    for extra, share in ((9, 0.17), (10, 0.06), (11, 0.05)):
         if chance(s, share):
             emit(p, s, x, CONDITIONS, on - whole(s, 0, 2000), 0, 0, 0, 0, extra, 0.0, 0.0)
     shared = (m[MAIN].medicine >= 0 and m[MAIN].prescriber == GP) or (
@@ -128,12 +132,6 @@ def describe(p, s, m, x):
     )
     if shared and chance(s, 0.6):
         emit(p, s, x, CONDITIONS, on + whole(s, 0, 60), 0, 2, 0, 0, 0, 0.0, 0.0)
-
-
-@step
-def allergy(s):
-    u = uniform(s)
-    return 0 if u < 0.74 else (1 if u < 0.88 else (2 if u < 0.95 else 3))
 
 
 @step
@@ -173,7 +171,9 @@ def routine_contact(p, s, m, x):
         if kind == MEDICINES_REVIEW:
             s.medicines_review_on = s.day
         review_treatment(p, s, m, x, kind in (MEDICINES_REVIEW, CARE_REVIEW))
-        assess_tolerability(p, s, m, x, kind)
+        if kind == ASSESSMENT:
+            examine(p, s, m, x)
+        leave_marks(p, s, m, x, kind)
         next_routine(p, s, x)
     elif outcome == MISSED:
         after_missed(p, s, x)
@@ -247,7 +247,7 @@ def leave(p, s, m, x):
         close_referral(p, s, x, CLOSED_TRANSFERRED)
         s.exited_on = s.day
         s.status = GONE
-    elif chance(s, w.move_hazard * (2.0 if s.homeless else 1.0)):
+    elif chance(s, w.move_hazard * math.exp(w.move_homeless * s.homeless)):
         close_referral(p, s, x, CLOSED_MOVED)
         s.exited_on = s.day
         s.status = AWAY

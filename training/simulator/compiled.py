@@ -12,7 +12,7 @@ from pathlib import Path
 
 from numba import njit, types
 
-NOT_COMPILED = frozenset(("__init__", "rates", "recording", "teams", "trust", "truth", "world"))
+NOT_COMPILED = frozenset(("__init__", "audit", "planted", "rates", "recording", "teams", "trust", "truth", "world"))
 """Modules that hold no compiled code and no constants of it (the shapes of their arrays are part of every signature)."""
 
 

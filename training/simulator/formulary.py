@@ -33,7 +33,7 @@ class Medicine:
 
 FORMULARY: tuple[Medicine, ...] = (
     Medicine("clozapine", MAIN, 0.0, 100, 350, 700, 50, weight=0.9, sedation=0.8, protects=1.15),
-    Medicine("olanzapine", MAIN, 0.30, 5, 15, 20, 5, weight=0.9, sedation=0.5, movement=0.1, protects=1.0),
+    Medicine("olanzapine", MAIN, 0.30, 5, 10, 20, 5, weight=0.9, sedation=0.5, movement=0.1, protects=1.0),
     Medicine("quetiapine", MAIN, 0.20, 100, 400, 750, 100, weight=0.5, sedation=0.7, protects=0.9),
     Medicine("aripiprazole", MAIN, 0.17, 5, 15, 30, 5, weight=0.1, movement=0.35, protects=0.95),
     Medicine("risperidone", MAIN, 0.14, 1, 4, 8, 1, weight=0.4, sedation=0.3, movement=0.5, protects=1.0),
@@ -118,7 +118,7 @@ FORMULARY: tuple[Medicine, ...] = (
         DEPOT,
         0.05,
         25,
-        37.5,
+        25,
         50,
         12.5,
         weight=0.4,
@@ -178,8 +178,17 @@ FORMULARY: tuple[Medicine, ...] = (
 )
 NAMES = tuple(medicine.name for medicine in FORMULARY)
 INDEX = {name: i for i, name in enumerate(NAMES)}
-CLOZAPINE, LITHIUM, VALPROATE, LAMOTRIGINE, CARBAMAZEPINE, PROCYCLIDINE = (
-    INDEX[name] for name in ("clozapine", "lithium", "valproate", "lamotrigine", "carbamazepine", "procyclidine")
+CLOZAPINE, LITHIUM, VALPROATE, LAMOTRIGINE, CARBAMAZEPINE, PROCYCLIDINE, OLANZAPINE_EMBONATE = (
+    INDEX[name]
+    for name in (
+        "clozapine",
+        "lithium",
+        "valproate",
+        "lamotrigine",
+        "carbamazepine",
+        "procyclidine",
+        "olanzapine embonate injection",
+    )
 )
 
 MEDICINE = np.dtype(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from .appointments import book, since_start, weekday, working_day
+from .checks import begin_course, clerk
 from .compiled import step
 from .events import emit, emit_circumstance, emit_contact, emit_supply
 from .formulary import CLOZAPINE
@@ -43,6 +44,7 @@ from .layout import (
     TRANSFERRED_IN,
     TRUST,
 )
+from .people import deprived
 from .prescribing import choose, fill, start_clozapine, start_depot, switch, titrate
 from .streams import chance, normal, sigmoid, uniform
 
@@ -58,8 +60,7 @@ def admission_hazard(p, s, x):
         + w.admission_missed * s.missed
     )
     z += w.admission_substance * s.substance + w.admission_homeless * s.homeless + w.admission_cto * s.cto
-    if p.deprivation <= 2:
-        z += w.admission_deprived
+    z += w.admission_deprived * deprived(p)
     if s.discharged_on != NONE:
         since = s.day - s.discharged_on
         if since < 2:
@@ -119,7 +120,7 @@ def admit(p, s, m, x, method):
     s.stay_legal = INFORMAL
     if method == EMERGENCY:
         s.last_unplanned = s.day
-        z = w.detained_base + 0.3 * (s.severity - 1.5) - 0.3 * s.insight
+        z = w.detained_base + w.detained_severity * (s.severity - 1.5) - w.detained_insight * s.insight
         z += w.detained_black if p.ethnicity == BLACK else 0.0
         if chance(s, sigmoid(z)):
             s.stay_legal = SECTION_2 if chance(s, 0.72) else SECTION_3
@@ -129,6 +130,7 @@ def admit(p, s, m, x, method):
         emit_contact(p, s, x, s.next_contact, s.booked_on, s.next_kind, s.next_mode, CANCELLED_SERVICE, s.staff)
     s.next_contact = NONE
     s.status = INPATIENT
+    clerk(p, s, m, x)
 
 
 @step
@@ -172,6 +174,7 @@ def change_on_ward(p, s, m, x):
         m[DEPOT].medicine = -1
         s.depot_visit = NONE
         start_clozapine(p, s, m, x)
+        begin_course(p, s, m, x, MAIN)
     elif psychosis and m[DEPOT].medicine < 0 and chance(s, 0.13):
         m[MAIN].medicine = -1
         start_depot(p, s, m, x)

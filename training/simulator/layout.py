@@ -147,6 +147,18 @@ TESTS = (
     ("troponin", "x ULN"),
     ("temperature", "C"),
     ("waist", "cm"),
+    ("clinical_review", ""),
+    ("lai_review", ""),
+    ("hdat_review", ""),
+    ("anticholinergic_review", ""),
+    ("rash_check", ""),
+    ("post_injection_observation", ""),
+    ("bowel_function", ""),
+    ("clotting", ""),
+    ("pregnancy_status", ""),
+    ("contraception_status", ""),
+    ("annual_risk_acknowledgement", ""),
+    ("two_specialist_agreement", ""),
 )
 TEST = {name: i for i, (name, _) in enumerate(TESTS)}
 
@@ -173,6 +185,8 @@ PERSON = np.dtype(
         ("childbearing", "i8"),
         ("ben", "i8"),
         ("clozapine_service", "i8"),
+        ("allergy", "i8"),  # row of recording.ALLERGY_ROWS
+        ("diabetic", "i8"),
         ("diagnosed_on", "i8"),
         ("home_team", "i8"),
         ("severity", "f8"),  # own level

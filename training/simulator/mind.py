@@ -10,6 +10,7 @@ import math
 from .compiled import step
 from .events import emit_circumstance
 from .layout import DEPOT, HOUSING, INPATIENT, MAIN, MOOD, NONE, SECOND, SLOTS, SMOKING
+from .people import deprived
 from .streams import chance, normal, sigmoid, uniform
 
 
@@ -111,9 +112,10 @@ def step_engagement(p, s, x):
     s.engagement = s.engagement + w.engagement_pull * (target - s.engagement) + w.engagement_noise * normal(s)
     s.engagement = min(4.5, max(-2.5, s.engagement))
     if s.withdrawn == 0:
-        log_risk = -w.withdrawal_engagement * (s.engagement - 2.0) + 0.45 * s.substance - 0.25 * s.insight
-        log_risk += w.withdrawal_young * p.young + 0.2 * p.living_alone - 0.2 * min(1.0, max(-1.0, s.severity))
-        log_risk += 0.3 * s.stopped
+        log_risk = -w.withdrawal_engagement * (s.engagement - 2.0) + w.withdrawal_substance * s.substance
+        log_risk -= w.withdrawal_insight * s.insight + w.withdrawal_severity * min(1.0, max(-1.0, s.severity))
+        log_risk += w.withdrawal_stopped * s.stopped
+        log_risk += w.withdrawal_young * p.young + w.withdrawal_living_alone * p.living_alone
         if s.status != INPATIENT and chance(s, w.withdrawal_hazard * math.exp(log_risk)):
             s.withdrawn = 1
     elif s.status == INPATIENT or chance(s, w.withdrawal_end):
@@ -123,11 +125,13 @@ def step_engagement(p, s, x):
 @step
 def step_life(p, s, x):
     """Losing and finding a home; stopping and starting smoking."""
+    w = x.world
     if s.homeless == 0:
-        if chance(s, 0.00007 * (1.0 + 2.0 * s.substance + 1.5 * (1.0 if p.deprivation <= 2 else 0.0))):
+        times = 1.0 + w.homeless_substance * s.substance + w.homeless_deprived * deprived(p)
+        if chance(s, w.homeless_hazard * times):
             s.homeless = 1
             emit_circumstance(p, s, x, s.day, HOUSING, 1 + int(3.0 * uniform(s)))
-    elif chance(s, 0.004):
+    elif chance(s, w.homeless_end):
         s.homeless = 0
         emit_circumstance(p, s, x, s.day, HOUSING, 0)
     if chance(s, 0.00018 if s.smoker == 1 else 0.00008):

@@ -1,10 +1,24 @@
-"""Tests: clozapine blood counts, lithium and its organs, yearly physical checks, side-effect scales. Ordered by protocol, done if people come."""
+"""Tests by protocol: clozapine blood counts, lithium and its organs, the yearly physical check. Ordered by the team, done if people come."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from .appointments import hold, working_day
+from .checks import (
+    ANC,
+    CALCIUM,
+    CRP,
+    EGFR,
+    PLATELETS,
+    POTASSIUM,
+    SMOKING_STATUS,
+    SODIUM,
+    TROPONIN,
+    TSH,
+    WBC,
+    WEIGHT,
+    check_whole_body,
+    tick,
+)
 from .compiled import step
 from .events import emit_circumstance, emit_result, measure
 from .formulary import CLOZAPINE, LITHIUM
@@ -12,12 +26,10 @@ from .layout import (
     ATTENDED,
     CLOZAPINE_CLINIC,
     COMMUNITY,
-    DEPOT,
     DISPENSED,
     FACE_TO_FACE,
     INFECTION,
     MAIN,
-    MEDICINES_REVIEW,
     MOOD,
     NONE,
     PHYSICAL,
@@ -26,58 +38,9 @@ from .layout import (
 from .prescribing import stop_clozapine, supply
 from .streams import chance, normal, uniform
 
-(
-    WBC,
-    ANC,
-    PLATELETS,
-    CLOZAPINE_LEVEL,
-    LITHIUM_LEVEL,
-    EGFR,
-    SODIUM,
-    POTASSIUM,
-    CALCIUM,
-    TSH,
-    ALT,
-    HBA1C,
-    CHOLESTEROL,
-    WEIGHT,
-    BMI,
-) = (
-    TEST[name]
-    for name in (
-        "wbc",
-        "anc",
-        "platelets",
-        "clozapine_level",
-        "lithium_level",
-        "egfr",
-        "sodium",
-        "potassium",
-        "calcium",
-        "tsh",
-        "alt",
-        "hba1c",
-        "total_cholesterol",
-        "weight",
-        "bmi",
-    )
+CLOZAPINE_LEVEL, LITHIUM_LEVEL, CONSTIPATION = (
+    TEST[name] for name in ("clozapine_level", "lithium_level", "constipation_check")
 )
-SYSTOLIC, DIASTOLIC, PULSE, QTC, PROLACTIN, GASS = (
-    TEST[name] for name in ("systolic_bp", "diastolic_bp", "pulse", "qtc", "prolactin", "gass_total")
-)
-SMOKING_STATUS, ALCOHOL_STATUS, ADHERENCE_REVIEW, STRUCTURED_REVIEW, ANNUAL_CHECK, CONSTIPATION, MOVEMENT = (
-    TEST[name]
-    for name in (
-        "smoking_status",
-        "alcohol_status",
-        "adherence_review",
-        "structured_medication_review",
-        "annual_physical_health_check",
-        "constipation_check",
-        "movement_disorder_check",
-    )
-)
-CRP, TROPONIN, TEMPERATURE, WAIST = (TEST[name] for name in ("crp", "troponin", "temperature", "waist"))
 
 
 @step
@@ -136,14 +99,12 @@ def count_blood(p, s, m, x):
     young_course = s.day - m[MAIN].started < 28
     if chance(s, 0.5 if young_course else 0.05):
         measure(p, s, x, CLOZAPINE_LEVEL, 0.0013 * m[MAIN].dose * smoke * s.taken, 0.08, True)
-    if young_course:
+    if young_course and chance(s, 0.2):
         measure(p, s, x, CRP, 4.0, 2.0, True)
         measure(p, s, x, TROPONIN, 0.3, 0.1, True)
-    if chance(s, 0.55):
-        emit_result(p, s, x, CONSTIPATION, np.nan, True)
-    if chance(s, 0.5):
-        emit_result(p, s, x, SMOKING_STATUS, np.nan, True)
-    if chance(s, 0.15):
+    tick(p, s, x, CONSTIPATION, 0.7, True)
+    tick(p, s, x, SMOKING_STATUS, 0.5, True)
+    if chance(s, 0.08):
         measure(p, s, x, WEIGHT, s.weight, 0.4, True)
     if chance(s, 0.01):
         emit_circumstance(p, s, x, s.day, INFECTION, 0)
@@ -189,59 +150,4 @@ def check_body(p, s, m, x):
         s.physical_on = max(s.physical_on, s.day - 315)
         return
     s.physical_on = s.day
-    emit_result(p, s, x, ANNUAL_CHECK, np.nan, False)
-    take_vital_signs(p, s, x)
-    if chance(s, 0.93):
-        take_fasting_bloods(p, s, m, x)
-    for test in (SMOKING_STATUS, ALCOHOL_STATUS):
-        if chance(s, 0.97):
-            emit_result(p, s, x, test, np.nan, False)
-    if chance(s, 0.45):
-        measure(p, s, x, QTC, 415.0 + 8.0 * (1 - p.sex) + 4.0 * s.complexity, 14.0, False)
-
-
-@step
-def take_vital_signs(p, s, x):
-    if chance(s, 0.95):
-        measure(p, s, x, WEIGHT, s.weight, 0.4, False)
-        measure(p, s, x, BMI, s.weight / (p.height * p.height), 0.1, False)
-    if chance(s, 0.5):
-        measure(p, s, x, WAIST, 55.0 + 0.5 * s.weight, 4.0, False)
-    if chance(s, 0.95):
-        bmi = s.weight / (p.height * p.height)
-        measure(p, s, x, SYSTOLIC, 112.0 + 0.6 * bmi + 0.15 * (s.day - p.born_on) / 365.25, 9.0, False)
-        measure(p, s, x, DIASTOLIC, 70.0 + 0.3 * bmi, 6.0, False)
-        measure(p, s, x, PULSE, 80.0 + 4.0 * s.side_effects, 8.0, False)
-
-
-@step
-def take_fasting_bloods(p, s, m, x):
-    bmi = s.weight / (p.height * p.height)
-    measure(p, s, x, HBA1C, 34.0 + 0.45 * max(0.0, bmi - 24.0) + 0.1 * (s.day - p.born_on) / 365.25, 3.5, False)
-    measure(p, s, x, CHOLESTEROL, 4.3 + 0.04 * max(0.0, bmi - 24.0), 0.7, False)
-    if chance(s, 0.9):
-        measure(p, s, x, ALT, 22.0 + 0.7 * max(0.0, bmi - 24.0), 7.0, False)
-        measure(p, s, x, EGFR, p.renal, 4.0, False)
-        measure(p, s, x, SODIUM, 140.0, 2.0, False)
-        measure(p, s, x, POTASSIUM, 4.3, 0.3, False)
-        measure(p, s, x, TSH, 2.0, 0.6, False)
-    if chance(s, 0.8) and m[MAIN].medicine != CLOZAPINE:
-        measure(p, s, x, WBC, 7.2, 1.4, False)
-        measure(p, s, x, ANC, 4.4, 1.0, False)
-    if chance(s, 0.35):
-        blocked = m[DEPOT].medicine >= 0 or (m[MAIN].medicine >= 0 and x.medicines[m[MAIN].medicine].movement > 0.38)
-        measure(p, s, x, PROLACTIN, 900.0 if blocked else 320.0, 120.0, False)
-
-
-@step
-def assess_tolerability(p, s, m, x, kind):
-    """Scales at reviews and now and then elsewhere; a medicines review that took place leaves its marks in the results too."""
-    review = kind == MEDICINES_REVIEW
-    if chance(s, 0.75 if review else 0.025):
-        measure(p, s, x, GASS, 6.0 + 14.0 * s.side_effects, 4.0, False)
-        if chance(s, 0.6):
-            emit_result(p, s, x, MOVEMENT, np.nan, False)
-    if review:
-        emit_result(p, s, x, STRUCTURED_REVIEW, np.nan, False)
-        if chance(s, 0.85):
-            emit_result(p, s, x, ADHERENCE_REVIEW, np.nan, False)
+    check_whole_body(p, s, m, x)

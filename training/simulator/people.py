@@ -17,8 +17,15 @@ from .streams import chance, normal, pick, uniform, whole
 
 ETHNIC_SHARES = np.array([0.74, 0.06, 0.08, 0.065, 0.02, 0.015, 0.02])
 DIAGNOSIS_SHARES = np.array([0.38, 0.08, 0.12, 0.25, 0.10, 0.07])
+ALLERGY_SHARES = np.array([0.74, 0.14, 0.07, 0.05])
 DEPRIVATION_SHARES = np.array([0.17, 0.15, 0.13, 0.115, 0.10, 0.09, 0.08, 0.065, 0.055, 0.045])
 BURN_IN_DAYS = 400
+
+
+@step
+def deprived(p):
+    """1 for somebody who lives in one of the two most deprived tenths of areas."""
+    return 1.0 if p.deprivation <= 2 else 0.0
 
 
 @step
@@ -55,6 +62,8 @@ def draw_demography(p, s):
     p.childbearing = 1 if p.sex == 0 and age < 52.0 and chance(s, 0.85) else 0
     p.ben = 1 if p.ethnicity == BLACK and chance(s, 0.3) else 0
     p.clozapine_service = whole(s, 0, 2)
+    p.allergy = pick(s, ALLERGY_SHARES)
+    p.diabetic = 1 if chance(s, 0.12) else 0
     p.height = 1.62 + 0.13 * p.sex + 0.07 * normal(s)
     p.weight = max(16.5, 28.5 + 5.5 * normal(s)) * p.height * p.height
     p.renal = 96.0 - 0.55 * max(0.0, age - 30.0) + 9.0 * normal(s)
@@ -73,7 +82,7 @@ def draw_illness(p, s, x):
         p.severity += 0.25
     p.insight = normal(s) + (0.4 if p.diagnosis >= BIPOLAR else -0.2)
     p.sensitivity = np.exp(0.45 * normal(s) - 0.1)
-    prone = chance(s, 0.44 + 0.1 * p.young * p.sex)
+    prone = chance(s, 0.44 + w.substance_young_men * p.young * p.sex)
     p.substance = 2.0 * np.exp(0.5 * normal(s)) if prone else 0.12
     p.living_alone = 1 if chance(s, 0.4) else 0
     p.has_carer = 1 if p.living_alone == 0 and chance(s, 0.45) else 0
@@ -81,11 +90,10 @@ def draw_illness(p, s, x):
     years_ill = max(0.2, -6.0 * np.log(1.0 - uniform(s)))
     p.diagnosed_on = p.referred_on - int(min(years_ill, 25.0) * 365.25 * (0.3 if p.initial == 0 else 1.0))
     p.diagnosed_on = max(p.diagnosed_on, p.born_on + 6000)
-    p.adherence = w.adherence_level + w.adherence_spread * normal(s) + 0.15 * p.has_carer - 0.25 * p.young
-    p.engagement = w.engagement_level + w.engagement_spread * normal(s) - 0.25 * p.young - 0.2 * p.living_alone
-    if p.deprivation <= 2:
-        p.engagement -= 0.12
-        p.adherence -= 0.1
+    p.adherence = w.adherence_level + w.adherence_spread * normal(s) + w.adherence_carer * p.has_carer
+    p.adherence -= w.adherence_young * p.young + w.adherence_deprived * deprived(p)
+    p.engagement = w.engagement_level + w.engagement_spread * normal(s) - w.engagement_young * p.young
+    p.engagement -= w.engagement_living_alone * p.living_alone + w.engagement_deprived * deprived(p)
 
 
 @step

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .appointments import hold, working_day
+from .checks import begin_course, mark_injection
 from .compiled import step
 from .events import emit_circumstance, emit_supply
 from .formulary import CARBAMAZEPINE, CLOZAPINE, LAMOTRIGINE, LITHIUM, PROCYCLIDINE, VALPROATE
@@ -36,6 +39,7 @@ from .layout import (
     SLOTS,
     TRUST,
 )
+from .people import deprived
 from .streams import chance, normal, pick, uniform
 
 # by diagnosis: F20, F25, F29, F31, F32.3, F60.3
@@ -43,7 +47,7 @@ CLOZAPINE_SHARE = np.array([0.212, 0.212, 0.02, 0.0, 0.0, 0.0])
 DEPOT_SHARE = np.array([0.245, 0.245, 0.18, 0.08, 0.02, 0.0])
 ORAL_SHARE = np.array([0.92, 0.92, 0.80, 0.60, 0.50, 0.35])  # of those on neither
 ANTIDEPRESSANT_SHARE = np.array([0.30, 0.40, 0.32, 0.38, 0.92, 0.68])
-SECOND_SHARE = np.array([0.13, 0.13, 0.05, 0.03, 0.02, 0.0])
+SECOND_SHARE = np.array([0.15, 0.15, 0.05, 0.03, 0.02, 0.0])
 
 
 @step
@@ -80,7 +84,7 @@ def start_regimen(p, s, m, x):
     elif chance(s, ORAL_SHARE[d]):
         fill(s, m, x, MAIN, choose(s, x, MAIN))
     if (m[MAIN].medicine >= 0 or m[DEPOT].medicine >= 0) and chance(
-        s, SECOND_SHARE[d] * (2.0 if m[MAIN].medicine == CLOZAPINE else 1.0)
+        s, SECOND_SHARE[d] * (2.8 if m[MAIN].medicine == CLOZAPINE else 1.0)
     ):
         second = choose(s, x, MAIN)
         if second != m[MAIN].medicine:
@@ -96,6 +100,8 @@ def start_regimen(p, s, m, x):
     if chance(s, 0.42):
         fill(s, m, x, OTHER, choose(s, x, OTHER))
     settle_courses(p, s, m)
+    for k in range(SLOTS):
+        begin_course(p, s, m, x, k)
 
 
 @step
@@ -208,6 +214,7 @@ def visit_depot(p, s, m, x):
     if outcome == ATTENDED:
         interval = x.medicines[medicine].interval
         emit_supply(p, s, x, medicine, ADMINISTERED, 0.0, m[DEPOT].dose, 0, TRUST, True)
+        mark_injection(p, s, x, medicine)
         s.depot_last = s.day
         s.depot_due = s.day + interval
         s.depot_fails = 0
@@ -223,8 +230,10 @@ def visit_depot(p, s, m, x):
 
 @step
 def titrate(s, m, x, k, direction):
-    """One step of dose, written at the next supply."""
+    """One step of dose, written at the next supply. Few are taken into the last fifth of the range."""
     row = x.medicines[m[k].medicine]
+    if direction > 0.0 and m[k].dose + row.step > 0.8 * row.high and not chance(s, 0.3):
+        return
     m[k].dose = min(row.high, max(row.low, m[k].dose + direction * row.step))
 
 
@@ -266,6 +275,7 @@ def review_treatment(p, s, m, x, thorough):
     ):
         stop_depot(s, m)
         start_clozapine(p, s, m, x)
+        begin_course(p, s, m, x, MAIN)
         s.switched_on = s.day
     elif s.severity > 1.0 and settled and main >= 0 and chance(s, 0.16 * sees):
         titrate(s, m, x, MAIN, 1.0)
@@ -309,7 +319,7 @@ def drift_regimen(p, s, m, x):
     if (
         m[MAIN].medicine == CLOZAPINE
         and s.day - m[MAIN].started < 730
-        and chance(s, 0.00045 * (1.5 if p.deprivation <= 2 else 0.9))
+        and chance(s, x.world.clozapine_stop_hazard * math.exp(x.world.clozapine_stop_deprived * deprived(p)))
     ):
         stop_clozapine(s, m)
         fill(s, m, x, MAIN, choose(s, x, MAIN))

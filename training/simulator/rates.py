@@ -1,211 +1,47 @@
-"""What the simulated trust turned out like, beside ``features/reference/epidemiology.csv``: name, target, range, value, within.
+"""What the simulated trust turned out like, beside what it should: name, target, range, value, within, source.
 
-Each rate is measured from the records alone, the way an audit would, on monthly caseload dates after the first year.
+Most targets are rows of ``features/reference/epidemiology.csv``, by name, with the row's own status (verified, unverified, simulator default). Quantities
+that no row gives are held to plain sanity ranges, set by us and marked so. Each is measured from the records alone (``audit``).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from features.engine.cohort import caseload
 from features.records import Records
-from features.reference import read_rows
-from training import outcomes
+from features.reference import medicines_in, read_rows
 
+from .audit import ANTIPSYCHOTICS, CLASSES, Audit
 from .trust import simulate
 
-ANTIPSYCHOTICS = "antipsychotic"
-CLASSES = {row["medicine"]: row["medicine_class"] for row in read_rows("medicines")}
-ENOUGH = 36
-"""Rates that must lie within their ranges for a trust to pass the check."""
-HORIZONS = {"admission": (28, 90, 180, 365), "disengagement": (90, 180)}
-
-
-class Audit:
-    """Tables of one trust as the rates need them, computed once."""
-
-    def __init__(self, records: Records) -> None:
-        self.records = records
-        about = records.about
-        self.first, self.last = pd.Timestamp(str(about["first_day"])), pd.Timestamp(str(about["last_day"]))
-        self.years = (self.last - self.first).days / 365.25
-        self.people = records["patients"].set_index("patient_id")
-
-    def table(self, name: str, day: str) -> pd.DataFrame:
-        rows = self.records[name]
-        return rows[rows[day].between(self.first, self.last)]
-
-    @cached_property
-    def contacts(self) -> pd.DataFrame:
-        rows = self.table("contacts", "contact_on")
-        return rows[(rows["outcome"] != "planned") & (rows["mode"] != "text") & (rows["kind"] != "carer")]
-
-    @cached_property
-    def booked(self) -> pd.DataFrame:
-        return self.contacts[self.contacts["booked_on"].notna()]
-
-    @cached_property
-    def spine(self) -> pd.DataFrame:
-        dates = pd.date_range(self.first + pd.Timedelta(days=365), self.last - pd.Timedelta(days=200), freq="56D")
-        return caseload(self.records, list(dates.date)).spine
-
-    @cached_property
-    def labels(self) -> pd.DataFrame:
-        return outcomes.label(self.records, self.spine, HORIZONS)
-
-    @cached_property
-    def person_years(self) -> float:
-        """Years under an open referral within the record."""
-        rows = self.records["referrals"]
-        start = rows["opened_on"].clip(lower=self.first)
-        end = rows["closed_on"].fillna(self.last).clip(upper=self.last)
-        return float((end - start).dt.days.clip(lower=0).sum() / 365.25)
-
-    @cached_property
-    def middle(self) -> pd.Timestamp:
-        return self.first + (self.last - self.first) * 0.7
-
-    @cached_property
-    def current(self) -> pd.Index:
-        """People on the caseload in the middle of the record."""
-        return pd.Index(caseload(self.records, [self.middle.date()]).spine["patient_id"])
-
-    @cached_property
-    def diagnosis(self) -> pd.Series:
-        rows = self.records["conditions"]
-        rows = rows[(rows["category"] == "diagnosis") & rows["code"].str.startswith(("F2", "F3", "F6"))]
-        return rows.drop_duplicates("patient_id").set_index("patient_id")["code"].reindex(self.current)
-
-    @cached_property
-    def medicines(self) -> pd.DataFrame:
-        """Supplies of the current caseload in the 100 days before the middle, with the class of each medicine."""
-        rows = self.records["supplies"]
-        rows = rows[
-            rows["supplied_on"].between(self.middle - pd.Timedelta(days=100), self.middle)
-            & rows["patient_id"].isin(self.current)
-        ]
-        return rows.assign(medicine_class=rows["medicine"].map(CLASSES).fillna("other"))
-
-    def share_on(self, rows: pd.DataFrame, among: pd.Index | None = None) -> float:
-        among = self.current if among is None else among
-        return float(among.isin(rows["patient_id"]).mean()) if len(among) else np.nan
-
-    def diagnosed(self, *codes: str) -> pd.Index:
-        return self.diagnosis.index[self.diagnosis.str.startswith(codes).fillna(False).to_numpy(dtype=bool)]
-
-    @cached_property
-    def oral_main(self) -> pd.DataFrame:
-        """The last oral antipsychotic that is not clozapine of each person."""
-        rows = self.medicines
-        rows = rows[
-            rows["medicine_class"].str.startswith(ANTIPSYCHOTICS)
-            & (rows["route"] == "oral")
-            & (rows["medicine"] != "clozapine")
-        ]
-        return rows.sort_values("supplied_on", kind="stable").drop_duplicates("patient_id", keep="last")
-
-    def oral_share(self, *names: str) -> float:
-        return float(self.oral_main["medicine"].isin(names).mean())
-
-    def covered_below(self, keep: Callable[[pd.DataFrame], pd.Series], threshold: float = 0.8) -> float:
-        """Share of people supplied at least twice in a year whose days covered, from first supply, fell below the threshold."""
-        rows = self.records["supplies"]
-        start = self.middle - pd.Timedelta(days=365)
-        rows = rows[
-            rows["supplied_on"].between(start, self.middle)
-            & (rows["route"] == "oral")
-            & ~rows["as_required"].fillna(False).astype(bool)
-        ]
-        rows = rows[keep(rows) & rows["patient_id"].isin(self.current)]
-        below = []
-        for _, mine in rows.groupby("patient_id", sort=False):
-            if len(mine) < 2:
-                continue
-            first, until, covered = mine["supplied_on"].iloc[0], mine["supplied_on"].iloc[0], 0.0
-            for on, days in zip(mine["supplied_on"], mine["days_supplied"], strict=True):
-                begin = max(on, until)
-                end = min(begin + pd.Timedelta(days=days), self.middle)
-                covered += max(0, (end - begin).days)
-                until = max(until, end)
-            length = (self.middle - first).days
-            if length >= 90:
-                below.append(covered / length < threshold)
-        return float(np.mean(below)) if below else np.nan
-
-    def readmitted(self, days: int) -> float:
-        stays = self.records["stays"].sort_values(["patient_id", "admitted_on"], kind="stable")
-        stays = stays[stays["method"] != "transfer"]
-        nxt = stays.groupby("patient_id")["admitted_on"].shift(-1)
-        method = stays.groupby("patient_id")["method"].shift(-1)
-        out = stays["discharged_on"]
-        seen = out.notna() & (out + pd.Timedelta(days=days) <= self.last) & (out >= self.first)
-        back = (nxt - out).dt.days.le(days) & method.isin(["emergency", "unknown"])
-        return float(back[seen].mean())
-
-    def late_depots(self) -> float:
-        rows = self.records["supplies"]
-        rows = rows[(rows["route"] == "long_acting_injection") & (rows["supplied_on"] >= self.first)]
-        gap = rows.groupby(["patient_id", "medicine"])["supplied_on"].diff().dt.days
-        late = gap - rows["interval_days"]
-        return float((late[late.notna() & (gap < 150)] > 7).mean())
-
-    def blood_on_time(self) -> float:
-        rows = self.records["results"]
-        rows = rows[(rows["test"] == "anc") & (rows["taken_on"] >= self.first)]
-        on_clozapine = self.records["supplies"].query("medicine == 'clozapine'")["patient_id"].unique()
-        gap = rows[rows["patient_id"].isin(on_clozapine)].groupby("patient_id")["taken_on"].diff().dt.days
-        gap = gap[gap.notna() & (gap < 60)]
-        due = np.select([gap <= 9, gap <= 18], [7, 14], 28)
-        return float((gap <= due).mean())
-
-    def yearly(self, tests: tuple[str, ...]) -> float:
-        """Share of the current caseload, a year or more under an open referral, with all tests in the last year."""
-        rows = self.records["results"]
-        rows = rows[rows["taken_on"].between(self.middle - pd.Timedelta(days=365), self.middle)]
-        referrals = self.records["referrals"]
-        long = referrals[referrals["opened_on"] <= self.middle - pd.Timedelta(days=365)]
-        among = self.current[self.current.isin(long["patient_id"])]
-        done = [among.isin(rows.loc[rows["test"] == test, "patient_id"]) for test in tests]
-        return float(np.logical_and.reduce(done).mean())
-
-    def no_review(self) -> float:
-        rows = self.contacts
-        rows = rows[rows["kind"].isin(["care_review"]) & (rows["outcome"] == "attended")]
-        rows = rows[rows["contact_on"].between(self.middle - pd.Timedelta(days=365), self.middle)]
-        return 1.0 - float(self.current.isin(rows["patient_id"]).mean())
-
-    def circumstance(self, kind: str, *values: str) -> float:
-        rows = self.records["circumstances"]
-        rows = rows[(rows["kind"] == kind) & (rows["from_on"] <= self.middle)].drop_duplicates(
-            "patient_id", keep="last"
-        )
-        return self.share_on(rows[rows["value"].isin(values)])
+FEWEST, SHARE = 36, 0.85
+"""A trust passes the check when at least so many quantities, and at least this share of all of them, lie within their ranges."""
+OUR_OWN = "plain sanity range"
 
 
 def _people(column: str, *values: object) -> Callable[[Audit], float]:
     return lambda a: float(a.people.loc[a.current, column].dropna().isin(values).mean())
 
 
-def _label(name: str) -> Callable[[Audit], float]:
-    return lambda a: float(a.labels[name].mean())
+def _label(name: str, *codes: str) -> Callable[[Audit], float]:
+    def mean(a: Audit) -> float:
+        mine = a.labels["patient_id"].isin(a.diagnosed(*codes)) if codes else slice(None)
+        return float(a.labels.loc[mine, name].mean())
+
+    return mean
 
 
 def _codes(*codes: str) -> Callable[[Audit], float]:
     return lambda a: len(a.diagnosed(*codes)) / len(a.current)
 
 
-def _class(prefix: str, *codes: str) -> Callable[[Audit], float]:
-    def share(a: Audit) -> float:
-        return a.share_on(
-            a.medicines[a.medicines["medicine_class"].str.startswith(prefix)], a.diagnosed(*codes) if codes else None
-        )
-
-    return share
+def _class(*prefixes: str) -> Callable[[Audit], float]:
+    return lambda a: a.share_on(a.medicines[a.medicines["medicine_class"].str.startswith(prefixes)])
 
 
 def _medicine(name: str, *codes: str) -> Callable[[Audit], float]:
@@ -265,7 +101,9 @@ RATES: dict[str, Callable[[Audit], float]] = {
     "psych_admission_90d_cmht_smi": _label("admission_90"),
     "psych_admission_180d_cmht_smi": _label("admission_180"),
     "psych_admission_12m_cmht_smi_mixed": _label("admission_365"),
+    "psych_admission_12m_community_schizophrenia": _label("admission_365", "F20", "F25"),
     "disengagement_90d": _label("disengagement_90"),
+    "disengagement_cmht_per_year": _label("disengagement_365"),
     "readmission_28d_after_discharge": lambda a: a.readmitted(28),
     "readmission_90d_after_discharge": lambda a: a.readmitted(90),
     "readmission_6m_after_discharge_smi": lambda a: a.readmitted(182),
@@ -303,6 +141,19 @@ RATES: dict[str, Callable[[Audit], float]] = {
     "lamotrigine_share_bipolar": _medicine("lamotrigine", "F31"),
     "antidepressant_share_smi": _class("antidepressant"),
     "anticholinergic_share_antipsychotic_users": _anticholinergic,
+    "benzodiazepine_or_z_drug_share_smi": lambda a: a.share_on(
+        a.medicines[a.medicines["medicine"].isin(medicines_in("benzodiazepine_or_z_drug"))]
+    ),
+    "antipsychotic_polypharmacy_community_schizophrenia": lambda a: a.several_antipsychotics(a.diagnosed("F20", "F25")),
+    "above_recommended_dose_community_schizophrenia": lambda a: float(
+        (a.percent_of_maximum.loc[a.diagnosed("F20", "F25")] > 100.5).mean()
+    ),
+    "clozapine_patients_on_second_antipsychotic": lambda a: a.several_antipsychotics(a.taking("clozapine")),
+    "clozapine_bp_weight_12m": lambda a: a.tested("weight", a.taking("clozapine")),
+    "clozapine_lipids_12m": lambda a: a.tested("total_cholesterol", a.taking("clozapine")),
+    "clozapine_glucose_12m": lambda a: a.tested("hba1c", a.taking("clozapine")),
+    "clozapine_ecg_12m": lambda a: a.tested("qtc", a.taking("clozapine")),
+    "annual_antipsychotic_side_effect_assessment_documented": lambda a: a.tested("gass_total", a.users(ANTIPSYCHOTICS)),
     "ethnicity_share_national_cmht_white_british": _people("ethnicity", "white_british"),
     "ethnicity_share_national_cmht_asian": _people("ethnicity", "asian"),
     "ethnicity_share_national_cmht_black": _people("ethnicity", "black"),
@@ -318,26 +169,90 @@ RATES: dict[str, Callable[[Audit], float]] = {
     "interpreter_needed_cmht": lambda a: a.circumstance("interpreter", "required"),
     "homeless_or_temporary_accommodation": lambda a: a.circumstance("housing", "temporary", "hostel", "rough_sleeping"),
     "in_employment_secondary_mh": lambda a: a.circumstance("employment", "employed"),
+    "diabetes_prevalence_smi": lambda a: a.share_on(a.records["conditions"].query("code == 'E11.9'")),
     "current_smoker_smi": lambda a: a.circumstance("smoking", "smoker"),
     "annual_mortality_cmht_smi": lambda a: float(a.people["died_on"].notna().sum() / a.person_years),
     "referral_close_per_year_planned": lambda a: float(
         a.records["referrals"]["close_reason"].isin(["planned_end", "transferred", "moved_away"]).sum() / a.person_years
     ),
+    "black_ethnicity_detention": lambda a: a.detained_odds_ratio(a.group("ethnicity", "black")),
+    "most_deprived_quintile": lambda a: a.odds_ratio("admission_180", a.of(a.group("deprivation_decile", 1, 2))),
+    "homelessness": lambda a: a.odds_ratio(
+        "admission_180", a.living("housing", "temporary", "hostel", "rough_sleeping")
+    ),
+    "deprivation_q5_vs_q1": lambda a: a.odds_ratio(
+        "disengagement_180",
+        a.of(a.group("deprivation_decile", 1, 2)),
+        a.of(a.group("deprivation_decile", 1, 2, 9, 10)),
+    ),
+    "living_alone_or_no_family_support": lambda a: a.odds_ratio("disengagement_180", a.living("living_alone", "yes")),
+}
+
+
+class Sanity:
+    """A range of our own for what no reference row gives: wide enough for the noise of 2,000 people, narrow enough to catch a trust nobody would believe."""
+
+    def __init__(self, target: float, low: float, high: float, measured: Callable[[Audit], float]) -> None:
+        self.target, self.low, self.high, self.measured = target, low, high, measured
+
+
+GROUPS: dict[str, Callable[[Audit], pd.Index]] = {
+    "black": lambda a: a.group("ethnicity", "black"),
+    "asian": lambda a: a.group("ethnicity", "asian"),
+    "women": lambda a: a.group("sex", "female"),
+    "most_deprived": lambda a: a.group("deprivation_decile", 1, 2),
+}
+
+
+def _ratio(route: str, group: str) -> Callable[[Audit], float]:
+    """Share on it in a group over the share of everybody else, among people with schizophrenia or schizoaffective disorder."""
+
+    def measured(a: Audit) -> float:
+        rows = a.medicines
+        rows = rows[rows["medicine"] == "clozapine"] if route == "clozapine" else rows[rows["route"] == route]
+        return a.ratio(rows, GROUPS[group](a), a.diagnosed("F20", "F25"))
+
+    return measured
+
+
+SANITY: dict[str, Sanity] = {
+    **{
+        f"{name}_share_{group}_over_others": Sanity(1.0, low, high, _ratio(route, group))
+        for name, route in (("depot", "long_acting_injection"), ("clozapine", "clozapine"))
+        for group, low, high in (
+            ("black", 0.4, 1.8),
+            ("asian", 0.4, 1.8),
+            ("women", 0.65, 1.5),
+            ("most_deprived", 0.65, 1.5),
+        )
+    },
+    "gap_monitoring_never_done": Sanity(0.4, 0.2, 0.55, lambda a: a.gap("MONITORING_NEVER_DONE")),
+    "gap_high_dose_antipsychotics": Sanity(0.08, 0.03, 0.14, lambda a: a.gap("HDAT")),
+    "gap_allergy_not_recorded": Sanity(0.2, 0.08, 0.4, lambda a: a.gap("ALLERGY_NOT_RECORDED")),
+    "gap_medicines_review_overdue": Sanity(0.25, 0.12, 0.45, lambda a: a.gap("MEDICINES_REVIEW_OVERDUE")),
+    "gap_commonest_of_all": Sanity(0.5, 0.3, 0.7, lambda a: float(a.gaps.max())),
 }
 
 
 def measure(records: Records) -> pd.DataFrame:
-    """name, target, low, high, value, within: one row per rate that ``epidemiology.csv`` names and gives a range for."""
+    """name, target, low, high, value, within, source: one row for each of ``RATES`` and ``SANITY``.
+
+    A row of ``epidemiology.csv`` without a range is given a fifth of its value on either side.
+    """
     audit = Audit(records)
     known = {row["quantity"]: row for row in read_rows("epidemiology")}
     rows = []
     for name, rate in RATES.items():
-        target, low, high = (float(known[name][column] or "nan") for column in ("value", "low", "high"))
-        value = rate(audit)
+        row = known[name]
+        target, low, high = (float(row[column] or "nan") for column in ("value", "low", "high"))
         low = 0.8 * target if np.isnan(low) else low
         high = 1.2 * target if np.isnan(high) else high
-        rows.append((name, target, low, high, value, bool(low <= value <= high)))
-    return pd.DataFrame(rows, columns=["name", "target", "low", "high", "value", "within"])
+        rows.append((name, target, low, high, rate(audit), f"{row['quantity_id']}, {row['status'].replace('_', ' ')}"))
+    for name, own in SANITY.items():
+        rows.append((name, own.target, own.low, own.high, own.measured(audit), OUR_OWN))
+    table = pd.DataFrame(rows, columns=["name", "target", "low", "high", "value", "source"])
+    table.insert(5, "within", table["value"].between(table["low"], table["high"]))
+    return table
 
 
 def check_rates(patients: int, years: float, seed: int, teams: int) -> dict[str, Any]:
@@ -353,18 +268,19 @@ def check_rates(patients: int, years: float, seed: int, teams: int) -> dict[str,
         "teams": teams,
         "quantities": len(rates),
         "within": int(table["within"].sum()),
+        "needed": max(FEWEST, math.ceil(SHARE * len(rates))),
         "rates": rates,
     }
 
 
 def check_lines(checked: dict[str, Any]) -> list[str]:
     """``check_rates`` for a terminal."""
-    head = f"{'name':<46}{'target':>9}{'low':>9}{'high':>9}{'simulated':>11}  within"
+    head = f"{'name':<56}{'target':>9}{'low':>9}{'high':>9}{'simulated':>11}  {'within':<8}source"
     lines = ["Synthetic records. None of these people exist.", head]
     for row in checked["rates"]:
         value = "none" if row["value"] is None else f"{row['value']:.4g}"
         lines.append(
-            f"{row['name']:<46}{row['target']:>9.4g}{row['low']:>9.4g}{row['high']:>9.4g}{value:>11}  {'yes' if row['within'] else 'NO'}"
+            f"{row['name']:<56}{row['target']:>9.4g}{row['low']:>9.4g}{row['high']:>9.4g}{value:>11}  {'yes' if row['within'] else 'NO':<8}{row['source']}"
         )
-    lines.append(f"{checked['within']} of {checked['quantities']} within their ranges ({ENOUGH} are needed)")
+    lines.append(f"{checked['within']} of {checked['quantities']} within their ranges ({checked['needed']} are needed)")
     return lines

@@ -33,6 +33,13 @@ class World:
     # substance episodes
     substance_start: float = 0.0022
     substance_end: float = 0.012
+    substance_young_men: float = 0.1  # added to the share of people prone to episodes
+
+    # homes
+    homeless_hazard: float = 0.00007
+    homeless_substance: float = 2.0  # times the hazard, added
+    homeless_deprived: float = 1.5
+    homeless_end: float = 0.004
 
     # adherence (logit of taking today's tablets)
     adherence_level: float = 2.35
@@ -44,12 +51,15 @@ class World:
     adherence_complexity: float = 0.18
     adherence_substance: float = 0.9
     adherence_support: float = 0.7
+    adherence_carer: float = 0.15
+    adherence_young: float = 0.25
+    adherence_deprived: float = 0.1
     stop_hazard: float = 0.00075
     stop_end: float = 0.010
     persuaded: float = 0.22  # share of attended contacts that end an intentional stop
 
     # engagement (logit of attending)
-    engagement_level: float = 2.65
+    engagement_level: float = 2.69
     engagement_spread: float = 0.65
     engagement_pull: float = 0.012
     engagement_noise: float = 0.03
@@ -63,11 +73,19 @@ class World:
     engagement_interpreter_unmet: float = 0.8
     engagement_adjustment_unmet: float = 0.5
     engagement_homeless: float = 0.6
+    engagement_young: float = 0.25
+    engagement_living_alone: float = 0.3
+    engagement_deprived: float = 0.12
     withdrawal_hazard: float = 0.00034
     withdrawal_end: float = 0.008
     withdrawal_depth: float = 4.2
     withdrawal_engagement: float = 0.75
+    withdrawal_substance: float = 0.45
+    withdrawal_insight: float = 0.25
+    withdrawal_severity: float = 0.2  # people who are unwell are held on to
+    withdrawal_stopped: float = 0.3
     withdrawal_young: float = 0.35
+    withdrawal_living_alone: float = 0.35
     staff_change_hazard: float = 0.0011
 
     # care
@@ -81,6 +99,8 @@ class World:
     closing_hazard: float = 0.006  # per day, once three offers failed and six weeks were silent
     depot_offer: float = 0.012
     clozapine_offer: float = 0.018
+    clozapine_stop_hazard: float = 0.0004  # in the first two years of a course
+    clozapine_stop_deprived: float = 0.51
     review_effect: float = 0.5  # lift of the logit of taking tablets by an attended medicines review, and of side effects eased; 0: reviews do nothing
     review_fade_days: float = 120.0
     visit_detects: float = 0.5
@@ -92,22 +112,25 @@ class World:
     admission_substance: float = 0.4
     admission_discharge: float = 1.3  # straight after discharge, fading with ``admission_fade_days``
     admission_fade_days: float = 60.0
-    admission_homeless: float = 0.3
-    admission_deprived: float = 0.15
+    admission_homeless: float = 0.45
+    admission_deprived: float = 0.3
     admission_cto: float = 0.2
     admission_season: float = 0.05
     planned_admission_hazard: float = 0.000022
     stay_log_median: float = 3.2
     stay_log_spread: float = 0.9
-    detained_base: float = -0.35
-    detained_black: float = 0.6
+    detained_base: float = -0.45
+    detained_severity: float = 0.3
+    detained_insight: float = 0.3
+    detained_black: float = 0.9
 
     # leaving and arriving
     planned_end_hazard: float = 0.0016
     transfer_hazard: float = 0.00009
     transfer_out_hazard: float = 0.00004
     move_hazard: float = 0.00006
-    death_hazard: float = 0.00002
+    move_homeless: float = 0.69
+    death_hazard: float = 0.000018
     death_age: float = 0.055  # per year of age from 45
     return_hazard: float = 0.0005
     move_back_hazard: float = 0.001  # of somebody who moved away

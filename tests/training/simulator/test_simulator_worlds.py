@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from training.simulator import World, simulate
-from training.simulator.planted import PLANTED
 from training.simulator_page import DOCS, PICTURE, page
 
 SIZE = {"patients": 500, "years": 3, "seed": 5, "teams": 4}
@@ -137,13 +134,6 @@ def test_people_who_moved_away_come_back():
     away = referrals[moved & again.notna()].assign(again=again).query("again - closed_on > '20 days'").iloc[0]
     midway = pd.DataFrame({"patient_id": [away["patient_id"]], "as_of": [away["closed_on"] + pd.Timedelta(days=3)]})
     assert trust.truth.risk(midway, {"admission": (28,)}, draws=2)["probability"].isna().all()
-
-
-def test_every_planted_effect_is_a_number_of_the_world_and_moves_something():
-    names = {field.name for field in fields(World)}
-    assert {p.field for p in PLANTED} <= names
-    assert all(p.size(World()) != 0 for p in PLANTED)
-    assert len({p.group for p in PLANTED if p.group}) >= 5
 
 
 def test_an_unmet_interpreter_need_keeps_people_away():

@@ -1,0 +1,45 @@
+"""One simulated trust, its labels and the oracle's risks, shared by the tests that hold the truth against what happened."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from training.run import Prepared, prepare
+from training.settings import Settings
+from training.simulator import SimulatedTrust, simulate
+
+HORIZONS = {"admission": (28, 90), "disengagement": (90,)}
+
+
+@pytest.fixture(scope="session")
+def trust() -> SimulatedTrust:
+    return simulate(patients=1200, years=3, seed=11)
+
+
+@pytest.fixture(scope="session")
+def oracle_settings() -> Settings:
+    return Settings(
+        cohort={"landmark_every_days": 42, "history_days": 120},
+        outcomes={"horizons": HORIZONS},
+        splits={"train_share": 0.45, "calibration_share": 0.2},
+        training={"trees": 60, "learning_rate": 0.06, "min_rows_in_leaf": 100, "threads": 2},
+    )
+
+
+@pytest.fixture(scope="session")
+def ready(trust: SimulatedTrust, oracle_settings: Settings) -> Prepared:
+    """Cohort, features, labels and split of the trust, as training makes them."""
+    return prepare(trust.records, oracle_settings)
+
+
+@pytest.fixture(scope="session")
+def happened(ready: Prepared) -> dict[str, np.ndarray]:
+    """1 event, 0 none or an exit before one (as the oracle counts), NaN not at risk."""
+
+    def answer(outcome: str, horizon: int) -> np.ndarray:
+        status = np.asarray(ready.follow_up.status(outcome, horizon), dtype=str)
+        quiet = (status == "none") | np.char.startswith(status, "exit")
+        return np.select([status == "event", quiet], [1.0, 0.0], np.nan)
+
+    return {f"{o}_{h}": answer(o, h) for o, horizons in HORIZONS.items() for h in horizons}
