@@ -20,9 +20,10 @@ def trust() -> SimulatedTrust:
 @pytest.fixture(scope="session")
 def oracle_settings() -> Settings:
     return Settings(
-        cohort={"landmark_every_days": 42, "history_days": 120},
+        cohort={"landmark_every_days": 70, "history_days": 120},
         outcomes={"horizons": HORIZONS},
         splits={"train_share": 0.45, "calibration_share": 0.2},
+        controls={"boosting_rows": 4000, "boosting_rounds": 40},
         training={"trees": 60, "learning_rate": 0.06, "min_rows_in_leaf": 100, "threads": 2},
     )
 
