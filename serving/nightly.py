@@ -1,8 +1,8 @@
 """The nightly run: a records store in, one published set of worklists out, whole or not at all.
 
 The run's id is a hash of the bundle, the data and the date, so the same run is never made twice. Everything is scored first, in shards of
-people, by the function that answers ``POST /v1/scores``; each finished shard goes to disk, so memory holds one shard and a run that was
-killed goes on where it was. Then one transaction writes the rows, the audit event and the pointer. A lock keeps a second runner out.
+people, by the function that answers ``POST /v1/scores``, on two cores; each finished shard goes to disk, so memory holds one shard a core
+and a run that was killed goes on where it was. Then one transaction writes the rows, the audit event and the pointer. A lock keeps a second runner out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,14 +31,15 @@ from serving import migrations
 from serving.audit import Audit, Look, append
 from serving.database import Database
 from serving.runs.lists import Lists, make_lists, plain_rules
-from serving.runs.repository import NewRun, current_run, find_run, pack, pack_days, publish, write_run
-from serving.runs.staging import STAGED, Staging, only_runner
-from serving.runs.timeline import groups, listed, timelines
+from serving.runs.repository import NewRun, current_run, find_run, publish, write_run
+from serving.runs.rows import rows_of
+from serving.runs.staging import Staging, only_runner
+from serving.runs.timeline import groups, timelines
+from serving.runs.workers import in_processes
 from serving.scoring.history import HISTORY_TABLES
-from serving.scoring.service import Scored, plain_what_if, score_people
+from serving.scoring.service import score_people
 from serving.worklists.listing import ListRules, Ranking
 from serving.worklists.repository import PRESSING
-from serving.worklists.schemas import SHOWN_REASONS
 
 SHARD = 2_000
 Progress = Callable[[str, int, int], None]
@@ -126,7 +126,7 @@ def score_store(
 
     ``store`` is a folder of records; ``bundle`` a bundle folder, a bundles root or a loaded model; ``database`` a home folder, a database
     URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event; ``ranking`` is the order of the published lists;
-    ``shard`` is how many people are held in memory at once. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``,
+    ``shard`` is how many people each of ``threads`` processes holds in memory at once. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``,
     ``BundleError`` or ``DatabaseUnavailable``; nothing is published then.
     """
     began = time.perf_counter()
@@ -139,7 +139,7 @@ def score_store(
     loaded = time.perf_counter()
     rules = list_rules(model, ranking)
     run_id = run_id_of(model, records, day, rules)
-    with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))):
+    with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))) as lock:
         before = _again(opened, model, run_id)
         if before is not None:
             return before
@@ -149,29 +149,36 @@ def score_store(
             raise NothingToScore(_nobody(chosen))
         # Shards that other code scored are not gone on with.
         who = [code_identity(), str(shard), *chosen.spine["patient_id"], *chosen.spine["team_id"]]
-        with closing(Staging(folder, run_id, who)) as staging:
-            resumed = len(staging.finished)
-            unknown = unknown_medicines(records, store)
-            _score_shards(model, records, day, chosen, unknown, threads, shard, staging, progress)
-            computed = time.perf_counter()
-            progress("publishing", 0, 1)
-            staged = {table.name: staging.rows(table) for table in STAGED}
-            new = NewRun(run={"run_id": run_id}, **staged)
-            _complete(new, staging, model, records, day, started, in_scope_kinds)
-            with opened.write() as connection:
-                made = find_run(connection, run_id)
-                if made is not None:  # meanwhile, by a runner on another machine
-                    return _reused(made)
-                lists = _make_lists(connection, new, staging, rules, day, chosen)
-                summary = replace(_summary(new, lists, staging, model, records, chosen, day), shards_resumed=resumed)
-                summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
-                new.run["summary"]["report"] = summary.as_dict()
-                write_run(connection, new)
-                _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people)
+        staging = Staging(folder, run_id, who)
+        resumed = len(staging.finished)
+        unknown = unknown_medicines(records, store)
+        if not staging.finished:
+            _compile(model, records, day, str(chosen.spine["patient_id"].iloc[0]))
+        _score_shards(model, records, day, chosen, unknown, threads, shard, staging, progress, lock)
+        computed = time.perf_counter()
+        progress("publishing", 0, 1)
+        new = NewRun(run={"run_id": run_id})
+        _complete(new, staging, model, records, day, started, in_scope_kinds)
+        with opened.write() as connection:
+            made = find_run(connection, run_id)
+            if made is not None:  # meanwhile, by a runner on another machine
+                return _reused(made)
+            lists = _make_lists(connection, new, staging, rules, day, chosen)
+            summary = replace(_summary(new, lists, staging, model, records, chosen, day), shards_resumed=resumed)
+            summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
+            new.run["summary"]["report"] = summary.as_dict()
+            write_run(connection, new)
+            staging.copy_into(connection)
+            _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people)
         staging.remove()
         progress("publishing", 1, 1)
         summary.seconds["publish"] = round(time.perf_counter() - computed, 3)
         return summary
+
+
+def _compile(model: RiskModel, records: Records, day: dt.date, person: str) -> None:
+    """Score one person, so that every kernel is compiled or read from its cache before workers are forked."""
+    score_people(model, records.select([person]), day, [person])
 
 
 def _staging_folder(database: Database, store: Path) -> Path:
@@ -223,87 +230,35 @@ def _score_shards(
     day: dt.date,
     chosen: Caseload,
     unknown: dict[str, int],
-    threads: int,
+    processes: int,
     shard: int,
     staging: Staging,
     progress: Progress,
+    lock: int,
 ) -> None:
-    """Score every shard that is not finished yet and put it on disk."""
-    spine = chosen.spine
-    for first in range(0, len(spine), shard):
-        progress("scoring", first, len(spine))
-        if first in staging.finished:
-            continue
-        part = spine.iloc[first : first + shard]
-        ids = part["patient_id"].tolist()
-        shard_records = records.select(ids)
-        scored = score_people(model, shard_records, day, ids, threads=threads)
-        rows = _rows(scored, dict(zip(ids, part["team_id"].tolist(), strict=True)), unknown)
-        rows["timelines"] = timelines(shard_records, day, ids)
-        rows["person_groups"] = groups(shard_records, day, ids)
+    """Score every shard that is not finished yet and put it on disk, ``processes`` at a time."""
+    people, team_of = chosen.spine["patient_id"].tolist(), chosen.spine["team_id"].tolist()
+    finished = staging.finished
+    missing = [first for first in range(0, len(people), shard) if first not in finished]
+    # The last shard is a short one; to know how far the run is, that is near enough.
+    scored = min(len(people), len(finished) * shard)
+    progress("scoring", scored, len(people))
+
+    def work(first: int) -> None:
+        ids = people[first : first + shard]
+        part = records.select(ids)
+        found = score_people(model, part, day, ids)
+        rows = rows_of(found, dict(zip(ids, team_of[first : first + shard], strict=True)), unknown)
+        rows["timelines"] = timelines(part, day, ids)
+        rows["person_groups"] = groups(part, day, ids)
         staging.add(first, rows)
-    progress("scoring", len(spine), len(spine))
 
+    def done(first: int) -> None:
+        nonlocal scored
+        scored = min(len(people), scored + shard)
+        progress("scoring", scored, len(people))
 
-def _rows(scored: Scored, team_of: dict[str, str], unknown: dict[str, int]) -> dict[str, list[dict[str, Any]]]:
-    """One scored shard as rows, by table. ``unknown`` counts each person's supplies of medicines we do not know."""
-    rows: dict[str, list[dict[str, Any]]] = {"people": [], "scores": [], "gaps": []}
-    reasons = [
-        {
-            (outcome, horizon): scored.reasons(row, outcome, horizon)
-            for outcome, horizons in scored.model.outcomes.items()
-            for horizon in horizons
-        }
-        for row in range(len(scored.people))
-    ]
-    for row, patient in enumerate(scored.people):
-        flags = scored.flags(row) | {"unknown_medicines": unknown.get(patient, 0)}
-        shown = [reason["concept"] for found in reasons[row].values() for reason in found]
-        rows["people"].append(
-            {
-                "patient_id": patient,
-                "team_id": team_of[patient],
-                "last_seen_on": scored.last_seen(row),
-                "next_booked_on": scored.next_booked(row),
-                "history_days": flags["history_days"],
-                "flags": flags,
-                "feature_values": pack(scored.scores.inputs[row]),
-                "feature_days": pack_days(scored.behind.days[row]),
-                "behind": scored.behind.concepts(row, shown),
-                # The note is the same for all and is put back when read.
-                "what_if": [
-                    {key: value for key, value in plain_what_if(found).items() if key != "note"}
-                    for found in scored.what_ifs[row]
-                ],
-            }
-        )
-        for position, gap in enumerate(scored.gaps.get(patient, [])):
-            rows["gaps"].append({"patient_id": patient, "position": position, **gap})
-    for outcome, horizons in scored.model.outcomes.items():
-        found = scored.scores[outcome]
-        assert found.contributions is not None and found.horizon_part is not None
-        for column, horizon in enumerate(horizons):
-            for row, patient in enumerate(scored.people):
-                mine = reasons[row][outcome, horizon]
-                rows["scores"].append(
-                    {
-                        "patient_id": patient,
-                        "outcome": outcome,
-                        "horizon_days": horizon,
-                        "probability": float(found.probability[row, column]),
-                        "base": float(found.base[column]),
-                        "horizon_part": float(found.horizon_part[row, column]),
-                        "contributions": pack(found.contributions[row, column]),
-                        # The features of a reason are in the contributions; kept once, put together again when read.
-                        "reasons": [
-                            {key: value for key, value in reason.items() if key != "features"} for reason in mine
-                        ],
-                        "raised_by": listed(
-                            reason["concept"] for reason in mine[:SHOWN_REASONS] if reason["direction"] == "raises"
-                        ),
-                    }
-                )
-    return rows
+    in_processes(work, missing, processes, done, close=lock)
 
 
 def _complete(

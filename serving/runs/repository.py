@@ -108,9 +108,17 @@ def write_run(connection: Connection, new: NewRun) -> None:
     """Insert every row of a run inside the caller's transaction."""
     run_id = new.run["run_id"]
     connection.execute(insert(runs), new.run)
-    _insert(connection, run_teams, run_id, new.teams)
-    for table in (people, scores, gaps, timelines, person_groups, list_lines, list_exits):
-        _insert(connection, table, run_id, getattr(new, table.name))
+    for table, rows in (
+        (run_teams, new.teams),
+        (people, new.people),
+        (scores, new.scores),
+        (gaps, new.gaps),
+        (timelines, new.timelines),
+        (person_groups, new.person_groups),
+        (list_lines, new.list_lines),
+        (list_exits, new.list_exits),
+    ):
+        insert_rows(connection, table, ({"run_id": run_id, **row} for row in rows))
 
 
 def publish(connection: Connection, run_id: str, at: dt.datetime) -> None:
@@ -136,10 +144,11 @@ def unpack_days(data: bytes | None) -> list[int]:
     return [] if data is None else np.frombuffer(data, dtype="<i4").tolist()
 
 
-def _insert(connection: Connection, table: Table, run_id: str, rows: Iterable[dict[str, Any]]) -> None:
+def insert_rows(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
+    """Insert a stream of rows, a chunk in memory at a time."""
     chunk: list[dict[str, Any]] = []
     for row in rows:
-        chunk.append({"run_id": run_id, **row})
+        chunk.append(row)
         if len(chunk) == CHUNK:
             connection.execute(insert(table), chunk)
             chunk = []

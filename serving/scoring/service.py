@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features import Records, build, find_gaps
+from features import Records, build
+from features.gaps import Gap as FoundGap
+from features.gaps import gaps_of
 from features.records import TABLES, date_of, day_of
 from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
@@ -227,23 +229,14 @@ def plain_what_if(found: ModelWhatIf) -> dict[str, Any]:
 
 
 def _gaps_by_person(records: Records, as_of: dt.date, people: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
-    frame = find_gaps(records, as_of, patients=list(people))
-    out: dict[str, list[dict[str, Any]]] = {}
-    for gap in frame.to_dict("records"):
-        patient = str(gap["patient_id"])
-        out.setdefault(patient, []).append(_own_rows(records, patient, plain_gap(gap)))
-    for found in out.values():
-        found.sort(key=gap_order)
-    return out
-
-
-def _own_rows(records: Records, patient: str, gap: dict[str, Any]) -> dict[str, Any]:
-    """Evidence rows counted from the person's own first row: the same in a request, a shard and the whole store."""
-    place = int(records.positions([patient])[0])
-    for row in gap["evidence"]:
-        if row.get("row") is not None:
-            row["row"] -= int(records.offsets(row["table"])[place])
-    return gap
+    """Gaps of each person who has any, in the order they are shown."""
+    places = records.positions(people)
+    found = gaps_of(records, places, day_of(as_of))
+    return {
+        patient: sorted((plain_gap(records, place, gap) for gap in gaps), key=gap_order)
+        for patient, place, gaps in zip(people, places.tolist(), found, strict=True)
+        if gaps
+    }
 
 
 SEVERITIES = ("critical", "high", "medium", "low")
@@ -255,21 +248,11 @@ def gap_order(gap: Mapping[str, Any]) -> tuple[Any, ...]:
     return (not gap["safety"], SEVERITIES.index(gap["severity"]), -(late or 0.0), gap["code"])
 
 
-def plain_gap(gap: Mapping[Any, Any]) -> dict[str, Any]:
-    """A row of ``find_gaps`` as plain JSON values: dates as dates, what is missing as None."""
-    out: dict[str, Any] = {str(key): value for key, value in gap.items() if key != "patient_id"}
-    out["due_on"] = None if pd.isna(gap["due_on"]) else pd.Timestamp(gap["due_on"]).date()
-    out["days_overdue"] = None if pd.isna(gap["days_overdue"]) else float(gap["days_overdue"])
-    out["safety"], out["verified"] = bool(gap["safety"]), bool(gap["verified"])
-    out["evidence"] = [{key: _plain(value) for key, value in row.items()} for row in gap["evidence"]]
-    for name in ("value", "title", "action", "standard", "source"):
-        out[name] = "" if gap[name] is None or gap[name] is pd.NA else str(gap[name])
-    return out
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, dt.datetime):
-        value = value.date()
-    return value.isoformat() if isinstance(value, dt.date) else value
+def plain_gap(records: Records, place: int, gap: FoundGap) -> dict[str, Any]:
+    """A gap as plain values. Evidence rows count from the person's own first row: the same in a request, a shard and the whole store."""
+    found = gap.as_dict()
+    found["due_on"] = date_of(gap.due)
+    found["days_overdue"] = None if gap.overdue is None else float(gap.overdue)
+    for row in found["evidence"]:
+        row["row"] -= int(records.offsets(row["table"])[place])
+    return found

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
 from serving.nightly import score_store
-from serving.runs.staging import AlreadyRunning, Staging, only_runner
+from serving.runs.staging import STAGED, AlreadyRunning, Staging, only_runner
+from serving.runs.workers import WorkerDied, in_processes
 from serving.tables import people
 
 SCRIPT = Path(__file__).parent / "killed_runs.py"
@@ -24,7 +26,16 @@ def published(home: Path) -> dict[str, list[tuple]]:
     with sqlite3.connect(home / "service.db") as connection:
         found = {
             table: sorted(connection.execute(f"SELECT * FROM {table}"), key=repr)
-            for table in ("run_teams", "people", "scores", "gaps", "timelines", "person_groups")
+            for table in (
+                "run_teams",
+                "people",
+                "scores",
+                "gaps",
+                "timelines",
+                "person_groups",
+                "list_lines",
+                "list_exits",
+            )
         }
         found["runs"] = connection.execute("SELECT run_id, bundle_id, data_hash, as_of, features FROM runs").fetchall()
         found["pointer"] = connection.execute("SELECT run_id FROM publications").fetchall()
@@ -74,8 +85,49 @@ def test_a_second_runner_is_told_and_changes_nothing(home, world):
 
 
 def test_a_shard_is_staged_whole_or_not_at_all(tmp_path):
-    person = {"patient_id": "N1", "team_id": "north", "flags": {}, "feature_values": b""}
-    with closing(Staging(tmp_path, "run", ["N1"])) as staging, pytest.raises(IntegrityError):
-        staging.add(0, {"people": [person], "scores": [], "gaps": [{"patient_id": "N1", "position": None}]})
-    with closing(Staging(tmp_path, "run", ["N1"])) as again:
-        assert again.finished == frozenset() and list(again.rows(people)) == []
+    person = {"patient_id": "N1", "team_id": "north", "flags": {}, "feature_values": b"", "feature_days": b""}
+    person |= {"behind": {}, "what_if": []}
+    rows = {table.name: [] for table in STAGED} | {"people": [person]}
+    staging = Staging(tmp_path, "run", ["N1"])
+    with pytest.raises(IntegrityError):
+        staging.add(0, rows | {"gaps": [{"patient_id": "N1", "position": None}]})
+    again = Staging(tmp_path, "run", ["N1"])
+    assert again.finished == frozenset() and list(again.rows(people)) == []
+    again.add(0, rows)
+    assert again.finished == {0} and [row["patient_id"] for row in again.rows(people)] == ["N1"]
+
+
+def test_two_processes_publish_what_one_does(home, made_home, world):
+    unpublished(home)
+    reported = []
+    score_store(
+        home / "store",
+        home / "bundles",
+        home,
+        world.AS_OF,
+        threads=2,
+        shard=3,
+        progress=lambda stage, done, total: reported.append((stage, done, total)),
+    )
+    assert published(home) == published(made_home)
+    assert [done for stage, done, _ in reported if stage == "scoring"] == [0, 3, 6, 9, 12, 13]
+
+
+def test_what_goes_wrong_in_a_worker_is_raised_here_and_what_was_finished_is_kept(tmp_path):
+    def work(piece):
+        (tmp_path / str(piece)).touch()
+        if piece == 2:
+            raise OSError("disk full")
+
+    finished = []
+    with pytest.raises(OSError, match="disk full"):
+        in_processes(work, [1, 2, 3, 4], 2, finished.append)
+    assert (tmp_path / "2").exists() and 2 not in finished
+
+
+def test_a_worker_that_is_killed_ends_the_run_with_advice(tmp_path):
+    def work(piece):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    with pytest.raises(WorkerDied, match="run again"):
+        in_processes(work, [1, 2], 2, lambda piece: None)
