@@ -326,6 +326,6 @@ def test_an_earlier_run_gives_a_trend_and_can_be_published_again(home, start, wo
         ]
         assert points == ["2026-01-05", "2026-01-12"] and person["run"]["as_of"] == "2026-01-12"
         client.post("/sign-in", data={"choice": "pharmacist:north"})
-        assert "Over the last lists" in client.get("/patients/N03").text
+        assert "The same numbers, in 100 people like this" in client.get("/patients/N03").text
         score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1)
         assert client.get("/v1/patients/N03", headers=headers).json()["run"]["as_of"] == "2026-01-05"
