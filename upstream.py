@@ -163,18 +163,34 @@ def simulate(
 
 
 @ingest_app.command("own")
-def ingest_own(folder: Path, out: Annotated[Path, typer.Option("--out")], as_json: Json = False) -> None:
+def ingest_own(
+    folder: Path,
+    out: Annotated[Path, typer.Option("--out")],
+    nhs_key_file: Annotated[
+        Path | None, typer.Option(help="File of one line <key id>:<hex>; turns NHS numbers as ids into pseudonyms.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Check a folder with one CSV or Parquet file a table, and write it as a store.
+
+    NHS numbers as ids are refused without --nhs-key-file, and never stored.
 
     Example: upstream ingest own extracts/2026-01 --out .upstream/store
     """
     from features import Records
+    from features.records.nhs_numbers import KeyProblem, NhsKey
 
     with told():
-        records = Records.load(folder)
+        try:
+            key = NhsKey.read(nhs_key_file) if nhs_key_file else None
+        except KeyProblem as error:
+            raise Refused(str(error)) from None
+        records = Records.load(folder, nhs_key=key)
         records.save(out)
+    wrong = records.about.get("rows_with_a_wrong_nhs_number", {})
     report = {**records.report.as_dict(), "store": str(out), "people": len(records), "data_hash": records.data_hash}
-    _report(report, as_json, lambda: [*records.report.lines(), f"store: {out} ({len(records):,} people)"])
+    slips = [f"{name}: {rows:,} rows set aside, their NHS number fails its check" for name, rows in wrong.items()]
+    _report(report, as_json, lambda: [*records.report.lines(), *slips, f"store: {out} ({len(records):,} people)"])
 
 
 @ingest_app.command("omop")

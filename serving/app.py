@@ -26,13 +26,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import compile_path
 from starlette.staticfiles import StaticFiles
 
+from features.records.nhs_numbers import KeyProblem, NhsKey
 from models import RiskModel
 from serving import migrations
 from serving.audit import AuditUnavailable
 from serving.auditing.endpoints import router as auditing
 from serving.auditing.pages import router as auditing_pages
 from serving.context import Rates, Service
-from serving.database import Database, DatabaseUnavailable
+from serving.database import Database, DatabaseUnavailable, NotHeld
 from serving.lanes import Lane
 from serving.live import LiveModel
 from serving.logs import to_standard_error
@@ -105,6 +106,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """The service as an ASGI application. Its lifespan migrates the database, loads the model and watches for a newer one."""
     settings = settings or Settings()
     metrics, tracing = Metrics(), tracing_to(settings.otlp_endpoint)
+    nhs_key = NhsKey.read(settings.nhs_key_file) if settings.nhs_key_file else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -120,7 +122,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             issuers=Issuers(settings.oidc),
             metrics=metrics,
             rates=Rates.of(settings),
+            nhs_key=nhs_key,
         )
+        database.check_is_held()
         migrations.upgrade(database)
         live.start()
         try:
@@ -286,13 +290,15 @@ def serve(
     listening = _listen(settings.host, settings.port)
     with listening:
         try:
-            with migrations.opened(settings.database):
-                pass
+            with migrations.opened(settings.database) as database:
+                database.check_is_held()
+        except NotHeld as error:
+            raise StartError(str(error)) from None
         except DatabaseUnavailable as error:
             raise StartError(f"{error}; check that the home folder can be written, or UPSTREAM_DATABASE_URL") from None
         try:
             app = create_app(settings)
-        except TracingMissing as error:
+        except (TracingMissing, KeyProblem) as error:
             raise StartError(str(error)) from None
         to_standard_error()
         config = uvicorn.Config(

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from features.records.nhs_numbers import NhsKey
 from serving.audit import Audit
 from serving.database import Database
 from serving.lanes import Lane
@@ -52,6 +53,7 @@ class Service:
     issuers: Issuers
     metrics: Metrics
     rates: Rates
+    nhs_key: NhsKey | None = None
 
     def audit_for(self, caller: Caller, request: Request) -> Audit:
         return Audit.of(self.database, caller, request_id_of(request.scope))

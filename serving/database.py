@@ -28,6 +28,10 @@ class DatabaseUnavailable(Exception):
     """The service database cannot be read or written; the message names no value."""
 
 
+class NotHeld(Exception):
+    """The database would not hold this login to the policies of its rows; the message says what to do."""
+
+
 class UnscopedQuery(Exception):
     """A query read rows about people without going through ``visible_people``."""
 
@@ -75,6 +79,20 @@ class Database:
                 func.set_config("upstream.actor", actor, True),
             )
         )
+
+    def check_is_held(self) -> None:
+        """Raise ``NotHeld`` if this login is one that row-level security does not hold: then only the choke point would stand."""
+        if self.url.get_backend_name() != "postgresql":
+            return
+        with self.read() as connection:
+            free = connection.scalar(
+                text("SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user")
+            )
+        if free:
+            raise NotHeld(
+                "the database login is a superuser or bypasses row-level security, so PostgreSQL would not hold it to a caller's teams; "
+                "make one without: CREATE ROLE upstream LOGIN NOSUPERUSER NOBYPASSRLS, and own the database with it"
+            )
 
     def close(self) -> None:
         self.engine.dispose()

@@ -16,6 +16,7 @@ UPSTREAM_SYSTEM_RATE_PER_MINUTE    the same for a CMHT system
 UPSTREAM_STRANGER_RATE_PER_MINUTE  sign-ins and requests that prove nothing, of one address
 UPSTREAM_READ_DEADLINE_SECONDS     how long a page or a read may take before it is 503
 UPSTREAM_SCORE_DEADLINE_SECONDS    the same for scoring
+UPSTREAM_NHS_KEY_FILE      file of one line ``<key id>:<hex>``; with it POST /v1/scores takes NHS numbers and keeps their pseudonyms
 UPSTREAM_OTLP_ENDPOINT     where OpenTelemetry spans go (extra ``otel``); none are made without it
 UPSTREAM_OIDC              JSON list of identity providers that are trusted (fields: ``OidcIssuer``; pages: its ``sign_in``)
 =========================  ==============================================================================================
@@ -96,6 +97,7 @@ class Settings(BaseSettings):
     stranger_rate_per_minute: int = Field(default=300, ge=1)
     read_deadline_seconds: float = Field(default=20.0, gt=0)
     score_deadline_seconds: float = Field(default=50.0, gt=0)
+    nhs_key_file: Path | None = None
     otlp_endpoint: str = ""
     public_url: str = ""
     oidc: tuple[OidcIssuer, ...] = ()

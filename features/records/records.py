@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from features.records.files import read_folder, write_folder
 from features.records.loading import Loading
 from features.records.memory import give_back
+from features.records.nhs_numbers import NhsKey, among, pseudonymised
 from features.records.problems import LoadReport, Problem, RecordsError
 from features.records.table import Table, offsets_of
 from features.records.tables import TABLES
@@ -80,12 +81,18 @@ class Records:
 
     @classmethod
     def load(
-        cls, folder: str | Path, *, today: dt.date | None = None, usual_delays: Mapping[str, int] | None = None
+        cls,
+        folder: str | Path,
+        *,
+        today: dt.date | None = None,
+        usual_delays: Mapping[str, int] | None = None,
+        nhs_key: NhsKey | None = None,
     ) -> Records:
         """Records from a folder with one CSV or Parquet file a table, and an ``about.json`` where there is one.
 
         Every table of DESIGN section 2 must be there: a feed that was lost looks like care that stopped. An empty file with its header says
-        that there is nothing to tell.
+        that there is nothing to tell. NHS numbers as ids are turned into pseudonyms with ``nhs_key`` before anything else reads them, and refused
+        without one.
         """
         frames, about = read_folder(Path(folder))
         absent = [name for name in TABLES if name not in frames]
@@ -99,6 +106,21 @@ class Records:
                         "add the file; a file with only its header says that there are no rows",
                     )
                     for name in absent
+                ]
+            )
+        if nhs_key is not None:
+            frames, wrong = pseudonymised(frames, nhs_key)
+            about = {**about, "nhs_key_id": nhs_key.key_id, "rows_with_a_wrong_nhs_number": wrong}
+        elif "patient_id" in frames["patients"] and (number := among(frames["patients"]["patient_id"])):
+            raise RecordsError(
+                [
+                    Problem(
+                        "patients",
+                        f"{number} ids are NHS numbers",
+                        "local pseudonyms",
+                        "name the key that turns them into pseudonyms (upstream ingest own --nhs-key-file), or write local ids; "
+                        "a local id of ten digits that passes the check by chance needs a letter before it",
+                    )
                 ]
             )
         records = cls._load(frames, about, today, usual_delays or about.get("usual_delays"))

@@ -11,13 +11,14 @@ from serving.auditing.schemas import Emergencies, Emergency, EmergencyIn, Events
 from serving.auditing.service import list_emergencies, list_events, open_in_emergency
 from serving.context import Serving
 from serving.people.endpoints import PersonId
+from serving.people.ids import LocalId
 from serving.security.requests import AuditorCaller, PharmacistCaller
 
 router = APIRouter(tags=["audit"])
 Limit = Annotated[int, Query(ge=1, le=500)]
 Actor = Annotated[str | None, Query(max_length=64)]
 Action = Annotated[str | None, Query(max_length=64)]
-About = Annotated[str | None, Query(max_length=200, description="events that name this person")]
+About = Annotated[LocalId | None, Query(max_length=200, description="events that name this person")]
 On = Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}$", description="events of this day (UTC)")]
 Before = Annotated[int | None, Query(ge=1, le=2_000_000_000)]
 

@@ -10,12 +10,12 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from features.records.nhs_numbers import looks_like_one
 from serving.auditing.endpoints import About, Action, Actor, Before, On
 from serving.auditing.repository import Asked
-from serving.auditing.schemas import ACCESS_MINUTES, REASON_LABELS, Emergency, EmergencyIn, Event
+from serving.auditing.schemas import ACCESS_MINUTES, REASON_LABELS, Emergency, Event
 from serving.auditing.service import list_emergencies, list_events, open_in_emergency
 from serving.context import Serving
-from serving.problems import Problem
 from serving.security.callers import ROLE_LABELS
 from serving.security.requests import AuditorReader, PharmacistReader, require_own_form
 from serving.web.rendering import around, page
@@ -153,19 +153,18 @@ async def emergency_form(
     """Open the person for an hour and go there. What is wrong is said on the form; what was typed is not put into an address."""
     require_own_form(request, proof)
     patient_id = patient_id.strip()
-    wrong = {} if patient_id else {"patient_id": "Enter the person's number here, as a list of Upstream writes it"}
+    wrong = {}
+    if not patient_id:
+        wrong["patient_id"] = "Enter the person's number here, as a list of Upstream writes it"
+    elif looks_like_one(patient_id):
+        patient_id = ""
+        wrong["patient_id"] = "That is an NHS number: enter the person's number in Upstream instead"
     if reason not in REASON_LABELS:
         wrong["reason"] = "Choose why you need to see this person now"
     if wrong:
         return _form(request, caller, patient_id, reason, wrong)
     audit = service.audit_for(caller, request)
-    try:
-        checked = EmergencyIn(reason=reason)  # type: ignore[arg-type]
-        await service.reads.run(open_in_emergency, service.database, caller, audit, patient_id, checked.reason)
-    except Problem as problem:
-        if problem.status != 422:
-            raise
-        return _form(request, caller, "", reason, {"patient_id": problem.detail})
+    await service.reads.run(open_in_emergency, service.database, caller, audit, patient_id, reason)
     return RedirectResponse(f"/patients/{quote(patient_id, safe='')}", 303)
 
 

@@ -7,13 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 
 from serving.context import Serving
+from serving.people.ids import LocalId
 from serving.people.schemas import Person
 from serving.people.service import show_person
 from serving.security.requests import PeopleCaller
 
 router = APIRouter(tags=["people"])
 
-PersonId = Annotated[str, Path(min_length=1, max_length=200)]
+PersonId = Annotated[LocalId, Path(min_length=1, max_length=200)]
 
 
 @router.get("/v1/patients/{patient_id}")

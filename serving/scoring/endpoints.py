@@ -6,7 +6,9 @@ import datetime as dt
 
 from fastapi import APIRouter, Request
 
+from features.records.nhs_numbers import NhsKey
 from serving.context import Serving
+from serving.problems import Problem
 from serving.scoring.schemas import ScoresAnswer, ScoresRequest
 from serving.scoring.service import score_request
 from serving.security.requests import SystemCaller
@@ -20,8 +22,21 @@ async def score(request: Request, body: ScoresRequest, caller: SystemCaller, ser
 
     For a CMHT system. Nothing is stored except an audit event naming the people.
     """
-    model = service.live.current
+    model, body = service.live.current, without_nhs_numbers(body, service.nhs_key)
     audit = service.audit_for(caller, request)
     answer = await service.scoring.run(score_request, model, body, dt.date.today(), audit)
     service.metrics.scored(answer.model.bundle_id, len(answer.people))
     return answer
+
+
+def without_nhs_numbers(body: ScoresRequest, key: NhsKey | None) -> ScoresRequest:
+    """The request with pseudonyms for NHS numbers, before anything else sees it. 422 where it has some and there is no key."""
+    if all(person.nhs_number is None for person in body.people):
+        return body
+    if key is None:
+        raise Problem(
+            422,
+            "no-nhs-key",
+            "This service holds no key for NHS numbers (UPSTREAM_NHS_KEY_FILE). Send local pseudonyms.",
+        )
+    return body.model_copy(update={"people": [person.pseudonymised(key) for person in body.people]})

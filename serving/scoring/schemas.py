@@ -23,8 +23,10 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from features.records import TABLES
+from features.records.nhs_numbers import NhsKey, checked, looks_like_one
 from features.records.tables import Column
 from models.what_if import NOTE
+from serving.people.ids import local_id
 
 MAX_PEOPLE = 500
 MAX_ROWS = 20_000
@@ -85,13 +87,35 @@ PersonTables: type[BaseModel] = create_model(  # type: ignore[call-overload]
 
 
 class PersonIn(Strict):
-    patient_id: PatientId = Field(description="a local pseudonym; never an NHS number")
+    """A person by a local pseudonym; or, where the service holds a key for it, by NHS number, which becomes a pseudonym at once."""
+
+    patient_id: PatientId | None = Field(default=None, description="a local pseudonym; never an NHS number")
+    nhs_number: Annotated[str, Field(max_length=20)] | None = Field(
+        default=None,
+        description="instead of patient_id; checked, and turned into the keyed pseudonym that the answer names the person by",
+    )
     tables: PersonTables  # type: ignore[valid-type]
 
     def rows(self, table: str) -> list[Any]:
         """The rows of one table; a person without a row in ``patients`` gets one that says nothing but who they are."""
         rows = getattr(self.tables, table)
         return rows or ([ROWS["patients"]()] if table == "patients" else [])
+
+    @model_validator(mode="after")
+    def has_one_name(self) -> PersonIn:
+        if (self.patient_id is None) == (self.nhs_number is None):
+            raise PydanticCustomError("one_name", "named twice or not at all")
+        if self.nhs_number is not None and not looks_like_one(self.nhs_number):
+            raise PydanticCustomError("not_an_nhs_number", "not an NHS number")
+        if self.patient_id is not None:
+            local_id(self.patient_id)
+        return self
+
+    def pseudonymised(self, key: NhsKey) -> PersonIn:
+        """The same person without the NHS number, named by its pseudonym."""
+        if self.nhs_number is None:
+            return self
+        return self.model_copy(update={"patient_id": key.pseudonym(self.nhs_number), "nhs_number": None})
 
     @model_validator(mode="after")
     def rows_are_of_this_person(self) -> PersonIn:
@@ -112,7 +136,7 @@ class ScoresRequest(Strict):
 
     @model_validator(mode="after")
     def nobody_twice(self) -> ScoresRequest:
-        if len({person.patient_id for person in self.people}) < len(self.people):
+        if len({person.patient_id or checked(person.nhs_number or "") for person in self.people}) < len(self.people):
             raise PydanticCustomError("repeated_person", "a person is in the request more than once")
         return self
 
@@ -301,7 +325,7 @@ class ScoresAnswer(BaseModel):
 
 def known_names() -> frozenset[str]:
     """Every field name of ours that an error may repeat."""
-    names = {"body", "query", "path", "as_of", "people", "patient_id", "tables", *ROWS}
+    names = {"body", "query", "path", "as_of", "people", "patient_id", "nhs_number", "tables", *ROWS}
     for spec in TABLES.values():
         names |= set(spec.names)
     return frozenset(names)

@@ -29,7 +29,12 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        return f"postgresql+psycopg://upstream@127.0.0.1:{self.port}/postgres?connect_timeout=5"
+        return f"postgresql+psycopg://upstream@127.0.0.1:{self.port}/upstream?connect_timeout=5"
+
+    @property
+    def admin(self) -> list[str]:
+        """Options by which PostgreSQL's programs reach the server as its superuser."""
+        return ["-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
 
     def run(self, program: str, *words: str) -> None:
         command = [str(PROGRAMS[-1] / program), *words]
@@ -56,8 +61,11 @@ def cluster() -> Iterator[Cluster]:
         shutil.chown(folder, USER)
     made = Cluster(folder, free_port())
     try:
-        made.run("initdb", "-D", "data", "-U", "upstream", "-A", "trust", "--no-sync")
+        made.run("initdb", "-D", "data", "-U", "postgres", "-A", "trust", "--no-sync")
         made.start()
+        # As docs/operations.md installs it: a login that row-level security holds, and its own database.
+        made.run("createuser", *made.admin, "--no-superuser", "upstream")
+        made.run("createdb", *made.admin, "--owner", "upstream", "upstream")
         yield made
     finally:
         if (folder / "data" / "postmaster.pid").exists():

@@ -14,9 +14,10 @@ from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, func, inspect, make_url, select, text
 
 from serving import migrations
+from serving.app import StartError, serve
 from serving.audit import Audit, Look, verify_chain
 from serving.auditing.service import open_in_emergency
-from serving.database import Database, DatabaseUnavailable
+from serving.database import Database, DatabaseUnavailable, NotHeld
 from serving.people import repository as person_queries
 from serving.problems import Problem
 from serving.reviews.schemas import ReviewIn
@@ -279,3 +280,23 @@ def test_a_caller_cannot_write_about_another_teams_people(database):
             people.insert(),
             {"run_id": "run-1", "patient_id": "X", "team_id": "south", "flags": {}, "feature_values": b""},
         )
+
+
+@pytest.mark.parametrize("rights", ["SUPERUSER", "BYPASSRLS"])
+def test_a_login_that_policies_do_not_hold_is_refused(server, rights, home, monkeypatch):
+    name = f"free_{rights.lower()}"
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE ROLE {name} LOGIN {rights}"))
+        connection.execute(text(f"CREATE DATABASE {name} OWNER {name}"))
+    url = make_url(server.url).set(username=name, database=name).render_as_string(hide_password=False)
+    opened = Database(url)
+    with pytest.raises(NotHeld, match="NOSUPERUSER NOBYPASSRLS"):
+        opened.check_is_held()
+    opened.close()
+    monkeypatch.setenv("UPSTREAM_DATABASE_URL", url)
+    with pytest.raises(StartError, match="row-level security"):
+        serve(home, port=0)
+
+
+def test_the_login_of_the_tests_is_held(database):
+    database.check_is_held()

@@ -1,0 +1,114 @@
+"""NHS numbers: checked, then turned at once into a keyed pseudonym. No number is ever stored, logged or repeated.
+
+A plain hash of ten digits is undone in minutes by trying them all; a keyed one (HMAC-SHA-256) is not, while the key is kept apart. The
+pseudonym starts with the id of its key, so that keys can be changed: old pseudonyms stay readable as what they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+_DIGITS = re.compile(r"(\d{3})[ -]?(\d{3})[ -]?(\d{4})", re.ASCII)
+_KEY_ID = re.compile(r"[a-z0-9]{1,16}")
+MIN_KEY_BYTES = 32
+
+
+class KeyProblem(ValueError):
+    """A key that cannot be used; the message says what to do and never holds the key."""
+
+
+@dataclass(frozen=True)
+class NhsKey:
+    """The secret that turns NHS numbers into pseudonyms, and the id that each pseudonym names it by."""
+
+    key_id: str
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not _KEY_ID.fullmatch(self.key_id):
+            raise KeyProblem("a key id has 1 to 16 lower-case letters and digits")
+        if len(self.secret) < MIN_KEY_BYTES:
+            raise KeyProblem(
+                f"a pseudonym key has at least {MIN_KEY_BYTES} bytes; make one with `openssl rand -hex 32`"
+            )
+
+    @classmethod
+    def read(cls, path: Path) -> NhsKey:
+        """From a file of one line, ``<key id>:<hex digits>``, which only the service may read. Raises ``KeyProblem``."""
+        try:
+            key_id, _, digits = path.read_text(encoding="ascii").strip().partition(":")
+            secret = bytes.fromhex(digits)
+        except (OSError, ValueError):
+            raise KeyProblem("the NHS number key file cannot be read as one line <key id>:<hex digits>") from None
+        return cls(key_id, secret)
+
+    def pseudonym(self, number: str) -> str:
+        """``<key id>.<64 hex digits>``: the same for the same number and key, nothing without the key. Raises ``NotAnNhsNumber``."""
+        return f"{self.key_id}.{hmac.new(self.secret, checked(number).encode(), hashlib.sha256).hexdigest()}"
+
+
+class NotAnNhsNumber(ValueError):
+    """Not ten digits, or the last does not fit the first nine. The message never holds the number."""
+
+
+def checked(number: str) -> str:
+    """The ten digits of ``number`` (spaced as 3-3-4 or not). Raises ``NotAnNhsNumber``.
+
+    The tenth digit is 11 minus the sum of the first nine times 10 down to 2, modulo 11; 11 stands for 0, and 10 is never issued
+    (NHS Data Dictionary, NHS NUMBER).
+    """
+    found = _DIGITS.fullmatch(number.strip())
+    if found is None:
+        raise NotAnNhsNumber("an NHS number has ten digits, as 3, 3 and 4 with or without spaces")
+    digits = "".join(found.groups())
+    check = 11 - sum(int(digit) * weight for digit, weight in zip(digits[:9], range(10, 1, -1), strict=True)) % 11
+    if check % 11 != int(digits[9]) or check == 10:
+        raise NotAnNhsNumber("the last digit of the NHS number does not fit the others; look for a slip of the keys")
+    return digits
+
+
+def looks_like_one(text: str) -> bool:
+    """True for text that is a valid NHS number: such a text must not be taken as a local pseudonym."""
+    try:
+        checked(text)
+    except NotAnNhsNumber:
+        return False
+    return True
+
+
+def among(ids: pd.Series) -> int:
+    """How many of ``ids`` are NHS numbers."""
+    return sum(looks_like_one(text) for text in _shaped(ids))
+
+
+def pseudonymised(frames: Mapping[str, pd.DataFrame], key: NhsKey) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """The tables with every NHS number in ``patient_id`` turned into its pseudonym; and how many rows of each table held a wrong one.
+
+    A number of ten digits that fails its check becomes no id at all: the loader sets its row aside, and the number goes no further.
+    Other ids stay as they are.
+    """
+    out, wrong = dict(frames), {}
+    for name, frame in frames.items():
+        if "patient_id" not in frame:
+            continue
+        new = {text: key.pseudonym(text) if looks_like_one(text) else None for text in _shaped(frame["patient_id"])}
+        if new:
+            ids = frame["patient_id"].astype("str")
+            out[name] = frame.assign(patient_id=ids.map(lambda text, new=new: new.get(text, text)).astype("str"))
+            slips = [text for text, pseudonym in new.items() if pseudonym is None]
+            if slips:
+                wrong[name] = int(ids.isin(slips).sum())
+    return out, wrong
+
+
+def _shaped(ids: pd.Series) -> list[str]:
+    """The different ids that have the ten digits of an NHS number, valid or not."""
+    text = ids.dropna().astype("str")
+    return [str(one) for one in text[text.str.fullmatch(rf"\s*{_DIGITS.pattern}\s*")].unique()]
