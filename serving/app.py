@@ -51,6 +51,7 @@ from serving.scoring.service import records_of, score_people
 from serving.security.oidc import Issuers
 from serving.security.requests import Requires, RequiresSession, SignInNeeded
 from serving.settings import Settings
+from serving.teams.endpoints import router as teams
 from serving.tracing import TracingMissing, tracing_to
 from serving.web.endpoints import router as pages
 from serving.web.provider import router as provider
@@ -144,7 +145,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses=ERRORS,
         telemetry={"tracing": False, "metrics": False},
     )
-    for router in (scoring, worklists, people, reviews, auditing, operations, pages, provider, auditing_pages):
+    for router in (scoring, worklists, teams, people, reviews, auditing, operations, pages, provider, auditing_pages):
         app.include_router(router)
     app.mount(STATIC.rstrip("/"), StaticFiles(directory=STATIC_FOLDER), name="static")
     app.add_middleware(

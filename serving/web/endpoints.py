@@ -5,6 +5,7 @@ Each calls what the JSON calls.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote, urlencode
@@ -29,15 +30,16 @@ from serving.security.requests import (
     spend_as_stranger,
 )
 from serving.security.tokens import SESSION_HOURS, revoke_token
+from serving.teams.service import team_overview
 from serving.web import sign_in
 from serving.web.explaining import drawn_year, explain
-from serving.web.filtering import CONCEPT_LABELS, filter_fields
+from serving.web.filtering import filter_fields
 from serving.web.rendering import around, page
 from serving.web.reviewing import Answers, Wrong, refused, review_fields
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId
 from serving.worklists.listing import Ranking
-from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, FilterChoices, Teams, Worklist
-from serving.worklists.service import filter_choices, list_teams, team_worklist, unknown_horizon
+from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
+from serving.worklists.service import list_teams, team_worklist, unknown_horizon
 
 router = APIRouter(include_in_schema=False)
 
@@ -76,24 +78,19 @@ async def team(
     outcome, horizon = _viewed(view, outcome, horizon)
     audit = service.audit_for(caller, request)
 
-    def read() -> tuple[Worklist, FilterChoices]:
-        found = team_worklist(
-            service.database,
-            caller,
-            audit,
-            team_id,
-            outcome=outcome,
-            horizon=horizon,
-            ranking=ranking,
-            filters=filtering,
-            limit=limit,
-            offset=offset,
-        )
-        return found, filter_choices(
-            service.database, caller, team_id, found.outcome, found.horizon_days, CONCEPT_LABELS
-        )
-
-    found, choices = await service.reads.run(read)
+    found = await service.reads.run(
+        team_worklist,
+        service.database,
+        caller,
+        audit,
+        team_id,
+        outcome=outcome,
+        horizon=horizon,
+        ranking=ranking,
+        filters=filtering,
+        limit=limit,
+        offset=offset,
+    )
 
     def address(**changed: object) -> str:
         kept = {"view": f"{found.outcome}-{found.horizon_days}", "ranking": found.ranking.value, "limit": limit}
@@ -105,10 +102,19 @@ async def team(
         "worklist.html",
         surroundings=around(request, caller, found.run),
         list=found,
-        filters=filter_fields(found.filters, choices),
+        filters=filter_fields(found.filters, found.choices),
         address=address,
         most=MAX_LIMIT,
     )
+
+
+@router.get("/teams/{team_id}/overview")
+async def overview(request: Request, caller: PeopleReader, service: Serving, team_id: TeamId) -> Response:
+    """A team as a whole, for whoever leads it."""
+    audit = service.audit_for(caller, request)
+    now = dt.datetime.now(dt.UTC)
+    found = await service.reads.run(team_overview, service.database, caller, audit, team_id, now)
+    return page(request, "team.html", surroundings=around(request, caller, found.run), overview=found)
 
 
 @router.get("/patients/{patient_id}")

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from features import CONCEPTS
 from serving.worklists.schemas import Choice, FilterChoices, Filters, Reviewed
 
-CONCEPT_LABELS = {concept.slug: concept.label for concept in CONCEPTS.values()}
 REVIEWED = {
     Reviewed.NEVER: "No review recorded",
     Reviewed.NOT_MONTH: "Not in the last 28 days",

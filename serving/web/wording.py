@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 OUTCOMES = {
@@ -85,6 +86,12 @@ def day(value: dt.date | dt.datetime | None) -> str:
     return "not recorded" if value is None else f"{value.day} {value:%B %Y}"
 
 
+@lru_cache(maxsize=4_096)
+def _short(value: dt.date) -> str:
+    # A list names the same few hundred days thousands of times, and strftime is slow.
+    return f"{value.day} {value:%b %Y}"
+
+
 def short_day(value: dt.date | dt.datetime | str | None) -> str:
     """``3 Jan 2026``; text that holds a date is read, other text is kept."""
     if isinstance(value, str):
@@ -92,7 +99,7 @@ def short_day(value: dt.date | dt.datetime | str | None) -> str:
             return short_day(dt.date.fromisoformat(value))
         except ValueError:
             return value
-    return "not recorded" if value is None else f"{value.day} {value:%b %Y}"
+    return "not recorded" if value is None else _short(value)
 
 
 def days(number: float | int) -> str:

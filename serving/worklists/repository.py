@@ -14,13 +14,13 @@ from sqlalchemy import (
     Row,
     Select,
     Subquery,
-    Table,
     and_,
     case,
     cast,
     exists,
     func,
     select,
+    true,
 )
 
 from serving.security.callers import Caller
@@ -100,6 +100,8 @@ def ranked(
             people.c.next_booked_on,
             people.c.flags,
             scores.c.raised_by,
+            timelines.c.medicines,
+            timelines.c.adjustments,
             func.rank().over(order_by=scores.c.probability.desc()).label("rank"),
             func.count().over(partition_by=scores.c.probability).label("sharing"),
             func.row_number().over(order_by=by_risk).label("by_risk"),
@@ -115,6 +117,9 @@ def ranked(
         .outerjoin(safety, safety.c.patient_id == visible.c.patient_id)
         .outerjoin(snooze, snooze.c.patient_id == visible.c.patient_id)
         .outerjoin(list_lines, _of_same(list_lines, visible))
+        .outerjoin(
+            timelines, and_(timelines.c.run_id == visible.c.run_id, timelines.c.patient_id == visible.c.patient_id)
+        )
         .where(visible.c.team_id == team_id, scores.c.outcome == outcome, scores.c.horizon_days == horizon)
         .subquery("everybody")
     )
@@ -165,30 +170,27 @@ def _snoozes(visible: CTE) -> Select[Any]:
     return select(counted.c.patient_id, counted.c.snooze_until).where(counted.c.n == 1, counted.c.snooze_until > as_of)
 
 
-def page(
-    connection: Connection, everybody: Select[Any], filters: Filters, now: dt.datetime, limit: int, offset: int
-) -> tuple[list[Row[Any]], int]:
-    """One page of what ``filters`` leave of ``ranked``, with the places of the whole list; and how many they leave."""
+def everybody_of(connection: Connection, everybody: Select[Any], filters: Filters, now: dt.datetime) -> list[Row[Any]]:
+    """All of ``ranked`` by ``position``, with ``kept`` where the filters leave the row.
+
+    One reading of the whole list, from which pages, counts and filter choices are taken: a team is hundreds of people, and the places of all
+    of them are worked out for any page.
+    """
     listed = everybody.subquery("listed")
-    kept = select(listed).where(*_conditions(listed, filters, now))
-    total = connection.scalar(select(func.count()).select_from(kept.subquery("kept"))) or 0
-    return list(connection.execute(kept.order_by(listed.c.position).limit(limit).offset(offset))), total
+    kept = case((and_(true(), *_conditions(listed, filters, now)), 1), else_=0).label("kept")
+    return list(connection.execute(select(listed, kept).order_by(listed.c.position)))
 
 
 def _conditions(visible: Subquery, filters: Filters, now: dt.datetime) -> list[ColumnElement[bool]]:
     """What each filter asks of a row of ``ranked``, which holds only people the caller may see."""
-
-    def same(table: Table) -> ColumnElement[bool]:
-        return and_(table.c.run_id == visible.c.run_id, table.c.patient_id == visible.c.patient_id)
-
     found: list[ColumnElement[bool]] = []
     if filters.gap:
-        found.append(exists().where(same(gaps), gaps.c.code == filters.gap))
+        own = and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id)
+        found.append(exists().where(own, gaps.c.code == filters.gap))
     if filters.reason:
         found.append(visible.c.raised_by.contains(f",{filters.reason},", autoescape=True))
     if filters.medicine:
-        holds = timelines.c.medicines.contains(f",{filters.medicine},", autoescape=True)
-        found.append(exists().where(same(timelines), holds))
+        found.append(visible.c.medicines.contains(f",{filters.medicine},", autoescape=True))
     if filters.reviewed:
         ever = exists().where(reviews.c.patient_id == visible.c.patient_id)
         days = 7 if filters.reviewed is Reviewed.WEEK else 28
@@ -198,39 +200,18 @@ def _conditions(visible: Subquery, filters: Filters, now: dt.datetime) -> list[C
     return found
 
 
-def choices(connection: Connection, everybody: Select[Any]) -> list[tuple[str, str]]:
-    """(medicines held, main raising reasons) of everybody in ``ranked``, as they are stored between commas."""
-    visible = everybody.subquery("listed")
-    query = select(timelines.c.medicines, visible.c.raised_by).select_from(
-        visible.outerjoin(
-            timelines, and_(timelines.c.run_id == visible.c.run_id, timelines.c.patient_id == visible.c.patient_id)
-        )
-    )
-    return [(row.medicines or "", row.raised_by) for row in connection.execute(query)]
-
-
-def gap_choices(connection: Connection, everybody: Select[Any]) -> list[Row[Any]]:
-    """``code``, ``title`` and ``people`` of each kind of care gap among everybody in ``ranked``, the commonest first."""
-    visible = everybody.subquery("listed")
+def gap_choices(connection: Connection, caller: Caller, team_id: str) -> list[Row[Any]]:
+    """``code``, ``title`` and ``people`` of each kind of care gap in a team, the commonest first."""
+    visible = visible_people(caller)
     number = func.count(gaps.c.patient_id.distinct())
     query = (
         select(gaps.c.code, func.min(gaps.c.title).label("title"), number.label("people"))
         .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
+        .where(visible.c.team_id == team_id)
         .group_by(gaps.c.code)
         .order_by(number.desc(), gaps.c.code)
     )
     return list(connection.execute(query))
-
-
-def adjustments_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Any]]:
-    """Recorded needs as [kind, value], by person."""
-    visible = visible_people(caller)
-    query = (
-        select(timelines.c.patient_id, timelines.c.adjustments)
-        .join(visible, and_(timelines.c.run_id == visible.c.run_id, timelines.c.patient_id == visible.c.patient_id))
-        .where(timelines.c.patient_id.in_(patients))
-    )
-    return {row.patient_id: row.adjustments for row in connection.execute(query)}
 
 
 def reviewed_since(connection: Connection, caller: Caller, team_id: str, since: dt.datetime) -> int:
@@ -242,26 +223,6 @@ def reviewed_since(connection: Connection, caller: Caller, team_id: str, since: 
         .where(visible.c.team_id == team_id, reviews.c.reviewed_at >= since)
     )
     return connection.scalar(query) or 0
-
-
-def safety_below(connection: Connection, everybody: Select[Any], limit: int) -> list[Row[Any]]:
-    """People past the line in ``ranked`` who have a pressing safety gap, the most severe first, then by their place."""
-    listed = everybody.subquery("listed")
-    query = select(listed).where(listed.c.within == 0, listed.c.safety_gap == 1)
-    return list(connection.execute(query.order_by(listed.c.worst, listed.c.position).limit(limit)))
-
-
-def totals(connection: Connection, everybody: Select[Any]) -> Row[Any]:
-    """``people``, ``within`` (the line), ``snoozed``, ``safety`` (with a safety gap) and ``safety_below`` (of those, past the line)."""
-    listed = everybody.subquery("listed")
-    sums = {
-        "within": listed.c.within,
-        "snoozed": case((listed.c.snoozed_until.is_not(None), 1), else_=0),
-        "safety": listed.c.safety_gap,
-        "safety_below": case((listed.c.within == 0, listed.c.safety_gap), else_=0),
-    }
-    counted = [func.coalesce(func.sum(value), 0).label(name) for name, value in sums.items()]
-    return connection.execute(select(func.count().label("people"), *counted).select_from(listed)).one()
 
 
 def joined_since(connection: Connection, caller: Caller, team_id: str, since: dt.date, limit: int) -> list[Row[Any]]:

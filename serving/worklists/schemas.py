@@ -228,6 +228,7 @@ class Worklist(BaseModel):
     )
     items: list[WorklistEntry]
     filters: Filters
+    choices: FilterChoices = Field(description="what the list can be cut to, with how many people each leaves")
     matching: int = Field(description="people that the filters leave; all of them without a filter")
     total: int
     limit: int

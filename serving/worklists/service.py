@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel
 from sqlalchemy import Connection, Row
 
+from features import CONCEPTS
 from serving.audit import Audit, Look
 from serving.database import Database
 from serving.problems import FieldProblem, Problem, not_found
@@ -40,6 +42,8 @@ from serving.worklists.schemas import (
 
 SHOWN_BELOW_LINE = 6
 UNFILTERED = Filters()
+CONCEPT_LABELS = {concept.slug: concept.label for concept in CONCEPTS.values()}
+Kind = TypeVar("Kind", bound=BaseModel)
 CHANGES_OF = dt.timedelta(days=7)
 MOST_CHANGES = 200
 
@@ -101,18 +105,13 @@ def week_of(now: dt.datetime) -> dt.datetime:
     return (now - dt.timedelta(days=now.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def filter_choices(
-    database: Database, caller: Caller, team_id: str, outcome: str, horizon: int, concepts: Mapping[str, str]
-) -> FilterChoices:
-    """What the list of a team can be cut to, commonest first; ``concepts`` names each reason. Counts only: nobody is shown."""
-    with database.read(caller) as connection:
-        everybody = repository.ranked(caller, team_id, outcome, horizon, Ranking.RISK)
-        held = repository.choices(connection, everybody)
-        kinds = repository.gap_choices(connection, everybody)
+def _choices(connection: Connection, caller: Caller, team_id: str, whole: Sequence[Row[Any]]) -> FilterChoices:
+    """What a list can be cut to, commonest first."""
+    kinds = repository.gap_choices(connection, caller, team_id)
     return FilterChoices(
         gap=[Choice(value=row.code, label=row.title, people=row.people) for row in kinds],
-        reason=_counted([reasons for _, reasons in held], concepts),
-        medicine=_counted([medicines for medicines, _ in held], {}),
+        reason=_counted([row.raised_by for row in whole], CONCEPT_LABELS),
+        medicine=_counted([row.medicines or "" for row in whole], {}),
     )
 
 
@@ -172,24 +171,23 @@ def _read(
     published = rules is not None and (*chosen, ranking) == (rules.outcome, rules.horizon_days, rules.ranking)
     capacity = team.weekly_reviews
     everybody = repository.ranked(caller, team.team_id, *chosen, ranking, as_published=published, line=capacity)
-    totals = repository.totals(connection, everybody)
-    rows, matching = repository.page(connection, everybody, filters, now, limit, offset)
-    below = [] if capacity is None else repository.safety_below(connection, everybody, SHOWN_BELOW_LINE)
+    whole = repository.everybody_of(connection, everybody, filters, now)
+    kept = [row for row in whole if row.kept]
+    rows = kept[offset : offset + limit]
+    within, snoozed = sum(row.within for row in whole), sum(row.snoozed_until is not None for row in whole)
+    past = [row for row in whole if row.safety_gap and not row.within] if capacity is not None else []
+    below = sorted(past, key=lambda row: (row.worst, row.position))[:SHOWN_BELOW_LINE]
     patients = list({row.patient_id for row in (*rows, *below)})
     reasons = repository.reasons_of(connection, caller, patients, *chosen)
     gaps = repository.gap_lines(connection, caller, patients)
     reviewed = repository.last_reviews(connection, caller, patients)
     before = repository.risks_before(connection, caller, patients, *chosen, info.as_of)
-    adjustments = repository.adjustments_of(connection, caller, patients)
 
     def entry(row: Row[Any]) -> WorklistEntry:
         entry = _entry(row, capacity, reasons.get(row.patient_id, []), gaps.get(row.patient_id, []))
-        entry.adjustments = [Adjustment(kind=k, value=v) for k, v in adjustments.get(row.patient_id, [])]
         if row.patient_id in reviewed:
-            entry.last_review = LastReview.model_validate(reviewed[row.patient_id], from_attributes=True)
-        entry.risk_before = [
-            RiskBefore.model_validate(risk, from_attributes=True) for risk in before.get(row.patient_id, [])
-        ]
+            entry.last_review = _plain(LastReview, reviewed[row.patient_id])
+        entry.risk_before = [_plain(RiskBefore, risk) for risk in before.get(row.patient_id, [])]
         return entry
 
     return Worklist(
@@ -197,8 +195,8 @@ def _read(
             team_id=team.team_id,
             name=team.name,
             weekly_reviews=capacity,
-            people=totals.people,
-            people_with_safety_gap=totals.safety,
+            people=len(whole),
+            people_with_safety_gap=sum(row.safety_gap for row in whole),
         ),
         run=info,
         outcome=chosen[0],
@@ -206,18 +204,19 @@ def _read(
         ranking=ranking,
         rules=rules,
         published_order=published,
-        listed=totals.people - totals.snoozed if capacity is None else totals.within,
-        snoozed=totals.snoozed,
+        listed=len(whole) - snoozed if capacity is None else within,
+        snoozed=snoozed,
         changes=list_changes(connection, caller, team.team_id, info.as_of - CHANGES_OF),
         middle=info.middles.get(team.team_id, {}).get(f"{chosen[0]}_{chosen[1]}"),
         reviews_this_week=repository.reviewed_since(connection, caller, team.team_id, week_of(now)),
-        below_line=0 if capacity is None else totals.people - totals.within,
-        safety_below_line=0 if capacity is None else totals.safety_below,
+        below_line=0 if capacity is None else len(whole) - within,
+        safety_below_line=len(past),
         first_below_line_with_safety_gap=[entry(row) for row in below],
         items=[entry(row) for row in rows],
         filters=filters,
-        matching=matching,
-        total=totals.people,
+        matching=len(kept),
+        choices=_choices(connection, caller, team.team_id, whole),
+        total=len(whole),
         limit=limit,
         offset=offset,
     )
@@ -266,6 +265,11 @@ def _standing(row: Row[Any]) -> Standing | None:
     return None if row.standing is None else Standing(row.standing)
 
 
+def _plain(kind: type[Kind], row: Row[Any]) -> Kind:
+    """A row of our own database as a value. Its columns are typed already; checking thousands of them again took a third of a page."""
+    return kind.model_construct(**{name: getattr(row, name) for name in kind.model_fields})
+
+
 def _entry(row: Row[Any], capacity: int | None, reasons: list[dict[str, Any]], gaps: list[Row[Any]]) -> WorklistEntry:
     return WorklistEntry(
         position=row.position,
@@ -276,11 +280,11 @@ def _entry(row: Row[Any], capacity: int | None, reasons: list[dict[str, Any]], g
         probability=row.probability,
         in_words=about_in_100(row.probability),
         reasons=[ReasonLine.of(reason) for reason in reasons[:SHOWN_REASONS]],
-        gaps=[GapLine.model_validate(gap, from_attributes=True) for gap in gaps],
+        gaps=[_plain(GapLine, gap) for gap in gaps],
         last_seen_on=row.last_seen_on,
         next_booked_on=row.next_booked_on,
         last_review=None,
-        adjustments=[],
+        adjustments=[Adjustment(kind=kind, value=value) for kind, value in row.adjustments or []],
         standing=_standing(row),
         slot=row.slot,
         joined=bool(row.joined),

@@ -39,6 +39,7 @@ MATRIX = [
     ("POST", "/v1/scores", None, {"cmht_system"}),
     ("GET", "/v1/teams", None, {"pharmacist", "cmht_system"}),
     ("GET", "/v1/teams/north/worklist", "/v1/teams/south/worklist", {"pharmacist", "cmht_system"}),
+    ("GET", "/v1/teams/north/overview", "/v1/teams/south/overview", {"pharmacist", "cmht_system"}),
     ("GET", "/v1/patients/N03", "/v1/patients/S02", {"pharmacist", "cmht_system"}),
     ("GET", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
     ("POST", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
@@ -64,6 +65,7 @@ OPEN = {
 PAGES = [
     ("/", None, set(ROLES)),
     ("/teams/north", "/teams/south", {"pharmacist"}),
+    ("/teams/north/overview", "/teams/south/overview", {"pharmacist"}),
     ("/patients/N03", "/patients/S02", {"pharmacist"}),
     ("/emergency-access", None, {"pharmacist"}),
     ("/audit", None, {"auditor"}),
