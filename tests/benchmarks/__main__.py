@@ -23,7 +23,9 @@ BENCHMARKS = {
 
 def one(name: str) -> None:
     module, function = BENCHMARKS[name]
-    sys.stdout.write(json.dumps(getattr(importlib.import_module(module), function)()) + "\n")
+    found = getattr(importlib.import_module(module), function)()
+    for line in found if isinstance(found, list) else [found]:
+        sys.stdout.write(json.dumps(line) + "\n")
 
 
 def main(names: list[str]) -> int:

@@ -2,15 +2,19 @@
 
 import itertools
 import math
+import re
 import warnings
 
 import lightgbm
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models import FeatureMismatch, TreeShapley
 from models.kernels import BLOCK, FEW
-from models.trees import MISSING_NAN, MISSING_ZERO, ZERO, read_trees
+from models.trees import MISSING_NAN, MISSING_NONE, MISSING_ZERO, ZERO, read_trees
+from tests.models.drawn_trees import END, HEADER, spelled, tree_shapes
 
 NAN = float("nan")
 
@@ -105,10 +109,54 @@ def agree(booster, rows, tolerance=1e-9):
     return ours
 
 
+def kinds_of(booster):
+    """What is special about the trees of a model, so that a suite of random models can be asked what it held."""
+    trees, found = read_trees(booster), set()
+    found |= {f"missing {kind}" for kind in np.unique(trees.missing).tolist()}
+    found |= {f"default {'left' if left else 'right'}" for left in np.unique(trees.default_left).tolist()}
+    for t in range(len(trees)):
+        nodes = trees.nodes(t)
+        if nodes.start == nodes.stop:
+            found.add("a tree of one leaf")
+            continue
+        waiting = [(0, ())]
+        while waiting:
+            node, above = waiting.pop()
+            feature = int(trees.feature[nodes.start + node])
+            if feature in above:
+                found.add("a feature twice on a path")
+            path = (*above, feature)
+            found.add(f"depth {len(path)}")
+            children = trees.left[nodes.start + node], trees.right[nodes.start + node]
+            waiting += [(int(child), path) for child in children if child >= 0]
+    if booster.num_feature() > len(set(trees.feature.tolist())):
+        found.add("a feature without a split")
+    return found
+
+
 @pytest.mark.parametrize("first", range(0, 200, 50))
 def test_two_hundred_random_models_against_lightgbm(first):
+    """Fifty at a time, each fifty with every kind of missing value, both defaults, depths 1 to 6, constant and repeated features."""
+    kinds = set()
     for seed in range(first, first + 50):
-        agree(*train(seed))
+        booster, rows = train(seed)
+        agree(booster, rows)
+        kinds |= kinds_of(booster)
+    assert kinds >= {
+        *(f"missing {kind}" for kind in (MISSING_NONE, MISSING_ZERO, MISSING_NAN)),
+        *(f"depth {splits}" for splits in range(1, 7)),
+        "default left",
+        "default right",
+        "a feature twice on a path",
+        "a feature without a split",
+    }
+
+
+def test_a_model_that_found_no_split_is_its_mean():
+    booster, rows = train(0, min_data_in_leaf=10_000)
+    assert kinds_of(booster) >= {"a tree of one leaf"}
+    ours = agree(booster, rows)
+    assert not ours.contributions(rows)[:, :-1].any()
 
 
 def brute_force(trees, row):
@@ -237,3 +285,39 @@ def test_a_matrix_of_another_shape_is_refused(wrong):
     ours = TreeShapley(model_of_size(trees=1)[0])
     with pytest.raises(FeatureMismatch, match=r"expected float32 or float64 with shape \(rows, 12\)"):
         ours.contributions(wrong)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_tree_and_any_row_by_every_subset(data):
+    """Trees that no training would make: the definition over all subsets, and efficiency, on whatever Hypothesis draws."""
+    shape = data.draw(tree_shapes())
+    text = HEADER + spelled(0, shape) + END
+    trees = read_trees(text)
+    covers = np.array(
+        data.draw(st.lists(st.integers(1, 50), min_size=len(trees.leaf_value), max_size=len(trees.leaf_value)))
+    )
+    text = with_covers(text, trees, covers)
+    values = st.one_of(st.sampled_from([0.0, -0.0, 1e-36, NAN]), st.floats(allow_nan=True, allow_infinity=True))
+    near = [float(t) for t in trees.threshold] or [0.0]
+    row = np.array(data.draw(st.lists(st.one_of(values, st.sampled_from(near)), min_size=3, max_size=3)))
+    found = TreeShapley(text).contributions(row[None, :])[0]
+    np.testing.assert_allclose(found, brute_force(read_trees(text), row), rtol=0, atol=1e-9)
+    assert found.sum() == pytest.approx(TreeShapley(text).margins(row[None, :])[0], abs=1e-9)
+
+
+def with_covers(text, trees, leaf_cover):
+    """The text of one tree with other numbers of training rows in its leaves, and their sums above."""
+    node_cover = np.zeros(len(trees.left))
+
+    def below(child):
+        if child < 0:
+            return int(leaf_cover[-1 - child])
+        node_cover[child] = below(int(trees.left[child])) + below(int(trees.right[child]))
+        return node_cover[child]
+
+    if len(trees.left):
+        below(0)
+    join = lambda counts: " ".join(str(int(count)) for count in counts)  # noqa: E731
+    text = re.sub(r"leaf_count=.*", f"leaf_count={join(leaf_cover)}", text)
+    return re.sub(r"internal_count=.*", f"internal_count={join(node_cover)}", text)
