@@ -318,21 +318,30 @@ def _truth(home: Path) -> Any:
 @app.command()
 def evaluate(
     home: Home = DEFAULT_HOME,
-    version: Annotated[str | None, typer.Option(help="Registered version; the challenger by default.")] = None,
+    run: Annotated[str | None, typer.Option(help="MLflow run; the challenger's by default.")] = None,
+    version: Annotated[str | None, typer.Option(help="Registered version or alias; the challenger by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report; reports/ in the home by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Print the evaluation that a registered version was trained with, each number looked up from its run.
+    """The evaluation that a model was trained with: its figures here, and the whole report as one HTML page beside the JSON.
 
-    Example: upstream evaluate --home .upstream --json
+    Example: upstream evaluate --home .upstream --version champion
     """
     from training import tracking
+    from training.evaluation.finding import find
     from training.evaluation.report import lines
-    from training.promotion import evaluation_of
 
     with told():
+        if run and version:
+            raise Refused("say which model once: --run or --version")
         store = tracking.open_store(home, _settings().tracking)
-        found = evaluation_of(store, store.version(version or tracking.CHALLENGER))
-    _report(found, as_json, lambda: lines(found))
+        found = find(
+            store,
+            out or home / "reports" / (run or f"version-{version or tracking.CHALLENGER}"),
+            run=run,
+            version=version,
+        )
+    _report(found.evaluation, as_json, lambda: [*lines(found.evaluation), f"report: {found.page}"])
 
 
 @app.command()

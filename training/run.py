@@ -26,8 +26,9 @@ from models.manifest import feature_list_hash
 from models.risk_model import RiskModel, stack_horizons
 from training import cohort, comparators, controls, outcomes, splits, tracking
 from training.errors import NotEnoughData
-from training.evaluation import plots, report
+from training.evaluation import page, plots, report
 from training.evaluation.examine import examine
+from training.evaluation.explaining import Explained
 from training.fit import HORIZON_COLUMN, Fitted, fit
 from training.outcomes import FollowUp
 from training.settings import ControlSettings, Settings
@@ -235,10 +236,10 @@ def _record(
         )
         served = RiskModel.load(bundle)
         run.files(bundle, tracking.BUNDLE)
-        drawn = plots.draw(evaluation, _explain(served, ready, contenders))
-        report.write(evaluation, Path(scratch) / tracking.EVALUATION, plots.as_svg(drawn))
+        pictures = plots.as_html(plots.draw(evaluation, _explain(served, ready, contenders)))
+        page.write(evaluation, Path(scratch) / tracking.EVALUATION, pictures)
         run.files(Path(scratch) / tracking.EVALUATION, tracking.EVALUATION)
-        plots.save(drawn, Path(scratch) / "plots")
+        plots.save(pictures, Path(scratch) / "plots")
         run.files(Path(scratch) / "plots", "plots")
         (Path(scratch) / "settings").mkdir()
         (Path(scratch) / "settings" / "mlflow.yaml").write_text(
@@ -256,24 +257,25 @@ def _record(
     return TrainResult(run.run_id, version.version, bundle_id, found, dict(clock.seconds), evaluation)
 
 
-def _explain(served: RiskModel, ready: Prepared, contenders: report.Contenders) -> dict[str, dict[str, float]]:
-    """Mean absolute contribution by outcome and concept on some test rows. Also proves that the bundle scores as the fitted model did."""
+def _explain(served: RiskModel, ready: Prepared, contenders: report.Contenders) -> dict[str, Explained]:
+    """What moves the risks of some test rows, by outcome. Also proves that the bundle scores as the fitted model did."""
     rows = np.flatnonzero(ready.split.test)[:: max(1, int(ready.split.test.sum()) // _EXPLAINED_ROWS)]
     matrix = _rows_of(ready.matrix.values, rows)
     scores = served.score(matrix, names=ready.matrix.names)
-    moved: dict[str, dict[str, float]] = {}
+    concepts = [CATALOGUE[name].concept for name in ready.matrix.names]
+    found: dict[str, Explained] = {}
     for outcome, days in served.outcomes.items():
-        found = scores[outcome]
+        scored, middle = scores[outcome], len(days) // 2
         for column, horizon in enumerate(days):
-            apart = np.abs(found.probability[:, column] - contenders.model[f"{outcome}_{horizon}"][rows]).max()
+            apart = np.abs(scored.probability[:, column] - contenders.model[f"{outcome}_{horizon}"][rows]).max()
             if apart > 1e-9:
                 raise BundleRefused(
                     f"the bundle scores {outcome} at {horizon} days {apart:.2g} apart from the model that was evaluated: report this"
                 )
-        size = np.abs(found.contributions[:, len(days) // 2, :]).mean(axis=0)
-        concepts = pd.Series(size, index=[CATALOGUE[name].concept for name in ready.matrix.names])
-        moved[outcome] = {str(k): float(v) for k, v in concepts.groupby(level=0).sum().items()}
-    return moved
+        base = scored.base[middle] + scored.horizon_part[:, middle]
+        moved = scored.contributions[:, middle, :]
+        found[outcome] = Explained(outcome, days[middle], ready.matrix.names, concepts, moved, matrix, base)
+    return found
 
 
 def _rows_of(values: npt.NDArray[np.floating], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:

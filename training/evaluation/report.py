@@ -10,10 +10,8 @@ import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -38,7 +36,6 @@ LABELS = {
     "five_factors": "Logistic regression on five factors",
     **{rule.name: rule.label for rule in RULES},
 }
-_PAGE = Path(__file__).with_name("report.html")
 
 
 @dataclass(frozen=True)
@@ -206,34 +203,6 @@ def flat_metrics(evaluation: Mapping[str, Any]) -> dict[str, float]:
     return out
 
 
-def write(evaluation: Mapping[str, Any], folder: Path, plots: Mapping[str, str] | None = None) -> None:
-    """Writes ``evaluation.json`` and a self-contained ``evaluation.html``. ``plots`` are SVG texts by title."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "evaluation.json").write_text(json.dumps(evaluation, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    (folder / "evaluation.html").write_text(render(evaluation, plots or {}), encoding="utf-8")
-
-
-def render(evaluation: Mapping[str, Any], plots: Mapping[str, str]) -> str:
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters["figure"] = _figure
-    return environment.from_string(_PAGE.read_text(encoding="utf-8")).render(it=evaluation, plots=plots)
-
-
-def _figure(value: Mapping[str, float | None] | float | None, digits: int = 3) -> str:
-    """A figure with its interval, or a dash where it is not defined."""
-    if value is None:
-        return "–"
-    if not isinstance(value, Mapping):
-        return f"{value:.{digits}f}"
-    if value["value"] is None:
-        return "–"
-    if value["low"] is None or value["high"] is None:
-        return f"{value['value']:.{digits}f}"
-    return f"{value['value']:.{digits}f} ({value['low']:.{digits}f} to {value['high']:.{digits}f})"
-
-
 def _records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     shown = frame.copy()
     for name in shown.columns:
@@ -242,7 +211,7 @@ def _records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return json.loads(shown.to_json(orient="records"))
 
 
-__all__ = ["LABELS", "Contenders", "Estimate", "evaluate", "flat_metrics", "render", "table", "write"]
+__all__ = ["LABELS", "Contenders", "Estimate", "evaluate", "flat_metrics", "table"]
 
 
 def lines(evaluation: Mapping[str, Any]) -> list[str]:

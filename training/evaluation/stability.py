@@ -102,6 +102,7 @@ def figures(
             own = model[f"{outcome}_{horizon}"]
             listed = _top(own, team, day)
             overlaps, moved, flips = [], [], []
+            others = np.array([refit.probability[:, column] for refit in again[outcome]]).reshape(-1, len(own))
             for refit in again[outcome]:
                 other = refit.probability[:, column]
                 theirs = _top(other, team, day)
@@ -115,8 +116,21 @@ def figures(
                 "mean_risk": round(float(own.mean()), 6),
                 "listing_flips": _spread(flips),
                 "top_three_concepts_agree": agree,
+                "curve": _curve(own, others),
             }
     return found
+
+
+def _curve(own: Floats, others: Floats) -> list[dict[str, float]]:
+    """In twentieths of the model's own risk: its mean, and the 5th, 50th and 95th percentile of what the refits say of the same rows."""
+    if not others.size:
+        return []
+    curve = []
+    for rows in np.array_split(np.argsort(own, kind="stable"), 20):
+        low, middle, high = np.percentile(others[:, rows], [5, 50, 95])
+        found = {"risk": own[rows].mean(), "low": low, "middle": middle, "high": high}
+        curve.append({name: round(float(value), 6) for name, value in found.items()})
+    return curve
 
 
 def _top(score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64]) -> Mask:
