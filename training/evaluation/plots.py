@@ -63,7 +63,7 @@ def as_html(figures: Figures) -> dict[str, str]:
                 figure.savefig(buffer, format="png", dpi=130, metadata={"Software": None})
                 texts[name] = f'<img alt="" src="data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}">'
             else:
-                figure.savefig(buffer, format="svg", metadata={"Date": None})
+                figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
                 text = buffer.getvalue().decode()
                 texts[name] = text[text.index("<svg") :]
     return texts
