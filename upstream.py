@@ -291,22 +291,45 @@ def features_prove(
 
 
 @app.command()
-def train(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+def train(
+    home: Home = DEFAULT_HOME,
+    split: Annotated[
+        str, typer.Option(help="temporal, patients (nobody in two slices), or a study: leave-one-team-out, rolling.")
+    ] = "",
+    tune: Annotated[int | None, typer.Option(min=0, help="Parameter search: trials an outcome; 0 is none.")] = None,
+    compare: Annotated[
+        str | None, typer.Option(help="champion, another alias, or a version: beside the challenger on the same rows.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Train both outcomes on the home's store, evaluate on later time, and register the result as challenger.
 
-    Example: upstream train --home .upstream
+    A study (--split leave-one-team-out, --split rolling) fits once for each team or origin, reports each, and registers nothing.
+
+    Example: upstream train --home .upstream --tune 20 --compare champion
     """
     from features import Records
+    from training import comparison
     from training.evaluation.report import lines
     from training.run import train as run
+    from training.study import KINDS, study
 
     with told():
+        settings = _settings().with_options(split=None if split in KINDS else split or None, trials=tune)
         records = Records.load(home / "store")
         steps = Steps(1)
+        if split in KINDS:
+            if compare is not None or tune is not None:
+                raise Refused(f"--split {split} is a study and registers no model: leave --compare and --tune out")
+            with steps.step(f"study: {split}"):
+                found = study(records, settings, home, split, progress=steps.note)
+            _report(found.as_dict(), as_json, found.lines)
+            return
         with steps.step("train") as say:
-            result = run(records, _settings(), home, truth=_truth(home), progress=steps.note)
+            result = run(records, settings, home, truth=_truth(home), progress=steps.note, compare=compare)
             say(f"version {result.version} is the challenger")
-    _report(asdict(result), as_json, lambda: lines(result.evaluation))
+    beside = comparison.lines(result.comparison) if result.comparison is not None else []
+    _report(asdict(result), as_json, lambda: [*lines(result.evaluation), *beside])
 
 
 def _truth(home: Path) -> Any:

@@ -23,6 +23,7 @@ from training.errors import NotEnoughData, SpineError
 from training.settings import TrainingSettings
 
 Floats = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 HORIZON_COLUMN = "horizon_days"
 FEWEST_EVENTS = 20
 """Fewer events than this in the training slice and no model is fitted; it would be noise. A floor against accidents, not a sample size."""
@@ -62,6 +63,11 @@ class Fitted:
             outcome: self.calibration[outcome].probability(self.margins(values, outcome)) for outcome in self.boosters
         }
 
+    def by_pair(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
+        """Calibrated probabilities by outcome and horizon (``admission_28``), one per row."""
+        found = self.probabilities(values)
+        return {f"{o}_{h}": found[o][:, column] for o, days in self.horizons.items() for column, h in enumerate(days)}
+
 
 def fit(
     matrix: Matrix,
@@ -78,15 +84,15 @@ def fit(
     by default they are looked up in the catalogue. Raises SpineError where shapes differ and NotEnoughData where events are too few.
     """
     settings = settings or TrainingSettings()
-    described = tuple(features) if features is not None else _from_catalogue(matrix.names)
+    known = described(matrix, features)
     served = {outcome: tuple(int(h) for h in days) for outcome, days in horizons.items()}
-    _check(matrix, labels, served, described)
+    _check(matrix, labels, served, known)
     wanted_of = {
         outcome: labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64) for outcome, days in served.items()
     }
 
     def grow(outcome: str) -> lightgbm.Booster:
-        return _booster(matrix.values, wanted_of[outcome], train, served[outcome], outcome, described, settings)
+        return _booster(matrix.values, wanted_of[outcome], train, served[outcome], outcome, known, settings.of(outcome))
 
     # Outcomes side by side, one thread each: LightGBM's own threads wait for each other after every leaf, which a busy machine turns into minutes.
     with ThreadPoolExecutor(settings.threads) as pool:
@@ -106,7 +112,12 @@ def fit(
             raise NotEnoughData(
                 f"{outcome}: the calibration slice has labels at {calibrations[outcome].horizons} days, not at all of {days}."
             )
-    return Fitted(boosters, calibrations, served, described, settings.threads)
+    return Fitted(boosters, calibrations, served, known, settings.threads)
+
+
+def described(matrix: Matrix, features: Sequence[Any] | None = None) -> tuple[Any, ...]:
+    """What describes the columns of ``matrix``: ``features`` where given, else the catalogue's."""
+    return tuple(features) if features is not None else _from_catalogue(matrix.names)
 
 
 def raw_margins(

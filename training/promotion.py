@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from features.leakage.statement import JSON_NAME as STATEMENT
 from models.bundle import verify
 from models.errors import BundleError
 from training import tracking
+from training.checks import LATENCY
 from training.errors import ArtefactAbsent, NoRun
 from training.settings import PromotionSettings, Settings
 from training.tracking import CHALLENGER, CHAMPION, PREVIOUS, Store, Version
@@ -119,13 +121,15 @@ def evaluation_of(store: Store, version: Version) -> dict[str, Any]:
 def check(store: Store, version: Version, settings: PromotionSettings) -> list[Gate]:
     """Every gate of ``settings`` for one version, in order."""
     evaluation = evaluation_of(store, version)
-    gates = [_bundle_gate(store, version)]
+    synthetic = bool(evaluation["synthetic"])
+    gates = [_bundle_gate(store, version), *_check_gates(store, version, settings)]
     for name in settings.headline:
         pair = evaluation["pairs"].get(name)
         if pair is None:
             gates.append(Gate(f"{name}.evaluated", "not evaluated", "figures of this outcome and horizon", False))
             continue
-        gates += _judge(_pair_gates(name, pair, settings), pair["events"], bool(evaluation["synthetic"]), settings)
+        own = _pair_gates(name, pair, settings) + _worst_gates(name, pair, synthetic, settings)
+        gates += _judge(own, pair["events"], synthetic, settings)
     return gates
 
 
@@ -147,6 +151,27 @@ def _bundle_gate(store: Store, version: Version) -> Gate:
     return Gate("bundle", manifest.bundle_id, needed, True)
 
 
+def _check_gates(store: Store, version: Version, settings: PromotionSettings) -> list[Gate]:
+    """The leak proof and the latency of the bundle, as the run measured them."""
+    proof = "a statement on the data that trained, without a difference"
+    quick = f"at most {settings.one_row_ms_at_most:g} ms, one row scored and explained"
+    try:
+        with store.files_of(version.run_id, tracking.CHECKS) as folder:
+            statement = json.loads((folder / STATEMENT).read_text(encoding="utf-8"))
+            timed = json.loads((folder / LATENCY).read_text(encoding="utf-8"))
+    except (ArtefactAbsent, OSError, ValueError) as error:
+        absent = f"not attached to the run ({type(error).__name__}): train again"
+        return [Gate("leak_proof", absent, proof, False), Gate("latency", absent, quick, False)]
+    same = statement["data_hash"] == version.tags.get("data_hash")
+    found = f"{statement['checks']:,} checks: {statement['verdict']}" if same else "a statement on other data"
+    holds = same and bool(statement["holds"]) and not statement["differences"] and statement["checks"] > 0
+    middle = float(timed["median_ms"])
+    return [
+        Gate("leak_proof", found, proof, holds),
+        Gate("latency", f"{middle:.2f} ms", quick, middle <= settings.one_row_ms_at_most),
+    ]
+
+
 def _pair_gates(name: str, pair: Mapping[str, Any], settings: PromotionSettings) -> list[Gate]:
     model, rule = pair["contenders"]["model"], pair["contenders"][pair["best_rule"]]
     auroc, slope = _number(model["auroc"]["value"]), _number(model["calibration_slope"]["value"])
@@ -157,41 +182,11 @@ def _pair_gates(name: str, pair: Mapping[str, Any], settings: PromotionSettings)
         gates.append(
             Gate(f"{name}.auroc_over_best_rule", f"{auroc:.3f}", f"above {bar:.3f}, {rule['label']}", auroc > bar)
         )
-    if settings.capture_at_least is not None:
-        captured, bar = (
-            _number(model["captured_at_slots"]["value"]),
-            _number(rule["captured_at_slots"]["value"]) * settings.capture_at_least,
-        )
-        gates.append(
-            Gate(
-                f"{name}.captured_at_slots",
-                f"{captured:.3f}",
-                f"at least {bar:.3f}, {settings.capture_at_least:g} times that rule's",
-                captured >= bar,
-            )
-        )
     if settings.difference_above is not None:
-        lead = pair["over_best_rule"]["captured_at_slots_by_team"]
-        low_end = _number(lead["low"])
-        gates.append(
-            Gate(
-                f"{name}.lead_over_best_rule",
-                f"lower bound {low_end:.3f} of {_number(lead['value']):.3f}",
-                f"above {settings.difference_above:g}: events captured at the same slots, paired, whole teams drawn",
-                low_end > settings.difference_above,
-            )
-        )
-    if settings.worst_team_captures is not None:
-        worst = _number((pair["worst_team"] or {}).get("captured_at_slots"))
-        gates.append(
-            Gate(
-                f"{name}.worst_team",
-                f"{worst:.3f}",
-                f"at least {settings.worst_team_captures:g} of its events captured",
-                worst >= settings.worst_team_captures,
-            )
-        )
+        gates.append(_lead_gate(name, pair.get("lead"), settings.difference_above))
     gates.append(Gate(f"{name}.calibration_slope", f"{slope:.2f}", f"{low:g} to {high:g}", low <= slope <= high))
+    if settings.stability_at_least is not None:
+        gates.append(_stability_gate(name, pair.get("stability"), settings.stability_at_least))
     if settings.auroc_at_most is not None:
         gates.append(
             Gate(
@@ -202,6 +197,62 @@ def _pair_gates(name: str, pair: Mapping[str, Any], settings: PromotionSettings)
             )
         )
     return gates
+
+
+def _lead_gate(name: str, lead: Mapping[str, Any] | None, above: float) -> Gate:
+    """Better than the best simple rule at the same slots, by more than the luck of these teams (research/evaluation.md section 5)."""
+    gate, needed = (
+        f"{name}.lead_over_best_rule",
+        f"above {above:g}: share of events found at the same slots, paired, whole teams drawn",
+    )
+    if lead is None:
+        return Gate(gate, "no event to find", needed, False)
+    gap = lead["difference"]
+    low = _number(gap["low"])
+    slots = ", ".join(str(number) for number in lead["slots"])
+    found = (
+        f"lower bound {low:.3f} of {_number(gap['value']):.3f}: {lead['model']['value']:.3f} found against {lead['rule_found']['value']:.3f} "
+        f"by {lead['rule_label']} (chosen on {lead['rule_chosen_on']}), over {slots} slots"
+    )
+    return Gate(gate, found, needed, low > above)
+
+
+def _worst_gates(name: str, pair: Mapping[str, Any], synthetic: bool, settings: PromotionSettings) -> list[Gate]:
+    """No group and no team may be found clearly less often than everyone: refused where even the upper end of its interval stays below the stated share of
+    everyone's. The figure of the worst of many is low by luck alone; the upper end is what the data rule out."""
+    everyone = _number(pair["contenders"]["model"]["captured_at_slots"]["value"])
+    worst_team = pair.get("worst_team")
+    gates = []
+    for gate, least, worst, interval, who in (
+        (
+            "worst_group",
+            settings.worst_group_at_least,
+            pair.get("worst_group"),
+            "captured_at_slots",
+            ("group", "level"),
+        ),
+        ("worst_team", settings.worst_team_at_least, worst_team, "interval", ("team",)),
+    ):
+        if least is None:
+            continue
+        needed = f"upper end at least {least * everyone:.3f}, {least:g} of everyone's {everyone:.3f}"
+        if worst is None:
+            found = "no group or team with enough events to judge"
+            gates.append(Gate(f"{name}.{gate}", found, needed, synthetic, judged=False))
+            continue
+        high, value = _number(worst[interval]["high"]), _number(worst[interval]["value"])
+        words = " ".join(str(worst[key]) for key in who)
+        found = f"{value:.3f}, upper end {high:.3f}, of {worst['events']} events of {words} captured"
+        gates.append(Gate(f"{name}.{gate}", found, needed, high >= least * everyone))
+    return gates
+
+
+def _stability_gate(name: str, stability: Mapping[str, Any] | None, least: float) -> Gate:
+    gate, needed = f"{name}.stability", f"median overlap of the top 25 over refits at least {least:g}"
+    if not stability:
+        return Gate(gate, "not measured: no refits", needed, False)
+    found = _number(stability["median_jaccard_top25"]["value"])
+    return Gate(gate, f"{found:.2f} over {stability['refits']} refits", needed, found >= least)
 
 
 def _number(value: float | None) -> float:

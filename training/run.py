@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,11 +20,12 @@ import yaml
 from features import Records, build
 from features.catalogue import CATALOGUE
 from features.engine.matrix import FeatureMatrix
+from features.leakage import Statement
 from models.bundle import write_bundle
 from models.errors import BundleRefused
 from models.manifest import feature_list_hash
 from models.risk_model import RiskModel, stack_horizons
-from training import cohort, comparators, controls, outcomes, splits, tracking
+from training import checks, cohort, comparators, comparison, controls, lead, outcomes, splits, tracking
 from training.errors import NotEnoughData
 from training.evaluation import page, plots, report
 from training.evaluation.examine import examine
@@ -34,6 +35,10 @@ from training.outcomes import FollowUp
 from training.settings import ControlSettings, Settings
 from training.splits import Split
 
+if TYPE_CHECKING:
+    from training.tune import Tuned
+
+Floats = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
 Scorer = Callable[[FeatureMatrix], report.Contenders]
 _EXPLAINED_ROWS = 1000
@@ -49,6 +54,7 @@ class TrainResult:
     metrics: Mapping[str, float]
     seconds: Mapping[str, float]
     evaluation: Mapping[str, Any]
+    comparison: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,19 @@ class Prepared:
     labels: pd.DataFrame
     split: Split
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run has made before it is recorded. ``tuned`` and ``rival`` are None where no search and no comparison was asked for."""
+
+    ready: Prepared
+    fitted: Fitted
+    contenders: report.Contenders
+    evaluation: dict[str, Any]
+    statement: Statement
+    tuned: Tuned | None
+    rival: comparison.Champion | None
 
 
 class _Clock:
@@ -90,16 +109,22 @@ def train(
     home: str | Path,
     truth: Any | None = None,
     progress: Progress = lambda _: None,
+    compare: str | None = None,
 ) -> TrainResult:
     """Train on ``records`` and register the result in the MLflow store of ``home`` with the alias ``challenger``.
 
-    ``truth`` is what only a simulator knows (``risk(spine, outcomes, draws, seed)``); it is asked after fitting, for the evaluation only. Raises
-    NotEnoughData, HomeMoved, and whatever the records or the bundle refuse.
+    ``truth`` is what only a simulator knows (``risk(spine, outcomes, draws, seed)``); it is asked after fitting, for the evaluation only. ``compare``
+    (``champion``, another alias, or a version) is scored beside the challenger on the same test rows. Parameters are searched first where
+    ``settings.tuning.trials`` is above 0. Raises NotEnoughData, HomeMoved, NoChampion, and whatever the records or the bundle refuse.
     """
     clock = _Clock(progress)
     if (Path(home) / tracking.DATABASE).is_file():
         tracking.open_store(home, settings.tracking).check_place()
+    rival = comparison.load(home, settings, compare) if compare is not None else None
     ready = _prepare(records, settings, clock)
+    tuned = _tune(ready, settings, clock) if settings.tuning.trials else None
+    if tuned is not None:
+        settings = settings.model_copy(update={"training": tuned.settings})
     clock.stage(
         "fit",
         f"fitting on {int(ready.split.train.sum()):,} rows, calibrating on {int(ready.split.calibration.sum()):,}",
@@ -115,6 +140,8 @@ def train(
     clock.stage("control", "fitting the controls: a logistic regression and an explainable boosting machine")
     score = scorer(ready, fitted, settings.controls)
     contenders = score_test_rows(ready, score)
+    calibrated = score_rows(ready, score, ready.split.calibration)
+    leads = lead.by_pair(ready.follow_up, ready.labels, ready.split, contenders, calibrated, settings.promotion.slots)
     clock.stage(
         "evaluate",
         f"evaluating on {int(ready.split.test.sum()):,} later rows"
@@ -123,8 +150,19 @@ def train(
     evaluation = report.evaluate(records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth)
     examine(evaluation, records, ready, fitted, contenders, score, settings, truth)
     evaluation["attrition"] = ready.attrition.to_dict("records")
+    evaluation["split"] = settings.splits.kind
+    for name, found in leads.items():
+        evaluation["pairs"][name]["lead"] = found
+    clock.stage(
+        "prove",
+        f"deleting and garbling the future of {settings.promotion.leak_checks:,} person-dates: no feature may change",
+    )
+    statement = checks.leakage(
+        records, settings.promotion.leak_checks, settings.training.seed, settings.training.threads
+    )
     clock.stage("record", "recording the run in MLflow")
-    return _record(records, settings, Path(home), ready, fitted, contenders, evaluation, clock)
+    made = Made(ready, fitted, contenders, evaluation, statement, tuned, rival)
+    return _record(records, settings, Path(home), made, clock)
 
 
 def _prepare(records: Records, settings: Settings, clock: _Clock) -> Prepared:
@@ -144,7 +182,8 @@ def _prepare(records: Records, settings: Settings, clock: _Clock) -> Prepared:
     )
     follow_up = outcomes.follow_up(records, people.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
     labels = follow_up.labels(settings.outcomes.horizons)
-    split = splits.by_time(people.spine, settings.outcomes.longest_horizon, last_day, settings.splits)
+    slices = {"temporal": splits.by_time, "patients": splits.by_patients}[settings.splits.kind]
+    split = slices(people.spine, settings.outcomes.longest_horizon, last_day, settings.splits)
     clock.stage("features", f"building {len(CATALOGUE)} features on {len(people.spine):,} rows")
     matrix = build(records, people.spine, threads=settings.training.threads)
     return Prepared(people.spine, people.attrition, matrix, follow_up, labels, split, settings.training.seed)
@@ -160,14 +199,8 @@ def scorer(ready: Prepared, fitted: Fitted, settings: ControlSettings | None = N
     five = comparators.fit_five_factors(ready.matrix, ready.labels, train)
 
     def score(matrix: FeatureMatrix) -> report.Contenders:
-        by_outcome = fitted.probabilities(matrix.values)
-        model = {
-            f"{outcome}_{horizon}": by_outcome[outcome][:, column]
-            for outcome, days in fitted.horizons.items()
-            for column, horizon in enumerate(days)
-        }
         return report.Contenders(
-            model,
+            fitted.by_pair(matrix.values),
             logistic.probabilities(matrix.values),
             comparators.apply_rules(matrix)
             | comparators.without_looking(matrix.spine["patient_id"].tolist(), ready.seed),
@@ -180,22 +213,50 @@ def scorer(ready: Prepared, fitted: Fitted, settings: ControlSettings | None = N
 
 def score_test_rows(ready: Prepared, score: Scorer) -> report.Contenders:
     """Scores of the test rows; NaN elsewhere, so that nothing in an evaluation can look at a row that trained."""
-    test = np.flatnonzero(ready.split.test)
-    return score(FeatureMatrix(_rows_of(ready.matrix.values, test), ready.matrix.names, ready.spine.iloc[test])).spread(
-        test, len(ready.spine)
+    return score_rows(ready, score, ready.split.test)
+
+
+def score_rows(ready: Prepared, score: Scorer, rows: splits.Mask) -> report.Contenders:
+    """Scores of some rows of the spine; NaN elsewhere."""
+    at = np.flatnonzero(rows)
+    part = FeatureMatrix(_rows_of(ready.matrix.values, at), ready.matrix.names, ready.spine.iloc[at])
+    return score(part).spread(at, len(ready.spine))
+
+
+def _tune(ready: Prepared, settings: Settings, clock: _Clock) -> Tuned:
+    clock.stage(
+        "tune",
+        f"searching parameters: {settings.tuning.trials} trials an outcome, at most {settings.tuning.seconds:g} s in all",
     )
+    from training.tune import tune  # Optuna is imported only where a search was asked for
+
+    found = tune(
+        ready.matrix,
+        ready.spine["patient_id"].tolist(),
+        ready.labels,
+        ready.split.train,
+        settings.outcomes.horizons,
+        settings.training,
+        settings.tuning,
+    )
+    for outcome in settings.outcomes.horizons:
+        best = found.best(outcome)
+        clock.progress(f"{outcome}: log loss {best.log_loss:.5f} with trial {best.number} (0 is mlflow.yaml's own)")
+    if found.cut:
+        clock.progress(
+            f"the seconds ran out before the trials of {', '.join(found.cut)}: another machine may find another answer"
+        )
+    return found
 
 
 def _record(
     records: Records,
     settings: Settings,
     home: Path,
-    ready: Prepared,
-    fitted: Fitted,
-    contenders: report.Contenders,
-    evaluation: dict[str, Any],
+    made: Made,
     clock: _Clock,
 ) -> TrainResult:
+    ready, fitted, evaluation = made.ready, made.fitted, made.evaluation
     store = tracking.open_store(home, settings.tracking, create=True)
     facts = {
         "data_hash": records.data_hash,
@@ -210,6 +271,8 @@ def _record(
             {**_flat(settings.model_dump(mode="json")), **facts, "features": len(fitted.names), **_sizes(ready)}
         )
         run.metrics(found)
+        for trial in made.tuned.trials if made.tuned is not None else ():
+            run.child(f"{trial.outcome}, trial {trial.number}", trial.parameters, {"log_loss": trial.log_loss})
         example = stack_horizons(ready.matrix.values[:5], (90,))
         columns = (*fitted.names, HORIZON_COLUMN)
         model_ids = {
@@ -236,7 +299,7 @@ def _record(
         )
         served = RiskModel.load(bundle)
         run.files(bundle, tracking.BUNDLE)
-        pictures = plots.as_html(plots.draw(evaluation, _explain(served, ready, contenders)))
+        pictures = plots.as_html(plots.draw(evaluation, _explain(served, ready, made.contenders)))
         page.write(evaluation, Path(scratch) / tracking.EVALUATION, pictures)
         run.files(Path(scratch) / tracking.EVALUATION, tracking.EVALUATION)
         plots.save(pictures, Path(scratch) / "plots")
@@ -246,6 +309,15 @@ def _record(
             yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), encoding="utf-8"
         )
         run.files(Path(scratch) / "settings", "settings")
+        timed = checks.latency(served, ready.matrix.values[ready.split.test][:200], ready.matrix.names)
+        checks.write(Path(scratch) / tracking.CHECKS, made.statement, timed)
+        run.files(Path(scratch) / tracking.CHECKS, tracking.CHECKS)
+        run.metrics({"latency/one_row_ms": timed["median_ms"], "leakage/checks": made.statement.checks})
+        beside = _compare(records, settings, made, version.version)
+        if beside is not None:
+            comparison.write(beside, Path(scratch) / tracking.COMPARISON)
+            run.files(Path(scratch) / tracking.COMPARISON, tracking.COMPARISON)
+            run.metrics(comparison.flat(beside))
         clock.stage("", "")
         run.metrics({f"seconds/{stage}": value for stage, value in clock.seconds.items()})
         store.tag(
@@ -254,7 +326,27 @@ def _record(
         bundle_id = served.manifest.bundle_id
     # Only a run that ended well becomes the challenger.
     store.alias(tracking.CHALLENGER, version.version)
-    return TrainResult(run.run_id, version.version, bundle_id, found, dict(clock.seconds), evaluation)
+    return TrainResult(run.run_id, version.version, bundle_id, found, dict(clock.seconds), evaluation, beside)
+
+
+def _compare(records: Records, settings: Settings, made: Made, version: str) -> dict[str, Any] | None:
+    """The rival of ``made`` beside it on the same test rows; None where none was asked for."""
+    if made.rival is None:
+        return None
+    ready = made.ready
+    return comparison.side_by_side(
+        made.rival,
+        version,
+        made.contenders.model,
+        ready.matrix.values,
+        ready.matrix.names,
+        ready.follow_up,
+        ready.labels,
+        ready.split.test,
+        lambda teams: team_slots(records, teams, settings.evaluation.default_weekly_reviews),
+        settings.evaluation.bootstrap_draws,
+        settings.training.seed,
+    )
 
 
 def _explain(served: RiskModel, ready: Prepared, contenders: report.Contenders) -> dict[str, Explained]:
@@ -276,6 +368,13 @@ def _explain(served: RiskModel, ready: Prepared, contenders: report.Contenders) 
         moved = scored.contributions[:, middle, :]
         found[outcome] = Explained(outcome, days[middle], ready.matrix.names, concepts, moved, matrix, base)
     return found
+
+
+def team_slots(records: Records, teams: pd.Series, otherwise: int) -> list[int]:
+    """Weekly reviews of each distinct team of ``teams``, in order of first sight; ``otherwise`` where a team states none."""
+    stated = records["teams"].set_index("team_id")["weekly_reviews"]
+    found = [stated.get(name, np.nan) for name in pd.unique(teams)]
+    return [otherwise if pd.isna(value) else int(value) for value in found]
 
 
 def _rows_of(values: npt.NDArray[np.floating], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.floating]:

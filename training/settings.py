@@ -78,12 +78,28 @@ class SplitSettings(Section):
     train_share: Share = 0.55
     calibration_share: Share = 0.22
     unseen_patients: float = Field(default=0.1, ge=0, lt=0.9)
+    kind: Literal["temporal", "patients"] = "temporal"
+    origins: int = Field(default=3, ge=1)
+    shortest_training: Days = 180
 
     @model_validator(mode="after")
     def _leaves_a_test_slice(self) -> SplitSettings:
         if self.train_share + self.calibration_share >= 1:
             raise ValueError("train_share + calibration_share must stay below 1: what is left is the test slice")
         return self
+
+
+class OutcomeTraining(Section):
+    """Parameters that one outcome has to itself; what is not stated is as for every outcome."""
+
+    trees: int | None = Field(default=None, ge=1, le=5000)
+    learning_rate: float | None = Field(default=None, gt=0, le=1)
+    max_depth: int | None = Field(default=None, ge=1, le=6)
+    leaves: int | None = Field(default=None, ge=2, le=31)
+    min_rows_in_leaf: int | None = Field(default=None, ge=1)
+    feature_fraction: float | None = Field(default=None, gt=0, le=1)
+    row_fraction: float | None = Field(default=None, gt=0, le=1)
+    l2: float | None = Field(default=None, ge=0)
 
 
 class TrainingSettings(Section):
@@ -95,9 +111,20 @@ class TrainingSettings(Section):
     feature_fraction: float = Field(default=0.25, gt=0, le=1)
     row_fraction: float = Field(default=0.7, gt=0, le=1)
     l2: float = Field(default=50.0, ge=0)
+    by_outcome: dict[OutcomeName, OutcomeTraining] = {"admission": OutcomeTraining(l2=300.0)}
     bins: int = Field(default=127, ge=3, le=255)
     seed: int = 20260101
     threads: int = Field(default=2, ge=1)
+
+    def of(self, outcome: str) -> TrainingSettings:
+        """The parameters of one outcome, its own over those of all."""
+        own = self.by_outcome.get(outcome)  # type: ignore[call-overload]
+        return self if own is None else self.model_copy(update=own.model_dump(exclude_none=True))
+
+
+class TuningSettings(Section):
+    trials: int = Field(default=0, ge=0)
+    seconds: float = Field(default=600, gt=0)
 
 
 class ControlSettings(Section):
@@ -121,10 +148,14 @@ class PromotionSettings(Section):
     headline: tuple[str, ...] = ("admission_90", "disengagement_90")
     fewest_events: int = Field(default=100, ge=0)
     beats_best_rule: bool = True
-    capture_at_least: float | None = Field(default=0.95, ge=0)
+    slots: tuple[Days, ...] = Field(default=(5, 10, 15, 25), min_length=1)
+    difference_above: float | None = 0.0
     calibration_slope: tuple[float, float] = (0.8, 1.25)
-    difference_above: float | None = None
-    worst_team_captures: float | None = Field(default=None, ge=0, le=1)
+    worst_group_at_least: float | None = Field(default=0.8, ge=0, le=1)
+    worst_team_at_least: float | None = Field(default=0.8, ge=0, le=1)
+    stability_at_least: float | None = Field(default=0.4, ge=0, le=1)
+    leak_checks: int = Field(default=500, ge=1)
+    one_row_ms_at_most: float = Field(default=20.0, gt=0)
     auroc_at_most: float | None = Field(default=0.9, gt=0.5, le=1)
 
 
@@ -140,6 +171,7 @@ class Settings(BaseSettings):
     outcomes: OutcomeSettings = OutcomeSettings()
     splits: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()
+    tuning: TuningSettings = TuningSettings()
     controls: ControlSettings = ControlSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     promotion: PromotionSettings = PromotionSettings()
@@ -153,6 +185,17 @@ class Settings(BaseSettings):
         if missing:
             raise ValueError(f"promotion.headline names {', '.join(missing)}, which outcomes.horizons does not train")
         return self
+
+    def with_options(self, split: str | None = None, trials: int | None = None) -> Settings:
+        """The same with what a command line asked for. Raises SettingsError for a split there is none of."""
+        kinds = ("temporal", "patients")
+        if split is not None and split not in kinds:
+            raise SettingsError(
+                f"there is no split {split!r}: choose {', '.join(kinds)}, leave-one-team-out or rolling"
+            )
+        slices = self.splits if split is None else self.splits.model_copy(update={"kind": split})
+        search = self.tuning if trials is None else self.tuning.model_copy(update={"trials": trials})
+        return self.model_copy(update={"splits": slices, "tuning": search})
 
     @classmethod
     def settings_customise_sources(

@@ -3,13 +3,17 @@
 A row's label reads [as_of, as_of + horizon). The embargo is the longest horizon, so no label of an earlier slice reads a day on or after the first
 ``as_of`` of a later one. A share of people, chosen by a hash of their id, is in no training or calibration row: what the model scores on them in the
 test slice cannot be memory of the person.
+
+Three variants keep the embargo and add to it: nobody in two slices (:func:`by_patients`), a team the model never saw (:func:`leave_one_team_out`), and earlier
+origins of the same split (:func:`rolling_origins`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -74,6 +78,88 @@ def by_time(spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: 
     return split
 
 
+def by_patients(
+    spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: SplitSettings | None = None
+) -> Split:
+    """The patient-disjoint variant of :func:`by_time`: the same three stretches of time, and nobody has rows in more than one of them.
+
+    Everyone belongs to one slice, by a hash of their id, in the shares of ``settings`` (what training and calibration leave is tested). Strict, and dear: a
+    slice keeps only its own people's rows. ``unseen`` is then everyone outside training and calibration, so the whole test slice.
+    """
+    settings = settings or SplitSettings()
+    split = by_time(spine, longest_horizon, last_day, settings.model_copy(update={"unseen_patients": 0.0}))
+    draw = _draws(spine["patient_id"])
+    learns = draw < settings.train_share
+    calibrates = ~learns & (draw < settings.train_share + settings.calibration_share)
+    rest = ~learns & ~calibrates
+    found = replace(
+        split,
+        train=split.train & learns,
+        calibration=split.calibration & calibrates,
+        test=split.test & rest,
+        unseen=rest,
+    )
+    check(found, spine)
+    check_people_apart(found, spine)
+    return found
+
+
+def leave_one_team_out(spine: pd.DataFrame, split: Split) -> Iterator[tuple[str, Split]]:
+    """For each team with rows in the test slice: a split that tests on that team alone and never trained or calibrated on anyone it ever had.
+
+    Time and embargo stay as in ``split``. A team without which a slice would be empty is left out.
+    """
+    if "team_id" not in spine.columns:
+        raise NotEnoughData("leave-one-team-out needs a team_id in the spine: there is one team only.")
+    team = spine["team_id"].astype(str)
+    for name in sorted(team[split.test].unique()):
+        own = (team == name).to_numpy()
+        theirs = spine["patient_id"].isin(spine["patient_id"][own].unique()).to_numpy()
+        held = replace(
+            split,
+            train=split.train & ~theirs,
+            calibration=split.calibration & ~theirs,
+            test=split.test & own,
+            unseen=theirs,
+        )
+        if held.train.any() and held.calibration.any():
+            check(held, spine)
+            check_people_apart(held, spine)
+            yield name, held
+
+
+def rolling_origins(
+    spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: SplitSettings | None = None
+) -> Iterator[tuple[str, Split]]:
+    """The split of :func:`by_time` and up to ``settings.origins`` - 1 earlier ones, oldest first, named by the first day they test on.
+
+    Each origin moves every boundary back by the length of the test slice, so no day is tested twice; training always begins at the first landmark. An origin
+    that would leave less than ``shortest_training`` days of landmarks to train on is not given.
+    """
+    settings = settings or SplitSettings()
+    latest = by_time(spine, longest_horizon, last_day, settings)
+    day = _days(spine)
+    complete = day + longest_horizon <= last_day + 1
+    step = int(day[latest.test & complete].max()) - int(day[latest.test].min()) + _every(day)
+    found = [latest]
+    for back in range(1, settings.origins):
+        moved = replace(
+            latest,
+            train=_moved(latest.train, day, back * step, from_start=True) & ~latest.unseen,
+            calibration=_moved(latest.calibration, day, back * step) & ~latest.unseen,
+            test=_moved(latest.test & complete, day, back * step),
+        )
+        trained = day[moved.train]
+        if not len(trained) or int(trained.max() - trained.min()) < settings.shortest_training:
+            break
+        if not moved.calibration.any() or not moved.test.any():
+            break
+        check(moved, spine)
+        found.append(moved)
+    for split in reversed(found):
+        yield str(date_of(int(day[split.test].min()))), split
+
+
 def check(split: Split, spine: pd.DataFrame) -> None:
     """Raises SplitLeak where a label window reaches into a later slice, or a held-out person trained or calibrated."""
     day = _days(spine)
@@ -94,14 +180,37 @@ def check(split: Split, spine: pd.DataFrame) -> None:
         raise SplitLeak("A person held out of training has rows in the training or calibration slice.")
 
 
+def check_people_apart(split: Split, spine: pd.DataFrame) -> None:
+    """Raises SplitLeak where somebody has rows in more than one slice of a split that promises otherwise."""
+    owners = [set(spine["patient_id"][rows]) for rows in (split.train | split.calibration, split.test)]
+    if crossed := len(owners[0] & owners[1]):
+        raise SplitLeak(f"{crossed} people have rows both in what the model learned from and in the test slice.")
+
+
 def held_out(patient_ids: pd.Series, share: float) -> Mask:
     """True for about ``share`` of people, the same ones every time: by SHA-256 of the id."""
     if share <= 0:
         return np.zeros(len(patient_ids), dtype=bool)
+    return _draws(patient_ids) < share
+
+
+def _draws(patient_ids: pd.Series) -> npt.NDArray[np.float64]:
+    """A number in [0, 1) per row, the same for all rows of a person and in every run."""
     codes, people = pd.factorize(patient_ids)
     draw = np.array([int.from_bytes(hashlib.sha256(str(p).encode()).digest()[:8], "big") / 2**64 for p in people])
-    return (draw < share)[codes]
+    return draw[codes] if len(people) else np.zeros(0)
 
 
 def _days(spine: pd.DataFrame) -> npt.NDArray[np.int64]:
     return pd.to_datetime(spine["as_of"]).to_numpy(dtype="datetime64[s]").astype("datetime64[D]").astype(np.int64)
+
+
+def _moved(rows: Mask, day: npt.NDArray[np.int64], days: int, *, from_start: bool = False) -> Mask:
+    """Rows whose date lies within the dates of ``rows``, ``days`` earlier; from the first date of all where ``from_start``."""
+    low = int(day.min()) if from_start else int(day[rows].min()) - days
+    return (day >= low) & (day <= int(day[rows].max()) - days)
+
+
+def _every(day: npt.NDArray[np.int64]) -> int:
+    dates = np.unique(day)
+    return int(np.diff(dates).min()) if len(dates) > 1 else 1

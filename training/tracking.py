@@ -41,7 +41,7 @@ from training.settings import TrackingSettings
 
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
 DATABASE = "mlflow.db"
-BUNDLE, EVALUATION = "bundle", "evaluation"
+BUNDLE, EVALUATION, CHECKS, COMPARISON = "bundle", "evaluation", "checks", "comparison"
 _REQUIREMENTS = ("lightgbm", "numpy")
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -70,6 +70,14 @@ class Run:
         mlflow.log_metrics(
             {name: float(value) for name, value in values.items() if value is not None and np.isfinite(value)}
         )
+
+    def child(self, name: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
+        """A finished run under this one: one trial of a search, one team of a study."""
+        # A nested run goes to MLflow's default experiment unless it is told its parent's.
+        experiment = self.store.client.get_run(self.run_id).info.experiment_id
+        with mlflow.start_run(run_name=name, nested=True, experiment_id=experiment):
+            self.parameters(parameters)
+            self.metrics(metrics)
 
     def files(self, folder: Path, under: str) -> None:
         mlflow.log_artifacts(str(folder), artifact_path=under)

@@ -38,8 +38,11 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
     result = promote(home, small_settings, by="a data scientist", why="first model")
     assert result.promoted, result.reasons
     assert [gate.name for gate in result.gates] == [
-        "bundle",
-        *(f"disengagement_90.{g}" for g in ("auroc_over_best_rule", "captured_at_slots", "calibration_slope")),
+        *("bundle", "leak_proof", "latency"),
+        *(
+            f"disengagement_90.{gate}"
+            for gate in ("auroc_over_best_rule", "lead_over_best_rule", "calibration_slope", "stability", "worst_team")
+        ),
     ]
     champion = tracking.open_store(home, small_settings.tracking).version(tracking.CHAMPION)
     assert champion.version == trained[1].version
@@ -48,18 +51,50 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
 
 
 def no_clear_lead(pair):
-    pair["over_best_rule"]["captured_at_slots_by_team"] = {"value": 0.05, "low": -0.01, "high": 0.1}
+    pair["lead"]["difference"] = {"value": 0.05, "low": -0.01, "high": 0.1}
 
 
 def one_team_left_behind(pair):
-    pair["worst_team"] = {"teams": 3, "events": 12, "captured_at_slots": 0.08}
+    pair["contenders"]["model"]["captured_at_slots"]["value"] = 0.5
+    pair["worst_team"] = {
+        "teams": 3,
+        "team": "t1",
+        "events": 40,
+        "captured_at_slots": 0.08,
+        "interval": {"value": 0.08, "low": 0.02, "high": 0.18},
+    }
+
+
+def one_group_left_behind(pair):
+    pair["contenders"]["model"]["captured_at_slots"]["value"] = 0.5
+    pair["worst_group"] = {
+        "group": "Sex",
+        "level": "female",
+        "events": 40,
+        "captured_at_slots": {"value": 0.2, "low": 0.1, "high": 0.35},
+    }
+
+
+def never_refitted(pair):
+    del pair["stability"]
+
+
+def another_list_each_time(pair):
+    pair["stability"]["median_jaccard_top25"]["value"] = 0.2
 
 
 REFUSALS = [
     ("no clear lead", no_clear_lead, {"difference_above": 0.0}, "lead_over_best_rule: lower bound -0.010 of 0.050"),
-    ("unfair to a team", one_team_left_behind, {"worst_team_captures": 0.2}, "worst_team: 0.080 (needed: at least 0.2"),
+    (
+        "unfair to a team",
+        one_team_left_behind,
+        {"worst_team_at_least": 0.8},
+        "worst_team: 0.080, upper end 0.180, of 40 events of t1",
+    ),
+    ("unfair to a group", one_group_left_behind, {"worst_group_at_least": 0.8}, "worst_group: 0.200, upper end 0.350"),
+    ("unstable", another_list_each_time, {"stability_at_least": 0.4}, "stability: 0.20 over 2 refits"),
+    ("stability unknown", never_refitted, {}, "stability: not measured"),
     ("no better than a simple rule", set_model("auroc", 0.5), {}, "auroc_over_best_rule: 0.500"),
-    ("finds fewer at the same slots", set_model("captured_at_slots", 0.0), {}, "captured_at_slots: 0.000"),
     ("miscalibrated", set_model("calibration_slope", 0.1), {}, "calibration_slope: 0.10"),
     ("a figure is not defined", set_model("calibration_slope", None), {}, "calibration_slope: nan"),
     ("too good to be true", set_model("auroc", 0.97), {"auroc_at_most": 0.9}, "look for a leak"),
@@ -90,7 +125,7 @@ def test_too_few_events_to_judge_pass_synthetic_data_only(home, trained, small_s
     change_evaluation(home, trained[1].run_id, set_model("auroc", 0.5))
     shown = promote(home, strict, by="x", why="y")
     assert shown.promoted
-    assert sum(str(gate).startswith("not judged") for gate in shown.gates) == 3
+    assert sum(str(gate).startswith("not judged") for gate in shown.gates) == 5
     path = home / "artefacts" / trained[1].run_id / "artifacts" / "evaluation" / "evaluation.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "synthetic": False}))
     refused = promote(home, strict, by="x", why="y")

@@ -11,11 +11,12 @@ import pytest
 from features import build
 from features.catalogue import CATALOGUE
 from models import RiskModel
-from training import tracking
+from tests.training.conftest import MadeUpTruth
+from training import comparison, tracking
 from training.errors import HomeMoved, NotEnoughData, StoreAbsent
 from training.evaluation import report
-from training.fit import fit
-from training.run import prepare, score_test_rows, scorer, train
+from training.promotion import promote
+from training.run import prepare, train
 from training.settings import Settings
 
 
@@ -34,14 +35,22 @@ def test_the_run_holds_what_a_data_scientist_compares(run, made_up):
     assert {"code_commit", "feature_list_hash"} <= logged.data.tags.keys()
     assert logged.data.params["training.trees"] == "25"
     assert logged.data.params["people"] == "260"
+    assert logged.data.tags["feature_list_hash"] == logged.data.params["feature_list_hash"]
     assert {
         "admission_28/auroc",
+        "latency/one_row_ms",
+        "leakage/checks",
         "disengagement_90/calibration_slope",
         "disengagement_180/best_rule_auroc",
         "seconds/fit",
     } <= logged.data.metrics.keys()
     names = {item.path for item in store.client.list_artifacts(result.run_id)}
-    assert names == {"bundle", "evaluation", "plots", "settings"}
+    assert names == {"bundle", "checks", "evaluation", "plots", "settings"}
+    assert {item.path for item in store.client.list_artifacts(result.run_id, "checks")} == {
+        f"checks/{name}" for name in ("latency.json", "leakage.json", "leakage.txt")
+    }
+    assert "evaluation/evaluation.html" in {i.path for i in store.client.list_artifacts(result.run_id, "evaluation")}
+    assert "bundle/manifest.json" in {item.path for item in store.client.list_artifacts(result.run_id, "bundle")}
     assert any(item.path.endswith(".png") for item in store.client.list_artifacts(result.run_id, "plots"))
 
 
@@ -114,26 +123,69 @@ def test_the_evaluation_tells_what_the_model_is_measured_against(run):
     assert all(row["oracle_auroc"] > 0.5 for row in rows if row["outcome"] == "disengagement")
 
 
-def test_the_same_seed_gives_the_same_figures(trained, made_up, small_settings):
-    ready = prepare(made_up, small_settings)
-    fitted = fit(
-        ready.matrix,
-        ready.labels,
-        ready.split.train,
-        ready.split.calibration,
-        small_settings.outcomes.horizons,
-        small_settings.training,
+def steady(metrics):
+    """The metrics that a clock has no part in."""
+    return {name: value for name, value in metrics.items() if not name.startswith(("seconds/", "latency/"))}
+
+
+@pytest.fixture(scope="module")
+def second(made_up, small_settings, tmp_path_factory):
+    """(home, settings, first run, second run): the same training again in a new home, promoted, then a search and a comparison with that champion."""
+    home = tmp_path_factory.mktemp("second") / "home"
+    first = train(made_up, small_settings, home, truth=MadeUpTruth())
+    assert promote(home, small_settings, by="a test", why="to compare with").promoted
+    changed = small_settings.model_copy(
+        update={
+            "tuning": small_settings.tuning.model_copy(update={"trials": 2}),
+            "evaluation": small_settings.evaluation.model_copy(update={"bootstrap_draws": 5, "stability_refits": 0}),
+        }
     )
-    again = report.evaluate(
-        made_up,
-        ready.spine,
-        ready.follow_up,
-        ready.split,
-        score_test_rows(ready, scorer(ready, fitted, small_settings.controls)),
-        small_settings,
-    )
-    for name, value in report.flat_metrics(again).items():
-        assert trained[1].metrics[name] == value, name
+    return home, changed, first, train(made_up, changed, home, compare="champion")
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_metrics_twice(trained, second, small_settings):
+    logged = []
+    for home, run_id in ((trained[0], trained[1].run_id), (second[0], second[2].run_id)):
+        logged.append(steady(tracking.open_store(home, small_settings.tracking).client.get_run(run_id).data.metrics))
+    assert len(logged[0]) > 100
+    assert logged[0] == logged[1]
+    assert trained[1].evaluation == second[2].evaluation
+
+
+def test_challenger_and_champion_stand_side_by_side_on_the_same_rows(second):
+    home, settings, first, result = second
+    found = result.comparison
+    assert (found["champion"], found["challenger"]) == (first.version, result.version)
+    assert found["champion_learned_from_these_dates"] is False
+    for name, pair in found["pairs"].items():
+        before = first.evaluation["pairs"][name]["contenders"]["model"]
+        now = result.evaluation["pairs"][name]["contenders"]["model"]
+        assert pair["rows"] == result.evaluation["pairs"][name]["rows"]
+        for figure in comparison.FIGURES:
+            one = pair[figure]
+            assert one["champion"]["value"] == pytest.approx(before[figure]["value"], abs=2e-6), (name, figure)
+            assert one["challenger"]["value"] == pytest.approx(now[figure]["value"], abs=2e-6), (name, figure)
+            assert one["difference"]["value"] == pytest.approx(one["challenger"]["value"] - one["champion"]["value"], abs=3e-6)  # fmt: skip
+    store = tracking.open_store(home, settings.tracking)
+    with store.files_of(result.run_id, tracking.COMPARISON) as folder:
+        assert json.loads((folder / comparison.FILE).read_text()) == json.loads(json.dumps(found))
+    metrics = store.client.get_run(result.run_id).data.metrics
+    assert metrics["admission_90/auroc_over_champion"] == found["pairs"]["admission_90"]["auroc"]["difference"]["value"]
+    assert any("challenger" in line and "champion" in line for line in comparison.lines(found))
+
+
+def test_each_trial_of_a_search_is_a_run_under_its_training(second):
+    home, settings, _, result = second
+    store = tracking.open_store(home, settings.tracking)
+    parent = store.client.get_run(result.run_id)
+    children = store.client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{result.run_id}'")
+    assert len(children) == 2 * (settings.tuning.trials + 1)  # two outcomes; trial 0 is what the settings say
+    for outcome in ("admission", "disengagement"):
+        own = [run for run in children if run.info.run_name.startswith(outcome)]
+        best = min(own, key=lambda run: run.data.metrics["log_loss"])
+        trained_with = {k: v for k, v in parent.data.params.items() if k.startswith(f"training.by_outcome.{outcome}.")}
+        assert {k.rpartition(".")[2]: float(v) for k, v in trained_with.items()} == pytest.approx({k: float(v) for k, v in best.data.params.items()})  # fmt: skip
 
 
 def test_a_moved_home_is_refused_for_training_with_advice(trained, made_up, small_settings, tmp_path):

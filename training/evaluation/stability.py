@@ -53,10 +53,11 @@ def refits(
     rng = np.random.default_rng(settings.seed + 1)
     count = int(people.max()) + 1
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=number)
-    parameters = lightgbm_parameters(settings, fitted.features)
     tested = np.ascontiguousarray(values[test])
 
     def of_outcome(outcome: str) -> list[Refit]:
+        own = settings.of(outcome)
+        parameters = lightgbm_parameters(own, fitted.features)
         horizons = fitted.horizons[outcome]
         wanted = labels[[f"{outcome}_{h}" for h in horizons]].to_numpy(dtype=np.float64)
         stacked, answers = stacked_rows(values, wanted, train, horizons)
@@ -70,7 +71,7 @@ def refits(
         found = []
         for times in drawn:
             rows = np.repeat(np.arange(len(owner)), times[owner])
-            booster = lightgbm.train(parameters, whole.subset(rows.tolist()), num_boost_round=settings.trees)
+            booster = lightgbm.train(parameters, whole.subset(rows.tolist()), num_boost_round=own.trees)
             again = np.repeat(known, times[people[known]])
             margin = raw_margins(booster, values[again], horizons, 1)
             try:
