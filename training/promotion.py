@@ -122,7 +122,7 @@ def check(store: Store, version: Version, settings: PromotionSettings) -> list[G
     """Every gate of ``settings`` for one version, in order."""
     evaluation = evaluation_of(store, version)
     synthetic = bool(evaluation["synthetic"])
-    gates = [_bundle_gate(store, version), *_check_gates(store, version, settings)]
+    gates = [_bundle_gate(store, version), *_check_gates(store, version, str(evaluation["data_hash"]), settings)]
     for name in settings.headline:
         pair = evaluation["pairs"].get(name)
         if pair is None:
@@ -151,7 +151,7 @@ def _bundle_gate(store: Store, version: Version) -> Gate:
     return Gate("bundle", manifest.bundle_id, needed, True)
 
 
-def _check_gates(store: Store, version: Version, settings: PromotionSettings) -> list[Gate]:
+def _check_gates(store: Store, version: Version, data_hash: str, settings: PromotionSettings) -> list[Gate]:
     """The leak proof and the latency of the bundle, as the run measured them."""
     proof = "a statement on the data that trained, without a difference"
     quick = f"at most {settings.one_row_ms_at_most:g} ms, one row scored and explained"
@@ -162,7 +162,7 @@ def _check_gates(store: Store, version: Version, settings: PromotionSettings) ->
     except (ArtefactAbsent, OSError, ValueError) as error:
         absent = f"not attached to the run ({type(error).__name__}): train again"
         return [Gate("leak_proof", absent, proof, False), Gate("latency", absent, quick, False)]
-    same = statement["data_hash"] == version.tags.get("data_hash")
+    same = statement["data_hash"] == data_hash
     found = f"{statement['checks']:,} checks: {statement['verdict']}" if same else "a statement on other data"
     holds = same and bool(statement["holds"]) and not statement["differences"] and statement["checks"] > 0
     middle = float(timed["median_ms"])
