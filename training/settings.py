@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -209,9 +210,9 @@ class Settings(BaseSettings):
         return env_settings, init_settings
 
     @classmethod
-    def load(cls, path: str | Path = DEFAULT_PATH) -> Settings:
-        """Read `path`. Raises SettingsError naming every wrong value at once."""
-        path = Path(path)
+    def load(cls, path: str | Path | None = None) -> Settings:
+        """Read `path`; by default the file that UPSTREAM_SETTINGS names, else the repository's. Raises SettingsError naming every wrong value at once."""
+        path = Path(path or os.environ.get("UPSTREAM_SETTINGS") or DEFAULT_PATH)
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
             return cls(**content)

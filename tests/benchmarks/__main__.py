@@ -12,6 +12,7 @@ BENCHMARKS = {
     "features-full": ("tests.benchmarks.features", "run"),
     "features-tsf": ("tests.benchmarks.tsf", "run"),
     "features-duckdb": ("tests.benchmarks.duckdb_query", "run"),
+    "train-overhead": ("tests.benchmarks.training", "run"),
     "shapley": ("tests.benchmarks.shapley", "run"),
     "one-person": ("tests.benchmarks.shapley", "run_one_person"),
     "nightly": ("tests.benchmarks.nightly", "run"),
