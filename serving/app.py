@@ -56,6 +56,7 @@ from serving.tracing import TracingMissing, tracing_to
 from serving.web.endpoints import router as pages
 from serving.web.provider import router as provider
 from serving.web.rendering import STATIC_FOLDER, problem_page
+from serving.worklists.endpoints import pages as worklist_pages
 from serving.worklists.endpoints import router as worklists
 
 KNOWN_NAMES = known_names() | {
@@ -145,7 +146,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         responses=ERRORS,
         telemetry={"tracing": False, "metrics": False},
     )
-    for router in (scoring, worklists, teams, people, reviews, auditing, operations, pages, provider, auditing_pages):
+    for router in (
+        scoring,
+        worklists,
+        teams,
+        people,
+        reviews,
+        auditing,
+        operations,
+        pages,
+        provider,
+        auditing_pages,
+        worklist_pages,
+    ):
         app.include_router(router)
     app.mount(STATIC.rstrip("/"), StaticFiles(directory=STATIC_FOLDER), name="static")
     app.add_middleware(

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -34,6 +34,23 @@ class FieldProblem(BaseModel):
 
 class ProblemDetails(BaseModel):
     """The body of every error answer (RFC 9457). No field ever holds a value that was submitted."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:upstream:problem:invalid-request",
+                    "title": "Unprocessable Content",
+                    "status": 422,
+                    "detail": "The request does not match /openapi.json.",
+                    "request_id": "3f1c0a52b7e94d68",
+                    "errors": [
+                        {"where": "body.people[0].tables.supplies[0].days_supplied", "what": "must be a number"}
+                    ],
+                }
+            ]
+        }
+    )
 
     type: str = Field(description="a stable name of the kind of problem")
     title: str = Field(description="the kind of problem in words")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from serving.scoring.schemas import Strict
 
@@ -21,6 +21,10 @@ ACCESS_MINUTES = 60
 
 
 class EmergencyIn(Strict):
+    """Why somebody beyond the caller's teams has to be seen now."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "crisis_call"}]})
+
     reason: Reason
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 
+from serving.conditional import NOT_MODIFIED, answer
 from serving.context import Serving
 from serving.people.ids import LocalId
 from serving.people.schemas import Person
@@ -17,8 +18,8 @@ router = APIRouter(tags=["people"])
 PersonId = Annotated[LocalId, Path(min_length=1, max_length=200)]
 
 
-@router.get("/v1/patients/{patient_id}")
-async def person(request: Request, caller: PeopleCaller, service: Serving, patient_id: PersonId) -> Person:
+@router.get("/v1/patients/{patient_id}", response_model=Person, responses=NOT_MODIFIED)
+async def person(request: Request, caller: PeopleCaller, service: Serving, patient_id: PersonId) -> Response:
     """One person: current risks with all their parts, trend, reasons, care gaps and reviews."""
     audit = service.audit_for(caller, request)
-    return await service.reads.run(show_person, service.database, caller, audit, patient_id)
+    return answer(request, await service.reads.run(show_person, service.database, caller, audit, patient_id))

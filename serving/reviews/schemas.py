@@ -6,7 +6,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from serving.scoring.schemas import Day, Strict
 
@@ -77,6 +77,20 @@ MAX_SNOOZE_DAYS = 183
 
 class ReviewIn(Strict):
     """What was done. The three questions that every review ends with have no default: each must be answered."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "actions": ["monitoring_arranged", "adherence_discussed"],
+                    "medicines_reconciled": True,
+                    "allergies_up_to_date": True,
+                    "side_effects_assessed": False,
+                    "listing_was": "useful",
+                }
+            ]
+        }
+    )
 
     actions: list[Action] = Field(min_length=1, max_length=len(Action), description="each once; order is kept")
     medicines_reconciled: bool

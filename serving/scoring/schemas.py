@@ -129,6 +129,36 @@ class PersonIn(Strict):
 class ScoresRequest(Strict):
     """Histories of 1 to 500 people, to be scored at 00:00 of ``as_of`` (today, if left out)."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "as_of": "2026-01-05",
+                    "people": [
+                        {
+                            "patient_id": "P1",
+                            "tables": {
+                                "patients": [{"birth_date": "1980-05-17"}],
+                                "referrals": [{"referral_id": "R1", "team_id": "T01", "opened_on": "2024-02-01"}],
+                                "supplies": [
+                                    {
+                                        "medicine": "clozapine",
+                                        "route": "oral",
+                                        "kind": "dispensed",
+                                        "supplied_on": "2025-12-01",
+                                        "days_supplied": 28.0,
+                                        "daily_dose_mg": 300.0,
+                                    }
+                                ],
+                                "results": [{"test": "anc", "taken_on": "2025-11-03", "value": 3.1, "unit": "10*9/L"}],
+                            },
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
     as_of: Day | None = Field(
         default=None, description="rows that happened or became known on or after this day are not read"
     )

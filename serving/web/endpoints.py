@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Depends, Form, Query, Request
+from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from serving.context import Service, Serving
@@ -36,15 +36,12 @@ from serving.web.explaining import drawn_year, explain
 from serving.web.filtering import filter_fields
 from serving.web.rendering import around, page
 from serving.web.reviewing import Answers, Wrong, refused, review_fields
-from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId
+from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.listing import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
 from serving.worklists.service import list_teams, team_worklist, unknown_horizon
 
 router = APIRouter(include_in_schema=False)
-
-# One field holds both, so that a plain form can offer only pairs that exist.
-View = Annotated[str | None, Query(max_length=80)]
 
 
 @router.get("/")
@@ -75,7 +72,7 @@ async def team(
     offset: Offset = 0,
 ) -> Response:
     """A team's worklist. What it is cut to, its order and its page are all in the address, so it can be kept and sent."""
-    outcome, horizon = _viewed(view, outcome, horizon)
+    outcome, horizon = viewed(view, outcome, horizon)
     audit = service.audit_for(caller, request)
 
     found = await service.reads.run(
@@ -128,7 +125,7 @@ async def person(
     horizon: Horizon = None,
 ) -> Response:
     """One person."""
-    return await _person_page(request, caller, service, patient_id, *_viewed(view, outcome, horizon), Answers())
+    return await _person_page(request, caller, service, patient_id, *viewed(view, outcome, horizon), Answers())
 
 
 @router.post("/patients/{patient_id}/reviews")
@@ -141,7 +138,7 @@ async def review_form(
 ) -> Response:
     """Record a review and come back to the person; what is wrong is said on the form, with every answer kept."""
     require_own_form(request, answers.proof)
-    view = _viewed(answers.view, None, None)
+    view = viewed(answers.view, None, None)
     review, wrong = answers.read()
     if review is not None:
         audit = service.audit_for(caller, request)
@@ -225,14 +222,6 @@ async def sign_out(
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return answer
-
-
-def _viewed(view: str | None, outcome: str | None, horizon: int | None) -> tuple[str | None, int | None]:
-    """``admission-90`` as its two parts; anything unreadable is left for the rules to refuse."""
-    if not view:
-        return outcome, horizon
-    name, _, number = view.rpartition("-")
-    return (name or "unknown", int(number) if number.isdecimal() else 0)
 
 
 def _run(service: Service) -> RunInfo | None:

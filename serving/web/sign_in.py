@@ -74,6 +74,7 @@ def open_session(service: Service, value: str) -> str:
         chosen.label,
         days=SESSION_HOURS / 24,
         kind="session",
+        lead=len(chosen.team_ids) == 1,
     )
 
 

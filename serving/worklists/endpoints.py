@@ -1,24 +1,30 @@
-"""``GET /v1/teams`` and ``GET /v1/teams/{team_id}/worklist``."""
+"""``GET /v1/teams``, ``GET /v1/teams/{team_id}/worklist`` and the same as ``.csv``, which has a twin among the pages."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from serving.context import Serving
-from serving.security.requests import PeopleCaller
+from serving.conditional import NOT_MODIFIED, answer
+from serving.context import Service, Serving
+from serving.security.callers import Caller
+from serving.security.requests import PeopleCaller, PharmacistCaller, PharmacistReader
+from serving.worklists.export import export_worklist
 from serving.worklists.listing import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Filters, Reviewed, Teams, Worklist
 from serving.worklists.service import list_teams, team_worklist
 
 router = APIRouter(tags=["worklists"])
+pages = APIRouter(include_in_schema=False)
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
 TeamId = Annotated[str, Path(min_length=1, max_length=200)]
-Outcome = Annotated[str | None, Query(max_length=64)]
-Horizon = Annotated[int | None, Query(ge=1, le=3_650, description="days")]
+Outcome = Annotated[str | None, Query(max_length=64, examples=["admission"])]
+Horizon = Annotated[int | None, Query(ge=1, le=3_650, description="days", examples=[90])]
+# One field holds both, so that a plain form can offer only pairs that exist.
+View = Annotated[str | None, Query(max_length=80)]
 Word = Annotated[str | None, Query(max_length=200)]
 
 
@@ -41,7 +47,7 @@ async def teams(
     return await service.reads.run(list_teams, service.database, caller, audit, limit, offset)
 
 
-@router.get("/v1/teams/{team_id}/worklist")
+@router.get("/v1/teams/{team_id}/worklist", response_model=Worklist, responses=NOT_MODIFIED)
 async def worklist(
     request: Request,
     caller: PeopleCaller,
@@ -53,9 +59,9 @@ async def worklist(
     ranking: Ranking | None = None,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
-) -> Worklist:
+) -> Response:
     """Everybody on a team's caseload, ranked. Capacity draws a line; it drops nobody. Filters cut what is shown, not the places."""
-    return await service.reads.run(
+    found = await service.reads.run(
         team_worklist,
         service.database,
         caller,
@@ -68,3 +74,71 @@ async def worklist(
         limit=limit,
         offset=offset,
     )
+    return answer(request, found)
+
+
+@router.get(
+    "/v1/teams/{team_id}/worklist.csv",
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def worklist_csv(
+    request: Request,
+    caller: PharmacistCaller,
+    service: Serving,
+    team_id: TeamId,
+    filtering: Filtering,
+    outcome: Outcome = None,
+    horizon: Horizon = None,
+    ranking: Ranking | None = None,
+) -> Response:
+    """The whole list as a file, for whoever leads the team. Everybody on it is named in the audit log."""
+    return await _exported(request, caller, service, team_id, filtering, outcome, horizon, ranking)
+
+
+@pages.get("/teams/{team_id}/worklist.csv")
+async def worklist_csv_page(
+    request: Request,
+    caller: PharmacistReader,
+    service: Serving,
+    team_id: TeamId,
+    filtering: Filtering,
+    view: View = None,
+    outcome: Outcome = None,
+    horizon: Horizon = None,
+    ranking: Ranking | None = None,
+) -> Response:
+    """The same for a browser."""
+    outcome, horizon = viewed(view, outcome, horizon)
+    return await _exported(request, caller, service, team_id, filtering, outcome, horizon, ranking)
+
+
+async def _exported(
+    request: Request,
+    caller: Caller,
+    service: Service,
+    team_id: str,
+    filtering: Filters,
+    outcome: str | None,
+    horizon: int | None,
+    ranking: Ranking | None,
+) -> Response:
+    return await service.reads.run(
+        export_worklist,
+        service.database,
+        caller,
+        service.audit_for(caller, request),
+        team_id,
+        outcome=outcome,
+        horizon=horizon,
+        ranking=ranking,
+        filters=filtering,
+    )
+
+
+def viewed(view: str | None, outcome: str | None, horizon: int | None) -> tuple[str | None, int | None]:
+    """``admission-90`` as its two parts; anything unreadable is left for the rules to refuse."""
+    if not view:
+        return outcome, horizon
+    name, _, number = view.rpartition("-")
+    return (name or "unknown", int(number) if number.isdecimal() else 0)

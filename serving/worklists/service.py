@@ -71,6 +71,7 @@ def team_worklist(
     filters: Filters = UNFILTERED,
     limit: int,
     offset: int,
+    action: str = "worklist.seen",
 ) -> Worklist:
     """One page of a team's list, as it was published unless something else is asked for. 404 for a team the caller may not see; 422 for an outcome or horizon the run does not hold."""
     with database.read(caller) as connection:
@@ -88,7 +89,7 @@ def team_worklist(
     shown += [left.displaced_by for left in found.changes.left if left.displaced_by]
     audit.record(
         Look(
-            "worklist.seen",
+            action,
             patient_ids=tuple(dict.fromkeys(shown)),
             team_id=team_id,
             run_id=info.run_id,

@@ -81,8 +81,10 @@ def client(shared_home: Path) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="session")
 def tokens(shared_home: Path) -> dict[str, str]:
-    """A bearer token of each role; those that see people see the north team only. ``everywhere`` is a system of all teams."""
-    made = {role: issue_token(shared_home, role, teams, "test") for role, teams in ROLES.items()}
+    """A bearer token of each role; those that see people see the north team only, which the pharmacist leads. ``everywhere`` is a system of all teams."""
+    made = {
+        role: issue_token(shared_home, role, teams, "test", lead=role == "pharmacist") for role, teams in ROLES.items()
+    }
     return made | {"everywhere": issue_token(shared_home, "cmht_system", None, "test")}
 
 

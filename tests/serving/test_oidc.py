@@ -110,6 +110,30 @@ def test_new_keys_are_found_and_an_outage_stops_nobody(provider):
     assert issuers.verified(new)
 
 
+def test_the_leeway_is_a_boundary():
+    """Expiry and not-before, second by second around a leeway of 30, with a clock of our own."""
+    key = RSAKey.generate_key(2048, {"kid": "a"})
+    claims = {"iss": "https://id.example", "aud": "upstream", "sub": "sam", "nbf": 1_000, "exp": 2_000}
+    token = jwt.encode({"alg": "RS256", "kid": "a"}, claims, key)
+    clock = [0]
+    issuer = trusted("https://id.example", leeway_seconds=30)
+    issuers = Issuers([issuer], fetch=lambda url: KeySet([key]).as_dict(), clock=lambda: clock[0])
+
+    def holds(at):
+        clock[0] = at
+        try:
+            return bool(issuers.verified(token))
+        except Refused:
+            return False
+
+    assert [holds(at) for at in (969, 970, 1_000, 1_999, 2_029, 2_031)] == [False, True, True, True, True, False]
+    none = Issuers(
+        [issuer.model_copy(update={"leeway_seconds": 0})], lambda url: KeySet([key]).as_dict(), lambda: clock[0]
+    )
+    issuers = none
+    assert [holds(at) for at in (999, 1_000, 1_999, 2_001)] == [False, True, True, False]
+
+
 def test_a_provider_that_never_answered_is_503(home, start):
     claims = {"iss": "http://127.0.0.1:9", "aud": "upstream", "sub": "sam"}
     token = jwt.encode({"alg": "RS256", "kid": "first"}, claims, RSAKey.generate_key(2048))

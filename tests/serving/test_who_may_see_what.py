@@ -18,6 +18,7 @@ from serving.security.tokens import issue_token
 from serving.security.visible import visible_people
 from serving.settings import Settings, database_url_of
 from serving.tables import people, scores
+from tests.serving import matrix
 
 ROLES = ("pharmacist", "cmht_system", "data_scientist", "auditor", "operator")
 SCORE = {"people": [{"patient_id": "X1", "tables": {}}]}
@@ -40,6 +41,7 @@ MATRIX = [
     ("GET", "/v1/teams", None, {"pharmacist", "cmht_system"}),
     ("GET", "/v1/teams/north/worklist", "/v1/teams/south/worklist", {"pharmacist", "cmht_system"}),
     ("GET", "/v1/teams/north/overview", "/v1/teams/south/overview", {"pharmacist", "cmht_system"}),
+    ("GET", "/v1/teams/north/worklist.csv", "/v1/teams/south/worklist.csv", {"pharmacist"}),
     ("GET", "/v1/patients/N03", "/v1/patients/S02", {"pharmacist", "cmht_system"}),
     ("GET", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
     ("POST", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
@@ -66,6 +68,7 @@ PAGES = [
     ("/", None, set(ROLES)),
     ("/teams/north", "/teams/south", {"pharmacist"}),
     ("/teams/north/overview", "/teams/south/overview", {"pharmacist"}),
+    ("/teams/north/worklist.csv", "/teams/south/worklist.csv", {"pharmacist"}),
     ("/patients/N03", "/patients/S02", {"pharmacist"}),
     ("/emergency-access", None, {"pharmacist"}),
     ("/audit", None, {"auditor"}),
@@ -135,12 +138,15 @@ def test_the_review_form_by_role_and_scope(browser, choice):
     assert signed_in.post("/patients/S02/reviews", data=form | {"proof": proof}).status_code == (404 if sees else 403)
 
 
-def test_the_matrix_is_printed():
-    """For a reviewer: `pytest -s -k matrix_is_printed`. The rows are those the tests above call; ``own / other team``."""
-    lines = matrix_lines()
-    print("\n" + "\n".join(lines))
-    assert len(lines) == 2 + len(MATRIX) + len(PAGES)
-    assert all(line.count("|") == len(ROLES) + 2 for line in lines)
+def asked():
+    """What the printed matrix asks: JSON routes, pages, bodies."""
+    return [row[:3] for row in MATRIX], [row[:2] for row in PAGES], BODIES
+
+
+def test_the_printed_matrix_is_what_the_service_answers(client, as_role):
+    """`python -m tests.serving.matrix` prints it for a reviewer, from answers and not from the table above."""
+    found = matrix.lines(matrix.measured(*asked(), client, as_role))
+    assert found == matrix_lines()
 
 
 def test_page_without_a_session_leads_to_sign_in(client):

@@ -1,0 +1,112 @@
+"""A team's list as CSV, for whoever leads the team to take to a meeting. The whole list, audited with everybody on it."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from starlette.responses import Response
+
+from serving.audit import Audit
+from serving.database import Database
+from serving.problems import Problem
+from serving.security.callers import Caller
+from serving.worklists.listing import Ranking
+from serving.worklists.schemas import Filters, Worklist, WorklistEntry
+from serving.worklists.service import team_worklist
+
+EVERYBODY = 100_000
+COLUMNS = (
+    "position",
+    "rank",
+    "patient_id",
+    "outcome",
+    "horizon_days",
+    "probability",
+    "in_words",
+    "within_capacity",
+    "care_gaps",
+    "raises_the_risk",
+    "last_seen_on",
+    "next_booked_on",
+    "last_review_on",
+    "last_reviewer",
+    "needs",
+    "as_of",
+    "model_version",
+    "synthetic",
+)
+STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def export_worklist(
+    database: Database,
+    caller: Caller,
+    audit: Audit,
+    team_id: str,
+    *,
+    outcome: str | None,
+    horizon: int | None,
+    ranking: Ranking | None,
+    filters: Filters,
+) -> Response:
+    """The list as a file. 404 for a team the caller may not see, 403 for one that they do not lead; both before anything is read."""
+    if not caller.is_beyond(team_id) and team_id not in caller.leads:
+        raise Problem(
+            403, "not-team-lead", "Only whoever leads this team may take its list away. Ask them, or read it here."
+        )
+    found = team_worklist(
+        database,
+        caller,
+        audit,
+        team_id,
+        outcome=outcome,
+        horizon=horizon,
+        ranking=ranking,
+        filters=filters,
+        limit=EVERYBODY,
+        offset=0,
+        action="worklist.exported",
+    )
+    headers = {"Content-Disposition": f'attachment; filename="worklist-{found.run.as_of}.csv"'}
+    return Response(as_csv(found), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def as_csv(found: Worklist) -> str:
+    """One row a person in the order of the list, with what a meeting needs and where it comes from."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for entry in found.items:
+        writer.writerow([safe(value) for value in _row(found, entry)])
+    return out.getvalue()
+
+
+def safe(value: object) -> str:
+    """A cell as text. A spreadsheet would run what begins like a formula, so such a cell begins with an apostrophe."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(STARTS_A_FORMULA) else text
+
+
+def _row(found: Worklist, entry: WorklistEntry) -> list[object]:
+    review = entry.last_review
+    return [
+        entry.position,
+        entry.rank,
+        entry.patient_id,
+        found.outcome,
+        found.horizon_days,
+        f"{entry.probability:.6f}",
+        entry.in_words,
+        entry.within_capacity,
+        "; ".join(gap.title for gap in entry.gaps),
+        "; ".join(reason.label for reason in entry.reasons if reason.direction == "raises"),
+        entry.last_seen_on,
+        entry.next_booked_on,
+        review.reviewed_at.date() if review else None,
+        review.reviewer_name if review else None,
+        "; ".join(f"{need.kind}: {need.value}" for need in entry.adjustments),
+        found.run.as_of,
+        found.run.model_version,
+        found.run.synthetic,
+    ]
