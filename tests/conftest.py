@@ -7,11 +7,13 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -65,19 +67,22 @@ def serving(home: Path, **environment: str) -> Iterator[str]:
     """``upstream serve`` on a free port of this machine, ended by its own process id."""
     port = free_port()
     words = [sys.executable, str(ROOT / "upstream.py"), "serve", "--home", str(home), "--port", str(port)]
-    process = subprocess.Popen(words, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True)
-    try:
-        _wait(process, f"http://127.0.0.1:{port}")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
+    # A file, not a pipe: a pipe that nobody reads fills up and holds up the service that writes its log to it.
+    with tempfile.TemporaryFile("a+") as log:
+        process = subprocess.Popen(words, env={**os.environ, **environment}, stderr=log, text=True)
+        try:
+            _wait(process, f"http://127.0.0.1:{port}", log)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
 
 
-def _wait(process: subprocess.Popen[str], url: str) -> None:
+def _wait(process: subprocess.Popen[str], url: str, log: IO[str]) -> None:
     for _ in range(SECONDS_TO_START * 5):
         if process.poll() is not None:
-            raise AssertionError(process.stderr.read() if process.stderr else "the service ended")
+            log.seek(0)
+            raise AssertionError(log.read() or "the service ended")
         try:
             with urllib.request.urlopen(f"{url}/readyz", timeout=2):
                 return

@@ -120,6 +120,7 @@ def test_sigterm_under_load(home):
         answers = [connection.getresponse() for connection in begun]
         assert [(answer.status, len(json.loads(answer.read())["people"])) for answer in answers] == [(200, 3)] * 6
         assert process.wait(timeout=30) == 0
+        process.stderr.seek(0)
         lines = [json.loads(line) for line in process.stderr]
         assert {line["level"] for line in lines} == {"info"}
         assert sum(line["event"] == "answered" for line in lines) == 6
