@@ -368,6 +368,36 @@ def evaluate(
 
 
 @app.command()
+def evidence(
+    home: Home = DEFAULT_HOME,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the evidence file.")] = Path("evidence"),
+    version: Annotated[str | None, typer.Option(help="Registered version or alias; the challenger by default.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; say what was changed by hand.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The evidence file of a model: model card, TRIPOD+AI, PROBAST+AI, transparency record, hazard log. Every number is looked up from its run.
+
+    Example: upstream evidence --home .upstream --out evidence
+    """
+    from training import tracking
+    from training.evidence.build import build, sources_of
+
+    with told():
+        store = tracking.open_store(home, _settings().tracking)
+        found = (
+            store.find(version) if version and version.isdecimal() else store.version(version or tracking.CHALLENGER)
+        )
+        made = build(sources_of(store, found.run_id, {**found.tags, "version": found.version}))
+        if check and (changed := made.differences(out)):
+            raise Refused("\n".join([f"{out} is not what run {found.run_id} says:", *changed]))
+        if not check:
+            made.write(out)
+    report = {"out": str(out), "version": found.version, "documents": len(made.files) - 1, "numbers": made.numbers, "open": list(made.open)}  # fmt: skip
+    did = "as the run says" if check else f"{made.numbers} references looked up"
+    _report(report, as_json, lambda: [f"evidence of version {found.version}: {out}/evidence.html, {did}, {len(made.open)} questions open"])  # fmt: skip
+
+
+@app.command()
 def promote(
     home: Home = DEFAULT_HOME,
     by: Annotated[str, typer.Option(help="Who promotes.")] = "unnamed",

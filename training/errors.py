@@ -9,6 +9,7 @@ TrainingError
 ├── NoRun               the store holds no such run, version or alias
 │   ├── NoChallenger    nothing has been trained yet
 │   └── NoChampion      nothing has been promoted yet
+├── EvidenceError       a template of the evidence file holds a typed number, a dead reference or a test that is not there; or a file was changed
 ├── ArtefactAbsent      a run is in the store, its files are not where they should be
 └── HomeMoved           the home folder was moved after MLflow wrote its addresses into the store
 """
@@ -58,3 +59,7 @@ class ArtefactAbsent(TrainingError):
 
 class HomeMoved(TrainingError):
     """The home folder was moved after MLflow wrote its addresses into the store."""
+
+
+class EvidenceError(TrainingError):
+    """The evidence file cannot be built as it stands, or was changed by hand after it was built."""
