@@ -138,11 +138,16 @@ def test_a_history_and_its_answer(tables, asked, answer):
     assert build(made, spine("anna 2025-05-01"), [asked]).values[0, 0] == pytest.approx(answer, rel=1e-6)
 
 
-def test_two_rows_of_one_injection_on_one_day_are_one_visit():
-    row = "anna haloperidol_decanoate_injection {} 28 long_acting_injection administered"
-    head = "patient_id medicine supplied_on interval_days route kind"
-    days = ("2025-01-01", "2025-02-15", "2025-02-15", "2025-03-15")
-    made = records(supplies="\n".join([head, *map(row.format, days)]))
+def test_two_rows_of_one_day_are_one_visit_for_an_injection():
+    made = records(
+        supplies="""
+        patient_id  medicine                         supplied_on  interval_days  dose_mg
+        anna        haloperidol_decanoate_injection  2025-01-01   28             50
+        anna        haloperidol_decanoate_injection  2025-02-15   28             50
+        anna        haloperidol_decanoate_injection  2025-02-15   28             100
+        anna        haloperidol_decanoate_injection  2025-03-15   28             50
+        """
+    )
     asked = [feature("depot_late_share", DEPOT, 365, number=7)]
     assert build(made, spine("anna 2025-04-01"), asked).values[0, 0] == 1 / 2, "one of two was late, not one of three"
 
