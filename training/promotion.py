@@ -129,15 +129,19 @@ def check(store: Store, version: Version, settings: PromotionSettings) -> list[G
             gates.append(Gate(f"{name}.evaluated", "not evaluated", "figures of this outcome and horizon", False))
             continue
         own = _pair_gates(name, pair, settings) + _worst_gates(name, pair, synthetic, settings)
-        gates += _judge(own, pair["events"], synthetic, settings)
+        gates += _judge(own, pair["events"], synthetic, settings.fewest_events)
+        if settings.difference_above is not None:
+            lead = _lead_gate(name, pair.get("lead"), settings.difference_above)
+            # A lead that is there is a lead, however few the events; it is its absence that few events cannot show.
+            gates += [lead] if lead.passed else _judge([lead], pair["events"], synthetic, settings.lead_events)
     return gates
 
 
-def _judge(gates: list[Gate], events: int, synthetic: bool, settings: PromotionSettings) -> list[Gate]:
+def _judge(gates: list[Gate], events: int, synthetic: bool, fewest: int) -> list[Gate]:
     """The gates as they are where events suffice; else not judged, which passes synthetic data only."""
-    if events >= settings.fewest_events:
+    if events >= fewest:
         return gates
-    few = f"; {events} events of the {settings.fewest_events} needed to judge"
+    few = f"; {events} events of the {fewest} needed to judge"
     return [Gate(gate.name, gate.found + few, gate.needed, synthetic, judged=False) for gate in gates]
 
 
@@ -182,8 +186,8 @@ def _pair_gates(name: str, pair: Mapping[str, Any], settings: PromotionSettings)
         gates.append(
             Gate(f"{name}.auroc_over_best_rule", f"{auroc:.3f}", f"above {bar:.3f}, {rule['label']}", auroc > bar)
         )
-    if settings.difference_above is not None:
-        gates.append(_lead_gate(name, pair.get("lead"), settings.difference_above))
+    if settings.capture_at_least is not None:
+        gates.append(_capture_gate(name, pair.get("lead"), settings.capture_at_least))
     gates.append(Gate(f"{name}.calibration_slope", f"{slope:.2f}", f"{low:g} to {high:g}", low <= slope <= high))
     if settings.stability_at_least is not None:
         gates.append(_stability_gate(name, pair.get("stability"), settings.stability_at_least))
@@ -197,6 +201,14 @@ def _pair_gates(name: str, pair: Mapping[str, Any], settings: PromotionSettings)
             )
         )
     return gates
+
+
+def _capture_gate(name: str, lead: Mapping[str, Any] | None, least: float) -> Gate:
+    gate = f"{name}.captured_at_slots"
+    if lead is None:
+        return Gate(gate, "no event to find", f"at least {least:g} times the best simple rule's", False)
+    found, bar = _number(lead["model"]["value"]), _number(lead["rule_found"]["value"]) * least
+    return Gate(gate, f"{found:.3f}", f"at least {bar:.3f}, {least:g} times that of {lead['rule_label']}", found >= bar)
 
 
 def _lead_gate(name: str, lead: Mapping[str, Any] | None, above: float) -> Gate:

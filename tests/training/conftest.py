@@ -21,7 +21,9 @@ SMALL = {
     "promotion": {
         "headline": ["disengagement_90"],
         "fewest_events": 1,
+        "capture_at_least": 0.5,
         "difference_above": -1.0,
+        "lead_events": 1,
         "calibration_slope": [0.2, 5],
         "worst_group_at_least": None,
         "worst_team_at_least": 0.0,

@@ -41,7 +41,10 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
         *("bundle", "leak_proof", "latency"),
         *(
             f"disengagement_90.{gate}"
-            for gate in ("auroc_over_best_rule", "lead_over_best_rule", "calibration_slope", "stability", "worst_team")
+            for gate in (
+                *("auroc_over_best_rule", "captured_at_slots", "calibration_slope", "stability", "worst_team"),
+                "lead_over_best_rule",
+            )
         ),
     ]
     champion = tracking.open_store(home, small_settings.tracking).version(tracking.CHAMPION)
@@ -52,6 +55,10 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
 
 def no_clear_lead(pair):
     pair["lead"]["difference"] = {"value": 0.05, "low": -0.01, "high": 0.1}
+
+
+def fewer_found(pair):
+    pair["lead"]["model"]["value"] = pair["lead"]["rule_found"]["value"] * 0.9
 
 
 def one_team_left_behind(pair):
@@ -131,6 +138,23 @@ def test_too_few_events_to_judge_pass_synthetic_data_only(home, trained, small_s
     refused = promote(home, strict, by="x", why="y")
     assert not refused.promoted
     assert "REFUSED, too few events" in refused.reasons[0]
+
+
+def test_a_lead_that_few_events_cannot_show_is_shown_as_such_and_refuses_real_data(home, trained, small_settings):
+    change_evaluation(home, trained[1].run_id, no_clear_lead)
+    gates = {"difference_above": 0.0, "lead_events": 100_000}
+    strict = small_settings.model_copy(update={"promotion": small_settings.promotion.model_copy(update=gates)})
+    shown = promote(home, strict, by="x", why="y")
+    (lead,) = (str(gate) for gate in shown.gates if gate.name.endswith("lead_over_best_rule"))
+    assert shown.promoted
+    assert lead.startswith("not judged") and "lower bound -0.010 of 0.050" in lead and "of the 100000 needed" in lead
+    path = home / "artefacts" / trained[1].run_id / "artifacts" / "evaluation" / "evaluation.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "synthetic": False}))
+    refused = promote(home, strict, by="x", why="y")
+    assert not refused.promoted
+    assert [reason.partition(": ")[0] for reason in refused.reasons] == [
+        "REFUSED, too few events"
+    ] * 2  # the lead, and teams too small to judge
 
 
 def test_a_damaged_bundle_is_refused_at_promotion_and_at_sync(home, trained, small_settings):
