@@ -65,6 +65,11 @@ class Prepared:
 
 
 def prepare(records: Records) -> Prepared:
+    """What the kernels read of ``records``."""
+    return records.once("conditions", lambda: _prepare(records))
+
+
+def _prepare(records: Records) -> Prepared:
     patients, conditions = records.columns("patients"), records.columns("conditions")
     category = TABLES["conditions"].column("category").values.index("diagnosis")
     diagnosed = conditions["category"] == category

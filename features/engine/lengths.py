@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import numpy.typing as npt
 
@@ -15,9 +17,12 @@ USUAL_SUPPLY_DAYS = 28
 
 def lengths_of(records: Records) -> npt.NDArray[np.int32]:
     """How many days each supply lasts: days supplied, an injection's interval, the product's usual interval, or four weeks."""
+    return records.once("supply lengths", lambda: _lengths_of(records))
+
+
+def _lengths_of(records: Records) -> npt.NDArray[np.int32]:
     columns = records.columns("supplies")
-    usual = np.array([m.lai_usual_interval_days or np.nan for m in MEDICINES.values()])[columns["medicine"]]
-    injection = is_injection(records)
+    injection, usual = is_injection(records), _usual_intervals()[columns["medicine"]]
     days = np.where(injection, columns["interval_days"], columns["days_supplied"])
     days = np.where(np.isnan(days) & injection, usual, days)
     return np.where(np.isnan(days), USUAL_SUPPLY_DAYS, days).astype(np.int32)
@@ -27,5 +32,14 @@ def is_injection(records: Records) -> npt.NDArray[np.bool_]:
     """Which supplies are long-acting injections, by the row's route or the medicine's."""
     columns = records.columns("supplies")
     code = TABLES["supplies"].column("route").values.index("long_acting_injection")
-    product = np.array([m.is_long_acting_injection for m in MEDICINES.values()])[columns["medicine"]]
-    return np.asarray((columns["route"] == code) | product)
+    return np.asarray((columns["route"] == code) | _injections()[columns["medicine"]])
+
+
+@cache
+def _usual_intervals() -> npt.NDArray[np.float64]:
+    return np.array([m.lai_usual_interval_days or np.nan for m in MEDICINES.values()])
+
+
+@cache
+def _injections() -> npt.NDArray[np.bool_]:
+    return np.array([m.is_long_acting_injection for m in MEDICINES.values()])

@@ -54,6 +54,12 @@ def read_spine(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.in
         raise SpineError("as_of holds values that are not dates; write YYYY-MM-DD") from None
     day, missing = from_datetimes(dates)
     _refuse(missing, "as_of is missing", "give each row a date")
+    check_rows(records, person, day)
+    return person, day
+
+
+def check_rows(records: Records, person: npt.NDArray[np.int64], day: npt.NDArray[np.int32]) -> None:
+    """Raises SpineError for rows (position of the person, or -1, and day number) that cannot be computed."""
     _refuse(
         person < 0, "the patient is not in the records", "add the person to the patients table, even with no other row"
     )
@@ -62,7 +68,6 @@ def read_spine(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.in
     if not in_order(person, day):
         twice = pd.DataFrame({"person": person, "day": day}).duplicated().to_numpy()
         _refuse(twice, "the same patient and date stand in an earlier row", "keep one of them")
-    return person, day
 
 
 def in_order(person: npt.NDArray[np.int64], day: npt.NDArray[np.int32]) -> bool:

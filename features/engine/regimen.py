@@ -91,6 +91,11 @@ class Prepared:
 
 
 def prepare(records: Records) -> Prepared:
+    """What the kernels read of ``records``."""
+    return records.once("regimen", lambda: _prepare(records))
+
+
+def _prepare(records: Records) -> Prepared:
     columns = records.columns("supplies")
     length = lengths.lengths_of(records)
     injection = lengths.is_injection(records)

@@ -112,19 +112,29 @@ class Dues:
 
 def prepare(records: Records) -> Prepared:
     """The kernels' view of ``records``."""
+    return records.once("schedule", lambda: _prepare(records))
+
+
+def _prepare(records: Records) -> Prepared:
     supplies, results = records.columns("supplies"), records.columns("results")
-    names = TABLES["results"].column("test").values
-    of_test = np.zeros(len(names), np.uint64)
-    for position, test in enumerate(tests()):
-        for name in satisfying(test):
-            of_test[names.index(name)] |= np.uint64(1 << position)
     return Prepared(
         records,
         conditions.prepare(records),
         lengths_of(records),
         _medicine_bits()[supplies["medicine"]],
-        of_test[results["test"]],
+        _test_bits()[results["test"]],
     )
+
+
+@cache
+def _test_bits() -> npt.NDArray[np.uint64]:
+    """For each test of the results table the scheduled tests that it meets, one bit each."""
+    names = TABLES["results"].column("test").values
+    of_test = np.zeros(len(names), np.uint64)
+    for position, test in enumerate(tests()):
+        for name in satisfying(test):
+            of_test[names.index(name)] |= np.uint64(1 << position)
+    return of_test
 
 
 @cache
@@ -162,6 +172,14 @@ def _compiled() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArr
 
 def due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]) -> Dues:
     """Due day of every item for every row (position of the person in ``records.patient_ids``, day number)."""
+    if len(person) == 1:
+        # One person asked for: the features and the care gaps read the same row.
+        key = ("dues", int(person[0]), int(as_of[0]))
+        return prepared.records.once(key, lambda: _due_dates(prepared, person, as_of))
+    return _due_dates(prepared, person, as_of)
+
+
+def _due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]) -> Dues:
     p, records = prepared, prepared.records
     heads, rows, places = _compiled()
     supplies, results = records.columns("supplies"), records.columns("results")
@@ -228,8 +246,13 @@ def grace_days() -> npt.NDArray[np.int32]:
 
 def select(scope: str = "", wanted: Sequence[str] = ()) -> list[int]:
     """Positions of the items of one scope (all scopes if empty) and some tests (all tests if empty)."""
-    return [
+    return list(_selected(scope, tuple(wanted)))
+
+
+@cache
+def _selected(scope: str, wanted: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(
         place
         for place, item in enumerate(items())
         if (not scope or item.scope == scope) and (not wanted or item.test in wanted)
-    ]
+    )

@@ -20,6 +20,10 @@ from features.records.tables import TABLES, Column
 
 def rows_of(records: Records, stream: Stream) -> npt.NDArray[np.bool_]:
     """Mask of the rows of ``stream.table`` that belong to the stream."""
+    return records.once(stream, lambda: _rows_of(records, stream))
+
+
+def _rows_of(records: Records, stream: Stream) -> npt.NDArray[np.bool_]:
     columns = records.columns(stream.table)
     keep = columns[stream.day_column] != NO_DAY
     for column, values in stream.where:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -80,21 +82,83 @@ NEEDS = {
 MAX_STREAMS = 64
 
 
+@dataclass(frozen=True)
+class _Window:
+    """One window walk before it meets records: which streams it reads and what it fills."""
+
+    group: Group
+    streams: tuple[Stream, ...]
+    windows: Int
+    deepest: int
+    needs: Int
+    ops: Int
+    op_stream: Int
+    op_other: Int
+    op_window: Int
+    op_number: npt.NDArray[np.float64]
+    op_column: Int
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a list of features is walked, whatever the records: the same for every request, so made once."""
+
+    features: tuple[Feature, ...]
+    windows: tuple[_Window, ...]
+    coverage: list[Placed]
+    depot: list[Placed]
+    spells: list[Placed]
+    schedule: list[Placed]
+    regimen: list[Placed]
+
+
+_PLANS: dict[tuple[int, ...], _Plan] = {}
+MOST_PLANS = 16
+
+
 def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
     """The walks that fill every feature. Raises SpecError for a verb that no walk knows."""
-    placed = list(enumerate(features))
-    walks: list[Walk] = []
-    walks += _window_walks(records, [p for p in placed if p[1].verb in WINDOW_OPS])
-    walks += _coverage_walks(records, [p for p in placed if p[1].verb in COVERAGE_OPS])
-    walks += _depot_walks(records, [p for p in placed if p[1].verb in DEPOT_OPS])
-    walks += _spell_walks(records, [p for p in placed if p[1].verb in SPELL_VERBS])
-    walks += _schedule_walks(records, [p for p in placed if p[1].verb in SCHEDULE_VERBS])
-    walks += _regimen_walks(records, [p for p in placed if p[1].verb == "regimen"])
+    plan = _plan_of(features)
+    return [
+        *(_window_walk(records, window) for window in plan.windows),
+        *_coverage_walks(records, plan.coverage),
+        *_depot_walks(records, plan.depot),
+        *_spell_walks(records, plan.spells),
+        *_schedule_walks(records, plan.schedule),
+        *_regimen_walks(records, plan.regimen),
+    ]
+
+
+def _plan_of(features: Sequence[Feature]) -> _Plan:
+    """By identity: comparing hundreds of features takes longer than a person's walks. A plan holds its features, so no id is used twice."""
+    key = tuple(map(id, features))
+    plan = _PLANS.get(key)
+    if plan is None:
+        plan = _plan(tuple(features))
+        while len(_PLANS) >= MOST_PLANS:
+            _PLANS.pop(next(iter(_PLANS)), None)
+        _PLANS[key] = plan
+    return plan
+
+
+def _plan(features: tuple[Feature, ...]) -> _Plan:
     known = {"regimen", *WINDOW_OPS, *COVERAGE_OPS, *DEPOT_OPS, *SPELL_VERBS, *SCHEDULE_VERBS}
-    for _, feature in placed:
+    for feature in features:
         if feature.verb not in known:
             raise SpecError(f"{feature.name}: no kernel computes {feature.verb}; known are {', '.join(sorted(known))}")
-    return walks
+
+    def placed(verbs: Iterable[str]) -> list[Placed]:
+        return [(column, feature) for column, feature in enumerate(features) if feature.verb in verbs]
+
+    return _Plan(
+        features,
+        tuple(_windows(placed(WINDOW_OPS))),
+        placed(COVERAGE_OPS),
+        placed(DEPOT_OPS),
+        placed(SPELL_VERBS),
+        placed(SCHEDULE_VERBS),
+        placed(("regimen",)),
+    )
 
 
 def _group_of(feature: Feature) -> Group:
@@ -109,11 +173,12 @@ def _group_of(feature: Feature) -> Group:
     return Group(feature.table, feature.stream.day_column, tuple(clocks), value, ident)
 
 
-def _window_walks(records: Records, placed: Iterable[Placed]) -> list[Walk]:
+def _windows(placed: Iterable[Placed]) -> Iterator[_Window]:
     groups: dict[Group, list[Placed]] = {}
     for column, feature in placed:
         groups.setdefault(_group_of(feature), []).append((column, feature))
-    return [walk for group, members in _merged(groups).items() for walk in _split(records, group, members)]
+    for group, members in _merged(groups).items():
+        yield from _split(group, members)
 
 
 def _merged(groups: dict[Group, list[Placed]]) -> dict[Group, list[Placed]]:
@@ -130,36 +195,42 @@ def _hosts(host: Group, guest: Group) -> bool:
     return same and guest.value in ("", host.value) and guest.ident in ("", host.ident)
 
 
-def _split(records: Records, group: Group, members: list[Placed]) -> list[Walk]:
+def _split(group: Group, members: list[Placed]) -> Iterator[_Window]:
     """One walk, or several where a group has more streams than a mask has bits."""
-    walks: list[Walk] = []
     batch: list[Placed] = []
     streams: dict[Stream, None] = {}
     for column, feature in members:
         mine = [feature.stream, *([feature.of] if feature.of else [])]
         if len({*streams, *mine}) > MAX_STREAMS:
-            walks.append(_window_walk(records, group, batch, list(streams)))
+            yield _window(group, batch, list(streams))
             batch, streams = [], {}
         batch.append((column, feature))
         streams |= dict.fromkeys(mine)
-    return [*walks, _window_walk(records, group, batch, list(streams))]
+    yield _window(group, batch, list(streams))
 
 
-def _window_walk(records: Records, group: Group, members: list[Placed], streams: list[Stream]) -> Walk:
-    events = events_of(records, group, streams)
+def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Window:
     widths = sorted({feature.window for _, feature in members if feature.window != EVER})
-    windows = np.array([*widths, 2**30], np.int64)
-    deepest = 2**30 if any(feature.window == EVER for _, feature in members) else widths[-1]
     needs = np.zeros(len(streams), np.int64)
     for _, feature in members:
-        place = streams.index(feature.stream)
-        needs[place] |= NEEDS.get(feature.verb, 0)
-    ops = np.array([WINDOW_OPS[feature.verb] for _, feature in members], np.int64)
-    op_stream = np.array([streams.index(feature.stream) for _, feature in members], np.int64)
-    op_other = np.array([streams.index(feature.of) if feature.of else 0 for _, feature in members], np.int64)
-    op_window = np.array([len(widths) if f.window == EVER else widths.index(f.window) for _, f in members], np.int64)
-    op_number = np.array([feature.number for _, feature in members], np.float64)
-    op_column = np.array([column for column, _ in members], np.int64)
+        needs[streams.index(feature.stream)] |= NEEDS.get(feature.verb, 0)
+    return _Window(
+        group,
+        tuple(streams),
+        windows=np.array([*widths, 2**30], np.int64),
+        deepest=2**30 if any(feature.window == EVER for _, feature in members) else widths[-1],
+        needs=needs,
+        ops=np.array([WINDOW_OPS[feature.verb] for _, feature in members], np.int64),
+        op_stream=np.array([streams.index(feature.stream) for _, feature in members], np.int64),
+        op_other=np.array([streams.index(feature.of) if feature.of else 0 for _, feature in members], np.int64),
+        op_window=np.array([len(widths) if f.window == EVER else widths.index(f.window) for _, f in members], np.int64),
+        op_number=np.array([feature.number for _, feature in members], np.float64),
+        op_column=np.array([column for column, _ in members], np.int64),
+    )
+
+
+def _window_walk(records: Records, w: _Window) -> Walk:
+    events = events_of(records, w.group, w.streams)
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
         kernels.window_kernel(
@@ -172,15 +243,15 @@ def _window_walk(records: Records, group: Group, members: list[Placed], streams:
             person,
             as_of,
             rows,
-            windows,
-            deepest,
-            needs,
-            ops,
-            op_stream,
-            op_other,
-            op_window,
-            op_number,
-            op_column,
+            w.windows,
+            w.deepest,
+            w.needs,
+            w.ops,
+            w.op_stream,
+            w.op_other,
+            w.op_window,
+            w.op_number,
+            w.op_column,
             values,
         )
 
@@ -389,8 +460,16 @@ def _regimen_walks(records: Records, placed: list[Placed]) -> list[Walk]:
 
 def _tests_hit(hit: npt.NDArray[np.bool_], items: list[int]) -> npt.NDArray[np.int64]:
     """How many different tests are hit: a test that two protocols ask for counts once."""
-    tests = [schedule.items()[item].test for item in items]
     count = np.zeros(len(hit), np.int64)
-    for test in dict.fromkeys(tests):
-        count += hit[:, [place for place, name in enumerate(tests) if name == test]].any(axis=1)
+    for places in _by_test(tuple(items)):
+        count += hit[:, places[0]] if len(places) == 1 else hit[:, places].any(axis=1)
     return count
+
+
+@cache
+def _by_test(items: tuple[int, ...]) -> list[list[int]]:
+    """The places among ``items`` of each test."""
+    found: dict[str, list[int]] = {}
+    for place, item in enumerate(items):
+        found.setdefault(schedule.items()[item].test, []).append(place)
+    return list(found.values())

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,9 @@ from features.records.problems import LoadReport, Problem, RecordsError
 from features.records.table import Table, offsets_of
 from features.records.tables import TABLES
 
+T = TypeVar("T")
+KEPT_PEOPLE = 2_500
+
 
 class Records:
     """Typed columnar tables over a set of people, sorted by patient and event day. Immutable; made by the class methods.
@@ -38,13 +41,33 @@ class Records:
         tables: Mapping[str, Table],
         about: Mapping[str, Any] | None = None,
         report: LoadReport | None = None,
-        quarantine: pd.DataFrame | None = None,
+        quarantine: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
     ) -> None:
         self.patient_ids = patient_ids
         self.tables = dict(tables)
         self.about = {"synthetic": False, **(about or {})}
         self.report = report or LoadReport()
-        self.quarantine = quarantine if quarantine is not None else pd.DataFrame()
+        self._quarantine = quarantine
+        self._kept: dict[Any, Any] = {}
+
+    @cached_property
+    def quarantine(self) -> pd.DataFrame:
+        """Rows set aside: table, row, column, reason and the row as given. Made when it is asked for: a request seldom has any."""
+        if callable(self._quarantine):
+            return self._quarantine()
+        return pd.DataFrame() if self._quarantine is None else self._quarantine
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What ``make`` gives, kept for as long as these records live where they are few (a request, a shard); of many it would hold memory.
+
+        ``key`` names everything that ``make`` depends on besides the records. What is kept must not be changed.
+        """
+        if len(self) > KEPT_PEOPLE:
+            return make()
+        if key not in self._kept:
+            self._kept[key] = make()
+        found: T = self._kept[key]
+        return found
 
     @classmethod
     def from_frames(
@@ -77,7 +100,7 @@ class Records:
     def _load(cls, given: Mapping[str, Any], about: Any, today: dt.date | None, usual_delays: Any) -> Records:
         loading = Loading(given, today, usual_delays)
         people, tables = loading.run()
-        return cls(people, tables, about, loading.report, loading.quarantine())
+        return cls(people, tables, about, loading.report, loading.quarantine)
 
     @classmethod
     def load(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from features.records.nhs_numbers import NhsKey
 from serving.context import Serving
@@ -16,8 +16,8 @@ from serving.security.requests import SystemCaller
 router = APIRouter(tags=["scoring"])
 
 
-@router.post("/v1/scores")
-async def score(request: Request, body: ScoresRequest, caller: SystemCaller, service: Serving) -> ScoresAnswer:
+@router.post("/v1/scores", response_model=ScoresAnswer)
+async def score(request: Request, body: ScoresRequest, caller: SystemCaller, service: Serving) -> Response:
     """Score people from the histories sent along: risks with all their parts, reasons, care gaps, flags.
 
     For a CMHT system. Nothing is stored except an audit event naming the people.
@@ -25,8 +25,8 @@ async def score(request: Request, body: ScoresRequest, caller: SystemCaller, ser
     model, body = service.live.current, without_nhs_numbers(body, service.nhs_key)
     audit = service.audit_for(caller, request)
     answer = await service.scoring.run(score_request, model, body, dt.date.today(), audit)
-    service.metrics.scored(answer.model.bundle_id, len(answer.people))
-    return answer
+    service.metrics.scored(answer.bundle_id, answer.people)
+    return Response(answer.body, media_type="application/json")
 
 
 def without_nhs_numbers(body: ScoresRequest, key: NhsKey | None) -> ScoresRequest:

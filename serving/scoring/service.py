@@ -10,12 +10,15 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from pydantic_core import to_json
 
-from features import Records, build
+from features import CATALOGUE, Feature, Records
+from features.engine.build import build_values
+from features.engine.matrix import check_rows
 from features.gaps import Gap as FoundGap
 from features.gaps import gaps_of
 from features.records import TABLES, date_of, day_of
@@ -26,18 +29,10 @@ from serving.problems import unavailable
 from serving.scoring.behind import Behind, with_what_is_behind
 from serving.scoring.history import SHORT_HISTORY_DAYS, History, history_of
 from serving.scoring.schemas import (
-    Contribution,
-    Flags,
-    Gap,
     ModelUsed,
     PersonIn,
-    PersonScore,
-    Reason,
-    Risk,
-    ScoresAnswer,
     ScoresRequest,
     SetAsideRow,
-    WhatIf,
 )
 
 TOP_REASONS = 5
@@ -86,28 +81,44 @@ def score_people(
     model: RiskModel, records: Records, as_of: dt.date, people: Sequence[str], *, threads: int = 1
 ) -> Scored:
     """Score ``people`` (ids that are in ``records``) at 00:00 of ``as_of``: every outcome, every horizon, with contributions and gaps."""
-    ids = tuple(people)
-    spine = pd.DataFrame(
-        {"patient_id": pd.array(ids, dtype="str"), "as_of": np.full(len(ids), np.datetime64(as_of, "s"))}
-    )
-    matrix = build(records, spine, features=model.feature_names, threads=threads)
-    scores = model.score(matrix, contributions=True, threads=threads)
-    place = records.positions(ids)
+    ids, today = tuple(people), day_of(as_of)
+    place, days = records.positions(ids), np.full(len(ids), today, np.int32)
+    check_rows(records, place, days)
+    values = build_values(records, place, days, _features_of(model.feature_names), threads=threads)
+    scores = model.score(values, contributions=True, names=model.feature_names, threads=threads)
     return Scored(
         model=model,
         as_of=as_of,
         people=ids,
         place=place,
         scores=scores,
-        history=history_of(records, day_of(as_of)),
+        history=history_of(records, today),
         gaps=_gaps_by_person(records, as_of, ids),
-        behind=Behind(records, day_of(as_of), place, scores, model.feature_names),
+        behind=Behind(records, today, place, scores, model.feature_names),
         what_ifs=model.what_ifs(scores, threads),
     )
 
 
-def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.date, audit: Audit) -> ScoresAnswer:
-    """Answer ``POST /v1/scores``. Nothing is stored but the audit event, which is written before the answer is handed over."""
+@cache
+def _features_of(names: tuple[str, ...]) -> tuple[Feature, ...]:
+    return tuple(CATALOGUE[name] for name in names)
+
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer as it leaves: a ``ScoresAnswer`` in JSON, which bundle made it and for how many people."""
+
+    bundle_id: str
+    people: int
+    body: bytes
+
+
+def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.date, audit: Audit) -> Answered:
+    """Answer ``POST /v1/scores``. Nothing is stored but the audit event, which is written before the answer is handed over.
+
+    The answer is put together from plain values: an object for each of the thousands of contributions took longer than scoring. A test
+    holds it to ``ScoresAnswer``.
+    """
     if model is None:
         raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
     as_of = request.as_of or today
@@ -115,12 +126,13 @@ def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.dat
     known = set(records.patient_ids)
     scored = score_people(model, records, as_of, [p.patient_id for p in request.people if p.patient_id in known])
     aside = _set_aside(records, positions)
-    answer = ScoresAnswer(
-        as_of=as_of,
-        model=model_used(model),
-        people=[_person(scored, row, aside.get(patient, [])) for row, patient in enumerate(scored.people)],
-        not_scored=[p.patient_id for p in request.people if p.patient_id not in known],
-    )
+    answer = {
+        "as_of": as_of,
+        "model": model_used(model).model_dump(),
+        "people": [_person(scored, row, aside.get(patient, [])) for row, patient in enumerate(scored.people)],
+        "not_scored": [p.patient_id for p in request.people if p.patient_id not in known],
+    }
+    body = to_json(answer)
     audit.record(
         Look(
             "scores.requested",
@@ -129,7 +141,7 @@ def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.dat
             detail={"as_of": as_of.isoformat()},
         )
     )
-    return answer
+    return Answered(model.manifest.bundle_id, len(scored.people), body)
 
 
 def model_used(model: RiskModel) -> ModelUsed:
@@ -150,8 +162,10 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dic
             rows = person.rows(name)
             begins.append((len(table["patient_id"]), person.patient_id, len(rows)))
             for row in rows:
+                cells = vars(row)
                 for column, values in table.items():
-                    values.append(person.patient_id if column == "patient_id" else getattr(row, column))
+                    values.append(cells[column])
+            table["patient_id"][begins[-1][0] :] = [person.patient_id] * len(rows)
         columns[name] = table
     return Records.from_columns(columns, today=today), positions
 
@@ -159,7 +173,7 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dic
 def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, int]]]) -> dict[str, list[SetAsideRow]]:
     """Rows set aside, by person, with their position in that person's own list."""
     out: dict[str, list[SetAsideRow]] = {}
-    if records.quarantine.empty:
+    if not records.report.reasons:
         return out
     for table, row, column, reason in records.quarantine[["table", "row", "column", "reason"]].itertuples(index=False):
         begins = positions[table]
@@ -171,24 +185,24 @@ def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, in
     return out
 
 
-def _person(scored: Scored, row: int, aside: list[SetAsideRow]) -> PersonScore:
+def _person(scored: Scored, row: int, aside: list[SetAsideRow]) -> dict[str, Any]:
+    """A ``PersonScore`` as plain values."""
     patient = scored.people[row]
-    return PersonScore(
-        patient_id=patient,
-        risks=list(_risks(scored, row)),
-        what_if=[WhatIf.model_validate(plain_what_if(found)) for found in scored.what_ifs[row]],
-        gaps=[Gap.model_validate(gap) for gap in scored.gaps.get(patient, [])],
-        flags=Flags(
-            **scored.flags(row),
-            unknown_medicines=sum((found.table, found.column) == ("supplies", "medicine") for found in aside),
-            set_aside=aside,
-        ),
-    )
+    unknown = sum((found.table, found.column) == ("supplies", "medicine") for found in aside)
+    return {
+        "patient_id": patient,
+        "risks": list(_risks(scored, row)),
+        "what_if": [{"kind": "model_sensitivity", **plain_what_if(found)} for found in scored.what_ifs[row]],
+        "gaps": scored.gaps.get(patient, []),
+        "flags": scored.flags(row)
+        | {"unknown_medicines": unknown, "set_aside": [found.model_dump() for found in aside]},
+    }
 
 
-def _risks(scored: Scored, row: int) -> Iterable[Risk]:
+def _risks(scored: Scored, row: int) -> Iterable[dict[str, Any]]:
+    """A ``Risk`` for every outcome and horizon, as plain values."""
     features = scored.model.features
-    values = [None if np.isnan(value) else float(value) for value in scored.scores.inputs[row]]
+    values = [None if value != value else value for value in scored.scores.inputs[row].tolist()]
     reasons = {
         (outcome, horizon): scored.reasons(row, outcome, horizon)
         for outcome, horizons in scored.model.outcomes.items()
@@ -206,22 +220,21 @@ def _risks(scored: Scored, row: int) -> Iterable[Risk]:
         for column, horizon in enumerate(horizons):
             parts = found.contributions[row, column].tolist()
             base, horizon_part = float(found.base[column]), float(found.horizon_part[row, column])
-            yield Risk(
-                outcome=outcome,
-                horizon_days=horizon,
-                probability=float(found.probability[row, column]),
-                logit=base + horizon_part + sum(parts),
-                base=base,
-                horizon_part=horizon_part,
-                contributions=[
-                    Contribution(name=f.name, concept=f.concept, value=value, contribution=part)
+            yield {
+                "outcome": outcome,
+                "horizon_days": horizon,
+                "probability": float(found.probability[row, column]),
+                "logit": base + horizon_part + sum(parts),
+                "base": base,
+                "horizon_part": horizon_part,
+                "contributions": [
+                    {"name": f.name, "concept": f.concept, "value": value, "contribution": part}
                     for f, value, part in zip(features, values, parts, strict=True)
                 ],
-                reasons=[
-                    Reason.model_validate(with_what_is_behind(reason, behind[reason["concept"]], days))
-                    for reason in reasons[outcome, horizon]
+                "reasons": [
+                    with_what_is_behind(reason, behind[reason["concept"]], days) for reason in reasons[outcome, horizon]
                 ],
-            )
+            }
 
 
 def plain_what_if(found: ModelWhatIf) -> dict[str, Any]:

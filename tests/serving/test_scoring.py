@@ -8,6 +8,7 @@ import math
 import pytest
 
 from serving.nightly import score_store
+from serving.scoring.schemas import ScoresAnswer
 from serving.security.tokens import issue_token
 
 
@@ -22,6 +23,11 @@ def answer(client, tokens, world):
     got = client.post("/v1/scores", json=body, headers={"Authorization": f"Bearer {tokens['cmht_system']}"})
     assert got.status_code == 200, got.text
     return got.json()
+
+
+def test_the_answer_is_what_the_description_says_to_the_last_key(answer):
+    """It is put together from plain values, so the model of the description is held against it here."""
+    assert ScoresAnswer.model_validate(answer).model_dump(mode="json") == answer
 
 
 def logit(probability):
@@ -223,7 +229,7 @@ def test_a_wrong_value_is_set_aside_by_its_place_in_the_persons_own_list(client,
         }
 
     people = [
-        {"patient_id": "A", "tables": {"supplies": [supply(), supply()]}},
+        {"patient_id": "A", "tables": {"supplies": [supply(), supply(supplied_on="2025-07-01")]}},
         {
             "patient_id": "B",
             "tables": {"supplies": [supply(), supply(days_supplied=-3), supply(supplied_on="1801-02-03")]},
