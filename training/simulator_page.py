@@ -21,7 +21,9 @@ Everything here is synthetic. None of these people exist, and no number on this 
 
 No public data holds prescriptions, monitoring, attendance and psychiatric admission for one population. `upstream simulate` builds a trust whose truth
 is known: hidden processes move by the day, care responds to what it can see, outcomes emerge from both, and a recording layer writes down part of it,
-late. `upstream simulate --check` compares the result with the rates of `features/reference/epidemiology.csv`.
+late. `upstream simulate --check [--patients N] [--json]` prints what came out beside what should have, each with its source: rows of
+`features/reference/epidemiology.csv` by name (verified, unverified or simulator default, as the row itself says), relative risks of inequality groups, and
+plain ranges of our own for what no row gives: depots and clozapine by group, and how many people have each care gap.
 
 ![One synthetic person: hidden course above, records left below]({picture})
 
@@ -160,6 +162,7 @@ def _draw_records(trust: SimulatedTrust, patient_id: str, axes: Any) -> None:
         axes.plot(days[days >= start], [height] * int((days >= start).sum()), "|", markersize=11, color="#212b32")
     for stay in of("stays").itertuples():
         axes.axvspan(stay.admitted_on, stay.discharged_on, color="#d5281b", alpha=0.25, linewidth=0)
+    axes.set_xlim(start, pd.Timestamp(str(trust.about["last_day"])))
     axes.set_yticks(range(len(lanes)), [*lanes])
     axes.set_ylim(-0.7, len(lanes) - 0.3)
     axes.set_xlabel("red: in hospital")

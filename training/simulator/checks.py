@@ -177,7 +177,7 @@ def begin_course(p, s, m, x, k):
     Courses of established people began before we meet them; registers still hold these tests, so they are ``kept``.
     """
     medicine = m[k].medicine
-    if not (k == MOOD or (k == MAIN and medicine == CLOZAPINE)):
+    if medicine < 0 or not (k == MOOD or (k == MAIN and medicine == CLOZAPINE)):
         return
     today, s.day = s.day, m[k].started
     if chance(s, 0.85):

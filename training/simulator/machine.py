@@ -87,6 +87,7 @@ def clear(s, m):
     s.push, s.lift, s.complexity = 0.0, 0.0, 1.0
     for k in range(SLOTS):
         m[k].medicine = -1
+        m[k].started = NONE
         m[k].as_required = 0
 
 

@@ -21,7 +21,7 @@ from .machine import run_course, run_oracle
 from .teams import draw_teams
 from .world import World
 
-VERSION = "3"
+VERSION = "4"
 FIRST_DAY = 18995
 """2022-01-03, a Monday, in days since 1970-01-01."""
 OUTCOMES = ("admission", "disengagement")

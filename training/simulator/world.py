@@ -59,7 +59,7 @@ class World:
     persuaded: float = 0.22  # share of attended contacts that end an intentional stop
 
     # engagement (logit of attending)
-    engagement_level: float = 2.69
+    engagement_level: float = 2.72
     engagement_spread: float = 0.65
     engagement_pull: float = 0.012
     engagement_noise: float = 0.03
