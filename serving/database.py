@@ -100,13 +100,12 @@ class Database:
 
 def is_scoped(statement: ClauseElement) -> bool:
     """True if ``statement`` reads no person table, or reads them joined to the ``visible_people`` expression."""
-    touches = scoped = False
+    touches = False
     for element in visitors.iterate(statement):
-        if element in PERSON_TABLES:
-            touches = True
-        elif isinstance(element, CTE) and element.name == SCOPE_NAME:
-            scoped = True
-    return scoped or not touches
+        if isinstance(element, CTE) and element.name == SCOPE_NAME:
+            return True
+        touches = touches or element in PERSON_TABLES
+    return not touches
 
 
 def _engine(url: str) -> Engine:

@@ -84,6 +84,7 @@ def require_own_form(request: Request, proof: str) -> None:
 def admitted(request: Request, service: Service, caller: Caller, roles: frozenset[Role]) -> Caller:
     """The caller, if it has not used up its share of requests (429) and holds one of ``roles`` (403)."""
     request.scope["state"]["role"] = caller.role.value
+    request.scope["state"]["caller"] = caller
     service.rates.spend(caller)
     if caller.role not in roles:
         raise forbidden()

@@ -14,6 +14,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from serving.context import Service, Serving
+from serving.operations.service import readiness, version
 from serving.people.endpoints import PersonId
 from serving.people.service import show_person
 from serving.problems import Problem
@@ -39,7 +40,7 @@ from serving.web.reviewing import Answers, Wrong, refused, review_fields
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.listing import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
-from serving.worklists.service import list_teams, team_worklist, unknown_horizon
+from serving.worklists.service import gone, is_listed, list_teams, team_worklist, unknown_horizon
 
 router = APIRouter(include_in_schema=False)
 
@@ -75,6 +76,9 @@ async def team(
     outcome, horizon = viewed(view, outcome, horizon)
     audit = service.audit_for(caller, request)
 
+    if not await service.reads.run(is_listed, service.database, caller, audit, team_id):
+        run = await service.reads.run(_run, service)
+        return page(request, "no_list.html", surroundings=around(request, caller, run), status=404)
     found = await service.reads.run(
         team_worklist,
         service.database,
@@ -109,9 +113,29 @@ async def team(
 async def overview(request: Request, caller: PeopleReader, service: Serving, team_id: TeamId) -> Response:
     """A team as a whole, for whoever leads it."""
     audit = service.audit_for(caller, request)
+    if not await service.reads.run(is_listed, service.database, caller, audit, team_id):
+        run = await service.reads.run(_run, service)
+        return page(request, "no_list.html", surroundings=around(request, caller, run), status=404)
     now = dt.datetime.now(dt.UTC)
     found = await service.reads.run(team_overview, service.database, caller, audit, team_id, now)
     return page(request, "team.html", surroundings=around(request, caller, found.run), overview=found)
+
+
+@router.get("/model")
+async def model(request: Request, caller: AnyReader, service: Serving) -> Response:
+    """The model card: what the model is for, what it is not for, what it learned from and how well it did."""
+    run = await service.reads.run(_run, service)
+    surroundings = around(request, caller, run)
+    return page(request, "model.html", surroundings=surroundings, model=service.live.current)
+
+
+@router.get("/status")
+async def status(request: Request, caller: AnyReader, service: Serving) -> Response:
+    """Whether the service is fit to serve, how old the list is, and what to do if something is wrong."""
+    ready = await service.reads.run(readiness, service)
+    run = await service.reads.run(_run, service)
+    about = version(service)
+    return page(request, "status.html", surroundings=around(request, caller, run), ready=ready, about=about)
 
 
 @router.get("/patients/{patient_id}")
@@ -167,7 +191,18 @@ async def _person_page(
     wrong: Sequence[Wrong] = (),
 ) -> Response:
     audit = service.audit_for(caller, request)
-    found = await service.reads.run(show_person, service.database, caller, audit, patient_id)
+    try:
+        found = await service.reads.run(show_person, service.database, caller, audit, patient_id)
+    except Problem as problem:
+        left = (
+            await service.reads.run(gone, service.database, caller, audit, patient_id)
+            if problem.status == 404
+            else None
+        )
+        if left is None:
+            raise
+        run = await service.reads.run(_run, service)
+        return page(request, "left.html", surroundings=around(request, caller, run), status=404, left=left)
     chosen = found.run.chosen(outcome, horizon)
     if chosen is None:
         raise unknown_horizon(found.run)

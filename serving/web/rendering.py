@@ -57,6 +57,7 @@ class Around:
     demo: bool
     model_version: str
     model_problem: str
+    model_loaded: bool
     form_token: str
 
 
@@ -73,6 +74,7 @@ def around(request: Request, caller: Caller | None = None, run: RunInfo | None =
         demo=service.settings.environment == "demo",
         model_version=run.model_version if run else (model.manifest.model_version if model else ""),
         model_problem=standing.problem,
+        model_loaded=model is not None,
         form_token=form_token(secret) if secret else "",
     )
 
@@ -109,9 +111,16 @@ def page(request: Request, template: str, *, surroundings: Around, status: int =
 
 
 def problem_page(request: Request, problem: Problem) -> Response:
-    """The same problem as the JSON, as a page."""
-    body = problem.body(request_id_of(request.scope))
-    answer = page(request, "problem.html", surroundings=around(request), status=problem.status, problem=body)
+    """The same problem as the JSON, as a page, for whoever is signed in where that is known already."""
+    answer = page(
+        request,
+        "problem.html",
+        surroundings=around(request, request.scope.get("state", {}).get("caller")),
+        status=problem.status,
+        problem=problem.body(request_id_of(request.scope)),
+        retry_after=problem.headers.get("Retry-After"),
+        sent=request.method != "GET",
+    )
     for name, value in problem.headers.items():
         answer.headers[name] = value
     return answer

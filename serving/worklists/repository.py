@@ -25,7 +25,18 @@ from sqlalchemy import (
 
 from serving.security.callers import Caller
 from serving.security.visible import visible_lists, visible_people, visible_teams
-from serving.tables import gaps, list_exits, list_lines, people, publications, reviews, runs, scores, timelines
+from serving.tables import (
+    gaps,
+    list_exits,
+    list_lines,
+    people,
+    publications,
+    reviews,
+    run_teams,
+    runs,
+    scores,
+    timelines,
+)
 from serving.worklists.listing import CRITICAL, NO_SAFETY_GAP, Ranking, Standing
 from serving.worklists.schemas import Filters, GapLine, Reviewed
 
@@ -247,6 +258,31 @@ def left_since(connection: Connection, caller: Caller, team_id: str, since: dt.d
         .order_by(visible.c.as_of.desc(), list_exits.c.rank, list_exits.c.patient_id)
     )
     return list(connection.execute(query.limit(limit)))
+
+
+def last_place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
+    """The newest published list of the caller's own teams that the person was on, as they are not now: its team, and why they lost a slot."""
+    visible = visible_lists(caller)
+    query = (
+        select(people.c.team_id, visible.c.as_of, run_teams.c.name)
+        .join(visible, _of_list(people, visible))
+        .join(run_teams, _of_list(run_teams, visible))
+        .where(people.c.patient_id == patient_id)
+        .order_by(visible.c.as_of.desc(), people.c.team_id)
+    )
+    return connection.execute(query).first()
+
+
+def last_exit(connection: Connection, caller: Caller, patient_id: str, team_id: str) -> Row[Any] | None:
+    """Why the person left the team's list for the last time; None where they had no slot."""
+    visible = visible_lists(caller)
+    query = (
+        select(list_exits, visible.c.as_of)
+        .join(visible, _of_list(list_exits, visible))
+        .where(list_exits.c.patient_id == patient_id, list_exits.c.team_id == team_id)
+        .order_by(visible.c.as_of.desc())
+    )
+    return connection.execute(query).first()
 
 
 def here_now(connection: Connection, caller: Caller, team_id: str, patients: Sequence[str]) -> set[str]:

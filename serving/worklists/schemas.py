@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -101,10 +99,6 @@ class ReasonLine(BaseModel):
     label: str
     direction: str
     sentence: str
-
-    @classmethod
-    def of(cls, reason: Mapping[str, Any]) -> ReasonLine:
-        return cls(**{name: reason[name] for name in cls.model_fields})
 
 
 class LastReview(BaseModel):

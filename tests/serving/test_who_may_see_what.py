@@ -69,6 +69,8 @@ PAGES = [
     ("/teams/north", "/teams/south", {"pharmacist"}),
     ("/teams/north/overview", "/teams/south/overview", {"pharmacist"}),
     ("/teams/north/worklist.csv", "/teams/south/worklist.csv", {"pharmacist"}),
+    ("/model", None, set(ROLES)),
+    ("/status", None, set(ROLES)),
     ("/patients/N03", "/patients/S02", {"pharmacist"}),
     ("/emergency-access", None, {"pharmacist"}),
     ("/audit", None, {"auditor"}),
