@@ -9,7 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check lint bench clean setup nhsuk oidc axe screenshots
+.PHONY: demo test check lint bench clean setup nhsuk oidc axe vnu screenshots
 
 setup: $(VENV)/.ready
 
@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "[2/2] installing pinned packages (about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
-	@$(MAKE) --no-print-directory nhsuk oidc axe
+	@$(MAKE) --no-print-directory nhsuk oidc axe vnu
 	@touch $@
 	@echo "      ready"
 
@@ -45,6 +45,14 @@ axe:
 	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(AXE) >/dev/null 2>&1 && tar -xzf axe-core-*.tgz \
 	  && cd "$(CURDIR)" && mkdir -p build/axe && cp "$$work/package/axe.min.js" build/axe/ && echo "      axe-core installed" \
 	  || echo "      axe-core could not be fetched: the accessibility tests will skip"; rm -rf "$$work"
+
+# The Nu HTML checker (needs Java), which the tests run on every page, from npm into an untracked folder. Without it that test skips.
+VNU := vnu-jar@26.9.27
+vnu:
+	@command -v npm >/dev/null || { echo "      npm is not here: the test of the pages' HTML will skip"; exit 0; }; \
+	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(VNU) >/dev/null 2>&1 && tar -xzf vnu-jar-*.tgz \
+	  && cd "$(CURDIR)" && mkdir -p .tools/vnu && cp "$$work/package/build/dist/vnu.jar" .tools/vnu/ && echo "      HTML checker installed" \
+	  || echo "      the HTML checker could not be fetched: its test will skip"; rm -rf "$$work"
 
 demo: setup
 	@$(BIN)/upstream demo --home $(HOME_DIR) --patients $(PATIENTS) $(ARGS)

@@ -95,8 +95,10 @@ class Reasoner:
         self._starts = np.cumsum([0, *(len(inside) for inside in members)][:-1])
         self._members = members
         self._zero_is_none = np.array([feature.missing == "zero" for feature in features], dtype=bool)
+        # A check that cannot be assessed is not a check that is up to date.
         self._bad_news = np.array(
-            [feature.direction > 0 or "past_due" in feature.name for feature in features], dtype=bool
+            [feature.direction > 0 or "past_due" in feature.name or "unsure" in feature.name for feature in features],
+            dtype=bool,
         )
 
     def find(self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int) -> list[Reason]:

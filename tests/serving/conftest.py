@@ -74,6 +74,12 @@ def start() -> Callable[..., TestClient]:
 
 
 @pytest.fixture(scope="session")
+def start_at() -> Callable[..., TestClient]:
+    """``start`` for fixtures that live longer than a test."""
+    return client_of
+
+
+@pytest.fixture(scope="session")
 def client(shared_home: Path) -> Iterator[TestClient]:
     with client_of(shared_home) as opened:
         yield opened

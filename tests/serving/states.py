@@ -1,0 +1,111 @@
+"""Every page and every state of it, as HTML, by name: what the content rules, the HTML checker and axe look at.
+
+States that need a home of their own are made from copies of the small trust: nothing published, a team that no list holds, an old list of real
+people, no model, somebody who left, a database that fails.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shutil
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from features import Records
+from serving import migrations
+from serving.database import Database
+from serving.nightly import score_store
+from serving.security.tokens import issue_token
+from serving.settings import database_url_of
+
+PAGES = {
+    "teams": "/",
+    "worklist": "/teams/north",
+    "worklist, gaps first": "/teams/north?ranking=gaps&view=disengagement-180",
+    "worklist, cut to a medicine": "/teams/north?medicine=clozapine",
+    "worklist, nobody matches": "/teams/north?gap=NO_SUCH_GAP&reviewed=7",
+    "worklist, one person a page": "/teams/north?limit=1&offset=1",
+    "worklist, past the end": "/teams/north?offset=500",
+    "team": "/teams/north/overview",
+    "person": "/patients/N00",
+    "person with nothing recorded": "/patients/N01",
+    "person, another risk": "/patients/N03?view=disengagement-90",
+    "review recorded": "/patients/N00?recorded=1",
+    "model card": "/model",
+    "status": "/status",
+    "not permitted or not there": "/patients/S02",
+    "no such page": "/nothing",
+    "an address that does not work": "/teams/north?view=nonsense-3",
+}
+WITH_PEOPLE = [
+    name for name, path in PAGES.items() if path.startswith(("/teams", "/patients/N")) and "nonsense" not in path
+]
+
+
+def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world: Any) -> dict[str, str]:
+    """The designed states as HTML, by name."""
+    found: dict[str, str] = {}
+
+    def look(home: Path, role: str, teams: list[str] | None, **paths: str) -> None:
+        cookie = issue_token(home, role, teams, "Priya", kind="session")
+        with start(home) as client:
+            client.cookies.set("upstream_session", cookie)
+            for name, path in paths.items():
+                found[name.replace("_", " ")] = client.get(path).text
+
+    empty = folder / "empty"
+    empty.mkdir(parents=True)
+    with migrations.opened(empty):
+        pass
+    look(
+        empty,
+        "pharmacist",
+        ["north"],
+        nothing_published="/",
+        team_with_no_list_yet="/teams/north",
+        model_card_without_a_model="/model",
+        status_without_a_model="/status",
+    )
+    with start(empty) as client:
+        found["sign in, nothing published"] = client.get("/sign-in").text
+
+    home = Path(shutil.copytree(made_home, folder / "home"))
+    look(home, "data_scientist", None, no_permission="/teams/north", start_without_people="/")
+    look(home, "pharmacist", ["east"], team_not_in_the_list="/teams/east", none_of_my_teams="/")
+    cookie = issue_token(home, "pharmacist", ["north"], "Priya", kind="session")
+    with start(home) as client:
+        client.cookies.set("upstream_session", cookie)
+        proof = re.search(r'name="proof" value="([^"]+)"', client.get("/").text)[1]  # type: ignore[index]
+        form = {"proof": proof, "key": "states-1234", "actions": ["not_reached"], "medicines_reconciled": "yes"}
+        found["review refused"] = client.post("/patients/N02/reviews", data=form).text
+
+    whole = Records.load(home / "store")
+    whole.select([person for person in whole.patient_ids if person != "N05"]).save(home / "later")
+    score_store(home / "later", home / "bundles", home, world.AS_OF + dt.timedelta(days=7), threads=1)
+    look(
+        home,
+        "pharmacist",
+        ["north"],
+        somebody_who_left="/patients/N05",
+        team_after_somebody_left="/teams/north/overview",
+    )
+    with closing(Database(database_url_of(home))) as database, database.write() as connection:
+        connection.execute(text("UPDATE runs SET synthetic = false"))
+    shutil.rmtree(home / "bundles")
+    look(
+        home,
+        "pharmacist",
+        ["north"],
+        old_list_and_no_model="/teams/north",
+        old_person="/patients/N00",
+        old_status="/status",
+    )
+    with closing(Database(database_url_of(home))) as database, database.write() as connection:
+        connection.execute(text("DROP TABLE gaps"))
+    look(home, "pharmacist", ["north"], failed="/teams/north")
+    return found
