@@ -56,10 +56,16 @@ _opener = urllib.request.build_opener(_NoRedirect)
 
 
 def fetch_keys(url: str) -> dict[str, Any]:
-    """The key set at ``url``: no redirects, a deadline, a size limit. Raises ``KeysUnavailable``."""
+    """The key set at ``url``: no redirects, a deadline for the whole, a size limit. Raises ``KeysUnavailable``."""
+    ends = time.monotonic() + FETCH_SECONDS
+    body = b""
     try:
         with _opener.open(url, timeout=FETCH_SECONDS) as answer:
-            body = answer.read(MAX_KEYS_BYTES + 1)
+            # The timeout is for each read of the socket; an answer that comes in drops would never meet it.
+            while (some := answer.read1(MAX_KEYS_BYTES)) and len(body) <= MAX_KEYS_BYTES:
+                body += some
+                if time.monotonic() > ends:
+                    raise KeysUnavailable("too slow")
         found = json.loads(body) if len(body) <= MAX_KEYS_BYTES else None
     except (OSError, ValueError, urllib.error.URLError) as error:
         raise KeysUnavailable(type(error).__name__) from None
