@@ -452,6 +452,7 @@ def score(
     as_of: Annotated[
         str | None, typer.Option("--as-of", help="YYYY-MM-DD; the day after the newest event by default.")
     ] = None,
+    ranking: Annotated[str, typer.Option(help="Order of the published lists: risk, gaps or blended.")] = "risk",
     as_json: Json = False,
 ) -> None:
     """The nightly run: score everyone on a caseload and publish the worklists, whole or not at all.
@@ -459,16 +460,29 @@ def score(
     Example: upstream score --home .upstream
     """
     from serving.nightly import score_store
+    from serving.worklists.listing import Ranking
 
     with told():
+        if ranking not in tuple(Ranking):
+            raise Refused(f"--ranking is one of {', '.join(Ranking)}")
         summary = score_store(
             store or home / "store",
             home / "bundles",
             home,
             as_of,
             in_scope_kinds=_settings().cohort.in_scope_team_kinds,
+            ranking=Ranking(ranking),
+            progress=_stage_of_run,
         )
     _report(summary.as_dict(), as_json, summary.lines)
+
+
+def _stage_of_run(stage: str, done: int, total: int) -> None:
+    """One line that is written over on a terminal; a line a stage where nobody looks on."""
+    if sys.stderr.isatty():
+        typer.echo(f"\r\x1b[K{stage}: {done:,} of {total:,}", err=True, nl=done == total)
+    elif done in (0, total):
+        typer.echo(f"{stage}: {done:,} of {total:,}", err=True)
 
 
 @app.command()

@@ -187,6 +187,9 @@ def warm(model: RiskModel) -> None:
     today = dt.date.today()
     records, _ = records_of(body.people, today)
     score_people(model, records, today, ["warm-up"])
+    # What was loaded stays for good: the collector need not go through it in the middle of a request.
+    gc.collect()
+    gc.freeze()
 
 
 def render(request: Request, problem: Problem) -> Response:

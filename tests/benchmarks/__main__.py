@@ -17,6 +17,7 @@ BENCHMARKS = {
     "one-person": ("tests.benchmarks.shapley", "run_one_person"),
     "nightly": ("tests.benchmarks.nightly", "run"),
     "simulate": ("tests.benchmarks.simulate", "run"),
+    "api": ("tests.benchmarks.api", "run"),
     "load": ("tests.benchmarks.load", "run"),
     "worklist": ("tests.benchmarks.worklist", "run"),
 }

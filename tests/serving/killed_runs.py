@@ -1,7 +1,7 @@
-"""A process that starts nightly runs and lets the kernel kill each at a random moment: ``python killed_runs.py HOME AS_OF DEATHS SEED``.
+"""A process that starts nightly runs and kills each with SIGKILL at a random moment: ``python killed_runs.py HOME AS_OF DEATHS SEED SHARD PROCESSES``.
 
-Children are forked from one process that has everything imported, so that a kill costs no start. SIGALRM with its default action ends a
-child as ``kill -9`` does: no handler runs, nothing is flushed. Prints ``{"deaths": n, "resumed": n}``.
+Children are forked from one process that has everything imported, so that a kill costs no start. Prints ``{"deaths": n, "resumed": n}`` and
+leaves the home of a run that nobody killed in ``clean`` beside HOME.
 """
 
 from __future__ import annotations
@@ -17,14 +17,11 @@ from pathlib import Path
 
 from serving.nightly import Summary, score_store
 
-SHARD = 2
 
+def main(home: Path, as_of: str, deaths: int, seed: int, shard: int, processes: int) -> dict[str, int]:
+    def run(home: Path, as_of: str) -> Summary:
+        return score_store(home / "store", home / "bundles", home, as_of, threads=processes, shard=shard)
 
-def run(home: Path, as_of: str) -> Summary:
-    return score_store(home / "store", home / "bundles", home, as_of, threads=1, shard=SHARD)
-
-
-def main(home: Path, as_of: str, deaths: int, seed: int) -> dict[str, int]:
     chance = random.Random(seed)
     clean = Path(shutil.copytree(home, home.parent / "clean"))
     run(clean, as_of)  # Compiled kernels are in memory from here on.
@@ -37,10 +34,10 @@ def main(home: Path, as_of: str, deaths: int, seed: int) -> dict[str, int]:
         moment = chance.uniform(0.05, 0.9) * usual
         child = os.fork()
         if child == 0:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, moment)
             run(home, as_of)
             os._exit(0)
+        time.sleep(moment)
+        os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
             assert os.WEXITSTATUS(status) == 0, "a run failed that nobody killed"
@@ -54,4 +51,4 @@ def main(home: Path, as_of: str, deaths: int, seed: int) -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))) + "\n")
+    sys.stdout.write(json.dumps(main(Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:]))) + "\n")

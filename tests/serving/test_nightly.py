@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -51,11 +52,31 @@ def unpublished(home: Path) -> Path:
 @pytest.mark.slow
 def test_killed_at_random_twenty_times_the_published_set_is_the_same(home, made_home, world):
     unpublished(home)
-    command = [sys.executable, str(SCRIPT), str(home), world.AS_OF.isoformat(), "20", "8"]
+    command = [sys.executable, str(SCRIPT), str(home), world.AS_OF.isoformat(), "20", "8", "2", "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=SCRIPT.parents[2])
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1])["deaths"] == 20
     assert published(home) == published(made_home)
+
+
+@pytest.mark.slow
+def test_the_demo_trust_killed_twenty_times_in_two_processes_publishes_the_same_set(demo_home, tmp_path):
+    """SIGKILL at random moments; the workers of a run die with it."""
+    home = Path(shutil.copytree(demo_home, tmp_path / "home", ignore=shutil.ignore_patterns("mlflow*", "truth")))
+    for path in home.glob("service.db*"):
+        path.unlink()
+    with sqlite3.connect(demo_home / "service.db") as connection:
+        ((as_of,),) = connection.execute("SELECT as_of FROM runs LIMIT 1").fetchall()
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(home), as_of, "20", "9", "60", "2"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=SCRIPT.parents[2],
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["deaths"] == 20
+    assert published(home) == published(tmp_path / "clean")
 
 
 def test_a_run_that_died_goes_on_where_it_was(home, made_home, world):

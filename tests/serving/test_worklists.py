@@ -201,3 +201,43 @@ def test_two_filters_must_both_hold(client, as_role):
     whole = listed(client, as_role)
     code = next(e for e in whole["items"] if e["patient_id"] == "N00")["gaps"][0]["code"]
     assert listed(client, as_role, gap=code, medicine="olanzapine")["matching"] == 0
+
+
+def test_a_review_frees_the_slot_a_snooze_counts_at_once_and_who_left_has_a_reason(home, start, world):
+    """The longest way: reviewed and snoozed on one list, and the next list says who joined, who left and why."""
+    headers = {"Authorization": f"Bearer {issue_token(home, 'pharmacist', ['north'], 'Ann')}"}
+    until = (dt.date.today() + dt.timedelta(days=60)).isoformat()
+    done = {"medicines_reconciled": True, "allergies_up_to_date": True, "side_effects_assessed": True}
+
+    def list_of(client):
+        return client.get("/v1/teams/north/worklist", headers=headers).json()
+
+    with start(home) as client:
+        first = list_of(client)
+        assert first["changes"]["left"] == []
+        listed = [entry for entry in first["items"] if entry["within_capacity"]]
+        calm = [e for e in listed if not any(g["severity"] == "critical" for g in e["gaps"])]
+        away = calm[0]["patient_id"]
+        for number, entry in enumerate(listed):
+            snooze = {"snooze_until": until} if entry["patient_id"] == away else {}
+            answer = client.post(
+                f"/v1/patients/{entry['patient_id']}/reviews",
+                headers=headers | {"Idempotency-Key": f"review-{number}"},
+                json=done | snooze | {"actions": ["not_reached"]},
+            )
+            assert answer.status_code == 201
+        now = list_of(client)
+        last = now["items"][-1]
+        assert (last["patient_id"], last["standing"], last["snoozed_until"]) == (away, "snoozed", until)
+        assert (now["snoozed"], now["total"]) == (1, first["total"])
+    score_store(home / "store", home / "bundles", home, world.AS_OF + dt.timedelta(days=7), threads=1)
+    with start(home) as client:
+        second = list_of(client)
+    was = {entry["patient_id"] for entry in listed}
+    left = {found["patient_id"]: found for found in second["changes"]["left"]}
+    assert set(left) == was and left[away]["reason"] == "snoozed" and left[away]["on_day"] == until
+    assert {left[person]["reason"] for person in was - {away}} <= {"reviewed"}
+    assert all(found["still_here"] and found["in_words"] for found in left.values())
+    joined = {found["patient_id"] for found in second["changes"]["joined"] if found["as_of"] == second["run"]["as_of"]}
+    assert joined == {entry["patient_id"] for entry in second["items"] if entry["within_capacity"]}
+    assert joined.isdisjoint(was)
