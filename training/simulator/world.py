@@ -42,7 +42,7 @@ class World:
     homeless_end: float = 0.004
 
     # adherence (logit of taking today's tablets)
-    adherence_level: float = 2.35
+    adherence_level: float = 2.25
     adherence_spread: float = 1.35
     adherence_pull: float = 0.05
     adherence_noise: float = 0.11
