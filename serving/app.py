@@ -333,6 +333,8 @@ def serve(
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=20,
+            # Longer than a reverse proxy keeps an idle connection (nginx: 60 s): whoever closes first must not be us, or a request is lost.
+            timeout_keep_alive=75,
         )
         named = f"[{settings.host}]" if ":" in settings.host else settings.host
         on_ready(f"http://{named}:{listening.getsockname()[1]}")

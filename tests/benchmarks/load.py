@@ -188,7 +188,7 @@ def run(seconds: float = 60.0 * MINUTES, patients: int = PATIENTS, made: Path | 
         "s, p99 of a worklist",
         PAGE_FLOOR_S,
         seconds=seconds,
-        patients=patients,
+        patients=patients if made is None else None,
         pharmacists=PHARMACISTS,
         requests=asked,
         errors=len(seen.wrong),
