@@ -14,6 +14,9 @@ from features.engine.spec import EVER
 from features.gaps import CODES
 
 DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent))
+
+from docs.scores import scores  # noqa: E402
 
 
 def dictionary() -> str:
@@ -112,7 +115,7 @@ def into_readme(parts: dict[str, str]) -> None:
     readme.write_text(text, encoding="utf-8")
 
 
-PAGES = {"features.md": dictionary, "gaps.md": gaps}
+PAGES = {"features.md": dictionary, "gaps.md": gaps, "scores.md": scores}
 
 
 def main(check: bool) -> int:

@@ -44,7 +44,7 @@ def made_up(rows: int, features: int, seed: int) -> np.ndarray:
 def train(features: int, horizons: tuple[int, ...] = ()) -> lightgbm.Booster:
     """A booster of the served shape; with ``horizons``, its last column is horizon_days."""
     rng = np.random.default_rng(1)
-    x = made_up(30_000, features, 2)
+    x = made_up(12_000, features, 2)
     z = np.nan_to_num(x)
     score = (
         z @ (rng.normal(size=features) * (rng.random(features) < 0.6)) * 0.3

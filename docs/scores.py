@@ -1,0 +1,157 @@
+"""The page about scores, explanations and bundles: text, with tables made from the code and from the lines that the benchmarks printed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from models.manifest import FORMATS_READ
+from models.reading import READING_AGE
+from models.risk_model import MARGIN_TOLERANCE
+from models.what_if import ACTIONS, LATER_THAN_DAYS, NOTE
+from tests.models.fault_table import FAULTS
+
+MEASURED = Path(__file__).resolve().parent / "measured" / "shapley.jsonl"
+"""What ``make bench ONLY=shapley``, ``make bench ONLY=one-person`` and ``python -m tests.benchmarks.shapley_variants`` printed."""
+
+TEXT = """# Scores that add up
+
+Made by `docs/generate.py`; do not edit.
+
+## What a score is
+
+Each outcome has one set of trees that read the features and the horizon, and one calibration that is a straight line on the log-odds. So the log-odds of the
+probability that is shown equal a base, the horizon's own part, and one part for each feature, to 1e-6 in the JSON itself
+(`tests/serving/test_scoring.py::test_every_person_adds_up_in_both_answers` adds up everybody of a trust in both answers). A longer horizon never carries less risk: a
+million random rows show no crossing (`tests/models/test_risk_model.py`). The horizon's part is never a reason.
+
+The parts are exact Shapley values, equal to LightGBM's own. Witnesses: arithmetic by hand, the definition over all subsets (small models, and trees that
+Hypothesis draws), shap's own code, and LightGBM on 200 random models (`tests/models/test_shapley.py`). Categorical splits, linear leaves and several classes are
+refused. A tree too deep for the tables is explained by LightGBM itself: slower, equally exact.
+
+## What a reason shows
+
+A reason is the sum over one clinical concept. It lists its features with value, unit and the day of the newest row each was read from; up to five dated rows of
+the record; and the age of every source it reads. Rows obey the clocks of the features themselves (`features/engine/source_rows.py`). What a row says is made of codes and
+numbers: never a diagnosis, nor a kind of circumstance that the feature did not ask for.
+
+Every sentence comes from one table (`features/catalogue/concepts.py`) and reads below the age of {reading_age} by the Automated Readability Index, as worked out in
+`models/reading.py`; `tests/models/test_wording.py` goes through all of them. It is a figure for a single sentence with a clinical word in it, so an upper one.
+
+## If what is due were done
+
+> {note}
+
+Only what a team can do next, offered only where it is due, listed whether the number rises or falls. `tests/models/test_what_if.py` holds the table to the catalogue:
+only inputs that doing it resets (days since, days past due, a gap that is open), never a count over the past, never a protected characteristic.
+
+| if … | offered where | changes |
+|---|---|---|
+{actions}
+
+"Starts again" means as far ahead as the person's own interval says (days since the last one less days past due); where it was never done, no longer late and no more than that.
+Collecting medicine is not offered to somebody on clozapine or with a long-acting injection: clozapine after a gap is started again by a clinician.
+
+## Limits are flags
+
+History shorter than 90 days; inputs outside the middle 99% of the training rows; sources gone stale; supplies of medicines we do not know. All four stand on the score of the API and
+on the person of the nightly run (`tests/serving/test_scoring.py::test_the_limits_of_a_score_are_flags`, `::test_the_nightly_run_counts_unknown_medicines_by_person`).
+
+## The bundle
+
+Whatever is wrong is refused by name, and whatever interrupts a publisher, the pointer names a whole bundle. `python -m tests.models.fault_table` runs this table:
+
+| what goes wrong | what happens | ways tried in |
+|---|---|---|
+{faults}
+
+Versions: formats {formats} are read, any other is refused, and so is a bundle made with a newer major of LightGBM. Any other difference is left to the golden rows inside the bundle: a
+machine that does not give the recorded margins to {tolerance:g} does not serve it.
+
+## Measured
+
+{batches}
+
+{build}
+
+What was tried, each against what serves, with the same answers checked first (`python -m tests.benchmarks.shapley_variants`):
+
+{variants}
+
+{verdict}
+
+{person}
+"""
+
+IN_ONE_RUN = "Microseconds a row on a busy two-core machine, all in one run; the ratios are what to read. A peer that is slow in proportion to its rows got fewer of them."
+NOT_YET = "`make bench ONLY=shapley` times LightGBM, shap and woodelf beside ours on one core and on two, and states the build; its lines belong in `docs/measured/shapley.jsonl`."
+
+VERDICT = """Measured on a busy machine in processor seconds, one run. Kept: sibling leaves merged into groups of at most 7 splits (a table for every leaf takes 2.5
+times as long), one byte a value (doubles: 1.4 times), blocks of 1,024 rows column by column (256 rows: 2.3 times), a separate path for up to four rows (the block loop: 2.6 times),
+threads over blocks. Rejected: single-precision tables (no faster on batches, half the time for one person, and they would cost the equality to 1e-13 with LightGBM) and larger or smaller groups. Not decided: a
+look whether one person's horizons agree before a table is read took half the time in this one run; it waits for a quiet machine."""
+
+
+def scores() -> str:
+    lines = [json.loads(line) for line in MEASURED.read_text(encoding="utf-8").splitlines()]
+    named = lambda name: [line for line in lines if line["name"] == name]  # noqa: E731
+    build, person = named("shapley-build"), [*named("one-person"), *named("one-person-busy")]
+    return TEXT.format(
+        reading_age=READING_AGE,
+        note=NOTE,
+        actions="\n".join(_action(action) for action in ACTIONS),
+        faults="\n".join(
+            f"| {fault} | {then} | {', '.join(f'`{test}`' for test in tests)} |" for fault, then, tests in FAULTS
+        ),
+        formats=" and ".join(map(str, FORMATS_READ)),
+        tolerance=MARGIN_TOLERANCE,
+        batches=_batches(named("shapley")) if named("shapley") else NOT_YET,
+        build="".join(
+            f"Tabulating a served bundle of {line['trees']} trees takes {line['ours']} s and {line['table_mb']} MB."
+            for line in build
+        ),
+        variants=_variants(named("shapley-variant")),
+        verdict=VERDICT,
+        person=_person(*person) if len(person) == 2 else "",
+    )
+
+
+def _action(action: Any) -> str:
+    parts = []
+    for what, names in (
+        ("0 days since", action.since),
+        ("starts again", [name for name, _ in action.due]),
+        ("one less", action.fewer),
+        ("ended", action.ended),
+    ):
+        if names:
+            parts.append(f"{what}: {', '.join(f'`{name}`' for name in names)}")
+    above = f" above {LATER_THAN_DAYS}" if action.above else " above 0"
+    return f"| {action.label} | {' or '.join(f'`{name}`' for name in action.offered)}{above} | {'; '.join(parts)} |"
+
+
+def _batches(lines: list[dict[str, Any]]) -> str:
+    head = ["rows", "cores", "ours", "LightGBM", "times", "shap", "shap's own code", "woodelf", "times"]
+    rows = [IN_ONE_RUN, "", "| " + " | ".join(head) + " |", "|" + "---:|" * len(head)]
+    for line in sorted(lines, key=lambda line: (line["cores"], line["rows"])):
+        cells = [f"{line['rows']:,}", line["cores"], line["ours"]]
+        cells += [line.get(key, "") for key in ("peer", "ratio", "shap", "shap_own_code", "woodelf", "woodelf_ratio")]
+        rows.append("| " + " | ".join("" if cell is None else str(cell) for cell in cells) + " |")
+    return "\n".join(rows)
+
+
+def _variants(lines: list[dict[str, Any]]) -> str:
+    rows = ["| rows | variant | time against served | tables, MB | largest difference |", "|---:|---|---:|---:|---:|"]
+    rows += [
+        f"| {line['rows']:,} | {line['variant']} | {line['times_as_served']} | {line['table_mb']} | {line['largest_difference']:.0e} |"
+        for line in lines
+    ]
+    return "\n".join(rows)
+
+
+def _person(alone: dict[str, Any], busy: dict[str, Any]) -> str:
+    return (
+        f"One person, both outcomes at all horizons, with reasons, in process: {alone['ours']} ms (99th percentile {alone['p99']} ms). With "
+        f"{busy['busy_processes']} other processes keeping every core busy: {busy['ours']} ms, {busy['ratio']} times as long (99th percentile {busy['p99_ratio']} times)."
+    )
