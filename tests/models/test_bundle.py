@@ -309,7 +309,7 @@ def test_another_machine_gives_the_same_margins(bundle, tmp_path):
     other |= {"OMP_NUM_THREADS": "1", "LC_ALL": "C", "NUMBA_OPT": "1", "PYTHONPATH": str(REPOSITORY)}
     ran = subprocess.run(
         [sys.executable, "-c", OTHER_MACHINE, str(bundle), str(tmp_path / "rows.npy"), str(tmp_path / "found.npz")],
-        cwd=REPOSITORY, env={**os.environ, **other}, capture_output=True, text=True, timeout=300, check=False,
+        cwd=REPOSITORY, env={**os.environ, **other}, capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     assert any((tmp_path / "compiled").rglob("*.nbi")), "nothing was compiled for the other processor"
@@ -516,7 +516,7 @@ while True:
 def test_a_publisher_killed_at_every_step_leaves_a_pointer_to_a_whole_bundle(bundle, next_bundle, tmp_path):
     ran = subprocess.run(
         [sys.executable, "-c", KILLER, str(bundle), str(next_bundle), str(tmp_path / "bundles")],
-        cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=120, check=False,
+        cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     lines = [line.split() for line in ran.stdout.splitlines()]

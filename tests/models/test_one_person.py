@@ -34,7 +34,7 @@ def test_scoring_a_person_needs_no_pandas_and_starts_no_thread(bundle):
 
     ran = subprocess.run(
         [sys.executable, "-c", WITHOUT_PANDAS, str(bundle)],
-        cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=120, check=False,
+        cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
