@@ -9,7 +9,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test check lint bench clean setup nhsuk oidc axe vnu screenshots
+.PHONY: demo test check lint bench clean setup nhsuk oidc axe vnu dcurves screenshots
 
 setup: $(VENV)/.ready
 
@@ -19,7 +19,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "[2/2] installing pinned packages (about a minute)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
-	@$(MAKE) --no-print-directory nhsuk oidc axe vnu
+	@$(MAKE) --no-print-directory nhsuk oidc axe vnu dcurves
 	@touch $@
 	@echo "      ready"
 
@@ -53,6 +53,12 @@ vnu:
 	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(VNU) >/dev/null 2>&1 && tar -xzf vnu-jar-*.tgz \
 	  && cd "$(CURDIR)" && mkdir -p .tools/vnu && cp "$$work/package/build/dist/vnu.jar" .tools/vnu/ && echo "      HTML checker installed" \
 	  || echo "      the HTML checker could not be fetched: its test will skip"; rm -rf "$$work"
+
+# The peer of our decision curves, apart from the virtual environment: one of its own packages asks for an older pandas than ours, and works with ours.
+DCURVES := dcurves==1.1.7 lifelines==0.30.3 autograd==1.9.1 autograd-gamma==0.5.0 formulaic==1.2.2 interface_meta==2.0.1 statsmodels==0.15.0 patsy==1.0.3 wrapt==2.5.2
+dcurves:
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .tools/dcurves $(DCURVES) >/dev/null 2>&1 \
+	  && echo "      dcurves for tests installed" || echo "      dcurves could not be fetched: its test skips"
 
 demo: setup
 	@$(BIN)/upstream demo --home $(HOME_DIR) --patients $(PATIENTS) $(ARGS)

@@ -136,13 +136,14 @@ class ControlSettings(Section):
 
 class EvaluationSettings(Section):
     bootstrap_draws: int = Field(default=200, ge=0)
-    oracle_rows: int = Field(default=2000, ge=0)
+    oracle_rows: int = Field(default=1200, ge=0)
     oracle_draws: int = Field(default=80, ge=1)
     default_weekly_reviews: int = Field(default=10, ge=1)
     enough_events: int = Field(default=30, ge=1)
     stability_refits: int = Field(default=5, ge=0)
     capacity_weeks: int = Field(default=26, ge=0)
     coherence_rows: int = Field(default=1_000_000, ge=0)
+    planted_people: int = Field(default=200, ge=0)
 
 
 class PromotionSettings(Section):

@@ -2,7 +2,7 @@
 
 - each pair: ``stability`` (refits), ``capacity`` (weekly lists), ``calibration_over_time``, ``sample_size`` and ``validation_widths``
 - each outcome: ``coherence`` of the horizons
-- ``drift`` of the inputs
+- ``drift`` of the inputs, and on simulated data ``planted``: causes found, faults survived
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features import build
 from features.catalogue import CATALOGUE
 from features.engine.matrix import FeatureMatrix
 from features.records import Records
 from models.trees import read_trees
-from training.evaluation import capacity, coherence, drift, groups, sample_size, stability, weekly
+from training.evaluation import capacity, coherence, drift, groups, planted, sample_size, stability, weekly
 from training.evaluation.report import Contenders
 from training.evaluation.resampling import Draws, codes
 from training.fit import Fitted
@@ -62,6 +63,7 @@ def examine(
             fitted.boosters,
         )
         evaluation["coherence"] = dict(zip(fitted.boosters, checked, strict=True))
+    evaluation["planted"] = _planted(records, ready, score, tested, settings, truth)
     for found in (
         _stability(ready, fitted, contenders, tested, settings),
         _capacity(records, ready, score, tested, settings),
@@ -113,6 +115,37 @@ def _capacity(
     asked = [(outcome, horizon) for outcome, days in settings.outcomes.horizons.items() for horizon in days]
     with ThreadPoolExecutor(settings.training.threads) as pool:
         return dict(pool.map(one, asked))
+
+
+def _planted(
+    records: Records,
+    ready: Ready,
+    score: Score,
+    tested: npt.NDArray[np.int64],
+    settings: Settings,
+    truth: Any | None,
+) -> dict[str, Any] | None:
+    """On one day a quarter into the test slice, on some people whose hidden course can be replayed."""
+    own, seed = settings.evaluation, settings.training.seed
+    if not own.planted_people or not hasattr(truth, "course"):
+        return None
+    day = ready.follow_up.day
+    landmarks = np.unique(day[tested])
+    chosen = tested[day[tested] == landmarks[len(landmarks) // 4]]
+    at = planted.sample(codes(ready.spine["patient_id"]), chosen, own.planted_people, seed)
+    spine = ready.spine.iloc[at].reset_index(drop=True)
+    middle = {outcome: days[len(days) // 2] for outcome, days in settings.outcomes.horizons.items()}
+    told = truth.risk(spine, {outcome: (days,) for outcome, days in middle.items()}, draws=own.oracle_draws, seed=seed)
+    true = {o: spine.merge(told[told["outcome"] == o], on=["patient_id", "as_of"], how="left")["probability"].to_numpy(dtype=float) for o in middle}  # fmt: skip
+    labels = {f"{o}_{days}": ready.labels[f"{o}_{days}"].to_numpy()[at] for o, days in middle.items()}
+    model = score(build(records, spine)).model
+    return {
+        "people": len(spine),
+        "effects": planted.effects(
+            truth, spine, true, {o: model[f"{o}_{d}"] for o, d in middle.items()}, own.bootstrap_draws, seed
+        ),
+        "faults": planted.faults(records, spine, labels, lambda matrix: score(matrix).model, own.bootstrap_draws, seed),
+    }
 
 
 def _data(
