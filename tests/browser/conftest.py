@@ -17,11 +17,27 @@ AXE = ROOT / "build" / "axe" / "axe.min.js"
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a service over a home that only the browser tests change."""
+def browser_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that only the browser tests change."""
     from tests.serving import world
 
-    home = world.make_home(tmp_path_factory.mktemp("browser") / "home")
+    return world.make_home(tmp_path_factory.mktemp("browser") / "home")
+
+
+@pytest.fixture(scope="session")
+def states(browser_home: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The designed states as HTML, by name."""
+    from tests.serving import world
+    from tests.serving.conftest import client_of
+    from tests.serving.states import state_pages
+
+    return state_pages(browser_home, tmp_path_factory.mktemp("states"), client_of, world)
+
+
+@pytest.fixture(scope="session")
+def site(browser_home: Path, states: dict[str, str]) -> Iterator[str]:
+    """The address of a service over it."""
+    home = browser_home
     with serving(home, UPSTREAM_ENVIRONMENT="demo") as url:
         yield url
 

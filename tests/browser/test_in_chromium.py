@@ -7,21 +7,12 @@ from urllib.parse import urlsplit
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
-PAGES = {
-    "teams": "/",
-    "worklist": "/teams/north",
-    "worklist, gaps first": "/teams/north?ranking=gaps&view=disengagement-180",
-    "worklist, one person a page": "/teams/north?limit=1&offset=1",
-    "worklist, past the end": "/teams/north?offset=500",
-    "person": "/patients/N00",
-    "person with nothing recorded": "/patients/N01",
-    "review recorded": "/patients/N00?recorded=1",
-    "not permitted or not there": "/patients/S02",
-    "no such page": "/nothing",
-}
+from tests.serving.states import PAGES
+
 SIGNED_OUT = "/sign-in"
+NARROW = {"width": 320, "height": 256, "deviceScaleFactor": 4, "mobile": False}
 RULES = "{runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']}"
 
 
@@ -43,6 +34,81 @@ def test_axe_finds_no_violation(pharmacist, site, axe, path):
     assert violations(pharmacist, axe) == []
 
 
+def put(driver, site, page):
+    """Show a page that was made elsewhere, under the site's own address, so that its style sheets are found."""
+    driver.get(f"{site}/livez")
+    driver.execute_script("document.open(); document.write(arguments[0]); document.close()", page)
+    until(driver, lambda d: d.execute_script("return document.readyState") == "complete")
+
+
+def test_axe_finds_no_violation_in_a_designed_state_and_none_runs_past_the_side(pharmacist, site, axe, states):
+    """Each of the states once: at full width by axe, and at 320 pixels."""
+    for name, page in states.items():
+        put(pharmacist, site, page)
+        assert violations(pharmacist, axe) == [], name
+        pharmacist.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", NARROW)
+        reach_px = pharmacist.execute_script("return document.documentElement.scrollWidth")
+        pharmacist.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        assert reach_px <= 320, name
+
+
+@pytest.mark.parametrize("path", ["/teams/north?limit=500", "/patients/N00", "/teams/north/overview"])
+def test_on_paper_nothing_is_lost_and_forms_are_left_out(pharmacist, site, axe, path):
+    """The print style sheet, as the browser applies it: no controls, the data's date and the capacity line there, room to write on the list."""
+    pharmacist.get(site + path)
+    pharmacist.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        shown = pharmacist.find_element(By.TAG_NAME, "body").text
+        hidden = pharmacist.execute_script(
+            "return [...document.querySelectorAll('form, .up-tabs')].filter(e => e.offsetHeight > 0).length"
+        )
+        agreed = pharmacist.execute_script(
+            "return [...document.querySelectorAll('.up-agreed')].filter(e => e.offsetWidth > 40).length"
+        )
+        assert violations(pharmacist, axe) == []
+        paper = pharmacist.execute_cdp_cmd("Page.printToPDF", {"landscape": True})["data"]
+    finally:
+        pharmacist.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert hidden == 0 and "List as of" in shown and "Synthetic." in shown
+    assert len(paper) > 10_000
+    if "limit" in path:
+        assert "This week's 3 reviews reach to here" in shown and agreed >= 9, (
+            "a column to write in for each of the eight"
+        )
+
+
+def test_a_morning_without_a_style_sheet(pharmacist, site):
+    """Cut the list to a gap, open the first person, and find gaps, risk, the year as tables and the review form: words and links alone."""
+    pharmacist.execute_cdp_cmd("Network.enable", {})
+    pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*.css"]})
+    try:
+        pharmacist.get(f"{site}/teams/north")
+        assert (
+            pharmacist.execute_script("return getComputedStyle(document.querySelector('.up-header')).backgroundColor")
+            == "rgba(0, 0, 0, 0)"
+        )
+        pharmacist.find_element(By.CSS_SELECTOR, "details.up-filters summary").click()
+        Select(pharmacist.find_element(By.NAME, "gap")).select_by_value("CLZ_FBC_OVERDUE")
+        pharmacist.find_element(By.CSS_SELECTOR, "main form button").click()
+        until(
+            pharmacist,
+            lambda d: "gap=CLZ_FBC_OVERDUE" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".up-narrowed"),
+        )
+        rows = pharmacist.find_elements(By.CSS_SELECTOR, "tr.up-row")
+        assert [row.find_element(By.TAG_NAME, "a").text for row in rows] == ["N00"]
+        rows[0].find_element(By.TAG_NAME, "a").click()
+        until(pharmacist, lambda d: "/patients/N00" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".up-review"))
+        text = pharmacist.find_element(By.TAG_NAME, "main").text
+        assert "Certain care gaps" in text and "in 100 people like this" in text and "Record a review" in text
+        pharmacist.find_element(By.CSS_SELECTOR, "section[aria-labelledby=year] details summary").click()
+        assert (
+            "Medicines: what was in hand"
+            in pharmacist.find_element(By.CSS_SELECTOR, "section[aria-labelledby=year]").text
+        )
+    finally:
+        pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+
+
 def test_axe_finds_no_violation_on_a_form_that_was_refused(pharmacist, site, axe):
     pharmacist.get(f"{site}/patients/N02")
     pharmacist.find_element(By.CSS_SELECTOR, ".up-review button").click()
@@ -60,9 +126,7 @@ def test_axe_finds_a_page_that_is_wrong(pharmacist, site, axe):
 @pytest.mark.parametrize("path", [*PAGES.values(), SIGNED_OUT], ids=[*PAGES, "sign in"])
 def test_at_320_pixels_which_is_400_percent_zoom_nothing_runs_past_the_side(pharmacist, site, path):
     """WCAG 1.4.10: 1280 pixels at 400% are 320 pixels of content."""
-    pharmacist.execute_cdp_cmd(
-        "Emulation.setDeviceMetricsOverride", {"width": 320, "height": 256, "deviceScaleFactor": 4, "mobile": False}
-    )
+    pharmacist.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", NARROW)
     try:
         pharmacist.get(site + path)
         width, reach = pharmacist.execute_script(
