@@ -116,7 +116,7 @@ def at_a_rate(address: str, path: str, bodies: list[bytes], seconds: float, head
 
 
 def _spread(taken: list[float], seconds: float) -> dict[str, Any]:
-    p50, p99 = np.percentile(taken, [50, 99])
+    p50, p99 = np.percentile(taken, [50, 99]).tolist()
     return {"p50_ms": round(1000 * p50, 2), "p99_ms": round(1000 * p99, 2), "a_second": round(len(taken) / seconds, 1)}
 
 
