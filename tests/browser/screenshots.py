@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -52,26 +53,62 @@ def sign_in(driver: webdriver.Chrome, url: str, starts_with: str) -> None:
     WebDriverWait(driver, 60).until(lambda d: "/sign-in" not in d.current_url)
 
 
-def take(driver: webdriver.Chrome, name: str, height: int = 1000) -> None:
-    driver.set_window_size(1280, height)
-    driver.save_screenshot(str(PICTURES / f"{name}.png"))
+def take(driver: webdriver.Chrome, name: str, height: int = 1000, width: int = 1280, top: str = "") -> None:
+    """One picture of the window, from the first element that ``top`` selects down; 64 colours keep it small."""
+    driver.set_window_size(width, height)
+    driver.execute_script(
+        "const e = arguments[0] && document.querySelector(arguments[0]); window.scrollTo(0, e ? e.offsetTop - 24 : 0)",
+        top,
+    )
+    path = PICTURES / f"{name}.png"
+    driver.save_screenshot(str(path))
+    with Image.open(path) as picture:
+        picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def pharmacist(driver: webdriver.Chrome, url: str) -> None:
+    driver.get(f"{url}/sign-in")
+    take(driver, "sign-in", 700)
+    sign_in(driver, url, "Pharmacist")
+    take(driver, "teams", 900)
+    driver.find_element(By.CSS_SELECTOR, "main a[href^='/teams/']").click()
+    team = driver.current_url
+    take(driver, "worklist", 1750)
+    take(driver, "worklist-narrow", 1500, width=500)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    take(driver, "worklist-print", 1300, width=900)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    driver.find_element(By.CSS_SELECTOR, "main a[href^='/patients/']").click()
+    take(driver, "person", 1500)
+    take(driver, "person-year", 1100, top="#year")
+    take(driver, "person-reasons", 1300, top="#reasons")
+    take(driver, "review", 1100, top="#reviews")
+    driver.get(team.split("?")[0] + "/overview")
+    take(driver, "team", 1900)
+    take(driver, "team-equality", 1300, top="#equality")
+    for page in ("model", "status"):
+        driver.get(f"{url}/{page}")
+        take(driver, page, 1300)
+
+
+def auditor(driver: webdriver.Chrome, url: str) -> None:
+    sign_in(driver, url, "Auditor")
+    driver.get(f"{url}/audit")
+    take(driver, "audit", 1100)
 
 
 def main(home: Path) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     if not (home / "demo.json").exists():
         upstream("demo", "--no-serve", "--home", str(home))
-    with serving(home, UPSTREAM_ENVIRONMENT="demo") as url, tempfile.TemporaryDirectory() as folder:
-        driver = browser(folder)
-        try:
-            sign_in(driver, url, "Pharmacist")
-            take(driver, "teams", 900)
-            driver.find_element(By.CSS_SELECTOR, "main a[href^='/teams/']").click()
-            take(driver, "worklist", 1750)
-            driver.find_element(By.CSS_SELECTOR, "main a[href^='/patients/']").click()
-            take(driver, "person", 1500)
-        finally:
-            driver.quit()
+    with serving(home, UPSTREAM_ENVIRONMENT="demo") as url:
+        for visit in (pharmacist, auditor):
+            with tempfile.TemporaryDirectory() as folder:
+                driver = browser(folder)
+                try:
+                    visit(driver, url)
+                finally:
+                    driver.quit()
 
 
 if __name__ == "__main__":
