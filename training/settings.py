@@ -153,7 +153,7 @@ class PromotionSettings(Section):
     slots: tuple[Days, ...] = Field(default=(5, 10, 15, 25), min_length=1)
     capture_at_least: float | None = Field(default=1.0, ge=0)
     difference_above: float | None = 0.0
-    lead_events: int = Field(default=350, ge=0)
+    lead_events: int = Field(default=800, ge=0)
     calibration_slope: tuple[float, float] = (0.8, 1.25)
     worst_group_at_least: float | None = Field(default=0.8, ge=0, le=1)
     worst_team_at_least: float | None = Field(default=0.8, ge=0, le=1)
