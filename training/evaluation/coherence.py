@@ -22,6 +22,9 @@ def check(booster: Any, calibration: Calibration, rows: int, seed: int) -> dict[
     low, high = np.full(trees.n_features, -1.0), np.full(trees.n_features, 1.0)
     for column in np.unique(trees.feature):
         cuts = trees.threshold[trees.feature == column]
+        cuts = cuts[np.isfinite(cuts)]  # a split of missing from known alone has no finite threshold
+        if not len(cuts):
+            continue
         reach = max(1.0, float(cuts.max() - cuts.min()))
         low[column], high[column] = cuts.min() - reach, cuts.max() + reach
     chosen = [t for t in range(len(trees)) if (trees.feature[trees.nodes(t)] == horizon).any()]
