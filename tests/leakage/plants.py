@@ -37,6 +37,9 @@ class Plant:
     @contextmanager
     def planted(self) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(
+                walks, "_PLANS", {}
+            )  # a plan made before holds the true clocks, one made now must not outlive the leak
             self.place(patch)
             yield
 

@@ -49,10 +49,11 @@ def test_every_look_is_in_the_log(client, shared_home, as_role, method, path, ac
         "cmht_system",
     )
     if patients is None:
-        shown = [
-            entry["patient_id"]
-            for entry in (*answer.json()["items"], *answer.json()["first_below_line_with_safety_gap"])
-        ]
+        told = answer.json()
+        left = told["changes"]["left"]
+        entries = (*told["items"], *told["first_below_line_with_safety_gap"], *told["changes"]["joined"], *left)
+        shown = [entry["patient_id"] for entry in entries]
+        shown += [entry["displaced_by"] for entry in left if entry["displaced_by"]]
         patients = list(dict.fromkeys(shown))
         assert patients
     assert event["patient_ids"] == str(patients).replace("'", '"')
