@@ -1,4 +1,4 @@
-"""Three models that are really built broken on a small made-up trust, and the gate that refuses each.
+"""Four models that are really built broken on a small made-up trust, and the gate that refuses each.
 
 The second of them is the honest model in all but its calibration: that every other gate lets it pass shows that they do not refuse everything.
 """
@@ -7,6 +7,7 @@ import dataclasses
 import datetime as dt
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from features import Records
@@ -91,3 +92,19 @@ def test_an_unstable_model_is_refused_by_the_overlap_of_its_refits(trust, home):
     }
     training = STRICT.training.model_copy(update=learns_by_heart)
     assert "stability" in refusals(trust, home, STRICT.model_copy(update={"training": training}))
+
+
+@pytest.mark.slow
+def test_a_model_that_is_unfair_to_a_group_is_refused_by_the_worst_group(trust, home, monkeypatch):
+    """A feed that loses every woman's records once the model is in use: the lists no longer hold women."""
+    build = run.build
+    women = set(trust.patient_ids[::2])
+
+    def without_women(records, spine, **options):
+        matrix = build(records, spine, **options)
+        lost = spine["patient_id"].isin(women) & (spine["as_of"] >= pd.Timestamp("2024-01-01"))
+        matrix.values[lost.to_numpy()] = np.nan
+        return matrix
+
+    monkeypatch.setattr(run, "build", without_women)
+    assert "worst_group" in refusals(trust, home)
