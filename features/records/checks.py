@@ -122,6 +122,12 @@ def sent_again(spec: TableSpec, columns: dict[str, Any], good: Mask) -> Iterator
     for values in told:
         key = (key ^ values.view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         key ^= key >> np.uint64(29)
+    ordered = np.sort(key)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(twice):
+        return
+    found = np.flatnonzero(twice[np.minimum(np.searchsorted(twice, key), len(twice) - 1)] == key)
+    place, key, told = place[found], key[found], [values[found] for values in told]
     order = np.lexsort((columns["known_on"][place], key))
     key = key[order]
     after = np.flatnonzero(key[1:] == key[:-1]) + 1
