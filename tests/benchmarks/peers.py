@@ -49,7 +49,9 @@ def make_up(people: int, folder: Path) -> Path:
     order = np.lexsort((day, person))
     events = _with_ids(pd.DataFrame({"person": person, "day": day[order].astype("datetime64[s]")}))
     events["value"] = rng.integers(45, 140, len(person)).astype(float)
-    events = events.drop_duplicates(ignore_index=True)  # records set a row sent twice aside; the peers would count it twice
+    events = events.drop_duplicates(
+        ignore_index=True
+    )  # records set a row sent twice aside; the peers would count it twice
     as_of = np.tile(np.array(AS_OF, "datetime64[s]"), people)
     spine = _with_ids(pd.DataFrame({"person": np.repeat(np.arange(people), len(AS_OF)), "as_of": as_of}))
     folder.mkdir(parents=True, exist_ok=True)
