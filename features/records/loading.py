@@ -56,6 +56,7 @@ class Loading:
                 continue
             tables[name] = self._finish(spec, *parsed[name], people)
         self._notes(tables)
+        self.given = {}  # the quarantine, which lives as long as the records, holds its own copy of what was set aside
         return people, tables
 
     def quarantine(self) -> pd.DataFrame:
