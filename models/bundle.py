@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,6 +41,9 @@ from models.protected import refuse_protected
 from models.reasons import ConceptText, FeatureText, check_wording
 from models.reference import golden_rows, summarise
 from models.risk_model import RiskModel, stack_horizons
+
+if TYPE_CHECKING:
+    import lightgbm
 
 __all__ = [
     "CURRENT",
@@ -205,7 +207,7 @@ def _manifest(
         trained_on=json.loads(_json(notes.pop("trained_on", None))),
         notes=json.loads(_json(notes)),
         versions=Versions(
-            lightgbm=lightgbm.__version__,
+            lightgbm=metadata.version("lightgbm"),
             numpy=np.__version__,
             numba=metadata.version("numba"),
             upstream=_own_version(),

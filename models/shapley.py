@@ -8,9 +8,8 @@ the tables. All sums are in double precision and in one order, so a row scores t
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +17,9 @@ from models.errors import FeatureMismatch
 from models.kernels import BLOCK, FEW, explain, explain_few
 from models.tables import Tables, can_tabulate, tabulate
 from models.trees import read_trees
+
+if TYPE_CHECKING:
+    import lightgbm
 
 Floats = NDArray[np.float64]
 
@@ -60,6 +62,8 @@ class TreeShapley:
         self._tables: Tables | None = tabulate(trees) if can_tabulate(trees) else None
         self._booster: lightgbm.Booster | None = None
         if self._tables is None:
+            import lightgbm  # 85 MB and a second that a service with tables has no use for
+
             text = booster if isinstance(booster, str) else booster.model_to_string()
             self._booster = lightgbm.Booster(model_str=text)
             self.expected_value = float(self._predict(np.zeros((1, self.n_features)), pred_contrib=True)[0, -1])

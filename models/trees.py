@@ -7,12 +7,15 @@ it. The text is checked as a document from outside: every length, every child, e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import TreesError
+
+if TYPE_CHECKING:
+    import lightgbm
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]
@@ -59,7 +62,7 @@ class Trees:
 
 def read_trees(booster: lightgbm.Booster | str) -> Trees:
     """Read a booster, or the text that ``model_to_string`` gives. Raises ``TreesError``."""
-    text = booster.model_to_string() if isinstance(booster, lightgbm.Booster) else booster
+    text = booster if isinstance(booster, str) else booster.model_to_string()
     body, end, _ = text.partition("\nend of trees")
     if not text.startswith("tree\n") or not end:
         raise TreesError(

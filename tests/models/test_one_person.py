@@ -1,4 +1,4 @@
-"""One person costs what one person should: no pandas, and one thread, from a loaded bundle to reasons and what-ifs."""
+"""One person costs what one person should: no pandas, no LightGBM, and one thread, from a loaded bundle to reasons and what-ifs."""
 
 import json
 import os
@@ -8,9 +8,10 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
-WITHOUT_PANDAS = """
+WITHOUT = """
 import json, os, sys, threading
-sys.modules["pandas"] = None  # any import of it raises
+for name in ("pandas", "lightgbm", "sklearn"):
+    sys.modules[name] = None  # any import of it raises
 import numpy as np
 from models import RiskModel
 
@@ -26,14 +27,14 @@ print(json.dumps({"probabilities": probabilities, "reasons": sum(map(len, reason
 """
 
 
-def test_scoring_a_person_needs_no_pandas_and_starts_no_thread(bundle):
-    """Where pandas cannot be imported at all, a bundle is opened, self-tested, scored, explained; and the answer is the same."""
+def test_scoring_a_person_needs_neither_pandas_nor_lightgbm_and_starts_no_thread(bundle):
+    """Where neither can be imported at all, a bundle is opened, self-tested, scored, explained; and the answer is the same."""
     import numpy as np
 
     from models import RiskModel
 
     ran = subprocess.run(
-        [sys.executable, "-c", WITHOUT_PANDAS, str(bundle)],
+        [sys.executable, "-c", WITHOUT, str(bundle)],
         cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr

@@ -20,6 +20,14 @@ from serving.app import StartError, serve
 from serving.database import Database
 from serving.security.tokens import issue_token
 from serving.tables import metadata
+from tests.conftest import ROOT
+
+
+def test_the_service_holds_nothing_that_only_training_needs():
+    """LightGBM alone would bring scikit-learn, SciPy and 85 MB into a process that scores from tables."""
+    asked = "import sys, serving.app; print(*{'lightgbm', 'sklearn', 'mlflow', 'shap', 'training'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == []
 
 
 def test_without_a_model_or_a_list_the_service_starts_and_says_so(tmp_path, start):
