@@ -17,6 +17,7 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
 from docs.scores import scores  # noqa: E402
+from docs.speed import speed  # noqa: E402
 
 
 def dictionary() -> str:
@@ -115,7 +116,7 @@ def into_readme(parts: dict[str, str]) -> None:
     readme.write_text(text, encoding="utf-8")
 
 
-PAGES = {"features.md": dictionary, "gaps.md": gaps, "scores.md": scores}
+PAGES = {"features.md": dictionary, "gaps.md": gaps, "scores.md": scores, "speed.md": speed}
 
 
 def main(check: bool) -> int:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +41,40 @@ def load(people: int, years: int) -> Records:
 def peak_mb() -> int:
     """The most memory this process has held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+@contextmanager
+def family_peak(every_s: float = 0.2) -> Iterator[Callable[[], int]]:
+    """The most memory, in MB, that this process and all it started held at one moment; what they share counts once (PSS). Linux."""
+    peak, ended = [0], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(every_s):
+            peak[0] = max(peak[0], sum(_pss_kb(pid) for pid in _family(os.getpid())) // 1024)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield lambda: peak[0]
+    finally:
+        ended.set()
+        watcher.join()
+
+
+def _family(pid: int) -> Iterator[int]:
+    yield pid
+    with suppress(OSError):
+        for tasks in Path(f"/proc/{pid}/task").iterdir():
+            for child in (tasks / "children").read_text().split():
+                yield from _family(int(child))
+
+
+def _pss_kb(pid: int) -> int:
+    try:
+        found = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:  # it ended meanwhile
+        return 0
+    return next((int(row.split()[1]) for row in found.splitlines() if row.startswith("Pss:")), 0)
 
 
 def line(name: str, ours: float, unit: str, floor: float, **measured: Any) -> dict[str, Any]:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import resource
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from typing import Any
 from serving.nightly import score_store
 from tests.benchmarks.growth import BASE as GROWTH_BASE
 from tests.benchmarks.growth import SIZES, tiled_store
-from tests.benchmarks.measure import CACHE, line, peak_mb, simulated_store
+from tests.benchmarks.measure import CACHE, family_peak, line, simulated_store
 from tests.conftest import upstream
 
 PEOPLE, YEARS, FLOOR_S, FLOOR_MB = 60_000, 4, 180.0, 6_000
@@ -30,9 +29,10 @@ def run() -> dict[str, Any]:
         upstream("demo", "--no-serve", "--patients", "1000", "--home", str(home))
         shutil.rmtree(home / "store")
         (home / "service.db").unlink()
-        began = time.perf_counter()
-        summary = score_store(store, home / "bundles", home)
-        seconds = time.perf_counter() - began
+        with family_peak() as held:
+            began = time.perf_counter()
+            summary = score_store(store, home / "bundles", home)
+            seconds = time.perf_counter() - began
     found = line(
         "nightly",
         seconds,
@@ -40,7 +40,7 @@ def run() -> dict[str, Any]:
         FLOOR_S,
         people=PEOPLE,
         rows=summary.people,
-        peak_mb=peak_mb(),
+        peak_mb=held(),
         cores=2,
         stages=summary.seconds,
     )
@@ -53,19 +53,17 @@ def measure(people: int, base: int = GROWTH_BASE) -> dict[str, Any]:
     home = CACHE / "growth-demo"
     if not (home / "bundles" / "current").exists():
         upstream("demo", "--no-serve", "--patients", "1000", "--home", str(home))
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, family_peak() as held:
         began = time.perf_counter()
         summary = score_store(store, home / "bundles", Path(folder))
         seconds = time.perf_counter() - began
-    workers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     return {
         "name": "nightly-growth",
         "people": people,
         "scored": summary.people,
         "seconds": round(seconds, 1),
         "stages": summary.seconds,
-        "peak_mb": peak_mb(),
-        "largest_worker_mb": workers,
+        "peak_mb": held(),
         "synthetic": summary.synthetic,
     }
 

@@ -1,0 +1,74 @@
+"""The page of what is fast enough: every line that ``make bench`` printed beside its floor (DESIGN section 8)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+MEASURED = Path(__file__).resolve().parent / "measured" / "bench.jsonl"
+"""What ``make bench`` printed, kept with ``make bench > docs/measured/bench.jsonl``."""
+
+WHAT = {
+    "features-full": "all features, 60,000 people on 52 weekly dates",
+    "features-tsf": "8 window features beside timeseriesflattener, equal values",
+    "features-duckdb": "the same 8 beside one hand-written DuckDB query",
+    "train-overhead": "training both outcomes beside bare `lightgbm.train`, same trees",
+    "shapley": "exact contributions beside LightGBM's `pred_contrib`",
+    "shapley-build": "tabulating the trees of a bundle",
+    "one-person": "one row scored and explained, in process",
+    "one-person-busy": "the same while other processes keep every core busy",
+    "nightly": "nightly run, 60,000 people, Parquet to published worklists",
+    "simulate": "simulating 60,000 people for 5 years",
+    "api-score-only": "a score over HTTP beside `mlflow models serve`, same booster",
+    "api-everything": "features, score, reasons, gaps over HTTP beside MLflow's score alone",
+    "api-at-20-a-second": "one person with two years of history, 20 requests a second",
+    "api-500-people": "500 people in one request",
+    "load": "50 pharmacists, a system scoring 500 people a minute and a nightly run, 10 minutes",
+    "worklist": "a worklist of 500 people as one page",
+}
+
+TEXT = """# Speed and memory
+
+Made by `docs/generate.py` from `docs/measured/bench.jsonl`, which is what `make bench` printed; do not edit. Two cores, one run, all people simulated. Machines are noisy: read the ratios,
+which come from one run, before the seconds. Where a line lies above its floor the table says so.
+
+| benchmark | what | ours | beside | ratio | floor | within | also |
+|---|---|---:|---:|---:|---:|---|---|
+{rows}
+
+`ratio` is how many times faster than what stands beside it, and for `train-overhead` and `one-person-busy` how many times as long. Run one with `make bench ONLY=features-tsf`.
+How builds grow from 5,000 to 200,000 people stands in [spark.md](spark.md), the nightly run's growth in [operations.md](operations.md), exact contributions in full in [scores.md](scores.md).
+"""
+
+_ALSO = {
+    "people": "{:,} people",
+    "rows": "{:,} rows",
+    "clients": "{} clients",
+    "cores": "{} cores",
+    "peak_mb": "{:,} MB at most",
+    "memory_mb": "{:,} MB held",
+    "memory_ratio": "{:.0f} times less memory",
+    "p99": "p99 {:.3g}",
+}
+
+
+def speed() -> str:
+    lines = [json.loads(line) for line in MEASURED.read_text(encoding="utf-8").splitlines()]
+    rows = []
+    for line in lines:
+        rows.append(_row(line))
+        if smaller := line.get("smaller"):
+            rows.append(_row({**line, **smaller, "ok": None, "floor": None}))
+    return TEXT.format(rows="\n".join(rows))
+
+
+def _row(line: dict[str, Any]) -> str:
+    also = ", ".join(words.format(line[key]) for key, words in _ALSO.items() if line.get(key) is not None)
+    within = {True: "yes", False: "**no**", None: ""}[line["ok"] if line["floor"] is not None else None]
+    figures = (f"{line['ours']:,} {line['unit']}", *(_figure(line.get(key)) for key in ("peer", "ratio", "floor")))
+    return f"| `{line['name']}` | {WHAT[line['name']]} | {' | '.join(figures)} | {within} | {also} |"
+
+
+def _figure(value: float | None) -> str:
+    return "" if value is None else f"{value:,}"

@@ -1,0 +1,16 @@
+"""The memory of a process is that of everything it started too."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.benchmarks.measure import family_peak
+
+
+def test_the_memory_of_a_child_counts_and_what_is_over_is_still_the_peak():
+    with family_peak(0.02) as held:
+        before = held()
+        child = "import time; kept = b'x' * 150_000_000; time.sleep(0.5)"
+        subprocess.run([sys.executable, "-c", child], check=True)
+    assert held() >= before + 140
