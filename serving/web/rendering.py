@@ -17,7 +17,7 @@ from serving.runs.schemas import RunInfo
 from serving.security.callers import Caller
 from serving.security.requests import SESSION_COOKIE
 from serving.security.tokens import form_token
-from serving.web import trends, wording, year
+from serving.web import gap_wording, lines, trends, wording, year
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 NHSUK_STYLE = STATIC_FOLDER / "nhsuk" / "nhsuk-frontend.min.css"
@@ -30,8 +30,6 @@ FILTERS = (
     "feature_words",
     "in_100",
     "outcome_label",
-    "overdue",
-    "overdue_first",
     "people",
     "plain",
     "sentence",
@@ -96,6 +94,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update({name: getattr(wording, name) for name in FILTERS})
+    made.filters.update(gap_date=gap_wording.gap_date, gap_length=gap_wording.gap_length)
+    made.filters.update(gap_said=lines.gap_said, gap_line=lines.gap_line, reason_lines=lines.reason_lines)
     made.filters.update(sparkline=trends.sparkline, moved=trends.moved, gap_words=year.gap_words)
     made.globals["nhsuk_style"] = NHSUK_STYLE.is_file()
     return made

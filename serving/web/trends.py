@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from markupsafe import Markup
 
@@ -17,6 +18,8 @@ from serving.web.wording import short_day
 
 Points = Sequence[tuple[dt.date, float]]
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 112, 34, 5
+"""The style sheet gives the same size, so that it stands once and not in every row."""
+_SPARK_BASE = SPARK_HEIGHT - SPARK_EDGE
 LEAST_TOP = 0.05
 """The height of a picture is at least 5 in 100, so that a change of a fraction does not look like a climb."""
 DASHES = ("", "6 4", "2 3")
@@ -28,19 +31,23 @@ def sparkline(points: Points) -> Markup:
     """One risk over the lists, oldest first, the newest marked. Empty below two points: one list is no trend."""
     if len(points) < 2:
         return Markup("")
-    top = max(LEAST_TOP, max(risk for _, risk in points))
-    xs = _spread([day for day, _ in points], SPARK_EDGE, SPARK_WIDTH - SPARK_EDGE)
-    ys = [SPARK_HEIGHT - SPARK_EDGE - (SPARK_HEIGHT - 2 * SPARK_EDGE) * risk / top for _, risk in points]
-    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
-    numbers = ", ".join(_number(risk) for _, risk in points)
+    days, risks = tuple(day for day, _ in points), [risk for _, risk in points]
+    drop = (SPARK_HEIGHT - 2 * SPARK_EDGE) / max(LEAST_TOP, *risks)
+    xs, ys = _spark_places(days), [f"{_SPARK_BASE - drop * risk:.1f}" for risk in risks]
+    line = " ".join([f"{x},{y}" for x, y in zip(xs, ys, strict=True)])
+    numbers = ", ".join([_number(risk) for risk in risks])
     # Only numbers and dates of our own stand in the text, so nothing has to be escaped; a worklist draws hundreds of these.
     return Markup(
-        f"<svg class='up-spark' viewBox='0 0 {SPARK_WIDTH} {SPARK_HEIGHT}' width='{SPARK_WIDTH}' height='{SPARK_HEIGHT}' role='img'"
-        f" aria-label='Risk in {len(points)} lists from {short_day(points[0][0])} to {short_day(points[-1][0])}, in 100: {numbers}'>"
-        f"<line x1='0' y1='{SPARK_HEIGHT - SPARK_EDGE}' x2='{SPARK_WIDTH}' y2='{SPARK_HEIGHT - SPARK_EDGE}' stroke='{GRID}'/>"
-        f"<polyline points='{line}' fill='none' stroke='{BLUE}' stroke-width='2'/>"
-        f"<circle cx='{xs[-1]:.1f}' cy='{ys[-1]:.1f}' r='4' fill='{BLUE}'/></svg>"
+        f"<svg class='up-spark' viewBox='0 0 {SPARK_WIDTH} {SPARK_HEIGHT}' role='img'"
+        f" aria-label='Risk in {len(points)} lists from {short_day(days[0])} to {short_day(days[-1])}, in 100: {numbers}'>"
+        f"<path d='M0 {_SPARK_BASE}H{SPARK_WIDTH}'/><polyline points='{line}'/><circle cx='{xs[-1]}' cy='{ys[-1]}' r='4'/></svg>"
     )
+
+
+@lru_cache(maxsize=256)
+def _spark_places(days: tuple[dt.date, ...]) -> list[str]:
+    """Where each list stands along the line; the people of one page share their lists."""
+    return [f"{x:.1f}" for x in _spread(days, SPARK_EDGE, SPARK_WIDTH - SPARK_EDGE)]
 
 
 def moved(points: Points) -> str:

@@ -107,20 +107,6 @@ def days(number: float | int) -> str:
     return f"{whole:,} day" if whole == 1 else f"{whole:,} days"
 
 
-def overdue(days_overdue: float | None, title: str = "") -> str:
-    """``34 days overdue``, or ``by 34 days`` after a title that says overdue itself; empty where lateness does not apply."""
-    if days_overdue is None or days_overdue < 1:
-        return ""
-    return f"by {days(days_overdue)}" if title.endswith("overdue") else f"{days(days_overdue)} overdue"
-
-
-def overdue_first(days_overdue: float | None, title: str = "") -> str:
-    """``34 days overdue``, or ``34 days`` before a title that says overdue itself; empty where lateness does not apply."""
-    if days_overdue is None or days_overdue < 1:
-        return ""
-    return days(days_overdue) if "overdue" in title.lower() else f"{days(days_overdue)} overdue"
-
-
 def since(then: dt.date | None, as_of: dt.date) -> str:
     """``23 days ago`` or ``in 9 days``, counted from the day the list is as of."""
     if then is None:

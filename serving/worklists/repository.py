@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -41,6 +42,7 @@ from serving.worklists.listing import CRITICAL, NO_SAFETY_GAP, Ranking, Standing
 from serving.worklists.schemas import Filters, GapLine, Reviewed
 
 EARLIER_LISTS = 6
+_GAP_LINE = tuple(GapLine.model_fields)
 PRESSING = ("critical", "high")
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c.severity, else_=4)
 
@@ -309,18 +311,18 @@ def reasons_of(
     return {row.patient_id: row.reasons for row in connection.execute(query)}
 
 
-def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Row[Any]]]:
+def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
     """Care gaps in the order they are to be shown, by person, without their evidence."""
     visible = visible_people(caller)
     query = (
-        select(gaps.c.patient_id, *(gaps.c[name] for name in GapLine.model_fields))
+        select(gaps.c.patient_id, *(gaps.c[name] for name in _GAP_LINE))
         .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
         .where(gaps.c.patient_id.in_(patients))
         .order_by(gaps.c.patient_id, gaps.c.position)
     )
-    found: dict[str, list[Row[Any]]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.patient_id, []).append(row)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for patient, *values in connection.execute(query):
+        found.setdefault(patient, []).append(dict(zip(_GAP_LINE, values, strict=True)))
     return found
 
 
@@ -339,30 +341,37 @@ def last_reviews(connection: Connection, caller: Caller, patients: Sequence[str]
 
 def risks_before(
     connection: Connection, caller: Caller, patients: Sequence[str], outcome: str, horizon: int, as_of: dt.date
-) -> dict[str, list[Row[Any]]]:
-    """The same risk in the last ``EARLIER_LISTS`` published lists of earlier days, oldest first, by person."""
-    visible = visible_people(caller)
-    earlier = (
-        select(runs.c.as_of, func.max(publications.c.publication_id).label("newest"))
-        .join(publications, publications.c.run_id == runs.c.run_id)
+) -> dict[str, list[dict[str, Any]]]:
+    """The same risk in the last ``EARLIER_LISTS`` published lists of earlier days, oldest first, by person: ``as_of`` and ``probability``."""
+    newest = (
+        select(func.max(publications.c.publication_id).label("publication_id"))
+        .join(runs, runs.c.run_id == publications.c.run_id)
         .where(runs.c.as_of < as_of)
         .group_by(runs.c.as_of)
         .order_by(runs.c.as_of.desc())
         .limit(EARLIER_LISTS)
-        .subquery("earlier")
+        .subquery("newest")
     )
-    query = (
-        select(scores.c.patient_id, earlier.c.as_of, scores.c.probability)
-        .join(publications, publications.c.run_id == scores.c.run_id)
-        .join(earlier, earlier.c.newest == publications.c.publication_id)
-        .join(visible, visible.c.patient_id == scores.c.patient_id)
-        .where(scores.c.patient_id.in_(patients), scores.c.outcome == outcome, scores.c.horizon_days == horizon)
-        .distinct()
-        .order_by(earlier.c.as_of)
+    earlier = (
+        select(publications.c.run_id, runs.c.as_of)
+        .join(newest, newest.c.publication_id == publications.c.publication_id)
+        .join(runs, runs.c.run_id == publications.c.run_id)
     )
-    found: dict[str, list[Row[Any]]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.patient_id, []).append(row)
+    days = {row.run_id: row.as_of for row in connection.execute(earlier)}
+    visible = visible_people(caller)
+    query = select(scores.c.run_id, scores.c.patient_id, scores.c.probability).where(
+        scores.c.run_id.in_(list(days)),
+        scores.c.outcome == outcome,
+        scores.c.horizon_days == horizon,
+        scores.c.patient_id.in_(patients),
+        # Seen now means that their past is too.
+        scores.c.patient_id.in_(select(visible.c.patient_id)),
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for run_id, patient, probability in connection.execute(query):
+        found.setdefault(patient, []).append({"as_of": days[run_id], "probability": probability})
+    for risks in found.values():
+        risks.sort(key=itemgetter("as_of"))
     return found
 
 
