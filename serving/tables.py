@@ -301,7 +301,6 @@ exposures = Table(
     Column("position", Integer, nullable=False),
     Column("rank", Integer, nullable=False),
     Column("shown_at", Moment, nullable=False),
-    Index("ix_exposures_run", "run_id", "patient_id"),
 )
 
 audit_events = Table(

@@ -11,6 +11,7 @@ from serving.scoring.schemas import Gap
 from serving.web.gap_wording import gap_parts
 from serving.worklists.schemas import GapLine, ReasonLine
 
+_NO_REASON = Markup("<li>No reason stands out.</li>")
 _ARROWS = {"raises": "▲", "lowers": "▽"}
 
 
@@ -26,11 +27,7 @@ def gap_line(gap: Gap | GapLine) -> Markup:
 
 def reason_lines(reasons: Iterable[ReasonLine]) -> Markup:
     """A list of what raises and lowers, each with its sign and the word that stands for it."""
-    lines = [_reason_line(reason.direction, reason.label) for reason in reasons]
-    return Markup("<ul class='up-reasons'>{}</ul>").format(Markup("").join(lines or [_NONE]))
-
-
-_NONE = Markup("<li>No reason stands out.</li>")
+    return _reason_lines(tuple([(reason.direction, reason.label) for reason in reasons]))
 
 
 @lru_cache(maxsize=4_096)
@@ -44,6 +41,12 @@ def _gap_line(code: str, title: str, days_overdue: float | None, safety: bool, s
     critical = Markup(" <b class='up-critical'>Critical</b>") if severity == "critical" else ""
     mark = " up-gapline--safety" if safety else ""
     return Markup("<li class='up-gapline{}'>{}{}</li>").format(mark, _said(code, title, days_overdue), critical)
+
+
+@lru_cache(maxsize=4_096)
+def _reason_lines(reasons: tuple[tuple[str, str], ...]) -> Markup:
+    lines = [_reason_line(direction, label) for direction, label in reasons]
+    return Markup("<ul class='up-reasons'>{}</ul>").format(Markup("").join(lines) or _NO_REASON)
 
 
 @lru_cache(maxsize=256)

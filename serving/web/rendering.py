@@ -92,6 +92,7 @@ def environment() -> Environment:
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     made.filters.update({name: getattr(wording, name) for name in FILTERS})
     made.filters.update(gap_date=gap_wording.gap_date, gap_length=gap_wording.gap_length)
