@@ -38,19 +38,19 @@ def _said(code: str, title: str, days_overdue: float | None) -> Markup:
 
 @lru_cache(maxsize=4_096)
 def _gap_line(code: str, title: str, days_overdue: float | None, safety: bool, severity: str) -> Markup:
-    critical = Markup(" <b class='up-critical'>Critical</b>") if severity == "critical" else ""
+    critical = Markup(' <b class="up-critical">Critical</b>") if severity == "critical" else "'
     mark = " up-gapline--safety" if safety else ""
-    return Markup("<li class='up-gapline{}'>{}{}</li>").format(mark, _said(code, title, days_overdue), critical)
+    return Markup('<li class="up-gapline{}">{}{}</li>').format(mark, _said(code, title, days_overdue), critical)
 
 
 @lru_cache(maxsize=4_096)
 def _reason_lines(reasons: tuple[tuple[str, str], ...]) -> Markup:
     lines = [_reason_line(direction, label) for direction, label in reasons]
-    return Markup("<ul class='up-reasons'>{}</ul>").format(Markup("").join(lines) or _NO_REASON)
+    return Markup('<ul class="up-reasons">{}</ul>").format(Markup("').join(lines) or _NO_REASON)
 
 
 @lru_cache(maxsize=256)
 def _reason_line(direction: str, label: str) -> Markup:
     return Markup(
-        "<li><span class='up-arrow up-arrow--{}' aria-hidden='true'>{}</span><span class='up-hidden'>{}: </span>{}</li>"
+        '<li><span class="up-arrow up-arrow--{}" aria-hidden="true">{}</span><span class="up-hidden">{}: </span>{}</li>'
     ).format(direction, _ARROWS.get(direction, ""), direction, label)

@@ -8,7 +8,7 @@ import pytest
 
 from serving.nightly import score_store
 from serving.security.tokens import issue_token
-from serving.web.wording import about_in_100, in_100, overdue, times_the_middle
+from serving.web.wording import about_in_100, in_100, times_the_middle
 
 
 def listed(client, as_role, team="north", **query):
@@ -112,12 +112,6 @@ def test_a_risk_in_words(probability, words):
 def test_only_above_the_middle_is_put_in_words():
     assert times_the_middle(0.2, 0.04) == "5.0 times the middle of this team"
     assert times_the_middle(0.01, 0.04) == times_the_middle(0.2, None) == ""
-
-
-def test_overdue_is_not_said_twice():
-    assert overdue(34.0, "Lithium level overdue") == "by 34 days"
-    assert overdue(1.0, "No attended contact") == "1 day overdue"
-    assert overdue(None) == overdue(0.0) == ""
 
 
 def test_a_row_says_who_reviewed_last_and_the_risk_in_the_list_a_week_before(home, start, world):

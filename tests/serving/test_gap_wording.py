@@ -1,0 +1,127 @@
+"""How each kind of care gap is said: the gap first, then how long, in words that a pharmacist would use."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from features.gaps.codes import CODES
+from serving.web.gap_wording import GAPS, gap_date, gap_parts
+from serving.web.lines import gap_line, gap_said
+from serving.worklists.schemas import GapLine
+
+SAID = {
+    # code: with 6 days, on the day itself, without a number
+    "CLZ_FBC_OVERDUE": (
+        "Clozapine blood count: 6 days overdue",
+        "Clozapine blood count: due now",
+        "Clozapine blood count overdue",
+    ),
+    "CLZ_BREAK": ("Clozapine doses missed: 6 days without supply", "Clozapine doses missed", "Clozapine doses missed"),
+    "CLZ_LEVEL_SMOKING": (
+        "Clozapine level to check: 6 days overdue",
+        "Clozapine level to check: due now",
+        "Clozapine level high or low, or something changed that moves it",
+    ),
+    "CLZ_GI_HYPOMOTILITY": (
+        "Constipation risk on clozapine: bowel check 6 days overdue",
+        "Constipation risk on clozapine",
+        "Constipation risk on clozapine",
+    ),
+    "LI_LEVEL_OVERDUE": ("Lithium level: 6 days overdue", "Lithium level: due now", "Lithium level overdue"),
+    "LI_RENAL_THYROID_CALCIUM": (
+        "Lithium kidney, thyroid or calcium test: 6 days overdue",
+        "Lithium kidney, thyroid or calcium test abnormal",
+        "Lithium kidney, thyroid or calcium test abnormal",
+    ),
+    "LAI_OVERDUE": (
+        "Long-acting injection: 6 days overdue",
+        "Long-acting injection: due now",
+        "Long-acting injection overdue",
+    ),
+    "SUPPLY_GAP_ORAL": (
+        "Gap in oral antipsychotic or mood stabiliser: 6 days without supply",
+        "Gap in oral antipsychotic or mood stabiliser",
+        "Gap in oral antipsychotic or mood stabiliser",
+    ),
+    "REGIMEN_CHANGE_RECENT": (
+        "Recent start, stop or switch: review 6 days overdue",
+        "Recent start, stop or switch",
+        "Recent start, stop or switch",
+    ),
+    "POST_DISCHARGE_RECONCILE": (
+        "Discharged in the last 28 days: follow-up 6 days overdue",
+        "Discharged in the last 28 days",
+        "Discharged in the last 28 days",
+    ),
+    "MONITORING_NEVER_DONE": (
+        "Baseline or annual check: 6 days overdue",
+        "Baseline or annual check not recorded",
+        "Baseline or annual check not recorded",
+    ),
+    "SIDE_EFFECT_BURDEN": ("Side-effect assessment: 6 days overdue", "Side effects high", "Side effects high"),
+    "VALPROATE_PPP": (
+        "Valproate safety documentation: 6 days overdue",
+        "Valproate safety documentation missing",
+        "Valproate safety documentation missing",
+    ),
+    "NO_CONTACT": ("Attended contact: 6 days overdue", "Attended contact: due now", "No attended contact"),
+    "MEDICINES_REVIEW_OVERDUE": (
+        "Medicines review: 6 days overdue",
+        "No medicines review in the last year, or since discharge",
+        "No medicines review in the last year, or since discharge",
+    ),
+    "ALLERGY_NOT_RECORDED": (
+        "Allergy status to confirm: 6 days overdue",
+        "Allergy status not recorded",
+        "Allergy status not recorded",
+    ),
+}
+
+
+def said(code: str, number: float | None) -> str:
+    what, long = gap_parts(code, CODES[code].title, number)
+    return f"{what}: {long}" if long else what
+
+
+@pytest.mark.parametrize("code", SAID)
+def test_the_gap_first_then_how_long(code):
+    assert tuple(said(code, number) for number in (6.0, 0.0, None)) == SAID[code]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_every_code_reads_as_one_short_line_that_says_a_thing_once(code):
+    for number in (None, 0.0, 1.0, 6.0):
+        line = said(code, number)
+        assert line[0].isupper() and not line.endswith(".") and len(line) < 75
+        assert len(re.findall("overdue", line)) <= 1
+        assert (str(int(number or 0)) + " day") in line if number else "days overdue" not in line
+
+
+def test_one_day_is_one_day_and_thousands_are_grouped():
+    assert said("LI_LEVEL_OVERDUE", 1.0) == "Lithium level: 1 day overdue"
+    assert said("MONITORING_NEVER_DONE", 4670.0) == "Baseline or annual check: 4,670 days overdue"
+
+
+def test_a_code_that_is_not_in_the_table_is_said_by_its_title():
+    assert gap_parts("NEW_CODE", "Something new overdue", 3.0) == ("Something new", "3 days overdue")
+    assert gap_parts("NEW_CODE", "Something new overdue", None) == ("Something new overdue", "")
+
+
+def test_the_date_of_a_gap_is_called_what_it_is():
+    assert gap_date("SUPPLY_GAP_ORAL") == gap_date("CLZ_BREAK") == "Supply ran out"
+    assert gap_date("LAI_OVERDUE") == gap_date("HDAT") == "Due"
+
+
+def test_the_table_holds_codes_that_exist():
+    assert set(GAPS) <= set(CODES)
+
+
+def test_a_line_marks_a_safety_gap_and_a_critical_one_and_escapes_a_title():
+    gap = GapLine(code="X", title="a < b", severity="critical", safety=True, days_overdue=2.0, verified=True)
+    assert gap_said(gap) == "a &lt; b: <strong>2 days overdue</strong>"
+    line = gap_line(gap)
+    assert "up-gapline--safety" in line and "Critical" in line and "a < b" not in line
+    routine = gap.model_copy(update={"severity": "low", "safety": False})
+    assert "safety" not in gap_line(routine) and "Critical" not in gap_line(routine)
