@@ -38,7 +38,7 @@ def _said(code: str, title: str, days_overdue: float | None) -> Markup:
 
 @lru_cache(maxsize=4_096)
 def _gap_line(code: str, title: str, days_overdue: float | None, safety: bool, severity: str) -> Markup:
-    critical = Markup(' <b class="up-critical">Critical</b>") if severity == "critical" else "'
+    critical = Markup(' <b class="up-critical">Critical</b>') if severity == "critical" else ""
     mark = " up-gapline--safety" if safety else ""
     return Markup('<li class="up-gapline{}">{}{}</li>').format(mark, _said(code, title, days_overdue), critical)
 
@@ -46,7 +46,7 @@ def _gap_line(code: str, title: str, days_overdue: float | None, safety: bool, s
 @lru_cache(maxsize=4_096)
 def _reason_lines(reasons: tuple[tuple[str, str], ...]) -> Markup:
     lines = [_reason_line(direction, label) for direction, label in reasons]
-    return Markup('<ul class="up-reasons">{}</ul>").format(Markup("').join(lines) or _NO_REASON)
+    return Markup('<ul class="up-reasons">{}</ul>').format(Markup("").join(lines) or _NO_REASON)
 
 
 @lru_cache(maxsize=256)
