@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from features.records.nhs_numbers import looks_like_one
 from serving.auditing.endpoints import About, Action, Actor, Before, On
 from serving.auditing.repository import Asked
-from serving.auditing.schemas import ACCESS_MINUTES, REASON_LABELS, Emergency, Event
+from serving.auditing.schemas import ACCESS_MINUTES, REASON_LABELS, Event
 from serving.auditing.service import list_emergencies, list_events, open_in_emergency
 from serving.context import Serving
 from serving.security.callers import ROLE_LABELS
@@ -95,17 +95,12 @@ async def audit_page(
         earlier=[one for one in emergencies.items if one.granted_at.date() != now.date()],
         total_emergencies=emergencies.total,
         is_open=lambda one: one.expires_at > now,
-        reason_label=reason_label,
         lines=[line_of(event) for event in events.items],
         next_page=address(before=events.next_before) if events.next_before else "",
         asked=asked,
         actions=sorted(ACTIONS.items(), key=lambda pair: pair[1]),
         address=address,
     )
-
-
-def reason_label(emergency: Emergency) -> str:
-    return REASON_LABELS.get(emergency.reason, emergency.reason)
 
 
 def line_of(event: Event) -> Line:

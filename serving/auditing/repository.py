@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Text, cast, func, insert, select, union
 
-from serving.security.callers import person_id
+from serving.security.callers import Caller, person_id
 from serving.tables import audit_events, emergency_access, memberships, role_assignments, tokens
 
 
@@ -32,6 +33,16 @@ def grants(connection: Connection, limit: int) -> tuple[list[Row[Any]], int]:
     query = select(emergency_access).order_by(emergency_access.c.granted_at.desc(), emergency_access.c.grant_id)
     total = connection.scalar(select(func.count()).select_from(emergency_access)) or 0
     return list(connection.execute(query.limit(limit))), total
+
+
+def open_grant(connection: Connection, caller: Caller, patient_id: str, now: dt.datetime) -> Row[Any] | None:
+    """The caller's own emergency access to a person, where one is open; of several the one that ends last."""
+    query = select(emergency_access).where(
+        emergency_access.c.actor == caller.token_id,
+        emergency_access.c.patient_id == patient_id,
+        emergency_access.c.expires_at > now,
+    )
+    return connection.execute(query.order_by(emergency_access.c.expires_at.desc())).first()
 
 
 def events(connection: Connection, asked: Asked, limit: int) -> list[Any]:

@@ -39,6 +39,10 @@ class Emergency(BaseModel):
     granted_at: dt.datetime
     expires_at: dt.datetime
 
+    @property
+    def reason_label(self) -> str:
+        return REASON_LABELS.get(self.reason, self.reason)
+
 
 class Emergencies(BaseModel):
     """Newest first."""

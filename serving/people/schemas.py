@@ -6,6 +6,7 @@ import datetime as dt
 
 from pydantic import BaseModel, Field
 
+from serving.auditing.schemas import Emergency
 from serving.reviews.schemas import Review
 from serving.runs.schemas import RunInfo
 from serving.scoring.schemas import Flags, Gap, Risk, WhatIf
@@ -105,6 +106,9 @@ class Person(BaseModel):
     )
     trend: list[TrendPoint]
     reviews: list[Review] = Field(description="newest first, without the versions that were replaced")
+    emergency: Emergency | None = Field(
+        description="the emergency access by which the caller sees this person of another team; null for their own"
+    )
 
     def risk(self, outcome: str, horizon: int) -> Risk:
         return next(r for r in self.risks if (r.outcome, r.horizon_days) == (outcome, horizon))

@@ -7,10 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Row
+from sqlalchemy import Connection, Row
 
 from features.reference import TESTS
 from serving.audit import Audit, Look
+from serving.auditing.repository import open_grant
+from serving.auditing.schemas import Emergency
 from serving.database import Database
 from serving.people import repository
 from serving.people.schemas import (
@@ -57,6 +59,7 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
                 what_if=[WhatIf.model_validate(stored) for stored in row.what_if or []],
                 risks=[_risk(score, run, row) for score in repository.risks(connection, caller, patient_id)],
                 trend=[TrendPoint(**point._mapping) for point in repository.trend(connection, caller, patient_id)],
+                emergency=_emergency(connection, caller, row.team_id, patient_id),
                 reviews=[as_review(r) for r in history(connection, caller, patient_id) if r.replaced_by is None],
             )
     if run is None or row is None:
@@ -73,6 +76,13 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
         )
     )
     return found
+
+
+def _emergency(connection: Connection, caller: Caller, team_id: str, patient_id: str) -> Emergency | None:
+    if not caller.is_beyond(team_id):
+        return None
+    grant = open_grant(connection, caller, patient_id, dt.datetime.now(dt.UTC))
+    return None if grant is None else Emergency(**grant._mapping)
 
 
 def last_year(events: Mapping[str, list[list[Any]]], as_of: dt.date) -> LastYear:

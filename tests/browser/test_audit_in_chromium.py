@@ -21,6 +21,8 @@ def opened(pharmacist, site):
 
 
 def test_emergency_access_and_the_auditors_page(opened, site, axe):
+    assert "Opened in an emergency, until" in opened.find_element(By.CSS_SELECTOR, ".up-emergency h2").text
+    assert violations(opened, axe) == []
     opened.get(f"{site}/emergency-access")
     assert violations(opened, axe) == []
     opened.find_element(By.CSS_SELECTOR, "main button").click()

@@ -6,7 +6,7 @@ import datetime as dt
 import re
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import insert, select, update
 
 from serving.security.tokens import issue_token
 from serving.tables import emergency_access
@@ -60,6 +60,41 @@ def test_a_pharmacist_opens_somebody_and_the_auditor_has_it_on_top_the_same_day(
     looks = {tuple(row[2:5]) for row in rows(page, "log")}
     assert ("Read a person team south", "S02", "opened in an emergency") in looks
     assert ("Asked for a person they may not see", "S03", "not theirs: nothing was shown") in looks
+
+
+def test_while_it_is_open_the_persons_page_says_who_why_until_when_and_that_the_auditor_has_it(hospital):
+    pharmacist = hospital("pharmacist:north")
+    assert "Opened in an emergency" not in pharmacist.get("/patients/N00").text
+    opens(pharmacist)
+    with pharmacist.app.state.service.database.read() as connection:
+        granted, until = connection.execute(select(emergency_access.c.granted_at, emergency_access.c.expires_at)).one()
+    page = pharmacist.get("/patients/S02").text
+    banner = page.split('class="up-emergency"')[1].split("</section>")[0]
+    said = " ".join(re.sub(r"<[^>]+>", " ", banner).split())
+    assert f"Opened in an emergency, until {until:%H:%M} UTC" in said
+    assert f"Opened by Pharmacist, North team at {granted:%H:%M} UTC" in said
+    assert "S02 is with South team, which is not your team" in said
+    assert "“The person, a carer or another service is on the line in a crisis”" in said
+    assert "The auditor has this on their page now" in said
+    assert page.index('class="up-emergency"') < page.index("<h1>")
+    assert '<a href="/teams/south' not in page, "the way back leads to the pharmacist's own teams"
+    assert "Opened in an emergency" not in hospital("pharmacist:south").get("/patients/S02").text
+
+
+def test_of_two_openings_the_page_names_the_one_that_ends_last_and_nobody_elses(hospital):
+    pharmacist = hospital("pharmacist:north")
+    opens(pharmacist)
+    opens(pharmacist, reason="immediate_risk")
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=3)
+    with pharmacist.app.state.service.database.write() as connection:
+        connection.execute(
+            update(emergency_access).where(emergency_access.c.reason == "immediate_risk").values(expires_at=later)
+        )
+        rest = dict(reason="cover_for_absence", expires_at=later + dt.timedelta(hours=1), grant_id="another")
+        rest |= dict(actor="somebody-else", actor_name="Somebody else", patient_id="S02", granted_at=later)
+        connection.execute(insert(emergency_access).values(rest))
+    page = pharmacist.get("/patients/S02").text
+    assert f"until {later:%H:%M} UTC" in page and "Immediate risk" in page and "Somebody else" not in page
 
 
 def test_the_time_runs_out_and_the_page_says_so(hospital):
