@@ -317,7 +317,7 @@ def serve(
         try:
             with migrations.opened(settings.database) as database:
                 database.check_is_held()
-        except NotHeld as error:
+        except (NotHeld, migrations.NewerDatabase) as error:
             raise StartError(str(error)) from None
         except DatabaseUnavailable as error:
             raise StartError(f"{error}; check that the home folder can be written, or UPSTREAM_DATABASE_URL") from None

@@ -11,12 +11,20 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from serving.database import Database
+from serving.database import Database, DatabaseUnavailable
 from serving.settings import database_url_of
 
 
+class NewerDatabase(DatabaseUnavailable):
+    """A newer release migrated this database, and this one cannot read it; the message says what to do."""
+
+
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the database up to ``revision``; creates it when it is new. Safe to call on every start."""
+    """Bring the database up to ``revision``; creates it when it is new. Safe to call on every start. Raises ``NewerDatabase``."""
+    if is_newer(database):
+        raise NewerDatabase(
+            "a newer release has migrated this database; start that release, or restore the backup made before the upgrade (docs/operations.md)"
+        )
     if revision != "head" or not at_head(database):
         _run(database, command.upgrade, revision)
 
@@ -27,10 +35,19 @@ def downgrade(database: Database, revision: str = "base") -> None:
 
 
 def at_head(database: Database) -> bool:
-    """True if every migration of this version of the service has been applied."""
+    """True if every migration of this version of the service has been applied, and no other."""
+    return _revision(database) == ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def is_newer(database: Database) -> bool:
+    """True if the database is at a revision that this version of the service does not know."""
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return _revision(database) not in {None, *known}
+
+
+def _revision(database: Database) -> str | None:
     with database.read() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    return current == ScriptDirectory.from_config(_config()).get_current_head()
+        return MigrationContext.configure(connection).get_current_revision()
 
 
 @contextmanager

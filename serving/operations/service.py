@@ -60,10 +60,13 @@ def _model(service: Service) -> Check:
 
 def _database(service: Service) -> Check:
     try:
-        migrated = migrations.at_head(service.database)
+        migrated, newer = migrations.at_head(service.database), migrations.is_newer(service.database)
     except DatabaseUnavailable as error:
         return Check(name="database", ok=False, detail=str(error))
-    detail = "" if migrated else "not migrated to this version; restart the service, which migrates it"
+    if newer:
+        detail = "a newer release has migrated it; start that release, or restore the backup made before the upgrade"
+    else:
+        detail = "" if migrated else "not migrated to this version; restart the service, which migrates it"
     return Check(name="database", ok=migrated, detail=detail)
 
 
