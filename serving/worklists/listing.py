@@ -106,7 +106,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Line:
-    """A person's place on the list, from 1. ``joined``: has a slot now and had none on the list before."""
+    """A person's place on the list, from 1. ``joined``: has a slot now and had none on the list before; on a team's first list everybody would be new, so nobody is."""
 
     patient_id: str
     place: int
@@ -289,7 +289,7 @@ def _lines(
                 place=place,
                 standing=Standing.LISTED if slot else why or Standing.WAITING,
                 slot=slot,
-                joined=slot is not None and (line is None or line.slot is None),
+                joined=bool(before) and slot is not None and (line is None or line.slot is None),
                 listed_since=_since(line, slot, as_of),
                 last_listed_on=as_of if slot else line.last_listed_on if line else None,
                 snoozed_until=c.snoozed_until if why is Standing.SNOOZED else None,

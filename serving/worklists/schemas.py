@@ -140,7 +140,9 @@ class WorklistEntry(BaseModel):
         description="listed, waiting, reviewed (takes no slot for some weeks) or snoozed; null in a run made before lists were kept"
     )
     slot: Slot | None = Field(description="why the person has a slot on the published list; null where they have none")
-    joined: bool = Field(description="has a slot on the published list and had none on the list before it")
+    joined: bool = Field(
+        description="has a slot on the published list and had none on the list before it; nobody on a team's first list"
+    )
     listed_since: dt.date | None
     snoozed_until: dt.date | None = Field(description="a snooze that holds now; it takes effect when it is recorded")
     risk_before: list[RiskBefore] = Field(description="the same risk in earlier lists of other days, oldest first")
