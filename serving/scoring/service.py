@@ -28,6 +28,7 @@ from serving.audit import Audit, Look
 from serving.problems import unavailable
 from serving.scoring.behind import Behind, with_what_is_behind
 from serving.scoring.history import SHORT_HISTORY_DAYS, History, history_of
+from serving.scoring.pieces import Contributions, contributions, with_list
 from serving.scoring.schemas import (
     ModelUsed,
     PersonIn,
@@ -116,8 +117,8 @@ class Answered:
 def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.date, audit: Audit) -> Answered:
     """Answer ``POST /v1/scores``. Nothing is stored but the audit event, which is written before the answer is handed over.
 
-    The answer is put together from plain values: an object for each of the thousands of contributions took longer than scoring. A test
-    holds it to ``ScoresAnswer``.
+    The answer is put together from plain values and pieces of JSON: an object for each of the thousands of contributions took longer than
+    scoring. A test holds it to ``ScoresAnswer``.
     """
     if model is None:
         raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
@@ -129,10 +130,11 @@ def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.dat
     answer = {
         "as_of": as_of,
         "model": model_used(model).model_dump(),
-        "people": [_person(scored, row, aside.get(patient, [])) for row, patient in enumerate(scored.people)],
         "not_scored": [p.patient_id for p in request.people if p.patient_id not in known],
     }
-    body = to_json(answer)
+    written = Contributions(model.features)
+    found = [_person(scored, row, written, aside.get(patient, [])) for row, patient in enumerate(scored.people)]
+    body = with_list(to_json(answer), "people", found)
     audit.record(
         Look(
             "scores.requested",
@@ -185,24 +187,22 @@ def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, in
     return out
 
 
-def _person(scored: Scored, row: int, aside: list[SetAsideRow]) -> dict[str, Any]:
-    """A ``PersonScore`` as plain values."""
+def _person(scored: Scored, row: int, written: Contributions, aside: list[SetAsideRow]) -> bytes:
+    """A ``PersonScore`` as JSON."""
     patient = scored.people[row]
     unknown = sum((found.table, found.column) == ("supplies", "medicine") for found in aside)
-    return {
+    rest = {
         "patient_id": patient,
-        "risks": list(_risks(scored, row)),
         "what_if": [{"kind": "model_sensitivity", **plain_what_if(found)} for found in scored.what_ifs[row]],
         "gaps": scored.gaps.get(patient, []),
         "flags": scored.flags(row)
         | {"unknown_medicines": unknown, "set_aside": [found.model_dump() for found in aside]},
     }
+    return with_list(to_json(rest), "risks", _risks(scored, row, written.heads(scored.scores.inputs[row])))
 
 
-def _risks(scored: Scored, row: int) -> Iterable[dict[str, Any]]:
-    """A ``Risk`` for every outcome and horizon, as plain values."""
-    features = scored.model.features
-    values = [None if value != value else value for value in scored.scores.inputs[row].tolist()]
+def _risks(scored: Scored, row: int, heads: list[bytes]) -> Iterable[bytes]:
+    """A ``Risk`` for every outcome and horizon, as JSON."""
     reasons = {
         (outcome, horizon): scored.reasons(row, outcome, horizon)
         for outcome, horizons in scored.model.outcomes.items()
@@ -220,21 +220,18 @@ def _risks(scored: Scored, row: int) -> Iterable[dict[str, Any]]:
         for column, horizon in enumerate(horizons):
             parts = found.contributions[row, column].tolist()
             base, horizon_part = float(found.base[column]), float(found.horizon_part[row, column])
-            yield {
+            risk = {
                 "outcome": outcome,
                 "horizon_days": horizon,
                 "probability": float(found.probability[row, column]),
                 "logit": base + horizon_part + sum(parts),
                 "base": base,
                 "horizon_part": horizon_part,
-                "contributions": [
-                    {"name": f.name, "concept": f.concept, "value": value, "contribution": part}
-                    for f, value, part in zip(features, values, parts, strict=True)
-                ],
                 "reasons": [
                     with_what_is_behind(reason, behind[reason["concept"]], days) for reason in reasons[outcome, horizon]
                 ],
             }
+            yield with_list(to_json(risk), "contributions", contributions(heads, parts))
 
 
 def plain_what_if(found: ModelWhatIf) -> dict[str, Any]:
