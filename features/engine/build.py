@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.engine.by_features import ByFeatures
 from features.engine.matrix import FeatureMatrix, in_order, read_spine
 from features.engine.spec import Feature
 from features.engine.walks import Walk, walks_for
@@ -63,7 +64,7 @@ def build_values(
     if not ready:
         person, day = person[order], day[order]
     workers = max(1, threads or os.cpu_count() or 1)
-    limits = _Limits.of(features)
+    limits = _LIMITS.of(features)
     for start, end in _ranges(person, -(-len(person) // MAX_BLOCK)):
         people, low = records, 0
         if end - start < len(person):
@@ -122,3 +123,6 @@ class _Limits:
         """``values`` itself where it is a view: missing as zero where that is the rule, and everything inside its range."""
         np.copyto(values, 0.0, where=np.isnan(values) & self.zero)
         return np.clip(values, self.low, self.high, out=values)
+
+
+_LIMITS = ByFeatures(_Limits.of)

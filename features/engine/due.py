@@ -12,6 +12,7 @@ FOREVER = 10**6
 EVENT_LAPSES_DAYS = 90
 """A check that an event asked for and that was never done is no longer due this long after its phase [D]."""
 APPLIES, DOES_NOT, CANNOT_ASSESS = 1, 0, -1
+DAYS_PAST_DUE, TESTS_DUE, TESTS_OVERDUE, TESTS_UNSURE, COMPLETE_SHARE, BLOOD_COLOUR = range(6)
 
 
 @njit(nogil=True, cache=True)
@@ -136,3 +137,45 @@ def due_kernel(heads, rows, places, start, end, after, last, from_start, applies
             unsure[r, item] = doubt
             if place >= 0:
                 due[r, item], fired[r, item] = found, place
+
+
+@njit(nogil=True, cache=True)
+def verbs_kernel(
+    due, fired, unsure, counted, colour, grace, test_of, tests, verbs, first, items, as_of, out_row, columns, out
+):
+    """Features of the schedule. Feature ``k`` reads the items ``items[first[k]:first[k + 1]]``; a test that two of them ask for counts once.
+
+    ``test_of`` gives the test of each item, one of ``tests``; ``grace`` the days of each protocol.
+    """
+    asked, hit = np.zeros(tests, np.bool_), np.zeros(tests, np.bool_)
+    for r in range(as_of.shape[0]):
+        t = as_of[r]
+        for k in range(verbs.shape[0]):
+            verb = verbs[k]
+            if verb == BLOOD_COLOUR:
+                out[out_row[r], columns[k]] = colour[r] if counted[r] else np.nan
+                continue
+            asked[:] = False
+            hit[:] = False
+            earliest = NO_DAY
+            for i in items[first[k] : first[k + 1]]:
+                scheduled = fired[r, i] >= 0
+                if scheduled:
+                    asked[test_of[i]] = True
+                    earliest = min(earliest, due[r, i])
+                if verb == TESTS_UNSURE:
+                    hit[test_of[i]] |= unsure[r, i] and not scheduled
+                elif scheduled:
+                    hit[test_of[i]] |= t > due[r, i] + grace[fired[r, i]] or (verb == TESTS_DUE and due[r, i] <= t)
+            x = np.nan
+            if verb == DAYS_PAST_DUE:
+                if earliest != NO_DAY:
+                    x = t - earliest
+            elif verb == TESTS_UNSURE:
+                x = hit.sum()
+            elif verb == COMPLETE_SHARE:
+                if asked.any():
+                    x = 1 - hit.sum() / asked.sum()
+            elif asked.any():
+                x = hit.sum()
+            out[out_row[r], columns[k]] = x

@@ -25,11 +25,11 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from features.engine import conditions, facts
+from features.engine import conditions, due, facts
 from features.engine.conditions import COMPONENT, CONDITIONS, Situation
 from features.engine.due import FOREVER, courses_kernel, due_kernel, latest_kernel
 from features.engine.lengths import lengths_of
-from features.engine.spec import satisfying
+from features.engine.spec import Feature, SpecError, satisfying
 from features.engine.supply import COURSE_GAP_DAYS
 from features.records import Records
 from features.records.days import NO_DAY
@@ -211,10 +211,10 @@ def _due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDA
     )
     applies = np.stack([assess(situation) for assess in CONDITIONS.values()], axis=1)
     shape = (len(person), len(heads))
-    due, fired, unsure = np.empty(shape, np.int32), np.empty(shape, np.int16), np.empty(shape, np.bool_)
+    day, fired, unsure = np.empty(shape, np.int32), np.empty(shape, np.int16), np.empty(shape, np.bool_)
     from_start = np.array([scope not in PERSON_SCOPES for scope in scopes()])
-    due_kernel(heads, rows, places, start, end, gap, newest, from_start, applies, events, as_of, due, fired, unsure)
-    return Dues(due, fired, unsure, newest[:, heads[:, 1]], situation)
+    due_kernel(heads, rows, places, start, end, gap, newest, from_start, applies, events, as_of, day, fired, unsure)
+    return Dues(day, fired, unsure, newest[:, heads[:, 1]], situation)
 
 
 def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:
@@ -236,6 +236,70 @@ def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:
         "acb_total_ge_3": since("acb_high_days"),
         "high_dose_or_combined_antipsychotics": since("high_dose_days"),
     }
+
+
+VERBS = {
+    "days_past_due": due.DAYS_PAST_DUE,
+    "tests_due": due.TESTS_DUE,
+    "tests_overdue": due.TESTS_OVERDUE,
+    "tests_unsure": due.TESTS_UNSURE,
+    "complete_share": due.COMPLETE_SHARE,
+    "blood_colour": due.BLOOD_COLOUR,
+}
+
+
+@dataclass(frozen=True)
+class Verbs:
+    """Features of the schedule: what each is to say of which items (``items[first[k]:first[k + 1]]``), and into which column."""
+
+    verbs: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, placed: Sequence[tuple[int, Feature]]) -> Verbs:
+        """For features and their columns. Raises SpecError for one that no protocol row schedules."""
+        chosen = [select(feature.scope, feature.tests) for _, feature in placed]
+        for (_, feature), mine in zip(placed, chosen, strict=True):
+            if not mine:
+                raise SpecError(
+                    f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for {feature.scope or 'anyone'}"
+                )
+        return cls(
+            np.array([VERBS[feature.verb] for _, feature in placed], np.int64),
+            np.cumsum([0, *map(len, chosen)]),
+            np.array([item for mine in chosen for item in mine], np.int64),
+            np.array([column for column, _ in placed], np.int64),
+        )
+
+    def fill(
+        self,
+        dues: Dues,
+        as_of: npt.NDArray[np.int32],
+        rows: npt.NDArray[np.int64],
+        values: npt.NDArray[np.float32],
+    ) -> None:
+        """Writes the features of each row of ``dues`` into ``values[rows]``; NaN where nothing is scheduled."""
+        heads, _, _ = _compiled()
+        situation = dues.situation
+        due.verbs_kernel(
+            dues.day,
+            dues.protocol,
+            dues.unsure,
+            situation.counted,
+            situation.colour[0],
+            grace_days(),
+            heads[:, 1],
+            len(tests()),
+            self.verbs,
+            self.first,
+            self.items,
+            as_of,
+            rows,
+            self.columns,
+            values,
+        )
 
 
 @cache

@@ -28,7 +28,6 @@ Rows = npt.NDArray[np.int64]
 MOST = 3
 """Rows kept of one stream for one person."""
 
-_SCHEDULE_VERBS = ("days_past_due", "tests_due", "tests_overdue", "tests_unsure", "complete_share", "blood_colour")
 _OUTCOMES = {
     "attended": "attended",
     "did_not_attend": "missed",
@@ -197,7 +196,7 @@ def _shared(reading: _Reading) -> _Reading:
 
 def _read_by(feature: Feature) -> Stream:
     """The rows that a feature reads: its stream, or for a schedule the results that meet it."""
-    if feature.verb not in _SCHEDULE_VERBS:
+    if feature.verb not in schedule.VERBS:
         return feature.stream
     asked = dict.fromkeys(schedule.items()[item].test for item in schedule.select(feature.scope, feature.tests))
     return stream("results", test=tuple(dict.fromkeys(name for test in asked for name in satisfying(test))))

@@ -4,77 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
+from features.engine.membership import Membership
 from features.engine.spec import Stream
 from features.records import Records
-from features.records.days import NO_DAY
-from features.records.tables import TABLES, Column
+from features.records.tables import TABLES
 
 
 def rows_of(records: Records, stream: Stream) -> npt.NDArray[np.bool_]:
     """Mask of the rows of ``stream.table`` that belong to the stream."""
-    return records.once(stream, lambda: _rows_of(records, stream))
-
-
-def _rows_of(records: Records, stream: Stream) -> npt.NDArray[np.bool_]:
-    columns = records.columns(stream.table)
-    keep = columns[stream.day_column] != NO_DAY
-    for column, values in stream.where:
-        keep = keep & _holds(stream.table, columns, column, values)
-    for column, values in stream.unless:
-        keep = keep & ~_holds(stream.table, columns, column, values)
-    for column in stream.given:
-        keep = keep & ~_missing(stream.table, columns, column)
-    if stream.outside is not None:
-        low, high = stream.outside
-        value = columns["value"]
-        past = np.zeros(len(value), dtype=bool)
-        if low is not None:
-            past |= value < low
-        if high is not None:
-            past |= value >= high
-        keep = keep & past
-    return np.asarray(keep)
-
-
-def _missing(table: str, columns: Mapping[str, Any], name: str) -> npt.NDArray[np.bool_]:
-    kind, values = _column(table, name).kind, columns[name]
-    if kind in ("id", "text"):
-        return np.asarray(values.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-    if kind == "number":
-        return np.isnan(values)
-    return np.asarray(values == (NO_DAY if kind == "date" else -1))
-
-
-def _holds(table: str, columns: Mapping[str, Any], name: str, values: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    column = _column(table, name)
-    if column.kind == "code":
-        return _wanted(table, name, values)[columns[name]]
-    if column.kind == "flag":
-        return np.asarray(np.isin(columns[name], [1 if value == "true" else 0 for value in values]))
-    found = pc.is_in(columns[name], pa.array(values, pa.string()))
-    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
-
-
-@cache
-def _column(table: str, name: str) -> Column:
-    return TABLES[table].column(name)
-
-
-@cache
-def _wanted(table: str, name: str, values: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """Which codes of a column are among some values; the last place, which a missing code reads, is not."""
-    column = TABLES[table].column(name)
-    wanted = np.zeros(len(column.values) + 1, dtype=bool)
-    wanted[[column.values.index(value) for value in values]] = True
-    return wanted
+    return Membership.of((stream,)).bits(records) != 0
 
 
 def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:
@@ -86,11 +29,10 @@ def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:
     return ("known_on", *dict.fromkeys(late))
 
 
-def known_by(records: Records, stream: Stream, value: str = "") -> npt.NDArray[np.int32]:
-    """The day by which each row's part in the stream was known: the latest of its clocks."""
-    columns = records.columns(stream.table)
-    known: npt.NDArray[np.int32] = columns["known_on"]
-    for clock in clocks_of(stream, value)[1:]:
+def known_by(columns: Mapping[str, Any], clocks: Sequence[str]) -> npt.NDArray[np.int32]:
+    """The day by which each row of a table was known: the latest of some of its clocks."""
+    known: npt.NDArray[np.int32] = columns[clocks[0]]
+    for clock in clocks[1:]:
         known = np.maximum(known, columns[clock])
     return known
 
@@ -118,14 +60,13 @@ class Events:
     ident: npt.NDArray[np.int32]
 
 
-def events_of(records: Records, group: Group, streams: Sequence[Stream]) -> Events:
-    """Events of up to 64 streams; a row that is in none of them is left out."""
+def events_of(records: Records, group: Group, streams: Membership) -> Events:
+    """Events of some streams; a row that is in none of them is left out."""
     columns = records.columns(group.table)
     table = records.tables[group.table]
-    inside = [rows_of(records, stream) for stream in streams]
-    chosen = np.logical_or.reduce(inside)
-    rows = None if chosen.all() else np.flatnonzero(chosen)
-    offsets = table.offsets if rows is None else np.append(0, np.cumsum(chosen))[table.offsets]
+    bits = streams.bits(records)
+    rows = None if bits.all() else np.flatnonzero(bits)
+    offsets = table.offsets if rows is None else np.searchsorted(rows, table.offsets)
     day = _of(columns[group.day_column], rows)
     if group.day_column != TABLES[group.table].event_day:
         # Rows lie by another day: put each person's own in order.
@@ -135,9 +76,16 @@ def events_of(records: Records, group: Group, streams: Sequence[Stream]) -> Even
     known = _of(columns["known_on"], rows)
     for clock in group.clocks[1:]:
         known = np.maximum(known, _of(columns[clock], rows))
-    value = _of(columns[group.value], rows).astype(np.float64, copy=False) if group.value else np.zeros(0)
-    ident = _identities(columns[group.ident], rows) if group.ident else np.zeros(0, dtype=np.int32)
-    return Events(offsets.astype(np.int64, copy=False), day, known, _bits(inside, rows), value, ident)
+    value = _of(columns[group.value], rows).astype(np.float64, copy=False) if group.value else _NO_VALUES
+    ident = _identities(records, group.table, group.ident, rows) if group.ident else _NO_IDENTITIES
+    # Every event of a single stream is one: no bits needed.
+    bits = _of(bits, rows) if len(streams.streams) > 1 else _NO_BITS
+    return Events(offsets.astype(np.int64, copy=False), day, known, bits, value, ident)
+
+
+_NO_VALUES = np.zeros(0, np.float64)
+_NO_IDENTITIES = np.zeros(0, np.int32)
+_NO_BITS = np.zeros(0, np.uint64)
 
 
 def _of(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:
@@ -145,20 +93,7 @@ def _of(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDA
     return values if rows is None else values[rows]
 
 
-def _bits(inside: Sequence[npt.NDArray[np.bool_]], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[np.uint64]:
-    """One bit a stream; empty for a single stream, of which every chosen event is one."""
-    if len(inside) == 1:
-        return np.zeros(0, dtype=np.uint64)
-    bits = np.zeros(len(inside[0]) if rows is None else len(rows), dtype=np.uint64)
-    for position, mask in enumerate(inside):
-        bits |= _of(mask, rows).astype(np.uint64) << np.uint64(position)
-    return bits
-
-
-def _identities(column: Any, rows: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int32]:
-    if isinstance(column, np.ndarray):
-        return _of(column, rows).astype(np.int32)
-    taken = column if rows is None else column.take(pa.array(rows))
-    codes = taken.dictionary_encode()
-    codes = codes.unify_dictionaries().combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
-    return np.asarray(codes.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int32)
+def _identities(records: Records, table: str, name: str, rows: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int32]:
+    column = records.columns(table)[name]
+    places = column if isinstance(column, np.ndarray) else records.words(table, name)[0]
+    return _of(places, rows).astype(np.int32, copy=False)

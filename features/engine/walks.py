@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from features.engine import kernels, regimen, schedule, supply
+from features.engine.by_features import ByFeatures
 from features.engine.lengths import is_injection, lengths_of
+from features.engine.membership import MAX_STREAMS, Membership
 from features.engine.spec import EVER, Feature, SpecError, Stream
-from features.engine.streams import Group, clocks_of, events_of, known_by, rows_of
+from features.engine.streams import Group, clocks_of, events_of, known_by
 from features.records import Records
-from features.records.days import NO_DAY
-from features.records.tables import TABLES
+from features.records.tables import TABLES, Late
 from features.reference import MEDICINES
 
 Int = npt.NDArray[np.int64]
@@ -63,8 +63,7 @@ DEPOT_OPS = {
     "depot_late_band": supply.LATE_BETWEEN,
     "depot_missed_windows": supply.MISSED_WINDOWS,
 }
-SPELL_VERBS = ("days_in_spell", "spell_length")
-SCHEDULE_VERBS = ("days_past_due", "tests_due", "tests_overdue", "tests_unsure", "complete_share", "blood_colour")
+SPELL_OPS = {"days_in_spell": 0, "spell_length": 1}
 NEEDS = {
     "total": kernels.NEEDS_VALUES,
     "mean": kernels.NEEDS_VALUES,
@@ -79,7 +78,6 @@ NEEDS = {
     "gap_ratio": kernels.NEEDS_GAPS,
 }
 """What each window verb reads of an event beside its day."""
-MAX_STREAMS = 64
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class _Window:
     """One window walk before it meets records: which streams it reads and what it fills."""
 
     group: Group
-    streams: tuple[Stream, ...]
+    streams: Membership
     windows: Int
     deepest: int
     needs: Int
@@ -100,49 +98,69 @@ class _Window:
 
 
 @dataclass(frozen=True)
+class _Ops:
+    """Features of one walk: what to compute, of which of its ``streams``, over how many days, by which number, into which column."""
+
+    streams: Membership
+    ops: Int
+    stream: Int
+    window: Int
+    number: Int
+    column: Int
+
+    @classmethod
+    def of(cls, placed: Sequence[Placed], ops: Mapping[str, int]) -> _Ops:
+        features = [feature for _, feature in placed]
+        streams = list(dict.fromkeys(feature.stream for feature in features))
+        return cls(
+            Membership.of(streams),
+            np.array([ops[feature.verb] for feature in features], np.int64),
+            np.array([streams.index(feature.stream) for feature in features], np.int64),
+            np.array([feature.window for feature in features], np.int64),
+            np.array([feature.number for feature in features], np.int64),
+            np.array([column for column, _ in placed], np.int64),
+        )
+
+
+@dataclass(frozen=True)
+class _Spells:
+    """Features of the spells of one table."""
+
+    table: str
+    late: Late
+    clocks: tuple[str, ...]
+    ops: _Ops
+
+
+@dataclass(frozen=True)
 class _Plan:
     """How a list of features is walked, whatever the records: the same for every request, so made once."""
 
     features: tuple[Feature, ...]
     windows: tuple[_Window, ...]
-    coverage: list[Placed]
-    depot: list[Placed]
-    spells: list[Placed]
-    schedule: list[Placed]
-    regimen: list[Placed]
-
-
-_PLANS: dict[tuple[int, ...], _Plan] = {}
-MOST_PLANS = 16
+    coverage: _Ops | None
+    depots: tuple[_Ops, ...]
+    spells: tuple[_Spells, ...]
+    schedule: schedule.Verbs | None
+    regimen: tuple[Int, Int] | None
+    """Columns of the matrix, and the field of the regimen that each holds."""
 
 
 def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
     """The walks that fill every feature. Raises SpecError for a verb that no walk knows."""
-    plan = _plan_of(features)
+    plan = _PLANS.of(features)
     return [
         *(_window_walk(records, window) for window in plan.windows),
         *_coverage_walks(records, plan.coverage),
-        *_depot_walks(records, plan.depot),
-        *_spell_walks(records, plan.spells),
+        *_depot_walks(records, plan.depots),
+        *(_spell_walk(records, spells) for spells in plan.spells),
         *_schedule_walks(records, plan.schedule),
         *_regimen_walks(records, plan.regimen),
     ]
 
 
-def _plan_of(features: Sequence[Feature]) -> _Plan:
-    """By identity: comparing hundreds of features takes longer than a person's walks. A plan holds its features, so no id is used twice."""
-    key = tuple(map(id, features))
-    plan = _PLANS.get(key)
-    if plan is None:
-        plan = _plan(tuple(features))
-        while len(_PLANS) >= MOST_PLANS:
-            _PLANS.pop(next(iter(_PLANS)), None)
-        _PLANS[key] = plan
-    return plan
-
-
 def _plan(features: tuple[Feature, ...]) -> _Plan:
-    known = {"regimen", *WINDOW_OPS, *COVERAGE_OPS, *DEPOT_OPS, *SPELL_VERBS, *SCHEDULE_VERBS}
+    known = {"regimen", *WINDOW_OPS, *COVERAGE_OPS, *DEPOT_OPS, *SPELL_OPS, *schedule.VERBS}
     for feature in features:
         if feature.verb not in known:
             raise SpecError(f"{feature.name}: no kernel computes {feature.verb}; known are {', '.join(sorted(known))}")
@@ -150,15 +168,50 @@ def _plan(features: tuple[Feature, ...]) -> _Plan:
     def placed(verbs: Iterable[str]) -> list[Placed]:
         return [(column, feature) for column, feature in enumerate(features) if feature.verb in verbs]
 
+    coverage, scheduled = placed(COVERAGE_OPS), placed(schedule.VERBS)
     return _Plan(
         features,
         tuple(_windows(placed(WINDOW_OPS))),
-        placed(COVERAGE_OPS),
-        placed(DEPOT_OPS),
-        placed(SPELL_VERBS),
-        placed(SCHEDULE_VERBS),
-        placed(("regimen",)),
+        _coverage(coverage) if coverage else None,
+        tuple(_Ops.of(members, DEPOT_OPS) for members in _by(placed(DEPOT_OPS), lambda f: f.stream)),
+        tuple(_spells(members) for members in _by(placed(SPELL_OPS), lambda f: f.table)),
+        schedule.Verbs.of(scheduled) if scheduled else None,
+        _regimen(placed(("regimen",))),
     )
+
+
+def _by(placed: Iterable[Placed], key: Callable[[Feature], Hashable]) -> Iterable[list[Placed]]:
+    groups: dict[Hashable, list[Placed]] = {}
+    for column, feature in placed:
+        groups.setdefault(key(feature), []).append((column, feature))
+    return groups.values()
+
+
+def _coverage(placed: list[Placed]) -> _Ops:
+    for _, feature in placed:
+        most = feature.window * (2 if feature.verb == "covered_change" else 1)
+        if most > supply.LONGEST_WINDOW:
+            raise SpecError(f"{feature.name}: coverage looks back {supply.LONGEST_WINDOW} days at most")
+    return _Ops.of(placed, COVERAGE_OPS)
+
+
+def _spells(placed: list[Placed]) -> _Spells:
+    first = placed[0][1]
+    (late,) = TABLES[first.table].late
+    return _Spells(first.table, late, clocks_of(first.stream), _Ops.of(placed, SPELL_OPS))
+
+
+def _regimen(placed: list[Placed]) -> tuple[Int, Int] | None:
+    for _, feature in placed:
+        if feature.value not in regimen.FIELDS:
+            raise SpecError(
+                f"{feature.name}: the regimen has no field {feature.value}; it has {', '.join(regimen.FIELDS)}"
+            )
+    fields = [regimen.FIELDS.index(feature.value) for _, feature in placed]
+    return (np.array([column for column, _ in placed]), np.array(fields)) if placed else None
+
+
+_PLANS = ByFeatures(_plan)
 
 
 def _group_of(feature: Feature) -> Group:
@@ -216,7 +269,7 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Wind
         needs[streams.index(feature.stream)] |= NEEDS.get(feature.verb, 0)
     return _Window(
         group,
-        tuple(streams),
+        Membership.of(streams),
         windows=np.array([*widths, 2**30], np.int64),
         deepest=2**30 if any(feature.window == EVER for _, feature in members) else widths[-1],
         needs=needs,
@@ -258,28 +311,14 @@ def _window_walk(records: Records, w: _Window) -> Walk:
     return walk
 
 
-def _coverage_walks(records: Records, placed: list[Placed]) -> list[Walk]:
-    if not placed:
+def _coverage_walks(records: Records, plan: _Ops | None) -> list[Walk]:
+    if plan is None:
         return []
-    classes = list(dict.fromkeys(feature.stream for _, feature in placed))
     columns = records.columns("supplies")
-    bits = np.zeros(len(columns["known_on"]), np.uint64)
-    usable = (columns["as_required"] != 1) & ~is_injection(records)
-    for position, stream in enumerate(classes):
-        bits |= (rows_of(records, stream) & usable).astype(np.uint64) << np.uint64(position)
+    bits = np.where((columns["as_required"] != 1) & ~is_injection(records), plan.streams.bits(records), np.uint64(0))
     lengths = lengths_of(records)
-    base = {name: place for place, name in enumerate(dict.fromkeys(m.base for m in MEDICINES.values()))}
-    medicine = np.array([base[m.base] for m in MEDICINES.values()], np.int64)[columns["medicine"]]
+    medicine = _bases()[columns["medicine"]]
     stays = records.columns("stays")
-    ops = np.array([COVERAGE_OPS[feature.verb] for _, feature in placed], np.int64)
-    op_class = np.array([classes.index(feature.stream) for _, feature in placed], np.int64)
-    op_window = np.array([feature.window for _, feature in placed], np.int64)
-    op_number = np.array([feature.number for _, feature in placed], np.int64)
-    op_column = np.array([column for column, _ in placed], np.int64)
-    for _, feature in placed:
-        most = feature.window * (2 if feature.verb == "covered_change" else 1)
-        if most > supply.LONGEST_WINDOW:
-            raise SpecError(f"{feature.name}: coverage looks back {supply.LONGEST_WINDOW} days at most")
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
         supply.coverage_kernel(
@@ -297,179 +336,108 @@ def _coverage_walks(records: Records, placed: list[Placed]) -> list[Walk]:
             person,
             as_of,
             rows,
-            ops,
-            op_class,
-            op_window,
-            op_number,
-            op_column,
+            plan.ops,
+            plan.stream,
+            plan.window,
+            plan.number,
+            plan.column,
             values,
         )
 
     return [walk]
-
-
-def _depot_walks(records: Records, placed: list[Placed]) -> list[Walk]:
-    columns = records.columns("supplies")
-    lengths = lengths_of(records) if placed else np.zeros(0, np.int32)
-    by_stream: dict[Stream, list[Placed]] = {}
-    for column, feature in placed:
-        by_stream.setdefault(feature.stream, []).append((column, feature))
-    return [_depot_walk(records, columns, lengths, stream, members) for stream, members in by_stream.items()]
-
-
-def _depot_walk(
-    records: Records,
-    columns: Mapping[str, Any],
-    lengths: npt.NDArray[np.int32],
-    stream: Stream,
-    members: list[Placed],
-) -> Walk:
-    kinds = TABLES["supplies"].column("kind").values
-    given = (columns["kind"] == kinds.index("administered")) | (columns["kind"] < 0)
-    keep = rows_of(records, stream) & is_injection(records) & given
-    limits = np.array([m.lai_missed_dose_rule_after_days or 2**30 for m in MEDICINES.values()])
-    missed_after = limits[columns["medicine"]].astype(np.int64)
-    ops = np.array([DEPOT_OPS[feature.verb] for _, feature in members], np.int64)
-    op_window = np.array([feature.window for _, feature in members], np.int64)
-    op_number = np.array([feature.number for _, feature in members], np.int64)
-    op_column = np.array([column for column, _ in members], np.int64)
-
-    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        supply.depot_kernel(
-            records.offsets("supplies"),
-            columns["supplied_on"],
-            columns["known_on"],
-            lengths,
-            missed_after,
-            keep,
-            person,
-            as_of,
-            rows,
-            ops,
-            op_window,
-            op_number,
-            op_column,
-            values,
-        )
-
-    return walk
-
-
-def _spell_walks(records: Records, placed: list[Placed]) -> list[Walk]:
-    by_table: dict[str, list[Placed]] = {}
-    for column, feature in placed:
-        by_table.setdefault(feature.table, []).append((column, feature))
-    return [_spell_walk(records, table, members) for table, members in by_table.items()]
-
-
-def _spell_walk(records: Records, table: str, members: list[Placed]) -> Walk:
-    columns = records.columns(table)
-    (late,) = TABLES[table].late
-    start = columns[TABLES[table].event_day or ""]
-    known = members[0][1].stream
-    keep = np.array([rows_of(records, feature.stream) for _, feature in members])
-    start_known = known_by(records, known)
-    windows = np.array([feature.window for _, feature in members], np.int64)
-    lengths = np.array([feature.verb == "spell_length" for _, feature in members], np.int64)
-    op_column = np.array([column for column, _ in members], np.int64)
-    end = np.where(columns[late.column] == NO_DAY, np.int32(NO_DAY), columns[late.column])
-
-    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        kernels.spell_kernel(
-            records.offsets(table),
-            start,
-            start_known,
-            end,
-            columns[late.known_on],
-            keep,
-            person,
-            as_of,
-            rows,
-            windows,
-            lengths,
-            op_column,
-            values,
-        )
-
-    return walk
-
-
-def _schedule_walks(records: Records, placed: list[Placed]) -> list[Walk]:
-    if not placed:
-        return []
-    prepared = schedule.prepare(records)
-    grace = schedule.grace_days()
-    chosen = [(column, feature, schedule.select(feature.scope, feature.tests)) for column, feature in placed]
-    for _, feature, items in chosen:
-        if not items:
-            raise SpecError(
-                f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for {feature.scope or 'anyone'}"
-            )
-
-    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        dues = schedule.due_dates(prepared, person, as_of)
-        for column, feature, items in chosen:
-            if feature.verb == "blood_colour":
-                values[rows, column] = np.where(dues.situation.counted, dues.situation.colour[0], np.nan)
-                continue
-            mine, rule = dues.day[:, items], dues.protocol[:, items]
-            scheduled = rule >= 0
-            if feature.verb == "days_past_due":
-                earliest = mine.min(axis=1)
-                past = as_of.astype(np.int64) - earliest
-                values[rows, column] = np.where(earliest == NO_DAY, np.nan, past)
-                continue
-            if feature.verb == "tests_unsure":
-                hit = dues.unsure[:, items] & ~scheduled
-                values[rows, column] = _tests_hit(hit, items)
-                continue
-            any_due = scheduled.any(axis=1)
-            if feature.verb == "tests_due":
-                hit = scheduled & (mine <= as_of[:, None])
-            else:
-                hit = scheduled & (as_of[:, None] > mine + grace[rule])
-            if feature.verb == "complete_share":
-                asked = _tests_hit(scheduled, items)
-                share = 1 - _tests_hit(hit, items) / np.maximum(asked, 1)
-                values[rows, column] = np.where(any_due, share, np.nan)
-                continue
-            values[rows, column] = np.where(any_due, _tests_hit(hit, items), np.nan)
-
-    return [walk]
-
-
-def _regimen_walks(records: Records, placed: list[Placed]) -> list[Walk]:
-    if not placed:
-        return []
-    prepared = regimen.prepare(records)
-    for _, feature in placed:
-        if feature.value not in regimen.FIELDS:
-            raise SpecError(
-                f"{feature.name}: the regimen has no field {feature.value}; it has {', '.join(regimen.FIELDS)}"
-            )
-    columns = [column for column, _ in placed]
-    fields = [regimen.FIELDS.index(feature.value) for _, feature in placed]
-
-    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        found = regimen.regimen_of(prepared, person, as_of)
-        for column, field in zip(columns, fields, strict=True):
-            values[rows, column] = found[:, field]
-
-    return [walk]
-
-
-def _tests_hit(hit: npt.NDArray[np.bool_], items: list[int]) -> npt.NDArray[np.int64]:
-    """How many different tests are hit: a test that two protocols ask for counts once."""
-    count = np.zeros(len(hit), np.int64)
-    for places in _by_test(tuple(items)):
-        count += hit[:, places[0]] if len(places) == 1 else hit[:, places].any(axis=1)
-    return count
 
 
 @cache
-def _by_test(items: tuple[int, ...]) -> list[list[int]]:
-    """The places among ``items`` of each test."""
-    found: dict[str, list[int]] = {}
-    for place, item in enumerate(items):
-        found.setdefault(schedule.items()[item].test, []).append(place)
-    return list(found.values())
+def _bases() -> Int:
+    """The medicine itself, whatever its form, by position in MEDICINES."""
+    base = {name: place for place, name in enumerate(dict.fromkeys(m.base for m in MEDICINES.values()))}
+    return np.array([base[m.base] for m in MEDICINES.values()], np.int64)
+
+
+@cache
+def _missed_after() -> Int:
+    """Days after which an injection counts as missed, by position in MEDICINES."""
+    return np.array([m.lai_missed_dose_rule_after_days or 2**30 for m in MEDICINES.values()], np.int64)
+
+
+def _depot_walks(records: Records, plans: Sequence[_Ops]) -> list[Walk]:
+    if not plans:
+        return []
+    columns = records.columns("supplies")
+    lengths = lengths_of(records)
+    administered = TABLES["supplies"].column("kind").values.index("administered")
+    given = is_injection(records) & ((columns["kind"] == administered) | (columns["kind"] < 0))
+    missed_after = _missed_after()[columns["medicine"]]
+
+    def walk_of(plan: _Ops) -> Walk:
+        keep = (plan.streams.bits(records) != 0) & given
+
+        def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+            supply.depot_kernel(
+                records.offsets("supplies"),
+                columns["supplied_on"],
+                columns["known_on"],
+                lengths,
+                missed_after,
+                keep,
+                person,
+                as_of,
+                rows,
+                plan.ops,
+                plan.window,
+                plan.number,
+                plan.column,
+                values,
+            )
+
+        return walk
+
+    return [walk_of(plan) for plan in plans]
+
+
+def _spell_walk(records: Records, plan: _Spells) -> Walk:
+    columns, ops = records.columns(plan.table), plan.ops
+    start = columns[TABLES[plan.table].event_day or ""]
+    keep = (ops.streams.bits(records) >> ops.stream.astype(np.uint64)[:, None] & np.uint64(1)).astype(np.bool_)
+    start_known = known_by(columns, plan.clocks)
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        kernels.spell_kernel(
+            records.offsets(plan.table),
+            start,
+            start_known,
+            columns[plan.late.column],
+            columns[plan.late.known_on],
+            keep,
+            person,
+            as_of,
+            rows,
+            ops.window,
+            ops.ops,
+            ops.column,
+            values,
+        )
+
+    return walk
+
+
+def _schedule_walks(records: Records, verbs: schedule.Verbs | None) -> list[Walk]:
+    if verbs is None:
+        return []
+    prepared = schedule.prepare(records)
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        verbs.fill(schedule.due_dates(prepared, person, as_of), as_of, rows, values)
+
+    return [walk]
+
+
+def _regimen_walks(records: Records, plan: tuple[Int, Int] | None) -> list[Walk]:
+    if plan is None:
+        return []
+    prepared, (columns, fields) = regimen.prepare(records), plan
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        values[rows[:, None], columns] = regimen.regimen_of(prepared, person, as_of)[:, fields]
+
+    return [walk]

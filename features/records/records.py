@@ -21,7 +21,7 @@ from features.records.loading import Loading
 from features.records.memory import give_back
 from features.records.nhs_numbers import NhsKey, among, pseudonymised
 from features.records.problems import LoadReport, Problem, RecordsError
-from features.records.table import Table, offsets_of
+from features.records.table import Table, offsets_of, words_of
 from features.records.tables import TABLES
 
 T = TypeVar("T")
@@ -170,6 +170,10 @@ class Records:
     def offsets(self, name: str) -> npt.NDArray[np.int64]:
         """Shape (people + 1): rows of person ``i`` are ``offsets[i]:offsets[i + 1]``."""
         return self.tables[name].offsets
+
+    def words(self, name: str, column: str) -> tuple[npt.NDArray[np.int32], list[str]]:
+        """A column of ids or text as places in a list of its words; -1 where nothing is recorded."""
+        return self.once(("words", name, column), lambda: words_of(self.tables[name].columns[column]))
 
     @property
     def synthetic(self) -> bool:

@@ -100,6 +100,15 @@ def take(values: Any, rows: npt.NDArray[np.int64]) -> Any:
     return values[rows] if isinstance(values, np.ndarray) else values.take(pa.array(rows))
 
 
+def words_of(text: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], list[str]]:
+    """Text as places in a list of its words; -1 where it is null."""
+    codes = text.dictionary_encode()
+    if isinstance(codes, pa.ChunkedArray):
+        codes = codes.unify_dictionaries().combine_chunks()
+    place = codes.indices.fill_null(-1) if codes.null_count else codes.indices
+    return np.asarray(place.to_numpy(zero_copy_only=False), dtype=np.int32), codes.dictionary.to_pylist()
+
+
 def offsets_of(patient: npt.NDArray[np.int32], patients: int) -> npt.NDArray[np.int64]:
     """Where each patient's rows begin, given the patient of every row in ascending order."""
     return np.searchsorted(patient, np.arange(patients + 1), side="left").astype(np.int64)

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.engine import conditions, facts, kernels, regimen, schedule, streams, supply, walks
+from features.engine import conditions, facts, kernels, regimen, schedule, supply, walks
+from features.engine.by_features import ByFeatures
+from features.engine.membership import Membership
 from features.gaps import person as gaps_person
 from features.records import Records
 from features.records.days import NO_DAY
@@ -38,7 +40,7 @@ class Plant:
     def planted(self) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                walks, "_PLANS", {}
+                walks, "_PLANS", ByFeatures(walks._plan)
             )  # a plan made before holds the true clocks, one made now must not outlive the leak
             self.place(patch)
             yield
@@ -211,18 +213,20 @@ add(
 
 @plant("corrected outcome: rows later cancelled are left out at once", "days_since_any_contact_row")
 def _(patch: Patch) -> None:
-    true = streams.rows_of
+    true = Membership.bits
     cancelled = [
         TABLES["contacts"].column("outcome").values.index(f"cancelled_by_{who}") for who in ("patient", "service")
     ]
 
-    def leaky(records: Records, stream: Any) -> Any:
-        rows = true(records, stream)
-        if stream.table == "contacts" and not stream.where and not stream.unless:
-            rows = rows & ~np.isin(records.columns("contacts")["outcome"], cancelled)
-        return rows
+    def leaky(members: Membership, records: Records) -> Any:
+        bits = true(members, records)
+        for place, stream in enumerate(members.streams):
+            if stream.table == "contacts" and not stream.where and not stream.unless:
+                gone = np.isin(records.columns("contacts")["outcome"], cancelled)
+                bits[gone] &= ~np.uint64(1 << place)
+        return bits
 
-    patch.setattr(streams, "rows_of", leaky)
+    patch.setattr(Membership, "bits", leaky)
 
 
 @plant("a discharge without a date yet counts by the day it will have", "days_since_discharge")
