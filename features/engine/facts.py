@@ -39,6 +39,30 @@ def first_row(offsets, day, known, keep, person, as_of):
 
 
 @njit(nogil=True, cache=True)
+def newest_rows(offsets, day, known, bits, as_of, places, row, on):
+    """Fills ``row[p, places[s]]`` and ``on[p, places[s]]`` with the newest visible events of each person ``p`` and stream ``s`` and their days, newest first.
+
+    As many as the last axis holds; what is not filled stays as it was. ``bits`` is empty where every event is of the one stream.
+    """
+    most = row.shape[2]
+    found = np.zeros(places.shape[0], np.int64)
+    for p in range(offsets.shape[0] - 1):
+        found[:] = 0
+        for i in range(offsets[p + 1] - 1, offsets[p] - 1, -1):
+            if day[i] >= as_of or known[i] >= as_of:
+                continue
+            mask = bits[i] if bits.shape[0] > 0 else np.uint64(1)
+            s = 0
+            while mask != 0:
+                if mask & np.uint64(1) and found[s] < most:
+                    row[p, places[s], found[s]] = i
+                    on[p, places[s], found[s]] = day[i]
+                    found[s] += 1
+                mask = mask >> np.uint64(1)
+                s += 1
+
+
+@njit(nogil=True, cache=True)
 def latest_change(offsets, day, known, code, person, as_of):
     """Day on which the visible value last changed from another one (codes below 0 are left out); NO_DAY where it never did."""
     out = np.full(person.shape[0], NO_DAY, np.int32)

@@ -9,15 +9,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from features.engine import schedule
-from features.engine.spec import EVER, PROTECTED_CIRCUMSTANCES, Feature, Stream, satisfying, stream
-from features.engine.streams import clocks_of, rows_of
+from features.engine.by_features import ByFeatures
+from features.engine.facts import newest_rows
+from features.engine.membership import MAX_STREAMS, Membership
+from features.engine.spec import PROTECTED_CIRCUMSTANCES, Feature, Stream, satisfying, stream
+from features.engine.streams import Group, clocks_of, events_of
 from features.records import Records
 from features.records.days import NO_DAY, date_of
 from features.records.tables import TABLES
@@ -58,140 +61,106 @@ class _Reading:
     clocks: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What is behind a list of features, whatever the records: the readings, in groups that one walk of the events finds together."""
+
+    features: tuple[Feature, ...]
+    readings: tuple[_Reading, ...]
+    groups: tuple[tuple[Group, Membership, Rows], ...]
+    """Each with the places of its streams among the readings."""
+    of_feature: Rows
+    """The reading of each feature."""
+    window: Rows
+    whole: dict[str, int]
+    """For each table the reading of every row that a feature may read."""
+
+
+def _plan(features: tuple[Feature, ...]) -> _Plan:
+    mine = [_Reading(read := _read_by(feature), clocks_of(read, feature.value)) for feature in features]
+    whole = {table: _whole(table) for table in dict.fromkeys(feature.table for feature in features)}
+    place = {reading: i for i, reading in enumerate(dict.fromkeys((*mine, *whole.values())))}
+    groups: dict[Group, list[_Reading]] = {}
+    for reading in place:
+        group = Group(reading.stream.table, reading.stream.day_column, reading.clocks, "", "")
+        groups.setdefault(group, []).append(reading)
+    return _Plan(
+        features,
+        tuple(place),
+        tuple(
+            (group, Membership.of([r.stream for r in part]), np.array([place[r] for r in part]))
+            for group, members in groups.items()
+            for part in (members[first : first + MAX_STREAMS] for first in range(0, len(members), MAX_STREAMS))
+        ),
+        np.array([place[reading] for reading in mine], np.int64),
+        np.array([feature.window or 2**30 for feature in features], np.int64),
+        {table: place[reading] for table, reading in whole.items()},
+    )
+
+
+_PLANS = ByFeatures(_plan)
+
+
 class SourceRows:
-    """Rows behind features for everybody in ``records`` at 00:00 of a day. What was found for one feature serves all that read the same rows."""
+    """Rows behind each of ``features`` for everybody in ``records`` at 00:00 of a day. Features are named by their place in the list."""
 
-    def __init__(self, records: Records, as_of_day: int) -> None:
-        self._records, self._as_of = records, as_of_day
-        self._found: dict[int, Rows] = {}
-        self._cut: dict[tuple[int, int], Rows] = {}
-        self._seen: dict[tuple[str, str, tuple[str, ...]], npt.NDArray[np.bool_]] = {}
+    def __init__(self, records: Records, as_of_day: int, features: Sequence[Feature]) -> None:
+        self._records, self._as_of, self._plan = records, as_of_day, _PLANS.of(features)
+        shape = (len(records), len(self._plan.readings), MOST)
+        self._row, self._on = np.full(shape, -1, np.int64), np.full(shape, NO_DAY, np.int32)
+        for group, members, places in self._plan.groups:
+            events = events_of(records, group, members)
+            newest_rows(events.offsets, events.day, events.known, events.bits, as_of_day, places, self._row, self._on)
+            if events.rows is not None and len(events.rows):
+                # From positions among the events to positions in the table.
+                found = self._row[:, places]
+                self._row[:, places] = np.where(found < 0, -1, events.rows[found])
 
-    def newest(self, feature: Feature) -> Rows:
-        """Shape (people, MOST): positions in ``records`` of the newest rows behind a feature, newest first, -1 where there is none."""
-        reading = _reading(feature)
-        found = self._newest(reading)
-        if feature.window == EVER or not len(found):
-            return found
-        key = (id(reading), feature.window)
-        cut = self._cut.get(key)
-        if cut is None:
-            # The newest rows come first, so a window only leaves out the last of them.
-            day = self._day(reading)
-            inside = day[found] >= self._as_of - feature.window if len(day) else np.zeros(found.shape, bool)
-            cut = self._cut[key] = np.where(inside & (found >= 0), found, -1)
-        return cut
+    @cached_property
+    def days(self) -> npt.NDArray[np.int32]:
+        """Shape (people, features): the day of the newest row behind each feature, ``NO_DAY`` where there is none."""
+        newest = self._on[:, self._plan.of_feature, 0]
+        return np.where(newest >= self._as_of - self._plan.window, newest, np.int32(NO_DAY))
 
-    def days(self, feature: Feature) -> npt.NDArray[np.int32]:
-        """Shape (people,): the day of the newest row behind a feature, ``NO_DAY`` where there is none."""
-        newest, day = self.newest(feature)[:, 0], self._day(_reading(feature))
-        found = np.full(len(newest), NO_DAY, dtype=np.int32)
-        some = newest >= 0
-        found[some] = day[newest[some]]
-        return found
-
-    def behind(self, features: Sequence[Feature], person: int, most: int) -> list[SourceRow]:
+    def behind(self, chosen: Sequence[int], person: int, most: int) -> list[SourceRow]:
         """At most ``most`` rows behind some features: the newest of each in the order given, then the next newest. Given newest first."""
-        chosen: dict[tuple[str, int], SourceRow] = {}
-        looked = set()
+        rows, days, (reading, first) = self._row[person].tolist(), self._on[person].tolist(), self._reach
+        found: dict[tuple[str, int], SourceRow] = {}
         for depth in range(MOST):
-            for feature in features:
-                newest = self.newest(feature)
-                if (depth, id(newest)) in looked:
+            for feature in chosen:
+                read = reading[feature]
+                # The newest rows come first, so a window only leaves out the last of them.
+                position, day = rows[read][depth], days[read][depth]
+                if position < 0 or day < first[feature]:
                     continue
-                looked.add((depth, id(newest)))
-                position = int(newest[person, depth])
-                if position >= 0 and (feature.table, position) not in chosen:
-                    chosen[feature.table, position] = self._row(feature, person, position)
-                    if len(chosen) == most:
-                        return _newest_first(chosen.values())
-        return _newest_first(chosen.values())
+                table = self._plan.features[feature].table
+                if (table, position) not in found:
+                    found[table, position] = self._said(read, person, position, day)
+                    if len(found) == most:
+                        return _newest_first(found.values())
+        return _newest_first(found.values())
+
+    @cached_property
+    def _reach(self) -> tuple[list[int], list[int]]:
+        """The reading of each feature, and the first day that its window reaches."""
+        return self._plan.of_feature.tolist(), (self._as_of - self._plan.window).tolist()
 
     def ages(self, tables: Iterable[str], person: int) -> list[tuple[str, int | None]]:
         """Days since the newest known row of each table, None where there is none."""
-        found: list[tuple[str, int | None]] = []
-        for table in tables:
-            newest = int(self._newest(_whole(table))[person, 0])
-            day = None if newest < 0 else int(self._records.columns(table)[TABLES[table].event_day or ""][newest])
-            found.append((table, None if day is None else self._as_of - day))
-        return found
+        newest = {table: int(self._on[person, self._plan.whole[table], 0]) for table in tables}
+        return [(table, None if day == NO_DAY else self._as_of - day) for table, day in newest.items()]
 
-    def _newest(self, reading: _Reading) -> Rows:
-        found = self._found.get(id(reading))
-        if found is None:
-            found = self._found[id(reading)] = self._search(reading)
-        return found
-
-    def _search(self, reading: _Reading) -> Rows:
-        read = reading.stream
-        table = self._records.tables[read.table]
-        day = table.columns[read.day_column]
-        rows = np.flatnonzero(rows_of(self._records, read) & self._visible(read.table, read.day_column, reading.clocks))
-        out = np.full((len(self._records), MOST), -1, dtype=np.int64)
-        if not len(rows):
-            return out
-        if read.day_column != table.spec.event_day:
-            rows = rows[np.lexsort((day[rows], table.patient[rows]))]
-        if len(out) == 1:
-            last = rows[: -MOST - 1 : -1]
-            out[0, : len(last)] = last
-            return out
-        ends = np.searchsorted(table.patient[rows], np.arange(len(out) + 1), side="left")
-        place = ends[1:, None] - 1 - np.arange(MOST)
-        inside = place >= ends[:-1, None]
-        out[inside] = rows[place[inside]]
-        return out
-
-    def _day(self, reading: _Reading) -> npt.NDArray[np.int32]:
-        day: npt.NDArray[np.int32] = self._records.columns(reading.stream.table)[reading.stream.day_column]
-        return day
-
-    def _visible(self, table: str, day_column: str, clocks: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-        """Rows whose day and every clock lie before ``as_of``."""
-        key = (table, day_column, clocks)
-        if key not in self._seen:
-            columns = self._records.columns(table)
-            seen = columns[day_column] < self._as_of
-            for clock in clocks:
-                seen = seen & (columns[clock] < self._as_of)
-            self._seen[key] = seen
-        return self._seen[key]
-
-    def _row(self, feature: Feature, person: int, position: int) -> SourceRow:
-        records, table = self._records, feature.table
-        columns = records.columns(table)
-        read = _reading(feature).stream
-        first = int(records.offsets(table)[person])
-        what = _SAYS[table](_Cells(columns, table, position), read, self._as_of)
-        return SourceRow(table, position - first, int(columns[read.day_column][position]), what)
+    def _said(self, reading: int, person: int, position: int, day: int) -> SourceRow:
+        read = self._plan.readings[reading].stream
+        cells = _Cells(self._records.columns(read.table), read.table, position)
+        first = int(self._records.offsets(read.table)[person])
+        return SourceRow(read.table, position - first, day, _SAYS[read.table](cells, read, self._as_of))
 
 
-@cache
 def _whole(table: str) -> _Reading:
     """Every row of a table that a feature may read."""
     read = stream(table, unless={"kind": sorted(PROTECTED_CIRCUMSTANCES)} if table == "circumstances" else None)
-    return _shared(_Reading(read, clocks_of(read)))
-
-
-def _reading(feature: Feature) -> _Reading:
-    """By identity first: comparing features takes longer than finding rows."""
-    found = _READINGS.get(id(feature))
-    if found is None or found[0] is not feature:
-        read = _read_by(feature)
-        found = _READINGS[id(feature)] = (
-            feature,
-            _shared(_Reading(read, clocks_of(read, feature.value))),
-        )
-    return found[1]
-
-
-_READINGS: dict[int, tuple[Feature, _Reading]] = {}
-
-
-@cache
-def _shared(reading: _Reading) -> _Reading:
-    """One value for all that are equal."""
-    return reading
+    return _Reading(read, clocks_of(read))
 
 
 def _read_by(feature: Feature) -> Stream:

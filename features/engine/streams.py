@@ -15,11 +15,6 @@ from features.records import Records
 from features.records.tables import TABLES
 
 
-def rows_of(records: Records, stream: Stream) -> npt.NDArray[np.bool_]:
-    """Mask of the rows of ``stream.table`` that belong to the stream."""
-    return Membership.of((stream,)).bits(records) != 0
-
-
 def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:
     """Day columns by which everything the stream reads was known: the row's own clock, and those of late columns it touches."""
     read = stream.columns_read(value)
@@ -58,6 +53,8 @@ class Events:
     bits: npt.NDArray[np.uint64]
     value: npt.NDArray[np.float64]
     ident: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int64] | None
+    """Position of each event in its table; None where every row is an event, in the order of the table."""
 
 
 def events_of(records: Records, group: Group, streams: Membership) -> Events:
@@ -80,7 +77,7 @@ def events_of(records: Records, group: Group, streams: Membership) -> Events:
     ident = _identities(records, group.table, group.ident, rows) if group.ident else _NO_IDENTITIES
     # Every event of a single stream is one: no bits needed.
     bits = _of(bits, rows) if len(streams.streams) > 1 else _NO_BITS
-    return Events(offsets.astype(np.int64, copy=False), day, known, bits, value, ident)
+    return Events(offsets.astype(np.int64, copy=False), day, known, bits, value, ident, rows)
 
 
 _NO_VALUES = np.zeros(0, np.float64)

@@ -5,8 +5,8 @@ One answer a concept and person, whatever the outcome and horizon: the rows come
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, cached_property
+from collections.abc import Iterable, Mapping
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,19 +25,16 @@ class Behind:
     """For people at ``place`` in ``records``, one a row of ``scores``, as of a day. ``names`` are the model's features in order."""
 
     def __init__(
-        self, records: Records, as_of_day: int, place: npt.NDArray[np.int64], scores: Scores, names: Sequence[str]
+        self, records: Records, as_of_day: int, place: npt.NDArray[np.int64], scores: Scores, names: tuple[str, ...]
     ) -> None:
-        self._rows, self._place, self._scores = SourceRows(records, as_of_day), place, scores
-        self._features, self._members = _layout(tuple(names))
-
-    def day(self, row: int, name: str) -> str | None:
-        """The day of the newest row behind one feature, as ISO text."""
-        return iso_day(int(self._rows.days(CATALOGUE[name])[self._place[row]]))
+        self._place, self._scores = place, scores
+        self._features, self._members = _layout(names)
+        self._rows = SourceRows(records, as_of_day, self._features)
 
     @cached_property
     def days(self) -> npt.NDArray[np.int32]:
         """Shape (rows, features): the day of the newest row behind each feature, ``NO_DAY`` where there is none."""
-        return np.column_stack([self._rows.days(feature)[self._place] for feature in self._features])
+        return self._rows.days[self._place]
 
     def concepts(self, row: int, slugs: Iterable[str]) -> dict[str, dict[str, Any]]:
         """For each concept ``rows`` (newest first) and ``sources`` (the tables it reads and how old they are for this person)."""
@@ -55,10 +52,9 @@ class Behind:
         return np.max(parts, axis=0)
 
     def _concept(self, row: int, slug: str, weight: list[float]) -> dict[str, Any]:
-        inside = sorted((i for i in self._members[slug] if weight[i] > 0), key=lambda i: (-weight[i], i))
-        chosen = [self._features[i] for i in inside]
+        chosen = sorted((i for i in self._members[slug] if weight[i] > 0), key=lambda i: (-weight[i], i))
         person = int(self._place[row])
-        tables = dict.fromkeys(feature.table for feature in chosen)
+        tables = dict.fromkeys(self._features[i].table for i in chosen)
         return {
             "rows": [found.as_dict() for found in self._rows.behind(chosen, person, MOST_ROWS)],
             "sources": [
@@ -78,6 +74,7 @@ def _layout(names: tuple[str, ...]) -> tuple[tuple[Feature, ...], dict[str, list
     return features, members
 
 
+@lru_cache(maxsize=4_096)
 def iso_day(day: int) -> str | None:
     found = date_of(day)
     return None if found is None else found.isoformat()

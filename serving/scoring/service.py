@@ -26,7 +26,7 @@ from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
 from serving.audit import Audit, Look
 from serving.problems import unavailable
-from serving.scoring.behind import Behind, with_what_is_behind
+from serving.scoring.behind import Behind, iso_day, with_what_is_behind
 from serving.scoring.history import SHORT_HISTORY_DAYS, History, history_of
 from serving.scoring.pieces import Contributions, contributions, with_list
 from serving.scoring.schemas import (
@@ -210,10 +210,7 @@ def _risks(scored: Scored, row: int, heads: list[bytes]) -> Iterable[bytes]:
     }
     shown = [reason for found in reasons.values() for reason in found]
     behind = scored.behind.concepts(row, (reason["concept"] for reason in shown))
-    days = {
-        name: scored.behind.day(row, name)
-        for name in {feature["name"] for reason in shown for feature in reason["features"]}
-    }
+    days = dict(zip(scored.model.feature_names, map(iso_day, scored.behind.days[row].tolist()), strict=True))
     for outcome, horizons in scored.model.outcomes.items():
         found = scored.scores[outcome]
         assert found.contributions is not None and found.horizon_part is not None

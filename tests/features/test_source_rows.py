@@ -15,7 +15,7 @@ AS_OF = day_of("2026-01-05")
 
 
 def behind(world, name, person=0, most=5):
-    found = SourceRows(world, AS_OF).behind([CATALOGUE[name]], person, most)
+    found = SourceRows(world, AS_OF, [CATALOGUE[name]]).behind([0], person, most)
     return [(row.table, row.row, str(row.as_dict()["on"]), row.what) for row in found]
 
 
@@ -104,7 +104,7 @@ def test_the_age_of_a_source_reads_both_clocks_and_nothing_protected():
         circumstances="patient_id kind value from_on\nanna housing hostel 2025-12-30\nanna carer yes 2025-10-01\nbede housing flat 2025-01-01",
         results="patient_id test taken_on value unit known_on\nanna anc 2025-12-02 3.2 10^9/L 2026-01-05",
     )
-    rows = SourceRows(world, AS_OF)
+    rows = SourceRows(world, AS_OF, list(CATALOGUE))
     assert rows.ages(["circumstances", "results"], 0) == [("circumstances", 96), ("results", None)]
     assert rows.ages(["circumstances"], 1) == [("circumstances", None)]
 
@@ -119,10 +119,10 @@ def test_the_newest_row_is_the_one_the_feature_read(verb):
     chosen = [f for f in CATALOGUE if f.verb == verb]
     spine = pd.DataFrame({"patient_id": list(world.patient_ids), "as_of": pd.Timestamp(day)})
     values = build(world, spine, chosen, threads=1).values
-    rows = SourceRows(world, day_of(day))
+    found = SourceRows(world, day_of(day), chosen).days
     some = 0
     for column, feature in enumerate(chosen):
-        days = rows.days(feature)
+        days = found[:, column]
         has = days != NO_DAY
         if verb == "count":
             assert np.array_equal(values[:, column] > 0, has), feature.name
@@ -137,8 +137,8 @@ def test_one_person_or_many_find_the_same_rows():
     from tests.serving.world import records as trust
 
     world = trust()
-    many = SourceRows(world, AS_OF)
+    many = SourceRows(world, AS_OF, tuple(CATALOGUE))
     for place, patient in enumerate(world.patient_ids):
-        alone = SourceRows(world.select([patient]), AS_OF)
-        for feature in CATALOGUE:
-            assert many.behind([feature], place, 5) == alone.behind([feature], 0, 5), feature.name
+        alone = SourceRows(world.select([patient]), AS_OF, tuple(CATALOGUE))
+        for at, feature in enumerate(CATALOGUE):
+            assert many.behind([at], place, 5) == alone.behind([at], 0, 5), feature.name
