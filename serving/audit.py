@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,6 +74,18 @@ class Audit:
                 append(connection, self, look)
         except DatabaseUnavailable as error:
             raise AuditUnavailable(str(error)) from None
+
+
+    @contextmanager
+    def recording(self, look: Look) -> Iterator[None]:
+        """``record`` beside the work of the block: most of it is waiting for the disk. What was looked at may leave once the block has ended.
+
+        The event stays where the work then fails: the log may name a look that came to nothing, never miss one. Raises ``AuditUnavailable``.
+        """
+        with ThreadPoolExecutor(1, thread_name_prefix="audit") as beside:
+            written = beside.submit(self.record, look)
+            yield
+        written.result()
 
 
 def append(connection: Connection, by: Audit, look: Look) -> None:

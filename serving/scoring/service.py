@@ -115,7 +115,7 @@ class Answered:
 
 
 def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.date, audit: Audit) -> Answered:
-    """Answer ``POST /v1/scores``. Nothing is stored but the audit event, which is written before the answer is handed over.
+    """Answer ``POST /v1/scores``. Nothing is stored but the audit event, which is on disk before the answer is handed over.
 
     The answer is put together from plain values and pieces of JSON: an object for each of the thousands of contributions took longer than
     scoring. A test holds it to ``ScoresAnswer``.
@@ -123,6 +123,17 @@ def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.dat
     if model is None:
         raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
     as_of = request.as_of or today
+    look = Look(
+        "scores.requested",
+        patient_ids=tuple(p.patient_id for p in request.people),
+        bundle_id=model.manifest.bundle_id,
+        detail={"as_of": as_of.isoformat()},
+    )
+    with audit.recording(look):
+        return _answer(model, request, as_of, today)
+
+
+def _answer(model: RiskModel, request: ScoresRequest, as_of: dt.date, today: dt.date) -> Answered:
     records, positions = records_of(request.people, today)
     known = set(records.patient_ids)
     scored = score_people(model, records, as_of, [p.patient_id for p in request.people if p.patient_id in known])
@@ -135,14 +146,6 @@ def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.dat
     written = Contributions(model.features)
     found = [_person(scored, row, written, aside.get(patient, [])) for row, patient in enumerate(scored.people)]
     body = with_list(to_json(answer), "people", found)
-    audit.record(
-        Look(
-            "scores.requested",
-            patient_ids=tuple(p.patient_id for p in request.people),
-            bundle_id=model.manifest.bundle_id,
-            detail={"as_of": as_of.isoformat()},
-        )
-    )
     return Answered(model.manifest.bundle_id, len(scored.people), body)
 
 
