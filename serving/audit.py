@@ -75,7 +75,6 @@ class Audit:
         except DatabaseUnavailable as error:
             raise AuditUnavailable(str(error)) from None
 
-
     @contextmanager
     def recording(self, look: Look) -> Iterator[None]:
         """``record`` beside the work of the block: most of it is waiting for the disk. What was looked at may leave once the block has ended.

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from features.records.days import FIRST_DAY, NO_DAY
+from features.records.scans import any_before, any_outside, holds
 from features.records.tables import TableSpec
 from features.reference import TESTS, Conversion
 
@@ -29,26 +30,30 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
     """Findings of every rule that needs only this table. ``today`` is a day number; dates may reach tomorrow."""
     for column in spec.columns:
         values = columns[column.name]
-        bad = unread[column.name]
-        if bad.any():
+        bad = unread.get(column.name)
+        if bad is not None:
             yield column.name, bad, _unread_reason(column.kind)
-        if column.required:
-            gone = _missing(values, column.kind) & ~bad
+        if column.required and _any_missing(values, column.kind):
+            gone = _missing(values, column.kind)
+            gone = gone if bad is None else gone & ~bad
             if gone.any():
                 yield column.name, gone, "a required value is missing"
         if column.kind == "date":
-            yield from _dates(column.name, values, today + (AHEAD_DAYS if column.ahead else 1), column.ahead)
+            last = today + (AHEAD_DAYS if column.ahead else 1)
+            if any_outside(values, FIRST_DAY, last):
+                yield from _dates(column.name, values, last, column.ahead)
         if column.kind == "number":
             yield from _numbers(column.name, values, column.low, column.high)
     for start, end in spec.ends:
         first, last = columns[start], columns[end]
+        if not any_before(last, first):
+            continue
         backwards = (first != NO_DAY) & (last != NO_DAY) & (last < first)
         if backwards.any():
             yield end, backwards, f"{end} is before {start}"
-    if spec.name in _KNOWN_AFTER and spec.event_day:
+    if spec.name in _KNOWN_AFTER and spec.event_day and any_before(columns["known_on"], columns[spec.event_day]):
         early = columns["known_on"] < columns[spec.event_day]
-        if early.any():
-            yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"
+        yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"
     if spec.unique:
         again = _duplicates(columns[spec.unique])
         if again.any():
@@ -62,6 +67,12 @@ def _unread_reason(kind: str) -> str:
         "number": "not a number",
         "flag": "not true or false",
     }[kind]
+
+
+def _any_missing(values: Any, kind: str) -> bool:
+    if kind in ("id", "text"):
+        return bool(values.null_count)
+    return bool(np.isnan(values).any()) if kind == "number" else holds(values, NO_DAY if kind == "date" else -1)
 
 
 def _missing(values: Any, kind: str) -> Mask:
@@ -98,7 +109,10 @@ def _numbers(name: str, values: npt.NDArray[np.float64], low: float | None, high
 
 
 def _duplicates(ids: pa.Array) -> Mask:
-    codes = ids.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    encoded = ids.dictionary_encode()
+    if len(encoded.dictionary) + ids.null_count == len(ids):
+        return np.zeros(len(ids), dtype=bool)
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
     again = np.ones(len(ids), dtype=bool)
     _, first = np.unique(codes, return_index=True)
     again[first] = False
@@ -165,32 +179,56 @@ def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
     values, tests = columns["value"], columns["test"]
     units = columns["unit"].dictionary_encode()
     words: list[str] = units.dictionary.to_pylist()
-    unit = np.asarray(units.indices.fill_null(len(words)).to_numpy(zero_copy_only=False))
+    places = units.indices.fill_null(len(words)) if units.null_count else units.indices
+    unit = np.asarray(places.to_numpy(zero_copy_only=False))
     given = ~np.isnan(values)
-    names = tuple(TESTS)
     pair = tests.astype(np.int64) * (len(words) + 1) + unit
-    unknown, nameless, implausible = (np.zeros(len(values), dtype=bool) for _ in range(3))
-    for key in np.unique(pair[given & (tests >= 0)]):
-        test, word = TESTS[names[key // (len(words) + 1)]], int(key % (len(words) + 1))
-        rows = given & (pair == key)
-        if word == len(words):
-            nameless |= rows & bool(test.unit)
-            continue
-        conversion = test.conversion(words[word]) if test.unit else Conversion(1.0)
-        if conversion is None:
-            unknown |= rows
-            continue
-        values[rows] = values[rows] * conversion.factor + conversion.offset
-        low, high = test.low, test.high
-        if low is not None and high is not None:
-            implausible |= rows & ((values < low) | (values > high))
-    if unknown.any():
-        yield "unit", unknown, "the unit is not known for this test; see features/reference/tests.csv"
-    if nameless.any():
-        yield "unit", nameless, "a value without a unit"
-    if implausible.any():
-        yield "value", implausible, "outside the plausible range of this test; see features/reference/tests.csv"
-    canonical = pa.array([TESTS[name].unit or None for name in names] + [None], pa.string())
-    columns["unit"] = pc.if_else(
-        pa.array(given), canonical.take(pa.array(np.where(tests >= 0, tests, len(names)))), None
-    )
+    asked = np.flatnonzero(given & (tests >= 0))
+    keys, of_key = np.unique(pair[asked], return_inverse=True)
+    told = [(*words, None)[key % (len(words) + 1)] for key in keys.tolist()]
+    found = [_conversion(key // (len(words) + 1), word) for key, word in zip(keys.tolist(), told, strict=True)]
+    factor, offset, low, high, wrong = np.array(found or np.empty((0, 5))).T
+    converted = np.where(wrong[of_key] == 0, values[asked] * factor[of_key] + offset[of_key], values[asked])
+    values[asked] = converted
+    for problem, reason in _UNIT_REASONS.items():
+        if (wrong == problem).any():
+            yield "unit", _mask(asked[wrong[of_key] == problem], len(values)), reason
+    beyond = (wrong[of_key] == 0) & ((converted < low[of_key]) | (converted > high[of_key]))
+    if beyond.any():
+        yield (
+            "value",
+            _mask(asked[beyond], len(values)),
+            "outside the plausible range of this test; see features/reference/tests.csv",
+        )
+    columns["unit"] = _canonical_units().take(pa.array(np.where(given & (tests >= 0), tests, len(TESTS))))
+
+
+_UNIT_REASONS = {
+    1: "the unit is not known for this test; see features/reference/tests.csv",
+    2: "a value without a unit",
+}
+
+
+@lru_cache(maxsize=1_024)
+def _conversion(place: int, word: str | None) -> tuple[float, float, float, float, int]:
+    """Factor, offset and plausible range of a test's value in a unit, and what is wrong with the unit (0: nothing; else of ``_UNIT_REASONS``)."""
+    test = list(TESTS.values())[place]
+    if word is None:
+        return 1.0, 0.0, np.nan, np.nan, 2 if test.unit else 0
+    conversion = test.conversion(word) if test.unit else Conversion(1.0)
+    if conversion is None:
+        return 1.0, 0.0, np.nan, np.nan, 1
+    ends = (np.nan, np.nan) if test.low is None or test.high is None else (test.low, test.high)
+    return conversion.factor, conversion.offset, *ends, 0
+
+
+@cache
+def _canonical_units() -> pa.Array:
+    """The unit of each test, and null in the last place."""
+    return pa.array([test.unit or None for test in TESTS.values()] + [None], pa.string())
+
+
+def _mask(rows: npt.NDArray[np.int64], number: int) -> Mask:
+    mask = np.zeros(number, dtype=bool)
+    mask[rows] = True
+    return mask

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,14 @@ from features.records.tables import CIRCUMSTANCE_KINDS, TABLES, TableSpec
 
 Given = pd.DataFrame | Mapping[str, Sequence[Any]]
 _QUARANTINE = ("table", "row", "column", "reason", "values")
+
+
+@dataclass(frozen=True)
+class _People:
+    """Everybody whose row could be read, in order."""
+
+    number: int
+    ids: pa.Array
 
 
 class Loading:
@@ -46,7 +55,7 @@ class Loading:
         if self.problems:
             raise RecordsError(self.problems)
         people, patients = self._patients(*parsed["patients"])
-        tables = {"patients": patients}
+        tables, told = {"patients": patients}, _People(len(people), pa.array(people, pa.string()))
         for name, spec in TABLES.items():
             if name == "patients":
                 continue
@@ -54,7 +63,7 @@ class Loading:
                 self.report.tables[name] = TableReport(present=False)
                 tables[name] = empty_table(spec, len(people))
                 continue
-            tables[name] = self._finish(spec, *parsed[name], people)
+            tables[name] = self._finish(spec, *parsed[name], told)
         self._notes(tables)
         self.given = {}  # the quarantine, which lives as long as the records, holds its own copy of what was set aside
         return people, tables
@@ -102,6 +111,7 @@ class Loading:
                 )
 
     def _parse(self, spec: TableSpec) -> tuple[dict[str, Any], dict[str, Mask]]:
+        """Typed columns, and where a column holds what could not be read; no mask for a column that could be read throughout."""
         given = self.given[spec.name]
         rows = len(given[str(next(iter(given)))]) if len(list(given)) else 0
         self.report.tables[spec.name] = TableReport(
@@ -112,10 +122,12 @@ class Loading:
         columns: dict[str, Any] = {}
         unread: dict[str, Mask] = {}
         for column in spec.columns:
-            if column.name in given:
-                columns[column.name], unread[column.name] = parse(column, given[column.name])
-            else:
-                columns[column.name], unread[column.name] = empty(column, rows), np.zeros(rows, dtype=bool)
+            if column.name not in given:
+                columns[column.name] = empty(column, rows)
+                continue
+            columns[column.name], bad = parse(column, given[column.name])
+            if bad is not None and bad.any():
+                unread[column.name] = bad
         return columns, unread
 
     def _patients(self, columns: dict[str, Any], unread: dict[str, Mask]) -> tuple[npt.NDArray[np.object_], Table]:
@@ -141,7 +153,7 @@ class Loading:
         spec: TableSpec,
         columns: dict[str, Any],
         unread: dict[str, Mask],
-        people: npt.NDArray[np.object_],
+        people: _People,
     ) -> Table:
         findings = list(check(spec, columns, unread, self.today))
         if spec.name == "results":
@@ -158,22 +170,21 @@ class Loading:
             nobody = np.zeros(0, dtype=np.int32)
             return Table(spec, {n: take(v, kept) for n, v in columns.items()}, nobody, offsets_of(nobody, 0))
         ids = columns["patient_id"]
-        patient = (
-            pc.index_in(ids, pa.array(people, pa.string()))
-            .fill_null(-1)
-            .to_numpy(zero_copy_only=False)
-            .astype(np.int32)
-        )
-        stranger = (patient < 0) & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-        if stranger.any():
+        found = pc.index_in(ids, people.ids)
+        patient = (found.fill_null(-1) if found.null_count else found).to_numpy(zero_copy_only=False).astype(np.int32)
+        if found.null_count > ids.null_count:
+            stranger = (patient < 0) & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
             findings.append(("patient_id", stranger, "the patient is not in the patients table"))
         good = ~np.logical_or.reduce([rows for _, rows, _ in findings]) if findings else np.ones(len(ids), dtype=bool)
         kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, good)])
-        typed = {name: take(values, kept) for name, values in columns.items() if name != "patient_id"}
-        patient = patient[kept]
+        typed = {name: values for name, values in columns.items() if name != "patient_id"}
+        if len(kept) < len(ids):
+            typed, patient = {name: take(values, kept) for name, values in typed.items()}, patient[kept]
         self._second_clock(spec, typed)
         order = np.lexsort((typed["known_on"], typed[spec.event_day or "known_on"], patient))
-        return Table(spec, typed, patient, offsets_of(patient, 0)).take(order, patient[order], len(people))
+        if (order[1:] < order[:-1]).any():
+            typed, patient = {name: take(values, order) for name, values in typed.items()}, patient[order]
+        return Table(spec, typed, patient, offsets_of(patient, people.number))
 
     def _second_clock(self, spec: TableSpec, columns: dict[str, Any]) -> None:
         """Applies the usual delay wherever the extract does not say when a row, or the late part of it, became known."""
@@ -204,6 +215,9 @@ class Loading:
 
     def _set_aside(self, spec: TableSpec, findings: list[Finding]) -> npt.NDArray[np.int64]:
         report = self.report.tables[spec.name]
+        if not findings:
+            report.kept = report.read
+            return np.arange(report.read)
         dropped = np.zeros(report.read, dtype=bool)
         for column, rows, reason in findings:
             if spec.name != "patients" or column == "patient_id":

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import cache, lru_cache
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -22,17 +23,35 @@ from features.records.days import NO_DAY, day_of, from_datetimes
 from features.records.tables import Column
 
 Bad = npt.NDArray[np.bool_]
-Parsed = tuple[Any, Bad]
+Parsed = tuple[Any, Bad | None]
+"""The typed array, and where a value was given that could not be read; None where all could be."""
 
 _FLAGS = {"true": 1, "false": 0, "yes": 1, "no": 0, "1": 1, "0": 0, "y": 1, "n": 0, "1.0": 1, "0.0": 0}
 MISSING: dict[str, Any] = {"date": NO_DAY, "code": -1, "number": math.nan, "flag": -1}
 DTYPES: dict[str, Any] = {"date": np.int32, "code": np.int16, "number": np.float64, "flag": np.int8}
 
 
+class _Words(dict[Any, int]):
+    """Codes by word. What is looked up as it stands is found at once; another spelling of a word is told by ``spelt``."""
+
+    def __init__(self, words: Mapping[str, int], spelt: Callable[[Any], str | None]) -> None:
+        super().__init__(words)
+        self.update({None: -1, "": -1, pd.NaT: -1})
+        self._spelt = spelt
+
+    def __missing__(self, value: Any) -> int:
+        word = self._spelt(value)
+        return self.get(word, _UNREAD) if word else _UNREAD
+
+
 @cache
-def codes_of(values: tuple[str, ...]) -> dict[str, int]:
+def codes_of(values: tuple[str, ...]) -> _Words:
     """Position of every allowed value."""
-    return {value.casefold(): position for position, value in enumerate(values)}
+    words = {value.casefold(): position for position, value in enumerate(values)}
+    return _Words(words, lambda value: value.strip().casefold() if isinstance(value, str) else None)
+
+
+_FLAG_OF = _Words(_FLAGS, lambda value: str(value).strip().casefold())
 
 
 def empty(column: Column, rows: int) -> Any:
@@ -75,7 +94,7 @@ def _as_text(value: Any) -> str | None:
 
 
 def _series_text(column: Column, values: pd.Series) -> Parsed:
-    return _text(values), np.zeros(len(values), dtype=bool)
+    return _text(values), None
 
 
 def _series_code(column: Column, values: pd.Series) -> Parsed:
@@ -93,7 +112,7 @@ def _series_date(column: Column, values: pd.Series) -> Parsed:
         if getattr(values.dtype, "tz", None) is not None:
             values = values.dt.tz_localize(None)
         days, _ = from_datetimes(values)
-        return days, np.zeros(len(values), dtype=bool)
+        return days, None
     if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
         given = values.notna().to_numpy(dtype=bool)
         return np.full(len(values), NO_DAY, np.int32), given
@@ -143,48 +162,90 @@ _SERIES: dict[str, Callable[[Column, pd.Series], Parsed]] = {
 
 
 def _parse_list(column: Column, values: Sequence[Any]) -> Parsed:
-    bad = np.zeros(len(values), dtype=bool)
-    if column.kind in ("id", "text"):
-        cleaned = [_as_text(value) for value in values]
-        return pa.array([text.strip() or None if text else None for text in cleaned], pa.string()), bad
-    array = empty(column, len(values))
-    read = _READERS[column.kind]
-    for position, value in enumerate(values):
-        if value is None or value == "" or value is pd.NaT:
-            continue
-        found = read(column, value)
-        if found is None:
-            bad[position] = True
-        else:
-            array[position] = found
+    try:
+        return _LISTS[column.kind](column, values)
+    except TypeError:
+        # Something that is no value at all, a list for one: it cannot be looked up, and reads as what it is, wrong.
+        return _LISTS[column.kind](column, [value if isinstance(value, Hashable) else _WRONG for value in values])
+
+
+_WRONG = object()
+_UNREAD = -2
+
+
+def _list_text(column: Column, values: Sequence[Any]) -> Parsed:
+    if not set(map(type, values)) <= {str, NoneType}:
+        values = [_as_text(value) for value in values]
+    return pa.array([value.strip() or None if value else None for value in values], pa.string()), None
+
+
+def _list_code(column: Column, values: Sequence[Any]) -> Parsed:
+    known = codes_of(column.values)
+    return _or_unread(column, [known[value] for value in values])
+
+
+def _list_flag(column: Column, values: Sequence[Any]) -> Parsed:
+    return _or_unread(column, [_FLAG_OF[value] for value in values])
+
+
+def _or_unread(column: Column, codes: list[int]) -> Parsed:
+    array = np.array(codes, DTYPES[column.kind])
+    if _UNREAD not in codes:
+        return array, None
+    bad = array == _UNREAD
+    array[bad] = -1
     return array, bad
 
 
-def _read_date(column: Column, value: Any) -> int | None:
+def _list_date(column: Column, values: Sequence[Any]) -> Parsed:
+    days = list(map(_read_date, values))
+    if None not in days:
+        return np.array(days, np.int32), None
+    bad = np.array([day is None for day in days])
+    return np.array([NO_DAY if day is None else day for day in days], np.int32), bad
+
+
+def _list_number(column: Column, values: Sequence[Any]) -> Parsed:
+    if set(map(type, values)) <= {float, NoneType}:
+        numbers = np.array(values, np.float64)
+        bad = np.isinf(numbers)
+    else:
+        read = [math.nan if _is_absent(value) else _read_number(value) for value in values]
+        bad = np.array([number is None for number in read], bool)
+        numbers = np.array([math.nan if number is None else number for number in read], np.float64)
+    if not bad.any():
+        return numbers, None
+    numbers[bad] = np.nan
+    return numbers, bad
+
+
+_LISTS: dict[str, Callable[[Column, Sequence[Any]], Parsed]] = {
+    "id": _list_text,
+    "text": _list_text,
+    "code": _list_code,
+    "date": _list_date,
+    "number": _list_number,
+    "flag": _list_flag,
+}
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or value is pd.NaT or (isinstance(value, str) and value == "")
+
+
+@lru_cache(maxsize=8_192)
+def _read_date(value: Any) -> int | None:
+    """A request holds the same days over and over."""
+    if _is_absent(value):
+        return NO_DAY
     if isinstance(value, dt.date):
         return day_of(value)
     return _day_or_none(value) if isinstance(value, str) else None
 
 
-def _read_code(column: Column, value: Any) -> int | None:
-    return codes_of(column.values).get(value.strip().casefold()) if isinstance(value, str) else None
-
-
-def _read_number(column: Column, value: Any) -> float | None:
+def _read_number(value: Any) -> float | None:
     try:
         number = float(value)
     except (TypeError, ValueError):
         return None
     return None if math.isinf(number) else number
-
-
-def _read_flag(column: Column, value: Any) -> int | None:
-    return _FLAGS.get(str(value).strip().casefold())
-
-
-_READERS: dict[str, Callable[[Column, Any], Any]] = {
-    "date": _read_date,
-    "code": _read_code,
-    "number": _read_number,
-    "flag": _read_flag,
-}

@@ -9,6 +9,7 @@ known later than the row itself (an attendance outcome, a closure, a discharge),
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from features.reference import MEDICINES, TESTS
@@ -62,7 +63,7 @@ class TableSpec:
     def per_patient(self) -> bool:
         return self.name != "teams"
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         return tuple(column.name for column in self.columns)
 

@@ -161,17 +161,13 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dic
     for name, spec in TABLES.items():
         if not spec.per_patient:
             continue
-        table: dict[str, list[Any]] = {column: [] for column in spec.names}
-        begins = positions.setdefault(name, [])
+        begins, cells, ids = positions.setdefault(name, []), [], []
         for person in people:
             rows = person.rows(name)
-            begins.append((len(table["patient_id"]), person.patient_id, len(rows)))
-            for row in rows:
-                cells = vars(row)
-                for column, values in table.items():
-                    values.append(cells[column])
-            table["patient_id"][begins[-1][0] :] = [person.patient_id] * len(rows)
-        columns[name] = table
+            begins.append((len(cells), person.patient_id, len(rows)))
+            cells += map(vars, rows)
+            ids += [person.patient_id] * len(rows)
+        columns[name] = {column: [row[column] for row in cells] for column in spec.names} | {"patient_id": ids}
     return Records.from_columns(columns, today=today), positions
 
 
