@@ -102,15 +102,32 @@ class Reasoner:
         )
 
     def find(self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int) -> list[Reason]:
-        """At most ``top`` reasons for one row. ``contributions`` and ``values`` have shape (features,), in the order of the features."""
+        """At most ``top`` reasons for one score. ``contributions`` and ``values`` have shape (features,), in the order of the features."""
+        return self.find_all(contributions[None], values, top)[0]
+
+    def find_all(
+        self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int
+    ) -> list[list[Reason]]:
+        """The same for several scores of one row: ``contributions`` has shape (scores, features)."""
         if not self._features:
-            return []
-        totals = np.add.reduceat(contributions[self._order], self._starts)
+            return [[] for _ in contributions]
+        totals = np.add.reduceat(contributions[:, self._order], self._starts, axis=1)
         sizes = np.abs(totals)
         # The slugs are in order, and the sort is stable: equal sizes come by name.
-        ranked = [c for c in np.argsort(-sizes, kind="stable")[:top].tolist() if sizes[c] >= _SMALLEST]
+        ranked = np.argsort(-sizes, axis=1, kind="stable")[:, :top]
+        large = np.take_along_axis(sizes, ranked, axis=1) >= _SMALLEST
         recorded, wrong = self._standing(values)
-        return [self._reason(c, float(totals[c]), contributions, values, recorded[c], wrong[c]) for c in ranked]
+        told = values.tolist()
+        return [
+            [
+                self._reason(c, total[c], parts, told, recorded[c], wrong[c])
+                for c, enough in zip(*chosen, strict=True)
+                if enough
+            ]
+            for total, parts, *chosen in zip(
+                totals.tolist(), contributions.tolist(), ranked.tolist(), large.tolist(), strict=True
+            )
+        ]
 
     def _standing(self, values: NDArray[np.floating]) -> tuple[list[bool], list[bool]]:
         """For each concept whether anything behind it is recorded, and whether something of it is overdue or has happened.
@@ -129,17 +146,16 @@ class Reasoner:
         self,
         c: int,
         total: float,
-        contributions: NDArray[np.float64],
-        values: NDArray[np.floating],
+        contributions: list[float],
+        values: list[float],
         recorded: bool,
         wrong: bool,
     ) -> Reason:
         inside = self._members[c]
-        # Plain numbers: far faster to go through one by one.
         parts = [
-            (-abs(size), self._features[i].name, i, size, value)
-            for i, size, value in zip(inside, contributions[inside].tolist(), values[inside].tolist(), strict=True)
-            if size != 0.0
+            (-abs(contributions[i]), self._features[i].name, i, contributions[i], values[i])
+            for i in inside
+            if contributions[i] != 0.0
         ]
         parts.sort()
         features = [

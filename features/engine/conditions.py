@@ -116,6 +116,7 @@ def _masks(scopes: tuple[str, ...]) -> tuple[bool, ...]:
     return tuple(name in meant for name in MEDICINES)
 
 
+@cache
 def _of(scopes: tuple[str, ...]) -> Bools:
     return np.array(_masks(scopes), bool)
 

@@ -54,7 +54,7 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
     if spec.name in _KNOWN_AFTER and spec.event_day and any_before(columns["known_on"], columns[spec.event_day]):
         early = columns["known_on"] < columns[spec.event_day]
         yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"
-    if spec.unique:
+    if spec.unique and len(columns[spec.unique].unique()) < len(columns[spec.unique]):
         again = _duplicates(columns[spec.unique])
         if again.any():
             yield spec.unique, again, "the id was used by an earlier row; the first row was kept"
@@ -109,10 +109,7 @@ def _numbers(name: str, values: npt.NDArray[np.float64], low: float | None, high
 
 
 def _duplicates(ids: pa.Array) -> Mask:
-    encoded = ids.dictionary_encode()
-    if len(encoded.dictionary) + ids.null_count == len(ids):
-        return np.zeros(len(ids), dtype=bool)
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
+    codes = ids.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
     again = np.ones(len(ids), dtype=bool)
     _, first = np.unique(codes, return_index=True)
     again[first] = False

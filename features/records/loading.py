@@ -46,7 +46,7 @@ class Loading:
         self.report = LoadReport()
         self.problems: list[Problem] = []
         self.aside: list[SetAside] = []
-        self.values: list[str] = []
+        self.values: list[str | Mapping[str, Any]] = []
 
     def run(self) -> tuple[npt.NDArray[np.object_], dict[str, Table]]:
         """Patient ids (sorted) and every table; raises RecordsError with all problems at once."""
@@ -70,7 +70,10 @@ class Loading:
 
     def quarantine(self) -> pd.DataFrame:
         """Rows set aside: table, row position, column, reason, and the row as given (JSON), so that nothing is lost."""
-        rows = [(s.table, s.row, s.column, s.reason, v) for s, v in zip(self.aside, self.values, strict=True)]
+        rows = [
+            (s.table, s.row, s.column, s.reason, v if isinstance(v, str) else _told(v))
+            for s, v in zip(self.aside, self.values, strict=True)
+        ]
         frame = pd.DataFrame(rows, columns=list(_QUARANTINE))
         return (
             frame.astype({"row": "int64"}) if rows else frame.astype({"row": "int64", "table": "str", "reason": "str"})
@@ -230,10 +233,12 @@ class Loading:
         report.kept = report.read - report.set_aside
         return np.flatnonzero(~dropped)
 
-    def _as_given(self, name: str, row: int) -> str:
+    def _as_given(self, name: str, row: int) -> str | Mapping[str, Any]:
+        """The row as JSON; that of a request, whose quarantine nobody may ask for, as it came."""
         given = self.given[name]
-        values = given.iloc[row].to_dict() if isinstance(given, pd.DataFrame) else {c: given[c][row] for c in given}
-        return json.dumps({str(c): None if _is_missing(v) else str(v) for c, v in values.items()}, ensure_ascii=False)
+        if isinstance(given, pd.DataFrame):
+            return _told(given.iloc[row].to_dict())
+        return {column: given[column][row] for column in given}
 
     def _name_unknown(self, table: str, column: str, failing: list[Mask], given: Any) -> None:
         """Names the tests and units that no reference table knows, most frequent first: words of a vocabulary, never a patient's value."""
@@ -264,6 +269,11 @@ class Loading:
 
     def _note(self, name: str, note: str) -> None:
         self.report.tables[name].notes = (*self.report.tables[name].notes, note)
+
+
+def _told(values: Mapping[Any, Any]) -> str:
+    """A row as given, as JSON."""
+    return json.dumps({str(c): None if _is_missing(v) else str(v) for c, v in values.items()}, ensure_ascii=False)
 
 
 def _is_missing(value: Any) -> bool:

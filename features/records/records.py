@@ -20,7 +20,7 @@ from features.records.files import read_folder, write_folder
 from features.records.loading import Loading
 from features.records.memory import give_back
 from features.records.nhs_numbers import NhsKey, among, pseudonymised
-from features.records.problems import LoadReport, Problem, RecordsError
+from features.records.problems import LoadReport, Problem, RecordsError, SetAside
 from features.records.table import Table, offsets_of, words_of
 from features.records.tables import TABLES
 
@@ -32,7 +32,8 @@ class Records:
     """Typed columnar tables over a set of people, sorted by patient and event day. Immutable; made by the class methods.
 
     ``records[name]`` is a table as a pandas DataFrame. ``patient_ids`` is sorted. ``about`` says where the records come from and whether
-    they are synthetic. ``report`` and ``quarantine`` say what was read, and which rows were set aside and why.
+    they are synthetic. ``report`` and ``quarantine`` say what was read, and which rows were set aside and why; ``set_aside`` is the same without the
+    rows themselves.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Records:
         about: Mapping[str, Any] | None = None,
         report: LoadReport | None = None,
         quarantine: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
+        set_aside: Sequence[SetAside] = (),
     ) -> None:
         self.patient_ids = patient_ids
         self.tables = dict(tables)
         self.about = {"synthetic": False, **(about or {})}
         self.report = report or LoadReport()
         self._quarantine = quarantine
+        self.set_aside = tuple(set_aside)
         self._kept: dict[Any, Any] = {}
 
     @cached_property
@@ -100,7 +103,7 @@ class Records:
     def _load(cls, given: Mapping[str, Any], about: Any, today: dt.date | None, usual_delays: Any) -> Records:
         loading = Loading(given, today, usual_delays)
         people, tables = loading.run()
-        return cls(people, tables, about, loading.report, loading.quarantine)
+        return cls(people, tables, about, loading.report, loading.quarantine, loading.aside)
 
     @classmethod
     def load(

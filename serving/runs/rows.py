@@ -13,14 +13,7 @@ from serving.worklists.schemas import SHOWN_REASONS
 def rows_of(scored: Scored, team_of: dict[str, str], unknown: dict[str, int]) -> dict[str, list[dict[str, Any]]]:
     """One scored shard as rows, by table. ``unknown`` counts each person's supplies of medicines we do not know."""
     rows: dict[str, list[dict[str, Any]]] = {"people": [], "scores": [], "gaps": []}
-    reasons = [
-        {
-            (outcome, horizon): scored.reasons(row, outcome, horizon)
-            for outcome, horizons in scored.model.outcomes.items()
-            for horizon in horizons
-        }
-        for row in range(len(scored.people))
-    ]
+    reasons = [scored.reasons(row) for row in range(len(scored.people))]
     for row, patient in enumerate(scored.people):
         flags = scored.flags(row) | {"unknown_medicines": unknown.get(patient, 0)}
         shown = [reason["concept"] for found in reasons[row].values() for reason in found]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from operator import add
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,15 @@ from pydantic_core import to_json
 from models.reasons import FeatureText
 
 
-def with_list(document: bytes, name: str, items: Iterable[bytes]) -> bytes:
-    """A JSON object with at least one member, and one more of this name: a list of ``items``, each JSON."""
-    return b'%s,"%s":[%s]}' % (document[:-1], name.encode(), b",".join(items))
+def with_list(members: dict[str, Any], name: str, items: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
+    """Pieces of a JSON object: some members, and one more of this name that is a list of ``items``, each given as pieces."""
+    yield to_json(members)[:-1]
+    before = b',"%s":[' % name.encode()
+    for item in items:
+        yield before
+        yield from item
+        before = b","
+    yield b"]}" if before == b"," else before + b"]}"
 
 
 class Contributions:
@@ -26,21 +32,22 @@ class Contributions:
         self._words = _words(tuple(f.name for f in features), tuple(f.concept for f in features))
 
     def heads(self, values: npt.NDArray[np.floating]) -> list[bytes]:
-        """Each feature's entry up to the number that differs from score to score. ``values`` has shape (features,), NaN where nothing is recorded."""
+        """What stands before each number that differs from score to score. ``values`` has shape (features,), NaN where nothing is recorded."""
         told = [None if value != value else value for value in values.tolist()]
         return [b'%s%s,"contribution":' % pair for pair in zip(self._words, _numbers(told), strict=True)]
 
 
-def contributions(heads: Sequence[bytes], parts: Sequence[float]) -> Iterable[bytes]:
-    """One ``Contribution`` a feature, in the order of the features."""
-    return [b"%s}" % entry for entry in map(add, heads, _numbers(parts))]
+def contributions(heads: Sequence[bytes], parts: Sequence[float]) -> bytes:
+    """One ``Contribution`` a feature, in the order of the features, separated by commas."""
+    return b"".join(chain.from_iterable(zip(heads, _numbers(parts), strict=True))) + b"}"
 
 
 @cache
 def _words(names: tuple[str, ...], concepts: tuple[str, ...]) -> tuple[bytes, ...]:
-    """Each feature's entry up to its value."""
+    """Each feature's entry up to its value, after the end of the one before."""
     pairs = zip(names, concepts, strict=True)
-    return tuple(to_json({"name": name, "concept": concept})[:-1] + b',"value":' for name, concept in pairs)
+    entries = [to_json({"name": name, "concept": concept})[:-1] + b',"value":' for name, concept in pairs]
+    return (*entries[:1], *(b"}," + entry for entry in entries[1:]))
 
 
 def _numbers(values: Sequence[Any]) -> list[bytes]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
-from pydantic_core import to_json
 
 from features import CATALOGUE, Feature, Records
 from features.engine.build import build_values
@@ -53,11 +52,11 @@ class Scored:
     behind: Behind
     what_ifs: list[list[ModelWhatIf]]
 
-    def reasons(self, row: int, outcome: str, horizon: int) -> list[dict[str, Any]]:
-        """The largest reasons of one score as plain values, without the rows behind them (``behind``)."""
-        found = self.model.reasons(self.scores, row, outcome, horizon, top=TOP_REASONS)
+    def reasons(self, row: int) -> dict[tuple[str, int], list[dict[str, Any]]]:
+        """The largest reasons of each outcome and horizon as plain values, without the rows behind them (``behind``)."""
+        found = self.model.all_reasons(self.scores, row, top=TOP_REASONS)
         # Not dataclasses.asdict: its deep copies took as long as finding the reasons.
-        return [dict(vars(reason)) for reason in found]
+        return {score: [dict(vars(reason)) for reason in reasons] for score, reasons in found.items()}
 
     def flags(self, row: int) -> dict[str, Any]:
         """What limits this person's scores: how long the record is, how old each source, and which inputs the model hardly knows."""
@@ -94,7 +93,7 @@ def score_people(
         place=place,
         scores=scores,
         history=history_of(records, today),
-        gaps=_gaps_by_person(records, as_of, ids),
+        gaps=_gaps_by_person(records, as_of, ids, place),
         behind=Behind(records, today, place, scores, model.feature_names),
         what_ifs=model.what_ifs(scores, threads),
     )
@@ -144,9 +143,8 @@ def _answer(model: RiskModel, request: ScoresRequest, as_of: dt.date, today: dt.
         "not_scored": [p.patient_id for p in request.people if p.patient_id not in known],
     }
     written = Contributions(model.features)
-    found = [_person(scored, row, written, aside.get(patient, [])) for row, patient in enumerate(scored.people)]
-    body = with_list(to_json(answer), "people", found)
-    return Answered(model.manifest.bundle_id, len(scored.people), body)
+    found = (_person(scored, row, written, aside.get(patient, [])) for row, patient in enumerate(scored.people))
+    return Answered(model.manifest.bundle_id, len(scored.people), b"".join(with_list(answer, "people", found)))
 
 
 def model_used(model: RiskModel) -> ModelUsed:
@@ -174,20 +172,18 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dic
 def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, int]]]) -> dict[str, list[SetAsideRow]]:
     """Rows set aside, by person, with their position in that person's own list."""
     out: dict[str, list[SetAsideRow]] = {}
-    if not records.report.reasons:
-        return out
-    for table, row, column, reason in records.quarantine[["table", "row", "column", "reason"]].itertuples(index=False):
-        begins = positions[table]
-        first, patient, _ = begins[bisect_right([b[0] for b in begins], int(row)) - 1]
-        found = SetAsideRow(table=table, row=int(row) - first, column=column or "", reason=reason)
+    starts = {table: [first for first, _, _ in begins] for table, begins in positions.items()}
+    for aside in records.set_aside:
+        first, patient, _ = positions[aside.table][bisect_right(starts[aside.table], aside.row) - 1]
+        found = SetAsideRow(table=aside.table, row=aside.row - first, column=aside.column, reason=aside.reason)
         out.setdefault(patient, []).append(found)
     for rows in out.values():
         rows.sort(key=lambda aside: (aside.table, aside.row, aside.column))
     return out
 
 
-def _person(scored: Scored, row: int, written: Contributions, aside: list[SetAsideRow]) -> bytes:
-    """A ``PersonScore`` as JSON."""
+def _person(scored: Scored, row: int, written: Contributions, aside: list[SetAsideRow]) -> Iterator[bytes]:
+    """A ``PersonScore`` as pieces of JSON."""
     patient = scored.people[row]
     unknown = sum((found.table, found.column) == ("supplies", "medicine") for found in aside)
     rest = {
@@ -197,16 +193,12 @@ def _person(scored: Scored, row: int, written: Contributions, aside: list[SetAsi
         "flags": scored.flags(row)
         | {"unknown_medicines": unknown, "set_aside": [found.model_dump() for found in aside]},
     }
-    return with_list(to_json(rest), "risks", _risks(scored, row, written.heads(scored.scores.inputs[row])))
+    return with_list(rest, "risks", _risks(scored, row, written.heads(scored.scores.inputs[row])))
 
 
-def _risks(scored: Scored, row: int, heads: list[bytes]) -> Iterable[bytes]:
-    """A ``Risk`` for every outcome and horizon, as JSON."""
-    reasons = {
-        (outcome, horizon): scored.reasons(row, outcome, horizon)
-        for outcome, horizons in scored.model.outcomes.items()
-        for horizon in horizons
-    }
+def _risks(scored: Scored, row: int, heads: list[bytes]) -> Iterator[Iterator[bytes]]:
+    """A ``Risk`` for every outcome and horizon, as pieces of JSON."""
+    reasons = scored.reasons(row)
     shown = [reason for found in reasons.values() for reason in found]
     behind = scored.behind.concepts(row, (reason["concept"] for reason in shown))
     days = dict(zip(scored.model.feature_names, map(iso_day, scored.behind.days[row].tolist()), strict=True))
@@ -227,16 +219,17 @@ def _risks(scored: Scored, row: int, heads: list[bytes]) -> Iterable[bytes]:
                     with_what_is_behind(reason, behind[reason["concept"]], days) for reason in reasons[outcome, horizon]
                 ],
             }
-            yield with_list(to_json(risk), "contributions", contributions(heads, parts))
+            yield with_list(risk, "contributions", [(contributions(heads, parts),)])
 
 
 def plain_what_if(found: ModelWhatIf) -> dict[str, Any]:
     return {**vars(found), "changes": [vars(change) for change in found.changes], "risks": list(found.risks)}
 
 
-def _gaps_by_person(records: Records, as_of: dt.date, people: tuple[str, ...]) -> dict[str, list[dict[str, Any]]]:
+def _gaps_by_person(
+    records: Records, as_of: dt.date, people: tuple[str, ...], places: np.ndarray
+) -> dict[str, list[dict[str, Any]]]:
     """Gaps of each person who has any, in the order they are shown."""
-    places = records.positions(people)
     found = gaps_of(records, places, day_of(as_of))
     return {
         patient: sorted((plain_gap(records, place, gap) for gap in gaps), key=gap_order)
