@@ -5,6 +5,7 @@ Exit codes: 0 done; 1 it could not be done, and standard error says why and what
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import sys
@@ -41,6 +42,7 @@ DEFAULT_HOME = Path(".upstream")
 SEED = 20260105
 YEARS = 4
 TEAMS = 8
+EARLIER_LISTS = 3
 
 
 class Refused(Exception):
@@ -703,7 +705,7 @@ def _demo(home: Path, patients: int, fresh: bool) -> None:
     note.write_text(json.dumps(wanted), encoding="utf-8")
 
     from features import Records
-    from serving.nightly import score_store
+    from serving.nightly import latest_as_of, score_store
     from training import tracking
     from training.errors import TrainingError
     from training.promotion import promote as promoting
@@ -748,9 +750,13 @@ def _demo(home: Path, patients: int, fresh: bool) -> None:
         state = syncing(home, settings)
         say(f"bundle {state['bundle_id']}{'' if state['changed'] else ' serves already, reused'}")
     with steps.step("score everyone and publish worklists") as say:
-        summary = score_store(
-            home / "store", home / "bundles", home, in_scope_kinds=settings.cohort.in_scope_team_kinds
-        )
+        # Lists of the weeks before come first, so that pages have trends to draw and people who joined and left.
+        weeks = 0 if (home / "service.db").exists() else EARLIER_LISTS
+        for week in range(weeks, -1, -1):
+            as_of = latest_as_of(records) - dt.timedelta(days=7 * week)
+            summary = score_store(
+                home / "store", home / "bundles", home, as_of, in_scope_kinds=settings.cohort.in_scope_team_kinds
+            )
         say(f"{summary.people:,} people{', published already, reused' if summary.reused else ''}")
     with steps.step("check what was made") as say:
         bad = [c for c in _checks(home) if not c["ok"]]

@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from serving.scoring.schemas import Gap
 from serving.web.gap_wording import gap_parts
+from serving.web.wording import reason_words
 from serving.worklists.schemas import GapLine, ReasonLine
 
 _NO_REASON = Markup("<li>No reason stands out.</li>")
@@ -27,7 +28,7 @@ def gap_line(gap: Gap | GapLine) -> Markup:
 
 def reason_lines(reasons: Iterable[ReasonLine]) -> Markup:
     """A list of what raises and lowers, each with its sign and the word that stands for it."""
-    return _reason_lines(tuple([(reason.direction, reason.label) for reason in reasons]))
+    return _reason_lines(tuple([(reason.direction, reason.label, reason.sentence) for reason in reasons]))
 
 
 @lru_cache(maxsize=4_096)
@@ -44,13 +45,13 @@ def _gap_line(code: str, title: str, days_overdue: float | None, safety: bool, s
 
 
 @lru_cache(maxsize=4_096)
-def _reason_lines(reasons: tuple[tuple[str, str], ...]) -> Markup:
-    lines = [_reason_line(direction, label) for direction, label in reasons]
+def _reason_lines(reasons: tuple[tuple[str, str, str], ...]) -> Markup:
+    lines = [_reason_line(direction, reason_words(label, said)) for direction, label, said in reasons]
     return Markup('<ul class="up-reasons">{}</ul>').format(Markup("").join(lines) or _NO_REASON)
 
 
 @lru_cache(maxsize=256)
-def _reason_line(direction: str, label: str) -> Markup:
+def _reason_line(direction: str, words: str) -> Markup:
     return Markup(
         '<li><span class="up-arrow up-arrow--{}" aria-hidden="true">{}</span><span class="up-hidden">{}: </span>{}</li>'
-    ).format(direction, _ARROWS.get(direction, ""), direction, label)
+    ).format(direction, _ARROWS.get(direction, ""), direction, words)

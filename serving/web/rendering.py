@@ -24,6 +24,7 @@ NHSUK_STYLE = STATIC_FOLDER / "nhsuk" / "nhsuk-frontend.min.css"
 FILTERS = (
     "adjustment_words",
     "ago",
+    "dated",
     "day",
     "days",
     "feature_name",

@@ -23,9 +23,18 @@ SOURCES = {
     "results": "test results",
     "stays": "hospital stays",
 }
+CODES_IN_WORDS = {
+    "white_british": "White British",
+    "fifth 1": "Most deprived fifth",
+    "fifth 2": "Second fifth",
+    "fifth 3": "Middle fifth",
+    "fifth 4": "Fourth fifth",
+    "fifth 5": "Least deprived fifth",
+}
 SEVERITIES = {"critical": "Critical", "high": "High", "medium": "Medium", "low": "Routine"}
 """A gap of the last severity is still a gap: it is called routine, so that the word low stands nowhere."""
 WITHOUT_UNIT = ("", "1", "flag", "count", "ratio")
+_ISO = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _WINDOW = re.compile(r"_(\d+)d$")
 SEVERITY_COLOURS = {"critical": "red", "high": "orange", "medium": "yellow", "low": "grey"}
 
@@ -58,6 +67,8 @@ def short_in_100(probability: float) -> str:
 
 def plain(code: str) -> str:
     """A code as words: ``did_not_attend`` as ``Did not attend``; nothing as ``Not recorded``."""
+    if code in CODES_IN_WORDS:
+        return CODES_IN_WORDS[code]
     return code.replace("_", " ").capitalize() if code else "Not recorded"
 
 
@@ -102,6 +113,11 @@ def short_day(value: dt.date | dt.datetime | str | None) -> str:
     return "not recorded" if value is None else _short(value)
 
 
+def dated(text: str) -> str:
+    """The text with every ``2026-01-03`` in it said as ``3 Jan 2026``."""
+    return _ISO.sub(lambda found: short_day(found[0]), text)
+
+
 def days(number: float | int) -> str:
     whole = int(number)
     return f"{whole:,} day" if whole == 1 else f"{whole:,} days"
@@ -128,6 +144,19 @@ def adjustment_words(adjustments: Iterable[Any]) -> list[str]:
         known = {"in place": "Adjustments in place", "required": "Adjustments needed", "yes": "Adjustments needed"}
         found.append(known.get(value.lower(), f"Adjustment: {value}"))
     return found
+
+
+def reason_words(label: str, said: str) -> str:
+    """A reason in a few words for a row of a list: ``a recent discharge from hospital``, out of the sentence of ``models.reasons``.
+
+    Where nothing is recorded, or where not every part is in order, the label stands, so that nothing reads as if all were well.
+    """
+    _, _, what = said.partition(": ")
+    first, _, rest = what.rstrip(".").partition(". ")
+    if rest:
+        return f"{label}: nothing on record"
+    short = label if not first or ", taken together" in first else first
+    return short[:1].upper() + short[1:]
 
 
 def sentence(text: str) -> str:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select, update
 
+import serving
+from serving.auditing.pages import ACTIONS
 from serving.security.tokens import issue_token
 from serving.tables import emergency_access
+
+SERVING = Path(serving.__file__).parent
 
 
 @pytest.fixture
@@ -173,3 +178,11 @@ def test_a_form_of_another_page_opens_nothing(hospital):
     pharmacist = hospital("pharmacist:north")
     assert opens(pharmacist, proof="forged").status_code == 403
     assert pharmacist.get("/patients/S02").status_code == 404
+
+
+def test_every_action_that_the_service_writes_down_has_words():
+    """The page never shows a code: whatever is recorded anywhere in ``serving`` is in its table."""
+    source = "\n".join(path.read_text() for path in SERVING.rglob("*.py"))
+    written = set(re.findall(r'Look\(\s*"([a-z_.]+)"', source)) | set(re.findall(r'action: str = "([a-z_.]+)"', source))
+    assert {"team.overview_seen", "worklist.seen", "person.left_seen"} <= written
+    assert written - set(ACTIONS) == set()

@@ -1,14 +1,18 @@
-"""How each kind of care gap is said: the gap first, then how long, in words that a pharmacist would use."""
+"""How care gaps and reasons are said in a line: the gap first, then how long; a reason in a few words."""
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import pytest
 
+from features import CONCEPTS
 from features.gaps.codes import CODES
+from models.reasons import ConceptText
 from serving.web.gap_wording import GAPS, gap_date, gap_parts
 from serving.web.lines import gap_line, gap_said
+from serving.web.wording import dated, reason_words
 from serving.worklists.schemas import GapLine
 
 SAID = {
@@ -125,3 +129,41 @@ def test_a_line_marks_a_safety_gap_and_a_critical_one_and_escapes_a_title():
     assert "up-gapline--safety" in line and "Critical" in line and "a < b" not in line
     routine = gap.model_copy(update={"severity": "low", "safety": False})
     assert "safety" not in gap_line(routine) and "Critical" not in gap_line(routine)
+
+
+@pytest.mark.parametrize(
+    ("label", "sentence", "words"),
+    [
+        ("Days covered", "Raises the estimated risk: fewer days covered.", "Fewer days covered"),
+        (
+            "Time since discharge",
+            "Lowers the estimated risk: time since discharge. There is nothing on record, or it does not apply.",
+            "Time since discharge: nothing on record",
+        ),
+        (
+            "Physical health checks",
+            "Lowers the estimated risk: physical health checks, taken together; not every part of it is in order.",
+            "Physical health checks",
+        ),
+        ("A label", "A sentence of an older run", "A label"),
+    ],
+)
+def test_a_reason_in_a_few_words_never_says_that_all_is_well_where_it_is_not(label, sentence, words):
+    assert reason_words(label, sentence) == words
+
+
+def test_every_reason_that_the_model_can_give_fits_a_row():
+    for concept in CONCEPTS.values():
+        text = ConceptText(concept.slug, concept.label, concept.raises, concept.lowers)
+        for raises, recorded, in_order in itertools.product((True, False), repeat=3):
+            words = reason_words(concept.label, text.sentence(raises, recorded, in_order))
+            assert words and len(words) < 70 and not words.endswith(".")
+            if not recorded:
+                assert words == f"{concept.label}: nothing on record"
+            elif not raises and not in_order:
+                assert words == concept.label
+
+
+def test_dates_in_a_text_are_said_as_dates():
+    assert dated("last on 2025-12-08; 10^9/L on 2026-01-03.") == "last on 8 Dec 2025; 10^9/L on 3 Jan 2026."
+    assert dated("2025-13-45 and 12025-12-08") == "2025-13-45 and 12025-12-08"
