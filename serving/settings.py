@@ -14,6 +14,7 @@ UPSTREAM_BEHIND_PROXY      ``true`` where a reverse proxy of ours writes X-Forwa
 UPSTREAM_RATE_PER_MINUTE   requests a minute of one person's session or token; more is 429
 UPSTREAM_SYSTEM_RATE_PER_MINUTE    the same for a CMHT system
 UPSTREAM_STRANGER_RATE_PER_MINUTE  sign-ins and requests that prove nothing, of one address
+UPSTREAM_SESSION_IDLE_MINUTES      how long a session of the pages lives without being used; eight hours is the most in any case
 UPSTREAM_READ_DEADLINE_SECONDS     how long a page or a read may take before it is 503
 UPSTREAM_SCORE_DEADLINE_SECONDS    the same for scoring
 UPSTREAM_NHS_KEY_FILE      file of one line ``<key id>:<hex>``; with it POST /v1/scores takes NHS numbers and keeps their pseudonyms
@@ -95,6 +96,7 @@ class Settings(BaseSettings):
     rate_per_minute: int = Field(default=600, ge=1)
     system_rate_per_minute: int = Field(default=3_000, ge=1)
     stranger_rate_per_minute: int = Field(default=300, ge=1)
+    session_idle_minutes: float = Field(default=30.0, gt=0)
     read_deadline_seconds: float = Field(default=20.0, gt=0)
     score_deadline_seconds: float = Field(default=50.0, gt=0)
     nhs_key_file: Path | None = None

@@ -231,6 +231,7 @@ tokens = Table(
     Column("issuer", String(300)),
     Column("subject", String(200)),
     Column("assigned", Boolean, nullable=False, server_default=false()),
+    Column("last_used_at", Moment),
 )
 
 token_teams = Table(

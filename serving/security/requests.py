@@ -17,7 +17,7 @@ from starlette.responses import Response
 from serving.context import Service, address_of, service_of
 from serving.problems import Problem, forbidden, unauthorised
 from serving.security.callers import EVERYONE, SEES_PEOPLE, Caller, Role
-from serving.security.tokens import PREFIX, SESSION_HOURS, find_caller, form_token
+from serving.security.tokens import PREFIX, SESSION_HOURS, find_caller, form_token, session_caller
 
 SESSION_COOKIE = "upstream_session"
 
@@ -35,7 +35,7 @@ class Requires(SecurityBase):
         service = service_of(request)
         if scheme.lower() != "bearer" or not secret.strip():
             raise unauthorised()
-        caller = await service.reads.run(_find, service, secret.strip(), "token")
+        caller = await service.reads.run(_find, service, secret.strip())
         if caller is None:
             service.rates.strangers.spend(address_of(request, service.settings))
             raise unauthorised()
@@ -61,7 +61,8 @@ class RequiresSession:
     async def __call__(self, request: Request) -> Caller:
         secret = request.cookies.get(SESSION_COOKIE, "")
         service = service_of(request)
-        caller = await service.reads.run(_find, service, secret, "session") if secret else None
+        idle = dt.timedelta(minutes=service.settings.session_idle_minutes)
+        caller = await service.reads.run(session_caller, service.database, secret, idle) if secret else None
         if caller is None:
             raise SignInNeeded
         return admitted(request, service, caller, self.roles)
@@ -91,11 +92,11 @@ def admitted(request: Request, service: Service, caller: Caller, roles: frozense
     return caller
 
 
-def _find(service: Service, secret: str, kind: str) -> Caller | None:
+def _find(service: Service, secret: str) -> Caller | None:
     with service.database.read() as connection:
-        if kind == "token" and service.issuers and not secret.startswith(PREFIX):
+        if service.issuers and not secret.startswith(PREFIX):
             return service.issuers.caller(secret, connection, dt.datetime.now(dt.UTC).date())
-        return find_caller(connection, secret, kind)  # type: ignore[arg-type]
+        return find_caller(connection, secret, "token")
 
 
 AnyCaller = Annotated[Caller, Depends(Requires(*EVERYONE))]

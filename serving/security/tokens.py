@@ -24,6 +24,8 @@ from serving.tables import token_teams, tokens
 
 PREFIX = "upstream_"
 SESSION_HOURS = 8
+NOTED_EVERY = timedelta(minutes=1)
+"""The use of a session is written down once a minute at most, so that turning pages does not write."""
 Kind = Literal["token", "session"]
 
 
@@ -91,9 +93,30 @@ def revoke_token(database: Database, secret: str) -> None:
 
 def find_caller(connection: Connection, secret: str, kind: Kind) -> Caller | None:
     """The caller of a live token of this kind, or None for one that is unknown, expired, revoked or of the other kind."""
+    row = _live(connection, secret, kind, datetime.now(UTC))
+    return None if row is None else _caller(connection, row)
+
+
+def session_caller(database: Database, secret: str, idle: timedelta) -> Caller | None:
+    """The caller of a live session that was used within ``idle``, which this use prolongs; None for any other."""
+    now = datetime.now(UTC)
+    with database.read() as connection:
+        row = _live(connection, secret, "session", now)
+        if row is None or now - (last := row.last_used_at or row.created_at) > idle:
+            return None
+        caller = _caller(connection, row)
+    if caller is not None and now - last >= NOTED_EVERY:
+        with database.write() as connection:
+            connection.execute(update(tokens).where(tokens.c.token_id == row.token_id).values(last_used_at=now))
+    return caller
+
+
+def _live(connection: Connection, secret: str, kind: Kind, now: datetime) -> Row[Any] | None:
     row = connection.execute(select(tokens).where(tokens.c.sha256 == digest(secret), tokens.c.kind == kind)).first()
-    if row is None or row.revoked_at is not None or row.expires_at <= datetime.now(UTC):
-        return None
+    return None if row is None or row.revoked_at is not None or row.expires_at <= now else row
+
+
+def _caller(connection: Connection, row: Row[Any]) -> Caller | None:
     if row.subject is not None:
         return _signed_in(connection, row)
     teams: frozenset[str] | None = None

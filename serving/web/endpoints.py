@@ -233,6 +233,7 @@ async def sign_in_page(request: Request, service: Serving) -> Response:
         choices=choices,
         providers=service.issuers.with_sign_in,
         session_hours=SESSION_HOURS,
+        idle_minutes=f"{service.settings.session_idle_minutes:g}",
     )
 
 

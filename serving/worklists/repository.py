@@ -187,16 +187,16 @@ def everybody_of(connection: Connection, everybody: Select[Any], filters: Filter
     One reading of the whole list, from which pages, counts and filter choices are taken: a team is hundreds of people, and the places of all
     of them are worked out for any page.
     """
-    listed = everybody.subquery("listed")
-    kept = case((and_(true(), *_conditions(listed, filters, now)), 1), else_=0).label("kept")
+    visible = everybody.subquery("visible")
+    kept = case((and_(true(), *_conditions(visible, filters, now)), 1), else_=0).label("kept")
     # What is only shown is joined last: the database sorts everybody five times, and sorts narrow rows faster.
     query = (
-        select(listed, people.c.last_seen_on, people.c.next_booked_on, people.c.flags, timelines.c.adjustments, kept)
-        .join(people, _of_same(people, listed))
+        select(visible, people.c.last_seen_on, people.c.next_booked_on, people.c.flags, timelines.c.adjustments, kept)
+        .join(people, _of_same(people, visible))
         .outerjoin(
-            timelines, and_(timelines.c.run_id == listed.c.run_id, timelines.c.patient_id == listed.c.patient_id)
+            timelines, and_(timelines.c.run_id == visible.c.run_id, timelines.c.patient_id == visible.c.patient_id)
         )
-        .order_by(listed.c.position)
+        .order_by(visible.c.position)
     )
     return list(connection.execute(query).all())
 

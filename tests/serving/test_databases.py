@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, func, inspect, make_url, select, text
+from sqlalchemy import create_engine, func, inspect, make_url, select, text, update
 
 from serving import migrations
 from serving.app import StartError, serve
@@ -24,8 +24,8 @@ from serving.reviews.schemas import ReviewIn
 from serving.reviews.service import record_review, review_history
 from serving.runs import repository as run_queries
 from serving.security.callers import Caller, Role
-from serving.security.tokens import find_caller, issue_token, revoke_token
-from serving.tables import PERSON_TABLES, audit_events, exposures, metadata, people
+from serving.security.tokens import find_caller, issue_token, revoke_token, session_caller
+from serving.tables import PERSON_TABLES, audit_events, exposures, metadata, people, tokens
 from serving.worklists.listing import Ranking
 from serving.worklists.service import list_teams, team_worklist
 
@@ -231,6 +231,31 @@ def test_the_chain_holds_and_finds_a_change(database):
 
 
 # Emergency access
+
+
+def test_an_idle_session_is_nobody(database):
+    half_an_hour = dt.timedelta(minutes=30)
+    secret = issue_token(database, Role.PHARMACIST, ["north"], "Noor", kind="session")
+    bearer = issue_token(database, Role.PHARMACIST, ["north"], "Noor")
+
+    def caller():
+        return session_caller(database, secret, half_an_hour)
+
+    def last_used(ago):
+        with database.write() as connection:
+            connection.execute(update(tokens).values(last_used_at=dt.datetime.now(dt.UTC) - ago))
+
+    assert caller().team_ids == {"north"}
+    last_used(half_an_hour - dt.timedelta(seconds=20))
+    assert caller() is not None, "used in time, and that prolongs it"
+    with database.read() as connection:
+        used = connection.scalar(select(func.max(tokens.c.last_used_at)))
+    assert dt.datetime.now(dt.UTC) - used < dt.timedelta(minutes=1)
+    last_used(half_an_hour + dt.timedelta(seconds=1))
+    assert caller() is None
+    with database.read() as connection:
+        assert find_caller(connection, bearer, "token") is not None, "a token is no session: it lives to its day"
+    assert session_caller(database, bearer, half_an_hour) is None
 
 
 def test_emergency_access_opens_one_person_for_an_hour_for_one_caller(database):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from pydantic import ValidationError
+from sqlalchemy import func, select, update
 
 from serving.settings import Settings
+from serving.tables import audit_events as events
+from serving.tables import tokens
 
 CHOICE = {"choice": "pharmacist:north"}
 
@@ -76,3 +81,73 @@ def test_a_demo_that_others_could_reach_is_refused(host):
     with pytest.raises(ValidationError, match="loopback"):
         Settings(host=host, environment="demo")
     assert Settings(host=host, environment="production").host == host
+
+
+def moved(client, **back):
+    """Move the newest session's moments back in time."""
+    with client.app.state.service.database.write() as connection:
+        token_id = connection.scalar(
+            select(tokens.c.token_id).where(tokens.c.kind == "session").order_by(tokens.c.created_at.desc()).limit(1)
+        )
+        row = connection.execute(select(tokens).where(tokens.c.token_id == token_id)).one()
+        values = {name: (getattr(row, name) or row.created_at) - by for name, by in back.items()}
+        connection.execute(update(tokens).where(tokens.c.token_id == token_id).values(values))
+        return values
+
+
+def last_use(client):
+    with client.app.state.service.database.read() as connection:
+        return connection.scalar(select(func.max(tokens.c.last_used_at)))
+
+
+@pytest.fixture
+def signed_in(home, start):
+    with start(home) as client:
+        assert client.post("/sign-in", data={"choice": "pharmacist:north"}).status_code == 303
+        yield client
+
+
+def test_a_session_that_nobody_uses_ends(signed_in):
+    page = signed_in.get("/patients/N00").text
+    form = {"proof": page.split('name="proof" value="')[1].split('"')[0], "key": "idle-form-1"}
+    form |= {"actions": "not_reached", "medicines_reconciled": "no"}
+    form |= {"allergies_up_to_date": "no", "side_effects_assessed": "no"}
+    moved(signed_in, created_at=timedelta(minutes=29, seconds=50))
+    assert signed_in.get("/livez").status_code == 200
+    assert signed_in.get("/teams/north").status_code == 200
+    moved(signed_in, created_at=timedelta(minutes=31), last_used_at=timedelta(minutes=31))
+    late = signed_in.post("/patients/N00/reviews", data=form)
+    assert (late.status_code, late.headers["location"]) == (303, "/sign-in")
+    assert signed_in.get("/teams/north").headers["location"] == "/sign-in"
+    with signed_in.app.state.service.database.read() as connection:
+        assert (
+            connection.scalar(select(func.count()).select_from(events).where(events.c.action == "review.recorded")) == 0
+        )
+
+
+def test_use_is_written_down_once_a_minute_and_prolongs(signed_in):
+    assert signed_in.get("/teams/north").status_code == 200
+    assert last_use(signed_in) is None, "the first minute is that of the sign-in itself"
+    for _ in range(3):
+        moved(signed_in, created_at=timedelta(minutes=25), last_used_at=timedelta(minutes=25))
+        assert signed_in.get("/teams/north").status_code == 200
+    noted = last_use(signed_in)
+    assert signed_in.get("/teams/north").status_code == 200
+    assert last_use(signed_in) == noted and datetime.now(UTC) - noted < timedelta(minutes=1)
+
+
+def test_a_session_ends_after_its_hours_however_much_it_is_used(signed_in):
+    assert signed_in.get("/teams/north").status_code == 200
+    moved(signed_in, expires_at=timedelta(hours=8))
+    assert signed_in.get("/teams/north").headers["location"] == "/sign-in"
+
+
+def test_the_sign_in_page_says_when_a_session_ends(home, start):
+    with start(home, session_idle_minutes=12) as client:
+        page = client.get("/sign-in").text
+    assert "after 12 minutes without a click, and after 8 hours" in page
+
+
+def test_a_session_that_never_goes_idle_cannot_be_configured():
+    with pytest.raises(ValidationError):
+        Settings(session_idle_minutes=0)

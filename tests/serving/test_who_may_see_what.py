@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import re
 import secrets
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from serving.security.tokens import issue_token
 from serving.security.visible import visible_people
 from serving.settings import Settings, database_url_of
 from serving.tables import people, scores
+from tests.conftest import ROOT
 from tests.serving import matrix
 
 ROLES = ("pharmacist", "cmht_system", "data_scientist", "auditor", "operator")
@@ -149,6 +152,13 @@ def test_the_printed_matrix_is_what_the_service_answers(client, as_role):
     """`python -m tests.serving.matrix` prints it for a reviewer, from answers and not from the table above."""
     found = matrix.lines(matrix.measured(*asked(), client, as_role))
     assert found == matrix_lines()
+
+
+def test_the_matrix_is_printed_by_a_command():
+    """As docs/security.md names it; it says of every route what the table above declares."""
+    done = subprocess.run([sys.executable, "-m", "tests.serving.matrix"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("|")] == matrix_lines()
 
 
 def test_page_without_a_session_leads_to_sign_in(client):
