@@ -12,11 +12,13 @@ from tests.browser.test_in_chromium import until, violations
 @pytest.fixture
 def opened(pharmacist, site):
     """A person of another team was opened, by the form."""
+    pharmacist.delete_all_cookies()
+    sign_in(pharmacist, site, "Pharmacist, North team")
     pharmacist.get(f"{site}/emergency-access")
     pharmacist.find_element(By.ID, "patient_id").send_keys("S02")
     pharmacist.find_element(By.CSS_SELECTOR, "input[value=crisis_call]").click()
     pharmacist.find_element(By.CSS_SELECTOR, "main button").click()
-    until(pharmacist, lambda driver: driver.current_url.endswith("/patients/S02"))
+    until(pharmacist, lambda driver: driver.find_elements(By.CSS_SELECTOR, ".up-emergency"))
     return pharmacist
 
 
