@@ -42,6 +42,7 @@ FILTERS = (
     "since",
     "source_label",
     "times_the_middle",
+    "upper_first",
 )
 
 

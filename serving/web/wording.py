@@ -35,6 +35,34 @@ SEVERITIES = {"critical": "Critical", "high": "High", "medium": "Medium", "low":
 """A gap of the last severity is still a gap: it is called routine, so that the word low stands nowhere."""
 WITHOUT_UNIT = ("", "1", "flag", "count", "ratio")
 _ISO = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+PHRASES = {"u_and_e": "urea and electrolytes", "hla_b_1502": "HLA-B*1502", "follow_up": "follow-up"}
+IN_FULL = {
+    "acb": "anticholinergic burden",
+    "anc": "neutrophils",
+    "bmi": "body mass index",
+    "crp": "C-reactive protein",
+    "ecg": "ECG",
+    "egfr": "eGFR",
+    "fbc": "full blood count",
+    "gass": "GASS",
+    "hba1c": "HbA1c",
+    "hdat": "high-dose antipsychotic",
+    "lai": "long-acting injection",
+    "lft": "liver function",
+    "qt": "QT",
+    "qtc": "QTc",
+    "smi": "severe mental illness",
+    "tft": "thyroid function",
+    "tsh": "TSH",
+    "wbc": "white cells",
+}
+"""Parts of a feature's name that are short in the catalogue and said in full, or as they are written, on a page."""
+ANSWERS: dict[str, dict[float, str]] = {
+    "yes or no": {0.0: "no", 1.0: "yes"},
+    "0 green, 1 amber, 2 red": {0.0: "green", 1.0: "amber", 2.0: "red"},
+}
+_LENGTH = re.compile(r"\b(\d+)([dh])\b")
+_PAST_DUE = " days past due"
 _WINDOW = re.compile(r"_(\d+)d$")
 SEVERITY_COLOURS = {"critical": "red", "high": "orange", "medium": "yellow", "low": "grey"}
 
@@ -156,7 +184,7 @@ def reason_words(label: str, said: str) -> str:
     if rest:
         return f"{label}: nothing on record"
     short = label if not first or ", taken together" in first else first
-    return short[:1].upper() + short[1:]
+    return upper_first(short)
 
 
 def sentence(text: str) -> str:
@@ -184,20 +212,33 @@ def signed(value: float) -> str:
 
 
 def feature_name(name: str) -> str:
-    """``missed_share_180d`` as ``missed share, last 180 days``."""
-    return _WINDOW.sub(r", last \1 days", name).replace("_", " ")
+    """``clozapine_fbc_days_past_due`` as ``clozapine full blood count days past due``; ``missed_share_180d`` as ``missed share, last 180 days``."""
+    text = _WINDOW.sub(r", last \1 days", name)
+    for short, long in PHRASES.items():
+        text = text.replace(short, long)
+    text = _LENGTH.sub(lambda found: f"{found[1]} {'hours' if found[2] == 'h' else 'days'}", text.replace("_", " "))
+    return " ".join(IN_FULL.get(word, word) for word in text.split(" "))
 
 
 def feature_words(feature: dict[str, Any] | Any) -> str:
-    """``antipsychotic gap days: 34 days``, or that nothing is recorded."""
+    """``antipsychotic gap days: 34 days``, ``full blood count: due in 9 days``, or that nothing is recorded."""
     name = feature_name(_get(feature, "name"))
     value, unit = _get(feature, "value"), _get(feature, "unit") or ""
     if value is None:
         return f"{name}: not recorded"
+    if unit in ANSWERS and value in ANSWERS[unit]:
+        return f"{name}: {ANSWERS[unit][value]}"
+    if name.endswith(_PAST_DUE) and value < 0:
+        return f"{name.removesuffix(_PAST_DUE)}: due in {days(-value)}"
     if unit in ("proportion", "share"):
         return f"{name}: {value:.0%}"
     number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
-    return f"{name}: {number}{'' if unit in WITHOUT_UNIT else f' {unit}'}"
+    return f"{name}: {number.replace('-', '−')}{'' if unit in WITHOUT_UNIT else f' {unit}'}"
+
+
+def upper_first(text: str) -> str:
+    """The text with a capital, and the rest of it as it was: ``HbA1c`` and ``eGFR`` stay as they are written."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 
 def _get(thing: Any, name: str) -> Any:

@@ -7,12 +7,12 @@ import re
 
 import pytest
 
-from features import CONCEPTS
+from features import CATALOGUE, CONCEPTS
 from features.gaps.codes import CODES
 from models.reasons import ConceptText
 from serving.web.gap_wording import GAPS, gap_date, gap_parts
 from serving.web.lines import gap_line, gap_said
-from serving.web.wording import dated, reason_words
+from serving.web.wording import IN_FULL, dated, feature_name, feature_words, reason_words, upper_first
 from serving.worklists.schemas import GapLine
 
 SAID = {
@@ -167,3 +167,29 @@ def test_every_reason_that_the_model_can_give_fits_a_row():
 def test_dates_in_a_text_are_said_as_dates():
     assert dated("last on 2025-12-08; 10^9/L on 2026-01-03.") == "last on 8 Dec 2025; 10^9/L on 3 Jan 2026."
     assert dated("2025-13-45 and 12025-12-08") == "2025-13-45 and 12025-12-08"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "unit", "words"),
+    [
+        ("clozapine_fbc_days_past_due", -214.0, "days", "clozapine full blood count: due in 214 days"),
+        ("clozapine_fbc_days_past_due", 13.0, "days", "clozapine full blood count days past due: 13 days"),
+        ("wbc_latest", 8.9, "10^9/L", "white cells latest: 8.90 10^9/L"),
+        ("antipsychotic_gaps_over_14d_365d", 0.0, "gaps", "antipsychotic gaps over 14 days, last 365 days: 0 gaps"),
+        ("u_and_e_never_done", 1.0, "yes or no", "urea and electrolytes never done: yes"),
+        ("clozapine_colour", 1.0, "0 green, 1 amber, 2 red", "clozapine colour: amber"),
+        ("egfr_slope", -3.5, "mL/min/1.73m2 a year", "eGFR slope: −3.50 mL/min/1.73m2 a year"),
+        ("missed_share_180d", 0.25, "proportion", "missed share, last 180 days: 25%"),
+        ("hba1c_latest", None, "mmol/mol", "HbA1c latest: not recorded"),
+    ],
+)
+def test_what_the_model_read_in_words(name, value, unit, words):
+    assert feature_words({"name": name, "value": value, "unit": unit}) == words
+
+
+def test_no_feature_is_shown_by_a_code():
+    for feature in CATALOGUE:
+        name = feature_name(feature.name)
+        assert not re.search(r"_|\d[dh]\b", name), name
+        assert not set(name.split()) & set(IN_FULL), name
+    assert upper_first("eGFR latest") == "eGFR latest" and upper_first("mood: HbA1c") == "Mood: HbA1c"
