@@ -1,7 +1,8 @@
 """The permanent controls of every run: a logistic regression and an explainable boosting machine, both on all features.
 
 A black box must earn its place: parity with a model whose shape can be read on paper is the prior (research/evaluation.md section 4). They see the same
-training rows as the model, and the same test rows; they are never served.
+training rows as the model, and the same test rows; they are never served. What has too few events to fit a control on is left out of it, and the evaluation
+says so (``not_judged``): a control that cannot be had is no reason to be without a model.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from models.risk_model import stack_horizons
-from training.errors import NotEnoughData
 from training.fit import HORIZON_COLUMN, Floats, Matrix, stacked_rows
 from training.settings import ControlSettings
 
@@ -38,7 +38,7 @@ class Logistic:
     models: Mapping[str, LogisticRegression]
 
     def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
-        """By outcome and horizon (``admission_28``), one per row."""
+        """By outcome and horizon (``admission_28``), one per row; without those that had no event, or nothing else, to learn from."""
         prepared = self._prepare(values)
         return {name: model.predict_proba(prepared)[:, 1] for name, model in self.models.items()}
 
@@ -73,9 +73,7 @@ def fit_logistic(
         answers = labels[name].to_numpy()[train]
         known = ~np.isnan(answers)
         if not 0 < answers[known].sum() < known.sum():
-            raise NotEnoughData(
-                f"{name} has events in none, or in all, of its {int(known.sum())} training rows: nothing to learn from."
-            )
+            continue
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             models[str(name)] = LogisticRegression(C=strength, tol=1e-3, max_iter=MAX_STEPS).fit(
@@ -92,7 +90,7 @@ class Boosting:
     horizons: Mapping[str, tuple[int, ...]]
 
     def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
-        """By outcome and horizon (``admission_28``), one per row."""
+        """By outcome and horizon (``admission_28``), one per row; without outcomes that had too few events to fit a machine on."""
         found = {}
         for outcome, machine in self.machines.items():
             days = self.horizons[outcome]
@@ -118,7 +116,7 @@ def fit_boosting(
 ) -> Boosting:
     """Fits on at most ``settings.boosting_rows`` stacked rows an outcome, drawn by lot: the whole of a large trust would take longer than the model.
 
-    Rounds stop where they no longer help one person in five, who is kept whole: rows of one person on both sides would hide that it learns them by heart.
+    An outcome without events among those who learn, or among those kept aside, has no machine. Rounds stop where they no longer help one person in five, who is kept whole: rows of one person on both sides would hide that it learns them by heart.
     """
     who, _ = pd.factorize(pd.Series(list(people)))
     aside = np.random.default_rng(seed).random(int(who.max()) + 1) < 1 / 5
@@ -133,9 +131,7 @@ def fit_boosting(
         owner = np.concatenate([who[train & ~np.isnan(chosen[:, n])] for n in range(chosen.shape[1])])
         bags = np.where(aside[owner], -1, 1).astype(np.int8)
         if len(np.unique(answers[bags > 0])) < 2 or len(np.unique(answers[bags < 0])) < 2:
-            raise NotEnoughData(
-                f"{outcome} has too few events to fit the explainable boosting machine beside the model."
-            )
+            return None
         names = [*matrix.names, HORIZON_COLUMN]
         with warnings.catch_warnings():
             warnings.simplefilter(
@@ -159,7 +155,8 @@ def fit_boosting(
             ).fit(stacked, answers, bags=bags[:, None])
 
     with ThreadPoolExecutor(2) as pool:
-        return Boosting(dict(zip(served, pool.map(machine, served), strict=True)), served)
+        made = dict(zip(served, pool.map(machine, served), strict=True))
+    return Boosting({outcome: one for outcome, one in made.items() if one is not None}, served)
 
 
 def _some(train: npt.NDArray[np.bool_], wanted: Floats, most: int, seed: int) -> Floats:

@@ -36,6 +36,8 @@ LABELS = {
     "five_factors": "Logistic regression on five factors",
     **{rule.name: rule.label for rule in RULES},
 }
+CONTROLS = ("logistic", "boosting")
+TOO_FEW = "not judged: too few events to fit it on"
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,12 @@ class Contenders:
 
     def probabilities(self, name: str) -> dict[str, Floats]:
         """Every probability for one outcome and horizon, the model first: judged as a probability, not as a ranking alone."""
-        boosting = {"boosting": self.boosting[name]} if name in self.boosting else {}
-        return {"model": self.model[name], "logistic": self.logistic[name], **boosting}
+        controls = {who: getattr(self, who) for who in CONTROLS}
+        return {"model": self.model[name]} | {who: risk[name] for who, risk in controls.items() if name in risk}
+
+    def not_judged(self, name: str) -> dict[str, dict[str, str]]:
+        """The controls that could not be fitted for one outcome and horizon: label and reason."""
+        return {who: {"label": LABELS[who], "why": TOO_FEW} for who in CONTROLS if name not in getattr(self, who)}
 
     def simple(self, name: str) -> dict[str, Floats]:
         """Every simple rule's score for one outcome and horizon; the five-factor rule is fitted, so it differs between them."""
@@ -103,6 +109,7 @@ def evaluate(
             "outcome": outcome,
             "horizon": horizon,
             **figures_of(rows, probabilities, rules, LABELS, slots, here, names, own.enough_events),
+            "not_judged": contenders.not_judged(name),
             "unseen_people": part_of(rows, probabilities["model"], rules, split.unseen[rows.at]),
             "new_events": part_of(rows, probabilities["model"], rules, known),
             "oracle": regret(rows, probabilities["model"], rules, at, risks.get(name)),
@@ -171,7 +178,7 @@ def table(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "model_auroc": model["auroc"]["value"],
                 "best_rule_auroc": best["auroc"]["value"],
                 "best_rule": best["label"],
-                "logistic_auroc": pair["contenders"]["logistic"]["auroc"]["value"],
+                "logistic_auroc": _auroc(pair, "logistic"),
                 "calibration_slope": model["calibration_slope"]["value"],
                 "captured_at_slots": model["captured_at_slots"]["value"],
                 "regret_to_oracle": pair["oracle"]["regret"]["value"] if pair["oracle"] else None,
@@ -189,7 +196,7 @@ def flat_metrics(evaluation: Mapping[str, Any]) -> dict[str, float]:
             for figure, value in pair["contenders"]["model"].items()
             if figure != "label"
         }
-        found[f"{name}/logistic_auroc"] = pair["contenders"]["logistic"]["auroc"]["value"]
+        found[f"{name}/logistic_auroc"] = _auroc(pair, "logistic")
         found[f"{name}/best_rule_auroc"] = pair["contenders"][pair["best_rule"]]["auroc"]["value"]
         found[f"{name}/auroc_over_best_rule"] = pair["over_best_rule"]["auroc"]["value"]
         found[f"{name}/captured_over_best_rule"] = pair["over_best_rule"]["captured_at_slots"]["value"]
@@ -201,6 +208,11 @@ def flat_metrics(evaluation: Mapping[str, Any]) -> dict[str, float]:
             found[f"{name}/regret_to_oracle"] = pair["oracle"]["regret"]["value"]
         out |= {key: value for key, value in found.items() if value is not None}
     return out
+
+
+def _auroc(pair: Mapping[str, Any], who: str) -> float | None:
+    """None where ``who`` was not judged."""
+    return pair["contenders"][who]["auroc"]["value"] if who in pair["contenders"] else None
 
 
 def _records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -220,9 +232,14 @@ def lines(evaluation: Mapping[str, Any]) -> list[str]:
     heads = ("outcome, days", "events", "oracle", "model", "logistic", "best rule", "slope")
     found.append("{:<22}{:>8}{:>9}{:>9}{:>10}{:>11}{:>8}  AUROC; calibration slope; which rule".format(*heads))
     for row in table(evaluation):
-        oracle = "-" if row["oracle_auroc"] is None else f"{row['oracle_auroc']:.3f}"
-        found.append(
-            f"{row['outcome'] + ', ' + str(row['horizon']):<22}{row['events']:>8,}{oracle:>9}{row['model_auroc']:>9.3f}"
-            f"{row['logistic_auroc']:>10.3f}{row['best_rule_auroc']:>11.3f}{row['calibration_slope']:>8.2f}  {row['best_rule']}"
-        )
+        told = f"{row['outcome'] + ', ' + str(row['horizon']):<22}{row['events']:>8,}{_said(row['oracle_auroc']):>9}"
+        told += f"{_said(row['model_auroc']):>9}{_said(row['logistic_auroc']):>10}{_said(row['best_rule_auroc']):>11}"
+        found.append(f"{told}{_said(row['calibration_slope'], 2):>8}  {row['best_rule']}")
+    for pair in evaluation["pairs"].values():
+        for one in pair.get("not_judged", {}).values():
+            found.append(f"{pair['outcome']}, {pair['horizon']}: {one['label']}: {one['why']}")
     return found
+
+
+def _said(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"

@@ -1,13 +1,15 @@
 """The report as a page: whole in itself, says synthetic, every picture drawn, and found again by run or version."""
 
+import copy
 import json
 import re
 
+import numpy as np
 import pytest
 
 from training import tracking
 from training.errors import ArtefactAbsent, NoRun
-from training.evaluation import page
+from training.evaluation import page, report
 from training.evaluation.finding import find
 
 
@@ -69,3 +71,24 @@ def test_a_report_is_found_by_run_by_version_and_by_alias(trained, small_setting
         find(store, tmp_path / "e", version="99")
     with pytest.raises(ArtefactAbsent, match="has no evaluation"):
         find(store, tmp_path / "f", run="0" * 32)
+
+
+def test_a_control_that_could_not_be_fitted_is_reported_as_not_judged(trained):
+    """Everywhere a control is shown: the page, the terminal and the metrics of the run."""
+    evaluation = copy.deepcopy(trained[1].evaluation)
+    nothing = np.zeros(3)
+    scores = report.Contenders({"admission_28": nothing, "admission_90": nothing}, {"admission_90": nothing}, {})
+    assert list(scores.probabilities("admission_28")) == ["model"]
+    assert list(scores.not_judged("admission_28")) == ["logistic", "boosting"]
+    assert list(scores.not_judged("admission_90")) == ["boosting"]
+    for pair in evaluation["pairs"].values():
+        assert pair["not_judged"] == {}
+    pair = evaluation["pairs"]["admission_28"]
+    pair["not_judged"] = scores.not_judged("admission_28")
+    for who in pair["not_judged"]:
+        del pair["contenders"][who]
+    shown = page.render(evaluation, {})
+    assert shown.count(report.TOO_FEW) == 3  # in the first table, and each control among the contenders
+    assert sum(report.TOO_FEW in line for line in report.lines(evaluation)) == 2
+    assert "admission_28/logistic_auroc" not in report.flat_metrics(evaluation)
+    assert "admission_90/logistic_auroc" in report.flat_metrics(evaluation)
