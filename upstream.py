@@ -745,7 +745,7 @@ def _demo(home: Path, patients: int, fresh: bool) -> None:
             promotion = promoting(home, settings, by="demo", why="first model of the demo")
             if not promotion.promoted:
                 raise Refused("\n".join(["the challenger did not pass the gates:", *promotion.lines()])) from None
-            say(f"{len(promotion.gates)} gates passed")
+            say(promotion.summary)
     with steps.step("sync the champion's bundle") as say:
         state = syncing(home, settings)
         say(f"bundle {state['bundle_id']}{'' if state['changed'] else ' serves already, reused'}")

@@ -19,7 +19,9 @@ from models.errors import BundleError
 from training import tracking
 from training.checks import LATENCY
 from training.errors import ArtefactAbsent, NoRun
+from training.evaluation.groups import UNKNOWN
 from training.settings import PromotionSettings, Settings
+from training.shortfall import ALONE, ANY, Level, levels_of
 from training.tracking import CHALLENGER, CHAMPION, PREVIOUS, Store, Version
 
 
@@ -59,6 +61,14 @@ class Promotion:
     @property
     def reasons(self) -> tuple[str, ...]:
         return tuple(str(gate) for gate in self.gates if not gate.passed)
+
+    @property
+    def summary(self) -> str:
+        """How many gates passed, and how many could not be judged."""
+        judged = [gate for gate in self.gates if gate.judged]
+        unjudged = len(self.gates) - len(judged)
+        passed = f"{sum(gate.passed for gate in judged)} of {len(self.gates)} gates passed"
+        return passed + (f", {unjudged} not judged: too few events" if unjudged else "")
 
     def lines(self) -> list[str]:
         """Each gate with its figure, then the decision."""
@@ -131,9 +141,7 @@ def check(store: Store, version: Version, settings: PromotionSettings) -> list[G
         own = _pair_gates(name, pair, settings) + _worst_gates(name, pair, synthetic, settings)
         gates += _judge(own, pair["events"], synthetic, settings.fewest_events)
         if settings.difference_above is not None:
-            lead = _lead_gate(name, pair.get("lead"), settings.difference_above)
-            # A lead that is there is a lead, however few the events; it is its absence that few events cannot show.
-            gates += [lead] if lead.passed else _judge([lead], pair["events"], synthetic, settings.lead_events)
+            gates.append(_lead_gate(name, pair.get("lead"), synthetic, settings))
     return gates
 
 
@@ -211,52 +219,63 @@ def _capture_gate(name: str, lead: Mapping[str, Any] | None, least: float) -> Ga
     return Gate(gate, f"{found:.3f}", f"at least {bar:.3f}, {least:g} times that of {lead['rule_label']}", found >= bar)
 
 
-def _lead_gate(name: str, lead: Mapping[str, Any] | None, above: float) -> Gate:
-    """Better than the best simple rule at the same slots, by more than the luck of these teams (research/evaluation.md section 5)."""
+def _lead_gate(name: str, lead: Mapping[str, Any] | None, synthetic: bool, settings: PromotionSettings) -> Gate:
+    """Better than the best simple rule at the same slots, by more than the luck of these teams (research/evaluation.md section 5).
+
+    The interval decides three ways: all of it above ``difference_above``, a lead; none of it as large as ``smallest_lead``, no lead worth having; else these
+    events cannot tell, which refuses anyone's data but synthetic ones.
+    """
+    above, worth = settings.difference_above or 0.0, settings.smallest_lead
     gate, needed = (
         f"{name}.lead_over_best_rule",
         f"above {above:g}: share of events found at the same slots, paired, whole teams drawn",
     )
     if lead is None:
-        return Gate(gate, "no event to find", needed, False)
+        return Gate(gate, "no event to find", needed, synthetic, judged=False)
     gap = lead["difference"]
-    low = _number(gap["low"])
+    low, high = _number(gap["low"]), _number(gap["high"])
     slots = ", ".join(str(number) for number in lead["slots"])
     found = (
         f"lower bound {low:.3f} of {_number(gap['value']):.3f}: {lead['model']['value']:.3f} found against {lead['rule_found']['value']:.3f} "
         f"by {lead['rule_label']} (chosen on {lead['rule_chosen_on']}), over {slots} slots"
     )
-    return Gate(gate, found, needed, low > above)
+    if low > above or high < worth:
+        return Gate(gate, found, needed, low > above)
+    unsure = f"; {lead['events']} events rule out neither no lead nor one of {worth:g} (upper bound {high:.3f})"
+    return Gate(gate, found + unsure, needed, synthetic, judged=False)
 
 
 def _worst_gates(name: str, pair: Mapping[str, Any], synthetic: bool, settings: PromotionSettings) -> list[Gate]:
-    """No group and no team may be found clearly less often than everyone: refused where even the upper end of its interval stays below the stated share of
-    everyone's. The figure of the worst of many is low by luck alone; the upper end is what the data rule out."""
-    everyone = _number(pair["contenders"]["model"]["captured_at_slots"]["value"])
-    worst_team = pair.get("worst_team")
+    """No group and no team may be found clearly less often than everyone (:mod:`training.shortfall`). Groups at the reviews teams really have; teams at the
+    same share of each caseload, because how many people a team can review is no property of the model."""
+    own = pair["contenders"]["model"]["captured_at_slots"]
+    equal = pair.get("equal_share", {}).get("captured")
     gates = []
-    for gate, least, worst, interval, who in (
-        (
-            "worst_group",
-            settings.worst_group_at_least,
-            pair.get("worst_group"),
-            "captured_at_slots",
-            ("group", "level"),
-        ),
-        ("worst_team", settings.worst_team_at_least, worst_team, "interval", ("team",)),
+    for gate, least, partitions, everyone, figure in (
+        ("worst_group", settings.worst_group_at_least, pair["groups"], own, "captured_at_slots"),
+        ("worst_team", settings.worst_team_at_least, [pair["teams"]], equal, "captured_at_equal_share"),
     ):
         if least is None:
             continue
-        needed = f"upper end at least {least * everyone:.3f}, {least:g} of everyone's {everyone:.3f}"
-        if worst is None:
-            found = "no group or team with enough events to judge"
-            gates.append(Gate(f"{name}.{gate}", found, needed, synthetic, judged=False))
-            continue
-        high, value = _number(worst[interval]["high"]), _number(worst[interval]["value"])
-        words = " ".join(str(worst[key]) for key in who)
-        found = f"{value:.3f}, upper end {high:.3f}, of {worst['events']} events of {words} captured"
-        gates.append(Gate(f"{name}.{gate}", found, needed, high >= least * everyone))
+        levels = levels_of(partitions, everyone, pair["events"], figure, UNKNOWN) if everyone else []
+        gates.append(_worst_gate(f"{name}.{gate}", levels, least, settings.far_below, synthetic))
     return gates
+
+
+def _worst_gate(gate: str, levels: list[Level], least: float, far_below: float, synthetic: bool) -> Gate:
+    needed = (
+        f"none below {least:g} of everyone's by more than luck ({ANY:.0%} over all judged), "
+        f"none below {far_below:g} of everyone's by more than its own luck ({ALONE:.1%})"
+    )
+    if not levels:
+        return Gate(gate, "no group or team with enough events to judge", needed, synthetic, judged=False)
+    behind = [level for level in levels if level.left_behind(least, far_below)]
+    worst = (behind or levels)[0]
+    found = (
+        f"{worst.found:.3f} of {worst.events} events of {worst.name} captured, {worst.share:.2f} of everyone's; "
+        f"by luck alone {worst.alone:.3f}, in some one of {len(levels)} judged {worst.any:.2f}"
+    )
+    return Gate(gate, found + (f"; {len(behind)} left behind" if len(behind) > 1 else ""), needed, not behind)
 
 
 def _stability_gate(name: str, stability: Mapping[str, Any] | None, least: float) -> Gate:

@@ -153,10 +153,11 @@ class PromotionSettings(Section):
     slots: tuple[Days, ...] = Field(default=(5, 10, 15, 25), min_length=1)
     capture_at_least: float | None = Field(default=1.0, ge=0)
     difference_above: float | None = 0.0
-    lead_events: int = Field(default=800, ge=0)
+    smallest_lead: float = Field(default=0.03, ge=0)
     calibration_slope: tuple[float, float] = (0.8, 1.25)
     worst_group_at_least: float | None = Field(default=0.8, ge=0, le=1)
     worst_team_at_least: float | None = Field(default=0.8, ge=0, le=1)
+    far_below: float = Field(default=0.5, ge=0, le=1)
     stability_at_least: float | None = Field(default=0.4, ge=0, le=1)
     leak_checks: int = Field(default=500, ge=1)
     one_row_ms_at_most: float = Field(default=20.0, gt=0)

@@ -23,7 +23,7 @@ from training.evaluation.pairs import numbered
 from training.evaluation.resampling import Draws, Estimate, codes
 from training.fit import fit
 from training.outcomes import last_settled_day
-from training.run import Prepared, prepare, team_slots
+from training.prepare import Clock, Prepared, prepare, team_slots
 from training.settings import Settings
 from training.splits import Split
 
@@ -85,7 +85,7 @@ def study(
     """Fit and test over every split of ``kind`` (one of :data:`KINDS`), and keep the figures in the MLflow store of ``home``."""
     if kind not in KINDS:
         raise ValueError(f"there is no study {kind!r}: choose {' or '.join(KINDS)}")
-    ready = prepare(records, settings, progress)
+    ready = prepare(records, settings, Clock(progress))
     parts = []
     for name, split in splits_of(kind, ready, records, settings):
         progress(f"{name}: training on {int(split.train.sum()):,} rows, testing on {int(split.test.sum()):,}")

@@ -17,7 +17,7 @@ import numpy as np
 
 from tests.benchmarks.measure import load, peak_mb
 from training.fit import HORIZON_COLUMN, Fitted, described, fit, lightgbm_parameters, stacked_rows
-from training.run import prepare
+from training.prepare import prepare
 from training.settings import Settings
 
 PEOPLE, YEARS, ROUNDS, FLOOR = 3_000, 4, 3, 1.3

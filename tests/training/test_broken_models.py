@@ -14,7 +14,7 @@ from features import Records
 from features.records.tables import OUTCOMES
 from tests.leakage.plants import column_plus
 from tests.training.conftest import SMALL, made_up_frames
-from training import fit, run
+from training import fit, prepare, run
 from training.promotion import promote
 from training.settings import Settings
 
@@ -97,7 +97,7 @@ def test_an_unstable_model_is_refused_by_the_overlap_of_its_refits(trust, home):
 @pytest.mark.slow
 def test_a_model_that_is_unfair_to_a_group_is_refused_by_the_worst_group(trust, home, monkeypatch):
     """A feed that loses every woman's records once the model is in use: the lists no longer hold women."""
-    build = run.build
+    build = prepare.build
     women = set(trust.patient_ids[::2])
 
     def without_women(records, spine, **options):
@@ -106,5 +106,5 @@ def test_a_model_that_is_unfair_to_a_group_is_refused_by_the_worst_group(trust, 
         matrix.values[lost.to_numpy()] = np.nan
         return matrix
 
-    monkeypatch.setattr(run, "build", without_women)
+    monkeypatch.setattr(prepare, "build", without_women)
     assert "worst_group" in refusals(trust, home)

@@ -53,7 +53,11 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
     assert champion.tags["promotion.gate.disengagement_90.calibration_slope"].startswith("passed")
 
 
-def no_clear_lead(pair):
+def no_lead_worth_having(pair):
+    pair["lead"]["difference"] = {"value": 0.005, "low": -0.01, "high": 0.02}
+
+
+def a_lead_that_nobody_can_tell(pair):
     pair["lead"]["difference"] = {"value": 0.05, "low": -0.01, "high": 0.1}
 
 
@@ -61,25 +65,24 @@ def fewer_found(pair):
     pair["lead"]["model"]["value"] = pair["lead"]["rule_found"]["value"] * 0.9
 
 
-def one_team_left_behind(pair):
-    pair["contenders"]["model"]["captured_at_slots"]["value"] = 0.5
-    pair["worst_team"] = {
-        "teams": 3,
-        "team": "t1",
-        "events": 40,
-        "captured_at_slots": 0.08,
-        "interval": {"value": 0.08, "low": 0.02, "high": 0.18},
-    }
+def level(name, events, found):
+    """One level of a partition as an evaluation holds it, as far as a gate reads it."""
+    share = {"value": found, "low": found - 0.1, "high": found + 0.1}
+    return {"level": name, "suppressed": False, "enough_events": True, "events": events, "captured_at_slots": share, "captured_at_equal_share": share}  # fmt: skip
 
 
-def one_group_left_behind(pair):
-    pair["contenders"]["model"]["captured_at_slots"]["value"] = 0.5
-    pair["worst_group"] = {
-        "group": "Sex",
-        "level": "female",
-        "events": 40,
-        "captured_at_slots": {"value": 0.2, "low": 0.1, "high": 0.35},
-    }
+def levels(kind, *found):
+    """An evaluation in which half of 400 events are found, and these levels are all there are."""
+
+    def change(pair):
+        everyone = {"value": 0.5, "low": 0.45, "high": 0.55}
+        pair["events"] = 400
+        pair["contenders"]["model"]["captured_at_slots"] = everyone
+        pair["equal_share"] = {"share": 0.1, "captured": everyone}
+        pair["groups"], pair["teams"] = [{"label": "Sex", "levels": []}], {"label": "Team", "levels": []}
+        (pair["teams"] if kind == "teams" else pair["groups"][0])["levels"] = [level(*one) for one in found]
+
+    return change
 
 
 def never_refitted(pair):
@@ -91,14 +94,24 @@ def another_list_each_time(pair):
 
 
 REFUSALS = [
-    ("no clear lead", no_clear_lead, {"difference_above": 0.0}, "lead_over_best_rule: lower bound -0.010 of 0.050"),
+    (
+        "no lead worth having",
+        no_lead_worth_having,
+        {"difference_above": 0.0},
+        "lead_over_best_rule: lower bound -0.010 of 0.005",
+    ),
     (
         "unfair to a team",
-        one_team_left_behind,
+        levels("teams", ("t1", 40, 0.08), ("t2", 360, 0.55)),
         {"worst_team_at_least": 0.8},
-        "worst_team: 0.080, upper end 0.180, of 40 events of t1",
+        "worst_team: 0.080 of 40 events of Team t1 captured, 0.16 of everyone's; by luck alone 0.000",
     ),
-    ("unfair to a group", one_group_left_behind, {"worst_group_at_least": 0.8}, "worst_group: 0.200, upper end 0.350"),
+    (
+        "unfair to a group",
+        levels("groups", ("female", 40, 0.2), ("male", 360, 0.53)),
+        {"worst_group_at_least": 0.8},
+        "worst_group: 0.200 of 40 events of Sex female captured, 0.40 of everyone's",
+    ),
     ("unstable", another_list_each_time, {"stability_at_least": 0.4}, "stability: 0.20 over 2 refits"),
     ("stability unknown", never_refitted, {}, "stability: not measured"),
     ("no better than a simple rule", set_model("auroc", 0.5), {}, "auroc_over_best_rule: 0.500"),
@@ -140,21 +153,22 @@ def test_too_few_events_to_judge_pass_synthetic_data_only(home, trained, small_s
     assert "REFUSED, too few events" in refused.reasons[0]
 
 
-def test_a_lead_that_few_events_cannot_show_is_shown_as_such_and_refuses_real_data(home, trained, small_settings):
-    change_evaluation(home, trained[1].run_id, no_clear_lead)
-    gates = {"difference_above": 0.0, "lead_events": 100_000}
-    strict = small_settings.model_copy(update={"promotion": small_settings.promotion.model_copy(update=gates)})
+def test_a_lead_that_the_events_cannot_tell_is_shown_as_such_and_refuses_real_data(home, trained, small_settings):
+    change_evaluation(home, trained[1].run_id, a_lead_that_nobody_can_tell)
+    strict = small_settings.model_copy(
+        update={"promotion": small_settings.promotion.model_copy(update={"difference_above": 0.0})}
+    )
     shown = promote(home, strict, by="x", why="y")
     (lead,) = (str(gate) for gate in shown.gates if gate.name.endswith("lead_over_best_rule"))
     assert shown.promoted
-    assert lead.startswith("not judged") and "lower bound -0.010 of 0.050" in lead and "of the 100000 needed" in lead
+    assert lead.startswith("not judged") and "lower bound -0.010 of 0.050" in lead
+    assert "rule out neither no lead nor one of 0.03 (upper bound 0.100)" in lead
+    assert "not judged: too few events" in shown.summary
     path = home / "artefacts" / trained[1].run_id / "artifacts" / "evaluation" / "evaluation.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "synthetic": False}))
     refused = promote(home, strict, by="x", why="y")
     assert not refused.promoted
-    assert [reason.partition(": ")[0] for reason in refused.reasons] == [
-        "REFUSED, too few events"
-    ] * 2  # the lead, and teams too small to judge
+    assert any("lead_over_best_rule" in reason and "too few events" in reason for reason in refused.reasons)
 
 
 def test_a_damaged_bundle_is_refused_at_promotion_and_at_sync(home, trained, small_settings):

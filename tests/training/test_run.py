@@ -15,8 +15,9 @@ from tests.training.conftest import MadeUpTruth
 from training import comparison, tracking
 from training.errors import HomeMoved, NotEnoughData, StoreAbsent
 from training.evaluation import report
+from training.prepare import prepare
 from training.promotion import promote
-from training.run import prepare, train
+from training.run import train
 from training.settings import Settings
 
 

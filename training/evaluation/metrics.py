@@ -140,6 +140,19 @@ def top_of_lists(
     return listed
 
 
+def same_share_of_lists(
+    score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64], share: float, seed: int = 0
+) -> Mask:
+    """Marks the same share of every team's rows on each day, highest scores first: how well teams are ranked, whatever reviews each of them can do."""
+    order, place = places_in_lists(score, team, day, seed)
+    listed = np.zeros(len(score), dtype=bool)
+    if len(score):
+        last = np.append(np.flatnonzero(place[1:] == 0), len(place) - 1)
+        sizes = place[last] + 1
+        listed[order] = place < np.repeat(np.round(share * sizes), sizes)
+    return listed
+
+
 def places_in_lists(
     score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64], seed: int = 0
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -155,4 +168,13 @@ def places_in_lists(
     return order, np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
 
 
-__all__ = ["Draws", "Estimate", "Listing", "Scored", "as_dicts", "places_in_lists", "top_of_lists"]
+__all__ = [
+    "Draws",
+    "Estimate",
+    "Listing",
+    "Scored",
+    "as_dicts",
+    "places_in_lists",
+    "same_share_of_lists",
+    "top_of_lists",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from training.evaluation import calibration_curves, decision_curves, subgroups
 from training.evaluation.groups import Partition, periods
-from training.evaluation.metrics import Listing, Scored, as_dicts, top_of_lists
+from training.evaluation.metrics import Listing, Scored, as_dicts, same_share_of_lists, top_of_lists
 from training.evaluation.resampling import Draws, Estimate, Floats, Mask
 
 TEAM = "Team"
@@ -72,7 +72,10 @@ def figures_of(
     model, listing = scored["model"], lists["model"]
     audited = subgroups.Rows(rows.label, model.score, listing.listed, rows.event, draws)
     by_group = [subgroups.by_level(audited, part, enough) for part in partitions]
-    by_team = subgroups.by_level(audited, _words("team", TEAM, np.asarray(team_names, dtype=object)[rows.team]), enough)
+    teams = _words("team", TEAM, np.asarray(team_names, dtype=object)[rows.team])
+    share = float(listing.listed.mean()) if len(rows.at) else 0.0
+    equal = replace(audited, listed=same_share_of_lists(model.score, rows.team, rows.day, share))
+    by_team = _with_equal_share(subgroups.by_level(audited, teams, enough), subgroups.by_level(equal, teams, enough))
     curves = {who: scored[who] for who in probabilities}
     curves[best] = Scored(rows.label, decision_curves.as_probability(scored[best].score, rows.label))
     return {
@@ -93,7 +96,7 @@ def figures_of(
             ).as_dict(),
             "captured_at_slots_by_team": _over_by_team(listing, lists[best_at_slots], rows),
         },
-        "worst_team": _worst_team(by_team),
+        "equal_share": {"share": round(share, 6), "captured": Estimate.of(equal.listing.captured(draws)).as_dict()},
         "worst_group": subgroups.worst_group(by_group),
         "unequal_calibration": subgroups.unequal_calibration(by_group),
         "groups": by_group,
@@ -142,19 +145,13 @@ def _over_by_team(model: Listing, rule: Listing, rows: PairRows) -> dict[str, fl
     return Estimate.of(model.captured(teams) - rule.captured(teams)).as_dict()
 
 
-def _worst_team(by_team: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The team whose events the lists capture least, among teams whose numbers may be shown."""
-    shown = [level for level in by_team["levels"] if not level["suppressed"]]
-    if not shown:
-        return None
-    worst = min(shown, key=lambda level: level["captured_at_slots"]["value"])
-    return {
-        "teams": len(shown),
-        "team": worst["level"],
-        "events": worst["events"],
-        "captured_at_slots": worst["captured_at_slots"]["value"],
-        "interval": worst["captured_at_slots"],
-    }
+def _with_equal_share(by_team: dict[str, Any], equal: Mapping[str, Any]) -> dict[str, Any]:
+    """Adds to each team what its list would capture if every team could review the same share of its caseload: a short list finds less of what there is to
+    find, which says nothing about the model."""
+    for level, same in zip(by_team["levels"], equal["levels"], strict=True):
+        if not level["suppressed"]:
+            level["captured_at_equal_share"] = same["captured_at_slots"]
+    return by_team
 
 
 def _across(by_team: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import pytest
 from models.calibration import Calibration
 from training.evaluation import stability
 from training.evaluation.resampling import codes
-from training.run import prepare
+from training.prepare import prepare
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.run import Prepared, prepare
+from training.prepare import Prepared, prepare
 from training.settings import Settings
 from training.simulator import SimulatedTrust, simulate
 

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score as auroc
 from features import CATALOGUE
 from training.evaluation.resampling import codes
 from training.fit import fit, lightgbm_parameters, raw_margins, stacked_rows
-from training.run import score_test_rows, scorer
+from training.scoring import score_test_rows, scorer
 
 pytestmark = pytest.mark.slow
 
