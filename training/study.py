@@ -35,12 +35,14 @@ FEWEST_EVENTS = 10
 
 @dataclass(frozen=True)
 class Study:
-    """``parts`` holds one entry per split: name, rows, people, and by outcome and horizon events and figures (None where too few events to show)."""
+    """``parts`` holds one entry per split: name, rows, people, and by outcome and horizon events and figures (None where too few events to show).
+    ``not_judged`` says of each split that could not be fitted why: without a large team, say, too few events may be left to learn from."""
 
     kind: str
     run_id: str
     synthetic: bool
     parts: list[dict[str, Any]]
+    not_judged: Mapping[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         return {**vars(self), "range": self.range()}
@@ -76,7 +78,7 @@ class Study:
                     words + f"{pair['events']:>8,}  {interval:<24}{_said(shown['calibration_slope']['value'], 2):>7}"
                     f"{_said(shown['captured_at_slots']['value']):>10}"
                 )
-        return out
+        return out + [f"{name:<14}not judged: {why}" for name, why in self.not_judged.items()]
 
 
 def study(
@@ -86,15 +88,20 @@ def study(
     if kind not in KINDS:
         raise ValueError(f"there is no study {kind!r}: choose {' or '.join(KINDS)}")
     ready = prepare(records, settings, Clock(progress))
-    parts = []
+    parts, left_out = [], dict[str, str]()
     for name, split in splits_of(kind, ready, records, settings):
         progress(f"{name}: training on {int(split.train.sum()):,} rows, testing on {int(split.test.sum()):,}")
-        parts.append(_part(name, ready, split, records, settings))
+        try:
+            parts.append(_part(name, ready, split, records, settings))
+        except NotEnoughData as error:
+            left_out[name] = str(error)
+            progress(f"{name}: not judged: {error}")
     if not parts:
+        reasons = "".join(f"\n{name}: {why}" for name, why in left_out.items())
         raise NotEnoughData(
-            f"{kind} leaves no split with rows to train, calibrate and test on: bring more teams or years."
+            f"{kind} leaves no split with rows and events to train, calibrate and test on: bring more teams or years.{reasons}"
         )
-    return _record(records, settings, Path(home), kind, parts)
+    return _record(records, settings, Path(home), kind, parts, left_out)
 
 
 def splits_of(kind: str, ready: Prepared, records: Records, settings: Settings) -> Iterable[tuple[str, Split]]:
@@ -132,11 +139,13 @@ def _part(name: str, ready: Prepared, split: Split, records: Records, settings: 
     return {"name": name, "people": int(ready.spine["patient_id"].iloc[tested].nunique()), **sizes, "pairs": pairs}
 
 
-def _record(records: Records, settings: Settings, home: Path, kind: str, parts: list[dict[str, Any]]) -> Study:
+def _record(
+    records: Records, settings: Settings, home: Path, kind: str, parts: list[dict[str, Any]], left_out: dict[str, str]
+) -> Study:
     store = tracking.open_store(home, settings.tracking, create=True)
     tags = {"data_hash": records.data_hash, "synthetic": str(records.synthetic).lower(), "study": kind}
     with tempfile.TemporaryDirectory() as scratch, store.run(f"study: {kind}", tags) as run:
-        made = Study(kind, run.run_id, records.synthetic, parts)
+        made = Study(kind, run.run_id, records.synthetic, parts, left_out)
         for part in parts:
             sizes = {key: value for key, value in part.items() if key != "pairs"}
             run.child(f"{kind}: {part['name']}", sizes, _flat(part["pairs"]))

@@ -322,3 +322,25 @@ def test_a_supply_collected_early_carries_over_in_every_course():
         "supply lasts to 26 February; 90 days after it the course goes on"
     )
     assert pd.isna(past_due(level, "2024-05-27", supplies=supplies))
+
+
+@pytest.mark.parametrize(
+    ("sex", "birth_date", "told", "due"),
+    [
+        ("male", "1980-01-01", "", None),
+        ("female", "1980-01-01", "yes", 30),
+        ("female", "1980-01-01", "no", None),
+        ("female", "1980-01-01", "", None),  # cannot be assessed: a question, never an overdue test
+        ("female", "1960-01-01", "", None),
+        ("male", "1980-01-01", "yes", 30),  # what is recorded about the person goes before what their sex suggests
+    ],
+)
+def test_a_pregnancy_test_before_clozapine_is_asked_of_nobody_who_cannot_be_pregnant(sex, birth_date, told, due):
+    tables = {
+        "patients": f"patient_id sex birth_date\nanna {sex} {birth_date}",
+        "supplies": "patient_id medicine supplied_on days_supplied\nanna clozapine 2024-01-01 400",
+    }
+    if told:
+        tables["circumstances"] = f"patient_id kind value from_on\nanna childbearing_potential {told} 2020-01-01"
+    found = past_due("pregnancy_status_days_past_due", "2024-01-31", **tables)
+    assert (None if pd.isna(found) else found) == due
