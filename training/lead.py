@@ -86,7 +86,7 @@ def over_best_rule(
         "rule": rule,
         "rule_label": labels.get(rule, rule),
         "rule_chosen_on": "the calibration slice",
-        "rule_found_there": round(shares[rule], 6),
+        "rule_found_there": _found_there(chosen_in, rules_chosen[rule], slots),
         "events": len(ours),
         "teams": int(draws.weights.shape[1]),
         "model": Estimate.of(draws.ratio(ours.mean(axis=1))).as_dict(),
@@ -96,6 +96,11 @@ def over_best_rule(
             str(number): Estimate.of(draws.ratio((ours - theirs)[:, place])).as_dict() for place, number in enumerate(slots)
         },
     }  # fmt: skip
+
+
+def _found_there(place: Place, rule: Floats, slots: Sequence[int]) -> dict[str, float | None]:
+    draws = Draws.of(place.team_of_event, DRAWS, 1)
+    return Estimate.of(draws.ratio(place.found(rule, slots).mean(axis=1))).as_dict()
 
 
 def by_pair(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sqlite3
 import subprocess
 import tempfile
 import warnings
@@ -35,6 +36,8 @@ import numpy.typing as npt
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 from training.errors import ArtefactAbsent, HomeMoved, NoChallenger, NoChampion, NoRun, StoreAbsent
 from training.settings import TrackingSettings
@@ -242,13 +245,37 @@ def open_store(home: str | Path, settings: TrackingSettings | None = None, *, cr
         logging.getLogger(name).setLevel(logging.WARNING)
     if settings.uri is not None:
         return Store(home, settings, settings.uri)
-    if create:
-        home.mkdir(parents=True, exist_ok=True)
-    elif not database.is_file():
+    store = Store(home, settings, f"sqlite:///{database}")
+    if database.is_file():
+        return store
+    if not create:
         raise StoreAbsent(
             f"No MLflow store at {database}: run `upstream train --home {home}` first, or name the home that holds one."
         )
-    return Store(home, settings, f"sqlite:///{database}")
+    home.mkdir(parents=True, exist_ok=True)
+    with _without_waiting_for_the_disk():
+        store.client.search_experiments()
+    return store
+
+
+@contextlib.contextmanager
+def _without_waiting_for_the_disk() -> Iterator[None]:
+    """MLflow makes a new SQLite file by some sixty migrations, each of which waits for the disk: five to ten seconds. A file that holds nothing yet has
+    nothing to lose, so the connections opened meanwhile do not wait; afterwards they do, as all others."""
+    opened: list[Any] = []
+
+    def connected(connection: Any, _: Any) -> None:
+        opened.append(connection)
+        connection.execute("PRAGMA synchronous=OFF")
+
+    event.listen(Engine, "connect", connected)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "connect", connected)
+        for connection in opened:
+            with contextlib.suppress(sqlite3.ProgrammingError):  # closed already
+                connection.execute("PRAGMA synchronous=FULL")
 
 
 def signature_of(

@@ -34,7 +34,7 @@ def test_the_rule_is_the_best_where_it_is_chosen_and_not_where_it_is_tested():
         TWO_LISTS, right, {"lucky": right, "steady": wrong}, TWO_LISTS, {"lucky": wrong, "steady": right}, {}, (1,)
     )
     assert found["rule"] == "steady"  # although "lucky" would have found everything in the test slice
-    assert found["rule_found_there"] == 0.5
+    assert found["rule_found_there"]["value"] == 0.5
     assert (found["model"]["value"], found["rule_found"]["value"]) == (0.5, 0.0)
     assert found["difference"]["value"] == 0.5
     assert (found["events"], found["teams"]) == (2, 1)

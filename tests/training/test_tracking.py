@@ -5,6 +5,8 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
 import training
 from training import tracking
@@ -70,3 +72,22 @@ def test_a_given_uri_is_used_as_it_is(tmp_path):
 def test_the_commit_is_named_or_unknown():
     commit = tracking.code_commit()
     assert commit == "unknown" or len(commit.removesuffix("-dirty")) == 40
+
+
+def test_a_store_is_made_without_waiting_for_the_disk_and_written_to_with(tmp_path):
+    """MLflow's sixty migrations of an empty file need not be safe from a power cut; everything after them must be."""
+    told = []
+
+    def asked(connection, _, statement, *rest):
+        if statement.startswith("INSERT INTO experiments"):
+            told.append(connection.connection.execute("PRAGMA synchronous").fetchone()[0])
+
+    event.listen(Engine, "before_cursor_execute", asked)
+    try:
+        store = tracking.open_store(tmp_path / "home", create=True)
+        made = len(told)
+        store.client.create_experiment("after")
+    finally:
+        event.remove(Engine, "before_cursor_execute", asked)
+    assert set(told[:made]) == {0}
+    assert told[made:] == [2]

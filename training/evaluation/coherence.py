@@ -9,14 +9,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.stats import beta
 
 from models.calibration import Calibration
 from models.trees import read_trees
 from training.evaluation import kernels
 
 
+def _share(crossings: int, rows: int) -> dict[str, float | None]:
+    """Of all such rows, with the exact interval of Clopper and Pearson: none in a million still leaves up to 4 in a million."""
+    if not rows:
+        return {"value": None, "low": None, "high": None}
+    low = float(beta.ppf(0.025, crossings, rows - crossings + 1)) if crossings else 0.0
+    high = float(beta.ppf(0.975, crossings + 1, rows - crossings)) if crossings < rows else 1.0
+    return {"value": crossings / rows, "low": round(low, 9), "high": round(high, 9)}
+
+
 def check(booster: Any, calibration: Calibration, rows: int, seed: int) -> dict[str, Any]:
-    """``rows``, ``crossings`` (rows in which a longer horizon has less risk), ``largest_fall`` in log odds, and how many trees can make a difference."""
+    """``rows``, ``crossings`` (rows in which a longer horizon has less risk), their ``share``, ``largest_fall`` in log odds, and how many trees can make a difference."""
     trees = read_trees(booster)
     horizon = trees.n_features - 1
     low, high = np.full(trees.n_features, -1.0), np.full(trees.n_features, 1.0)
@@ -58,6 +68,7 @@ def check(booster: Any, calibration: Calibration, rows: int, seed: int) -> dict[
     return {
         "rows": rows,
         "crossings": int(bad),
+        "share": _share(int(bad), rows),
         "largest_fall": round(float(worst), 9),
         "trees_with_the_horizon": len(chosen),
     }

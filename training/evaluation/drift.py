@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.records import date_of
-from training.evaluation.resampling import Draws, Estimate, Floats
+from training.evaluation.resampling import Draws, Estimate, Floats, codes
 from training.evaluation.subgroups import FEWEST
 
 SHIFT, LARGE_SHIFT = 0.1, 0.25
@@ -24,27 +24,64 @@ SHOWN = 20
 
 def stability_index(before: Floats, after: Floats) -> float:
     """PSI of one feature over tenths of ``before`` (ties kept together) and a cell for missing."""
+    *cell_of, cells = _cells(before, after)
+    was, now = (np.bincount(cell, minlength=cells) for cell in cell_of)
+    return float(_index(was[None, :], now[None, :])[0])
+
+
+def _cells(before: Floats, after: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
+    """The cell of each value, in either slice, and how many cells there are."""
     cuts = np.unique(np.nanquantile(before, np.linspace(0, 1, CELLS + 1)[1:-1])) if (~np.isnan(before)).any() else []
-    shares = []
-    for values in (before, after):
-        cell = np.where(np.isnan(values), len(cuts) + 1, np.searchsorted(cuts, values, side="left"))
-        counts = np.bincount(cell.astype(np.int64), minlength=len(cuts) + 2)
-        shares.append((counts + 0.5) / (counts + 0.5).sum())
-    was, now = shares
-    return float(((now - was) * np.log(now / was)).sum())
+    was, now = (
+        np.where(np.isnan(values), len(cuts) + 1, np.searchsorted(cuts, values, side="left")).astype(np.int64)
+        for values in (before, after)
+    )
+    return was, now, len(cuts) + 2
+
+
+def _index(before: Floats, after: Floats) -> Floats:
+    """PSI of counts, shape (draws, cells)."""
+    was, now = ((counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True) for counts in (before, after))
+    return ((now - was) * np.log(now / was)).sum(axis=1)
+
+
+def _centred(values: Floats) -> Floats:
+    """The draws moved to lie around the figure: an index is never below 0, so that the noise of drawing again only ever adds to it."""
+    shift = values[1:].mean() - values[0] if len(values) > 1 else 0.0
+    return np.append(values[:1], np.maximum(values[1:] - shift, 0.0))
 
 
 def inputs(
-    before: npt.NDArray[np.floating], after: npt.NDArray[np.floating], names: Sequence[str], seed: int
+    before: npt.NDArray[np.floating],
+    after: npt.NDArray[np.floating],
+    names: Sequence[str],
+    seed: int,
+    people: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
+    draws_number: int,
 ) -> dict[str, Any]:
-    """PSI of every feature, on at most 4,000 rows of each slice; the largest are named with the share missing in each."""
+    """PSI of every feature, on at most 4,000 rows of each slice; the largest are named, with the share missing in each slice and with intervals. ``people`` is
+    the person of each row of either slice: they are drawn with their rows of both."""
     rng = np.random.default_rng(seed)
-    was, now = (
-        rows[np.sort(rng.choice(len(rows), min(MOST_ROWS, len(rows)), replace=False))].astype(np.float64)
-        for rows in (before, after)
-    )
+    at = [np.sort(rng.choice(len(rows), min(MOST_ROWS, len(rows)), replace=False)) for rows in (before, after)]
+    was, now = (rows[chosen].astype(np.float64) for rows, chosen in zip((before, after), at, strict=True))
     index = np.array([stability_index(was[:, column], now[:, column]) for column in range(len(names))])
     order = np.argsort(-index, kind="stable")
+    both = Draws.of(codes(np.concatenate([who[chosen] for who, chosen in zip(people, at, strict=True)])), draws_number, seed)  # fmt: skip
+    earlier = np.arange(len(both.people)) < len(was)
+    slices = both.where(earlier), both.where(~earlier)
+
+    def largest(column: int) -> dict[str, Any]:
+        values = was[:, column], now[:, column]
+        *cell_of, cells = _cells(*values)
+        counts = [np.column_stack([drawn.total(cell == n) for n in range(cells)]) for drawn, cell in zip(slices, cell_of, strict=True)]  # fmt: skip
+        missing = [Estimate.of(drawn.ratio(np.isnan(one))).as_dict() for drawn, one in zip(slices, values, strict=True)]
+        return {
+            "feature": names[column],
+            "index": Estimate.of(_centred(_index(*counts))).as_dict(),
+            "missing_before": missing[0],
+            "missing_after": missing[1],
+        }
+
     return {
         "features": len(names),
         "rows_before": len(was),
@@ -52,15 +89,7 @@ def inputs(
         "shifted": int((index > SHIFT).sum()),
         "largely_shifted": int((index > LARGE_SHIFT).sum()),
         "index": {names[column]: round(float(index[column]), 4) for column in order},
-        "largest": [
-            {
-                "feature": names[column],
-                "index": round(float(index[column]), 4),
-                "missing_before": round(float(np.isnan(was[:, column]).mean()), 4),
-                "missing_after": round(float(np.isnan(now[:, column]).mean()), 4),
-            }
-            for column in order[:SHOWN]
-        ],
+        "largest": [largest(int(column)) for column in order[:SHOWN]],
     }
 
 

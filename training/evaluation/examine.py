@@ -54,8 +54,14 @@ def examine(
 ) -> None:
     """Adds the figures named above. ``contenders`` are scores of the spine; ``score`` scores any other matrix as they were made."""
     tested = np.flatnonzero(ready.split.test)
+    people = codes(ready.spine["patient_id"])
     evaluation["drift"] = drift.inputs(
-        ready.matrix.values[ready.split.train], ready.matrix.values[tested], ready.matrix.names, settings.training.seed
+        ready.matrix.values[ready.split.train],
+        ready.matrix.values[tested],
+        ready.matrix.names,
+        settings.training.seed,
+        (people[ready.split.train], people[tested]),
+        settings.evaluation.bootstrap_draws,
     )
     with ThreadPoolExecutor(settings.training.threads) as pool:
         checked = pool.map(

@@ -85,8 +85,8 @@ def by_level(rows: Rows, partition: Partition, enough: int) -> dict[str, Any]:
                 "people": part.people,
                 "rows": len(part.label),
                 "events": part.events,
-                "share_of_slots": _share(part.listed.sum(), rows.listed.sum()),
-                "share_of_events": _share(part.events, rows.events),
+                "share_of_slots": _share(part.draws.total(part.listed), rows.draws.total(rows.listed)),
+                "share_of_events": _share(_events(part), _events(rows)),
                 **as_dicts(found),
             }
         )
@@ -157,5 +157,11 @@ def unequal_calibration(partitions: Sequence[dict[str, Any]]) -> list[dict[str, 
     ]
 
 
-def _share(part: float, whole: float) -> float | None:
-    return round(float(part) / float(whole), 6) if whole else None
+def _events(rows: Rows) -> Floats:
+    """Distinct events in each draw."""
+    people, found = rows.listing.found(rows.draws.people)
+    return Draws(people, rows.draws.weights).total(np.ones(len(found)))
+
+
+def _share(part: Floats, whole: Floats) -> dict[str, float | None]:
+    return Estimate.of(np.divide(part, whole, out=np.full(len(whole), np.nan), where=whole > 0)).as_dict()

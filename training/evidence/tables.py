@@ -126,7 +126,7 @@ def drift(it: Evaluation) -> str:
     found = it.get("drift")
     if not found:
         return "Drift was not evaluated in this run."
-    rows = [(words(r["feature"]), f"{r['index']:.3f}", percent(r["missing_before"]), percent(r["missing_after"])) for r in found["largest"][:10]]  # fmt: skip
+    rows = [(words(r["feature"]), figure(r['index'], 2), percent(r["missing_before"]), percent(r["missing_after"])) for r in found["largest"][:10]]  # fmt: skip
     return table(("Input", "Stability index", "Missing in training", "Missing in test"), rows)
 
 

@@ -50,8 +50,17 @@ def test_the_most_shifted_feature_is_named_first():
     rng = np.random.default_rng(1)
     before, after = rng.normal(size=(500, 3)), rng.normal(size=(500, 3))
     after[:, 1] += 2
-    found = drift.inputs(before, after, ("a", "b", "c"), seed=0)
+    people = np.arange(500) // 5
+    found = drift.inputs(before, after, ("a", "b", "c"), 0, (people, people + 50), 100)
     assert (found["largest"][0]["feature"], found["largely_shifted"]) == ("b", 1)
+    for row in found["largest"]:
+        assert row["index"]["value"] == pytest.approx(found["index"][row["feature"]], abs=1e-4)
+        assert 0 <= row["index"]["low"] < row["index"]["value"] < row["index"]["high"]
+        assert row["missing_before"]["value"] == 0
+    # Copies of each row under the same person are no new people: the interval stays as wide, where ten times the people would narrow it.
+    again = drift.inputs(np.repeat(before, 4, axis=0), np.repeat(after, 4, axis=0), ("a", "b", "c"), 0, (np.repeat(people, 4), np.repeat(people + 50, 4)), 100)  # fmt: skip
+    wide, same = ([one["largest"][0]["index"]["high"] - one["largest"][0]["index"]["low"]] for one in (found, again))
+    assert same[0] == pytest.approx(wide[0], rel=0.25)
 
 
 def test_calibration_is_known_only_after_the_horizon_and_the_settling_days():
@@ -79,7 +88,9 @@ def test_a_planted_crossing_is_found_and_a_rising_model_has_none():
     assert crossed["largest_fall"] > 0.1
     assert fine["crossings"] < crossed["crossings"]
     steep = Calibration((28, 90, 180), 1.0, (0.0, 50.0, 100.0))  # offsets that outweigh every tree
-    assert coherence.check(booster(-1), steep, 5000, 0)["crossings"] == 0
+    none = coherence.check(booster(-1), steep, 5000, 0)
+    assert (none["crossings"], none["share"]["value"], none["share"]["low"]) == (0, 0, 0)
+    assert none["share"]["high"] == pytest.approx(1 - 0.025 ** (1 / 5000), rel=1e-4)
 
 
 def test_the_walk_over_trees_is_that_of_lightgbm(monkeypatch):
