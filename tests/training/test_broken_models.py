@@ -14,7 +14,7 @@ from features import Records
 from features.records.tables import OUTCOMES
 from tests.leakage.plants import column_plus
 from tests.training.conftest import SMALL, made_up_frames
-from training import fit, prepare, run
+from training import fit, prepare, record, run
 from training.promotion import promote
 from training.settings import Settings
 
@@ -39,6 +39,12 @@ def trust():
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     return tmp_path_factory.mktemp("broken") / "home"
+
+
+@pytest.fixture(autouse=True)
+def without_pictures(monkeypatch):
+    """No gate looks at a picture, and drawing fifteen of them is a third of such a run."""
+    monkeypatch.setattr(record.plots, "draw", lambda *_: {})
 
 
 def refusals(trust, home, settings=STRICT):
