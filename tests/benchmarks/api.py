@@ -79,6 +79,17 @@ def bodies_of(home: Path, most: int = 60) -> list[dict[str, Any]]:
     return found
 
 
+def another(person: dict[str, Any], name: str) -> dict[str, Any]:
+    """The same history as another person's, under ids of its own: rows whose id was used before would be set aside, and not scored on."""
+    tables = {
+        table: [
+            row | {key: f"{name}-{row[key]}" for key in ("contact_id", "referral_id") if key in row} for row in rows
+        ]
+        for table, rows in person["tables"].items()
+    }
+    return {"patient_id": name, "tables": tables}
+
+
 def ask(
     address: str, path: str, bodies: list[bytes], clients: int, seconds: float, headers: dict[str, str]
 ) -> dict[str, Any]:
@@ -190,10 +201,8 @@ def run(seconds: float = SECONDS, patients: int = PATIENTS, made: Path | None = 
             ours = {n: ask(address, "/invocations", vector, n, seconds, kind) for n in CLIENTS}
         found = bodies_of(home)
         whole = [json.dumps(body).encode() for body in found]
-        people = [{**body["people"][0], "patient_id": f"P{n}"} for n in range(9) for body in found]
-        many = json.dumps(
-            {"as_of": found[0]["as_of"], "people": [{**p, "patient_id": f"{i}"} for i, p in enumerate(people[:500])]}
-        )
+        people = [another(body["people"][0], f"{n}-{i}") for n in range(9) for i, body in enumerate(found)]
+        many = json.dumps({"as_of": found[0]["as_of"], "people": people[:500]})
         headers = kind | {"Authorization": f"Bearer {issue_token(home, 'cmht_system', None, 'bench')}"}
         with served(home, OMP_NUM_THREADS="1", UPSTREAM_SYSTEM_RATE_PER_MINUTE="1000000") as (address, process):
             ask(address, "/v1/scores", whole, 1, 2.0, headers)
