@@ -6,12 +6,13 @@ waiting longer would only make everyone late. A thread cannot be stopped, so wor
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 import anyio
-from anyio import CapacityLimiter, from_thread, to_thread
+from anyio import CapacityLimiter, to_thread
 
 from serving.problems import unavailable
 
@@ -38,7 +39,7 @@ class Lane:
                 await self._turns.acquire_on_behalf_of(turn)
         except TimeoutError:
             raise unavailable("busy", "The service is busy; try again after the seconds in Retry-After.", 2) from None
-        begun = False
+        begun, loop = False, asyncio.get_running_loop()
 
         def worked() -> T:
             nonlocal begun
@@ -46,9 +47,9 @@ class Lane:
             try:
                 return work(*args, **kwargs)
             finally:
-                # Shutting down, there may be no loop left to tell.
+                # Told, not asked: to wait for the loop would hold up the answer. Shutting down, there may be no loop left.
                 with suppress(RuntimeError):
-                    from_thread.run_sync(self._turns.release_on_behalf_of, turn)
+                    loop.call_soon_threadsafe(self._turns.release_on_behalf_of, turn)
 
         try:
             with anyio.move_on_after(self._deadline) as in_time:

@@ -63,6 +63,17 @@ def newest_rows(offsets, day, known, bits, as_of, places, row, on):
 
 
 @njit(nogil=True, cache=True)
+def ends(offsets, day, known, keep, as_of, first, last):
+    """Fills ``first`` and ``last`` (people) with the earliest and latest day of each person's visible rows that are kept, NO_DAY where there is none."""
+    for p in range(offsets.shape[0] - 1):
+        first[p], last[p] = NO_DAY, NO_DAY
+        for i in range(offsets[p], offsets[p + 1]):
+            if keep[i] and day[i] < as_of and known[i] < as_of:
+                first[p] = min(first[p], day[i])
+                last[p] = day[i] if last[p] == NO_DAY else max(last[p], day[i])
+
+
+@njit(nogil=True, cache=True)
 def latest_change(offsets, day, known, code, person, as_of):
     """Day on which the visible value last changed from another one (codes below 0 are left out); NO_DAY where it never did."""
     out = np.full(person.shape[0], NO_DAY, np.int32)

@@ -6,12 +6,14 @@ Everything reads both clocks: a row counts on ``as_of`` only if it happened and 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from features import Records
+from features.engine.facts import ends
 from features.records import NO_DAY, TABLES
 
 SHORT_HISTORY_DAYS = 90
@@ -64,37 +66,36 @@ def history_of(records: Records, as_of_day: int) -> History:
     first = np.full(people, NO_DAY, dtype=np.int32)
     missing, last_day = {}, {}
     for name in HISTORY_TABLES:
-        columns, patient = records.columns(name), records.tables[name].patient
-        event = columns[str(TABLES[name].event_day)]
-        known = (event < as_of_day) & (columns["known_on"] < as_of_day)
-        np.minimum.at(first, patient[known], event[known])
+        columns = records.columns(name)
+        every = np.ones(len(columns["known_on"]), bool)
+        began, last = _ends(records, name, columns["known_on"], every, as_of_day)
+        first = np.minimum(first, began)
         if name in EXPECTED_SOURCES:
-            last_day[name] = _latest(event[known], patient[known], people)
-            missing[name] = last_day[name] == NO_DAY
-    return History(
-        first, _last_seen(records, as_of_day, people), _next_booked(records, as_of_day, people), missing, last_day
-    )
+            last_day[name], missing[name] = last, last == NO_DAY
+    return History(first, _last_seen(records, as_of_day), _next_booked(records, as_of_day, people), missing, last_day)
 
 
-def _latest(days: Days, patient: npt.NDArray[np.integer], people: int) -> Days:
-    last = np.full(people, -NO_DAY, dtype=np.int32)
-    np.maximum.at(last, patient, days)
-    last[last == -NO_DAY] = NO_DAY
-    return last
+def _ends(records: Records, table: str, known: Days, keep: npt.NDArray[np.bool_], as_of_day: int) -> tuple[Days, Days]:
+    """Shape (people,) each: the earliest and the latest day of the rows that are kept and known."""
+    first, last = np.empty(len(records), np.int32), np.empty(len(records), np.int32)
+    event = records.columns(table)[str(TABLES[table].event_day)]
+    ends(records.offsets(table), event, known, keep, as_of_day, first, last)
+    return first, last
 
 
-def _last_seen(records: Records, as_of_day: int, people: int) -> Days:
+def _last_seen(records: Records, as_of_day: int) -> Days:
     """Last attended contact, as CLINICAL.md section 2.1 defines it: with the person, face to face, by video or telephone."""
     contacts = records.columns("contacts")
-    day = contacts["contact_on"]
-    seen = (
-        (day < as_of_day)
-        & (contacts["outcome_known_on"] < as_of_day)
-        & (contacts["outcome"] == _code("outcome", "attended"))
-        & np.isin(contacts["mode"], [_code("mode", mode) for mode in ("face_to_face", "video", "telephone")])
-        & (contacts["kind"] != _code("kind", "carer"))
-    )
-    return _latest(day[seen], records.tables["contacts"].patient[seen], people)
+    direct = _direct()[contacts["mode"]]
+    seen = direct & (contacts["outcome"] == _code("outcome", "attended")) & (contacts["kind"] != _code("kind", "carer"))
+    return _ends(records, "contacts", contacts["outcome_known_on"], seen, as_of_day)[1]
+
+
+@cache
+def _direct() -> npt.NDArray[np.bool_]:
+    """Which modes of a contact are with the person; the last place, which a missing one reads, is not."""
+    modes = TABLES["contacts"].column("mode").values
+    return np.array([mode in ("face_to_face", "video", "telephone") for mode in (*modes, "")])
 
 
 def _next_booked(records: Records, as_of_day: int, people: int) -> Days:
@@ -107,5 +108,6 @@ def _next_booked(records: Records, as_of_day: int, people: int) -> Days:
     return soonest
 
 
+@cache
 def _code(column: str, value: str) -> int:
     return TABLES["contacts"].column(column).values.index(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class Contributions:
     """How one model's contributions are written. Made once for an answer."""
 
     def __init__(self, features: Sequence[FeatureText]) -> None:
-        self._words = _words(tuple(f.name for f in features), tuple(f.concept for f in features))
+        self._words = _words(tuple(map(attrgetter("name"), features)), tuple(map(attrgetter("concept"), features)))
 
     def heads(self, values: npt.NDArray[np.floating]) -> list[bytes]:
         """What stands before each number that differs from score to score. ``values`` has shape (features,), NaN where nothing is recorded."""
