@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import func, select, update
 
+from serving.security.tokens import issue_token
 from serving.settings import Settings
 from serving.tables import audit_events as events
 from serving.tables import tokens
@@ -98,6 +99,19 @@ def moved(client, **back):
 def last_use(client):
     with client.app.state.service.database.read() as connection:
         return connection.scalar(select(func.max(tokens.c.last_used_at)))
+
+
+def test_every_page_of_the_demo_says_that_it_is_one_and_none_of_production_does(home, start):
+    cookie = issue_token(home, "pharmacist", ["north"], "Noor", kind="session")
+    for environment in ("demo", "production"):
+        with start(home, environment=environment) as client:
+            client.cookies.set("upstream_session", cookie)
+            pages = [
+                client.get(path) for path in ("/sign-in", "/", "/teams/north", "/patients/N00", "/status", "/model")
+            ]
+        assert {page.status_code for page in pages} == {200}
+        banners = [page.text.split("<main")[0] for page in pages]
+        assert ["without a password" in banner for banner in banners] == [environment == "demo"] * len(pages)
 
 
 @pytest.fixture
