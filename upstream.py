@@ -455,6 +455,9 @@ def score(
         str | None, typer.Option("--as-of", help="YYYY-MM-DD; the day after the newest event by default.")
     ] = None,
     ranking: Annotated[str, typer.Option(help="Order of the published lists: risk, gaps or blended.")] = "risk",
+    explained_days: Annotated[
+        int, typer.Option(min=1, help="Runs older than this keep risks, places and gaps, and lose what explained them.")
+    ] = 35,
     as_json: Json = False,
 ) -> None:
     """The nightly run: score everyone on a caseload and publish the worklists, whole or not at all.
@@ -474,6 +477,7 @@ def score(
             as_of,
             in_scope_kinds=_settings().cohort.in_scope_team_kinds,
             ranking=Ranking(ranking),
+            explained_days=explained_days,
             progress=_stage_of_run,
         )
     _report(summary.as_dict(), as_json, summary.lines)

@@ -31,7 +31,7 @@ from serving import migrations
 from serving.audit import Audit, Look, append
 from serving.database import Database
 from serving.runs.lists import Lists, make_lists, plain_rules
-from serving.runs.repository import NewRun, current_run, find_run, publish, write_run
+from serving.runs.repository import NewRun, current_run, find_run, publish, thin, write_run
 from serving.runs.rows import rows_of
 from serving.runs.staging import Staging, only_runner
 from serving.runs.timeline import groups, timelines
@@ -42,6 +42,8 @@ from serving.worklists.listing import ListRules, Ranking
 from serving.worklists.repository import PRESSING
 
 SHARD = 2_000
+EXPLAINED_DAYS = 35
+"""How long a run keeps what explains it once another is published. It is most of a run's size, and the same bundle and records make it again."""
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how much is done and how much there is."""
 
@@ -65,6 +67,7 @@ class Summary:
     gaps: int
     rows_set_aside: int
     shards_resumed: int = 0
+    thinned: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     teams: list[dict[str, Any]] = field(default_factory=list)
     biggest_movers: list[dict[str, Any]] = field(default_factory=list)
@@ -86,6 +89,10 @@ class Summary:
         ]
         if any(team.get("risk_best") for team in self.teams):
             found.append(self._cost())
+        if self.thinned:
+            found.append(
+                f"{self.thinned} older runs keep their risks, places and gaps, and no longer what explained them"
+            )
         return [*found, f"seconds: {', '.join(f'{stage} {taken}' for stage, taken in self.seconds.items())}"]
 
     def _cost(self) -> str:
@@ -120,13 +127,15 @@ def score_store(
     ranking: Ranking = Ranking.RISK,
     threads: int = 2,
     shard: int = SHARD,
+    explained_days: int = EXPLAINED_DAYS,
     progress: Progress = lambda stage, done, total: None,
 ) -> Summary:
     """Score everybody on the caseload and publish the worklists.
 
     ``store`` is a folder of records; ``bundle`` a bundle folder, a bundles root or a loaded model; ``database`` a home folder, a database
     URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event; ``ranking`` is the order of the published lists;
-    ``shard`` is how many people each of ``threads`` processes holds in memory at once. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``,
+    ``shard`` is how many people each of ``threads`` processes holds in memory at once. Runs older than ``explained_days`` keep their risks, places
+    and gaps and lose what explains them. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``,
     ``BundleError`` or ``DatabaseUnavailable``; nothing is published then.
     """
     began = time.perf_counter()
@@ -171,6 +180,10 @@ def score_store(
             staging.copy_into(connection)
             _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people)
         staging.remove()
+        with opened.write() as connection:  # apart: what is published stays published
+            now = dt.datetime.now(dt.UTC)
+            thinned = thin(connection, now - dt.timedelta(days=explained_days), now)
+        summary = replace(summary, thinned=thinned)
         progress("publishing", 1, 1)
         summary.seconds["publish"] = round(time.perf_counter() - computed, 3)
         return summary

@@ -1,7 +1,7 @@
 """The service database as SQLAlchemy tables. Dates are dates, moments are UTC, contributions are little-endian float64.
 
 A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines``, ``person_groups``, ``list_lines`` and
-``list_exits`` once and never changes them. ``publications`` is the pointer: its newest row names the run that everybody sees. Tables in
+``list_exits`` once; later only ``repository.thin`` takes away what explains an old one. ``publications`` is the pointer: its newest row names the run that everybody sees. Tables in
 ``PERSON_TABLES`` hold rows about people and may only be read through ``serving.security.visible.visible_people``; the database session
 enforces it.
 """
@@ -70,6 +70,7 @@ runs = Table(
     Column("finished_at", Moment, nullable=False),
     Column("features", JSON, nullable=False),
     Column("summary", JSON, nullable=False),
+    Column("thinned_at", Moment),
 )
 
 publications = Table(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row, Table, func, insert, select
+from sqlalchemy import Connection, Row, Table, delete, func, insert, null, select, update
 
 from serving.tables import (
     gaps,
@@ -28,6 +28,11 @@ from serving.tables import (
 )
 
 CHUNK = 2_000
+EXPLAINED: tuple[tuple[Table, dict[str, Any]], ...] = (
+    (people, {"feature_values": b"", "feature_days": null(), "behind": null(), "what_if": null()}),
+    (scores, {"contributions": b"", "reasons": []}),
+)
+"""What explains a run and is most of its size, with what stands there once it is thinned."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,8 @@ class NewRun:
 
 
 def find_run(connection: Connection, run_id: str) -> Row[Any] | None:
-    return connection.execute(select(runs).where(runs.c.run_id == run_id)).first()
+    """The run of that id, whole; None where it was never made, or only its thinned rest is there."""
+    return connection.execute(select(runs).where(runs.c.run_id == run_id, runs.c.thinned_at.is_(None))).first()
 
 
 def current_run(connection: Connection) -> Row[Any] | None:
@@ -105,9 +111,14 @@ def codes_at_review(connection: Connection, severity: str) -> list[Row[Any]]:
 
 
 def write_run(connection: Connection, new: NewRun) -> None:
-    """Insert every row of a run inside the caller's transaction."""
+    """Insert every row of a run inside the caller's transaction. The thinned rest of the same run gives way to it."""
     run_id = new.run["run_id"]
-    connection.execute(insert(runs), new.run)
+    rest = connection.execute(update(runs).where(runs.c.run_id == run_id).values({**new.run, "thinned_at": None}))
+    if rest.rowcount:
+        for table in (list_exits, list_lines, person_groups, timelines, gaps, scores, people, run_teams):
+            connection.execute(delete(table).where(table.c.run_id == run_id))
+    else:
+        connection.execute(insert(runs), new.run)
     for table, rows in (
         (run_teams, new.teams),
         (people, new.people),
@@ -124,6 +135,22 @@ def write_run(connection: Connection, new: NewRun) -> None:
 def publish(connection: Connection, run_id: str, at: dt.datetime) -> None:
     """Point everybody at ``run_id``. The pointer is the newest row, so the history of publications stays."""
     connection.execute(insert(publications), {"run_id": run_id, "published_at": at})
+
+
+def thin(connection: Connection, finished_before: dt.datetime, at: dt.datetime) -> int:
+    """Takes what explains a risk, and the pictures, from every run that finished before then and is not published now. Returns how many runs.
+
+    Risks, places, gaps and who was listed stay: trends, reviews and the lists to come read them.
+    """
+    now = current_run(connection)
+    old = select(runs.c.run_id).where(runs.c.thinned_at.is_(None), runs.c.finished_at < finished_before)
+    found = [run_id for run_id in connection.scalars(old) if now is None or run_id != now.run_id]
+    for run_id in found:
+        for table, rest in EXPLAINED:
+            connection.execute(update(table).where(table.c.run_id == run_id).values(rest))
+        connection.execute(delete(timelines).where(timelines.c.run_id == run_id))
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(thinned_at=at))
+    return len(found)
 
 
 def pack(values: np.ndarray) -> bytes:

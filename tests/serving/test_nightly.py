@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import shutil
@@ -152,3 +153,40 @@ def test_a_worker_that_is_killed_ends_the_run_with_advice(tmp_path):
 
     with pytest.raises(WorkerDied, match="run again"):
         in_processes(work, [1, 2], 2, lambda piece: None)
+
+
+def test_an_old_run_loses_what_explains_it_and_is_made_again_when_it_is_asked_for(home, made_home, world):
+    """A run's size is its explanations. Risks, places and gaps of an old one stay: trends, reviews and lists to come read them."""
+
+    def run(as_of: dt.date):
+        return score_store(home / "store", home / "bundles", home, as_of, threads=1)
+
+    def count(words: str) -> int:
+        with sqlite3.connect(home / "service.db") as connection:
+            return connection.execute(f"SELECT count(*) FROM {words}").fetchone()[0]
+
+    before = published(home)
+    old = before["pointer"][0][0]
+    later = world.AS_OF + dt.timedelta(days=7)
+    assert run(later).thinned == 0, "a run of today is not old"
+    with sqlite3.connect(home / "service.db") as connection:
+        connection.execute("UPDATE runs SET finished_at = '2020-01-01 00:00:00'")
+    newest = run(world.AS_OF + dt.timedelta(days=8))
+    assert newest.thinned == 2 and "2 older runs keep their risks" in "\n".join(newest.lines())
+    assert count(f"people WHERE run_id = '{newest.run_id}' AND length(feature_values)") > 0
+    assert count(f"timelines WHERE run_id <> '{newest.run_id}'") == 0
+    assert count(f"scores WHERE run_id = '{old}' AND (length(contributions) OR reasons <> '[]')") == 0
+    assert count(f"people WHERE run_id = '{old}' AND (length(feature_values) OR behind IS NOT NULL)") == 0
+
+    def kept(rows: dict[str, list[tuple]], table: str, columns: int) -> list[tuple]:
+        return [row[:columns] for row in rows[table] if row[0] == old]
+
+    after = published(home)
+    for table, columns in (("scores", 6), ("gaps", 99), ("list_lines", 99), ("list_exits", 99), ("person_groups", 99)):
+        assert kept(after, table, columns) == kept(before, table, columns)
+
+    again = run(world.AS_OF)
+    assert not again.reused and again.run_id == old
+    whole = published(home)
+    for table in ("people", "scores", "gaps", "timelines", "person_groups"):
+        assert kept(whole, table, 99) == kept(before, table, 99)
