@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import column, inspect, select, table
 
 from serving.database import Database, DatabaseUnavailable
 from serving.settings import database_url_of
+
+HERE = Path(__file__).parent
+REVISIONS = tuple(sorted(path.name[:4] for path in (HERE / "versions").glob("[0-9]*.py")))
+"""Every migration of this version of the service, oldest first: a file's name begins with its revision."""
 
 
 class NewerDatabase(DatabaseUnavailable):
@@ -26,28 +27,30 @@ def upgrade(database: Database, revision: str = "head") -> None:
             "a newer release has migrated this database; start that release, or restore the backup made before the upgrade (docs/operations.md)"
         )
     if revision != "head" or not at_head(database):
-        _run(database, command.upgrade, revision)
+        _run(database, "upgrade", revision)
 
 
 def downgrade(database: Database, revision: str = "base") -> None:
     """Take the database down to ``revision``."""
-    _run(database, command.downgrade, revision)
+    _run(database, "downgrade", revision)
 
 
 def at_head(database: Database) -> bool:
     """True if every migration of this version of the service has been applied, and no other."""
-    return _revision(database) == ScriptDirectory.from_config(_config()).get_current_head()
+    return _revision(database) == REVISIONS[-1]
 
 
 def is_newer(database: Database) -> bool:
     """True if the database is at a revision that this version of the service does not know."""
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    return _revision(database) not in {None, *known}
+    return _revision(database) not in {None, *REVISIONS}
 
 
 def _revision(database: Database) -> str | None:
+    """Where the database stands, asked for without Alembic: it comes into memory only where there is something to migrate."""
     with database.read() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
+        if not inspect(connection).has_table("alembic_version"):
+            return None
+        return connection.scalar(select(column("version_num")).select_from(table("alembic_version")))
 
 
 @contextmanager
@@ -65,15 +68,13 @@ def opened(where: Path | str | Database) -> Iterator[Database]:
         database.close()
 
 
-def _run(database: Database, verb: object, revision: str) -> None:
-    config = _config()
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        verb(config, revision)  # type: ignore[operator]
+def _run(database: Database, verb: str, revision: str) -> None:
+    from alembic import command
+    from alembic.config import Config
 
-
-def _config() -> Config:
     config = Config()
     # Alembic reads options through ConfigParser, where a percent sign in a folder name would start an interpolation.
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    return config
+    config.set_main_option("script_location", str(HERE).replace("%", "%%"))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        getattr(command, verb)(config, revision)

@@ -11,7 +11,9 @@ import urllib.request
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from models.bundle import publish
@@ -177,3 +179,11 @@ def test_sqlite_is_set_up_for_many_readers_and_one_writer(database):
             for name in ("journal_mode", "foreign_keys", "busy_timeout")
         }
     assert pragma == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 10_000}
+
+
+def test_the_revisions_that_file_names_tell_are_those_of_the_files():
+    config = Config()
+    config.set_main_option("script_location", str(migrations.HERE))
+    scripts = ScriptDirectory.from_config(config)
+    assert scripts.get_current_head() == migrations.REVISIONS[-1]
+    assert sorted(script.revision for script in scripts.walk_revisions()) == list(migrations.REVISIONS)
