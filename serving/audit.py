@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -81,9 +81,11 @@ class Audit:
 
         The event stays where the work then fails: the log may name a look that came to nothing, never miss one. Raises ``AuditUnavailable``.
         """
-        with ThreadPoolExecutor(1, thread_name_prefix="audit") as beside:
-            written = beside.submit(self.record, look)
+        written = self.database.beside.submit(self.record, look)
+        try:
             yield
+        finally:
+            wait([written])
         written.result()
 
 

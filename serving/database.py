@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from serving.security.callers import Caller
 from serving.tables import PERSON_TABLES
 
 BUSY_TIMEOUT_MS = 10_000
+WRITERS = 4
 SCOPE_NAME = "visible_people"
 
 
@@ -47,6 +49,8 @@ class Database:
         snapshot = {"isolation_level": "REPEATABLE READ"} if self.url.get_backend_name() == "postgresql" else {}
         self._reading = self.engine.execution_options(upstream_scoped=True, **snapshot)
         self._writing = self.engine.execution_options(upstream_writing=True)
+        # Threads that write while their caller works on; started when first asked for.
+        self.beside = ThreadPoolExecutor(WRITERS, thread_name_prefix="database")
 
     @contextmanager
     def read(self, caller: Caller | None = None) -> Iterator[Connection]:
@@ -96,6 +100,7 @@ class Database:
             )
 
     def close(self) -> None:
+        self.beside.shutdown()
         self.engine.dispose()
 
 
