@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from features.engine import regimen, schedule
 from features.engine.spec import satisfying
@@ -94,8 +95,16 @@ def meeting(test: str) -> tuple[str, ...]:
     return satisfying(test)
 
 
+@cache
 def _word_list(table: str, column: str) -> tuple[str, ...]:
+    """Words of a column by their code; the last place, which a missing code (-1) reads, is empty."""
     return (*TABLES[table].column(column).values, "")
+
+
+@cache
+def _modes(some: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Which modes of a contact are among some."""
+    return np.array([mode in some for mode in _word_list("contacts", "mode")])
 
 
 class Shared:
@@ -111,8 +120,7 @@ class Shared:
         self.wards = _word_list("stays", "ward")
         self.review_kinds = frozenset(self.contact_kinds.index(kind) for kind in _REVIEW_KINDS)
         contacts = records.columns("contacts")
-        direct = np.isin(contacts["mode"], [_word_list("contacts", "mode").index(m) for m in _DIRECT])
-        written = np.isin(contacts["mode"], [_word_list("contacts", "mode").index(m) for m in _WRITTEN])
+        direct, written = _modes(_DIRECT)[contacts["mode"]], _modes(_WRITTEN)[contacts["mode"]]
         person = contacts["kind"] != self.contact_kinds.index("carer")
         self.attended = (contacts["outcome"] == self.outcomes.index("attended")) & direct & person
         self.missed = (contacts["outcome"] == self.outcomes.index("did_not_attend")) & ~written & person

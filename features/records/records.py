@@ -26,6 +26,8 @@ from features.records.tables import TABLES
 
 T = TypeVar("T")
 KEPT_PEOPLE = 2_500
+FEW_PEOPLE = 500
+"""A request's people are found faster in a dictionary than through arrays."""
 
 
 class Records:
@@ -195,6 +197,9 @@ class Records:
         """Position of each id in ``patient_ids``; -1 for an id that is not there."""
         wanted: Any = patient_ids
         if not isinstance(wanted, (pa.Array, pa.ChunkedArray)):
+            if len(self) <= FEW_PEOPLE:
+                known = self.once("place", lambda: {id_: i for i, id_ in enumerate(self.patient_ids.tolist())})
+                return np.array([known.get(id_, -1) for id_ in wanted], dtype=np.int64)
             wanted = pa.array(list(wanted), pa.string())
         if not len(wanted):
             return np.zeros(0, dtype=np.int64)
