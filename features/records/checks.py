@@ -181,7 +181,8 @@ def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
     given = ~np.isnan(values)
     pair = tests.astype(np.int64) * (len(words) + 1) + unit
     asked = np.flatnonzero(given & (tests >= 0))
-    keys, of_key = np.unique(pair[asked], return_inverse=True)
+    keys = np.unique(pair[asked])
+    of_key = np.searchsorted(keys, pair[asked])
     told = [(*words, None)[key % (len(words) + 1)] for key in keys.tolist()]
     found = [_conversion(key // (len(words) + 1), word) for key, word in zip(keys.tolist(), told, strict=True)]
     factor, offset, low, high, wrong = np.array(found or np.empty((0, 5))).T
