@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,37 +14,60 @@ from training.evaluation.metrics import Scored
 from training.evaluation.pairs import PairRows, comparable
 from training.evaluation.resampling import Estimate, Floats, Mask
 
+EVENT_SHARE = 2 / 3
+"""Of the rows asked about, so many come from rows before an event, as far as there are so many: drawn alike, one in fifty would be, and no regret could be told."""
+
 
 def true_risks(
     truth: Any | None,
     spine: pd.DataFrame,
     test: Mask,
+    happened: Mask,
     horizons: Mapping[str, Sequence[int]],
     rows: int,
     futures: int,
     seed: int,
 ) -> tuple[npt.NDArray[np.int64], dict[str, Floats]]:
-    """A sample of ``rows`` test rows and their true risks by outcome and horizon; empty where no truth is known."""
+    """Positions of about ``rows`` test rows and their true risks by outcome and horizon; empty where no truth is known.
+
+    ``happened`` marks rows before an event, within any horizon. A position stands as often as there are rows like it: where one row in 30 was drawn, 30 times. So
+    every figure over the positions is one of the whole test slice.
+    """
     at = np.flatnonzero(test)
     if truth is None or not rows or not len(at):
         return np.zeros(0, dtype=np.int64), {}
-    at = np.sort(np.random.default_rng(seed).choice(at, min(rows, len(at)), replace=False))
-    asked = spine.iloc[at].reset_index(drop=True)
+    drawn, times = _drawn(at, happened[at], rows, np.random.default_rng(seed))
+    asked = spine.iloc[drawn].reset_index(drop=True)
     long = truth.risk(asked, dict(horizons), draws=futures, seed=seed)
     risks = {}
     for outcome, days in horizons.items():
         for horizon in days:
             part = long[(long["outcome"] == outcome) & (long["horizon"] == horizon)]
             merged = asked[["patient_id", "as_of"]].merge(part, on=["patient_id", "as_of"], how="left")
-            risks[f"{outcome}_{horizon}"] = merged["probability"].to_numpy(dtype=np.float64)
-    return at, risks
+            risks[f"{outcome}_{horizon}"] = np.repeat(merged["probability"].to_numpy(dtype=np.float64), times)
+    return np.repeat(drawn, times), risks
+
+
+def _drawn(
+    at: npt.NDArray[np.int64], happened: Mask, rows: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Some of ``at`` in order, and how many rows each stands for: one in so many, of rows before an event and of the others."""
+    before, others = at[happened], at[~happened]
+    room = min(len(before), round(EVENT_SHARE * rows))
+    found = []
+    for part, most in ((before, room), (others, rows - room)):
+        every = max(1, math.ceil(len(part) / max(1, most)))
+        found += [(position, every) for position in rng.permutation(part)[int(rng.integers(every)) :: every].tolist()]
+    drawn, times = np.array(sorted(found), dtype=np.int64).reshape(-1, 2).T
+    return drawn, times
 
 
 def regret(
     rows: PairRows, model: Floats, rules: Mapping[str, Floats], at: npt.NDArray[np.int64], risk: Floats | None
 ) -> dict[str, Any] | None:
     """AUROC of the oracle less that of the model on the same sampled rows, paired; how far the risks lie apart; and the share of the way from the best
-    rule to the oracle that the model goes. ``model`` and ``rules`` are scores of ``rows``; ``risk`` belongs to the spine positions ``at``."""
+    rule to the oracle that the model goes. ``model`` and ``rules`` are scores of ``rows``; ``risk`` belongs to the spine positions ``at``, which may stand there
+    more than once (:func:`true_risks`)."""
     if risk is None:
         return None
     place = np.searchsorted(rows.at, at)
@@ -60,8 +84,8 @@ def regret(
     reach = oracle_auroc - by_rule[best]
     way = np.divide(model_auroc - by_rule[best], reach, out=np.full(len(reach), np.nan), where=reach > 0)
     return {
-        "rows": len(places),
-        "event_rows": int(label.sum()),
+        "rows": len(np.unique(places)),
+        "event_rows": int(rows.label[np.unique(places)].sum()),
         "oracle_auroc": Estimate.of(oracle_auroc).as_dict(),
         "model_auroc": Estimate.of(model_auroc).as_dict(),
         "best_rule": best,

@@ -92,8 +92,9 @@ def evaluate(
     teams, names, slots = _teams(records, spine, own.default_weekly_reviews)
     tested = np.flatnonzero(split.test)
     audited = groups.partitions(records, spine.iloc[tested])
+    happened = (labels == 1).any(axis=1).to_numpy()
     at, risks = true_risks(
-        truth, spine, split.test, horizons, own.oracle_rows, own.oracle_draws, settings.training.seed
+        truth, spine, split.test, happened, horizons, own.oracle_rows, own.oracle_draws, settings.training.seed
     )
 
     def one(pair: tuple[str, int]) -> dict[str, Any]:
