@@ -23,13 +23,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@touch $@
 	@echo "      ready"
 
-# The NHS design system's style sheet comes from npm into an untracked folder. Pages stay good without it, so its absence stops nothing.
+# The NHS design system's style sheet and script come from npm into an untracked folder. Pages stay good without, so their absence stops nothing.
 NHSUK := nhsuk-frontend@10.6.1
 nhsuk:
-	@command -v npm >/dev/null || { echo "      npm is not here: pages use their own plain style sheet"; exit 0; }; \
+	@command -v npm >/dev/null || { echo "      npm is not here: pages use their own plain style sheet and no script"; exit 0; }; \
 	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(NHSUK) >/dev/null 2>&1 && tar -xzf nhsuk-frontend-*.tgz \
-	  && cd "$(CURDIR)" && $(BIN)/python -m serving.web.nhsuk "$$work/package" && echo "      NHS style sheet installed" \
-	  || echo "      the NHS style sheet could not be fetched: pages use their own plain one"; rm -rf "$$work"
+	  && cd "$(CURDIR)" && $(BIN)/python -m serving.web.nhsuk "$$work/package" && echo "      NHS style sheet and script installed" \
+	  || echo "      the NHS style sheet and script could not be fetched: pages use their own plain sheet and no script"; rm -rf "$$work"
 
 # A real identity provider for the tests of sign-in tokens, in an untracked folder. They skip without it.
 OIDC := oauth2-mock-server@9.3.0

@@ -1,1 +1,1 @@
-"""The pages: the same queries as the JSON, drawn on the server, without a script."""
+"""The pages: the same queries as the JSON, drawn on the server, whole without a script."""

@@ -17,10 +17,9 @@ from serving.runs.schemas import RunInfo
 from serving.security.callers import Caller
 from serving.security.requests import SESSION_COOKIE
 from serving.security.tokens import form_token
-from serving.web import gap_wording, lines, trends, wording, year
+from serving.web import gap_wording, lines, nhsuk, trends, wording, year
 
 STATIC_FOLDER = Path(__file__).parent / "static"
-NHSUK_STYLE = STATIC_FOLDER / "nhsuk" / "nhsuk-frontend.min.css"
 FILTERS = (
     "adjustment_words",
     "ago",
@@ -100,7 +99,8 @@ def environment() -> Environment:
     made.filters.update(gap_date=gap_wording.gap_date, gap_length=gap_wording.gap_length)
     made.filters.update(gap_said=lines.gap_said, gap_line=lines.gap_line, reason_lines=lines.reason_lines)
     made.filters.update(sparkline=trends.sparkline, moved=trends.moved, gap_words=year.gap_words)
-    made.globals["nhsuk_style"] = NHSUK_STYLE.is_file()
+    made.globals["nhsuk_style"] = (nhsuk.FOLDER / nhsuk.STYLE).is_file()
+    made.globals["nhsuk_script"] = (nhsuk.FOLDER / nhsuk.SCRIPT).is_file()
     return made
 
 

@@ -9,6 +9,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from serving.web import nhsuk
 from tests.serving.states import PAGES
 
 SIGNED_OUT = "/sign-in"
@@ -77,16 +78,18 @@ def test_on_paper_nothing_is_lost_and_forms_are_left_out(pharmacist, site, axe, 
         )
 
 
-def test_a_morning_without_a_style_sheet(pharmacist, site):
+@pytest.mark.parametrize("missing", ["*.css", "*.js"], ids=["style sheets", "scripts"])
+def test_a_morning_without(pharmacist, site, missing):
     """Cut the list to a gap, open the first person, and find gaps, risk, the year as tables and the review form: words and links alone."""
     pharmacist.execute_cdp_cmd("Network.enable", {})
-    pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*.css"]})
+    pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": [missing]})
     try:
         pharmacist.get(f"{site}/teams/north")
-        assert (
-            pharmacist.execute_script("return getComputedStyle(document.querySelector('.up-header')).backgroundColor")
-            == "rgba(0, 0, 0, 0)"
+        unstyled = pharmacist.execute_script(
+            "return getComputedStyle(document.querySelector('.up-header')).backgroundColor == 'rgba(0, 0, 0, 0)'"
         )
+        assert unstyled == (missing == "*.css")
+        assert missing == "*.css" or not supported(pharmacist)
         pharmacist.find_element(By.CSS_SELECTOR, "details.up-filters summary").click()
         Select(pharmacist.find_element(By.NAME, "gap")).select_by_value("CLZ_FBC_OVERDUE")
         pharmacist.find_element(By.CSS_SELECTOR, "main form button").click()
@@ -107,6 +110,48 @@ def test_a_morning_without_a_style_sheet(pharmacist, site):
         )
     finally:
         pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+
+
+def supported(driver):
+    """Our module has run, and with it the design system's."""
+    return driver.execute_script("return document.body.classList.contains('nhsuk-frontend-supported')")
+
+
+@pytest.fixture
+def scripted(pharmacist):
+    """The same browser, where the design system's script is installed."""
+    if not (nhsuk.FOLDER / nhsuk.SCRIPT).is_file():
+        pytest.skip("the NHS script is not here: run `make nhsuk` (needs npm)")
+    return pharmacist
+
+
+def test_the_script_runs_on_every_page_and_nothing_is_refused_or_goes_wrong(scripted, site):
+    """Whatever a script throws, the content security policy refuses or a page does not find is in the browser's log."""
+    scripted.get_log("browser")
+    for name, path in (*PAGES.items(), ("sign in", SIGNED_OUT)):
+        scripted.get(site + path)
+        until(scripted, supported)
+        own = (site + path).split("?")[0]  # a page that is answered with a 404 or 422 is a line too
+        wrong = [line["message"] for line in scripted.get_log("browser") if not line["message"].startswith(own)]
+        assert wrong == [], name
+    scripted.execute_script("console.error('wrong'); document.body.innerHTML += '<p onclick=\"1\">x</p>'")
+    said = " ".join(line["message"] for line in scripted.get_log("browser"))
+    assert "wrong" in said and "Content Security Policy" in said, "the log is read, and the policy holds"
+
+
+def test_the_script_puts_the_focus_where_the_work_is(scripted, site):
+    """After the skip link in the content, after a refused form on what is wrong with it, and from there in the question."""
+    scripted.get(f"{site}/patients/N02")
+    until(scripted, supported)
+    scripted.switch_to.active_element.send_keys(Keys.TAB)
+    scripted.switch_to.active_element.send_keys(Keys.ENTER)
+    assert scripted.switch_to.active_element.get_attribute("id") == "maincontent"
+    scripted.find_element(By.CSS_SELECTOR, ".up-review button").click()
+    until(scripted, lambda d: "up-errors" in (d.switch_to.active_element.get_attribute("class") or ""))
+    assert scripted.title.startswith("Error: ")
+    scripted.switch_to.active_element.send_keys(Keys.TAB)
+    scripted.switch_to.active_element.send_keys(Keys.ENTER)
+    until(scripted, lambda d: d.switch_to.active_element.get_attribute("id") == "actions")
 
 
 def test_axe_finds_no_violation_on_a_form_that_was_refused(pharmacist, site, axe):
