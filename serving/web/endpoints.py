@@ -36,6 +36,7 @@ from serving.web import sign_in
 from serving.web.explaining import drawn_year, explain
 from serving.web.filtering import filter_fields
 from serving.web.rendering import around, page
+from serving.web.returning import person_query, read_way_back, way_back
 from serving.web.reviewing import Answers, Wrong, refused, review_fields
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.listing import Ranking
@@ -105,6 +106,7 @@ async def team(
         list=found,
         filters=filter_fields(found.filters, found.choices),
         address=address,
+        opened=person_query(f"{found.outcome}-{found.horizon_days}", way_back(found)),
         most=MAX_LIMIT,
     )
 
@@ -147,9 +149,11 @@ async def person(
     view: View = None,
     outcome: Outcome = None,
     horizon: Horizon = None,
+    back: str = "",
 ) -> Response:
-    """One person."""
-    return await _person_page(request, caller, service, patient_id, *viewed(view, outcome, horizon), Answers())
+    """One person. ``back`` is the query string of the list they were opened from."""
+    answers = Answers(back=read_way_back(back))
+    return await _person_page(request, caller, service, patient_id, *viewed(view, outcome, horizon), answers)
 
 
 @router.post("/patients/{patient_id}/reviews")
@@ -173,10 +177,8 @@ async def review_form(
                 raise
             wrong = refused(problem.errors)
         else:
-            address = (
-                f"/patients/{quote(patient_id, safe='')}?{urlencode({'view': answers.view, 'recorded': 1})}#reviews"
-            )
-            return RedirectResponse(address, 303)
+            query = person_query(answers.view, read_way_back(answers.back), recorded=1)
+            return RedirectResponse(f"/patients/{quote(patient_id, safe='')}?{query}#reviews", 303)
     return await _person_page(request, caller, service, patient_id, *view, answers, wrong)
 
 
@@ -216,6 +218,8 @@ async def _person_page(
         year=drawn_year(found),
         form=review_fields(answers, wrong),
         recorded=request.query_params.get("recorded") == "1",
+        back=read_way_back(answers.back),
+        person_query=person_query,
     )
 
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from serving.problems import FieldProblem
 from serving.reviews.schemas import ACTION_LABELS, MAX_SNOOZE_DAYS, ReviewIn
+from serving.web.returning import MAX_LENGTH
 
 QUESTIONS = {
     "medicines_reconciled": "Medicines reconciled?",
@@ -47,6 +48,7 @@ class Answers(BaseModel):
     proof: str = Field(default="", max_length=128)
     key: str = Field(default="", max_length=128)
     view: str = Field(default="", max_length=80)
+    back: str = Field(default="", max_length=MAX_LENGTH)
     actions: list[str] = Field(default_factory=list, max_length=60)
     medicines_reconciled: str = Field(default="", max_length=10)
     allergies_up_to_date: str = Field(default="", max_length=10)

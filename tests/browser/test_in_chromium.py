@@ -80,7 +80,8 @@ def test_on_paper_nothing_is_lost_and_forms_are_left_out(pharmacist, site, axe, 
 
 @pytest.mark.parametrize("missing", ["*.css", "*.js"], ids=["style sheets", "scripts"])
 def test_a_morning_without(pharmacist, site, missing):
-    """Cut the list to a gap, open the first person, and find gaps, risk, the year as tables and the review form: words and links alone."""
+    """Cut the list to a gap, open the first person, and find gaps, risk, the year as tables, the review form and the way back to the list as
+    it was cut: words and links alone."""
     pharmacist.execute_cdp_cmd("Network.enable", {})
     pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": [missing]})
     try:
@@ -108,6 +109,11 @@ def test_a_morning_without(pharmacist, site, missing):
             "Medicines: what was in hand"
             in pharmacist.find_element(By.CSS_SELECTOR, "section[aria-labelledby=year]").text
         )
+        pharmacist.find_element(By.CSS_SELECTOR, "nav[aria-label=Back] a").click()
+        until(
+            pharmacist, lambda d: "/teams/north" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".up-narrowed")
+        )
+        assert len(pharmacist.find_elements(By.CSS_SELECTOR, "tr.up-row")) == 1, "back on the list as it was cut"
     finally:
         pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
 
