@@ -27,6 +27,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import compile_path
 from starlette.staticfiles import StaticFiles
 
+from features.records.memory import forget_code
 from features.records.nhs_numbers import KeyProblem, NhsKey
 from models import RiskModel
 from serving import migrations
@@ -47,8 +48,8 @@ from serving.problems import MEDIA_TYPE, Problem, ProblemDetails, answer, from_h
 from serving.reviews.endpoints import router as reviews
 from serving.reviews.schemas import ReviewIn
 from serving.scoring.endpoints import router as scoring
-from serving.scoring.schemas import ScoresRequest, known_names
-from serving.scoring.service import records_of, score_people
+from serving.scoring.schemas import EXAMPLE, ScoresRequest, known_names
+from serving.scoring.service import answer_of
 from serving.security.oidc import Issuers
 from serving.security.requests import Requires, RequiresSession, SignInNeeded
 from serving.settings import Settings
@@ -184,11 +185,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def warm(model: RiskModel) -> None:
-    """Score one made-up person, so that every compiled kernel is ready before the first request."""
-    body = ScoresRequest.model_validate({"people": [{"patient_id": "warm-up", "tables": {}}]})
-    today = dt.date.today()
-    records, _ = records_of(body.people, today)
-    score_people(model, records, today, ["warm-up"])
+    """Answer the example of the schema once, so that every compiled kernel is ready before the first request, and the compiler can go."""
+    body, today = ScoresRequest.model_validate(EXAMPLE), dt.date.today()
+    answer_of(model, body, body.as_of or today, today)
+    forget_code("libllvmlite")
     # What was loaded stays for good: the collector need not go through it in the middle of a request.
     gc.collect()
     gc.freeze()

@@ -17,14 +17,14 @@ import numpy as np
 
 from features import CATALOGUE, Feature, Records
 from features.engine.build import build_values
-from features.engine.matrix import check_rows
+from features.engine.matrix import SpineError, check_rows
 from features.gaps import Gap as FoundGap
 from features.gaps import gaps_of
 from features.records import TABLES, date_of, day_of
 from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
 from serving.audit import Audit, Look
-from serving.problems import unavailable
+from serving.problems import Problem, unavailable
 from serving.scoring.behind import Behind, iso_day, with_what_is_behind
 from serving.scoring.history import SHORT_HISTORY_DAYS, History, history_of
 from serving.scoring.pieces import Contributions, contributions, with_list
@@ -129,13 +129,19 @@ def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.dat
         detail={"as_of": as_of.isoformat()},
     )
     with audit.recording(look):
-        return _answer(model, request, as_of, today)
+        return answer_of(model, request, as_of, today)
 
 
-def _answer(model: RiskModel, request: ScoresRequest, as_of: dt.date, today: dt.date) -> Answered:
+def answer_of(model: RiskModel, request: ScoresRequest, as_of: dt.date, today: dt.date) -> Answered:
+    """The same without an audit event: for nobody to see."""
     records, positions = records_of(request.people, today)
     known = set(records.patient_ids)
-    scored = score_people(model, records, as_of, [p.patient_id for p in request.people if p.patient_id in known])
+    try:
+        scored = score_people(model, records, as_of, [p.patient_id for p in request.people if p.patient_id in known])
+    except SpineError:
+        raise Problem(
+            422, "as-of-in-the-future", "as_of lies in the future; ask for today or an earlier day."
+        ) from None
     aside = _set_aside(records, positions)
     answer = {
         "as_of": as_of,
@@ -163,9 +169,9 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dic
         for person in people:
             rows = person.rows(name)
             begins.append((len(cells), person.patient_id, len(rows)))
-            cells += map(vars, rows)
+            cells += rows
             ids += [person.patient_id] * len(rows)
-        columns[name] = {column: [row[column] for row in cells] for column in spec.names} | {"patient_id": ids}
+        columns[name] = {column: [row.get(column) for row in cells] for column in spec.names} | {"patient_id": ids}
     return Records.from_columns(columns, today=today), positions
 
 

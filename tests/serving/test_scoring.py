@@ -7,6 +7,7 @@ import math
 
 import pytest
 
+from serving import middleware
 from serving.nightly import score_store
 from serving.scoring.schemas import ScoresAnswer
 from serving.security.tokens import issue_token
@@ -262,6 +263,26 @@ def test_what_happened_or_became_known_later_changes_nothing(client, as_role, an
     assert (
         got["people"][0]["risks"] == next(found for found in answer["people"] if found["patient_id"] == "N03")["risks"]
     )
+
+
+def test_a_day_to_come_is_refused_and_a_day_before_everything_is_scored(client, as_role):
+    person = {"patient_id": "X1", "tables": {}}
+    ahead = client.post("/v1/scores", json={"as_of": "2999-01-01", "people": [person]}, headers=as_role("cmht_system"))
+    assert ahead.status_code == 422 and ahead.json()["type"].endswith("as-of-in-the-future")
+    long_ago = client.post(
+        "/v1/scores", json={"as_of": "0001-01-01", "people": [person]}, headers=as_role("cmht_system")
+    )
+    assert long_ago.status_code == 200 and long_ago.json()["people"][0]["risks"]
+
+
+def test_memory_is_given_back_after_a_large_answer_only(client, as_role, answer, monkeypatch):
+    given = []
+    monkeypatch.setattr(middleware, "_tidy", lambda: given.append(True))
+    body = {"people": [{"patient_id": "X1", "tables": {}}]}
+    for limit, times in ((10**9, 0), (1_000, 1)):
+        monkeypatch.setattr(middleware, "LARGE", limit)
+        assert client.post("/v1/scores", json=body, headers=as_role("cmht_system")).status_code == 200
+        assert len(given) == times
 
 
 def test_nothing_is_stored(home, start, world):
