@@ -100,9 +100,9 @@ def test_corrupted_while_serving(home, start):
 def test_sigterm_under_load(home):
     token = issue_token(home, "cmht_system", None)
     sent = json.dumps(body_for("A", "B", "C")).encode()
-    with served(home) as (address, process):
+    with served(home) as (address, process), ExitStack() as opened:
         where = urlsplit(address).netloc
-        begun = [http.client.HTTPConnection(where, timeout=60) for _ in range(6)]
+        begun = [opened.enter_context(closing(http.client.HTTPConnection(where, timeout=60))) for _ in range(6)]
         for connection in begun:
             connection.putrequest("POST", "/v1/scores")
             for name, value in {
