@@ -7,6 +7,7 @@ import datetime as dt
 import http.client
 import json
 import threading
+from contextlib import ExitStack, closing
 from urllib.parse import urlsplit
 
 import httpx
