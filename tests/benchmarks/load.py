@@ -150,7 +150,8 @@ async def day(home: Path, address: str, pid: int, seconds: float) -> Seen:
         found = (await client.get("/v1/teams", params={"limit": 100})).json()
     teams = [team["team_id"] for team in found["items"]]
     newest = np.datetime64(found["run"]["as_of"])
-    days = [str(newest - back) for back in range(1, 40)]
+    # A later day each night, as in life: on an earlier one somebody on the list just read may not be on the caseload yet.
+    days = [str(newest + ahead) for ahead in range(1, 40)]
     database = Database(database_url_of(home))
     tokens = [
         issue_token(database, "pharmacist", [teams[number % len(teams)]], f"load {number}")
