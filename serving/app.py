@@ -135,8 +135,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             # What the start left behind stays for good. Left in sight of the collector, its full passes stop a page for half a second.
             gc.collect()
             gc.freeze()
-            # A list of 500 people makes some 20,000 objects that all go with the answer; to look through them thirty times finds nothing.
-            gc.set_threshold(20_000, 10, 10)
+            # A list of 500 people makes some 20,000 objects that all go with the answer; to look through them finds nothing.
+            gc.set_threshold(50_000, 10, 10)
         try:
             yield
         finally:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader
+from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader, Template
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -109,8 +109,20 @@ ENVIRONMENT = environment()
 
 def page(request: Request, template: str, *, surroundings: Around, status: int = 200, **context: Any) -> Response:
     """A page. It is rendered whole before anything is sent, so an error never leaves half a page."""
-    text = ENVIRONMENT.get_template(template).render(around=surroundings, **context)
-    return HTMLResponse(text, status)
+    return HTMLResponse(_rendered(ENVIRONMENT.get_template(template), {"around": surroundings, **context}), status)
+
+
+def _rendered(template: Template, values: dict[str, Any]) -> str:
+    """``template.render``, after which nothing of the page stays: a template's macros and its context hold each other.
+
+    Left to the collector of cycles, the 20,000 objects of a long list cost it a tenth of the page's time.
+    """
+    context = template.new_context(values)
+    try:
+        return "".join(template.root_render_func(context))
+    finally:
+        context.vars.clear()
+        context.parent.clear()
 
 
 def problem_page(request: Request, problem: Problem) -> Response:

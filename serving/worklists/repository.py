@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from operator import itemgetter
+from dataclasses import fields
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -41,10 +42,10 @@ from serving.tables import (
     timelines,
 )
 from serving.worklists.listing import CRITICAL, NO_SAFETY_GAP, Ranking, Standing
-from serving.worklists.schemas import Filters, GapLine, Reviewed
+from serving.worklists.schemas import Filters, GapLine, LastReview, Reviewed, RiskBefore
 
 EARLIER_LISTS = 6
-_GAP_LINE = tuple(GapLine.model_fields)
+_GAP_LINE = tuple(field.name for field in fields(GapLine))
 PRESSING = ("critical", "high")
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c.severity, else_=4)
 
@@ -322,7 +323,7 @@ def reasons_of(
     return {row.patient_id: row.reasons for row in connection.execute(query).all()}
 
 
-def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[GapLine]]:
     """Care gaps in the order they are to be shown, by person, without their evidence."""
     visible = visible_people(caller)
     query = (
@@ -331,13 +332,13 @@ def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -
         .where(gaps.c.patient_id.in_(_all_of(patients)))
         .order_by(gaps.c.patient_id, gaps.c.position)
     )
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[GapLine]] = {}
     for patient, *values in connection.execute(query).all():
-        found.setdefault(patient, []).append(dict(zip(_GAP_LINE, values, strict=True)))
+        found.setdefault(patient, []).append(GapLine(*values))
     return found
 
 
-def last_reviews(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, dict[str, Any]]:
+def last_reviews(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, LastReview]:
     """The newest version that counts of the newest review, by person."""
     visible = visible_people(caller)
     replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
@@ -347,12 +348,12 @@ def last_reviews(connection: Connection, caller: Caller, patients: Sequence[str]
         .where(reviews.c.patient_id.in_(_all_of(patients)), reviews.c.review_id.not_in(replaced))
         .order_by(reviews.c.reviewed_at)
     )
-    return {row.patient_id: row._asdict() for row in connection.execute(query)}
+    return {patient: LastReview(*values) for patient, *values in connection.execute(query)}
 
 
 def risks_before(
     connection: Connection, caller: Caller, patients: Sequence[str], outcome: str, horizon: int, as_of: dt.date
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, list[RiskBefore]]:
     """The same risk in the last ``EARLIER_LISTS`` published lists of earlier days, oldest first, by person: ``as_of`` and ``probability``."""
     newest = (
         select(func.max(publications.c.publication_id).label("publication_id"))
@@ -378,11 +379,11 @@ def risks_before(
         # Seen now means that their past is too.
         scores.c.patient_id.in_(select(visible.c.patient_id)),
     )
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[RiskBefore]] = {}
     for run_id, patient, probability in connection.execute(query).all():
-        found.setdefault(patient, []).append({"as_of": days[run_id], "probability": probability})
+        found.setdefault(patient, []).append(RiskBefore(days[run_id], probability))
     for risks in found.values():
-        risks.sort(key=itemgetter("as_of"))
+        risks.sort(key=attrgetter("as_of"))
     return found
 
 

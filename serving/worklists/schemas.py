@@ -1,8 +1,9 @@
-"""Teams and worklists as they leave the service."""
+"""Teams and worklists as they leave the service. What a list holds thousands of is a dataclass: one object each, where a model is three."""
 
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pydantic import BaseModel, Field
@@ -56,7 +57,8 @@ class FilterChoices(BaseModel):
     medicine: list[Choice]
 
 
-class Adjustment(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Adjustment:
     """What a person needs so that care reaches them: an interpreter, a format, another adjustment."""
 
     kind: str
@@ -81,7 +83,8 @@ class Teams(BaseModel):
     offset: int
 
 
-class GapLine(BaseModel):
+@dataclass(frozen=True, slots=True)
+class GapLine:
     """A care gap as a worklist shows it."""
 
     code: str
@@ -92,7 +95,8 @@ class GapLine(BaseModel):
     verified: bool
 
 
-class ReasonLine(BaseModel):
+@dataclass(frozen=True, slots=True)
+class ReasonLine:
     """A reason as a worklist shows it."""
 
     concept: str
@@ -101,14 +105,16 @@ class ReasonLine(BaseModel):
     sentence: str
 
 
-class LastReview(BaseModel):
+@dataclass(frozen=True, slots=True)
+class LastReview:
     """Who reviewed the person last, and when."""
 
     reviewed_at: dt.datetime
     reviewer_name: str
 
 
-class RiskBefore(BaseModel):
+@dataclass(frozen=True, slots=True)
+class RiskBefore:
     """The same risk in an earlier list."""
 
     as_of: dt.date
