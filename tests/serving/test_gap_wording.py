@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -127,7 +128,7 @@ def test_a_line_marks_a_safety_gap_and_a_critical_one_and_escapes_a_title():
     assert gap_said(gap) == "a &lt; b: <strong>2 days overdue</strong>"
     line = gap_line(gap)
     assert "up-gapline--safety" in line and "Critical" in line and "a < b" not in line
-    routine = gap.model_copy(update={"severity": "low", "safety": False})
+    routine = replace(gap, severity="low", safety=False)
     assert "safety" not in gap_line(routine) and "Critical" not in gap_line(routine)
 
 
