@@ -27,7 +27,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import compile_path
 from starlette.staticfiles import StaticFiles
 
-from features.records.memory import forget_code
+from features.records.memory import forget_code, one_heap
 from features.records.nhs_numbers import KeyProblem, NhsKey
 from models import RiskModel
 from serving import migrations
@@ -306,6 +306,7 @@ def serve(
     answer, or a demo beyond loopback.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    one_heap()
     given = {"home": home, **({"host": host} if host else {}), **({"port": port} if port is not None else {})}
     try:
         settings = Settings(**given)  # type: ignore[arg-type]

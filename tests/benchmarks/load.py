@@ -1,8 +1,8 @@
 """A working day at once: 50 pharmacists read and review, a nightly run publishes, a system scores 500 people a minute, all on this machine.
 
 ``make bench ONLY=load`` runs it for ten minutes; ``python -m tests.benchmarks.load 20`` for twenty seconds, to see that it works, and with a demo's
-home after the seconds on a copy of that home. The service is a process of its own on 127.0.0.1. The line holds the error rate (floor 0), p50 and p99
-of each kind of request, and the service's memory.
+home after the seconds on a copy of that home. The service is a process of its own on 127.0.0.1. The line holds the errors (floor 0), p50 and p99
+in seconds of each kind of request, and the service's memory, which has to be flat.
 """
 
 from __future__ import annotations
@@ -34,8 +34,6 @@ PATIENTS, PHARMACISTS, MINUTES = 2_000, 50, 10
 SCORED_A_MINUTE, SCORED_AT_ONCE = 500, 25
 THINKING_S = (2.0, 8.0)
 """A pharmacist reads for a few seconds before the next page."""
-PAGE_FLOOR_S = 0.15
-"""The budget of a worklist: 150 ms at the 99th percentile. Here it has to hold beside everything else on two cores."""
 FLAT = 1.15
 """Memory is flat if the last fifth of the run holds at most this much of the second fifth."""
 
@@ -185,14 +183,13 @@ def run(seconds: float = 60.0 * MINUTES, patients: int = PATIENTS, made: Path | 
     early, late = np.mean(seen.memory_mb[fifth : 2 * fifth] or seen.memory_mb), np.mean(seen.memory_mb[-fifth:])
     found = line(
         "load",
-        seen.percentile("worklist", 99),
-        "s, p99 of a worklist",
-        PAGE_FLOOR_S,
+        len(seen.wrong),
+        "errors",
+        0.0,
         seconds=seconds,
         patients=patients if made is None else None,
         pharmacists=PHARMACISTS,
         requests=asked,
-        errors=len(seen.wrong),
         wrong=sorted(set(seen.wrong))[:10],
         p50={kind: seen.percentile(kind, 50) for kind in seen.seconds},
         p99={kind: seen.percentile(kind, 99) for kind in seen.seconds},
@@ -201,7 +198,7 @@ def run(seconds: float = 60.0 * MINUTES, patients: int = PATIENTS, made: Path | 
         memory_mb={"early": round(early), "late": round(late), "most": round(max(seen.memory_mb))},
         exit_code=ended,
     )
-    return found | {"ok": bool(found["ok"] and not seen.wrong and late <= early * FLAT and ended == 0)}
+    return found | {"ok": bool(found["ok"] and late <= early * FLAT and ended == 0)}
 
 
 if __name__ == "__main__":
