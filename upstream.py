@@ -132,7 +132,7 @@ def simulate(
     With --check nothing is written: about 80 quantities, each beside its target and range, and exit code 1 when
     fewer than 36, or less than 85 percent of them, are within.
 
-    Example: upstream simulate --patients 500 --out /tmp/trust/store
+    Example: upstream simulate --patients 500 --out trust/store
     """
     from training.simulator import simulate as run
 
@@ -207,7 +207,7 @@ def ingest_omop(
 ) -> None:
     """Turn an OMOP CDM 5.x extract into a store, accounting for every row.
 
-    Example: upstream ingest omop ../shared/data/omop_synpuf50 --synthetic --out /tmp/omop/store
+    Example: upstream ingest omop ../shared/data/omop_synpuf50 --synthetic --out trust/store
     """
     from features.records.sources import omop
 
@@ -243,7 +243,7 @@ def features_build(
 ) -> None:
     """Build every feature of a spine, shard by shard, in bounded memory. Killed? Run the same line again.
 
-    Example: upstream features build --store .upstream/store --spine spine.parquet --out /tmp/features
+    Example: upstream features build --store .upstream/store --spine spine.parquet --out built
     """
     from features import CATALOGUE
     from features.engine.building import build_features
@@ -672,7 +672,7 @@ def demo(
 ) -> None:
     """A simulated trust from nothing to worklists in a browser. Everything in it is synthetic.
 
-    Example: upstream demo --no-serve --patients 600 --home /tmp/demo
+    Example: upstream demo --no-serve --patients 600 --home demo
     """
     with told():
         _demo(home, patients, fresh)
