@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from features.records.days import NO_DAY
 from features.records.tables import TABLES
 
 MAX_STREAMS = 64
-Bits = npt.NDArray[np.uint64]
+Bits = npt.NDArray[np.unsignedinteger[Any]]
 
 _ANOTHER = "\0"
 """Stands for every word that no stream names."""
@@ -74,20 +75,23 @@ class Membership:
         )
 
     def bits(self, records: Records) -> Bits:
-        """One word a row of the table, in the order of its rows."""
+        """One word a row of the table, in the order of its rows. Of a single stream without limits a word is one byte: nobody reads more of it."""
         columns = records.columns(self.table)
-        found = np.full(len(columns["known_on"]), 2 ** len(self.streams) - 1, np.uint64)
+        kind: type[np.unsignedinteger[Any]] = np.uint64
+        if len(self.streams) == 1 and not len(self.limited):
+            kind = np.uint8
+        found = np.full(len(columns["known_on"]), 2 ** len(self.streams) - 1, kind)
         for name, words in self.codes:
-            found &= words[columns[name]]
+            found &= words.astype(kind)[columns[name]]
         for name, by_word in self.texts:
             place, seen = records.words(self.table, name)
             another = by_word[_ANOTHER]
-            found &= np.array([*(by_word.get(word, another) for word in seen), by_word[None]], np.uint64)[place]
+            found &= np.array([*(by_word.get(word, another) for word in seen), by_word[None]], kind)[place]
         for name, missing in self.given:
             values = columns[name]
             gone = np.isnan(values) if values.dtype.kind == "f" else values == NO_DAY
             if gone.any():
-                found[gone] &= missing
+                found[gone] &= missing.astype(kind)
         if len(self.limited):
             _outside(columns["value"], self.limited, self.low, self.high, found)
         return found

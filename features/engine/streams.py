@@ -50,7 +50,7 @@ class Events:
     offsets: npt.NDArray[np.int64]
     day: npt.NDArray[np.int32]
     known: npt.NDArray[np.int32]
-    bits: npt.NDArray[np.uint64]
+    bits: npt.NDArray[np.unsignedinteger[Any]]
     value: npt.NDArray[np.float64]
     ident: npt.NDArray[np.int32]
     rows: npt.NDArray[np.int64] | None
