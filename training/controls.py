@@ -133,28 +133,27 @@ def fit_boosting(
         if len(np.unique(answers[bags > 0])) < 2 or len(np.unique(answers[bags < 0])) < 2:
             return None
         names = [*matrix.names, HORIZON_COLUMN]
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # about features that are never recorded, among others: a control is not a place to mend data
-            return ExplainableBoostingClassifier(
-                interactions=0,
-                feature_names=names,
-                feature_types=["continuous"] * len(names),
-                max_bins=16,
-                outer_bags=1,
-                max_rounds=settings.boosting_rounds,
-                learning_rate=0.04,
-                greedy_ratio=0.0,
-                early_stopping_rounds=20,
-                min_samples_leaf=max(2, min(100, len(answers) // 40)),
-                reg_lambda=20.0,
-                monotone_constraints=[0] * len(matrix.names) + [1],
-                n_jobs=1,
-                random_state=seed,
-            ).fit(stacked, answers, bags=bags[:, None])
+        return ExplainableBoostingClassifier(
+            interactions=0,
+            feature_names=names,
+            feature_types=["continuous"] * len(names),
+            max_bins=16,
+            outer_bags=1,
+            max_rounds=settings.boosting_rounds,
+            learning_rate=0.04,
+            greedy_ratio=0.0,
+            early_stopping_rounds=20,
+            min_samples_leaf=max(2, min(100, len(answers) // 40)),
+            reg_lambda=20.0,
+            monotone_constraints=[0] * len(matrix.names) + [1],
+            n_jobs=1,
+            random_state=seed,
+        ).fit(stacked, answers, bags=bags[:, None])
 
-    with ThreadPoolExecutor(2) as pool:
+    # Around the threads, not inside: filters belong to the process, and one thread would put back what another still needs.
+    # About features that are never recorded, among others: a control is not a place to mend data.
+    with warnings.catch_warnings(), ThreadPoolExecutor(2) as pool:
+        warnings.simplefilter("ignore")
         made = dict(zip(served, pool.map(machine, served), strict=True))
     return Boosting({outcome: one for outcome, one in made.items() if one is not None}, served)
 
