@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numba import njit
 
 from features.engine.by_features import ByFeatures
 from features.engine.matrix import FeatureMatrix, in_order, read_spine
@@ -74,12 +75,11 @@ def build_values(
 
         def run(shard: tuple[int, int], *, start: int = start, low: int = low, walks: list[Walk] = walks) -> None:
             first, last = shard[0] + start, shard[1] + start
-            # A slice is a view, rows picked by number are a copy: a spine in order is finished in place.
-            rows = slice(first, last) if ready else order[first:last]
-            values[rows] = np.nan
+            rows = order[first:last]
+            values[slice(first, last) if ready else rows] = np.nan
             for walk in walks:
-                walk(person[first:last] - low, day[first:last], order[first:last], values)
-            values[rows] = limits.applied(values[rows])
+                walk(person[first:last] - low, day[first:last], rows, values)
+            limits.apply(values, rows)
 
         shards = _shards(person[start:end], workers)
         if len(shards) == 1:
@@ -119,10 +119,24 @@ class _Limits:
         low, high = (np.array([getattr(f, end) for f in features], np.float32) for end in ("low", "high"))
         return cls(low, high, np.array([f.missing == "zero" for f in features]))
 
-    def applied(self, values: Values) -> Values:
-        """``values`` itself where it is a view: missing as zero where that is the rule, and everything inside its range."""
-        np.copyto(values, 0.0, where=np.isnan(values) & self.zero)
-        return np.clip(values, self.low, self.high, out=values)
+    def apply(self, values: Values, rows: npt.NDArray[np.int64]) -> None:
+        """In place, to some rows: missing as zero where that is the rule, and everything inside its range."""
+        _put_inside(values, rows, self.low, self.high, self.zero)
+
+
+@njit(nogil=True, cache=True)
+def _put_inside(values, rows, low, high, zero):  # type: ignore[no-untyped-def]
+    """What :class:`_Limits` says, in one pass."""
+    for row in rows:
+        for k in range(values.shape[1]):
+            x = values[row, k]
+            if x != x:
+                x = np.float32(0.0) if zero[k] else x
+            elif x < low[k]:
+                x = low[k]
+            elif x > high[k]:
+                x = high[k]
+            values[row, k] = x
 
 
 _LIMITS = ByFeatures(_Limits.of)

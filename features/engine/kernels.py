@@ -13,6 +13,9 @@ COUNT, TOTAL, MEAN, HIGHEST, LOWEST, LATEST, CHANGE, SLOPE = 0, 1, 2, 3, 4, 5, 6
 DISTINCT, SHARE, SINCE_LAST, SINCE_FIRST, COUNT_SINCE, RECENT_SHARE, GAP_RATIO = 8, 9, 10, 11, 12, 13, 14
 PERCENT_CHANGE, USUAL_PROVIDER, NEVER_RECORDED = 15, 16, 17
 
+ADDED = (COUNT, TOTAL, MEAN)
+"""What is only added up."""
+
 NEEDS_VALUES, NEEDS_DISTINCT, NEEDS_GAPS, NEEDS_EXTREMES, NEEDS_ENDS, NEEDS_TREND = 1, 2, 4, 8, 16, 32
 """What a stream's features ask of its events beside their number: a walk keeps nothing that nobody reads."""
 KEPT_AGES = 64
@@ -45,37 +48,56 @@ def _median_gap(ages: np.ndarray, count: int) -> float:
 
 
 @njit(nogil=True, cache=True)
-def _sums(day, known, value, start, last, t, deepest, windows, reads_values, count, valued, total):
-    """The events of one stream that is only counted and summed, from ``last`` back to ``start``: (age of the latest, age of the first).
+def sums_kernel(
+    offsets, day, known, value, person, as_of, out_row, windows, ops, op_window, op_column, out
+):  # fmt: skip
+    """Counts, totals and means (``ADDED``) of one stream of events, three times as fast as the general loop of :func:`window_kernel`.
 
-    The same sums in the same order as the general loop of :func:`window_kernel`, held in registers until a window ends: six times as fast.
+    The same sums in the same order: within a window from the newest event to the oldest, then window upon window. A later row of the same person goes on
+    from where the row before found its newest event; what is not visible adds nothing instead of being stepped over, so the only jumps are those at the
+    ends of windows. ``value`` is empty where nothing but events is counted.
     """
-    newest, oldest, w = -1, -1, 0
-    events, known_values, added = 0, 0, 0.0
-    limit = windows[0]
-    i = last
-    while i >= start:
-        age = t - day[i]
-        if age > deepest:
-            break
-        if known[i] < t:
-            while age > limit:
-                count[w], valued[w], total[w] = events, known_values, added
-                events, known_values, added = 0, 0, 0.0
-                w += 1
-                limit = windows[w]
-            events += 1
-            if newest < 0:
-                newest = age
-            oldest = age
-            if reads_values:
-                v = value[i]
-                if v == v:
-                    known_values += 1
-                    added += v
-        i -= 1
-    count[w], valued[w], total[w] = events, known_values, added
-    return newest, oldest
+    n_windows = windows.shape[0]
+    count, valued, total = np.zeros(n_windows), np.zeros(n_windows), np.zeros(n_windows)
+    before, reached, last = -1, 0, 0
+    for r in range(person.shape[0]):
+        who, t = person[r], as_of[r]
+        start, end = offsets[who], offsets[who + 1]
+        if who != before or t < reached:
+            last = start
+        before, reached = who, t
+        while last < end and day[last] < t:
+            last += 1
+        events, known_values, added = 0, 0, 0.0
+        i = last - 1
+        for w in range(n_windows):
+            first = t - windows[w]
+            inside = 0.0
+            if value.shape[0] > 0:
+                while i >= start and day[i] >= first:
+                    v = value[i]
+                    visible = known[i] < t
+                    has_value = visible and v == v
+                    events += visible
+                    known_values += has_value
+                    inside += v if has_value else 0.0
+                    i -= 1
+            else:
+                while i >= start and day[i] >= first:
+                    events += known[i] < t
+                    i -= 1
+            added += inside
+            count[w], valued[w], total[w] = events, known_values, added
+        for k in range(ops.shape[0]):
+            w = op_window[k]
+            x = np.nan
+            if ops[k] == COUNT:
+                x = count[w]
+            elif ops[k] == TOTAL:
+                x = total[w]
+            elif valued[w] > 0:
+                x = total[w] / valued[w]
+            out[out_row[r], op_column[k]] = x
 
 
 @njit(nogil=True, cache=True)
@@ -133,7 +155,6 @@ def window_kernel(
     asked = 0
     for s in range(streams):
         asked |= needs[s]
-    only_sums = streams == 1 and bits.shape[0] == 0 and walks == 0 and asked | NEEDS_VALUES == NEEDS_VALUES
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
         count[:] = 0.0
@@ -159,11 +180,6 @@ def window_kernel(
             op_seen[:] = 0.0
         start = offsets[who]
         i = bisect(day, start, offsets[who + 1], t) - 1
-        if only_sums:
-            last_age[0], first_age[0] = _sums(
-                day, known, value, start, i, t, deepest, windows, asked != 0, count[0], valued[0], total[0]
-            )
-            i = start - 1
         w = 0
         while i >= start and t - day[i] <= deepest:
             if known[i] < t:

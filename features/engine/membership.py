@@ -22,6 +22,8 @@ from features.records.tables import TABLES
 MAX_STREAMS = 64
 Bits = npt.NDArray[np.unsignedinteger[Any]]
 
+LONG = 10_000
+"""Rows from which on a look at the least and the greatest code costs little beside a look-up of every row."""
 _ANOTHER = "\0"
 """Stands for every word that no stream names."""
 
@@ -82,7 +84,10 @@ class Membership:
             kind = np.uint8
         found = np.full(len(columns["known_on"]), 2 ** len(self.streams) - 1, kind)
         for name, words in self.codes:
-            found &= words.astype(kind)[columns[name]]
+            codes = columns[name]
+            # A long table may say one thing in every row (the results of one test): then there is nothing to look up row by row.
+            alike = len(codes) > LONG and codes.min() == codes.max()
+            found &= words.astype(kind)[codes[0] if alike else codes]
         for name, by_word in self.texts:
             place, seen = records.words(self.table, name)
             another = by_word[_ANOTHER]

@@ -14,7 +14,7 @@ from features.engine.by_features import ByFeatures
 from features.engine.lengths import is_injection, lengths_of
 from features.engine.membership import MAX_STREAMS, Membership
 from features.engine.spec import EVER, Feature, SpecError, Stream
-from features.engine.streams import Group, clocks_of, events_of, known_by
+from features.engine.streams import Events, Group, clocks_of, events_of, known_by
 from features.records import Records
 from features.records.tables import TABLES, Late
 from features.reference import MEDICINES
@@ -284,6 +284,8 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Wind
 
 def _window_walk(records: Records, w: _Window) -> Walk:
     events = events_of(records, w.group, w.streams)
+    if len(w.needs) == 1 and np.isin(w.ops, kernels.ADDED).all():
+        return _sums_walk(events, w)
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
         kernels.window_kernel(
@@ -304,6 +306,28 @@ def _window_walk(records: Records, w: _Window) -> Walk:
             w.op_other,
             w.op_window,
             w.op_number,
+            w.op_column,
+            values,
+        )
+
+    return walk
+
+
+def _sums_walk(events: Events, w: _Window) -> Walk:
+    asked = w.windows[: w.op_window.max() + 1]
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        kernels.sums_kernel(
+            events.offsets,
+            events.day,
+            events.known,
+            events.value,
+            person,
+            as_of,
+            rows,
+            asked,
+            w.ops,
+            w.op_window,
             w.op_column,
             values,
         )

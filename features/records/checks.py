@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.records.days import FIRST_DAY, NO_DAY
-from features.records.scans import any_before, any_outside, holds
+from features.records.scans import OUT_OF_RANGE, any_before, any_outside, convert, holds, mix
 from features.records.tables import TableSpec
 from features.reference import TESTS, Conversion
 
@@ -125,20 +125,19 @@ def sent_again(spec: TableSpec, columns: dict[str, Any], good: Mask) -> Iterator
     """
     if not spec.sent_again:
         return
-    place = np.flatnonzero(good)
-    if len(place) < 2:
-        return
-    key = np.zeros(len(place), dtype=np.uint64)
-    told = [_as_integers(columns[c.name])[place] for c in spec.columns if c.name != "known_on"]
+    told = [_as_integers(columns[c.name]) for c in spec.columns if c.name != "known_on"]
+    mixed = np.zeros(len(good), dtype=np.uint64)
     for values in told:
-        key = (key ^ values.view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-        key ^= key >> np.uint64(29)
+        mix(mixed, values.view(np.uint64))
+    place = np.flatnonzero(good)
+    key = mixed if len(place) == len(mixed) else mixed[place]
     ordered = np.sort(key)
     twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not len(twice):
         return
     found = np.flatnonzero(twice[np.minimum(np.searchsorted(twice, key), len(twice) - 1)] == key)
-    place, key, told = place[found], key[found], [values[found] for values in told]
+    place, key = place[found], key[found]
+    told = [values[place] for values in told]
     order = np.lexsort((columns["known_on"][place], key))
     key = key[order]
     after = np.flatnonzero(key[1:] == key[:-1]) + 1
@@ -164,7 +163,9 @@ def _as_integers(values: Any) -> npt.NDArray[np.int64]:
             values.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64
         )
     if values.dtype.kind == "f":
-        return np.where(np.isnan(values), np.nan, values + 0.0).astype(np.float64).view(np.int64)
+        whole = values + 0.0  # -0.0 becomes 0.0
+        whole[np.isnan(whole)] = np.nan
+        return np.asarray(whole, dtype=np.float64).view(np.int64)
     return np.asarray(values, dtype=np.int64)
 
 
@@ -182,34 +183,28 @@ def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
     pair = tests.astype(np.int64) * (len(words) + 1) + unit
     asked = np.flatnonzero(given & (tests >= 0))
     keys = np.unique(pair[asked])
-    of_key = np.searchsorted(keys, pair[asked])
     told = [(*words, None)[key % (len(words) + 1)] for key in keys.tolist()]
     found = [_conversion(key // (len(words) + 1), word) for key, word in zip(keys.tolist(), told, strict=True)]
     factor, offset, low, high, wrong = np.array(found or np.empty((0, 5))).T
-    converted = np.where(wrong[of_key] == 0, values[asked] * factor[of_key] + offset[of_key], values[asked])
-    values[asked] = converted
-    for problem, reason in _UNIT_REASONS.items():
-        if (wrong == problem).any():
-            yield "unit", _mask(asked[wrong[of_key] == problem], len(values)), reason
-    beyond = (wrong[of_key] == 0) & ((converted < low[of_key]) | (converted > high[of_key]))
-    if beyond.any():
-        yield (
-            "value",
-            _mask(asked[beyond], len(values)),
-            "outside the plausible range of this test; see features/reference/tests.csv",
-        )
+    kind = np.searchsorted(keys, pair[asked])
+    problem = convert(values, asked, kind, factor, offset, low, high, wrong.astype(np.int8))
+    for number, (column, reason) in _RESULT_PROBLEMS.items():
+        failing = problem == number
+        if failing.any():
+            yield column, failing, reason
     columns["unit"] = _canonical_units().take(pa.array(np.where(given & (tests >= 0), tests, len(TESTS))))
 
 
-_UNIT_REASONS = {
-    1: "the unit is not known for this test; see features/reference/tests.csv",
-    2: "a value without a unit",
+_RESULT_PROBLEMS = {
+    1: ("unit", "the unit is not known for this test; see features/reference/tests.csv"),
+    2: ("unit", "a value without a unit"),
+    OUT_OF_RANGE: ("value", "outside the plausible range of this test; see features/reference/tests.csv"),
 }
 
 
 @lru_cache(maxsize=1_024)
 def _conversion(place: int, word: str | None) -> tuple[float, float, float, float, int]:
-    """Factor, offset and plausible range of a test's value in a unit, and what is wrong with the unit (0: nothing; else of ``_UNIT_REASONS``)."""
+    """Factor, offset and plausible range of a test's value in a unit, and what is wrong with the unit (0: nothing; else of ``_RESULT_PROBLEMS``)."""
     test = list(TESTS.values())[place]
     if word is None:
         return 1.0, 0.0, np.nan, np.nan, 2 if test.unit else 0
@@ -224,9 +219,3 @@ def _conversion(place: int, word: str | None) -> tuple[float, float, float, floa
 def _canonical_units() -> pa.Array:
     """The unit of each test, and null in the last place."""
     return pa.array([test.unit or None for test in TESTS.values()] + [None], pa.string())
-
-
-def _mask(rows: npt.NDArray[np.int64], number: int) -> Mask:
-    mask = np.zeros(number, dtype=bool)
-    mask[rows] = True
-    return mask

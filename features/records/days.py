@@ -41,5 +41,8 @@ def to_datetime64(days: Days) -> npt.NDArray[np.datetime64]:
 def from_datetimes(values: pd.Series) -> tuple[Days, npt.NDArray[np.bool_]]:
     """Day numbers of a datetime series (any time of day is cut off), and where it was missing."""
     missing = values.isna().to_numpy(dtype=bool)
-    floored = values.to_numpy(dtype="datetime64[us]").astype("datetime64[D]").astype(np.int64)
-    return np.where(missing, NO_DAY, np.clip(floored, -(2**30), NO_DAY - 1)).astype(np.int32), missing
+    times = values.to_numpy(dtype=f"datetime64[{values.dt.unit}]")
+    a_day = pd.Timedelta(days=1) // pd.Timedelta(1, unit=values.dt.unit)
+    days = np.clip(times.view(np.int64) // a_day, -(2**30), NO_DAY - 1).astype(np.int32)
+    days[missing] = NO_DAY
+    return days, missing

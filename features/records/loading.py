@@ -19,6 +19,7 @@ from features.records.checks import Finding, Mask, check, sent_again, to_canonic
 from features.records.days import NO_DAY, day_of
 from features.records.parsing import empty, parse
 from features.records.problems import LoadReport, Problem, RecordsError, SetAside, TableReport
+from features.records.scans import in_order
 from features.records.table import Table, empty_table, offsets_of, take
 from features.records.tables import CIRCUMSTANCE_KINDS, TABLES, TableSpec
 
@@ -184,8 +185,9 @@ class Loading:
         if len(kept) < len(ids):
             typed, patient = {name: take(values, kept) for name, values in typed.items()}, patient[kept]
         self._second_clock(spec, typed)
-        order = np.lexsort((typed["known_on"], typed[spec.event_day or "known_on"], patient))
-        if (order[1:] < order[:-1]).any():
+        keys = patient, typed[spec.event_day or "known_on"], typed["known_on"]
+        if not in_order(*keys):
+            order = np.lexsort(keys[::-1])
             typed, patient = {name: take(values, order) for name, values in typed.items()}, patient[order]
         return Table(spec, typed, patient, offsets_of(patient, people.number))
 

@@ -208,9 +208,15 @@ class Records:
         changes = pc.not_equal(wanted.slice(1), wanted.slice(0, len(wanted) - 1))
         begins[1:] = pc.fill_null(changes, True).to_numpy(zero_copy_only=False)
         heads = wanted if begins.all() else wanted.filter(pa.array(begins))
-        found = pc.fill_null(pc.index_in(heads, value_set=self._ids.cast(heads.type)), -1)
-        place = np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
-        return place if len(place) == len(wanted) else place[np.cumsum(begins) - 1]
+        ids = self._ids.cast(heads.type)
+        if heads.equals(pa.chunked_array([ids]) if isinstance(heads, pa.ChunkedArray) else ids):
+            place = np.arange(len(heads))  # everybody, in order: nothing to look up
+        else:
+            found = pc.fill_null(pc.index_in(heads, value_set=ids), -1)
+            place = np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
+        if len(place) == len(wanted):
+            return place
+        return np.repeat(place, np.diff(np.append(np.flatnonzero(begins), len(wanted))))
 
     @cached_property
     def _ids(self) -> pa.Array:

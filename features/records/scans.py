@@ -1,10 +1,14 @@
-"""Compiled questions about whole columns, answered without a mask: nearly always nothing is wrong, and only then is it worth finding out where."""
+"""Compiled passes over whole columns. Most are questions answered without a mask: nearly always nothing is wrong, and only then is it worth finding out where."""
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from features.records.days import NO_DAY
+
+OUT_OF_RANGE = 3
+"""What :func:`convert` says of a value that lies outside the limits of its test."""
 
 
 @njit(nogil=True, cache=True)
@@ -32,3 +36,45 @@ def holds(values, wanted):
     for i in range(values.shape[0]):
         found |= values[i] == wanted
     return found
+
+
+@njit(nogil=True, cache=True)
+def in_order(patient, day, known):
+    """Whether rows ascend by patient, then day, then the day they were known: a stored snapshot does, and needs no sorting."""
+    found = True
+    for i in range(1, patient.shape[0]):
+        if patient[i] != patient[i - 1]:
+            found &= patient[i] > patient[i - 1]
+        elif day[i] != day[i - 1]:
+            found &= day[i] > day[i - 1]
+        else:
+            found &= known[i] >= known[i - 1]
+    return found
+
+
+@njit(nogil=True, cache=True)
+def convert(values, rows, kind, factor, offset, low, high, wrong):
+    """Converts ``values[rows]`` in place, each by its ``kind`` of conversion; returns what is wrong, one int8 a value.
+
+    0 is nothing, ``OUT_OF_RANGE`` a value that lies outside ``low`` to ``high`` once it is converted, and any other what ``wrong`` says of the kind: such a
+    value is left as it was.
+    """
+    problem = np.zeros(values.shape[0], np.int8)
+    for i in range(rows.shape[0]):
+        row, k = rows[i], kind[i]
+        if wrong[k] != 0:
+            problem[row] = wrong[k]
+            continue
+        x = values[row] * factor[k] + offset[k]
+        values[row] = x
+        if x < low[k] or x > high[k]:
+            problem[row] = OUT_OF_RANGE
+    return problem
+
+
+@njit(nogil=True, cache=True)
+def mix(key, values):
+    """Takes one more column (uint64) into a hash of each row, in place."""
+    for i in range(key.shape[0]):
+        x = (key[i] ^ values[i]) * np.uint64(0x9E3779B97F4A7C15)
+        key[i] = x ^ (x >> np.uint64(29))
