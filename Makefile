@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 HOME_DIR ?= .upstream
-PATIENTS ?= 3000
+PATIENTS ?=
 EXTRAS ?= training,test
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
@@ -61,7 +61,7 @@ dcurves:
 	  && echo "      dcurves for tests installed" || echo "      dcurves could not be fetched: its test skips"
 
 demo: setup
-	@$(BIN)/upstream demo --home $(HOME_DIR) --patients $(PATIENTS) $(ARGS)
+	@$(BIN)/upstream demo --home $(HOME_DIR) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
 
 test: setup
 	@$(BIN)/python -m pytest -n 2 $(ARGS)

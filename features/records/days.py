@@ -43,6 +43,7 @@ def from_datetimes(values: pd.Series) -> tuple[Days, npt.NDArray[np.bool_]]:
     missing = values.isna().to_numpy(dtype=bool)
     times = values.to_numpy(dtype=f"datetime64[{values.dt.unit}]")
     a_day = pd.Timedelta(days=1) // pd.Timedelta(1, unit=values.dt.unit)
-    days = np.clip(times.view(np.int64) // a_day, -(2**30), NO_DAY - 1).astype(np.int32)
+    days = times.view(np.int64) // a_day
+    np.clip(days, -(2**30), NO_DAY - 1, out=days)
     days[missing] = NO_DAY
-    return days, missing
+    return days.astype(np.int32), missing
