@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from features.engine.bits import bits_set, lowest_bit
 from features.records.days import NO_DAY
 
 FOREVER = 10**6
@@ -33,15 +34,13 @@ def courses_kernel(offsets, day, known, length, bits, gap, person, as_of, start,
             if known[i] >= t:
                 continue
             mask = bits[i]
-            s = 0
             while mask != 0:
-                if mask & np.uint64(1):
-                    if start[r, s] == NO_DAY or day[i] > end[r, s] + gap[s]:
-                        start[r, s] = day[i]
-                        end[r, s] = day[i]
-                    end[r, s] = max(end[r, s], day[i]) + length[i]
-                mask = mask >> np.uint64(1)
-                s += 1
+                s = lowest_bit(mask)
+                mask &= mask - np.uint64(1)
+                if start[r, s] == NO_DAY or day[i] > end[r, s] + gap[s]:
+                    start[r, s] = day[i]
+                    end[r, s] = day[i]
+                end[r, s] = max(end[r, s], day[i]) + length[i]
 
 
 @njit(nogil=True, cache=True)
@@ -55,12 +54,9 @@ def latest_kernel(offsets, day, known, bits, person, as_of, last):
             if known[i] >= as_of[r]:
                 continue
             mask = bits[i]
-            s = 0
             while mask != 0:
-                if mask & np.uint64(1):
-                    last[r, s] = day[i]
-                mask = mask >> np.uint64(1)
-                s += 1
+                last[r, lowest_bit(mask)] = day[i]
+                mask &= mask - np.uint64(1)
 
 
 @njit(nogil=True, cache=True)
@@ -141,41 +137,48 @@ def due_kernel(heads, rows, places, start, end, after, last, from_start, applies
 
 @njit(nogil=True, cache=True)
 def verbs_kernel(
-    due, fired, unsure, counted, colour, grace, test_of, tests, verbs, first, items, as_of, out_row, columns, out
+    due, fired, unsure, counted, colour, grace, test_of, verbs, first, readers, as_of, out_row, columns, out
 ):
-    """Features of the schedule. Feature ``k`` reads the items ``items[first[k]:first[k + 1]]``; a test that two of them ask for counts once.
+    """Features of the schedule. Item ``i`` is read by the features ``readers[first[i]:first[i + 1]]``; a test that two items of a feature ask for counts once.
 
-    ``test_of`` gives the test of each item, one of ``tests``; ``grace`` the days of each protocol.
+    ``test_of`` gives the test of each item, below 64; ``grace`` the days of each protocol. Of many items a person has few: only those are looked at.
     """
-    asked, hit = np.zeros(tests, np.bool_), np.zeros(tests, np.bool_)
+    features = verbs.shape[0]
+    asked, hit = np.zeros(features, np.uint64), np.zeros(features, np.uint64)
+    earliest = np.zeros(features, np.int64)
     for r in range(as_of.shape[0]):
         t = as_of[r]
-        for k in range(verbs.shape[0]):
-            verb = verbs[k]
-            if verb == BLOOD_COLOUR:
-                out[out_row[r], columns[k]] = colour[r] if counted[r] else np.nan
+        asked[:] = 0
+        hit[:] = 0
+        earliest[:] = NO_DAY
+        for i in range(test_of.shape[0]):
+            scheduled = fired[r, i] >= 0
+            if not scheduled and not unsure[r, i]:
                 continue
-            asked[:] = False
-            hit[:] = False
-            earliest = NO_DAY
-            for i in items[first[k] : first[k + 1]]:
-                scheduled = fired[r, i] >= 0
+            test = np.uint64(1) << np.uint64(test_of[i])
+            is_due = scheduled and due[r, i] <= t
+            overdue = scheduled and t > due[r, i] + grace[fired[r, i]]
+            for k in readers[first[i] : first[i + 1]]:
                 if scheduled:
-                    asked[test_of[i]] = True
-                    earliest = min(earliest, due[r, i])
-                if verb == TESTS_UNSURE:
-                    hit[test_of[i]] |= unsure[r, i] and not scheduled
-                elif scheduled:
-                    hit[test_of[i]] |= t > due[r, i] + grace[fired[r, i]] or (verb == TESTS_DUE and due[r, i] <= t)
+                    asked[k] |= test
+                    earliest[k] = min(earliest[k], due[r, i])
+                    if verbs[k] != TESTS_UNSURE and (overdue or (verbs[k] == TESTS_DUE and is_due)):
+                        hit[k] |= test
+                elif verbs[k] == TESTS_UNSURE:
+                    hit[k] |= test
+        for k in range(features):
+            verb = verbs[k]
             x = np.nan
-            if verb == DAYS_PAST_DUE:
-                if earliest != NO_DAY:
-                    x = t - earliest
+            if verb == BLOOD_COLOUR:
+                if counted[r]:
+                    x = colour[r]
+            elif verb == DAYS_PAST_DUE:
+                if earliest[k] != NO_DAY:
+                    x = t - earliest[k]
             elif verb == TESTS_UNSURE:
-                x = hit.sum()
-            elif verb == COMPLETE_SHARE:
-                if asked.any():
-                    x = 1 - hit.sum() / asked.sum()
-            elif asked.any():
-                x = hit.sum()
+                x = bits_set(hit[k])
+            elif asked[k] != 0:
+                x = bits_set(hit[k])
+                if verb == COMPLETE_SHARE:
+                    x = 1 - x / bits_set(asked[k])
             out[out_row[r], columns[k]] = x

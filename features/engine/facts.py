@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from features.engine.bits import lowest_bit
+from features.engine.kernels import bisect
 from features.records.days import NO_DAY
 
 GREEN, AMBER, RED = 0, 1, 2
@@ -16,11 +18,12 @@ def latest_row(offsets, day, known, keep, person, as_of):
     """Position of the latest visible row that is kept, -1 where there is none."""
     out = np.full(person.shape[0], -1, np.int64)
     for r in range(person.shape[0]):
-        for i in range(offsets[person[r]], offsets[person[r] + 1]):
-            if day[i] >= as_of[r]:
-                break
-            if keep[i] and known[i] < as_of[r]:
-                out[r] = i
+        start = offsets[person[r]]
+        i = bisect(day, start, offsets[person[r] + 1], as_of[r]) - 1
+        while i >= start and not (keep[i] and known[i] < as_of[r]):
+            i -= 1
+        if i >= start:
+            out[r] = i
     return out
 
 
@@ -52,14 +55,13 @@ def newest_rows(offsets, day, known, bits, as_of, places, row, on):
             if day[i] >= as_of or known[i] >= as_of:
                 continue
             mask = bits[i] if bits.shape[0] > 0 else np.uint64(1)
-            s = 0
             while mask != 0:
-                if mask & np.uint64(1) and found[s] < most:
+                s = lowest_bit(mask)
+                mask &= mask - np.uint64(1)
+                if found[s] < most:
                     row[p, places[s], found[s]] = i
                     on[p, places[s], found[s]] = day[i]
                     found[s] += 1
-                mask = mask >> np.uint64(1)
-                s += 1
 
 
 @njit(nogil=True, cache=True)

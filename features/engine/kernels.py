@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from features.engine.bits import lowest_bit
+
 COUNT, TOTAL, MEAN, HIGHEST, LOWEST, LATEST, CHANGE, SLOPE = 0, 1, 2, 3, 4, 5, 6, 7
 DISTINCT, SHARE, SINCE_LAST, SINCE_FIRST, COUNT_SINCE, RECENT_SHARE, GAP_RATIO = 8, 9, 10, 11, 12, 13, 14
 PERCENT_CHANGE, USUAL_PROVIDER, NEVER_RECORDED = 15, 16, 17
@@ -124,9 +126,11 @@ def window_kernel(
 ):
     """Counts, totals, recency, extremes, trends and shares of up to 64 streams of one table.
 
-    ``bits`` (uint64, one an event; empty where there is one stream) says which streams an event belongs to. ``windows`` ascends; its last entry is the whole history, of which
-    nothing before ``deepest`` days is asked for.
+    ``bits`` (uint64, one an event; empty where there is one stream) says which streams an event belongs to. ``windows`` ascends; its last entry is the whole
+    history, of which nothing before ``deepest`` days is asked for.
     ``ops`` and its companions are the features: operation, stream, other stream, window index, number, column of ``out``.
+
+    Of many streams a person has events of few: only those are added up, and emptied again for the next row.
     """
     streams = needs.shape[0]
     n_windows = windows.shape[0]
@@ -134,50 +138,48 @@ def window_kernel(
     count = np.zeros((streams, n_windows), np.float64)
     valued = np.zeros((streams, n_windows), np.float64)
     total = np.zeros((streams, n_windows), np.float64)
-    high = np.zeros((streams, n_windows), np.float64)
-    low = np.zeros((streams, n_windows), np.float64)
-    oldest = np.zeros((streams, n_windows), np.float64)
+    high = np.full((streams, n_windows), -np.inf)
+    low = np.full((streams, n_windows), np.inf)
+    oldest = np.full((streams, n_windows), np.nan)
     moment = np.zeros((streams, n_windows, 3), np.float64)
-    last_age = np.zeros(streams, np.int64)
-    first_age = np.zeros(streams, np.int64)
-    last_value = np.zeros(streams, np.float64)
+    last_age = np.full(streams, -1, np.int64)
+    first_age = np.full(streams, -1, np.int64)
+    last_value = np.full(streams, np.nan)
     ages = np.zeros((streams, KEPT_AGES), np.float64)
     n_ages = np.zeros(streams, np.int64)
     seen = np.zeros((streams, KEPT_AGES), np.int64)
     seen_count = np.zeros((streams, KEPT_AGES, n_windows), np.int64)
     n_seen = np.zeros(streams, np.int64)
+    met = np.zeros(streams, np.int64)
+    n_met = 0
     op_count = np.zeros(n_ops, np.float64)
     op_seen = np.zeros(n_ops, np.float64)
+    walking = np.zeros(n_ops, np.int64)
     walks = 0
-    for i in range(n_ops):
-        if ops[i] == COUNT_SINCE or ops[i] == RECENT_SHARE:
+    for k in range(n_ops):
+        if ops[k] == COUNT_SINCE or ops[k] == RECENT_SHARE:
+            walking[walks] = k
             walks += 1
-    asked = 0
-    for s in range(streams):
-        asked |= needs[s]
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
-        count[:] = 0.0
-        last_age[:] = -1
-        first_age[:] = -1
-        if asked & NEEDS_VALUES:
-            valued[:] = 0.0
-            total[:] = 0.0
-        if asked & NEEDS_EXTREMES:
-            high[:] = -np.inf
-            low[:] = np.inf
-        if asked & NEEDS_ENDS:
-            oldest[:] = np.nan
-            last_value[:] = np.nan
-        if asked & NEEDS_TREND:
-            moment[:] = 0.0
-        if asked & NEEDS_GAPS:
-            n_ages[:] = 0
-        if asked & NEEDS_DISTINCT:
-            n_seen[:] = 0
-        if walks > 0:
-            op_count[:] = 0.0
-            op_seen[:] = 0.0
+        for m in range(n_met):
+            s = met[m]
+            need = needs[s]
+            last_age[s], first_age[s], last_value[s], n_ages[s], n_seen[s] = -1, -1, np.nan, 0, 0
+            for w in range(n_windows):
+                count[s, w] = 0.0
+                if need & NEEDS_VALUES:
+                    valued[s, w], total[s, w] = 0.0, 0.0
+                if need & NEEDS_EXTREMES:
+                    high[s, w], low[s, w] = -np.inf, np.inf
+                if need & NEEDS_ENDS:
+                    oldest[s, w] = np.nan
+                if need & NEEDS_TREND:
+                    moment[s, w] = 0.0
+        n_met = 0
+        for m in range(walks):
+            op_count[walking[m]] = 0.0
+            op_seen[walking[m]] = 0.0
         start = offsets[who]
         i = bisect(day, start, offsets[who + 1], t) - 1
         w = 0
@@ -187,66 +189,64 @@ def window_kernel(
                 age = t - day[i]
                 while age > windows[w]:
                     w += 1
-                if walks > 0:
-                    for k in range(n_ops):
-                        op = ops[k]
-                        if op != COUNT_SINCE and op != RECENT_SHARE:
-                            continue
-                        mine = (mask >> np.uint64(op_stream[k])) & np.uint64(1)
-                        other = (mask >> np.uint64(op_other[k])) & np.uint64(1)
-                        if op == COUNT_SINCE:
-                            if other:
-                                op_seen[k] = 1.0
-                            elif mine and op_seen[k] == 0.0:
-                                op_count[k] += 1.0
-                        elif other and op_seen[k] < op_number[k]:
-                            op_seen[k] += 1.0
-                            if mine:
-                                op_count[k] += 1.0
-                s = 0
+                for m in range(walks):
+                    k = walking[m]
+                    mine = (mask >> np.uint64(op_stream[k])) & np.uint64(1)
+                    other = (mask >> np.uint64(op_other[k])) & np.uint64(1)
+                    if ops[k] == COUNT_SINCE:
+                        if other:
+                            op_seen[k] = 1.0
+                        elif mine and op_seen[k] == 0.0:
+                            op_count[k] += 1.0
+                    elif other and op_seen[k] < op_number[k]:
+                        op_seen[k] += 1.0
+                        if mine:
+                            op_count[k] += 1.0
                 while mask != 0:
-                    if mask & np.uint64(1):
-                        count[s, w] += 1.0
-                        if last_age[s] < 0:
-                            last_age[s] = age
-                        first_age[s] = age
-                        need = needs[s]
-                        if need & NEEDS_VALUES:
-                            v = value[i]
-                            if not np.isnan(v):
-                                valued[s, w] += 1.0
-                                total[s, w] += v
-                                if need & NEEDS_EXTREMES:
-                                    high[s, w] = max(high[s, w], v)
-                                    low[s, w] = min(low[s, w], v)
-                                if need & NEEDS_ENDS:
-                                    if np.isnan(last_value[s]):
-                                        last_value[s] = v
-                                    oldest[s, w] = v
-                                if need & NEEDS_TREND:
-                                    moment[s, w, 0] -= age
-                                    moment[s, w, 1] += float(age) * age
-                                    moment[s, w, 2] -= age * v
-                        if need & NEEDS_GAPS and n_ages[s] < KEPT_AGES:
-                            ages[s, n_ages[s]] = age
-                            n_ages[s] += 1
-                        if need & NEEDS_DISTINCT and ident[i] >= 0:
-                            j = 0
-                            while j < n_seen[s] and seen[s, j] != ident[i]:
-                                j += 1
-                            if j == n_seen[s] and j < KEPT_AGES:
-                                seen[s, j] = ident[i]
-                                seen_count[s, j] = 0
-                                n_seen[s] += 1
-                            if j < KEPT_AGES:
-                                seen_count[s, j, w] += 1
-                    mask = mask >> np.uint64(1)
-                    s += 1
+                    s = lowest_bit(mask)
+                    mask &= mask - np.uint64(1)
+                    count[s, w] += 1.0
+                    if last_age[s] < 0:
+                        last_age[s] = age
+                        met[n_met] = s
+                        n_met += 1
+                    first_age[s] = age
+                    need = needs[s]
+                    if need & NEEDS_VALUES:
+                        v = value[i]
+                        if not np.isnan(v):
+                            valued[s, w] += 1.0
+                            total[s, w] += v
+                            if need & NEEDS_EXTREMES:
+                                high[s, w] = max(high[s, w], v)
+                                low[s, w] = min(low[s, w], v)
+                            if need & NEEDS_ENDS:
+                                if np.isnan(last_value[s]):
+                                    last_value[s] = v
+                                oldest[s, w] = v
+                            if need & NEEDS_TREND:
+                                moment[s, w, 0] -= age
+                                moment[s, w, 1] += float(age) * age
+                                moment[s, w, 2] -= age * v
+                    if need & NEEDS_GAPS and n_ages[s] < KEPT_AGES:
+                        ages[s, n_ages[s]] = age
+                        n_ages[s] += 1
+                    if need & NEEDS_DISTINCT and ident[i] >= 0:
+                        j = 0
+                        while j < n_seen[s] and seen[s, j] != ident[i]:
+                            j += 1
+                        if j == n_seen[s] and j < KEPT_AGES:
+                            seen[s, j] = ident[i]
+                            seen_count[s, j] = 0
+                            n_seen[s] += 1
+                        if j < KEPT_AGES:
+                            seen_count[s, j, w] += 1
             i -= 1
-        for s in range(streams):
+        for m in range(n_met):
+            s = met[m]
+            need = needs[s]
             for w in range(1, n_windows):
                 count[s, w] += count[s, w - 1]
-                need = needs[s]
                 if need & NEEDS_VALUES:
                     valued[s, w] += valued[s, w - 1]
                     total[s, w] += total[s, w - 1]
@@ -256,8 +256,8 @@ def window_kernel(
                 if need & NEEDS_ENDS and np.isnan(oldest[s, w]):
                     oldest[s, w] = oldest[s, w - 1]
                 if need & NEEDS_TREND:
-                    for m in range(3):
-                        moment[s, w, m] += moment[s, w - 1, m]
+                    for part in range(3):
+                        moment[s, w, part] += moment[s, w - 1, part]
         for k in range(n_ops):
             op, s, w = ops[k], op_stream[k], op_window[k]
             x = np.nan

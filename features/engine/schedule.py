@@ -250,11 +250,11 @@ VERBS = {
 
 @dataclass(frozen=True)
 class Verbs:
-    """Features of the schedule: what each is to say of which items (``items[first[k]:first[k + 1]]``), and into which column."""
+    """Features of the schedule: what each is to say and into which column, and which of them read item ``i`` (``readers[first[i]:first[i + 1]]``)."""
 
     verbs: npt.NDArray[np.int64]
     first: npt.NDArray[np.int64]
-    items: npt.NDArray[np.int64]
+    readers: npt.NDArray[np.int64]
     columns: npt.NDArray[np.int64]
 
     @classmethod
@@ -266,10 +266,11 @@ class Verbs:
                 raise SpecError(
                     f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for {feature.scope or 'anyone'}"
                 )
+        readers = [[k for k, mine in enumerate(chosen) if item in mine] for item in range(len(items()))]
         return cls(
             np.array([VERBS[feature.verb] for _, feature in placed], np.int64),
-            np.cumsum([0, *map(len, chosen)]),
-            np.array([item for mine in chosen for item in mine], np.int64),
+            np.cumsum([0, *map(len, readers)]),
+            np.array([k for reading in readers for k in reading], np.int64),
             np.array([column for column, _ in placed], np.int64),
         )
 
@@ -291,10 +292,9 @@ class Verbs:
             situation.colour[0],
             grace_days(),
             heads[:, 1],
-            len(tests()),
             self.verbs,
             self.first,
-            self.items,
+            self.readers,
             as_of,
             rows,
             self.columns,

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from features import CATALOGUE, Feature, Records, build
 from features.engine import EVER, stream, supplies_of
+from features.engine.walks import walks_for
+from features.records.days import day_of
 from features.records.tables import TABLES
 from tests.spec import due_or_done
 from tests.spec.oracle import DAY, SLOW, History, answer
@@ -197,6 +199,51 @@ def test_kernels_agree_with_the_slow_rule(focus, data):
                 atol=1e-4,
                 err_msg=f"{feature.name} of {patient} on {as_of}",
             )
+
+
+WEIGHT = stream("results", test="weight")
+SUMS = tuple(
+    Feature(f"weight_{verb}_{window}", "side_effects", verb, WEIGHT, window, missing, "kg", 0, 1e5, 0, "A test.", value=value)
+    for verb, missing, value in (("count", "zero", ""), ("total", "zero", "value"), ("mean", "unknown", "value"))
+    for window in (1, 28, 90, EVER)
+)  # fmt: skip
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_what_is_only_added_up_has_a_loop_of_its_own_that_agrees_with_the_slow_rule_and_the_general_loop(data):
+    rows = data.draw(st.lists(results(), min_size=1, max_size=14), label="results")
+    frames = {"patients": pd.DataFrame({"patient_id": [*PATIENTS, "nobody"]}), "results": frame(rows, "results")}
+    records = Records.from_frames(frames, today=dt.date(2026, 1, 1))
+    event = data.draw(st.sampled_from(sorted(row["taken_on"] for row in rows)), label="event")
+    edges = {event + n * DAY for n in (0, 1, 2, 28, 29)}
+    dates = sorted(edges | set(data.draw(st.lists(days, max_size=3), label="as_of")))
+    spine = pd.DataFrame([(p, t) for t in dates for p in (*PATIENTS, "nobody")], columns=["patient_id", "as_of"])
+    alone = build(records, spine, SUMS, threads=1).values
+    highest = next(feature for feature in EXTRA if feature.verb == "highest")
+    in_company = build(records, spine, (*SUMS, highest), threads=1).values[:, : len(SUMS)]
+    assert alone.tobytes() == in_company.tobytes()
+    counted_only = [feature for feature in SUMS if feature.verb == "count"]  # no value is read
+    assert build(records, spine, counted_only, threads=1).values.tobytes() == alone[:, : len(counted_only)].tobytes()
+    history = History(records)
+    for row, (patient, as_of) in enumerate(zip(spine["patient_id"], spine["as_of"], strict=True)):
+        expected = [np.float32(answer(feature, history, patient, as_of)) for feature in SUMS]
+        np.testing.assert_allclose(alone[row], expected, rtol=1e-6, err_msg=f"{patient} on {as_of}")
+
+
+def test_what_is_added_up_does_not_depend_on_the_row_before_it():
+    """The loop goes on from where the row before ended. ``build`` puts rows in order, and here they are not; all is known ahead, so only the day decides."""
+    made = pd.DataFrame({"patient_id": "anna", "contact_on": pd.date_range("2025-01-01", periods=40, freq="5D"), "outcome": "attended"})  # fmt: skip
+    made = pd.concat([made, made.tail(2).assign(patient_id="bede")], ignore_index=True)
+    made = made.assign(contact_id=[f"c{n}" for n in range(42)], known_on="2024-12-01", outcome_known_on="2024-12-01")
+    records = Records.from_frames({"patients": pd.DataFrame({"patient_id": ["anna", "bede"]}), "contacts": made})
+    contacts = Feature("contacts", "engagement", "count", stream("contacts"), EVER, "zero", "contacts", 0, 99, 0, "A test.")  # fmt: skip
+    (walk,) = walks_for(records, [contacts])
+    asked = [(0, "2025-03-02"), (0, "2025-01-01"), (0, "2025-01-02"), (1, "2025-07-12"), (0, "2025-08-01"), (1, "2025-08-01")]  # fmt: skip
+    person, dates = np.array([who for who, _ in asked]), np.array([day_of(day) for _, day in asked], np.int32)
+    values = np.empty((len(asked), 1), np.float32)
+    walk(person, dates, np.arange(len(asked)), values)
+    assert values[:, 0].tolist() == [12, 0, 1, 1, 40, 2]
 
 
 def test_a_supply_split_into_two_halves_leaves_coverage_unchanged():
