@@ -106,9 +106,9 @@ class Reasoner:
         return self.find_all(contributions[None], values, top)[0]
 
     def find_all(
-        self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int
+        self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int, features: bool = True
     ) -> list[list[Reason]]:
-        """The same for several scores of one row: ``contributions`` has shape (scores, features)."""
+        """The same for several scores of one row: ``contributions`` has shape (scores, features). Without ``features`` reasons list none."""
         if not self._features:
             return [[] for _ in contributions]
         totals = np.add.reduceat(contributions[:, self._order], self._starts, axis=1)
@@ -120,7 +120,7 @@ class Reasoner:
         told = values.tolist()
         return [
             [
-                self._reason(c, total[c], parts, told, recorded[c], wrong[c])
+                self._reason(c, total[c], self._parts(c, parts, told) if features else [], recorded[c], wrong[c])
                 for c, enough in zip(*chosen, strict=True)
                 if enough
             ]
@@ -142,23 +142,15 @@ class Reasoner:
             np.logical_or.reduceat(wrong[self._order], self._starts).tolist(),
         )
 
-    def _reason(
-        self,
-        c: int,
-        total: float,
-        contributions: list[float],
-        values: list[float],
-        recorded: bool,
-        wrong: bool,
-    ) -> Reason:
-        inside = self._members[c]
+    def _parts(self, c: int, contributions: list[float], values: list[float]) -> list[dict[str, Any]]:
+        """The features of a concept that had a part in a score, largest first."""
         parts = [
             (-abs(contributions[i]), self._features[i].name, i, contributions[i], values[i])
-            for i in inside
+            for i in self._members[c]
             if contributions[i] != 0.0
         ]
         parts.sort()
-        features = [
+        return [
             {
                 "name": name,
                 "value": None if math.isnan(value) else value,
@@ -168,6 +160,8 @@ class Reasoner:
             }
             for _, name, i, size, value in parts
         ]
+
+    def _reason(self, c: int, total: float, features: list[dict[str, Any]], recorded: bool, wrong: bool) -> Reason:
         concept, raises = self._concepts[c], total > 0
         sentence = concept.sentence(raises, recorded, not wrong)
         return Reason(concept.slug, concept.label, "raises" if raises else "lowers", total, sentence, features)

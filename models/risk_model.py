@@ -166,13 +166,16 @@ class RiskModel:
             raise ValueError("these scores carry no contributions: score with contributions=True")
         return self._reasoner.find(found.contributions[row, found.column(horizon)], scores.inputs[row], top)
 
-    def all_reasons(self, scores: Scores, row: int, top: int = 5) -> dict[tuple[str, int], list[Reason]]:
-        """The same for every outcome and horizon of one row, in their order."""
+    def all_reasons(
+        self, scores: Scores, row: int, top: int = 5, features: bool = True
+    ) -> dict[tuple[str, int], list[Reason]]:
+        """The same for every outcome and horizon of one row, in their order. Without ``features`` reasons list none."""
         parts = [found.contributions[row] for found in scores.values() if found.contributions is not None]
         keys = [(name, horizon) for name, found in scores.items() for horizon in found.horizons]
         if sum(map(len, parts)) < len(keys):
             raise ValueError("these scores carry no contributions: score with contributions=True")
-        return dict(zip(keys, self._reasoner.find_all(np.concatenate(parts), scores.inputs[row], top), strict=True))
+        found = self._reasoner.find_all(np.concatenate(parts), scores.inputs[row], top, features)
+        return dict(zip(keys, found, strict=True))
 
     def outside_training(self, scores: Scores, row: int) -> list[dict[str, Any]]:
         """Inputs of one row that lie outside the middle 99% of the training rows and had a part in a score: {name, value, low, high}.

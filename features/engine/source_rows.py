@@ -54,6 +54,15 @@ class SourceRow:
 
 
 @dataclass(frozen=True)
+class OfPerson:
+    """The newest rows of one person by reading: their positions in the table (-1 for none) and their days."""
+
+    person: int
+    rows: list[list[int]]
+    days: list[list[int]]
+
+
+@dataclass(frozen=True)
 class _Reading:
     """What decides which rows are behind a feature, its window apart: many features of one stream share one."""
 
@@ -122,9 +131,13 @@ class SourceRows:
         newest = self._on[:, self._plan.of_feature, 0]
         return np.where(newest >= self._as_of - self._plan.window, newest, np.int32(NO_DAY))
 
-    def behind(self, chosen: Sequence[int], person: int, most: int) -> list[SourceRow]:
+    def of(self, person: int) -> OfPerson:
+        """The newest rows of one person, to be asked about many concepts."""
+        return OfPerson(person, self._row[person].tolist(), self._on[person].tolist())
+
+    def behind(self, chosen: Sequence[int], newest: OfPerson, most: int) -> list[SourceRow]:
         """At most ``most`` rows behind some features: the newest of each in the order given, then the next newest. Given newest first."""
-        rows, days, (reading, first) = self._row[person].tolist(), self._on[person].tolist(), self._reach
+        person, rows, days, (reading, first) = newest.person, newest.rows, newest.days, self._reach
         found: dict[tuple[str, int], SourceRow] = {}
         for depth in range(MOST):
             for feature in chosen:
@@ -145,10 +158,10 @@ class SourceRows:
         """The reading of each feature, and the first day that its window reaches."""
         return self._plan.of_feature.tolist(), (self._as_of - self._plan.window).tolist()
 
-    def ages(self, tables: Iterable[str], person: int) -> list[tuple[str, int | None]]:
+    def ages(self, tables: Iterable[str], newest: OfPerson) -> list[tuple[str, int | None]]:
         """Days since the newest known row of each table, None where there is none."""
-        newest = {table: int(self._on[person, self._plan.whole[table], 0]) for table in tables}
-        return [(table, None if day == NO_DAY else self._as_of - day) for table, day in newest.items()]
+        days = {table: newest.days[self._plan.whole[table]][0] for table in tables}
+        return [(table, None if day == NO_DAY else self._as_of - day) for table, day in days.items()]
 
     def _said(self, reading: int, person: int, position: int, day: int) -> SourceRow:
         read = self._plan.readings[reading].stream

@@ -13,7 +13,8 @@ from serving.worklists.schemas import SHOWN_REASONS
 def rows_of(scored: Scored, team_of: dict[str, str], unknown: dict[str, int]) -> dict[str, list[dict[str, Any]]]:
     """One scored shard as rows, by table. ``unknown`` counts each person's supplies of medicines we do not know."""
     rows: dict[str, list[dict[str, Any]]] = {"people": [], "scores": [], "gaps": []}
-    reasons = [scored.reasons(row) for row in range(len(scored.people))]
+    # The features of a reason are in the contributions; kept once, put together again when read.
+    reasons = [scored.reasons(row, features=False) for row in range(len(scored.people))]
     for row, patient in enumerate(scored.people):
         flags = scored.flags(row) | {"unknown_medicines": unknown.get(patient, 0)}
         shown = [reason["concept"] for found in reasons[row].values() for reason in found]
@@ -52,10 +53,7 @@ def rows_of(scored: Scored, team_of: dict[str, str], unknown: dict[str, int]) ->
                         "base": float(found.base[column]),
                         "horizon_part": float(found.horizon_part[row, column]),
                         "contributions": pack(found.contributions[row, column]),
-                        # The features of a reason are in the contributions; kept once, put together again when read.
-                        "reasons": [
-                            {key: value for key, value in reason.items() if key != "features"} for reason in mine
-                        ],
+                        "reasons": mine,
                         "raised_by": listed(
                             reason["concept"] for reason in mine[:SHOWN_REASONS] if reason["direction"] == "raises"
                         ),

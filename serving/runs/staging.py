@@ -31,6 +31,7 @@ from sqlalchemy import (
     select,
 )
 
+from serving.database import json_text
 from serving.runs.repository import insert_rows
 from serving.tables import gaps, people, person_groups, runs, scores, timelines
 
@@ -206,7 +207,7 @@ def _sync(path: Path) -> None:
 
 
 def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", hide_parameters=True)
+    engine = create_engine(f"sqlite:///{path}", hide_parameters=True, json_serializer=json_text)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features import CATALOGUE, Feature, Records
-from features.engine.source_rows import SourceRows
+from features.engine.source_rows import OfPerson, SourceRows
 from features.records import NO_DAY, date_of
 from models import Scores
 from serving.scoring.history import STALE_AFTER_DAYS
@@ -38,8 +38,8 @@ class Behind:
 
     def concepts(self, row: int, slugs: Iterable[str]) -> dict[str, dict[str, Any]]:
         """For each concept ``rows`` (newest first) and ``sources`` (the tables it reads and how old they are for this person)."""
-        weight = self._weights[row].tolist()
-        return {slug: self._concept(row, slug, weight) for slug in dict.fromkeys(slugs)}
+        weight, newest = self._weights[row].tolist(), self._rows.of(int(self._place[row]))
+        return {slug: self._concept(slug, weight, newest) for slug in dict.fromkeys(slugs)}
 
     @cached_property
     def _weights(self) -> npt.NDArray[np.float64]:
@@ -51,15 +51,15 @@ class Behind:
         ]
         return np.max(parts, axis=0)
 
-    def _concept(self, row: int, slug: str, weight: list[float]) -> dict[str, Any]:
-        chosen = sorted((i for i in self._members[slug] if weight[i] > 0), key=lambda i: (-weight[i], i))
-        person = int(self._place[row])
+    def _concept(self, slug: str, weight: list[float], newest: OfPerson) -> dict[str, Any]:
+        # The sort is stable: equal weights come in the order of the features.
+        chosen = sorted((i for i in self._members[slug] if weight[i] > 0), key=weight.__getitem__, reverse=True)
         tables = dict.fromkeys(self._features[i].table for i in chosen)
         return {
-            "rows": [found.as_dict() for found in self._rows.behind(chosen, person, MOST_ROWS)],
+            "rows": [found.as_dict() for found in self._rows.behind(chosen, newest, MOST_ROWS)],
             "sources": [
                 {"source": table, "age_days": age, "stale": age is not None and age > STALE_AFTER_DAYS.get(table, age)}
-                for table, age in self._rows.ages(tables, person)
+                for table, age in self._rows.ages(tables, newest)
             ],
         }
 

@@ -52,11 +52,15 @@ class Scored:
     behind: Behind
     what_ifs: list[list[ModelWhatIf]]
 
-    def reasons(self, row: int) -> dict[tuple[str, int], list[dict[str, Any]]]:
-        """The largest reasons of each outcome and horizon as plain values, without the rows behind them (``behind``)."""
-        found = self.model.all_reasons(self.scores, row, top=TOP_REASONS)
+    def reasons(self, row: int, features: bool = True) -> dict[tuple[str, int], list[dict[str, Any]]]:
+        """The largest reasons of each outcome and horizon as plain values, without the rows behind them (``behind``), and without ``features`` if asked."""
+        found = self.model.all_reasons(self.scores, row, TOP_REASONS, features)
         # Not dataclasses.asdict: its deep copies took as long as finding the reasons.
-        return {score: [dict(vars(reason)) for reason in reasons] for score, reasons in found.items()}
+        plain = {score: [dict(vars(reason)) for reason in reasons] for score, reasons in found.items()}
+        if not features:
+            for reason in (reason for reasons in plain.values() for reason in reasons):
+                del reason["features"]
+        return plain
 
     def flags(self, row: int) -> dict[str, Any]:
         """What limits this person's scores: how long the record is, how old each source, and which inputs the model hardly knows."""

@@ -15,7 +15,8 @@ AS_OF = day_of("2026-01-05")
 
 
 def behind(world, name, person=0, most=5):
-    found = SourceRows(world, AS_OF, [CATALOGUE[name]]).behind([0], person, most)
+    rows = SourceRows(world, AS_OF, [CATALOGUE[name]])
+    found = rows.behind([0], rows.of(person), most)
     return [(row.table, row.row, str(row.as_dict()["on"]), row.what) for row in found]
 
 
@@ -105,8 +106,8 @@ def test_the_age_of_a_source_reads_both_clocks_and_nothing_protected():
         results="patient_id test taken_on value unit known_on\nanna anc 2025-12-02 3.2 10^9/L 2026-01-05",
     )
     rows = SourceRows(world, AS_OF, list(CATALOGUE))
-    assert rows.ages(["circumstances", "results"], 0) == [("circumstances", 96), ("results", None)]
-    assert rows.ages(["circumstances"], 1) == [("circumstances", None)]
+    assert rows.ages(["circumstances", "results"], rows.of(0)) == [("circumstances", 96), ("results", None)]
+    assert rows.ages(["circumstances"], rows.of(1)) == [("circumstances", None)]
 
 
 @pytest.mark.parametrize("verb", ["days_since_last", "count"])
@@ -141,4 +142,4 @@ def test_one_person_or_many_find_the_same_rows():
     for place, patient in enumerate(world.patient_ids):
         alone = SourceRows(world.select([patient]), AS_OF, tuple(CATALOGUE))
         for at, feature in enumerate(CATALOGUE):
-            assert many.behind([at], place, 5) == alone.behind([at], 0, 5), feature.name
+            assert many.behind([at], many.of(place), 5) == alone.behind([at], alone.of(0), 5), feature.name
