@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement, visitors
@@ -124,18 +124,12 @@ def _engine(url: str) -> Engine:
         hide_parameters=True,
         # A list reads thousands of small JSON values; pydantic's reader takes a quarter of the time of the standard one.
         json_deserializer=from_json,
-        json_serializer=json_text,
     )
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     event.listen(engine, "before_execute", _refuse_unscoped)
     return engine
-
-
-def json_text(value: Any) -> str:
-    """JSON as a database keeps it; a nightly run writes a million of them."""
-    return to_json(value, inf_nan_mode="constants").decode()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from pydantic_core import to_json
 from sqlalchemy import (
     Connection,
     Engine,
@@ -31,7 +32,6 @@ from sqlalchemy import (
     select,
 )
 
-from serving.database import json_text
 from serving.runs.repository import insert_rows
 from serving.tables import gaps, people, person_groups, runs, scores, timelines
 
@@ -206,8 +206,13 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
+def _json_text(value: Any) -> str:
+    """A night writes a million small JSON values; pydantic's writer takes a quarter of the time of the standard one."""
+    return to_json(value, inf_nan_mode="constants").decode()
+
+
 def _engine(path: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{path}", hide_parameters=True, json_serializer=json_text)
+    engine = create_engine(f"sqlite:///{path}", hide_parameters=True, json_serializer=_json_text)
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
