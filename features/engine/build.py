@@ -60,9 +60,8 @@ def build_values(
     values = np.empty((len(person), len(features)), dtype=np.float32)
     if not len(person) or not features:
         return values
-    ready = in_order(person, day)
-    order = np.arange(len(person)) if ready else np.lexsort((day, person))
-    if not ready:
+    order = None if in_order(person, day) else np.lexsort((day, person))
+    if order is not None:
         person, day = person[order], day[order]
     workers = max(1, threads or os.cpu_count() or 1)
     limits = _LIMITS.of(features)
@@ -75,8 +74,8 @@ def build_values(
 
         def run(shard: tuple[int, int], *, start: int = start, low: int = low, walks: list[Walk] = walks) -> None:
             first, last = shard[0] + start, shard[1] + start
-            rows = order[first:last]
-            values[slice(first, last) if ready else rows] = np.nan
+            rows = np.arange(first, last) if order is None else order[first:last]
+            values[slice(first, last) if order is None else rows] = np.nan
             for walk in walks:
                 walk(person[first:last] - low, day[first:last], rows, values)
             limits.apply(values, rows)

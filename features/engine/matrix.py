@@ -47,9 +47,10 @@ def read_spine(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.in
     gone = [column for column in ("patient_id", "as_of") if column not in spine]
     if gone:
         raise SpineError(f"the spine lacks {' and '.join(gone)}; it needs patient_id and as_of, one row a score")
-    person = records.positions(pa.array(spine["patient_id"].astype("str")))
+    ids, dates = spine["patient_id"], spine["as_of"]
+    person = records.positions(pa.array(ids if isinstance(ids.dtype, pd.StringDtype) else ids.astype("str")))
     try:
-        dates = pd.to_datetime(spine["as_of"])
+        dates = dates if pd.api.types.is_datetime64_any_dtype(dates.dtype) else pd.to_datetime(dates)
     except (ValueError, TypeError):
         raise SpineError("as_of holds values that are not dates; write YYYY-MM-DD") from None
     day, missing = from_datetimes(dates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,7 +20,46 @@ from features.records.tables import TABLES
 _OWN = ("about.json", "report.json", "quarantine.csv")
 
 
-def read_folder(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
+class TableFile(Mapping[str, pd.Series]):
+    """A table as it lies in a file. A column becomes pandas when it is asked for and is not kept, because nobody needs two at once.
+
+    ``read`` gives the table, and gives it again after :meth:`let_go`: what was parsed is seldom asked for again, and the columns of a trust fill a gigabyte.
+    """
+
+    def __init__(self, read: Callable[[], pa.Table]) -> None:
+        self._read = read
+        self._table: pa.Table | None = read()
+        self.rows, self._names = int(self._table.num_rows), tuple(self._table.column_names)
+
+    def __getitem__(self, name: str) -> pd.Series:
+        return self._whole().column(name).to_pandas()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def row(self, position: int) -> dict[str, Any]:
+        """One row, column by column."""
+        return {name: self._whole().column(name).slice(position, 1).to_pandas().iloc[0] for name in self}
+
+    def frame(self) -> pd.DataFrame:
+        return pd.DataFrame(dict(self))
+
+    def let_go(self) -> None:
+        self._table = None
+
+    def _whole(self) -> pa.Table:
+        if self._table is None:
+            self._table = self._read()
+        return self._table
+
+
+def read_folder(folder: Path) -> tuple[dict[str, TableFile], dict[str, Any]]:
     """Tables as given, CSV columns as text, and what ``about.json`` says."""
     if not folder.is_dir():
         raise RecordsError(
@@ -33,7 +72,7 @@ def read_folder(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
                 )
             ]
         )
-    frames: dict[str, pd.DataFrame] = {}
+    frames: dict[str, TableFile] = {}
     problems: list[Problem] = []
     for name in TABLES:
         parquet, text = folder / f"{name}.parquet", folder / f"{name}.csv"
@@ -44,9 +83,9 @@ def read_folder(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
             continue
         try:
             if parquet.exists():
-                frames[name] = _to_pandas(pq.read_table(parquet))
+                frames[name] = TableFile(_parquet(parquet))
             elif text.exists():
-                frames[name] = _to_pandas(_read_csv(text))
+                frames[name] = TableFile(_csv(text))
         except (pa.ArrowInvalid, OSError) as error:
             problems.append(
                 Problem(
@@ -62,6 +101,17 @@ def read_folder(folder: Path) -> tuple[dict[str, pd.DataFrame], dict[str, Any]]:
     return frames, json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
 
 
+def _parquet(path: Path) -> Callable[[], pa.Table]:
+    # The file stays open, so that the same one is read again even where another has been put in its place.
+    file = pa.OSFile(str(path))
+    return lambda: pq.read_table(file)
+
+
+def _csv(path: Path) -> Callable[[], pa.Table]:
+    table = _read_csv(path)
+    return lambda: table
+
+
 def _read_csv(path: Path) -> pa.Table:
     with path.open(encoding="utf-8-sig") as file:
         header = file.readline().rstrip("\r\n")
@@ -72,10 +122,6 @@ def _read_csv(path: Path) -> pa.Table:
     return pacsv.read_csv(
         path, read_options=pacsv.ReadOptions(column_names=names, skip_rows=1), convert_options=convert
     )
-
-
-def _to_pandas(table: pa.Table) -> pd.DataFrame:
-    return pd.DataFrame({name: table.column(name).to_pandas() for name in table.column_names})
 
 
 def write_folder(

@@ -17,13 +17,14 @@ import pyarrow.compute as pc
 
 from features.records.checks import Finding, Mask, check, sent_again, to_canonical_units
 from features.records.days import NO_DAY, day_of
+from features.records.files import TableFile
 from features.records.parsing import empty, parse
 from features.records.problems import LoadReport, Problem, RecordsError, SetAside, TableReport
 from features.records.scans import in_order
 from features.records.table import Table, empty_table, offsets_of, take
 from features.records.tables import CIRCUMSTANCE_KINDS, TABLES, TableSpec
 
-Given = pd.DataFrame | Mapping[str, Sequence[Any]]
+Given = pd.DataFrame | TableFile | Mapping[str, Sequence[Any]]
 _QUARANTINE = ("table", "row", "column", "reason", "values")
 
 
@@ -108,8 +109,7 @@ class Loading:
                         "add or rename the column; leave a value that is not known empty",
                     )
                 )
-            lengths = {len(given[str(column)]) for column in given}
-            if len(lengths) > 1:
+            if not isinstance(given, pd.DataFrame | TableFile) and len({len(given[column]) for column in given}) > 1:
                 self.problems.append(
                     Problem(name, "columns of different lengths", "one value a row in each column", "mend the extract")
                 )
@@ -117,7 +117,7 @@ class Loading:
     def _parse(self, spec: TableSpec) -> tuple[dict[str, Any], dict[str, Mask]]:
         """Typed columns, and where a column holds what could not be read; no mask for a column that could be read throughout."""
         given = self.given[spec.name]
-        rows = len(given[str(next(iter(given)))]) if len(list(given)) else 0
+        rows = _rows_of(given)
         self.report.tables[spec.name] = TableReport(
             read=rows,
             absent_columns=tuple(c.name for c in spec.columns if c.name not in given),
@@ -132,6 +132,8 @@ class Loading:
             columns[column.name], bad = parse(column, given[column.name])
             if bad is not None and bad.any():
                 unread[column.name] = bad
+        if isinstance(given, TableFile):
+            given.let_go()
         return columns, unread
 
     def _patients(self, columns: dict[str, Any], unread: dict[str, Mask]) -> tuple[npt.NDArray[np.object_], Table]:
@@ -240,6 +242,8 @@ class Loading:
         given = self.given[name]
         if isinstance(given, pd.DataFrame):
             return _told(given.iloc[row].to_dict())
+        if isinstance(given, TableFile):
+            return _told(given.row(row))
         return {column: given[column][row] for column in given}
 
     def _name_unknown(self, table: str, column: str, failing: list[Mask], given: Any) -> None:
@@ -271,6 +275,14 @@ class Loading:
 
     def _note(self, name: str, note: str) -> None:
         self.report.tables[name].notes = (*self.report.tables[name].notes, note)
+
+
+def _rows_of(given: Given) -> int:
+    if isinstance(given, pd.DataFrame):
+        return len(given)
+    if isinstance(given, TableFile):
+        return given.rows
+    return len(next(iter(given.values()), ()))
 
 
 def _told(values: Mapping[Any, Any]) -> str:

@@ -122,8 +122,8 @@ class Records:
         that there is nothing to tell. NHS numbers as ids are turned into pseudonyms with ``nhs_key`` before anything else reads them, and refused
         without one.
         """
-        frames, about = read_folder(Path(folder))
-        absent = [name for name in TABLES if name not in frames]
+        files, about = read_folder(Path(folder))
+        absent = [name for name in TABLES if name not in files]
         if absent:
             raise RecordsError(
                 [
@@ -136,10 +136,11 @@ class Records:
                     for name in absent
                 ]
             )
+        given: Mapping[str, Any] = files
         if nhs_key is not None:
-            frames, wrong = pseudonymised(frames, nhs_key)
+            given, wrong = pseudonymised({name: table.frame() for name, table in files.items()}, nhs_key)
             about = {**about, "nhs_key_id": nhs_key.key_id, "rows_with_a_wrong_nhs_number": wrong}
-        elif "patient_id" in frames["patients"] and (number := among(frames["patients"]["patient_id"])):
+        elif "patient_id" in files["patients"] and (number := among(files["patients"]["patient_id"])):
             raise RecordsError(
                 [
                     Problem(
@@ -151,8 +152,8 @@ class Records:
                     )
                 ]
             )
-        records = cls._load(frames, about, today, usual_delays or about.get("usual_delays"))
-        del frames
+        records = cls._load(given, about, today, usual_delays or about.get("usual_delays"))
+        del files, given
         give_back()
         return records
 
