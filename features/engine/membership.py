@@ -17,6 +17,7 @@ from numba import njit
 from features.engine.spec import Stream
 from features.records import Records
 from features.records.days import NO_DAY
+from features.records.scans import holds
 from features.records.tables import TABLES
 
 MAX_STREAMS = 64
@@ -94,9 +95,9 @@ class Membership:
             found &= np.array([*(by_word.get(word, another) for word in seen), by_word[None]], kind)[place]
         for name, missing in self.given:
             values = columns[name]
-            gone = np.isnan(values) if values.dtype.kind == "f" else values == NO_DAY
-            if gone.any():
-                found[gone] &= missing.astype(kind)
+            number = values.dtype.kind == "f"
+            if number or holds(values, NO_DAY):
+                found[np.isnan(values) if number else values == NO_DAY] &= missing.astype(kind)
         if len(self.limited):
             _outside(columns["value"], self.limited, self.low, self.high, found)
         return found

@@ -7,6 +7,7 @@ import datetime as dt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from numba import njit
 
 Days = npt.NDArray[np.int32]
 
@@ -40,10 +41,15 @@ def to_datetime64(days: Days) -> npt.NDArray[np.datetime64]:
 
 def from_datetimes(values: pd.Series) -> tuple[Days, npt.NDArray[np.bool_]]:
     """Day numbers of a datetime series (any time of day is cut off), and where it was missing."""
-    missing = values.isna().to_numpy(dtype=bool)
     times = values.to_numpy(dtype=f"datetime64[{values.dt.unit}]")
-    a_day = pd.Timedelta(days=1) // pd.Timedelta(1, unit=values.dt.unit)
-    days = times.view(np.int64) // a_day
-    np.clip(days, -(2**30), NO_DAY - 1, out=days)
-    days[missing] = NO_DAY
-    return days.astype(np.int32), missing
+    return _whole_days(times.view(np.int64), pd.Timedelta(days=1) // pd.Timedelta(1, unit=values.dt.unit))
+
+
+@njit(cache=True)
+def _whole_days(times, a_day):  # type: ignore[no-untyped-def]
+    """Day numbers of times counted in units of which ``a_day`` make a day, and where a time is missing (the least number there is)."""
+    days, missing = np.empty(times.shape[0], np.int32), np.empty(times.shape[0], np.bool_)
+    for i in range(times.shape[0]):
+        missing[i] = times[i] == np.iinfo(np.int64).min
+        days[i] = NO_DAY if missing[i] else min(max(times[i] // a_day, -(2**30)), NO_DAY - 1)
+    return days, missing

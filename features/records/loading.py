@@ -57,7 +57,8 @@ class Loading:
         if self.problems:
             raise RecordsError(self.problems)
         people, patients = self._patients(*parsed["patients"])
-        tables, told = {"patients": patients}, _People(len(people), pa.array(people, pa.string()))
+        self.ids = pa.array(people, pa.string())
+        tables, told = {"patients": patients}, _People(len(people), self.ids)
         for name, spec in TABLES.items():
             if name == "patients":
                 continue

@@ -105,7 +105,9 @@ class Records:
     def _load(cls, given: Mapping[str, Any], about: Any, today: dt.date | None, usual_delays: Any) -> Records:
         loading = Loading(given, today, usual_delays)
         people, tables = loading.run()
-        return cls(people, tables, about, loading.report, loading.quarantine, loading.aside)
+        records = cls(people, tables, about, loading.report, loading.quarantine, loading.aside)
+        records._ids = loading.ids
+        return records
 
     @classmethod
     def load(
@@ -205,19 +207,15 @@ class Records:
         if not len(wanted):
             return np.zeros(0, dtype=np.int64)
         # A spine names a person on many dates in a row: each run of one id is looked up once.
-        begins = np.ones(len(wanted), dtype=bool)
-        changes = pc.not_equal(wanted.slice(1), wanted.slice(0, len(wanted) - 1))
-        begins[1:] = pc.fill_null(changes, True).to_numpy(zero_copy_only=False)
-        heads = wanted if begins.all() else wanted.filter(pa.array(begins))
+        runs = pc.run_end_encode(wanted.combine_chunks() if isinstance(wanted, pa.ChunkedArray) else wanted)
+        heads, ends = runs.values, np.asarray(runs.run_ends)
         ids = self._ids.cast(heads.type)
-        if heads.equals(pa.chunked_array([ids]) if isinstance(heads, pa.ChunkedArray) else ids):
+        if heads.equals(ids):
             place = np.arange(len(heads))  # everybody, in order: nothing to look up
         else:
             found = pc.fill_null(pc.index_in(heads, value_set=ids), -1)
             place = np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64)
-        if len(place) == len(wanted):
-            return place
-        return np.repeat(place, np.diff(np.append(np.flatnonzero(begins), len(wanted))))
+        return place if len(place) == len(wanted) else np.repeat(place, np.diff(ends, prepend=0))
 
     @cached_property
     def _ids(self) -> pa.Array:

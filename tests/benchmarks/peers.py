@@ -189,6 +189,6 @@ def line(
         people = LARGE if expected <= LIMIT_S else int(LIMIT_S / expected * LARGE / 1000) * 1000
         found = at(people, peer, Path(folder))
     bounded = {} if people == LARGE else {"bounded": f"the peer would pass {LIMIT_S:.0f} s at {LARGE} people"}
-    ok = found["ratio"] >= floor and found["memory_ratio"] >= memory_floor
+    ok = all(size["ratio"] >= floor and size["memory_ratio"] >= memory_floor for size in (small, found))
     checked = {"unit": "s", "floor": floor, "memory_floor": memory_floor, "ok": ok, "cores": CORES, "runs": RUNS}
     return {"name": name, **found, **checked, **bounded, "versions": versions(), "smaller": small}
