@@ -145,10 +145,14 @@ def window_kernel(
     last_age = np.full(streams, -1, np.int64)
     first_age = np.full(streams, -1, np.int64)
     last_value = np.full(streams, np.nan)
-    ages = np.zeros((streams, KEPT_AGES), np.float64)
+    asked = 0
+    for s in range(streams):
+        asked |= needs[s]
+    ages = np.zeros((streams if asked & NEEDS_GAPS else 0, KEPT_AGES), np.float64)
     n_ages = np.zeros(streams, np.int64)
-    seen = np.zeros((streams, KEPT_AGES), np.int64)
-    seen_count = np.zeros((streams, KEPT_AGES, n_windows), np.int64)
+    distinct = streams if asked & NEEDS_DISTINCT else 0
+    seen = np.zeros((distinct, KEPT_AGES), np.int64)
+    seen_count = np.zeros((distinct, KEPT_AGES, n_windows), np.int64)
     n_seen = np.zeros(streams, np.int64)
     met = np.zeros(streams, np.int64)
     n_met = 0

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,14 +27,6 @@ Given = pd.DataFrame | TableFile | Mapping[str, Sequence[Any]]
 _QUARANTINE = ("table", "row", "column", "reason", "values")
 
 
-@dataclass(frozen=True)
-class _People:
-    """Everybody whose row could be read, in order."""
-
-    number: int
-    ids: pa.Array
-
-
 class Loading:
     """One load of an extract. Collects problems and rows set aside over all tables before anything is refused."""
 
@@ -49,6 +40,7 @@ class Loading:
         self.problems: list[Problem] = []
         self.aside: list[SetAside] = []
         self.values: list[str | Mapping[str, Any]] = []
+        self.ids = pa.array([], pa.string())  # everybody whose row could be read, in order
 
     def run(self) -> tuple[npt.NDArray[np.object_], dict[str, Table]]:
         """Patient ids (sorted) and every table; raises RecordsError with all problems at once."""
@@ -58,7 +50,7 @@ class Loading:
             raise RecordsError(self.problems)
         people, patients = self._patients(*parsed["patients"])
         self.ids = pa.array(people, pa.string())
-        tables, told = {"patients": patients}, _People(len(people), self.ids)
+        tables = {"patients": patients}
         for name, spec in TABLES.items():
             if name == "patients":
                 continue
@@ -66,7 +58,7 @@ class Loading:
                 self.report.tables[name] = TableReport(present=False)
                 tables[name] = empty_table(spec, len(people))
                 continue
-            tables[name] = self._finish(spec, *parsed[name], told)
+            tables[name] = self._finish(spec, *parsed[name])
         self._notes(tables)
         self.given = {}  # the quarantine, which lives as long as the records, holds its own copy of what was set aside
         return people, tables
@@ -160,7 +152,6 @@ class Loading:
         spec: TableSpec,
         columns: dict[str, Any],
         unread: dict[str, Mask],
-        people: _People,
     ) -> Table:
         findings = list(check(spec, columns, unread, self.today))
         if spec.name == "results":
@@ -177,7 +168,7 @@ class Loading:
             nobody = np.zeros(0, dtype=np.int32)
             return Table(spec, {n: take(v, kept) for n, v in columns.items()}, nobody, offsets_of(nobody, 0))
         ids = columns["patient_id"]
-        found = pc.index_in(ids, people.ids)
+        found = pc.index_in(ids, self.ids)
         patient = (found.fill_null(-1) if found.null_count else found).to_numpy(zero_copy_only=False).astype(np.int32)
         if found.null_count > ids.null_count:
             stranger = (patient < 0) & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
@@ -192,7 +183,7 @@ class Loading:
         if not in_order(*keys):
             order = np.lexsort(keys[::-1])
             typed, patient = {name: take(values, order) for name, values in typed.items()}, patient[order]
-        return Table(spec, typed, patient, offsets_of(patient, people.number))
+        return Table(spec, typed, patient, offsets_of(patient, len(self.ids)))
 
     def _second_clock(self, spec: TableSpec, columns: dict[str, Any]) -> None:
         """Applies the usual delay wherever the extract does not say when a row, or the late part of it, became known."""
