@@ -45,7 +45,7 @@ def from_datetimes(values: pd.Series) -> tuple[Days, npt.NDArray[np.bool_]]:
     return _whole_days(times.view(np.int64), pd.Timedelta(days=1) // pd.Timedelta(1, unit=values.dt.unit))
 
 
-@njit(cache=True)
+@njit(nogil=True, cache=True)
 def _whole_days(times, a_day):  # type: ignore[no-untyped-def]
     """Day numbers of times counted in units of which ``a_day`` make a day, and where a time is missing (the least number there is)."""
     days, missing = np.empty(times.shape[0], np.int32), np.empty(times.shape[0], np.bool_)
