@@ -140,7 +140,7 @@ def simulate(
     from training.simulator import simulate as run
 
     if check:
-        from training.simulator.rates import check_lines, check_rates
+        from training.simulator.targets import check_lines, check_rates
 
         with told():
             checked = check_rates(patients, years, seed, teams)
@@ -249,7 +249,7 @@ def features_build(
     Example: upstream features build --store .upstream/store --spine spine.parquet --out built
     """
     from features import CATALOGUE
-    from features.engine.building import build_features
+    from features.sharded.command import build_features
 
     with told():
         steps = Steps(1)
@@ -314,10 +314,10 @@ def train(
     Example: upstream train --home .upstream --tune 20 --compare champion
     """
     from features import Records
-    from training import comparison
+    from training.cross_validation import KINDS, study
     from training.evaluation.report import lines
-    from training.run import train as run
-    from training.study import KINDS, study
+    from training.registry import comparison
+    from training.train import train as run
 
     with told():
         settings = _settings().with_options(split=None if split in KINDS else split or None, trials=tune)
@@ -355,9 +355,9 @@ def evaluate(
 
     Example: upstream evaluate --home .upstream --version champion
     """
-    from training import tracking
-    from training.evaluation.finding import find
     from training.evaluation.report import lines
+    from training.registry import tracking
+    from training.registry.find_report import find
 
     with told():
         if run and version:
@@ -384,8 +384,8 @@ def evidence(
 
     Example: upstream evidence --home .upstream --out evidence
     """
-    from training import tracking
     from training.evidence.build import build, sources_of
+    from training.registry import tracking
 
     with told():
         store = tracking.open_store(home, _settings().tracking)
@@ -414,7 +414,7 @@ def promote(
 
     Example: upstream promote --home .upstream --by "A. Analyst" --why "better calibrated"
     """
-    from training.promotion import promote as run
+    from training.registry.promotion import promote as run
 
     with told():
         result = run(home, _settings(), by=by, why=why, version=version)
@@ -429,7 +429,7 @@ def rollback(home: Home = DEFAULT_HOME, by: str = "unnamed", why: str = "") -> N
 
     Example: upstream rollback --home .upstream --by "A. Analyst" --why "alert rate doubled"
     """
-    from training.promotion import rollback as run
+    from training.registry.promotion import rollback as run
 
     with told():
         now, was = run(home, _settings(), by=by, why=why)
@@ -442,8 +442,8 @@ def sync(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     Example: upstream sync --home .upstream
     """
-    from training.sync import lines
-    from training.sync import sync as run
+    from training.registry.sync import lines
+    from training.registry.sync import sync as run
 
     with told():
         state = run(home, _settings())
@@ -467,8 +467,8 @@ def score(
 
     Example: upstream score --home .upstream
     """
-    from serving.nightly import score_store
-    from serving.worklists.listing import Ranking
+    from serving.nightly.run import score_store
+    from serving.worklists.rules import Ranking
 
     with told():
         if ranking not in tuple(Ranking):
@@ -568,7 +568,7 @@ def audit_verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
 
     Example: upstream audit verify --home .upstream
     """
-    from serving.audit import verify_home
+    from serving.auditlog.log import verify_home
 
     with told():
         found = verify_home(home)
@@ -623,7 +623,7 @@ def _checks(home: Path) -> Iterator[dict[str, Any]]:
 
     from features import Records
     from models import RiskModel
-    from training import tracking
+    from training.registry import tracking
 
     def check(what: str, look: Callable[[], str], do: str) -> dict[str, Any]:
         try:
@@ -655,8 +655,8 @@ def _checks(home: Path) -> Iterator[dict[str, Any]]:
 
 
 def _published(home: Path) -> str:
-    from serving import migrations
     from serving.runs.repository import current_run
+    from serving.storage import migrations
 
     with migrations.opened(home) as database, database.read() as connection:
         run = current_run(connection)
@@ -713,13 +713,13 @@ def _demo(home: Path, patients: int, fresh: bool) -> None:
     note.write_text(json.dumps(wanted), encoding="utf-8")
 
     from features import Records
-    from serving.nightly import latest_as_of, score_store
-    from training import tracking
+    from serving.nightly.run import latest_as_of, score_store
     from training.errors import TrainingError
-    from training.promotion import promote as promoting
-    from training.run import train as training
+    from training.registry import tracking
+    from training.registry.promotion import promote as promoting
+    from training.registry.sync import sync as syncing
     from training.simulator import simulate as simulating
-    from training.sync import sync as syncing
+    from training.train import train as training
 
     settings = _settings()
     with steps.step(f"simulate a trust of {patients:,} people (synthetic)") as say:

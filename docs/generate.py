@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 from features import CATALOGUE, CONCEPTS
-from features.engine.spec import EVER
 from features.gaps import CODES
+from features.spec import EVER
 
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
@@ -72,8 +72,8 @@ def gaps() -> str:
 
 def evaluation(home: Path) -> str:
     """AUROC with its 95% interval: oracle, model, logistic control and best simple rule, and the model's calibration slope."""
-    from training import tracking
-    from training.promotion import evaluation_of
+    from training.registry import tracking
+    from training.registry.promotion import evaluation_of
     from training.settings import Settings
 
     store = tracking.open_store(home, Settings.load().tracking)

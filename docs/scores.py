@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from models.manifest import FORMATS_READ
-from models.reading import READING_AGE
+from models.bundle.manifest import FORMATS_READ
+from models.explain.reading_age import READING_AGE
+from models.explain.what_if import ACTIONS, LATER_THAN_DAYS, NOTE
 from models.risk_model import MARGIN_TOLERANCE
-from models.what_if import ACTIONS, LATER_THAN_DAYS, NOTE
 from tests.models.fault_table import FAULTS
 
 MEASURED = Path(__file__).resolve().parent / "measured" / "shapley.jsonl"
@@ -23,27 +23,27 @@ Made by `docs/generate.py`; do not edit.
 
 Each outcome has one set of trees that read the features and the horizon, and one calibration that is a straight line on the log-odds. So the log-odds of the
 probability that is shown equal a base, the horizon's own part, and one part for each feature, to 1e-6 in the JSON itself
-(`tests/serving/test_scoring.py::test_every_person_adds_up_in_both_answers` adds up everybody of a trust in both answers). A longer horizon never carries less risk: a
+(`tests/serving/scoring/test_scoring.py::test_every_person_adds_up_in_both_answers` adds up everybody of a trust in both answers). A longer horizon never carries less risk: a
 million random rows show no crossing (`tests/models/test_risk_model.py`). The horizon's part is never a reason.
 
 The parts are exact Shapley values, equal to LightGBM's own. Witnesses: arithmetic by hand, the definition over all subsets (small models, and trees that
-Hypothesis draws), shap's own code, and LightGBM on 200 random models (`tests/models/test_shapley.py`). Categorical splits, linear leaves and several classes are
+Hypothesis draws), shap's own code, and LightGBM on 200 random models (`tests/models/shapley/test_explainer.py`). Categorical splits, linear leaves and several classes are
 refused. A tree too deep for the tables is explained by LightGBM itself: slower, equally exact.
 
 ## What a reason shows
 
 A reason is the sum over one clinical concept. It lists its features with value, unit and the day of the newest row each was read from; up to five dated rows of
-the record; and the age of every source it reads. Rows obey the clocks of the features themselves (`features/engine/source_rows.py`). What a row says is made of codes and
+the record; and the age of every source it reads. Rows obey the clocks of the features themselves (`features/engine/provenance.py`). What a row says is made of codes and
 numbers: never a diagnosis, nor a kind of circumstance that the feature did not ask for.
 
 Every sentence comes from one table (`features/catalogue/concepts.py`) and reads below the age of {reading_age} by the Automated Readability Index, as worked out in
-`models/reading.py`; `tests/models/test_wording.py` goes through all of them. It is a figure for a single sentence with a clinical word in it, so an upper one.
+`models/explain/reading_age.py`; `tests/models/explain/test_reading_age.py` goes through all of them. It is a figure for a single sentence with a clinical word in it, so an upper one.
 
 ## If what is due were done
 
 > {note}
 
-Only what a team can do next, offered only where it is due, listed whether the number rises or falls. `tests/models/test_what_if.py` holds the table to the catalogue:
+Only what a team can do next, offered only where it is due, listed whether the number rises or falls. `tests/models/explain/test_what_if.py` holds the table to the catalogue:
 only inputs that doing it resets (days since, days past due, a gap that is open), never a count over the past, never a protected characteristic.
 
 | if … | offered where | changes |
@@ -56,7 +56,7 @@ Collecting medicine is not offered to somebody on clozapine or with a long-actin
 ## Limits are flags
 
 History shorter than 90 days; inputs outside the middle 99% of the training rows; sources gone stale; supplies of medicines we do not know. All four stand on the score of the API and
-on the person of the nightly run (`tests/serving/test_scoring.py::test_the_limits_of_a_score_are_flags`, `::test_the_nightly_run_counts_unknown_medicines_by_person`).
+on the person of the nightly run (`tests/serving/scoring/test_scoring.py::test_the_limits_of_a_score_are_flags`, `::test_the_nightly_run_counts_unknown_medicines_by_person`).
 
 ## The bundle
 

@@ -10,8 +10,8 @@ import pandas as pd
 from features import engine
 from features.catalogue import CATALOGUE, CONCEPTS
 from features.engine import Feature, FeatureMatrix, SpecError, SpineError
-from features.engine.adherence import AdherenceError, proportion_of_days_covered
 from features.gaps import find_gaps
+from features.medicines.adherence import AdherenceError, proportion_of_days_covered
 from features.records import Records, RecordsError
 
 

@@ -1,5 +1,6 @@
 """Calibrated risk with exact explanations, and the bundle that carries it from training to serving."""
 
+from models.bundle.manifest import Manifest
 from models.calibration import Calibration, fit_calibration
 from models.errors import (
     BundleBusy,
@@ -14,12 +15,11 @@ from models.errors import (
     ModelError,
     TreesError,
 )
-from models.manifest import Manifest
-from models.reasons import Reason
+from models.explain.reasons import Reason
+from models.explain.what_if import WhatIf
 from models.risk_model import RiskModel
 from models.scores import OutcomeScores, Scores
-from models.shapley import TreeShapley
-from models.what_if import WhatIf
+from models.shapley.explainer import TreeShapley
 
 __all__ = [
     "BundleBusy",

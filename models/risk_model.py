@@ -11,14 +11,14 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from models.bundle.manifest import Manifest, check_versions, locate, read_verified
 from models.calibration import Calibration, sigmoid
 from models.errors import BundleDamaged, BundleRefused, CalibrationError, FeatureMismatch, TreesError
-from models.manifest import Manifest, check_versions, locate, read_verified
-from models.protected import refuse_protected
-from models.reasons import ConceptText, FeatureText, Reason, Reasoner
+from models.explain.protected import refuse_protected
+from models.explain.reasons import ConceptText, FeatureText, Reason, Reasoner
+from models.explain.what_if import NOTE, WhatIf, changes, find_offers
 from models.scores import OutcomeScores, Scores
-from models.shapley import TreeShapley
-from models.what_if import NOTE, WhatIf, changes, find_offers
+from models.shapley.explainer import TreeShapley
 
 Floats = NDArray[np.float64]
 
@@ -197,7 +197,7 @@ class RiskModel:
         ]
 
     def what_ifs(self, scores: Scores, threads: int = 1) -> list[list[WhatIf]]:
-        """For every row the actions that are due and what the model would give with each one done, in the order of ``models.what_if.ACTIONS``."""
+        """For every row the actions that are due and what the model would give with each one done, in the order of ``models.explain.what_if.ACTIONS``."""
         found: list[list[WhatIf]] = [[] for _ in range(scores.rows)]
         offers = find_offers(scores.inputs, self.feature_names)
         if not offers:

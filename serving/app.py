@@ -30,33 +30,41 @@ from starlette.staticfiles import StaticFiles
 from features.records.memory import forget_code, one_heap
 from features.records.nhs_numbers import KeyProblem, NhsKey
 from models import RiskModel
-from serving import migrations
-from serving.audit import AuditUnavailable
+from serving.access import Requires, RequiresSession, SignInNeeded
 from serving.auditing.endpoints import router as auditing
-from serving.auditing.pages import router as auditing_pages
-from serving.context import Rates, Service
-from serving.database import Database, DatabaseUnavailable, NotHeld
-from serving.lanes import Lane
-from serving.live import LiveModel
-from serving.logs import to_standard_error
-from serving.metrics import Metrics
-from serving.middleware import STATIC, Boundary
+from serving.auditlog.log import AuditUnavailable
+from serving.http.middleware import STATIC, Boundary
+from serving.http.problems import (
+    MEDIA_TYPE,
+    Problem,
+    ProblemDetails,
+    answer,
+    from_http,
+    from_validation,
+    unavailable,
+)
+from serving.http.thread_lanes import Lane
+from serving.model_loader import LiveModel
+from serving.observability.logs import to_standard_error
+from serving.observability.metrics import Metrics
+from serving.observability.tracing import TracingMissing, tracing_to
 from serving.operations.endpoints import router as operations
 from serving.operations.service import own_version
 from serving.people.endpoints import router as people
-from serving.problems import MEDIA_TYPE, Problem, ProblemDetails, answer, from_http, from_validation, unavailable
 from serving.reviews.endpoints import router as reviews
 from serving.reviews.schemas import ReviewIn
 from serving.scoring.endpoints import router as scoring
 from serving.scoring.schemas import EXAMPLE, ScoresRequest, known_names
 from serving.scoring.service import answer_of
 from serving.security.oidc import Issuers
-from serving.security.requests import Requires, RequiresSession, SignInNeeded
 from serving.settings import Settings
+from serving.state import Rates, Service
+from serving.storage import migrations
+from serving.storage.database import Database, DatabaseUnavailable, NotHeld
 from serving.teams.endpoints import router as teams
-from serving.tracing import TracingMissing, tracing_to
+from serving.web.audit_pages import router as auditing_pages
 from serving.web.endpoints import router as pages
-from serving.web.provider import router as provider
+from serving.web.oidc_sign_in import router as provider
 from serving.web.rendering import STATIC_FOLDER, problem_page
 from serving.worklists.endpoints import pages as worklist_pages
 from serving.worklists.endpoints import router as worklists

@@ -34,7 +34,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from serving.security.callers import Role
+from serving.identity.callers import Role
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 

@@ -158,7 +158,7 @@ def test_without_an_mlflow_store_the_error_says_what_to_do(tmp_path, verb):
 
 def test_without_a_champion_there_is_nothing_to_serve(demo_home, tmp_path):
     copy = Path(shutil.copytree(demo_home, tmp_path / "home"))
-    from training import tracking
+    from training.registry import tracking
     from training.settings import Settings
 
     store = tracking.open_store(copy, Settings.load().tracking)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from features.catalogue.shorthand import FIVE_YEARS, YES_NO, feature
 from features.engine import EVER, Feature, results_of, stream
-from features.engine.conditions import COMPONENT
-from features.engine.spec import Stream, Verb, outside
+from features.monitoring.applicability import COMPONENT
 from features.reference import PROTOCOLS, TESTS
+from features.spec import Stream, Verb, outside
 
 _ANY_RESULT = stream("results")
 _ANY = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from features.catalogue.shorthand import SHARE, feature
 from features.engine import Feature, supplies_of
-from features.engine.spec import Verb
+from features.spec import Verb
 
 _CLASSES = {
     "antipsychotic": ("oral antipsychotics", supplies_of("antipsychotic_any")),

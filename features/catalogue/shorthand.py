@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from features.engine import EVER, Feature, Stream
-from features.engine.spec import Missing, Verb
+from features.spec import Missing, Verb
 
 Scale = tuple[str, float, float]
 """Unit, lowest and highest value."""

@@ -2,7 +2,7 @@
 
 from features.engine.build import build, build_values
 from features.engine.matrix import FeatureMatrix, SpineError, read_spine
-from features.engine.spec import EVER, Feature, SpecError, Stream, results_of, stream, supplies_of
+from features.spec import EVER, Feature, SpecError, Stream, results_of, stream, supplies_of
 
 __all__ = [
     "EVER",

@@ -16,11 +16,11 @@ import numpy.typing as npt
 import pandas as pd
 from numba import njit
 
-from features.engine.by_features import ByFeatures
 from features.engine.matrix import FeatureMatrix, in_order, read_spine
-from features.engine.spec import Feature
-from features.engine.walks import Walk, walks_for
+from features.engine.plan import Walk, walks_for
+from features.engine.plan_cache import ByFeatures
 from features.records import Records
+from features.spec import Feature
 
 MIN_SHARD = 64
 SHARDS_PER_THREAD = 8

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.engine import schedule
-from features.gaps import (
+from features.gaps.codes import CODES
+from features.gaps.gap import SEVERITIES, Code, Evidence, Gap
+from features.gaps.person_view import Answers, Person, Shared, dues_by_person
+from features.gaps.rules import (
     antipsychotics,
     burdens,
     changes,
@@ -26,9 +28,7 @@ from features.gaps import (
     review,
     valproate,
 )
-from features.gaps.codes import CODES
-from features.gaps.gap import SEVERITIES, Code, Evidence, Gap
-from features.gaps.person import Answers, Person, Shared, dues_by_person
+from features.monitoring import due_dates
 from features.records import Records, day_of
 
 RULES = (
@@ -68,8 +68,8 @@ _RANK = {severity: place for place, severity in enumerate(SEVERITIES)}
 def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Iterator[Person]:
     """Each person at ``places`` in ``records.patient_ids`` as known on a day number: what the rules read."""
     days = np.full(len(places), as_of, np.int32)
-    prepared = schedule.prepare(records)
-    scheduled = schedule.due_dates(prepared, places, days)
+    prepared = due_dates.prepare(records)
+    scheduled = due_dates.due_dates(prepared, places, days)
     situation = scheduled.situation
     colour, coloured_on = situation.colour
     answers = zip(

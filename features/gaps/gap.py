@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from features.gaps.facts import Fact
+from features.gaps.citations import Fact
 from features.records.days import NO_DAY, date_of
 
 Severity = Literal["critical", "high", "medium", "low"]

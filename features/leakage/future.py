@@ -1,6 +1,6 @@
 """Which parts of a record lie at or after a date: rows whose event day or ``known_on`` does, and late parts of rows that were known.
 
-``patients`` has no event day. Its ``known_on`` is the clock of ``died_on`` (features/engine/cohort.py reads it so): a row written again on a death
+``patients`` has no event day. Its ``known_on`` is the clock of ``died_on`` (features/engine/caseload.py reads it so): a row written again on a death
 must not hide the birth date of the months before it. Birth date, sex and the other columns of ``patients`` carry no day and are left alone.
 """
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.records.days import FIRST_DAY, NO_DAY
-from features.records.scans import OUT_OF_RANGE, any_before, any_outside, convert, holds, mix
+from features.records.kernels import OUT_OF_RANGE, any_before, any_outside, convert, holds, mix
 from features.records.tables import TableSpec
 from features.reference import TESTS, Conversion
 

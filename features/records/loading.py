@@ -17,9 +17,9 @@ import pyarrow.compute as pc
 from features.records.checks import Finding, Mask, check, sent_again, to_canonical_units
 from features.records.days import NO_DAY, day_of
 from features.records.files import TableFile
+from features.records.kernels import in_order
 from features.records.parsing import empty, parse
 from features.records.problems import LoadReport, Problem, RecordsError, SetAside, TableReport
-from features.records.scans import in_order
 from features.records.table import Table, empty_table, offsets_of, take
 from features.records.tables import CIRCUMSTANCE_KINDS, TABLES, TableSpec
 

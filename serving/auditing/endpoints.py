@@ -6,13 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from serving.access import AuditorCaller, PharmacistCaller
 from serving.auditing.repository import Asked
 from serving.auditing.schemas import Emergencies, Emergency, EmergencyIn, Events
 from serving.auditing.service import list_emergencies, list_events, open_in_emergency
-from serving.context import Serving
-from serving.people.endpoints import PersonId
-from serving.people.ids import LocalId
-from serving.security.requests import AuditorCaller, PharmacistCaller
+from serving.identity.ids import LocalId, PersonId
+from serving.state import Serving
 
 router = APIRouter(tags=["audit"])
 Limit = Annotated[int, Query(ge=1, le=500)]

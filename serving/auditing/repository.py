@@ -10,8 +10,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Text, cast, func, insert, select, union
 
-from serving.security.callers import Caller, person_id
-from serving.tables import audit_events, emergency_access, memberships, role_assignments, tokens
+from serving.identity.callers import Caller, person_id
+from serving.storage.tables import (
+    audit_events,
+    emergency_access,
+    memberships,
+    role_assignments,
+    tokens,
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.scoring.schemas import Strict
+from serving.http.types import Strict
 
 Reason = Literal["immediate_risk", "crisis_call", "cover_for_absence", "wrong_team_recorded"]
 """Why somebody looked beyond their team. Coded: a free text would end up holding a person's story."""

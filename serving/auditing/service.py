@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 
-from serving.audit import Audit, AuditUnavailable, Look, append
 from serving.auditing import repository
 from serving.auditing.repository import Asked
 from serving.auditing.schemas import ACCESS_MINUTES, Emergencies, Emergency, Event, Events
-from serving.database import Database, DatabaseUnavailable
-from serving.security.callers import Caller
+from serving.auditlog.log import Audit, AuditUnavailable, Look, append
+from serving.identity.callers import Caller
+from serving.storage.database import Database, DatabaseUnavailable
 
 
 def open_in_emergency(

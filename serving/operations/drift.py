@@ -18,7 +18,7 @@ SMALLEST_SHARE = 1e-3
 
 
 def drifted(values: np.ndarray, names: Sequence[str], reference: Mapping[str, Any]) -> dict[str, float]:
-    """Inputs whose index is above ``MOVED``. ``values`` is (people, features), NaN for missing; ``reference`` as ``models.reference.summarise``."""
+    """Inputs whose index is above ``MOVED``. ``values`` is (people, features), NaN for missing; ``reference`` as ``models.bundle.input_summary.summarise``."""
     if len(values) < FEWEST_PEOPLE:
         return {}
     then = {entry["name"]: entry for entry in reference["features"]}

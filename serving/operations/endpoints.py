@@ -7,12 +7,12 @@ import datetime as dt
 from fastapi import APIRouter, Response
 from starlette.responses import PlainTextResponse
 
-from serving.context import Serving
-from serving.metrics import CONTENT_TYPE, text_of
+from serving.access import AnyCaller, OperatorCaller
+from serving.observability.metrics import CONTENT_TYPE, text_of
 from serving.operations import service as rules
 from serving.operations.monitoring import Monitor
 from serving.operations.schemas import Alive, ModelCard, ModelInfo, Ready, Version
-from serving.security.requests import AnyCaller, OperatorCaller
+from serving.state import Serving
 
 router = APIRouter(tags=["operations"])
 

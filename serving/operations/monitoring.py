@@ -6,12 +6,12 @@ import threading
 from typing import Any
 
 from models import RiskModel
-from serving.context import Service
-from serving.database import DatabaseUnavailable
-from serving.metrics import Standing
+from serving.observability.metrics import Standing
 from serving.operations import repository
 from serving.operations.drift import drifted
 from serving.runs.repository import current_run
+from serving.state import Service
+from serving.storage.database import DatabaseUnavailable
 
 
 class Monitor:

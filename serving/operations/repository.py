@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 from sqlalchemy import Connection, and_, func, select
 
-from serving.security.callers import Caller, Role
-from serving.security.visible import visible_people
-from serving.tables import people
+from serving.identity.callers import Caller, Role
+from serving.storage.tables import people
+from serving.storage.visible import visible_people
 
 MONITORING = Caller("monitoring", Role.CMHT_SYSTEM, None, "monitoring")
 """Reads every team's list through the choke point, to count it."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from serving import migrations
-from serving.audit import AuditUnavailable, check_writable
-from serving.context import Service
-from serving.database import DatabaseUnavailable
+from serving.auditlog.log import AuditUnavailable, check_writable
+from serving.http.problems import unavailable
 from serving.operations.schemas import Check, ModelCard, ModelInfo, Ready, Version
-from serving.problems import unavailable
+from serving.state import Service
+from serving.storage import migrations
+from serving.storage.database import DatabaseUnavailable
 
 
 def readiness(service: Service) -> Ready:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from fastapi import APIRouter, Request, Response
 
-from fastapi import APIRouter, Path, Request, Response
-
-from serving.conditional import NOT_MODIFIED, answer
-from serving.context import Serving
-from serving.people.ids import LocalId
+from serving.access import PeopleCaller
+from serving.http.etag import NOT_MODIFIED, answer
+from serving.identity.ids import PersonId
 from serving.people.schemas import Person
 from serving.people.service import show_person
-from serving.security.requests import PeopleCaller
+from serving.state import Serving
 
 router = APIRouter(tags=["people"])
-
-PersonId = Annotated[LocalId, Path(min_length=1, max_length=200)]
 
 
 @router.get("/v1/patients/{patient_id}", response_model=Person, responses=NOT_MODIFIED)

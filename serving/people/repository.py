@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, select
 
-from serving.security.callers import Caller
-from serving.security.visible import visible_people
-from serving.tables import gaps, people, publications, run_teams, runs, scores, timelines
+from serving.identity.callers import Caller
+from serving.storage.tables import gaps, people, publications, run_teams, runs, scores, timelines
+from serving.storage.visible import visible_people
 
 TREND_RUNS = 26
 

@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from features.reference import TESTS
-from serving.audit import Audit, Look
 from serving.auditing.repository import open_grant
 from serving.auditing.schemas import Emergency
-from serving.database import Database
+from serving.auditlog.log import Audit, Look
+from serving.http.problems import not_found
+from serving.identity.callers import Caller
 from serving.people import repository
 from serving.people.schemas import (
     CheckDue,
@@ -26,14 +27,13 @@ from serving.people.schemas import (
     SupplyEvent,
     TrendPoint,
 )
-from serving.problems import not_found
 from serving.reviews.repository import history
 from serving.reviews.service import as_review
 from serving.runs.repository import current_run, unpack, unpack_days
 from serving.runs.schemas import RunInfo
-from serving.scoring.behind import iso_day, with_what_is_behind
+from serving.scoring.evidence import iso_day, with_what_is_behind
 from serving.scoring.schemas import Contribution, Flags, Gap, Reason, Risk, WhatIf
-from serving.security.callers import Caller
+from serving.storage.database import Database
 from serving.worklists.schemas import Adjustment
 
 
@@ -86,7 +86,7 @@ def _emergency(connection: Connection, caller: Caller, team_id: str, patient_id:
 
 
 def last_year(events: Mapping[str, list[list[Any]]], as_of: dt.date) -> LastYear:
-    """The stored events (``serving.runs.timeline``) with dates and names in place of offsets and codes."""
+    """The stored events (``serving.nightly.timeline``) with dates and names in place of offsets and codes."""
 
     def on(offset: int) -> dt.date:
         return as_of + dt.timedelta(days=offset)
@@ -162,7 +162,7 @@ def _risk(score: Row[Any], run: Row[Any], person: Row[Any]) -> Risk:
 def _features(
     concept: str, features: list[dict[str, Any]], values: list[float | None], parts: list[float]
 ) -> list[dict[str, Any]]:
-    """The features of a reason, largest part first, as ``models.reasons`` lists them."""
+    """The features of a reason, largest part first, as ``models.explain.reasons`` lists them."""
     inside = [
         {"name": f["name"], "value": value, "unit": f["unit"], "contribution": part, "missing": value is None}
         for f, value, part in zip(features, values, parts, strict=True)

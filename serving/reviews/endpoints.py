@@ -6,11 +6,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from serving.context import Serving
-from serving.people.endpoints import PersonId
+from serving.access import PeopleCaller
+from serving.identity.ids import PersonId
 from serving.reviews.schemas import IdempotencyKey, Review, ReviewIn, Reviews
 from serving.reviews.service import record_review, review_history
-from serving.security.requests import PeopleCaller
+from serving.state import Serving
 
 router = APIRouter(tags=["reviews"])
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select
 
-from serving.security.callers import Caller
-from serving.security.visible import visible_people
-from serving.tables import reviews
+from serving.identity.callers import Caller
+from serving.storage.tables import reviews
+from serving.storage.visible import visible_people
 
 MOST_SHOWN = 200
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.scoring.schemas import Day, Strict
+from serving.http.types import Day, Strict
 
 
 class Action(StrEnum):

@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from serving.audit import Audit, AuditUnavailable, Look, append
-from serving.database import Database, DatabaseUnavailable
-from serving.problems import FieldProblem, Problem, not_found
+from serving.auditlog.log import Audit, AuditUnavailable, Look, append
+from serving.http.problems import FieldProblem, Problem, not_found
+from serving.identity.callers import Caller
 from serving.reviews import repository
 from serving.reviews.schemas import MAX_SNOOZE_DAYS, Review, ReviewIn, Reviews
-from serving.security.callers import Caller
+from serving.storage.database import Database, DatabaseUnavailable
 
 
 @dataclass(frozen=True)

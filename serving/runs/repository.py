@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection, Row, Table, delete, func, insert, null, select, update
 
-from serving.tables import (
+from serving.storage.tables import (
     gaps,
     list_exits,
     list_lines,
@@ -37,7 +37,7 @@ EXPLAINED: tuple[tuple[Table, dict[str, Any]], ...] = (
 
 @dataclass(frozen=True)
 class NewRun:
-    """A whole run as rows, ready to be written. Row keys are the columns of ``serving.tables`` without ``run_id``; rows about
+    """A whole run as rows, ready to be written. Row keys are the columns of ``serving.storage.tables`` without ``run_id``; rows about
     people may be a stream."""
 
     run: dict[str, Any]

@@ -7,11 +7,11 @@ import datetime as dt
 from fastapi import APIRouter, Request, Response
 
 from features.records.nhs_numbers import NhsKey
-from serving.context import Serving
-from serving.problems import Problem
+from serving.access import SystemCaller
+from serving.http.problems import Problem
 from serving.scoring.schemas import ScoresAnswer, ScoresRequest
 from serving.scoring.service import score_request
-from serving.security.requests import SystemCaller
+from serving.state import Serving
 
 router = APIRouter(tags=["scoring"])
 

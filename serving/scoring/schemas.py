@@ -7,12 +7,10 @@ on the rest. A wrong *shape* (an unknown column, a table that does not exist, a 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     StrictBool,
@@ -26,28 +24,13 @@ from typing_extensions import TypedDict  # pydantic needs this one before Python
 from features.records import TABLES
 from features.records.nhs_numbers import NhsKey, checked, looks_like_one
 from features.records.tables import Column, TableSpec
-from models.what_if import NOTE
-from serving.people.ids import local_id
+from models.explain.what_if import NOTE
+from serving.http.types import Day, Strict
+from serving.identity.ids import local_id
 
 MAX_PEOPLE = 500
 MAX_ROWS = 20_000
 PatientId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-
-
-def _text_only(value: object) -> object:
-    """A date is written as text. Pydantic alone would read the number 0 as 1 January 1970 and score on that day."""
-    if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        raise PydanticCustomError("date_parsing", "not a date")
-    if value is not None and not isinstance(value, str | dt.date):
-        raise PydanticCustomError("date_type", "not text")
-    return value
-
-
-Day = Annotated[dt.date, BeforeValidator(_text_only)]
-
-
-class Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def _row_field(column: Column) -> Any:

@@ -23,11 +23,11 @@ from features.gaps import gaps_of
 from features.records import TABLES, date_of, day_of
 from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
-from serving.audit import Audit, Look
-from serving.problems import Problem, unavailable
-from serving.scoring.behind import Behind, iso_day, with_what_is_behind
-from serving.scoring.history import SHORT_HISTORY_DAYS, History, history_of
-from serving.scoring.pieces import Contributions, contributions, with_list
+from serving.auditlog.log import Audit, Look
+from serving.http.problems import Problem, unavailable
+from serving.scoring.evidence import Behind, iso_day, with_what_is_behind
+from serving.scoring.json_pieces import Contributions, contributions, with_list
+from serving.scoring.record_coverage import SHORT_HISTORY_DAYS, History, history_of
 from serving.scoring.schemas import (
     ModelUsed,
     PersonIn,

@@ -17,14 +17,14 @@ from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import OAuth2Client
 from sqlalchemy import delete, insert
 
-from serving.audit import Audit, AuditUnavailable, Look, append
-from serving.database import Database, DatabaseUnavailable
-from serving.problems import Problem
-from serving.security.callers import person_id
+from serving.auditlog.log import Audit, AuditUnavailable, Look, append
+from serving.http.problems import Problem
+from serving.identity.callers import person_id
 from serving.security.oidc import FETCH_SECONDS, Issuers, KeysUnavailable, Refused, identity_unavailable, role_for
 from serving.security.tokens import digest, issue_session
 from serving.settings import OidcIssuer
-from serving.tables import sign_ins
+from serving.storage.database import Database, DatabaseUnavailable
+from serving.storage.tables import sign_ins
 
 MINUTES = 10
 """How long somebody may take at the provider."""

@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from serving import migrations
-from serving.audit import Audit, Look, append
-from serving.database import Database
-from serving.security.callers import Role
-from serving.tables import memberships, role_assignments
+from serving.auditlog.log import Audit, Look, append
+from serving.identity.callers import Role
+from serving.storage import migrations
+from serving.storage.database import Database
+from serving.storage.tables import memberships, role_assignments
 
 
 class MembershipError(ValueError):

@@ -24,8 +24,8 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from sqlalchemy import Connection
 
-from serving.problems import Problem, unavailable
-from serving.security.callers import SEES_PEOPLE, Caller, Role, person_id
+from serving.http.problems import Problem, unavailable
+from serving.identity.callers import SEES_PEOPLE, Caller, Role, person_id
 from serving.security.memberships import assigned_role, teams_of
 from serving.settings import OidcIssuer
 

@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from serving import migrations
-from serving.database import Database
-from serving.security.callers import SEES_PEOPLE, Caller, Role, ScopeError, checked_scope, person_id
+from serving.identity.callers import SEES_PEOPLE, Caller, Role, ScopeError, checked_scope, person_id
 from serving.security.memberships import Teams, assigned_role, teams_of
-from serving.tables import token_teams, tokens
+from serving.storage import migrations
+from serving.storage.database import Database
+from serving.storage.tables import token_teams, tokens
 
 PREFIX = "upstream_"
 SESSION_HOURS = 8

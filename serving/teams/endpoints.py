@@ -6,8 +6,8 @@ import datetime as dt
 
 from fastapi import APIRouter, Request
 
-from serving.context import Serving
-from serving.security.requests import PeopleCaller
+from serving.access import PeopleCaller
+from serving.state import Serving
 from serving.teams.schemas import TeamOverview
 from serving.teams.service import team_overview
 from serving.worklists.endpoints import TeamId

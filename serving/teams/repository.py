@@ -7,11 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, func, select
 
-from serving.security.callers import Caller
-from serving.security.visible import visible_people
-from serving.tables import gaps, list_lines, people, person_groups, reviews
-from serving.worklists.listing import Standing
+from serving.identity.callers import Caller
+from serving.storage.tables import gaps, list_lines, people, person_groups, reviews
+from serving.storage.visible import visible_people
 from serving.worklists.repository import PRESSING
+from serving.worklists.rules import Standing
 
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c.severity, else_=4)
 

@@ -13,16 +13,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from serving.context import Service, Serving
-from serving.operations.service import readiness, version
-from serving.people.endpoints import PersonId
-from serving.people.service import show_person
-from serving.problems import Problem
-from serving.reviews.service import record_review
-from serving.runs.repository import current_run
-from serving.runs.schemas import RunInfo
-from serving.security.callers import Caller
-from serving.security.requests import (
+from serving.access import (
     SESSION_COOKIE,
     AnyReader,
     PeopleReader,
@@ -30,16 +21,25 @@ from serving.security.requests import (
     set_session_cookie,
     spend_as_stranger,
 )
+from serving.http.problems import Problem
+from serving.identity.callers import Caller
+from serving.identity.ids import PersonId
+from serving.operations.service import readiness, version
+from serving.people.service import show_person
+from serving.reviews.service import record_review
+from serving.runs.repository import current_run
+from serving.runs.schemas import RunInfo
 from serving.security.tokens import SESSION_HOURS, revoke_token
+from serving.state import Service, Serving
 from serving.teams.service import team_overview
 from serving.web import sign_in
-from serving.web.explaining import drawn_year, explain
-from serving.web.filtering import filter_fields
+from serving.web.back_link import person_query, read_way_back, way_back
+from serving.web.filter_form import filter_fields
+from serving.web.person_view import drawn_year, explain
 from serving.web.rendering import around, page
-from serving.web.returning import person_query, read_way_back, way_back
-from serving.web.reviewing import Answers, Wrong, refused, review_fields
+from serving.web.review_form import Answers, Wrong, refused, review_fields
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
-from serving.worklists.listing import Ranking
+from serving.worklists.rules import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
 from serving.worklists.service import gone, is_listed, list_teams, team_worklist, unknown_horizon
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from serving.web.wording import days
+from serving.wording import days
 
 
 class Said(NamedTuple):

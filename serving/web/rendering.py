@@ -11,13 +11,14 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader,
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from serving.context import Service, service_of
-from serving.problems import Problem, request_id_of
+from serving import wording
+from serving.access import SESSION_COOKIE
+from serving.http.problems import Problem, request_id_of
+from serving.identity.callers import Caller
 from serving.runs.schemas import RunInfo
-from serving.security.callers import Caller
-from serving.security.requests import SESSION_COOKIE
 from serving.security.tokens import form_token
-from serving.web import gap_wording, lines, nhsuk, trends, wording, year
+from serving.state import Service, service_of
+from serving.web import fragments, gap_wording, nhsuk, trend_chart, year_view
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 FILTERS = (
@@ -97,8 +98,8 @@ def environment() -> Environment:
     )
     made.filters.update({name: getattr(wording, name) for name in FILTERS})
     made.filters.update(gap_date=gap_wording.gap_date, gap_length=gap_wording.gap_length)
-    made.filters.update(gap_said=lines.gap_said, gap_line=lines.gap_line, reason_lines=lines.reason_lines)
-    made.filters.update(sparkline=trends.sparkline, moved=trends.moved, gap_words=year.gap_words)
+    made.filters.update(gap_said=fragments.gap_said, gap_line=fragments.gap_line, reason_lines=fragments.reason_lines)
+    made.filters.update(sparkline=trend_chart.sparkline, moved=trend_chart.moved, gap_words=year_view.gap_words)
     made.globals["nhsuk_style"] = (nhsuk.FOLDER / nhsuk.STYLE).is_file()
     made.globals["nhsuk_script"] = (nhsuk.FOLDER / nhsuk.SCRIPT).is_file()
     return made

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from starlette.requests import Request
 
-from serving.context import Service, service_of
-from serving.database import Database
-from serving.problems import Problem, not_found
-from serving.security.callers import Role
+from serving.http.problems import Problem, not_found
+from serving.identity.callers import Role
 from serving.security.tokens import SESSION_HOURS, issue_token
-from serving.security.visible import published_run
 from serving.settings import LOOPBACK_NAMES, is_loopback
-from serving.tables import run_teams
+from serving.state import Service, service_of
+from serving.storage.database import Database
+from serving.storage.tables import run_teams
+from serving.storage.visible import published_run
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 ALL_TEAMS = "pharmacist"

@@ -6,12 +6,12 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from serving.conditional import NOT_MODIFIED, answer
-from serving.context import Service, Serving
-from serving.security.callers import Caller
-from serving.security.requests import PeopleCaller, PharmacistCaller, PharmacistReader
+from serving.access import PeopleCaller, PharmacistCaller, PharmacistReader
+from serving.http.etag import NOT_MODIFIED, answer
+from serving.identity.callers import Caller
+from serving.state import Service, Serving
 from serving.worklists.export import export_worklist
-from serving.worklists.listing import Ranking
+from serving.worklists.rules import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Filters, Reviewed, Teams, Worklist
 from serving.worklists.service import list_teams, team_worklist
 

@@ -7,11 +7,11 @@ import io
 
 from starlette.responses import Response
 
-from serving.audit import Audit
-from serving.database import Database
-from serving.problems import Problem
-from serving.security.callers import Caller
-from serving.worklists.listing import Ranking
+from serving.auditlog.log import Audit
+from serving.http.problems import Problem
+from serving.identity.callers import Caller
+from serving.storage.database import Database
+from serving.worklists.rules import Ranking
 from serving.worklists.schemas import Filters, Worklist, WorklistEntry
 from serving.worklists.service import team_worklist
 

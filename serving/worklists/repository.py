@@ -27,9 +27,8 @@ from sqlalchemy import (
     true,
 )
 
-from serving.security.callers import Caller
-from serving.security.visible import visible_lists, visible_people, visible_teams
-from serving.tables import (
+from serving.identity.callers import Caller
+from serving.storage.tables import (
     gaps,
     list_exits,
     list_lines,
@@ -41,7 +40,8 @@ from serving.tables import (
     scores,
     timelines,
 )
-from serving.worklists.listing import CRITICAL, NO_SAFETY_GAP, Ranking, Standing
+from serving.storage.visible import visible_lists, visible_people, visible_teams
+from serving.worklists.rules import CRITICAL, NO_SAFETY_GAP, Ranking, Standing
 from serving.worklists.schemas import Filters, GapLine, LastReview, Reviewed, RiskBefore
 
 EARLIER_LISTS = 6

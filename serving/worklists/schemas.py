@@ -9,7 +9,7 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from serving.runs.schemas import RunInfo
-from serving.worklists.listing import Ranking, Reason, Slot, Standing
+from serving.worklists.rules import Ranking, Reason, Slot, Standing
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50

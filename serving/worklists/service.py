@@ -12,15 +12,15 @@ from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row
 
 from features import CONCEPTS
-from serving.audit import Audit, Look
-from serving.database import Database
-from serving.problems import FieldProblem, Problem, not_found
+from serving.auditlog.log import Audit, Look
+from serving.http.problems import FieldProblem, Problem, not_found
+from serving.identity.callers import Caller
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
-from serving.security.callers import Caller
-from serving.web.wording import about_in_100
+from serving.storage.database import Database
+from serving.wording import about_in_100
 from serving.worklists import repository
-from serving.worklists.listing import Ranking, Reason, Standing
+from serving.worklists.rules import Ranking, Reason, Standing
 from serving.worklists.schemas import (
     SHOWN_REASONS,
     Choice,

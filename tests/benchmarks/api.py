@@ -27,9 +27,9 @@ import numpy as np
 import pandas as pd
 
 from features import Records
-from features.engine.cohort import caseload
+from features.engine.caseload import caseload
 from features.records import day_of
-from serving.nightly import latest_as_of
+from serving.nightly.run import latest_as_of
 from serving.security.tokens import issue_token
 from tests.benchmarks.measure import line
 from tests.conftest import upstream
@@ -169,7 +169,7 @@ def run(seconds: float = SECONDS, patients: int = PATIENTS, made: Path | None = 
     from mlflow.models import infer_signature
 
     from models import RiskModel
-    from models.manifest import locate
+    from models.bundle.manifest import locate
 
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from features.records.tables import TABLES
 from tests.benchmarks.measure import CACHE, peak_mb, simulated_store
-from training.simulator.truth import VERSION
+from training.simulator.oracle import VERSION
 
 BASE, YEARS, SIZES = 5_000, 4, (5_000, 20_000, 60_000, 200_000)
 ALSO_OWN = ("contact_id", "referral_id")
@@ -53,7 +53,7 @@ def _renamed(rows: pa.Table, columns: list[str], copy: int) -> pa.Table:
 def measure(people: int, base_people: int = BASE) -> dict[str, Any]:
     """One size, in this process: seconds and peak memory of the whole build, dealing and hashing included."""
     from features import CATALOGUE
-    from features.engine.shards import build_store
+    from features.sharded.local import build_store
 
     base = simulated_store(base_people, YEARS)
     store = tiled_store(base, people // base_people, CACHE / f"{people}-of-{base_people}-v{VERSION}" / "store")

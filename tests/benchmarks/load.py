@@ -23,9 +23,9 @@ from typing import Any
 import httpx
 import numpy as np
 
-from serving.database import Database
 from serving.security.tokens import issue_token
 from serving.settings import database_url_of
+from serving.storage.database import Database
 from tests.benchmarks.measure import line
 from tests.conftest import ROOT, upstream
 from tests.faults.processes import served

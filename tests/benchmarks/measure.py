@@ -21,7 +21,7 @@ def simulated_store(people: int, years: int) -> Path:
     import subprocess
     import sys
 
-    from training.simulator.truth import VERSION
+    from training.simulator.oracle import VERSION
 
     folder = CACHE / f"{people}x{years}-v{VERSION}"
     if not (folder / "store" / "about.json").exists():

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from serving.nightly import score_store
+from serving.nightly.run import score_store
 from tests.benchmarks.growth import BASE as GROWTH_BASE
 from tests.benchmarks.growth import SIZES, tiled_store
 from tests.benchmarks.measure import CACHE, family_peak, line, simulated_store

@@ -25,7 +25,7 @@ import lightgbm
 import numpy as np
 
 from models import Calibration, RiskModel, TreeShapley
-from models.bundle import write_bundle
+from models.publishing import write_bundle
 
 TREES, LEAVES, DEPTH, FEATURES = 400, 31, 6, 60
 BATCH, LARGE = 4096, 100_000

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from models import TreeShapley, kernels, tables
-from models.shapley import _ARGUMENTS
-from models.tables import tabulate
-from models.trees import read_trees
+from models import TreeShapley
+from models.shapley import kernels, tables
+from models.shapley.explainer import _ARGUMENTS
+from models.shapley.tables import tabulate
+from models.shapley.trees import read_trees
 from tests.benchmarks.shapley import BATCH, FEATURES, made_up, train
 
 Call = Callable[[np.ndarray], np.ndarray]
@@ -27,11 +28,11 @@ ROUNDS = 3
 
 
 def rewritten(*changes: tuple[str, str]) -> types.ModuleType:
-    """``models.kernels`` with some of its source replaced. Raises where a piece to replace is not there, so that no variant is silently the original."""
+    """``models.shapley.kernels`` with some of its source replaced. Raises where a piece to replace is not there, so that no variant is silently the original."""
     source = inspect.getsource(kernels).replace("cache=True", "cache=False")
     for old, new in changes:
         if old not in source:
-            raise ValueError(f"models/kernels.py does not hold {old!r} any more: bring the variant up to date")
+            raise ValueError(f"models/shapley/kernels.py does not hold {old!r} any more: bring the variant up to date")
         source = source.replace(old, new)
     module = types.ModuleType("variant")
     exec(compile(source, "variant", "exec"), module.__dict__)

@@ -16,8 +16,15 @@ import lightgbm
 import numpy as np
 
 from tests.benchmarks.measure import load, peak_mb
-from training.fit import HORIZON_COLUMN, Fitted, described, fit, lightgbm_parameters, stacked_rows
-from training.prepare import prepare
+from training.dataset.prepare import prepare
+from training.fitting.boosters import (
+    HORIZON_COLUMN,
+    Fitted,
+    described,
+    fit,
+    lightgbm_parameters,
+    stacked_rows,
+)
 from training.settings import Settings
 
 PEOPLE, YEARS, ROUNDS, FLOOR = 3_000, 4, 3, 1.3

@@ -17,10 +17,10 @@ import httpx
 import numpy as np
 
 from features import Records
-from features.engine.cohort import caseload
+from features.engine.caseload import caseload
 from features.records import day_of
-from models.bundle import publish
-from serving.nightly import latest_as_of, score_store
+from models.publishing import publish
+from serving.nightly.run import latest_as_of, score_store
 from serving.security.tokens import issue_token
 from tests.benchmarks.measure import line, simulated_store
 from tests.faults.processes import served

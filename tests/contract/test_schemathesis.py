@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from serving.app import access_of, create_app
-from serving.security.callers import SEES_PEOPLE, Role
+from serving.identity.callers import SEES_PEOPLE, Role
 from serving.security.tokens import issue_token
 from serving.settings import Settings
 from tests.serving.running import running

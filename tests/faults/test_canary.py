@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from serving.app import access_of
-from serving.database import Database, DatabaseUnavailable
-from serving.security.callers import SEES_PEOPLE, Role
+from serving.identity.callers import SEES_PEOPLE, Role
 from serving.security.tokens import issue_token
+from serving.storage.database import Database, DatabaseUnavailable
 
 NUMBER, NAME = "9434765919", "Zebedee Quillfeather"
 CANARIES = (NUMBER, "943 476 5919", "Zebedee", "Quillfeather")
@@ -82,7 +82,7 @@ def _database_raises(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 
 
 def database_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it comes out of ``serving.database``, whose message is ours."""
+    """As it comes out of ``serving.storage.database``, whose message is ours."""
     _database_raises(monkeypatch, DatabaseUnavailable("the service database answered OperationalError"))
 
 
@@ -170,18 +170,20 @@ def test_no_log_metric_error_or_header_ever_holds_it(search, state: Callable[[py
 
 def address_for_route(monkeypatch: pytest.MonkeyPatch) -> None:
     """The log and the metrics take the address where the route's template belongs."""
-    monkeypatch.setattr("serving.middleware.route_of", lambda scope: scope["path"])
+    monkeypatch.setattr("serving.http.middleware.route_of", lambda scope: scope["path"])
 
 
 def names_in_errors(monkeypatch: pytest.MonkeyPatch) -> None:
     """A validation error repeats a name that it was sent."""
-    monkeypatch.setattr("serving.problems._place", lambda loc, known, unknown_last: ".".join(map(str, loc)))
+    monkeypatch.setattr("serving.http.problems._place", lambda loc, known, unknown_last: ".".join(map(str, loc)))
 
 
 def anything_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """An unexpected error is logged with its text."""
     unexpected(monkeypatch)
-    monkeypatch.setattr("serving.middleware.log_unexpected", lambda error, _: logging.getLogger("x").error("%s", error))
+    monkeypatch.setattr(
+        "serving.http.middleware.log_unexpected", lambda error, _: logging.getLogger("x").error("%s", error)
+    )
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ from sqlalchemy import event, func, select
 
 from models import RiskModel
 from serving.app import StartError, serve
-from serving.audit import verify_chain
-from serving.database import Database, DatabaseUnavailable
-from serving.nightly import score_store
-from serving.runs.staging import AlreadyRunning
+from serving.auditlog.log import verify_chain
+from serving.nightly.run import score_store
+from serving.nightly.staging import AlreadyRunning
 from serving.security.tokens import issue_token
-from serving.tables import publications, reviews, runs
+from serving.storage.database import Database, DatabaseUnavailable
+from serving.storage.tables import publications, reviews, runs
 from tests.conftest import free_port
 from tests.faults.processes import served
 
@@ -137,7 +137,7 @@ def test_disk_full_while_a_bundle_is_published(home, world):
     made = world.write_tiny_bundle(home / "newer", world.records(), seed=1, version="test-2")
     before = (home / "bundles" / "current").read_text()
     program = (
-        "import resource, signal, sys; from models.bundle import publish\n"
+        "import resource, signal, sys; from models.publishing import publish\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
         "publish(sys.argv[1], sys.argv[2])"

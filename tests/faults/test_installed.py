@@ -19,7 +19,7 @@ import httpx
 import pytest
 
 from serving.app import StartError, serve
-from serving.nightly import score_store
+from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
 from serving.settings import Settings
 from tests.conftest import ROOT, free_port
@@ -241,7 +241,7 @@ def test_an_older_release_refuses_a_newer_database_and_serves_its_backup(home, t
 
 def at_revision(older: Path, file: Path) -> None:
     """A database as the older release makes it."""
-    make = f"from serving import migrations; from serving.database import Database; d = Database('sqlite:///{file}'); migrations.upgrade(d); d.close()"
+    make = f"from serving import migrations; from serving.storage.database import Database; d = Database('sqlite:///{file}'); migrations.upgrade(d); d.close()"
     subprocess.run([sys.executable, "-c", make], cwd=older, check=True)
 
 

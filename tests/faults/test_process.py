@@ -14,14 +14,14 @@ import httpx
 import pytest
 from sqlalchemy import func, select
 
-from models.bundle import publish
+from models.publishing import publish
 from serving.app import create_app
-from serving.audit import Audit, Look, verify_chain
-from serving.database import Database
-from serving.nightly import latest_as_of
+from serving.auditlog.log import Audit, Look, verify_chain
+from serving.nightly.run import latest_as_of
 from serving.security.tokens import issue_token
 from serving.settings import Settings
-from serving.tables import audit_events
+from serving.storage.database import Database
+from serving.storage.tables import audit_events
 from tests.faults.processes import served
 from tests.serving.running import running
 from tests.serving.world import AS_OF, NORTH, person_tables, records
@@ -190,7 +190,7 @@ def clock(offset: dt.timedelta) -> type[dt.datetime]:
 def test_clock_skew(home, start, database, monkeypatch):
     by = Audit(database, actor="test", role="operator", request_id="1")
     for hours in (0, -3, 5, -1):
-        monkeypatch.setattr("serving.audit.datetime", clock(dt.timedelta(hours=hours)))
+        monkeypatch.setattr("serving.auditlog.log.datetime", clock(dt.timedelta(hours=hours)))
         by.record(Look("skewed"))
     assert verify_chain(database) == []
     token = issue_token(database, "pharmacist", ["north"], days=1)
@@ -200,7 +200,7 @@ def test_clock_skew(home, start, database, monkeypatch):
             assert client.get("/v1/teams", headers=bearer(token)).status_code == status
     # A record system whose clock runs ahead: its newest rows lie after today here.
     ahead = records()
-    monkeypatch.setattr("serving.nightly.dt", _Dates)
+    monkeypatch.setattr("serving.nightly.run.dt", _Dates)
     assert latest_as_of(ahead) == _Dates.date.today()
 
 

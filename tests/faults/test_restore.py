@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from serving.audit import verify_chain
-from serving.database import Database
-from serving.nightly import score_store
+from serving.auditlog.log import verify_chain
+from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
+from serving.storage.database import Database
 from tests.faults.postgres import PROGRAMS
 
 REVIEW = {

@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.engine import conditions, facts, kernels, regimen, schedule, supply, walks
-from features.engine.by_features import ByFeatures
-from features.engine.membership import Membership
-from features.gaps import person as gaps_person
+from features.engine import plan
+from features.engine.plan_cache import ByFeatures
+from features.engine.stream_masks import Membership
+from features.gaps import person_view as gaps_person
+from features.kernels import coverage, lookups, windows
+from features.medicines import regimen
+from features.monitoring import applicability, due_dates
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.table import Table
@@ -40,7 +43,7 @@ class Plant:
     def planted(self) -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(
-                walks, "_PLANS", ByFeatures(walks._plan)
+                plan, "_PLANS", ByFeatures(plan._plan)
             )  # a plan made before holds the true clocks, one made now must not outlive the leak
             self.place(patch)
             yield
@@ -120,8 +123,8 @@ def events_with(change: Callable[[Any], Any]) -> Callable[[Patch], None]:
     """Every window feature's events changed before the loop sees them."""
 
     def place(patch: Patch) -> None:
-        true = walks.events_of
-        patch.setattr(walks, "events_of", lambda *given: change(true(*given)))
+        true = plan.events_of
+        patch.setattr(plan, "events_of", lambda *given: change(true(*given)))
 
     return place
 
@@ -130,9 +133,9 @@ def clocks_forget(table: str) -> Callable[[Patch], None]:
     """Streams of a table know only the clock of the row, not those of its late parts."""
 
     def place(patch: Patch) -> None:
-        true = walks.clocks_of
+        true = plan.clocks_of
         patch.setattr(
-            walks,
+            plan,
             "clocks_of",
             lambda stream, value="": ("known_on",) if stream.table == table else true(stream, value),
         )
@@ -193,7 +196,7 @@ add(
     "window: as_of means the end of the day",
     "days_since_any_supply",
     "attended_30d",
-    place=handed(kernels, "window_kernel", 7, lambda t: t + 1),
+    place=handed(windows, "window_kernel", 7, lambda t: t + 1),
 )
 add(
     "window: a week of tolerance on known_on",
@@ -231,7 +234,7 @@ def _(patch: Patch) -> None:
 
 @plant("a discharge without a date yet counts by the day it will have", "days_since_discharge")
 def _(patch: Patch) -> None:
-    handed(walks, "events_of", 0, lambda r: doctored(r, "stays", "discharge_known_on", ignored))(patch)
+    handed(plan, "events_of", 0, lambda r: doctored(r, "stays", "discharge_known_on", ignored))(patch)
 
 
 # --- spells -----------------------------------------------------------------------------------------------------------------------------------------
@@ -239,28 +242,28 @@ def _(patch: Patch) -> None:
 add(
     "spell: referral's known_on ignored",
     "referral_length_days",
-    place=reads(walks, "_spell_walk", "referrals", "known_on", ignored),
+    place=reads(plan, "_spell_walk", "referrals", "known_on", ignored),
 )
 add(
     "spell: closure's clock ignored",
     "referral_length_days",
-    place=reads(walks, "_spell_walk", "referrals", "closed_known_on", ignored),
+    place=reads(plan, "_spell_walk", "referrals", "closed_known_on", ignored),
 )
 add(
     "spell: discharge's clock ignored",
     "bed_days_365d",
-    place=reads(walks, "_spell_walk", "stays", "discharge_known_on", ignored),
+    place=reads(plan, "_spell_walk", "stays", "discharge_known_on", ignored),
 )
 add(
     "spell: stay's known_on ignored",
     "bed_days_365d",
     "bed_days_730d",
-    place=reads(walks, "_spell_walk", "stays", "known_on", ignored),
+    place=reads(plan, "_spell_walk", "stays", "known_on", ignored),
 )
 add(
     "spell: as_of means the end of the day",
     "referral_length_days",
-    place=handed(kernels, "spell_kernel", 7, lambda t: t + 1),
+    place=handed(windows, "spell_kernel", 7, lambda t: t + 1),
 )
 
 # --- coverage, depots, regimen ----------------------------------------------------------------------------------------------------------------------
@@ -268,34 +271,34 @@ add(
 add(
     "coverage: supply's known_on ignored",
     "antipsychotic_covered_share_90d",
-    place=reads(walks, "_coverage_walks", "supplies", "known_on", ignored),
+    place=reads(plan, "_coverage_walks", "supplies", "known_on", ignored),
 )
 add(
     "coverage: supply's day off by one",
     "antipsychotic_supply_left_days",
-    place=reads(walks, "_coverage_walks", "supplies", "supplied_on", a_day_early),
+    place=reads(plan, "_coverage_walks", "supplies", "supplied_on", a_day_early),
 )
 add(
     "coverage: stay's known_on ignored",
     "antipsychotic_covered_share_90d",
-    place=reads(walks, "_coverage_walks", "stays", "known_on", ignored),
+    place=reads(plan, "_coverage_walks", "stays", "known_on", ignored),
     checks=RARE,
 )
 add(
     "coverage: discharge's clock ignored",
     "antipsychotic_in_hand_at_discharge",
-    place=reads(walks, "_coverage_walks", "stays", "discharge_known_on", ignored),
+    place=reads(plan, "_coverage_walks", "stays", "discharge_known_on", ignored),
     checks=RARE,
 )
 add(
     "depot: known_on ignored",
     "depot_days_past_due",
-    place=reads(walks, "_depot_walks", "supplies", "known_on", ignored),
+    place=reads(plan, "_depot_walks", "supplies", "known_on", ignored),
 )
 add(
     "depot: as_of means the end of the day",
     "depot_days_past_due",
-    place=handed(supply, "depot_kernel", 7, lambda t: t + 1),
+    place=handed(coverage, "depot_kernel", 7, lambda t: t + 1),
 )
 add(
     "regimen: known_on ignored in what is prepared",
@@ -313,62 +316,62 @@ add(
     "schedule: last result ignores its clock",
     "tests_due",
     "tests_overdue",
-    place=handed(schedule, "latest_kernel", 2, ignored),
+    place=handed(due_dates, "latest_kernel", 2, ignored),
 )
 add(
     "schedule: last result, as_of means the end of the day",
     "tests_due",
     "tests_overdue",
-    place=handed(schedule, "latest_kernel", 5, lambda t: t + 1),
+    place=handed(due_dates, "latest_kernel", 5, lambda t: t + 1),
 )
 add(
     "schedule: courses ignore known_on",
     "tests_due",
     "antipsychotic_tests_due",
-    place=handed(schedule, "courses_kernel", 2, ignored),
+    place=handed(due_dates, "courses_kernel", 2, ignored),
 )
-add("schedule: courses' day off by one", "tests_due", place=handed(schedule, "courses_kernel", 1, a_day_early))
-add("schedule: first referral ignores its clock", "smi_tests_due", place=handed(facts, "first_row", 2, ignored))
+add("schedule: courses' day off by one", "tests_due", place=handed(due_dates, "courses_kernel", 1, a_day_early))
+add("schedule: first referral ignores its clock", "smi_tests_due", place=handed(lookups, "first_row", 2, ignored))
 add(
     "conditions: circumstances and diagnoses ignore known_on",
     "tests_unsure",
-    place=handed(facts, "latest_row", 2, ignored),
+    place=handed(lookups, "latest_row", 2, ignored),
     checks=RARE,
 )
 add(
     "conditions: blood colour ignores known_on",
     "clozapine_blood_colour",
-    place=handed(facts, "blood_colour", 2, ignored),
+    place=handed(lookups, "blood_colour", 2, ignored),
     checks=RARE,
 )
 add(
     "conditions: blood colour, as_of means the end of the day",
     "clozapine_blood_colour",
-    place=handed(facts, "blood_colour", 8, lambda t: t + 1),
+    place=handed(lookups, "blood_colour", 8, lambda t: t + 1),
     checks=RARE,
 )
 add(
     "conditions: lowest value ever ignores known_on",
     "u_and_e_days_past_due",
-    place=handed(facts, "lowest_value", 2, ignored),
+    place=handed(lookups, "lowest_value", 2, ignored),
     checks=RARE,
 )
 add(
     "conditions: break or new interacting medicine ignores known_on",
     "lithium_level_days_past_due",
-    place=handed(facts, "latest_break", 2, ignored),
+    place=handed(lookups, "latest_break", 2, ignored),
     checks=RARE,
 )
 add(
     "conditions: change of dose or smoking ignores known_on",
     "lithium_level_days_past_due",
-    place=handed(facts, "latest_change", 2, ignored),
+    place=handed(lookups, "latest_change", 2, ignored),
     checks=RARE,
 )
 add(
     "conditions: discharge's clock ignored",
     "tests_unsure",
-    place=reads(conditions, "prepare", "stays", "discharge_known_on", ignored),
+    place=reads(applicability, "prepare", "stays", "discharge_known_on", ignored),
     checks=RARE,
 )
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +16,8 @@ from features.leakage.future import BLANK, EVENT_TABLES, deleted, future_rows, l
 from features.leakage.garbling import garbled
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
+from tests.leakage import plants
 
-_spec = importlib.util.spec_from_file_location("leakage_plants", Path(__file__).parent / "plants.py")
-assert _spec and _spec.loader
-plants = sys.modules[_spec.name] = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(plants)
 PLANTS = plants.PLANTS
 
 

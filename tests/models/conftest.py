@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from models import fit_calibration
-from models.bundle import write_bundle
+from models.publishing import write_bundle
 from models.risk_model import stack_horizons
 
 HORIZONS = {"admission": (28, 90, 180), "disengagement": (90, 180)}
@@ -15,7 +15,7 @@ HORIZONS = {"admission": (28, 90, 180), "disengagement": (90, 180)}
 
 @dataclass(frozen=True)
 class FeatureDouble:
-    """Stands in for ``features.engine.spec.Feature``: only what a bundle reads of it."""
+    """Stands in for ``features.spec.Feature``: only what a bundle reads of it."""
 
     name: str
     concept: str

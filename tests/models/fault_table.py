@@ -1,6 +1,6 @@
 """The fault table of a bundle: what can go wrong, what happens then, and the tests that make it go wrong.
 
-``python -m tests.models.fault_table`` runs them and prints the table with how each fared; ``test_bundle.py`` fails where a test of it is not listed here.
+``python -m tests.models.fault_table`` runs them and prints the table with how each fared; ``test_publishing.py`` fails where a test of it is not listed here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent / "test_bundle.py"
+HERE = Path(__file__).parent / "test_publishing.py"
 
 # What goes wrong; what happens; the tests that show it.
 FAULTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -105,7 +105,7 @@ NO_FAULT = (
     "test_calibration_in_a_bundle_reads_back_exactly",
     "test_the_fault_table_lists_every_test",
 )
-"""Tests of ``test_bundle.py`` in which nothing goes wrong."""
+"""Tests of ``test_publishing.py`` in which nothing goes wrong."""
 
 
 class _Outcomes:

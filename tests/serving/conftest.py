@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,20 +11,15 @@ import pytest
 from starlette.exceptions import StarletteDeprecationWarning
 
 from serving.app import create_app
-from serving.database import Database
 from serving.security.tokens import issue_token
 from serving.settings import Settings, database_url_of
+from serving.storage.database import Database
+from tests.serving import world as _world
 
 with warnings.catch_warnings():
     # Starlette asks for httpx2; it still speaks httpx, which the other tests use.
     warnings.simplefilter("ignore", StarletteDeprecationWarning)
     from starlette.testclient import TestClient
-
-_spec = importlib.util.spec_from_file_location("serving_world", Path(__file__).parent / "world.py")
-assert _spec and _spec.loader
-_world = importlib.util.module_from_spec(_spec)
-sys.modules["serving_world"] = _world
-_spec.loader.exec_module(_world)
 
 ROLES = {"pharmacist": ["north"], "cmht_system": ["north"], "data_scientist": None, "auditor": None, "operator": None}
 

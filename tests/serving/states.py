@@ -17,11 +17,11 @@ from typing import Any
 from sqlalchemy import text
 
 from features import Records
-from serving import migrations
-from serving.database import Database
-from serving.nightly import score_store
+from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
 from serving.settings import database_url_of
+from serving.storage import migrations
+from serving.storage.database import Database
 
 PAGES = {
     "teams": "/",

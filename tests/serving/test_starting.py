@@ -16,12 +16,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from models.bundle import publish
-from serving import migrations
+from models.publishing import publish
 from serving.app import StartError, serve
-from serving.database import Database
 from serving.security.tokens import issue_token
-from serving.tables import metadata
+from serving.storage import migrations
+from serving.storage.database import Database
+from serving.storage.tables import metadata
 from tests.conftest import ROOT
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from features import CATALOGUE, Records, build
 from models import Calibration
-from models.bundle import publish, write_bundle
+from models.publishing import publish, write_bundle
 
 AS_OF = dt.date(2026, 1, 5)
 HORIZONS = {"admission": (28, 90, 180), "disengagement": (90, 180)}
@@ -143,7 +143,7 @@ def write_tiny_bundle(folder: Path, world: Records, *, seed: int = 0, version: s
 
 def make_home(home: Path) -> Path:
     """A home folder with a store, a published bundle and a published run."""
-    from serving.nightly import score_store
+    from serving.nightly.run import score_store
 
     world = records()
     world.save(home / "store")

@@ -6,7 +6,7 @@ import pytest
 
 from features import CATALOGUE, Feature, build
 from features.engine import EVER, results_of, stream, supplies_of
-from features.engine.spec import outside
+from features.spec import outside
 from tests.tables import records, spine
 
 CONTACTS = """

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from features import CATALOGUE, Feature, Records, build
 from features.engine import EVER, stream, supplies_of
-from features.engine.walks import walks_for
+from features.engine.plan import walks_for
 from features.records.days import day_of
 from features.records.tables import TABLES
 from tests.spec import due_or_done

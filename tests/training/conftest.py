@@ -96,7 +96,7 @@ def made_up():
 @pytest.fixture(scope="session")
 def trained(made_up, small_settings, tmp_path_factory):
     """(home, TrainResult) of one run. Copy the home before changing it."""
-    from training.run import train
+    from training.train import train
 
     home = tmp_path_factory.mktemp("trained") / "home"
     said = []

@@ -14,8 +14,11 @@ from features import Records
 from features.records.tables import OUTCOMES
 from tests.leakage.plants import column_plus
 from tests.training.conftest import SMALL, made_up_frames
-from training import fit, prepare, record, run
-from training.promotion import promote
+from training import train
+from training.dataset import prepare
+from training.fitting import boosters
+from training.registry import record
+from training.registry.promotion import promote
 from training.settings import Settings
 
 GATES = {
@@ -49,7 +52,7 @@ def without_pictures(monkeypatch):
 
 def refusals(trust, home, settings=STRICT):
     """Names of the gates that refuse the model which ``settings`` train on ``trust``."""
-    result = run.train(trust, settings, home)
+    result = train.train(trust, settings, home)
     decision = promote(home, STRICT, by="a test", why="to be refused", version=result.version)
     return {gate.name.rpartition(".")[2] for gate in decision.gates if not gate.passed}
 
@@ -73,13 +76,13 @@ def test_a_leaky_model_is_refused_by_the_leak_proof(trust, home):
 @pytest.mark.slow
 def test_a_miscalibrated_model_is_refused_by_the_slope(trust, home, monkeypatch):
     """A calibration three times too sure of itself: the order of the list is the same, the probabilities are not to be believed."""
-    right = fit.fit_calibration
+    right = boosters.fit_calibration
 
     def too_sure(*given):
         found = right(*given)
         return dataclasses.replace(found, slope=found.slope * 3)
 
-    monkeypatch.setattr(fit, "fit_calibration", too_sure)
+    monkeypatch.setattr(boosters, "fit_calibration", too_sure)
     assert refusals(trust, home) == {"calibration_slope"}
 
 

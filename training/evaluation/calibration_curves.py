@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.metrics import Scored
-from training.evaluation.resampling import Draws, Estimate, Floats, Mask, as_dicts
+from training.statistics.metrics import Scored
+from training.statistics.resampling import Draws, Estimate, Floats, Mask, as_dicts
 
 POINTS = 25
 BANDWIDTH = 0.05

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation import kernels
 from training.evaluation.groups import UNKNOWN, Partition
-from training.evaluation.resampling import Draws, Estimate, Floats, Mask
 from training.evaluation.subgroups import suppressed
+from training.statistics import kernels
+from training.statistics.resampling import Draws, Estimate, Floats, Mask
 
 SLOTS = (5, 10, 15, 25)
 EARLY_DAYS = 7

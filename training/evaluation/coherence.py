@@ -12,8 +12,8 @@ import numpy as np
 from scipy.stats import beta
 
 from models.calibration import Calibration
-from models.trees import read_trees
-from training.evaluation import kernels
+from models.shapley.trees import read_trees
+from training.statistics import kernels
 
 
 def _share(crossings: int, rows: int) -> dict[str, float | None]:

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 
-from training.evaluation.metrics import Scored
-from training.evaluation.resampling import Draws, Estimate, Floats
+from training.statistics.metrics import Scored
+from training.statistics.resampling import Draws, Estimate, Floats
 
 HEADLINE = (0.05, 0.10)
 """One event in twenty and in ten reviews: the two the report states in words (research/evaluation.md section 5)."""

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from features.records import date_of
-from training.evaluation.resampling import Draws, Estimate, Floats, codes
 from training.evaluation.subgroups import FEWEST
+from training.statistics.resampling import Draws, Estimate, Floats, codes
 
 SHIFT, LARGE_SHIFT = 0.1, 0.25
 CELLS = 10

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from training.evaluation.metrics import Scored
-from training.evaluation.pairs import PairRows, comparable
-from training.evaluation.resampling import Estimate, Floats, Mask
+from training.evaluation.figures import PairRows, comparable
+from training.statistics.metrics import Scored
+from training.statistics.resampling import Estimate, Floats, Mask
 
 EVENT_SHARE = 2 / 3
 """Of the rows asked about, so many come from rows before an event, as far as there are so many: drawn alike, one in fifty would be, and no regret could be told."""

@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from features import Records, build
-from training.evaluation.metrics import Scored
-from training.evaluation.resampling import Draws, Estimate, Floats
+from training.statistics.metrics import Scored
+from training.statistics.resampling import Draws, Estimate, Floats
 
 CAUSES = (
     ("severity of illness", "unplanned admission", "severity", "admission"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,64 +17,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.records import Records
-from training.comparators import RULES
+from training.dataset.labels import FollowUp
+from training.dataset.splits import Split
 from training.evaluation import groups, subgroups
+from training.evaluation.figures import PairRows, figures_of, numbered, part_of
 from training.evaluation.oracle import regret, true_risks
-from training.evaluation.pairs import PairRows, figures_of, numbered, part_of
-from training.evaluation.resampling import Draws, Estimate, Floats, Mask, codes
-from training.outcomes import FollowUp
+from training.fitting.contenders import LABELS, Contenders
 from training.settings import Settings
-from training.splits import Split
-
-LABELS = {
-    "model": "Model (LightGBM, calibrated)",
-    "logistic": "Logistic regression, all features",
-    "boosting": "Explainable boosting machine, all features",
-    "oracle": "Oracle (true risk, simulated data only)",
-    "random": "By lot",
-    "alphabetical": "By the alphabet (ids: the records hold no names)",
-    "five_factors": "Logistic regression on five factors",
-    **{rule.name: rule.label for rule in RULES},
-}
-CONTROLS = ("logistic", "boosting")
-TOO_FEW = "not judged: too few events to fit it on"
-
-
-@dataclass(frozen=True)
-class Contenders:
-    """Scores of every row of a spine, or of any matrix. ``model``, ``logistic`` and ``boosting`` are probabilities by outcome and horizon (``admission_28``), ``rules`` by
-    rule name."""
-
-    model: Mapping[str, Floats]
-    logistic: Mapping[str, Floats]
-    rules: Mapping[str, Floats]
-    five_factors: Mapping[str, Floats] = field(default_factory=dict)
-    boosting: Mapping[str, Floats] = field(default_factory=dict)
-
-    def spread(self, at: npt.NDArray[np.int64], rows: int) -> Contenders:
-        """The same scores over ``rows`` rows of which these are at ``at``; NaN elsewhere."""
-
-        def wide(scores: Mapping[str, Floats]) -> dict[str, Floats]:
-            out = {name: np.full(rows, np.nan) for name in scores}
-            for name, score in scores.items():
-                out[name][at] = score
-            return out
-
-        return Contenders(*(wide(getattr(self, field.name)) for field in fields(self)))
-
-    def probabilities(self, name: str) -> dict[str, Floats]:
-        """Every probability for one outcome and horizon, the model first: judged as a probability, not as a ranking alone."""
-        controls = {who: getattr(self, who) for who in CONTROLS}
-        return {"model": self.model[name]} | {who: risk[name] for who, risk in controls.items() if name in risk}
-
-    def not_judged(self, name: str) -> dict[str, dict[str, str]]:
-        """The controls that could not be fitted for one outcome and horizon: label and reason."""
-        return {who: {"label": LABELS[who], "why": TOO_FEW} for who in CONTROLS if name not in getattr(self, who)}
-
-    def simple(self, name: str) -> dict[str, Floats]:
-        """Every simple rule's score for one outcome and horizon; the five-factor rule is fitted, so it differs between them."""
-        fitted = {"five_factors": self.five_factors[name]} if name in self.five_factors else {}
-        return {**self.rules, **fitted}
+from training.statistics.resampling import Draws, Estimate, Floats, Mask, codes
 
 
 def evaluate(

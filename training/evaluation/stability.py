@@ -19,11 +19,17 @@ import pandas as pd
 
 from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
-from models.shapley import TreeShapley
-from training.evaluation.metrics import places_in_lists
-from training.evaluation.resampling import Floats, Mask, codes
-from training.fit import HORIZON_COLUMN, Fitted, lightgbm_parameters, raw_margins, stacked_rows
+from models.shapley.explainer import TreeShapley
+from training.fitting.boosters import (
+    HORIZON_COLUMN,
+    Fitted,
+    lightgbm_parameters,
+    raw_margins,
+    stacked_rows,
+)
 from training.settings import TrainingSettings
+from training.statistics.metrics import places_in_lists
+from training.statistics.resampling import Floats, Mask, codes
 
 TOP = 25
 TOP_CONCEPTS = 3

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.evaluation.groups import UNKNOWN, Partition
-from training.evaluation.metrics import Listing, Scored
-from training.evaluation.resampling import Draws, Estimate, Floats, Mask, as_dicts
+from training.statistics.metrics import Listing, Scored
+from training.statistics.resampling import Draws, Estimate, Floats, Mask, as_dicts
 
 FEWEST = 10
 EQUAL_CALIBRATION = (0.8, 1.25)

@@ -10,12 +10,12 @@ import numpy.typing as npt
 from features import Records, build
 from features.engine.matrix import FeatureMatrix
 from features.records.days import to_datetime64
-from training import cohort, outcomes
+from training.dataset import labels, landmarks
+from training.dataset.labels import FollowUp
 from training.evaluation.capacity import Weekly
-from training.evaluation.pairs import numbered
-from training.evaluation.resampling import Draws, codes
-from training.outcomes import FollowUp
+from training.evaluation.figures import numbered
 from training.settings import Settings
+from training.statistics.resampling import Draws, codes
 
 NEWS_SEEN_DAYS = 14
 
@@ -31,7 +31,7 @@ class Weeks:
         """Positions of the rows at risk whose window is complete, and what the capacity figures read of them."""
         followed, day = self.follow_up.outcomes[outcome], self.follow_up.day
         complete = day + horizon <= self.follow_up.last_day + 1
-        at = np.flatnonzero((followed.not_at_risk == outcomes.AT_RISK) & complete)
+        at = np.flatnonzero((followed.not_at_risk == labels.AT_RISK) & complete)
         status = self.follow_up.status(outcome, horizon)[at]
         happened = status == "event"
         people = codes(self.matrix.spine["patient_id"].iloc[at])
@@ -60,6 +60,6 @@ class Weeks:
 def weeks(records: Records, settings: Settings, first_day: int, last_day: int) -> Weeks:
     """Every ``score_every_days`` from ``first_day`` (the first of the test slice), at most ``capacity_weeks`` of them and none after ``last_day``."""
     days = np.arange(first_day, last_day + 1, settings.cohort.score_every_days, dtype=np.int32)
-    chosen = cohort.select(records, to_datetime64(days[: settings.evaluation.capacity_weeks]), settings.cohort)
-    follow_up = outcomes.follow_up(records, chosen.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
+    chosen = landmarks.select(records, to_datetime64(days[: settings.evaluation.capacity_weeks]), settings.cohort)
+    follow_up = labels.follow_up(records, chosen.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
     return Weeks(build(records, chosen.spine, threads=settings.training.threads), follow_up)

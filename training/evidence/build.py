@@ -12,12 +12,12 @@ from typing import Any
 import yaml
 from markdown_it import MarkdownIt
 
-from training import tracking
 from training.errors import ArtefactAbsent, EvidenceError
 from training.evaluation.page import JSON_NAME, headline
 from training.evidence.references import Sources, fill
 from training.evidence.tables import TABLES
-from training.tracking import Store
+from training.registry import tracking
+from training.registry.tracking import Store
 
 TEMPLATES = Path(__file__).with_name("templates")
 DOCUMENTS = ("model_card", "tripod_ai", "probast_ai", "transparency_record", "hazard_log")

@@ -1,7 +1,7 @@
 """A simulated trust whose truth is known: a day-by-day mechanism, the records it leaves, and the oracle. Everything here is synthetic."""
 
-from .trust import SimulatedTrust, SimulationError, simulate
-from .truth import Truth, TruthError
-from .world import World
+from training.simulator.oracle import Truth, TruthError
+from training.simulator.parameters import World
+from training.simulator.simulation import SimulatedTrust, SimulationError, simulate
 
 __all__ = ["SimulatedTrust", "SimulationError", "Truth", "TruthError", "World", "simulate"]

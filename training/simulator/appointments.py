@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import step
-from .events import emit_circumstance, emit_contact
-from .layout import (
+from training.simulator.events import emit_circumstance, emit_contact
+from training.simulator.jit import step
+from training.simulator.random import (
+    GOLDEN,
+    S11,
+    TO_UNIT,
+    chance,
+    mix,
+    normal,
+    sigmoid,
+    uniform,
+    whole,
+)
+from training.simulator.state import (
     ASSESSMENT,
     ATTENDED,
     CANCELLED_PATIENT,
@@ -27,7 +38,6 @@ from .layout import (
     TELEPHONE,
     VIDEO,
 )
-from .streams import GOLDEN, S11, TO_UNIT, chance, mix, normal, sigmoid, uniform, whole
 
 
 @step

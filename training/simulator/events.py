@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from .compiled import step
-from .layout import CIRCUMSTANCES, CONTACTS, RESULTS, SUPPLIES
-from .streams import MIX_1, S11, TO_UNIT, mix, normal
+from training.simulator.jit import step
+from training.simulator.random import MIX_1, S11, TO_UNIT, mix, normal
+from training.simulator.state import CIRCUMSTANCES, CONTACTS, RESULTS, SUPPLIES
 
 
 @step

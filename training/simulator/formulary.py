@@ -10,7 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .layout import ANTICHOLINERGIC, ANTIDEPRESSANT, DEPOT, MAIN, MOOD, OTHER, SEDATIVE
+from training.simulator.state import (
+    ANTICHOLINERGIC,
+    ANTIDEPRESSANT,
+    DEPOT,
+    MAIN,
+    MOOD,
+    OTHER,
+    SEDATIVE,
+)
 
 
 @dataclass(frozen=True)

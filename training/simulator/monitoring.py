@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .appointments import hold, working_day
-from .checks import (
+from training.simulator.appointments import hold, working_day
+from training.simulator.events import emit_circumstance, emit_result, measure
+from training.simulator.examinations import (
     ANC,
     CALCIUM,
     CRP,
@@ -19,10 +20,11 @@ from .checks import (
     check_whole_body,
     tick,
 )
-from .compiled import step
-from .events import emit_circumstance, emit_result, measure
-from .formulary import CLOZAPINE, LITHIUM
-from .layout import (
+from training.simulator.formulary import CLOZAPINE, LITHIUM
+from training.simulator.jit import step
+from training.simulator.prescribing import stop_clozapine, supply
+from training.simulator.random import chance, normal, uniform
+from training.simulator.state import (
     ATTENDED,
     CLOZAPINE_CLINIC,
     COMMUNITY,
@@ -35,8 +37,6 @@ from .layout import (
     PHYSICAL,
     TEST,
 )
-from .prescribing import stop_clozapine, supply
-from .streams import chance, normal, uniform
 
 CLOZAPINE_LEVEL, LITHIUM_LEVEL, CONSTIPATION = (
     TEST[name] for name in ("clozapine_level", "lithium_level", "constipation_check")

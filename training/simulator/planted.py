@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .world import World
+from training.simulator.parameters import World
 
 
 class Planted(NamedTuple):

@@ -6,12 +6,20 @@ import math
 
 import numpy as np
 
-from .appointments import hold, working_day
-from .checks import begin_course, mark_injection
-from .compiled import step
-from .events import emit_circumstance, emit_supply
-from .formulary import CARBAMAZEPINE, CLOZAPINE, LAMOTRIGINE, LITHIUM, PROCYCLIDINE, VALPROATE
-from .layout import (
+from training.simulator.appointments import hold, working_day
+from training.simulator.events import emit_circumstance, emit_supply
+from training.simulator.examinations import begin_course, mark_injection
+from training.simulator.formulary import (
+    CARBAMAZEPINE,
+    CLOZAPINE,
+    LAMOTRIGINE,
+    LITHIUM,
+    PROCYCLIDINE,
+    VALPROATE,
+)
+from training.simulator.jit import step
+from training.simulator.random import chance, normal, pick, uniform
+from training.simulator.state import (
     ADMINISTERED,
     ANTICHOLINERGIC,
     ANTIDEPRESSANT,
@@ -39,8 +47,7 @@ from .layout import (
     SLOTS,
     TRUST,
 )
-from .people import deprived
-from .streams import chance, normal, pick, uniform
+from training.simulator.traits import deprived
 
 # by diagnosis: F20, F25, F29, F31, F32.3, F60.3
 CLOZAPINE_SHARE = np.array([0.212, 0.212, 0.02, 0.0, 0.0, 0.0])

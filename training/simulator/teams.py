@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .layout import TEAM
-from .streams import hashed
+from training.simulator.random import hashed
+from training.simulator.state import TEAM
 
 KINDS = ("A06", "A06", "A08", "A14", "A06", "A08", "A06", "A13")
 """MHSDS service types (CLINICAL.md 2.1): A06 community team, A08 assertive outreach, A14 early intervention, A13 psychotherapy-led community team."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from features import Records
-from features.records.scans import in_order
+from features.records.kernels import in_order
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import CATALOGUE, Records, build, find_gaps
-from features.engine.taking import OVER_DAYS
-from features.gaps import CODES, antipsychotics, changes, facts, interactions, oral, people
-from features.gaps.courses import by_base
-from features.gaps.person import meant
+from features.gaps import CODES, citations, people
+from features.gaps.person_view import meant
+from features.gaps.rules import antipsychotics, changes, interactions, oral
+from features.kernels.regimen import OVER_DAYS
+from features.medicines.courses import by_base
 from features.records import day_of
 from features.records.tables import TABLES
 from features.reference import PROTOCOLS, THRESHOLDS, groups
@@ -112,12 +113,12 @@ def test_the_verified_mark_comes_from_the_rows_behind_the_gap():
 
 def test_facts_take_their_mark_from_the_reference_row():
     for key, row in THRESHOLDS.items():
-        assert facts.threshold(key) == (f"{key}: {row.source.strip()}", "unverified" not in row.source)
+        assert citations.threshold(key) == (f"{key}: {row.source.strip()}", "unverified" not in row.source)
     for place, row in enumerate(PROTOCOLS):
-        assert facts.protocol(place).verified == ("unverified" not in row.source)
-    assert facts.interaction("ix024").verified
-    assert not facts.interaction("ix012").verified
-    assert not facts.group("qt prolonging medicine").verified
+        assert citations.protocol(place).verified == ("unverified" not in row.source)
+    assert citations.interaction("ix024").verified
+    assert not citations.interaction("ix012").verified
+    assert not citations.group("qt prolonging medicine").verified
 
 
 def test_evidence_rows_are_the_persons_own_and_carry_their_day():

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from training.evaluation import capacity, kernels
+from training.evaluation import capacity
 from training.evaluation.capacity import Weekly
 from training.evaluation.groups import Partition
-from training.evaluation.resampling import Draws
+from training.statistics import kernels
+from training.statistics.resampling import Draws
 
 
 def weekly(rows):

@@ -6,7 +6,7 @@ import pytest
 
 from models.calibration import Calibration
 from training.evaluation import coherence, drift, sample_size
-from training.evaluation.resampling import Draws
+from training.statistics.resampling import Draws
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from training.evaluation import calibration_curves, decision_curves
-from training.evaluation.metrics import Scored
-from training.evaluation.resampling import Draws
+from training.statistics.metrics import Scored
+from training.statistics.resampling import Draws
 
 PEER = Path(__file__).resolve().parents[3] / ".tools" / "dcurves"
 ASK = """

@@ -7,10 +7,11 @@ import re
 import numpy as np
 import pytest
 
-from training import tracking
 from training.errors import ArtefactAbsent, NoRun
 from training.evaluation import page, report
-from training.evaluation.finding import find
+from training.fitting.contenders import TOO_FEW, Contenders
+from training.registry import tracking
+from training.registry.find_report import find
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_a_control_that_could_not_be_fitted_is_reported_as_not_judged(trained):
     """Everywhere a control is shown: the page, the terminal and the metrics of the run."""
     evaluation = copy.deepcopy(trained[1].evaluation)
     nothing = np.zeros(3)
-    scores = report.Contenders({"admission_28": nothing, "admission_90": nothing}, {"admission_90": nothing}, {})
+    scores = Contenders({"admission_28": nothing, "admission_90": nothing}, {"admission_90": nothing}, {})
     assert list(scores.probabilities("admission_28")) == ["model"]
     assert list(scores.not_judged("admission_28")) == ["logistic", "boosting"]
     assert list(scores.not_judged("admission_90")) == ["boosting"]
@@ -88,7 +89,7 @@ def test_a_control_that_could_not_be_fitted_is_reported_as_not_judged(trained):
     for who in pair["not_judged"]:
         del pair["contenders"][who]
     shown = page.render(evaluation, {})
-    assert shown.count(report.TOO_FEW) == 3  # in the first table, and each control among the contenders
-    assert sum(report.TOO_FEW in line for line in report.lines(evaluation)) == 2
+    assert shown.count(TOO_FEW) == 3  # in the first table, and each control among the contenders
+    assert sum(TOO_FEW in line for line in report.lines(evaluation)) == 2
     assert "admission_28/logistic_auroc" not in report.flat_metrics(evaluation)
     assert "admission_90/logistic_auroc" in report.flat_metrics(evaluation)

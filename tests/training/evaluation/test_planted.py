@@ -14,9 +14,9 @@ def trust():
 
 @pytest.fixture(scope="module")
 def spine(trust):
-    from training import cohort
+    from training.dataset import landmarks
 
-    return cohort.select(trust.records, [np.datetime64("2023-03-06")]).spine.reset_index(drop=True)
+    return landmarks.select(trust.records, [np.datetime64("2023-03-06")]).spine.reset_index(drop=True)
 
 
 def test_the_truth_recovers_all_of_itself_and_a_constant_nothing(trust, spine):

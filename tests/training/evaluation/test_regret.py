@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from training.evaluation.figures import PairRows, numbered
 from training.evaluation.oracle import regret, true_risks
-from training.evaluation.pairs import PairRows, numbered
-from training.evaluation.resampling import Draws
+from training.statistics.resampling import Draws
 
 PEOPLE, DATES = 2000, 5
 

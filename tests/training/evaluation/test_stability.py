@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from models.calibration import Calibration
+from training.dataset.prepare import prepare
 from training.evaluation import stability
-from training.evaluation.resampling import codes
-from training.prepare import prepare
+from training.statistics.resampling import codes
 
 
 @pytest.fixture(scope="module")
 def trial(made_up, small_settings):
-    from training.fit import fit
+    from training.fitting.boosters import fit
 
     ready = prepare(made_up, small_settings)
     fitted = fit(

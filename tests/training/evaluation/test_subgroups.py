@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from features import Records
 from training.evaluation.groups import UNKNOWN, Partition, partitions
-from training.evaluation.resampling import Draws
 from training.evaluation.subgroups import FEWEST, Rows, by_level, suppressed, unequal_calibration, worst_group
+from training.statistics.resampling import Draws
 
 
 def rows_of(people_per_level, events_per_level, listed_events, seed=0):

@@ -7,11 +7,11 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
-from training import tracking
 from training.errors import EvidenceError
 from training.evidence.build import DOCUMENTS, TEMPLATES, build, sources_of
 from training.evidence.references import Sources, fill, shown
 from training.evidence.tables import TABLES
+from training.registry import tracking
 from upstream import app
 
 
@@ -95,7 +95,7 @@ def test_a_number_typed_into_a_template_fails_the_build(sources, tmp_path):
     [
         ("{{metric:headline.admission.contenders.model.aurok}}", "leads nowhere at 'aurok'"),
         ("{{metric:headline.admission.contenders.model.auroc|nicely}}", "is no format"),
-        ("{{test:serving/test_audit.py::test_that_never_was}}", "there is no test"),
+        ("{{test:serving/auditlog/test_log.py::test_that_never_was}}", "there is no test"),
         ("{{table:of_contents}}", "no table of_contents"),
         ("{{guess:auroc}}", "is no kind of reference"),
     ],

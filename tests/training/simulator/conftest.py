@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.prepare import Prepared, prepare
+from training.dataset.prepare import Prepared, prepare
 from training.settings import Settings
 from training.simulator import SimulatedTrust, simulate
 

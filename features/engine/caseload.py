@@ -1,0 +1,160 @@
+"""Who is scored on a date: the one rule of the caseload, for training backfill, the nightly run and a single request.
+
+A person is on the caseload at ``as_of`` (00:00 of that day) when, *as known by then* (DESIGN rules 1 and 2),
+
+1. a referral to an in-scope team is open: opened and known before ``as_of``, and not closed, or its closure not yet known;
+2. they have not died;
+3. they are not an inpatient: no stay admitted and known before ``as_of`` whose discharge has not happened and become known by then. A place of
+   safety alone is not an admission (CLINICAL.md section 2.2).
+
+Nobody leaves the caseload for being silent, untested or unseen (DESIGN rule 7). What CLINICAL.md section 2.3 asks further of the at-risk set of an
+outcome is a matter of labels (``training.dataset.labels``), not of who is scored.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.records import NO_DAY, Records, day_of
+from features.records.days import to_datetime64
+from features.records.tables import TABLES
+
+IN_SCOPE_TEAM_KINDS = ("A05", "A06", "A08", "A09", "A12", "A13", "A14", "A16", "C10", "care_site")
+"""Core community mental health teams and early intervention (MHSDS v6 ServTeamType, CLINICAL.md section 2.1), and the OMOP source's care site."""
+
+ON_CASELOAD = "on the caseload"
+REASONS = (
+    ON_CASELOAD,
+    "no open referral known",
+    "open referral, but only to teams out of scope or of unknown kind",
+    "died",
+    "inpatient, or discharge not yet known",
+)
+"""In the order the rules are applied: a person counts under the first that removes them. Codes of ``Caseload.reason`` index this."""
+
+_PLACE_OF_SAFETY = TABLES["stays"].column("ward").values.index("place_of_safety")
+Day = int | str | dt.date | np.datetime64
+
+
+@dataclass(frozen=True)
+class Caseload:
+    """``spine`` has patient_id, as_of (datetime64[s]) and team_id, ordered by person, then date: contiguous for the kernels.
+
+    ``reason`` is int8, shape (dates, people): an index into ``REASONS`` for every person on every date.
+    """
+
+    spine: pd.DataFrame
+    days: npt.NDArray[np.int32]
+    reason: npt.NDArray[np.int8]
+    patient_ids: npt.NDArray[np.object_]
+
+    @cached_property
+    def attrition(self) -> pd.DataFrame:
+        """step, removed, left: how many person-dates each rule removed, in the order of the rules."""
+        left = self.reason.size
+        rows = [("people in the records, on each date", 0, left)]
+        for code in range(1, len(REASONS)):
+            removed = int((self.reason == code).sum())
+            left -= removed
+            rows.append((REASONS[code], removed, left))
+        return pd.DataFrame(rows, columns=["step", "removed", "left"])
+
+    def excluded(self) -> pd.DataFrame:
+        """patient_id, as_of, reason: one row for every person-date that is not on the caseload."""
+        person, date = np.nonzero(self.reason.T)
+        return pd.DataFrame(
+            {
+                "patient_id": self.patient_ids[person],
+                "as_of": to_datetime64(self.days[date]),
+                "reason": np.asarray(REASONS, dtype=object)[self.reason[date, person]],
+            }
+        )
+
+
+def as_days(dates: Day | Sequence[Day] | pd.Index | npt.NDArray[np.datetime64]) -> npt.NDArray[np.int32]:
+    """Dates (ISO text, date, datetime64 or a day number; one or many) as distinct rising day numbers."""
+    many = [dates] if isinstance(dates, (int, np.integer, str, dt.date, np.datetime64)) else list(dates)
+    days = [int(d) if isinstance(d, (int, np.integer)) else day_of(pd.Timestamp(d).date()) for d in many]
+    return np.unique(np.asarray(days, dtype=np.int32))
+
+
+def caseload(
+    records: Records,
+    as_of: Day | Sequence[Day] | pd.Index | npt.NDArray[np.datetime64],
+    in_scope_kinds: Sequence[str] = IN_SCOPE_TEAM_KINDS,
+) -> Caseload:
+    """Who is on the caseload on each date of ``as_of``, and why everyone else is not.
+
+    ``in_scope_kinds`` are values of ``teams.kind``; empty means every team. ``team_id`` is the team of the most recently opened referral that
+    is open and in scope. Cost: a few array passes over referrals and stays for each date.
+    """
+    days = as_days(as_of)
+    people = len(records.patient_ids)
+    referrals, stays, patients = records.columns("referrals"), records.columns("stays"), records.columns("patients")
+    referred, stayed = records.tables["referrals"].patient, records.tables["stays"].patient
+    in_scope = in_scope_referrals(records, in_scope_kinds)
+    inside = stays["ward"] != _PLACE_OF_SAFETY
+
+    reason = np.zeros((len(days), people), dtype=np.int8)
+    referral = np.full((len(days), people), -1, dtype=np.int64)
+    for row, day in enumerate(days):
+        still_open = _under_way(
+            referrals["opened_on"], referrals["known_on"], referrals["closed_on"], referrals["closed_known_on"], day
+        )
+        admitted = inside & _under_way(
+            stays["admitted_on"], stays["known_on"], stays["discharged_on"], stays["discharge_known_on"], day
+        )
+        # A death of which nobody says since when it is known still counts: listing someone who died hurts those who are left.
+        died = (patients["died_on"] < day) & ((patients["known_on"] < day) | (patients["known_on"] == NO_DAY))
+        # Rows are in order of opening, and of repeated positions numpy keeps the last: the most recently opened.
+        ours = np.flatnonzero(still_open & in_scope)
+        referral[row, referred[ours]] = ours
+        reason[row, stayed[admitted]] = 4
+        reason[row, died] = 3
+        anywhere = np.zeros(people, dtype=bool)
+        anywhere[referred[still_open]] = True
+        without = referral[row] < 0
+        reason[row, without & anywhere] = 2
+        reason[row, without & ~anywhere] = 1
+
+    person, date = np.nonzero(reason.T == 0)
+    spine = pd.DataFrame(
+        {
+            "patient_id": pd.array(records.patient_ids[person], dtype="str"),
+            "as_of": to_datetime64(days[date]),
+            "team_id": pd.array(referrals["team_id"].take(pa.array(referral[date, person])), dtype="str"),
+        }
+    )
+    return Caseload(spine, days, reason, records.patient_ids)
+
+
+def in_scope_referrals(records: Records, in_scope_kinds: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """For each row of referrals, whether its team is in scope. A team that is not in the teams table has no kind and is out of scope."""
+    team_of = records.columns("referrals")["team_id"]
+    if not in_scope_kinds:
+        return np.ones(len(team_of), dtype=bool)
+    teams = records.columns("teams")
+    kinds = pc.is_in(teams["kind"], value_set=pa.array(list(in_scope_kinds), pa.string()))
+    wanted = teams["team_id"].filter(kinds)
+    inside = pc.is_in(team_of, value_set=pa.array(wanted.to_pylist(), pa.string()))
+    return np.asarray(inside.to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _under_way(
+    began: npt.NDArray[np.int32],
+    began_known: npt.NDArray[np.int32],
+    ended: npt.NDArray[np.int32],
+    ended_known: npt.NDArray[np.int32],
+    day: np.int32,
+) -> npt.NDArray[np.bool_]:
+    """Whether an interval is known to have begun, and not known to have ended, before ``day``."""
+    return (began < day) & (began_known < day) & ~((ended < day) & (ended_known < day))

@@ -1,0 +1,96 @@
+"""From a stream's description to arrays: which rows, which day, and the latest of the clocks of every column that was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.engine.stream_masks import Membership
+from features.records import Records
+from features.records.tables import TABLES
+from features.spec import Stream
+
+
+def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:
+    """Day columns by which everything the stream reads was known: the row's own clock, and those of late columns it touches."""
+    read = stream.columns_read(value)
+    late = [late.known_on for late in TABLES[stream.table].late if late.column in read or late.known_on in read]
+    if stream.table == "referrals" and "close_reason" in read:
+        late.append("closed_known_on")
+    return ("known_on", *dict.fromkeys(late))
+
+
+def known_by(columns: Mapping[str, Any], clocks: Sequence[str]) -> npt.NDArray[np.int32]:
+    """The day by which each row of a table was known: the latest of some of its clocks."""
+    known: npt.NDArray[np.int32] = columns[clocks[0]]
+    for clock in clocks[1:]:
+        known = np.maximum(known, columns[clock])
+    return known
+
+
+@dataclass(frozen=True)
+class Group:
+    """Streams of one table that share a day column, clocks, a value and an identity: one walk of one kernel."""
+
+    table: str
+    day_column: str
+    clocks: tuple[str, ...]
+    value: str
+    ident: str
+
+
+@dataclass(frozen=True)
+class Events:
+    """The arrays of one group, grouped by patient and sorted by day. ``bits`` is empty where there is one stream only."""
+
+    offsets: npt.NDArray[np.int64]
+    day: npt.NDArray[np.int32]
+    known: npt.NDArray[np.int32]
+    bits: npt.NDArray[np.unsignedinteger[Any]]
+    value: npt.NDArray[np.float64]
+    ident: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int64] | None
+    """Position of each event in its table; None where every row is an event, in the order of the table."""
+
+
+def events_of(records: Records, group: Group, streams: Membership) -> Events:
+    """Events of some streams; a row that is in none of them is left out."""
+    columns = records.columns(group.table)
+    table = records.tables[group.table]
+    bits = streams.bits(records)
+    rows = None if bits.all() else np.flatnonzero(bits)
+    offsets = table.offsets if rows is None else np.searchsorted(rows, table.offsets)
+    day = _of(columns[group.day_column], rows)
+    if group.day_column != TABLES[group.table].event_day:
+        # Rows lie by another day: put each person's own in order.
+        rows = np.arange(len(day)) if rows is None else rows
+        order = np.lexsort((day, table.patient[rows]))
+        rows, day = rows[order], day[order]
+    known = _of(columns["known_on"], rows)
+    for clock in group.clocks[1:]:
+        known = np.maximum(known, _of(columns[clock], rows))
+    value = _of(columns[group.value], rows).astype(np.float64, copy=False) if group.value else _NO_VALUES
+    ident = _identities(records, group.table, group.ident, rows) if group.ident else _NO_IDENTITIES
+    # Every event of a single stream is one: no bits needed.
+    bits = _of(bits, rows) if len(streams.streams) > 1 else _NO_BITS
+    return Events(offsets.astype(np.int64, copy=False), day, known, bits, value, ident, rows)
+
+
+_NO_VALUES = np.zeros(0, np.float64)
+_NO_IDENTITIES = np.zeros(0, np.int32)
+_NO_BITS = np.zeros(0, np.uint64)
+
+
+def _of(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:
+    """The chosen rows; where all are chosen, the column itself and no copy."""
+    return values if rows is None else values[rows]
+
+
+def _identities(records: Records, table: str, name: str, rows: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int32]:
+    column = records.columns(table)[name]
+    places = column if isinstance(column, np.ndarray) else records.words(table, name)[0]
+    return _of(places, rows).astype(np.int32, copy=False)

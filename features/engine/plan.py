@@ -1,0 +1,469 @@
+"""From features to walks: which features one compiled walk can fill together, and the arrays it needs. Made once per build."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from features.engine.events import Events, Group, clocks_of, events_of, known_by
+from features.engine.plan_cache import ByFeatures
+from features.engine.stream_masks import MAX_STREAMS, Membership
+from features.kernels import coverage, windows
+from features.medicines import regimen
+from features.medicines.supply_days import is_injection, lengths_of
+from features.monitoring import due_dates
+from features.records import Records
+from features.records.tables import TABLES, Late
+from features.reference import MEDICINES
+from features.spec import EVER, Feature, SpecError, Stream
+
+Int = npt.NDArray[np.int64]
+Walk = Callable[[Int, npt.NDArray[np.int32], Int, npt.NDArray[np.float32]], None]
+"""(person, as_of, rows of the matrix, matrix): fills the walk's columns of those rows."""
+
+Placed = tuple[int, Feature]
+"""A feature and its column of the matrix."""
+
+WINDOW_OPS = {
+    "count": windows.COUNT,
+    "total": windows.TOTAL,
+    "mean": windows.MEAN,
+    "highest": windows.HIGHEST,
+    "lowest": windows.LOWEST,
+    "latest": windows.LATEST,
+    "change": windows.CHANGE,
+    "slope": windows.SLOPE,
+    "distinct": windows.DISTINCT,
+    "share": windows.SHARE,
+    "days_since_last": windows.SINCE_LAST,
+    "days_since_first": windows.SINCE_FIRST,
+    "count_since": windows.COUNT_SINCE,
+    "recent_share": windows.RECENT_SHARE,
+    "gap_ratio": windows.GAP_RATIO,
+    "percent_change": windows.PERCENT_CHANGE,
+    "usual_provider": windows.USUAL_PROVIDER,
+    "never_recorded": windows.NEVER_RECORDED,
+}
+COVERAGE_OPS = {
+    "covered_share": coverage.COVERED,
+    "covered_change": coverage.COVERED_CHANGE,
+    "supply_gap_days": coverage.GAP,
+    "supply_left_days": coverage.LEFT,
+    "longest_supply_gap": coverage.LONGEST_GAP,
+    "supply_gaps_over": coverage.GAPS_OVER,
+    "interval_share": coverage.INTERVAL_SHARE,
+    "pick_up_spread": coverage.PICK_UP_SPREAD,
+    "in_hand_at_discharge": coverage.IN_HAND_AT_DISCHARGE,
+}
+DEPOT_OPS = {
+    "depot_days_past_due": coverage.PAST_DUE,
+    "depot_late_share": coverage.LATE_SHARE,
+    "depot_late_band": coverage.LATE_BETWEEN,
+    "depot_missed_windows": coverage.MISSED_WINDOWS,
+}
+SPELL_OPS = {"days_in_spell": 0, "spell_length": 1}
+NEEDS = {
+    "total": windows.NEEDS_VALUES,
+    "mean": windows.NEEDS_VALUES,
+    "highest": windows.NEEDS_VALUES | windows.NEEDS_EXTREMES,
+    "lowest": windows.NEEDS_VALUES | windows.NEEDS_EXTREMES,
+    "latest": windows.NEEDS_VALUES | windows.NEEDS_ENDS,
+    "change": windows.NEEDS_VALUES | windows.NEEDS_ENDS,
+    "percent_change": windows.NEEDS_VALUES | windows.NEEDS_ENDS,
+    "slope": windows.NEEDS_VALUES | windows.NEEDS_TREND,
+    "distinct": windows.NEEDS_DISTINCT,
+    "usual_provider": windows.NEEDS_DISTINCT,
+    "gap_ratio": windows.NEEDS_GAPS,
+}
+"""What each window verb reads of an event beside its day."""
+
+
+@dataclass(frozen=True)
+class _Window:
+    """One window walk before it meets records: which streams it reads and what it fills."""
+
+    group: Group
+    streams: Membership
+    windows: Int
+    deepest: int
+    needs: Int
+    ops: Int
+    op_stream: Int
+    op_other: Int
+    op_window: Int
+    op_number: npt.NDArray[np.float64]
+    op_column: Int
+
+
+@dataclass(frozen=True)
+class _Ops:
+    """Features of one walk: what to compute, of which of its ``streams``, over how many days, by which number, into which column."""
+
+    streams: Membership
+    ops: Int
+    stream: Int
+    window: Int
+    number: Int
+    column: Int
+
+    @classmethod
+    def of(cls, placed: Sequence[Placed], ops: Mapping[str, int]) -> _Ops:
+        features = [feature for _, feature in placed]
+        streams = list(dict.fromkeys(feature.stream for feature in features))
+        return cls(
+            Membership.of(streams),
+            np.array([ops[feature.verb] for feature in features], np.int64),
+            np.array([streams.index(feature.stream) for feature in features], np.int64),
+            np.array([feature.window for feature in features], np.int64),
+            np.array([feature.number for feature in features], np.int64),
+            np.array([column for column, _ in placed], np.int64),
+        )
+
+
+@dataclass(frozen=True)
+class _Spells:
+    """Features of the spells of one table."""
+
+    table: str
+    late: Late
+    clocks: tuple[str, ...]
+    ops: _Ops
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How a list of features is walked, whatever the records: the same for every request, so made once."""
+
+    features: tuple[Feature, ...]
+    windows: tuple[_Window, ...]
+    coverage: _Ops | None
+    depots: tuple[_Ops, ...]
+    spells: tuple[_Spells, ...]
+    schedule: due_dates.Verbs | None
+    regimen: tuple[Int, Int] | None
+    """Columns of the matrix, and the field of the regimen that each holds."""
+
+
+def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
+    """The walks that fill every feature. Raises SpecError for a verb that no walk knows."""
+    plan = _PLANS.of(features)
+    return [
+        *(_window_walk(records, window) for window in plan.windows),
+        *_coverage_walks(records, plan.coverage),
+        *_depot_walks(records, plan.depots),
+        *(_spell_walk(records, spells) for spells in plan.spells),
+        *_schedule_walks(records, plan.schedule),
+        *_regimen_walks(records, plan.regimen),
+    ]
+
+
+def _plan(features: tuple[Feature, ...]) -> _Plan:
+    known = {"regimen", *WINDOW_OPS, *COVERAGE_OPS, *DEPOT_OPS, *SPELL_OPS, *due_dates.VERBS}
+    for feature in features:
+        if feature.verb not in known:
+            raise SpecError(f"{feature.name}: no kernel computes {feature.verb}; known are {', '.join(sorted(known))}")
+
+    def placed(verbs: Iterable[str]) -> list[Placed]:
+        return [(column, feature) for column, feature in enumerate(features) if feature.verb in verbs]
+
+    covering, scheduled = placed(COVERAGE_OPS), placed(due_dates.VERBS)
+    return _Plan(
+        features,
+        tuple(_windows(placed(WINDOW_OPS))),
+        _coverage(covering) if covering else None,
+        tuple(_Ops.of(members, DEPOT_OPS) for members in _by(placed(DEPOT_OPS), lambda f: f.stream)),
+        tuple(_spells(members) for members in _by(placed(SPELL_OPS), lambda f: f.table)),
+        due_dates.Verbs.of(scheduled) if scheduled else None,
+        _regimen(placed(("regimen",))),
+    )
+
+
+def _by(placed: Iterable[Placed], key: Callable[[Feature], Hashable]) -> Iterable[list[Placed]]:
+    groups: dict[Hashable, list[Placed]] = {}
+    for column, feature in placed:
+        groups.setdefault(key(feature), []).append((column, feature))
+    return groups.values()
+
+
+def _coverage(placed: list[Placed]) -> _Ops:
+    for _, feature in placed:
+        most = feature.window * (2 if feature.verb == "covered_change" else 1)
+        if most > coverage.LONGEST_WINDOW:
+            raise SpecError(f"{feature.name}: coverage looks back {coverage.LONGEST_WINDOW} days at most")
+    return _Ops.of(placed, COVERAGE_OPS)
+
+
+def _spells(placed: list[Placed]) -> _Spells:
+    first = placed[0][1]
+    (late,) = TABLES[first.table].late
+    return _Spells(first.table, late, clocks_of(first.stream), _Ops.of(placed, SPELL_OPS))
+
+
+def _regimen(placed: list[Placed]) -> tuple[Int, Int] | None:
+    for _, feature in placed:
+        if feature.value not in regimen.FIELDS:
+            raise SpecError(
+                f"{feature.name}: the regimen has no field {feature.value}; it has {', '.join(regimen.FIELDS)}"
+            )
+    fields = [regimen.FIELDS.index(feature.value) for _, feature in placed]
+    return (np.array([column for column, _ in placed]), np.array(fields)) if placed else None
+
+
+_PLANS = ByFeatures(_plan)
+
+
+def _group_of(feature: Feature) -> Group:
+    needs = NEEDS.get(feature.verb, 0)
+    value = feature.value if needs & windows.NEEDS_VALUES else ""
+    ident = feature.value if needs & windows.NEEDS_DISTINCT else ""
+    clocks = dict.fromkeys(clocks_of(feature.stream, feature.value))
+    if feature.of is not None:
+        if feature.of.table != feature.table or feature.of.day_column != feature.stream.day_column:
+            raise SpecError(f"{feature.name}: both streams of a share come from one table and one day column")
+        clocks |= dict.fromkeys(clocks_of(feature.of))
+    return Group(feature.table, feature.stream.day_column, tuple(clocks), value, ident)
+
+
+def _windows(placed: Iterable[Placed]) -> Iterator[_Window]:
+    groups: dict[Group, list[Placed]] = {}
+    for column, feature in placed:
+        groups.setdefault(_group_of(feature), []).append((column, feature))
+    for group, members in _merged(groups).items():
+        yield from _split(group, members)
+
+
+def _merged(groups: dict[Group, list[Placed]]) -> dict[Group, list[Placed]]:
+    """Features that read no value or identity join a walk over the same events that does: one walk fills them all."""
+    merged: dict[Group, list[Placed]] = {}
+    for group in sorted(groups, key=lambda g: (g.value == "", g.ident == "")):
+        host = next((g for g in merged if _hosts(g, group)), group)
+        merged.setdefault(host, []).extend(groups[group])
+    return merged
+
+
+def _hosts(host: Group, guest: Group) -> bool:
+    same = (host.table, host.day_column, host.clocks) == (guest.table, guest.day_column, guest.clocks)
+    return same and guest.value in ("", host.value) and guest.ident in ("", host.ident)
+
+
+def _split(group: Group, members: list[Placed]) -> Iterator[_Window]:
+    """One walk, or several where a group has more streams than a mask has bits."""
+    batch: list[Placed] = []
+    streams: dict[Stream, None] = {}
+    for column, feature in members:
+        mine = [feature.stream, *([feature.of] if feature.of else [])]
+        if len({*streams, *mine}) > MAX_STREAMS:
+            yield _window(group, batch, list(streams))
+            batch, streams = [], {}
+        batch.append((column, feature))
+        streams |= dict.fromkeys(mine)
+    yield _window(group, batch, list(streams))
+
+
+def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Window:
+    widths = sorted({feature.window for _, feature in members if feature.window != EVER})
+    needs = np.zeros(len(streams), np.int64)
+    for _, feature in members:
+        needs[streams.index(feature.stream)] |= NEEDS.get(feature.verb, 0)
+    return _Window(
+        group,
+        Membership.of(streams),
+        windows=np.array([*widths, 2**30], np.int64),
+        deepest=2**30 if any(feature.window == EVER for _, feature in members) else widths[-1],
+        needs=needs,
+        ops=np.array([WINDOW_OPS[feature.verb] for _, feature in members], np.int64),
+        op_stream=np.array([streams.index(feature.stream) for _, feature in members], np.int64),
+        op_other=np.array([streams.index(feature.of) if feature.of else 0 for _, feature in members], np.int64),
+        op_window=np.array([len(widths) if f.window == EVER else widths.index(f.window) for _, f in members], np.int64),
+        op_number=np.array([feature.number for _, feature in members], np.float64),
+        op_column=np.array([column for column, _ in members], np.int64),
+    )
+
+
+def _window_walk(records: Records, w: _Window) -> Walk:
+    events = events_of(records, w.group, w.streams)
+    if len(w.needs) == 1 and np.isin(w.ops, windows.ADDED).all():
+        return _sums_walk(events, w)
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        windows.window_kernel(
+            events.offsets,
+            events.day,
+            events.known,
+            events.bits,
+            events.value,
+            events.ident,
+            person,
+            as_of,
+            rows,
+            w.windows,
+            w.deepest,
+            w.needs,
+            w.ops,
+            w.op_stream,
+            w.op_other,
+            w.op_window,
+            w.op_number,
+            w.op_column,
+            values,
+        )
+
+    return walk
+
+
+def _sums_walk(events: Events, w: _Window) -> Walk:
+    asked = w.windows[: w.op_window.max() + 1]
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        windows.sums_kernel(
+            events.offsets,
+            events.day,
+            events.known,
+            events.value,
+            person,
+            as_of,
+            rows,
+            asked,
+            w.ops,
+            w.op_window,
+            w.op_column,
+            values,
+        )
+
+    return walk
+
+
+def _coverage_walks(records: Records, plan: _Ops | None) -> list[Walk]:
+    if plan is None:
+        return []
+    columns = records.columns("supplies")
+    bits = np.where((columns["as_required"] != 1) & ~is_injection(records), plan.streams.bits(records), np.uint64(0))
+    lengths = lengths_of(records)
+    medicine = _bases()[columns["medicine"]]
+    stays = records.columns("stays")
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        coverage.coverage_kernel(
+            records.offsets("supplies"),
+            columns["supplied_on"],
+            columns["known_on"],
+            lengths,
+            medicine,
+            bits,
+            records.offsets("stays"),
+            stays["admitted_on"],
+            stays["known_on"],
+            stays["discharged_on"],
+            stays["discharge_known_on"],
+            person,
+            as_of,
+            rows,
+            plan.ops,
+            plan.stream,
+            plan.window,
+            plan.number,
+            plan.column,
+            values,
+        )
+
+    return [walk]
+
+
+@cache
+def _bases() -> Int:
+    """The medicine itself, whatever its form, by position in MEDICINES."""
+    base = {name: place for place, name in enumerate(dict.fromkeys(m.base for m in MEDICINES.values()))}
+    return np.array([base[m.base] for m in MEDICINES.values()], np.int64)
+
+
+@cache
+def _missed_after() -> Int:
+    """Days after which an injection counts as missed, by position in MEDICINES."""
+    return np.array([m.lai_missed_dose_rule_after_days or 2**30 for m in MEDICINES.values()], np.int64)
+
+
+def _depot_walks(records: Records, plans: Sequence[_Ops]) -> list[Walk]:
+    if not plans:
+        return []
+    columns = records.columns("supplies")
+    lengths = lengths_of(records)
+    administered = TABLES["supplies"].column("kind").values.index("administered")
+    given = is_injection(records) & ((columns["kind"] == administered) | (columns["kind"] < 0))
+    missed_after = _missed_after()[columns["medicine"]]
+
+    def walk_of(plan: _Ops) -> Walk:
+        keep = (plan.streams.bits(records) != 0) & given
+
+        def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+            coverage.depot_kernel(
+                records.offsets("supplies"),
+                columns["supplied_on"],
+                columns["known_on"],
+                lengths,
+                missed_after,
+                keep,
+                person,
+                as_of,
+                rows,
+                plan.ops,
+                plan.window,
+                plan.number,
+                plan.column,
+                values,
+            )
+
+        return walk
+
+    return [walk_of(plan) for plan in plans]
+
+
+def _spell_walk(records: Records, plan: _Spells) -> Walk:
+    columns, ops = records.columns(plan.table), plan.ops
+    start = columns[TABLES[plan.table].event_day or ""]
+    keep = (ops.streams.bits(records) >> ops.stream.astype(np.uint64)[:, None] & np.uint64(1)).astype(np.bool_)
+    start_known = known_by(columns, plan.clocks)
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        windows.spell_kernel(
+            records.offsets(plan.table),
+            start,
+            start_known,
+            columns[plan.late.column],
+            columns[plan.late.known_on],
+            keep,
+            person,
+            as_of,
+            rows,
+            ops.window,
+            ops.ops,
+            ops.column,
+            values,
+        )
+
+    return walk
+
+
+def _schedule_walks(records: Records, verbs: due_dates.Verbs | None) -> list[Walk]:
+    if verbs is None:
+        return []
+    prepared = due_dates.prepare(records)
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        verbs.fill(due_dates.due_dates(prepared, person, as_of), as_of, rows, values)
+
+    return [walk]
+
+
+def _regimen_walks(records: Records, plan: tuple[Int, Int] | None) -> list[Walk]:
+    if plan is None:
+        return []
+    prepared, (columns, fields) = regimen.prepare(records), plan
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        values[rows[:, None], columns] = regimen.regimen_of(prepared, person, as_of)[:, fields]
+
+    return [walk]

@@ -1,0 +1,265 @@
+"""The dated rows of the record behind a feature: what the number was read from, newest first.
+
+The same streams, windows and clocks as the features themselves, so that no row is shown that the feature could not have read. What a row says is made of
+codes and numbers only: no free text, no kind of circumstance that a feature did not ask for, no label of a diagnosis (DESIGN rule 6).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.engine.events import Group, clocks_of, events_of
+from features.engine.plan_cache import ByFeatures
+from features.engine.stream_masks import MAX_STREAMS, Membership
+from features.kernels.lookups import newest_rows
+from features.monitoring import due_dates
+from features.records import Records
+from features.records.days import NO_DAY, date_of
+from features.records.tables import TABLES
+from features.reference import TESTS
+from features.spec import PROTECTED_CIRCUMSTANCES, Feature, Stream, satisfying, stream
+
+Rows = npt.NDArray[np.int64]
+
+MOST = 3
+"""Rows kept of one stream for one person."""
+
+_OUTCOMES = {
+    "attended": "attended",
+    "did_not_attend": "missed",
+    "cancelled_by_patient": "cancelled by the person",
+    "cancelled_by_service": "cancelled by the service",
+}
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One row: its table, its place among the person's own rows of that table, its day, and what it says."""
+
+    table: str
+    row: int
+    on: int
+    what: str
+
+    def as_dict(self) -> dict[str, Any]:
+        day = date_of(self.on)
+        return {"table": self.table, "row": self.row, "on": None if day is None else day.isoformat(), "what": self.what}
+
+
+@dataclass(frozen=True)
+class OfPerson:
+    """The newest rows of one person by reading: their positions in the table (-1 for none) and their days."""
+
+    person: int
+    rows: list[list[int]]
+    days: list[list[int]]
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What decides which rows are behind a feature, its window apart: many features of one stream share one."""
+
+    stream: Stream
+    clocks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is behind a list of features, whatever the records: the readings, in groups that one walk of the events finds together."""
+
+    features: tuple[Feature, ...]
+    readings: tuple[_Reading, ...]
+    groups: tuple[tuple[Group, Membership, Rows], ...]
+    """Each with the places of its streams among the readings."""
+    of_feature: Rows
+    """The reading of each feature."""
+    window: Rows
+    whole: dict[str, int]
+    """For each table the reading of every row that a feature may read."""
+
+
+def _plan(features: tuple[Feature, ...]) -> _Plan:
+    mine = [_Reading(read := _read_by(feature), clocks_of(read, feature.value)) for feature in features]
+    whole = {table: _whole(table) for table in dict.fromkeys(feature.table for feature in features)}
+    place = {reading: i for i, reading in enumerate(dict.fromkeys((*mine, *whole.values())))}
+    groups: dict[Group, list[_Reading]] = {}
+    for reading in place:
+        group = Group(reading.stream.table, reading.stream.day_column, reading.clocks, "", "")
+        groups.setdefault(group, []).append(reading)
+    return _Plan(
+        features,
+        tuple(place),
+        tuple(
+            (group, Membership.of([r.stream for r in part]), np.array([place[r] for r in part]))
+            for group, members in groups.items()
+            for part in (members[first : first + MAX_STREAMS] for first in range(0, len(members), MAX_STREAMS))
+        ),
+        np.array([place[reading] for reading in mine], np.int64),
+        np.array([feature.window or 2**30 for feature in features], np.int64),
+        {table: place[reading] for table, reading in whole.items()},
+    )
+
+
+_PLANS = ByFeatures(_plan)
+
+
+class SourceRows:
+    """Rows behind each of ``features`` for everybody in ``records`` at 00:00 of a day. Features are named by their place in the list."""
+
+    def __init__(self, records: Records, as_of_day: int, features: Sequence[Feature]) -> None:
+        self._records, self._as_of, self._plan = records, as_of_day, _PLANS.of(features)
+        shape = (len(records), len(self._plan.readings), MOST)
+        self._row, self._on = np.full(shape, -1, np.int64), np.full(shape, NO_DAY, np.int32)
+        for group, members, places in self._plan.groups:
+            events = events_of(records, group, members)
+            newest_rows(events.offsets, events.day, events.known, events.bits, as_of_day, places, self._row, self._on)
+            if events.rows is not None and len(events.rows):
+                # From positions among the events to positions in the table.
+                found = self._row[:, places]
+                self._row[:, places] = np.where(found < 0, -1, events.rows[found])
+
+    @cached_property
+    def days(self) -> npt.NDArray[np.int32]:
+        """Shape (people, features): the day of the newest row behind each feature, ``NO_DAY`` where there is none."""
+        newest = self._on[:, self._plan.of_feature, 0]
+        return np.where(newest >= self._as_of - self._plan.window, newest, np.int32(NO_DAY))
+
+    def of(self, person: int) -> OfPerson:
+        """The newest rows of one person, to be asked about many concepts."""
+        return OfPerson(person, self._row[person].tolist(), self._on[person].tolist())
+
+    def behind(self, chosen: Sequence[int], newest: OfPerson, most: int) -> list[SourceRow]:
+        """At most ``most`` rows behind some features: the newest of each in the order given, then the next newest. Given newest first."""
+        person, rows, days, (reading, first) = newest.person, newest.rows, newest.days, self._reach
+        found: dict[tuple[str, int], SourceRow] = {}
+        for depth in range(MOST):
+            for feature in chosen:
+                read = reading[feature]
+                # The newest rows come first, so a window only leaves out the last of them.
+                position, day = rows[read][depth], days[read][depth]
+                if position < 0 or day < first[feature]:
+                    continue
+                table = self._plan.features[feature].table
+                if (table, position) not in found:
+                    found[table, position] = self._said(read, person, position, day)
+                    if len(found) == most:
+                        return _newest_first(found.values())
+        return _newest_first(found.values())
+
+    @cached_property
+    def _reach(self) -> tuple[list[int], list[int]]:
+        """The reading of each feature, and the first day that its window reaches."""
+        return self._plan.of_feature.tolist(), (self._as_of - self._plan.window).tolist()
+
+    def ages(self, tables: Iterable[str], newest: OfPerson) -> list[tuple[str, int | None]]:
+        """Days since the newest known row of each table, None where there is none."""
+        days = {table: newest.days[self._plan.whole[table]][0] for table in tables}
+        return [(table, None if day == NO_DAY else self._as_of - day) for table, day in days.items()]
+
+    def _said(self, reading: int, person: int, position: int, day: int) -> SourceRow:
+        read = self._plan.readings[reading].stream
+        cells = _Cells(self._records.columns(read.table), read.table, position)
+        first = int(self._records.offsets(read.table)[person])
+        return SourceRow(read.table, position - first, day, _SAYS[read.table](cells, read, self._as_of))
+
+
+def _whole(table: str) -> _Reading:
+    """Every row of a table that a feature may read."""
+    read = stream(table, unless={"kind": sorted(PROTECTED_CIRCUMSTANCES)} if table == "circumstances" else None)
+    return _Reading(read, clocks_of(read))
+
+
+def _read_by(feature: Feature) -> Stream:
+    """The rows that a feature reads: its stream, or for a schedule the results that meet it."""
+    if feature.verb not in due_dates.VERBS:
+        return feature.stream
+    asked = dict.fromkeys(due_dates.items()[item].test for item in due_dates.select(feature.scope, feature.tests))
+    return stream("results", test=tuple(dict.fromkeys(name for test in asked for name in satisfying(test))))
+
+
+@cache
+def _words(table: str, name: str) -> tuple[str, ...]:
+    return TABLES[table].column(name).values
+
+
+def _newest_first(rows: Iterable[SourceRow]) -> list[SourceRow]:
+    return sorted(rows, key=lambda row: (-row.on, row.table, row.row))
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """One row of a table, cell by cell."""
+
+    columns: Any
+    table: str
+    position: int
+
+    def word(self, name: str) -> str:
+        """A code in plain words; empty where it is missing."""
+        code = int(self.columns[name][self.position])
+        return "" if code < 0 else _words(self.table, name)[code]
+
+    def number(self, name: str) -> float | None:
+        value = float(self.columns[name][self.position])
+        return None if math.isnan(value) else value
+
+    def day(self, name: str) -> int:
+        return int(self.columns[name][self.position])
+
+
+def _contact(row: _Cells, read: Stream, as_of: int) -> str:
+    kind = row.word("kind").replace("_", " ") or "contact"
+    known = row.day("outcome_known_on") < as_of
+    outcome = _OUTCOMES.get(row.word("outcome"), "") if known else ""
+    return f"{kind if kind.endswith('contact') else f'{kind} contact'}{f', {outcome}' if outcome else ''}"
+
+
+def _supply(row: _Cells, read: Stream, as_of: int) -> str:
+    days = row.number("days_supplied")
+    kind = row.word("kind") or "supplied"
+    return f"{row.word('medicine')} {kind}{f', {days:.0f} days' if days else ''}"
+
+
+def _result(row: _Cells, read: Stream, as_of: int) -> str:
+    test = TESTS[row.word("test")]
+    value = row.number("value")
+    said = " done" if value is None else f" {value:.4g}{f' {test.unit}' if test.unit not in ('', '1') else ''}"
+    return f"{test.label or test.name.replace('_', ' ')}{said}"
+
+
+def _stay(row: _Cells, read: Stream, as_of: int) -> str:
+    if read.on == "discharged_on":
+        return "left hospital"
+    method = row.word("method")
+    return f"went into hospital{f', {method}' if method in ('emergency', 'planned', 'transfer') else ''}"
+
+
+def _referral(row: _Cells, read: Stream, as_of: int) -> str:
+    return "referral closed" if read.on == "closed_on" else "referral opened"
+
+
+def _condition(row: _Cells, read: Stream, as_of: int) -> str:
+    return f"{row.word('category').replace('_', ' ')} recorded"
+
+
+def _circumstance(row: _Cells, read: Stream, as_of: int) -> str:
+    kinds = dict(read.where).get("kind", ())
+    return f"{' or '.join(kinds).replace('_', ' ')} recorded" if kinds else "a circumstance recorded"
+
+
+_SAYS = {
+    "contacts": _contact,
+    "supplies": _supply,
+    "results": _result,
+    "stays": _stay,
+    "referrals": _referral,
+    "conditions": _condition,
+    "circumstances": _circumstance,
+}

@@ -1,0 +1,135 @@
+"""Which streams each row of a table belongs to: all streams at once, one look-up a column, one bit a stream.
+
+What a stream asks of a column depends on the column's value alone, so for every value there is one word that says which streams allow it; a row's
+streams are those that every column allows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from features.records import Records
+from features.records.days import NO_DAY
+from features.records.kernels import holds
+from features.records.tables import TABLES
+from features.spec import Stream
+
+MAX_STREAMS = 64
+Bits = npt.NDArray[np.unsignedinteger[Any]]
+
+LONG = 10_000
+"""Rows from which on a look at the least and the greatest code costs little beside a look-up of every row."""
+_ANOTHER = "\0"
+"""Stands for every word that no stream names."""
+
+
+@dataclass(frozen=True)
+class Membership:
+    """Up to ``MAX_STREAMS`` streams of one table, ready to be asked of any records. Make one with ``Membership.of``."""
+
+    table: str
+    streams: tuple[Stream, ...]
+    codes: tuple[tuple[str, Bits], ...]
+    """Columns of codes or flags: which streams allow each code; the last place, which a missing code (-1) reads, says which allow none."""
+    texts: tuple[tuple[str, dict[str | None, np.uint64]], ...]
+    """Columns of text: the same by word, with ``_ANOTHER`` for all the rest."""
+    given: tuple[tuple[str, np.uint64], ...]
+    """Columns of days or numbers: which streams allow a missing one."""
+    limited: npt.NDArray[np.int64]
+    """Places of the streams with limits outside of which a result must lie; NaN in ``low`` or ``high`` is no limit on that side."""
+    low: npt.NDArray[np.float64]
+    high: npt.NDArray[np.float64]
+
+    @classmethod
+    def of(cls, streams: Sequence[Stream]) -> Membership:
+        table = streams[0].table
+        names = dict.fromkeys(name for stream in streams for name in _columns_asked(stream))
+        codes, texts, given = [], [], []
+        for name in names:
+            column = TABLES[table].column(name)
+            if column.kind in ("code", "flag"):
+                values = ("false", "true") if column.kind == "flag" else column.values
+                codes.append(
+                    (name, np.array([_allowing(streams, name, value) for value in (*values, None)], np.uint64))
+                )
+            elif column.kind in ("id", "text"):
+                said = dict.fromkeys(value for stream in streams for value in _named(stream, name))
+                words = (*said, _ANOTHER, None)
+                texts.append((name, {word: np.uint64(_allowing(streams, name, word)) for word in words}))
+            else:
+                given.append((name, np.uint64(_allowing(streams, name, None))))
+        limits = [(place, *stream.outside) for place, stream in enumerate(streams) if stream.outside is not None]
+        limited, low, high = zip(*limits, strict=True) if limits else ((), (), ())
+        return cls(
+            table,
+            tuple(streams),
+            tuple(codes),
+            tuple(texts),
+            tuple(given),
+            np.array(limited, np.int64),
+            np.array(low, np.float64),
+            np.array(high, np.float64),
+        )
+
+    def bits(self, records: Records) -> Bits:
+        """One word a row of the table, in the order of its rows. Of a single stream without limits a word is one byte: nobody reads more of it."""
+        columns = records.columns(self.table)
+        kind: type[np.unsignedinteger[Any]] = np.uint64
+        if len(self.streams) == 1 and not len(self.limited):
+            kind = np.uint8
+        found = np.full(len(columns["known_on"]), 2 ** len(self.streams) - 1, kind)
+        for name, words in self.codes:
+            codes = columns[name]
+            # A long table may say one thing in every row (the results of one test): then there is nothing to look up row by row.
+            alike = len(codes) > LONG and codes.min() == codes.max()
+            found &= words.astype(kind)[codes[0] if alike else codes]
+        for name, by_word in self.texts:
+            place, seen = records.words(self.table, name)
+            another = by_word[_ANOTHER]
+            found &= np.array([*(by_word.get(word, another) for word in seen), by_word[None]], kind)[place]
+        for name, missing in self.given:
+            values = columns[name]
+            number = values.dtype.kind == "f"
+            if number or holds(values, NO_DAY):
+                found[np.isnan(values) if number else values == NO_DAY] &= missing.astype(kind)
+        if len(self.limited):
+            _outside(columns["value"], self.limited, self.low, self.high, found)
+        return found
+
+
+def _columns_asked(stream: Stream) -> Iterable[str]:
+    yield stream.day_column
+    yield from (name for name, _ in (*stream.where, *stream.unless))
+    yield from stream.given
+
+
+def _named(stream: Stream, column: str) -> Iterable[str]:
+    return (value for name, values in (*stream.where, *stream.unless) if name == column for value in values)
+
+
+def _allowing(streams: Sequence[Stream], column: str, value: str | None) -> int:
+    """One bit for each stream that allows ``value`` (None: nothing recorded) in ``column``."""
+    return sum(1 << place for place, stream in enumerate(streams) if _allows(stream, column, value))
+
+
+def _allows(stream: Stream, column: str, value: str | None) -> bool:
+    if value is None and (column in stream.given or column == stream.day_column):
+        return False
+    wanted = all(value in values for name, values in stream.where if name == column)
+    return wanted and not any(value in values for name, values in stream.unless if name == column)
+
+
+@njit(nogil=True, cache=True)
+def _outside(value, limited, low, high, bits):  # type: ignore[no-untyped-def]
+    """Takes away the bits of streams inside whose limits a value lies, or that have limits where there is no value."""
+    for k in range(limited.shape[0]):
+        without = ~(np.uint64(1) << np.uint64(limited[k]))
+        for i in range(value.shape[0]):
+            if not (value[i] < low[k] or value[i] >= high[k]):
+                bits[i] &= without

@@ -1,0 +1,387 @@
+"""One person as known on a date: only rows whose event day and every clock lie before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache, cached_property
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from features.gaps.gap import Evidence
+from features.medicines import regimen
+from features.medicines.courses import Course, walk
+from features.monitoring import due_dates
+from features.records import Records
+from features.records.days import NO_DAY
+from features.records.tables import TABLES
+from features.reference import MEDICINES, PROTOCOLS, Medicine, medicines_in, medicines_meant
+from features.spec import satisfying
+
+_MEDICINES = tuple(MEDICINES.values())
+YEAR = 365
+
+
+class Reading(NamedTuple):
+    """One result: NaN where the check was recorded without a number."""
+
+    day: int
+    value: float
+    row: int
+
+
+class Contact(NamedTuple):
+    day: int
+    row: int
+    kind: str
+    attended: bool
+    """Outcome attended, face to face, by video or telephone, and with the person rather than a carer (CLINICAL.md section 2.1)."""
+    missed: bool
+    outcome: str
+
+
+class Stay(NamedTuple):
+    row: int
+    admitted: int
+    discharged: int
+    method: str
+    ward: str
+
+
+class Due(NamedTuple):
+    """One scheduled test: its due day, the protocol (position in PROTOCOLS) that asks for it and the last result's day (NO_DAY if none)."""
+
+    item: due_dates.Item
+    protocol: int
+    day: int
+    last: int
+
+    def past_grace(self, as_of: int) -> bool:
+        return as_of > self.day + PROTOCOLS[self.protocol].grace_days
+
+
+class Answers(NamedTuple):
+    """What the schedule's conditions answer for one person: 1 applies, 0 does not, -1 cannot be assessed
+    (features/monitoring/applicability.py)."""
+
+    lithium_high_risk: int
+    childbearing: int
+    colour: int
+    """0 green, 1 amber, 2 red: the clozapine blood count's colour in force, set on the day ``coloured_on``."""
+    coloured_on: int
+
+
+class Circumstance(NamedTuple):
+    row: int
+    day: int
+    value: str
+
+
+@cache
+def meant(term: str) -> frozenset[str]:
+    """Names of the medicines that a word of the interaction table or a scope means."""
+    return medicines_meant(term)
+
+
+@cache
+def scope_names(scope: str) -> frozenset[str]:
+    """Medicines under a protocol's scope; none for a scope of people."""
+    return frozenset(medicines_in(scope))
+
+
+@cache
+def meeting(test: str) -> tuple[str, ...]:
+    """The test and every test whose result meets its schedule."""
+    return satisfying(test)
+
+
+@cache
+def _word_list(table: str, column: str) -> tuple[str, ...]:
+    """Words of a column by their code; the last place, which a missing code (-1) reads, is empty."""
+    return (*TABLES[table].column(column).values, "")
+
+
+@cache
+def _modes(some: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """Which modes of a contact are among some."""
+    return np.array([mode in some for mode in _word_list("contacts", "mode")])
+
+
+class Shared:
+    """What every person of one set of records shares: made once per :func:`features.find_gaps`."""
+
+    def __init__(self, records: Records, taking: regimen.Prepared | None = None) -> None:
+        self.records = records
+        self.taking = taking or regimen.prepare(records)
+        self.tests = _word_list("results", "test")
+        self.contact_kinds = _word_list("contacts", "kind")
+        self.outcomes = _word_list("contacts", "outcome")
+        self.methods = _word_list("stays", "method")
+        self.wards = _word_list("stays", "ward")
+        self.review_kinds = frozenset(self.contact_kinds.index(kind) for kind in _REVIEW_KINDS)
+        contacts = records.columns("contacts")
+        direct, written = _modes(_DIRECT)[contacts["mode"]], _modes(_WRITTEN)[contacts["mode"]]
+        person = contacts["kind"] != self.contact_kinds.index("carer")
+        self.attended = (contacts["outcome"] == self.outcomes.index("attended")) & direct & person
+        self.missed = (contacts["outcome"] == self.outcomes.index("did_not_attend")) & ~written & person
+
+    @cached_property
+    def circumstances(self) -> tuple[list[str], list[str]]:
+        columns = self.records.columns("circumstances")
+        return columns["kind"].to_pylist(), columns["value"].to_pylist()
+
+    @cached_property
+    def condition_codes(self) -> list[str | None]:
+        return list(self.records.columns("conditions")["code"].to_pylist())
+
+
+_DIRECT = ("face_to_face", "video", "telephone")
+_WRITTEN = ("text", "email")
+_REVIEW_KINDS = ("medicines_review", "care_review")
+
+
+class Person:
+    """One person as known at 00:00 of ``as_of`` (a day number). Lists are in order of the day of their events.
+
+    ``due`` holds the scheduled tests whose due day has come. ``regimen_row`` is one row of :func:`features.medicines.regimen.regimen_of`.
+    """
+
+    def __init__(
+        self, shared: Shared, place: int, as_of: int, due: list[Due], regimen_row: list[float], answers: Answers
+    ) -> None:
+        self.shared, self.place, self.as_of = shared, place, as_of
+        self.answers = answers
+        self.due = due
+        self._regimen = regimen_row
+        self.courses = self._courses()
+        self.current = [course for course in self.courses if course.current(as_of)]
+        self.results = self._results()
+        self.contacts = self._contacts()
+        self.stays = self._stays()
+        self.inpatient = any(stay.discharged == NO_DAY for stay in self.stays)
+        self.circumstances = self._circumstances()
+
+    def _slices(self, table: str, names: Iterable[str]) -> tuple[int, list[list[int]]]:
+        """First row and the lists of some numeric columns of this person's rows."""
+        offsets, columns = self.shared.records.offsets(table), self.shared.records.columns(table)
+        first, last = int(offsets[self.place]), int(offsets[self.place + 1])
+        return first, [columns[name][first:last].tolist() for name in names]
+
+    def _courses(self) -> list[Course]:
+        prepared, t = self.shared.taking, self.as_of
+        first, last = int(prepared.offsets[self.place]), int(prepared.offsets[self.place + 1])
+        if first == last:
+            return []
+        columns = (
+            prepared.day,
+            prepared.known,
+            prepared.length,
+            prepared.medicine,
+            prepared.dose_mg_a_day,
+            prepared.as_required,
+            prepared.prescriber,
+        )
+        return walk(zip(range(first, last), *(c[first:last].tolist() for c in columns), strict=True), _MEDICINES, t)
+
+    def _results(self) -> dict[str, list[tuple[int, float, int]]]:
+        """(day, value, row) of every visible result, by test."""
+        first, (days, known, tests, values) = self._slices("results", ("taken_on", "known_on", "test", "value"))
+        words, t = self.shared.tests, self.as_of
+        found: dict[int, list[tuple[int, float, int]]] = {}
+        for day, told, test, value, row in zip(
+            days, known, tests, values, range(first, first + len(days)), strict=True
+        ):
+            if day >= t:
+                break
+            if told < t:
+                if test in found:
+                    found[test].append((day, value, row))
+                else:
+                    found[test] = [(day, value, row)]
+        return {words[test]: rows for test, rows in found.items()}
+
+    def readings(self, test: str) -> list[Reading]:
+        """Results of one test that hold a number."""
+        return [Reading(*row) for row in self.results.get(test, ()) if row[1] == row[1]]
+
+    def _contacts(self) -> list[Contact]:
+        """Contacts of the last year, and older reviews; an outcome that was not known yet reads as planned. Fills ``seen``, the days of all
+        attended contacts, and ``last_seen``.
+        """
+        shared, t = self.shared, self.as_of
+        first, (days, known, told, kinds, outcomes) = self._slices(
+            "contacts", ("contact_on", "known_on", "outcome_known_on", "kind", "outcome")
+        )
+        part = slice(first, first + len(days))
+        attended, missed = shared.attended[part].tolist(), shared.missed[part].tolist()
+        found, recent, words = [], t - YEAR, shared.contact_kinds
+        self.seen: list[int] = []
+        last = -1
+        for i, day in enumerate(days):
+            if day >= t:
+                break
+            if known[i] >= t:
+                continue
+            over = told[i] < t
+            if over and attended[i]:
+                self.seen.append(day)
+                last = i
+            if day >= recent or kinds[i] in shared.review_kinds:
+                outcome = shared.outcomes[outcomes[i]] if over else "planned"
+                found.append(
+                    Contact(day, first + i, words[kinds[i]], over and attended[i], over and missed[i], outcome)
+                )
+        self.last_seen = (
+            Contact(days[last], first + last, words[kinds[last]], True, False, "attended") if last >= 0 else None
+        )
+        return found
+
+    def _stays(self) -> list[Stay]:
+        """Stays; a discharge that was not known yet reads as none."""
+        t = self.as_of
+        first, (admitted, known, discharged, told, method, ward) = self._slices(
+            "stays", ("admitted_on", "known_on", "discharged_on", "discharge_known_on", "method", "ward")
+        )
+        return [
+            Stay(
+                first + i,
+                admitted[i],
+                discharged[i] if told[i] < t and discharged[i] < t else NO_DAY,
+                self.shared.methods[method[i]],
+                self.shared.wards[ward[i]],
+            )
+            for i in range(len(admitted))
+            if admitted[i] < t and known[i] < t
+        ]
+
+    def _circumstances(self) -> dict[str, list[Circumstance]]:
+        first, (days, known) = self._slices("circumstances", ("from_on", "known_on"))
+        kinds, values = self.shared.circumstances if days else ([], [])
+        found: dict[str, list[Circumstance]] = {}
+        for row, (day, told) in enumerate(zip(days, known, strict=True), first):
+            if day < self.as_of and told < self.as_of:
+                found.setdefault(kinds[row], []).append(Circumstance(row, day, values[row].strip().lower()))
+        return found
+
+    @cached_property
+    def referrals(self) -> list[tuple[int, int, bool]]:
+        """(row, opened, open): a closure that was not known yet reads as none."""
+        t = self.as_of
+        first, (opened, known, closed, told) = self._slices(
+            "referrals", ("opened_on", "known_on", "closed_on", "closed_known_on")
+        )
+        return [
+            (first + i, opened[i], not (told[i] < t and closed[i] < t))
+            for i in range(len(opened))
+            if opened[i] < t and known[i] < t
+        ]
+
+    @cached_property
+    def conditions(self) -> dict[str, list[tuple[int, int, str]]]:
+        """(row, day, code) by category: diagnosis, allergy, shared_care."""
+        first, (days, known, category) = self._slices("conditions", ("recorded_on", "known_on", "category"))
+        names = TABLES["conditions"].column("category").values
+        codes = self.shared.condition_codes if days else []
+        found: dict[str, list[tuple[int, int, str]]] = {name: [] for name in names}
+        for row, (day, told, kind) in enumerate(zip(days, known, category, strict=True), first):
+            if day < self.as_of and told < self.as_of:
+                found[names[kind]].append((row, day, codes[row] or ""))
+        return found
+
+    def patient(self, column: str) -> int | None:
+        """A number of the ``patients`` table (birth_date as a day, a code's position); None where it is missing.
+
+        These standing facts carry no day of their own and are read as they stand, as the schedule's conditions read them: the row's
+        ``known_on`` is the day its latest change, a death, became known.
+        """
+        value = int(self.shared.records.columns("patients")[column][self.place])
+        return None if (value < 0 and column != "birth_date") or value == NO_DAY else value
+
+    def years_old(self, day: int) -> float | None:
+        """Years lived on a day: a clinical fact that some rules need, never shown."""
+        born = self.patient("birth_date")
+        return None if born is None else (day - born) / 365.25
+
+    def regimen(self, field: str) -> float:
+        """One field of :data:`features.medicines.regimen.FIELDS`: the number the feature of that name holds; NaN where it cannot be
+        assessed."""
+        return self._regimen[_FIELD[field]]
+
+    def circumstance(self, kind: str) -> Circumstance | None:
+        """The latest of one kind."""
+        found = self.circumstances.get(kind)
+        return found[-1] if found else None
+
+    def on(self, names: frozenset[str]) -> list[Course]:
+        """Current courses of some medicines."""
+        return [course for course in self.current if course.medicine.name in names]
+
+    def base(self, name: str) -> list[Course]:
+        return [course for course in self.current if course.medicine.base == name]
+
+    def latest(self, test: str, within: int = YEAR) -> Reading | None:
+        """The latest result with a number, at most ``within`` days old."""
+        for row in reversed(self.results.get(test, ())):
+            if row[1] == row[1]:
+                return Reading(*row) if self.as_of - row[0] <= within else None
+        return None
+
+    def last_met(self, test: str) -> Reading | None:
+        """The latest result, with or without a number, that meets a test's schedule."""
+        found = [self.results[name][-1] for name in meeting(test) if name in self.results]
+        return Reading(*max(found)) if found else None
+
+    def away_days(self, start: int, end: int) -> int:
+        """Days in [start, end) spent in hospital, as known."""
+        days: set[int] = set()
+        for stay in self.stays:
+            days.update(range(max(stay.admitted, start), min(stay.discharged, end)))
+        return len(days)
+
+    def uncovered(self, end: int) -> int:
+        """Days outside hospital since supply ran out on ``end``: the features' rule for a gap."""
+        if end >= self.as_of:
+            return 0
+        return self.as_of - end - (self.away_days(end, self.as_of) if self.stays else 0)
+
+    def supplied(self, course: Course, what: str) -> Evidence:
+        return Evidence("supplies", course.last_row, course.last_day, what)
+
+
+_FIELD = {name: place for place, name in enumerate(regimen.FIELDS)}
+
+
+def dues_by_person(scheduled: due_dates.Dues, as_of: int) -> list[list[Due]]:
+    """For each row of the spine the tests whose due day has come."""
+    found: list[list[Due]] = [[] for _ in range(len(scheduled.day))]
+    rows, places = np.nonzero((scheduled.protocol >= 0) & (scheduled.day <= as_of))
+    items = due_dates.items()
+    for row, place, protocol, day, latest in zip(
+        rows.tolist(),
+        places.tolist(),
+        scheduled.protocol[rows, places].tolist(),
+        scheduled.day[rows, places].tolist(),
+        scheduled.last[rows, places].tolist(),
+        strict=True,
+    ):
+        found[row].append(Due(items[place], protocol, day, latest))
+    return found
+
+
+__all__ = [
+    "YEAR",
+    "Answers",
+    "Circumstance",
+    "Contact",
+    "Due",
+    "Medicine",
+    "Person",
+    "Reading",
+    "Shared",
+    "Stay",
+    "dues_by_person",
+    "meant",
+    "meeting",
+    "scope_names",
+]

@@ -1,0 +1,155 @@
+"""What changed lately: starts, stops and switches, a discharge, and who prescribes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from features.gaps import citations
+from features.gaps.codes import CODES
+from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
+from features.gaps.person_view import Person, meant
+from features.kernels.regimen import CURRENT_GRACE_DAYS, SHARED_DAYS
+from features.medicines.courses import SIDES, Course
+from features.medicines.regimen import FAMILIES
+from features.records.days import NO_DAY
+
+RECENT_DAYS = 28
+REVIEW_DAYS = 14
+_REVIEWS = ("medicines_review", "care_review")
+_MONITORED = ("clozapine", "lithium", "valproate")
+
+
+def starts(person: Person) -> list[Course]:
+    """Regular psychotropics started in the last 28 days: the ``starts_28d`` of the regimen, by name."""
+    return [
+        c
+        for c in person.current
+        if c.medicine.is_psychotropic and not c.required and person.as_of - c.start <= RECENT_DAYS
+    ]
+
+
+def stops(person: Person) -> list[Course]:
+    """Regular psychotropics that counted as stopped within the last 28 days: the ``stops_28d`` of the regimen, by name."""
+    t = person.as_of
+    return [
+        c
+        for c in person.courses
+        if c.medicine.is_psychotropic
+        and not c.required
+        and not c.current(t)
+        and t - c.end - CURRENT_GRACE_DAYS <= RECENT_DAYS
+    ]
+
+
+def regimen_change(person: Person) -> Iterator[Gap]:
+    """REGIMEN_CHANGE_RECENT: a regular psychotropic started or stopped in the last 28 days, unless a medicines or care review was
+    attended since.
+
+    A stop is dated on the day supply ran out and counts once 28 days have passed. [D]: the review is due 14 days after the latest
+    change (after the day a stop counts); a stop with nothing current of its family is high, else medium.
+    """
+    if not person.regimen("starts_28d") > 0 and not person.regimen("stops_28d") > 0:
+        return
+    started, stopped = starts(person), stops(person)
+    changed = max([*(c.start for c in started), *(c.end + CURRENT_GRACE_DAYS for c in stopped)], default=NO_DAY)
+    if any(c.attended and c.kind in _REVIEWS and c.day >= changed for c in person.contacts):
+        return
+    said = [f"{c.medicine.name} started on {iso(c.start)}" for c in started]
+    severity: Severity = "medium"
+    for course in stopped:
+        family = next((name for name in FAMILIES if course.medicine.name in meant(name)), "")
+        replaced = not family or bool(person.on(meant(family)))
+        severity = severity if replaced else "high"
+        without = "" if replaced else " with no replacement recorded"
+        said.append(f"{course.medicine.name} supply ran out on {iso(course.end)}{without}")
+    evidence = (
+        *(Evidence("supplies", c.first_row, c.start, f"{c.medicine.name} started") for c in started),
+        *(person.supplied(c, f"last supply of {c.medicine.name}") for c in stopped),
+    )
+    due = changed + REVIEW_DAYS
+    yield from gap_of(
+        CODES["REGIMEN_CHANGE_RECENT"],
+        [
+            Finding(
+                severity, "; ".join(said), (citations.clinical("1.1", "D"),), evidence, due, max(0, person.as_of - due)
+            )
+        ],
+    )
+
+
+FOLLOW_UP_DAYS, RECONCILE_DAYS = 3, 7
+
+
+def after_discharge(person: Person) -> Iterator[Gap]:
+    """POST_DISCHARGE_RECONCILE: discharged in the last 28 days, until medicines were reviewed and the person was seen.
+
+    [D]: an attended medicines review since the discharge is the reconciliation, due in 7 days; any attended contact since is the
+    follow-up, due in 3 (72 hours). Medium until the first of them is past due, then high. A place-of-safety stay is not a discharge
+    (section 2.2).
+    """
+    done = [stay for stay in person.stays if stay.discharged != NO_DAY and stay.ward != "place_of_safety"]
+    if not done or person.inpatient:
+        return
+    last = max(done, key=lambda stay: stay.discharged)
+    left, t = last.discharged, person.as_of
+    if t - left > RECENT_DAYS:
+        return
+    seen = [c for c in person.contacts if c.attended and c.day >= left]
+    said, dues = [f"discharged on {iso(left)}"], []
+    if not any(c.kind == "medicines_review" for c in seen):
+        said.append("no medicines review recorded since")
+        dues.append(left + RECONCILE_DAYS)
+    if not seen:
+        said.append("no 72-hour follow-up recorded")
+        dues.append(left + FOLLOW_UP_DAYS)
+    if not dues:
+        return
+    for course in person.current:
+        if course.medicine.is_long_acting_injection and course.medicine.is_antipsychotic:
+            said.append(f"next {course.medicine.name} due {iso(course.given[-1][0] + course.given[-1][1])}")
+    due = min(dues)
+    evidence = (Evidence("stays", last.row, left, "discharge"),)
+    yield from gap_of(
+        CODES["POST_DISCHARGE_RECONCILE"],
+        [
+            Finding(
+                "high" if t > due else "medium",
+                "; ".join(said),
+                (citations.clinical("1.1", "D"),),
+                evidence,
+                due,
+                max(0, t - due),
+            )
+        ],
+    )
+
+
+def shared_care(person: Person) -> Iterator[Gap]:
+    """SHARED_CARE_UNCLEAR: one medicine supplied by trust and GP in 90 days, or its prescriber changed in 90 days, and no agreement
+    recorded.
+
+    [D]: an agreement of any date settles it; medium for clozapine, lithium and valproate, else low.
+    """
+    if not person.regimen("shared_prescribing_90d") > 0 and not person.regimen("prescriber_changes_180d") > 0:
+        return
+    if person.conditions["shared_care"]:
+        return
+    t = person.as_of
+    found = []
+    for course in person.courses:
+        name = course.medicine.name
+        changes = [(day, old, new) for day, old, new in course.sides if t - day <= SHARED_DAYS]
+        if min(course.seen) >= t - SHARED_DAYS:
+            said = f"{name}: supplied by trust and GP in the last 90 days; no agreement recorded"
+        elif changes:
+            day, old, new = changes[-1]
+            said = f"{name}: prescriber changed from {SIDES[old]} to {SIDES[new]} on {iso(day)}; no agreement recorded"
+        else:
+            continue
+        severity: Severity = "medium" if course.medicine.base in _MONITORED else "low"
+        found.append(Finding(severity, said, (citations.clinical("1.1", "D"),), (person.supplied(course, name),)))
+    if found:
+        yield from gap_of(CODES["SHARED_CARE_UNCLEAR"], found)
+
+
+RULES = (regimen_change, after_discharge, shared_care)

@@ -1,0 +1,1 @@
+"""Compiled loops (numba) over one person's events. Every loop checks both clocks."""

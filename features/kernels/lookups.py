@@ -1,0 +1,160 @@
+"""Small compiled look-ups that conditions are made of: was it recorded, what was the latest value, when did it change. Both clocks in every loop."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from features.kernels.bitsets import lowest_bit
+from features.kernels.windows import bisect
+from features.records.days import NO_DAY
+
+GREEN, AMBER, RED = 0, 1, 2
+_NEVER = -(2**40)
+
+
+@njit(nogil=True, cache=True)
+def latest_row(offsets, day, known, keep, person, as_of):
+    """Position of the latest visible row that is kept, -1 where there is none."""
+    out = np.full(person.shape[0], -1, np.int64)
+    for r in range(person.shape[0]):
+        start = offsets[person[r]]
+        i = bisect(day, start, offsets[person[r] + 1], as_of[r]) - 1
+        while i >= start and not (keep[i] and known[i] < as_of[r]):
+            i -= 1
+        if i >= start:
+            out[r] = i
+    return out
+
+
+@njit(nogil=True, cache=True)
+def first_row(offsets, day, known, keep, person, as_of):
+    """Position of the first visible row that is kept, -1 where there is none."""
+    out = np.full(person.shape[0], -1, np.int64)
+    for r in range(person.shape[0]):
+        for i in range(offsets[person[r]], offsets[person[r] + 1]):
+            if day[i] >= as_of[r]:
+                break
+            if keep[i] and known[i] < as_of[r]:
+                out[r] = i
+                break
+    return out
+
+
+@njit(nogil=True, cache=True)
+def newest_rows(offsets, day, known, bits, as_of, places, row, on):
+    """Fills ``row[p, places[s]]`` and ``on[p, places[s]]`` with the newest visible events of each person ``p`` and stream ``s`` and their days, newest first.
+
+    As many as the last axis holds; what is not filled stays as it was. ``bits`` is empty where every event is of the one stream.
+    """
+    most = row.shape[2]
+    found = np.zeros(places.shape[0], np.int64)
+    for p in range(offsets.shape[0] - 1):
+        found[:] = 0
+        for i in range(offsets[p + 1] - 1, offsets[p] - 1, -1):
+            if day[i] >= as_of or known[i] >= as_of:
+                continue
+            mask = bits[i] if bits.shape[0] > 0 else np.uint64(1)
+            while mask != 0:
+                s = lowest_bit(mask)
+                mask &= mask - np.uint64(1)
+                if found[s] < most:
+                    row[p, places[s], found[s]] = i
+                    on[p, places[s], found[s]] = day[i]
+                    found[s] += 1
+
+
+@njit(nogil=True, cache=True)
+def ends(offsets, day, known, keep, as_of, first, last):
+    """Fills ``first`` and ``last`` (people) with the earliest and latest day of each person's visible rows that are kept, NO_DAY where there is none."""
+    for p in range(offsets.shape[0] - 1):
+        first[p], last[p] = NO_DAY, NO_DAY
+        for i in range(offsets[p], offsets[p + 1]):
+            if keep[i] and day[i] < as_of and known[i] < as_of:
+                first[p] = min(first[p], day[i])
+                last[p] = day[i] if last[p] == NO_DAY else max(last[p], day[i])
+
+
+@njit(nogil=True, cache=True)
+def latest_change(offsets, day, known, code, person, as_of):
+    """Day on which the visible value last changed from another one (codes below 0 are left out); NO_DAY where it never did."""
+    out = np.full(person.shape[0], NO_DAY, np.int32)
+    for r in range(person.shape[0]):
+        last = -1
+        for i in range(offsets[person[r]], offsets[person[r] + 1]):
+            if day[i] >= as_of[r]:
+                break
+            if code[i] < 0 or known[i] >= as_of[r]:
+                continue
+            if last >= 0 and code[i] != last:
+                out[r] = day[i]
+            last = code[i]
+    return out
+
+
+@njit(nogil=True, cache=True)
+def lowest_value(offsets, day, known, keep, value, person, as_of):
+    """Lowest visible value ever recorded, NaN where there is none."""
+    out = np.full(person.shape[0], np.nan)
+    for r in range(person.shape[0]):
+        for i in range(offsets[person[r]], offsets[person[r] + 1]):
+            if day[i] >= as_of[r]:
+                break
+            if keep[i] and known[i] < as_of[r] and not np.isnan(value[i]) and not value[i] >= out[r]:
+                out[r] = value[i]
+    return out
+
+
+@njit(nogil=True, cache=True)
+def blood_colour(offsets, day, known, part, value, limits, registered, person, as_of):
+    """State of the clozapine blood count: (colour that is in force, day of the count that set it).
+
+    ``part`` is 0 for white cells, 1 for neutrophils, -1 otherwise. ``limits[b]`` holds (amber, red) of each part, general (b = 0) and with
+    benign ethnic neutropenia registered (b = 1). Counts of one day are read together. Amber lasts until a green count, red until two in a row.
+    """
+    colour = np.zeros(person.shape[0], np.int8)
+    since = np.full(person.shape[0], NO_DAY, np.int32)
+    for r in range(person.shape[0]):
+        b = registered[r]
+        state, greens, set_on = GREEN, 0, NO_DAY
+        i, last = offsets[person[r]], offsets[person[r] + 1]
+        while i < last and day[i] < as_of[r]:
+            today, worst, counted = day[i], GREEN, False
+            while i < last and day[i] == today:
+                if part[i] >= 0 and known[i] < as_of[r] and not np.isnan(value[i]):
+                    counted = True
+                    if value[i] < limits[b, part[i], 1]:
+                        worst = max(worst, RED)
+                    elif value[i] < limits[b, part[i], 0]:
+                        worst = max(worst, AMBER)
+                i += 1
+            if not counted:
+                continue
+            if worst == GREEN:
+                greens += 1
+                if state == AMBER or (state == RED and greens >= 2):
+                    state, set_on = GREEN, NO_DAY
+            else:
+                greens = 0
+                if worst > state:
+                    state, set_on = worst, today
+        colour[r], since[r] = state, set_on
+    return colour, since
+
+
+@njit(nogil=True, cache=True)
+def latest_break(offsets, day, known, length, keep, limit, person, as_of):
+    """Latest restart after more than ``limit[r]`` days without supply, and how long the break was; (NO_DAY, 0) where there was none."""
+    restart = np.full(person.shape[0], NO_DAY, np.int32)
+    missed = np.zeros(person.shape[0], np.int32)
+    for r in range(person.shape[0]):
+        end = _NEVER
+        for i in range(offsets[person[r]], offsets[person[r] + 1]):
+            if day[i] >= as_of[r]:
+                break
+            if not keep[i] or known[i] >= as_of[r]:
+                continue
+            if end > _NEVER and day[i] - end > limit[r]:
+                restart[r], missed[r] = day[i], day[i] - end
+            end = max(end, day[i]) + length[i]
+    return restart, missed

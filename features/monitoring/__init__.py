@@ -1,0 +1,1 @@
+"""Monitoring schedules: which check applies to whom, and when it is due."""

@@ -1,0 +1,323 @@
+"""Due or done: one engine reads the monitoring protocols, and both the features and the care gaps take their due dates from it.
+
+Rules (CLINICAL.md section 0, and [D] where the text leaves room):
+
+* Days count from the first supply of the current course; a new course starts after more than 90 days without supply. A person is on a course
+  until then.
+* A row with an interval: a test is due at the last result of the course plus the interval of the phase in which that day falls, or at the start
+  of the phase plus its interval where there is no result. An obligation that fell due in one phase stands in the phase that follows it directly;
+  where days lie between two phases, it lapses [D].
+* A row without an interval is a point check due at ``to_day``; any result from ``from_day`` less the grace days onwards meets it [D].
+* A row whose condition (features/monitoring/applicability.py) cannot be assessed gives no due date: that is "cannot assess", not "not overdue".
+* Rows of an event count from its day: an amber or red count while it is in force, a restart after a clozapine break, a change of smoking, an
+  infection, a new interacting medicine, a change of lithium dose, the day clozapine ran out.
+* Clozapine: a break of more than 28 days is a new start, and the course ends 28 days after supply (CLINICAL.md section 4.6).
+* Long-term scopes without a medicine count from the first referral (``smi_any``), or from the day the sum was reached.
+* A component (a white cell count) meets its parent's schedule (the full blood count). The earliest due date of a test wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from features.kernels import lookups, schedule
+from features.kernels.coverage import COURSE_GAP_DAYS
+from features.kernels.schedule import FOREVER, courses_kernel, due_kernel, latest_kernel
+from features.medicines.supply_days import lengths_of
+from features.monitoring import applicability
+from features.monitoring.applicability import COMPONENT, CONDITIONS, Situation
+from features.records import Records
+from features.records.days import NO_DAY
+from features.records.tables import TABLES
+from features.reference import MEDICINES, PROTOCOLS, Protocol, in_scope
+from features.reference.files import ReferenceError
+from features.spec import Feature, SpecError, satisfying
+
+PERSON_SCOPES = ("smi_any", "acb_total_ge_3", "high_dose_or_combined_antipsychotics")
+_EVENT_OF_PHASE = {"amber_result": 0, "red_result": 1, "treatment_break": 2, "post_stop": 5}
+_EVENT_OF_SCOPE = {"clozapine": 3, "lithium": 4}
+CLOZAPINE_GAP_DAYS = 28
+
+
+@dataclass(frozen=True)
+class Item:
+    """One test in one scope, with the protocol rows that schedule it: intervals in order of phase, then point checks."""
+
+    scope: str
+    test: str
+    rows: tuple[Protocol, ...]
+
+
+@cache
+def items() -> tuple[Item, ...]:
+    """Every (scope, test) of the protocol table, in its order. Raises ReferenceError for a row that cannot be scheduled, by its id."""
+    grouped: dict[tuple[str, str], list[Protocol]] = {}
+    for row in PROTOCOLS:
+        if COMPONENT in row.applies_if:
+            continue
+        if row.applies_if not in CONDITIONS:
+            raise ReferenceError(
+                f"monitoring_protocols.csv: row {row.id}: applies_if is not one that features/monitoring/applicability.py assesses"
+            )
+        if row.scope not in PERSON_SCOPES and not any(in_scope(m, row.scope) for m in MEDICINES.values()):
+            raise ReferenceError(
+                f"monitoring_protocols.csv: row {row.id}: medicine_or_class is no medicine, class or known scope"
+            )
+        grouped.setdefault((row.scope, row.test), []).append(row)
+    return tuple(
+        Item(scope, test, tuple(sorted(rows, key=lambda row: (row.interval_days is None, row.from_day))))
+        for (scope, test), rows in grouped.items()
+    )
+
+
+@cache
+def scopes() -> tuple[str, ...]:
+    """Scopes of :func:`items`, each one bit of a supply's mask."""
+    return tuple(dict.fromkeys(item.scope for item in items()))
+
+
+@cache
+def tests() -> tuple[str, ...]:
+    """Tests of :func:`items`, each one bit of a result's mask."""
+    return tuple(dict.fromkeys(item.test for item in items()))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The arrays that the kernels need of a set of records: made once, read by every row of the spine."""
+
+    records: Records
+    conditions: applicability.Prepared
+    supply_length: npt.NDArray[np.int32]
+    supply_bits: npt.NDArray[np.uint64]
+    result_bits: npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Dues:
+    """Shape (rows, items) each: ``day`` due or NO_DAY, ``protocol`` that asks (position in PROTOCOLS or -1), ``unsure`` where a row that may
+    apply could not be assessed, ``last`` result's day or NO_DAY; and the situation they were worked out from.
+    """
+
+    day: npt.NDArray[np.int32]
+    protocol: npt.NDArray[np.int16]
+    unsure: npt.NDArray[np.bool_]
+    last: npt.NDArray[np.int32]
+    situation: Situation
+
+
+def prepare(records: Records) -> Prepared:
+    """The kernels' view of ``records``."""
+    return records.once("schedule", lambda: _prepare(records))
+
+
+def _prepare(records: Records) -> Prepared:
+    supplies, results = records.columns("supplies"), records.columns("results")
+    return Prepared(
+        records,
+        applicability.prepare(records),
+        lengths_of(records),
+        _medicine_bits()[supplies["medicine"]],
+        _test_bits()[results["test"]],
+    )
+
+
+@cache
+def _test_bits() -> npt.NDArray[np.uint64]:
+    """For each test of the results table the scheduled tests that it meets, one bit each."""
+    names = TABLES["results"].column("test").values
+    of_test = np.zeros(len(names), np.uint64)
+    for position, test in enumerate(tests()):
+        for name in satisfying(test):
+            of_test[names.index(name)] |= np.uint64(1 << position)
+    return of_test
+
+
+@cache
+def _medicine_bits() -> npt.NDArray[np.uint64]:
+    return np.array(
+        [sum(1 << s for s, scope in enumerate(scopes()) if in_scope(m, scope)) for m in MEDICINES.values()], np.uint64
+    )
+
+
+@cache
+def _compiled() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """Items as (scope, test, first row, last row, follows a stop), rows as (from, to, interval or -1, grace, condition, event or -1), and
+    the protocol position of each row.
+    """
+    position = {row.id: place for place, row in enumerate(PROTOCOLS)}
+    words = list(CONDITIONS)
+    heads: list[tuple[int, ...]] = []
+    rows: list[tuple[int, ...]] = []
+    places: list[int] = []
+    for item in items():
+        stops = any(row.phase == "post_stop" for row in item.rows)
+        heads.append(
+            (scopes().index(item.scope), tests().index(item.test), len(rows), len(rows) + len(item.rows), stops)
+        )
+        for row in item.rows:
+            event = _EVENT_OF_PHASE.get(row.phase, -1)
+            if row.phase == "event":
+                event = _EVENT_OF_SCOPE.get(row.scope, -1)
+            to_day = FOREVER if row.to_day is None else row.to_day
+            interval = -1 if row.interval_days is None else row.interval_days
+            rows.append((row.from_day, to_day, interval, row.grace_days, words.index(row.applies_if), event))
+            places.append(position[row.id])
+    return np.array(heads, np.int32), np.array(rows, np.int32), np.array(places, np.int32)
+
+
+def due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]) -> Dues:
+    """Due day of every item for every row (position of the person in ``records.patient_ids``, day number)."""
+    if len(person) == 1:
+        # One person asked for: the features and the care gaps read the same row.
+        key = ("dues", int(person[0]), int(as_of[0]))
+        return prepared.records.once(key, lambda: _due_dates(prepared, person, as_of))
+    return _due_dates(prepared, person, as_of)
+
+
+def _due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]) -> Dues:
+    p, records = prepared, prepared.records
+    heads, rows, places = _compiled()
+    supplies, results = records.columns("supplies"), records.columns("results")
+    situation = Situation(p.conditions, person, as_of)
+    clozapine = scopes().index("clozapine")
+    gap = np.full(len(scopes()), COURSE_GAP_DAYS, np.int64)
+    gap[clozapine] = CLOZAPINE_GAP_DAYS
+    start = np.empty((len(person), len(scopes())), np.int32)
+    end = np.empty_like(start)
+    courses_kernel(
+        records.offsets("supplies"),
+        supplies["supplied_on"],
+        supplies["known_on"],
+        p.supply_length,
+        p.supply_bits,
+        gap,
+        person,
+        as_of,
+        start,
+        end,
+    )
+    events = situation.events(end[:, clozapine])
+    for scope, day in _person_starts(situation).items():
+        start[:, scopes().index(scope)] = day
+        end[:, scopes().index(scope)] = as_of
+    newest = np.empty((len(person), len(tests())), np.int32)
+    latest_kernel(
+        records.offsets("results"), results["taken_on"], results["known_on"], p.result_bits, person, as_of, newest
+    )
+    applies = np.stack([assess(situation) for assess in CONDITIONS.values()], axis=1)
+    shape = (len(person), len(heads))
+    day, fired, unsure = np.empty(shape, np.int32), np.empty(shape, np.int16), np.empty(shape, np.bool_)
+    from_start = np.array([scope not in PERSON_SCOPES for scope in scopes()])
+    due_kernel(heads, rows, places, start, end, gap, newest, from_start, applies, events, as_of, day, fired, unsure)
+    return Dues(day, fired, unsure, newest[:, heads[:, 1]], situation)
+
+
+def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:
+    """Day from which each scope without a medicine counts; NO_DAY where the person is not in it."""
+    records, person, as_of = situation.p.records, situation.person, situation.as_of
+    referrals = records.columns("referrals")
+    opened = referrals["opened_on"]
+    first = lookups.first_row(
+        records.offsets("referrals"), opened, referrals["known_on"], np.ones(len(opened), bool), person, as_of
+    )
+    smi = np.where(first >= 0, opened[first] if len(opened) else NO_DAY, NO_DAY)
+
+    def since(field: str) -> npt.NDArray[np.int32]:
+        days = situation.regimen(field)
+        return np.where(np.isnan(days), NO_DAY, as_of - np.nan_to_num(days)).astype(np.int32)
+
+    return {
+        "smi_any": smi.astype(np.int32),
+        "acb_total_ge_3": since("acb_high_days"),
+        "high_dose_or_combined_antipsychotics": since("high_dose_days"),
+    }
+
+
+VERBS = {
+    "days_past_due": schedule.DAYS_PAST_DUE,
+    "tests_due": schedule.TESTS_DUE,
+    "tests_overdue": schedule.TESTS_OVERDUE,
+    "tests_unsure": schedule.TESTS_UNSURE,
+    "complete_share": schedule.COMPLETE_SHARE,
+    "blood_colour": schedule.BLOOD_COLOUR,
+}
+
+
+@dataclass(frozen=True)
+class Verbs:
+    """Features of the schedule: what each is to say and into which column, and which of them read item ``i`` (``readers[first[i]:first[i + 1]]``)."""
+
+    verbs: npt.NDArray[np.int64]
+    first: npt.NDArray[np.int64]
+    readers: npt.NDArray[np.int64]
+    columns: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, placed: Sequence[tuple[int, Feature]]) -> Verbs:
+        """For features and their columns. Raises SpecError for one that no protocol row schedules."""
+        chosen = [select(feature.scope, feature.tests) for _, feature in placed]
+        for (_, feature), mine in zip(placed, chosen, strict=True):
+            if not mine:
+                raise SpecError(
+                    f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for {feature.scope or 'anyone'}"
+                )
+        readers = [[k for k, mine in enumerate(chosen) if item in mine] for item in range(len(items()))]
+        return cls(
+            np.array([VERBS[feature.verb] for _, feature in placed], np.int64),
+            np.cumsum([0, *map(len, readers)]),
+            np.array([k for reading in readers for k in reading], np.int64),
+            np.array([column for column, _ in placed], np.int64),
+        )
+
+    def fill(
+        self,
+        dues: Dues,
+        as_of: npt.NDArray[np.int32],
+        rows: npt.NDArray[np.int64],
+        values: npt.NDArray[np.float32],
+    ) -> None:
+        """Writes the features of each row of ``dues`` into ``values[rows]``; NaN where nothing is scheduled."""
+        heads, _, _ = _compiled()
+        situation = dues.situation
+        schedule.verbs_kernel(
+            dues.day,
+            dues.protocol,
+            dues.unsure,
+            situation.counted,
+            situation.colour[0],
+            grace_days(),
+            heads[:, 1],
+            self.verbs,
+            self.first,
+            self.readers,
+            as_of,
+            rows,
+            self.columns,
+            values,
+        )
+
+
+@cache
+def grace_days() -> npt.NDArray[np.int32]:
+    """Grace days of every protocol, by its position in PROTOCOLS."""
+    return np.array([row.grace_days for row in PROTOCOLS], np.int32)
+
+
+def select(scope: str = "", wanted: Sequence[str] = ()) -> list[int]:
+    """Positions of the items of one scope (all scopes if empty) and some tests (all tests if empty)."""
+    return list(_selected(scope, tuple(wanted)))
+
+
+@cache
+def _selected(scope: str, wanted: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(
+        place
+        for place, item in enumerate(items())
+        if (not scope or item.scope == scope) and (not wanted or item.test in wanted)
+    )

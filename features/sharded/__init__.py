@@ -1,0 +1,1 @@
+"""Builds larger than memory: shards of a store, built locally or on Spark."""

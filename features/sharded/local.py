@@ -1,0 +1,318 @@
+"""Builds larger than memory: each shard of people is loaded and built on its own, by the same ``build_values`` as anything else.
+
+A shard of a store is a store (:mod:`features.sharded.partition`). Parts are written beside and renamed: a run that was killed starts again with what is
+missing and ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from features.engine.build import build_values
+from features.engine.matrix import SpineError
+from features.records import Records
+from features.records.days import day_of, from_datetimes
+from features.sharded.partition import (
+    DONE,
+    FORMAT,
+    OPEN_FILES,
+    Progress,
+    StoreError,
+    about_of,
+    batches_of,
+    catalogue_identity,
+    code_identity,
+    data_identity,
+    deal,
+    hash_files,
+    partition,
+    same_or_new,
+    shards_for,
+    tables_of,
+    write_json,
+)
+from features.spec import Feature
+
+BLOCK_ROWS = 50_000
+"""Spine rows that are computed and written together: bounds the matrix in memory, whatever the spine asks of a shard."""
+ROW = "spine_row"
+"""Column of a dealt spine: the row's position in the spine as given, so that an error can name it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything that the build of one shard needs; small, so that it travels to another machine."""
+
+    partition: Path
+    spine: Path
+    out: Path
+    shards: int
+    today: dt.date
+    code: str
+    features: tuple[Feature, ...]
+
+    def part(self, shard: int) -> Path:
+        return self.out / f"part-{shard:05}.parquet"
+
+    def missing(self) -> list[int]:
+        """Shards whose part is not there yet."""
+        return [shard for shard in range(self.shards) if not self.part(shard).exists()]
+
+
+# The spine
+
+
+def _spine_batches(path: Path) -> Iterator[pa.RecordBatch]:
+    """The spine with ``as_of`` as a date and each row's position. Raises SpineError for rows without a readable date."""
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8-sig") as file:
+            names = [name.strip().strip('"') for name in file.readline().split(",")]
+        convert = pacsv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True)
+        given: Iterator[pa.RecordBatch] = iter(pacsv.open_csv(path, convert_options=convert))
+    else:
+        given = batches_of([path])
+    done = 0
+    for batch in given:
+        gone = [name for name in ("patient_id", "as_of") if name not in batch.schema.names]
+        if gone:
+            raise SpineError(f"the spine lacks {' and '.join(gone)}; it needs patient_id and as_of, one row a score")
+        rows = np.arange(done, done + len(batch), dtype=np.int64)
+        done += len(batch)
+        columns = {name: batch.column(name) for name in batch.schema.names}
+        columns["patient_id"] = pc.utf8_trim_whitespace(columns["patient_id"].cast(pa.string()))
+        columns["as_of"] = _dates(columns["as_of"], rows)
+        yield pa.RecordBatch.from_pydict({**columns, ROW: pa.array(rows)})
+
+
+def _dates(values: pa.Array, rows: npt.NDArray[np.int64]) -> pa.Array:
+    import pandas as pd
+
+    try:
+        day, missing = from_datetimes(pd.Series(pd.to_datetime(values.to_pandas())))
+    except (ValueError, TypeError):
+        raise SpineError("as_of holds values that are not dates; write YYYY-MM-DD") from None
+    _refuse(rows[missing], "as_of is missing", "give each row a date")
+    return pa.array(day, pa.int32()).cast(pa.date32())
+
+
+def _refuse(rows: npt.NDArray[np.int64], what: str, do: str) -> None:
+    if len(rows):
+        named = ", ".join(map(str, sorted(rows.tolist())[:5])) + (", ..." if len(rows) > 5 else "")
+        raise SpineError(f"{len(rows)} rows of the spine ({named}): {what}; {do}")
+
+
+def _deal_spine(job: Job, spine: Path, progress: Progress) -> None:
+    """The rows of each shard in a file of its own, checked before anything is computed."""
+    if (job.spine / DONE).exists():
+        return
+    shutil.rmtree(job.spine, ignore_errors=True)
+    job.spine.mkdir()
+    progress("dealing the spine")
+    for first in range(0, job.shards, OPEN_FILES):
+        group = range(first, min(first + OPEN_FILES, job.shards))
+        deal(_spine_batches(spine), {shard: job.spine / f"{shard:05}.parquet" for shard in group}, job.shards)
+    limit = day_of(job.today) + 1
+    horizon: int | None = None
+    for shard in range(job.shards):
+        rows = pq.read_table(job.spine / f"{shard:05}.parquet", columns=["patient_id", "as_of", ROW])
+        place = rows[ROW].to_numpy()
+        people = pq.read_table(job.partition / f"{shard:05}" / "patients.parquet", columns=["patient_id"])[0]
+        known = pc.is_in(rows["patient_id"], pc.utf8_trim_whitespace(people.cast(pa.string())).combine_chunks())
+        _refuse(
+            place[~known.to_numpy()],
+            "the patient is not in the records",
+            "add the person to the patients table, even with no other row",
+        )
+        day = rows["as_of"].cast(pa.int32()).to_numpy()
+        if (day > limit).any():
+            horizon = max(limit, _last_day_known(job) + 1) if horizon is None else horizon
+            _refuse(
+                place[day > horizon], "as_of lies in the future", "ask for today or earlier; features read the past"
+            )
+        codes = rows["patient_id"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
+        pair = codes.astype(np.int64) * 2**32 + day
+        first_seen = np.unique(pair, return_index=True)[1]
+        again = np.delete(place, first_seen)
+        _refuse(again, "the same patient and date stand in an earlier row", "keep one of them")
+    (job.spine / DONE).write_text("", encoding="utf-8")
+
+
+def _last_day_known(job: Job) -> int:
+    """Read only where a spine asks for days past today (synthetic records may lie there)."""
+    return max(_load(job, shard).last_day_known() for shard in range(job.shards))
+
+
+# Building
+
+
+def _load(job: Job, shard: int) -> Records:
+    return Records.load(job.partition / f"{shard:05}", today=job.today)
+
+
+def schema_of(job: Job) -> pa.Schema:
+    """The spine's columns followed by one float32 column a feature."""
+    spine = pq.read_schema(job.spine / f"{0:05}.parquet")
+    columns = [spine.field(name) for name in spine.names if name != ROW]
+    return pa.schema([*columns, *(pa.field(feature.name, pa.float32()) for feature in job.features)])
+
+
+def batches_of_shard(job: Job, shard: int, threads: int | None = None) -> Iterator[pa.RecordBatch]:
+    """The feature rows of one shard's people, ordered by patient and date: what every runner of a sharded build calls."""
+    spine = pq.read_table(job.spine / f"{shard:05}.parquet")
+    schema = schema_of(job)
+    if not len(spine):
+        return
+    records = _load(job, shard)
+    person = records.positions(spine["patient_id"])
+    day = spine["as_of"].cast(pa.int32()).to_numpy().astype(np.int32)
+    order = np.lexsort((day, person))
+    spine = spine.drop_columns([ROW]).take(pa.array(order)).combine_chunks()
+    person, day = person[order], day[order]
+    for first in range(0, len(order), BLOCK_ROWS):
+        last = min(first + BLOCK_ROWS, len(order))
+        values = build_values(records, person[first:last], day[first:last], job.features, threads=threads)
+        given = [column.combine_chunks() for column in spine.slice(first, last - first).columns]
+        yield pa.RecordBatch.from_arrays([*given, *(pa.array(column) for column in values.T)], schema=schema)
+
+
+def build_part(job: Job, shard: int, threads: int | None = None) -> dict[str, Any]:
+    """Writes the part of one shard beside and renames it; a receipt: shard, rows, seconds, peak_mb of the process."""
+    began = time.perf_counter()
+    final = job.part(shard)
+    beside = final.with_name(f".{final.name}.{os.getpid()}")
+    rows = 0
+    with pq.ParquetWriter(beside, schema_of(job), compression="zstd") as writer:
+        for batch in batches_of_shard(job, shard, threads):
+            writer.write_batch(batch)
+            rows += len(batch)
+    with beside.open("rb") as file:
+        os.fsync(file.fileno())
+    beside.replace(final)
+    return {"shard": shard, "rows": rows, "seconds": time.perf_counter() - began, "peak_mb": peak_mb()}
+
+
+def peak_mb() -> int:
+    """The most memory this process has held."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def begin(
+    store: Path,
+    spine: Path,
+    out: Path,
+    features: Sequence[Feature],
+    shards: int | None,
+    progress: Progress,
+    divide: Callable[..., Path] = partition,
+) -> Job:
+    """A job whose partition and dealt spine are ready. A store that is a partition already is used as it is."""
+    made = (store / "partition.json").exists()
+    if not spine.is_file():
+        raise SpineError(f"{spine} is not there; give a Parquet or CSV file with patient_id and as_of")
+    if not made:
+        tables_of(store)
+    held = int(json.loads((store / "partition.json").read_text(encoding="utf-8"))["shards"]) if made else 0
+    if held and shards not in (None, held):
+        raise StoreError(f"the store is a partition of {held} shards, not {shards}; leave the number of shards out")
+    manifest = out / "manifest.json"
+    begun = json.loads(manifest.read_text(encoding="utf-8"))["shards"] if manifest.exists() else 0
+    shards = held or shards or int(begun) or shards_for(store)
+    identity = {
+        "format": FORMAT,
+        "data": data_identity(store),
+        "spine": hash_files(spine.parent, [spine]),
+        "features": catalogue_identity(features),
+        "code": code_identity(),
+        "shards": shards,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    start = {"today": dt.date.today().isoformat(), DONE: False, "synthetic": bool(about_of(store).get("synthetic"))}
+    if made:
+        start["synthetic"] = bool(about_of(store / f"{0:05}").get("synthetic"))
+    same_or_new(manifest, identity, out, start)
+    today = dt.date.fromisoformat(json.loads(manifest.read_text(encoding="utf-8"))["today"])
+    folder = store if made else out / ".shards"
+    job = Job(folder, out / ".spine", out, shards, today, str(identity["code"]), tuple(features))
+    if job.missing():
+        _complete(store) if made else divide(store, folder, shards, progress=progress)
+        _deal_spine(job, spine, progress)
+    return job
+
+
+def _complete(made: Path) -> None:
+    shards = int(json.loads((made / "partition.json").read_text(encoding="utf-8"))["shards"])
+    gone = [shard for shard in range(shards) if not (made / f"{shard:05}" / DONE).exists()]
+    if gone:
+        raise StoreError(f"{len(gone)} of {shards} shards of the partition are not complete; run the partition again")
+
+
+def finish(job: Job, receipts: Sequence[Mapping[str, Any]], engine: str, began: float) -> dict[str, Any]:
+    """Completes ``manifest.json`` and removes the copies of records that this build made for itself."""
+    path = job.out / "manifest.json"
+    before = json.loads(path.read_text(encoding="utf-8"))
+    if before[DONE]:
+        return dict(before)
+    rows = [pq.read_metadata(job.part(shard)).num_rows for shard in range(job.shards)]
+    manifest = {
+        **before,
+        DONE: True,
+        "engine": engine,
+        "rows": sum(rows),
+        "rows_by_part": rows,
+        "columns": [feature.name for feature in job.features],
+        "built_now": len(receipts),
+        "seconds": round(time.perf_counter() - began, 1),
+        "task_seconds": round(sum(receipt["seconds"] for receipt in receipts), 1),
+        "peak_mb": max([peak_mb(), *(int(receipt["peak_mb"]) for receipt in receipts)]),
+    }
+    write_json(path, manifest)
+    for folder in (job.out / ".shards", job.out / ".spine"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for left in job.out.glob(".part-*"):
+        left.unlink()
+    return manifest
+
+
+def build_store(
+    store: str | Path,
+    spine: str | Path,
+    out: str | Path,
+    features: Sequence[Feature],
+    *,
+    shards: int | None = None,
+    threads: int | None = 2,
+    progress: Progress = lambda _: None,
+) -> dict[str, Any]:
+    """Features of every row of ``spine`` (Parquet or CSV: patient_id, as_of, ...) from a Parquet store of any size; returns the manifest.
+
+    ``out`` holds ``part-00000.parquet``, ...: the spine's columns (``as_of`` as a date) and one float32 column a feature, rows ordered by patient and
+    date within each part. ``store`` may be a partition made before. A second call resumes. Raises StoreError, SpineError or RecordsError before anything is computed
+    where the inputs cannot be used or ``out`` was begun from others.
+    """
+    began = time.perf_counter()
+    job = begin(Path(store), Path(spine), Path(out), features, shards, progress)
+    receipts = []
+    for shard in job.missing():
+        receipt = build_part(job, shard, threads)
+        receipts.append(receipt)
+        progress(f"shard {shard + 1} of {job.shards}: {receipt['rows']:,} rows, {receipt['seconds']:.1f} s")
+    return finish(job, receipts, "local", began)
+
+
+__all__ = ["Job", "begin", "build_part", "build_store", "finish"]

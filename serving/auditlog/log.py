@@ -1,0 +1,195 @@
+"""Who saw or changed what: an append-only, hash-chained log, written before the data leaves.
+
+Every event holds the hash of the one before it, and ``audit_head`` holds the newest number and hash, so a changed, removed, reordered
+or cut-off event is found by ``verify_chain``. The head row is updated first, which makes writers queue on SQLite and PostgreSQL alike.
+If the log cannot be written, ``AuditUnavailable`` is raised and the caller gets 503 instead of the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, make_url, select, update
+
+from serving.identity.callers import Caller
+from serving.settings import database_url_of
+from serving.storage.database import Database, DatabaseUnavailable
+from serving.storage.tables import audit_events, audit_head, exposures
+
+START = "0" * 64
+"""Stands where the first event's predecessor would be."""
+
+
+class AuditUnavailable(Exception):
+    """The audit log could not be written, so nothing may be shown."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look or change. ``patient_ids`` are the people whose data is about to leave, in the order shown."""
+
+    action: str
+    patient_ids: tuple[str, ...] = ()
+    team_id: str | None = None
+    run_id: str | None = None
+    bundle_id: str | None = None
+    detail: dict[str, Any] = field(default_factory=dict)
+    shown: tuple[dict[str, Any], ...] = ()
+    """Rows for the exposure log (patient_id, outcome, horizon_days, ranking, position, rank), written with the event."""
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Where and how the chain does not hold."""
+
+    seq: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Audit:
+    """The log, bound to one request and its caller, so that services only say what is looked at."""
+
+    database: Database
+    actor: str
+    role: str
+    request_id: str
+
+    @classmethod
+    def of(cls, database: Database, caller: Caller, request_id: str) -> Audit:
+        return cls(database, caller.token_id, caller.role.value, request_id)
+
+    def record(self, look: Look) -> None:
+        """Write and commit one event. Raises ``AuditUnavailable``; call it before handing out what was looked at."""
+        try:
+            with self.database.write() as connection:
+                append(connection, self, look)
+        except DatabaseUnavailable as error:
+            raise AuditUnavailable(str(error)) from None
+
+    @contextmanager
+    def recording(self, look: Look) -> Iterator[None]:
+        """``record`` beside the work of the block: most of it is waiting for the disk. What was looked at may leave once the block has ended.
+
+        The event stays where the work then fails: the log may name a look that came to nothing, never miss one. Raises ``AuditUnavailable``.
+        """
+        written = self.database.beside.submit(self.record, look)
+        try:
+            yield
+        finally:
+            wait([written])
+        written.result()
+
+
+def append(connection: Connection, by: Audit, look: Look) -> None:
+    """Add one event inside the caller's transaction."""
+    head = connection.execute(
+        update(audit_head)
+        .where(audit_head.c.head_id == 1)
+        .values(seq=audit_head.c.seq + 1)
+        .returning(audit_head.c.seq, audit_head.c.hash)
+    ).one()
+    event = {
+        "seq": head.seq,
+        "at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "actor": by.actor,
+        "role": by.role,
+        "action": look.action,
+        "team_id": look.team_id,
+        "patient_ids": list(look.patient_ids),
+        "run_id": look.run_id,
+        "bundle_id": look.bundle_id,
+        "request_id": by.request_id,
+        "detail": look.detail,
+        "previous": head.hash,
+    }
+    event["hash"] = _hash(event)
+    connection.execute(insert(audit_events), event)
+    connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(hash=event["hash"]))
+    if look.shown:
+        about = {"audit_seq": head.seq, "run_id": look.run_id, "team_id": look.team_id, "shown_at": datetime.now(UTC)}
+        connection.execute(insert(exposures), [row | about for row in look.shown])
+
+
+def check_writable(database: Database) -> None:
+    """Raise ``AuditUnavailable`` unless an event could be written now; leaves nothing behind."""
+    try:
+        with database.write() as connection:
+            changed = connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(head_id=1))
+            if changed.rowcount != 1:
+                raise AuditUnavailable("the audit log has lost its head row; run `upstream doctor`")
+    except DatabaseUnavailable as error:
+        raise AuditUnavailable(str(error)) from None
+
+
+def verify_chain(database: Database) -> list[Broken]:
+    """Walk the whole chain and return every place where it does not hold; an empty list means it holds."""
+    broken: list[Broken] = []
+    previous, expected = START, 1
+    with database.read() as connection:
+        head = connection.execute(select(audit_head)).first()
+        for row in connection.execute(select(audit_events).order_by(audit_events.c.seq)).yield_per(1_000):
+            broken += _check(row, previous, expected)
+            previous, expected = row.hash, row.seq + 1
+    if head is None or (head.seq, head.hash) != (expected - 1, previous):
+        broken.append(Broken(expected, "the newest events are missing, or the head was changed"))
+    return broken
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a walk of the chain found: how many events, the head to keep elsewhere, and every place where it does not hold."""
+
+    events: int
+    head: str
+    broken: list[Broken]
+
+    def as_dict(self) -> dict[str, Any]:
+        broken = [{"seq": place.seq, "reason": place.reason} for place in self.broken]
+        return {"holds": not broken, "events": self.events, "head": self.head, "broken": broken}
+
+    def lines(self) -> list[str]:
+        if not self.broken:
+            return [f"the audit chain holds: {self.events:,} events", f"head: {self.head}"]
+        return ["THE AUDIT CHAIN IS BROKEN", *(f"event {place.seq}: {place.reason}" for place in self.broken)]
+
+
+def verify_home(home: Path) -> Verified:
+    """``verify_chain`` of a home's database, without changing it. Raises ``DatabaseUnavailable`` where there is none."""
+    url = database_url_of(home)
+    path = make_url(url).database if url.startswith("sqlite") else None
+    if path and not Path(path).is_file():
+        raise DatabaseUnavailable(f"there is no service database at {path}; name its home with --home")
+    database = Database(url)
+    try:
+        broken = verify_chain(database)
+        with database.read() as connection:
+            head = connection.execute(select(audit_head)).first()
+    finally:
+        database.close()
+    return Verified(head.seq if head else 0, head.hash if head else "", broken)
+
+
+def _check(row: Row[Any], previous: str, expected: int) -> Sequence[Broken]:
+    found = []
+    if row.seq != expected:
+        found.append(Broken(expected, f"events {expected} to {row.seq - 1} are missing"))
+    elif row.previous != previous:
+        found.append(Broken(row.seq, "does not follow from the event before it"))
+    content = {key: value for key, value in row._mapping.items() if key != "hash"}
+    if _hash(content) != row.hash:
+        found.append(Broken(row.seq, "was changed after it was written"))
+    return found
+
+
+def _hash(event: dict[str, Any]) -> str:
+    text = json.dumps(event, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""HTTP rules that every route shares: errors, limits, ETags, threads, middleware."""

@@ -1,0 +1,61 @@
+"""Threads for work that would hold up the event loop, with limits of our own instead of the framework's shared forty.
+
+When a lane is full for longer than its patience, or a piece of work is not done by its deadline, the caller gets 503 with Retry-After:
+waiting longer would only make everyone late. A thread cannot be stopped, so work past its deadline keeps its turn until it ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import ParamSpec, TypeVar
+
+import anyio
+from anyio import CapacityLimiter, to_thread
+
+from serving.http.problems import unavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Lane:
+    """At most ``width`` pieces of work at once; one waits at most ``patience`` seconds for its turn and then has ``deadline`` seconds.
+
+    Make it inside the event loop.
+    """
+
+    def __init__(self, width: int, patience: float, deadline: float) -> None:
+        self._turns = CapacityLimiter(width)
+        self._threads = CapacityLimiter(width)
+        self._patience, self._deadline = patience, deadline
+
+    async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """``work(*args, **kwargs)`` in a thread. Raises a 503 ``Problem`` when no turn came in time, or no answer."""
+        turn = object()
+        try:
+            with anyio.fail_after(self._patience):
+                await self._turns.acquire_on_behalf_of(turn)
+        except TimeoutError:
+            raise unavailable("busy", "The service is busy; try again after the seconds in Retry-After.", 2) from None
+        begun, loop = False, asyncio.get_running_loop()
+
+        def worked() -> T:
+            nonlocal begun
+            begun = True
+            try:
+                return work(*args, **kwargs)
+            finally:
+                # Told, not asked: to wait for the loop would hold up the answer. Shutting down, there may be no loop left.
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._turns.release_on_behalf_of, turn)
+
+        try:
+            with anyio.move_on_after(self._deadline) as in_time:
+                return await to_thread.run_sync(worked, limiter=self._threads, abandon_on_cancel=True)
+        finally:
+            if not begun:
+                self._turns.release_on_behalf_of(turn)
+        assert in_time.cancelled_caught
+        raise unavailable("too-slow", "This took longer than an answer may take; try again with less, or later.", 10)

@@ -1,0 +1,1 @@
+"""Who a caller is, and how people are identified. Reads no database and no request."""

@@ -1,0 +1,113 @@
+"""The model that is serving now: loaded from the bundles root, swapped when the pointer moves, kept when the new one is not sound.
+
+A request takes ``current`` once and keeps that object to its end, so a swap never mixes two models in one answer.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from models import ModelError, RiskModel
+from serving.observability.logs import logger
+
+log = logger()
+POINTER = "current"
+LAST_GOOD = "last_good"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What is loaded: the model (or None), the pointer it came from, and what went wrong last, in words."""
+
+    model: RiskModel | None = None
+    pointer: str = ""
+    problem: str = "no model has been published yet; run `upstream sync`"
+
+
+class LiveModel:
+    """Watches ``root/current``. ``warm`` is called with a model before it serves, so that the first request finds compiled kernels."""
+
+    def __init__(self, root: Path, poll_seconds: float, warm: Callable[[RiskModel], None] = lambda model: None) -> None:
+        self._root, self._poll, self._warm = root, poll_seconds, warm
+        self._standing = Standing()
+        # What was looked at last: a bundle that was mended under the same name is looked at again.
+        self._tried: tuple[str, int, int] = ("", 0, 0)
+        self._stop = threading.Event()
+        self._checking = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def current(self) -> RiskModel | None:
+        return self._standing.model
+
+    @property
+    def standing(self) -> Standing:
+        return self._standing
+
+    def start(self) -> None:
+        """Load what is published, falling back to the last good bundle, and start watching."""
+        self.check()
+        if self._standing.model is None:
+            self._fall_back()
+        self._thread = threading.Thread(target=self._watch, name="upstream-bundle-watch", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=10)
+
+    def check(self) -> None:
+        """Look at the pointer once; load, self-test and swap if it moved. Never raises: an unsound bundle leaves the old one serving."""
+        with self._checking:
+            name = _read(self._root / POINTER)
+            seen = (name, _touched(self._root / POINTER), _touched(self._root / name))
+            if not name or seen == self._tried:
+                return
+            self._tried = seen
+            self._load(self._root / name, name)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._poll):
+            self.check()
+
+    def _fall_back(self) -> None:
+        name = _read(self._root / LAST_GOOD)
+        if name:
+            problem = self._standing.problem
+            self._load(self._root / name, name)
+            if self._standing.model is not None:
+                self._standing = Standing(self._standing.model, name, problem)
+
+    def _load(self, folder: Path, name: str) -> None:
+        try:
+            if folder.parent != self._root:
+                raise ModelError("the pointer leads out of the bundles folder")
+            model = RiskModel.load(folder, self_test=True)
+            self._warm(model)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a new bundle, the old one keeps serving
+            problem = (
+                f"the published bundle was refused ({type(error).__name__}); run `upstream sync` or `upstream rollback`"
+            )
+            log.error("bundle refused", bundle=name, error=type(error).__name__)
+            self._standing = Standing(self._standing.model, self._standing.pointer, problem)
+            return
+        self._standing = Standing(model, name, "")
+        log.info("serving bundle", bundle=name)
+
+
+def _touched(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except (OSError, ValueError):
+        return 0
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,1 @@
+"""The nightly run: records in, published worklists out, whole or not at all."""

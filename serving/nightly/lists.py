@@ -1,0 +1,158 @@
+"""The lists of one run: from what was staged, the list before and the reviews since, by the rules of ``serving.worklists.rules``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from serving.nightly.staging import Staging
+from serving.runs import repository
+from serving.worklists.repository import PRESSING
+from serving.worklists.rules import (
+    NO_SAFETY_GAP,
+    Before,
+    Candidate,
+    ListRules,
+    Reason,
+    Slot,
+    Standing,
+    TeamList,
+    make_list,
+)
+
+MOVERS = 10
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Rows of ``list_lines`` and ``list_exits``, and what the summary says: of each team, and of those whose risk moved most."""
+
+    lines: list[dict[str, Any]]
+    exits: list[dict[str, Any]]
+    teams: dict[str, dict[str, Any]]
+    movers: list[dict[str, Any]]
+    rules: dict[str, Any]
+
+
+def make_lists(
+    connection: Connection,
+    staging: Staging,
+    rules: ListRules,
+    as_of: dt.date,
+    capacity: Mapping[str, int | None],
+    gone: Mapping[str, str],
+) -> Lists:
+    """The list of every team. ``capacity`` holds its weekly reviews, ``gone`` why people of the records are not on a caseload."""
+    earlier = repository.run_before(connection, staging.run_id, as_of)
+    before = _before(connection, earlier.run_id) if earlier is not None else {}
+    people = _candidates(connection, staging, rules)
+    same = earlier is not None and earlier.summary.get("list", {}).get("rules") == plain_rules(rules)
+    team_of = {c.patient_id: team for team, members in people.items() for c in members}
+    lines, exits, teams = [], [], {}
+    for team in sorted({*people, *capacity, *before}):
+        members = people.get(team, [])
+        left = {
+            person: "on the caseload of another team" if person in team_of else gone.get(person, "not in the records")
+            for person in before.get(team, {})
+            if team_of.get(person) != team
+        }
+        made = make_list(members, before.get(team, {}), capacity.get(team), as_of, rules, same_rules=same, gone=left)
+        lines += _lines(team, members, made)
+        exits += [{"team_id": team, **asdict(found), "on_day": found.on} for found in made.exits]
+        if team in capacity:
+            teams[team] = _counts(made, earlier is not None and bool(before))
+    for row in exits:
+        del row["on"]
+    return Lists(lines, exits, teams, _movers(people, before) if same else [], plain_rules(rules))
+
+
+def plain_rules(rules: ListRules) -> dict[str, Any]:
+    return asdict(rules) | {"ranking": rules.ranking.value}
+
+
+def _candidates(connection: Connection, staging: Staging, rules: ListRules) -> dict[str, list[Candidate]]:
+    """Everybody by team."""
+    reviewed = {row.patient_id: row for row in repository.newest_reviews(connection)}
+    stood = {(row.patient_id, row.run_id, row.code) for row in repository.codes_at_review(connection, PRESSING[0])}
+    new = {
+        patient
+        for patient, code in staging.safety_codes(PRESSING[0])
+        if patient in reviewed and (patient, reviewed[patient].run_id, code) not in stood
+    }
+    found: dict[str, list[Candidate]] = {}
+    for patient, team, risk, seen, worst, number in staging.candidates(rules.outcome, rules.horizon_days, PRESSING):
+        review = reviewed.get(patient)
+        candidate = Candidate(
+            patient_id=patient,
+            risk=risk,
+            worst=NO_SAFETY_GAP if worst is None else worst,
+            gaps=number,
+            last_seen_on=seen,
+            reviewed_on=review.reviewed_at.date() if review else None,
+            snoozed_until=review.snooze_until if review else None,
+            new_critical=patient in new,
+        )
+        found.setdefault(team, []).append(candidate)
+    return found
+
+
+def _before(connection: Connection, run_id: str) -> dict[str, dict[str, Before]]:
+    found: dict[str, dict[str, Before]] = {}
+    for row in repository.lines_of(connection, run_id):
+        slot = None if row.slot is None else Slot(row.slot)
+        line = Before(row.risk, row.worst_gap, slot, row.listed_since, row.last_listed_on)
+        found.setdefault(row.team_id, {})[row.patient_id] = line
+    return found
+
+
+def _lines(team: str, members: list[Candidate], made: TeamList) -> list[dict[str, Any]]:
+    by_id = {c.patient_id: c for c in members}
+    return [
+        {
+            "team_id": team,
+            **vars(line),
+            "risk": by_id[line.patient_id].risk,
+            "worst_gap": by_id[line.patient_id].worst,
+        }
+        for line in made.lines
+    ]
+
+
+def _counts(made: TeamList, has_before: bool) -> dict[str, Any]:
+    """What the summary says of one team. Nobody is named: operators read it."""
+    slots = [line for line in made.lines if line.standing is Standing.LISTED]
+    return {
+        "listed": len(slots),
+        "longest_unseen": sum(line.slot is Slot.LONGEST_UNSEEN for line in slots),
+        "snoozed": sum(line.standing is Standing.SNOOZED for line in made.lines),
+        "reviewed": sum(line.standing is Standing.REVIEWED for line in made.lines),
+        "joined": sum(line.joined for line in slots) if has_before else None,
+        "left": {reason.value: count for reason in Reason if (count := sum(e.reason is reason for e in made.exits))},
+        "risk_listed": round(made.risk_listed, 4),
+        "risk_best": round(made.risk_best, 4),
+        "given_up_to_stay": round(made.given_up_to_stay, 4),
+    }
+
+
+def _movers(people: Mapping[str, list[Candidate]], before: Mapping[str, Mapping[str, Before]]) -> list[dict[str, Any]]:
+    """Whose risk moved most since the list before: the team and the places by risk in it, no names."""
+    moved = []
+    for team, members in people.items():
+        earlier = before.get(team, {})
+        now = {c.patient_id: place for place, c in enumerate(sorted(members, key=lambda c: (-c.risk, c.patient_id)), 1)}
+        then = {person: place for place, person in enumerate(sorted(earlier, key=lambda p: (-earlier[p].risk, p)), 1)}
+        moved += [
+            (round(c.risk - earlier[c.patient_id].risk, 4), team, then[c.patient_id], now[c.patient_id])
+            for c in members
+            if c.patient_id in earlier
+        ]
+    moved.sort(key=lambda m: (-abs(m[0]), m))
+    return [
+        {"team_id": team, "change": change, "place_before": then, "place": now}
+        for change, team, then, now in moved[:MOVERS]
+        if change
+    ]

@@ -1,0 +1,408 @@
+"""The nightly run: a records store in, one published set of worklists out, whole or not at all.
+
+The run's id is a hash of the bundle, the data and the date, so the same run is never made twice. Everything is scored first, in shards of
+people, by the function that answers ``POST /v1/scores``, on two cores; each finished shard goes to disk, so memory holds one shard a core
+and a run that was killed goes on where it was. Then one transaction writes the rows, the audit event and the pointer. A lock keeps a second runner out.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sqlalchemy import Connection, Row
+
+from features import Records
+from features.engine.caseload import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload, caseload
+from features.records import NO_DAY, TABLES, date_of, day_of
+from features.records.unmapped import unknown_medicines
+from features.sharded.partition import code_identity
+from models import RiskModel
+from serving.auditlog.log import Audit, Look, append
+from serving.nightly.lists import Lists, make_lists, plain_rules
+from serving.nightly.processes import in_processes
+from serving.nightly.rows import rows_of
+from serving.nightly.staging import Staging, only_runner
+from serving.nightly.timeline import groups, timelines
+from serving.runs.repository import NewRun, current_run, find_run, publish, thin, write_run
+from serving.scoring.record_coverage import HISTORY_TABLES
+from serving.scoring.service import score_people
+from serving.storage import migrations
+from serving.storage.database import Database
+from serving.worklists.repository import PRESSING
+from serving.worklists.rules import ListRules, Ranking
+
+SHARD = 2_000
+EXPLAINED_DAYS = 35
+"""How long a run keeps what explains it once another is published. It is most of a run's size, and the same bundle and records make it again."""
+Progress = Callable[[str, int, int], None]
+"""Called with the stage, how much is done and how much there is."""
+
+
+class NothingToScore(Exception):
+    """The store holds nobody on a caseload on that day; the message says why people were left out."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a nightly run did. ``reused`` means that this very run was there already."""
+
+    run_id: str
+    reused: bool
+    as_of: str
+    bundle_id: str
+    data_hash: str
+    synthetic: bool
+    people: int
+    people_with_safety_gap: int
+    gaps: int
+    rows_set_aside: int
+    shards_resumed: int = 0
+    thinned: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    teams: list[dict[str, Any]] = field(default_factory=list)
+    biggest_movers: list[dict[str, Any]] = field(default_factory=list)
+    lists: dict[str, Any] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """The summary for a terminal."""
+        head = "published already, reused" if self.reused else "published"
+        found = [f"run {self.run_id} for {self.as_of} {head}: {self.people:,} people, {self.gaps:,} care gaps"]
+        found += [f"left out: {count:,} {reason}" for reason, count in self.left_out.items()]
+        found += [_team_line(team) for team in self.teams]
+        found += [
+            f"moved: {m['team_id']}, one person from place {m['place_before']} to {m['place']} by risk ({100 * m['change']:+.1f} in 100)"
+            for m in self.biggest_movers
+        ]
+        if any(team.get("risk_best") for team in self.teams):
+            found.append(self._cost())
+        if self.thinned:
+            found.append(
+                f"{self.thinned} older runs keep their risks, places and gaps, and no longer what explained them"
+            )
+        return [*found, f"seconds: {', '.join(f'{stage} {taken}' for stage, taken in self.seconds.items())}"]
+
+    def _cost(self) -> str:
+        """What steady lists and the turns of the longest unseen cost: expected events that the order alone would have put at the slots."""
+        best, listed, stay = (
+            sum(team.get(name, 0.0) for team in self.teams) for name in ("risk_best", "risk_listed", "given_up_to_stay")
+        )
+        return (
+            f"cost: {best:.2f} expected events at the slots by the order alone, {listed:.2f} as listed; "
+            f"{stay:.2f} given up to keep lists steady, {best - listed - stay:.2f} to the longest unseen"
+        )
+
+
+def _team_line(team: dict[str, Any]) -> str:
+    """One team's list in a sentence."""
+    left = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in team.get("left", {}).items())
+    joined = team.get("joined")
+    change = "first list" if joined is None else f"{joined} joined, left: {left or 'nobody'}"
+    return (
+        f"{team['team_id']}: {team['people']:,} people, {team.get('listed', 0)} listed ({team.get('longest_unseen', 0)} unseen for longest), "
+        f"{team.get('reviewed', 0)} reviewed, {team.get('snoozed', 0)} snoozed; {change}"
+    )
+
+
+def score_store(
+    store: Path | str,
+    bundle: Path | str | RiskModel,
+    database: Path | str | Database,
+    as_of: dt.date | str | None = None,
+    *,
+    in_scope_kinds: tuple[str, ...] = IN_SCOPE_TEAM_KINDS,
+    ranking: Ranking = Ranking.RISK,
+    threads: int = 2,
+    shard: int = SHARD,
+    explained_days: int = EXPLAINED_DAYS,
+    progress: Progress = lambda stage, done, total: None,
+) -> Summary:
+    """Score everybody on the caseload and publish the worklists.
+
+    ``store`` is a folder of records; ``bundle`` a bundle folder, a bundles root or a loaded model; ``database`` a home folder, a database
+    URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event; ``ranking`` is the order of the published lists;
+    ``shard`` is how many people each of ``threads`` processes holds in memory at once. Runs older than ``explained_days`` keep their risks, places
+    and gaps and lose what explains them. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``,
+    ``BundleError`` or ``DatabaseUnavailable``; nothing is published then.
+    """
+    began = time.perf_counter()
+    progress("loading", 0, 2)
+    model = bundle if isinstance(bundle, RiskModel) else RiskModel.load(bundle, self_test=True)
+    progress("loading", 1, 2)
+    records = Records.load(store)
+    progress("loading", 2, 2)
+    day = latest_as_of(records) if as_of is None else _date(as_of)
+    loaded = time.perf_counter()
+    rules = list_rules(model, ranking)
+    run_id = run_id_of(model, records, day, rules)
+    with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))) as lock:
+        before = _again(opened, model, run_id)
+        if before is not None:
+            return before
+        started = dt.datetime.now(dt.UTC)
+        chosen = caseload(records, day_of(day), in_scope_kinds)
+        if chosen.spine.empty:
+            raise NothingToScore(_nobody(chosen))
+        # Shards that other code scored are not gone on with.
+        who = [code_identity(), str(shard), *chosen.spine["patient_id"], *chosen.spine["team_id"]]
+        staging = Staging(folder, run_id, who)
+        resumed = len(staging.finished)
+        unknown = unknown_medicines(records, store)
+        if not staging.finished:
+            _compile(model, records, day, str(chosen.spine["patient_id"].iloc[0]))
+        _score_shards(model, records, day, chosen, unknown, threads, shard, staging, progress, lock)
+        computed = time.perf_counter()
+        progress("publishing", 0, 1)
+        new = NewRun(run={"run_id": run_id})
+        _complete(new, staging, model, records, day, started, in_scope_kinds)
+        with opened.write() as connection:
+            made = find_run(connection, run_id)
+            if made is not None:  # meanwhile, by a runner on another machine
+                return _reused(made)
+            lists = _make_lists(connection, new, staging, rules, day, chosen)
+            summary = replace(_summary(new, lists, staging, model, records, chosen, day), shards_resumed=resumed)
+            summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
+            new.run["summary"]["report"] = summary.as_dict()
+            write_run(connection, new)
+            staging.copy_into(connection)
+            _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people)
+        staging.remove()
+        with opened.write() as connection:  # apart: what is published stays published
+            now = dt.datetime.now(dt.UTC)
+            thinned = thin(connection, now - dt.timedelta(days=explained_days), now)
+        summary = replace(summary, thinned=thinned)
+        progress("publishing", 1, 1)
+        summary.seconds["publish"] = round(time.perf_counter() - computed, 3)
+        return summary
+
+
+def _compile(model: RiskModel, records: Records, day: dt.date, person: str) -> None:
+    """Score one person, so that every kernel is compiled or read from its cache before workers are forked."""
+    score_people(model, records.select([person]), day, [person])
+
+
+def _staging_folder(database: Database, store: Path) -> Path:
+    """Beside the database where that is a file, else beside the store."""
+    file = database.url.database if database.url.get_backend_name() == "sqlite" else None
+    return (Path(file).parent if file else store.parent) / "nightly"
+
+
+def _again(database: Database, model: RiskModel, run_id: str) -> Summary | None:
+    """The summary of this very run if it was made before; pointed at again if another is published."""
+    with database.write() as connection:
+        before = find_run(connection, run_id)
+        if before is None:
+            return None
+        now = current_run(connection)
+        if now is None or now.run_id != run_id:
+            _publish(database, connection, model, run_id, dt.datetime.now(dt.UTC), before.summary["people"])
+        return _reused(before)
+
+
+def _reused(run: Row[Any]) -> Summary:
+    return Summary(**{**run.summary["report"], "reused": True})
+
+
+def latest_as_of(records: Records) -> dt.date:
+    """The day after the newest recorded event (planned contacts aside), and no later than today."""
+    newest = _newest_day(records)
+    today = dt.date.today()
+    return today if newest is None else min(today, newest + dt.timedelta(days=1))
+
+
+def list_rules(model: RiskModel, ranking: Ranking) -> ListRules:
+    """The lists are ranked by admission within 90 days where the model gives it."""
+    outcome = "admission" if "admission" in model.outcomes else next(iter(model.outcomes))
+    horizons = model.outcomes[outcome]
+    return ListRules(outcome, 90 if 90 in horizons else horizons[0], ranking)
+
+
+def run_id_of(model: RiskModel, records: Records, as_of: dt.date, rules: ListRules) -> str:
+    """The same bundle, data, date and rules of the lists give the same run."""
+    words = json.dumps(plain_rules(rules), sort_keys=True)
+    text = "\n".join((model.manifest.bundle_id, records.data_hash, as_of.isoformat(), words))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _score_shards(
+    model: RiskModel,
+    records: Records,
+    day: dt.date,
+    chosen: Caseload,
+    unknown: dict[str, int],
+    processes: int,
+    shard: int,
+    staging: Staging,
+    progress: Progress,
+    lock: int,
+) -> None:
+    """Score every shard that is not finished yet and put it on disk, ``processes`` at a time."""
+    people, team_of = chosen.spine["patient_id"].tolist(), chosen.spine["team_id"].tolist()
+    finished = staging.finished
+    missing = [first for first in range(0, len(people), shard) if first not in finished]
+    # The last shard is a short one; to know how far the run is, that is near enough.
+    scored = min(len(people), len(finished) * shard)
+    progress("scoring", scored, len(people))
+
+    def work(first: int) -> None:
+        ids = people[first : first + shard]
+        part = records.select(ids)
+        found = score_people(model, part, day, ids)
+        rows = rows_of(found, dict(zip(ids, team_of[first : first + shard], strict=True)), unknown)
+        rows["timelines"] = timelines(part, day, ids)
+        rows["person_groups"] = groups(part, day, ids)
+        staging.add(first, rows)
+
+    def done(first: int) -> None:
+        nonlocal scored
+        scored = min(len(people), scored + shard)
+        progress("scoring", scored, len(people))
+
+    in_processes(work, missing, processes, done, close=lock)
+
+
+def _complete(
+    new: NewRun,
+    staging: Staging,
+    model: RiskModel,
+    records: Records,
+    day: dt.date,
+    started: dt.datetime,
+    in_scope_kinds: tuple[str, ...],
+) -> None:
+    """Add the teams and what is true of the run as a whole."""
+    sizes = staging.team_sizes()
+    for team in records["teams"].to_dict("records"):
+        if team["team_id"] in sizes or team["kind"] in in_scope_kinds:
+            known = {str(key): None if pd.isna(value) else value for key, value in team.items()}
+            new.teams.append(
+                {
+                    "team_id": known["team_id"],
+                    "name": known["name"] or known["team_id"],
+                    "kind": known["kind"],
+                    "weekly_reviews": None if known["weekly_reviews"] is None else int(known["weekly_reviews"]),
+                }
+            )
+    new.run.update(
+        bundle_id=model.manifest.bundle_id,
+        model_version=model.manifest.model_version,
+        data_hash=records.data_hash,
+        data_source=str(records.about.get("source") or ("simulated" if records.synthetic else "records store"))[:200],
+        synthetic=records.synthetic or model.manifest.synthetic,
+        as_of=day,
+        newest_record_on=_newest_day(records, before=day),
+        started_at=started,
+        finished_at=dt.datetime.now(dt.UTC),
+        features=[{"name": f.name, "concept": f.concept, "unit": f.unit} for f in model.features],
+        summary={
+            "people": sum(sizes.values()),
+            "outcomes": {name: list(days) for name, days in model.outcomes.items()},
+            "middles": middles(staging),
+        },
+    )
+
+
+def middles(staging: Staging) -> dict[str, dict[str, float]]:
+    """The median risk of each team, by outcome and horizon: ``{team: {"admission_90": 0.04}}``."""
+    found: dict[str, dict[str, list[float]]] = {}
+    for team, outcome, horizon, risk in staging.risks():
+        found.setdefault(team, {}).setdefault(f"{outcome}_{horizon}", []).append(risk)
+    return {
+        team: {name: float(statistics.median(risks)) for name, risks in named.items()} for team, named in found.items()
+    }
+
+
+def _make_lists(
+    connection: Connection, new: NewRun, staging: Staging, rules: ListRules, day: dt.date, chosen: Caseload
+) -> Lists:
+    """Add the lists of every team, which go on from the list published before."""
+    capacity = {team["team_id"]: team["weekly_reviews"] for team in new.teams}
+    excluded = chosen.excluded()
+    gone = dict(zip(excluded["patient_id"], excluded["reason"], strict=True))
+    lists = make_lists(connection, staging, rules, day, capacity, gone)
+    new.list_lines.extend(lists.lines)
+    new.list_exits.extend(lists.exits)
+    new.run["summary"]["list"] = {"rules": lists.rules}
+    return lists
+
+
+def _summary(
+    new: NewRun, lists: Lists, staging: Staging, model: RiskModel, records: Records, chosen: Caseload, day: dt.date
+) -> Summary:
+    sizes = staging.team_sizes()
+    found, with_safety = staging.gap_counts(PRESSING)
+    return Summary(
+        run_id=new.run["run_id"],
+        reused=False,
+        as_of=day.isoformat(),
+        bundle_id=model.manifest.bundle_id,
+        data_hash=records.data_hash,
+        synthetic=new.run["synthetic"],
+        people=sum(sizes.values()),
+        people_with_safety_gap=with_safety,
+        gaps=found,
+        rows_set_aside=len(records.quarantine),
+        left_out=_left_out(chosen),
+        teams=[
+            {
+                "team_id": team["team_id"],
+                "name": team["name"],
+                "people": int(sizes.get(team["team_id"], 0)),
+                "weekly_reviews": team["weekly_reviews"],
+                **lists.teams[team["team_id"]],
+            }
+            for team in new.teams
+        ],
+        biggest_movers=lists.movers,
+        lists=lists.rules,
+    )
+
+
+def _left_out(chosen: Caseload) -> dict[str, int]:
+    counts = chosen.excluded()["reason"].value_counts()
+    return {str(reason): int(number) for reason, number in counts.items() if reason != ON_CASELOAD}
+
+
+def _nobody(chosen: Caseload) -> str:
+    why = "; ".join(f"{reason}: {number}" for reason, number in _left_out(chosen).items()) or "the store holds nobody"
+    return (
+        f"nobody is on a caseload on {date_of(int(chosen.days[0]))} ({why}); check the date and the kinds of the teams"
+    )
+
+
+def _publish(database: Database, connection: Any, model: RiskModel, run_id: str, at: dt.datetime, people: int) -> None:
+    publish(connection, run_id, at)
+    by = Audit(database, actor="nightly", role="operator", request_id=run_id[:16])
+    look = Look("run.published", run_id=run_id, bundle_id=model.manifest.bundle_id, detail={"people": people})
+    append(connection, by, look)
+
+
+def _newest_day(records: Records, before: dt.date | None = None) -> dt.date | None:
+    limit = NO_DAY if before is None else day_of(before)
+    planned = TABLES["contacts"].column("outcome").values.index("planned")
+    newest = -NO_DAY
+    for name in HISTORY_TABLES:
+        columns = records.columns(name)
+        days = columns[str(TABLES[name].event_day)]
+        counted = days < limit
+        if name == "contacts":
+            counted &= columns["outcome"] != planned
+        newest = max(newest, int(days[counted].max(initial=np.int32(-NO_DAY))))
+    return None if newest == -NO_DAY else date_of(newest)
+
+
+def _date(value: dt.date | str) -> dt.date:
+    return dt.date.fromisoformat(value) if isinstance(value, str) else value

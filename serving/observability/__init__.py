@@ -1,0 +1,1 @@
+"""Logs, metrics and traces. None of them holds a patient value."""

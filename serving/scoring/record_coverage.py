@@ -1,0 +1,113 @@
+"""What a worklist says about a person's record besides scores: how long it is, what is absent, last seen, next booked.
+
+Everything reads both clocks: a row counts on ``as_of`` only if it happened and became known before that day.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features import Records
+from features.kernels.lookups import ends
+from features.records import NO_DAY, TABLES
+
+SHORT_HISTORY_DAYS = 90
+HISTORY_TABLES = ("referrals", "contacts", "supplies", "results", "stays")
+EXPECTED_SOURCES = ("referrals", "contacts", "supplies", "results")
+"""Tables that hold something for nearly everybody on a caseload; an empty one is worth saying. Most people have no stay."""
+
+STALE_AFTER_DAYS = {"contacts": 90, "supplies": 90, "results": 400}
+"""Days after which a source that once spoke is called stale: a quarter without contact or supply, and a yearly check with a month to spare.
+
+Our own choice, not from a guideline. A referral is never stale: an open one of three years ago still holds.
+"""
+
+Days = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class History:
+    """Shape (people,) each, in the order of ``records.patient_ids``; days are int32, ``NO_DAY`` where there is none.
+
+    ``missing`` maps each expected source to a mask of people with no known row in it, ``last_day`` to the day of the latest known row.
+    """
+
+    first_day: Days
+    last_seen: Days
+    next_booked: Days
+    missing: dict[str, npt.NDArray[np.bool_]]
+    last_day: dict[str, Days]
+
+    def sources(self, person: int, as_of_day: int) -> list[dict[str, Any]]:
+        """How old each source is for one person: days since its latest known row (None where there is none), and whether that is stale."""
+        ages = {
+            name: None if (day := int(last[person])) == NO_DAY else as_of_day - day
+            for name, last in self.last_day.items()
+        }
+        return [
+            {"source": name, "age_days": age, "stale": age is not None and age > STALE_AFTER_DAYS.get(name, age)}
+            for name, age in ages.items()
+        ]
+
+    def days(self, person: int, as_of_day: int) -> int | None:
+        """Length of the person's record in days, None where nothing is known before ``as_of``."""
+        first = int(self.first_day[person])
+        return None if first == NO_DAY else as_of_day - first
+
+
+def history_of(records: Records, as_of_day: int) -> History:
+    """The ``History`` of everybody in ``records`` on ``as_of_day`` (days since 1970-01-01)."""
+    people = len(records.patient_ids)
+    first = np.full(people, NO_DAY, dtype=np.int32)
+    missing, last_day = {}, {}
+    for name in HISTORY_TABLES:
+        columns = records.columns(name)
+        every = np.ones(len(columns["known_on"]), bool)
+        began, last = _ends(records, name, columns["known_on"], every, as_of_day)
+        first = np.minimum(first, began)
+        if name in EXPECTED_SOURCES:
+            last_day[name], missing[name] = last, last == NO_DAY
+    return History(first, _last_seen(records, as_of_day), _next_booked(records, as_of_day, people), missing, last_day)
+
+
+def _ends(records: Records, table: str, known: Days, keep: npt.NDArray[np.bool_], as_of_day: int) -> tuple[Days, Days]:
+    """Shape (people,) each: the earliest and the latest day of the rows that are kept and known."""
+    first, last = np.empty(len(records), np.int32), np.empty(len(records), np.int32)
+    event = records.columns(table)[str(TABLES[table].event_day)]
+    ends(records.offsets(table), event, known, keep, as_of_day, first, last)
+    return first, last
+
+
+def _last_seen(records: Records, as_of_day: int) -> Days:
+    """Last attended contact, as CLINICAL.md section 2.1 defines it: with the person, face to face, by video or telephone."""
+    contacts = records.columns("contacts")
+    direct = _direct()[contacts["mode"]]
+    seen = direct & (contacts["outcome"] == _code("outcome", "attended")) & (contacts["kind"] != _code("kind", "carer"))
+    return _ends(records, "contacts", contacts["outcome_known_on"], seen, as_of_day)[1]
+
+
+@cache
+def _direct() -> npt.NDArray[np.bool_]:
+    """Which modes of a contact are with the person; the last place, which a missing one reads, is not."""
+    modes = TABLES["contacts"].column("mode").values
+    return np.array([mode in ("face_to_face", "video", "telephone") for mode in (*modes, "")])
+
+
+def _next_booked(records: Records, as_of_day: int, people: int) -> Days:
+    contacts = records.columns("contacts")
+    day = contacts["contact_on"]
+    undecided = (contacts["outcome"] == _code("outcome", "planned")) | (contacts["outcome_known_on"] >= as_of_day)
+    ahead = (day >= as_of_day) & (day != NO_DAY) & (contacts["known_on"] < as_of_day) & undecided
+    soonest = np.full(people, NO_DAY, dtype=np.int32)
+    np.minimum.at(soonest, records.tables["contacts"].patient[ahead], day[ahead])
+    return soonest
+
+
+@cache
+def _code(column: str, value: str) -> int:
+    return TABLES["contacts"].column(column).values.index(value)

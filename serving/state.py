@@ -1,0 +1,72 @@
+"""What a request needs from the running service, in one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from features.records.nhs_numbers import NhsKey
+from serving.auditlog.log import Audit
+from serving.http.problems import request_id_of
+from serving.http.rate_limit import Rate
+from serving.http.thread_lanes import Lane
+from serving.identity.callers import Caller, Role
+from serving.model_loader import LiveModel
+from serving.observability.metrics import Metrics
+from serving.security.oidc import Issuers
+from serving.settings import Settings
+from serving.storage.database import Database
+
+
+@dataclass(frozen=True)
+class Rates:
+    """How much each kind of client may ask: a person, a CMHT system, an address that has proved nothing."""
+
+    people: Rate
+    systems: Rate
+    strangers: Rate
+
+    @classmethod
+    def of(cls, settings: Settings) -> Rates:
+        return cls(
+            Rate(settings.rate_per_minute),
+            Rate(settings.system_rate_per_minute),
+            Rate(settings.stranger_rate_per_minute),
+        )
+
+    def spend(self, caller: Caller) -> None:
+        """Count one request of a caller. Raises 429."""
+        (self.systems if caller.role is Role.CMHT_SYSTEM else self.people).spend(caller.token_id)
+
+
+@dataclass(frozen=True)
+class Service:
+    """The running service. ``reads`` is the lane of database work, ``scoring`` the lane of model work."""
+
+    settings: Settings
+    database: Database
+    live: LiveModel
+    reads: Lane
+    scoring: Lane
+    issuers: Issuers
+    metrics: Metrics
+    rates: Rates
+    nhs_key: NhsKey | None = None
+
+    def audit_for(self, caller: Caller, request: Request) -> Audit:
+        return Audit.of(self.database, caller, request_id_of(request.scope))
+
+
+def address_of(request: Request, settings: Settings) -> str:
+    """Where a request comes from; behind a proxy of ours, the last address that it wrote down."""
+    forwarded = request.headers.get("x-forwarded-for", "") if settings.behind_proxy else ""
+    return forwarded.rpartition(",")[2].strip() or (request.client.host if request.client else "unknown")
+
+
+def service_of(request: Request) -> Service:
+    return request.app.state.service
+
+
+Serving = Annotated[Service, Depends(service_of)]

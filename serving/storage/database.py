@@ -1,0 +1,168 @@
+"""Engines and transactions. SQLite by default (WAL, busy timeout, foreign keys), PostgreSQL by one URL.
+
+Reads about people go through ``Database.read``, which refuses a statement that touches a person table without the choke point of
+``serving.storage.visible``. Writes go through ``Database.write``: one transaction, committed at the end or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.sql import ClauseElement, visitors
+from sqlalchemy.sql.selectable import CTE
+
+from serving.identity.callers import Caller
+from serving.storage.tables import PERSON_TABLES
+
+BUSY_TIMEOUT_MS = 10_000
+WRITERS = 4
+SCOPE_NAME = "visible_people"
+
+
+class DatabaseUnavailable(Exception):
+    """The service database cannot be read or written; the message names no value."""
+
+
+class NotHeld(Exception):
+    """The database would not hold this login to the policies of its rows; the message says what to do."""
+
+
+class UnscopedQuery(Exception):
+    """A query read rows about people without going through ``visible_people``."""
+
+
+class Database:
+    """A service database. ``url`` is any SQLAlchemy URL; one ``Database`` serves all threads."""
+
+    def __init__(self, url: str) -> None:
+        self.url = make_url(url)
+        self.engine = _engine(url)
+        # One snapshot per read, so that a page never shows the rows of two runs.
+        snapshot = {"isolation_level": "REPEATABLE READ"} if self.url.get_backend_name() == "postgresql" else {}
+        self._reading = self.engine.execution_options(upstream_scoped=True, **snapshot)
+        self._writing = self.engine.execution_options(upstream_writing=True)
+        # Threads that write while their caller works on; started when first asked for.
+        self.beside = ThreadPoolExecutor(WRITERS, thread_name_prefix="database")
+
+    @contextmanager
+    def read(self, caller: Caller | None = None) -> Iterator[Connection]:
+        """A connection for reading on behalf of a caller. Queries over people must be scoped, or ``UnscopedQuery`` is raised.
+
+        On PostgreSQL row-level security holds the connection to the caller's teams as well; without a caller it shows no people at all.
+        """
+        with _errors(), self._reading.connect() as connection:
+            if caller is not None:
+                self._hold_to(connection, caller)
+            yield connection
+
+    @contextmanager
+    def write(self, caller: Caller | None = None) -> Iterator[Connection]:
+        """One transaction: committed when the block ends, rolled back when it raises. Without a caller it is our own job's, held to no team."""
+        with _errors(), self._writing.begin() as connection:
+            self._hold_to(connection, caller)
+            yield connection
+
+    def _hold_to(self, connection: Connection, caller: Caller | None) -> None:
+        """Tell the policies of PostgreSQL, for this transaction only, who asks. SQLite has none: there the choke point stands alone."""
+        if self.url.get_backend_name() != "postgresql":
+            return
+        everything = caller is None or (caller.sees_people and caller.team_ids is None)
+        teams = sorted(caller.team_ids or ()) if caller is not None and caller.sees_people else []
+        actor = caller.token_id if caller is not None and caller.sees_people else ""
+        connection.execute(
+            select(
+                func.set_config("upstream.everything", "on" if everything else "off", True),
+                func.set_config("upstream.teams", json.dumps(teams), True),
+                func.set_config("upstream.actor", actor, True),
+            )
+        )
+
+    def check_is_held(self) -> None:
+        """Raise ``NotHeld`` if this login is one that row-level security does not hold: then only the choke point would stand."""
+        if self.url.get_backend_name() != "postgresql":
+            return
+        with self.read() as connection:
+            free = connection.scalar(
+                text("SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user")
+            )
+        if free:
+            raise NotHeld(
+                "the database login is a superuser or bypasses row-level security, so PostgreSQL would not hold it to a caller's teams; "
+                "make one without: CREATE ROLE upstream LOGIN NOSUPERUSER NOBYPASSRLS, and own the database with it"
+            )
+
+    def close(self) -> None:
+        self.beside.shutdown()
+        self.engine.dispose()
+
+
+def is_scoped(statement: ClauseElement) -> bool:
+    """True if ``statement`` reads no person table, or reads them joined to the ``visible_people`` expression."""
+    touches = False
+    for element in visitors.iterate(statement):
+        if isinstance(element, CTE) and element.name == SCOPE_NAME:
+            return True
+        touches = touches or element in PERSON_TABLES
+    return not touches
+
+
+def _engine(url: str) -> Engine:
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url,
+        pool_pre_ping=parsed.get_backend_name() != "sqlite",
+        hide_parameters=True,
+        # A list reads thousands of small JSON values; pydantic's reader takes a quarter of the time of the standard one.
+        json_deserializer=from_json,
+    )
+    if parsed.get_backend_name() == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    event.listen(engine, "before_execute", _refuse_unscoped)
+    return engine
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transactions leave reads and table definitions outside; `_begin_sqlite` starts real ones.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "synchronous=FULL"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("upstream_writing")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+def _refuse_unscoped(
+    connection: Connection, statement: ClauseElement, _many: Any, _params: Any, options: dict[str, Any]
+) -> None:
+    if connection.get_execution_options().get("upstream_scoped") and not is_scoped(statement):
+        raise UnscopedQuery("rows about people were asked for without visible_people(caller); join the query to it")
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        # The driver's text may quote a value; only the kind of failure leaves this module.
+        raise DatabaseUnavailable(f"the service database answered {type(error).__name__}") from None
+
+
+def ping(database: Database) -> None:
+    """Raise ``DatabaseUnavailable`` unless the database answers."""
+    with database.read() as connection:
+        connection.execute(text("SELECT 1"))

@@ -1,0 +1,334 @@
+"""The service database as SQLAlchemy tables. Dates are dates, moments are UTC, contributions are little-endian float64.
+
+A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines``, ``person_groups``, ``list_lines`` and
+``list_exits`` once; later only ``repository.thin`` takes away what explains an old one. ``publications`` is the pointer: its newest row names the run that everybody sees. Tables in
+``PERSON_TABLES`` hold rows about people and may only be read through ``serving.storage.visible.visible_people``; the database session
+enforces it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    false,
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An instant in UTC. SQLite keeps no zone, so it is put back on the way out."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value if value is None or value.tzinfo else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("bundle_id", String(128), nullable=False),
+    Column("model_version", String(128), nullable=False),
+    Column("data_hash", String(64), nullable=False),
+    Column("data_source", String(200), nullable=False),
+    Column("synthetic", Boolean, nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("newest_record_on", Date),
+    Column("started_at", Moment, nullable=False),
+    Column("finished_at", Moment, nullable=False),
+    Column("features", JSON, nullable=False),
+    Column("summary", JSON, nullable=False),
+    Column("thinned_at", Moment),
+)
+
+publications = Table(
+    "publications",
+    metadata,
+    Column("publication_id", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", ForeignKey("runs.run_id"), nullable=False),
+    Column("published_at", Moment, nullable=False),
+)
+
+run_teams = Table(
+    "run_teams",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("team_id", String(200), primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("kind", String(200)),
+    Column("weekly_reviews", Integer),
+)
+
+people = Table(
+    "people",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("team_id", String(200), primary_key=True),
+    Column("last_seen_on", Date),
+    Column("next_booked_on", Date),
+    Column("history_days", Integer),
+    Column("flags", JSON, nullable=False),
+    Column("feature_values", LargeBinary, nullable=False),
+    Column("feature_days", LargeBinary),
+    Column("behind", JSON),
+    Column("what_if", JSON),
+    Index("ix_people_team", "run_id", "team_id"),
+)
+
+scores = Table(
+    "scores",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("outcome", String(64), primary_key=True),
+    Column("horizon_days", Integer, primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("probability", Float(53), nullable=False),
+    Column("base", Float(53), nullable=False),
+    Column("horizon_part", Float(53), nullable=False),
+    Column("contributions", LargeBinary, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("raised_by", String(300), nullable=False, server_default=""),
+    Index("ix_scores_person", "run_id", "patient_id"),
+)
+
+gaps = Table(
+    "gaps",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("code", String(64), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("safety", Boolean, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("due_on", Date),
+    Column("days_overdue", Float(53)),
+    Column("value", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("standard", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("verified", Boolean, nullable=False),
+)
+
+timelines = Table(
+    "timelines",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("medicines", Text, nullable=False),
+    Column("adjustments", JSON, nullable=False),
+    Column("events", JSON, nullable=False),
+)
+
+person_groups = Table(
+    "person_groups",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("groups", JSON, nullable=False),
+)
+
+list_lines = Table(
+    "list_lines",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("team_id", String(200), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("place", Integer, nullable=False),
+    Column("standing", String(16), nullable=False),
+    Column("slot", String(16)),
+    Column("joined", Boolean, nullable=False),
+    Column("listed_since", Date),
+    Column("last_listed_on", Date),
+    Column("snoozed_until", Date),
+    Column("risk", Float(53), nullable=False),
+    Column("worst_gap", Integer, nullable=False),
+)
+
+list_exits = Table(
+    "list_exits",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("team_id", String(200), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("reason", String(32), nullable=False),
+    Column("listed_since", Date),
+    Column("rank", Integer),
+    Column("displaced_by", String(200)),
+    Column("on_day", Date),
+    Column("note", String(200), nullable=False),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("review_id", String(64), primary_key=True),
+    Column("patient_id", String(200), nullable=False),
+    Column("team_id", String(200), nullable=False),
+    Column("run_id", ForeignKey("runs.run_id")),
+    Column("reviewed_at", Moment, nullable=False),
+    Column("reviewer", String(200), nullable=False),
+    Column("actions", JSON, nullable=False),
+    Column("listing_was", String(32)),
+    Column("snooze_until", Date),
+    Column("idempotency_key", String(128), nullable=False),
+    Column("replaces", String(64)),
+    Column("medicines_reconciled", Boolean, nullable=False, server_default=false()),
+    Column("allergies_up_to_date", Boolean, nullable=False, server_default=false()),
+    Column("side_effects_assessed", Boolean, nullable=False, server_default=false()),
+    Column("reviewer_name", String(200), nullable=False, server_default=""),
+    Index("ix_reviews_replaces", "replaces", unique=True),
+    UniqueConstraint("reviewer", "idempotency_key"),
+    Index("ix_reviews_patient", "patient_id", "reviewed_at"),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_id", String(32), primary_key=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("all_teams", Boolean, nullable=False),
+    Column("label", String(200), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("revoked_at", Moment),
+    Column("lead", Boolean, nullable=False, server_default=false()),
+    Column("issuer", String(300)),
+    Column("subject", String(200)),
+    Column("assigned", Boolean, nullable=False, server_default=false()),
+    Column("last_used_at", Moment),
+)
+
+token_teams = Table(
+    "token_teams",
+    metadata,
+    Column("token_id", String(32), primary_key=True),
+    Column("team_id", String(200), primary_key=True),
+    ForeignKeyConstraint(["token_id"], ["tokens.token_id"], ondelete="CASCADE"),
+)
+
+memberships = Table(
+    "memberships",
+    metadata,
+    Column("issuer", String(300), primary_key=True),
+    Column("subject", String(200), primary_key=True),
+    Column("team_id", String(200), primary_key=True),
+    Column("from_on", Date, primary_key=True),
+    Column("to_on", Date),
+    Column("source", String(200), nullable=False),
+    Column("lead", Boolean, nullable=False, server_default=false()),
+)
+
+role_assignments = Table(
+    "role_assignments",
+    metadata,
+    Column("issuer", String(300), primary_key=True),
+    Column("subject", String(200), primary_key=True),
+    Column("role", String(32), primary_key=True),
+    Column("from_on", Date, primary_key=True),
+    Column("to_on", Date),
+    Column("source", String(200), nullable=False),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    metadata,
+    Column("state_sha256", String(64), primary_key=True),
+    Column("browser_sha256", String(64), nullable=False),
+    Column("issuer", String(300), nullable=False),
+    Column("nonce", String(64), nullable=False),
+    Column("verifier", String(128), nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
+emergency_access = Table(
+    "emergency_access",
+    metadata,
+    Column("grant_id", String(32), primary_key=True),
+    Column("actor", String(64), nullable=False),
+    Column("actor_name", String(200), nullable=False),
+    Column("patient_id", String(200), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("granted_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index("ix_emergency_access_actor", "actor", "patient_id"),
+)
+
+exposures = Table(
+    "exposures",
+    metadata,
+    Column("audit_seq", Integer, primary_key=True, autoincrement=False),
+    Column("patient_id", String(200), primary_key=True),
+    Column("run_id", String(64), nullable=False),
+    Column("team_id", String(200), nullable=False),
+    Column("outcome", String(64), nullable=False),
+    Column("horizon_days", Integer, nullable=False),
+    Column("ranking", String(32), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("shown_at", Moment, nullable=False),
+)
+
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(32), nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("role", String(32), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("team_id", String(200)),
+    Column("patient_ids", JSON, nullable=False),
+    Column("run_id", String(64)),
+    Column("bundle_id", String(128)),
+    Column("request_id", String(64), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("head_id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+
+PERSON_TABLES = frozenset({people, scores, gaps, timelines, person_groups, list_lines, list_exits, reviews, exposures})

@@ -1,0 +1,73 @@
+"""The choke point: whose rows a caller may see. Every query over people starts here; the database session refuses any other.
+
+``visible_people(caller)`` is a common table expression named ``visible_people`` with ``run_id``, ``patient_id`` and ``team_id`` of the
+published run, cut to the caller's teams. Join to it; never filter by team by hand.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import CTE, ColumnElement, Select, false, or_, select
+
+from serving.identity.callers import Caller
+from serving.storage.database import SCOPE_NAME
+from serving.storage.tables import emergency_access, people, publications, run_teams, runs
+
+
+def published_run() -> Select:
+    """The run id that everybody sees now: the newest publication."""
+    return select(publications.c.run_id).order_by(publications.c.publication_id.desc()).limit(1)
+
+
+def visible_people(caller: Caller) -> CTE:
+    """Rows (run_id, patient_id, team_id) of the published run that ``caller`` may see; none for a role that sees no people."""
+    query = select(people.c.run_id, people.c.patient_id, people.c.team_id).where(
+        people.c.run_id == published_run().scalar_subquery()
+    )
+    if not caller.sees_people:
+        query = query.where(false())
+    elif caller.team_ids is not None:
+        query = query.where(or_(people.c.team_id.in_(sorted(caller.team_ids)), _opened(caller)))
+    return query.cte(SCOPE_NAME)
+
+
+def visible_lists(caller: Caller) -> CTE:
+    """Rows (run_id, as_of, team_id) of the published lists that ``caller`` may see, whoever is on them: those of their own teams.
+
+    It is named like ``visible_people`` and counts as the same choke point: who left a caseload is in no later run, and the team they left may
+    still read that they did. What was opened in an emergency opens no list.
+    """
+    query = (
+        select(run_teams.c.run_id, runs.c.as_of, run_teams.c.team_id)
+        .join(runs, runs.c.run_id == run_teams.c.run_id)
+        .where(run_teams.c.run_id.in_(select(publications.c.run_id)))
+    )
+    if not caller.sees_people:
+        query = query.where(false())
+    elif caller.team_ids is not None:
+        query = query.where(run_teams.c.team_id.in_(sorted(caller.team_ids)))
+    return query.cte(SCOPE_NAME)
+
+
+def _opened(caller: Caller) -> ColumnElement[bool]:
+    """The person was opened by this caller in an emergency, and the time has not run out."""
+    return (
+        select(emergency_access.c.grant_id)
+        .where(
+            emergency_access.c.patient_id == people.c.patient_id,
+            emergency_access.c.actor == caller.token_id,
+            emergency_access.c.expires_at > datetime.now(UTC),
+        )
+        .exists()
+    )
+
+
+def visible_teams(caller: Caller) -> Select:
+    """Teams of the published run that ``caller`` may see."""
+    query = select(run_teams).where(run_teams.c.run_id == published_run().scalar_subquery())
+    if not caller.sees_people:
+        return query.where(false())
+    if caller.team_ids is not None:
+        query = query.where(run_teams.c.team_id.in_(sorted(caller.team_ids)))
+    return query

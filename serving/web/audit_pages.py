@@ -1,0 +1,181 @@
+"""``/audit`` for the auditor: emergency access first, then who saw whom, when, why and with which model. ``/emergency-access`` for a pharmacist."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from features.records.nhs_numbers import looks_like_one
+from serving.access import AuditorReader, PharmacistReader, require_own_form
+from serving.auditing.endpoints import About, Action, Actor, Before, On
+from serving.auditing.repository import Asked
+from serving.auditing.schemas import ACCESS_MINUTES, REASON_LABELS, Event
+from serving.auditing.service import list_emergencies, list_events, open_in_emergency
+from serving.identity.callers import ROLE_LABELS
+from serving.state import Serving
+from serving.web.rendering import around, page
+
+router = APIRouter(include_in_schema=False)
+
+EVENTS_A_PAGE = 50
+EMERGENCIES_SHOWN = 100
+PEOPLE_NAMED = 12
+ACTIONS = {
+    "person.seen": "Read a person",
+    "worklist.seen": "Read a worklist",
+    "worklist.exported": "Took a worklist away as CSV",
+    "teams.seen": "Read the list of teams",
+    "team.overview_seen": "Read a team's page",
+    "person.left_seen": "Asked for a person who has left",
+    "reviews.seen": "Read the reviews of a person",
+    "review.recorded": "Recorded a review",
+    "review.replaced": "Corrected a review",
+    "review.repeated": "Sent a review again",
+    "scores.requested": "Had people scored",
+    "emergency.opened": "Opened a person in an emergency",
+    "emergencies.seen": "Read the emergency access",
+    "audit.seen": "Read this log",
+    "person.not_visible": "Asked for a person they may not see",
+    "team.not_visible": "Asked for a team they may not see",
+    "team.not_listed": "Asked for a team that no list holds yet",
+    "signed_in": "Signed in",
+    "sign_in.without_role": "Tried to sign in without a role",
+    "membership.began": "Put somebody in a team",
+    "membership.ended": "Took somebody out of a team",
+    "role.began": "Gave somebody a role",
+    "role.ended": "Took a role from somebody",
+    "run.published": "Published a list",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One event as the page says it."""
+
+    event: Event
+    at: dt.datetime
+    who: str
+    role: str
+    what: str
+    why: str
+    people: list[str]
+    more_people: int
+
+
+@router.get("/audit")
+async def audit_page(
+    request: Request,
+    caller: AuditorReader,
+    service: Serving,
+    actor: Actor = None,
+    action: Action = None,
+    patient_id: About = None,
+    on: On = None,
+    before: Before = None,
+) -> Response:
+    """Emergency access of today on top, then of earlier days, then the log. Empty fields of the form are no filter."""
+    audit = service.audit_for(caller, request)
+    asked = Asked(actor or None, action or None, patient_id or None, on or None, before)
+    emergencies = await service.reads.run(list_emergencies, service.database, audit, EMERGENCIES_SHOWN)
+    events = await service.reads.run(list_events, service.database, audit, asked, EVENTS_A_PAGE)
+    now = dt.datetime.now(dt.UTC)
+    kept = {"actor": actor, "action": action, "patient_id": patient_id, "on": on}
+
+    def address(**changed: Any) -> str:
+        return "/audit?" + urlencode({name: value for name, value in (kept | changed).items() if value})
+
+    return page(
+        request,
+        "audit.html",
+        surroundings=around(request, caller),
+        today=[one for one in emergencies.items if one.granted_at.date() == now.date()],
+        earlier=[one for one in emergencies.items if one.granted_at.date() != now.date()],
+        total_emergencies=emergencies.total,
+        is_open=lambda one: one.expires_at > now,
+        lines=[line_of(event) for event in events.items],
+        next_page=address(before=events.next_before) if events.next_before else "",
+        asked=asked,
+        actions=sorted(ACTIONS.items(), key=lambda pair: pair[1]),
+        address=address,
+    )
+
+
+def line_of(event: Event) -> Line:
+    return Line(
+        event=event,
+        at=dt.datetime.fromisoformat(event.at),
+        who=event.actor_name or event.actor,
+        role=ROLE_LABELS.get(event.role, event.role),  # type: ignore[call-overload]
+        what=ACTIONS.get(event.action, event.action),
+        why=_why(event),
+        people=event.patient_ids[:PEOPLE_NAMED],
+        more_people=max(0, len(event.patient_ids) - PEOPLE_NAMED),
+    )
+
+
+def _why(event: Event) -> str:
+    """The reason that was given; where none was, the standing one: it was their own team."""
+    detail = event.detail
+    if event.action == "emergency.opened":
+        return REASON_LABELS.get(detail.get("reason", ""), "no reason kept")
+    if detail.get("emergency"):
+        return "opened in an emergency"
+    if "source" in detail:
+        return f"on the word of {detail['source']}"
+    if event.action.endswith("not_visible"):
+        return "not theirs: nothing was shown"
+    return "their own team" if event.patient_ids and event.role == "pharmacist" else ""
+
+
+@router.get("/emergency-access")
+async def emergency_page(request: Request, caller: PharmacistReader, service: Serving) -> Response:
+    """The form that opens one person of another team."""
+    return _form(request, caller)
+
+
+@router.post("/emergency-access")
+async def emergency_form(
+    request: Request,
+    caller: PharmacistReader,
+    service: Serving,
+    proof: Annotated[str, Form(max_length=128)] = "",
+    patient_id: Annotated[str, Form(max_length=200)] = "",
+    reason: Annotated[str, Form(max_length=40)] = "",
+) -> Response:
+    """Open the person for an hour and go there. What is wrong is said on the form; what was typed is not put into an address."""
+    require_own_form(request, proof)
+    patient_id = patient_id.strip()
+    wrong = {}
+    if not patient_id:
+        wrong["patient_id"] = "Enter the person's number here, as a list of Upstream writes it"
+    elif looks_like_one(patient_id):
+        patient_id = ""
+        wrong["patient_id"] = "That is an NHS number: enter the person's number in Upstream instead"
+    if reason not in REASON_LABELS:
+        wrong["reason"] = "Choose why you need to see this person now"
+    if wrong:
+        return _form(request, caller, patient_id, reason, wrong)
+    audit = service.audit_for(caller, request)
+    await service.reads.run(open_in_emergency, service.database, caller, audit, patient_id, reason)
+    return RedirectResponse(f"/patients/{quote(patient_id, safe='')}", 303)
+
+
+def _form(
+    request: Request, caller: Any, patient_id: str = "", reason: str = "", wrong: dict[str, str] | None = None
+) -> Response:
+    return page(
+        request,
+        "emergency.html",
+        surroundings=around(request, caller),
+        status=422 if wrong else 200,
+        reasons=REASON_LABELS,
+        minutes=ACCESS_MINUTES,
+        patient_id=patient_id,
+        reason=reason,
+        wrong=wrong or {},
+    )

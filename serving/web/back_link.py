@@ -1,0 +1,59 @@
+"""The way back from a person to the list they were opened from, as it was: its order, filters and page.
+
+The address of a person carries the list's query string as ``back``. It comes from a browser, so nothing of it is used as it is: it is read as
+the list's own route reads it, made again from what was read, and stands only ever behind the address of a list.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from pydantic import ConfigDict, ValidationError
+
+from serving.worklists.endpoints import Limit, Offset, Word
+from serving.worklists.rules import Ranking
+from serving.worklists.schemas import DEFAULT_LIMIT, Filters, Worklist
+
+MAX_LENGTH = 2_000
+
+
+class _View(Filters):
+    """What the address of a list holds besides its risk, which the person's page keeps by itself. A name it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    gap: Word = None
+    reason: Word = None
+    medicine: Word = None
+    ranking: Ranking | None = None
+    limit: Limit = DEFAULT_LIMIT
+    offset: Offset = 0
+
+    @property
+    def query(self) -> str:
+        """The query string, without what is usual: the first page of the list as it was published has none."""
+        usual = _View()
+        return urlencode({name: value for name, value in self if value != getattr(usual, name)})
+
+
+def way_back(found: Worklist) -> str:
+    """The query string of the list that is shown."""
+    published = found.rules.ranking if found.rules else Ranking.RISK
+    ranking = None if found.ranking is published else found.ranking
+    return _View(ranking=ranking, limit=found.limit, offset=found.offset, **dict(found.filters)).query
+
+
+def read_way_back(sent: str) -> str:
+    """The query string of a list, made again from what a browser sent; empty, the list as it was published, where that is none."""
+    if len(sent) > MAX_LENGTH:
+        return ""
+    try:
+        return _View.model_validate(dict(parse_qsl(sent, strict_parsing=True))).query
+    except (ValidationError, ValueError):
+        return ""
+
+
+def person_query(view: str, back: str, **more: Any) -> str:
+    """The query string of a person's page: the risk to show and the way back."""
+    return urlencode({"view": view, **({"back": back} if back else {}), **more})

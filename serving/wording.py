@@ -1,0 +1,245 @@
+"""Numbers, dates and codes in words. DESIGN rule 6 lives here: nobody is graded down, nothing is called a cause."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+OUTCOMES = {
+    "admission": "Unplanned admission",
+    "disengagement": "Disengagement",
+}
+OUTCOME_SENTENCES = {
+    "admission": "have an unplanned psychiatric admission",
+    "disengagement": "drop out of contact with the team",
+}
+SOURCES = {
+    "referrals": "referrals",
+    "contacts": "contacts",
+    "supplies": "medicine supplies",
+    "results": "test results",
+    "stays": "hospital stays",
+}
+CODES_IN_WORDS = {
+    "white_british": "White British",
+    "fifth 1": "Most deprived fifth",
+    "fifth 2": "Second fifth",
+    "fifth 3": "Middle fifth",
+    "fifth 4": "Fourth fifth",
+    "fifth 5": "Least deprived fifth",
+}
+SEVERITIES = {"critical": "Critical", "high": "High", "medium": "Medium", "low": "Routine"}
+"""A gap of the last severity is still a gap: it is called routine, so that the word low stands nowhere."""
+WITHOUT_UNIT = ("", "1", "flag", "count", "ratio")
+_ISO = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
+PHRASES = {"u_and_e": "urea and electrolytes", "hla_b_1502": "HLA-B*1502", "follow_up": "follow-up"}
+IN_FULL = {
+    "acb": "anticholinergic burden",
+    "anc": "neutrophils",
+    "bmi": "body mass index",
+    "crp": "C-reactive protein",
+    "ecg": "ECG",
+    "egfr": "eGFR",
+    "fbc": "full blood count",
+    "gass": "GASS",
+    "hba1c": "HbA1c",
+    "hdat": "high-dose antipsychotic",
+    "lai": "long-acting injection",
+    "lft": "liver function",
+    "qt": "QT",
+    "qtc": "QTc",
+    "smi": "severe mental illness",
+    "tft": "thyroid function",
+    "tsh": "TSH",
+    "wbc": "white cells",
+}
+"""Parts of a feature's name that are short in the catalogue and said in full, or as they are written, on a page."""
+ANSWERS: dict[str, dict[float, str]] = {
+    "yes or no": {0.0: "no", 1.0: "yes"},
+    "0 green, 1 amber, 2 red": {0.0: "green", 1.0: "amber", 2.0: "red"},
+}
+_LENGTH = re.compile(r"\b(\d+)([dh])\b")
+_PAST_DUE = " days past due"
+_WINDOW = re.compile(r"_(\d+)d$")
+SEVERITY_COLOURS = {"critical": "red", "high": "orange", "medium": "yellow", "low": "grey"}
+
+
+def in_100(probability: float) -> str:
+    """``about 21 in 100``; the ends are said as ``fewer than 1`` and ``more than 99``."""
+    if probability < 0.005:
+        return "fewer than 1 in 100"
+    if probability > 0.995:
+        return "more than 99 in 100"
+    return f"about {round(probability * 100)} in 100"
+
+
+def about_in_100(probability: float) -> str:
+    """A probability as a pharmacist would say it: ``about 21 in 100 people like this``."""
+    return f"{in_100(probability)} people like this"
+
+
+def times_the_middle(probability: float, middle: float | None) -> str:
+    """How far above the team's middle person, in words; empty at or below it, since nobody is graded down."""
+    if not middle or probability < 1.5 * middle:
+        return ""
+    return f"{probability / middle:.1f} times the middle of this team"
+
+
+def short_in_100(probability: float) -> str:
+    """The number alone, for a table that says what it counts: ``21``."""
+    return "under 1" if probability < 0.005 else "over 99" if probability > 0.995 else str(round(probability * 100))
+
+
+def plain(code: str) -> str:
+    """A code as words: ``did_not_attend`` as ``Did not attend``; nothing as ``Not recorded``."""
+    if code in CODES_IN_WORDS:
+        return CODES_IN_WORDS[code]
+    return code.replace("_", " ").capitalize() if code else "Not recorded"
+
+
+def outcome_label(outcome: str) -> str:
+    return OUTCOMES.get(outcome, outcome.replace("_", " ").capitalize())
+
+
+def outcome_sentence(outcome: str) -> str:
+    return OUTCOME_SENTENCES.get(outcome, f"have the outcome {outcome.replace('_', ' ')}")
+
+
+def source_label(table: str) -> str:
+    return SOURCES.get(table, table)
+
+
+def severity_label(severity: str) -> str:
+    return SEVERITIES.get(severity, severity.capitalize())
+
+
+def severity_colour(severity: str) -> str:
+    return SEVERITY_COLOURS.get(severity, "grey")
+
+
+def day(value: dt.date | dt.datetime | None) -> str:
+    """``3 January 2026``, or ``not recorded``."""
+    return "not recorded" if value is None else f"{value.day} {value:%B %Y}"
+
+
+@lru_cache(maxsize=4_096)
+def _short(value: dt.date) -> str:
+    # A list names the same few hundred days thousands of times, and strftime is slow.
+    return f"{value.day} {value:%b %Y}"
+
+
+def short_day(value: dt.date | dt.datetime | str | None) -> str:
+    """``3 Jan 2026``; text that holds a date is read, other text is kept."""
+    if isinstance(value, str):
+        try:
+            return short_day(dt.date.fromisoformat(value))
+        except ValueError:
+            return value
+    return "not recorded" if value is None else _short(value)
+
+
+def dated(text: str) -> str:
+    """The text with every ``2026-01-03`` in it said as ``3 Jan 2026``."""
+    return _ISO.sub(lambda found: short_day(found[0]), text)
+
+
+def days(number: float | int) -> str:
+    whole = int(number)
+    return f"{whole:,} day" if whole == 1 else f"{whole:,} days"
+
+
+def since(then: dt.date | None, as_of: dt.date) -> str:
+    """``23 days ago`` or ``in 9 days``, counted from the day the list is as of."""
+    if then is None:
+        return ""
+    gone = (as_of - then).days
+    return f"{days(gone)} ago" if gone > 0 else "the list's own day" if gone == 0 else f"in {days(-gone)}"
+
+
+def adjustment_words(adjustments: Iterable[Any]) -> list[str]:
+    """What a person needs so that care reaches them, from (kind, value) rows: ``Interpreter: Somali``."""
+    said = {_get(row, "kind"): str(_get(row, "value")).replace("_", " ").strip() for row in adjustments}
+    found = []
+    if "interpreter" in said:
+        found.append(f"Interpreter: {said['language']}" if said.get("language") else "Interpreter needed")
+    if "accessible_format" in said:
+        found.append(f"Format: {said['accessible_format']}")
+    if "reasonable_adjustment" in said:
+        value = said["reasonable_adjustment"]
+        known = {"in place": "Adjustments in place", "required": "Adjustments needed", "yes": "Adjustments needed"}
+        found.append(known.get(value.lower(), f"Adjustment: {value}"))
+    return found
+
+
+def reason_words(label: str, said: str) -> str:
+    """A reason in a few words for a row of a list: ``a recent discharge from hospital``, out of the sentence of ``models.explain.reasons``.
+
+    Where nothing is recorded, or where not every part is in order, the label stands, so that nothing reads as if all were well.
+    """
+    _, _, what = said.partition(": ")
+    first, _, rest = what.rstrip(".").partition(". ")
+    if rest:
+        return f"{label}: nothing on record"
+    short = label if not first or ", taken together" in first else first
+    return upper_first(short)
+
+
+def sentence(text: str) -> str:
+    """The text with a capital and a full stop."""
+    text = text.strip()
+    return text if not text else f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
+
+
+def people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number:,} people"
+
+
+def ago(then: dt.date | None, as_of: dt.date) -> str:
+    """``34 days before``, relative to the day the list is as of."""
+    if then is None:
+        return ""
+    gone = (as_of - then).days
+    return f"{days(gone)} before this list" if gone >= 0 else f"{days(-gone)} after this list's date"
+
+
+def signed(value: float) -> str:
+    """``+0.42`` or ``−0.42`` with a true minus sign; what rounds to nothing has no sign."""
+    text = f"{abs(value):.2f}"
+    return text if text == "0.00" else f"{'+' if value > 0 else '−'}{text}"
+
+
+def feature_name(name: str) -> str:
+    """``clozapine_fbc_days_past_due`` as ``clozapine full blood count days past due``; ``missed_share_180d`` as ``missed share, last 180 days``."""
+    text = _WINDOW.sub(r", last \1 days", name)
+    for short, long in PHRASES.items():
+        text = text.replace(short, long)
+    text = _LENGTH.sub(lambda found: f"{found[1]} {'hours' if found[2] == 'h' else 'days'}", text.replace("_", " "))
+    return " ".join(IN_FULL.get(word, word) for word in text.split(" "))
+
+
+def feature_words(feature: dict[str, Any] | Any) -> str:
+    """``antipsychotic gap days: 34 days``, ``full blood count: due in 9 days``, or that nothing is recorded."""
+    name = feature_name(_get(feature, "name"))
+    value, unit = _get(feature, "value"), _get(feature, "unit") or ""
+    if value is None:
+        return f"{name}: not recorded"
+    if unit in ANSWERS and value in ANSWERS[unit]:
+        return f"{name}: {ANSWERS[unit][value]}"
+    if name.endswith(_PAST_DUE) and value < 0:
+        return f"{name.removesuffix(_PAST_DUE)}: due in {days(-value)}"
+    if unit in ("proportion", "share"):
+        return f"{name}: {value:.0%}"
+    number = f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}"
+    return f"{name}: {number.replace('-', '−')}{'' if unit in WITHOUT_UNIT else f' {unit}'}"
+
+
+def upper_first(text: str) -> str:
+    """The text with a capital, and the rest of it as it was: ``HbA1c`` and ``eGFR`` stay as they are written."""
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]
+
+
+def _get(thing: Any, name: str) -> Any:
+    return thing[name] if isinstance(thing, dict) else getattr(thing, name)

@@ -1,0 +1,146 @@
+"""Reviews: recorded once, corrected by replacing, every version kept, all of it in the audit log."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from sqlalchemy import func, select
+
+from serving.auditlog.log import verify_chain
+from serving.security.tokens import issue_token
+from serving.storage.tables import audit_events, reviews
+
+PATH = "/v1/patients/N03/reviews"
+DONE = {
+    "actions": ["supply_secured", "gp_informed"],
+    "medicines_reconciled": True,
+    "allergies_up_to_date": True,
+    "side_effects_assessed": False,
+    "listing_was": "useful",
+}
+
+
+@pytest.fixture
+def pharmacist(home, start):
+    """A function that sends a review of N03 as a pharmacist of the north team; ``.client`` reads."""
+    token = issue_token(home, "pharmacist", ["north"], "Sam Example")
+    with start(home) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield lambda key, path=PATH, **changes: client.post(path, json=DONE | changes, headers={"Idempotency-Key": key})
+
+
+@pytest.fixture
+def read(pharmacist):
+    client = pharmacist.__closure__[0].cell_contents
+    return lambda path=PATH: client.get(path).json()
+
+
+def rows(database, table):
+    with database.engine.connect() as connection:
+        return connection.scalar(select(func.count()).select_from(table))
+
+
+def test_a_review_is_recorded_and_seen_on_the_person(pharmacist, read):
+    answer = pharmacist("key-0001")
+    assert answer.status_code == 201
+    review = answer.json()
+    assert {name: review[name] for name in DONE} == DONE
+    assert review["reviewer_name"] == "Sam Example"
+    assert [r["review_id"] for r in read()["items"]] == [review["review_id"]]
+    assert read("/v1/patients/N03")["reviews"] == [review]
+
+
+def test_the_same_key_records_once(pharmacist, database):
+    first, again = pharmacist("key-0001"), pharmacist("key-0001")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert rows(database, reviews) == 1
+
+
+def test_a_key_cannot_be_used_for_another_review(pharmacist, database):
+    pharmacist("key-0001")
+    for other in (
+        pharmacist("key-0001", side_effects_assessed=True),
+        pharmacist("key-0001", "/v1/patients/N04/reviews"),
+    ):
+        assert (other.status_code, other.json()["type"]) == (409, "urn:upstream:problem:idempotency-key-reused")
+    assert rows(database, reviews) == 1
+
+
+def test_an_edit_keeps_the_version_before(pharmacist, read):
+    first = pharmacist("key-0001").json()
+    second = pharmacist("key-0002", side_effects_assessed=True, replaces=first["review_id"]).json()
+    assert [(r["review_id"], r["replaced_by"], r["side_effects_assessed"]) for r in read()["items"]] == [
+        (second["review_id"], None, True),
+        (first["review_id"], second["review_id"], False),
+    ]
+    assert [r["review_id"] for r in read("/v1/patients/N03")["reviews"]] == [second["review_id"]]
+
+
+def test_a_version_is_replaced_once_and_only_by_a_review_of_the_same_person(pharmacist):
+    first = pharmacist("key-0001").json()["review_id"]
+    assert pharmacist("key-0002", "/v1/patients/N04/reviews", replaces=first).status_code == 422
+    assert pharmacist("key-0003", replaces=first).status_code == 201
+    assert pharmacist("key-0004", replaces=first).status_code == 409
+
+
+@pytest.mark.parametrize(
+    "missing", ["medicines_reconciled", "allergies_up_to_date", "side_effects_assessed", "actions"]
+)
+def test_the_closing_questions_have_no_default(pharmacist, missing):
+    answer = pharmacist("key-0001", **{missing: None})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["where"] == f"body.{missing}"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "where"),
+    [
+        ({"actions": []}, "body.actions"),
+        ({"actions": ["gave chocolate"]}, "body.actions[0]"),
+        ({"actions": ["gp_informed", "gp_informed"]}, "body.actions"),
+        ({"listing_was": "boring"}, "body.listing_was"),
+        ({"snooze_until": "2020-01-01"}, "body.snooze_until"),
+        ({"snooze_until": "2199-01-01"}, "body.snooze_until"),
+        ({"replaces": "nothing"}, "body.replaces"),
+        ({"note": "free text"}, "body.(a name not known here)"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_place(pharmacist, database, wrong, where):
+    answer = pharmacist("key-0001", **wrong)
+    assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, where)
+    assert rows(database, reviews) == 0
+
+
+@pytest.mark.parametrize("key", ["", "short", "has a space in it", "x" * 129])
+def test_a_key_must_be_one(pharmacist, key):
+    answer = pharmacist(key)
+    assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "header.Idempotency-Key")
+
+
+def test_a_snooze_is_a_day_ahead_of_us(pharmacist):
+    day = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)).isoformat()
+    assert pharmacist("key-0001", snooze_until=day).json()["snooze_until"] == day
+
+
+def test_another_teams_person_cannot_be_reviewed_nor_read(pharmacist, read, database):
+    assert pharmacist("key-0001", "/v1/patients/S02/reviews").status_code == 404
+    assert read("/v1/patients/S02/reviews")["status"] == 404
+    assert rows(database, reviews) == 0
+
+
+def test_review_and_audit_event_are_written_together_or_not_at_all(pharmacist, read, database):
+    first = pharmacist("key-0001").json()["review_id"]
+    pharmacist("key-0002", replaces=first)
+    read()
+    with database.engine.connect() as connection:
+        actions = list(connection.scalars(select(audit_events.c.action).order_by(audit_events.c.seq)))
+        assert actions[-3:] == ["review.recorded", "review.replaced", "reviews.seen"]
+    assert verify_chain(database) == []
+    with database.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER full_disk BEFORE INSERT ON audit_events BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+    assert pharmacist("key-0003").status_code == 503
+    assert rows(database, reviews) == 2

@@ -1,0 +1,273 @@
+"""Every route, every role, every scope. The table is the documentation; a route that is not in it fails the test."""
+
+from __future__ import annotations
+
+import ast
+import re
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+import serving
+from serving.app import access_of, create_app
+from serving.identity.callers import Caller, Role
+from serving.security.tokens import issue_token
+from serving.settings import Settings, database_url_of
+from serving.storage.database import Database, UnscopedQuery
+from serving.storage.tables import people, scores
+from serving.storage.visible import visible_people
+from tests.conftest import ROOT
+from tests.serving import matrix
+
+ROLES = ("pharmacist", "cmht_system", "data_scientist", "auditor", "operator")
+SCORE = {"people": [{"patient_id": "X1", "tables": {}}]}
+REVIEW = {
+    "actions": ["no_change_needed"],
+    "medicines_reconciled": True,
+    "allergies_up_to_date": True,
+    "side_effects_assessed": True,
+}
+BODIES = {
+    "/v1/scores": SCORE,
+    "/v1/patients/N03/emergency-access": {"reason": "crisis_call"},
+    "/v1/patients/N03/reviews": REVIEW,
+    "/v1/patients/S02/reviews": REVIEW,
+}
+
+#   route                                   own team / allowed            other team   which roles
+MATRIX = [
+    ("POST", "/v1/scores", None, {"cmht_system"}),
+    ("GET", "/v1/teams", None, {"pharmacist", "cmht_system"}),
+    ("GET", "/v1/teams/north/worklist", "/v1/teams/south/worklist", {"pharmacist", "cmht_system"}),
+    ("GET", "/v1/teams/north/overview", "/v1/teams/south/overview", {"pharmacist", "cmht_system"}),
+    ("GET", "/v1/teams/north/worklist.csv", "/v1/teams/south/worklist.csv", {"pharmacist"}),
+    ("GET", "/v1/patients/N03", "/v1/patients/S02", {"pharmacist", "cmht_system"}),
+    ("GET", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
+    ("POST", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
+    ("POST", "/v1/patients/N03/emergency-access", None, {"pharmacist"}),
+    ("GET", "/v1/audit/events", None, {"auditor"}),
+    ("GET", "/v1/audit/emergency-access", None, {"auditor"}),
+    ("GET", "/metrics", None, {"operator"}),
+    ("GET", "/v1/model", None, set(ROLES)),
+    ("GET", "/v1/model/card", None, set(ROLES)),
+]
+# Forms of the pages: signing out, and those that test_the_review_form_by_role_and_scope and test_audit_pages.py send.
+FORMS = {"POST /sign-out", "POST /emergency-access", "POST /patients/{patient_id}/reviews"}
+OPEN = {
+    "/livez",
+    "/readyz",
+    "/version",
+    "/openapi.json",
+    "/sign-in",
+    "/sign-in/with/{place}",
+    "/sign-in/back",
+    "/static",
+}
+PAGES = [
+    ("/", None, set(ROLES)),
+    ("/teams/north", "/teams/south", {"pharmacist"}),
+    ("/teams/north/overview", "/teams/south/overview", {"pharmacist"}),
+    ("/teams/north/worklist.csv", "/teams/south/worklist.csv", {"pharmacist"}),
+    ("/model", None, set(ROLES)),
+    ("/status", None, set(ROLES)),
+    ("/patients/N03", "/patients/S02", {"pharmacist"}),
+    ("/emergency-access", None, {"pharmacist"}),
+    ("/audit", None, {"auditor"}),
+]
+
+
+def matrix_lines():
+    """Route by role by scope: own team / another team, as status codes."""
+    lines = ["| route | " + " | ".join(ROLES) + " |", "| --- |" + " --- |" * len(ROLES)]
+    rows = [*MATRIX, *(("GET", f"{path} (page)", other, allowed) for path, other, allowed in PAGES)]
+    for method, path, other, allowed in rows:
+        done = 201 if method == "POST" and path != "/v1/scores" else 200
+        cells = [(f"{done} / 404" if other else str(done)) if role in allowed else "403" for role in ROLES]
+        if "(page)" in path:
+            cells[ROLES.index("cmht_system")] = "-"
+        lines.append(f"| {method} {path} | " + " | ".join(cells) + " |")
+    return lines
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize(("method", "path", "other", "allowed"), MATRIX, ids=[f"{row[0]} {row[1]}" for row in MATRIX])
+def test_json_route_by_role_and_scope(client, as_role, role, method, path, other, allowed):
+    def ask(address):
+        headers = as_role(role) | {"Idempotency-Key": secrets.token_hex(8)}
+        return client.request(
+            method, address, headers=headers, json=BODIES[address] if method == "POST" else None
+        ).status_code
+
+    done = 201 if method == "POST" and path != "/v1/scores" else 200
+    assert ask(path) == (done if role in allowed else 403)
+    if other:
+        assert ask(other) == (404 if role in allowed else 403)
+
+
+@pytest.mark.parametrize(("method", "path", "other", "allowed"), MATRIX, ids=[f"{row[0]} {row[1]}" for row in MATRIX])
+def test_json_route_without_a_token_or_with_a_dead_one(client, shared_home, method, path, other, allowed):
+    short = issue_token(shared_home, "cmht_system", None, "gone", days=1e-9)
+    for headers in (
+        {},
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": "Basic eDp5"},
+        {"Authorization": f"Bearer {short}"},
+    ):
+        answer = client.request(method, path, headers=headers, json=BODIES[path] if method == "POST" else None)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+@pytest.mark.parametrize(("path", "other", "allowed"), PAGES, ids=[row[0] for row in PAGES])
+@pytest.mark.parametrize("choice", ["pharmacist:north", "data_scientist", "auditor", "operator"])
+def test_page_by_role_and_scope(browser, path, other, allowed, choice):
+    signed_in = browser(choice)
+    role = choice.split(":")[0]
+    assert signed_in.get(path).status_code == (200 if role in allowed else 403)
+    if other:
+        assert signed_in.get(other).status_code == (404 if role in allowed else 403)
+
+
+@pytest.mark.parametrize("choice", ["pharmacist:north", "data_scientist", "auditor", "operator"])
+def test_the_review_form_by_role_and_scope(browser, choice):
+    signed_in = browser(choice)
+    proof = re.search(r'name="proof" value="([^"]+)"', signed_in.get("/").text)[1]
+    form = {name: "yes" for name in REVIEW if name != "actions"} | {"actions": "not_reached", "key": f"{choice}-1234"}
+    sees = choice.startswith("pharmacist")
+    assert signed_in.post("/patients/N03/reviews", data=form | {"proof": "forged"}).status_code == 403
+    assert signed_in.post("/patients/N03/reviews", data=form | {"proof": proof}).status_code == (303 if sees else 403)
+    assert signed_in.post("/patients/S02/reviews", data=form | {"proof": proof}).status_code == (404 if sees else 403)
+
+
+def asked():
+    """What the printed matrix asks: JSON routes, pages, bodies."""
+    return [row[:3] for row in MATRIX], [row[:2] for row in PAGES], BODIES
+
+
+def test_the_printed_matrix_is_what_the_service_answers(client, as_role):
+    """`python -m tests.serving.matrix` prints it for a reviewer, from answers and not from the table above."""
+    found = matrix.lines(matrix.measured(*asked(), client, as_role))
+    assert found == matrix_lines()
+
+
+def test_the_matrix_is_printed_by_a_command():
+    """As docs/security.md names it; it says of every route what the table above declares."""
+    done = subprocess.run([sys.executable, "-m", "tests.serving.matrix"], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert [line for line in done.stdout.splitlines() if line.startswith("|")] == matrix_lines()
+
+
+def test_page_without_a_session_leads_to_sign_in(client):
+    client.cookies.clear()
+    for path in ("/", "/teams/north", "/patients/N03"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
+
+
+def test_a_bearer_token_opens_no_page_and_a_session_opens_no_json(browser, as_role):
+    signed_in = browser("pharmacist:north")
+    assert signed_in.get("/v1/teams").status_code == 401
+    signed_in.cookies.clear()
+    assert signed_in.get("/", headers=as_role("pharmacist")).status_code == 303
+
+
+def test_every_route_is_in_the_matrix(made_home):
+    app = create_app(Settings(home=made_home))
+    listed = {f"{row[0]} {row[1]}" for row in MATRIX} | {f"GET {row[0]}" for row in PAGES}
+    for route, roles in access_of(app).items():
+        method, path = route.split(" ")
+        concrete = path.replace("{team_id}", "north").replace("{patient_id}", "N03")
+        assert roles is not None, f"{route} declares no role"
+        assert path in OPEN or route in FORMS or f"{method} {concrete}" in listed, f"{route} is missing from the matrix"
+
+
+def test_a_route_without_a_declared_role_cannot_be_mounted(made_home, monkeypatch):
+    from fastapi import APIRouter
+
+    import serving.app as module
+
+    rogue = APIRouter()
+    rogue.add_api_route("/v1/rogue", lambda: {})
+    monkeypatch.setattr(module, "people", rogue)
+    with pytest.raises(RuntimeError, match="/v1/rogue"):
+        create_app(Settings(home=made_home))
+
+
+def test_another_teams_person_is_like_nobody(client, as_role):
+    theirs = client.get("/v1/patients/S02", headers=as_role("pharmacist")).json()
+    nobodys = client.get("/v1/patients/NOBODY", headers=as_role("pharmacist")).json()
+    assert {**theirs, "request_id": ""} == {**nobodys, "request_id": ""}
+
+
+def test_lists_hold_own_people_only(client, as_role):
+    assert [team["team_id"] for team in client.get("/v1/teams", headers=as_role("pharmacist")).json()["items"]] == [
+        "north"
+    ]
+    assert client.get("/v1/teams", headers=as_role("everywhere")).json()["total"] == 2
+    listed = client.get("/v1/teams/north/worklist", headers=as_role("everywhere")).json()["items"]
+    assert {entry["patient_id"] for entry in listed} == {f"N{i:02d}" for i in range(8)}
+
+
+def test_scopes_that_a_role_cannot_have(home):
+    for role, teams in (("pharmacist", None), ("data_scientist", ["north"]), ("auditor", ["north"])):
+        with pytest.raises(ValueError, match=role):
+            issue_token(home, role, teams)
+
+
+# The choke point
+
+
+def test_a_query_over_people_that_skips_the_choke_point_is_refused(database: Database):
+    caller = Caller("t", Role.PHARMACIST, frozenset({"north"}))
+    visible = visible_people(caller)
+    with database.read() as connection:
+        for bypass in (select(people), select(scores.c.probability), select(select(people.c.patient_id).subquery())):
+            with pytest.raises(UnscopedQuery):
+                connection.execute(bypass)
+        assert (
+            len(connection.execute(select(people).join(visible, visible.c.patient_id == people.c.patient_id)).all())
+            == 8
+        )
+
+
+def test_a_role_that_sees_no_people_gets_none_even_with_teams(made_home):
+    opened = Database(database_url_of(made_home))
+    with opened.read() as connection:
+        for role in (Role.DATA_SCIENTIST, Role.AUDITOR, Role.OPERATOR):
+            assert connection.execute(select(visible_people(Caller("t", role, frozenset({"north"}))))).all() == []
+    opened.close()
+
+
+def test_person_tables_are_only_read_in_repositories_and_only_scoped():
+    """House rule as a check: outside repositories nobody names a person table, and there every function takes the caller's view."""
+    root = Path(serving.__file__).parent
+    person_tables = {"people", "scores", "gaps", "reviews", "timelines", "person_groups"}
+    # The staging of a run is read by that run alone, before anybody can see it.
+    allowed = {"tables.py", "security/visible.py", "runs/repository.py", "runs/staging.py"}
+    for file in sorted(root.rglob("*.py")):
+        name = file.relative_to(root).as_posix()
+        tree = ast.parse(file.read_text())
+        imported = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and node.module == "serving.storage.tables"
+            for alias in node.names
+        }
+        if name in allowed or not imported & person_tables:
+            continue
+        assert name.endswith("/repository.py"), f"{name} queries people outside a repository"
+        for function in [node for node in tree.body if isinstance(node, ast.FunctionDef)]:
+            used = {
+                node.value.id
+                for node in ast.walk(function)
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+            }
+            names = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+            if used & person_tables & imported:
+                assert names & {"visible_people", "visible"}, (
+                    f"{name}: {function.name} reads people without visible_people"
+                )

@@ -1,0 +1,319 @@
+"""The same tests of storage on SQLite and on a real PostgreSQL, and what only PostgreSQL adds: row-level security."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, func, inspect, make_url, select, text, update
+
+from serving.app import StartError, serve
+from serving.auditing.service import open_in_emergency
+from serving.auditlog.log import Audit, Look, verify_chain
+from serving.http.problems import Problem
+from serving.identity.callers import Caller, Role
+from serving.people import repository as person_queries
+from serving.reviews.schemas import ReviewIn
+from serving.reviews.service import record_review, review_history
+from serving.runs import repository as run_queries
+from serving.security.tokens import find_caller, issue_token, revoke_token, session_caller
+from serving.storage import migrations
+from serving.storage.database import Database, DatabaseUnavailable, NotHeld
+from serving.storage.tables import PERSON_TABLES, audit_events, exposures, metadata, people, tokens
+from serving.worklists.rules import Ranking
+from serving.worklists.service import list_teams, team_worklist
+from tests.serving.storage import postgres
+
+NORTH = Caller("north-1", Role.PHARMACIST, frozenset({"north"}), "Noor")
+SOUTH = Caller("south-1", Role.PHARMACIST, frozenset({"south"}), "Sasha")
+SYSTEM = Caller("system", Role.CMHT_SYSTEM, None, "EHR")
+AUDITOR = Caller("auditor", Role.AUDITOR, frozenset(), "Ada")
+NOW = dt.datetime(2026, 1, 6, 9, tzinfo=dt.UTC)
+REVIEW = ReviewIn.model_validate(
+    {
+        "actions": ["supply_secured"],
+        "medicines_reconciled": True,
+        "allergies_up_to_date": True,
+        "side_effects_assessed": True,
+    }
+)
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def server():
+    """A PostgreSQL of this test run, or a skip that says what is missing."""
+    pytest.importorskip("psycopg", reason="the extra [postgres] is not installed")
+    try:
+        with postgres.running() as url:
+            admin = create_engine(url, isolation_level="AUTOCOMMIT")
+            with admin.connect() as connection:
+                connection.execute(text("CREATE ROLE upstream LOGIN NOSUPERUSER NOBYPASSRLS"))
+            yield admin
+            admin.dispose()
+    except postgres.Absent as why:
+        pytest.skip(str(why))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'service.db'}"
+    admin = request.getfixturevalue("server")
+    name = f"test_{next(_numbers)}"
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} OWNER upstream"))
+    return make_url(admin.url).set(username="upstream", database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def empty(url):
+    opened = Database(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def database(empty):
+    """Two teams with two people each, one published run."""
+    migrations.upgrade(empty)
+    _publish(empty, "run-1", {"N1": "north", "N2": "north", "S1": "south", "S2": "south"}, NOW)
+    return empty
+
+
+def _publish(database, run_id, team_of, at):
+    run = {
+        "run_id": run_id,
+        "bundle_id": "bundle",
+        "model_version": "1",
+        "data_hash": "h",
+        "data_source": "made up",
+        "synthetic": True,
+        "as_of": at.date(),
+        "newest_record_on": None,
+        "started_at": at,
+        "finished_at": at,
+        "features": [],
+        "summary": {"outcomes": {"admission": [90]}},
+    }
+    score = {"outcome": "admission", "horizon_days": 90, "base": 0.0, "horizon_part": 0.0, "reasons": []}
+    flags = {"history_days": 400, "short_history": False, "missing_sources": []}
+    gap = {"position": 0, "code": "LAI_OVERDUE", "severity": "high", "safety": True, "title": "Depot overdue"}
+    gap |= {"due_on": None, "days_overdue": 3.0, "value": "", "evidence": [], "action": "", "standard": ""}
+    gap |= {"source": "", "verified": True}
+    new = run_queries.NewRun(
+        run,
+        teams=[{"team_id": t, "name": t, "kind": None, "weekly_reviews": 1} for t in sorted(set(team_of.values()))],
+        people=[
+            {"patient_id": p, "team_id": t, "flags": flags, "feature_values": b"", "history_days": 400}
+            for p, t in team_of.items()
+        ],
+        scores=[
+            score | {"patient_id": p, "probability": 0.1 * n, "contributions": b""}
+            for n, p in enumerate(team_of, start=1)
+        ],
+        gaps=[gap | {"patient_id": p} for p in team_of if p.endswith("2")],
+        timelines=[{"patient_id": p, "medicines": ",lithium,", "adjustments": [], "events": {}} for p in team_of],
+        person_groups=[{"patient_id": p, "groups": {"sex": "female"}} for p in team_of],
+    )
+    with database.write() as connection:
+        run_queries.write_run(connection, new)
+        run_queries.publish(connection, run_id, at)
+
+
+def audit(database, caller):
+    return Audit.of(database, caller, "request")
+
+
+# Migrations
+
+
+def test_migrations_go_up_and_down_and_up_again_and_match_the_tables(empty):
+    for _ in range(2):
+        migrations.upgrade(empty)
+        with empty.engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        for revision in ("0006", "0005", "0004", "0003", "0002", "0001", "base"):
+            migrations.downgrade(empty, revision)
+        assert set(inspect(empty.engine).get_table_names()) <= {"alembic_version"}
+
+
+def test_a_review_outlives_a_step_down_and_up(database):
+    record_review(database, NORTH, audit(database, NORTH), "N1", REVIEW, "key-00001", NOW)
+    migrations.downgrade(database, "0001")
+    migrations.upgrade(database)
+    assert review_history(database, NORTH, audit(database, NORTH), "N1").items[0].actions == ["supply_secured"]
+
+
+# Storage
+
+
+def test_tokens_live_until_they_are_revoked(database):
+    secret = issue_token(database, Role.PHARMACIST, ["north"], "Noor")
+    with database.read() as connection:
+        assert find_caller(connection, secret, "token").team_ids == {"north"}
+        assert find_caller(connection, secret, "session") is None
+    revoke_token(database, secret)
+    with database.read() as connection:
+        assert find_caller(connection, secret, "token") is None
+
+
+def test_a_worklist_holds_own_people_and_each_showing_is_in_the_exposure_log(database):
+    shown = team_worklist(
+        database,
+        NORTH,
+        audit(database, NORTH),
+        "north",
+        outcome=None,
+        horizon=None,
+        ranking=Ranking.RISK,
+        limit=50,
+        offset=0,
+    )
+    assert [entry.patient_id for entry in shown.items] == ["N2", "N1"]
+    with database.write() as connection:
+        logged = connection.execute(
+            select(exposures.c.run_id, exposures.c.patient_id, exposures.c.position, exposures.c.rank).order_by(
+                "position"
+            )
+        ).all()
+    assert logged == [("run-1", "N2", 1, 1), ("run-1", "N1", 2, 2)]
+
+
+def test_counts_of_teams(database):
+    counted = list_teams(database, SYSTEM, audit(database, SYSTEM), 50, 0)
+    assert [(t.team_id, t.people, t.people_with_safety_gap) for t in counted.items] == [
+        ("north", 2, 1),
+        ("south", 2, 1),
+    ]
+
+
+def test_reviews_are_kept_with_their_history(database):
+    first = record_review(database, NORTH, audit(database, NORTH), "N1", REVIEW, "key-00001", NOW)
+    again = record_review(database, NORTH, audit(database, NORTH), "N1", REVIEW, "key-00001", NOW)
+    assert (first.created, again.created, first.review) == (True, False, again.review)
+    edit = REVIEW.model_copy(update={"replaces": first.review.review_id})
+    record_review(database, NORTH, audit(database, NORTH), "N1", edit, "key-00002", NOW + dt.timedelta(hours=1))
+    kept = review_history(database, NORTH, audit(database, NORTH), "N1").items
+    assert [item.replaced_by is None for item in kept] == [True, False]
+    with pytest.raises(Problem) as refused:
+        record_review(database, NORTH, audit(database, NORTH), "S1", REVIEW, "key-00003", NOW)
+    assert refused.value.status == 404
+
+
+def test_the_chain_holds_and_finds_a_change(database):
+    for patient in ("N1", "N2", "N1"):
+        audit(database, NORTH).record(Look("person.seen", (patient,)))
+    assert verify_chain(database) == []
+    with database.engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(audit_events)) == 3
+    with pytest.raises(DatabaseUnavailable), database.write() as connection:
+        connection.execute(text("UPDATE audit_events SET actor = 'nobody' WHERE seq = 2"))
+    with database.write() as connection:
+        if database.url.get_backend_name() == "sqlite":
+            connection.execute(text("DROP TRIGGER audit_events_no_update"))
+        else:
+            connection.execute(text("DROP TRIGGER audit_events_append_only ON audit_events"))
+        connection.execute(text("UPDATE audit_events SET actor = 'nobody' WHERE seq = 2"))
+    assert [(b.seq, b.reason) for b in verify_chain(database)] == [(2, "was changed after it was written")]
+
+
+# Emergency access
+
+
+def test_an_idle_session_is_nobody(database):
+    half_an_hour = dt.timedelta(minutes=30)
+    secret = issue_token(database, Role.PHARMACIST, ["north"], "Noor", kind="session")
+    bearer = issue_token(database, Role.PHARMACIST, ["north"], "Noor")
+
+    def caller():
+        return session_caller(database, secret, half_an_hour)
+
+    def last_used(ago):
+        with database.write() as connection:
+            connection.execute(update(tokens).values(last_used_at=dt.datetime.now(dt.UTC) - ago))
+
+    assert caller().team_ids == {"north"}
+    last_used(half_an_hour - dt.timedelta(seconds=20))
+    assert caller() is not None, "used in time, and that prolongs it"
+    with database.read() as connection:
+        used = connection.scalar(select(func.max(tokens.c.last_used_at)))
+    assert dt.datetime.now(dt.UTC) - used < dt.timedelta(minutes=1)
+    last_used(half_an_hour + dt.timedelta(seconds=1))
+    assert caller() is None
+    with database.read() as connection:
+        assert find_caller(connection, bearer, "token") is not None, "a token is no session: it lives to its day"
+    assert session_caller(database, bearer, half_an_hour) is None
+
+
+def test_emergency_access_opens_one_person_for_an_hour_for_one_caller(database):
+    def seen(caller):
+        with database.read(caller) as connection:
+            return [p for p in ("N1", "S1", "S2") if person_queries.person(connection, caller, p) is not None]
+
+    assert seen(NORTH) == ["N1"]
+    open_in_emergency(database, NORTH, audit(database, NORTH), "S1", "crisis_call")
+    assert (seen(NORTH), seen(SOUTH)) == (["N1", "S1"], ["S1", "S2"])
+    hours_ago = dt.datetime.now(dt.UTC) - dt.timedelta(hours=2)
+    open_in_emergency(database, NORTH, audit(database, NORTH), "S2", "crisis_call", hours_ago)
+    assert seen(NORTH) == ["N1", "S1"]
+
+
+# What only PostgreSQL adds
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(
+    ("caller", "sees"),
+    [(NORTH, {"N1", "N2"}), (SOUTH, {"S1", "S2"}), (SYSTEM, {"N1", "N2", "S1", "S2"}), (AUDITOR, set()), (None, set())],
+    ids=["north", "south", "system", "auditor", "nobody"],
+)
+def test_row_level_security_holds_even_when_a_query_skips_the_choke_point(database, caller, sees):
+    raw = {table.name: f"SELECT patient_id FROM {table.name}" for table in PERSON_TABLES}
+    record_review(database, NORTH, audit(database, NORTH), "N1", REVIEW, "key-00001", NOW)
+    with database.read(caller) as connection:
+        found = {table: set(connection.execute(text(query)).scalars()) for table, query in raw.items()}
+    assert found["people"] == found["scores"] == found["timelines"] == found["person_groups"] == sees
+    assert found["gaps"] == {p for p in sees if p.endswith("2")}
+    assert found["reviews"] == sees & {"N1"}
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_scope_ends_with_its_transaction(database):
+    with database.read(SYSTEM) as connection:
+        assert connection.scalar(text("SELECT count(*) FROM people")) == 4
+    with database.read() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM people")) == 0
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_caller_cannot_write_about_another_teams_people(database):
+    with pytest.raises(DatabaseUnavailable), database.write(NORTH) as connection:
+        connection.execute(
+            people.insert(),
+            {"run_id": "run-1", "patient_id": "X", "team_id": "south", "flags": {}, "feature_values": b""},
+        )
+
+
+@pytest.mark.parametrize("rights", ["SUPERUSER", "BYPASSRLS"])
+def test_a_login_that_policies_do_not_hold_is_refused(server, rights, home, monkeypatch):
+    name = f"free_{rights.lower()}"
+    with server.connect() as connection:
+        connection.execute(text(f"CREATE ROLE {name} LOGIN {rights}"))
+        connection.execute(text(f"CREATE DATABASE {name} OWNER {name}"))
+    url = make_url(server.url).set(username=name, database=name).render_as_string(hide_password=False)
+    opened = Database(url)
+    with pytest.raises(NotHeld, match="NOSUPERUSER NOBYPASSRLS"):
+        opened.check_is_held()
+    opened.close()
+    monkeypatch.setenv("UPSTREAM_DATABASE_URL", url)
+    with pytest.raises(StartError, match="row-level security"):
+        serve(home, port=0)
+
+
+def test_the_login_of_the_tests_is_held(database):
+    database.check_is_held()

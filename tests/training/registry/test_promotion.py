@@ -1,0 +1,220 @@
+"""Promotion, rollback and sync: through the gates, never around them."""
+
+import json
+import shutil
+
+import pytest
+
+from models import RiskModel
+from models.errors import BundleDamaged
+from models.publishing import current_bundle
+from training.errors import ArtefactAbsent, NoChallenger, NoChampion, NoRun, StoreAbsent
+from training.registry import tracking
+from training.registry.promotion import promote, rollback
+from training.registry.sync import sync
+
+
+@pytest.fixture
+def home(trained, tmp_path):
+    """A copy of the trained home, at another place: reading, promoting and syncing must understand that."""
+    return shutil.copytree(trained[0], tmp_path / "home")
+
+
+def change_evaluation(home, run_id, change):
+    path = home / "artefacts" / run_id / "artifacts" / "evaluation" / "evaluation.json"
+    evaluation = json.loads(path.read_text())
+    change(evaluation["pairs"]["disengagement_90"])
+    path.write_text(json.dumps(evaluation))
+
+
+def set_model(figure, value):
+    def change(pair):
+        pair["contenders"]["model"][figure]["value"] = value
+
+    return change
+
+
+def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home, trained, small_settings):
+    result = promote(home, small_settings, by="a data scientist", why="first model")
+    assert result.promoted, result.reasons
+    assert [gate.name for gate in result.gates] == [
+        *("bundle", "leak_proof", "latency"),
+        *(
+            f"disengagement_90.{gate}"
+            for gate in (
+                *("auroc_over_best_rule", "captured_at_slots", "calibration_slope", "stability", "worst_team"),
+                "lead_over_best_rule",
+            )
+        ),
+    ]
+    champion = tracking.open_store(home, small_settings.tracking).version(tracking.CHAMPION)
+    assert champion.version == trained[1].version
+    assert (champion.tags["promotion.by"], champion.tags["promotion.why"]) == ("a data scientist", "first model")
+    assert champion.tags["promotion.gate.disengagement_90.calibration_slope"].startswith("passed")
+
+
+def no_lead_worth_having(pair):
+    pair["lead"]["difference"] = {"value": 0.005, "low": -0.01, "high": 0.02}
+
+
+def a_lead_that_nobody_can_tell(pair):
+    pair["lead"]["difference"] = {"value": 0.05, "low": -0.01, "high": 0.1}
+
+
+def fewer_found(pair):
+    pair["lead"]["model"]["value"] = pair["lead"]["rule_found"]["value"] * 0.9
+
+
+def level(name, events, found):
+    """One level of a partition as an evaluation holds it, as far as a gate reads it."""
+    share = {"value": found, "low": found - 0.1, "high": found + 0.1}
+    return {"level": name, "suppressed": False, "enough_events": True, "events": events, "captured_at_slots": share, "captured_at_equal_share": share}  # fmt: skip
+
+
+def levels(kind, *found):
+    """An evaluation in which half of 400 events are found, and these levels are all there are."""
+
+    def change(pair):
+        everyone = {"value": 0.5, "low": 0.45, "high": 0.55}
+        pair["events"] = 400
+        pair["contenders"]["model"]["captured_at_slots"] = everyone
+        pair["equal_share"] = {"share": 0.1, "captured": everyone}
+        pair["groups"], pair["teams"] = [{"label": "Sex", "levels": []}], {"label": "Team", "levels": []}
+        (pair["teams"] if kind == "teams" else pair["groups"][0])["levels"] = [level(*one) for one in found]
+
+    return change
+
+
+def never_refitted(pair):
+    del pair["stability"]
+
+
+def another_list_each_time(pair):
+    pair["stability"]["median_jaccard_top25"]["value"] = 0.2
+
+
+REFUSALS = [
+    (
+        "no lead worth having",
+        no_lead_worth_having,
+        {"difference_above": 0.0},
+        "lead_over_best_rule: lower bound -0.010 of 0.005",
+    ),
+    (
+        "unfair to a team",
+        levels("teams", ("t1", 40, 0.08), ("t2", 360, 0.55)),
+        {"worst_team_at_least": 0.8},
+        "worst_team: 0.080 of 40 events of Team t1 captured, 0.16 of everyone's; by luck alone 0.000",
+    ),
+    (
+        "unfair to a group",
+        levels("groups", ("female", 40, 0.2), ("male", 360, 0.53)),
+        {"worst_group_at_least": 0.8},
+        "worst_group: 0.200 of 40 events of Sex female captured, 0.40 of everyone's",
+    ),
+    ("unstable", another_list_each_time, {"stability_at_least": 0.4}, "stability: 0.20 over 2 refits"),
+    ("stability unknown", never_refitted, {}, "stability: not measured"),
+    ("no better than a simple rule", set_model("auroc", 0.5), {}, "auroc_over_best_rule: 0.500"),
+    ("miscalibrated", set_model("calibration_slope", 0.1), {}, "calibration_slope: 0.10"),
+    ("a figure is not defined", set_model("calibration_slope", None), {}, "calibration_slope: nan"),
+    ("too good to be true", set_model("auroc", 0.97), {"auroc_at_most": 0.9}, "look for a leak"),
+    (
+        "not evaluated at the headline",
+        set_model("auroc", 0.8),
+        {"headline": ("admission_365",)},
+        "admission_365.evaluated: not evaluated",
+    ),
+]
+
+
+@pytest.mark.parametrize(("what", "change", "gates", "reason"), REFUSALS, ids=[row[0] for row in REFUSALS])
+def test_a_gate_refuses_with_its_figure(home, trained, small_settings, what, change, gates, reason):
+    change_evaluation(home, trained[1].run_id, change)
+    strict = small_settings.model_copy(update={"promotion": small_settings.promotion.model_copy(update=gates)})
+    result = promote(home, strict, by="x", why="y")
+    assert not result.promoted
+    assert any(reason in line for line in result.reasons), result.reasons
+    with pytest.raises(NoChampion, match="upstream promote"):
+        sync(home, strict)
+
+
+def test_too_few_events_to_judge_pass_synthetic_data_only(home, trained, small_settings):
+    strict = small_settings.model_copy(
+        update={"promotion": small_settings.promotion.model_copy(update={"fewest_events": 100_000})}
+    )
+    change_evaluation(home, trained[1].run_id, set_model("auroc", 0.5))
+    shown = promote(home, strict, by="x", why="y")
+    assert shown.promoted
+    assert sum(str(gate).startswith("not judged") for gate in shown.gates) == 5
+    path = home / "artefacts" / trained[1].run_id / "artifacts" / "evaluation" / "evaluation.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "synthetic": False}))
+    refused = promote(home, strict, by="x", why="y")
+    assert not refused.promoted
+    assert "REFUSED, too few events" in refused.reasons[0]
+
+
+def test_a_lead_that_the_events_cannot_tell_is_shown_as_such_and_refuses_real_data(home, trained, small_settings):
+    change_evaluation(home, trained[1].run_id, a_lead_that_nobody_can_tell)
+    strict = small_settings.model_copy(
+        update={"promotion": small_settings.promotion.model_copy(update={"difference_above": 0.0})}
+    )
+    shown = promote(home, strict, by="x", why="y")
+    (lead,) = (str(gate) for gate in shown.gates if gate.name.endswith("lead_over_best_rule"))
+    assert shown.promoted
+    assert lead.startswith("not judged") and "lower bound -0.010 of 0.050" in lead
+    assert "rule out neither no lead nor one of 0.03 (upper bound 0.100)" in lead
+    assert "not judged: too few events" in shown.summary
+    path = home / "artefacts" / trained[1].run_id / "artifacts" / "evaluation" / "evaluation.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "synthetic": False}))
+    refused = promote(home, strict, by="x", why="y")
+    assert not refused.promoted
+    assert any("lead_over_best_rule" in reason and "too few events" in reason for reason in refused.reasons)
+
+
+def test_a_damaged_bundle_is_refused_at_promotion_and_at_sync(home, trained, small_settings):
+    booster = home / "artefacts" / trained[1].run_id / "artifacts" / "bundle" / "booster_admission.txt"
+    whole = booster.read_bytes()
+    booster.write_bytes(whole.replace(b"0.1", b"0.2", 1))
+    assert any("bundle" in line for line in promote(home, small_settings, by="x", why="y").reasons)
+    booster.write_bytes(whole)
+    assert promote(home, small_settings, by="x", why="y").promoted
+    booster.write_bytes(whole[:-100])
+    with pytest.raises(BundleDamaged):
+        sync(home, small_settings)
+
+
+def test_sync_publishes_what_was_evaluated_and_says_what_changed(home, trained, small_settings):
+    promote(home, small_settings, by="x", why="y")
+    first = sync(home, small_settings)
+    assert (first["changed"], first["previous_bundle_id"], first["bundle_id"]) == (True, None, trained[1].bundle_id)
+    assert json.loads((home / "sync.json").read_text()) == first
+    assert RiskModel.load(home / "bundles").manifest.run_id == trained[1].run_id
+    assert current_bundle(home / "bundles").name == trained[1].bundle_id
+    again = sync(home, small_settings)
+    assert (again["changed"], again["previous_bundle_id"]) == (False, trained[1].bundle_id)
+
+
+def test_rollback_brings_the_previous_champion_back(home, trained, small_settings):
+    promote(home, small_settings, by="x", why="y")
+    with pytest.raises(NoRun, match="first champion"):
+        rollback(home, small_settings, by="x", why="y")
+    store = tracking.open_store(home, small_settings.tracking)
+    first = store.version(tracking.CHAMPION)
+    second = store.client.create_model_version(first.name, source=f"runs:/{first.run_id}/bundle", run_id=first.run_id)
+    assert promote(home, small_settings, by="x", why="y", version=str(second.version)).replaced == first.version
+    assert rollback(home, small_settings, by="me", why="worse in clinic") == (first.version, str(second.version))
+    assert store.version(tracking.CHAMPION).version == first.version
+    assert store.find(str(second.version)).tags["rollback.why"] == "worse in clinic"
+
+
+def test_what_is_absent_is_named(home, trained, small_settings, tmp_path):
+    with pytest.raises(StoreAbsent, match=r"No MLflow store at .*upstream train"):
+        sync(tmp_path / "nowhere", small_settings)
+    with pytest.raises(NoRun, match="no version 99"):
+        promote(home, small_settings, by="x", why="y", version="99")
+    shutil.rmtree(home / "artefacts" / trained[1].run_id / "artifacts" / "evaluation")
+    with pytest.raises(ArtefactAbsent, match="train again"):
+        promote(home, small_settings, by="x", why="y")
+    tracking.open_store(home, small_settings.tracking).drop_alias(tracking.CHALLENGER)
+    with pytest.raises(NoChallenger, match="upstream train"):
+        promote(home, small_settings, by="x", why="y")

@@ -1,0 +1,164 @@
+"""Nobody knows more than the oracle: it beats the model, the logistic control and every simple rule; and a model of shuffled labels knows nothing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import lightgbm
+import numpy as np
+import pytest
+from scipy.special import expit
+from sklearn import metrics
+from sklearn.metrics import roc_auc_score as auroc
+
+from features import CATALOGUE
+from training.fitting.boosters import fit, lightgbm_parameters, raw_margins, stacked_rows
+from training.fitting.contenders import score_test_rows, scorer
+from training.statistics.resampling import codes
+
+pytestmark = pytest.mark.slow
+
+PAIRS = ("admission_90", "disengagement_90")
+GLANCE, DRAWS, OTHERS = 10, 100, 700
+SEEN = {"admission_90": 0.2, "disengagement_90": 0.0}
+"""Disengagements are one row in fifty. The oracle glances at every row in ten futures, then looks closely at every row before an event, every row where a glance
+saw more than ``SEEN``, and so many of the rest, by lot; each of these then stands for as many as it was drawn from."""
+FEWEST = 40
+
+
+class Asked(NamedTuple):
+    """Rows of one pair on which the oracle was asked: place in the spine, label, the oracle's risk, what it saw at a glance (other random numbers), how many
+    rows each stands for, and whose it is."""
+
+    name: str
+    at: np.ndarray
+    label: np.ndarray
+    risk: np.ndarray
+    glance: np.ndarray
+    weight: np.ndarray
+    person: np.ndarray
+
+    def where(self, keep: np.ndarray) -> Asked:
+        return Asked(self.name, *(part[keep] for part in self[1:]))
+
+    def auroc(self, score: np.ndarray, times: np.ndarray | float = 1.0) -> float:
+        return float(auroc(self.label, score, sample_weight=self.weight * times))
+
+    def log_loss(self, risk: np.ndarray) -> float:
+        """A share of 100 draws is often 0: nobody is certain."""
+        return float(metrics.log_loss(self.label, np.clip(risk, 1e-3, 1 - 1e-3), sample_weight=self.weight))
+
+    def off(self, times: float = 1.0) -> list[float]:
+        """Events less expected where a glance saw none, in up to three futures of ten, and in more: in standard errors of whole people. ``times`` is what the
+        risk is multiplied by. Bands by the risk itself would take its own noise for a fault."""
+        left = self.weight * (self.label - np.minimum(times * self.risk, 1.0))
+        found = []
+        for band in (self.glance == 0, (self.glance > 0) & (self.glance <= 0.3), self.glance > 0.3):
+            by_person = np.bincount(self.person[band], left[band])
+            found.append(float(by_person.sum() / np.sqrt((by_person**2).sum())))
+        return found
+
+
+@pytest.fixture(scope="module")
+def contenders(ready, oracle_settings):
+    """Everything that is compared in an evaluation, by name, with its score of each pair; scores of probabilities by themselves."""
+    fitted = fit(
+        ready.matrix,
+        ready.labels,
+        ready.split.train,
+        ready.split.calibration,
+        oracle_settings.outcomes.horizons,
+        oracle_settings.training,
+    )
+    return score_test_rows(ready, scorer(ready, fitted, oracle_settings.controls))
+
+
+@pytest.fixture(scope="module")
+def oracle(trust, ready, happened):
+    """By pair, rows of the whole spine: the oracle learned from none of them."""
+    truth, outcomes = trust.truth, {"admission": (90,), "disengagement": (90,)}
+
+    def ask(at, draws, seed):
+        long = truth.risk(ready.spine.iloc[at].reset_index(drop=True), outcomes, draws=draws, seed=seed)
+        return {name: long.loc[long["outcome"] == name.partition("_")[0], "probability"].to_numpy() for name in PAIRS}
+
+    first = ask(np.arange(len(ready.spine)), GLANCE, 1)
+    close = np.any([(happened[name] == 1) | (first[name] > SEEN[name]) for name in PAIRS], axis=0)
+    rest = np.flatnonzero(~close)
+    some = np.random.default_rng(5).choice(rest, OTHERS, replace=False)
+    at = np.sort(np.concatenate([np.flatnonzero(close), some]))
+    weight = np.where(close[at], 1.0, len(rest) / OTHERS)
+    person = codes(ready.spine["patient_id"].iloc[at])
+    risks, found = ask(at, DRAWS, 2), {}
+    for name in PAIRS:
+        rows = Asked(name, at, happened[name][at], risks[name], first[name][at], weight, person)
+        found[name] = rows.where(~np.isnan(rows.label) & ~np.isnan(rows.risk))
+    return found
+
+
+@pytest.fixture(scope="module", params=PAIRS)
+def pair(request, oracle, ready, contenders):
+    """The later rows of one pair, and everybody else's scores on them: probabilities, and rules."""
+    name = request.param
+    rows = oracle[name].where(ready.split.test[oracle[name].at])
+    assert rows.label.sum() >= FEWEST
+    probabilities = {key: value[rows.at] for key, value in contenders.probabilities(name).items()}
+    rules = {key: value[rows.at] for key, value in contenders.simple(name).items()}
+    assert len(probabilities) == 3 and len(rules) >= 10
+    return rows, probabilities, rules
+
+
+def test_the_oracle_ranks_better_than_every_contender_and_not_by_luck(pair):
+    """Better than each, and better than the best of them in at least 39 of 40 draws of people."""
+    rows, probabilities, rules = pair
+    scores = probabilities | rules
+    others = {key: rows.auroc(score) for key, score in scores.items()}
+    best = max(others, key=lambda key: others[key])
+    assert rows.auroc(rows.risk) > others[best], f"{rows.name}: oracle {rows.auroc(rows.risk):.3f}, {others}"
+    rng = np.random.default_rng(6)
+    draws = rng.multinomial(
+        rows.person.max() + 1, np.full(rows.person.max() + 1, 1 / (rows.person.max() + 1)), size=200
+    )
+    leads = [rows.auroc(rows.risk, times) - rows.auroc(scores[best], times) for times in draws[:, rows.person]]
+    assert np.quantile(leads, 0.025) > 0, f"{rows.name}: over {best} by {np.quantile(leads, [0.025, 0.5, 0.975])}"
+
+
+def test_the_oracle_loses_less_than_every_model_that_gives_probabilities(pair):
+    rows, probabilities, _ = pair
+    others = {key: rows.log_loss(risk) for key, risk in probabilities.items()}
+    others["everybody the same"] = rows.log_loss(np.full(len(rows.label), np.average(rows.label, weights=rows.weight)))
+    assert rows.log_loss(rows.risk) < min(others.values()), f"{rows.name}: oracle {rows.log_loss(rows.risk)}, {others}"
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_oracle_is_calibrated_where_risk_is_low_and_where_it_is_high(oracle, name):
+    """As many events happened as it said, in three bands of risk. The same measure refuses risks that are half or one and a half of what they should be."""
+    rows = oracle[name]
+    assert rows.label.sum() >= 3 * FEWEST
+    assert np.abs(rows.off()).max() < 3, rows.off()
+    assert np.abs(rows.off(0.5)).max() > 3
+    assert np.abs(rows.off(1.5)).max() > 3
+
+
+def test_a_model_of_shuffled_labels_is_at_chance(ready, oracle_settings, happened):
+    """The same features, settings and slices, and labels dealt out at random: whatever it still knew would be a leak."""
+    labels = ready.labels.iloc[np.random.default_rng(8).permutation(len(ready.labels))].reset_index(drop=True)
+    test = np.flatnonzero(ready.split.test)
+    values = np.ascontiguousarray(ready.matrix.values[test])
+    for name in PAIRS:
+        horizon = int(name.split("_")[1])
+        # Not through ``fit``: its calibration rightly refuses a model whose margins go against the outcome.
+        parameters = lightgbm_parameters(oracle_settings.training, [CATALOGUE[n] for n in ready.matrix.names])
+        columns = labels[[name]].to_numpy(dtype=float)
+        booster = lightgbm.train(
+            parameters,
+            lightgbm.Dataset(*stacked_rows(ready.matrix.values, columns, ready.split.train, [horizon])),
+            60,
+        )
+        risk = expit(raw_margins(booster, values, [horizon], 2)[:, 0])
+        dealt, real = labels[name].to_numpy()[test], happened[name][test]
+        here, there = ~np.isnan(dealt), ~np.isnan(real)
+        assert 0.42 < auroc(dealt[here], risk[here]) < 0.58
+        assert 0.3 < auroc(real[there], risk[there]) < 0.7
+        base = np.full(int(here.sum()), dealt[here].mean())
+        assert metrics.log_loss(dealt[here], risk[here]) > metrics.log_loss(dealt[here], base) - 1e-3

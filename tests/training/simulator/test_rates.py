@@ -1,0 +1,77 @@
+"""The rates that emerge lie where ``features/reference/epidemiology.csv`` puts them."""
+
+from __future__ import annotations
+
+import pytest
+
+from training.simulator import simulate
+from training.simulator.targets import OUR_OWN, RATES, SANITY, SHARE, measure
+
+HELD = (
+    "psych_admission_28d_cmht_smi",
+    "psych_admission_90d_cmht_smi",
+    "psych_admission_180d_cmht_smi",
+    "psych_admission_12m_cmht_smi_mixed",
+    "disengagement_90d",
+    "share_of_admissions_detained_mha",
+    "mean_length_of_stay_days_adult_acute",
+    "attended_share_of_booked_contacts",
+    "cancelled_by_provider_share",
+    "contacts_per_patient_per_year_cmht",
+    "pdc_below_0_8_oral_antipsychotic",
+    "lai_doses_over_7_days_late",
+    "clozapine_fbc_on_time",
+    "six_physical_checks_complete_smi_recent",
+    "oral_antipsychotic_share_olanzapine",
+    "lai_share_cmht_smi",
+    "antidepressant_share_smi",
+    "ethnicity_share_national_cmht_white_british",
+    "diagnosis_mix_schizophrenia_f20",
+    "deprivation_q1_most_deprived_share",
+    "interpreter_needed_cmht",
+    "annual_mortality_cmht_smi",
+)
+
+
+@pytest.fixture(scope="module")
+def rates():
+    return measure(simulate(patients=2000, years=4, seed=7).records).set_index("name")
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_rate_is_within_its_range(rates, name):
+    rate = rates.loc[name]
+    assert rate["within"], f"{name}: {rate['value']:.4f}, expected {rate['low']} to {rate['high']}"
+
+
+def test_nearly_every_rate_is_within_its_range(rates):
+    published = rates[rates["source"] != OUR_OWN]
+    assert len(published) == len(RATES) >= 40
+    assert published["within"].sum() >= max(36, SHARE * len(published))
+
+
+def test_what_no_reference_row_gives_is_held_to_plain_ranges_and_says_so(rates):
+    own = rates[rates["source"] == OUR_OWN]
+    assert set(own.index) == set(SANITY)
+    assert own["within"].sum() >= len(own) - 2
+
+
+def test_no_gap_is_on_everybody_and_the_ones_that_were_are_now_on_some(rates):
+    """A worklist on which everybody has the same gap is a worklist that nobody reads."""
+    assert rates.at["gap_commonest_of_all", "value"] < 0.65
+    for name in ("gap_monitoring_never_done", "gap_high_dose_antipsychotics", "gap_allergy_not_recorded"):
+        assert rates.at[name, "within"], f"{name}: {rates.at[name, 'value']:.3f}"
+
+
+def test_missed_contacts_are_a_tenth_to_a_fifth(rates):
+    assert 0.10 < rates.at["dna_rate_cmht_all_disciplines", "value"] < 0.18
+
+
+def test_readmission_is_soonest_straight_after_discharge(rates):
+    days = {
+        28: "readmission_28d_after_discharge",
+        90: "readmission_90d_after_discharge",
+        182: "readmission_6m_after_discharge_smi",
+    }
+    a, b, c = (rates.at[name, "value"] for name in days.values())
+    assert a / 28 > (b - a) / 62 > (c - b) / 92

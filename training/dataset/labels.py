@@ -1,0 +1,287 @@
+"""Outcomes exactly as CLINICAL.md sections 2.2, 2.3 and 2.6 state them, for any spine.
+
+``admission``: the first unplanned admission to an acute, older adult or intensive care bed. ``disengagement``: D1 (a qualifying silence,
+:mod:`training.dataset.disengagement`) or D2 (the referral closed because the person did not attend or refused), whichever is first.
+
+Time is half-open: an event counts on days in [as_of, as_of + horizon). Labels read the truth, whenever it became known. A label is 1 (event),
+0 (none) or missing (censored), and every missing label has one reason:
+
+- *not at risk* at ``as_of``: died, in hospital, already silent (D1 began before), no referral open, or gone before;
+- *past the end*: the window reaches beyond the last settled day of the extract, whether or not an event was already seen in it;
+- *exit*: the person left before an event and within the window, by death, transfer, moving away or planned discharge. Never a good result. On one
+  and the same day the event comes first.
+
+Someone who was never seen stays at risk (DESIGN rule 7 over the 180-day clause of CLINICAL.md section 2.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features.engine.caseload import IN_SCOPE_TEAM_KINDS, in_scope_referrals
+from features.records import Records
+from features.records.tables import ADMISSION_METHODS, CLOSE_REASONS, WARDS
+from training.dataset import disengagement
+from training.dataset.spells import (
+    FOREVER,
+    Days,
+    Spells,
+    as_int64,
+    at,
+    first_from,
+    last_before,
+    merge,
+)
+from training.errors import SpineError
+from training.settings import OutcomeSettings
+
+Horizons = Mapping[str, Sequence[int]]
+AT_RISK = ""
+PAST_THE_END = "window passes the end of the extract"
+
+
+@dataclass(frozen=True)
+class Followed:
+    """One outcome, one value per spine row. ``event_day`` and ``exit_day`` are day numbers, ``FOREVER`` where there is none. ``not_at_risk`` and
+    ``exit_reason`` are words, empty where they do not apply. ``new`` is True where what led to the event began on or after ``as_of``."""
+
+    event_day: Days
+    exit_day: Days
+    exit_reason: npt.NDArray[np.object_]
+    not_at_risk: npt.NDArray[np.object_]
+    new: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """What happened to every row of a spine after its ``as_of``. ``last_day`` is the last day whose events are settled."""
+
+    spine: pd.DataFrame
+    day: Days
+    last_day: int
+    outcomes: Mapping[str, Followed]
+
+    def status(self, outcome: str, horizon: int) -> npt.NDArray[np.object_]:
+        """``event``, ``none``, or the reason for which the label is missing; one per row."""
+        followed = self.outcomes[outcome]
+        until = self.day + horizon
+        event = (followed.event_day < until) & (followed.event_day <= followed.exit_day)
+        left = (followed.exit_day < until) & ~event
+        status = np.full(len(self.day), "none", dtype=object)
+        status[event] = "event"
+        status[left] = followed.exit_reason[left]
+        status[until > self.last_day + 1] = PAST_THE_END
+        out = followed.not_at_risk != AT_RISK
+        status[out] = followed.not_at_risk[out]
+        return status
+
+    def labels(self, horizons: Horizons) -> pd.DataFrame:
+        """One float column per outcome and horizon (``admission_28``): 1 event, 0 none, NaN censored. Rows as in the spine."""
+        columns = {}
+        for outcome, days in horizons.items():
+            for horizon in days:
+                status = self.status(outcome, horizon)
+                columns[f"{outcome}_{horizon}"] = np.select([status == "event", status == "none"], [1.0, 0.0], np.nan)
+        return pd.DataFrame(columns, index=self.spine.index)
+
+    def new_events(self, horizons: Horizons) -> pd.DataFrame:
+        """Labels in which events that were already under way at ``as_of`` (a silence that had begun) are missing: new-gap performance."""
+        labels = self.labels(horizons)
+        for outcome, days in horizons.items():
+            for horizon in days:
+                known = labels[f"{outcome}_{horizon}"].to_numpy()
+                labels[f"{outcome}_{horizon}"] = np.where((known == 1) & ~self.outcomes[outcome].new, np.nan, known)
+        return labels
+
+    def censoring(self, horizons: Horizons) -> pd.DataFrame:
+        """outcome, horizon, status, rows: how many rows have an event, none, or no label, and why."""
+        rows = []
+        for outcome, days in horizons.items():
+            for horizon in days:
+                words, counts = np.unique(self.status(outcome, horizon).astype(str), return_counts=True)
+                rows += [(outcome, horizon, word, int(count)) for word, count in zip(words, counts, strict=True)]
+        return pd.DataFrame(rows, columns=["outcome", "horizon", "status", "rows"])
+
+
+def label(
+    records: Records,
+    spine: pd.DataFrame,
+    horizons: Horizons,
+    settings: OutcomeSettings | None = None,
+    in_scope_kinds: Sequence[str] = IN_SCOPE_TEAM_KINDS,
+) -> pd.DataFrame:
+    """Labels of ``spine`` (patient_id, as_of), aligned to it: see :meth:`FollowUp.labels`."""
+    return follow_up(records, spine, settings, in_scope_kinds).labels(horizons)
+
+
+def follow_up(
+    records: Records,
+    spine: pd.DataFrame,
+    settings: OutcomeSettings | None = None,
+    in_scope_kinds: Sequence[str] = IN_SCOPE_TEAM_KINDS,
+) -> FollowUp:
+    """Follows every row of ``spine`` to its events and exits. Raises SpineError for missing columns, dates or people."""
+    settings = settings or OutcomeSettings()
+    patient, day = positions(records, spine)
+    hospital, stay_rows = disengagement.hospital_spells(records, settings.stay_gap_days)
+    referred, closings = referral_spells(records, settings.referral_gap_days, in_scope_kinds)
+    died = as_int64(records.columns("patients")["died_on"])[patient]
+    inpatient = at(hospital.end, hospital.before(patient, day), -FOREVER) >= day
+    outcomes = {
+        "admission": _admission(
+            records, patient, day, hospital, stay_rows, referred, closings, died, inpatient, settings
+        ),
+        "disengagement": _disengagement(records, patient, day, hospital, referred, closings, died, inpatient, settings),
+    }
+    return FollowUp(spine, day, last_settled_day(records, settings.settling_days), outcomes)
+
+
+def positions(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.int64], Days]:
+    """Position of each spine row's person in ``records``, and its ``as_of`` as a day number."""
+    missing = [name for name in ("patient_id", "as_of") if name not in spine.columns]
+    if missing:
+        raise SpineError(
+            f"The spine lacks {' and '.join(missing)}: it needs patient_id and as_of, one row per person and date."
+        )
+    patient = records.positions(spine["patient_id"])
+    if (patient < 0).any():
+        raise SpineError(
+            f"{int((patient < 0).sum())} of {len(patient)} spine rows name people who are not in the records: take them out."
+        )
+    dates = pd.to_datetime(spine["as_of"])
+    if dates.isna().any():
+        raise SpineError(
+            f"{int(dates.isna().sum())} of {len(dates)} spine rows have no as_of date: give every row one."
+        )
+    return patient, dates.to_numpy(dtype="datetime64[s]").astype("datetime64[D]").astype(np.int64)
+
+
+def last_settled_day(records: Records, settling_days: int) -> int:
+    """The last day whose events can be taken as complete: late rows are still to come for the days after it."""
+    return records.last_day_known() - settling_days
+
+
+def referral_spells(
+    records: Records, gap_days: int, in_scope_kinds: Sequence[str]
+) -> tuple[Spells, npt.NDArray[np.object_]]:
+    """In-scope referrals merged into spells, and the reason for which each spell ended (empty where it has not)."""
+    referrals = records.columns("referrals")
+    rows = np.flatnonzero(in_scope_referrals(records, in_scope_kinds))
+    patient = records.tables["referrals"].patient[rows]
+    spells = merge(patient, as_int64(referrals["opened_on"][rows]), as_int64(referrals["closed_on"][rows]), gap_days)
+    words = np.asarray([*CLOSE_REASONS, "other"], dtype=object)
+    reasons = words[referrals["close_reason"][rows][spells.last]] if len(rows) else np.zeros(0, dtype=object)
+    return spells, np.where(spells.end < FOREVER, reasons, "")
+
+
+def _admission(
+    records: Records,
+    patient: npt.NDArray[np.int64],
+    day: Days,
+    hospital: Spells,
+    stay_rows: npt.NDArray[np.int64],
+    referred: Spells,
+    closings: npt.NDArray[np.object_],
+    died: Days,
+    inpatient: npt.NDArray[np.bool_],
+    settings: OutcomeSettings,
+) -> Followed:
+    first = stay_rows[hospital.first]
+    stays = records.columns("stays")
+    unplanned = _is_one_of(stays["method"][first], ADMISSION_METHODS, settings.unplanned_methods)
+    acute = _is_one_of(stays["ward"][first], WARDS, settings.admission_wards)
+    counts = unplanned & acute
+    event_patient, event_day = hospital.patient[counts], hospital.start[counts]
+    event = at(event_day, first_from(event_patient, event_day, patient, day), FOREVER)
+
+    place = referred.before(patient, day)
+    closed = at(referred.end, place, FOREVER)
+    reason = _word_at(closings, place)
+    leaves = np.isin(reason.astype(str), settings.admission_exits)
+    closed = np.where(leaves, closed, FOREVER)
+    exit_day = np.minimum(died, closed)
+    at_risk = _first_word(
+        [
+            (died < day, "died before"),
+            (inpatient, "in hospital, not yet known"),
+            (closed < day, "left before, not yet known"),
+        ],
+        len(day),
+    )
+    exit_reason = np.where(died <= closed, "exit: died", "exit: " + reason)
+    return Followed(
+        event, exit_day, np.where(exit_day < FOREVER, exit_reason, ""), at_risk, np.ones(len(day), dtype=bool)
+    )
+
+
+def _disengagement(
+    records: Records,
+    patient: npt.NDArray[np.int64],
+    day: Days,
+    hospital: Spells,
+    referred: Spells,
+    closings: npt.NDArray[np.object_],
+    died: Days,
+    inpatient: npt.NDArray[np.bool_],
+    settings: OutcomeSettings,
+) -> Followed:
+    silences = disengagement.find(records, referred, hospital, settings)
+    coming = first_from(silences.patient, silences.event, patient, day)
+    silent_day = at(silences.event, coming, FOREVER)
+    trusted = at(silences.trusted.astype(np.int64), coming, 1) == 1
+    passed = last_before(silences.patient, silences.event, patient, day)
+    inside = at(silences.ended, passed, -FOREVER) >= day
+
+    place = referred.before(patient, day)
+    closed = at(referred.end, place, -FOREVER)
+    reason = _word_at(closings, place)
+    gave_up = np.isin(reason.astype(str), settings.disengaged_reasons)
+    closed_event = np.where(gave_up, closed, FOREVER)
+    closed_exit = np.where(gave_up, FOREVER, closed)
+
+    event = np.minimum(np.where(trusted, silent_day, FOREVER), closed_event)
+    doubted = np.where(trusted, FOREVER, silent_day)
+    exit_day = np.minimum(np.minimum(died, closed_exit), doubted)
+    exit_reason = np.where(
+        exit_day == died,
+        "exit: died",
+        np.where(exit_day == closed_exit, "exit: " + reason, "exit: contacts not submitted in the silence"),
+    )
+    # What led to a closure began when the person was last seen; what led to a silence, at its anchor.
+    seen_last = disengagement.last_seen(records, hospital, patient, np.minimum(event, closed))
+    anchor = np.where(silent_day <= closed_event, at(silences.anchor, coming, -FOREVER), seen_last)
+    at_risk = _first_word(
+        [
+            (died < day, "died before"),
+            (inpatient, "in hospital, not yet known"),
+            (place < 0, "no referral to an in-scope team open"),
+            (closed < day, "left before, not yet known"),
+            (inside, "already disengaged"),
+        ],
+        len(day),
+    )
+    return Followed(
+        event, exit_day, np.where(exit_day < FOREVER, exit_reason, ""), at_risk, (event < FOREVER) & (anchor >= day)
+    )
+
+
+def _is_one_of(codes: npt.NDArray[np.int16], words: Sequence[str], wanted: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Whether each code is a wanted word; a missing code is ``unknown``."""
+    table = np.asarray([word in wanted for word in words] + ["unknown" in wanted])
+    return table[codes]
+
+
+def _word_at(words: npt.NDArray[np.object_], place: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
+    return np.append(words, "")[place].astype(object)
+
+
+def _first_word(rules: Sequence[tuple[npt.NDArray[np.bool_], str]], rows: int) -> npt.NDArray[np.object_]:
+    out = np.full(rows, AT_RISK, dtype=object)
+    for holds, word in reversed(rules):
+        out[holds] = word
+    return out

@@ -1,0 +1,94 @@
+"""Everything a model is fitted on, made of records: who is scored at each landmark, features, labels, and which slice each row belongs to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features import Records, build
+from features.catalogue import CATALOGUE
+from training.dataset import landmarks, splits
+from training.dataset.labels import FollowUp, follow_up, last_settled_day
+from training.dataset.splits import Split
+from training.errors import NotEnoughData
+from training.settings import Settings
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything a model is fitted on: rows, what is known on them, what happened after them, and which slice each belongs to."""
+
+    spine: pd.DataFrame
+    attrition: pd.DataFrame
+    matrix: Any
+    follow_up: FollowUp
+    labels: pd.DataFrame
+    split: Split
+    seed: int = 0
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How much it is, for the parameters of a run and the card of a model."""
+        return {
+            "people": int(self.spine["patient_id"].nunique()),
+            "rows": len(self.spine),
+            "landmarks": int(self.spine["as_of"].nunique()),
+            "train_rows": int(self.split.train.sum()),
+            "calibration_rows": int(self.split.calibration.sum()),
+            "test_rows": int(self.split.test.sum()),
+        }
+
+
+class Clock:
+    """Names each stage as it begins, and times it."""
+
+    def __init__(self, progress: Progress = lambda _: None) -> None:
+        self.progress, self.seconds, self._name, self._from = progress, dict[str, float](), "", 0.0
+
+    def stage(self, name: str, what: str) -> None:
+        now = time.perf_counter()
+        if self._name:
+            self.seconds[self._name] = round(now - self._from, 3)
+        self._name, self._from = name, now
+        if what:
+            self.progress(what)
+
+
+def prepare(records: Records, settings: Settings, clock: Clock | None = None) -> Prepared:
+    """Cohort at landmarks, features, labels and split of ``records``. Raises NotEnoughData where nobody is on a caseload, or the extract is too short."""
+    clock = clock or Clock()
+    clock.stage("cohort", "choosing who is scored at each landmark")
+    last_day = last_settled_day(records, settings.outcomes.settling_days)
+    shortest = min(min(days) for days in settings.outcomes.horizons.values())
+    dates = landmarks.landmarks(records, settings.cohort, last_day + 1 - shortest)
+    people = landmarks.select(records, dates, settings.cohort)
+    if not len(people.spine):
+        raise NotEnoughData(
+            "Nobody is on a caseload at any landmark. The attrition table says why:\n"
+            + people.attrition.to_string(index=False)
+        )
+    clock.stage(
+        "labels",
+        f"following {len(people.spine):,} rows of {people.spine['patient_id'].nunique():,} people to their outcomes",
+    )
+    followed = follow_up(records, people.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
+    labels = followed.labels(settings.outcomes.horizons)
+    slices = {"temporal": splits.by_time, "patients": splits.by_patients}[settings.splits.kind]
+    split = slices(people.spine, settings.outcomes.longest_horizon, last_day, settings.splits)
+    clock.stage("features", f"building {len(CATALOGUE)} features on {len(people.spine):,} rows")
+    matrix = build(records, people.spine, threads=settings.training.threads)
+    return Prepared(people.spine, people.attrition, matrix, followed, labels, split, settings.training.seed)
+
+
+def team_slots(records: Records, teams: pd.Series, otherwise: int) -> list[int]:
+    """Weekly reviews of each distinct team of ``teams``, in order of first sight; ``otherwise`` where a team states none."""
+    stated = records["teams"].set_index("team_id")["weekly_reviews"]
+    found = [stated.get(name, np.nan) for name in pd.unique(teams)]
+    return [otherwise if pd.isna(value) else int(value) for value in found]

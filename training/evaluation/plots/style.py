@@ -1,0 +1,25 @@
+"""Colours, fonts and axes that every picture shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+BLUE, ORANGE, GREEN, PURPLE, GREY, PALE = "#005eb8", "#c2410c", "#007f3b", "#7c2855", "#768692", "#d8dde0"
+STYLE = {
+    "svg.hashsalt": "upstream",
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+}
+
+
+def title(pair: Mapping[str, Any]) -> str:
+    return f"{pair['outcome'].capitalize()}, {pair['horizon']} days"
+
+
+def tidy(axes: Any) -> Any:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+    return axes

@@ -1,0 +1,193 @@
+"""What an evaluation says beyond the scores of the test rows: figures that need the fitted model itself, added to ``evaluation.json`` in place.
+
+- each pair: ``stability`` (refits), ``capacity`` (weekly lists), ``calibration_over_time``, ``sample_size`` and ``validation_widths``
+- each outcome: ``coherence`` of the horizons
+- ``drift`` of the inputs, and on simulated data ``planted``: causes found, faults survived
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from features import build
+from features.catalogue import CATALOGUE
+from features.engine.matrix import FeatureMatrix
+from features.records import Records
+from models.shapley.trees import read_trees
+from training.dataset.labels import FollowUp
+from training.dataset.splits import Split
+from training.evaluation import capacity, coherence, drift, groups, planted, sample_size, stability, weekly
+from training.fitting.boosters import Fitted
+from training.fitting.contenders import Contenders
+from training.settings import Settings
+from training.statistics.resampling import Draws, codes
+
+Score = Callable[[FeatureMatrix], Contenders]
+
+
+class Ready(Protocol):
+    """What is read of a prepared run."""
+
+    spine: pd.DataFrame
+    matrix: Any
+    follow_up: FollowUp
+    labels: pd.DataFrame
+    split: Split
+
+
+def examine(
+    evaluation: dict[str, Any],
+    records: Records,
+    ready: Ready,
+    fitted: Fitted,
+    contenders: Contenders,
+    score: Score,
+    settings: Settings,
+    truth: Any | None = None,
+) -> None:
+    """Adds the figures named above. ``contenders`` are scores of the spine; ``score`` scores any other matrix as they were made."""
+    tested = np.flatnonzero(ready.split.test)
+    people = codes(ready.spine["patient_id"])
+    evaluation["drift"] = drift.inputs(
+        ready.matrix.values[ready.split.train],
+        ready.matrix.values[tested],
+        ready.matrix.names,
+        settings.training.seed,
+        (people[ready.split.train], people[tested]),
+        settings.evaluation.bootstrap_draws,
+    )
+    with ThreadPoolExecutor(settings.training.threads) as pool:
+        checked = pool.map(
+            lambda o: coherence.check(fitted.boosters[o], fitted.calibration[o], settings.evaluation.coherence_rows, 1),
+            fitted.boosters,
+        )
+        evaluation["coherence"] = dict(zip(fitted.boosters, checked, strict=True))
+    evaluation["planted"] = _planted(records, ready, score, tested, settings, truth)
+    for found in (
+        _stability(ready, fitted, contenders, tested, settings),
+        _capacity(records, ready, score, tested, settings),
+        _data(evaluation, ready, fitted, contenders, settings),
+    ):
+        for name, figures in found.items():
+            evaluation["pairs"][name] |= figures
+
+
+def _stability(
+    ready: Ready, fitted: Fitted, contenders: Contenders, tested: npt.NDArray[np.int64], settings: Settings
+) -> dict[str, dict[str, Any]]:
+    number = settings.evaluation.stability_refits
+    if not number:
+        return {}
+    people, values, split = codes(ready.spine["patient_id"]), ready.matrix.values, ready.split
+    again = stability.refits(
+        fitted, values, ready.labels, people, split.train, split.calibration, tested, settings.training, number
+    )
+    known = {feature.name: feature.concept for feature in CATALOGUE}
+    concepts = [known.get(name, name) for name in fitted.names]
+    team = codes(ready.spine["team_id"]) if "team_id" in ready.spine else np.zeros(len(people), dtype=np.int64)
+    own = {name: risk[tested] for name, risk in contenders.model.items()}
+    found = stability.figures(fitted, again, own, values[tested], concepts, team[tested], ready.follow_up.day[tested])
+    return {name: {"stability": one} for name, one in found.items()}
+
+
+def _capacity(
+    records: Records, ready: Ready, score: Score, tested: npt.NDArray[np.int64], settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """Weekly lists from the first day of the test slice on: by then nothing that trained or calibrated the model reads."""
+    own = settings.evaluation
+    if not own.capacity_weeks:
+        return {}
+    day = ready.follow_up.day[tested]
+    weeks = weekly.weeks(records, settings, int(day.min()), int(day.max()))
+    audited, scored = groups.partitions(records, weeks.matrix.spine), score(weeks.matrix)
+
+    def one(pair: tuple[str, int]) -> tuple[str, dict[str, Any]]:
+        outcome, horizon = pair
+        name = f"{outcome}_{horizon}"
+        at, rows = weeks.rows(outcome, horizon, own.bootstrap_draws, settings.training.seed)
+        rules = scored.simple(name)
+        scores = {who: values[at] for who, values in {**scored.probabilities(name), **rules}.items()}
+        parts = [replace(part, level=part.level[at]) for part in audited]
+        found = capacity.figures(rows, scores, list(rules), parts, weeks.team_names(), own.enough_events)
+        return name, {"capacity": found}
+
+    asked = [(outcome, horizon) for outcome, days in settings.outcomes.horizons.items() for horizon in days]
+    with ThreadPoolExecutor(settings.training.threads) as pool:
+        return dict(pool.map(one, asked))
+
+
+def _planted(
+    records: Records,
+    ready: Ready,
+    score: Score,
+    tested: npt.NDArray[np.int64],
+    settings: Settings,
+    truth: Any | None,
+) -> dict[str, Any] | None:
+    """On one day a quarter into the test slice, on some people whose hidden course can be replayed."""
+    own, seed = settings.evaluation, settings.training.seed
+    if not own.planted_people or not hasattr(truth, "course"):
+        return None
+    day = ready.follow_up.day
+    landmarks = np.unique(day[tested])
+    chosen = tested[day[tested] == landmarks[len(landmarks) // 4]]
+    at = planted.sample(codes(ready.spine["patient_id"]), chosen, own.planted_people, seed)
+    spine = ready.spine.iloc[at].reset_index(drop=True)
+    middle = {outcome: days[len(days) // 2] for outcome, days in settings.outcomes.horizons.items()}
+    told = truth.risk(spine, {outcome: (days,) for outcome, days in middle.items()}, draws=own.oracle_draws, seed=seed)
+    true = {o: spine.merge(told[told["outcome"] == o], on=["patient_id", "as_of"], how="left")["probability"].to_numpy(dtype=float) for o in middle}  # fmt: skip
+    labels = {f"{o}_{days}": ready.labels[f"{o}_{days}"].to_numpy()[at] for o, days in middle.items()}
+    model = score(build(records, spine)).model
+    return {
+        "people": len(spine),
+        "effects": planted.effects(
+            truth, spine, true, {o: model[f"{o}_{d}"] for o, d in middle.items()}, own.bootstrap_draws, seed
+        ),
+        "faults": planted.faults(records, spine, labels, lambda matrix: score(matrix).model, own.bootstrap_draws, seed),
+    }
+
+
+def _data(
+    evaluation: dict[str, Any], ready: Ready, fitted: Fitted, contenders: Contenders, settings: Settings
+) -> dict[str, dict[str, Any]]:
+    """Enough data to train and to validate on, and calibration from landmark to landmark."""
+    found = {}
+    people = codes(ready.spine["patient_id"])
+    for outcome, horizons in settings.outcomes.horizons.items():
+        used = len(np.unique(read_trees(fitted.boosters[outcome]).feature))
+        for horizon in horizons:
+            name = f"{outcome}_{horizon}"
+            label, pair = ready.labels[name].to_numpy(), evaluation["pairs"][name]
+            learned = np.flatnonzero(ready.split.train & ~np.isnan(label))
+            happened = learned[label[learned] == 1]
+            day = ready.follow_up.outcomes[outcome].event_day[happened]
+            events = len(np.unique(people[happened] * 10**7 + day)) if len(happened) else 0
+            auroc = pair["contenders"]["model"]["auroc"]["value"]
+            at = np.flatnonzero(ready.split.test & ~np.isnan(label))
+            draws = Draws.of(codes(people[at]), settings.evaluation.bootstrap_draws, settings.training.seed)
+            found[name] = {
+                "sample_size": sample_size.judge(
+                    len(np.unique(people[learned])),
+                    events,
+                    used,
+                    float(label[learned].mean()) if len(learned) else 0.0,
+                    auroc or 0.5,
+                ),
+                "validation_widths": sample_size.widths(pair["contenders"]["model"]),
+                "calibration_over_time": drift.calibration_over_time(
+                    label[at],
+                    contenders.model[name][at],
+                    ready.follow_up.day[at],
+                    draws,
+                    horizon,
+                    settings.outcomes.settling_days,
+                ),
+            }
+    return found

@@ -1,0 +1,1 @@
+"""Fitting: boosters, tuning, permanent benchmarks and the simple rules a team could use instead."""

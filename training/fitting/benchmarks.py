@@ -1,0 +1,169 @@
+"""The permanent controls of every run: a logistic regression and an explainable boosting machine, both on all features.
+
+A black box must earn its place: parity with a model whose shape can be read on paper is the prior (research/evaluation.md section 4). They see the same
+training rows as the model, and the same test rows; they are never served. What has too few events to fit a control on is left out of it, and the evaluation
+says so (``not_judged``): a control that cannot be had is no reason to be without a model.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from models.risk_model import stack_horizons
+from training.fitting.boosters import HORIZON_COLUMN, Floats, Matrix, stacked_rows
+from training.settings import ControlSettings
+
+MAX_STEPS = 200
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """Ridge logistic regressions, one per outcome and horizon, on standardised features with a column for each one's absence."""
+
+    middle: Floats
+    spread: Floats
+    low: Floats
+    high: Floats
+    absent: npt.NDArray[np.bool_]
+    models: Mapping[str, LogisticRegression]
+
+    def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
+        """By outcome and horizon (``admission_28``), one per row; without those that had no event, or nothing else, to learn from."""
+        prepared = self._prepare(values)
+        return {name: model.predict_proba(prepared)[:, 1] for name, model in self.models.items()}
+
+    def _prepare(self, values: npt.NDArray[np.floating]) -> Floats:
+        missing = np.isnan(values)
+        clipped = np.clip(values.astype(np.float64), self.low, self.high)
+        scaled = np.where(missing, 0.0, (clipped - self.middle) / self.spread)
+        return np.hstack([scaled, missing[:, self.absent]])
+
+
+def fit_logistic(
+    matrix: Matrix, labels: pd.DataFrame, train: npt.NDArray[np.bool_], *, strength: float = 0.001
+) -> Logistic:
+    """Fits the control on the ``train`` rows with a label. ``strength`` is scikit-learn's C: small, because rows of a person are near-copies.
+
+    0.001 was found on calibration slices: 0.02 loses 0.02 to 0.04 AUROC there, and a control must not be a straw man.
+    """
+    learned = np.asarray(matrix.values[train], dtype=np.float64)
+    missing = np.isnan(learned)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        low, high = np.nan_to_num(np.nanpercentile(learned, [1, 99], axis=0))
+    clipped = np.where(missing, np.nan, np.clip(learned, low, high))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=RuntimeWarning)
+        middle, spread = np.nan_to_num(np.nanmean(clipped, axis=0)), np.nan_to_num(np.nanstd(clipped, axis=0))
+    absent = (missing.mean(axis=0) > 0.002) & (missing.mean(axis=0) < 0.998)
+    shell = Logistic(middle, np.where(spread > 1e-9, spread, 1.0), low, high, absent, {})
+    prepared = shell._prepare(matrix.values[train])
+    models = {}
+    for name in labels.columns:
+        answers = labels[name].to_numpy()[train]
+        known = ~np.isnan(answers)
+        if not 0 < answers[known].sum() < known.sum():
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            models[str(name)] = LogisticRegression(C=strength, tol=1e-3, max_iter=MAX_STEPS).fit(
+                prepared[known], answers[known]
+            )
+    return Logistic(shell.middle, shell.spread, low, high, absent, models)
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """Explainable boosting machines, one per outcome over rows stacked by horizon, without interactions: a sum of one curve per feature."""
+
+    machines: Mapping[str, Any]
+    horizons: Mapping[str, tuple[int, ...]]
+
+    def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
+        """By outcome and horizon (``admission_28``), one per row; without outcomes that had too few events to fit a machine on."""
+        found = {}
+        for outcome, machine in self.machines.items():
+            days = self.horizons[outcome]
+            if not len(values):
+                found |= {f"{outcome}_{horizon}": np.zeros(0) for horizon in days}
+                continue
+            margin = np.asarray(machine.decision_function(stack_horizons(values, days[:1])), dtype=np.float64)
+            # The machine is a sum of one curve per column, so the horizon moves every row by the same amount.
+            moves = np.asarray(machine.decision_function(stack_horizons(values[:1], days)), dtype=np.float64)
+            for horizon, move in zip(days, moves - moves[0], strict=True):
+                found[f"{outcome}_{horizon}"] = 1 / (1 + np.exp(-(margin + move)))
+        return found
+
+
+def fit_boosting(
+    matrix: Matrix,
+    people: Sequence[object],
+    labels: pd.DataFrame,
+    train: npt.NDArray[np.bool_],
+    horizons: Mapping[str, Sequence[int]],
+    settings: ControlSettings,
+    seed: int = 0,
+) -> Boosting:
+    """Fits on at most ``settings.boosting_rows`` stacked rows an outcome, drawn by lot: the whole of a large trust would take longer than the model.
+
+    An outcome without events among those who learn, or among those kept aside, has no machine. Rounds stop where they no longer help one person in five, who is kept whole: rows of one person on both sides would hide that it learns them by heart.
+    """
+    who, _ = pd.factorize(pd.Series(list(people)))
+    aside = np.random.default_rng(seed).random(int(who.max()) + 1) < 1 / 5
+    served = {outcome: tuple(int(h) for h in days) for outcome, days in horizons.items()}
+
+    def machine(outcome: str) -> Any:
+        from interpret.glassbox import ExplainableBoostingClassifier  # five seconds to import: only where one is fitted
+
+        wanted = labels[[f"{outcome}_{h}" for h in served[outcome]]].to_numpy(dtype=np.float64)
+        chosen = _some(train, wanted, settings.boosting_rows, seed)
+        stacked, answers = stacked_rows(matrix.values, chosen, train, served[outcome])
+        owner = np.concatenate([who[train & ~np.isnan(chosen[:, n])] for n in range(chosen.shape[1])])
+        bags = np.where(aside[owner], -1, 1).astype(np.int8)
+        if len(np.unique(answers[bags > 0])) < 2 or len(np.unique(answers[bags < 0])) < 2:
+            return None
+        names = [*matrix.names, HORIZON_COLUMN]
+        return ExplainableBoostingClassifier(
+            interactions=0,
+            feature_names=names,
+            feature_types=["continuous"] * len(names),
+            max_bins=16,
+            outer_bags=1,
+            max_rounds=settings.boosting_rounds,
+            learning_rate=0.04,
+            greedy_ratio=0.0,
+            early_stopping_rounds=20,
+            min_samples_leaf=max(2, min(100, len(answers) // 40)),
+            reg_lambda=20.0,
+            monotone_constraints=[0] * len(matrix.names) + [1],
+            n_jobs=1,
+            random_state=seed,
+        ).fit(stacked, answers, bags=bags[:, None])
+
+    # Around the threads, not inside: filters belong to the process, and one thread would put back what another still needs.
+    # About features that are never recorded, among others: a control is not a place to mend data.
+    with warnings.catch_warnings(), ThreadPoolExecutor(2) as pool:
+        warnings.simplefilter("ignore")
+        made = dict(zip(served, pool.map(machine, served), strict=True))
+    return Boosting({outcome: one for outcome, one in made.items() if one is not None}, served)
+
+
+def _some(train: npt.NDArray[np.bool_], wanted: Floats, most: int, seed: int) -> Floats:
+    """``wanted`` with all but ``most`` of the training labels taken away, by lot."""
+    at = np.argwhere(train[:, None] & ~np.isnan(wanted))
+    if len(at) <= most:
+        return wanted
+    kept = at[np.random.default_rng(seed).choice(len(at), most, replace=False)]
+    out = np.full_like(wanted, np.nan)
+    out[kept[:, 0], kept[:, 1]] = wanted[kept[:, 0], kept[:, 1]]
+    return out

@@ -1,0 +1,163 @@
+"""Searching the training parameters within a stated budget, from a seed: Optuna, on the training slice alone.
+
+A trial trains on two thirds of the training slice's people and is judged by the log loss on the other third, three times over (people are never on both
+sides). Neither the calibration slice nor the test slice is looked at. Each outcome is searched by itself; the settings of ``mlflow.yaml`` are always
+trial 0, so a search never ends below them by its own measure. The same seed and number of trials give the same result; where the seconds run out first,
+the result says so, because then it depends on the machine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import optuna
+import pandas as pd
+
+from training.errors import NotEnoughData
+from training.fitting.boosters import (
+    FEWEST_EVENTS,
+    Floats,
+    Mask,
+    Matrix,
+    described,
+    lightgbm_parameters,
+    stacked_rows,
+)
+from training.settings import OutcomeTraining, TrainingSettings, TuningSettings
+from training.statistics.resampling import codes
+
+FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One set of parameters of one outcome, and its mean log loss on people it did not train on."""
+
+    outcome: str
+    number: int
+    parameters: Mapping[str, float]
+    log_loss: float
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """``settings`` hold the best parameters of each outcome; ``cut`` names the outcomes whose seconds ran out before their trials."""
+
+    settings: TrainingSettings
+    trials: tuple[Trial, ...]
+    cut: tuple[str, ...]
+
+    def best(self, outcome: str) -> Trial:
+        return min((trial for trial in self.trials if trial.outcome == outcome), key=lambda trial: trial.log_loss)
+
+
+def tune(
+    matrix: Matrix,
+    people: Sequence[object],
+    labels: pd.DataFrame,
+    train: Mask,
+    horizons: Mapping[str, Sequence[int]],
+    settings: TrainingSettings,
+    budget: TuningSettings,
+    features: Sequence[Any] | None = None,
+    progress: Callable[[Trial], None] = lambda _: None,
+) -> Tuned:
+    """Search each outcome with ``budget.trials`` trials beside the stated settings, within ``budget.seconds``. Rows outside ``train`` are never read."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    known = described(matrix, features)
+    person = codes(pd.Series(list(people)))
+    fold_of = np.random.default_rng(settings.seed).integers(0, FOLDS, int(person.max()) + 1)[person]
+    tried: list[Trial] = []
+    best: dict[str, OutcomeTraining] = {}
+    cut = []
+    for outcome, days in horizons.items():
+        wanted = labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64)
+        folds = [_Fold.of(matrix.values, wanted, train, fold_of == n, tuple(days), outcome) for n in range(FOLDS)]
+        parameters = lightgbm_parameters(settings.of(outcome), known)
+        study = optuna.create_study(direction="minimize", sampler=optuna.samplers.TPESampler(seed=settings.seed))
+        until = time.monotonic() + budget.seconds / len(horizons)
+        for number in range(budget.trials + 1):
+            if number > 1 and time.monotonic() > until:
+                cut.append(outcome)
+                break
+            drawn = study.ask() if number else None
+            chosen = _stated(settings.of(outcome)) if drawn is None else _draw(drawn)
+            loss = float(np.mean([fold.loss(parameters, chosen) for fold in folds]))
+            if drawn is not None:
+                study.tell(drawn, loss)
+            tried.append(Trial(outcome, number, chosen, loss))
+            progress(tried[-1])
+        winner = min((t for t in tried if t.outcome == outcome), key=lambda t: t.log_loss)
+        best[outcome] = OutcomeTraining(**winner.parameters)  # type: ignore[arg-type]
+    return Tuned(settings.model_copy(update={"by_outcome": best}), tuple(tried), tuple(cut))
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """Rows to train on and rows of other people to judge by, stacked over horizons."""
+
+    values: npt.NDArray[np.float32]
+    answers: Floats
+    judged: npt.NDArray[np.float32]
+    judged_answers: Floats
+
+    @classmethod
+    def of(
+        cls,
+        values: npt.NDArray[np.floating],
+        wanted: Floats,
+        train: Mask,
+        aside: Mask,
+        days: tuple[int, ...],
+        outcome: str,
+    ) -> _Fold:
+        learnt, answers = stacked_rows(values, wanted, train & ~aside, days)
+        judged, judged_answers = stacked_rows(values, wanted, train & aside, days)
+        if answers.sum() < FEWEST_EVENTS or judged_answers.sum() < 1:
+            raise NotEnoughData(
+                f"{outcome} has {int(answers.sum())} events among two thirds of the people of the training slice: too few to search parameters on."
+            )
+        return cls(learnt, answers, judged, judged_answers)
+
+    def loss(self, parameters: Mapping[str, Any], chosen: Mapping[str, float]) -> float:
+        merged = {**parameters, **_lightgbm_names(chosen)}
+        data = lightgbm.Dataset(self.values, self.answers, params=merged)
+        booster = lightgbm.train(merged, data, num_boost_round=int(chosen["trees"]))
+        p = np.clip(np.asarray(booster.predict(self.judged, num_threads=1)), 1e-12, 1 - 1e-12)
+        return float(-(self.judged_answers * np.log(p) + (1 - self.judged_answers) * np.log1p(-p)).mean())
+
+
+def _draw(trial: optuna.Trial) -> dict[str, float]:
+    depth = trial.suggest_int("max_depth", 1, 5)
+    return {
+        "trees": trial.suggest_int("trees", 40, 400, step=20),
+        "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.1, log=True),
+        "max_depth": depth,
+        "leaves": min(2**depth, 31),
+        "min_rows_in_leaf": trial.suggest_int("min_rows_in_leaf", 20, 2000, log=True),
+        "feature_fraction": trial.suggest_float("feature_fraction", 0.05, 0.6),
+        "row_fraction": trial.suggest_float("row_fraction", 0.4, 1.0),
+        "l2": trial.suggest_float("l2", 1.0, 1000.0, log=True),
+    }
+
+
+def _stated(settings: TrainingSettings) -> dict[str, float]:
+    return {name: getattr(settings, name) for name in OutcomeTraining.model_fields}
+
+
+def _lightgbm_names(chosen: Mapping[str, float]) -> dict[str, float]:
+    return {
+        "learning_rate": chosen["learning_rate"],
+        "max_depth": chosen["max_depth"],
+        "num_leaves": chosen["leaves"],
+        "min_data_in_leaf": chosen["min_rows_in_leaf"],
+        "feature_fraction": chosen["feature_fraction"],
+        "bagging_fraction": chosen["row_fraction"],
+        "lambda_l2": chosen["l2"],
+    }

@@ -1,0 +1,298 @@
+"""Promotion: a challenger becomes champion only through the gates of mlflow.yaml, and who and why is kept.
+
+Every gate reads ``evaluation.json`` of the run that made the version: no figure is typed in. There is no way to force one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from features.leakage.statement import JSON_NAME as STATEMENT
+from models.errors import BundleError
+from models.publishing import verify
+from training.errors import ArtefactAbsent, NoRun
+from training.evaluation.group_shortfall import ALONE, ANY, Level, levels_of
+from training.evaluation.groups import UNKNOWN
+from training.registry import tracking
+from training.registry.release_checks import LATENCY
+from training.registry.tracking import CHALLENGER, CHAMPION, PREVIOUS, Store, Version
+from training.settings import PromotionSettings, Settings
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One condition: the figure found, what was needed, and whether it holds.
+
+    ``judged`` is False where the test slice holds too few events to tell. On synthetic data such a gate is shown and does not refuse (a demonstration
+    of a few hundred people must run, and its model serves nobody); on anyone else's data it refuses.
+    """
+
+    name: str
+    found: str
+    needed: str
+    passed: bool
+    judged: bool = True
+
+    def __str__(self) -> str:
+        word = (
+            ("passed" if self.passed else "REFUSED")
+            if self.judged
+            else ("not judged" if self.passed else "REFUSED, too few events")
+        )
+        return f"{word}: {self.name}: {self.found} (needed: {self.needed})"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """``promoted`` says whether ``version`` now is the champion; ``reasons`` are the gates that refused it."""
+
+    version: str
+    run_id: str
+    gates: tuple[Gate, ...]
+    promoted: bool
+    replaced: str | None
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(str(gate) for gate in self.gates if not gate.passed)
+
+    @property
+    def summary(self) -> str:
+        """How many gates passed, and how many could not be judged."""
+        judged = [gate for gate in self.gates if gate.judged]
+        unjudged = len(self.gates) - len(judged)
+        passed = f"{sum(gate.passed for gate in judged)} of {len(self.gates)} gates passed"
+        return passed + (f", {unjudged} not judged: too few events" if unjudged else "")
+
+    def lines(self) -> list[str]:
+        """Each gate with its figure, then the decision."""
+        decision = "is the champion; run upstream sync to serve it" if self.promoted else "was refused"
+        return [*(str(gate) for gate in self.gates), f"version {self.version} {decision}"]
+
+
+def promote(home: str | Path, settings: Settings, *, by: str, why: str, version: str | None = None) -> Promotion:
+    """Put ``version`` (by default the challenger) through the gates; where all hold it becomes the champion.
+
+    The decision is kept as tags of the version either way. Raises StoreAbsent, NoChallenger or NoRun where there is nothing to promote.
+    """
+    store = tracking.open_store(home, settings.tracking)
+    candidate = store.version(CHALLENGER) if version is None else store.find(version)
+    gates = tuple(check(store, candidate, settings.promotion))
+    passed = all(gate.passed for gate in gates)
+    before = _champion(store)
+    replaced = before.version if passed and before is not None and before.version != candidate.version else None
+    stamp = {
+        "promotion.decision": "promoted" if passed else "refused",
+        "promotion.by": by,
+        "promotion.why": why,
+        "promotion.at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **{f"promotion.gate.{gate.name}": str(gate) for gate in gates},
+    }
+    store.tag(candidate.version, stamp)
+    if passed:
+        if replaced is not None:
+            store.alias(PREVIOUS, replaced)
+        store.alias(CHAMPION, candidate.version)
+    return Promotion(candidate.version, candidate.run_id, gates, passed, replaced)
+
+
+def rollback(home: str | Path, settings: Settings, *, by: str, why: str) -> tuple[str, str]:
+    """The previous champion becomes champion again. Gives (the version that serves now, the version it replaced). Raises NoChampion or NoRun."""
+    store = tracking.open_store(home, settings.tracking)
+    champion = store.version(CHAMPION)
+    try:
+        previous = store.version(PREVIOUS)
+    except NoRun as error:
+        raise NoRun(f"Version {champion.version} is the first champion: there is none to go back to.") from error
+    store.alias(CHAMPION, previous.version)
+    store.alias(PREVIOUS, champion.version)
+    stamp = {"rollback.by": by, "rollback.why": why, "rollback.at": datetime.now(UTC).isoformat(timespec="seconds")}
+    store.tag(champion.version, {**stamp, "rollback.to": previous.version})
+    return previous.version, champion.version
+
+
+def evaluation_of(store: Store, version: Version) -> dict[str, Any]:
+    """The evaluation of the run that made ``version``, as it was written then."""
+    with store.files_of(version.run_id, tracking.EVALUATION) as folder:
+        path = folder / "evaluation.json"
+        if not path.is_file():
+            raise ArtefactAbsent(
+                f"Run {version.run_id} has no evaluation.json: train again; a model that was not evaluated is not promoted."
+            )
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def check(store: Store, version: Version, settings: PromotionSettings) -> list[Gate]:
+    """Every gate of ``settings`` for one version, in order."""
+    evaluation = evaluation_of(store, version)
+    synthetic = bool(evaluation["synthetic"])
+    gates = [_bundle_gate(store, version), *_check_gates(store, version, str(evaluation["data_hash"]), settings)]
+    for name in settings.headline:
+        pair = evaluation["pairs"].get(name)
+        if pair is None:
+            gates.append(Gate(f"{name}.evaluated", "not evaluated", "figures of this outcome and horizon", False))
+            continue
+        own = _pair_gates(name, pair, settings) + _worst_gates(name, pair, synthetic, settings)
+        gates += _judge(own, pair["events"], synthetic, settings.fewest_events)
+        if settings.difference_above is not None:
+            gates.append(_lead_gate(name, pair.get("lead"), synthetic, settings))
+    return gates
+
+
+def _judge(gates: list[Gate], events: int, synthetic: bool, fewest: int) -> list[Gate]:
+    """The gates as they are where events suffice; else not judged, which passes synthetic data only."""
+    if events >= fewest:
+        return gates
+    few = f"; {events} events of the {fewest} needed to judge"
+    return [Gate(gate.name, gate.found + few, gate.needed, synthetic, judged=False) for gate in gates]
+
+
+def _bundle_gate(store: Store, version: Version) -> Gate:
+    needed = "every file as its hash says"
+    try:
+        with store.files_of(version.run_id, tracking.BUNDLE) as folder:
+            manifest = verify(folder)
+    except (BundleError, ArtefactAbsent) as error:
+        return Gate("bundle", str(error), needed, False)
+    return Gate("bundle", manifest.bundle_id, needed, True)
+
+
+def _check_gates(store: Store, version: Version, data_hash: str, settings: PromotionSettings) -> list[Gate]:
+    """The leak proof and the latency of the bundle, as the run measured them."""
+    proof = "a statement on the data that trained, without a difference"
+    quick = f"at most {settings.one_row_ms_at_most:g} ms, one row scored and explained"
+    try:
+        with store.files_of(version.run_id, tracking.CHECKS) as folder:
+            statement = json.loads((folder / STATEMENT).read_text(encoding="utf-8"))
+            timed = json.loads((folder / LATENCY).read_text(encoding="utf-8"))
+    except (ArtefactAbsent, OSError, ValueError) as error:
+        absent = f"not attached to the run ({type(error).__name__}): train again"
+        return [Gate("leak_proof", absent, proof, False), Gate("latency", absent, quick, False)]
+    same = statement["data_hash"] == data_hash
+    found = f"{statement['checks']:,} checks: {statement['verdict']}" if same else "a statement on other data"
+    holds = same and bool(statement["holds"]) and not statement["differences"] and statement["checks"] > 0
+    middle = float(timed["median_ms"])
+    return [
+        Gate("leak_proof", found, proof, holds),
+        Gate("latency", f"{middle:.2f} ms", quick, middle <= settings.one_row_ms_at_most),
+    ]
+
+
+def _pair_gates(name: str, pair: Mapping[str, Any], settings: PromotionSettings) -> list[Gate]:
+    model, rule = pair["contenders"]["model"], pair["contenders"][pair["best_rule"]]
+    auroc, slope = _number(model["auroc"]["value"]), _number(model["calibration_slope"]["value"])
+    low, high = settings.calibration_slope
+    gates = []
+    if settings.beats_best_rule:
+        bar = _number(rule["auroc"]["value"])
+        gates.append(
+            Gate(f"{name}.auroc_over_best_rule", f"{auroc:.3f}", f"above {bar:.3f}, {rule['label']}", auroc > bar)
+        )
+    if settings.capture_at_least is not None:
+        gates.append(_capture_gate(name, pair.get("lead"), settings.capture_at_least))
+    gates.append(Gate(f"{name}.calibration_slope", f"{slope:.2f}", f"{low:g} to {high:g}", low <= slope <= high))
+    if settings.stability_at_least is not None:
+        gates.append(_stability_gate(name, pair.get("stability"), settings.stability_at_least))
+    if settings.auroc_at_most is not None:
+        gates.append(
+            Gate(
+                f"{name}.not_too_good",
+                f"{auroc:.3f}",
+                f"at most {settings.auroc_at_most:g}; above it, look for a leak",
+                auroc <= settings.auroc_at_most,
+            )
+        )
+    return gates
+
+
+def _capture_gate(name: str, lead: Mapping[str, Any] | None, least: float) -> Gate:
+    gate = f"{name}.captured_at_slots"
+    if lead is None:
+        return Gate(gate, "no event to find", f"at least {least:g} times the best simple rule's", False)
+    found, bar = _number(lead["model"]["value"]), _number(lead["rule_found"]["value"]) * least
+    return Gate(gate, f"{found:.3f}", f"at least {bar:.3f}, {least:g} times that of {lead['rule_label']}", found >= bar)
+
+
+def _lead_gate(name: str, lead: Mapping[str, Any] | None, synthetic: bool, settings: PromotionSettings) -> Gate:
+    """Better than the best simple rule at the same slots, by more than the luck of these teams (research/evaluation.md section 5).
+
+    The interval decides three ways: all of it above ``difference_above``, a lead; none of it as large as ``smallest_lead``, no lead worth having; else these
+    events cannot tell, which refuses anyone's data but synthetic ones.
+    """
+    above, worth = settings.difference_above or 0.0, settings.smallest_lead
+    gate, needed = (
+        f"{name}.lead_over_best_rule",
+        f"above {above:g}: share of events found at the same slots, paired, whole teams drawn",
+    )
+    if lead is None:
+        return Gate(gate, "no event to find", needed, synthetic, judged=False)
+    gap = lead["difference"]
+    low, high = _number(gap["low"]), _number(gap["high"])
+    slots = ", ".join(str(number) for number in lead["slots"])
+    found = (
+        f"lower bound {low:.3f} of {_number(gap['value']):.3f}: {lead['model']['value']:.3f} found against {lead['rule_found']['value']:.3f} "
+        f"by {lead['rule_label']} (chosen on {lead['rule_chosen_on']}), over {slots} slots"
+    )
+    if low > above or high < worth:
+        return Gate(gate, found, needed, low > above)
+    unsure = f"; {lead['events']} events rule out neither no lead nor one of {worth:g} (upper bound {high:.3f})"
+    return Gate(gate, found + unsure, needed, synthetic, judged=False)
+
+
+def _worst_gates(name: str, pair: Mapping[str, Any], synthetic: bool, settings: PromotionSettings) -> list[Gate]:
+    """No group and no team may be found clearly less often than everyone (:mod:`training.evaluation.group_shortfall`). Groups at the reviews teams really have; teams at the
+    same share of each caseload, because how many people a team can review is no property of the model."""
+    own = pair["contenders"]["model"]["captured_at_slots"]
+    equal = pair.get("equal_share", {}).get("captured")
+    gates = []
+    for gate, least, partitions, everyone, figure in (
+        ("worst_group", settings.worst_group_at_least, pair["groups"], own, "captured_at_slots"),
+        ("worst_team", settings.worst_team_at_least, [pair["teams"]], equal, "captured_at_equal_share"),
+    ):
+        if least is None:
+            continue
+        levels = levels_of(partitions, everyone, pair["events"], figure, UNKNOWN) if everyone else []
+        gates.append(_worst_gate(f"{name}.{gate}", levels, least, settings.far_below, synthetic))
+    return gates
+
+
+def _worst_gate(gate: str, levels: list[Level], least: float, far_below: float, synthetic: bool) -> Gate:
+    needed = (
+        f"none below {least:g} of everyone's by more than luck ({ANY:.0%} over all judged), "
+        f"none below {far_below:g} of everyone's by more than its own luck ({ALONE:.1%})"
+    )
+    if not levels:
+        return Gate(gate, "no group or team with enough events to judge", needed, synthetic, judged=False)
+    behind = [level for level in levels if level.left_behind(least, far_below)]
+    worst = (behind or levels)[0]
+    found = (
+        f"{worst.found:.3f} of {worst.events} events of {worst.name} captured, {worst.share:.2f} of everyone's; "
+        f"by luck alone {worst.alone:.3f}, in some one of {len(levels)} judged {worst.any:.2f}"
+    )
+    return Gate(gate, found + (f"; {len(behind)} left behind" if len(behind) > 1 else ""), needed, not behind)
+
+
+def _stability_gate(name: str, stability: Mapping[str, Any] | None, least: float) -> Gate:
+    gate, needed = f"{name}.stability", f"median overlap of the top 25 over refits at least {least:g}"
+    if not stability:
+        return Gate(gate, "not measured: no refits", needed, False)
+    found = _number(stability["median_jaccard_top25"]["value"])
+    return Gate(gate, f"{found:.2f} over {stability['refits']} refits", needed, found >= least)
+
+
+def _number(value: float | None) -> float:
+    """NaN, which passes no gate, where a figure is not defined."""
+    return math.nan if value is None else float(value)
+
+
+def _champion(store: Store) -> Version | None:
+    try:
+        return store.version(CHAMPION)
+    except NoRun:
+        return None

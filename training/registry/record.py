@@ -1,0 +1,228 @@
+"""What a training run leaves behind: parameters, metrics, boosters, bundle, report, plots and proofs in MLflow, and the alias ``challenger``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import yaml
+
+from features import Records
+from features.catalogue import CATALOGUE
+from features.leakage import Statement
+from models.bundle.manifest import feature_list_hash
+from models.errors import BundleRefused
+from models.publishing import write_bundle
+from models.risk_model import RiskModel, stack_horizons
+from training.dataset.prepare import Clock, Prepared, team_slots
+from training.evaluation import page, report
+from training.evaluation.attributions import Explained
+from training.evaluation.plots import draw
+from training.fitting.boosters import HORIZON_COLUMN, Fitted
+from training.fitting.contenders import Contenders, rows_of
+from training.registry import comparison, release_checks, tracking
+from training.settings import Settings
+
+if TYPE_CHECKING:
+    from training.fitting.tune import Tuned
+
+_EXPLAINED_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run made. ``metrics`` are named ``admission_28/auroc``; ``seconds`` are wall-clock by stage; ``evaluation`` is evaluation.json."""
+
+    run_id: str
+    version: str
+    bundle_id: str
+    metrics: Mapping[str, float]
+    seconds: Mapping[str, float]
+    evaluation: Mapping[str, Any]
+    comparison: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a run has made before it is recorded. ``tuned`` and ``rival`` are None where no search and no comparison was asked for."""
+
+    ready: Prepared
+    fitted: Fitted
+    contenders: Contenders
+    evaluation: dict[str, Any]
+    statement: Statement
+    tuned: Tuned | None
+    rival: comparison.Champion | None
+
+
+def record(
+    records: Records,
+    settings: Settings,
+    home: Path,
+    made: Made,
+    clock: Clock,
+) -> TrainResult:
+    ready, fitted, evaluation = made.ready, made.fitted, made.evaluation
+    store = tracking.open_store(home, settings.tracking, create=True)
+    facts = {
+        "data_hash": records.data_hash,
+        "code_commit": tracking.code_commit(),
+        "feature_list_hash": feature_list_hash(fitted.names),
+        "synthetic": str(records.synthetic).lower(),
+    }
+    found = report.flat_metrics(evaluation)
+    name = f"{'synthetic ' if records.synthetic else ''}{facts['data_hash'][:8]}"
+    with tempfile.TemporaryDirectory() as scratch, store.run(name, facts) as run:
+        run.parameters(
+            {**_flat(settings.model_dump(mode="json")), **facts, "features": len(fitted.names), **ready.sizes}
+        )
+        run.metrics(found)
+        for trial in made.tuned.trials if made.tuned is not None else ():
+            run.child(f"{trial.outcome}, trial {trial.number}", trial.parameters, {"log_loss": trial.log_loss})
+        example = stack_horizons(ready.matrix.values[:5], (90,))
+        columns = (*fitted.names, HORIZON_COLUMN)
+        model_ids = {
+            outcome: run.booster(booster, outcome, example, columns) for outcome, booster in fitted.boosters.items()
+        }
+        version = run.register(
+            next(iter(model_ids.values())), {**facts, **{f"model_id.{o}": m for o, m in model_ids.items()}}
+        )
+        bundle = write_bundle(
+            Path(scratch) / tracking.BUNDLE,
+            boosters=fitted.boosters,
+            calibration=fitted.calibration,
+            horizons=fitted.horizons,
+            features=fitted.features,
+            reference_matrix=ready.matrix.values[ready.split.train],
+            card=card(records, settings, ready, evaluation),
+            provenance={
+                **facts,
+                "synthetic": records.synthetic,
+                "run_id": run.run_id,
+                "model_version": f"{version.name}-{version.version}",
+                "trained_on": {**ready.sizes, "slices": evaluation["slices"]},
+            },
+        )
+        served = RiskModel.load(bundle)
+        run.files(bundle, tracking.BUNDLE)
+        pictures = draw.as_html(draw.draw(evaluation, _explain(served, ready, made.contenders)))
+        page.write(evaluation, Path(scratch) / tracking.EVALUATION, pictures)
+        run.files(Path(scratch) / tracking.EVALUATION, tracking.EVALUATION)
+        draw.save(pictures, Path(scratch) / "plots")
+        run.files(Path(scratch) / "plots", "plots")
+        (Path(scratch) / "settings").mkdir()
+        (Path(scratch) / "settings" / "mlflow.yaml").write_text(
+            yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False), encoding="utf-8"
+        )
+        run.files(Path(scratch) / "settings", "settings")
+        timed = release_checks.latency(served, ready.matrix.values[ready.split.test][:200], ready.matrix.names)
+        release_checks.write(Path(scratch) / tracking.CHECKS, made.statement, timed)
+        run.files(Path(scratch) / tracking.CHECKS, tracking.CHECKS)
+        run.metrics({"latency/one_row_ms": timed["median_ms"], "leakage/checks": made.statement.checks})
+        beside = _compare(records, settings, made, version.version)
+        if beside is not None:
+            comparison.write(beside, Path(scratch) / tracking.COMPARISON)
+            run.files(Path(scratch) / tracking.COMPARISON, tracking.COMPARISON)
+            run.metrics(comparison.flat(beside))
+        clock.stage("", "")
+        run.metrics({f"seconds/{stage}": value for stage, value in clock.seconds.items()})
+        store.tag(
+            version.version, {"bundle_id": served.manifest.bundle_id, "bundle": f"runs:/{run.run_id}/{tracking.BUNDLE}"}
+        )
+        bundle_id = served.manifest.bundle_id
+    # Only a run that ended well becomes the challenger.
+    store.alias(tracking.CHALLENGER, version.version)
+    return TrainResult(run.run_id, version.version, bundle_id, found, dict(clock.seconds), evaluation, beside)
+
+
+def _compare(records: Records, settings: Settings, made: Made, version: str) -> dict[str, Any] | None:
+    """The rival of ``made`` beside it on the same test rows; None where none was asked for."""
+    if made.rival is None:
+        return None
+    ready = made.ready
+    return comparison.side_by_side(
+        made.rival,
+        version,
+        made.contenders.model,
+        ready.matrix.values,
+        ready.matrix.names,
+        ready.follow_up,
+        ready.labels,
+        ready.split.test,
+        lambda teams: team_slots(records, teams, settings.evaluation.default_weekly_reviews),
+        settings.evaluation.bootstrap_draws,
+        settings.training.seed,
+    )
+
+
+def _explain(served: RiskModel, ready: Prepared, contenders: Contenders) -> dict[str, Explained]:
+    """What moves the risks of some test rows, by outcome. Also proves that the bundle scores as the fitted model did."""
+    rows = np.flatnonzero(ready.split.test)[:: max(1, int(ready.split.test.sum()) // _EXPLAINED_ROWS)]
+    matrix = rows_of(ready.matrix.values, rows)
+    scores = served.score(matrix, names=ready.matrix.names)
+    concepts = [CATALOGUE[name].concept for name in ready.matrix.names]
+    found: dict[str, Explained] = {}
+    for outcome, days in served.outcomes.items():
+        scored, middle = scores[outcome], len(days) // 2
+        for column, horizon in enumerate(days):
+            apart = np.abs(scored.probability[:, column] - contenders.model[f"{outcome}_{horizon}"][rows]).max()
+            if apart > 1e-9:
+                raise BundleRefused(
+                    f"the bundle scores {outcome} at {horizon} days {apart:.2g} apart from the model that was evaluated: report this"
+                )
+        base = scored.base[middle] + scored.horizon_part[:, middle]
+        moved = scored.contributions[:, middle, :]
+        found[outcome] = Explained(outcome, days[middle], ready.matrix.names, concepts, moved, matrix, base)
+    return found
+
+
+def card(records: Records, settings: Settings, ready: Prepared, evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """The model card that travels in the bundle: what it is for, what it is not, what it learned from, and how well it did."""
+    return {
+        "name": "Upstream risk of disengagement and unplanned psychiatric admission",
+        "synthetic": records.synthetic,
+        "intended_use": "To order the reviews of a pharmacist embedded in a community mental health team, within the reviews the team can do.",
+        "not_for": [
+            "grading anyone as low risk, predicting suicide, or deciding a discharge",
+            "people or services unlike those it was trained on",
+            *(["any use on real people: it was trained on simulated people"] if records.synthetic else []),
+        ],
+        "outcomes": {
+            "admission": "first unplanned admission to an acute, older adult or intensive care bed",
+            "disengagement": f"{settings.outcomes.silent_days} silent days of an open referral with at least "
+            f"{settings.outcomes.min_unsuccessful_offers} missed offers, or closure because the person did not attend or refused",
+        },
+        "horizons_days": {name: list(days) for name, days in settings.outcomes.horizons.items()},
+        "exits": "death, transfer, moving away and planned discharge before an event are censored, never counted as a good result",
+        "method": "one LightGBM booster per outcome over stacked horizons, monotone in the horizon, calibrated affinely on later data",
+        "trained_on": {
+            **ready.sizes,
+            "source": str(records.about.get("source", "not stated")),
+            "data_hash": records.data_hash,
+        },
+        "not_used": "age, sex, ethnicity, deprivation, language, disability, autism and housing are not features",
+        "slices": evaluation["slices"],
+        "figures": {
+            name: {
+                "events": pair["events"],
+                "prevalence": pair["prevalence"],
+                "auroc": pair["contenders"]["model"]["auroc"],
+                "best_simple_rule": pair["contenders"][pair["best_rule"]]["label"],
+                "best_simple_rule_auroc": pair["contenders"][pair["best_rule"]]["auroc"],
+                "calibration_slope": pair["contenders"]["model"]["calibration_slope"],
+                "precision_at_slots": pair["contenders"]["model"]["precision_at_slots"],
+            }
+            for name, pair in evaluation["pairs"].items()
+        },
+    }
+
+
+def _flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    out: dict[str, Any] = {}
+    for key, value in tree.items():
+        out |= _flat(value, f"{before}{key}.") if isinstance(value, Mapping) else {f"{before}{key}": value}
+    return out

@@ -1,0 +1,1 @@
+"""Metrics and resampling, independent of what is evaluated."""

@@ -1,0 +1,180 @@
+"""Figures of merit, each computed for the rows as they are and for every draw of the bootstrap at once. scikit-learn is the outside check (tests)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from training.statistics import kernels
+from training.statistics.resampling import Draws, Estimate, Floats, Mask, as_dicts
+
+SMOOTH_BINS = 20
+"""Groups of equal weight whose mean risks and observed shares make the smooth curve behind ICI, E50 and E90. Loess would need minutes for what a
+bootstrap asks."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Labels (0 or 1, no missing) and scores of the same rows. Sorted once, used for every draw. Every figure has shape (1 + draws,)."""
+
+    label: Floats
+    score: Floats
+
+    @cached_property
+    def _rising(self) -> npt.NDArray[np.int64]:
+        return np.argsort(self.score, kind="stable")
+
+    def ranking(self, draws: Draws) -> dict[str, Floats]:
+        """What can be said of any ranking, probability or not. AUROC: the chance that an event scores above a non-event, ties counting half. Average
+        precision: area under the precision-recall curve as scikit-learn defines it; read it beside the prevalence."""
+        falling = self._rising[::-1]
+        ranked = self.score[falling]
+        closes = np.append(ranked[1:] != ranked[:-1], True) if len(ranked) else np.zeros(0, dtype=bool)
+        found = kernels.ranking(draws.people[falling], self.label[falling], closes, draws.weights)
+        return {"auroc": found[:, 0], "average_precision": found[:, 1]}
+
+    def brier(self, draws: Draws) -> Floats:
+        return draws.ratio((self.score - self.label) ** 2)
+
+    def scaled_brier(self, draws: Draws) -> Floats:
+        """1 less the Brier score over that of the prevalence told to everyone: 0 tells nothing, 1 knows everything."""
+        share = draws.ratio(self.label)
+        useless = share * (1 - share)
+        return 1 - np.divide(self.brier(draws), useless, out=np.full(len(share), np.nan), where=useless > 0)
+
+    def log_loss(self, draws: Draws) -> Floats:
+        p = np.clip(self.score, 1e-15, 1 - 1e-15)
+        return draws.ratio(-(self.label * np.log(p) + (1 - self.label) * np.log1p(-p)))
+
+    def calibration_errors(self, draws: Draws) -> dict[str, Floats]:
+        """ICI, E50 and E90: mean, median and 90th percentile of |smooth observed share - predicted risk| over the rows (Austin and Steyerberg 2019).
+
+        The smooth curve is a local average: rows in order of risk are cut into groups of equal weight, and the observed share is interpolated
+        between their mean risks.
+        """
+        rising = self._rising
+        found = kernels.calibration_errors(
+            draws.people[rising], self.label[rising], self.score[rising], draws.weights, SMOOTH_BINS
+        )
+        return {"ici": found[:, 0], "e50": found[:, 1], "e90": found[:, 2]}
+
+    def calibration_line(self, draws: Draws) -> dict[str, Floats]:
+        """Slope and intercept of a logistic regression of the label on the logit of the score (1 and 0 where the probability is right), and calibration
+        in the large: the intercept where the slope is held at 1, in log odds; above 0 risks are too low."""
+        found = kernels.lines(draws.people, self.label, self.logit, draws.weights)
+        names = ("calibration_slope", "calibration_intercept", "calibration_in_the_large")
+        return {name: found[:, column] for column, name in enumerate(names)}
+
+    def observed_to_expected(self, draws: Draws) -> Floats:
+        return draws.ratio(self.label, self.score)
+
+    def net_benefit(self, draws: Draws, threshold: float) -> Floats:
+        """Events found less non-events reviewed, at the odds of ``threshold``, per row (Vickers and Elkin 2006)."""
+        flagged = self.score >= threshold
+        return draws.ratio(flagged * (self.label - threshold / (1 - threshold) * (1 - self.label)))
+
+    def probability(self, draws: Draws) -> dict[str, Floats]:
+        """Every figure of a probability: discrimination, overall, calibration."""
+        return {
+            **self.ranking(draws),
+            "brier": self.brier(draws),
+            "scaled_brier": self.scaled_brier(draws),
+            "log_loss": self.log_loss(draws),
+            **self.calibration_errors(draws),
+            "observed_to_expected": self.observed_to_expected(draws),
+            **self.calibration_line(draws),
+        }
+
+    @cached_property
+    def logit(self) -> Floats:
+        clipped = np.clip(self.score, 1e-9, 1 - 1e-9)
+        return np.log(clipped / (1 - clipped))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lists of limited length would have found. ``listed`` marks rows; events are numbered, so that one event counts once.
+
+    ``event`` is -1 for a row without an event; rows of one person before one and the same event share a number.
+    """
+
+    listed: Mask
+    event: npt.NDArray[np.int64]
+
+    def precision(self, draws: Draws) -> Floats:
+        """Share of listed rows with an event in the window."""
+        return draws.ratio(self.listed & (self.event >= 0), self.listed)
+
+    def captured(self, draws: Draws) -> Floats:
+        """Share of events whose person was listed at least once before them."""
+        people, found = self.found(draws.people)
+        return Draws(people, draws.weights).ratio(found)
+
+    def found(self, people: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Mask]:
+        """Each event once: whose it was, and whether a list before it held the person."""
+        happened = self.event >= 0
+        numbers, first = np.unique(self.event[happened], return_index=True)
+        found = np.zeros(int(self.event.max()) + 1 if len(self.event) else 0, dtype=bool)
+        found[self.event[self.listed & happened]] = True
+        return people[happened][first], found[numbers]
+
+
+def top_of_lists(
+    score: Floats,
+    team: npt.NDArray[np.int64],
+    day: npt.NDArray[np.int64],
+    slots: Mapping[int, int] | Sequence[int],
+    seed: int = 0,
+) -> Mask:
+    """Marks the ``slots[team]`` highest scores of each team on each day. Ties are broken by lot, the same lot every time: no order of names or ids."""
+    order, place = places_in_lists(score, team, day, seed)
+    listed = np.zeros(len(score), dtype=bool)
+    number = (
+        np.array([slots[code] for code in range(int(team.max()) + 1)], dtype=np.int64) if len(team) else np.zeros(0)
+    )
+    listed[order] = place < number[team[order]]
+    return listed
+
+
+def same_share_of_lists(
+    score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64], share: float, seed: int = 0
+) -> Mask:
+    """Marks the same share of every team's rows on each day, highest scores first: how well teams are ranked, whatever reviews each of them can do."""
+    order, place = places_in_lists(score, team, day, seed)
+    listed = np.zeros(len(score), dtype=bool)
+    if len(score):
+        last = np.append(np.flatnonzero(place[1:] == 0), len(place) - 1)
+        sizes = place[last] + 1
+        listed[order] = place < np.repeat(np.round(share * sizes), sizes)
+    return listed
+
+
+def places_in_lists(
+    score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64], seed: int = 0
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows in order of team, day and falling score (ties by lot), and the place (0 is first) that each of them has in its list."""
+    lot = np.random.default_rng(seed).permutation(len(score))
+    order = np.lexsort((lot, -score, day, team))
+    new = (
+        np.concatenate([[True], (team[order][1:] != team[order][:-1]) | (day[order][1:] != day[order][:-1])])
+        if len(order)
+        else np.zeros(0, dtype=bool)
+    )
+    starts = np.flatnonzero(new)
+    return order, np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+
+
+__all__ = [
+    "Draws",
+    "Estimate",
+    "Listing",
+    "Scored",
+    "as_dicts",
+    "places_in_lists",
+    "same_share_of_lists",
+    "top_of_lists",
+]

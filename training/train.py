@@ -1,0 +1,112 @@
+"""One training run, from records to a registered challenger: prepare, tune, fit, score, evaluate, prove, record.
+
+Whatever goes wrong before the end leaves a failed run in MLflow and the aliases as they were.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from features import Records
+from training.dataset.prepare import Clock, Prepared, Progress, prepare
+from training.evaluation import lead_over_rule, report
+from training.evaluation.robustness import examine
+from training.fitting.boosters import fit
+from training.fitting.contenders import score_rows, score_test_rows, scorer
+from training.registry import comparison, release_checks, tracking
+from training.registry.record import Made, TrainResult, record
+from training.settings import Settings
+
+if TYPE_CHECKING:
+    from training.fitting.tune import Tuned
+
+
+def train(
+    records: Records,
+    settings: Settings,
+    home: str | Path,
+    truth: Any | None = None,
+    progress: Progress = lambda _: None,
+    compare: str | None = None,
+) -> TrainResult:
+    """Train on ``records`` and register the result in the MLflow store of ``home`` with the alias ``challenger``.
+
+    ``truth`` is what only a simulator knows (``risk(spine, outcomes, draws, seed)``); it is asked after fitting, for the evaluation only. ``compare``
+    (``champion``, another alias, or a version) is scored beside the challenger on the same test rows. Parameters are searched first where
+    ``settings.tuning.trials`` is above 0. Raises NotEnoughData, HomeMoved, NoChampion, and whatever the records or the bundle refuse.
+    """
+    clock = Clock(progress)
+    if (Path(home) / tracking.DATABASE).is_file():
+        tracking.open_store(home, settings.tracking).check_place()
+    rival = comparison.load(home, settings, compare) if compare is not None else None
+    ready = prepare(records, settings, clock)
+    tuned = _tune(ready, settings, clock) if settings.tuning.trials else None
+    if tuned is not None:
+        settings = settings.model_copy(update={"training": tuned.settings})
+    clock.stage(
+        "fit",
+        f"fitting on {int(ready.split.train.sum()):,} rows, calibrating on {int(ready.split.calibration.sum()):,}",
+    )
+    fitted = fit(
+        ready.matrix,
+        ready.labels,
+        ready.split.train,
+        ready.split.calibration,
+        settings.outcomes.horizons,
+        settings.training,
+    )
+    clock.stage("control", "fitting the controls: a logistic regression and an explainable boosting machine")
+    score = scorer(ready, fitted, settings.controls)
+    contenders = score_test_rows(ready, score)
+    calibrated = score_rows(ready, score, ready.split.calibration)
+    leads = lead_over_rule.by_pair(
+        ready.follow_up, ready.labels, ready.split, contenders, calibrated, settings.promotion.slots
+    )
+    clock.stage(
+        "evaluate",
+        f"evaluating on {int(ready.split.test.sum()):,} later rows"
+        + (", against the oracle" if truth is not None else ""),
+    )
+    evaluation = report.evaluate(records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth)
+    examine(evaluation, records, ready, fitted, contenders, score, settings, truth)
+    evaluation["attrition"] = ready.attrition.to_dict("records")
+    evaluation["split"] = settings.splits.kind
+    for name, found in leads.items():
+        evaluation["pairs"][name]["lead"] = found
+    clock.stage(
+        "prove",
+        f"deleting and garbling the future of {settings.promotion.leak_checks:,} person-dates: no feature may change",
+    )
+    statement = release_checks.leakage(
+        records, settings.promotion.leak_checks, settings.training.seed, settings.training.threads
+    )
+    clock.stage("record", "recording the run in MLflow")
+    made = Made(ready, fitted, contenders, evaluation, statement, tuned, rival)
+    return record(records, settings, Path(home), made, clock)
+
+
+def _tune(ready: Prepared, settings: Settings, clock: Clock) -> Tuned:
+    clock.stage(
+        "tune",
+        f"searching parameters: {settings.tuning.trials} trials an outcome, at most {settings.tuning.seconds:g} s in all",
+    )
+    from training.fitting.tune import tune  # Optuna is imported only where a search was asked for
+
+    found = tune(
+        ready.matrix,
+        ready.spine["patient_id"].tolist(),
+        ready.labels,
+        ready.split.train,
+        settings.outcomes.horizons,
+        settings.training,
+        settings.tuning,
+    )
+    for outcome in settings.outcomes.horizons:
+        best = found.best(outcome)
+        clock.progress(f"{outcome}: log loss {best.log_loss:.5f} with trial {best.number} (0 is mlflow.yaml's own)")
+    if found.cut:
+        clock.progress(
+            f"the seconds ran out before the trials of {', '.join(found.cut)}: another machine may find another answer"
+        )
+    return found
