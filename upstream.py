@@ -1,6 +1,7 @@
 """The command line: one verb per job. Each verb imports its package only when it runs, so that ``--help`` is quick.
 
-Exit codes: 0 done; 1 it could not be done, and standard error says why and what to do; 2 the command was not understood.
+Exit codes: 0 done; 1 it could not be done, and standard error says why and what to do; 2 the command was not
+understood.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ class Refused(Exception):
 
 @contextmanager
 def told() -> Iterator[None]:
-    """Turns every error we name into its message on standard error and exit code 1. Anything else is a bug and keeps its traceback."""
+    """Turns every error we name into its message on standard error and exit code 1. Anything else is a bug and keeps
+    its traceback."""
     from features import RecordsError, SpineError
     from models.errors import ModelError
 
@@ -309,7 +311,8 @@ def train(
 ) -> None:
     """Train both outcomes on the home's store, evaluate on later time, and register the result as challenger.
 
-    A study (--split leave-one-team-out, --split rolling) fits once for each team or origin, reports each, and registers nothing.
+    A study (--split leave-one-team-out, --split rolling) fits once for each team or origin, reports each, and
+    registers nothing.
 
     Example: upstream train --home .upstream --tune 20 --compare champion
     """
@@ -351,7 +354,8 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder for the report; reports/ in the home by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """The evaluation that a model was trained with: its figures here, and the whole report as one HTML page beside the JSON.
+    """The evaluation that a model was trained with: its figures here, and the whole report as one HTML page beside the
+    JSON.
 
     Example: upstream evaluate --home .upstream --version champion
     """
@@ -380,7 +384,8 @@ def evidence(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; say what was changed by hand.")] = False,
     as_json: Json = False,
 ) -> None:
-    """The evidence file of a model: model card, TRIPOD+AI, PROBAST+AI, transparency record, hazard log. Every number is looked up from its run.
+    """The evidence file of a model: model card, TRIPOD+AI, PROBAST+AI, transparency record, hazard log. Every number
+    is looked up from its run.
 
     Example: upstream evidence --home .upstream --out evidence
     """
@@ -397,9 +402,19 @@ def evidence(
             raise Refused("\n".join([f"{out} is not what run {found.run_id} says:", *changed]))
         if not check:
             made.write(out)
-    report = {"out": str(out), "version": found.version, "documents": len(made.files) - 1, "numbers": made.numbers, "open": list(made.open)}  # fmt: skip
+    report = {
+        "out": str(out),
+        "version": found.version,
+        "documents": len(made.files) - 1,
+        "numbers": made.numbers,
+        "open": list(made.open),
+    }
     did = "as the run says" if check else f"{made.numbers} references looked up"
-    _report(report, as_json, lambda: [f"evidence of version {found.version}: {out}/evidence.html, {did}, {len(made.open)} questions open"])  # fmt: skip
+    _report(
+        report,
+        as_json,
+        lambda: [f"evidence of version {found.version}: {out}/evidence.html, {did}, {len(made.open)} questions open"],
+    )
 
 
 @app.command()
@@ -498,8 +513,8 @@ def _stage_of_run(stage: str, done: int, total: int) -> None:
 def serve(home: Home = DEFAULT_HOME, host: str = "127.0.0.1", port: int = 8000) -> None:
     """Serve scores, worklists and pages from the home's bundle and database.
 
-    A home made by ``upstream demo`` offers a sign-in for each role, on this machine only. Any other home asks for tokens
-    (UPSTREAM_ENVIRONMENT=production is the default).
+    A home made by ``upstream demo`` offers a sign-in for each role, on this machine only. Any other home asks for
+    tokens (UPSTREAM_ENVIRONMENT=production is the default).
 
     Example: upstream serve --home .upstream --port 8000
     """
@@ -562,7 +577,8 @@ def membership(
 
 @audit_app.command("verify")
 def audit_verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Walk the audit chain from its first event: finds any that was changed, removed, reordered or cut off. Exit code 1 if one was.
+    """Walk the audit chain from its first event: finds any that was changed, removed, reordered or cut off. Exit code
+    1 if one was.
 
     Keep the head it prints somewhere else: a chain rewritten as a whole is found only by a head that left this machine.
 

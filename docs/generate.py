@@ -1,6 +1,8 @@
-"""Writes the parts of the documents that are generated: ``python docs/generate.py [--check]``. A test fails when they drift.
+"""Writes the parts of the documents that are generated: ``python docs/generate.py [--check]``. A test fails when they
+drift.
 
-``--readme HOME OMOP_STORE`` puts the evaluation of a demo home and the account of an ingested OMOP store into the README.
+``--readme HOME OMOP_STORE`` puts the evaluation of a demo home and the account of an ingested OMOP store into the
+README.
 """
 
 from __future__ import annotations
@@ -71,7 +73,8 @@ def gaps() -> str:
 
 
 def evaluation(home: Path) -> str:
-    """AUROC with its 95% interval: oracle, model, logistic control and best simple rule, and the model's calibration slope."""
+    """AUROC with its 95% interval: oracle, model, logistic control and best simple rule, and the model's calibration
+    slope."""
     from training.registry import tracking
     from training.registry.promotion import evaluation_of
     from training.settings import Settings

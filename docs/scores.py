@@ -1,4 +1,5 @@
-"""The page about scores, explanations and bundles: text, with tables made from the code and from the lines that the benchmarks printed."""
+"""The page about scores, explanations and bundles: text, with tables made from the code and from the lines that the
+benchmarks printed."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from models.risk_model import MARGIN_TOLERANCE
 from tests.models.fault_table import FAULTS
 
 MEASURED = Path(__file__).resolve().parent / "measured" / "shapley.jsonl"
-"""What ``make bench ONLY=shapley``, ``make bench ONLY=one-person`` and ``python -m tests.benchmarks.shapley_variants`` printed."""
+"""What ``make bench ONLY=shapley``, ``make bench ONLY=one-person`` and ``python -m tests.benchmarks.shapley_variants``
+printed."""
 
 TEXT = """# Scores that add up
 

@@ -75,7 +75,8 @@ def _row(line: dict[str, Any]) -> str:
 
 
 def _of_many(line: dict[str, Any]) -> dict[str, Any]:
-    """Figures that a line gives for several kinds of request, or several moments: of the load, the worklist's seconds and the most memory."""
+    """Figures that a line gives for several kinds of request, or several moments: of the load, the worklist's seconds
+    and the most memory."""
     found = {}
     if isinstance(line.get("memory_mb"), dict):
         found["memory_mb"] = line["memory_mb"]["most"]

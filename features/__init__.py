@@ -24,8 +24,9 @@ def build(
 ) -> FeatureMatrix:
     """Features of every row of ``spine`` (patient_id, as_of[, team_id]), rows in the order given.
 
-    ``features`` are names of the catalogue or Feature values; all of the catalogue by default. ``as_of`` means 00:00 of that day: only rows whose
-    event day and ``known_on`` lie before it are read. Raises SpineError for rows that cannot be computed, KeyError for an unknown name.
+    ``features`` are names of the catalogue or Feature values; all of the catalogue by default. ``as_of`` means 00:00
+    of that day: only rows whose event day and ``known_on`` lie before it are read. Raises SpineError for rows that
+    cannot be computed, KeyError for an unknown name.
     """
     chosen = (
         tuple(CATALOGUE) if features is None else tuple(CATALOGUE[f] if isinstance(f, str) else f for f in features)

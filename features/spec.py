@@ -1,7 +1,8 @@
 """What a feature is: a frozen value in a closed vocabulary, so that an author cannot write a leak.
 
-An author names a stream of events (a table, which rows, which day column) and a verb. Clocks are not theirs to choose: the engine reads a row
-only when its event day and every clock of the columns that the stream reads lie before ``as_of`` (DESIGN section 1, rules 1 and 2).
+An author names a stream of events (a table, which rows, which day column) and a verb. Clocks are not theirs to choose:
+the engine reads a row only when its event day and every clock of the columns that the stream reads lie before
+``as_of`` (DESIGN section 1, rules 1 and 2).
 """
 
 from __future__ import annotations
@@ -69,16 +70,18 @@ PROTECTED_CIRCUMSTANCES = frozenset(("housing", "language", "interpreter", "acce
 
 
 class SpecError(ValueError):
-    """A feature or stream that the vocabulary does not allow. The message says what was written and what to write instead."""
+    """A feature or stream that the vocabulary does not allow. The message says what was written and what to write
+    instead."""
 
 
 @dataclass(frozen=True)
 class Stream:
     """Rows of one table that count as one kind of event.
 
-    ``where`` keeps rows whose column holds one of the values, ``unless`` leaves rows out. ``on`` is the day column that dates the event
-    (the table's event day unless said otherwise, for instance ``discharged_on``). ``given`` keeps rows in which those columns hold something.
-    ``outside`` keeps results below the first or at or above the second limit; None is no limit on that side.
+    ``where`` keeps rows whose column holds one of the values, ``unless`` leaves rows out. ``on`` is the day column
+    that dates the event (the table's event day unless said otherwise, for instance ``discharged_on``). ``given`` keeps
+    rows in which those columns hold something. ``outside`` keeps results below the first or at or above the second
+    limit; None is no limit on that side.
     """
 
     table: str
@@ -145,7 +148,8 @@ def supplies_of(*scopes: str, on: str = "", **where: Iterable[str] | str) -> Str
 
 
 def outside(test: str, low: str = "", high: str = "") -> Stream:
-    """Results of one test past the limits of ``thresholds.csv``: below row ``low``'s upper end, or from row ``high``'s lower end on."""
+    """Results of one test past the limits of ``thresholds.csv``: below row ``low``'s upper end, or from row ``high``'s
+    lower end on."""
     below = THRESHOLDS[low].high if low else None
     above = THRESHOLDS[high].low if high else None
     for row in filter(None, (low, high)):
@@ -182,9 +186,9 @@ def _pairs(where: Mapping[str, Iterable[str] | str]) -> tuple[tuple[str, tuple[s
 class Feature:
     """One feature. ``window`` is days before ``as_of`` ([as_of - window, as_of)), EVER for the whole history.
 
-    ``direction`` is +1 or -1 where medicine is sure that more of it raises or lowers the risk, else 0. Values are clipped to
-    [``low``, ``high``]. ``value`` is the column a verb reads, ``of`` the second stream of a share, ``number`` a verb's own parameter, ``test`` and
-    ``scope`` the schedule of a monitoring verb.
+    ``direction`` is +1 or -1 where medicine is sure that more of it raises or lowers the risk, else 0. Values are
+    clipped to [``low``, ``high``]. ``value`` is the column a verb reads, ``of`` the second stream of a share,
+    ``number`` a verb's own parameter, ``test`` and ``scope`` the schedule of a monitoring verb.
     """
 
     name: str
@@ -223,6 +227,7 @@ class Feature:
         return self.stream.table
 
     def as_dict(self) -> dict[str, object]:
-        """The feature as a row of a listing: names as in the class, the window in days or None for the whole history."""
+        """The feature as a row of a listing: names as in the class, the window in days or None for the whole
+        history."""
         shown = ("name", "concept", "table", "verb", "missing", "unit", "low", "high", "direction", "why")
         return {name: getattr(self, name) for name in shown} | {"window_days": self.window or None}

@@ -1,7 +1,8 @@
 """Affine calibration on the logit: one slope per outcome and one offset per horizon.
 
-``logit(probability) = slope * margin + offset[horizon]`` with ``slope > 0`` and offsets that never fall as the horizon grows. Affine, so that
-additive contributions on the margin stay additive on the calibrated logit (DESIGN rule 4); ordered, so that a longer horizon never carries less risk.
+``logit(probability) = slope * margin + offset[horizon]`` with ``slope > 0`` and offsets that never fall as the horizon
+grows. Affine, so that additive contributions on the margin stay additive on the calibrated logit (DESIGN rule 4);
+ordered, so that a longer horizon never carries less risk.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _LARGEST_PARAMETER = 100.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibration of one outcome: ``offsets[i]`` belongs to ``horizons[i]`` (days, rising). Refuses a slope or offsets that break the rules."""
+    """Calibration of one outcome: ``offsets[i]`` belongs to ``horizons[i]`` (days, rising). Refuses a slope or offsets
+    that break the rules."""
 
     horizons: tuple[int, ...]
     slope: float
@@ -86,11 +88,13 @@ def sigmoid(logit: Floats) -> Floats:
 def fit_calibration(margin: ArrayLike, label: ArrayLike, horizon: ArrayLike) -> Calibration:
     """Maximum likelihood over rows stacked over horizons, without penalty (Platt scaling with one offset per horizon).
 
-    ``margin``, ``label`` (1 event, 0 none, NaN censored and dropped) and ``horizon`` (days) have shape (rows,). The rows should come from people and
-    days that neither trained nor test the model. The order of the offsets is kept exactly: the likelihood is concave, so its best point under the
-    order has some neighbours equal; every way to tie neighbours is fitted and the best one in order is kept.
+    ``margin``, ``label`` (1 event, 0 none, NaN censored and dropped) and ``horizon`` (days) have shape (rows,). The
+    rows should come from people and days that neither trained nor test the model. The order of the offsets is kept
+    exactly: the likelihood is concave, so its best point under the order has some neighbours equal; every way to tie
+    neighbours is fitted and the best one in order is kept.
 
-    Raises ``CalibrationError`` where a horizon has only one kind of label, the labels are separated by the margin, or the slope is not above 0.
+    Raises ``CalibrationError`` where a horizon has only one kind of label, the labels are separated by the margin, or
+    the slope is not above 0.
     """
     m, y, h = (np.asarray(a, dtype=np.float64).ravel() for a in (margin, label, horizon))
     if not len(m) == len(y) == len(h):

@@ -1,4 +1,5 @@
-"""Every error of this package. A message says what was found, what was expected and what to do; it never holds a patient's value.
+"""Every error of this package. A message says what was found, what was expected and what to do; it never holds a
+patient's value.
 
 ModelError
     TreesError            a booster's text cannot be read, or holds trees that exact contributions do not cover

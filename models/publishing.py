@@ -1,7 +1,8 @@
 """Writing and publishing bundles: whole or not at all, at every step.
 
-``write_bundle`` writes beside its target, syncs, and renames. ``publish`` copies a bundle under a root, self-tests it from there, and only then
-swaps the pointer ``current`` by one rename, after ``last_good`` was set to what served before. A kill at any step leaves a pointer to a whole bundle.
+``write_bundle`` writes beside its target, syncs, and renames. ``publish`` copies a bundle under a root, self-tests it
+from there, and only then swaps the pointer ``current`` by one rename, after ``last_good`` was set to what served
+before. A kill at any step leaves a pointer to a whole bundle.
 """
 
 from __future__ import annotations
@@ -94,12 +95,14 @@ def write_bundle(
 ) -> Path:
     """Write a bundle to ``folder``, which must not exist, and give its path.
 
-    ``features`` are objects with the attributes of ``FeatureLike``, in the order of the boosters' columns, whose last column is ``horizon_days``.
-    ``reference_matrix`` (rows, features) is summarised, never stored. ``provenance`` must state ``synthetic``; of its other keys run_id, model_version,
-    data_hash, code_commit, feature_list_hash and trained_on have a place in the manifest, and the rest goes to its notes. ``concepts`` maps a concept to
-    an object or mapping with label, raises and lowers; by default ``features.catalogue.CONCEPTS``.
+    ``features`` are objects with the attributes of ``FeatureLike``, in the order of the boosters' columns, whose last
+    column is ``horizon_days``. ``reference_matrix`` (rows, features) is summarised, never stored. ``provenance`` must
+    state ``synthetic``; of its other keys run_id, model_version, data_hash, code_commit, feature_list_hash and
+    trained_on have a place in the manifest, and the rest goes to its notes. ``concepts`` maps a concept to an object
+    or mapping with label, raises and lowers; by default ``features.catalogue.CONCEPTS``.
 
-    Raises ``BundleRefused`` where the parts do not fit together and ``BundleUnwritable`` where the disk refuses; then nothing is left behind.
+    Raises ``BundleRefused`` where the parts do not fit together and ``BundleUnwritable`` where the disk refuses; then
+    nothing is left behind.
     """
     folder = Path(folder)
     if folder.exists():
@@ -132,9 +135,11 @@ def write_bundle(
 
 
 def publish(root: Path | str, bundle_folder: Path | str, *, wait_seconds: float = 10.0) -> Path:
-    """Make a bundle the one that serves: copy it to ``root/<bundle_id>``, self-test it there, swap ``current``. Gives the new folder.
+    """Make a bundle the one that serves: copy it to ``root/<bundle_id>``, self-test it there, swap ``current``. Gives
+    the new folder.
 
-    Raises ``BundleBusy`` where another publisher keeps the lock for ``wait_seconds``, and any ``BundleError``; then ``current`` is as it was.
+    Raises ``BundleBusy`` where another publisher keeps the lock for ``wait_seconds``, and any ``BundleError``; then
+    ``current`` is as it was.
     """
     root, source = Path(root), Path(bundle_folder)
     with writing_to(root):
@@ -154,7 +159,8 @@ def publish(root: Path | str, bundle_folder: Path | str, *, wait_seconds: float 
 
 
 def rollback(root: Path | str, *, wait_seconds: float = 10.0) -> Path:
-    """Point ``current`` at the last good bundle after a self-test, and ``last_good`` at what served until now. Gives the folder that serves."""
+    """Point ``current`` at the last good bundle after a self-test, and ``last_good`` at what served until now. Gives
+    the folder that serves."""
     root = Path(root)
     with writing_to(root), locked(root, wait_seconds):
         target = last_good_bundle(root)

@@ -1,4 +1,5 @@
-"""The served model: a verified bundle that scores rows for every outcome and horizon, and explains each score exactly."""
+"""The served model: a verified bundle that scores rows for every outcome and horizon, and explains each score
+exactly."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ Floats = NDArray[np.float64]
 
 HORIZON = "horizon_days"
 MARGIN_TOLERANCE = 1e-12
-"""How far a margin may be from the one recorded at training: it is a sum of leaf values in the order of the trees, so it should be the same to the bit."""
+"""How far a margin may be from the one recorded at training: it is a sum of leaf values in the order of the trees, so
+it should be the same to the bit."""
 SELF_TEST_TOLERANCE = 1e-9
 """The same for what LightGBM adds up in another order than we do."""
 _CHUNK = 8192
@@ -85,7 +87,8 @@ class RiskModel:
     """Open one with ``RiskModel.load``. Immutable; may be used from several threads at once."""
 
     def __init__(self, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
-        """``contents`` are the verified bytes of the bundle's files. Raises ``BundleDamaged`` or ``BundleRefused`` where they do not fit together."""
+        """``contents`` are the verified bytes of the bundle's files. Raises ``BundleDamaged`` or ``BundleRefused``
+        where they do not fit together."""
         self.manifest = manifest
         check_versions(manifest)
         try:
@@ -121,7 +124,8 @@ class RiskModel:
 
     @classmethod
     def load(cls, path: Path | str, *, self_test: bool = True) -> RiskModel:
-        """Open a bundle folder, or a bundles root by its ``current`` pointer. Every file is verified before any is parsed.
+        """Open a bundle folder, or a bundles root by its ``current`` pointer. Every file is verified before any is
+        parsed.
 
         Raises a ``BundleError`` that names the file, what was expected, and what to do.
         """
@@ -141,8 +145,9 @@ class RiskModel:
     ) -> Scores:
         """Probabilities of every outcome and horizon, and what they consist of.
 
-        ``matrix`` is a feature matrix, or an array (rows, features) with ``names``; NaN means missing. Use ``threads=2`` for large batches only.
-        Raises ``FeatureMismatch`` where names or order differ from the model's, or a value is infinite.
+        ``matrix`` is a feature matrix, or an array (rows, features) with ``names``; NaN means missing. Use
+        ``threads=2`` for large batches only. Raises ``FeatureMismatch`` where names or order differ from the model's,
+        or a value is infinite.
         """
         if names is None and not isinstance(matrix, Matrix):
             raise FeatureMismatch(
@@ -178,7 +183,8 @@ class RiskModel:
         return dict(zip(keys, found, strict=True))
 
     def outside_training(self, scores: Scores, row: int) -> list[dict[str, Any]]:
-        """Inputs of one row that lie outside the middle 99% of the training rows and had a part in a score: {name, value, low, high}.
+        """Inputs of one row that lie outside the middle 99% of the training rows and had a part in a score: {name,
+        value, low, high}.
 
         What is missing is never outside, and a feature that training never saw recorded has no range to lie outside of.
         """
@@ -197,7 +203,8 @@ class RiskModel:
         ]
 
     def what_ifs(self, scores: Scores, threads: int = 1) -> list[list[WhatIf]]:
-        """For every row the actions that are due and what the model would give with each one done, in the order of ``models.explain.what_if.ACTIONS``."""
+        """For every row the actions that are due and what the model would give with each one done, in the order of
+        ``models.explain.what_if.ACTIONS``."""
         found: list[list[WhatIf]] = [[] for _ in range(scores.rows)]
         offers = find_offers(scores.inputs, self.feature_names)
         if not offers:
@@ -226,7 +233,8 @@ class RiskModel:
         return found
 
     def self_test(self) -> None:
-        """Score the golden rows and compare with what LightGBM gave when the bundle was written. Raises ``BundleRefused``."""
+        """Score the golden rows and compare with what LightGBM gave when the bundle was written. Raises
+        ``BundleRefused``."""
         rows = np.array([[np.nan if v is None else v for v in row] for row in self._golden["rows"]], dtype=np.float64)
         rows = rows.reshape(len(rows), len(self.feature_names))
         single = rows.astype(np.float32)
@@ -300,7 +308,8 @@ def _has_part(found: OutcomeScores, row: int, feature: int) -> bool:
 
 
 def stack_horizons(values: NDArray[np.floating], horizons: Sequence[int]) -> NDArray[np.floating]:
-    """Rows (rows, features) to (rows * horizons, features + 1): each row once per horizon, with ``horizon_days`` last."""
+    """Rows (rows, features) to (rows * horizons, features + 1): each row once per horizon, with ``horizon_days``
+    last."""
     rows, features = values.shape
     stacked = np.empty((rows, len(horizons), features + 1), dtype=values.dtype)
     stacked[:, :, :features] = values[:, None, :]

@@ -1,6 +1,7 @@
 """Who may call a route, as a typed dependency: ``caller: Annotated[Caller, Depends(Requires(Role.PHARMACIST))]``.
 
-The JSON routes take a bearer token only and the pages a session cookie only, so no page can be made to send a JSON request for somebody.
+The JSON routes take a bearer token only and the pages a session cookie only, so no page can be made to send a JSON
+request for somebody.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class RequiresSession:
 
 
 def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
-    """Put a session into the browser: out of reach of scripts, sent by our own pages only, over https wherever pages are."""
+    """Put a session into the browser: out of reach of scripts, sent by our own pages only, over https wherever pages
+    are."""
     answer.set_cookie(
         SESSION_COOKIE, secret, max_age=SESSION_HOURS * 3600, httponly=True, samesite="strict", secure=secure
     )

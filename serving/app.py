@@ -95,7 +95,8 @@ SIGN_IN_ROUTES = ("/sign-in/with/{place}", "/sign-in/back")
 OPEN_TO_ANYBODY = frozenset(
     {"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", *SIGN_IN_ROUTES, STATIC.rstrip("/")}
 )
-"""Routes that answer without a caller. They hold nothing about people. Every other route declares its roles, or is not mounted."""
+"""Routes that answer without a caller. They hold nothing about people. Every other route declares its roles, or is not
+mounted."""
 JSON_PATHS = ("/v1/", "/livez", "/readyz", "/version", "/openapi.json", "/metrics", STATIC)
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDetails, "description": description}
@@ -115,7 +116,8 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The service as an ASGI application. Its lifespan migrates the database, loads the model and watches for a newer one."""
+    """The service as an ASGI application. Its lifespan migrates the database, loads the model and watches for a newer
+    one."""
     settings = settings or Settings()
     metrics, tracing = Metrics(), tracing_to(settings.otlp_endpoint)
     nhs_key = NhsKey.read(settings.nhs_key_file) if settings.nhs_key_file else None
@@ -140,10 +142,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         migrations.upgrade(database)
         live.start()
         if app.state.alone:
-            # What the start left behind stays for good. Left in sight of the collector, its full passes stop a page for half a second.
+            # What the start left behind stays for good. Left in sight of the collector, its full passes stop a page
+            # for half a second.
             gc.collect()
             gc.freeze()
-            # A list of 500 people makes some 20,000 objects that all go with the answer; to look through them finds nothing.
+            # A list of 500 people makes some 20,000 objects that all go with the answer; to look through them finds
+            # nothing.
             gc.set_threshold(50_000, 10, 10)
         try:
             yield
@@ -193,7 +197,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def warm(model: RiskModel) -> None:
-    """Answer the example of the schema once, so that every compiled kernel is ready before the first request, and the compiler can go."""
+    """Answer the example of the schema once, so that every compiled kernel is ready before the first request, and the
+    compiler can go."""
     body, today = ScoresRequest.model_validate(EXAMPLE), dt.date.today()
     answer_of(model, body, body.as_of or today, today)
     forget_code("libllvmlite")
@@ -282,7 +287,8 @@ def access_of(app: FastAPI) -> dict[str, frozenset[str] | None]:
 
 
 def methods_of(app: FastAPI, path: str) -> list[str]:
-    """Every method that an address takes. The framework names those of the first route only, where RFC 9110 asks for all."""
+    """Every method that an address takes. The framework names those of the first route only, where RFC 9110 asks for
+    all."""
     return sorted(
         method
         for context in iter_route_contexts(app.routes)
@@ -310,8 +316,8 @@ def serve(
 ) -> None:
     """Run the service until it is told to stop (SIGTERM, Ctrl-C), letting requests in flight finish.
 
-    ``on_ready`` gets the address once the port is ours. Raises ``StartError`` for a port in use, a wrong setting, a database that does not
-    answer, or a demo beyond loopback.
+    ``on_ready`` gets the address once the port is ours. Raises ``StartError`` for a port in use, a wrong setting, a
+    database that does not answer, or a demo beyond loopback.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     one_heap()
@@ -344,7 +350,8 @@ def serve(
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=20,
-            # Longer than a reverse proxy keeps an idle connection (nginx: 60 s): whoever closes first must not be us, or a request is lost.
+            # Longer than a reverse proxy keeps an idle connection (nginx: 60 s): whoever closes first must not be us,
+            # or a request is lost.
             timeout_keep_alive=75,
         )
         named = f"[{settings.host}]" if ":" in settings.host else settings.host

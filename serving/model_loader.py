@@ -1,4 +1,5 @@
-"""The model that is serving now: loaded from the bundles root, swapped when the pointer moves, kept when the new one is not sound.
+"""The model that is serving now: loaded from the bundles root, swapped when the pointer moves, kept when the new one
+is not sound.
 
 A request takes ``current`` once and keeps that object to its end, so a swap never mixes two models in one answer.
 """
@@ -28,7 +29,8 @@ class Standing:
 
 
 class LiveModel:
-    """Watches ``root/current``. ``warm`` is called with a model before it serves, so that the first request finds compiled kernels."""
+    """Watches ``root/current``. ``warm`` is called with a model before it serves, so that the first request finds
+    compiled kernels."""
 
     def __init__(self, root: Path, poll_seconds: float, warm: Callable[[RiskModel], None] = lambda model: None) -> None:
         self._root, self._poll, self._warm = root, poll_seconds, warm
@@ -61,7 +63,8 @@ class LiveModel:
             self._thread.join(timeout=10)
 
     def check(self) -> None:
-        """Look at the pointer once; load, self-test and swap if it moved. Never raises: an unsound bundle leaves the old one serving."""
+        """Look at the pointer once; load, self-test and swap if it moved. Never raises: an unsound bundle leaves the
+        old one serving."""
         with self._checking:
             name = _read(self._root / POINTER)
             seen = (name, _touched(self._root / POINTER), _touched(self._root / name))

@@ -1,4 +1,5 @@
-"""``python -m serving.openapi docs/openapi.json`` writes the committed description of the interface; a test holds it to the running one."""
+"""``python -m serving.openapi docs/openapi.json`` writes the committed description of the interface; a test holds it
+to the running one."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from serving.settings import Settings
 
 
 def document() -> str:
-    """The OpenAPI document as it is committed: sorted, indented, without our own version, which every release changes."""
+    """The OpenAPI document as it is committed: sorted, indented, without our own version, which every release
+    changes."""
     described = create_app(Settings(home=Path(), database_url="sqlite://", environment="production")).openapi()
     described = described | {"info": described["info"] | {"version": "see /version"}}
     return json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

@@ -40,7 +40,8 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
 class OidcSignIn(BaseModel):
-    """How people sign in to the pages at a provider: the authorisation-code flow with PKCE. Addresses are pinned, not discovered."""
+    """How people sign in to the pages at a provider: the authorisation-code flow with PKCE. Addresses are pinned, not
+    discovered."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,7 +81,8 @@ class OidcIssuer(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Typed settings; unknown ``UPSTREAM_`` variables are ignored, wrong values stop the start with the field's name."""
+    """Typed settings; unknown ``UPSTREAM_`` variables are ignored, wrong values stop the start with the field's
+    name."""
 
     model_config = SettingsConfigDict(env_prefix="UPSTREAM_", frozen=True)
 

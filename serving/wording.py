@@ -175,9 +175,11 @@ def adjustment_words(adjustments: Iterable[Any]) -> list[str]:
 
 
 def reason_words(label: str, said: str) -> str:
-    """A reason in a few words for a row of a list: ``a recent discharge from hospital``, out of the sentence of ``models.explain.reasons``.
+    """A reason in a few words for a row of a list: ``a recent discharge from hospital``, out of the sentence of
+    ``models.explain.reasons``.
 
-    Where nothing is recorded, or where not every part is in order, the label stands, so that nothing reads as if all were well.
+    Where nothing is recorded, or where not every part is in order, the label stands, so that nothing reads as if all
+    were well.
     """
     _, _, what = said.partition(": ")
     first, _, rest = what.rstrip(".").partition(". ")
@@ -212,7 +214,8 @@ def signed(value: float) -> str:
 
 
 def feature_name(name: str) -> str:
-    """``clozapine_fbc_days_past_due`` as ``clozapine full blood count days past due``; ``missed_share_180d`` as ``missed share, last 180 days``."""
+    """``clozapine_fbc_days_past_due`` as ``clozapine full blood count days past due``; ``missed_share_180d`` as
+    ``missed share, last 180 days``."""
     text = _WINDOW.sub(r", last \1 days", name)
     for short, long in PHRASES.items():
         text = text.replace(short, long)

@@ -44,7 +44,8 @@ def run() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home made by ``upstream demo --no-serve``, once for all workers of a run. Tests that change it work on a copy."""
+    """A home made by ``upstream demo --no-serve``, once for all workers of a run. Tests that change it work on a
+    copy."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
     shared = tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.mktemp("demo")
     home = shared / "demo_home"

@@ -31,7 +31,8 @@ def table(text: str) -> pd.DataFrame:
 
 
 def records(**tables: str) -> Records:
-    """Records from drawn tables. People who are only named in other tables get a row in ``patients``; contact and referral ids are made up."""
+    """Records from drawn tables. People who are only named in other tables get a row in ``patients``; contact and
+    referral ids are made up."""
     frames = {name: table(text) for name, text in tables.items()}
     if "patients" not in frames:
         named = {p for frame in frames.values() if "patient_id" in frame for p in frame["patient_id"]}

@@ -1,4 +1,5 @@
-"""The whole job through the front doors: the command line, the API and real input. One simulated trust of 600 people serves them all."""
+"""The whole job through the front doors: the command line, the API and real input. One simulated trust of 600 people
+serves them all."""
 
 from __future__ import annotations
 

@@ -58,6 +58,6 @@ def test_every_dependency_says_what_it_saves_us_from_writing():
 
 
 def test_telemetry_is_off_wherever_mlflow_runs():
-    tracking = (ROOT / "training" / "tracking.py").read_text(encoding="utf-8")
+    tracking = (ROOT / "training" / "registry" / "tracking.py").read_text(encoding="utf-8")
     assert tracking.index("MLFLOW_DISABLE_TELEMETRY") < tracking.index("import mlflow")
     assert "MLFLOW_DISABLE_TELEMETRY = true" in (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -1,7 +1,9 @@
-"""The same settings fitted over several splits: each team left out in turn, or earlier origins in time. A study registers no model.
+"""The same settings fitted over several splits: each team left out in turn, or earlier origins in time. A study
+registers no model.
 
-What a single test slice cannot say is how far figures move between teams and between periods; a new team should expect the range, not the mean. Every split is
-fitted, calibrated and tested on its own slices, with the embargo, and its figures become a run of their own under the study's run in MLflow.
+What a single test slice cannot say is how far figures move between teams and between periods; a new team should expect
+the range, not the mean. Every split is fitted, calibrated and tested on its own slices, with the embargo, and its
+figures become a run of their own under the study's run in MLflow.
 """
 
 from __future__ import annotations
@@ -36,8 +38,9 @@ FEWEST_EVENTS = 10
 
 @dataclass(frozen=True)
 class Study:
-    """``parts`` holds one entry per split: name, rows, people, and by outcome and horizon events and figures (None where too few events to show).
-    ``not_judged`` says of each split that could not be fitted why: without a large team, say, too few events may be left to learn from."""
+    """``parts`` holds one entry per split: name, rows, people, and by outcome and horizon events and figures (None
+    where too few events to show). ``not_judged`` says of each split that could not be fitted why: without a large
+    team, say, too few events may be left to learn from."""
 
     kind: str
     run_id: str
@@ -49,7 +52,8 @@ class Study:
         return {**vars(self), "range": self.range()}
 
     def range(self) -> dict[str, dict[str, Any]]:
-        """By outcome and horizon: how many splits could be judged, and the least, median and largest of each figure over them."""
+        """By outcome and horizon: how many splits could be judged, and the least, median and largest of each figure
+        over them."""
         found: dict[str, dict[str, Any]] = {}
         for name in self.parts[0]["pairs"]:
             shown = [part["pairs"][name]["figures"] for part in self.parts if part["pairs"][name]["figures"]]
@@ -85,7 +89,8 @@ class Study:
 def study(
     records: Records, settings: Settings, home: str | Path, kind: str, progress: Callable[[str], None] = lambda _: None
 ) -> Study:
-    """Fit and test over every split of ``kind`` (one of :data:`KINDS`), and keep the figures in the MLflow store of ``home``."""
+    """Fit and test over every split of ``kind`` (one of :data:`KINDS`), and keep the figures in the MLflow store of
+    ``home``."""
     if kind not in KINDS:
         raise ValueError(f"there is no study {kind!r}: choose {' or '.join(KINDS)}")
     ready = prepare(records, settings, Clock(progress))

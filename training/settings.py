@@ -165,7 +165,8 @@ class PromotionSettings(Section):
 
 
 class Settings(BaseSettings):
-    """All of mlflow.yaml. ``Settings()`` is the defaults, ``Settings.load()`` reads the file; environment variables override both."""
+    """All of mlflow.yaml. ``Settings()`` is the defaults, ``Settings.load()`` reads the file; environment variables
+    override both."""
 
     model_config = SettingsConfigDict(
         extra="forbid", frozen=True, env_prefix="UPSTREAM_MLFLOW_", env_nested_delimiter="__"
@@ -215,7 +216,8 @@ class Settings(BaseSettings):
 
     @classmethod
     def load(cls, path: str | Path | None = None) -> Settings:
-        """Read `path`; by default the file that UPSTREAM_SETTINGS names, else the repository's. Raises SettingsError naming every wrong value at once."""
+        """Read `path`; by default the file that UPSTREAM_SETTINGS names, else the repository's. Raises SettingsError
+        naming every wrong value at once."""
         path = Path(path or os.environ.get("UPSTREAM_SETTINGS") or DEFAULT_PATH)
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}

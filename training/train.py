@@ -32,9 +32,10 @@ def train(
 ) -> TrainResult:
     """Train on ``records`` and register the result in the MLflow store of ``home`` with the alias ``challenger``.
 
-    ``truth`` is what only a simulator knows (``risk(spine, outcomes, draws, seed)``); it is asked after fitting, for the evaluation only. ``compare``
-    (``champion``, another alias, or a version) is scored beside the challenger on the same test rows. Parameters are searched first where
-    ``settings.tuning.trials`` is above 0. Raises NotEnoughData, HomeMoved, NoChampion, and whatever the records or the bundle refuse.
+    ``truth`` is what only a simulator knows (``risk(spine, outcomes, draws, seed)``); it is asked after fitting, for
+    the evaluation only. ``compare`` (``champion``, another alias, or a version) is scored beside the challenger on the
+    same test rows. Parameters are searched first where ``settings.tuning.trials`` is above 0. Raises NotEnoughData,
+    HomeMoved, NoChampion, and whatever the records or the bundle refuse.
     """
     clock = Clock(progress)
     if (Path(home) / tracking.DATABASE).is_file():

@@ -1,4 +1,5 @@
-"""How fresh each source is. Absence is signal: a person nobody has recorded anything about is not a person who is well."""
+"""How fresh each source is. Absence is signal: a person nobody has recorded anything about is not a person who is
+well."""
 
 from __future__ import annotations
 

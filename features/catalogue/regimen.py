@@ -1,4 +1,5 @@
-"""What is taken now, and how it has changed: doses against the maximum, combinations, burdens, starts, stops and prescribers."""
+"""What is taken now, and how it has changed: doses against the maximum, combinations, burdens, starts, stops and
+prescribers."""
 
 from __future__ import annotations
 

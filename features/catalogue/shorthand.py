@@ -27,7 +27,8 @@ def feature(
     missing: Missing = "unknown",
     **rest: Any,
 ) -> Feature:
-    """A Feature over the whole history, of unknown direction, for which an empty history is unknown, unless said otherwise."""
+    """A Feature over the whole history, of unknown direction, for which an empty history is unknown, unless said
+    otherwise."""
     if "total" in rest:
         rest["of"] = rest.pop("total")
     unit, low, high = scale

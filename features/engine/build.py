@@ -1,7 +1,8 @@
-"""``build``: the one way from records to features, whoever asks: a training backfill, the nightly run or a single request.
+"""``build``: the one way from records to features, whoever asks: a training backfill, the nightly run or a single
+request.
 
-Features are grouped by the walk that can fill them together; people are split into shards; threads run the compiled walks of a shard, each
-writing its own rows.
+Features are grouped by the walk that can fill them together; people are split into shards; threads run the compiled
+walks of a shard, each writing its own rows.
 """
 
 from __future__ import annotations
@@ -56,7 +57,8 @@ def build_values(
     *,
     threads: int | None = None,
 ) -> Values:
-    """The same without pandas: positions in ``records.patient_ids`` and day numbers in, float32 (rows x features) out."""
+    """The same without pandas: positions in ``records.patient_ids`` and day numbers in, float32 (rows x features)
+    out."""
     values = np.empty((len(person), len(features)), dtype=np.float32)
     if not len(person) or not features:
         return values

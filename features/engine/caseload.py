@@ -2,13 +2,14 @@
 
 A person is on the caseload at ``as_of`` (00:00 of that day) when, *as known by then* (DESIGN rules 1 and 2),
 
-1. a referral to an in-scope team is open: opened and known before ``as_of``, and not closed, or its closure not yet known;
+1. a referral to an in-scope team is open: opened and known before ``as_of``, and not closed, or its closure not yet
+   known;
 2. they have not died;
-3. they are not an inpatient: no stay admitted and known before ``as_of`` whose discharge has not happened and become known by then. A place of
-   safety alone is not an admission (CLINICAL.md section 2.2).
+3. they are not an inpatient: no stay admitted and known before ``as_of`` whose discharge has not happened and become
+   known by then. A place of safety alone is not an admission (CLINICAL.md section 2.2).
 
-Nobody leaves the caseload for being silent, untested or unseen (DESIGN rule 7). What CLINICAL.md section 2.3 asks further of the at-risk set of an
-outcome is a matter of labels (``training.dataset.labels``), not of who is scored.
+Nobody leaves the caseload for being silent, untested or unseen (DESIGN rule 7). What CLINICAL.md section 2.3 asks
+further of the at-risk set of an outcome is a matter of labels (``training.dataset.labels``), not of who is scored.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from features.records.days import to_datetime64
 from features.records.tables import TABLES
 
 IN_SCOPE_TEAM_KINDS = ("A05", "A06", "A08", "A09", "A12", "A13", "A14", "A16", "C10", "care_site")
-"""Core community mental health teams and early intervention (MHSDS v6 ServTeamType, CLINICAL.md section 2.1), and the OMOP source's care site."""
+"""Core community mental health teams and early intervention (MHSDS v6 ServTeamType, CLINICAL.md section 2.1), and the
+OMOP source's care site."""
 
 ON_CASELOAD = "on the caseload"
 REASONS = (
@@ -39,7 +41,8 @@ REASONS = (
     "died",
     "inpatient, or discharge not yet known",
 )
-"""In the order the rules are applied: a person counts under the first that removes them. Codes of ``Caseload.reason`` index this."""
+"""In the order the rules are applied: a person counts under the first that removes them. Codes of ``Caseload.reason``
+index this."""
 
 _PLACE_OF_SAFETY = TABLES["stays"].column("ward").values.index("place_of_safety")
 Day = int | str | dt.date | np.datetime64
@@ -47,7 +50,8 @@ Day = int | str | dt.date | np.datetime64
 
 @dataclass(frozen=True)
 class Caseload:
-    """``spine`` has patient_id, as_of (datetime64[s]) and team_id, ordered by person, then date: contiguous for the kernels.
+    """``spine`` has patient_id, as_of (datetime64[s]) and team_id, ordered by person, then date: contiguous for the
+    kernels.
 
     ``reason`` is int8, shape (dates, people): an index into ``REASONS`` for every person on every date.
     """
@@ -94,8 +98,9 @@ def caseload(
 ) -> Caseload:
     """Who is on the caseload on each date of ``as_of``, and why everyone else is not.
 
-    ``in_scope_kinds`` are values of ``teams.kind``; empty means every team. ``team_id`` is the team of the most recently opened referral that
-    is open and in scope. Cost: a few array passes over referrals and stays for each date.
+    ``in_scope_kinds`` are values of ``teams.kind``; empty means every team. ``team_id`` is the team of the most
+    recently opened referral that is open and in scope. Cost: a few array passes over referrals and stays for each
+    date.
     """
     days = as_days(as_of)
     people = len(records.patient_ids)
@@ -113,7 +118,8 @@ def caseload(
         admitted = inside & _under_way(
             stays["admitted_on"], stays["known_on"], stays["discharged_on"], stays["discharge_known_on"], day
         )
-        # A death of which nobody says since when it is known still counts: listing someone who died hurts those who are left.
+        # A death of which nobody says since when it is known still counts: listing someone who died hurts those who
+        # are left.
         died = (patients["died_on"] < day) & ((patients["known_on"] < day) | (patients["known_on"] == NO_DAY))
         # Rows are in order of opening, and of repeated positions numpy keeps the last: the most recently opened.
         ours = np.flatnonzero(still_open & in_scope)
@@ -138,7 +144,8 @@ def caseload(
 
 
 def in_scope_referrals(records: Records, in_scope_kinds: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """For each row of referrals, whether its team is in scope. A team that is not in the teams table has no kind and is out of scope."""
+    """For each row of referrals, whether its team is in scope. A team that is not in the teams table has no kind and
+    is out of scope."""
     team_of = records.columns("referrals")["team_id"]
     if not in_scope_kinds:
         return np.ones(len(team_of), dtype=bool)

@@ -1,4 +1,5 @@
-"""From a stream's description to arrays: which rows, which day, and the latest of the clocks of every column that was read."""
+"""From a stream's description to arrays: which rows, which day, and the latest of the clocks of every column that was
+read."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from features.spec import Stream
 
 
 def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:
-    """Day columns by which everything the stream reads was known: the row's own clock, and those of late columns it touches."""
+    """Day columns by which everything the stream reads was known: the row's own clock, and those of late columns it
+    touches."""
     read = stream.columns_read(value)
     late = [late.known_on for late in TABLES[stream.table].late if late.column in read or late.known_on in read]
     if stream.table == "referrals" and "close_reason" in read:
@@ -45,7 +47,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Events:
-    """The arrays of one group, grouped by patient and sorted by day. ``bits`` is empty where there is one stream only."""
+    """The arrays of one group, grouped by patient and sorted by day. ``bits`` is empty where there is one stream
+    only."""
 
     offsets: npt.NDArray[np.int64]
     day: npt.NDArray[np.int32]

@@ -20,7 +20,8 @@ class SpineError(ValueError):
 
 @dataclass(frozen=True)
 class FeatureMatrix:
-    """``values`` (float32, rows x features; NaN is missing), ``names``, and the ``spine`` in the order in which it was given."""
+    """``values`` (float32, rows x features; NaN is missing), ``names``, and the ``spine`` in the order in which it was
+    given."""
 
     values: npt.NDArray[np.float32]
     names: tuple[str, ...]
@@ -43,7 +44,8 @@ class FeatureMatrix:
 
 
 def read_spine(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-    """Position of each row's person in ``records`` and its day. Raises SpineError naming row positions for anything that cannot be computed."""
+    """Position of each row's person in ``records`` and its day. Raises SpineError naming row positions for anything
+    that cannot be computed."""
     gone = [column for column in ("patient_id", "as_of") if column not in spine]
     if gone:
         raise SpineError(f"the spine lacks {' and '.join(gone)}; it needs patient_id and as_of, one row a score")
@@ -72,7 +74,8 @@ def check_rows(records: Records, person: npt.NDArray[np.int64], day: npt.NDArray
 
 
 def in_order(person: npt.NDArray[np.int64], day: npt.NDArray[np.int32]) -> bool:
-    """True where rows ascend by person and then by day, each (person, day) once: the usual spine, which needs no sorting."""
+    """True where rows ascend by person and then by day, each (person, day) once: the usual spine, which needs no
+    sorting."""
     later = person[1:] > person[:-1]
     return bool((later | ((person[1:] == person[:-1]) & (day[1:] > day[:-1]))).all())
 

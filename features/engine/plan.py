@@ -1,4 +1,5 @@
-"""From features to walks: which features one compiled walk can fill together, and the arrays it needs. Made once per build."""
+"""From features to walks: which features one compiled walk can fill together, and the arrays it needs. Made once per
+build."""
 
 from __future__ import annotations
 
@@ -101,7 +102,8 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Ops:
-    """Features of one walk: what to compute, of which of its ``streams``, over how many days, by which number, into which column."""
+    """Features of one walk: what to compute, of which of its ``streams``, over how many days, by which number, into
+    which column."""
 
     streams: Membership
     ops: Int

@@ -1,4 +1,5 @@
-"""What follows from a list of features alone, made once and found again by the identity of the features: comparing hundreds takes longer than a request."""
+"""What follows from a list of features alone, made once and found again by the identity of the features: comparing
+hundreds takes longer than a request."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The dated rows of the record behind a feature: what the number was read from, newest first.
 
-The same streams, windows and clocks as the features themselves, so that no row is shown that the feature could not have read. What a row says is made of
-codes and numbers only: no free text, no kind of circumstance that a feature did not ask for, no label of a diagnosis (DESIGN rule 6).
+The same streams, windows and clocks as the features themselves, so that no row is shown that the feature could not
+have read. What a row says is made of codes and numbers only: no free text, no kind of circumstance that a feature did
+not ask for, no label of a diagnosis (DESIGN rule 6).
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ class _Reading:
 
 @dataclass(frozen=True)
 class _Plan:
-    """What is behind a list of features, whatever the records: the readings, in groups that one walk of the events finds together."""
+    """What is behind a list of features, whatever the records: the readings, in groups that one walk of the events
+    finds together."""
 
     features: tuple[Feature, ...]
     readings: tuple[_Reading, ...]
@@ -111,7 +113,8 @@ _PLANS = ByFeatures(_plan)
 
 
 class SourceRows:
-    """Rows behind each of ``features`` for everybody in ``records`` at 00:00 of a day. Features are named by their place in the list."""
+    """Rows behind each of ``features`` for everybody in ``records`` at 00:00 of a day. Features are named by their
+    place in the list."""
 
     def __init__(self, records: Records, as_of_day: int, features: Sequence[Feature]) -> None:
         self._records, self._as_of, self._plan = records, as_of_day, _PLANS.of(features)
@@ -136,7 +139,8 @@ class SourceRows:
         return OfPerson(person, self._row[person].tolist(), self._on[person].tolist())
 
     def behind(self, chosen: Sequence[int], newest: OfPerson, most: int) -> list[SourceRow]:
-        """At most ``most`` rows behind some features: the newest of each in the order given, then the next newest. Given newest first."""
+        """At most ``most`` rows behind some features: the newest of each in the order given, then the next newest.
+        Given newest first."""
         person, rows, days, (reading, first) = newest.person, newest.rows, newest.days, self._reach
         found: dict[tuple[str, int], SourceRow] = {}
         for depth in range(MOST):

@@ -1,7 +1,7 @@
 """Which streams each row of a table belongs to: all streams at once, one look-up a column, one bit a stream.
 
-What a stream asks of a column depends on the column's value alone, so for every value there is one word that says which streams allow it; a row's
-streams are those that every column allows.
+What a stream asks of a column depends on the column's value alone, so for every value there is one word that says
+which streams allow it; a row's streams are those that every column allows.
 """
 
 from __future__ import annotations
@@ -36,13 +36,15 @@ class Membership:
     table: str
     streams: tuple[Stream, ...]
     codes: tuple[tuple[str, Bits], ...]
-    """Columns of codes or flags: which streams allow each code; the last place, which a missing code (-1) reads, says which allow none."""
+    """Columns of codes or flags: which streams allow each code; the last place, which a missing code (-1) reads, says
+    which allow none."""
     texts: tuple[tuple[str, dict[str | None, np.uint64]], ...]
     """Columns of text: the same by word, with ``_ANOTHER`` for all the rest."""
     given: tuple[tuple[str, np.uint64], ...]
     """Columns of days or numbers: which streams allow a missing one."""
     limited: npt.NDArray[np.int64]
-    """Places of the streams with limits outside of which a result must lie; NaN in ``low`` or ``high`` is no limit on that side."""
+    """Places of the streams with limits outside of which a result must lie; NaN in ``low`` or ``high`` is no limit on
+    that side."""
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
 
@@ -78,7 +80,8 @@ class Membership:
         )
 
     def bits(self, records: Records) -> Bits:
-        """One word a row of the table, in the order of its rows. Of a single stream without limits a word is one byte: nobody reads more of it."""
+        """One word a row of the table, in the order of its rows. Of a single stream without limits a word is one byte:
+        nobody reads more of it."""
         columns = records.columns(self.table)
         kind: type[np.unsignedinteger[Any]] = np.uint64
         if len(self.streams) == 1 and not len(self.limited):
@@ -86,7 +89,8 @@ class Membership:
         found = np.full(len(columns["known_on"]), 2 ** len(self.streams) - 1, kind)
         for name, words in self.codes:
             codes = columns[name]
-            # A long table may say one thing in every row (the results of one test): then there is nothing to look up row by row.
+            # A long table may say one thing in every row (the results of one test): then there is nothing to look up
+            # row by row.
             alike = len(codes) > LONG and codes.min() == codes.max()
             found &= words.astype(kind)[codes[0] if alike else codes]
         for name, by_word in self.texts:

@@ -1,4 +1,5 @@
-"""What is certain without a model: care gaps that follow from a rule, with the standard, the date and the rows they came from."""
+"""What is certain without a model: care gaps that follow from a rule, with the standard, the date and the rows they
+came from."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
 
 
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
-    """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, worst first; the way without pandas."""
+    """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, worst first; the way without
+    pandas."""
     found = []
     for person in people(records, places, as_of):
         gaps = [gap for rule in RULES for gap in rule(person)]
@@ -98,10 +100,11 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
 def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | None = None) -> pd.DataFrame:
     """One row per care gap known at 00:00 of ``as_of``, worst first for each person.
 
-    ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high, medium, low), safety,
-    title, due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence (list of {table, row, on, what}, where
-    ``row`` is the position in ``records[table]``), action, standard, source, verified (False where a fact behind it is still to be
-    checked). Raises KeyError for a patient who is not in the records.
+    ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high,
+    medium, low), safety, title, due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence
+    (list of {table, row, on, what}, where ``row`` is the position in ``records[table]``), action, standard, source,
+    verified (False where a fact behind it is still to be checked). Raises KeyError for a patient who is not in the
+    records.
     """
     wanted = records.patient_ids if patients is None else list(patients)
     places = records.positions(wanted)

@@ -1,4 +1,5 @@
-"""The 31 reason codes of CLINICAL.md section 1.1, in its order: title, whether it is a safety code, action, standard."""
+"""The 31 reason codes of CLINICAL.md section 1.1, in its order: title, whether it is a safety code, action,
+standard."""
 
 from __future__ import annotations
 

@@ -39,7 +39,8 @@ class Code:
 class Finding(NamedTuple):
     """One trigger of a code that fired. A code whose triggers fire together becomes one gap (:func:`gap_of`).
 
-    ``due`` is a day number or NO_DAY; ``overdue`` counts days past due (0 on the day itself), None where there is no due date.
+    ``due`` is a day number or NO_DAY; ``overdue`` counts days past due (0 on the day itself), None where there is no
+    due date.
     """
 
     severity: Severity
@@ -52,7 +53,8 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Gap:
-    """One gap of one person. ``verified`` is False where any fact behind it is still to be checked (CLINICAL.md section 7)."""
+    """One gap of one person. ``verified`` is False where any fact behind it is still to be checked (CLINICAL.md
+    section 7)."""
 
     code: Code
     severity: Severity
@@ -87,7 +89,8 @@ def iso(day: int) -> str:
 
 
 def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
-    """The gap that all findings of one code make together: worst severity, earliest due date, every value, every source. None from none."""
+    """The gap that all findings of one code make together: worst severity, earliest due date, every value, every
+    source. None from none."""
     if not findings:
         return
     first = min(findings, key=lambda finding: finding.due)

@@ -36,7 +36,8 @@ class Contact(NamedTuple):
     row: int
     kind: str
     attended: bool
-    """Outcome attended, face to face, by video or telephone, and with the person rather than a carer (CLINICAL.md section 2.1)."""
+    """Outcome attended, face to face, by video or telephone, and with the person rather than a carer (CLINICAL.md
+    section 2.1)."""
     missed: bool
     outcome: str
 
@@ -50,7 +51,8 @@ class Stay(NamedTuple):
 
 
 class Due(NamedTuple):
-    """One scheduled test: its due day, the protocol (position in PROTOCOLS) that asks for it and the last result's day (NO_DAY if none)."""
+    """One scheduled test: its due day, the protocol (position in PROTOCOLS) that asks for it and the last result's day
+    (NO_DAY if none)."""
 
     item: due_dates.Item
     protocol: int
@@ -144,7 +146,8 @@ _REVIEW_KINDS = ("medicines_review", "care_review")
 class Person:
     """One person as known at 00:00 of ``as_of`` (a day number). Lists are in order of the day of their events.
 
-    ``due`` holds the scheduled tests whose due day has come. ``regimen_row`` is one row of :func:`features.medicines.regimen.regimen_of`.
+    ``due`` holds the scheduled tests whose due day has come. ``regimen_row`` is one row of
+    :func:`features.medicines.regimen.regimen_of`.
     """
 
     def __init__(
@@ -206,8 +209,8 @@ class Person:
         return [Reading(*row) for row in self.results.get(test, ()) if row[1] == row[1]]
 
     def _contacts(self) -> list[Contact]:
-        """Contacts of the last year, and older reviews; an outcome that was not known yet reads as planned. Fills ``seen``, the days of all
-        attended contacts, and ``last_seen``.
+        """Contacts of the last year, and older reviews; an outcome that was not known yet reads as planned. Fills
+        ``seen``, the days of all attended contacts, and ``last_seen``.
         """
         shared, t = self.shared, self.as_of
         first, (days, known, told, kinds, outcomes) = self._slices(
@@ -292,8 +295,8 @@ class Person:
     def patient(self, column: str) -> int | None:
         """A number of the ``patients`` table (birth_date as a day, a code's position); None where it is missing.
 
-        These standing facts carry no day of their own and are read as they stand, as the schedule's conditions read them: the row's
-        ``known_on`` is the day its latest change, a death, became known.
+        These standing facts carry no day of their own and are read as they stand, as the schedule's conditions read
+        them: the row's ``known_on`` is the day its latest change, a death, became known.
         """
         value = int(self.shared.records.columns("patients")[column][self.place])
         return None if (value < 0 and column != "birth_date") or value == NO_DAY else value
@@ -304,8 +307,8 @@ class Person:
         return None if born is None else (day - born) / 365.25
 
     def regimen(self, field: str) -> float:
-        """One field of :data:`features.medicines.regimen.FIELDS`: the number the feature of that name holds; NaN where it cannot be
-        assessed."""
+        """One field of :data:`features.medicines.regimen.FIELDS`: the number the feature of that name holds; NaN where
+        it cannot be assessed."""
         return self._regimen[_FIELD[field]]
 
     def circumstance(self, kind: str) -> Circumstance | None:

@@ -1,4 +1,5 @@
-"""Sets as the bits of one word, inside compiled loops: which streams an event belongs to, which tests were asked for."""
+"""Sets as the bits of one word, inside compiled loops: which streams an event belongs to, which tests were asked
+for."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from numba.cpython.unsafe.numbers import trailing_zeros
 
 @njit(nogil=True, cache=True, inline="always")
 def lowest_bit(mask):
-    """Place of the lowest bit that is set; the mask (uint64) must not be 0. One instruction, where a loop over 64 places took most of a walk."""
+    """Place of the lowest bit that is set; the mask (uint64) must not be 0. One instruction, where a loop over 64
+    places took most of a walk."""
     return trailing_zeros(mask)  # type: ignore[call-arg]  # an intrinsic: numba hands it the first argument
 
 

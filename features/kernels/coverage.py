@@ -1,8 +1,9 @@
 """Compiled loops over supplies: days covered with carry-over, gaps, what is left, and depot due dates.
 
-Conventions (CLINICAL.md section 3). A supply of ``s`` days on day ``d`` covers ``d .. d + s - 1``, later if supply of the same medicine is left:
-it then starts when that runs out (carry-over). A day is covered when any medicine of the class covers it. Inpatient days leave both the
-window and the coverage: the hospital supplies the medicine. Only supplies with both clocks before ``as_of`` are read.
+Conventions (CLINICAL.md section 3). A supply of ``s`` days on day ``d`` covers ``d .. d + s - 1``, later if supply of
+the same medicine is left: it then starts when that runs out (carry-over). A day is covered when any medicine of the
+class covers it. Inpatient days leave both the window and the coverage: the hospital supplies the medicine. Only
+supplies with both clocks before ``as_of`` are read.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def coverage_kernel(
     op_column,
     out,
 ):
-    """Features of supply classes. ``bits`` says which classes a supply belongs to; classes are walked one after another."""
+    """Features of supply classes. ``bits`` says which classes a supply belongs to; classes are walked one after
+    another."""
     classes = 0
     for k in range(ops.shape[0]):
         classes = max(classes, op_class[k] + 1)
@@ -163,7 +165,8 @@ def _last_discharge(offsets, start, known, end, end_known, who, t):
 
 @njit(nogil=True, cache=True)
 def _interval_share(days, lengths, n, t, w):
-    """CMA9: each supply's days over the days to the next one, at most 1, averaged over the days of the window; inpatient days stay in."""
+    """CMA9: each supply's days over the days to the next one, at most 1, averaged over the days of the window;
+    inpatient days stay in."""
     total, carry = 0.0, 0.0
     for i in range(n):
         following = days[i + 1] if i + 1 < n else t
@@ -176,7 +179,8 @@ def _interval_share(days, lengths, n, t, w):
 
 @njit(nogil=True, cache=True)
 def _pick_up_spread(days, lengths, n, t, w):
-    """Standard deviation of how late supplies were collected (days after the one before should have run out), NaN below 3 intervals."""
+    """Standard deviation of how late supplies were collected (days after the one before should have run out), NaN
+    below 3 intervals."""
     count, total, squares = 0, 0.0, 0.0
     for i in range(1, n):
         if days[i] >= t - w:
@@ -191,7 +195,8 @@ def _pick_up_spread(days, lengths, n, t, w):
 
 @njit(nogil=True, cache=True)
 def _share(covered, away, newest, oldest):
-    """Share of the days with index newest .. oldest - 1 (age - 1) that are covered, inpatient days left out; NaN if none is left."""
+    """Share of the days with index newest .. oldest - 1 (age - 1) that are covered, inpatient days left out; NaN if
+    none is left."""
     days, held = 0, 0
     for age in range(newest, oldest):
         if not away[age]:
@@ -206,9 +211,9 @@ def depot_kernel(
 ):
     """Days past the due date of the next long-acting injection, and how many were given late or missed their window.
 
-    Due is the last injection plus its interval. More than COURSE_GAP_DAYS past due the course has ended and all are unknown. LATE_BETWEEN
-    counts a band of CLINICAL.md section 3 (``op_number`` 0: 1 to 7 days late, 1: 8 to 14, 2: more). MISSED_WINDOWS counts injections, and the
-    one now due, past the product's missed-dose limit.
+    Due is the last injection plus its interval. More than COURSE_GAP_DAYS past due the course has ended and all are
+    unknown. LATE_BETWEEN counts a band of CLINICAL.md section 3 (``op_number`` 0: 1 to 7 days late, 1: 8 to 14, 2:
+    more). MISSED_WINDOWS counts injections, and the one now due, past the product's missed-dose limit.
     """
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]

@@ -1,4 +1,5 @@
-"""Small compiled look-ups that conditions are made of: was it recorded, what was the latest value, when did it change. Both clocks in every loop."""
+"""Small compiled look-ups that conditions are made of: was it recorded, what was the latest value, when did it change.
+Both clocks in every loop."""
 
 from __future__ import annotations
 
@@ -43,9 +44,11 @@ def first_row(offsets, day, known, keep, person, as_of):
 
 @njit(nogil=True, cache=True)
 def newest_rows(offsets, day, known, bits, as_of, places, row, on):
-    """Fills ``row[p, places[s]]`` and ``on[p, places[s]]`` with the newest visible events of each person ``p`` and stream ``s`` and their days, newest first.
+    """Fills ``row[p, places[s]]`` and ``on[p, places[s]]`` with the newest visible events of each person ``p`` and
+    stream ``s`` and their days, newest first.
 
-    As many as the last axis holds; what is not filled stays as it was. ``bits`` is empty where every event is of the one stream.
+    As many as the last axis holds; what is not filled stays as it was. ``bits`` is empty where every event is of the
+    one stream.
     """
     most = row.shape[2]
     found = np.zeros(places.shape[0], np.int64)
@@ -66,7 +69,8 @@ def newest_rows(offsets, day, known, bits, as_of, places, row, on):
 
 @njit(nogil=True, cache=True)
 def ends(offsets, day, known, keep, as_of, first, last):
-    """Fills ``first`` and ``last`` (people) with the earliest and latest day of each person's visible rows that are kept, NO_DAY where there is none."""
+    """Fills ``first`` and ``last`` (people) with the earliest and latest day of each person's visible rows that are
+    kept, NO_DAY where there is none."""
     for p in range(offsets.shape[0] - 1):
         first[p], last[p] = NO_DAY, NO_DAY
         for i in range(offsets[p], offsets[p + 1]):
@@ -77,7 +81,8 @@ def ends(offsets, day, known, keep, as_of, first, last):
 
 @njit(nogil=True, cache=True)
 def latest_change(offsets, day, known, code, person, as_of):
-    """Day on which the visible value last changed from another one (codes below 0 are left out); NO_DAY where it never did."""
+    """Day on which the visible value last changed from another one (codes below 0 are left out); NO_DAY where it never
+    did."""
     out = np.full(person.shape[0], NO_DAY, np.int32)
     for r in range(person.shape[0]):
         last = -1
@@ -109,8 +114,9 @@ def lowest_value(offsets, day, known, keep, value, person, as_of):
 def blood_colour(offsets, day, known, part, value, limits, registered, person, as_of):
     """State of the clozapine blood count: (colour that is in force, day of the count that set it).
 
-    ``part`` is 0 for white cells, 1 for neutrophils, -1 otherwise. ``limits[b]`` holds (amber, red) of each part, general (b = 0) and with
-    benign ethnic neutropenia registered (b = 1). Counts of one day are read together. Amber lasts until a green count, red until two in a row.
+    ``part`` is 0 for white cells, 1 for neutrophils, -1 otherwise. ``limits[b]`` holds (amber, red) of each part,
+    general (b = 0) and with benign ethnic neutropenia registered (b = 1). Counts of one day are read together. Amber
+    lasts until a green count, red until two in a row.
     """
     colour = np.zeros(person.shape[0], np.int8)
     since = np.full(person.shape[0], NO_DAY, np.int32)
@@ -144,7 +150,8 @@ def blood_colour(offsets, day, known, part, value, limits, registered, person, a
 
 @njit(nogil=True, cache=True)
 def latest_break(offsets, day, known, length, keep, limit, person, as_of):
-    """Latest restart after more than ``limit[r]`` days without supply, and how long the break was; (NO_DAY, 0) where there was none."""
+    """Latest restart after more than ``limit[r]`` days without supply, and how long the break was; (NO_DAY, 0) where
+    there was none."""
     restart = np.full(person.shape[0], NO_DAY, np.int32)
     missed = np.zeros(person.shape[0], np.int32)
     for r in range(person.shape[0]):

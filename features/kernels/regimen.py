@@ -76,7 +76,8 @@ ANTIPSYCHOTIC, PSYCHOTROPIC, QT, DEPENDENCE, PROCYCLIDINE = 1, 2, 4, 8, 32
 
 @njit(nogil=True, cache=True)
 def _new_base(base, name, start, end, s, t):
-    """Whether no earlier current slot holds the same medicine in another form; and the same among courses of 60 days or more."""
+    """Whether no earlier current slot holds the same medicine in another form; and the same among courses of 60 days
+    or more."""
     fresh, long_fresh = True, t - start[s] > OVER_DAYS
     for other in range(s):
         if base[name[other]] == base[name[s]] and t <= end[other] + CURRENT_GRACE_DAYS:
@@ -120,7 +121,8 @@ def regimen_kernel(
     as_of,
     out,
 ):
-    """Fills ``out`` (rows x FIELDS). Slots are the medicines a person has held, at most MAX_SLOTS; later ones share the last slot."""
+    """Fills ``out`` (rows x FIELDS). Slots are the medicines a person has held, at most MAX_SLOTS; later ones share
+    the last slot."""
     name = np.zeros(MAX_SLOTS, np.int64)
     start = np.zeros(MAX_SLOTS, np.int64)
     end = np.zeros(MAX_SLOTS, np.int64)

@@ -1,4 +1,5 @@
-"""The compiled loops of the schedule: courses from supplies, the latest result of each test, and the due day of every item."""
+"""The compiled loops of the schedule: courses from supplies, the latest result of each test, and the due day of every
+item."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ DAYS_PAST_DUE, TESTS_DUE, TESTS_OVERDUE, TESTS_UNSURE, COMPLETE_SHARE, BLOOD_COL
 def courses_kernel(offsets, day, known, length, bits, gap, person, as_of, start, end):
     """Fills ``start`` and ``end`` (rows x scopes) of the latest course: NO_DAY where nothing of the scope was supplied.
 
-    A new course starts after more than ``gap[s]`` days without supply. ``end`` is the first day that supply no longer covers.
+    A new course starts after more than ``gap[s]`` days without supply. ``end`` is the first day that supply no longer
+    covers.
     """
     scopes = gap.shape[0]
     for r in range(person.shape[0]):
@@ -72,9 +74,9 @@ def _chained(rows, applies, j, last_row):
 def _due(rows, places, first, last_row, today, start, ended, result, from_start, applies, events):
     """Due day, protocol position and whether anything could not be assessed, for one item of one person.
 
-    ``rows`` are (from, to, interval or -1, grace, condition, event or -1). ``result`` is the day of the latest result or NO_DAY;
-    ``from_start`` says that only results of the course set the next due date (a person scope takes any). Once the course has ``ended`` only
-    what an event asked for is left, and what has no end of its own lapses too.
+    ``rows`` are (from, to, interval or -1, grace, condition, event or -1). ``result`` is the day of the latest result
+    or NO_DAY; ``from_start`` says that only results of the course set the next due date (a person scope takes any).
+    Once the course has ``ended`` only what an event asked for is left, and what has no end of its own lapses too.
     """
     due, fired, unsure = FOREVER, -1, False
     for j in range(first, last_row):
@@ -108,8 +110,8 @@ def _due(rows, places, first, last_row, today, start, ended, result, from_start,
 
 @njit(nogil=True, cache=True)
 def due_kernel(heads, rows, places, start, end, after, last, from_start, applies, events, as_of, due, fired, unsure):
-    """Fills ``due``, ``fired`` and ``unsure`` (rows x items). ``after[s]`` is how many days past ``end`` a course still counts;
-    the last column of ``heads`` marks items that follow a stop."""
+    """Fills ``due``, ``fired`` and ``unsure`` (rows x items). ``after[s]`` is how many days past ``end`` a course
+    still counts; the last column of ``heads`` marks items that follow a stop."""
     for r in range(as_of.shape[0]):
         for item in range(heads.shape[0]):
             s, test = heads[item, 0], heads[item, 1]
@@ -139,9 +141,11 @@ def due_kernel(heads, rows, places, start, end, after, last, from_start, applies
 def verbs_kernel(
     due, fired, unsure, counted, colour, grace, test_of, verbs, first, readers, as_of, out_row, columns, out
 ):
-    """Features of the schedule. Item ``i`` is read by the features ``readers[first[i]:first[i + 1]]``; a test that two items of a feature ask for counts once.
+    """Features of the schedule. Item ``i`` is read by the features ``readers[first[i]:first[i + 1]]``; a test that two
+    items of a feature ask for counts once.
 
-    ``test_of`` gives the test of each item, below 64; ``grace`` the days of each protocol. Of many items a person has few: only those are looked at.
+    ``test_of`` gives the test of each item, below 64; ``grace`` the days of each protocol. Of many items a person has
+    few: only those are looked at.
     """
     features = verbs.shape[0]
     asked, hit = np.zeros(features, np.uint64), np.zeros(features, np.uint64)

@@ -1,7 +1,8 @@
-"""Compiled loops: for each row of the spine, walk the person's events backwards once and fill every window and aggregate of those streams.
+"""Compiled loops: for each row of the spine, walk the person's events backwards once and fill every window and
+aggregate of those streams.
 
-Both clocks are checked in the loop: an event counts only where ``day < as_of`` and ``known < as_of``. Kernels take plain arrays, allocate per
-call, release the GIL and write only their own rows, so shards of patients run in threads.
+Both clocks are checked in the loop: an event counts only where ``day < as_of`` and ``known < as_of``. Kernels take
+plain arrays, allocate per call, release the GIL and write only their own rows, so shards of patients run in threads.
 """
 
 from __future__ import annotations
@@ -53,11 +54,13 @@ def _median_gap(ages: np.ndarray, count: int) -> float:
 def sums_kernel(
     offsets, day, known, value, person, as_of, out_row, windows, ops, op_window, op_column, out
 ):  # fmt: skip
-    """Counts, totals and means (``ADDED``) of one stream of events, three times as fast as the general loop of :func:`window_kernel`.
+    """Counts, totals and means (``ADDED``) of one stream of events, three times as fast as the general loop of
+    :func:`window_kernel`.
 
-    The same sums in the same order: within a window from the newest event to the oldest, then window upon window. A later row of the same person goes on
-    from where the row before found its newest event; what is not visible adds nothing instead of being stepped over, so the only jumps are those at the
-    ends of windows. ``value`` is empty where nothing but events is counted.
+    The same sums in the same order: within a window from the newest event to the oldest, then window upon window. A
+    later row of the same person goes on from where the row before found its newest event; what is not visible adds
+    nothing instead of being stepped over, so the only jumps are those at the ends of windows. ``value`` is empty where
+    nothing but events is counted.
     """
     n_windows = windows.shape[0]
     count, valued, total = np.zeros(n_windows), np.zeros(n_windows), np.zeros(n_windows)
@@ -126,9 +129,10 @@ def window_kernel(
 ):
     """Counts, totals, recency, extremes, trends and shares of up to 64 streams of one table.
 
-    ``bits`` (uint64, one an event; empty where there is one stream) says which streams an event belongs to. ``windows`` ascends; its last entry is the whole
-    history, of which nothing before ``deepest`` days is asked for.
-    ``ops`` and its companions are the features: operation, stream, other stream, window index, number, column of ``out``.
+    ``bits`` (uint64, one an event; empty where there is one stream) says which streams an event belongs to.
+    ``windows`` ascends; its last entry is the whole history, of which nothing before ``deepest`` days is asked for.
+    ``ops`` and its companions are the features: operation, stream, other stream, window index, number, column of
+    ``out``.
 
     Of many streams a person has events of few: only those are added up, and emptied again for the next row.
     """
@@ -331,7 +335,8 @@ def window_kernel(
 def spell_kernel(offsets, start, known, end, end_known, keep, person, as_of, out_row, windows, lengths, columns, out):
     """Days inside spells (stays, referrals) that overlap each window, and the length so far of the spell that is open.
 
-    A spell whose end is not known by ``as_of`` is open. ``lengths[k]`` is 1 where feature ``k`` is the open spell's length, else 0.
+    A spell whose end is not known by ``as_of`` is open. ``lengths[k]`` is 1 where feature ``k`` is the open spell's
+    length, else 0.
     """
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]

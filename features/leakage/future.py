@@ -1,7 +1,9 @@
-"""Which parts of a record lie at or after a date: rows whose event day or ``known_on`` does, and late parts of rows that were known.
+"""Which parts of a record lie at or after a date: rows whose event day or ``known_on`` does, and late parts of rows
+that were known.
 
-``patients`` has no event day. Its ``known_on`` is the clock of ``died_on`` (features/engine/caseload.py reads it so): a row written again on a death
-must not hide the birth date of the months before it. Birth date, sex and the other columns of ``patients`` carry no day and are left alone.
+``patients`` has no event day. Its ``known_on`` is the clock of ``died_on`` (features/engine/caseload.py reads it so):
+a row written again on a death must not hide the birth date of the months before it. Birth date, sex and the other
+columns of ``patients`` carry no day and are left alone.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ EVENT_TABLES = tuple(name for name, spec in TABLES.items() if spec.event_day)
 
 @dataclass(frozen=True)
 class Variant:
-    """Records with another future. ``origin[table]`` is the row that each row was in the records it was made from; ``rows`` counts the rows
-    and ``parts`` the late parts that were changed, by table.
+    """Records with another future. ``origin[table]`` is the row that each row was in the records it was made from;
+    ``rows`` counts the rows and ``parts`` the late parts that were changed, by table.
     """
 
     records: Records
@@ -52,7 +54,8 @@ def future_rows(table: Table, as_of: int) -> Bools:
 
 
 def late_parts(table: Table, as_of: int) -> Bools:
-    """Rows whose late part (:data:`BLANK`) had not happened, or was not known, before the day. Meant for rows that were known themselves."""
+    """Rows whose late part (:data:`BLANK`) had not happened, or was not known, before the day. Meant for rows that
+    were known themselves."""
     columns, name = table.columns, table.spec.name
     if name == "contacts":
         return np.asarray(columns["outcome_known_on"] >= as_of)

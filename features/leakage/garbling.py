@@ -1,8 +1,9 @@
 """Another future: every row and late part at or after a date replaced by a random one that still lies at or after it.
 
-A garbled row takes its columns from a random row of the same table, half the time each column from another row or from the whole vocabulary, half
-the time for another person. Its days keep at least one clock at or after the date, and often exactly on it: the edge is where leaks are. The result is
-as valid as a loaded extract: codes of the vocabulary, numbers in range, ends after beginnings, rows in order.
+A garbled row takes its columns from a random row of the same table, half the time each column from another row or from
+the whole vocabulary, half the time for another person. Its days keep at least one clock at or after the date, and
+often exactly on it: the edge is where leaks are. The result is as valid as a loaded extract: codes of the vocabulary,
+numbers in range, ends after beginnings, rows in order.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ KNOWN_AFTER = ("results", "stays")
 
 
 def garbled(records: Records, as_of: int, random: Random) -> Variant:
-    """The records with everything at or after the day replaced at random. Nothing before it is touched, in value or in order."""
+    """The records with everything at or after the day replaced at random. Nothing before it is touched, in value or in
+    order."""
     tables, origin, rows, parts = dict(records.tables), {}, {}, {}
     for name, table in records.tables.items():
         if name == "patients":
@@ -186,7 +188,8 @@ def _outcome_clock(columns: Columns, places: Int, told: Days) -> None:
 
 
 def _mixed(column: Column, values: Any, alone: Bools, random: Random) -> Any:
-    """Values of other rows; where columns are drawn alone also codes of the whole vocabulary and numbers stretched within their range."""
+    """Values of other rows; where columns are drawn alone also codes of the whole vocabulary and numbers stretched
+    within their range."""
     if column.kind == "code" and column.values:
         return np.where(alone, random.integers(0, len(column.values), len(alone)), values)
     if column.kind == "number":

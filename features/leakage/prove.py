@@ -1,4 +1,5 @@
-"""The proof: for random people on random dates, take the future away, then replace it by another, and compare everything."""
+"""The proof: for random people on random dates, take the future away, then replace it by another, and compare
+everything."""
 
 from __future__ import annotations
 
@@ -40,9 +41,10 @@ def prove(
 ) -> Statement:
     """Checks ``rows`` random (person, date) pairs, all different, dates spread evenly over the extract.
 
-    One check deletes, and separately garbles, everything of the person with an event day or ``known_on`` at or after the date, late parts of rows
-    included, and asks for every feature and every gap to be identical. ``progress`` is told the checks done and the checks in all.
-    Fewer checks are made where the extract holds fewer pairs. Raises ValueError for no rows or no people.
+    One check deletes, and separately garbles, everything of the person with an event day or ``known_on`` at or after
+    the date, late parts of rows included, and asks for every feature and every gap to be identical. ``progress`` is
+    told the checks done and the checks in all. Fewer checks are made where the extract holds fewer pairs. Raises
+    ValueError for no rows or no people.
     """
     if rows < 1 or not len(records):
         raise ValueError("nothing to check: ask for at least one row, of records that hold at least one person")
@@ -84,7 +86,8 @@ def prove(
 
 @dataclass
 class Found:
-    """What some checks found: gaps compared, rows and parts changed (by way, then table), differences by (name, way)."""
+    """What some checks found: gaps compared, rows and parts changed (by way, then table), differences by (name,
+    way)."""
 
     gaps: int = 0
     rows: dict[str, dict[str, int]] = field(default_factory=lambda: {way: {} for way in WAYS})
@@ -110,7 +113,8 @@ def _sum(into: dict[str, int], more: Mapping[str, int]) -> None:
 
 
 def check(records: Records, as_of: int, people: Int, random: np.random.Generator) -> Found:
-    """All features and gaps of the people at ascending ``people`` on one day: with their future, without it, and with another."""
+    """All features and gaps of the people at ascending ``people`` on one day: with their future, without it, and with
+    another."""
     ours = records.at(people)
     values, told = _all(ours, as_of, None)
     found = Found(gaps=sum(len(rows) for person in told for rows in person.values()))
@@ -167,7 +171,8 @@ def _tables(*sides: list[tuple[object, ...]]) -> str:
 
 
 def _drawn(records: Records, rows: int, seed: int) -> Iterator[tuple[int, Int, np.random.Generator]]:
-    """(day, people, random numbers) of each batch: days drawn one from each of equal parts of the extract, people without repetition."""
+    """(day, people, random numbers) of each batch: days drawn one from each of equal parts of the extract, people
+    without repetition."""
     first, last = span(records)
     days, people = last - first + 1, len(records)
     size = min(people, max(PEOPLE_AT_ONCE, -(-rows // days)))
@@ -181,7 +186,8 @@ def _drawn(records: Records, rows: int, seed: int) -> Iterator[tuple[int, Int, n
 
 
 def span(records: Records) -> tuple[int, int]:
-    """First and last day to check: from the day by which a tenth of all events had happened to the day after the last thing known to have happened."""
+    """First and last day to check: from the day by which a tenth of all events had happened to the day after the last
+    thing known to have happened."""
     days = [records.columns(name)[records.tables[name].spec.event_day or ""] for name in EVENT_TABLES]
     every = np.concatenate(days)
     every = every[every != NO_DAY]

@@ -27,7 +27,8 @@ NOT_CHECKED = (
 
 @dataclass(frozen=True)
 class Difference:
-    """One feature or gap code that changed with the future: in how many checks, and the first of them by date and table."""
+    """One feature or gap code that changed with the future: in how many checks, and the first of them by date and
+    table."""
 
     name: str
     kind: str

@@ -1,4 +1,5 @@
-"""Proportion of days covered, by the published definitions, for anyone's supplies. The features use the same conventions, compiled."""
+"""Proportion of days covered, by the published definitions, for anyone's supplies. The features use the same
+conventions, compiled."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ Supply = tuple[int, int, str]
 
 
 class AdherenceError(ValueError):
-    """Supplies or a window that no definition covers. The message says what was expected, and names rows by position."""
+    """Supplies or a window that no definition covers. The message says what was expected, and names rows by
+    position."""
 
 
 def proportion_of_days_covered(
@@ -28,23 +30,25 @@ def proportion_of_days_covered(
 
     ``supplies`` has patient_id, supplied_on, days_supplied and, optionally, medicine. Conventions:
 
-    * The window is half-open, [start, end), as everywhere in Upstream: a window of 90 days ends on the 90th day after ``start``. Supplies on or
-      after ``end`` are not read.
-    * A supply of ``s`` days on day ``d`` covers ``d .. d + s - 1``. One that comes while the same medicine is left starts when that runs out
-      (carry-over), in CMA5 to CMA9. With a ``medicine`` column, carry-over stays within a medicine and a day is covered when any of them covers it;
-      CMA9 then pools the medicines.
-    * CMA1 days supplied without the last supply, over first to last supply; CMA2 all supply over first supply to the window's end; CMA3 and CMA4
-      are CMA1 and CMA2 capped at 1. Only supplies inside the window count; so too in CMA5 and CMA6.
+    * The window is half-open, [start, end), as everywhere in Upstream: a window of 90 days ends on the 90th day after
+      ``start``. Supplies on or after ``end`` are not read.
+    * A supply of ``s`` days on day ``d`` covers ``d .. d + s - 1``. One that comes while the same medicine is left
+      starts when that runs out (carry-over), in CMA5 to CMA9. With a ``medicine`` column, carry-over stays within a
+      medicine and a day is covered when any of them covers it; CMA9 then pools the medicines.
+    * CMA1 days supplied without the last supply, over first to last supply; CMA2 all supply over first supply to the
+      window's end; CMA3 and CMA4 are CMA1 and CMA2 capped at 1. Only supplies inside the window count; so too in CMA5
+      and CMA6.
     * CMA5 days covered, first to last supply; CMA6 the same to the window's end.
-    * CMA7 days covered over the whole window, with supply carried in from before it (give supplies from at least 90 days before ``start``). Days
-      before the first supply count as not covered.
+    * CMA7 days covered over the whole window, with supply carried in from before it (give supplies from at least 90
+      days before ``start``). Days before the first supply count as not covered.
     * CMA8 as CMA6, but the window begins when supply carried in has run out, and that supply does not count.
-    * CMA9 each supply's days over the days to the next supply (or the window's end), at most 1, what is over moving to the next; that share
-      is applied to each day of the interval, and averaged over the window.
+    * CMA9 each supply's days over the days to the next supply (or the window's end), at most 1, what is over moving to
+      the next; that share is applied to each day of the interval, and averaged over the window.
     * NaN where the definition's denominator is empty (fewer than two supplies for CMA1, 3 and 5; none for the others).
     * Inpatient days are removed by the features, which know the stays; this function knows only supplies.
 
-    Source: Vollmer 2012 and the AdhereR definitions (Dima and Dediu 2017), as CLINICAL.md section 3 gives them. Raises AdherenceError.
+    Source: Vollmer 2012 and the AdhereR definitions (Dima and Dediu 2017), as CLINICAL.md section 3 gives them. Raises
+    AdherenceError.
     """
     rules = _RULES.get(method)
     if rules is None:

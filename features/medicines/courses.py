@@ -1,7 +1,8 @@
-"""The medicines a person holds, by name: the walk of :mod:`features.kernels.regimen` in plain Python, with the same conventions.
+"""The medicines a person holds, by name: the walk of :mod:`features.kernels.regimen` in plain Python, with the same
+conventions.
 
-The numbers of the regimen decide whether a gap fires; these names say which medicines they count. A law in the tests holds the two
-together.
+The numbers of the regimen decide whether a gap fires; these names say which medicines they count. A law in the tests
+holds the two together.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ SIDES = ("trust", "gp")
 class Course:
     """One medicine as a person has held it.
 
-    ``start`` and ``end`` bound the latest course (``end`` is the first day its supply, carried over, no longer covers); ``past`` holds
-    earlier courses. ``spans`` are the days covered lately as [begin, end). ``given`` holds a course's injections as (day, interval,
-    row). ``doses`` are (day, mg a day) where it became known or changed. ``sides`` are (day, from, to) changes of prescriber between
-    trust and GP.
+    ``start`` and ``end`` bound the latest course (``end`` is the first day its supply, carried over, no longer
+    covers); ``past`` holds earlier courses. ``spans`` are the days covered lately as [begin, end). ``given`` holds a
+    course's injections as (day, interval, row). ``doses`` are (day, mg a day) where it became known or changed.
+    ``sides`` are (day, from, to) changes of prescriber between trust and GP.
     """
 
     __slots__ = (
@@ -80,8 +81,8 @@ KEPT_DAYS = 200
 def walk(
     rows: Iterable[tuple[int, int, int, int, int, float, bool, int]], medicines: Sequence[Medicine], as_of: int
 ) -> list[Course]:
-    """Courses from supplies in order of day: (row, day, known, length, medicine, mg a day, as required, side); rows not visible are
-    left out."""
+    """Courses from supplies in order of day: (row, day, known, length, medicine, mg a day, as required, side); rows
+    not visible are left out."""
     held: dict[int, Course] = {}
     kept = as_of - KEPT_DAYS
     for row, day, known, length, place, dose, required, side in rows:

@@ -1,12 +1,16 @@
-"""What a person is taking now and how it has changed: doses against the maximum, combinations, burdens, starts and stops.
+"""What a person is taking now and how it has changed: doses against the maximum, combinations, burdens, starts and
+stops.
 
 Conventions ([D] where CLINICAL.md leaves room):
 
-* A medicine's course runs from its first supply, with carry-over, and ends after more than 90 days without supply. It is current while its supply
-  lasts and for 28 days after [D]: a late collection is not a stop. An injection lasts its interval.
-* Percentage of maximum: daily dose over the BNF maximum for oral medicines, dose over interval against the product's maximum for injections,
-  summed over current antipsychotics, as-required ones included (RCPsych CR190). Unknown where no dose is known.
-* A stop is dated on the day supply ran out, and counts once the 28 days have passed. A switch is a start within 60 days of a stop in the same family.
+* A medicine's course runs from its first supply, with carry-over, and ends after more than 90 days without supply. It
+  is current while its supply lasts and for 28 days after [D]: a late collection is not a stop. An injection lasts its
+  interval.
+* Percentage of maximum: daily dose over the BNF maximum for oral medicines, dose over interval against the product's
+  maximum for injections, summed over current antipsychotics, as-required ones included (RCPsych CR190). Unknown where
+  no dose is known.
+* A stop is dated on the day supply ran out, and counts once the 28 days have passed. A switch is a start within 60
+  days of a stop in the same family.
 
 The features and the care gaps both read :func:`regimen_of`, so the two cannot disagree.
 """
@@ -118,7 +122,8 @@ def _prepare(records: Records) -> Prepared:
 def regimen_of(
     prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float64]:
-    """Shape (rows, len(FIELDS)): the regimen of each person as known at 00:00 of each day; NaN where it cannot be assessed."""
+    """Shape (rows, len(FIELDS)): the regimen of each person as known at 00:00 of each day; NaN where it cannot be
+    assessed."""
     out = np.full((len(person), len(FIELDS)), np.nan)
     p, f = prepared, facts()
     regimen_kernel(

@@ -1,4 +1,5 @@
-"""How long a supply lasts, and whether it is a long-acting injection: one rule for coverage, schedules and the regimen."""
+"""How long a supply lasts, and whether it is a long-acting injection: one rule for coverage, schedules and the
+regimen."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ USUAL_SUPPLY_DAYS = 28
 
 
 def lengths_of(records: Records) -> npt.NDArray[np.int32]:
-    """How many days each supply lasts: days supplied, an injection's interval, the product's usual interval, or four weeks."""
+    """How many days each supply lasts: days supplied, an injection's interval, the product's usual interval, or four
+    weeks."""
     return records.once("supply lengths", lambda: _lengths_of(records))
 
 

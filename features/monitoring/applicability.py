@@ -1,7 +1,9 @@
-"""Conditions of the monitoring protocols: for each person and day, does it apply, does it not, or can it not be assessed.
+"""Conditions of the monitoring protocols: for each person and day, does it apply, does it not, or can it not be
+assessed.
 
-Every text of ``applies_if`` is named here or refused, so a new protocol row cannot be skipped in silence. What the record does not hold is
-"cannot assess", never "no" (CLINICAL.md section 0). Age and sex are read here as clinical facts; no feature holds them.
+Every text of ``applies_if`` is named here or refused, so a new protocol row cannot be skipped in silence. What the
+record does not hold is "cannot assess", never "no" (CLINICAL.md section 0). Age and sex are read here as clinical
+facts; no feature holds them.
 """
 
 from __future__ import annotations
@@ -165,7 +167,8 @@ class Situation:
 
     @cached_property
     def service_limit(self) -> Int:
-        """Days of break after which the blood counts are reset: 4 for CPMS, 3 for DMS, ZTAS and where the service is not recorded."""
+        """Days of break after which the blood counts are reset: 4 for CPMS, 3 for DMS, ZTAS and where the service is
+        not recorded."""
         return np.maximum(self._code(self.p.service), 3).astype(np.int64)
 
     def result(self, test: str, lowest: bool = False) -> npt.NDArray[np.float64]:
@@ -201,7 +204,8 @@ class Situation:
         )
 
     def started(self, name: str) -> Days:
-        """Day on which a medicine of a set was last started, or started again after it had run out for more than 28 days."""
+        """Day on which a medicine of a set was last started, or started again after it had run out for more than 28
+        days."""
         p = self.p
         keep = p.medicine_in[name]
         limit = np.full(len(self.person), 28, np.int64)

@@ -1,19 +1,24 @@
-"""Due or done: one engine reads the monitoring protocols, and both the features and the care gaps take their due dates from it.
+"""Due or done: one engine reads the monitoring protocols, and both the features and the care gaps take their due dates
+from it.
 
 Rules (CLINICAL.md section 0, and [D] where the text leaves room):
 
-* Days count from the first supply of the current course; a new course starts after more than 90 days without supply. A person is on a course
-  until then.
-* A row with an interval: a test is due at the last result of the course plus the interval of the phase in which that day falls, or at the start
-  of the phase plus its interval where there is no result. An obligation that fell due in one phase stands in the phase that follows it directly;
-  where days lie between two phases, it lapses [D].
-* A row without an interval is a point check due at ``to_day``; any result from ``from_day`` less the grace days onwards meets it [D].
-* A row whose condition (features/monitoring/applicability.py) cannot be assessed gives no due date: that is "cannot assess", not "not overdue".
-* Rows of an event count from its day: an amber or red count while it is in force, a restart after a clozapine break, a change of smoking, an
-  infection, a new interacting medicine, a change of lithium dose, the day clozapine ran out.
-* Clozapine: a break of more than 28 days is a new start, and the course ends 28 days after supply (CLINICAL.md section 4.6).
+* Days count from the first supply of the current course; a new course starts after more than 90 days without supply. A
+  person is on a course until then.
+* A row with an interval: a test is due at the last result of the course plus the interval of the phase in which that
+  day falls, or at the start of the phase plus its interval where there is no result. An obligation that fell due in
+  one phase stands in the phase that follows it directly; where days lie between two phases, it lapses [D].
+* A row without an interval is a point check due at ``to_day``; any result from ``from_day`` less the grace days
+  onwards meets it [D].
+* A row whose condition (features/monitoring/applicability.py) cannot be assessed gives no due date: that is "cannot
+  assess", not "not overdue".
+* Rows of an event count from its day: an amber or red count while it is in force, a restart after a clozapine break, a
+  change of smoking, an infection, a new interacting medicine, a change of lithium dose, the day clozapine ran out.
+* Clozapine: a break of more than 28 days is a new start, and the course ends 28 days after supply (CLINICAL.md section
+  4.6).
 * Long-term scopes without a medicine count from the first referral (``smi_any``), or from the day the sum was reached.
-* A component (a white cell count) meets its parent's schedule (the full blood count). The earliest due date of a test wins.
+* A component (a white cell count) meets its parent's schedule (the full blood count). The earliest due date of a test
+  wins.
 """
 
 from __future__ import annotations
@@ -46,7 +51,8 @@ CLOZAPINE_GAP_DAYS = 28
 
 @dataclass(frozen=True)
 class Item:
-    """One test in one scope, with the protocol rows that schedule it: intervals in order of phase, then point checks."""
+    """One test in one scope, with the protocol rows that schedule it: intervals in order of phase, then point
+    checks."""
 
     scope: str
     test: str
@@ -55,7 +61,8 @@ class Item:
 
 @cache
 def items() -> tuple[Item, ...]:
-    """Every (scope, test) of the protocol table, in its order. Raises ReferenceError for a row that cannot be scheduled, by its id."""
+    """Every (scope, test) of the protocol table, in its order. Raises ReferenceError for a row that cannot be
+    scheduled, by its id."""
     grouped: dict[tuple[str, str], list[Protocol]] = {}
     for row in PROTOCOLS:
         if COMPONENT in row.applies_if:
@@ -100,8 +107,9 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Dues:
-    """Shape (rows, items) each: ``day`` due or NO_DAY, ``protocol`` that asks (position in PROTOCOLS or -1), ``unsure`` where a row that may
-    apply could not be assessed, ``last`` result's day or NO_DAY; and the situation they were worked out from.
+    """Shape (rows, items) each: ``day`` due or NO_DAY, ``protocol`` that asks (position in PROTOCOLS or -1),
+    ``unsure`` where a row that may apply could not be assessed, ``last`` result's day or NO_DAY; and the situation
+    they were worked out from.
     """
 
     day: npt.NDArray[np.int32]
@@ -147,8 +155,8 @@ def _medicine_bits() -> npt.NDArray[np.uint64]:
 
 @cache
 def _compiled() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Items as (scope, test, first row, last row, follows a stop), rows as (from, to, interval or -1, grace, condition, event or -1), and
-    the protocol position of each row.
+    """Items as (scope, test, first row, last row, follows a stop), rows as (from, to, interval or -1, grace,
+    condition, event or -1), and the protocol position of each row.
     """
     position = {row.id: place for place, row in enumerate(PROTOCOLS)}
     words = list(CONDITIONS)
@@ -251,7 +259,8 @@ VERBS = {
 
 @dataclass(frozen=True)
 class Verbs:
-    """Features of the schedule: what each is to say and into which column, and which of them read item ``i`` (``readers[first[i]:first[i + 1]]``)."""
+    """Features of the schedule: what each is to say and into which column, and which of them read item ``i``
+    (``readers[first[i]:first[i + 1]]``)."""
 
     verbs: npt.NDArray[np.int64]
     first: npt.NDArray[np.int64]

@@ -1,4 +1,5 @@
-"""Checks of one parsed table: every row that fails is named with its column and reason; nothing is changed but units."""
+"""Checks of one parsed table: every row that fails is named with its column and reason; nothing is changed but
+units."""
 
 from __future__ import annotations
 
@@ -117,11 +118,13 @@ def _duplicates(ids: pa.Array) -> Mask:
 
 
 def sent_again(spec: TableSpec, columns: dict[str, Any], good: Mask) -> Iterator[Finding]:
-    """Rows of one person that repeat another in everything but ``known_on``. The copy that was known first stays, the first given where that is equal.
+    """Rows of one person that repeat another in everything but ``known_on``. The copy that was known first stays, the
+    first given where that is equal.
 
-    [D] Two supplies of one medicine, dose and length on one day are one supply, and two equal results of one test on one day are one result: counted
-    twice, a supply would cover days that nobody has tablets for and so hide a gap, while a second box that was real can at worst show a gap that is
-    none. Only ``good`` rows count: a row that fails another check never pushes out one that passes.
+    [D] Two supplies of one medicine, dose and length on one day are one supply, and two equal results of one test on
+    one day are one result: counted twice, a supply would cover days that nobody has tablets for and so hide a gap,
+    while a second box that was real can at worst show a gap that is none. Only ``good`` rows count: a row that fails
+    another check never pushes out one that passes.
     """
     if not spec.sent_again:
         return
@@ -155,7 +158,8 @@ def sent_again(spec: TableSpec, columns: dict[str, Any], good: Mask) -> Iterator
 
 
 def _as_integers(values: Any) -> npt.NDArray[np.int64]:
-    """One whole number a row, equal where the values are equal; text by its place in a dictionary, numbers by their bits, missing equal to missing."""
+    """One whole number a row, equal where the values are equal; text by its place in a dictionary, numbers by their
+    bits, missing equal to missing."""
     if isinstance(values, (pa.Array, pa.ChunkedArray)):
         if isinstance(values, pa.ChunkedArray):
             values = values.combine_chunks()
@@ -170,7 +174,8 @@ def _as_integers(values: Any) -> npt.NDArray[np.int64]:
 
 
 def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
-    """Converts ``results`` values to each test's canonical unit in place; yields rows whose unit or value is impossible.
+    """Converts ``results`` values to each test's canonical unit in place; yields rows whose unit or value is
+    impossible.
 
     A row without a value says that the check was done. A value without a unit is not guessed at.
     """
@@ -204,7 +209,8 @@ _RESULT_PROBLEMS = {
 
 @lru_cache(maxsize=1_024)
 def _conversion(place: int, word: str | None) -> tuple[float, float, float, float, int]:
-    """Factor, offset and plausible range of a test's value in a unit, and what is wrong with the unit (0: nothing; else of ``_RESULT_PROBLEMS``)."""
+    """Factor, offset and plausible range of a test's value in a unit, and what is wrong with the unit (0: nothing;
+    else of ``_RESULT_PROBLEMS``)."""
     test = list(TESTS.values())[place]
     if word is None:
         return 1.0, 0.0, np.nan, np.nan, 2 if test.unit else 0

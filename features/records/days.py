@@ -47,7 +47,8 @@ def from_datetimes(values: pd.Series) -> tuple[Days, npt.NDArray[np.bool_]]:
 
 @njit(nogil=True, cache=True)
 def _whole_days(times, a_day):  # type: ignore[no-untyped-def]
-    """Day numbers of times counted in units of which ``a_day`` make a day, and where a time is missing (the least number there is)."""
+    """Day numbers of times counted in units of which ``a_day`` make a day, and where a time is missing (the least
+    number there is)."""
     days, missing = np.empty(times.shape[0], np.int32), np.empty(times.shape[0], np.bool_)
     for i in range(times.shape[0]):
         missing[i] = times[i] == np.iinfo(np.int64).min

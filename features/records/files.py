@@ -1,4 +1,5 @@
-"""A folder of records: one CSV or Parquet file a table, written beside and renamed, so that a half-written store is never read."""
+"""A folder of records: one CSV or Parquet file a table, written beside and renamed, so that a half-written store is
+never read."""
 
 from __future__ import annotations
 
@@ -21,9 +22,11 @@ _OWN = ("about.json", "report.json", "quarantine.csv")
 
 
 class TableFile(Mapping[str, pd.Series]):
-    """A table as it lies in a file. A column becomes pandas when it is asked for and is not kept, because nobody needs two at once.
+    """A table as it lies in a file. A column becomes pandas when it is asked for and is not kept, because nobody needs
+    two at once.
 
-    ``read`` gives the table, and gives it again after :meth:`let_go`: what was parsed is seldom asked for again, and the columns of a trust fill a gigabyte.
+    ``read`` gives the table, and gives it again after :meth:`let_go`: what was parsed is seldom asked for again, and
+    the columns of a trust fill a gigabyte.
     """
 
     def __init__(self, read: Callable[[], pa.Table]) -> None:

@@ -1,4 +1,5 @@
-"""Compiled passes over whole columns. Most are questions answered without a mask: nearly always nothing is wrong, and only then is it worth finding out where."""
+"""Compiled passes over whole columns. Most are questions answered without a mask: nearly always nothing is wrong, and
+only then is it worth finding out where."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ def holds(values, wanted):
 
 @njit(nogil=True, cache=True)
 def in_order(patient, day, known):
-    """Whether rows ascend by patient, then day, then the day they were known: a stored snapshot does, and needs no sorting."""
+    """Whether rows ascend by patient, then day, then the day they were known: a stored snapshot does, and needs no
+    sorting."""
     found = True
     for i in range(1, patient.shape[0]):
         if patient[i] != patient[i - 1]:
@@ -56,8 +58,8 @@ def in_order(patient, day, known):
 def convert(values, rows, kind, factor, offset, low, high, wrong):
     """Converts ``values[rows]`` in place, each by its ``kind`` of conversion; returns what is wrong, one int8 a value.
 
-    0 is nothing, ``OUT_OF_RANGE`` a value that lies outside ``low`` to ``high`` once it is converted, and any other what ``wrong`` says of the kind: such a
-    value is left as it was.
+    0 is nothing, ``OUT_OF_RANGE`` a value that lies outside ``low`` to ``high`` once it is converted, and any other
+    what ``wrong`` says of the kind: such a value is left as it was.
     """
     problem = np.zeros(values.shape[0], np.int8)
     for i in range(rows.shape[0]):

@@ -1,4 +1,5 @@
-"""From tables as given to typed, checked, sorted tables: what fails is set aside with a reason, and everything is counted."""
+"""From tables as given to typed, checked, sorted tables: what fails is set aside with a reason, and everything is
+counted."""
 
 from __future__ import annotations
 
@@ -108,7 +109,8 @@ class Loading:
                 )
 
     def _parse(self, spec: TableSpec) -> tuple[dict[str, Any], dict[str, Mask]]:
-        """Typed columns, and where a column holds what could not be read; no mask for a column that could be read throughout."""
+        """Typed columns, and where a column holds what could not be read; no mask for a column that could be read
+        throughout."""
         given = self.given[spec.name]
         rows = _rows_of(given)
         self.report.tables[spec.name] = TableReport(
@@ -140,7 +142,8 @@ class Loading:
         return ids[order], Table(spec, typed, patient, offsets_of(patient, len(rows)))
 
     def _keep_person(self, columns: dict[str, Any], name: str, rows: Mask, reason: str) -> Finding:
-        """A value that cannot be right is set aside, the person is not: nobody leaves the caseload over a mistyped birth date."""
+        """A value that cannot be right is set aside, the person is not: nobody leaves the caseload over a mistyped
+        birth date."""
         if name == "patient_id":
             return name, rows, reason
         column = TABLES["patients"].column(name)
@@ -186,7 +189,8 @@ class Loading:
         return Table(spec, typed, patient, offsets_of(patient, len(self.ids)))
 
     def _second_clock(self, spec: TableSpec, columns: dict[str, Any]) -> None:
-        """Applies the usual delay wherever the extract does not say when a row, or the late part of it, became known."""
+        """Applies the usual delay wherever the extract does not say when a row, or the late part of it, became
+        known."""
         if not spec.per_patient or spec.event_day is None:
             return
         delay = self.delays[spec.name]
@@ -239,7 +243,8 @@ class Loading:
         return {column: given[column][row] for column in given}
 
     def _name_unknown(self, table: str, column: str, failing: list[Mask], given: Any) -> None:
-        """Names the tests and units that no reference table knows, most frequent first: words of a vocabulary, never a patient's value."""
+        """Names the tests and units that no reference table knows, most frequent first: words of a vocabulary, never a
+        patient's value."""
         if column not in given or not failing:
             return
         rows = np.flatnonzero(np.logical_or.reduce(failing))

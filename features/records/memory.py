@@ -14,7 +14,8 @@ _DONT_NEED, _ARENA_MAX = 4, -8
 
 
 def one_heap() -> None:
-    """Has all threads share one heap where the C library is glibc, which would keep one each, with its own half-empty pages.
+    """Has all threads share one heap where the C library is glibc, which would keep one each, with its own half-empty
+    pages.
 
     Fifty people reading for a minute left a service at 427 MB, and at 373 with this. Call it before threads start.
     """
@@ -24,7 +25,8 @@ def one_heap() -> None:
 
 
 def give_back() -> None:
-    """Returns freed memory to the system: Arrow's pool, and the C library's heap where that is glibc. Takes milliseconds.
+    """Returns freed memory to the system: Arrow's pool, and the C library's heap where that is glibc. Takes
+    milliseconds.
 
     Of 20,000 simulated people 1,244 MB stood after loading and 488 MB after this.
     """
@@ -36,10 +38,12 @@ def give_back() -> None:
 
 
 def forget_code(library: str) -> int:
-    """Drops the machine code of a loaded library from memory and returns how many bytes; it comes back from disk page by page when it is called.
+    """Drops the machine code of a loaded library from memory and returns how many bytes; it comes back from disk page
+    by page when it is called.
 
-    The compiler behind numba (``libllvmlite``) is 84 MB that a service has no use for once its kernels are loaded. Only pages that can be executed and never
-    written are dropped: the rest of a library holds what the loader wrote there. Does nothing but on Linux.
+    The compiler behind numba (``libllvmlite``) is 84 MB that a service has no use for once its kernels are loaded.
+    Only pages that can be executed and never written are dropped: the rest of a library holds what the loader wrote
+    there. Does nothing but on Linux.
     """
     if sys.platform != "linux":
         return 0

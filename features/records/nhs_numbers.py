@@ -1,7 +1,8 @@
 """NHS numbers: checked, then turned at once into a keyed pseudonym. No number is ever stored, logged or repeated.
 
-A plain hash of ten digits is undone in minutes by trying them all; a keyed one (HMAC-SHA-256) is not, while the key is kept apart. The
-pseudonym starts with the id of its key, so that keys can be changed: old pseudonyms stay readable as what they are.
+A plain hash of ten digits is undone in minutes by trying them all; a keyed one (HMAC-SHA-256) is not, while the key is
+kept apart. The pseudonym starts with the id of its key, so that keys can be changed: old pseudonyms stay readable as
+what they are.
 """
 
 from __future__ import annotations
@@ -41,7 +42,8 @@ class NhsKey:
 
     @classmethod
     def read(cls, path: Path) -> NhsKey:
-        """From a file of one line, ``<key id>:<hex digits>``, which only the service may read. Raises ``KeyProblem``."""
+        """From a file of one line, ``<key id>:<hex digits>``, which only the service may read. Raises
+        ``KeyProblem``."""
         try:
             key_id, _, digits = path.read_text(encoding="ascii").strip().partition(":")
             secret = bytes.fromhex(digits)
@@ -50,7 +52,8 @@ class NhsKey:
         return cls(key_id, secret)
 
     def pseudonym(self, number: str) -> str:
-        """``<key id>.<64 hex digits>``: the same for the same number and key, nothing without the key. Raises ``NotAnNhsNumber``."""
+        """``<key id>.<64 hex digits>``: the same for the same number and key, nothing without the key. Raises
+        ``NotAnNhsNumber``."""
         return f"{self.key_id}.{hmac.new(self.secret, checked(number).encode(), hashlib.sha256).hexdigest()}"
 
 
@@ -61,8 +64,8 @@ class NotAnNhsNumber(ValueError):
 def checked(number: str) -> str:
     """The ten digits of ``number`` (spaced as 3-3-4 or not). Raises ``NotAnNhsNumber``.
 
-    The tenth digit is 11 minus the sum of the first nine times 10 down to 2, modulo 11; 11 stands for 0, and 10 is never issued
-    (NHS Data Dictionary, NHS NUMBER).
+    The tenth digit is 11 minus the sum of the first nine times 10 down to 2, modulo 11; 11 stands for 0, and 10 is
+    never issued (NHS Data Dictionary, NHS NUMBER).
     """
     found = _DIGITS.fullmatch(number.strip())
     if found is None:
@@ -89,10 +92,11 @@ def among(ids: pd.Series) -> int:
 
 
 def pseudonymised(frames: Mapping[str, pd.DataFrame], key: NhsKey) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
-    """The tables with every NHS number in ``patient_id`` turned into its pseudonym; and how many rows of each table held a wrong one.
+    """The tables with every NHS number in ``patient_id`` turned into its pseudonym; and how many rows of each table
+    held a wrong one.
 
-    A number of ten digits that fails its check becomes no id at all: the loader sets its row aside, and the number goes no further.
-    Other ids stay as they are.
+    A number of ten digits that fails its check becomes no id at all: the loader sets its row aside, and the number
+    goes no further. Other ids stay as they are.
     """
     out, wrong = dict(frames), {}
     for name, frame in frames.items():

@@ -1,7 +1,8 @@
-"""Turns one column as given (pandas series or Python list) into a typed array and a mask of values that could not be read.
+"""Turns one column as given (pandas series or Python list) into a typed array and a mask of values that could not be
+read.
 
-Typed arrays: dates int32 days (NO_DAY missing), codes int16 in the order of ``Column.values`` (-1 missing), numbers float64 (NaN missing),
-flags int8 (-1 missing), ids and text pyarrow strings (null missing).
+Typed arrays: dates int32 days (NO_DAY missing), codes int16 in the order of ``Column.values`` (-1 missing), numbers
+float64 (NaN missing), flags int8 (-1 missing), ids and text pyarrow strings (null missing).
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ DTYPES: dict[str, Any] = {"date": np.int32, "code": np.int16, "number": np.float
 
 
 class _Words(dict[Any, int]):
-    """Codes by word. What is looked up as it stands is found at once; another spelling of a word is told by ``spelt``."""
+    """Codes by word. What is looked up as it stands is found at once; another spelling of a word is told by
+    ``spelt``."""
 
     def __init__(self, words: Mapping[str, int], spelt: Callable[[Any], str | None]) -> None:
         super().__init__(words)

@@ -1,4 +1,5 @@
-"""What is wrong with an extract: problems that stop it, and rows that are set aside. No message repeats a patient's value."""
+"""What is wrong with an extract: problems that stop it, and rows that are set aside. No message repeats a patient's
+value."""
 
 from __future__ import annotations
 

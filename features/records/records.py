@@ -31,11 +31,12 @@ FEW_PEOPLE = 500
 
 
 class Records:
-    """Typed columnar tables over a set of people, sorted by patient and event day. Immutable; made by the class methods.
+    """Typed columnar tables over a set of people, sorted by patient and event day. Immutable; made by the class
+    methods.
 
-    ``records[name]`` is a table as a pandas DataFrame. ``patient_ids`` is sorted. ``about`` says where the records come from and whether
-    they are synthetic. ``report`` and ``quarantine`` say what was read, and which rows were set aside and why; ``set_aside`` is the same without the
-    rows themselves.
+    ``records[name]`` is a table as a pandas DataFrame. ``patient_ids`` is sorted. ``about`` says where the records
+    come from and whether they are synthetic. ``report`` and ``quarantine`` say what was read, and which rows were set
+    aside and why; ``set_aside`` is the same without the rows themselves.
     """
 
     def __init__(
@@ -57,13 +58,15 @@ class Records:
 
     @cached_property
     def quarantine(self) -> pd.DataFrame:
-        """Rows set aside: table, row, column, reason and the row as given. Made when it is asked for: a request seldom has any."""
+        """Rows set aside: table, row, column, reason and the row as given. Made when it is asked for: a request seldom
+        has any."""
         if callable(self._quarantine):
             return self._quarantine()
         return pd.DataFrame() if self._quarantine is None else self._quarantine
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make`` gives, kept for as long as these records live where they are few (a request, a shard); of many it would hold memory.
+        """What ``make`` gives, kept for as long as these records live where they are few (a request, a shard); of many
+        it would hold memory.
 
         ``key`` names everything that ``make`` depends on besides the records. What is kept must not be changed.
         """
@@ -85,8 +88,9 @@ class Records:
     ) -> Records:
         """Records from pandas tables named as in DESIGN section 2. A table not given is empty, and the report says so.
 
-        ``usual_delays`` ({table: days}) replaces the declared delay where ``known_on`` is missing. Rows that fail a check are set aside in
-        ``quarantine``. Raises RecordsError, with every problem, for a missing ``patients`` table, missing required columns and unknown tables.
+        ``usual_delays`` ({table: days}) replaces the declared delay where ``known_on`` is missing. Rows that fail a
+        check are set aside in ``quarantine``. Raises RecordsError, with every problem, for a missing ``patients``
+        table, missing required columns and unknown tables.
         """
         return cls._load(frames, about, today, usual_delays)
 
@@ -120,9 +124,9 @@ class Records:
     ) -> Records:
         """Records from a folder with one CSV or Parquet file a table, and an ``about.json`` where there is one.
 
-        Every table of DESIGN section 2 must be there: a feed that was lost looks like care that stopped. An empty file with its header says
-        that there is nothing to tell. NHS numbers as ids are turned into pseudonyms with ``nhs_key`` before anything else reads them, and refused
-        without one.
+        Every table of DESIGN section 2 must be there: a feed that was lost looks like care that stopped. An empty file
+        with its header says that there is nothing to tell. NHS numbers as ids are turned into pseudonyms with
+        ``nhs_key`` before anything else reads them, and refused without one.
         """
         files, about = read_folder(Path(folder))
         absent = [name for name in TABLES if name not in files]
@@ -160,7 +164,8 @@ class Records:
         return records
 
     def save(self, folder: str | Path, format: Literal["parquet", "csv"] = "parquet") -> Path:
-        """Writes one file a table, ``about.json``, ``report.json`` and, where rows were set aside, ``quarantine.csv``."""
+        """Writes one file a table, ``about.json``, ``report.json`` and, where rows were set aside,
+        ``quarantine.csv``."""
         frames = ((name, self[name]) for name in TABLES)  # one table at a time in memory
         about = {**self.about, "data_hash": self.data_hash}
         return write_folder(Path(folder), frames, about, self.report.as_dict(), self.quarantine, format)
@@ -247,7 +252,8 @@ class Records:
         return Records(self.patient_ids[first:last], tables, self.about, self.report)
 
     def last_day_known(self) -> int:
-        """The latest event day of what has happened (bookings ahead left out), as a day number; the horizon of the extract."""
+        """The latest event day of what has happened (bookings ahead left out), as a day number; the horizon of the
+        extract."""
         latest = -(2**30)
         for name, table in self.tables.items():
             if not table.spec.per_patient or not table.spec.event_day or not len(table):

@@ -20,9 +20,11 @@ from features.records.tables import TableSpec
 
 @dataclass(frozen=True)
 class Table:
-    """``columns`` are typed arrays (see :mod:`features.records.parsing`); rows of patient ``i`` are ``offsets[i]:offsets[i + 1]``.
+    """``columns`` are typed arrays (see :mod:`features.records.parsing`); rows of patient ``i`` are
+    ``offsets[i]:offsets[i + 1]``.
 
-    ``patient`` (int32, one a row) is the position in ``Records.patient_ids``. Tables without a patient have offsets of length 1.
+    ``patient`` (int32, one a row) is the position in ``Records.patient_ids``. Tables without a patient have offsets of
+    length 1.
     """
 
     spec: TableSpec

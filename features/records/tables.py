@@ -2,8 +2,9 @@
 
 This module is data. Validation, storage, sources and the engine all read it, so a column is described once.
 
-Every row has two clocks: the day it happened (``event_day``) and the day it became known (``known_on``). Where a part of a row becomes
-known later than the row itself (an attendance outcome, a closure, a discharge), the column that says when is named in ``late``.
+Every row has two clocks: the day it happened (``event_day``) and the day it became known (``known_on``). Where a part
+of a row becomes known later than the row itself (an attendance outcome, a closure, a discharge), the column that says
+when is named in ``late``.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ Kind = Literal["id", "text", "code", "date", "number", "flag"]
 class Column:
     """One column: ``kind`` decides how it is read, ``values`` lists what a ``code`` column may hold.
 
-    ``ahead`` allows a date after tomorrow (a booked contact). ``low`` and ``high`` are the plausible range of a number, both included.
-    A missing value is allowed unless ``required``.
+    ``ahead`` allows a date after tomorrow (a booked contact). ``low`` and ``high`` are the plausible range of a
+    number, both included. A missing value is allowed unless ``required``.
     """
 
     name: str
@@ -36,7 +37,8 @@ class Column:
 
 @dataclass(frozen=True)
 class Late:
-    """``column`` (and what it closes) counts only once ``known_on`` has passed; ``delay_days`` applies where the extract is silent."""
+    """``column`` (and what it closes) counts only once ``known_on`` has passed; ``delay_days`` applies where the
+    extract is silent."""
 
     column: str
     known_on: str
@@ -45,9 +47,11 @@ class Late:
 
 @dataclass(frozen=True)
 class TableSpec:
-    """One table. ``usual_delay_days`` stands in for ``known_on`` where an extract lacks it, and the load report says so.
+    """One table. ``usual_delay_days`` stands in for ``known_on`` where an extract lacks it, and the load report says
+    so.
 
-    ``sent_again`` marks tables without an id of their own in which two rows that say the same, but for when it became known, are one event sent twice.
+    ``sent_again`` marks tables without an id of their own in which two rows that say the same, but for when it became
+    known, are one event sent twice.
     """
 
     name: str

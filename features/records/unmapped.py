@@ -1,4 +1,5 @@
-"""Who has supplies that no score can read: medicines that no reference table knows, counted by person from the rows that were set aside."""
+"""Who has supplies that no score can read: medicines that no reference table knows, counted by person from the rows
+that were set aside."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from features.records.records import Records
 
 
 def unknown_medicines(records: Records, folder: str | Path | None = None) -> dict[str, int]:
-    """Supplies of medicines we do not know, by person: those set aside now, and when the store in ``folder`` was written."""
+    """Supplies of medicines we do not know, by person: those set aside now, and when the store in ``folder`` was
+    written."""
     counts: Counter[str] = Counter()
     earlier = None if folder is None else Path(folder) / "quarantine.csv"
     frames = [records.quarantine]

@@ -1,4 +1,5 @@
-"""What medicine says: the fact tables, and typed access to them. Every row names its source; rows marked unverified stay marked."""
+"""What medicine says: the fact tables, and typed access to them. Every row names its source; rows marked unverified
+stay marked."""
 
 from features.reference.clinical_tests import TESTS, ClinicalTest, Conversion
 from features.reference.files import ReferenceError, is_unverified, read_rows

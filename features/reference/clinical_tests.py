@@ -1,4 +1,5 @@
-"""Tests and checks a person can have: canonical unit, plausible range, unit conversions, and which test satisfies which."""
+"""Tests and checks a person can have: canonical unit, plausible range, unit conversions, and which test satisfies
+which."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ class Conversion:
 
 @dataclass(frozen=True)
 class ClinicalTest:
-    """One test. ``unit`` is empty for a check that has no number. ``satisfies`` names the test whose schedule a result also meets."""
+    """One test. ``unit`` is empty for a check that has no number. ``satisfies`` names the test whose schedule a result
+    also meets."""
 
     name: str
     label: str

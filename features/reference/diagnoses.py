@@ -1,4 +1,5 @@
-"""Groups of diagnoses that clinical rules turn on (``diagnosis_groups.csv``): by ICD-10 category, or by the group a source names as the label."""
+"""Groups of diagnoses that clinical rules turn on (``diagnosis_groups.csv``): by ICD-10 category, or by the group a
+source names as the label."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ def _load() -> dict[str, dict[str, frozenset[str]]]:
 
 @cache
 def in_group(group: str, code: str | None, label: str | None) -> bool:
-    """Whether a recorded diagnosis belongs to ``group``. An ICD-10 code belongs by itself or by any of its parents (F32.3 to F323, F32, F3)."""
+    """Whether a recorded diagnosis belongs to ``group``. An ICD-10 code belongs by itself or by any of its parents
+    (F32.3 to F323, F32, F3)."""
     ways = _load()[group]
     if label and label.casefold() in ways["label"]:
         return True

@@ -1,4 +1,5 @@
-"""Reads the fact tables. A row that cannot be read stops everything and is named: a clinical rule is never skipped in silence."""
+"""Reads the fact tables. A row that cannot be read stops everything and is named: a clinical rule is never skipped in
+silence."""
 
 from __future__ import annotations
 

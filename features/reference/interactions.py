@@ -1,4 +1,5 @@
-"""Interactions between medicines (``smoking_and_interactions.csv``) and the groups that their words mean, always through tables."""
+"""Interactions between medicines (``smoking_and_interactions.csv``) and the groups that their words mean, always
+through tables."""
 
 from __future__ import annotations
 
@@ -95,7 +96,8 @@ INTERACTIONS: tuple[Interaction, ...] = _load()
 
 @cache
 def pairs() -> npt.NDArray[np.int16]:
-    """For each pair of medicines (positions in MEDICINES) the position in INTERACTIONS of the most severe interaction, or -1. Symmetric."""
+    """For each pair of medicines (positions in MEDICINES) the position in INTERACTIONS of the most severe interaction,
+    or -1. Symmetric."""
     names = {name: place for place, name in enumerate(MEDICINES)}
     table = np.full((len(names), len(names)), -1, np.int16)
     worst = np.full(table.shape, -1, np.int8)

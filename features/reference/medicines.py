@@ -1,6 +1,8 @@
-"""Medicines: class, maximum dose, injection windows, anticholinergic score; and which medicines a rule's scope name means.
+"""Medicines: class, maximum dose, injection windows, anticholinergic score; and which medicines a rule's scope name
+means.
 
-``medicines.csv`` holds the psychotropics, ``other_medicines.csv`` those that matter to them (interactions, bowel and metabolic care).
+``medicines.csv`` holds the psychotropics, ``other_medicines.csv`` those that matter to them (interactions, bowel and
+metabolic care).
 """
 
 from __future__ import annotations
@@ -99,8 +101,8 @@ _BENZODIAZEPINE_OR_Z = ("N05BA", "N05CD", "N05CF", "N03AE01")
 def in_scope(medicine: Medicine, scope: str) -> bool:
     """Whether ``medicine`` falls under a rule's ``medicine_or_class`` (CLINICAL.md section 0).
 
-    Scopes that describe a person rather than a medicine (``smi_any``, ``acb_total_ge_3``, ``high_dose_or_combined_antipsychotics``)
-    hold no medicine.
+    Scopes that describe a person rather than a medicine (``smi_any``, ``acb_total_ge_3``,
+    ``high_dose_or_combined_antipsychotics``) hold no medicine.
     """
     if scope in (medicine.name, medicine.medicine_class):
         return True

@@ -1,4 +1,5 @@
-"""Monitoring protocols: which test is due when, for whom (``monitoring_protocols.csv``; its semantics are CLINICAL.md section 0)."""
+"""Monitoring protocols: which test is due when, for whom (``monitoring_protocols.csv``; its semantics are CLINICAL.md
+section 0)."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ PHASES = (
 
 @dataclass(frozen=True)
 class Protocol:
-    """One row: days count from the first supply of the current course; ``interval_days`` None is a point check due at ``to_day``."""
+    """One row: days count from the first supply of the current course; ``interval_days`` None is a point check due at
+    ``to_day``."""
 
     id: str
     scope: str

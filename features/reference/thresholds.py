@@ -10,7 +10,8 @@ from features.reference.files import is_unverified, number, read_rows
 
 @dataclass(frozen=True)
 class Threshold:
-    """One band of a test's values: ``low`` is included and ``high`` excluded for direction ``low``; see :meth:`holds`."""
+    """One band of a test's values: ``low`` is included and ``high`` excluded for direction ``low``; see
+    :meth:`holds`."""
 
     id: str
     test: str

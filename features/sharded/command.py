@@ -1,4 +1,5 @@
-"""What ``upstream features build`` asks for: a spine or one day for everybody, and the engine that deals with the shards."""
+"""What ``upstream features build`` asks for: a spine or one day for everybody, and the engine that deals with the
+shards."""
 
 from __future__ import annotations
 
@@ -32,8 +33,9 @@ def build_features(
 ) -> dict[str, Any]:
     """Parts and manifest in ``out``, by the engine asked for; returns the manifest.
 
-    Exactly one of ``spine`` (a file) and ``as_of`` (YYYY-MM-DD: one row for everybody in the store) is given. Raises SpineError for neither or
-    both and for a date that cannot be read, ValueError for an unknown engine, and what ``build_store`` and ``build_store_on_spark`` raise.
+    Exactly one of ``spine`` (a file) and ``as_of`` (YYYY-MM-DD: one row for everybody in the store) is given. Raises
+    SpineError for neither or both and for a date that cannot be read, ValueError for an unknown engine, and what
+    ``build_store`` and ``build_store_on_spark`` raise.
     """
     if (spine is None) == (as_of is None):
         raise SpineError("say which rows to build: --spine FILE, or --as-of YYYY-MM-DD for everybody on one day")
@@ -48,7 +50,8 @@ def build_features(
 
 
 def _everybody(store: Path, out: Path, as_of: str) -> Path:
-    """A spine beside ``out`` with one row for each person of the store: the same file whenever it is asked for again."""
+    """A spine beside ``out`` with one row for each person of the store: the same file whenever it is asked for
+    again."""
     try:
         day = dt.date.fromisoformat(as_of)
     except ValueError:

@@ -1,7 +1,8 @@
-"""Builds larger than memory: each shard of people is loaded and built on its own, by the same ``build_values`` as anything else.
+"""Builds larger than memory: each shard of people is loaded and built on its own, by the same ``build_values`` as
+anything else.
 
-A shard of a store is a store (:mod:`features.sharded.partition`). Parts are written beside and renamed: a run that was killed starts again with what is
-missing and ends with the same bytes.
+A shard of a store is a store (:mod:`features.sharded.partition`). Parts are written beside and renamed: a run that was
+killed starts again with what is missing and ends with the same bytes.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ from features.sharded.partition import (
 from features.spec import Feature
 
 BLOCK_ROWS = 50_000
-"""Spine rows that are computed and written together: bounds the matrix in memory, whatever the spine asks of a shard."""
+"""Spine rows that are computed and written together: bounds the matrix in memory, whatever the spine asks of a
+shard."""
 ROW = "spine_row"
 """Column of a dealt spine: the row's position in the spine as given, so that an error can name it."""
 
@@ -79,7 +81,8 @@ class Job:
 
 
 def _spine_batches(path: Path) -> Iterator[pa.RecordBatch]:
-    """The spine with ``as_of`` as a date and each row's position. Raises SpineError for rows without a readable date."""
+    """The spine with ``as_of`` as a date and each row's position. Raises SpineError for rows without a readable
+    date."""
     if path.suffix == ".csv":
         with path.open(encoding="utf-8-sig") as file:
             names = [name.strip().strip('"') for name in file.readline().split(",")]
@@ -173,7 +176,8 @@ def schema_of(job: Job) -> pa.Schema:
 
 
 def batches_of_shard(job: Job, shard: int, threads: int | None = None) -> Iterator[pa.RecordBatch]:
-    """The feature rows of one shard's people, ordered by patient and date: what every runner of a sharded build calls."""
+    """The feature rows of one shard's people, ordered by patient and date: what every runner of a sharded build
+    calls."""
     spine = pq.read_table(job.spine / f"{shard:05}.parquet")
     schema = schema_of(job)
     if not len(spine):
@@ -299,11 +303,13 @@ def build_store(
     threads: int | None = 2,
     progress: Progress = lambda _: None,
 ) -> dict[str, Any]:
-    """Features of every row of ``spine`` (Parquet or CSV: patient_id, as_of, ...) from a Parquet store of any size; returns the manifest.
+    """Features of every row of ``spine`` (Parquet or CSV: patient_id, as_of, ...) from a Parquet store of any size;
+    returns the manifest.
 
-    ``out`` holds ``part-00000.parquet``, ...: the spine's columns (``as_of`` as a date) and one float32 column a feature, rows ordered by patient and
-    date within each part. ``store`` may be a partition made before. A second call resumes. Raises StoreError, SpineError or RecordsError before anything is computed
-    where the inputs cannot be used or ``out`` was begun from others.
+    ``out`` holds ``part-00000.parquet``, ...: the spine's columns (``as_of`` as a date) and one float32 column a
+    feature, rows ordered by patient and date within each part. ``store`` may be a partition made before. A second call
+    resumes. Raises StoreError, SpineError or RecordsError before anything is computed where the inputs cannot be used
+    or ``out`` was begun from others.
     """
     began = time.perf_counter()
     job = begin(Path(store), Path(spine), Path(out), features, shards, progress)

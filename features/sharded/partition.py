@@ -1,6 +1,7 @@
 """Dealing a Parquet store into shards of people by a hash of their id: each shard is a store of its own.
 
-People are independent (DESIGN rule 3). What is finished carries its final name, because everything is written beside and renamed.
+People are independent (DESIGN rule 3). What is finished carries its final name, because everything is written beside
+and renamed.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ def shard_of(patient_ids: pa.Array | pa.ChunkedArray, shards: int) -> npt.NDArra
 
 
 def files_of(store: Path, table: str) -> list[Path]:
-    """The Parquet files of a table: ``contacts.parquet``, or the files inside a folder of that name or of the table's, in order of name."""
+    """The Parquet files of a table: ``contacts.parquet``, or the files inside a folder of that name or of the table's,
+    in order of name."""
     for found in (store / f"{table}.parquet", store / table):
         if found.is_file():
             return [found]
@@ -68,9 +70,9 @@ def partition(
 ) -> Path:
     """Deals a Parquet store into ``out/00000``, ``out/00001``, ..., each a store of its own; teams come along whole.
 
-    Rows keep their order. Memory is bounded by ``BUFFER_BYTES`` and one batch, whatever the size of the store. A shard is complete when its
-    folder holds the file ``complete``; shards that are complete are kept. Raises StoreError for a store that lacks a table or is CSV, and for a folder
-    that holds the shards of other data.
+    Rows keep their order. Memory is bounded by ``BUFFER_BYTES`` and one batch, whatever the size of the store. A shard
+    is complete when its folder holds the file ``complete``; shards that are complete are kept. Raises StoreError for a
+    store that lacks a table or is CSV, and for a folder that holds the shards of other data.
     """
     store, out = Path(store), Path(out)
     files = tables_of(store)
@@ -98,7 +100,8 @@ def partition(
 
 
 def finish_shard(store: Path, folder: Path, final: Path, shards: int) -> None:
-    """Adds ``about.json``, which says whose shard this is, and the mark that the shard is complete; then gives it its name."""
+    """Adds ``about.json``, which says whose shard this is, and the mark that the shard is complete; then gives it its
+    name."""
     about = {**about_of(store), "shard": int(final.name), "shards": shards}
     (folder / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     (folder / DONE).write_text("", encoding="utf-8")
@@ -128,7 +131,8 @@ def batches_of(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
 
 
 def deal(batches: Iterable[pa.RecordBatch], files: Mapping[int, Path], shards: int) -> None:
-    """Writes each row to the file of its patient's shard, in the order given; rows of shards not asked for are passed over."""
+    """Writes each row to the file of its patient's shard, in the order given; rows of shards not asked for are passed
+    over."""
     writers: dict[int, pq.ParquetWriter] = {}
     held: dict[int, list[pa.RecordBatch]] = {shard: [] for shard in files}
     size = 0
@@ -201,7 +205,8 @@ def tables_of(store: Path) -> dict[str, list[Path]]:
 
 
 def same_or_new(path: Path, identity: Mapping[str, Any], folder: Path, more: Mapping[str, Any] | None = None) -> None:
-    """Writes ``identity`` (and ``more``) where nothing stands yet; refuses a folder that was begun from anything else."""
+    """Writes ``identity`` (and ``more``) where nothing stands yet; refuses a folder that was begun from anything
+    else."""
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
         other = [name for name, value in identity.items() if before.get(name) != value]

@@ -1,7 +1,8 @@
 """The sharded build on Apache Spark: Spark decides where and when a shard is built, never how.
 
-Each task calls the functions of :mod:`features.sharded.local` on its shard and returns Arrow batches (``mapInArrow``), so a local run and a run on a
-cluster write the same bytes. Needs the extra ``[spark]`` and a Java runtime; both are looked for only when something here is called.
+Each task calls the functions of :mod:`features.sharded.local` on its shard and returns Arrow batches (``mapInArrow``),
+so a local run and a run on a cluster write the same bytes. Needs the extra ``[spark]`` and a Java runtime; both are
+looked for only when something here is called.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ _ONE_MACHINE = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
-"""What a run on one machine needs: nothing listens beyond it. On a cluster, spark-submit says where the driver listens."""
+"""What a run on one machine needs: nothing listens beyond it. On a cluster, spark-submit says where the driver
+listens."""
 _ALWAYS = {
     "spark.speculation": "false",
     "spark.sql.session.timeZone": "UTC",
@@ -130,10 +132,12 @@ def build_store_on_spark(
     threads: int = 1,
     progress: Progress = lambda _: None,
 ) -> dict[str, Any]:
-    """What :func:`features.sharded.local.build_store` does, shard by shard on Spark: the same parts byte for byte, the same manifest, the same resume.
+    """What :func:`features.sharded.local.build_store` does, shard by shard on Spark: the same parts byte for byte, the
+    same manifest, the same resume.
 
-    ``store``, ``spine`` and ``out`` lie on a file system that the driver and all workers see under one path. ``threads`` is per task. A run begun by one engine
-    may be ended by the other. Raises SparkMissing, and what ``build_store`` raises.
+    ``store``, ``spine`` and ``out`` lie on a file system that the driver and all workers see under one path.
+    ``threads`` is per task. A run begun by one engine may be ended by the other. Raises SparkMissing, and what
+    ``build_store`` raises.
     """
     began = time.perf_counter()
     with session(master) as spark:
@@ -155,9 +159,11 @@ def build_store_on_spark(
 
 
 def matrix_on_spark(spark: SparkSession, job: Job, threads: int = 1) -> DataFrame:
-    """The feature rows of a job (from :func:`features.sharded.local.begin`) as a Spark DataFrame, for who goes on in Spark.
+    """The feature rows of a job (from :func:`features.sharded.local.begin`) as a Spark DataFrame, for who goes on in
+    Spark.
 
-    One task a shard; nothing is written. ``as_of`` is a date, features are floats, and what is missing is NaN, as in the parts.
+    One task a shard; nothing is written. ``as_of`` is a date, features are floats, and what is missing is NaN, as in
+    the parts.
     """
     from pyspark.sql.pandas.types import from_arrow_schema
 
@@ -205,10 +211,12 @@ def partition_on_spark(
     *,
     progress: Progress = lambda _: None,
 ) -> Path:
-    """What :func:`features.sharded.partition.partition` does, for an extract too large for one machine: the same shards, rows in the same order.
+    """What :func:`features.sharded.partition.partition` does, for an extract too large for one machine: the same
+    shards, rows in the same order.
 
-    A table may be a folder of Parquet files. Spark reads, deals by ``crc32(patient_id)`` and sorts by file and row; the worker that writes a shard checks with
-    ``shard_of`` that every row belongs there. A run that was killed deals again what is not complete.
+    A table may be a folder of Parquet files. Spark reads, deals by ``crc32(patient_id)`` and sorts by file and row;
+    the worker that writes a shard checks with ``shard_of`` that every row belongs there. A run that was killed deals
+    again what is not complete.
     """
     store, out = Path(store).absolute(), Path(out).absolute()
     files = tables_of(store)

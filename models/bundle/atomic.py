@@ -1,6 +1,7 @@
 """Writes that are whole or not at all, and the one lock of a bundles root.
 
-Everything is written beside its place under a hidden name, synced to the disk, and renamed. A name that ends in ``PARTIAL`` is never read.
+Everything is written beside its place under a hidden name, synced to the disk, and renamed. A name that ends in
+``PARTIAL`` is never read.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """What a bundle is on disk, and the one way to open it: every byte is checked before anything is parsed.
 
-A bundle is a folder of plain files: ``manifest.json``, one ``booster_<outcome>.txt`` per outcome, ``calibration.json``, ``features.json``,
-``reference.json``, ``card.json`` and ``golden.json``. The manifest holds the SHA-256 of every other file and a digest of itself, so that one
-flipped bit anywhere is found. A bundles root holds bundle folders and two small text files, ``current`` and ``last_good``, that name one each.
+A bundle is a folder of plain files: ``manifest.json``, one ``booster_<outcome>.txt`` per outcome,
+``calibration.json``, ``features.json``, ``reference.json``, ``card.json`` and ``golden.json``. The manifest holds the
+SHA-256 of every other file and a digest of itself, so that one flipped bit anywhere is found. A bundles root holds
+bundle folders and two small text files, ``current`` and ``last_good``, that name one each.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ class OutcomeEntry(_Strict):
 class Versions(_Strict):
     """What the bundle was made with.
 
-    The rule (``check_versions``): a format that this code does not know, and a newer major of LightGBM than the installed one, are refused. Any other
-    difference is allowed, since the golden rows decide: a machine whose libraries do not give the recorded margins to 1e-12 does not serve the bundle.
+    The rule (``check_versions``): a format that this code does not know, and a newer major of LightGBM than the
+    installed one, are refused. Any other difference is allowed, since the golden rows decide: a machine whose
+    libraries do not give the recorded margins to 1e-12 does not serve the bundle.
     """
 
     lightgbm: str
@@ -64,7 +66,8 @@ class Versions(_Strict):
 
 
 class Manifest(_Strict):
-    """Where a model came from and what it consists of. ``notes`` keeps what the trainer adds beyond the named fields."""
+    """Where a model came from and what it consists of. ``notes`` keeps what the trainer adds beyond the named
+    fields."""
 
     format: int
     bundle_id: str = Field(pattern=rf"^{_ID.pattern}$")
@@ -136,7 +139,8 @@ def locate(path: Path | str) -> Path:
 
 
 def current_bundle(root: Path | str) -> Path:
-    """The folder that the pointer ``current`` of a bundles root names. Raises ``BundleMissing`` or ``BundleDamaged``."""
+    """The folder that the pointer ``current`` of a bundles root names. Raises ``BundleMissing`` or
+    ``BundleDamaged``."""
     return read_pointer(Path(root), CURRENT)
 
 

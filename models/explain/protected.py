@@ -1,4 +1,5 @@
-"""What never trains a model and is never a reason (DESIGN rule 6), by name. Asked when a bundle is written and again whenever one is opened."""
+"""What never trains a model and is never a reason (DESIGN rule 6), by name. Asked when a bundle is written and again
+whenever one is opened."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """Reading age of our wording, so that "plain English" is a number that a test can hold us to.
 
-The Automated Readability Index (Senter and Smith, 1967, AMRL-TR-6620): 4.71 x letters a word + 0.5 x words a sentence - 21.43 is a school grade of the
-United States, whose pupils are five to six years older; we add six. It counts letters, not syllables, so it needs no dictionary and gives the same everywhere.
-A colon ends a sentence here, since what stands before it is said once for a whole list. Short sentences with one long clinical word score high: the figure is
-an upper guide, not a verdict.
+The Automated Readability Index (Senter and Smith, 1967, AMRL-TR-6620): 4.71 x letters a word + 0.5 x words a sentence
+- 21.43 is a school grade of the United States, whose pupils are five to six years older; we add six. It counts
+letters, not syllables, so it needs no dictionary and gives the same everywhere. A colon ends a sentence here, since
+what stands before it is said once for a whole list. Short sentences with one long clinical word score high: the figure
+is an upper guide, not a verdict.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ from __future__ import annotations
 import re
 
 READING_AGE = 14
-"""Years: every sentence of a reason or a what-if reads below this, whatever the concept. Asserted in ``tests/models/explain/test_reading_age.py``."""
+"""Years: every sentence of a reason or a what-if reads below this, whatever the concept. Asserted in
+``tests/models/explain/test_reading_age.py``."""
 
 _YEARS_AT_GRADE_0 = 6
 _WORD = re.compile(r"[A-Za-z0-9]+(?:['-][A-Za-z0-9]+)*")

@@ -1,7 +1,9 @@
-"""From contributions of features to reasons a clinician can read: summed by clinical concept, ranked by size, worded "raises" or "lowers".
+"""From contributions of features to reasons a clinician can read: summed by clinical concept, ranked by size, worded
+"raises" or "lowers".
 
-A reason says what the model weighed, never why a person is unwell. Concepts are summed before ranking, because windows of one signal share credit
-between them. The part of the horizon is not a reason, and protected characteristics are not features at all (DESIGN rule 6).
+A reason says what the model weighed, never why a person is unwell. Concepts are summed before ranking, because windows
+of one signal share credit between them. The part of the horizon is not a reason, and protected characteristics are not
+features at all (DESIGN rule 6).
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ _SMALLEST = 1e-9
 
 @dataclass(frozen=True)
 class FeatureText:
-    """What a bundle keeps of a feature, so that it explains itself: ``low`` and ``high`` are the allowed range, ``missing`` says what absence means."""
+    """What a bundle keeps of a feature, so that it explains itself: ``low`` and ``high`` are the allowed range,
+    ``missing`` says what absence means."""
 
     name: str
     concept: str
@@ -35,7 +38,8 @@ class FeatureText:
 
 @dataclass(frozen=True)
 class ConceptText:
-    """The wording of one concept: a label, and for each direction a phrase that finishes "Raises the estimated risk: ..."."""
+    """The wording of one concept: a label, and for each direction a phrase that finishes "Raises the estimated risk:
+    ..."."""
 
     slug: str
     label: str
@@ -49,9 +53,11 @@ class ConceptText:
         return cls(slug, label.capitalize(), label, label)
 
     def sentence(self, raises: bool, recorded: bool, in_order: bool = True) -> str:
-        """What the reason says. Where nothing behind it is recorded, it says that and nothing else: absence is never worded as normal.
+        """What the reason says. Where nothing behind it is recorded, it says that and nothing else: absence is never
+        worded as normal.
 
-        ``in_order`` is false where a part of the concept is overdue or has happened; then "lowers" is not worded as if all were well.
+        ``in_order`` is false where a part of the concept is overdue or has happened; then "lowers" is not worded as if
+        all were well.
         """
         verb = "Raises" if raises else "Lowers"
         if not recorded:
@@ -63,7 +69,8 @@ class ConceptText:
 
 @dataclass(frozen=True)
 class Reason:
-    """One concept's part of a calibrated logit. ``features`` holds {name, value, unit, contribution, missing}, largest part first."""
+    """One concept's part of a calibrated logit. ``features`` holds {name, value, unit, contribution, missing}, largest
+    part first."""
 
     concept: str
     label: str
@@ -102,13 +109,15 @@ class Reasoner:
         )
 
     def find(self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int) -> list[Reason]:
-        """At most ``top`` reasons for one score. ``contributions`` and ``values`` have shape (features,), in the order of the features."""
+        """At most ``top`` reasons for one score. ``contributions`` and ``values`` have shape (features,), in the order
+        of the features."""
         return self.find_all(contributions[None], values, top)[0]
 
     def find_all(
         self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int, features: bool = True
     ) -> list[list[Reason]]:
-        """The same for several scores of one row: ``contributions`` has shape (scores, features). Without ``features`` reasons list none."""
+        """The same for several scores of one row: ``contributions`` has shape (scores, features). Without ``features``
+        reasons list none."""
         if not self._features:
             return [[] for _ in contributions]
         totals = np.add.reduceat(contributions[:, self._order], self._starts, axis=1)
@@ -130,10 +139,12 @@ class Reasoner:
         ]
 
     def _standing(self, values: NDArray[np.floating]) -> tuple[list[bool], list[bool]]:
-        """For each concept whether anything behind it is recorded, and whether something of it is overdue or has happened.
+        """For each concept whether anything behind it is recorded, and whether something of it is overdue or has
+        happened.
 
-        A count that reads 0 where there is no row at all (``missing`` is "zero") records nothing: "none missed" of no appointments is not good news.
-        Features that had no part in this score are looked at too, since they tell "none missed of five" from "nobody has been in touch".
+        A count that reads 0 where there is no row at all (``missing`` is "zero") records nothing: "none missed" of no
+        appointments is not good news. Features that had no part in this score are looked at too, since they tell "none
+        missed of five" from "nobody has been in touch".
         """
         recorded = ~np.isnan(values) & ~((values == 0) & self._zero_is_none)
         wrong = (values > 0) & self._bad_news

@@ -1,11 +1,12 @@
 """What the model would say if a check or contact that is due were done: its sensitivity, not an effect.
 
-A closed table says which actions there are, which inputs each one changes, and to what. Only what a team can do next is in it, and only inputs that doing it
-resets: days since, days past due, a gap that is open now. Never a count over the past, never a protected characteristic, never a result's value. An
-action is offered where it is due, and only then. Clozapine after a gap has no entry: restarting it is a clinical decision (CLINICAL.md section 4.6).
+A closed table says which actions there are, which inputs each one changes, and to what. Only what a team can do next
+is in it, and only inputs that doing it resets: days since, days past due, a gap that is open now. Never a count over
+the past, never a protected characteristic, never a result's value. An action is offered where it is due, and only
+then. Clozapine after a gap has no entry: restarting it is a clinical decision (CLINICAL.md section 4.6).
 
-The estimate can move either way. All of them are given, with the same words: leaving out those that rise would turn a description into advice. Whatever is
-due stays due.
+The estimate can move either way. All of them are given, with the same words: leaving out those that rise would turn a
+description into advice. Whatever is due stays due.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ LATER_THAN_DAYS = 28
 class Action:
     """One thing a team can do next. ``label`` finishes "If ...".
 
-    ``since`` become 0 days. ``due`` pairs days past due with the days since that it counts from: it starts again, as far ahead as the person's own
-    interval says (days since less days past due); where that is not known it becomes 0, no longer late. ``fewer`` lose one, the test that was done.
-    ``ended`` become 0 where they are recorded. ``offered`` names inputs of which one must be above ``above``; the action is not offered where one of
-    ``unless`` is recorded.
+    ``since`` become 0 days. ``due`` pairs days past due with the days since that it counts from: it starts again, as
+    far ahead as the person's own interval says (days since less days past due); where that is not known it becomes 0,
+    no longer late. ``fewer`` lose one, the test that was done. ``ended`` become 0 where they are recorded. ``offered``
+    names inputs of which one must be above ``above``; the action is not offered where one of ``unless`` is recorded.
     """
 
     code: str
@@ -130,7 +131,8 @@ class Change:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """One action for one person. ``risks`` holds {outcome, horizon_days, probability, difference}: what the model would give, less what it gives."""
+    """One action for one person. ``risks`` holds {outcome, horizon_days, probability, difference}: what the model
+    would give, less what it gives."""
 
     code: str
     label: str
@@ -149,7 +151,8 @@ class Offer:
 
 
 def find_offers(inputs: NDArray[np.floating], names: Sequence[str]) -> list[Offer]:
-    """The actions offered to some row. ``inputs`` (rows, features) is in the order of ``names``; an action no feature of the model knows is left out."""
+    """The actions offered to some row. ``inputs`` (rows, features) is in the order of ``names``; an action no feature
+    of the model knows is left out."""
     place = {name: i for i, name in enumerate(names)}
     found = []
     for action in ACTIONS:

@@ -1,8 +1,9 @@
 """Exact path-dependent Shapley values of a LightGBM booster, at about the cost of prediction.
 
-``TreeShapley`` gives what ``booster.predict(X, pred_contrib=True)`` gives. At construction the trees are tabulated (``models/shapley/tables.py``); at run time,
-for blocks of rows: every value becomes one byte, the splits of a tree become one byte per group of leaves, and each feature's sum is gathered from
-the tables. All sums are in double precision and in one order, so a row scores the same alone, in a batch, and on any number of threads.
+``TreeShapley`` gives what ``booster.predict(X, pred_contrib=True)`` gives. At construction the trees are tabulated
+(``models/shapley/tables.py``); at run time, for blocks of rows: every value becomes one byte, the splits of a tree
+become one byte per group of leaves, and each feature's sum is gathered from the tables. All sums are in double
+precision and in one order, so a row scores the same alone, in a batch, and on any number of threads.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ _ARGUMENTS = (
 class TreeShapley:
     """Exact contributions and margins of one booster. Immutable; may be used from several threads at once.
 
-    Takes a booster or its text. Trees deeper than the tables reach are explained by LightGBM itself: slower, equally exact. Categorical splits, linear
-    leaves and several classes raise ``TreesError``.
+    Takes a booster or its text. Trees deeper than the tables reach are explained by LightGBM itself: slower, equally
+    exact. Categorical splits, linear leaves and several classes raise ``TreesError``.
     """
 
     def __init__(self, booster: lightgbm.Booster | str) -> None:
@@ -81,14 +82,16 @@ class TreeShapley:
         return 0 if self._tables is None else self._tables.nbytes
 
     def contributions(self, X: NDArray[np.floating], threads: int = 1) -> Floats:
-        """(rows, features) to float64 (rows, features + 1); the last column is the expected value. Raises ``FeatureMismatch``."""
+        """(rows, features) to float64 (rows, features + 1); the last column is the expected value. Raises
+        ``FeatureMismatch``."""
         X = self._checked(X)
         if self._tables is None:
             return self._predict(X, threads, pred_contrib=True)
         return self._run(X, threads, contributions=True, margins=False)[0]
 
     def margins(self, X: NDArray[np.floating], threads: int = 1) -> Floats:
-        """(rows, features) to the raw score, float64 (rows,): to the bit what ``booster.predict(X, raw_score=True)`` gives."""
+        """(rows, features) to the raw score, float64 (rows,): to the bit what ``booster.predict(X, raw_score=True)``
+        gives."""
         X = self._checked(X)
         if self._tables is None:
             return self._predict(X, threads, raw_score=True)

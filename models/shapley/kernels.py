@@ -1,7 +1,8 @@
 """Compiled loops over the tables: rows in, margins and contributions out.
 
-Each loop is compiled once and kept (``cache``), runs without the interpreter's lock (``nogil``), and adds in a fixed order without re-association, so
-results do not depend on the machine's vector width, the size of the batch or the number of threads.
+Each loop is compiled once and kept (``cache``), runs without the interpreter's lock (``nogil``), and adds in a fixed
+order without re-association, so results do not depend on the machine's vector width, the size of the batch or the
+number of threads.
 """
 
 from __future__ import annotations
@@ -11,17 +12,20 @@ import numpy as np
 
 from models.shapley.trees import MISSING_NAN, MISSING_ZERO, ZERO
 
-# The sizes below are compiled in. They stand in this file because a change of the file is what makes numba compile again.
+# The sizes below are compiled in. They stand in this file because a change of the file is what makes numba compile
+# again.
 
 MOST_SPLITS = 8
 """Splits above a leaf that a pattern of one byte can hold. A deeper tree has no table."""
 
 SLOTS = MOST_SPLITS + 2
-"""Patterns at hand while a tree is walked: slot 0 is all zeros, slot d holds the pattern of a path of d splits, the last one is the group's own."""
+"""Patterns at hand while a tree is walked: slot 0 is all zeros, slot d holds the pattern of a path of d splits, the
+last one is the group's own."""
 
 BLOCK = 1024
-"""Rows taken together: enough that a table is fetched once for many rows, few enough that their sums stay in the second-level cache. Measured: blocks of 256 take
-2.3 times as long, of 4,096 1.2 times (``tests/benchmarks/shapley_variants.py``)."""
+"""Rows taken together: enough that a table is fetched once for many rows, few enough that their sums stay in the
+second-level cache. Measured: blocks of 256 take 2.3 times as long, of 4,096 1.2 times
+(``tests/benchmarks/shapley_variants.py``)."""
 
 FEW = 4
 """Rows that fit side by side into one word; more go as a block."""
@@ -33,7 +37,8 @@ def explain(  # type: ignore[no-untyped-def]
     group_step, step_to, step_from, flat_to, flat_from, step_row, step_cut, step_bit, feature_start, features, term_group,
     table_start, values,
 ):  # fmt: skip
-    """Fill ``shap`` (rows, features + 1) and ``margin`` (rows), each where asked for; the rest are the arrays of ``Tables``."""
+    """Fill ``shap`` (rows, features + 1) and ``margin`` (rows), each where asked for; the rest are the arrays of
+    ``Tables``."""
     rows, n_features = X.shape
     width = min(rows, BLOCK)
     binned = np.empty((2 * len(column_feature), width), np.uint8)
@@ -78,8 +83,9 @@ def explain_few(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """The same for up to ``FEW`` rows (one person's horizons). Same sums in the same order.
 
-    The rows go side by side: a byte of each in one 16-bit lane of a word. Taking a byte from ``cut + 256`` leaves bit 8 set where ``byte <= cut``, so
-    one subtraction evaluates a split for all rows, and no lane borrows from another. Unused lanes repeat the last row.
+    The rows go side by side: a byte of each in one 16-bit lane of a word. Taking a byte from ``cut + 256`` leaves bit
+    8 set where ``byte <= cut``, so one subtraction evaluates a split for all rows, and no lane borrows from another.
+    Unused lanes repeat the last row.
     """
     rows, n_features = X.shape
     binned = np.empty((2 * len(column_feature), FEW), np.uint8)
@@ -90,7 +96,8 @@ def explain_few(  # type: ignore[no-untyped-def]
         lanes[c] = 0
         for r in range(FEW):
             lanes[c] |= np.uint64(binned[c, min(r, rows - 1)]) << np.uint64(16 * r)
-    # Flat loops over all steps, groups and terms: no loop of a few turns for the processor to guess wrong, and table rows are fetched many at a time.
+    # Flat loops over all steps, groups and terms: no loop of a few turns for the processor to guess wrong, and table
+    # rows are fetched many at a time.
     slots = np.zeros(SLOTS + len(group_step) - 1, np.uint64)
     for i in range(len(flat_to)):
         holds = (np.uint64(step_cut[i]) + np.uint64(256)) * _ONES - lanes[step_row[i]] >> np.uint64(8) & _ONES
@@ -137,7 +144,8 @@ _ONES = np.uint64(0x0001000100010001)
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _bin(X, first, n, binned, column, column_feature, column_missing, cut_start, cuts):  # type: ignore[no-untyped-def]
-    """One byte per value: how many cuts lie below it, so that ``value <= cuts[k]`` is ``byte <= k``; see ``Tables`` for what is missing."""
+    """One byte per value: how many cuts lie below it, so that ``value <= cuts[k]`` is ``byte <= k``; see ``Tables``
+    for what is missing."""
     for c in range(len(column_feature)):
         start, end = cut_start[c], cut_start[c + 1]
         f, kind = column_feature[c], column_missing[c]
@@ -168,7 +176,8 @@ def _step(first, last, n, binned, slots, step_to, step_from, step_row, step_cut,
     for i in range(first, last):
         source, to, column = slots[step_from[i]], slots[step_to[i]], binned[step_row[i]]
         cut, bit = step_cut[i], np.uint8(1 << step_bit[i])
-        # Two loops: one in place, one from slot to slot. In a single loop the two may overlap, and the compiler would not use vector instructions.
+        # Two loops: one in place, one from slot to slot. In a single loop the two may overlap, and the compiler would
+        # not use vector instructions.
         if step_from[i] == step_to[i]:
             for r in range(n):
                 to[r] |= bit if column[r] <= cut else np.uint8(0)
@@ -207,6 +216,7 @@ def _add(n, total, pattern, features, table):  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def _add_leaf(n, leaf, pattern, width, table):  # type: ignore[no-untyped-def]
-    """Add the value of the leaf that each row reaches; at most one group of a tree gives other than 0, so the sum over groups is exact."""
+    """Add the value of the leaf that each row reaches; at most one group of a tree gives other than 0, so the sum over
+    groups is exact."""
     for r in range(n):
         leaf[r] += table[np.int64(pattern[r]) * width + width - 1]

@@ -1,11 +1,14 @@
-"""Shapley values of a booster, tabulated once: what each group of leaves adds to each feature, for every way its splits can fall.
+"""Shapley values of a booster, tabulated once: what each group of leaves adds to each feature, for every way its
+splits can fall.
 
-The path-dependent value of a leaf depends only on which conditions of its path hold, so on one bit per split: at most 2^depth patterns. Leaves of a
-subtree share their path, so a subtree is tabulated as one group as long as the splits above and inside it fit ``GROUP_SPLITS``; one look-up then
-serves all its leaves. The tables are exact in double precision: nothing here is an approximation.
+The path-dependent value of a leaf depends only on which conditions of its path hold, so on one bit per split: at most
+2^depth patterns. Leaves of a subtree share their path, so a subtree is tabulated as one group as long as the splits
+above and inside it fit ``GROUP_SPLITS``; one look-up then serves all its leaves. The tables are exact in double
+precision: nothing here is an approximation.
 
-Source: Lundberg and others, "From local explanations to global understanding with explainable AI for trees", Nat Mach Intell 2020 (the value function
-with cover as weights); tabulating patterns follows the observation behind Fast TreeSHAP v2 (Yang 2021) and Woodelf (2024).
+Source: Lundberg and others, "From local explanations to global understanding with explainable AI for trees", Nat Mach
+Intell 2020 (the value function with cover as weights); tabulating patterns follows the observation behind Fast
+TreeSHAP v2 (Yang 2021) and Woodelf (2024).
 """
 
 from __future__ import annotations
@@ -24,8 +27,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 GROUP_SPLITS = 7
-"""Splits a group of several leaves may hold. Measured: 8 is no faster (1.07 times the time) and takes a fifth more memory; 6 takes 1.3 times the time, and a table
-for every leaf 2.5 times and twice the memory. Single-precision tables were no faster on batches. ``tests/benchmarks/shapley_variants.py`` times all of them."""
+"""Splits a group of several leaves may hold. Measured: 8 is no faster (1.07 times the time) and takes a fifth more
+memory; 6 takes 1.3 times the time, and a table for every leaf 2.5 times and twice the memory. Single-precision tables
+were no faster on batches. ``tests/benchmarks/shapley_variants.py`` times all of them."""
 
 COLUMN_CUTS = 255
 """Thresholds a column may hold, so that a binned value is one byte; a feature with more becomes several columns."""
@@ -35,13 +39,15 @@ COLUMN_CUTS = 255
 class Tables:
     """Everything the kernels read, as flat arrays.
 
-    Columns: value to byte. A column is one feature with one kind of missing value and rising ``cuts[cut_start[c]:cut_start[c + 1]]``. It gives two rows of
-    bytes: ``2 * c`` puts what is missing above all cuts (so it goes right), ``2 * c + 1`` below all (left).
-    Steps: ``slot[step_to] = slot[step_from] | (byte[step_row] <= step_cut) << step_bit``.
-    Groups: group ``g`` of tree ``t`` (``tree_group[t] <= g < tree_group[t + 1]``) first takes its steps, then adds to its ``features``
-    (from ``feature_start[g]`` on) the row ``slot[last]`` of its table, which starts at ``table_start[g]`` in ``values``. A row ends with the value of
-    the leaf that the row reaches, or 0 where that is in another group. ``flat_to`` and ``flat_from`` are the same steps with a slot of its own
-    (``SLOTS + g``) for every group, so that all steps can be taken before any table is read; ``term_group`` is the group of each of ``features``.
+    Columns: value to byte. A column is one feature with one kind of missing value and rising
+    ``cuts[cut_start[c]:cut_start[c + 1]]``. It gives two rows of bytes: ``2 * c`` puts what is missing above all cuts
+    (so it goes right), ``2 * c + 1`` below all (left). Steps: ``slot[step_to] = slot[step_from] | (byte[step_row] <=
+    step_cut) << step_bit``. Groups: group ``g`` of tree ``t`` (``tree_group[t] <= g < tree_group[t + 1]``) first takes
+    its steps, then adds to its ``features`` (from ``feature_start[g]`` on) the row ``slot[last]`` of its table, which
+    starts at ``table_start[g]`` in ``values``. A row ends with the value of the leaf that the row reaches, or 0 where
+    that is in another group. ``flat_to`` and ``flat_from`` are the same steps with a slot of its own (``SLOTS + g``)
+    for every group, so that all steps can be taken before any table is read; ``term_group`` is the group of each of
+    ``features``.
     """
 
     n_features: int
@@ -105,7 +111,8 @@ Path = list[tuple[int, int, int]]
 
 @dataclass
 class _Group:
-    """Leaves tabulated together, each with the conditions that lead to it; ``steps_end`` counts the plan's steps up to and with this group's."""
+    """Leaves tabulated together, each with the conditions that lead to it; ``steps_end`` counts the plan's steps up to
+    and with this group's."""
 
     tree: int
     bits: int
@@ -123,7 +130,8 @@ class _Plan:
     groups: list[_Group] = field(default_factory=list)
 
     def tree(self, t: int) -> None:
-        """Cut tree ``t`` into groups and write the steps that find their patterns, in the order in which the groups come."""
+        """Cut tree ``t`` into groups and write the steps that find their patterns, in the order in which the groups
+        come."""
         nodes = self.trees.nodes(t)
         left, right = self.trees.left[nodes].tolist(), self.trees.right[nodes].tolist()
         if not left:
@@ -156,7 +164,8 @@ class _Plan:
             waiting += [(right[node], [*conditions, (node, bit, 0)]), (left[node], [*conditions, (node, bit, 1)])]
             bit += 1
         if root < 0:
-            # A lone leaf has no split of its own: its pattern is its parent's, so the parent's last step is taken again, into the last slot.
+            # A lone leaf has no split of its own: its pattern is its parent's, so the parent's last step is taken
+            # again, into the last slot.
             node, at, _ = path[-1]
             self._step(first + node, len(path), SLOTS - 1, at)
         used = {int(self.trees.feature[first + node]) for _, conditions in leaves for node, _, _ in conditions}
@@ -191,7 +200,8 @@ def deepest_path(trees: Trees) -> int:
 
 
 def can_tabulate(trees: Trees) -> bool:
-    """Whether every path fits a pattern and every split was reached in training (a cover of 0 gives no weights to divide by)."""
+    """Whether every path fits a pattern and every split was reached in training (a cover of 0 gives no weights to
+    divide by)."""
     return deepest_path(trees) <= MOST_SPLITS and bool(np.all(trees.node_cover > 0) and np.all(trees.leaf_cover > 0))
 
 
@@ -332,9 +342,11 @@ def _fill(values, table_start, feature_start, bits, group_leaf, leaf_condition, 
 
 @numba.njit(cache=True, error_model="numpy")
 def _shapley(hold, u, n, share, held, weights):  # type: ignore[no-untyped-def]
-    """Shapley value of player ``u`` in the game whose worth is the product over players of (holds if in the coalition, else its share of cover).
+    """Shapley value of player ``u`` in the game whose worth is the product over players of (holds if in the coalition,
+    else its share of cover).
 
-    Only coalitions of players that hold have worth beyond the shares, so: a polynomial over those, by size of the coalition.
+    Only coalitions of players that hold have worth beyond the shares, so: a polynomial over those, by size of the
+    coalition.
     """
     outside = 1.0
     size = 0

@@ -1,7 +1,8 @@
 """A booster's trees as flat arrays, read from LightGBM's text.
 
-Only what exact contributions cover is read: one output, numeric splits, constant leaves. Everything else is refused with a ``TreesError`` that names
-it. The text is checked as a document from outside: every length, every child, every cover.
+Only what exact contributions cover is read: one output, numeric splits, constant leaves. Everything else is refused
+with a ``TreesError`` that names it. The text is checked as a document from outside: every length, every child, every
+cover.
 """
 
 from __future__ import annotations
@@ -31,10 +32,11 @@ _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 class Trees:
     """All trees of one booster, end to end.
 
-    Tree ``t`` owns the nodes ``node_start[t]:node_start[t + 1]`` and the leaves ``leaf_start[t]:leaf_start[t + 1]``; a tree of one leaf has no node. In
-    ``left`` and ``right`` a child at or above 0 is a node of the same tree, counted from its first, and ``-1 - i`` is its leaf ``i``. ``cover`` is the
-    number of training rows that reached a node or leaf. A value goes left where ``value <= threshold``; what is missing (``missing``: none, zero
-    or NaN, per node) goes left where ``default_left``.
+    Tree ``t`` owns the nodes ``node_start[t]:node_start[t + 1]`` and the leaves ``leaf_start[t]:leaf_start[t + 1]``; a
+    tree of one leaf has no node. In ``left`` and ``right`` a child at or above 0 is a node of the same tree, counted
+    from its first, and ``-1 - i`` is its leaf ``i``. ``cover`` is the number of training rows that reached a node or
+    leaf. A value goes left where ``value <= threshold``; what is missing (``missing``: none, zero or NaN, per node)
+    goes left where ``default_left``.
     """
 
     n_features: int

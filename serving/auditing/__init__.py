@@ -1,1 +1,2 @@
-"""What the auditor sees: who saw whom, when, why and with which model; and emergency access, which callers open here."""
+"""What the auditor sees: who saw whom, when, why and with which model; and emergency access, which callers open
+here."""

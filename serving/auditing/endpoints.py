@@ -1,4 +1,5 @@
-"""``POST /v1/patients/{patient_id}/emergency-access``; for the auditor ``GET /v1/audit/events`` and ``GET /v1/audit/emergency-access``."""
+"""``POST /v1/patients/{patient_id}/emergency-access``; for the auditor ``GET /v1/audit/events`` and ``GET
+/v1/audit/emergency-access``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Queries over the audit log and emergency access. Neither is a table of people's records; only the auditor reads them."""
+"""Queries over the audit log and emergency access. Neither is a table of people's records; only the auditor reads
+them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from serving.storage.tables import (
 
 @dataclass(frozen=True)
 class Asked:
-    """Which events: of one actor, of one action, about one person, before a number or a day (``YYYY-MM-DD``). None is all."""
+    """Which events: of one actor, of one action, about one person, before a number or a day (``YYYY-MM-DD``). None is
+    all."""
 
     actor: str | None = None
     action: str | None = None
@@ -70,7 +72,8 @@ def events(connection: Connection, asked: Asked, limit: int) -> list[Any]:
 
 
 def names_of(connection: Connection, actors: Iterable[str]) -> dict[str, str]:
-    """What each actor of the log is called: the label of a token, or the name that an identity provider gives a person."""
+    """What each actor of the log is called: the label of a token, or the name that an identity provider gives a
+    person."""
     wanted = set(actors)
     query = select(tokens.c.token_id, tokens.c.label).where(tokens.c.token_id.in_(wanted))
     found = {row.token_id: row.label for row in connection.execute(query) if row.label}

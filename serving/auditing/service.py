@@ -18,7 +18,8 @@ def open_in_emergency(
 ) -> Emergency:
     """Let ``caller`` see one person for ``ACCESS_MINUTES``, whichever team they are with.
 
-    Whether the person exists is not said here, so that opening tells nothing: the look that follows does, and it is in the log too.
+    Whether the person exists is not said here, so that opening tells nothing: the look that follows does, and it is in
+    the log too.
     """
     now = now or dt.datetime.now(dt.UTC)
     found = Emergency(

@@ -1,8 +1,9 @@
 """Who saw or changed what: an append-only, hash-chained log, written before the data leaves.
 
-Every event holds the hash of the one before it, and ``audit_head`` holds the newest number and hash, so a changed, removed, reordered
-or cut-off event is found by ``verify_chain``. The head row is updated first, which makes writers queue on SQLite and PostgreSQL alike.
-If the log cannot be written, ``AuditUnavailable`` is raised and the caller gets 503 instead of the data.
+Every event holds the hash of the one before it, and ``audit_head`` holds the newest number and hash, so a changed,
+removed, reordered or cut-off event is found by ``verify_chain``. The head row is updated first, which makes writers
+queue on SQLite and PostgreSQL alike. If the log cannot be written, ``AuditUnavailable`` is raised and the caller gets
+503 instead of the data.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Look:
     bundle_id: str | None = None
     detail: dict[str, Any] = field(default_factory=dict)
     shown: tuple[dict[str, Any], ...] = ()
-    """Rows for the exposure log (patient_id, outcome, horizon_days, ranking, position, rank), written with the event."""
+    """Rows for the exposure log (patient_id, outcome, horizon_days, ranking, position, rank), written with the
+    event."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +79,11 @@ class Audit:
 
     @contextmanager
     def recording(self, look: Look) -> Iterator[None]:
-        """``record`` beside the work of the block: most of it is waiting for the disk. What was looked at may leave once the block has ended.
+        """``record`` beside the work of the block: most of it is waiting for the disk. What was looked at may leave
+        once the block has ended.
 
-        The event stays where the work then fails: the log may name a look that came to nothing, never miss one. Raises ``AuditUnavailable``.
+        The event stays where the work then fails: the log may name a look that came to nothing, never miss one. Raises
+        ``AuditUnavailable``.
         """
         written = self.database.beside.submit(self.record, look)
         try:
@@ -146,7 +150,8 @@ def verify_chain(database: Database) -> list[Broken]:
 
 @dataclass(frozen=True)
 class Verified:
-    """What a walk of the chain found: how many events, the head to keep elsewhere, and every place where it does not hold."""
+    """What a walk of the chain found: how many events, the head to keep elsewhere, and every place where it does not
+    hold."""
 
     events: int
     head: str
@@ -163,7 +168,8 @@ class Verified:
 
 
 def verify_home(home: Path) -> Verified:
-    """``verify_chain`` of a home's database, without changing it. Raises ``DatabaseUnavailable`` where there is none."""
+    """``verify_chain`` of a home's database, without changing it. Raises ``DatabaseUnavailable`` where there is
+    none."""
     url = database_url_of(home)
     path = make_url(url).database if url.startswith("sqlite") else None
     if path and not Path(path).is_file():

@@ -1,7 +1,7 @@
 """ETags: a program that holds an answer already is told so (304) instead of being sent it again.
 
-The answer is worked out and written to the audit log either way: a 304 says that what the caller holds is still so, and they look at it again.
-Nothing in between may keep an answer (``no-store``); the tag serves the caller's own copy.
+The answer is worked out and written to the audit log either way: a 304 says that what the caller holds is still so,
+and they look at it again. Nothing in between may keep an answer (``no-store``); the tag serves the caller's own copy.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""The request boundary, as plain ASGI: request ids, security headers, host and origin checks, the last catch for errors; and one log line,
-one measurement and, where asked for, one span for each request.
+"""The request boundary, as plain ASGI: request ids, security headers, host and origin checks, the last catch for
+errors; and one log line, one measurement and, where asked for, one span for each request.
 
 No ``BaseHTTPMiddleware``: it costs a task group per request and breaks context variables.
 """
@@ -150,7 +150,8 @@ class Boundary:
             raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
 
     def _limited(self, receive: Receive) -> Receive:
-        """``receive`` that stops at the limit. The framework passes an ``HTTPException`` on and would swallow anything else."""
+        """``receive`` that stops at the limit. The framework passes an ``HTTPException`` on and would swallow anything
+        else."""
         read = 0
 
         async def counted() -> Message:
@@ -165,7 +166,8 @@ class Boundary:
 
 
 def _tidy() -> None:
-    """What a large request leaves is cycles, too few in number for the collector to come by itself; then pages that nothing is on."""
+    """What a large request leaves is cycles, too few in number for the collector to come by itself; then pages that
+    nothing is on."""
     gc.collect()
     give_back()
 

@@ -1,7 +1,7 @@
 """One shape for every error: problem details (RFC 9457), which never repeat a value that was submitted.
 
-Validation errors name the place by our own field names and positions; a name we did not choose (an unknown column could be a person's
-name) is replaced. Texts come from the table here, never from the exception.
+Validation errors name the place by our own field names and positions; a name we did not choose (an unknown column
+could be a person's name) is replaced. Texts come from the table here, never from the exception.
 """
 
 from __future__ import annotations

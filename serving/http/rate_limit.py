@@ -1,8 +1,10 @@
-"""How much one client may ask: so many requests a minute, with as many at once; whoever asks for more hears 429 and how long to wait.
+"""How much one client may ask: so many requests a minute, with as many at once; whoever asks for more hears 429 and
+how long to wait.
 
-A bucket of tokens for each client, in the memory of this process. The package ``limits`` was tried: its memory store starts a thread on
-every request. A client is a caller, so that a token shared by two programs is one client and two pharmacists behind one address are two.
-Requests that prove nothing count against their address instead, and only they are refused: nobody can lock a colleague out by guessing.
+A bucket of tokens for each client, in the memory of this process. The package ``limits`` was tried: its memory store
+starts a thread on every request. A client is a caller, so that a token shared by two programs is one client and two
+pharmacists behind one address are two. Requests that prove nothing count against their address instead, and only they
+are refused: nobody can lock a colleague out by guessing.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ class Rate:
             self._left[client] = (left - 1, now)
 
     def _forget(self, now: float) -> None:
-        """Drop clients whose bucket is full again: they are as good as new. Where none is, all: better that than to grow without end."""
+        """Drop clients whose bucket is full again: they are as good as new. Where none is, all: better that than to
+        grow without end."""
         self._left = {
             client: (left, since)
             for client, (left, since) in self._left.items()

@@ -1,7 +1,8 @@
 """Threads for work that would hold up the event loop, with limits of our own instead of the framework's shared forty.
 
-When a lane is full for longer than its patience, or a piece of work is not done by its deadline, the caller gets 503 with Retry-After:
-waiting longer would only make everyone late. A thread cannot be stopped, so work past its deadline keeps its turn until it ends.
+When a lane is full for longer than its patience, or a piece of work is not done by its deadline, the caller gets 503
+with Retry-After: waiting longer would only make everyone late. A thread cannot be stopped, so work past its deadline
+keeps its turn until it ends.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ T = TypeVar("T")
 
 
 class Lane:
-    """At most ``width`` pieces of work at once; one waits at most ``patience`` seconds for its turn and then has ``deadline`` seconds.
+    """At most ``width`` pieces of work at once; one waits at most ``patience`` seconds for its turn and then has
+    ``deadline`` seconds.
 
     Make it inside the event loop.
     """
@@ -47,7 +49,8 @@ class Lane:
             try:
                 return work(*args, **kwargs)
             finally:
-                # Told, not asked: to wait for the loop would hold up the answer. Shutting down, there may be no loop left.
+                # Told, not asked: to wait for the loop would hold up the answer. Shutting down, there may be no loop
+                # left.
                 with suppress(RuntimeError):
                     loop.call_soon_threadsafe(self._turns.release_on_behalf_of, turn)
 

@@ -33,7 +33,8 @@ ROLE_LABELS = {
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who proved who they are. ``team_ids`` is None for every team (a CMHT system only); ``leads`` are those they lead."""
+    """Somebody who proved who they are. ``team_ids`` is None for every team (a CMHT system only); ``leads`` are those
+    they lead."""
 
     token_id: str
     role: Role
@@ -64,7 +65,8 @@ class ScopeError(ValueError):
 
 
 def checked_scope(role: Role, team_ids: list[str] | None) -> frozenset[str] | None:
-    """The team scope a role may hold: named teams, or None (all) for a CMHT system. Raises ``ScopeError`` with what to do."""
+    """The team scope a role may hold: named teams, or None (all) for a CMHT system. Raises ``ScopeError`` with what to
+    do."""
     if role not in SEES_PEOPLE:
         if team_ids:
             raise ScopeError(f"the role {role.value} sees no people, so it takes no team; leave the team out")

@@ -1,4 +1,5 @@
-"""The lists of one run: from what was staged, the list before and the reviews since, by the rules of ``serving.worklists.rules``."""
+"""The lists of one run: from what was staged, the list before and the reviews since, by the rules of
+``serving.worklists.rules``."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ MOVERS = 10
 
 @dataclass(frozen=True)
 class Lists:
-    """Rows of ``list_lines`` and ``list_exits``, and what the summary says: of each team, and of those whose risk moved most."""
+    """Rows of ``list_lines`` and ``list_exits``, and what the summary says: of each team, and of those whose risk
+    moved most."""
 
     lines: list[dict[str, Any]]
     exits: list[dict[str, Any]]
@@ -46,7 +48,8 @@ def make_lists(
     capacity: Mapping[str, int | None],
     gone: Mapping[str, str],
 ) -> Lists:
-    """The list of every team. ``capacity`` holds its weekly reviews, ``gone`` why people of the records are not on a caseload."""
+    """The list of every team. ``capacity`` holds its weekly reviews, ``gone`` why people of the records are not on a
+    caseload."""
     earlier = repository.run_before(connection, staging.run_id, as_of)
     before = _before(connection, earlier.run_id) if earlier is not None else {}
     people = _candidates(connection, staging, rules)

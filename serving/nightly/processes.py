@@ -1,6 +1,8 @@
-"""Pieces of work side by side in forked processes: what is loaded is shared, and two cores are used though Python holds one lock.
+"""Pieces of work side by side in forked processes: what is loaded is shared, and two cores are used though Python
+holds one lock.
 
-A worker dies with its parent, and never holds the parent's lock: a run that was killed leaves nothing behind that could go on writing.
+A worker dies with its parent, and never holds the parent's lock: a run that was killed leaves nothing behind that
+could go on writing.
 """
 
 from __future__ import annotations
@@ -33,8 +35,8 @@ def in_processes(
 ) -> None:
     """``work(piece)`` for every piece, ``processes`` at a time; ``done(piece)`` here after each.
 
-    ``close`` is a file number that workers close at once. An exception of a worker is raised here, after which nothing goes on. With one
-    process, or one piece, everything happens in this one.
+    ``close`` is a file number that workers close at once. An exception of a worker is raised here, after which nothing
+    goes on. With one process, or one piece, everything happens in this one.
     """
     if processes == 1 or len(pieces) < 2:
         for piece in pieces:
@@ -96,7 +98,8 @@ def _worker(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if close is not None:
         os.close(close)
-    # Thousands of small values are made and kept until a shard is written; looking through them again and again took a fifth of the time.
+    # Thousands of small values are made and kept until a shard is written; looking through them again and again took a
+    # fifth of the time.
     gc.disable()
     try:
         for piece in pieces:

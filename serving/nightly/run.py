@@ -1,8 +1,9 @@
 """The nightly run: a records store in, one published set of worklists out, whole or not at all.
 
-The run's id is a hash of the bundle, the data and the date, so the same run is never made twice. Everything is scored first, in shards of
-people, by the function that answers ``POST /v1/scores``, on two cores; each finished shard goes to disk, so memory holds one shard a core
-and a run that was killed goes on where it was. Then one transaction writes the rows, the audit event and the pointer. A lock keeps a second runner out.
+The run's id is a hash of the bundle, the data and the date, so the same run is never made twice. Everything is scored
+first, in shards of people, by the function that answers ``POST /v1/scores``, on two cores; each finished shard goes to
+disk, so memory holds one shard a core and a run that was killed goes on where it was. Then one transaction writes the
+rows, the audit event and the pointer. A lock keeps a second runner out.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ from serving.worklists.rules import ListRules, Ranking
 
 SHARD = 2_000
 EXPLAINED_DAYS = 35
-"""How long a run keeps what explains it once another is published. It is most of a run's size, and the same bundle and records make it again."""
+"""How long a run keeps what explains it once another is published. It is most of a run's size, and the same bundle and
+records make it again."""
 Progress = Callable[[str, int, int], None]
 """Called with the stage, how much is done and how much there is."""
 
@@ -96,7 +98,8 @@ class Summary:
         return [*found, f"seconds: {', '.join(f'{stage} {taken}' for stage, taken in self.seconds.items())}"]
 
     def _cost(self) -> str:
-        """What steady lists and the turns of the longest unseen cost: expected events that the order alone would have put at the slots."""
+        """What steady lists and the turns of the longest unseen cost: expected events that the order alone would have
+        put at the slots."""
         best, listed, stay = (
             sum(team.get(name, 0.0) for team in self.teams) for name in ("risk_best", "risk_listed", "given_up_to_stay")
         )
@@ -132,11 +135,12 @@ def score_store(
 ) -> Summary:
     """Score everybody on the caseload and publish the worklists.
 
-    ``store`` is a folder of records; ``bundle`` a bundle folder, a bundles root or a loaded model; ``database`` a home folder, a database
-    URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event; ``ranking`` is the order of the published lists;
-    ``shard`` is how many people each of ``threads`` processes holds in memory at once. Runs older than ``explained_days`` keep their risks, places
-    and gaps and lose what explains them. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``,
-    ``BundleError`` or ``DatabaseUnavailable``; nothing is published then.
+    ``store`` is a folder of records; ``bundle`` a bundle folder, a bundles root or a loaded model; ``database`` a home
+    folder, a database URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event;
+    ``ranking`` is the order of the published lists; ``shard`` is how many people each of ``threads`` processes holds
+    in memory at once. Runs older than ``explained_days`` keep their risks, places and gaps and lose what explains
+    them. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``, ``BundleError``
+    or ``DatabaseUnavailable``; nothing is published then.
     """
     began = time.perf_counter()
     progress("loading", 0, 2)

@@ -1,8 +1,9 @@
-"""Where a nightly run keeps its finished shards until it publishes: one SQLite file a shard, beside the service database.
+"""Where a nightly run keeps its finished shards until it publishes: one SQLite file a shard, beside the service
+database.
 
-A shard is written beside, synced and renamed, so after a power cut or ``kill -9`` each is there whole or not at all, and the next run begins
-where this one ended. Processes write their shards side by side. The folder is named by the run and by who is in it; it is removed once the
-run is published, and so is any older one.
+A shard is written beside, synced and renamed, so after a power cut or ``kill -9`` each is there whole or not at all,
+and the next run begins where this one ended. Processes write their shards side by side. The folder is named by the run
+and by who is in it; it is removed once the run is published, and so is any older one.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class AlreadyRunning(Exception):
 
 @contextmanager
 def only_runner(folder: Path) -> Iterator[int]:
-    """Hold the lock of ``folder``; gives the file number of the lock, for a forked worker to close. The operating system lets go of it when the process ends however it ends, so it is never stale."""
+    """Hold the lock of ``folder``; gives the file number of the lock, for a forked worker to close. The operating
+    system lets go of it when the process ends however it ends, so it is never stale."""
     folder.mkdir(parents=True, exist_ok=True)
     # Rows about people will lie here.
     folder.chmod(0o700)
@@ -65,7 +67,8 @@ def only_runner(folder: Path) -> Iterator[int]:
 
 
 class Staging:
-    """The finished shards of one run. ``who`` is everything besides the run that decides what a shard holds. Use it under ``only_runner``."""
+    """The finished shards of one run. ``who`` is everything besides the run that decides what a shard holds. Use it
+    under ``only_runner``."""
 
     def __init__(self, folder: Path, run_id: str, who: Sequence[str]) -> None:
         self.run_id = run_id
@@ -111,7 +114,8 @@ class Staging:
         return self._read(query.join(scores, scores.c.patient_id == people.c.patient_id).order_by(scores.c.patient_id))
 
     def candidates(self, outcome: str, horizon: int, pressing: Sequence[str]) -> list[Any]:
-        """(patient, team, risk, last seen, worst pressing severity by its place or None, number of pressing safety gaps) of everybody."""
+        """(patient, team, risk, last seen, worst pressing severity by its place or None, number of pressing safety
+        gaps) of everybody."""
         severity = case({name: place for place, name in enumerate(pressing)}, value=gaps.c.severity)
         unsafe = (
             select(gaps.c.patient_id, func.min(severity).label("worst"), func.count().label("number"))
@@ -158,7 +162,8 @@ class Staging:
                     yield dict(row)
 
     def copy_into(self, connection: Connection) -> None:
-        """Insert every staged row inside the caller's transaction. SQLite to SQLite the values go over as they are stored."""
+        """Insert every staged row inside the caller's transaction. SQLite to SQLite the values go over as they are
+        stored."""
         as_stored = connection.dialect.name == "sqlite"
         for table in STAGED:
             if not as_stored:

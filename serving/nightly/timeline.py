@@ -1,8 +1,10 @@
-"""What the pages show of a person's own record: the last year as events, the medicines held, adjustments needed, and groups for the equality view.
+"""What the pages show of a person's own record: the last year as events, the medicines held, adjustments needed, and
+groups for the equality view.
 
-Computed by the nightly run from the records of a shard, column by column, and stored with the scores, so that a page reads no extract.
-Everything reads both clocks: a row counts only if it happened and became known before ``as_of``. Days are whole numbers relative to
-``as_of`` (-1 is the day before, 0 and above lie ahead), which is compact and the same whatever the calendar.
+Computed by the nightly run from the records of a shard, column by column, and stored with the scores, so that a page
+reads no extract. Everything reads both clocks: a row counts only if it happened and became known before ``as_of``.
+Days are whole numbers relative to ``as_of`` (-1 is the day before, 0 and above lie ahead), which is compact and the
+same whatever the calendar.
 """
 
 from __future__ import annotations
@@ -32,14 +34,15 @@ RESULT = ("day", "test", "value")
 DUE = ("test", "due", "last", "grace")
 CONTACT = ("day", "kind", "mode", "outcome")
 STAY = ("from", "to", "ward", "method")
-"""The fields of one event of each list, in order. ``from`` and ``to`` of a supply are the days it covers, what was in hand carried over;
-``mg`` is a day's dose, or an injection's."""
+"""The fields of one event of each list, in order. ``from`` and ``to`` of a supply are the days it covers, what was in
+hand carried over; ``mg`` is a day's dose, or an injection's."""
 
 _Days = npt.NDArray[np.int32]
 
 
 def timelines(records: Records, as_of: dt.date, people: Sequence[str]) -> list[dict[str, Any]]:
-    """One row of the table ``timelines`` a person, without ``run_id``: ``medicines`` held now, ``adjustments`` and ``events``."""
+    """One row of the table ``timelines`` a person, without ``run_id``: ``medicines`` held now, ``adjustments`` and
+    ``events``."""
     t, places = day_of(as_of), records.positions(people)
     supplies, held = _supplies(records, t)
     results, contacts, stays = _results(records, t), _contacts(records, t), _stays(records, t)
@@ -68,10 +71,11 @@ def listed(names: Iterable[str]) -> str:
 
 
 def covered(group: npt.NDArray[np.int64], day: _Days, length: _Days) -> tuple[npt.NDArray[np.int64], ...]:
-    """The days [from, to) that each supply covers, what was in hand carried over: the walk of :mod:`features.medicines.courses`, without a loop.
+    """The days [from, to) that each supply covers, what was in hand carried over: the walk of
+    :mod:`features.medicines.courses`, without a loop.
 
-    Rows are in order of day within each ``group``, and groups are together. ``to`` is ``max(to of the one before, day) + length``; less the
-    running sum of lengths that is a running maximum.
+    Rows are in order of day within each ``group``, and groups are together. ``to`` is ``max(to of the one before, day)
+    + length``; less the running sum of lengths that is a running maximum.
     """
     if not len(day):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
@@ -148,7 +152,8 @@ def _stays(records: Records, t: int) -> dict[int, list[Any]]:
 
 
 def _dues(records: Records, t: int, places: npt.NDArray[np.int64]) -> list[list[Any]]:
-    """The earliest due day of every scheduled test by row of ``places``: the schedule that the features and the gaps read."""
+    """The earliest due day of every scheduled test by row of ``places``: the schedule that the features and the gaps
+    read."""
     days = np.full(len(places), t, np.int32)
     dues = due_dates.due_dates(due_dates.prepare(records), places, days)
     found: list[dict[str, Any]] = [{} for _ in range(len(places))]
@@ -174,7 +179,8 @@ def _adjustments(records: Records, t: int) -> dict[int, dict[str, str]]:
 
 
 def groups(records: Records, as_of: dt.date, people: Sequence[str]) -> list[dict[str, Any]]:
-    """One row of the table ``person_groups`` a person: the groups that the equality view counts. Nothing else reads them."""
+    """One row of the table ``person_groups`` a person: the groups that the equality view counts. Nothing else reads
+    them."""
     t, columns = day_of(as_of), records.columns("patients")
     circumstances = _latest(records, t, ("interpreter", "housing"))
     ethnicity = columns["ethnicity"].to_pylist()

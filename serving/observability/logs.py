@@ -1,7 +1,9 @@
-"""What the service writes for whoever runs it: one JSON line an event, holding fields of the list below and nothing else.
+"""What the service writes for whoever runs it: one JSON line an event, holding fields of the list below and nothing
+else.
 
-A field that is not on the list is dropped and counted, so that a careless line loses its value instead of leaking it. Lines of libraries
-keep their logger, level and place and lose their text: it may quote a request. Who looked at whom is in the audit log, under the request id.
+A field that is not on the list is dropped and counted, so that a careless line loses its value instead of leaking it.
+Lines of libraries keep their logger, level and place and lose their text: it may quote a request. Who looked at whom
+is in the audit log, under the request id.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ def only_allowed(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -
 
 
 def logger() -> Any:
-    """The service's log: ``log.info("answered", status=200)``. Quiet below WARNING until ``to_standard_error`` was called."""
+    """The service's log: ``log.info("answered", status=200)``. Quiet below WARNING until ``to_standard_error`` was
+    called."""
     return structlog.wrap_logger(
         logging.getLogger(NAME),
         processors=[
@@ -79,7 +82,8 @@ class OneLine(logging.Formatter):
 
 
 def to_standard_error() -> None:
-    """Send every line of this process to standard error, one JSON object each. For ``serve``; tests read the records instead."""
+    """Send every line of this process to standard error, one JSON object each. For ``serve``; tests read the records
+    instead."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(OneLine())
     logging.root.handlers = [handler]

@@ -1,7 +1,9 @@
-"""Numbers for a monitoring system (Prometheus): how long answers take, what was refused, what is scored, how old the data is, what drifts.
+"""Numbers for a monitoring system (Prometheus): how long answers take, what was refused, what is scored, how old the
+data is, what drifts.
 
-Labels are routes, roles' verdicts, teams and bundles; never a person, an address or a caller. What was counted lives in a registry of the
-application; what stands in the database is read when somebody asks, so a restart loses none of it.
+Labels are routes, roles' verdicts, teams and bundles; never a person, an address or a caller. What was counted lives
+in a registry of the application; what stands in the database is read when somebody asks, so a restart loses none of
+it.
 """
 
 from __future__ import annotations
@@ -56,7 +58,8 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Standing:
-    """What is true now. ``list_people`` is by team; ``drifted`` holds the features whose distribution has moved, by how much (PSI)."""
+    """What is true now. ``list_people`` is by team; ``drifted`` holds the features whose distribution has moved, by
+    how much (PSI)."""
 
     bundle: str = ""
     version: str = ""

@@ -1,6 +1,8 @@
-"""OpenTelemetry, off unless UPSTREAM_OTLP_ENDPOINT says where spans go (extra ``otel``): one span a request, with fields of a fixed list.
+"""OpenTelemetry, off unless UPSTREAM_OTLP_ENDPOINT says where spans go (extra ``otel``): one span a request, with
+fields of a fixed list.
 
-A span holds the route's template, never the address, and no header, body or exception. Of an incoming trace only the ids are taken on.
+A span holds the route's template, never the address, and no header, body or exception. Of an incoming trace only the
+ids are taken on.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ class TracingMissing(Exception):
 
 
 def tracing_to(endpoint: str) -> Tracing:
-    """Tracing to an OTLP endpoint over HTTP, in batches; ``Off`` for none. Raises ``TracingMissing`` without the extra."""
+    """Tracing to an OTLP endpoint over HTTP, in batches; ``Off`` for none. Raises ``TracingMissing`` without the
+    extra."""
     if not endpoint:
         return Off()
     try:

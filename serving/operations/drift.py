@@ -1,7 +1,9 @@
-"""Has what the model reads moved away from what it was trained on? A population stability index for each input of the published list.
+"""Has what the model reads moved away from what it was trained on? A population stability index for each input of the
+published list.
 
-``PSI = sum over bins of (now - then) * ln(now / then)``, with the training's own deciles as bins and one more for what is missing. Above 0.25
-an input has moved (a rule of thumb of credit scoring, Siddiqi 2006, and no more than that): a reason to look at the extract first, at the model second.
+``PSI = sum over bins of (now - then) * ln(now / then)``, with the training's own deciles as bins and one more for what
+is missing. Above 0.25 an input has moved (a rule of thumb of credit scoring, Siddiqi 2006, and no more than that): a
+reason to look at the extract first, at the model second.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ SMALLEST_SHARE = 1e-3
 
 
 def drifted(values: np.ndarray, names: Sequence[str], reference: Mapping[str, Any]) -> dict[str, float]:
-    """Inputs whose index is above ``MOVED``. ``values`` is (people, features), NaN for missing; ``reference`` as ``models.bundle.input_summary.summarise``."""
+    """Inputs whose index is above ``MOVED``. ``values`` is (people, features), NaN for missing; ``reference`` as
+    ``models.bundle.input_summary.summarise``."""
     if len(values) < FEWEST_PEOPLE:
         return {}
     then = {entry["name"]: entry for entry in reference["features"]}

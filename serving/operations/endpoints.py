@@ -1,4 +1,5 @@
-"""``/livez``, ``/readyz``, ``/version``, ``/metrics``, ``/v1/model`` and ``/v1/model/card``. None holds anything about people; the first three answer anybody."""
+"""``/livez``, ``/readyz``, ``/version``, ``/metrics``, ``/v1/model`` and ``/v1/model/card``. None holds anything about
+people; the first three answer anybody."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ monitor = Monitor()
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(caller: OperatorCaller, service: Serving) -> Response:
-    """Numbers for a monitoring system in Prometheus' text format: latency, refusals, people scored, lists, ages of data, drift."""
+    """Numbers for a monitoring system in Prometheus' text format: latency, refusals, people scored, lists, ages of
+    data, drift."""
     standing = await service.reads.run(monitor.standing, service)
     text = text_of(service.metrics, standing, dt.date.today())
     return PlainTextResponse(text, media_type=CONTENT_TYPE)

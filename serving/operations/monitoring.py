@@ -1,4 +1,5 @@
-"""What ``/metrics`` says of the model, the list and the data. Never fails: a database that does not answer is itself one of the numbers."""
+"""What ``/metrics`` says of the model, the list and the data. Never fails: a database that does not answer is itself
+one of the numbers."""
 
 from __future__ import annotations
 

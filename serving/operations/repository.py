@@ -25,7 +25,8 @@ def people_by_team(connection: Connection) -> dict[str, int]:
 
 
 def inputs(connection: Connection, features: int) -> np.ndarray:
-    """What the model read of at most ``MOST_PEOPLE`` people of the published list, (people, features), without who they are."""
+    """What the model read of at most ``MOST_PEOPLE`` people of the published list, (people, features), without who
+    they are."""
     visible = visible_people(MONITORING)
     query = (
         select(people.c.feature_values)

@@ -13,7 +13,8 @@ from serving.storage.database import DatabaseUnavailable
 
 
 def readiness(service: Service) -> Ready:
-    """Every check with its reason. A refused newer bundle does not make the service unready: the last good one serves."""
+    """Every check with its reason. A refused newer bundle does not make the service unready: the last good one
+    serves."""
     checks = [_model(service), _database(service), _audit(service)]
     return Ready(ready=all(check.ok for check in checks), checks=checks)
 

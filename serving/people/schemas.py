@@ -14,7 +14,8 @@ from serving.worklists.schemas import Adjustment
 
 
 class TrendPoint(BaseModel):
-    """The risk in one published run. Points of different models are not strictly comparable; ``model_version`` says where that changes."""
+    """The risk in one published run. Points of different models are not strictly comparable; ``model_version`` says
+    where that changes."""
 
     as_of: dt.date
     outcome: str

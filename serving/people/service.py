@@ -38,7 +38,8 @@ from serving.worklists.schemas import Adjustment
 
 
 def show_person(database: Database, caller: Caller, audit: Audit, patient_id: str) -> Person:
-    """Everything current about a person. 404 for one who does not exist and for one of another team alike; both are audited."""
+    """Everything current about a person. 404 for one who does not exist and for one of another team alike; both are
+    audited."""
     with database.read(caller) as connection:
         run = current_run(connection)
         row = repository.person(connection, caller, patient_id) if run is not None else None

@@ -31,7 +31,8 @@ async def record(
     body: ReviewIn,
     idempotency_key: Key,
 ) -> Review:
-    """Record what a review did. To correct one, send the whole review again with ``replaces``; both versions are kept."""
+    """Record what a review did. To correct one, send the whole review again with ``replaces``; both versions are
+    kept."""
     audit = service.audit_for(caller, request)
     recorded = await service.reads.run(
         record_review, service.database, caller, audit, patient_id, body, idempotency_key

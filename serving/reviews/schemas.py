@@ -1,4 +1,5 @@
-"""A review as it comes in and as it leaves. Everything is coded: free text about a person has no place in this service."""
+"""A review as it comes in and as it leaves. Everything is coded: free text about a person has no place in this
+service."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from serving.http.types import Day, Strict
 
 
 class Action(StrEnum):
-    """What a medicines review did, by the eight domains of CLINICAL.md section 1 and the suggested actions of its reason codes."""
+    """What a medicines review did, by the eight domains of CLINICAL.md section 1 and the suggested actions of its
+    reason codes."""
 
     INDICATION_REVIEWED = "indication_reviewed"
     DEPRESCRIBING_AGREED = "deprescribing_agreed"

@@ -36,8 +36,9 @@ def record_review(
 ) -> Recorded:
     """Record what was done, in one transaction with its audit event: neither is ever there without the other.
 
-    ``key`` makes a repeat harmless: the same review under the same key is answered as it was stored. ``Problem`` 404 for a person the caller
-    may not see, 409 for a key used for something else or a version that was replaced already, 422 for what cannot be.
+    ``key`` makes a repeat harmless: the same review under the same key is answered as it was stored. ``Problem`` 404
+    for a person the caller may not see, 409 for a key used for something else or a version that was replaced already,
+    422 for what cannot be.
     """
     now = now or dt.datetime.now(dt.UTC)
     _check(review, now.date())
@@ -53,7 +54,8 @@ def record_review(
 
 
 def review_history(database: Database, caller: Caller, audit: Audit, patient_id: str) -> Reviews:
-    """Every version of every review of a person, newest first. 404 where the caller may not see them; both are audited."""
+    """Every version of every review of a person, newest first. 404 where the caller may not see them; both are
+    audited."""
     with database.read(caller) as connection:
         place = repository.place(connection, caller, patient_id)
         items = [as_review(row) for row in repository.history(connection, caller, patient_id)] if place else []

@@ -1,4 +1,5 @@
-"""All queries over runs: finding one, writing one, publishing one; and what a run reads of the runs and reviews before it.
+"""All queries over runs: finding one, writing one, publishing one; and what a run reads of the runs and reviews before
+it.
 
 Rows about people are read here by the nightly run alone, in its own transaction, and never on behalf of a caller.
 """
@@ -37,8 +38,8 @@ EXPLAINED: tuple[tuple[Table, dict[str, Any]], ...] = (
 
 @dataclass(frozen=True)
 class NewRun:
-    """A whole run as rows, ready to be written. Row keys are the columns of ``serving.storage.tables`` without ``run_id``; rows about
-    people may be a stream."""
+    """A whole run as rows, ready to be written. Row keys are the columns of ``serving.storage.tables`` without
+    ``run_id``; rows about people may be a stream."""
 
     run: dict[str, Any]
     teams: list[dict[str, Any]] = field(default_factory=list)
@@ -68,7 +69,8 @@ def current_run(connection: Connection) -> Row[Any] | None:
 
 
 def run_before(connection: Connection, run_id: str, as_of: dt.date) -> Row[Any] | None:
-    """The run that was published last for ``as_of`` or an earlier day, this one aside: its list is the one to go on from."""
+    """The run that was published last for ``as_of`` or an earlier day, this one aside: its list is the one to go on
+    from."""
     query = (
         select(runs)
         .join(publications, publications.c.run_id == runs.c.run_id)
@@ -138,7 +140,8 @@ def publish(connection: Connection, run_id: str, at: dt.datetime) -> None:
 
 
 def thin(connection: Connection, finished_before: dt.datetime, at: dt.datetime) -> int:
-    """Takes what explains a risk, and the pictures, from every run that finished before then and is not published now. Returns how many runs.
+    """Takes what explains a risk, and the pictures, from every run that finished before then and is not published now.
+    Returns how many runs.
 
     Risks, places, gaps and who was listed stay: trends, reviews and the lists to come read them.
     """

@@ -49,7 +49,8 @@ class RunInfo(BaseModel):
         return not self.synthetic and (today - self.as_of).days > STALE_DAYS
 
     def chosen(self, outcome: str | None, horizon: int | None) -> tuple[str, int] | None:
-        """The outcome and horizon asked for, or admission within 90 days, or the first there is; None if what was asked is not there."""
+        """The outcome and horizon asked for, or admission within 90 days, or the first there is; None if what was
+        asked is not there."""
         outcome = outcome or ("admission" if "admission" in self.outcomes else next(iter(self.outcomes), None))
         horizons = self.outcomes.get(outcome or "", [])
         if not outcome or not horizons:

@@ -30,7 +30,8 @@ async def score(request: Request, body: ScoresRequest, caller: SystemCaller, ser
 
 
 def without_nhs_numbers(body: ScoresRequest, key: NhsKey | None) -> ScoresRequest:
-    """The request with pseudonyms for NHS numbers, before anything else sees it. 422 where it has some and there is no key."""
+    """The request with pseudonyms for NHS numbers, before anything else sees it. 422 where it has some and there is no
+    key."""
     if all(person.nhs_number is None for person in body.people):
         return body
     if key is None:

@@ -1,6 +1,8 @@
-"""What stands behind a person's reasons: the dated rows of the record, the day of the newest row of each feature, and how old each source is.
+"""What stands behind a person's reasons: the dated rows of the record, the day of the newest row of each feature, and
+how old each source is.
 
-One answer a concept and person, whatever the outcome and horizon: the rows come from the features of the concept that count most in any of the person's scores.
+One answer a concept and person, whatever the outcome and horizon: the rows come from the features of the concept that
+count most in any of the person's scores.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ MOST_ROWS = 5
 
 
 class Behind:
-    """For people at ``place`` in ``records``, one a row of ``scores``, as of a day. ``names`` are the model's features in order."""
+    """For people at ``place`` in ``records``, one a row of ``scores``, as of a day. ``names`` are the model's features
+    in order."""
 
     def __init__(
         self, records: Records, as_of_day: int, place: npt.NDArray[np.int64], scores: Scores, names: tuple[str, ...]
@@ -37,7 +40,8 @@ class Behind:
         return self._rows.days[self._place]
 
     def concepts(self, row: int, slugs: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """For each concept ``rows`` (newest first) and ``sources`` (the tables it reads and how old they are for this person)."""
+        """For each concept ``rows`` (newest first) and ``sources`` (the tables it reads and how old they are for this
+        person)."""
         weight, newest = self._weights[row].tolist(), self._rows.of(int(self._place[row]))
         return {slug: self._concept(slug, weight, newest) for slug in dict.fromkeys(slugs)}
 

@@ -1,4 +1,5 @@
-"""The long lists of an answer as pieces of JSON: of 334 contributions a score only the numbers differ, so the words are written once for a model."""
+"""The long lists of an answer as pieces of JSON: of 334 contributions a score only the numbers differ, so the words
+are written once for a model."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ from models.explain.reasons import FeatureText
 
 
 def with_list(members: dict[str, Any], name: str, items: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
-    """Pieces of a JSON object: some members, and one more of this name that is a list of ``items``, each given as pieces."""
+    """Pieces of a JSON object: some members, and one more of this name that is a list of ``items``, each given as
+    pieces."""
     yield to_json(members)[:-1]
     before = b',"%s":[' % name.encode()
     for item in items:
@@ -33,7 +35,8 @@ class Contributions:
         self._words = _words(tuple(map(attrgetter("name"), features)), tuple(map(attrgetter("concept"), features)))
 
     def heads(self, values: npt.NDArray[np.floating]) -> list[bytes]:
-        """What stands before each number that differs from score to score. ``values`` has shape (features,), NaN where nothing is recorded."""
+        """What stands before each number that differs from score to score. ``values`` has shape (features,), NaN where
+        nothing is recorded."""
         told = [None if value != value else value for value in values.tolist()]
         return [b'%s%s,"contribution":' % pair for pair in zip(self._words, _numbers(told), strict=True)]
 

@@ -19,10 +19,12 @@ from features.records import NO_DAY, TABLES
 SHORT_HISTORY_DAYS = 90
 HISTORY_TABLES = ("referrals", "contacts", "supplies", "results", "stays")
 EXPECTED_SOURCES = ("referrals", "contacts", "supplies", "results")
-"""Tables that hold something for nearly everybody on a caseload; an empty one is worth saying. Most people have no stay."""
+"""Tables that hold something for nearly everybody on a caseload; an empty one is worth saying. Most people have no
+stay."""
 
 STALE_AFTER_DAYS = {"contacts": 90, "supplies": 90, "results": 400}
-"""Days after which a source that once spoke is called stale: a quarter without contact or supply, and a yearly check with a month to spare.
+"""Days after which a source that once spoke is called stale: a quarter without contact or supply, and a yearly check
+with a month to spare.
 
 Our own choice, not from a guideline. A referral is never stale: an open one of three years ago still holds.
 """
@@ -34,7 +36,8 @@ Days = npt.NDArray[np.int32]
 class History:
     """Shape (people,) each, in the order of ``records.patient_ids``; days are int32, ``NO_DAY`` where there is none.
 
-    ``missing`` maps each expected source to a mask of people with no known row in it, ``last_day`` to the day of the latest known row.
+    ``missing`` maps each expected source to a mask of people with no known row in it, ``last_day`` to the day of the
+    latest known row.
     """
 
     first_day: Days
@@ -44,7 +47,8 @@ class History:
     last_day: dict[str, Days]
 
     def sources(self, person: int, as_of_day: int) -> list[dict[str, Any]]:
-        """How old each source is for one person: days since its latest known row (None where there is none), and whether that is stale."""
+        """How old each source is for one person: days since its latest known row (None where there is none), and
+        whether that is stale."""
         ages = {
             name: None if (day := int(last[person])) == NO_DAY else as_of_day - day
             for name, last in self.last_day.items()
@@ -84,7 +88,8 @@ def _ends(records: Records, table: str, known: Days, keep: npt.NDArray[np.bool_]
 
 
 def _last_seen(records: Records, as_of_day: int) -> Days:
-    """Last attended contact, as CLINICAL.md section 2.1 defines it: with the person, face to face, by video or telephone."""
+    """Last attended contact, as CLINICAL.md section 2.1 defines it: with the person, face to face, by video or
+    telephone."""
     contacts = records.columns("contacts")
     direct = _direct()[contacts["mode"]]
     seen = direct & (contacts["outcome"] == _code("outcome", "attended")) & (contacts["kind"] != _code("kind", "carer"))

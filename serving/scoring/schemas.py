@@ -1,7 +1,9 @@
-"""What ``POST /v1/scores`` takes and gives. The row models are made from ``features.records.TABLES``, so they cannot drift from it.
+"""What ``POST /v1/scores`` takes and gives. The row models are made from ``features.records.TABLES``, so they cannot
+drift from it.
 
-A wrong *value* in a row is no error of the request: the row is set aside and reported under ``flags.set_aside``, and the person is scored
-on the rest. A wrong *shape* (an unknown column, a table that does not exist, a list where a number belongs) is a 422.
+A wrong *value* in a row is no error of the request: the row is set aside and reported under ``flags.set_aside``, and
+the person is scored on the rest. A wrong *shape* (an unknown column, a table that does not exist, a list where a
+number belongs) is a 422.
 """
 
 from __future__ import annotations
@@ -49,7 +51,8 @@ def _row_field(column: Column) -> Any:
 
 
 def _row(name: str, spec: TableSpec) -> Any:
-    """A row is a plain dictionary of what was sent: an object a row held more memory than the rest of a request together."""
+    """A row is a plain dictionary of what was sent: an object a row held more memory than the rest of a request
+    together."""
     row: Any = TypedDict(f"{name.capitalize()}Row", {c.name: _row_field(c) for c in spec.columns})  # type: ignore[misc]
     row.__doc__ = f"One row of {name}. `patient_id` may be left out; if given, it must be the person's."
     row.__pydantic_config__ = ConfigDict(extra="forbid")
@@ -70,7 +73,8 @@ PersonTables: type[BaseModel] = create_model(  # type: ignore[call-overload]
 
 
 class PersonIn(Strict):
-    """A person by a local pseudonym; or, where the service holds a key for it, by NHS number, which becomes a pseudonym at once."""
+    """A person by a local pseudonym; or, where the service holds a key for it, by NHS number, which becomes a
+    pseudonym at once."""
 
     patient_id: PatientId | None = Field(default=None, description="a local pseudonym; never an NHS number")
     nhs_number: Annotated[str, Field(max_length=20)] | None = Field(
@@ -181,7 +185,8 @@ class ReasonFeature(BaseModel):
 
 
 class SourceRow(BaseModel):
-    """One row of the record behind a reason. ``row`` is its place among the person's own rows of that table, in the order of days, from 0."""
+    """One row of the record behind a reason. ``row`` is its place among the person's own rows of that table, in the
+    order of days, from 0."""
 
     table: str
     row: int
@@ -198,7 +203,8 @@ class SourceAge(BaseModel):
 
 
 class Reason(BaseModel):
-    """One clinical concept's part of the calibrated logit. It raises or lowers the risk in the model; it is not a cause."""
+    """One clinical concept's part of the calibrated logit. It raises or lowers the risk in the model; it is not a
+    cause."""
 
     concept: str
     label: str
@@ -214,7 +220,8 @@ class Reason(BaseModel):
 
 
 class Risk(BaseModel):
-    """One outcome within one horizon. ``logit(probability) == logit == base + horizon_part + sum of contributions``, to 1e-6."""
+    """One outcome within one horizon. ``logit(probability) == logit == base + horizon_part + sum of contributions``,
+    to 1e-6."""
 
     outcome: str
     horizon_days: int
@@ -303,7 +310,8 @@ class WhatIfRisk(BaseModel):
 class WhatIf(BaseModel):
     """One thing that is due and that a team can do next: how the model's numbers would move if it were done.
 
-    The model's sensitivity, not an effect: nothing is said about what doing it achieves. Listed whether the numbers rise or fall.
+    The model's sensitivity, not an effect: nothing is said about what doing it achieves. Listed whether the numbers
+    rise or fall.
     """
 
     code: str

@@ -1,7 +1,7 @@
 """The one scoring function: records, a date and people in; risks with their parts, reasons, gaps and flags out.
 
-``score_people`` is called by the route and by the nightly run alike, so the two cannot disagree. It reads no database, no clock and no
-request.
+``score_people`` is called by the route and by the nightly run alike, so the two cannot disagree. It reads no database,
+no clock and no request.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Scored:
     what_ifs: list[list[ModelWhatIf]]
 
     def reasons(self, row: int, features: bool = True) -> dict[tuple[str, int], list[dict[str, Any]]]:
-        """The largest reasons of each outcome and horizon as plain values, without the rows behind them (``behind``), and without ``features`` if asked."""
+        """The largest reasons of each outcome and horizon as plain values, without the rows behind them (``behind``),
+        and without ``features`` if asked."""
         found = self.model.all_reasons(self.scores, row, TOP_REASONS, features)
         # Not dataclasses.asdict: its deep copies took as long as finding the reasons.
         plain = {score: [dict(vars(reason)) for reason in reasons] for score, reasons in found.items()}
@@ -63,7 +64,8 @@ class Scored:
         return plain
 
     def flags(self, row: int) -> dict[str, Any]:
-        """What limits this person's scores: how long the record is, how old each source, and which inputs the model hardly knows."""
+        """What limits this person's scores: how long the record is, how old each source, and which inputs the model
+        hardly knows."""
         person, today = int(self.place[row]), day_of(self.as_of)
         days = self.history.days(person, today)
         return {
@@ -84,7 +86,8 @@ class Scored:
 def score_people(
     model: RiskModel, records: Records, as_of: dt.date, people: Sequence[str], *, threads: int = 1
 ) -> Scored:
-    """Score ``people`` (ids that are in ``records``) at 00:00 of ``as_of``: every outcome, every horizon, with contributions and gaps."""
+    """Score ``people`` (ids that are in ``records``) at 00:00 of ``as_of``: every outcome, every horizon, with
+    contributions and gaps."""
     ids, today = tuple(people), day_of(as_of)
     place, days = records.positions(ids), np.full(len(ids), today, np.int32)
     check_rows(records, place, days)
@@ -118,10 +121,11 @@ class Answered:
 
 
 def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.date, audit: Audit) -> Answered:
-    """Answer ``POST /v1/scores``. Nothing is stored but the audit event, which is on disk before the answer is handed over.
+    """Answer ``POST /v1/scores``. Nothing is stored but the audit event, which is on disk before the answer is handed
+    over.
 
-    The answer is put together from plain values and pieces of JSON: an object for each of the thousands of contributions took longer than
-    scoring. A test holds it to ``ScoresAnswer``.
+    The answer is put together from plain values and pieces of JSON: an object for each of the thousands of
+    contributions took longer than scoring. A test holds it to ``ScoresAnswer``.
     """
     if model is None:
         raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
@@ -258,7 +262,8 @@ def gap_order(gap: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def plain_gap(records: Records, place: int, gap: FoundGap) -> dict[str, Any]:
-    """A gap as plain values. Evidence rows count from the person's own first row: the same in a request, a shard and the whole store."""
+    """A gap as plain values. Evidence rows count from the person's own first row: the same in a request, a shard and
+    the whole store."""
     found = gap.as_dict()
     found["due_on"] = date_of(gap.due)
     found["days_overdue"] = None if gap.overdue is None else float(gap.overdue)

@@ -1,8 +1,10 @@
-"""Sign-in to the pages at an identity provider: the authorisation-code flow of OpenID Connect with PKCE, one provider at a time.
+"""Sign-in to the pages at an identity provider: the authorisation-code flow of OpenID Connect with PKCE, one provider
+at a time.
 
-What is under way is kept in the database, not in the browser, and is used up by the first answer that names it, whatever comes of it: a
-state, and with it a code, works once. A cookie of the browser that began must come back with the answer, so that nobody can finish
-somebody else's sign-in. The ID token passes the same pinned checks as a bearer token, with our client id as the audience and our nonce.
+What is under way is kept in the database, not in the browser, and is used up by the first answer that names it,
+whatever comes of it: a state, and with it a code, works once. A cookie of the browser that began must come back with
+the answer, so that nobody can finish somebody else's sign-in. The ID token passes the same pinned checks as a bearer
+token, with our client id as the audience and our nonce.
 """
 
 from __future__ import annotations
@@ -41,14 +43,16 @@ class Begun:
 
 @dataclass(frozen=True)
 class NoRole(Exception):
-    """Somebody proved who they are and holds no role here. ``subject`` is what whoever runs the service needs to give them one."""
+    """Somebody proved who they are and holds no role here. ``subject`` is what whoever runs the service needs to give
+    them one."""
 
     label: str
     subject: str
 
 
 def begin(database: Database, issuer: OidcIssuer, public_url: str) -> Begun:
-    """Start a sign-in. Nothing is asked of the provider yet, so this works while it is away; the browser will find out."""
+    """Start a sign-in. Nothing is asked of the provider yet, so this works while it is away; the browser will find
+    out."""
     state, browser, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(4))
     now = dt.datetime.now(dt.UTC)
     row = {
@@ -82,8 +86,9 @@ def finish(
 ) -> str:
     """Turn the provider's answer into a session and return its secret. ``code`` is empty where the provider gave none.
 
-    Raises ``Problem`` 400 for an answer that belongs to no sign-in of this browser (unknown, late, used before), 403 for a code or a token that
-    does not hold, 503 for a provider that does not answer; ``NoRole`` for somebody who holds no role here.
+    Raises ``Problem`` 400 for an answer that belongs to no sign-in of this browser (unknown, late, used before), 403
+    for a code or a token that does not hold, 503 for a provider that does not answer; ``NoRole`` for somebody who
+    holds no role here.
     """
     issuer, nonce, verifier = _take(database, issuers, state, browser)
     # Where the provider names itself (RFC 9207), an answer of another one is not taken for this one's.

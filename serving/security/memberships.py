@@ -1,7 +1,7 @@
 """Who is in which team and who holds which role, from when to when, and who says so.
 
-The identity provider says who somebody is; these tables say whose people they see, and which role they hold where the provider names none
-(a national identity may come without a role).
+The identity provider says who somebody is; these tables say whose people they see, and which role they hold where the
+provider names none (a national identity may come without a role).
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def assign_role(
     to_on: dt.date | None,
     source: str,
 ) -> None:
-    """Record that somebody holds a role here, with its audit event. Raises ``MembershipError``, ``ValueError`` for an unknown role."""
+    """Record that somebody holds a role here, with its audit event. Raises ``MembershipError``, ``ValueError`` for an
+    unknown role."""
     _begin(where, role_assignments, issuer, subject, {"role": Role(role).value}, from_on, to_on, source)
 
 

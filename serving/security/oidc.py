@@ -1,8 +1,9 @@
-"""Bearer tokens of an outside identity provider (OpenID Connect, JWT): who vouches, for whom they vouch, and with which keys.
+"""Bearer tokens of an outside identity provider (OpenID Connect, JWT): who vouches, for whom they vouch, and with
+which keys.
 
-Everything that a token could choose for itself is pinned here instead: the issuer, the audience, the algorithms and where keys come from.
-Keys are fetched in the lane of the request (a thread), never on the event loop, at most once per cool-down whatever tokens are thrown at
-us; while the provider is away the keys we have go on working for a day.
+Everything that a token could choose for itself is pinned here instead: the issuer, the audience, the algorithms and
+where keys come from. Keys are fetched in the lane of the request (a thread), never on the event loop, at most once per
+cool-down whatever tokens are thrown at us; while the provider is away the keys we have go on working for a day.
 """
 
 from __future__ import annotations
@@ -87,7 +88,8 @@ class KeyCache:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, kid: str) -> Any:
-        """The key called ``kid``. Raises ``Refused`` where the provider has none, ``KeysUnavailable`` where nobody knows."""
+        """The key called ``kid``. Raises ``Refused`` where the provider has none, ``KeysUnavailable`` where nobody
+        knows."""
         key = self._known(kid)
         if key is not None and self._age() <= FRESH_SECONDS:
             return key
@@ -155,7 +157,8 @@ class Issuers:
     ) -> tuple[OidcIssuer, dict[str, Any]]:
         """The claims of a token that holds, and who vouched for them. Raises ``Refused`` or ``KeysUnavailable``.
 
-        ``audience`` is whom it must be for, the issuer's own where nothing is said; ``nonce`` must be in it where one is given.
+        ``audience`` is whom it must be for, the issuer's own where nothing is said; ``nonce`` must be in it where one
+        is given.
         """
         header, claims = _unverified(token)
         issuer, keys = self._trusted.get(str(claims.get("iss")), (None, None))
@@ -182,9 +185,11 @@ class Issuers:
         return issuer, decoded.claims
 
     def caller(self, token: str, connection: Connection, today: dt.date) -> Caller | None:
-        """The caller behind a token, or None for one that does not hold. Teams are ours (``memberships``), never the token's.
+        """The caller behind a token, or None for one that does not hold. Teams are ours (``memberships``), never the
+        token's.
 
-        Raises a 403 ``Problem`` for somebody without a role here, which a national identity allows, and 503 where keys cannot be had.
+        Raises a 403 ``Problem`` for somebody without a role here, which a national identity allows, and 503 where keys
+        cannot be had.
         """
         try:
             issuer, claims = self.verified(token)
@@ -212,9 +217,11 @@ def identity_unavailable() -> Problem:
 def role_for(
     connection: Connection, issuer: OidcIssuer, claims: dict[str, Any], today: dt.date
 ) -> tuple[Role | None, bool]:
-    """The role somebody holds here, and whether it is one of ours: the provider's where it names any, and only then ours.
+    """The role somebody holds here, and whether it is one of ours: the provider's where it names any, and only then
+    ours.
 
-    A role that the provider names and we do not know is no role: whoever signed in as a receptionist is not looked up as a pharmacist.
+    A role that the provider names and we do not know is no role: whoever signed in as a receptionist is not looked up
+    as a pharmacist.
     """
     if claims.get(issuer.role_claim) in (None, "", []):
         return assigned_role(connection, issuer.issuer, str(claims["sub"]), today), True

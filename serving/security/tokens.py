@@ -1,8 +1,8 @@
 """Bearer tokens and sessions: random, shown once, stored as SHA-256, with a role, a team scope and an expiry.
 
-A session is a token too, so a sign-out revokes it at once and there is nothing in the cookie to forge. 32 random bytes need no slow
-hash: nobody can guess their way to one. A session of somebody who signed in at an identity provider holds no teams: they are looked up on
-every request, so that whoever leaves a team loses its people at once.
+A session is a token too, so a sign-out revokes it at once and there is nothing in the cookie to forge. 32 random bytes
+need no slow hash: nobody can guess their way to one. A session of somebody who signed in at an identity provider holds
+no teams: they are looked up on every request, so that whoever leaves a team loses its people at once.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ def issue_token(
     kind: Kind = "token",
     lead: bool = False,
 ) -> str:
-    """Make a token and return it; only its SHA-256 is kept. ``where`` is a home folder, a database URL or a ``Database``.
+    """Make a token and return it; only its SHA-256 is kept. ``where`` is a home folder, a database URL or a
+    ``Database``.
 
-    ``teams`` None or empty means all teams, which only ``cmht_system`` may have. ``lead``: of these teams, who may take lists away.
-    Raises ``ScopeError`` or ``ValueError``.
+    ``teams`` None or empty means all teams, which only ``cmht_system`` may have. ``lead``: of these teams, who may
+    take lists away. Raises ``ScopeError`` or ``ValueError``.
     """
     if days <= 0:
         raise ValueError(f"a token must last longer than 0 days, got {days:g}")
@@ -63,7 +64,8 @@ def issue_token(
 def issue_session(
     connection: Connection, issuer: str, subject: str, role: Role, label: str, *, assigned: bool
 ) -> tuple[str, Caller]:
-    """A session of somebody whom ``issuer`` vouches for, inside the caller's transaction. ``assigned``: the role is ours, not the provider's."""
+    """A session of somebody whom ``issuer`` vouches for, inside the caller's transaction. ``assigned``: the role is
+    ours, not the provider's."""
     secret, row = _new(role, label, SESSION_HOURS / 24, "session")
     row |= {"all_teams": False, "issuer": issuer, "subject": subject, "assigned": assigned}
     connection.execute(insert(tokens), row)
@@ -92,7 +94,8 @@ def revoke_token(database: Database, secret: str) -> None:
 
 
 def find_caller(connection: Connection, secret: str, kind: Kind) -> Caller | None:
-    """The caller of a live token of this kind, or None for one that is unknown, expired, revoked or of the other kind."""
+    """The caller of a live token of this kind, or None for one that is unknown, expired, revoked or of the other
+    kind."""
     row = _live(connection, secret, kind, datetime.now(UTC))
     return None if row is None else _caller(connection, row)
 

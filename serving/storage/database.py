@@ -1,7 +1,8 @@
 """Engines and transactions. SQLite by default (WAL, busy timeout, foreign keys), PostgreSQL by one URL.
 
-Reads about people go through ``Database.read``, which refuses a statement that touches a person table without the choke point of
-``serving.storage.visible``. Writes go through ``Database.write``: one transaction, committed at the end or not at all.
+Reads about people go through ``Database.read``, which refuses a statement that touches a person table without the
+choke point of ``serving.storage.visible``. Writes go through ``Database.write``: one transaction, committed at the end
+or not at all.
 """
 
 from __future__ import annotations
@@ -54,9 +55,11 @@ class Database:
 
     @contextmanager
     def read(self, caller: Caller | None = None) -> Iterator[Connection]:
-        """A connection for reading on behalf of a caller. Queries over people must be scoped, or ``UnscopedQuery`` is raised.
+        """A connection for reading on behalf of a caller. Queries over people must be scoped, or ``UnscopedQuery`` is
+        raised.
 
-        On PostgreSQL row-level security holds the connection to the caller's teams as well; without a caller it shows no people at all.
+        On PostgreSQL row-level security holds the connection to the caller's teams as well; without a caller it shows
+        no people at all.
         """
         with _errors(), self._reading.connect() as connection:
             if caller is not None:
@@ -65,13 +68,15 @@ class Database:
 
     @contextmanager
     def write(self, caller: Caller | None = None) -> Iterator[Connection]:
-        """One transaction: committed when the block ends, rolled back when it raises. Without a caller it is our own job's, held to no team."""
+        """One transaction: committed when the block ends, rolled back when it raises. Without a caller it is our own
+        job's, held to no team."""
         with _errors(), self._writing.begin() as connection:
             self._hold_to(connection, caller)
             yield connection
 
     def _hold_to(self, connection: Connection, caller: Caller | None) -> None:
-        """Tell the policies of PostgreSQL, for this transaction only, who asks. SQLite has none: there the choke point stands alone."""
+        """Tell the policies of PostgreSQL, for this transaction only, who asks. SQLite has none: there the choke point
+        stands alone."""
         if self.url.get_backend_name() != "postgresql":
             return
         everything = caller is None or (caller.sees_people and caller.team_ids is None)
@@ -86,7 +91,8 @@ class Database:
         )
 
     def check_is_held(self) -> None:
-        """Raise ``NotHeld`` if this login is one that row-level security does not hold: then only the choke point would stand."""
+        """Raise ``NotHeld`` if this login is one that row-level security does not hold: then only the choke point
+        would stand."""
         if self.url.get_backend_name() != "postgresql":
             return
         with self.read() as connection:
@@ -122,7 +128,8 @@ def _engine(url: str) -> Engine:
         url,
         pool_pre_ping=parsed.get_backend_name() != "sqlite",
         hide_parameters=True,
-        # A list reads thousands of small JSON values; pydantic's reader takes a quarter of the time of the standard one.
+        # A list reads thousands of small JSON values; pydantic's reader takes a quarter of the time of the standard
+        # one.
         json_deserializer=from_json,
     )
     if parsed.get_backend_name() == "sqlite":

@@ -1,8 +1,9 @@
 """The service database as SQLAlchemy tables. Dates are dates, moments are UTC, contributions are little-endian float64.
 
-A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines``, ``person_groups``, ``list_lines`` and
-``list_exits`` once; later only ``repository.thin`` takes away what explains an old one. ``publications`` is the pointer: its newest row names the run that everybody sees. Tables in
-``PERSON_TABLES`` hold rows about people and may only be read through ``serving.storage.visible.visible_people``; the database session
+A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines``, ``person_groups``,
+``list_lines`` and ``list_exits`` once; later only ``repository.thin`` takes away what explains an old one.
+``publications`` is the pointer: its newest row names the run that everybody sees. Tables in ``PERSON_TABLES`` hold
+rows about people and may only be read through ``serving.storage.visible.visible_people``; the database session
 enforces it.
 """
 

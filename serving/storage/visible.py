@@ -1,7 +1,8 @@
-"""The choke point: whose rows a caller may see. Every query over people starts here; the database session refuses any other.
+"""The choke point: whose rows a caller may see. Every query over people starts here; the database session refuses any
+other.
 
-``visible_people(caller)`` is a common table expression named ``visible_people`` with ``run_id``, ``patient_id`` and ``team_id`` of the
-published run, cut to the caller's teams. Join to it; never filter by team by hand.
+``visible_people(caller)`` is a common table expression named ``visible_people`` with ``run_id``, ``patient_id`` and
+``team_id`` of the published run, cut to the caller's teams. Join to it; never filter by team by hand.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ def published_run() -> Select:
 
 
 def visible_people(caller: Caller) -> CTE:
-    """Rows (run_id, patient_id, team_id) of the published run that ``caller`` may see; none for a role that sees no people."""
+    """Rows (run_id, patient_id, team_id) of the published run that ``caller`` may see; none for a role that sees no
+    people."""
     query = select(people.c.run_id, people.c.patient_id, people.c.team_id).where(
         people.c.run_id == published_run().scalar_subquery()
     )
@@ -33,10 +35,11 @@ def visible_people(caller: Caller) -> CTE:
 
 
 def visible_lists(caller: Caller) -> CTE:
-    """Rows (run_id, as_of, team_id) of the published lists that ``caller`` may see, whoever is on them: those of their own teams.
+    """Rows (run_id, as_of, team_id) of the published lists that ``caller`` may see, whoever is on them: those of their
+    own teams.
 
-    It is named like ``visible_people`` and counts as the same choke point: who left a caseload is in no later run, and the team they left may
-    still read that they did. What was opened in an emergency opens no list.
+    It is named like ``visible_people`` and counts as the same choke point: who left a caseload is in no later run, and
+    the team they left may still read that they did. What was opened in an emergency opens no list.
     """
     query = (
         select(run_teams.c.run_id, runs.c.as_of, run_teams.c.team_id)

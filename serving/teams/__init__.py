@@ -1,1 +1,2 @@
-"""A team as a whole: who is new and who left its list, its certain gaps, its reviews against capacity, and who its slots reach."""
+"""A team as a whole: who is new and who left its list, its certain gaps, its reviews against capacity, and who its
+slots reach."""

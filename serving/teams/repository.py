@@ -17,7 +17,8 @@ _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c
 
 
 def gap_kinds(connection: Connection, caller: Caller, team_id: str) -> list[Row[Any]]:
-    """``code``, ``title``, ``worst`` (0 is critical), ``safety``, ``people`` and ``longest_overdue`` of each kind, the worst first."""
+    """``code``, ``title``, ``worst`` (0 is critical), ``safety``, ``people`` and ``longest_overdue`` of each kind, the
+    worst first."""
     visible = visible_people(caller)
     worst, number = func.min(_SEVERITY), func.count(gaps.c.patient_id.distinct())
     safety = func.max(case((gaps.c.safety.is_(True), 1), else_=0))
@@ -50,7 +51,8 @@ def people_with_safety_gap(connection: Connection, caller: Caller, team_id: str)
 
 
 def everybody(connection: Connection, caller: Caller, team_id: str) -> list[Row[Any]]:
-    """Everybody in the team: last seen, next booked, flags, groups, and whether they have a slot; unseen for longest first."""
+    """Everybody in the team: last seen, next booked, flags, groups, and whether they have a slot; unseen for longest
+    first."""
     visible = visible_people(caller)
     same = {
         table: and_(table.c.run_id == visible.c.run_id, table.c.patient_id == visible.c.patient_id)

@@ -62,7 +62,8 @@ class EqualityTable(BaseModel):
 
 
 class Equality(BaseModel):
-    """Who slots and reviews reach, by group. Small numbers are hidden, and as many others as keep them from being worked out."""
+    """Who slots and reviews reach, by group. Small numbers are hidden, and as many others as keep them from being
+    worked out."""
 
     reviewed_since: dt.date
     least_shown: int

@@ -1,8 +1,9 @@
 """Small numbers hidden so that nobody can be picked out of a table of groups, not even by subtraction.
 
-A count of 1 to 4 is hidden (as in the mental health statistics of NHS England, which also round; we do not, since a team's own counts are
-small). Totals are known, so one hidden cell could be worked out from the others: then the next smallest is hidden too, until what is hidden
-together is at least ``LEAST`` in at least two cells. Nought is shown: that a group has no slot is what the view is for.
+A count of 1 to 4 is hidden (as in the mental health statistics of NHS England, which also round; we do not, since a
+team's own counts are small). Totals are known, so one hidden cell could be worked out from the others: then the next
+smallest is hidden too, until what is hidden together is at least ``LEAST`` in at least two cells. Nought is shown:
+that a group has no slot is what the view is for.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ LEAST = 5
 
 
 def suppressed(counts: Mapping[str, int]) -> dict[str, int | None]:
-    """The counts of one column, by group, with None where a number is hidden. The sum over all groups may be known to the reader."""
+    """The counts of one column, by group, with None where a number is hidden. The sum over all groups may be known to
+    the reader."""
     hidden = {group for group, count in counts.items() if 0 < count < LEAST}
     if hidden:
         # Larger cells before noughts: a nought beside a hidden cell hides nothing.

@@ -1,4 +1,5 @@
-"""``/audit`` for the auditor: emergency access first, then who saw whom, when, why and with which model. ``/emergency-access`` for a pharmacist."""
+"""``/audit`` for the auditor: emergency access first, then who saw whom, when, why and with which model.
+``/emergency-access`` for a pharmacist."""
 
 from __future__ import annotations
 
@@ -147,7 +148,8 @@ async def emergency_form(
     patient_id: Annotated[str, Form(max_length=200)] = "",
     reason: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
-    """Open the person for an hour and go there. What is wrong is said on the form; what was typed is not put into an address."""
+    """Open the person for an hour and go there. What is wrong is said on the form; what was typed is not put into an
+    address."""
     require_own_form(request, proof)
     patient_id = patient_id.strip()
     wrong = {}

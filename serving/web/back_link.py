@@ -1,7 +1,8 @@
 """The way back from a person to the list they were opened from, as it was: its order, filters and page.
 
-The address of a person carries the list's query string as ``back``. It comes from a browser, so nothing of it is used as it is: it is read as
-the list's own route reads it, made again from what was read, and stands only ever behind the address of a list.
+The address of a person carries the list's query string as ``back``. It comes from a browser, so nothing of it is used
+as it is: it is read as the list's own route reads it, made again from what was read, and stands only ever behind the
+address of a list.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ MAX_LENGTH = 2_000
 
 
 class _View(Filters):
-    """What the address of a list holds besides its risk, which the person's page keeps by itself. A name it does not know is refused."""
+    """What the address of a list holds besides its risk, which the person's page keeps by itself. A name it does not
+    know is refused."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,7 +47,8 @@ def way_back(found: Worklist) -> str:
 
 
 def read_way_back(sent: str) -> str:
-    """The query string of a list, made again from what a browser sent; empty, the list as it was published, where that is none."""
+    """The query string of a list, made again from what a browser sent; empty, the list as it was published, where that
+    is none."""
     if len(sent) > MAX_LENGTH:
         return ""
     try:

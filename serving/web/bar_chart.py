@@ -1,7 +1,8 @@
-"""Pictures drawn on the server as inline SVG: no script, no canvas, exact in tests, readable in print and without colour.
+"""Pictures drawn on the server as inline SVG: no script, no canvas, exact in tests, readable in print and without
+colour.
 
-Raising bars are solid and grow to the right, lowering bars are hatched and grow to the left, and each carries its sign, so the picture
-does not rest on colour. Every number in a picture is also in the table beside it.
+Raising bars are solid and grow to the right, lowering bars are hatched and grow to the left, and each carries its
+sign, so the picture does not rest on colour. Every number in a picture is also in the table beside it.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ class Bar:
 
 
 def draw_contributions(bars: Sequence[Bar], description: str) -> Markup:
-    """What raises (right) and lowers (left) a risk, around a base line at nought. ``description`` is read out in its place."""
+    """What raises (right) and lowers (left) a risk, around a base line at nought. ``description`` is read out in its
+    place."""
     largest = max((abs(bar.value) for bar in bars), default=0.0) or 1.0
     parts: list[Markup] = []
     y = TOP + 10

@@ -73,7 +73,8 @@ async def team(
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
 ) -> Response:
-    """A team's worklist. What it is cut to, its order and its page are all in the address, so it can be kept and sent."""
+    """A team's worklist. What it is cut to, its order and its page are all in the address, so it can be kept and
+    sent."""
     outcome, horizon = viewed(view, outcome, horizon)
     audit = service.audit_for(caller, request)
 

@@ -1,4 +1,5 @@
-"""The filters of the worklist page: what each select offers, with how many people it leaves, and the words for what is chosen."""
+"""The filters of the worklist page: what each select offers, with how many people it leaves, and the words for what is
+chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The lines of a list that are the same for many people, as HTML: each is made once, since a page of 500 people has thousands of them."""
+"""The lines of a list that are the same for many people, as HTML: each is made once, since a page of 500 people has
+thousands of them."""
 
 from __future__ import annotations
 

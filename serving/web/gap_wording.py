@@ -1,7 +1,7 @@
 """How a care gap is said on a page: the gap first, then how long, as in ``Clozapine blood count: 6 days overdue``.
 
-The number that comes with a gap counts days past a due date for most codes, and days without supply for some; ``GAPS`` says which. A code
-that is not in it is said by its title, which stands alone.
+The number that comes with a gap counts days past a due date for most codes, and days without supply for some; ``GAPS``
+says which. A code that is not in it is said by its title, which stands alone.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from serving.wording import days
 
 
 class Said(NamedTuple):
-    """``what`` stands before the number of days, which ``long`` takes; ``alone`` is the whole where there is no number (empty: the title).
+    """``what`` stands before the number of days, which ``long`` takes; ``alone`` is the whole where there is no number
+    (empty: the title).
 
     ``now`` is said on the day itself; without it ``alone`` is. ``date`` is what the gap's date is called.
     """

@@ -1,7 +1,9 @@
-"""Puts the NHS design system's style sheet and script where the pages find them: ``python -m serving.web.nhsuk <nhsuk-frontend folder>``.
+"""Puts the NHS design system's style sheet and script where the pages find them: ``python -m serving.web.nhsuk
+<nhsuk-frontend folder>``.
 
-The sheet asks a foreign server for its fonts. Those lines are cut: no page may make a third-party request, the pages use Arial, and the
-licence of the font covers NHS use only. The script runs in a page that shows people, so it is the one file that was looked at, or none.
+The sheet asks a foreign server for its fonts. Those lines are cut: no page may make a third-party request, the pages
+use Arial, and the licence of the font covers NHS use only. The script runs in a page that shows people, so it is the
+one file that was looked at, or none.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ _FOREIGN = re.compile(r"url\(\s*[\"']?(?:https?:)?//", re.IGNORECASE)
 
 
 def install(package: Path, folder: Path = FOLDER, script_sha256: str = SCRIPT_SHA256) -> None:
-    """Copy both out of an unpacked nhsuk-frontend npm package: the style sheet without its foreign fonts, the script byte for byte."""
+    """Copy both out of an unpacked nhsuk-frontend npm package: the style sheet without its foreign fonts, the script
+    byte for byte."""
     style = _FONT_FACE.sub("", _read(package, STYLE).decode("utf-8"))
     if _FOREIGN.search(style):
         raise ValueError("the style sheet still asks a foreign server for something; this version needs another look")

@@ -1,4 +1,5 @@
-"""Sign-in to the pages at an identity provider: the way there, the way back, and the page for somebody without a role."""
+"""Sign-in to the pages at an identity provider: the way there, the way back, and the page for somebody without a
+role."""
 
 from __future__ import annotations
 

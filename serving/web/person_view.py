@@ -39,7 +39,8 @@ class Part:
 
 @dataclass(frozen=True)
 class Trend:
-    """One outcome over the published lists: the picture, and its rows (day of the list, a risk a horizon or None, model changed)."""
+    """One outcome over the published lists: the picture, and its rows (day of the list, a risk a horizon or None,
+    model changed)."""
 
     outcome: str
     horizons: tuple[int, ...]

@@ -1,4 +1,5 @@
-"""Jinja, set up once: NHS components, autoescape, our wording as filters, and what every page says around its content."""
+"""Jinja, set up once: NHS components, autoescape, our wording as filters, and what every page says around its
+content."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ FILTERS = (
 
 @dataclass(frozen=True)
 class Around:
-    """What stands around every page. ``synthetic`` is also true where nothing is known yet in a demo: better said once too often."""
+    """What stands around every page. ``synthetic`` is also true where nothing is known yet in a demo: better said once
+    too often."""
 
     caller: Caller | None
     run: RunInfo | None

@@ -1,4 +1,5 @@
-"""The review form of the person page: what was ticked, what is wrong with it, and the fields to draw again with every answer kept."""
+"""The review form of the person page: what was ticked, what is wrong with it, and the fields to draw again with every
+answer kept."""
 
 from __future__ import annotations
 

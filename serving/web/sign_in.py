@@ -1,4 +1,5 @@
-"""The demo sign-in: choose a role, no password. It exists in the demo environment and for this machine only; production has none."""
+"""The demo sign-in: choose a role, no password. It exists in the demo environment and for this machine only;
+production has none."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class Choice:
 
 
 def is_open(request: Request) -> bool:
-    """True in the demo environment, for a browser on this machine that asked for a loopback name, without a proxy between."""
+    """True in the demo environment, for a browser on this machine that asked for a loopback name, without a proxy
+    between."""
     client = request.client.host if request.client else ""
     return (
         service_of(request).settings.environment == "demo"

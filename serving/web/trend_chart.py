@@ -1,7 +1,8 @@
-"""How a risk has moved over the published lists: a small line for a row of the worklist, and one picture an outcome for the person page.
+"""How a risk has moved over the published lists: a small line for a row of the worklist, and one picture an outcome
+for the person page.
 
-Inline SVG drawn on the server. The words that stand for a picture hold every number of it; lines are told apart by dashes, marks and their
-own labels, never by colour alone.
+Inline SVG drawn on the server. The words that stand for a picture hold every number of it; lines are told apart by
+dashes, marks and their own labels, never by colour alone.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ def sparkline(points: Points) -> Markup:
     xs, ys = _spark_places(days), [f"{_SPARK_BASE - drop * risk:.1f}" for risk in risks]
     line = " ".join([f"{x},{y}" for x, y in zip(xs, ys, strict=True)])
     numbers = ", ".join([_number(risk) for risk in risks])
-    # Only numbers and dates of our own stand in the text, so nothing has to be escaped; a worklist draws hundreds of these.
+    # Only numbers and dates of our own stand in the text, so nothing has to be escaped; a worklist draws hundreds of
+    # these.
     return Markup(
         f"<svg class='up-spark' viewBox='0 0 {SPARK_WIDTH} {SPARK_HEIGHT}' role='img'"
         f" aria-label='Risk in {len(points)} lists from {short_day(days[0])} to {short_day(days[-1])}, in 100: {numbers}'>"
@@ -51,7 +53,8 @@ def _spark_places(days: tuple[dt.date, ...]) -> list[str]:
 
 
 def moved(points: Points) -> str:
-    """``up from 14 in 100 on 23 Nov 2025``; a change of less than one in 100 is about the same. Empty below two points."""
+    """``up from 14 in 100 on 23 Nov 2025``; a change of less than one in 100 is about the same. Empty below two
+    points."""
     if len(points) < 2:
         return ""
     (first_day, first), (_, now) = points[0], points[-1]
@@ -70,7 +73,8 @@ class Line:
 
 
 def draw_trends(lines: Sequence[Line], description: str) -> Markup:
-    """Every horizon of one outcome over the lists, each line with its label at its end. Empty where no line has two points."""
+    """Every horizon of one outcome over the lists, each line with its label at its end. Empty where no line has two
+    points."""
     lines = [line for line in lines if len(line.points) > 1]
     if not lines:
         return Markup("")

@@ -1,7 +1,8 @@
-"""The picture of a person's year: one lane a medicine, check and kind of contact, over months, with the day of the list marked.
+"""The picture of a person's year: one lane a medicine, check and kind of contact, over months, with the day of the
+list marked.
 
-Inline SVG drawn on the server. What is missing is hatched and carries its days as a number, so the picture rests neither on colour nor on
-sight: every event is in the tables below it.
+Inline SVG drawn on the server. What is missing is hatched and carries its days as a number, so the picture rests
+neither on colour nor on sight: every event is in the tables below it.
 """
 
 from __future__ import annotations

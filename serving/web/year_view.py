@@ -1,7 +1,8 @@
-"""The last year of a person's record as lanes: what was in hand and where it ran out, checks done and due, contacts, hospital.
+"""The last year of a person's record as lanes: what was in hand and where it ran out, checks done and due, contacts,
+hospital.
 
-Values only: ``serving.web.year_chart`` draws them and the person page writes them as tables. Everything is counted to ``as_of``, the day of the
-list; what lies ahead is what is booked or due.
+Values only: ``serving.web.year_chart`` draws them and the person page writes them as tables. Everything is counted to
+``as_of``, the day of the list; what lies ahead is what is booked or due.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from serving.wording import days as in_days
 BEFORE, AHEAD = 365, 63
 """Days of the picture, back and ahead."""
 STOPPED_AFTER = 90
-"""Days without supply after which a course has ended, as the engine has it: then nothing is missing, the medicine was stopped."""
+"""Days without supply after which a course has ended, as the engine has it: then nothing is missing, the medicine was
+stopped."""
 WORTH_SHOWING = 3
 """A gap of a day or two between collections is not drawn; the tables keep every date."""
 Span = tuple[dt.date, dt.date]
@@ -25,7 +27,8 @@ Span = tuple[dt.date, dt.date]
 
 @dataclass(frozen=True)
 class Gap:
-    """Days [from, to) with nothing in hand; ``outside`` of them were not spent in hospital. ``open`` where it has not ended."""
+    """Days [from, to) with nothing in hand; ``outside`` of them were not spent in hospital. ``open`` where it has not
+    ended."""
 
     start: dt.date
     end: dt.date
@@ -53,7 +56,8 @@ class Medicine:
 
 @dataclass(frozen=True)
 class Checks:
-    """Checks that were done and are due on the same days. ``overdue`` where the day has come and the check was not done."""
+    """Checks that were done and are due on the same days. ``overdue`` where the day has come and the check was not
+    done."""
 
     labels: tuple[str, ...]
     done: tuple[dt.date, ...]
@@ -141,7 +145,8 @@ def _gap(start: dt.date, end: dt.date, stays: Sequence[StayEvent], as_of: dt.dat
 
 
 def _checks(record: LastYear, as_of: dt.date) -> Iterable[Checks]:
-    """Scheduled checks, the longest overdue first; those of the same days together. Then what was done without a schedule."""
+    """Scheduled checks, the longest overdue first; those of the same days together. Then what was done without a
+    schedule."""
     done: dict[str, list[dt.date]] = {}
     labels: dict[str, str] = {}
     for result in record.results:

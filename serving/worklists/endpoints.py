@@ -1,4 +1,5 @@
-"""``GET /v1/teams``, ``GET /v1/teams/{team_id}/worklist`` and the same as ``.csv``, which has a twin among the pages."""
+"""``GET /v1/teams``, ``GET /v1/teams/{team_id}/worklist`` and the same as ``.csv``, which has a twin among the
+pages."""
 
 from __future__ import annotations
 
@@ -60,7 +61,8 @@ async def worklist(
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
 ) -> Response:
-    """Everybody on a team's caseload, ranked. Capacity draws a line; it drops nobody. Filters cut what is shown, not the places."""
+    """Everybody on a team's caseload, ranked. Capacity draws a line; it drops nobody. Filters cut what is shown, not
+    the places."""
     found = await service.reads.run(
         team_worklist,
         service.database,

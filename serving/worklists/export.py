@@ -1,4 +1,5 @@
-"""A team's list as CSV, for whoever leads the team to take to a meeting. The whole list, audited with everybody on it."""
+"""A team's list as CSV, for whoever leads the team to take to a meeting. The whole list, audited with everybody on
+it."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def export_worklist(
     ranking: Ranking | None,
     filters: Filters,
 ) -> Response:
-    """The list as a file. 404 for a team the caller may not see, 403 for one that they do not lead; both before anything is read."""
+    """The list as a file. 404 for a team the caller may not see, 403 for one that they do not lead; both before
+    anything is read."""
     if not caller.is_beyond(team_id) and team_id not in caller.leads:
         raise Problem(
             403, "not-team-lead", "Only whoever leads this team may take its list away. Ask them, or read it here."

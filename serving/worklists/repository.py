@@ -96,10 +96,11 @@ def ranked(
     as_published: bool = False,
     line: int | None = None,
 ) -> Select[Any]:
-    """Everybody in a team with ``rank``, ``sharing``, ``position``, ``safety_gap`` and ``within``; order by ``position``.
+    """Everybody in a team with ``rank``, ``sharing``, ``position``, ``safety_gap`` and ``within``; order by
+    ``position``.
 
-    ``as_published`` takes the order and the slots of the published list; any other order draws the line at ``line``, the team's capacity
-    (None: there is none). A snooze recorded since counts at once, and the snoozed come last.
+    ``as_published`` takes the order and the slots of the published list; any other order draws the line at ``line``,
+    the team's capacity (None: there is none). A snooze recorded since counts at once, and the snoozed come last.
     """
     visible = visible_people(caller)
     safety = _safety(visible).subquery("safety")
@@ -185,8 +186,8 @@ def _snoozes(visible: CTE) -> Select[Any]:
 def everybody_of(connection: Connection, everybody: Select[Any], filters: Filters, now: dt.datetime) -> list[Row[Any]]:
     """All of ``ranked`` by ``position``, with ``kept`` where the filters leave the row.
 
-    One reading of the whole list, from which pages, counts and filter choices are taken: a team is hundreds of people, and the places of all
-    of them are worked out for any page.
+    One reading of the whole list, from which pages, counts and filter choices are taken: a team is hundreds of people,
+    and the places of all of them are worked out for any page.
     """
     visible = everybody.subquery("visible")
     kept = case((and_(true(), *_conditions(visible, filters, now)), 1), else_=0).label("kept")
@@ -271,7 +272,8 @@ def left_since(connection: Connection, caller: Caller, team_id: str, since: dt.d
 
 
 def last_place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
-    """The newest published list of the caller's own teams that the person was on, as they are not now: its team, and why they lost a slot."""
+    """The newest published list of the caller's own teams that the person was on, as they are not now: its team, and
+    why they lost a slot."""
     visible = visible_lists(caller)
     query = (
         select(people.c.team_id, visible.c.as_of, run_teams.c.name)
@@ -354,7 +356,8 @@ def last_reviews(connection: Connection, caller: Caller, patients: Sequence[str]
 def risks_before(
     connection: Connection, caller: Caller, patients: Sequence[str], outcome: str, horizon: int, as_of: dt.date
 ) -> dict[str, list[RiskBefore]]:
-    """The same risk in the last ``EARLIER_LISTS`` published lists of earlier days, oldest first, by person: ``as_of`` and ``probability``."""
+    """The same risk in the last ``EARLIER_LISTS`` published lists of earlier days, oldest first, by person: ``as_of``
+    and ``probability``."""
     newest = (
         select(func.max(publications.c.publication_id).label("publication_id"))
         .join(runs, runs.c.run_id == publications.c.run_id)
@@ -395,7 +398,8 @@ def _all_of(patients: Sequence[str]) -> BindParameter[Sequence[str]]:
 def _safety(visible: CTE) -> Select[Any]:
     """People with a pressing safety gap: ``patient_id``, ``worst`` (0 is critical) and ``number``.
 
-    A safety gap of medium or low severity is on the person's row like any other; it does not call for attention past the capacity line.
+    A safety gap of medium or low severity is on the person's row like any other; it does not call for attention past
+    the capacity line.
     """
     return (
         select(gaps.c.patient_id, func.min(_SEVERITY).label("worst"), func.count().label("number"))

@@ -1,13 +1,17 @@
-"""Who has a slot on a team's list, who waits, and why somebody left it: rules over plain values, without a database or a clock.
+"""Who has a slot on a team's list, who waits, and why somebody left it: rules over plain values, without a database or
+a clock.
 
-1. **Slots** are the reviews the team can do in a week. The list is the next week's work: a review done frees its slot for the next person.
-2. **Order** is by risk, by certain safety gaps, or blended (both in turn). Equal people stand in the order of their ids, on every machine.
-3. **Set aside for now**: after a review a person takes no slot until the day the reviewer chose (a snooze), or for ``rest_days``. With a
-   critical safety gap that is a week at most and never a snooze (DESIGN rule 5), and a critical gap that was not there at the review ends it.
-4. **Steady**: whoever holds a slot keeps it unless a challenger's risk is more than ``stay`` higher. So the risk at the slots is at least the
-   largest possible divided by ``1 + stay``; what was given up is counted and reported.
-5. **Everybody is seen eventually**: one slot in a week, two from ten slots on, go to those whom nobody saw, reviewed or listed for longest.
-   Each lasts a week. A team with one slot gives it so in one week of four.
+1. **Slots** are the reviews the team can do in a week. The list is the next week's work: a review done frees its slot
+   for the next person.
+2. **Order** is by risk, by certain safety gaps, or blended (both in turn). Equal people stand in the order of their
+   ids, on every machine.
+3. **Set aside for now**: after a review a person takes no slot until the day the reviewer chose (a snooze), or for
+   ``rest_days``. With a critical safety gap that is a week at most and never a snooze (DESIGN rule 5), and a critical
+   gap that was not there at the review ends it.
+4. **Steady**: whoever holds a slot keeps it unless a challenger's risk is more than ``stay`` higher. So the risk at
+   the slots is at least the largest possible divided by ``1 + stay``; what was given up is counted and reported.
+5. **Everybody is seen eventually**: one slot in a week, two from ten slots on, go to those whom nobody saw, reviewed
+   or listed for longest. Each lasts a week. A team with one slot gives it so in one week of four.
 6. **Nobody disappears silently**: whoever was listed and is not any more has one reason.
 """
 
@@ -25,7 +29,8 @@ WEEK = 7
 
 
 class Ranking(StrEnum):
-    """``risk``: the highest probability first. ``gaps``: the most severe certain safety gap first, then risk. ``blended``: the two in turn."""
+    """``risk``: the highest probability first. ``gaps``: the most severe certain safety gap first, then risk.
+    ``blended``: the two in turn."""
 
     RISK = "risk"
     GAPS = "gaps"
@@ -42,7 +47,8 @@ class Standing(StrEnum):
 
 
 class Slot(StrEnum):
-    """Why a person has a slot: by the order, kept from the list before, unseen for longest, or because the team stated no capacity."""
+    """Why a person has a slot: by the order, kept from the list before, unseen for longest, or because the team stated
+    no capacity."""
 
     ORDER = "order"
     KEPT = "kept"
@@ -66,7 +72,8 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True)
 class ListRules:
-    """How lists are made. ``stay`` is a share of the risk: 0.1 lets a holder of a slot be passed only by a risk more than a tenth higher.
+    """How lists are made. ``stay`` is a share of the risk: 0.1 lets a holder of a slot be passed only by a risk more
+    than a tenth higher.
 
     Ten per cent and four weeks are our own choice, not from a guideline.
     """
@@ -80,7 +87,8 @@ class ListRules:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A person on a team's caseload. ``worst`` is the severity of the worst pressing safety gap (0 is critical), ``gaps`` how many there are."""
+    """A person on a team's caseload. ``worst`` is the severity of the worst pressing safety gap (0 is critical),
+    ``gaps`` how many there are."""
 
     patient_id: str
     risk: float
@@ -106,7 +114,8 @@ class Before:
 
 @dataclass(frozen=True)
 class Line:
-    """A person's place on the list, from 1. ``joined``: has a slot now and had none on the list before; on a team's first list everybody would be new, so nobody is."""
+    """A person's place on the list, from 1. ``joined``: has a slot now and had none on the list before; on a team's
+    first list everybody would be new, so nobody is."""
 
     patient_id: str
     place: int
@@ -120,7 +129,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Exit:
-    """Somebody who lost a slot. ``rank`` is the place in the order now; ``on`` the day of the review or the end of the snooze."""
+    """Somebody who lost a slot. ``rank`` is the place in the order now; ``on`` the day of the review or the end of the
+    snooze."""
 
     patient_id: str
     reason: Reason
@@ -133,8 +143,9 @@ class Exit:
 
 @dataclass(frozen=True)
 class TeamList:
-    """A team's list. ``risk_listed`` is the sum of the risks at the slots, ``risk_best`` the most that the order alone would have put there;
-    of the difference, ``given_up_to_stay`` went to keeping the list steady and the rest to the longest unseen."""
+    """A team's list. ``risk_listed`` is the sum of the risks at the slots, ``risk_best`` the most that the order alone
+    would have put there; of the difference, ``given_up_to_stay`` went to keeping the list steady and the rest to the
+    longest unseen."""
 
     lines: tuple[Line, ...]
     exits: tuple[Exit, ...]
@@ -197,8 +208,9 @@ def make_list(
 ) -> TeamList:
     """The list of one team for ``as_of``.
 
-    ``before`` holds the lines of the list before by person, ``slots`` the team's capacity (None: not stated, so everybody is listed),
-    ``gone`` says why somebody is not on the caseload any more. ``same_rules`` is False where the list before was made by others.
+    ``before`` holds the lines of the list before by person, ``slots`` the team's capacity (None: not stated, so
+    everybody is listed), ``gone`` says why somebody is not on the caseload any more. ``same_rules`` is False where the
+    list before was made by others.
     """
     aside = {c.patient_id: why for c in people if (why := set_aside(c, as_of, rules)) is not None}
     free = [c for c in people if c.patient_id not in aside]
@@ -254,7 +266,8 @@ def _in_turn(line: Before | None, as_of: dt.date) -> bool:
 def _longest_unseen(
     free: Sequence[Candidate], before: Mapping[str, Before], chosen: Mapping[str, Slot], slots: int, as_of: dt.date
 ) -> list[str]:
-    """Whose turn it is: those within their week, then those without attention for longest; who was never seen comes first."""
+    """Whose turn it is: those within their week, then those without attention for longest; who was never seen comes
+    first."""
 
     def turn(c: Candidate) -> tuple[bool, dt.date, float, str]:
         line = before.get(c.patient_id)

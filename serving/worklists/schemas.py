@@ -1,4 +1,5 @@
-"""Teams and worklists as they leave the service. What a list holds thousands of is a dataclass: one object each, where a model is three."""
+"""Teams and worklists as they leave the service. What a list holds thousands of is a dataclass: one object each, where
+a model is three."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ class Reviewed(StrEnum):
 
 
 class Filters(BaseModel):
-    """What a list is cut to. Places and ranks stay those of the whole list, and so does the line of this week's capacity."""
+    """What a list is cut to. Places and ranks stay those of the whole list, and so does the line of this week's
+    capacity."""
 
     gap: str | None = Field(default=None, description="people with a care gap of this code")
     reason: str | None = Field(
@@ -204,7 +206,8 @@ class ListChanges(BaseModel):
 
 
 class Worklist(BaseModel):
-    """One page of a team's list. ``safety_below_line`` names people past the capacity line who have a certain safety gap.
+    """One page of a team's list. ``safety_below_line`` names people past the capacity line who have a certain safety
+    gap.
 
     In the published order slots come first; the snoozed come last in every order.
     """

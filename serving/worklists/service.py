@@ -1,4 +1,5 @@
-"""Rules of the worklist: what is shown of whom, and where the line of this week's capacity falls. Pages and JSON both call this."""
+"""Rules of the worklist: what is shown of whom, and where the line of this week's capacity falls. Pages and JSON both
+call this."""
 
 from __future__ import annotations
 
@@ -72,7 +73,8 @@ def team_worklist(
     offset: int,
     action: str = "worklist.seen",
 ) -> Worklist:
-    """One page of a team's list, as it was published unless something else is asked for. 404 for a team the caller may not see; 422 for an outcome or horizon the run does not hold."""
+    """One page of a team's list, as it was published unless something else is asked for. 404 for a team the caller may
+    not see; 422 for an outcome or horizon the run does not hold."""
     with database.read(caller) as connection:
         run = current_run(connection)
         team = repository.team(connection, caller, team_id) if run is not None else None
@@ -231,7 +233,8 @@ def list_changes(connection: Connection, caller: Caller, team_id: str, since: dt
 
 
 def is_listed(database: Database, caller: Caller, audit: Audit, team_id: str) -> bool:
-    """False for a team of the caller's own that no published list holds yet. Any other team is left for the list itself to answer."""
+    """False for a team of the caller's own that no published list holds yet. Any other team is left for the list
+    itself to answer."""
     if caller.team_ids is None or team_id not in caller.team_ids:
         return True
     with database.read(caller) as connection:
@@ -243,7 +246,8 @@ def is_listed(database: Database, caller: Caller, audit: Audit, team_id: str) ->
 
 @dataclass(frozen=True)
 class Gone:
-    """Somebody who is not on the caseload of the caller's team any more. ``in_words`` is why, where the list recorded it."""
+    """Somebody who is not on the caseload of the caller's team any more. ``in_words`` is why, where the list recorded
+    it."""
 
     patient_id: str
     team_id: str
@@ -253,7 +257,8 @@ class Gone:
 
 
 def gone(database: Database, caller: Caller, audit: Audit, patient_id: str) -> Gone | None:
-    """For somebody whom the caller may not see now: that they were on a list of the caller's own team, or None. Audited like any look."""
+    """For somebody whom the caller may not see now: that they were on a list of the caller's own team, or None.
+    Audited like any look."""
     with database.read(caller) as connection:
         place = repository.last_place(connection, caller, patient_id)
         why = repository.last_exit(connection, caller, patient_id, place.team_id) if place else None

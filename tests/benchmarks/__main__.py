@@ -1,4 +1,5 @@
-"""``make bench`` runs every benchmark, ``make bench ONLY=shapley`` one. Each runs in its own process and prints one JSON line (DESIGN section 8)."""
+"""``make bench`` runs every benchmark, ``make bench ONLY=shapley`` one. Each runs in its own process and prints one
+JSON line (DESIGN section 8)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""``POST /v1/scores`` at 1, 2 and 8 clients and at 20 requests a second, beside ``mlflow models serve`` with the same booster, in one run.
+"""``POST /v1/scores`` at 1, 2 and 8 clients and at 20 requests a second, beside ``mlflow models serve`` with the same
+booster, in one run.
 
-Score only for both first: a vector of features in, one probability out of ``mlflow models serve``; the same vector in, both outcomes at all horizons out of
-our model behind the same web server. Then ours with everything: two years of a person's history in, features, scores, contributions, reasons,
-care gaps and flags out. Servers and clients share this machine, so the ratios say more than the times. Everything is synthetic.
+Score only for both first: a vector of features in, one probability out of ``mlflow models serve``; the same vector in,
+both outcomes at all horizons out of our model behind the same web server. Then ours with everything: two years of a
+person's history in, features, scores, contributions, reasons, care gaps and flags out. Servers and clients share this
+machine, so the ratios say more than the times. Everything is synthetic.
 """
 
 from __future__ import annotations
@@ -80,7 +82,8 @@ def bodies_of(home: Path, most: int = 60) -> list[dict[str, Any]]:
 
 
 def another(person: dict[str, Any], name: str) -> dict[str, Any]:
-    """The same history as another person's, under ids of its own: rows whose id was used before would be set aside, and not scored on."""
+    """The same history as another person's, under ids of its own: rows whose id was used before would be set aside,
+    and not scored on."""
     tables = {
         table: [
             row | {key: f"{name}-{row[key]}" for key in ("contact_id", "referral_id") if key in row} for row in rows
@@ -114,7 +117,8 @@ def ask(
 
 
 def at_a_rate(address: str, path: str, bodies: list[bytes], seconds: float, headers: dict[str, str]) -> dict[str, Any]:
-    """``RATE`` requests a second from one client; a late answer delays none of the clock: the wait counts from when it was due."""
+    """``RATE`` requests a second from one client; a late answer delays none of the clock: the wait counts from when it
+    was due."""
     taken = []
     with httpx.Client(base_url=address, headers=headers, timeout=60) as opened:
         begins = time.perf_counter()
@@ -224,7 +228,8 @@ def run(seconds: float = SECONDS, patients: int = PATIENTS, made: Path | None = 
 
 
 def _beside(name: str, clients: int, ours: dict[str, Any], peer: dict[str, Any]) -> dict[str, Any]:
-    """The median beside that of ``mlflow models serve``, which scores one outcome only: a ratio above 1 is ours faster."""
+    """The median beside that of ``mlflow models serve``, which scores one outcome only: a ratio above 1 is ours
+    faster."""
     ratio = peer["p50_ms"] / ours["p50_ms"]
     return {
         "name": name,

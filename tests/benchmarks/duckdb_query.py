@@ -1,4 +1,5 @@
-"""The same 8 window features as one hand-written DuckDB query: a range join and conditional aggregates, two threads, both clocks."""
+"""The same 8 window features as one hand-written DuckDB query: a range join and conditional aggregates, two threads,
+both clocks."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Growth: ``build_store`` on 5,000 to 200,000 people, one row each, every size in a process of its own; prints one JSON line a size.
+"""Growth: ``build_store`` on 5,000 to 200,000 people, one row each, every size in a process of its own; prints one
+JSON line a size.
 
-``python -m tests.benchmarks.growth 5000 20000 60000 200000``. Larger stores are copies of one simulated trust under new patient ids: the engine's work is
-real, the variety of histories is that of the smaller trust. All synthetic.
+``python -m tests.benchmarks.growth 5000 20000 60000 200000``. Larger stores are copies of one simulated trust under
+new patient ids: the engine's work is real, the variety of histories is that of the smaller trust. All synthetic.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ ALSO_OWN = ("contact_id", "referral_id")
 
 
 def tiled_store(base: Path, times: int, out: Path) -> Path:
-    """``times`` copies of every person of ``base``, written copy by copy so that memory does not grow with ``times``."""
+    """``times`` copies of every person of ``base``, written copy by copy so that memory does not grow with
+    ``times``."""
     if (out / "about.json").exists():
         return out
     out.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,10 @@
-"""A working day at once: 50 pharmacists read and review, a nightly run publishes, a system scores 500 people a minute, all on this machine.
+"""A working day at once: 50 pharmacists read and review, a nightly run publishes, a system scores 500 people a minute,
+all on this machine.
 
-``make bench ONLY=load`` runs it for ten minutes; ``python -m tests.benchmarks.load 20`` for twenty seconds, to see that it works, and with a demo's
-home after the seconds on a copy of that home. The service is a process of its own on 127.0.0.1. The line holds the errors (floor 0), p50 and p99
-in seconds of each kind of request, and the service's memory, which has to be flat.
+``make bench ONLY=load`` runs it for ten minutes; ``python -m tests.benchmarks.load 20`` for twenty seconds, to see
+that it works, and with a demo's home after the seconds on a copy of that home. The service is a process of its own on
+127.0.0.1. The line holds the errors (floor 0), p50 and p99 in seconds of each kind of request, and the service's
+memory, which has to be flat.
 """
 
 from __future__ import annotations
@@ -66,7 +68,8 @@ class Seen:
         return round(float(np.percentile(found, q)), 4) if found else float("inf")
 
 
-# ``verify=False`` below: the service speaks http, and fifty clients that each read the certificates of the web take as long as a short run.
+# ``verify=False`` below: the service speaks http, and fifty clients that each read the certificates of the web take as
+# long as a short run.
 async def pharmacist(seen: Seen, address: str, token: str, team: str, ends: float, chance: random.Random) -> None:
     """Opens the list, reads people on it, and records a review of every third."""
     async with httpx.AsyncClient(
@@ -148,7 +151,8 @@ async def day(home: Path, address: str, pid: int, seconds: float) -> Seen:
         found = (await client.get("/v1/teams", params={"limit": 100})).json()
     teams = [team["team_id"] for team in found["items"]]
     newest = np.datetime64(found["run"]["as_of"])
-    # A later day each night, as in life: on an earlier one somebody on the list just read may not be on the caseload yet.
+    # A later day each night, as in life: on an earlier one somebody on the list just read may not be on the caseload
+    # yet.
     days = [str(newest + ahead) for ahead in range(1, 40)]
     database = Database(database_url_of(home))
     tokens = [

@@ -17,7 +17,8 @@ CACHE = Path(tempfile.gettempdir()) / "upstream-bench"
 
 
 def simulated_store(people: int, years: int) -> Path:
-    """A folder with a synthetic store of that size, simulated in a process of its own and kept for the next benchmark."""
+    """A folder with a synthetic store of that size, simulated in a process of its own and kept for the next
+    benchmark."""
     import subprocess
     import sys
 
@@ -45,7 +46,8 @@ def peak_mb() -> int:
 
 @contextmanager
 def family_peak(every_s: float = 0.2) -> Iterator[Callable[[], int]]:
-    """The most memory, in MB, that this process and all it started held at one moment; what they share counts once (PSS). Linux."""
+    """The most memory, in MB, that this process and all it started held at one moment; what they share counts once
+    (PSS). Linux."""
     peak, ended = [0], threading.Event()
 
     def watch() -> None:

@@ -1,6 +1,8 @@
-"""The nightly run from Parquet to published worklists for 60,000 people, on 2 cores (DESIGN section 8: floor 180 s and 6 GB).
+"""The nightly run from Parquet to published worklists for 60,000 people, on 2 cores (DESIGN section 8: floor 180 s and
+6 GB).
 
-``python -m tests.benchmarks.nightly 5000 20000 60000 200000`` shows how time and memory grow; larger stores are copies of one simulated trust.
+``python -m tests.benchmarks.nightly 5000 20000 60000 200000`` shows how time and memory grow; larger stores are copies
+of one simulated trust.
 """
 
 from __future__ import annotations
@@ -48,7 +50,8 @@ def run() -> dict[str, Any]:
 
 
 def measure(people: int, base: int = GROWTH_BASE) -> dict[str, Any]:
-    """One size, in this process: a store of copies of one simulated trust, scored and published with the bundle of a small demo."""
+    """One size, in this process: a store of copies of one simulated trust, scored and published with the bundle of a
+    small demo."""
     store = tiled_store(simulated_store(base, YEARS), people // base, CACHE / f"{people}-of-{base}" / "store")
     home = CACHE / "growth-demo"
     if not (home / "bundles" / "current").exists():

@@ -1,12 +1,14 @@
 """The same 8 window features by us and by a peer: same rows, equal values, each in a process of its own.
 
-Events are made-up weights (whole kilograms, so that sums are exact in any order), about 50 a person over two years, known on the day they happen;
-3% of people have none. The spine asks for each person on four dates of the second year. Features are counts and sums over four windows.
+Events are made-up weights (whole kilograms, so that sums are exact in any order), about 50 a person over two years,
+known on the day they happen; 3% of people have none. The spine asks for each person on four dates of the second year.
+Features are counts and sums over four windows.
 
-What is timed starts with the input in memory, in the form each side likes best (peers get whole-number ids and only the columns they need; ours gets
-text ids and both clocks), and ends with the values. Reading the input, the first tiny run (imports, compiled loops) and putting rows in order are not
-timed. Both sides may use two threads. ``memory_ratio`` is of the same stretch as the time: what each side holds above its input, at most. The line also
-says what it is with loading counted on our side only (``with_load``), and of the whole processes.
+What is timed starts with the input in memory, in the form each side likes best (peers get whole-number ids and only
+the columns they need; ours gets text ids and both clocks), and ends with the values. Reading the input, the first tiny
+run (imports, compiled loops) and putting rows in order are not timed. Both sides may use two threads. ``memory_ratio``
+is of the same stretch as the time: what each side holds above its input, at most. The line also says what it is with
+loading counted on our side only (``with_load``), and of the whole processes.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ LIMIT_S = 300.0
 
 
 def make_up(people: int, folder: Path) -> Path:
-    """Writes ``events.parquet`` and ``spine.parquet``, both sorted by person and day, with a text and a whole-number id."""
+    """Writes ``events.parquet`` and ``spine.parquet``, both sorted by person and day, with a text and a whole-number
+    id."""
     import numpy as np
     import pandas as pd
 
@@ -66,7 +69,8 @@ def _with_ids(frame: Any) -> Any:
 
 
 def memory_mb(which: str) -> float:
-    """``VmRSS`` (now) or ``VmHWM`` (the most yet) of this process. Not ``ru_maxrss``: after a fork that holds the parent's peak too."""
+    """``VmRSS`` (now) or ``VmHWM`` (the most yet) of this process. Not ``ru_maxrss``: after a fork that holds the
+    parent's peak too."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith(which)) / 1024
@@ -75,7 +79,8 @@ def memory_mb(which: str) -> float:
 
 
 def settle() -> float:
-    """Gives freed memory back to the system, so that what a stage needs is not hidden in it. Returns what is held, in MB."""
+    """Gives freed memory back to the system, so that what a stage needs is not hidden in it. Returns what is held, in
+    MB."""
     gc.collect()
     if "pyarrow" in sys.modules:
         sys.modules["pyarrow"].default_memory_pool().release_unused()

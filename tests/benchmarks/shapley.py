@@ -1,8 +1,10 @@
-"""Exact contributions beside LightGBM's, shap's and woodelf's, and one person scored and explained in process (DESIGN section 8).
+"""Exact contributions beside LightGBM's, shap's and woodelf's, and one person scored and explained in process (DESIGN
+section 8).
 
-Run it with OMP_NUM_THREADS=1. The model has the shape of the served one: 400 trees, 31 leaves, depth 6, 60 numeric features, a fifth of values missing.
-Everybody takes turns in one process, so that a busy machine slows all; medians are compared. Slow peers get fewer rows than the batch asks for (``peer_rows``
-and the like say how many), since their time goes with the rows; woodelf's does not, so it gets the whole batch.
+Run it with OMP_NUM_THREADS=1. The model has the shape of the served one: 400 trees, 31 leaves, depth 6, 60 numeric
+features, a fifth of values missing. Everybody takes turns in one process, so that a busy machine slows all; medians
+are compared. Slow peers get fewer rows than the batch asks for (``peer_rows`` and the like say how many), since their
+time goes with the rows; woodelf's does not, so it gets the whole batch.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ TREES, LEAVES, DEPTH, FEATURES = 400, 31, 6, 60
 BATCH, LARGE = 4096, 100_000
 FLOOR, ROW_FLOOR_MS = 25.0, 1.0
 BUSY_RATIO = 3.0
-"""How much longer the median person may take with every core busy: twice what a fair share of the machine would cost."""
+"""How much longer the median person may take with every core busy: twice what a fair share of the machine would
+cost."""
 
 
 def made_up(rows: int, features: int, seed: int) -> np.ndarray:
@@ -80,7 +83,8 @@ def per_row(call: Callable[[np.ndarray], Any], x: np.ndarray, times: int) -> flo
 
 
 def run() -> list[dict[str, Any]]:
-    """Microseconds a row for every batch on one core and on two, and what the tables of a served bundle cost. The first line is held to the floor."""
+    """Microseconds a row for every batch on one core and on two, and what the tables of a served bundle cost. The
+    first line is held to the floor."""
     booster = train(FEATURES)
     x = made_up(LARGE, FEATURES, 3)
     ours = TreeShapley(booster)
@@ -144,7 +148,8 @@ def peers(booster: lightgbm.Booster) -> list[Peer]:
     if importlib.util.find_spec("shap"):
         shap = importlib.import_module("shap")
         explainer = shap.TreeExplainer(booster, feature_perturbation="tree_path_dependent")
-        # As a user calls it, shap hands LightGBM's models back to LightGBM; "internal" keeps it to its own code, which knows no missing values.
+        # As a user calls it, shap hands LightGBM's models back to LightGBM; "internal" keeps it to its own code, which
+        # knows no missing values.
         found.append(Peer("shap", lambda x, cores: explainer.shap_values(x, check_additivity=False), 400, 1))
         own = shap.TreeExplainer(booster, feature_perturbation="tree_path_dependent")
         own.model.model_type = "internal"
@@ -181,10 +186,12 @@ def build_cost() -> dict[str, Any]:
 
 
 def run_one_person() -> list[dict[str, Any]]:
-    """Milliseconds to score and explain one person for both outcomes at all horizons, five reasons included, from a loaded bundle of 2 x 400 trees.
+    """Milliseconds to score and explain one person for both outcomes at all horizons, five reasons included, from a
+    loaded bundle of 2 x 400 trees.
 
-    Then the same while every core is kept busy by others. One thread that waits its turn takes about as long as its share of the machine says (1.5 times with
-    two busy cores); threads that wait for one another would multiply that, and the second line would fail.
+    Then the same while every core is kept busy by others. One thread that waits its turn takes about as long as its
+    share of the machine says (1.5 times with two busy cores); threads that wait for one another would multiply that,
+    and the second line would fail.
     """
     horizons = {"admission": (28, 90, 180), "disengagement": (90, 180)}
     names = tuple(f"feature_{i}" for i in range(FEATURES))

@@ -1,7 +1,9 @@
-"""The ways of computing exact contributions that were tried, each timed beside what serves: ``python -m tests.benchmarks.shapley_variants``.
+"""The ways of computing exact contributions that were tried, each timed beside what serves: ``python -m
+tests.benchmarks.shapley_variants``.
 
-A variant is the served kernel with a few lines of its source replaced, or other tables under the same kernel; all are checked to give the same numbers before
-they are timed. Variants and the served code take turns in one process and are timed in processor seconds, so the ratios hold on a busy machine.
+A variant is the served kernel with a few lines of its source replaced, or other tables under the same kernel; all are
+checked to give the same numbers before they are timed. Variants and the served code take turns in one process and are
+timed in processor seconds, so the ratios hold on a busy machine.
 """
 
 from __future__ import annotations
@@ -28,7 +30,8 @@ ROUNDS = 3
 
 
 def rewritten(*changes: tuple[str, str]) -> types.ModuleType:
-    """``models.shapley.kernels`` with some of its source replaced. Raises where a piece to replace is not there, so that no variant is silently the original."""
+    """``models.shapley.kernels`` with some of its source replaced. Raises where a piece to replace is not there, so
+    that no variant is silently the original."""
     source = inspect.getsource(kernels).replace("cache=True", "cache=False")
     for old, new in changes:
         if old not in source:
@@ -62,7 +65,8 @@ def grouped(trees: Any, splits: int) -> tables.Tables:
 
 
 def wide(trees: Any, made: tables.Tables) -> tuple[types.ModuleType, tuple[Any, ...]]:
-    """Every value compared as a double with the threshold itself, in place of one byte with the place of the threshold."""
+    """Every value compared as a double with the threshold itself, in place of one byte with the place of the
+    threshold."""
     module = rewritten(
         ("binned = np.empty((2 * len(column_feature), width), np.uint8)", "binned = np.empty((2 * len(column_feature), width), np.float64)"),
         ("right[r] = np.uint8(end - start) if missing else found", "right[r] = x"),

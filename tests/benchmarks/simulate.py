@@ -1,4 +1,5 @@
-"""A synthetic trust of 60,000 people over five years, from nothing to a checked store on disk, on 2 cores (issue 5: under 3 minutes and 6 GB)."""
+"""A synthetic trust of 60,000 people over five years, from nothing to a checked store on disk, on 2 cores (issue 5:
+under 3 minutes and 6 GB)."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ PEOPLE, YEARS, FLOOR_S, FLOOR_MB = 60_000, 5, 180.0, 6_000
 
 
 def run(people: int = PEOPLE, years: int = YEARS) -> dict[str, Any]:
-    """The command as anyone would run it, in a process of its own; compiled code is cached first, and its time is not counted."""
+    """The command as anyone would run it, in a process of its own; compiled code is cached first, and its time is not
+    counted."""
     with tempfile.TemporaryDirectory() as folder:
         _simulate(Path(folder) / "warm", 20, 1)
         began = time.perf_counter()

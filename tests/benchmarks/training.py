@@ -1,7 +1,8 @@
 """Training both outcomes against bare ``lightgbm.train`` on the same matrix (DESIGN section 8: floor 1.3x, aim 1.05x).
 
-The peer is handed the stacked rows and their labels ready made, and grows the same trees with the same parameters and threads. Ours starts from the matrix
-of features and the labels, so it also stacks the horizons, checks, calibrates, and gives the calibrated model. The trees are asserted equal.
+The peer is handed the stacked rows and their labels ready made, and grows the same trees with the same parameters and
+threads. Ours starts from the matrix of features and the labels, so it also stacks the horizons, checks, calibrates,
+and gives the calibrated model. The trees are asserted equal.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The page of a team of 500 people, all of them on one page, with six lists behind each: under 150 ms on the server.
 
-The service is a process of its own on 127.0.0.1 with one pharmacist signed in, so the time is what a browser on the same machine waits for
-the first byte to the last. The list is cut, then whole, so that filters are in it. The model is the tiny one of the tests over the real
-catalogue: what a page reads of a score does not depend on who made it.
+The service is a process of its own on 127.0.0.1 with one pharmacist signed in, so the time is what a browser on the
+same machine waits for the first byte to the last. The list is cut, then whole, so that filters are in it. The model is
+the tiny one of the tests over the real catalogue: what a page reads of a score does not depend on who made it.
 """
 
 from __future__ import annotations

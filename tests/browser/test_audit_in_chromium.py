@@ -1,4 +1,5 @@
-"""The auditor's page and emergency access in a real browser: axe-core finds nothing, and nothing is cut off when narrow."""
+"""The auditor's page and emergency access in a real browser: axe-core finds nothing, and nothing is cut off when
+narrow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Every page in a real browser: axe-core finds nothing, nothing is cut off when narrow or zoomed, keys are enough, nothing foreign is asked."""
+"""Every page in a real browser: axe-core finds nothing, nothing is cut off when narrow or zoomed, keys are enough,
+nothing foreign is asked."""
 
 from __future__ import annotations
 
@@ -55,7 +56,8 @@ def test_axe_finds_no_violation_in_a_designed_state_and_none_runs_past_the_side(
 
 @pytest.mark.parametrize("path", ["/teams/north?limit=500", "/patients/N00", "/teams/north/overview"])
 def test_on_paper_nothing_is_lost_and_forms_are_left_out(pharmacist, site, axe, path):
-    """The print style sheet, as the browser applies it: no controls, the data's date and the capacity line there, room to write on the list."""
+    """The print style sheet, as the browser applies it: no controls, the data's date and the capacity line there, room
+    to write on the list."""
     pharmacist.get(site + path)
     pharmacist.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
@@ -80,8 +82,8 @@ def test_on_paper_nothing_is_lost_and_forms_are_left_out(pharmacist, site, axe, 
 
 @pytest.mark.parametrize("missing", ["*.css", "*.js"], ids=["style sheets", "scripts"])
 def test_a_morning_without(pharmacist, site, missing):
-    """Cut the list to a gap, open the first person, and find gaps, risk, the year as tables, the review form and the way back to the list as
-    it was cut: words and links alone."""
+    """Cut the list to a gap, open the first person, and find gaps, risk, the year as tables, the review form and the
+    way back to the list as it was cut: words and links alone."""
     pharmacist.execute_cdp_cmd("Network.enable", {})
     pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": [missing]})
     try:
@@ -146,7 +148,8 @@ def test_the_script_runs_on_every_page_and_nothing_is_refused_or_goes_wrong(scri
 
 
 def test_the_script_puts_the_focus_where_the_work_is(scripted, site):
-    """After the skip link in the content, after a refused form on what is wrong with it, and from there in the question."""
+    """After the skip link in the content, after a refused form on what is wrong with it, and from there in the
+    question."""
     scripted.get(f"{site}/patients/N02")
     until(scripted, supported)
     scripted.switch_to.active_element.send_keys(Keys.TAB)

@@ -1,4 +1,5 @@
-"""schemathesis over every operation of /openapi.json, signed in, with good and bad data: no 500, no undeclared status or body."""
+"""schemathesis over every operation of /openapi.json, signed in, with good and bad data: no 500, no undeclared status
+or body."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""``python -m tests.faults``: every fault with its outcome, the seconds of the restore drill, the canary search, and schemathesis's summary."""
+"""``python -m tests.faults``: every fault with its outcome, the seconds of the restore drill, the canary search, and
+schemathesis's summary."""
 
 from __future__ import annotations
 

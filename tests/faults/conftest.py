@@ -1,4 +1,5 @@
-"""Breaking the made-up trust's service. ``@pytest.mark.fault(what breaks, what happens)`` makes a test a row of the fault table.
+"""Breaking the made-up trust's service. ``@pytest.mark.fault(what breaks, what happens)`` makes a test a row of the
+fault table.
 
 ``python -m tests.faults`` prints the table with each row's outcome; docs/operations.md holds the same rows.
 """

@@ -1,7 +1,9 @@
-"""SQL injection, tried with sqlmap on loopback: ``python -m tests.faults.injection``. Needs the extra ``bench``; a few minutes.
+"""SQL injection, tried with sqlmap on loopback: ``python -m tests.faults.injection``. Needs the extra ``bench``; a few
+minutes.
 
-Every address, query, header and body of the interface that takes text is attacked on the service as it runs, by a role that may call it; and
-so is a little service that is wrong on purpose, to show that the attack would find one. Exit code 1 if anything but that one was found.
+Every address, query, header and body of the interface that takes text is attacked on the service as it runs, by a role
+that may call it; and so is a little service that is wrong on purpose, to show that the attack would find one. Exit
+code 1 if anything but that one was found.
 """
 
 from __future__ import annotations

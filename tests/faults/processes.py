@@ -18,8 +18,10 @@ PROGRAM = (
 
 @contextmanager
 def served(home: Path, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The address and the process of a service over ``home``, ended by its own id. ``process.stderr`` reads its log once it has ended."""
-    # A file, not a pipe: nobody reads while the service works, and a full pipe would hold up the service that writes its log to it.
+    """The address and the process of a service over ``home``, ended by its own id. ``process.stderr`` reads its log
+    once it has ended."""
+    # A file, not a pipe: nobody reads while the service works, and a full pipe would hold up the service that writes
+    # its log to it.
     with tempfile.TemporaryFile("a+") as log:
         process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(home)],

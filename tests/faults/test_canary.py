@@ -1,6 +1,8 @@
-"""A made-up person's NHS number and name, sent through every route in every place, in good health and in every kind of error.
+"""A made-up person's NHS number and name, sent through every route in every place, in good health and in every kind of
+error.
 
-Afterwards nothing the service wrote for others holds them: no log line, no metric, no error body, no header, no exception text.
+Afterwards nothing the service wrote for others holds them: no log line, no metric, no error body, no header, no
+exception text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The database goes away, fills up, is written by two at once, or loses its process: nothing half done is ever shown."""
+"""The database goes away, fills up, is written by two at once, or loses its process: nothing half done is ever
+shown."""
 
 from __future__ import annotations
 

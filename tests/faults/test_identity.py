@@ -1,4 +1,5 @@
-"""The identity provider is slow, goes away, changes its keys, or has another clock: nobody who had proved who they are is held up."""
+"""The identity provider is slow, goes away, changes its keys, or has another clock: nobody who had proved who they are
+is held up."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ from joserfc.jwk import KeySet, RSAKey
 
 from serving.security import oidc
 from serving.security.tokens import issue_token
-from tests.serving.identity import trusted
+from tests.serving.identity_provider import trusted
 
 LEEWAY = 30
 

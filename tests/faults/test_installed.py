@@ -1,4 +1,5 @@
-"""The steps of docs/operations.md that rest on other people's programs, done with those programs: useradd, systemd's checks, nginx, PostgreSQL."""
+"""The steps of docs/operations.md that rest on other people's programs, done with those programs: useradd, systemd's
+checks, nginx, PostgreSQL."""
 
 from __future__ import annotations
 
@@ -76,7 +77,8 @@ def test_the_settings_are_read_as_systemd_reads_them(monkeypatch):
 
 
 def test_the_units_of_systemd(home, tmp_path):
-    """Sound by systemd's own check, and little exposed; then what the unit starts is started, and stopped as systemd stops it."""
+    """Sound by systemd's own check, and little exposed; then what the unit starts is started, and stopped as systemd
+    stops it."""
     program = needs("systemd-analyze")
     installed = "/opt/upstream/current/bin/upstream"
     units = {
@@ -114,7 +116,8 @@ def test_the_units_of_systemd(home, tmp_path):
 
 
 def test_behind_a_reverse_proxy(home, tmp_path):
-    """nginx with the line of the page: TLS ends there, the name of the host and the client's address arrive, and nobody writes their own address."""
+    """nginx with the line of the page: TLS ends there, the name of the host and the client's address arrive, and
+    nobody writes their own address."""
     token = issue_token(home, "pharmacist", ["north"])
     asked = {"UPSTREAM_PUBLIC_URL": f"https://{HOST}", "UPSTREAM_BEHIND_PROXY": "true"}
     with (
@@ -184,7 +187,8 @@ def wait_for(path: str, client: httpx.Client | None = None, seconds: float = 60)
 
 
 def test_a_new_database_password(home, start, postgres, world):
-    """Changed in PostgreSQL and in the settings: the old one starts nothing any more and is not told, the new one serves the same list."""
+    """Changed in PostgreSQL and in the settings: the old one starts nothing any more and is not told, the new one
+    serves the same list."""
     score_store(home / "store", home / "bundles", postgres.url, world.AS_OF, threads=1)
     token = issue_token(postgres.url, "pharmacist", ["north"])
     # The tests' PostgreSQL trusts this machine; here it asks everybody but its superuser.
@@ -209,14 +213,15 @@ def test_a_new_database_password(home, start, postgres, world):
 
 
 def test_an_older_release_refuses_a_newer_database_and_serves_its_backup(home, tmp_path):
-    """The older release is this one without its newest migration, as a program of its own. It starts on the backup made before the upgrade."""
+    """The older release is this one without its newest migration, as a program of its own. It starts on the backup
+    made before the upgrade."""
     older = tmp_path / "older"
     older.mkdir()
     for name in ("features", "models"):  # the same, with what is compiled already
         (older / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "upstream.py", older)
     shutil.copytree(ROOT / "serving", older / "serving", ignore=shutil.ignore_patterns("__pycache__"))
-    newest = max((older / "serving" / "migrations" / "versions").glob("[0-9]*.py"))
+    newest = max((older / "serving" / "storage" / "migrations" / "versions").glob("[0-9]*.py"))
     newest.unlink()
     backup = tmp_path / "before-the-upgrade.db"
     at_revision(older, home / "downgraded.db")
@@ -241,7 +246,7 @@ def test_an_older_release_refuses_a_newer_database_and_serves_its_backup(home, t
 
 def at_revision(older: Path, file: Path) -> None:
     """A database as the older release makes it."""
-    make = f"from serving import migrations; from serving.storage.database import Database; d = Database('sqlite:///{file}'); migrations.upgrade(d); d.close()"
+    make = f"from serving.storage import migrations; from serving.storage.database import Database; d = Database('sqlite:///{file}'); migrations.upgrade(d); d.close()"
     subprocess.run([sys.executable, "-c", make], cwd=older, check=True)
 
 

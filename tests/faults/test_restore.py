@@ -1,4 +1,5 @@
-"""The drill of docs/operations.md: back up while people work, lose everything, restore, and find every review and audit event again."""
+"""The drill of docs/operations.md: back up while people work, lose everything, restore, and find every review and
+audit event again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""``python -m tests.leakage``: plants each leak in turn in a simulated trust and prints, as a table, the check that caught it; exit code 1 if one was not."""
+"""``python -m tests.leakage``: plants each leak in turn in a simulated trust and prints, as a table, the check that
+caught it; exit code 1 if one was not."""
 
 from __future__ import annotations
 

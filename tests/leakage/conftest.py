@@ -1,4 +1,5 @@
-"""One simulated trust for every proof here: 300 people, among them many who take clozapine or lithium or have been in hospital."""
+"""One simulated trust for every proof here: 300 people, among them many who take clozapine or lithium or have been in
+hospital."""
 
 from __future__ import annotations
 

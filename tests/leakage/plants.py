@@ -1,6 +1,8 @@
-"""Leaks planted on purpose, one place at a time: each says what it does wrong and which feature or gap code must give it away.
+"""Leaks planted on purpose, one place at a time: each says what it does wrong and which feature or gap code must give
+it away.
 
-Compiled loops cannot be patched, so a plant changes what they are handed: a clock set back to before time began, a day moved, ``as_of`` moved on by one.
+Compiled loops cannot be patched, so a plant changes what they are handed: a clock set back to before time began, a day
+moved, ``as_of`` moved on by one.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ Patch = pytest.MonkeyPatch
 
 @dataclass(frozen=True)
 class Plant:
-    """One leak. Every name in ``caught_by`` must be among the differences of ``checks`` checks: rare states need more."""
+    """One leak. Every name in ``caught_by`` must be among the differences of ``checks`` checks: rare states need
+    more."""
 
     name: str
     caught_by: tuple[str, ...]
@@ -60,7 +63,8 @@ def plant(name: str, *caught_by: str) -> Callable[[Callable[[Patch], None]], Cal
     return add
 
 
-# --- what a plant is made of ------------------------------------------------------------------------------------------------------------------------
+# --- what a plant is made of
+# ------------------------------------------------------------------------------------------------------------------------
 
 
 def ignored(values: Any) -> Any:
@@ -172,7 +176,8 @@ def add(name: str, *caught_by: str, place: Callable[[Patch], None], checks: int 
     PLANTS.append(Plant(name, caught_by, place, checks))
 
 
-# --- windows ----------------------------------------------------------------------------------------------------------------------------------------
+# --- windows
+# ----------------------------------------------------------------------------------------------------------------------------------------
 
 add(
     "window: known_on off by one",
@@ -237,7 +242,8 @@ def _(patch: Patch) -> None:
     handed(plan, "events_of", 0, lambda r: doctored(r, "stays", "discharge_known_on", ignored))(patch)
 
 
-# --- spells -----------------------------------------------------------------------------------------------------------------------------------------
+# --- spells
+# -----------------------------------------------------------------------------------------------------------------------------------------
 
 add(
     "spell: referral's known_on ignored",
@@ -266,7 +272,8 @@ add(
     place=handed(windows, "spell_kernel", 7, lambda t: t + 1),
 )
 
-# --- coverage, depots, regimen ----------------------------------------------------------------------------------------------------------------------
+# --- coverage, depots, regimen
+# ----------------------------------------------------------------------------------------------------------------------
 
 add(
     "coverage: supply's known_on ignored",
@@ -310,7 +317,8 @@ add(
     "regimen: day off by one", "psychotropics", "regular_items", place=handed(regimen, "regimen_kernel", 1, a_day_early)
 )
 
-# --- schedule ---------------------------------------------------------------------------------------------------------------------------------------
+# --- schedule
+# ---------------------------------------------------------------------------------------------------------------------------------------
 
 add(
     "schedule: last result ignores its clock",
@@ -375,7 +383,8 @@ add(
     checks=RARE,
 )
 
-# --- gaps -------------------------------------------------------------------------------------------------------------------------------------------
+# --- gaps
+# -------------------------------------------------------------------------------------------------------------------------------------------
 
 add(
     "gaps: supplies ignore known_on",
@@ -438,7 +447,8 @@ def _(patch: Patch) -> None:
     patch.setattr(gaps_person.Person, "patient", leaky)
 
 
-# --- what belongs to nobody's past ------------------------------------------------------------------------------------------------------------------
+# --- what belongs to nobody's past
+# ------------------------------------------------------------------------------------------------------------------
 
 
 def _mean_result(records: Records, person: Any, as_of: Any) -> Any:

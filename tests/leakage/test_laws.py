@@ -39,7 +39,8 @@ def _plain(gap: Any) -> tuple[Any, ...]:
     return gap.code.code, gap.severity, gap.value, gap.source, gap.verified, gap.due, gap.overdue
 
 
-# --- what would the list have been that Monday ------------------------------------------------------------------------------------------------------
+# --- what would the list have been that Monday
+# ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("monday", ["2023-03-06", "2024-03-04"])
@@ -66,7 +67,8 @@ def _came_late(records: Records, name: str, as_of: int) -> bool:
     return bool(((records.columns(name)[day] < as_of) & (known >= as_of)).any())
 
 
-# --- laws -------------------------------------------------------------------------------------------------------------------------------------------
+# --- laws
+# -------------------------------------------------------------------------------------------------------------------------------------------
 
 
 def test_other_people_change_nothing(trust_300: Records):
@@ -99,7 +101,8 @@ def test_shards_change_nothing(trust_300: Records):
 
 
 def test_preparing_people_block_by_block_changes_nothing(trust_300: Records, monkeypatch):
-    """A spine of very many rows is prepared for some people at a time; here for about 40 at a time, in order and out of order."""
+    """A spine of very many rows is prepared for some people at a time; here for about 40 at a time, in order and out
+    of order."""
     person = np.repeat(np.arange(300), 2)
     last = trust_300.last_day_known()
     day = np.tile(np.array([last - 60, last - 20], np.int32), 300)
@@ -126,7 +129,8 @@ def shifted(records: Records, days: int) -> Records:
 
 
 AFTER_EVERY_CALENDAR_RULE = 3653
-"""Two specialists must agree to a course of valproate started since 2024-01-01: the one rule tied to the calendar. Ten years on, all have."""
+"""Two specialists must agree to a course of valproate started since 2024-01-01: the one rule tied to the calendar. Ten
+years on, all have."""
 
 
 @pytest.mark.parametrize("days", [1, 7, 29, 365, 1461])

@@ -1,6 +1,7 @@
 """The fault table of a bundle: what can go wrong, what happens then, and the tests that make it go wrong.
 
-``python -m tests.models.fault_table`` runs them and prints the table with how each fared; ``test_publishing.py`` fails where a test of it is not listed here.
+``python -m tests.models.fault_table`` runs them and prints the table with how each fared; ``test_publishing.py`` fails
+where a test of it is not listed here.
 """
 
 from __future__ import annotations

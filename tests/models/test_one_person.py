@@ -1,4 +1,5 @@
-"""One person costs what one person should: no pandas, no LightGBM, and one thread, from a loaded bundle to reasons and what-ifs."""
+"""One person costs what one person should: no pandas, no LightGBM, and one thread, from a loaded bundle to reasons and
+what-ifs."""
 
 import json
 import os
@@ -28,7 +29,8 @@ print(json.dumps({"probabilities": probabilities, "reasons": sum(map(len, reason
 
 
 def test_scoring_a_person_needs_neither_pandas_nor_lightgbm_and_starts_no_thread(bundle):
-    """Where neither can be imported at all, a bundle is opened, self-tested, scored, explained; and the answer is the same."""
+    """Where neither can be imported at all, a bundle is opened, self-tested, scored, explained; and the answer is the
+    same."""
     import numpy as np
 
     from models import RiskModel

@@ -1,4 +1,5 @@
-"""The fault table of a bundle: whatever is damaged is refused by name, and whatever interrupts a publisher, the pointer names a whole bundle."""
+"""The fault table of a bundle: whatever is damaged is refused by name, and whatever interrupts a publisher, the
+pointer names a whole bundle."""
 
 import errno
 import fcntl
@@ -307,7 +308,8 @@ np.savez(sys.argv[3], **model.margins(rows))
 
 @pytest.mark.slow
 def test_another_machine_gives_the_same_margins(bundle, tmp_path):
-    """Another processor (no vector instructions, code compiled afresh for it), one thread, another locale: 1e-12, and here to the bit."""
+    """Another processor (no vector instructions, code compiled afresh for it), one thread, another locale: 1e-12, and
+    here to the bit."""
     rng = np.random.default_rng(11)
     rows = (rng.normal(size=(3000, 5)) * 3).astype(np.float32)
     rows[rng.random(rows.shape) < 0.3] = np.nan
@@ -396,7 +398,8 @@ def test_a_full_disk_while_writing_leaves_nothing(parts, tmp_path, monkeypatch, 
 
 @pytest.mark.parametrize("call", range(13))
 def test_a_full_disk_while_publishing_leaves_what_served(bundle, next_bundle, tmp_path, monkeypatch, call):
-    """Eight files and two folders of the copy, then the pointer to the last good one and its folder, then the pointer itself."""
+    """Eight files and two folders of the copy, then the pointer to the last good one and its folder, then the pointer
+    itself."""
     root = tmp_path / "bundles"
     first = publish(root, bundle)
     real, calls = os.fsync, iter(range(100))
@@ -488,7 +491,7 @@ KILLER = """
 import os, shutil, sys
 from pathlib import Path
 from models.publishing import current_bundle, publish, verify
-import models.disk
+import models.bundle.atomic
 
 old, new, root = map(Path, sys.argv[1:])
 publish(root, old)

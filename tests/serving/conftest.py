@@ -49,7 +49,8 @@ def shared_home(made_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 def client_of(home: Path, **changes: object) -> TestClient:
-    """A client on this machine; use it as a context, so that the service starts and stops. Tests ask fast: no share unless they name one."""
+    """A client on this machine; use it as a context, so that the service starts and stops. Tests ask fast: no share
+    unless they name one."""
     shares = dict.fromkeys(("rate_per_minute", "system_rate_per_minute", "stranger_rate_per_minute"), 10_000_000)
     settings = Settings(**{"home": home, "environment": "demo", **shares, **changes})  # type: ignore[arg-type]
     return TestClient(
@@ -80,7 +81,8 @@ def client(shared_home: Path) -> Iterator[TestClient]:
 
 @pytest.fixture(scope="session")
 def tokens(shared_home: Path) -> dict[str, str]:
-    """A bearer token of each role; those that see people see the north team only, which the pharmacist leads. ``everywhere`` is a system of all teams."""
+    """A bearer token of each role; those that see people see the north team only, which the pharmacist leads.
+    ``everywhere`` is a system of all teams."""
     made = {
         role: issue_token(shared_home, role, teams, "test", lead=role == "pharmacist") for role, teams in ROLES.items()
     }

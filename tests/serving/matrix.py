@@ -1,4 +1,5 @@
-"""Every route by every role, for the own team and for another, asked of a service that runs: ``python -m tests.serving.matrix`` prints the table."""
+"""Every route by every role, for the own team and for another, asked of a service that runs: ``python -m
+tests.serving.matrix`` prints the table."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ def lines(found: dict[tuple[str, str], str]) -> list[str]:
 
 
 def main() -> None:
-    from tests.serving import conftest, test_who_may_see_what, world
+    from tests.serving import conftest, world
+    from tests.serving.security import test_who_may_see_what
 
     with tempfile.TemporaryDirectory() as folder:
         home = world.make_home(Path(folder))

@@ -1,7 +1,7 @@
 """Every page and every state of it, as HTML, by name: what the content rules, the HTML checker and axe look at.
 
-States that need a home of their own are made from copies of the small trust: nothing published, a team that no list holds, an old list of real
-people, no model, somebody who left, a database that fails.
+States that need a home of their own are made from copies of the small trust: nothing published, a team that no list
+holds, an old list of real people, no model, somebody who left, a database that fails.
 """
 
 from __future__ import annotations

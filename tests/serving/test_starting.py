@@ -1,4 +1,5 @@
-"""Starting, swapping models, and failing: probes that tell the truth, the last good model kept, migrations both ways."""
+"""Starting, swapping models, and failing: probes that tell the truth, the last good model kept, migrations both
+ways."""
 
 from __future__ import annotations
 

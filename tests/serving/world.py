@@ -1,4 +1,5 @@
-"""A small made-up trust and a tiny model, for the tests of the service: two teams, thirteen people, a year of records."""
+"""A small made-up trust and a tiny model, for the tests of the service: two teams, thirteen people, a year of
+records."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ NORTH_CAPACITY = 3
 
 
 def records() -> Records:
-    """Thirteen people: N00 takes clozapine with no blood count for months, N01 has no record beside the referral, S01 is new."""
+    """Thirteen people: N00 takes clozapine with no blood count for months, N01 has no record beside the referral, S01
+    is new."""
     rng = np.random.default_rng(5)
     rows: dict[str, list[dict[str, object]]] = {
         name: [] for name in ("referrals", "contacts", "supplies", "results", "stays")

@@ -1,7 +1,9 @@
-"""The slow, obvious rule of the schedule verbs, over dicts with dates: what is due when, for whom, and whether it was done.
+"""The slow, obvious rule of the schedule verbs, over dicts with dates: what is due when, for whom, and whether it was
+done.
 
-Written from CLINICAL.md section 0 and the rules at the head of ``features/monitoring/due_dates.py``; it shares with the engine only the reference
-tables. Its parts are a person on a day (:class:`Case`), the conditions of the protocol table, and the obligations of one test in one scope.
+Written from CLINICAL.md section 0 and the rules at the head of ``features/monitoring/due_dates.py``; it shares with
+the engine only the reference tables. Its parts are a person on a day (:class:`Case`), the conditions of the protocol
+table, and the obligations of one test in one scope.
 """
 
 from __future__ import annotations
@@ -104,7 +106,8 @@ CYP1A2 = ("ciprofloxacin", "fluvoxamine", "oral contraceptive")
 
 
 def breaks(rows: list[Row], limit: int) -> list[tuple[dt.date, int]]:
-    """Each restart after more than ``limit`` days without supply, with the length of the break; earlier supply carries over."""
+    """Each restart after more than ``limit`` days without supply, with the length of the break; earlier supply carries
+    over."""
     found, end = [], None
     for row in rows:
         day = row["supplied_on"]
@@ -223,7 +226,8 @@ def applies(case: Case, row: Protocol) -> str:
 
 
 def colour(case: Case) -> tuple[int, dt.date | None]:
-    """0 green, 1 amber, 2 red, and the day of the count that set it: amber until a green day, red until two green days in a row."""
+    """0 green, 1 amber, 2 red, and the day of the count that set it: amber until a green day, red until two green days
+    in a row."""
     rows = {"wbc": ("th002", "th003"), "anc": ("th005", "th006")}
     if case.yes_or_no("benign_ethnic_neutropenia") == YES:
         rows = {"wbc": ("th008", "th009"), "anc": ("th011", "th012")}
@@ -244,7 +248,8 @@ def colour(case: Case) -> tuple[int, dt.date | None]:
 
 
 def course(case: Case, scope: str) -> tuple[dt.date | None, dt.date | None]:
-    """First day of the current course and the first day that supply no longer covers; (None, None) for somebody never on it."""
+    """First day of the current course and the first day that supply no longer covers; (None, None) for somebody never
+    on it."""
     person = {"acb_total_ge_3": "acb_high_days", "high_dose_or_combined_antipsychotics": "high_dose_days"}
     if scope == "smi_any":
         opened = case.seen("referrals", "opened_on")

@@ -1,4 +1,5 @@
-"""The slow, obvious rule of every verb, over plain lists of dicts. It shares no code with the engine; the kernels must agree with it."""
+"""The slow, obvious rule of every verb, over plain lists of dicts. It shares no code with the engine; the kernels must
+agree with it."""
 
 from __future__ import annotations
 
@@ -351,7 +352,8 @@ def in_hand_at_discharge(f, h, p, t):
 
 
 def depot_intervals(f, h, p, t):
-    """(days late, days since the injection before, its product's limit) of each injection in the window; None off the course."""
+    """(days late, days since the injection before, its product's limit) of each injection in the window; None off the
+    course."""
     rows, days = [], set()
     for row in injections(f, h, p, t):
         if row["supplied_on"] not in days:
@@ -476,7 +478,8 @@ GRACE = 28 * DAY
 
 
 def courses(rows: list[Row]) -> dict[str, Row]:
-    """By medicine: start and end of the latest course, dose and when it was set, as-required, and what each supply said."""
+    """By medicine: start and end of the latest course, dose and when it was set, as-required, and what each supply
+    said."""
     found: dict[str, Row] = {}
     for row in rows:
         day, name = row["supplied_on"], row["medicine"]

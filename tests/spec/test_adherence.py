@@ -1,6 +1,7 @@
 """The CMA definitions (Vollmer 2012; AdhereR), each answer worked out by hand.
 
-The window is [1 June, 1 July): 30 days. Anna had 20 days on 22 May (10 of them before the window), 10 on 6 June and 10 on 26 June::
+The window is [1 June, 1 July): 30 days. Anna had 20 days on 22 May (10 of them before the window), 10 on 6 June and 10
+on 26 June::
 
     day of the window   0 ......... 9 10 .... 14 15 ........ 24 25 ..... 29
     carried in          0 - 9 (22 May + 20 days runs to 10 June)

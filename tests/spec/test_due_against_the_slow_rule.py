@@ -1,4 +1,5 @@
-"""Hypothesis makes courses, results, circumstances and diagnoses; every schedule verb agrees with the slow rule of due_or_done.py."""
+"""Hypothesis makes courses, results, circumstances and diagnoses; every schedule verb agrees with the slow rule of
+due_or_done.py."""
 
 from __future__ import annotations
 

@@ -74,7 +74,8 @@ def test_a_supply_known_on_the_day_itself_is_not_known_yet():
 
 
 def test_a_break_of_more_than_4_weeks_is_a_new_start_not_six_weekly_counts():
-    """On day 50 after the restart: weekly for 18 weeks after a new start; after a shorter break 4-weekly again since day 42."""
+    """On day 50 after the restart: weekly for 18 weeks after a new start; after a shorter break 4-weekly again since
+    day 42."""
     supplies = """
     patient_id  medicine   supplied_on  days_supplied
     anna        clozapine  2023-01-01   400

@@ -1,4 +1,5 @@
-"""Every verb as a table: a small history in, answers out. The documentation of the vocabulary that a person can check by eye."""
+"""Every verb as a table: a small history in, answers out. The documentation of the vocabulary that a person can check
+by eye."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ anna        lithium   2025-01-01   28             2025-01-01
 anna        lithium   2025-02-05   28             2025-02-05
 anna        lithium   2025-03-01   28             2025-03-01
 """
-"""Covered 1 - 28 January and, with carry-over, 5 February - 1 April (56 days less one: 5 Feb + 28 = 5 Mar, then 28 more)."""
+"""Covered 1 - 28 January and, with carry-over, 5 February - 1 April (56 days less one: 5 Feb + 28 = 5 Mar, then 28
+more)."""
 
 DEPOTS = """
 patient_id  medicine                        kind          supplied_on  interval_days  known_on
@@ -153,7 +155,8 @@ def test_two_rows_of_one_day_are_one_visit_for_an_injection():
 
 
 def test_the_day_itself_is_not_the_past_even_where_its_outcome_was_known_ahead():
-    """A contact cancelled two days before it was due is no cancellation yet at 00:00 of its day, and is one the day after."""
+    """A contact cancelled two days before it was due is no cancellation yet at 00:00 of its day, and is one the day
+    after."""
     cancelled = """
     patient_id  contact_on  booked_on   outcome               known_on    outcome_known_on
     anna        2025-05-01  2025-04-01  cancelled_by_patient  2025-04-01  2025-04-29

@@ -1,4 +1,5 @@
-"""Hypothesis makes histories with ties, same-day rows, late rows, leap days and empty tables; every kernel agrees with the slow rule."""
+"""Hypothesis makes histories with ties, same-day rows, late rows, leap days and empty tables; every kernel agrees with
+the slow rule."""
 
 from __future__ import annotations
 
@@ -232,14 +233,26 @@ def test_what_is_only_added_up_has_a_loop_of_its_own_that_agrees_with_the_slow_r
 
 
 def test_what_is_added_up_does_not_depend_on_the_row_before_it():
-    """The loop goes on from where the row before ended. ``build`` puts rows in order, and here they are not; all is known ahead, so only the day decides."""
-    made = pd.DataFrame({"patient_id": "anna", "contact_on": pd.date_range("2025-01-01", periods=40, freq="5D"), "outcome": "attended"})  # fmt: skip
+    """The loop goes on from where the row before ended. ``build`` puts rows in order, and here they are not; all is
+    known ahead, so only the day decides."""
+    made = pd.DataFrame(
+        {"patient_id": "anna", "contact_on": pd.date_range("2025-01-01", periods=40, freq="5D"), "outcome": "attended"}
+    )
     made = pd.concat([made, made.tail(2).assign(patient_id="bede")], ignore_index=True)
     made = made.assign(contact_id=[f"c{n}" for n in range(42)], known_on="2024-12-01", outcome_known_on="2024-12-01")
     records = Records.from_frames({"patients": pd.DataFrame({"patient_id": ["anna", "bede"]}), "contacts": made})
-    contacts = Feature("contacts", "engagement", "count", stream("contacts"), EVER, "zero", "contacts", 0, 99, 0, "A test.")  # fmt: skip
+    contacts = Feature(
+        "contacts", "engagement", "count", stream("contacts"), EVER, "zero", "contacts", 0, 99, 0, "A test."
+    )
     (walk,) = walks_for(records, [contacts])
-    asked = [(0, "2025-03-02"), (0, "2025-01-01"), (0, "2025-01-02"), (1, "2025-07-12"), (0, "2025-08-01"), (1, "2025-08-01")]  # fmt: skip
+    asked = [
+        (0, "2025-03-02"),
+        (0, "2025-01-01"),
+        (0, "2025-01-02"),
+        (1, "2025-07-12"),
+        (0, "2025-08-01"),
+        (1, "2025-08-01"),
+    ]
     person, dates = np.array([who for who, _ in asked]), np.array([day_of(day) for _, day in asked], np.int32)
     values = np.empty((len(asked), 1), np.float32)
     walk(person, dates, np.arange(len(asked)), values)

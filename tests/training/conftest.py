@@ -35,7 +35,8 @@ SMALL = {
 
 
 def made_up_frames(seed=3):
-    """People who keep three appointments in four, or one in four; who are missed drift off, come back, and are admitted more often."""
+    """People who keep three appointments in four, or one in four; who are missed drift off, come back, and are
+    admitted more often."""
     rng = np.random.default_rng(seed)
     contacts, stays, referrals = [], [], []
     for n in range(PEOPLE):

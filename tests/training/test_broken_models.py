@@ -1,6 +1,7 @@
 """Four models that are really built broken on a small made-up trust, and the gate that refuses each.
 
-The second of them is the honest model in all but its calibration: that every other gate lets it pass shows that they do not refuse everything.
+The second of them is the honest model in all but its calibration: that every other gate lets it pass shows that they
+do not refuse everything.
 """
 
 import dataclasses
@@ -36,7 +37,9 @@ STRICT = Settings(**{**SMALL, "promotion": GATES, "evaluation": QUICK})
 def trust():
     frames = made_up_frames()
     frames["patients"]["sex"] = np.where(np.arange(len(frames["patients"])) % 2 == 0, "female", "male")
-    return Records.from_frames(frames, about={"synthetic": True, "source": "made up in a test"}, today=dt.date(2030, 1, 1))  # fmt: skip
+    return Records.from_frames(
+        frames, about={"synthetic": True, "source": "made up in a test"}, today=dt.date(2030, 1, 1)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +50,7 @@ def home(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def without_pictures(monkeypatch):
     """No gate looks at a picture, and drawing fifteen of them is a third of such a run."""
-    monkeypatch.setattr(record.plots, "draw", lambda *_: {})
+    monkeypatch.setattr(record.draw, "draw", lambda *_: {})
 
 
 def refusals(trust, home, settings=STRICT):
@@ -58,7 +61,8 @@ def refusals(trust, home, settings=STRICT):
 
 
 def misses_to_come(records, person, as_of):
-    """How many appointments each person will miss in the ninety days after the date: the outcome inside the predictors."""
+    """How many appointments each person will miss in the ninety days after the date: the outcome inside the
+    predictors."""
     contacts, patient = records.columns("contacts"), records.tables["contacts"].patient
     missed = contacts["outcome"] == OUTCOMES.index("did_not_attend")
     place = np.sort(patient[missed].astype(np.int64) * 100_000 + contacts["contact_on"][missed])
@@ -75,7 +79,8 @@ def test_a_leaky_model_is_refused_by_the_leak_proof(trust, home):
 
 @pytest.mark.slow
 def test_a_miscalibrated_model_is_refused_by_the_slope(trust, home, monkeypatch):
-    """A calibration three times too sure of itself: the order of the list is the same, the probabilities are not to be believed."""
+    """A calibration three times too sure of itself: the order of the list is the same, the probabilities are not to be
+    believed."""
     right = boosters.fit_calibration
 
     def too_sure(*given):

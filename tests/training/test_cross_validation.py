@@ -1,4 +1,5 @@
-"""``upstream train --split``: the patient-disjoint variant registers a model; the studies, a team left out in turn and earlier origins, register none."""
+"""``upstream train --split``: the patient-disjoint variant registers a model; the studies, a team left out in turn and
+earlier origins, register none."""
 
 import datetime as dt
 import json
@@ -40,7 +41,9 @@ def made_up():
     """The made-up trust of the other tests, with people who drift off in every team: there they are all in one."""
     frames = made_up_frames()
     frames["referrals"]["team_id"] = [f"t{(n // 3) % 3}" for n in range(len(frames["referrals"]))]
-    return Records.from_frames(frames, about={"synthetic": True, "source": "made up in a test"}, today=dt.date(2030, 1, 1))  # fmt: skip
+    return Records.from_frames(
+        frames, about={"synthetic": True, "source": "made up in a test"}, today=dt.date(2030, 1, 1)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +57,9 @@ def home(made_up, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def command(home):
-    return lambda *words: CliRunner().invoke(app, ["train", "--home", str(home), *words], env={"UPSTREAM_SETTINGS": str(home / "mlflow.yaml")})  # fmt: skip
+    return lambda *words: CliRunner().invoke(
+        app, ["train", "--home", str(home), *words], env={"UPSTREAM_SETTINGS": str(home / "mlflow.yaml")}
+    )
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +90,9 @@ def test_each_team_is_tested_by_a_model_that_never_saw_it(teams, ready, settings
         assert part["train_rows"] == (ready.split.train & ~own).sum()
     # One figure made again by hand: fitted without the team, ranked by scikit-learn.
     name, split = next(iter(splits.leave_one_team_out(ready.spine, ready.split)))
-    fitted = fit(ready.matrix, ready.labels, split.train, split.calibration, settings.outcomes.horizons, settings.training)  # fmt: skip
+    fitted = fit(
+        ready.matrix, ready.labels, split.train, split.calibration, settings.outcomes.horizons, settings.training
+    )
     label = ready.labels["disengagement_90"].to_numpy()
     at = np.flatnonzero(split.test & ~np.isnan(label))
     found = roc_auc_score(label[at], fitted.by_pair(ready.matrix.values[at])["disengagement_90"])
@@ -114,7 +121,10 @@ def test_a_study_states_ranges_and_hides_figures_of_few_events(teams, origins):
             hidden += len(figures) - len(shown)
             assert found_in["range"][pair]["splits"] == len(shown)
             if shown:
-                assert (found_in["range"][pair]["auroc"]["least"], found_in["range"][pair]["auroc"]["most"]) == (min(shown), max(shown))  # fmt: skip
+                assert (found_in["range"][pair]["auroc"]["least"], found_in["range"][pair]["auroc"]["most"]) == (
+                    min(shown),
+                    max(shown),
+                )
             for part in found_in["parts"]:
                 events, found = part["pairs"][pair]["events"], part["pairs"][pair]["figures"]
                 assert (events is None) == (found is None)
@@ -128,7 +138,10 @@ def test_a_study_registers_nothing_and_its_parts_are_runs_under_it(home, teams, 
     parent = store.client.get_run(teams["run_id"])
     children = store.client.search_runs([parent.info.experiment_id], f"tags.`mlflow.parentRunId` = '{teams['run_id']}'")
     assert {run.info.run_name for run in children} == {f"leave-one-team-out: {part['name']}" for part in teams["parts"]}
-    assert {item.path for item in store.client.list_artifacts(teams["run_id"], "study")} == {"study/study.json", "study/study.txt"}  # fmt: skip
+    assert {item.path for item in store.client.list_artifacts(teams["run_id"], "study")} == {
+        "study/study.json",
+        "study/study.txt",
+    }
 
 
 def test_a_team_without_which_nothing_can_be_learned_is_not_judged_and_the_others_are(settings, tmp_path):

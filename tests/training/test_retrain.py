@@ -1,4 +1,5 @@
-"""The README's "retrain on your own data", followed to the letter: its commands are read from the page and run, with a folder made by hand and with OMOP."""
+"""The README's "retrain on your own data", followed to the letter: its commands are read from the page and run, with a
+folder made by hand and with OMOP."""
 
 from __future__ import annotations
 
@@ -37,8 +38,8 @@ def commands() -> list[str]:
 
 
 def follow(folder: Path, where: Path, kind: str, change: dict) -> dict[str, subprocess.CompletedProcess[str]]:
-    """Runs every command in a folder of its own, where ``.venv`` and ``mlflow.yaml`` are this checkout's. ``change`` is what this trust changes in its
-    copy of the settings. Gives what each verb said."""
+    """Runs every command in a folder of its own, where ``.venv`` and ``mlflow.yaml`` are this checkout's. ``change``
+    is what this trust changes in its copy of the settings. Gives what each verb said."""
     (where / ".venv" / "bin").mkdir(parents=True)
     shim = where / ".venv" / "bin" / "upstream"
     shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "upstream.py"}" "$@"\n', encoding="utf-8")
@@ -51,14 +52,23 @@ def follow(folder: Path, where: Path, kind: str, change: dict) -> dict[str, subp
             name, _, value = line.removeprefix("export ").partition("=")
             environment[name] = value
             continue
-        done = subprocess.run(["sh", "-c", line], cwd=where, env=environment, capture_output=True, text=True, timeout=280, check=False)  # fmt: skip
+        done = subprocess.run(
+            ["sh", "-c", line], cwd=where, env=environment, capture_output=True, text=True, timeout=280, check=False
+        )
         if line.startswith("cp "):
             own = where / line.split()[-1]
             settings = yaml.safe_load(own.read_text(encoding="utf-8"))
             for section, values in change.items():
                 settings[section] |= values
             own.write_text(yaml.safe_dump(settings), encoding="utf-8")
-        verb = next((word for word in ("ingest", "train", "evaluate", "promote", "sync", "score") if f"upstream {word}" in line), "cp")  # fmt: skip
+        verb = next(
+            (
+                word
+                for word in ("ingest", "train", "evaluate", "promote", "sync", "score")
+                if f"upstream {word}" in line
+            ),
+            "cp",
+        )
         said[verb] = done
         if done.returncode:
             break  # as a person would: a refusal is read before anything else is typed
@@ -97,7 +107,8 @@ def test_with_a_folder_of_csv_files_made_by_hand(tmp_path):
 @pytest.mark.external
 @pytest.mark.skipif(not SYNPUF.exists(), reason="../shared/data/omop_synpuf50 is not on this machine")
 def test_with_public_omop_records_that_nobody_here_made(tmp_path):
-    """Fifty people of claims: no missed appointments, so no disengagement to learn; with admissions alone the whole way is walked, and the gates refuse."""
+    """Fifty people of claims: no missed appointments, so no disengagement to learn; with admissions alone the whole
+    way is walked, and the gates refuse."""
     outcomes = {"horizons": {"admission": [28, 90]}}
     promotion = {**QUICK["promotion"], "headline": ["admission_90"]}
     said = follow(SYNPUF, tmp_path, "omop", {**QUICK, "outcomes": outcomes, "promotion": promotion})

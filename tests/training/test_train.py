@@ -120,7 +120,13 @@ def test_the_evaluation_tells_what_the_model_is_measured_against(run):
         assert pair["unseen_people"]["rows"] < pair["rows"]
     assert result.evaluation["attrition"][-1]["left"] > 0
     rows = report.table(result.evaluation)
-    assert [(row["outcome"], row["horizon"]) for row in rows] == [("admission", 28), ("admission", 90), ("admission", 180), ("disengagement", 90), ("disengagement", 180)]  # fmt: skip
+    assert [(row["outcome"], row["horizon"]) for row in rows] == [
+        ("admission", 28),
+        ("admission", 90),
+        ("admission", 180),
+        ("disengagement", 90),
+        ("disengagement", 180),
+    ]
     assert all(row["oracle_auroc"] > 0.5 for row in rows if row["outcome"] == "disengagement")
 
 
@@ -131,7 +137,8 @@ def steady(metrics):
 
 @pytest.fixture(scope="module")
 def second(made_up, small_settings, tmp_path_factory):
-    """(home, settings, first run, second run): the same training again in a new home, promoted, then a search and a comparison with that champion."""
+    """(home, settings, first run, second run): the same training again in a new home, promoted, then a search and a
+    comparison with that champion."""
     home = tmp_path_factory.mktemp("second") / "home"
     first = train(made_up, small_settings, home, truth=MadeUpTruth())
     assert promote(home, small_settings, by="a test", why="to compare with").promoted
@@ -167,7 +174,9 @@ def test_challenger_and_champion_stand_side_by_side_on_the_same_rows(second):
             one = pair[figure]
             assert one["champion"]["value"] == pytest.approx(before[figure]["value"], abs=2e-6), (name, figure)
             assert one["challenger"]["value"] == pytest.approx(now[figure]["value"], abs=2e-6), (name, figure)
-            assert one["difference"]["value"] == pytest.approx(one["challenger"]["value"] - one["champion"]["value"], abs=3e-6)  # fmt: skip
+            assert one["difference"]["value"] == pytest.approx(
+                one["challenger"]["value"] - one["champion"]["value"], abs=3e-6
+            )
     store = tracking.open_store(home, settings.tracking)
     with store.files_of(result.run_id, tracking.COMPARISON) as folder:
         assert json.loads((folder / comparison.FILE).read_text()) == json.loads(json.dumps(found))
@@ -186,7 +195,9 @@ def test_each_trial_of_a_search_is_a_run_under_its_training(second):
         own = [run for run in children if run.info.run_name.startswith(outcome)]
         best = min(own, key=lambda run: run.data.metrics["log_loss"])
         trained_with = {k: v for k, v in parent.data.params.items() if k.startswith(f"training.by_outcome.{outcome}.")}
-        assert {k.rpartition(".")[2]: float(v) for k, v in trained_with.items()} == pytest.approx({k: float(v) for k, v in best.data.params.items()})  # fmt: skip
+        assert {k.rpartition(".")[2]: float(v) for k, v in trained_with.items()} == pytest.approx(
+            {k: float(v) for k, v in best.data.params.items()}
+        )
 
 
 def test_a_moved_home_is_refused_for_training_with_advice(trained, made_up, small_settings, tmp_path):

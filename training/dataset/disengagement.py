@@ -1,10 +1,13 @@
-"""Silences: stretches of an open referral in which nobody saw the person, and the day on which one becomes disengagement (D1).
+"""Silences: stretches of an open referral in which nobody saw the person, and the day on which one becomes
+disengagement (D1).
 
-CLINICAL.md section 2.3: an open referral, no attended contact for at least 90 consecutive days, at least two contacts offered and missed within
-them. The event day is the 90th silent day; where the second missed offer comes later than that, it is the day of that offer, because on no
-earlier day is the definition met. Someone whose next contact was booked further away than a quarter is given twice that interval.
+CLINICAL.md section 2.3: an open referral, no attended contact for at least 90 consecutive days, at least two contacts
+offered and missed within them. The event day is the 90th silent day; where the second missed offer comes later than
+that, it is the day of that offer, because on no earlier day is the definition met. Someone whose next contact was
+booked further away than a quarter is given twice that interval.
 
-A hospital stay is not silence: the count starts again on the day of discharge. Days before the extract began are not silence either.
+A hospital stay is not silence: the count starts again on the day of discharge. Days before the extract began are not
+silence either.
 """
 
 from __future__ import annotations
@@ -28,8 +31,9 @@ _PLACE_OF_SAFETY = WARDS.index("place_of_safety")
 
 @dataclass(frozen=True)
 class Silences:
-    """Qualifying silences (D1), in order of person and day. ``anchor`` is the last day seen, ``event`` the day the definition is met, ``ended`` the
-    day the person was seen again or the referral ended. ``trusted`` is False where a submission gap may have made the silence."""
+    """Qualifying silences (D1), in order of person and day. ``anchor`` is the last day seen, ``event`` the day the
+    definition is met, ``ended`` the day the person was seen again or the referral ended. ``trusted`` is False where a
+    submission gap may have made the silence."""
 
     patient: npt.NDArray[np.int32]
     anchor: Days
@@ -39,7 +43,8 @@ class Silences:
 
 
 def attended(records: Records) -> npt.NDArray[np.bool_]:
-    """For each contact, whether the person was seen (CLINICAL.md section 2.1): attended, spoken with, and not a carer in their place."""
+    """For each contact, whether the person was seen (CLINICAL.md section 2.1): attended, spoken with, and not a carer
+    in their place."""
     contacts = records.columns("contacts")
     spoken = np.isin(contacts["mode"], _SPOKEN)
     return (contacts["outcome"] == _ATTENDED) & spoken & (contacts["kind"] != _CARER)
@@ -54,7 +59,8 @@ def hospital_spells(records: Records, gap_days: int) -> tuple[Spells, npt.NDArra
 
 
 def seen(records: Records, hospital: Spells) -> tuple[npt.NDArray[np.int32], Days, Days]:
-    """Patient, first and last day of every time the person was with a service: attended contacts and hospital spells, in order."""
+    """Patient, first and last day of every time the person was with a service: attended contacts and hospital spells,
+    in order."""
     contacts = records.columns("contacts")
     rows = np.flatnonzero(attended(records))
     day = as_int64(contacts["contact_on"][rows])
@@ -208,7 +214,8 @@ def _becomes(
     offers,
     quarter,
 ):  # type: ignore[no-untyped-def]
-    """The day on which silence after ``anchor`` meets the definition; a day on or after ``until`` where it never does."""
+    """The day on which silence after ``anchor`` meets the definition; a day on or after ``until`` where it never
+    does."""
     if until - anchor <= silent:
         return until
     wait = silent

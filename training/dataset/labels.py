@@ -1,15 +1,17 @@
 """Outcomes exactly as CLINICAL.md sections 2.2, 2.3 and 2.6 state them, for any spine.
 
-``admission``: the first unplanned admission to an acute, older adult or intensive care bed. ``disengagement``: D1 (a qualifying silence,
-:mod:`training.dataset.disengagement`) or D2 (the referral closed because the person did not attend or refused), whichever is first.
+``admission``: the first unplanned admission to an acute, older adult or intensive care bed. ``disengagement``: D1 (a
+qualifying silence, :mod:`training.dataset.disengagement`) or D2 (the referral closed because the person did not attend
+or refused), whichever is first.
 
-Time is half-open: an event counts on days in [as_of, as_of + horizon). Labels read the truth, whenever it became known. A label is 1 (event),
-0 (none) or missing (censored), and every missing label has one reason:
+Time is half-open: an event counts on days in [as_of, as_of + horizon). Labels read the truth, whenever it became
+known. A label is 1 (event), 0 (none) or missing (censored), and every missing label has one reason:
 
 - *not at risk* at ``as_of``: died, in hospital, already silent (D1 began before), no referral open, or gone before;
-- *past the end*: the window reaches beyond the last settled day of the extract, whether or not an event was already seen in it;
-- *exit*: the person left before an event and within the window, by death, transfer, moving away or planned discharge. Never a good result. On one
-  and the same day the event comes first.
+- *past the end*: the window reaches beyond the last settled day of the extract, whether or not an event was already
+  seen in it;
+- *exit*: the person left before an event and within the window, by death, transfer, moving away or planned discharge.
+  Never a good result. On one and the same day the event comes first.
 
 Someone who was never seen stays at risk (DESIGN rule 7 over the 180-day clause of CLINICAL.md section 2.3).
 """
@@ -47,8 +49,9 @@ PAST_THE_END = "window passes the end of the extract"
 
 @dataclass(frozen=True)
 class Followed:
-    """One outcome, one value per spine row. ``event_day`` and ``exit_day`` are day numbers, ``FOREVER`` where there is none. ``not_at_risk`` and
-    ``exit_reason`` are words, empty where they do not apply. ``new`` is True where what led to the event began on or after ``as_of``."""
+    """One outcome, one value per spine row. ``event_day`` and ``exit_day`` are day numbers, ``FOREVER`` where there is
+    none. ``not_at_risk`` and ``exit_reason`` are words, empty where they do not apply. ``new`` is True where what led
+    to the event began on or after ``as_of``."""
 
     event_day: Days
     exit_day: Days
@@ -59,7 +62,8 @@ class Followed:
 
 @dataclass(frozen=True)
 class FollowUp:
-    """What happened to every row of a spine after its ``as_of``. ``last_day`` is the last day whose events are settled."""
+    """What happened to every row of a spine after its ``as_of``. ``last_day`` is the last day whose events are
+    settled."""
 
     spine: pd.DataFrame
     day: Days
@@ -81,7 +85,8 @@ class FollowUp:
         return status
 
     def labels(self, horizons: Horizons) -> pd.DataFrame:
-        """One float column per outcome and horizon (``admission_28``): 1 event, 0 none, NaN censored. Rows as in the spine."""
+        """One float column per outcome and horizon (``admission_28``): 1 event, 0 none, NaN censored. Rows as in the
+        spine."""
         columns = {}
         for outcome, days in horizons.items():
             for horizon in days:
@@ -90,7 +95,8 @@ class FollowUp:
         return pd.DataFrame(columns, index=self.spine.index)
 
     def new_events(self, horizons: Horizons) -> pd.DataFrame:
-        """Labels in which events that were already under way at ``as_of`` (a silence that had begun) are missing: new-gap performance."""
+        """Labels in which events that were already under way at ``as_of`` (a silence that had begun) are missing:
+        new-gap performance."""
         labels = self.labels(horizons)
         for outcome, days in horizons.items():
             for horizon in days:
@@ -125,7 +131,8 @@ def follow_up(
     settings: OutcomeSettings | None = None,
     in_scope_kinds: Sequence[str] = IN_SCOPE_TEAM_KINDS,
 ) -> FollowUp:
-    """Follows every row of ``spine`` to its events and exits. Raises SpineError for missing columns, dates or people."""
+    """Follows every row of ``spine`` to its events and exits. Raises SpineError for missing columns, dates or
+    people."""
     settings = settings or OutcomeSettings()
     patient, day = positions(records, spine)
     hospital, stay_rows = disengagement.hospital_spells(records, settings.stay_gap_days)

@@ -1,6 +1,7 @@
 """The rows of training and evaluation: the caseload at landmark dates, with an attrition table.
 
-Who is scored on a date is decided in one place for every runner, ``features.engine.caseload``; this module adds the calendar.
+Who is scored on a date is decided in one place for every runner, ``features.engine.caseload``; this module adds the
+calendar.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from training.settings import CohortSettings
 
 @dataclass(frozen=True)
 class Cohort:
-    """``spine``: patient_id, as_of, team_id, by person then date. ``attrition``: step, removed, left, in person-dates."""
+    """``spine``: patient_id, as_of, team_id, by person then date. ``attrition``: step, removed, left, in
+    person-dates."""
 
     spine: pd.DataFrame
     attrition: pd.DataFrame

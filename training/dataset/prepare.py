@@ -1,4 +1,5 @@
-"""Everything a model is fitted on, made of records: who is scored at each landmark, features, labels, and which slice each row belongs to."""
+"""Everything a model is fitted on, made of records: who is scored at each landmark, features, labels, and which slice
+each row belongs to."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything a model is fitted on: rows, what is known on them, what happened after them, and which slice each belongs to."""
+    """Everything a model is fitted on: rows, what is known on them, what happened after them, and which slice each
+    belongs to."""
 
     spine: pd.DataFrame
     attrition: pd.DataFrame
@@ -62,7 +64,8 @@ class Clock:
 
 
 def prepare(records: Records, settings: Settings, clock: Clock | None = None) -> Prepared:
-    """Cohort at landmarks, features, labels and split of ``records``. Raises NotEnoughData where nobody is on a caseload, or the extract is too short."""
+    """Cohort at landmarks, features, labels and split of ``records``. Raises NotEnoughData where nobody is on a
+    caseload, or the extract is too short."""
     clock = clock or Clock()
     clock.stage("cohort", "choosing who is scored at each landmark")
     last_day = last_settled_day(records, settings.outcomes.settling_days)
@@ -88,7 +91,8 @@ def prepare(records: Records, settings: Settings, clock: Clock | None = None) ->
 
 
 def team_slots(records: Records, teams: pd.Series, otherwise: int) -> list[int]:
-    """Weekly reviews of each distinct team of ``teams``, in order of first sight; ``otherwise`` where a team states none."""
+    """Weekly reviews of each distinct team of ``teams``, in order of first sight; ``otherwise`` where a team states
+    none."""
     stated = records["teams"].set_index("team_id")["weekly_reviews"]
     found = [stated.get(name, np.nan) for name in pd.unique(teams)]
     return [otherwise if pd.isna(value) else int(value) for value in found]

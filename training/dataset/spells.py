@@ -25,8 +25,8 @@ def as_int64(days: npt.NDArray[np.int32]) -> Days:
 
 @dataclass(frozen=True)
 class Spells:
-    """Disjoint spells in order of person and start. ``first`` and ``last`` are rows of the merged table: the one that opened the spell, and
-    the one that ended last (of several on one day, the most recently begun)."""
+    """Disjoint spells in order of person and start. ``first`` and ``last`` are rows of the merged table: the one that
+    opened the spell, and the one that ended last (of several on one day, the most recently begun)."""
 
     patient: npt.NDArray[np.int32]
     start: Days
@@ -43,7 +43,8 @@ class Spells:
 
 
 def merge(patient: npt.NDArray[np.int32], start: Days, end: Days, gap_days: int) -> Spells:
-    """Intervals (in order of person and start) that overlap, or start at most ``gap_days`` after the latest end so far, become one spell."""
+    """Intervals (in order of person and start) that overlap, or start at most ``gap_days`` after the latest end so
+    far, become one spell."""
     spell, latest = _merge(patient, start, end, gap_days)
     first = np.flatnonzero(np.diff(spell, prepend=-1))
     count = len(first)

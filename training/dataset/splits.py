@@ -1,11 +1,11 @@
 """Slices by time with an embargo, and people held out: train | embargo | calibration | embargo | test.
 
-A row's label reads [as_of, as_of + horizon). The embargo is the longest horizon, so no label of an earlier slice reads a day on or after the first
-``as_of`` of a later one. A share of people, chosen by a hash of their id, is in no training or calibration row: what the model scores on them in the
-test slice cannot be memory of the person.
+A row's label reads [as_of, as_of + horizon). The embargo is the longest horizon, so no label of an earlier slice reads
+a day on or after the first ``as_of`` of a later one. A share of people, chosen by a hash of their id, is in no
+training or calibration row: what the model scores on them in the test slice cannot be memory of the person.
 
-Three variants keep the embargo and add to it: nobody in two slices (:func:`by_patients`), a team the model never saw (:func:`leave_one_team_out`), and earlier
-origins of the same split (:func:`rolling_origins`).
+Three variants keep the embargo and add to it: nobody in two slices (:func:`by_patients`), a team the model never saw
+(:func:`leave_one_team_out`), and earlier origins of the same split (:func:`rolling_origins`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Split:
-    """Boolean masks over the rows of a spine. ``unseen`` marks people held out of training and calibration, in any slice of time."""
+    """Boolean masks over the rows of a spine. ``unseen`` marks people held out of training and calibration, in any
+    slice of time."""
 
     train: Mask
     calibration: Mask
@@ -47,10 +48,11 @@ class Split:
 
 
 def by_time(spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: SplitSettings | None = None) -> Split:
-    """Split ``spine`` (patient_id, as_of) by date. ``last_day`` is the last settled day of the extract, as a day number.
+    """Split ``spine`` (patient_id, as_of) by date. ``last_day`` is the last settled day of the extract, as a day
+    number.
 
-    The shares divide the dates whose longest window is complete, less two embargoes; the test slice then runs on to the last date, where
-    shorter horizons still have labels. Raises NotEnoughData where the extract is too short.
+    The shares divide the dates whose longest window is complete, less two embargoes; the test slice then runs on to
+    the last date, where shorter horizons still have labels. Raises NotEnoughData where the extract is too short.
     """
     settings = settings or SplitSettings()
     day = _days(spine)
@@ -81,10 +83,12 @@ def by_time(spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: 
 def by_patients(
     spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: SplitSettings | None = None
 ) -> Split:
-    """The patient-disjoint variant of :func:`by_time`: the same three stretches of time, and nobody has rows in more than one of them.
+    """The patient-disjoint variant of :func:`by_time`: the same three stretches of time, and nobody has rows in more
+    than one of them.
 
-    Everyone belongs to one slice, by a hash of their id, in the shares of ``settings`` (what training and calibration leave is tested). Strict, and dear: a
-    slice keeps only its own people's rows. ``unseen`` is then everyone outside training and calibration, so the whole test slice.
+    Everyone belongs to one slice, by a hash of their id, in the shares of ``settings`` (what training and calibration
+    leave is tested). Strict, and dear: a slice keeps only its own people's rows. ``unseen`` is then everyone outside
+    training and calibration, so the whole test slice.
     """
     settings = settings or SplitSettings()
     split = by_time(spine, longest_horizon, last_day, settings.model_copy(update={"unseen_patients": 0.0}))
@@ -105,7 +109,8 @@ def by_patients(
 
 
 def leave_one_team_out(spine: pd.DataFrame, split: Split) -> Iterator[tuple[str, Split]]:
-    """For each team with rows in the test slice: a split that tests on that team alone and never trained or calibrated on anyone it ever had.
+    """For each team with rows in the test slice: a split that tests on that team alone and never trained or calibrated
+    on anyone it ever had.
 
     Time and embargo stay as in ``split``. A team without which a slice would be empty is left out.
     """
@@ -131,10 +136,12 @@ def leave_one_team_out(spine: pd.DataFrame, split: Split) -> Iterator[tuple[str,
 def rolling_origins(
     spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: SplitSettings | None = None
 ) -> Iterator[tuple[str, Split]]:
-    """The split of :func:`by_time` and up to ``settings.origins`` - 1 earlier ones, oldest first, named by the first day they test on.
+    """The split of :func:`by_time` and up to ``settings.origins`` - 1 earlier ones, oldest first, named by the first
+    day they test on.
 
-    Each origin moves every boundary back by the length of the test slice, so no day is tested twice; training always begins at the first landmark. An origin
-    that would leave less than ``shortest_training`` days of landmarks to train on is not given.
+    Each origin moves every boundary back by the length of the test slice, so no day is tested twice; training always
+    begins at the first landmark. An origin that would leave less than ``shortest_training`` days of landmarks to train
+    on is not given.
     """
     settings = settings or SplitSettings()
     latest = by_time(spine, longest_horizon, last_day, settings)
@@ -206,7 +213,8 @@ def _days(spine: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def _moved(rows: Mask, day: npt.NDArray[np.int64], days: int, *, from_start: bool = False) -> Mask:
-    """Rows whose date lies within the dates of ``rows``, ``days`` earlier; from the first date of all where ``from_start``."""
+    """Rows whose date lies within the dates of ``rows``, ``days`` earlier; from the first date of all where
+    ``from_start``."""
     low = int(day.min()) if from_start else int(day[rows].min()) - days
     return (day >= low) & (day <= int(day[rows].max()) - days)
 

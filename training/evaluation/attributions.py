@@ -13,7 +13,8 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Explained:
-    """One outcome at one horizon: contributions to the calibrated log odds (rows, features), the values they came from, and the base they add to."""
+    """One outcome at one horizon: contributions to the calibrated log odds (rows, features), the values they came
+    from, and the base they add to."""
 
     outcome: str
     horizon: int
@@ -37,7 +38,8 @@ class Explained:
         return {name: round(float(size), 6) for name, size in zip(names, np.abs(summed).mean(axis=0), strict=True)}
 
     def of_the_highest(self, share: float = 0.1) -> tuple[list[str], Floats, float]:
-        """Concepts, their mean contribution over the rows of highest risk, and the mean base: it adds up as one row does, and is nobody in particular."""
+        """Concepts, their mean contribution over the rows of highest risk, and the mean base: it adds up as one row
+        does, and is nobody in particular."""
         names, summed = self.by_concept()
         total = self.base + self.contributions.sum(axis=1)
         top = np.argsort(-total, kind="stable")[: max(1, int(share * len(total)))]

@@ -1,4 +1,5 @@
-"""The smooth calibration curve with its band, calibration among the listed, and how the risks are spread: what the calibration plot is drawn from."""
+"""The smooth calibration curve with its band, calibration among the listed, and how the risks are spread: what the
+calibration plot is drawn from."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ PERCENTILES = (5, 25, 50, 75, 95)
 
 
 def smooth_curve(scored: Scored, draws: Draws) -> list[dict[str, float | None]]:
-    """Observed share against predicted risk, both averaged by one Gaussian kernel over the rank of the risk: no shape is assumed."""
+    """Observed share against predicted risk, both averaged by one Gaussian kernel over the rank of the risk: no shape
+    is assumed."""
     rows = len(scored.score)
     if not rows:
         return []
@@ -27,7 +29,12 @@ def smooth_curve(scored: Scored, draws: Draws) -> list[dict[str, float | None]]:
         near = np.exp(-0.5 * ((rank - centre) / BANDWIDTH) ** 2)
         observed = Estimate.of(draws.ratio(near * scored.label, near)).as_dict()
         predicted = float((near * scored.score).sum() / near.sum())
-        curve.append({"predicted": round(predicted, 6), **{f"observed_{key}" if key != "value" else "observed": v for key, v in observed.items()}})  # fmt: skip
+        curve.append(
+            {
+                "predicted": round(predicted, 6),
+                **{f"observed_{key}" if key != "value" else "observed": v for key, v in observed.items()},
+            }
+        )
     return curve
 
 
@@ -45,7 +52,8 @@ def among_listed(scored: Scored, listed: Mask, draws: Draws) -> dict[str, Any]:
 
 
 def risk_distribution(scored: Scored) -> dict[str, list[float]]:
-    """Percentiles (5, 25, 50, 75, 95) of the predicted risk of rows with an event and of rows without: what overlaps cannot be told apart."""
+    """Percentiles (5, 25, 50, 75, 95) of the predicted risk of rows with an event and of rows without: what overlaps
+    cannot be told apart."""
     return {
         name: [round(float(p), 6) for p in np.percentile(scored.score[rows], PERCENTILES)] if rows.any() else []
         for name, rows in (("event", scored.label == 1), ("none", scored.label == 0))

@@ -1,12 +1,15 @@
-"""What weekly lists of limited length would have done: 5, 10, 15 and 25 slots per team per week (research/evaluation.md section 5).
+"""What weekly lists of limited length would have done: 5, 10, 15 and 25 slots per team per week
+(research/evaluation.md section 5).
 
-Everybody at risk on the day is ranked, people who later left among them: who will leave is not known on the day. A row whose outcome cannot be known
-takes its slot and counts neither for nor against the list; the share of such slots is stated. An event counts once, at the first listing of the person
-within the horizon before it: that listing gives the lead time, and says whether the team was told something new.
+Everybody at risk on the day is ranked, people who later left among them: who will leave is not known on the day. A row
+whose outcome cannot be known takes its slot and counts neither for nor against the list; the share of such slots is
+stated. An event counts once, at the first listing of the person within the horizon before it: that listing gives the
+lead time, and says whether the team was told something new.
 
-Two readings. *As listed*: the same people may stand on a list for weeks; precision, turnover and lead time are of this list. *With a cool-off*: whoever
-was reviewed is left off for 28 days, as a team that works through its list would do. Capture is compared between model and rules on the second: on the first, a
-list drawn by lot would seem to catch most events merely by naming everybody in turn.
+Two readings. *As listed*: the same people may stand on a list for weeks; precision, turnover and lead time are of this
+list. *With a cool-off*: whoever was reviewed is left off for 28 days, as a team that works through its list would do.
+Capture is compared between model and rules on the second: on the first, a list drawn by lot would seem to catch most
+events merely by naming everybody in turn.
 """
 
 from __future__ import annotations
@@ -30,15 +33,17 @@ EARLY_DAYS = 7
 LEADS = (0, 1, 3, 7, 14, 28, 56, 84, 112, 140, 168)
 COOL_OFF_DAYS = 28
 EFFECTS = (0.1, 0.2)
-"""Assumed shares of events that a review averts, for the arithmetic of events averted per 100 reviews: nobody has measured them here."""
+"""Assumed shares of events that a review averts, for the arithmetic of events averted per 100 reviews: nobody has
+measured them here."""
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Weekly:
-    """Rows at risk, one per person per week. ``known`` is False where no outcome can be known (the person left); ``event`` numbers the event within the
-    horizon (-1: none), which happens ``lead`` days after the row. ``news`` is True where the team has no other reason to think of the person: no crisis or admission
-    in the last year, not seen in the last 14 days."""
+    """Rows at risk, one per person per week. ``known`` is False where no outcome can be known (the person left);
+    ``event`` numbers the event within the horizon (-1: none), which happens ``lead`` days after the row. ``news`` is
+    True where the team has no other reason to think of the person: no crisis or admission in the last year, not seen
+    in the last 14 days."""
 
     person: Ints
     team: Ints
@@ -66,7 +71,8 @@ class Weekly:
         return numbers, self.person[happened][first]
 
     def first_listing(self, listed: Mask) -> Ints:
-        """For each event, the row of the first listing within the horizon before it; -1 where no list held the person."""
+        """For each event, the row of the first listing within the horizon before it; -1 where no list held the
+        person."""
         rows = np.flatnonzero(listed & (self.event >= 0))
         order = rows[np.lexsort((self.day[rows], self.event[rows]))]
         found, first = np.unique(self.event[order], return_index=True)
@@ -83,7 +89,8 @@ def figures(
     team_names: Sequence[str],
     enough: int,
 ) -> dict[str, Any]:
-    """By number of slots: every contender's precision and capture, and for the model everything else. ``rules`` names the simple rules among ``scores``."""
+    """By number of slots: every contender's precision and capture, and for the model everything else. ``rules`` names
+    the simple rules among ``scores``."""
     order = {who: _by_week(rows, score) for who, score in scores.items()}
     out: dict[str, Any] = {
         "rows": len(rows.person),
@@ -132,7 +139,12 @@ def _of_list(rows: Weekly, listed: Mask) -> dict[str, Any]:
     stayed = again & listed & listed[rows.before]
     days = lead[found]
     wrong = listed & rows.known & (rows.event < 0)
-    warned = np.divide(events.total(np.maximum(lead, 0)), rows.draws.total(wrong), out=np.full(len(precision), np.nan), where=rows.draws.total(wrong) > 0)  # fmt: skip
+    warned = np.divide(
+        events.total(np.maximum(lead, 0)),
+        rows.draws.total(wrong),
+        out=np.full(len(precision), np.nan),
+        where=rows.draws.total(wrong) > 0,
+    )
     return {
         "listings": int(listed.sum()),
         "precision": Estimate.of(precision).as_dict(),
@@ -173,8 +185,8 @@ def _teams(rows: Weekly, names: Sequence[str]) -> Partition:
 
 
 def _worst(rows: Weekly, listed: Mask, partitions: Sequence[Partition], enough: int) -> dict[str, Any] | None:
-    """The level whose events the lists capture least, among levels that may be shown and have ``enough`` events. An event belongs to the level that
-    its person had on the last row before it."""
+    """The level whose events the lists capture least, among levels that may be shown and have ``enough`` events. An
+    event belongs to the level that its person had on the last row before it."""
     numbers, owner = rows.events
     found = rows.first_listing(listed) >= 0
     happened = np.flatnonzero(rows.event >= 0)
@@ -195,4 +207,10 @@ def _worst(rows: Weekly, listed: Mask, partitions: Sequence[Partition], enough: 
     if not candidates:
         return None
     _, group, level, count, share = min(candidates, key=lambda item: item[:3])
-    return {"group": group, "level": level, "events": count, "captured": Estimate.of(share).as_dict(), "levels_judged": len(candidates)}  # fmt: skip
+    return {
+        "group": group,
+        "level": level,
+        "events": count,
+        "captured": Estimate.of(share).as_dict(),
+        "levels_judged": len(candidates),
+    }

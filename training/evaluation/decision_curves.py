@@ -1,8 +1,10 @@
-"""Decision curves: what acting at a risk is worth, beside reviewing everybody, nobody, or by the best simple rule (Vickers and Elkin 2006).
+"""Decision curves: what acting at a risk is worth, beside reviewing everybody, nobody, or by the best simple rule
+(Vickers and Elkin 2006).
 
-Net benefit at threshold t is events reviewed less (t / (1 - t)) times non-events reviewed, per row: t is one over the reviews one would do to find one
-event. A rule is no probability; it is put on that scale by what happened to the people whom it ranked alike in an earlier slice or, where none is at
-hand, in these rows (which flatters the rule, never the model). ``dcurves`` is the outside check (tests).
+Net benefit at threshold t is events reviewed less (t / (1 - t)) times non-events reviewed, per row: t is one over the
+reviews one would do to find one event. A rule is no probability; it is put on that scale by what happened to the
+people whom it ranked alike in an earlier slice or, where none is at hand, in these rows (which flatters the rule,
+never the model). ``dcurves`` is the outside check (tests).
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ HEADLINE = (0.05, 0.10)
 
 
 def thresholds(prevalence: float, points: int = 30) -> Floats:
-    """From a fifth of the prevalence to where a list would be mostly events, evenly on the log scale, with the two headline thresholds among them."""
+    """From a fifth of the prevalence to where a list would be mostly events, evenly on the log scale, with the two
+    headline thresholds among them."""
     low, high = max(0.002, prevalence / 5), min(0.5, max(0.2, prevalence * 5))
     return np.unique(np.concatenate([np.geomspace(low, high, points), HEADLINE]))
 
@@ -32,7 +35,8 @@ def as_probability(rule: Floats, label: Floats) -> Floats:
 
 
 def curves(scored: Mapping[str, Scored], draws: Draws) -> dict[str, Any]:
-    """Net benefit of each of ``scored`` (probabilities) and of treating all; treating none is worth 0. With intervals, and the model's lead at each."""
+    """Net benefit of each of ``scored`` (probabilities) and of treating all; treating none is worth 0. With intervals,
+    and the model's lead at each."""
     label = next(iter(scored.values())).label
     at = thresholds(float(label.mean()) if len(label) else 0.0)
     everybody = Scored(label, np.ones(len(label)))

@@ -1,7 +1,9 @@
-"""Has the world moved? Inputs of the test slice against those of training (population stability index), and calibration over time, as late as it can be known.
+"""Has the world moved? Inputs of the test slice against those of training (population stability index), and
+calibration over time, as late as it can be known.
 
-An index of 0.1 is commonly read as a shift and 0.25 as a large one. Rows of one person are alike, so small indices are noise. Calibration is judged at
-each landmark only once its label is complete: the horizon and the settling days must have passed. A monitor in use must wait as long.
+An index of 0.1 is commonly read as a shift and 0.25 as a large one. Rows of one person are alike, so small indices are
+noise. Calibration is judged at each landmark only once its label is complete: the horizon and the settling days must
+have passed. A monitor in use must wait as long.
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ def _index(before: Floats, after: Floats) -> Floats:
 
 
 def _centred(values: Floats) -> Floats:
-    """The draws moved to lie around the figure: an index is never below 0, so that the noise of drawing again only ever adds to it."""
+    """The draws moved to lie around the figure: an index is never below 0, so that the noise of drawing again only
+    ever adds to it."""
     shift = values[1:].mean() - values[0] if len(values) > 1 else 0.0
     return np.append(values[:1], np.maximum(values[1:] - shift, 0.0))
 
@@ -59,21 +62,27 @@ def inputs(
     people: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     draws_number: int,
 ) -> dict[str, Any]:
-    """PSI of every feature, on at most 4,000 rows of each slice; the largest are named, with the share missing in each slice and with intervals. ``people`` is
-    the person of each row of either slice: they are drawn with their rows of both."""
+    """PSI of every feature, on at most 4,000 rows of each slice; the largest are named, with the share missing in each
+    slice and with intervals. ``people`` is the person of each row of either slice: they are drawn with their rows of
+    both."""
     rng = np.random.default_rng(seed)
     at = [np.sort(rng.choice(len(rows), min(MOST_ROWS, len(rows)), replace=False)) for rows in (before, after)]
     was, now = (rows[chosen].astype(np.float64) for rows, chosen in zip((before, after), at, strict=True))
     index = np.array([stability_index(was[:, column], now[:, column]) for column in range(len(names))])
     order = np.argsort(-index, kind="stable")
-    both = Draws.of(codes(np.concatenate([who[chosen] for who, chosen in zip(people, at, strict=True)])), draws_number, seed)  # fmt: skip
+    both = Draws.of(
+        codes(np.concatenate([who[chosen] for who, chosen in zip(people, at, strict=True)])), draws_number, seed
+    )
     earlier = np.arange(len(both.people)) < len(was)
     slices = both.where(earlier), both.where(~earlier)
 
     def largest(column: int) -> dict[str, Any]:
         values = was[:, column], now[:, column]
         *cell_of, cells = _cells(*values)
-        counts = [np.column_stack([drawn.total(cell == n) for n in range(cells)]) for drawn, cell in zip(slices, cell_of, strict=True)]  # fmt: skip
+        counts = [
+            np.column_stack([drawn.total(cell == n) for n in range(cells)])
+            for drawn, cell in zip(slices, cell_of, strict=True)
+        ]
         missing = [Estimate.of(drawn.ratio(np.isnan(one))).as_dict() for drawn, one in zip(slices, values, strict=True)]
         return {
             "feature": names[column],
@@ -96,8 +105,9 @@ def inputs(
 def calibration_over_time(
     label: Floats, risk: Floats, day: npt.NDArray[np.int64], draws: Draws, horizon: int, settling_days: int
 ) -> list[dict[str, Any]]:
-    """Observed over expected at each landmark with the first day on which it could be known, and from the first landmark to this one (a drift that builds
-    up shows there). Landmarks of fewer than ten event rows are not shown alone."""
+    """Observed over expected at each landmark with the first day on which it could be known, and from the first
+    landmark to this one (a drift that builds up shows there). Landmarks of fewer than ten event rows are not shown
+    alone."""
     out = []
     for landmark in np.unique(day):
         at, so_far = day == landmark, day <= landmark

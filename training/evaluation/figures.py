@@ -1,4 +1,5 @@
-"""Every figure of one outcome within one horizon, on the rows of the test slice: model, controls and rules, by group, team and period."""
+"""Every figure of one outcome within one horizon, on the rows of the test slice: model, controls and rules, by group,
+team and period."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ TEAM = "Team"
 
 @dataclass(frozen=True)
 class PairRows:
-    """The labelled test rows of one outcome and horizon, and the draws over their people. ``at`` are positions in the spine."""
+    """The labelled test rows of one outcome and horizon, and the draws over their people. ``at`` are positions in the
+    spine."""
 
     at: npt.NDArray[np.int64]
     label: Floats
@@ -38,7 +40,8 @@ class PairRows:
 
 
 def numbered(people: npt.NDArray[np.int64], day: npt.NDArray[np.int64], happened: Mask) -> npt.NDArray[np.int64]:
-    """A number for each distinct (person, day of event) among ``happened`` rows, -1 elsewhere: one event counts once, however many rows saw it."""
+    """A number for each distinct (person, day of event) among ``happened`` rows, -1 elsewhere: one event counts once,
+    however many rows saw it."""
     event = np.full(len(people), -1, dtype=np.int64)
     if happened.any():
         _, event[happened] = np.unique(np.column_stack([people[happened], day[happened]]), axis=0, return_inverse=True)
@@ -58,7 +61,9 @@ def figures_of(
     """``probabilities`` (the first of them ``model``) and ``rules`` by name, one score a row of ``rows``."""
     draws = rows.draws
     scored = {who: Scored(rows.label, score) for who, score in {**probabilities, **rules}.items()}
-    lists = {who: Listing(top_of_lists(one.score, rows.team, rows.day, slots), rows.event) for who, one in scored.items()}  # fmt: skip
+    lists = {
+        who: Listing(top_of_lists(one.score, rows.team, rows.day, slots), rows.event) for who, one in scored.items()
+    }
     found: dict[str, dict[str, Floats]] = {}
     for who, one in scored.items():
         judged = one.probability(draws) if who in probabilities else one.ranking(draws)
@@ -111,7 +116,8 @@ def figures_of(
 
 
 def part_of(rows: PairRows, model: Floats, rules: Mapping[str, Floats], keep: Mask) -> dict[str, Any]:
-    """AUROC and slope of the model, and AUROC of the best rule, on some of the rows: people who never trained it, or events that had not begun."""
+    """AUROC and slope of the model, and AUROC of the best rule, on some of the rows: people who never trained it, or
+    events that had not begun."""
     draws = rows.draws.where(keep)
     label = rows.label[keep]
     own = Scored(label, model[keep])
@@ -146,8 +152,8 @@ def _over_by_team(model: Listing, rule: Listing, rows: PairRows) -> dict[str, fl
 
 
 def _with_equal_share(by_team: dict[str, Any], equal: Mapping[str, Any]) -> dict[str, Any]:
-    """Adds to each team what its list would capture if every team could review the same share of its caseload: a short list finds less of what there is to
-    find, which says nothing about the model."""
+    """Adds to each team what its list would capture if every team could review the same share of its caseload: a short
+    list finds less of what there is to find, which says nothing about the model."""
     for level, same in zip(by_team["levels"], equal["levels"], strict=True):
         if not level["suppressed"]:
             level["captured_at_equal_share"] = same["captured_at_slots"]
@@ -155,7 +161,8 @@ def _with_equal_share(by_team: dict[str, Any], equal: Mapping[str, Any]) -> dict
 
 
 def _across(by_team: Mapping[str, Any]) -> dict[str, Any] | None:
-    """AUROC over teams by random effects (DerSimonian and Laird, on the logit), with the 95% range in which a new team's would lie."""
+    """AUROC over teams by random effects (DerSimonian and Laird, on the logit), with the 95% range in which a new
+    team's would lie."""
     shown = [
         level["auroc"]
         for level in by_team["levels"]
@@ -175,4 +182,9 @@ def _across(by_team: Mapping[str, Any]) -> dict[str, Any] | None:
 
     reach = student.ppf(0.975, len(shown) - 2) * np.sqrt(between + 1 / weight.sum())
     low, middle, high = (1 / (1 + np.exp(-x)) for x in (mean - reach, mean, mean + reach))
-    return {"teams": len(shown), "auroc": round(middle, 6), "prediction_low": round(low, 6), "prediction_high": round(high, 6)}  # fmt: skip
+    return {
+        "teams": len(shown),
+        "auroc": round(middle, 6),
+        "prediction_low": round(low, 6),
+        "prediction_high": round(high, 6),
+    }

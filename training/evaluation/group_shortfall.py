@@ -1,9 +1,11 @@
-"""Is a group, or a team, found less often than everyone by more than luck? The arithmetic behind the gates ``worst_group`` and ``worst_team``.
+"""Is a group, or a team, found less often than everyone by more than luck? The arithmetic behind the gates
+``worst_group`` and ``worst_team``.
 
-The worst of many levels is low by luck alone, so a gate on its figure would refuse every model that is audited well; a gate on the upper end of its interval
-would pass a group that is found half as often as everyone. Each level is therefore asked: if its events were found as often as everyone's, how
-likely were so few? That chance is the binomial tail, with the events divided by the design effect of everyone's figure (events of one person are
-found together), and it is also given for some one of all the levels that were judged (Bonferroni).
+The worst of many levels is low by luck alone, so a gate on its figure would refuse every model that is audited well; a
+gate on the upper end of its interval would pass a group that is found half as often as everyone. Each level is
+therefore asked: if its events were found as often as everyone's, how likely were so few? That chance is the binomial
+tail, with the events divided by the design effect of everyone's figure (events of one person are found together), and
+it is also given for some one of all the levels that were judged (Bonferroni).
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ from typing import Any
 from scipy.special import betainc
 
 ANY, ALONE = 0.05, 0.025
-"""A shortfall is more than luck below these chances: of some one of the levels judged, and of this level by itself (a 95% interval that excludes parity)."""
+"""A shortfall is more than luck below these chances: of some one of the levels judged, and of this level by itself (a
+95% interval that excludes parity)."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level with enough events. ``found`` is the share of its events that were found, ``share`` that over everyone's; ``alone`` and ``any`` are chances."""
+    """One level with enough events. ``found`` is the share of its events that were found, ``share`` that over
+    everyone's; ``alone`` and ``any`` are chances."""
 
     name: str
     events: int
@@ -30,7 +34,8 @@ class Level:
     any: float
 
     def left_behind(self, least: float, far_below: float) -> bool:
-        """Below ``least`` of everyone's by more than the luck of all levels, or below ``far_below`` by more than its own."""
+        """Below ``least`` of everyone's by more than the luck of all levels, or below ``far_below`` by more than its
+        own."""
         return (self.share < least and self.any < ANY) or (self.share < min(far_below, least) and self.alone < ALONE)
 
 
@@ -41,9 +46,11 @@ def levels_of(
     figure: str,
     unknown: str,
 ) -> list[Level]:
-    """The levels of ``partitions`` (``groups`` or ``teams`` of ``evaluation.json``) with enough events, the least likely by luck first.
+    """The levels of ``partitions`` (``groups`` or ``teams`` of ``evaluation.json``) with enough events, the least
+    likely by luck first.
 
-    ``everyone`` is the figure over all ``events``, with its interval; ``figure`` names it in a level. Empty where everyone's is not defined or nobody is found.
+    ``everyone`` is the figure over all ``events``, with its interval; ``figure`` names it in a level. Empty where
+    everyone's is not defined or nobody is found.
     """
     middle, low, high = (everyone[key] for key in ("value", "low", "high"))
     if not middle or low is None or high is None:
@@ -59,7 +66,8 @@ def levels_of(
 
 
 def chance_of_so_few(share: float, events: float, everyone: float) -> float:
-    """P(at most ``share`` of ``events`` found) where each is found with the chance ``everyone``; ``events`` need not be whole."""
+    """P(at most ``share`` of ``events`` found) where each is found with the chance ``everyone``; ``events`` need not
+    be whole."""
     kept = share * events
     return 1.0 if kept >= events else float(betainc(events - kept, kept + 1, 1 - everyone))
 

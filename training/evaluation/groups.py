@@ -1,7 +1,9 @@
-"""Who the audit looks at: every row's level in each group of CLINICAL.md section 5, as it was known on the day of scoring.
+"""Who the audit looks at: every row's level in each group of CLINICAL.md section 5, as it was known on the day of
+scoring.
 
-Groups are read here for the audit alone: none of them is a feature of the model, nor is shown as a reason (DESIGN rule 6). A level that nobody recorded
-is a level of its own, *not recorded*: missing is not the majority. What CLINICAL.md asks for and the records cannot tell is named in :data:`NOT_IN_RECORDS`.
+Groups are read here for the audit alone: none of them is a feature of the model, nor is shown as a reason (DESIGN rule
+6). A level that nobody recorded is a level of its own, *not recorded*: missing is not the majority. What CLINICAL.md
+asks for and the records cannot tell is named in :data:`NOT_IN_RECORDS`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ NOT_SETTLED = ("rough_sleeping", "hostel", "temporary", "sofa_surfing")
 EARLY_INTERVENTION = "A14"
 AGES = ((18, "under 25"), (25, "25 to 44"), (45, "45 to 64"), (65, "65 and over"))
 NOT_IN_RECORDS = ("rural access",)
-"""Groups of CLINICAL.md section 5 for which no table of the records has a field: listed as open in the report, not made up."""
+"""Groups of CLINICAL.md section 5 for which no table of the records has a field: listed as open in the report, not
+made up."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,11 @@ def partitions(records: Records, spine: pd.DataFrame) -> tuple[Partition, ...]:
     )
     autism, disability = _words(person["autism"]), _words(person["learning_disability"])
     adhd = _diagnosed(records, rows, lambda code, _: code.startswith("F90"))
-    neuro = np.where(np.isin(autism, ["confirmed", "suspected"]) | np.isin(disability, ["confirmed", "suspected"]), "autistic or with a learning disability", "neither recorded").astype(object)  # fmt: skip
+    neuro = np.where(
+        np.isin(autism, ["confirmed", "suspected"]) | np.isin(disability, ["confirmed", "suspected"]),
+        "autistic or with a learning disability",
+        "neither recorded",
+    ).astype(object)
     sex = _words(person["sex"])
     found = [
         Partition("language", "Language and interpreter", _interpreter(records, rows)),
@@ -66,7 +73,9 @@ def partitions(records: Records, spine: pd.DataFrame) -> tuple[Partition, ...]:
     ]  # fmt: skip
     if "team_id" in spine:
         kinds = records["teams"].set_index("team_id")["kind"].reindex(spine["team_id"]).to_numpy()
-        early = np.where(pd.isna(kinds), UNKNOWN, np.where(kinds == EARLY_INTERVENTION, "early intervention", "community team"))  # fmt: skip
+        early = np.where(
+            pd.isna(kinds), UNKNOWN, np.where(kinds == EARLY_INTERVENTION, "early intervention", "community team")
+        )
         found.append(Partition("team_kind", "Kind of team", early.astype(object)))
     return tuple(found)
 
@@ -100,7 +109,8 @@ def _ages(person: pd.DataFrame) -> Words:
 
 
 def _known(records: Records, rows: pd.DataFrame, table: str, event: str, keep: pd.Series | None = None) -> pd.DataFrame:
-    """Rows of ``table`` known and begun before each spine row's ``as_of``, with ``row``: the position of that spine row."""
+    """Rows of ``table`` known and begun before each spine row's ``as_of``, with ``row``: the position of that spine
+    row."""
     facts = records[table]
     facts = facts if keep is None else facts[keep]
     joined = rows.assign(row=np.arange(len(rows))).merge(facts, on="patient_id", how="inner")
@@ -155,7 +165,8 @@ def _diagnosed(records: Records, rows: pd.DataFrame, counts) -> npt.NDArray[np.i
 
 
 def _conditions(records: Records, rows: pd.DataFrame) -> Words:
-    """Conditions outside chapter F of ICD-10. A code of another system is counted too where its label is no group of severe mental illness."""
+    """Conditions outside chapter F of ICD-10. A code of another system is counted too where its label is no group of
+    severe mental illness."""
     number = _diagnosed(
         records, rows, lambda code, label: not code.startswith("F") and not in_group("smi", code, label)
     )

@@ -1,8 +1,10 @@
-"""Does the model find more events than the best simple rule a team could use instead, at the same slots? The figure behind the first promotion gate.
+"""Does the model find more events than the best simple rule a team could use instead, at the same slots? The figure
+behind the first promotion gate.
 
-Every team's list of 5, 10, 15 and 25 people (``promotion.slots``) is drawn up at each landmark of the test slice, by the model and by the rule. An event is
-found by a list of that length where the person was on one before it; the figure is the share of events found, averaged over the lengths. The rule is the
-one that finds most in the **calibration** slice: to choose it on the test slice would credit the rule with the luck of that slice. The interval is a paired
+Every team's list of 5, 10, 15 and 25 people (``promotion.slots``) is drawn up at each landmark of the test slice, by
+the model and by the rule. An event is found by a list of that length where the person was on one before it; the figure
+is the share of events found, averaged over the lengths. The rule is the one that finds most in the **calibration**
+slice: to choose it on the test slice would credit the rule with the luck of that slice. The interval is a paired
 bootstrap of whole teams (research/evaluation.md section 5): the model ships only where its lower end lies above 0.
 """
 
@@ -28,7 +30,8 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class Place:
-    """Labelled rows of one outcome and horizon in one slice. ``event`` numbers distinct events, -1 where there is none."""
+    """Labelled rows of one outcome and horizon in one slice. ``event`` numbers distinct events, -1 where there is
+    none."""
 
     at: npt.NDArray[np.int64]
     team: npt.NDArray[np.int64]
@@ -45,7 +48,8 @@ class Place:
         return cls(at, team, follow_up.day[at], event)
 
     def found(self, score: Floats, slots: Sequence[int]) -> Floats:
-        """Share of list lengths at which each event is found, shape (events, lengths). ``score`` is one a row of this place."""
+        """Share of list lengths at which each event is found, shape (events, lengths). ``score`` is one a row of this
+        place."""
         number = int(self.event.max()) + 1 if len(self.event) else 0
         order, place = places_in_lists(score, self.team, self.day)
         rank = np.empty(len(order), dtype=np.int64)
@@ -74,7 +78,8 @@ def over_best_rule(
     labels: Mapping[str, str],
     slots: Sequence[int],
 ) -> dict[str, Any] | None:
-    """The lead as plain data; None where either slice holds no event. Scores are one a row of ``tested`` or of ``chosen_in``."""
+    """The lead as plain data; None where either slice holds no event. Scores are one a row of ``tested`` or of
+    ``chosen_in``."""
     if not (tested.event >= 0).any() or not (chosen_in.event >= 0).any():
         return None
     shares = {rule: float(chosen_in.found(score, slots).mean()) for rule, score in rules_chosen.items()}
@@ -111,7 +116,8 @@ def by_pair(
     earlier: Contenders,
     slots: Sequence[int],
 ) -> dict[str, dict[str, Any] | None]:
-    """The lead by outcome and horizon. ``later`` holds the scores of the test rows, ``earlier`` those of the calibration rows, one a spine row."""
+    """The lead by outcome and horizon. ``later`` holds the scores of the test rows, ``earlier`` those of the
+    calibration rows, one a spine row."""
     found = {}
     for name, score in later.model.items():
         label = labels[name].to_numpy(dtype=np.float64)

@@ -1,4 +1,5 @@
-"""Against the oracle: on simulated people the true risk is known, so what a model leaves on the table is known too (regret), and how far it is off."""
+"""Against the oracle: on simulated people the true risk is known, so what a model leaves on the table is known too
+(regret), and how far it is off."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from training.statistics.metrics import Scored
 from training.statistics.resampling import Estimate, Floats, Mask
 
 EVENT_SHARE = 2 / 3
-"""Of the rows asked about, so many come from rows before an event, as far as there are so many: drawn alike, one in fifty would be, and no regret could be told."""
+"""Of the rows asked about, so many come from rows before an event, as far as there are so many: drawn alike, one in
+fifty would be, and no regret could be told."""
 
 
 def true_risks(
@@ -30,8 +32,8 @@ def true_risks(
 ) -> tuple[npt.NDArray[np.int64], dict[str, Floats]]:
     """Positions of about ``rows`` test rows and their true risks by outcome and horizon; empty where no truth is known.
 
-    ``happened`` marks rows before an event, within any horizon. A position stands as often as there are rows like it: where one row in 30 was drawn, 30 times. So
-    every figure over the positions is one of the whole test slice.
+    ``happened`` marks rows before an event, within any horizon. A position stands as often as there are rows like it:
+    where one row in 30 was drawn, 30 times. So every figure over the positions is one of the whole test slice.
     """
     at = np.flatnonzero(test)
     if truth is None or not rows or not len(at):
@@ -51,7 +53,8 @@ def true_risks(
 def _drawn(
     at: npt.NDArray[np.int64], happened: Mask, rows: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Some of ``at`` in order, and how many rows each stands for: one in so many, of rows before an event and of the others."""
+    """Some of ``at`` in order, and how many rows each stands for: one in so many, of rows before an event and of the
+    others."""
     before, others = at[happened], at[~happened]
     room = min(len(before), round(EVENT_SHARE * rows))
     found = []
@@ -65,9 +68,10 @@ def _drawn(
 def regret(
     rows: PairRows, model: Floats, rules: Mapping[str, Floats], at: npt.NDArray[np.int64], risk: Floats | None
 ) -> dict[str, Any] | None:
-    """AUROC of the oracle less that of the model on the same sampled rows, paired; how far the risks lie apart; and the share of the way from the best
-    rule to the oracle that the model goes. ``model`` and ``rules`` are scores of ``rows``; ``risk`` belongs to the spine positions ``at``, which may stand there
-    more than once (:func:`true_risks`)."""
+    """AUROC of the oracle less that of the model on the same sampled rows, paired; how far the risks lie apart; and
+    the share of the way from the best rule to the oracle that the model goes. ``model`` and ``rules`` are scores of
+    ``rows``; ``risk`` belongs to the spine positions ``at``, which may stand there more than once
+    (:func:`true_risks`)."""
     if risk is None:
         return None
     place = np.searchsorted(rows.at, at)

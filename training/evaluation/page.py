@@ -1,4 +1,5 @@
-"""The report as one self-contained page: numbers from ``evaluation.json``, wording from ``report.html``, pictures inline. Nothing is loaded from anywhere."""
+"""The report as one self-contained page: numbers from ``evaluation.json``, wording from ``report.html``, pictures
+inline. Nothing is loaded from anywhere."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ JSON_NAME, PAGE_NAME = "evaluation.json", "evaluation.html"
 
 
 def write(evaluation: Mapping[str, Any], folder: Path, pictures: Mapping[str, str] | None = None) -> None:
-    """Writes ``evaluation.json`` and ``evaluation.html``. ``pictures`` are HTML by name (:func:`training.evaluation.plots.draw.as_html`)."""
+    """Writes ``evaluation.json`` and ``evaluation.html``. ``pictures`` are HTML by name
+    (:func:`training.evaluation.plots.draw.as_html`)."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / JSON_NAME).write_text(json.dumps(evaluation, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     (folder / PAGE_NAME).write_text(render(evaluation, pictures or {}), encoding="utf-8")

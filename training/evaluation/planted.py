@@ -1,11 +1,12 @@
 """On simulated people only: are the planted causes found, and do the figures survive planted faults?
 
-*Recovery*. The simulator's hidden state of a person on the day of scoring is replayed, and both the true risk and the model's are regressed on each hidden
-quantity (per standard deviation over the same people). The share recovered is the model's slope over the true one: 1 where the model's risk moves
-with the cause as much as the truth does, though it has seen records only. A hidden quantity is no feature: it reaches the model through what follows from it.
+*Recovery*. The simulator's hidden state of a person on the day of scoring is replayed, and both the true risk and the
+model's are regressed on each hidden quantity (per standard deviation over the same people). The share recovered is the
+model's slope over the true one: 1 where the model's risk moves with the cause as much as the truth does, though it has
+seen records only. A hidden quantity is no feature: it reaches the model through what follows from it.
 
-*Faults*. The records of the same people are spoilt as extracts are (rows sent twice, words that no vocabulary holds, a month that was not sent, tests that are
-missing, things known late), features are built again, and the risks compared.
+*Faults*. The records of the same people are spoilt as extracts are (rows sent twice, words that no vocabulary holds, a
+month that was not sent, tests that are missing, things known late), features are built again, and the risks compared.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ CAUSES = (
     ("side effects", "coming to contacts", "side_effects", "disengagement"),
     ("withdrawal under way", "contacts missed", "withdrawn", "disengagement"),
 )
-"""Planted concept, what it acts on, the hidden column, and the outcome it should move (``training.simulator.planted``). Higher is worse in each."""
+"""Planted concept, what it acts on, the hidden column, and the outcome it should move
+(``training.simulator.planted``). Higher is worse in each."""
 TOP = 0.1
 Score = Callable[[Any], Mapping[str, Floats]]
 
@@ -126,8 +128,8 @@ def _spoilt(records: Records, last: pd.Timestamp, seed: int) -> dict[str, dict[s
 def faults(
     records: Records, spine: pd.DataFrame, labels: Mapping[str, Floats], score: Score, draws_number: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Each fault by each of ``labels`` (outcome and horizon): how far the risks move, whose place at the top changes, and AUROC. ``spine`` holds the rows
-    of the people looked at, on one day each."""
+    """Each fault by each of ``labels`` (outcome and horizon): how far the risks move, whose place at the top changes,
+    and AUROC. ``spine`` holds the rows of the people looked at, on one day each."""
     people = records.select(spine["patient_id"].unique())
     frames = {name: people[name] for name in people.tables}
     whole = score(build(people, spine))

@@ -1,7 +1,9 @@
-"""One evaluation: model, rules, control and (on simulated data) the oracle, on the same later rows, per outcome and horizon.
+"""One evaluation: model, rules, control and (on simulated data) the oracle, on the same later rows, per outcome and
+horizon.
 
-The result is plain data (``evaluation.json``) from which the page (``evaluation.html``), the metrics of the run and the promotion gates are all read, so
-no figure exists twice. With synthetic data an AUROC measures the simulator: read the regret to the oracle instead.
+The result is plain data (``evaluation.json``) from which the page (``evaluation.html``), the metrics of the run and
+the promotion gates are all read, so no figure exists twice. With synthetic data an AUROC measures the simulator: read
+the regret to the oracle instead.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ def evaluate(
     settings: Settings,
     truth: Any | None = None,
 ) -> dict[str, Any]:
-    """Every figure of the test slice, as plain data. ``truth`` (simulated data) has ``risk(spine, outcomes, draws, seed)``."""
+    """Every figure of the test slice, as plain data. ``truth`` (simulated data) has ``risk(spine, outcomes, draws,
+    seed)``."""
     horizons, own = settings.outcomes.horizons, settings.evaluation
     labels, new = follow_up.labels(horizons), follow_up.new_events(horizons)
     teams, names, slots = _teams(records, spine, own.default_weekly_reviews)

@@ -1,6 +1,8 @@
-"""What an evaluation says beyond the scores of the test rows: figures that need the fitted model itself, added to ``evaluation.json`` in place.
+"""What an evaluation says beyond the scores of the test rows: figures that need the fitted model itself, added to
+``evaluation.json`` in place.
 
-- each pair: ``stability`` (refits), ``capacity`` (weekly lists), ``calibration_over_time``, ``sample_size`` and ``validation_widths``
+- each pair: ``stability`` (refits), ``capacity`` (weekly lists), ``calibration_over_time``, ``sample_size`` and
+  ``validation_widths``
 - each outcome: ``coherence`` of the horizons
 - ``drift`` of the inputs, and on simulated data ``planted``: causes found, faults survived
 """
@@ -52,7 +54,8 @@ def examine(
     settings: Settings,
     truth: Any | None = None,
 ) -> None:
-    """Adds the figures named above. ``contenders`` are scores of the spine; ``score`` scores any other matrix as they were made."""
+    """Adds the figures named above. ``contenders`` are scores of the spine; ``score`` scores any other matrix as they
+    were made."""
     tested = np.flatnonzero(ready.split.test)
     people = codes(ready.spine["patient_id"])
     evaluation["drift"] = drift.inputs(
@@ -100,7 +103,8 @@ def _stability(
 def _capacity(
     records: Records, ready: Ready, score: Score, tested: npt.NDArray[np.int64], settings: Settings
 ) -> dict[str, dict[str, Any]]:
-    """Weekly lists from the first day of the test slice on: by then nothing that trained or calibrated the model reads."""
+    """Weekly lists from the first day of the test slice on: by then nothing that trained or calibrated the model
+    reads."""
     own = settings.evaluation
     if not own.capacity_weeks:
         return {}
@@ -142,7 +146,12 @@ def _planted(
     spine = ready.spine.iloc[at].reset_index(drop=True)
     middle = {outcome: days[len(days) // 2] for outcome, days in settings.outcomes.horizons.items()}
     told = truth.risk(spine, {outcome: (days,) for outcome, days in middle.items()}, draws=own.oracle_draws, seed=seed)
-    true = {o: spine.merge(told[told["outcome"] == o], on=["patient_id", "as_of"], how="left")["probability"].to_numpy(dtype=float) for o in middle}  # fmt: skip
+    true = {
+        o: spine.merge(told[told["outcome"] == o], on=["patient_id", "as_of"], how="left")["probability"].to_numpy(
+            dtype=float
+        )
+        for o in middle
+    }
     labels = {f"{o}_{days}": ready.labels[f"{o}_{days}"].to_numpy()[at] for o, days in middle.items()}
     model = score(build(records, spine)).model
     return {

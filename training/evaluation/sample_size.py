@@ -1,8 +1,9 @@
 """Is there enough data? Riley's criteria for a binary outcome, and the widths that a validation should reach.
 
-Criteria of Riley 2019 (Statistics in Medicine 38:1276) as ``pmsampsize`` computes them: (1) shrinkage of at least 0.9, (2) optimism of at most 0.05 in
-Nagelkerke's R squared, (3) the overall risk to within 0.05. They speak of regression parameters and one row per person. Boosting asks for more: over 200 events a
-candidate variable have been named (van der Ploeg 2014), so a small trust is told what it lacks rather than that all is well.
+Criteria of Riley 2019 (Statistics in Medicine 38:1276) as ``pmsampsize`` computes them: (1) shrinkage of at least 0.9,
+(2) optimism of at most 0.05 in Nagelkerke's R squared, (3) the overall risk to within 0.05. They speak of regression
+parameters and one row per person. Boosting asks for more: over 200 events a candidate variable have been named (van
+der Ploeg 2014), so a small trust is told what it lacks rather than that all is well.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ WIDTHS = {"calibration_slope": 0.2, "observed_to_expected": 0.2, "auroc": 0.1}
 
 
 def cox_snell(auroc: float, prevalence: float) -> float:
-    """R squared of Cox and Snell of a model with this AUROC where log odds are normal with equal spread in events and non-events."""
+    """R squared of Cox and Snell of a model with this AUROC where log odds are normal with equal spread in events and
+    non-events."""
     apart = math.sqrt(2) * norm.ppf(auroc)
     x = np.linspace(-9, 9 + apart, 20_001)
     step = x[1] - x[0]
@@ -60,7 +62,8 @@ def needed(parameters: int, prevalence: float, auroc: float) -> dict[str, Any]:
 
 
 def judge(people: int, events: int, parameters: int, prevalence: float, auroc: float) -> dict[str, Any]:
-    """What training had, beside what the criteria ask for. ``events`` are distinct events of ``people``. ``parameters`` are the features the model uses."""
+    """What training had, beside what the criteria ask for. ``events`` are distinct events of ``people``.
+    ``parameters`` are the features the model uses."""
     if not 0 < prevalence < 1 or not 0.5 < auroc < 1 or not parameters:
         return {"people": people, "events": events, "needed": None, "enough": False, "parameters_supported": 0}
     asked = needed(parameters, prevalence, auroc)

@@ -1,8 +1,10 @@
-"""Would the list have been another one, had other people been in the training data? Refits on bootstrap draws of people (Riley and Collins 2023).
+"""Would the list have been another one, had other people been in the training data? Refits on bootstrap draws of
+people (Riley and Collins 2023).
 
-Each refit draws people with replacement, trains and calibrates with the same settings on all their rows, and scores the same test rows. Compared with the
-model itself: who is in the top 25 of each team (Jaccard), how far each risk moved, whether a person's listing flips, and whether the three concepts that move a listed
-person's risk most are the same. The number of refits is bounded in the settings and stated beside the figures; the literature asks for 200.
+Each refit draws people with replacement, trains and calibrates with the same settings on all their rows, and scores
+the same test rows. Compared with the model itself: who is in the top 25 of each team (Jaccard), how far each risk
+moved, whether a person's listing flips, and whether the three concepts that move a listed person's risk most are the
+same. The number of refits is bounded in the settings and stated beside the figures; the literature asks for 200.
 """
 
 from __future__ import annotations
@@ -55,7 +57,8 @@ def refits(
     settings: TrainingSettings,
     number: int,
 ) -> dict[str, list[Refit]]:
-    """``number`` refits of every outcome. ``people`` is the person of each row; ``test`` the positions of the rows to score."""
+    """``number`` refits of every outcome. ``people`` is the person of each row; ``test`` the positions of the rows to
+    score."""
     rng = np.random.default_rng(settings.seed + 1)
     count = int(people.max()) + 1
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=number)
@@ -101,10 +104,13 @@ def figures(
     day: npt.NDArray[np.int64],
     explained: int = 200,
 ) -> dict[str, dict[str, Any]]:
-    """Per outcome and horizon, over the refits. ``model`` are the model's own probabilities of the same rows; ``concepts`` the concept of each feature."""
+    """Per outcome and horizon, over the refits. ``model`` are the model's own probabilities of the same rows;
+    ``concepts`` the concept of each feature."""
     found = {}
     for outcome, horizons in fitted.horizons.items():
-        agree = _concept_agreement(fitted, again[outcome], model[f"{outcome}_{horizons[0]}"], values, concepts, outcome, explained)  # fmt: skip
+        agree = _concept_agreement(
+            fitted, again[outcome], model[f"{outcome}_{horizons[0]}"], values, concepts, outcome, explained
+        )
         for column, horizon in enumerate(horizons):
             own = model[f"{outcome}_{horizon}"]
             listed = _top(own, team, day)
@@ -129,7 +135,8 @@ def figures(
 
 
 def _curve(own: Floats, others: Floats) -> list[dict[str, float]]:
-    """In twentieths of the model's own risk: its mean, and the 5th, 50th and 95th percentile of what the refits say of the same rows."""
+    """In twentieths of the model's own risk: its mean, and the 5th, 50th and 95th percentile of what the refits say of
+    the same rows."""
     if not others.size:
         return []
     curve = []
@@ -168,7 +175,9 @@ def _concept_agreement(
     middle = fitted.horizons[outcome][len(fitted.horizons[outcome]) // 2]
     stacked = np.column_stack([values[rows], np.full(len(rows), middle, dtype=values.dtype)])
     own = _leading(fitted.boosters[outcome], stacked, concepts)
-    return _spread([float((own & _leading(refit.booster, stacked, concepts)).sum(axis=1).mean() / TOP_CONCEPTS) for refit in again])  # fmt: skip
+    return _spread(
+        [float((own & _leading(refit.booster, stacked, concepts)).sum(axis=1).mean() / TOP_CONCEPTS) for refit in again]
+    )
 
 
 def _leading(booster: lightgbm.Booster, stacked: npt.NDArray[np.floating], concepts: Sequence[str]) -> Mask:

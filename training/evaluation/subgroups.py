@@ -1,8 +1,9 @@
 """Figures by group, team and period, with small numbers suppressed so that they cannot be worked back either.
 
-A level is shown only where at least :data:`FEWEST` people, and as many events, are behind it. Where its numbers could be had by taking the shown levels
-from the total, the next smallest level is suppressed too (secondary suppression). Levels of fewer than ``enough`` events are shown and marked: no
-level is called worst, and no gap is drawn, on so few (CLINICAL.md section 5).
+A level is shown only where at least :data:`FEWEST` people, and as many events, are behind it. Where its numbers could
+be had by taking the shown levels from the total, the next smallest level is suppressed too (secondary suppression).
+Levels of fewer than ``enough`` events are shown and marked: no level is called worst, and no gap is drawn, on so few
+(CLINICAL.md section 5).
 """
 
 from __future__ import annotations
@@ -21,12 +22,14 @@ from training.statistics.resampling import Draws, Estimate, Floats, Mask, as_dic
 FEWEST = 10
 EQUAL_CALIBRATION = (0.8, 1.25)
 LARGEST_GAP = 0.10
-"""CLINICAL.md section 5: observed over expected within these bounds, and sensitivity at most this far apart, between groups with events enough."""
+"""CLINICAL.md section 5: observed over expected within these bounds, and sensitivity at most this far apart, between
+groups with events enough."""
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Labelled rows of one outcome and horizon: the model's probability, whether its list held the row, and the event (-1: none) that followed."""
+    """Labelled rows of one outcome and horizon: the model's probability, whether its list held the row, and the event
+    (-1: none) that followed."""
 
     label: Floats
     risk: Floats
@@ -51,7 +54,8 @@ class Rows:
 
 
 def suppressed(people: Sequence[int], events: Sequence[int], all_of_them: bool = False, fewest: int = FEWEST) -> Mask:
-    """Which levels are not shown. ``all_of_them``: one small level hides every level (an intersection, whose margins are published elsewhere)."""
+    """Which levels are not shown. ``all_of_them``: one small level hides every level (an intersection, whose margins
+    are published elsewhere)."""
     sizes, happened = np.asarray(people, dtype=np.int64), np.asarray(events, dtype=np.int64)
     hidden = (sizes < fewest) | (happened < fewest)
     if all_of_them and hidden.any():
@@ -66,7 +70,8 @@ def suppressed(people: Sequence[int], events: Sequence[int], all_of_them: bool =
 
 
 def by_level(rows: Rows, partition: Partition, enough: int) -> dict[str, Any]:
-    """One partition as plain data: every level with its figures and intervals, or that it is suppressed; the gaps between levels with events enough."""
+    """One partition as plain data: every level with its figures and intervals, or that it is suppressed; the gaps
+    between levels with events enough."""
     names = sorted(set(partition.level), key=lambda name: (name == UNKNOWN, name))
     parts = [rows.where(partition.level == name) for name in names]
     hidden = suppressed([part.people for part in parts], [part.events for part in parts], partition.crossed)
@@ -110,7 +115,8 @@ def _figures(part: Rows) -> dict[str, Floats]:
 
 
 def _gap(judged: dict[str, Floats]) -> dict[str, Any] | None:
-    """Between the level whose events are captured most and the one whose are captured least, paired on the same draws."""
+    """Between the level whose events are captured most and the one whose are captured least, paired on the same
+    draws."""
     if len(judged) < 2:
         return None
     best, worst = (pick(judged, key=lambda name: judged[name][0]) for pick in (max, min))
@@ -125,7 +131,8 @@ def _gap(judged: dict[str, Floats]) -> dict[str, Any] | None:
 
 
 def worst_group(partitions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The level, of all partitions, whose events the lists capture least, among levels with events enough to say so; None where there is none."""
+    """The level, of all partitions, whose events the lists capture least, among levels with events enough to say so;
+    None where there is none."""
     found = [
         (level["captured_at_slots"]["value"], part["label"], level)
         for part in partitions

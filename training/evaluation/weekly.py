@@ -1,4 +1,5 @@
-"""The weekly lists of the test slice: everybody on a caseload in each of its weeks, scored as the service would have scored them."""
+"""The weekly lists of the test slice: everybody on a caseload in each of its weeks, scored as the service would have
+scored them."""
 
 from __future__ import annotations
 
@@ -53,12 +54,15 @@ class Weeks:
 
     def _news(self) -> npt.NDArray[np.bool_]:
         """No crisis and no admission in the last year, and not seen in the last 14 days, as far as the records know."""
-        crises, stays, seen = (self.matrix.column(name) for name in ("crisis_contacts_365d", "admissions_365d", "days_since_attended"))  # fmt: skip
+        crises, stays, seen = (
+            self.matrix.column(name) for name in ("crisis_contacts_365d", "admissions_365d", "days_since_attended")
+        )
         return ~(crises > 0) & ~(stays > 0) & ~(seen <= NEWS_SEEN_DAYS)
 
 
 def weeks(records: Records, settings: Settings, first_day: int, last_day: int) -> Weeks:
-    """Every ``score_every_days`` from ``first_day`` (the first of the test slice), at most ``capacity_weeks`` of them and none after ``last_day``."""
+    """Every ``score_every_days`` from ``first_day`` (the first of the test slice), at most ``capacity_weeks`` of them
+    and none after ``last_day``."""
     days = np.arange(first_day, last_day + 1, settings.cohort.score_every_days, dtype=np.int32)
     chosen = landmarks.select(records, to_datetime64(days[: settings.evaluation.capacity_weeks]), settings.cohort)
     follow_up = labels.follow_up(records, chosen.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)

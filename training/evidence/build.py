@@ -32,7 +32,8 @@ code{background:#f0f4f5;padding:1px 4px;font-size:14px;overflow-wrap:anywhere}na
 
 @dataclass(frozen=True)
 class Evidence:
-    """``files`` by name, as they are to be written; ``open`` are the questions left to the deployer; ``numbers`` how many were looked up."""
+    """``files`` by name, as they are to be written; ``open`` are the questions left to the deployer; ``numbers`` how
+    many were looked up."""
 
     files: Mapping[str, str]
     open: tuple[str, ...]
@@ -56,7 +57,9 @@ class Evidence:
                 a, b = (lines[number] if number < len(lines) else "" for lines in (here, should))
                 if a != b:
                     at = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
-                    found.append(f"{name}, line {number + 1}: ...{a[max(0, at - 30) : at + 30]}... should be ...{b[max(0, at - 30) : at + 30]}...")  # fmt: skip
+                    found.append(
+                        f"{name}, line {number + 1}: ...{a[max(0, at - 30) : at + 30]}... should be ...{b[max(0, at - 30) : at + 30]}..."
+                    )
         return found
 
 
@@ -69,12 +72,18 @@ def sources_of(store: Store, run_id: str, tags: Mapping[str, str]) -> Sources:
     with store.files_of(run_id, "settings") as folder:
         settings = yaml.safe_load((folder / "mlflow.yaml").read_text(encoding="utf-8"))
     stands = {evaluation["pairs"][name]["outcome"]: evaluation["pairs"][name] for name in headline(evaluation)}
-    run = {**tags, "run_id": run_id, "bundle_id": manifest["bundle_id"], "features": str(len(evaluation.get("drift", {}).get("index", {})) or "not counted")}  # fmt: skip
+    run = {
+        **tags,
+        "run_id": run_id,
+        "bundle_id": manifest["bundle_id"],
+        "features": str(len(evaluation.get("drift", {}).get("index", {})) or "not counted"),
+    }
     return Sources({**evaluation, "headline": stands}, settings, run, card, TABLES)
 
 
 def build(sources: Sources, templates: Path = TEMPLATES) -> Evidence:
-    """Every document of the evidence file. Raises EvidenceError where a template holds a typed number, a dead reference or a test that is not there."""
+    """Every document of the evidence file. Raises EvidenceError where a template holds a typed number, a dead
+    reference or a test that is not there."""
     mark = SYNTHETIC if sources.evaluation["synthetic"] else ""
     files = {}
     for name in DOCUMENTS:
@@ -84,7 +93,9 @@ def build(sources: Sources, templates: Path = TEMPLATES) -> Evidence:
         title, _, body = fill(path.read_text(encoding="utf-8"), sources, path.name).partition("\n")
         files[f"{name}.md"] = f"{title}\n\n{mark}{body.lstrip()}"
     questions = tuple(dict.fromkeys(sources.open))
-    files["open_questions.md"] = f"# What only a deployer can answer\n\n{mark}" + "".join(f"- {one}\n" for one in questions)  # fmt: skip
+    files["open_questions.md"] = f"# What only a deployer can answer\n\n{mark}" + "".join(
+        f"- {one}\n" for one in questions
+    )
     files["evidence.html"] = _page(files, bool(sources.evaluation["synthetic"]))
     record = {
         "run": dict(sources.run),

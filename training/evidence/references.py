@@ -1,10 +1,13 @@
-"""References in a template, and what they stand for: ``{{metric:headline.admission.contenders.model.auroc|2}}`` is looked up, never typed.
+"""References in a template, and what they stand for: ``{{metric:headline.admission.contenders.model.auroc|2}}`` is
+looked up, never typed.
 
-- ``metric`` a figure of ``evaluation.json`` (``headline.OUTCOME`` is the pair that stands for an outcome); ``setting`` a value of the run's own settings;
-  ``run`` its id, version, hashes and commit; ``card`` a field of the bundle's model card; ``table`` a table made from the evaluation
+- ``metric`` a figure of ``evaluation.json`` (``headline.OUTCOME`` is the pair that stands for an outcome); ``setting``
+  a value of the run's own settings; ``run`` its id, version, hashes and commit; ``card`` a field of the bundle's model
+  card; ``table`` a table made from the evaluation
 - ``test`` a test that must exist; ``open`` what only a deployer can answer: listed, never invented
 
-A numeral outside a reference, inline code or the first cell of a table row (an item's number) is refused: somebody typed it.
+A numeral outside a reference, inline code or the first cell of a table row (an item's number) is refused: somebody
+typed it.
 """
 
 from __future__ import annotations
@@ -27,7 +30,8 @@ TESTS = Path(__file__).resolve().parents[2] / "tests"
 
 @dataclass
 class Sources:
-    """Where references lead. ``used`` collects every number with its reference, ``open`` every question left to the deployer."""
+    """Where references lead. ``used`` collects every number with its reference, ``open`` every question left to the
+    deployer."""
 
     evaluation: Mapping[str, Any]
     settings: Mapping[str, Any]
@@ -38,7 +42,8 @@ class Sources:
     open: list[str] = field(default_factory=list)
 
     def resolve(self, kind: str, path: str, how: str | None, where: str) -> str:
-        """The text that stands for one reference. Raises EvidenceError naming the template, the reference and what to do."""
+        """The text that stands for one reference. Raises EvidenceError naming the template, the reference and what to
+        do."""
         path = path.strip()
         if kind == "open":
             self.open.append(path)
@@ -52,14 +57,17 @@ class Sources:
         else:
             roots = {"metric": self.evaluation, "setting": self.settings, "run": self.run, "card": self.card}
             if kind not in roots:
-                raise EvidenceError(f"{where}: {{{{{kind}:...}}}} is no kind of reference; use metric, setting, run, card, table, test or open.")  # fmt: skip
+                raise EvidenceError(
+                    f"{where}: {{{{{kind}:...}}}} is no kind of reference; use metric, setting, run, card, table, test or open."
+                )
             text = shown(look_up(roots[kind], path, where, kind), how, where)
         self.used[f"{kind}:{path}" + (f"|{how}" if how else "")] = text
         return text
 
 
 def fill(text: str, sources: Sources, where: str) -> str:
-    """A template with every reference looked up. Raises EvidenceError for a reference that leads nowhere, and for a numeral that somebody typed."""
+    """A template with every reference looked up. Raises EvidenceError for a reference that leads nowhere, and for a
+    numeral that somebody typed."""
     check_numerals(text, where)
     return REFERENCE.sub(lambda found: sources.resolve(found[1], found[2], found[3], where), text)
 
@@ -81,13 +89,20 @@ def look_up(root: Mapping[str, Any], path: str, where: str, kind: str) -> Any:
         try:
             value = value[int(step)] if isinstance(value, list) else value[step]
         except (KeyError, IndexError, ValueError, TypeError):
-            there = sorted(value)[:12] if isinstance(value, Mapping) else f"{len(value)} items" if isinstance(value, list) else value  # fmt: skip
+            there = (
+                sorted(value)[:12]
+                if isinstance(value, Mapping)
+                else f"{len(value)} items"
+                if isinstance(value, list)
+                else value
+            )
             raise EvidenceError(f"{where}: {kind}:{path} leads nowhere at {step!r}; there is {there}.") from None
     return value
 
 
 def shown(value: Any, how: str | None, where: str) -> str:
-    """A value as text: ``percent``, ``count``, a number of digits, or as it stands. What is not defined on these data says so."""
+    """A value as text: ``percent``, ``count``, a number of digits, or as it stands. What is not defined on these data
+    says so."""
     if value is None or (isinstance(value, Mapping) and value.get("value", 0) is None):
         return "not defined on these data"
     if how == "percent":
@@ -99,17 +114,24 @@ def shown(value: Any, how: str | None, where: str) -> str:
     if how is not None:
         raise EvidenceError(f"{where}: |{how} is no format; use percent, count or a number of digits.")
     if isinstance(value, Mapping):
-        return figure(value) if "value" in value else "; ".join(f"{key}: {shown(v, None, where)}" for key, v in value.items())  # fmt: skip
+        return (
+            figure(value)
+            if "value" in value
+            else "; ".join(f"{key}: {shown(v, None, where)}" for key, v in value.items())
+        )
     if isinstance(value, list):
         return "; ".join(shown(one, None, where) for one in value)
     return f"{value:.3f}" if isinstance(value, float) and not value.is_integer() else str(value)
 
 
 def _test(path: str, where: str) -> str:
-    """A test as inline code, once it is known to exist. Where there are no tests (an image without them) it is named as it stands."""
+    """A test as inline code, once it is known to exist. Where there are no tests (an image without them) it is named
+    as it stands."""
     file, _, name = path.partition("::")
     if TESTS.is_dir() and name not in _tests_of(file):
-        raise EvidenceError(f"{where}: there is no test {path} under tests/. A control without a test is no control: name one that exists.")  # fmt: skip
+        raise EvidenceError(
+            f"{where}: there is no test {path} under tests/. A control without a test is no control: name one that exists."
+        )
     return f"`{path}`"
 
 

@@ -21,11 +21,35 @@ def _pair(pair: Mapping[str, Any]) -> str:
 
 
 def performance(it: Evaluation) -> str:
-    heads = ("Outcome", "Events (rows)", "Prevalence", "AUROC", "over the best rule", "Average precision", "Scaled Brier", "Calibration slope", "Observed / expected", "ICI")  # fmt: skip
+    heads = (
+        "Outcome",
+        "Events (rows)",
+        "Prevalence",
+        "AUROC",
+        "over the best rule",
+        "Average precision",
+        "Scaled Brier",
+        "Calibration slope",
+        "Observed / expected",
+        "ICI",
+    )
     rows = []
     for pair in it["pairs"].values():
         m = pair["contenders"]["model"]
-        rows.append((_pair(pair), f"{pair['events']} ({pair['event_rows']} of {pair['rows']})", percent(pair["prevalence"], 1), figure(m["auroc"]), figure(pair["over_best_rule"]["auroc"]), figure(m["average_precision"]), figure(m["scaled_brier"]), figure(m["calibration_slope"], 2), figure(m["observed_to_expected"], 2), figure(m["ici"], 4)))  # fmt: skip
+        rows.append(
+            (
+                _pair(pair),
+                f"{pair['events']} ({pair['event_rows']} of {pair['rows']})",
+                percent(pair["prevalence"], 1),
+                figure(m["auroc"]),
+                figure(pair["over_best_rule"]["auroc"]),
+                figure(m["average_precision"]),
+                figure(m["scaled_brier"]),
+                figure(m["calibration_slope"], 2),
+                figure(m["observed_to_expected"], 2),
+                figure(m["ici"], 4),
+            )
+        )
     return table(heads, rows)
 
 
@@ -43,8 +67,26 @@ def capacity(it: Evaluation) -> str:
     rows = []
     for pair in it["pairs"].values():
         for slots, found in pair.get("capacity", {}).get("slots", {}).items():
-            rows.append((_pair(pair), slots, percent(found["with_cool_off"]["captured"]), figure(found["captured_over_best_rule"], 2), figure(found["with_cool_off"]["number_needed_to_review"], 0), percent(found["as_listed"]["flagged_a_week_before"]), percent(found["as_listed"]["new_information"])))  # fmt: skip
-    heads = ("Outcome", "Reviews a team and week", "Events reached", "over the best rule", "Reviews to find one event", "Flagged a week before", "News to the team")  # fmt: skip
+            rows.append(
+                (
+                    _pair(pair),
+                    slots,
+                    percent(found["with_cool_off"]["captured"]),
+                    figure(found["captured_over_best_rule"], 2),
+                    figure(found["with_cool_off"]["number_needed_to_review"], 0),
+                    percent(found["as_listed"]["flagged_a_week_before"]),
+                    percent(found["as_listed"]["new_information"]),
+                )
+            )
+    heads = (
+        "Outcome",
+        "Reviews a team and week",
+        "Events reached",
+        "over the best rule",
+        "Reviews to find one event",
+        "Flagged a week before",
+        "News to the team",
+    )
     return table(heads, rows) if rows else "Weekly lists were not evaluated in this run."
 
 
@@ -58,7 +100,17 @@ def groups(it: Evaluation) -> str:
                     rows.append((_pair(pair), part["label"], words(level["level"]), "suppressed", "", "", ""))
                 else:
                     mark = "" if level["enough_events"] else " (too few to judge)"
-                    rows.append((_pair(pair), part["label"], words(level["level"]), f"{level['events']}{mark}", figure(level["auroc"], 2), percent(level["captured_at_slots"]), figure(level["observed_to_expected"], 2)))  # fmt: skip
+                    rows.append(
+                        (
+                            _pair(pair),
+                            part["label"],
+                            words(level["level"]),
+                            f"{level['events']}{mark}",
+                            figure(level["auroc"], 2),
+                            percent(level["captured_at_slots"]),
+                            figure(level["observed_to_expected"], 2),
+                        )
+                    )
     return table(("Outcome", "Group", "Level", "Events", "AUROC", "Captured at the slots", "Observed / expected"), rows)
 
 
@@ -68,13 +120,34 @@ def gaps(it: Evaluation) -> str:
         pair = it["pairs"][name]
         worst = pair["worst_group"]
         if worst:
-            rows.append((_pair(pair), f"least captured: {worst['group']}, {words(worst['level'])}", percent(worst["captured_at_slots"]), f"{worst['events']} events"))  # fmt: skip
+            rows.append(
+                (
+                    _pair(pair),
+                    f"least captured: {worst['group']}, {words(worst['level'])}",
+                    percent(worst["captured_at_slots"]),
+                    f"{worst['events']} events",
+                )
+            )
         for part in pair["groups"]:
             gap = part["sensitivity_gap"]
             if gap and not gap["within_tolerance"]:
-                rows.append((_pair(pair), f"{part['label']}: {words(gap['worst'])} below {words(gap['best'])}", figure(gap, 2), "more than the tolerance"))  # fmt: skip
+                rows.append(
+                    (
+                        _pair(pair),
+                        f"{part['label']}: {words(gap['worst'])} below {words(gap['best'])}",
+                        figure(gap, 2),
+                        "more than the tolerance",
+                    )
+                )
         for row in pair["unequal_calibration"]:
-            rows.append((_pair(pair), f"{row['group']}, {words(row['level'])}: observed / expected", figure(row, 2), "outside equal calibration"))  # fmt: skip
+            rows.append(
+                (
+                    _pair(pair),
+                    f"{row['group']}, {words(row['level'])}: observed / expected",
+                    figure(row, 2),
+                    "outside equal calibration",
+                )
+            )
     return table(("Outcome", "What", "Figure", "Note"), rows) if rows else "No group had events enough to be judged."
 
 
@@ -104,17 +177,30 @@ def sample_size(it: Evaluation) -> str:
         found = pair.get("sample_size")
         if found:
             asked = found["needed"]
-            rows.append((_pair(pair), f"{found['people']:,}; {found['events']:,}", f"{asked['people']:,}; {asked['events']:,}" if asked else "–", "yes" if found["enough"] else "no", str(found["parameters_supported"])))  # fmt: skip
+            rows.append(
+                (
+                    _pair(pair),
+                    f"{found['people']:,}; {found['events']:,}",
+                    f"{asked['people']:,}; {asked['events']:,}" if asked else "–",
+                    "yes" if found["enough"] else "no",
+                    str(found["parameters_supported"]),
+                )
+            )
     return table(("Outcome", "People; events in training", "Asked for", "Enough", "Parameters supported"), rows)
 
 
 def slices(it: Evaluation) -> str:
-    rows = [(r["slice"], r["first"], r["last"], f"{r['landmarks']}", f"{r['rows']:,}", f"{r['people']:,}") for r in it["slices"]]  # fmt: skip
+    rows = [
+        (r["slice"], r["first"], r["last"], f"{r['landmarks']}", f"{r['rows']:,}", f"{r['people']:,}")
+        for r in it["slices"]
+    ]
     return table(("Slice", "First day", "Last day", "Landmarks", "Rows", "People"), rows)
 
 
 def attrition(it: Evaluation) -> str:
-    return table(("Rule", "Removed", "Left"), [(r["step"], f"{r['removed']:,}", f"{r['left']:,}") for r in it["attrition"]])  # fmt: skip
+    return table(
+        ("Rule", "Removed", "Left"), [(r["step"], f"{r['removed']:,}", f"{r['left']:,}") for r in it["attrition"]]
+    )
 
 
 def censoring(it: Evaluation) -> str:
@@ -126,7 +212,10 @@ def drift(it: Evaluation) -> str:
     found = it.get("drift")
     if not found:
         return "Drift was not evaluated in this run."
-    rows = [(words(r["feature"]), figure(r['index'], 2), percent(r["missing_before"]), percent(r["missing_after"])) for r in found["largest"][:10]]  # fmt: skip
+    rows = [
+        (words(r["feature"]), figure(r["index"], 2), percent(r["missing_before"]), percent(r["missing_after"]))
+        for r in found["largest"][:10]
+    ]
     return table(("Input", "Stability index", "Missing in training", "Missing in test"), rows)
 
 

@@ -1,8 +1,9 @@
 """The permanent controls of every run: a logistic regression and an explainable boosting machine, both on all features.
 
-A black box must earn its place: parity with a model whose shape can be read on paper is the prior (research/evaluation.md section 4). They see the same
-training rows as the model, and the same test rows; they are never served. What has too few events to fit a control on is left out of it, and the evaluation
-says so (``not_judged``): a control that cannot be had is no reason to be without a model.
+A black box must earn its place: parity with a model whose shape can be read on paper is the prior
+(research/evaluation.md section 4). They see the same training rows as the model, and the same test rows; they are
+never served. What has too few events to fit a control on is left out of it, and the evaluation says so
+(``not_judged``): a control that cannot be had is no reason to be without a model.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ MAX_STEPS = 200
 
 @dataclass(frozen=True)
 class Logistic:
-    """Ridge logistic regressions, one per outcome and horizon, on standardised features with a column for each one's absence."""
+    """Ridge logistic regressions, one per outcome and horizon, on standardised features with a column for each one's
+    absence."""
 
     middle: Floats
     spread: Floats
@@ -38,7 +40,8 @@ class Logistic:
     models: Mapping[str, LogisticRegression]
 
     def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
-        """By outcome and horizon (``admission_28``), one per row; without those that had no event, or nothing else, to learn from."""
+        """By outcome and horizon (``admission_28``), one per row; without those that had no event, or nothing else, to
+        learn from."""
         prepared = self._prepare(values)
         return {name: model.predict_proba(prepared)[:, 1] for name, model in self.models.items()}
 
@@ -52,7 +55,8 @@ class Logistic:
 def fit_logistic(
     matrix: Matrix, labels: pd.DataFrame, train: npt.NDArray[np.bool_], *, strength: float = 0.001
 ) -> Logistic:
-    """Fits the control on the ``train`` rows with a label. ``strength`` is scikit-learn's C: small, because rows of a person are near-copies.
+    """Fits the control on the ``train`` rows with a label. ``strength`` is scikit-learn's C: small, because rows of a
+    person are near-copies.
 
     0.001 was found on calibration slices: 0.02 loses 0.02 to 0.04 AUROC there, and a control must not be a straw man.
     """
@@ -84,13 +88,15 @@ def fit_logistic(
 
 @dataclass(frozen=True)
 class Boosting:
-    """Explainable boosting machines, one per outcome over rows stacked by horizon, without interactions: a sum of one curve per feature."""
+    """Explainable boosting machines, one per outcome over rows stacked by horizon, without interactions: a sum of one
+    curve per feature."""
 
     machines: Mapping[str, Any]
     horizons: Mapping[str, tuple[int, ...]]
 
     def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
-        """By outcome and horizon (``admission_28``), one per row; without outcomes that had too few events to fit a machine on."""
+        """By outcome and horizon (``admission_28``), one per row; without outcomes that had too few events to fit a
+        machine on."""
         found = {}
         for outcome, machine in self.machines.items():
             days = self.horizons[outcome]
@@ -114,9 +120,12 @@ def fit_boosting(
     settings: ControlSettings,
     seed: int = 0,
 ) -> Boosting:
-    """Fits on at most ``settings.boosting_rows`` stacked rows an outcome, drawn by lot: the whole of a large trust would take longer than the model.
+    """Fits on at most ``settings.boosting_rows`` stacked rows an outcome, drawn by lot: the whole of a large trust
+    would take longer than the model.
 
-    An outcome without events among those who learn, or among those kept aside, has no machine. Rounds stop where they no longer help one person in five, who is kept whole: rows of one person on both sides would hide that it learns them by heart.
+    An outcome without events among those who learn, or among those kept aside, has no machine. Rounds stop where they
+    no longer help one person in five, who is kept whole: rows of one person on both sides would hide that it learns
+    them by heart.
     """
     who, _ = pd.factorize(pd.Series(list(people)))
     aside = np.random.default_rng(seed).random(int(who.max()) + 1) < 1 / 5
@@ -150,8 +159,8 @@ def fit_boosting(
             random_state=seed,
         ).fit(stacked, answers, bags=bags[:, None])
 
-    # Around the threads, not inside: filters belong to the process, and one thread would put back what another still needs.
-    # About features that are never recorded, among others: a control is not a place to mend data.
+    # Around the threads, not inside: filters belong to the process, and one thread would put back what another still
+    # needs. About features that are never recorded, among others: a control is not a place to mend data.
     with warnings.catch_warnings(), ThreadPoolExecutor(2) as pool:
         warnings.simplefilter("ignore")
         made = dict(zip(served, pool.map(machine, served), strict=True))

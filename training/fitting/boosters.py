@@ -1,7 +1,9 @@
-"""One LightGBM booster per outcome on rows stacked over horizons, then calibration on a slice of its own (DESIGN section 4).
+"""One LightGBM booster per outcome on rows stacked over horizons, then calibration on a slice of its own (DESIGN
+section 4).
 
-The horizon is the last column under a +1 monotone constraint, and features whose direction medicine is sure of are constrained too. No resampling, no
-class weights: both destroy the probability (research/evaluation.md section 4). The same matrix, labels and settings give the same trees.
+The horizon is the last column under a +1 monotone constraint, and features whose direction medicine is sure of are
+constrained too. No resampling, no class weights: both destroy the probability (research/evaluation.md section 4). The
+same matrix, labels and settings give the same trees.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 HORIZON_COLUMN = "horizon_days"
 FEWEST_EVENTS = 20
-"""Fewer events than this in the training slice and no model is fitted; it would be noise. A floor against accidents, not a sample size."""
+"""Fewer events than this in the training slice and no model is fitted; it would be noise. A floor against accidents,
+not a sample size."""
 
 
 class Matrix(Protocol):
@@ -41,7 +44,8 @@ class Matrix(Protocol):
 
 @dataclass(frozen=True)
 class Fitted:
-    """Boosters and calibrations by outcome, over ``features`` (objects with name, direction and the rest of a Feature) in column order."""
+    """Boosters and calibrations by outcome, over ``features`` (objects with name, direction and the rest of a Feature)
+    in column order."""
 
     boosters: Mapping[str, lightgbm.Booster]
     calibration: Mapping[str, Calibration]
@@ -80,8 +84,9 @@ def fit(
 ) -> Fitted:
     """Fit on the ``train`` rows and calibrate on the ``calibration`` rows of anyone's matrix and labels.
 
-    ``labels`` has one float column per outcome and horizon (``admission_28``): 1, 0 or NaN, rows as in the matrix. ``features`` describes the columns;
-    by default they are looked up in the catalogue. Raises SpineError where shapes differ and NotEnoughData where events are too few.
+    ``labels`` has one float column per outcome and horizon (``admission_28``): 1, 0 or NaN, rows as in the matrix.
+    ``features`` describes the columns; by default they are looked up in the catalogue. Raises SpineError where shapes
+    differ and NotEnoughData where events are too few.
     """
     settings = settings or TrainingSettings()
     known = described(matrix, features)
@@ -94,7 +99,8 @@ def fit(
     def grow(outcome: str) -> lightgbm.Booster:
         return _booster(matrix.values, wanted_of[outcome], train, served[outcome], outcome, known, settings.of(outcome))
 
-    # Outcomes side by side, one thread each: LightGBM's own threads wait for each other after every leaf, which a busy machine turns into minutes.
+    # Outcomes side by side, one thread each: LightGBM's own threads wait for each other after every leaf, which a busy
+    # machine turns into minutes.
     with ThreadPoolExecutor(settings.threads) as pool:
         boosters = dict(zip(served, pool.map(grow, served), strict=True))
     calibrations = {}

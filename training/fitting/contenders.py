@@ -1,4 +1,5 @@
-"""Scores of rows by the model, the controls and the rules: fitted once, then asked about the test slice, the calibration slice, weekly lists, or any matrix."""
+"""Scores of rows by the model, the controls and the rules: fitted once, then asked about the test slice, the
+calibration slice, weekly lists, or any matrix."""
 
 from __future__ import annotations
 
@@ -33,8 +34,8 @@ TOO_FEW = "not judged: too few events to fit it on"
 
 @dataclass(frozen=True)
 class Contenders:
-    """Scores of every row of a spine, or of any matrix. ``model``, ``logistic`` and ``boosting`` are probabilities by outcome and horizon (``admission_28``), ``rules`` by
-    rule name."""
+    """Scores of every row of a spine, or of any matrix. ``model``, ``logistic`` and ``boosting`` are probabilities by
+    outcome and horizon (``admission_28``), ``rules`` by rule name."""
 
     model: Mapping[str, Floats]
     logistic: Mapping[str, Floats]
@@ -54,7 +55,8 @@ class Contenders:
         return Contenders(*(wide(getattr(self, field.name)) for field in fields(self)))
 
     def probabilities(self, name: str) -> dict[str, Floats]:
-        """Every probability for one outcome and horizon, the model first: judged as a probability, not as a ranking alone."""
+        """Every probability for one outcome and horizon, the model first: judged as a probability, not as a ranking
+        alone."""
         controls = {who: getattr(self, who) for who in CONTROLS}
         return {"model": self.model[name]} | {who: risk[name] for who, risk in controls.items() if name in risk}
 
@@ -63,7 +65,8 @@ class Contenders:
         return {who: {"label": LABELS[who], "why": TOO_FEW} for who in CONTROLS if name not in getattr(self, who)}
 
     def simple(self, name: str) -> dict[str, Floats]:
-        """Every simple rule's score for one outcome and horizon; the five-factor rule is fitted, so it differs between them."""
+        """Every simple rule's score for one outcome and horizon; the five-factor rule is fitted, so it differs between
+        them."""
         fitted = {"five_factors": self.five_factors[name]} if name in self.five_factors else {}
         return {**self.rules, **fitted}
 
@@ -72,7 +75,8 @@ Scorer = Callable[[FeatureMatrix], Contenders]
 
 
 def scorer(ready: Prepared, fitted: Fitted, settings: ControlSettings | None = None) -> Scorer:
-    """Fits the controls beside the model, and gives what scores the rows of any matrix with the model, the controls and the rules."""
+    """Fits the controls beside the model, and gives what scores the rows of any matrix with the model, the controls
+    and the rules."""
     settings, train = settings or ControlSettings(), ready.split.train
     logistic = benchmarks.fit_logistic(ready.matrix, ready.labels, train, strength=settings.logistic_strength)
     boosting = benchmarks.fit_boosting(

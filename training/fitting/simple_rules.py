@@ -1,7 +1,8 @@
 """What a team could use instead of a model: simple rules.
 
-A rule is a number per person, higher for who would be reviewed first; it is not a probability. Rules read the same feature columns as the model, so both
-see the same past on both clocks. Where a fact is missing, the rule says what a team would assume.
+A rule is a number per person, higher for who would be reviewed first; it is not a probability. Rules read the same
+feature columns as the model, so both see the same past on both clocks. Where a fact is missing, the rule says what a
+team would assume.
 """
 
 from __future__ import annotations
@@ -51,13 +52,15 @@ FIVE_FACTORS = (
     "missed_180d",
     "tests_overdue",
 )
-"""What a five-factor logistic regression may read: past admissions, crises, silence, missed appointments, overdue checks."""
+"""What a five-factor logistic regression may read: past admissions, crises, silence, missed appointments, overdue
+checks."""
 
 _RECENT_DAYS = 28
 
 
 def _ordered(x: Column) -> Floats:
-    """A fixed list of predictors, each deciding only between people whom the ones before it leave tied (as published ordered lists do)."""
+    """A fixed list of predictors, each deciding only between people whom the ones before it leave tied (as published
+    ordered lists do)."""
     crises = _or(x("crisis_contacts_365d"), 0) + _or(x("admissions_365d"), 0)
     discharged = _or(x("days_since_discharge"), NEVER) < _RECENT_DAYS
     order = np.lexsort(
@@ -117,7 +120,8 @@ def apply_rules(matrix: Matrix, rules: Sequence[Rule] = RULES) -> dict[str, Floa
 
 
 def without_looking(people: Sequence[str], seed: int) -> dict[str, Floats]:
-    """The two rules that look at nothing: by lot (one lot a row), and by the alphabet. The records hold no names, so ids stand in for them."""
+    """The two rules that look at nothing: by lot (one lot a row), and by the alphabet. The records hold no names, so
+    ids stand in for them."""
     _, place = np.unique(np.asarray(people, dtype=str), return_inverse=True)
     return {
         "random": np.random.default_rng(seed).random(len(place)),

@@ -1,7 +1,8 @@
 """Challenger and champion side by side, on the same rows: the test slice of the challenger's run.
 
-The champion is scored from its own bundle, as it serves. Every difference is paired: the same draws of people for both. Where the champion learned from dates
-inside this test slice, the comparison says so: it then flatters the champion.
+The champion is scored from its own bundle, as it serves. Every difference is paired: the same draws of people for
+both. Where the champion learned from dates inside this test slice, the comparison says so: it then flatters the
+champion.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Champion:
 
 
 def load(home: str | Path, settings: Settings, which: str) -> Champion:
-    """The champion, another alias or a version, with its verified bundle. Raises StoreAbsent, NoChampion, NoRun or ArtefactAbsent."""
+    """The champion, another alias or a version, with its verified bundle. Raises StoreAbsent, NoChampion, NoRun or
+    ArtefactAbsent."""
     store = tracking.open_store(home, settings.tracking)
     found = store.find(which) if which.isdigit() else store.version(which)
     with store.files_of(found.run_id, tracking.BUNDLE) as folder:
@@ -64,7 +66,8 @@ def side_by_side(
     draws: int,
     seed: int,
 ) -> dict[str, Any]:
-    """By outcome and horizon: each figure of both with intervals, and challenger less champion. ``challenger`` holds one probability a spine row.
+    """By outcome and horizon: each figure of both with intervals, and challenger less champion. ``challenger`` holds
+    one probability a spine row.
 
     ``slots`` gives the weekly reviews of each distinct team of a column, in order of first sight.
     """

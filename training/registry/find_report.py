@@ -1,4 +1,5 @@
-"""The report of a run, found again: by run, by registered version, or the challenger's; copied out of wherever MLflow keeps it."""
+"""The report of a run, found again: by run, by registered version, or the challenger's; copied out of wherever MLflow
+keeps it."""
 
 from __future__ import annotations
 

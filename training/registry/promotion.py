@@ -1,6 +1,7 @@
 """Promotion: a challenger becomes champion only through the gates of mlflow.yaml, and who and why is kept.
 
-Every gate reads ``evaluation.json`` of the run that made the version: no figure is typed in. There is no way to force one.
+Every gate reads ``evaluation.json`` of the run that made the version: no figure is typed in. There is no way to force
+one.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from training.settings import PromotionSettings, Settings
 class Gate:
     """One condition: the figure found, what was needed, and whether it holds.
 
-    ``judged`` is False where the test slice holds too few events to tell. On synthetic data such a gate is shown and does not refuse (a demonstration
-    of a few hundred people must run, and its model serves nobody); on anyone else's data it refuses.
+    ``judged`` is False where the test slice holds too few events to tell. On synthetic data such a gate is shown and
+    does not refuse (a demonstration of a few hundred people must run, and its model serves nobody); on anyone else's
+    data it refuses.
     """
 
     name: str
@@ -79,7 +81,8 @@ class Promotion:
 def promote(home: str | Path, settings: Settings, *, by: str, why: str, version: str | None = None) -> Promotion:
     """Put ``version`` (by default the challenger) through the gates; where all hold it becomes the champion.
 
-    The decision is kept as tags of the version either way. Raises StoreAbsent, NoChallenger or NoRun where there is nothing to promote.
+    The decision is kept as tags of the version either way. Raises StoreAbsent, NoChallenger or NoRun where there is
+    nothing to promote.
     """
     store = tracking.open_store(home, settings.tracking)
     candidate = store.version(CHALLENGER) if version is None else store.find(version)
@@ -103,7 +106,8 @@ def promote(home: str | Path, settings: Settings, *, by: str, why: str, version:
 
 
 def rollback(home: str | Path, settings: Settings, *, by: str, why: str) -> tuple[str, str]:
-    """The previous champion becomes champion again. Gives (the version that serves now, the version it replaced). Raises NoChampion or NoRun."""
+    """The previous champion becomes champion again. Gives (the version that serves now, the version it replaced).
+    Raises NoChampion or NoRun."""
     store = tracking.open_store(home, settings.tracking)
     champion = store.version(CHAMPION)
     try:
@@ -220,10 +224,12 @@ def _capture_gate(name: str, lead: Mapping[str, Any] | None, least: float) -> Ga
 
 
 def _lead_gate(name: str, lead: Mapping[str, Any] | None, synthetic: bool, settings: PromotionSettings) -> Gate:
-    """Better than the best simple rule at the same slots, by more than the luck of these teams (research/evaluation.md section 5).
+    """Better than the best simple rule at the same slots, by more than the luck of these teams (research/evaluation.md
+    section 5).
 
-    The interval decides three ways: all of it above ``difference_above``, a lead; none of it as large as ``smallest_lead``, no lead worth having; else these
-    events cannot tell, which refuses anyone's data but synthetic ones.
+    The interval decides three ways: all of it above ``difference_above``, a lead; none of it as large as
+    ``smallest_lead``, no lead worth having; else these events cannot tell, which refuses anyone's data but synthetic
+    ones.
     """
     above, worth = settings.difference_above or 0.0, settings.smallest_lead
     gate, needed = (
@@ -246,8 +252,9 @@ def _lead_gate(name: str, lead: Mapping[str, Any] | None, synthetic: bool, setti
 
 
 def _worst_gates(name: str, pair: Mapping[str, Any], synthetic: bool, settings: PromotionSettings) -> list[Gate]:
-    """No group and no team may be found clearly less often than everyone (:mod:`training.evaluation.group_shortfall`). Groups at the reviews teams really have; teams at the
-    same share of each caseload, because how many people a team can review is no property of the model."""
+    """No group and no team may be found clearly less often than everyone (:mod:`training.evaluation.group_shortfall`).
+    Groups at the reviews teams really have; teams at the same share of each caseload, because how many people a team
+    can review is no property of the model."""
     own = pair["contenders"]["model"]["captured_at_slots"]
     equal = pair.get("equal_share", {}).get("captured")
     gates = []

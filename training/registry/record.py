@@ -1,4 +1,5 @@
-"""What a training run leaves behind: parameters, metrics, boosters, bundle, report, plots and proofs in MLflow, and the alias ``challenger``."""
+"""What a training run leaves behind: parameters, metrics, boosters, bundle, report, plots and proofs in MLflow, and
+the alias ``challenger``."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ _EXPLAINED_ROWS = 1000
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run made. ``metrics`` are named ``admission_28/auroc``; ``seconds`` are wall-clock by stage; ``evaluation`` is evaluation.json."""
+    """What a run made. ``metrics`` are named ``admission_28/auroc``; ``seconds`` are wall-clock by stage;
+    ``evaluation`` is evaluation.json."""
 
     run_id: str
     version: str
@@ -48,7 +50,8 @@ class TrainResult:
 
 @dataclass(frozen=True)
 class Made:
-    """What a run has made before it is recorded. ``tuned`` and ``rival`` are None where no search and no comparison was asked for."""
+    """What a run has made before it is recorded. ``tuned`` and ``rival`` are None where no search and no comparison
+    was asked for."""
 
     ready: Prepared
     fitted: Fitted
@@ -160,7 +163,8 @@ def _compare(records: Records, settings: Settings, made: Made, version: str) -> 
 
 
 def _explain(served: RiskModel, ready: Prepared, contenders: Contenders) -> dict[str, Explained]:
-    """What moves the risks of some test rows, by outcome. Also proves that the bundle scores as the fitted model did."""
+    """What moves the risks of some test rows, by outcome. Also proves that the bundle scores as the fitted model
+    did."""
     rows = np.flatnonzero(ready.split.test)[:: max(1, int(ready.split.test.sum()) // _EXPLAINED_ROWS)]
     matrix = rows_of(ready.matrix.values, rows)
     scores = served.score(matrix, names=ready.matrix.names)
@@ -181,7 +185,8 @@ def _explain(served: RiskModel, ready: Prepared, contenders: Contenders) -> dict
 
 
 def card(records: Records, settings: Settings, ready: Prepared, evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    """The model card that travels in the bundle: what it is for, what it is not, what it learned from, and how well it did."""
+    """The model card that travels in the bundle: what it is for, what it is not, what it learned from, and how well it
+    did."""
     return {
         "name": "Upstream risk of disengagement and unplanned psychiatric admission",
         "synthetic": records.synthetic,

@@ -1,6 +1,8 @@
-"""What goes with a run besides its evaluation: the proof that no feature sees the future, and how long one person takes to score and explain.
+"""What goes with a run besides its evaluation: the proof that no feature sees the future, and how long one person
+takes to score and explain.
 
-Both are files of the run, ``checks/leakage.json`` and ``checks/latency.json``, and promotion reads them there: a model without them is not promoted.
+Both are files of the run, ``checks/leakage.json`` and ``checks/latency.json``, and promotion reads them there: a model
+without them is not promoted.
 """
 
 from __future__ import annotations
@@ -22,12 +24,14 @@ _WARM, _TIMED = 20, 200
 
 
 def leakage(records: Records, rows: int, seed: int, threads: int) -> Statement:
-    """The statement on the records that trained: ``rows`` checks of one person on one date, each with the future deleted and garbled."""
+    """The statement on the records that trained: ``rows`` checks of one person on one date, each with the future
+    deleted and garbled."""
     return prove(records, rows, seed, threads=threads)
 
 
 def latency(model: RiskModel, values: npt.NDArray[np.floating], names: tuple[str, ...]) -> dict[str, Any]:
-    """Milliseconds to score and explain one row in process, over rows of ``values`` one at a time: median and 99th percentile."""
+    """Milliseconds to score and explain one row in process, over rows of ``values`` one at a time: median and 99th
+    percentile."""
     if not len(values):
         raise ValueError("no rows to time: give at least one")
     seconds = np.empty(_TIMED)

@@ -22,15 +22,18 @@ from training.settings import Settings, TrackingSettings
 STATE = "sync.json"
 
 
-# Of all that a run records, the figures that say at a glance whether the list got better: one of each for every outcome and horizon.
+# Of all that a run records, the figures that say at a glance whether the list got better: one of each for every
+# outcome and horizon.
 COMPARED = ("auroc", "scaled_brier", "calibration_slope", "captured_at_slots")
 
 
 def sync(home: str | Path, settings: Settings | TrackingSettings | None = None) -> dict[str, Any]:
-    """Publish the champion's bundle to ``home/bundles``. Gives what is serving now, what served before, and what changed between the two.
+    """Publish the champion's bundle to ``home/bundles``. Gives what is serving now, what served before, and what
+    changed between the two.
 
-    ``changes`` holds the version before, features and outcomes added and removed, and ``metrics`` {name: {before, now}}; it is None where the champion
-    serves already or nothing served. Raises StoreAbsent, NoChampion, ArtefactAbsent, or a BundleError of ``models``; then what served goes on serving.
+    ``changes`` holds the version before, features and outcomes added and removed, and ``metrics`` {name: {before,
+    now}}; it is None where the champion serves already or nothing served. Raises StoreAbsent, NoChampion,
+    ArtefactAbsent, or a BundleError of ``models``; then what served goes on serving.
     """
     home = Path(home)
     chosen = settings.tracking if isinstance(settings, Settings) else settings

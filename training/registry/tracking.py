@@ -1,9 +1,11 @@
 """MLflow: where runs are recorded and models registered. The only module that imports mlflow.
 
-With ``tracking.uri: null`` the store is SQLite, ``mlflow.db`` under the home folder, and files lie under ``artefacts`` beside it. MLflow writes absolute
-addresses into its store; a home that was moved is still read (files are looked for under the home as it is now), and refused for new runs.
+With ``tracking.uri: null`` the store is SQLite, ``mlflow.db`` under the home folder, and files lie under ``artefacts``
+beside it. MLflow writes absolute addresses into its store; a home that was moved is still read (files are looked for
+under the home as it is now), and refused for new runs.
 
-Aliases of the registered model: ``challenger`` (last trained), ``champion`` (promoted), ``previous`` (the champion before it).
+Aliases of the registered model: ``challenger`` (last trained), ``champion`` (promoted), ``previous`` (the champion
+before it).
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-# Before mlflow is imported: it reads these once. No telemetry leaves a trust's network, and nothing in the store is ever unpickled (DESIGN rule 8).
+# Before mlflow is imported: it reads these once. No telemetry leaves a trust's network, and nothing in the store is
+# ever unpickled (DESIGN rule 8).
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
@@ -46,7 +49,7 @@ CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
 DATABASE = "mlflow.db"
 BUNDLE, EVALUATION, CHECKS, COMPARISON = "bundle", "evaluation", "checks", "comparison"
 _REQUIREMENTS = ("lightgbm", "numpy")
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,8 @@ class Run:
         mlflow.log_params({name: str(value)[:6000] for name, value in values.items()})
 
     def metrics(self, values: Mapping[str, float]) -> None:
-        """Logs what is a finite number; a figure that is not defined on these data is left out rather than logged as 0."""
+        """Logs what is a finite number; a figure that is not defined on these data is left out rather than logged as
+        0."""
         mlflow.log_metrics(
             {name: float(value) for name, value in values.items() if value is not None and np.isfinite(value)}
         )
@@ -88,7 +92,8 @@ class Run:
     def booster(
         self, booster: lightgbm.Booster, name: str, example: npt.NDArray[np.floating], columns: tuple[str, ...]
     ) -> str:
-        """Logs a booster in LightGBM's own text with its signature, and gives its model id. ``example`` holds rows of its input."""
+        """Logs a booster in LightGBM's own text with its signature, and gives its model id. ``example`` holds rows of
+        its input."""
         signature = signature_of(booster, example, columns)
         info = mlflow.lightgbm.log_model(booster, name=name, signature=signature, pip_requirements=list(_REQUIREMENTS))
         if info.signature is None:
@@ -130,7 +135,8 @@ class Store:
 
     @contextlib.contextmanager
     def run(self, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
-        """Records a run; it is marked failed where the body raises. Raises HomeMoved where files would be written to the folder of old."""
+        """Records a run; it is marked failed where the body raises. Raises HomeMoved where files would be written to
+        the folder of old."""
         before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
         mlflow.set_tracking_uri(self.uri)
         mlflow.set_registry_uri(self.uri)
@@ -195,7 +201,8 @@ class Store:
 
     @contextlib.contextmanager
     def files_of(self, run_id: str, under: str) -> Iterator[Path]:
-        """The folder ``under`` among a run's files: in place where the store is local, else downloaded to a private folder that is removed again."""
+        """The folder ``under`` among a run's files: in place where the store is local, else downloaded to a private
+        folder that is removed again."""
         if self.local:
             folder = self.artefacts / run_id / "artifacts" / under
             if not folder.is_dir():
@@ -238,7 +245,8 @@ class Store:
 
 
 def open_store(home: str | Path, settings: TrackingSettings | None = None, *, create: bool = False) -> Store:
-    """The store of ``home``. Raises StoreAbsent where there is none, unless ``create`` (the first use of SQLite takes a few seconds)."""
+    """The store of ``home``. Raises StoreAbsent where there is none, unless ``create`` (the first use of SQLite takes
+    a few seconds)."""
     settings, home = settings or TrackingSettings(), Path(home).resolve()
     database = home / DATABASE
     for name in ("mlflow", "alembic"):
@@ -260,8 +268,9 @@ def open_store(home: str | Path, settings: TrackingSettings | None = None, *, cr
 
 @contextlib.contextmanager
 def _without_waiting_for_the_disk() -> Iterator[None]:
-    """MLflow makes a new SQLite file by some sixty migrations, each of which waits for the disk: five to ten seconds. A file that holds nothing yet has
-    nothing to lose, so the connections opened meanwhile do not wait; afterwards they do, as all others."""
+    """MLflow makes a new SQLite file by some sixty migrations, each of which waits for the disk: five to ten seconds.
+    A file that holds nothing yet has nothing to lose, so the connections opened meanwhile do not wait; afterwards they
+    do, as all others."""
     opened: list[Any] = []
 
     def connected(connection: Any, _: Any) -> None:

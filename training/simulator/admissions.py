@@ -195,7 +195,8 @@ def change_on_ward(p, s, m, x):
 
 @step
 def supply_on_leaving(p, s, m, x):
-    """Fourteen days of tablets to take home; the depot is given before leaving; clozapine visits are put back on the calendar."""
+    """Fourteen days of tablets to take home; the depot is given before leaving; clozapine visits are put back on the
+    calendar."""
     for k in range(SLOTS):
         if m[k].medicine >= 0 and k != DEPOT and m[k].as_required == 0:
             days = 7.0 if m[k].medicine == CLOZAPINE else 14.0

@@ -66,7 +66,8 @@ def policy_holds(s, x):
 
 @step
 def shocked(s, x):
-    """Whether the person's team is in trouble in these four weeks (sickness, a fire, a strike): the same for all of its people."""
+    """Whether the person's team is in trouble in these four weeks (sickness, a fire, a strike): the same for all of
+    its people."""
     weeks = np.uint64(s.day // 28)
     return float(mix(x.teams[s.team].shock_key + weeks * GOLDEN) >> S11) * TO_UNIT < x.world.team_shock
 
@@ -105,7 +106,8 @@ def will_attend(p, s, x, kind, mode):
 
 @step
 def hold(p, s, x, booked_on, kind, mode):
-    """Today's booked contact happens or does not. Returns its outcome, writes the row and moves engagement and the silence clock."""
+    """Today's booked contact happens or does not. Returns its outcome, writes the row and moves engagement and the
+    silence clock."""
     w = x.world
     clinic = kind in (DEPOT_CLINIC, CLOZAPINE_CLINIC)
     thin = 0.25 if clinic or kind in (OUTREACH, FOLLOW_UP) else 1.0
@@ -158,7 +160,8 @@ def be_seen(p, s, x, kind, own_staff):
 
 @step
 def review_works(s, x):
-    """What a medicines review does by itself, besides being a contact: tablets are taken for better reasons for some months, side effects eased."""
+    """What a medicines review does by itself, besides being a contact: tablets are taken for better reasons for some
+    months, side effects eased."""
     effect = x.world.review_effect
     s.adherence = s.adherence + effect
     s.lift = min(2.0 * effect, s.lift + effect)
@@ -184,7 +187,8 @@ def book(p, s, x, gap, kind):
 
 @step
 def usual_gap(p, s, x):
-    """Days to the next routine contact: the team's cadence, shorter when the person was seen to be unwell or has just left a ward."""
+    """Days to the next routine contact: the team's cadence, shorter when the person was seen to be unwell or has just
+    left a ward."""
     t = x.teams[s.team]
     gap = x.world.cadence_days * t.cadence * (1.0 + 0.22 * normal(s))
     gap /= 1.0 + 0.35 * max(0.0, min(2.5, s.severity))

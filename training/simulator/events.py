@@ -13,7 +13,8 @@ from training.simulator.state import CIRCUMSTANCES, CONTACTS, RESULTS, SUPPLIES
 
 @step
 def emit(p, s, x, table, day, day2, a, b, c, number, first, second):
-    """One row. Nothing is written while the oracle looks ahead, nor past the end of the rows (the caller counts and asks for more room)."""
+    """One row. Nothing is written while the oracle looks ahead, nor past the end of the rows (the caller counts and
+    asks for more room)."""
     if s.recording == 0:
         return
     i = s.rows
@@ -48,7 +49,8 @@ def emit_supply(p, s, x, medicine, supply_kind, days, dose, as_required, prescri
 
 @step
 def emit_result(p, s, x, test, value, kept):
-    """``kept`` marks the rows of a register of its own (clozapine, lithium). A world may lose the tests of people who are unwell."""
+    """``kept`` marks the rows of a register of its own (clozapine, lithium). A world may lose the tests of people who
+    are unwell."""
     if x.world.informative_missing > 0.0:
         # not a draw of the stream, so that the hidden course is the same with and without the loss
         u = float(mix(s.key + s.counter * MIX_1 + np.uint64(test)) >> S11) * TO_UNIT

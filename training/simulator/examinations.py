@@ -1,7 +1,8 @@
-"""What is measured and ticked when somebody is examined: vital signs, bloods, the tests around the start of a course, and the marks that reviews leave.
+"""What is measured and ticked when somebody is examined: vital signs, bloods, the tests around the start of a course,
+and the marks that reviews leave.
 
-Who is examined, and when, is decided elsewhere (``monitoring``, ``caseload``, ``hospital``, ``prescribing``). Shares are simulator defaults unless a row of
-``epidemiology.csv`` is named.
+Who is examined, and when, is decided elsewhere (``monitoring``, ``caseload``, ``hospital``, ``prescribing``). Shares
+are simulator defaults unless a row of ``epidemiology.csv`` is named.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ ANTICHOLINERGIC_REVIEW, RASH, POST_INJECTION = (TEST[name] for name in _REST)
 RISK_FORM, TWO_SPECIALISTS = TEST["annual_risk_acknowledgement"], TEST["two_specialist_agreement"]
 
 TWO_SPECIALISTS_FROM = 19723
-"""2024-01-01: from then on a new valproate course under 55 needs the agreement of two specialists (monitoring_protocols mp162)."""
+"""2024-01-01: from then on a new valproate course under 55 needs the agreement of two specialists
+(monitoring_protocols mp162)."""
 
 
 @step
@@ -179,7 +181,8 @@ def check_whole_body(p, s, m, x):
 
 @step
 def begin_course(p, s, m, x, k):
-    """The tests before a course of clozapine, lithium or an antiepileptic, on the day it started (ep127, ep128, ep135 to ep138).
+    """The tests before a course of clozapine, lithium or an antiepileptic, on the day it started (ep127, ep128, ep135
+    to ep138).
 
     Courses of established people began before we meet them; registers still hold these tests, so they are ``kept``.
     """
@@ -255,7 +258,8 @@ def at_high_dose(m, x):
 
 @step
 def leave_marks(p, s, m, x, kind):
-    """What a contact that took place leaves in the results: scales at reviews and now and then elsewhere, ticks, allergies asked about again."""
+    """What a contact that took place leaves in the results: scales at reviews and now and then elsewhere, ticks,
+    allergies asked about again."""
     review = kind == MEDICINES_REVIEW
     if chance(s, 0.75 if review else 0.03):
         measure(p, s, x, GASS, 6.0 + 14.0 * s.side_effects, 4.0, False)

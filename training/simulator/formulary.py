@@ -1,7 +1,8 @@
 """The medicines of the simulated trust: usual doses, how they weigh on a person, and who starts on what.
 
-Names are rows of ``features/reference/medicines.csv`` and ``other_medicines.csv``. Shares follow ``epidemiology.csv`` (ep090 to ep112). Loads of side
-effects (0 to 1) are simulator defaults that keep the known order (olanzapine and clozapine for weight, haloperidol for movement).
+Names are rows of ``features/reference/medicines.csv`` and ``other_medicines.csv``. Shares follow ``epidemiology.csv``
+(ep090 to ep112). Loads of side effects (0 to 1) are simulator defaults that keep the known order (olanzapine and
+clozapine for weight, haloperidol for movement).
 """
 
 from __future__ import annotations

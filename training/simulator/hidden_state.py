@@ -1,4 +1,5 @@
-"""The hidden processes of one person, moved on by one day: severity and relapse, substance episodes, adherence, side effects, engagement.
+"""The hidden processes of one person, moved on by one day: severity and relapse, substance episodes, adherence, side
+effects, engagement.
 
 Nothing here is written to a record. Care sees the person only through contacts, tests and collected supplies.
 """
@@ -60,7 +61,8 @@ def step_severity(p, s, x):
 
 @step
 def take_medicines(p, s, m, x):
-    """Take today's tablets or not (all alike); depots work by themselves. Sets how well the person is protected, and what was missed."""
+    """Take today's tablets or not (all alike); depots work by themselves. Sets how well the person is protected, and
+    what was missed."""
     inpatient = s.status == INPATIENT
     takes = inpatient or (s.stopped == 0 and chance(s, sigmoid(s.adherence)))
     load, shield, wanted, count = 0.0, 0.0, 0.0, 0

@@ -1,7 +1,8 @@
 """Compiled entry points whose cache knows about every file of the simulator.
 
-numba's own cache looks only at the file that holds the function, so a change in a function it calls would go unnoticed and two machines could
-give different bytes for one seed. Here the stamp of the cache is a hash of all sources of this package.
+numba's own cache looks only at the file that holds the function, so a change in a function it calls would go unnoticed
+and two machines could give different bytes for one seed. Here the stamp of the cache is a hash of all sources of this
+package.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 from numba import njit, types
 
 NOT_COMPILED = frozenset(("__init__", "audit", "planted", "rates", "recording", "teams", "trust", "truth", "world"))
-"""Modules that hold no compiled code and no constants of it (the shapes of their arrays are part of every signature)."""
+"""Modules that hold no compiled code and no constants of it (the shapes of their arrays are part of every
+signature)."""
 
 
 def fingerprint() -> str:
@@ -28,8 +30,8 @@ def fingerprint() -> str:
 def step(function: Callable) -> Callable:
     """A compiled part of an entry point, called from compiled code only.
 
-    Two things keep compilation short: no wrapper for Python is built, and a call with a constant reuses the code for any whole number (numba would
-    compile ``emit`` once for each constant it is called with).
+    Two things keep compilation short: no wrapper for Python is built, and a call with a constant reuses the code for
+    any whole number (numba would compile ``emit`` once for each constant it is called with).
     """
     part = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
     with_constants = part.get_call_template

@@ -1,4 +1,5 @@
-"""Tests by protocol: clozapine blood counts, lithium and its organs, the yearly physical check. Ordered by the team, done if people come."""
+"""Tests by protocol: clozapine blood counts, lithium and its organs, the yearly physical check. Ordered by the team,
+done if people come."""
 
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ CLOZAPINE_LEVEL, LITHIUM_LEVEL, CONSTIPATION = (
 
 @step
 def clozapine_interval(s, m):
-    """Weekly to week 18, fortnightly to week 52, then four-weekly; weekly again for six weeks after a break (CLINICAL.md section 4)."""
+    """Weekly to week 18, fortnightly to week 52, then four-weekly; weekly again for six weeks after a break
+    (CLINICAL.md section 4)."""
     day = s.day - m[MAIN].started
     if day < 126 or s.day < s.weekly_until:
         return 7
@@ -112,7 +114,8 @@ def count_blood(p, s, m, x):
 
 @step
 def order_lithium(p, s, m, x):
-    """Level and organs: three-monthly in the first year, then six-monthly, when somebody orders them and the person goes."""
+    """Level and organs: three-monthly in the first year, then six-monthly, when somebody orders them and the person
+    goes."""
     if m[MOOD].medicine != LITHIUM:
         return
     interval = 90 if s.day - m[MOOD].started < 365 else 180

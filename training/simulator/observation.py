@@ -1,7 +1,9 @@
-"""From what happened to what the record says: late rows, lost rows, values nobody wrote down, and the extract taken on the last day.
+"""From what happened to what the record says: late rows, lost rows, values nobody wrote down, and the extract taken on
+the last day.
 
-Every choice is hashed from (seed, person, the row's place among the person's rows), never drawn in sequence, so one person's rows do not depend on
-anybody else's. A row, an outcome, a closure or a discharge that became known after the last day is not in the extract.
+Every choice is hashed from (seed, person, the row's place among the person's rows), never drawn in sequence, so one
+person's rows do not depend on anybody else's. A row, an outcome, a closure or a discharge that became known after the
+last day is not in the extract.
 """
 
 from __future__ import annotations
@@ -91,7 +93,8 @@ class Extract:
         return hashed(self.seed, salt, rows["person"], place(rows["person"]))
 
     def delay(self, salt: int, rows: np.ndarray, mean: float, team: np.ndarray | None = None) -> np.ndarray:
-        """int64 days: geometric about ``mean`` times the team's lateness, and one row in forty up to nine weeks later still."""
+        """int64 days: geometric about ``mean`` times the team's lateness, and one row in forty up to nine weeks later
+        still."""
         means = mean * (self.lateness[team] if team is not None else np.ones(len(rows)))
         days = np.floor(np.log1p(-self.noise(salt, rows)) / np.log(means / (1.0 + means)))
         tail = self.noise(salt + 1, rows)
@@ -148,7 +151,8 @@ def keep(
     lost: np.ndarray | None = None,
     twice: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """The rows that had become known by the last day, and were not lost; rows of ``twice`` stand there two times in a row."""
+    """The rows that had become known by the last day, and were not lost; rows of ``twice`` stand there two times in a
+    row."""
     here = known_on <= extract.last_day
     if lost is not None:
         here &= ~lost
@@ -158,12 +162,14 @@ def keep(
 
 
 def localised(column: pd.Series, salt: int, rows: np.ndarray, extract: Extract) -> pd.Series:
-    """Some rows carry a code of a local system that no vocabulary holds, as real extracts do; the checks of ``Records`` must set them aside."""
+    """Some rows carry a code of a local system that no vocabulary holds, as real extracts do; the checks of
+    ``Records`` must set them aside."""
     return column.mask(extract.noise(salt, rows) < extract.world.local_codes, "LOCAL-17")
 
 
 def never_submitted(day: np.ndarray, team: np.ndarray, extract: Extract) -> np.ndarray:
-    """Rows of a team and calendar month that the team's system never sent. Bookings ahead of the last day are not touched."""
+    """Rows of a team and calendar month that the team's system never sent. Bookings ahead of the last day are not
+    touched."""
     month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return (hashed(extract.seed, 912, team, month) < extract.world.submission_gap) & (day <= extract.last_day)
 
@@ -201,7 +207,8 @@ def patients(people: np.ndarray, extract: Extract) -> pd.DataFrame:
 
 
 def contacts(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
-    """A booked contact is known from its booking; what came of it, days later. An outcome that is not known yet reads as planned."""
+    """A booked contact is known from its booking; what came of it, days later. An outcome that is not known yet reads
+    as planned."""
     team, staff = rows["number"] // 100, rows["number"] % 100
     day, booked = rows["day"].astype(np.int64), rows["day2"].astype(np.int64)
     elsewhere = staff == 99
@@ -257,7 +264,8 @@ def supplies(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
 def results(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
     """Values of tests; a check without a number has neither value nor unit.
 
-    Blood counts of clozapine clinics come from the register of the monitoring service: sooner than the laboratory's, and none is lost.
+    Blood counts of clozapine clinics come from the register of the monitoring service: sooner than the laboratory's,
+    and none is lost.
     """
     unit = words([unit for _, unit in state.TESTS], rows["a"])
     value = np.round(rows["x"].astype(float), 2)

@@ -1,8 +1,9 @@
 """What nobody in a real trust knows: each person's risk, from the full hidden state.
 
-A risk is the share of imagined futures in which the event happens. The person is replayed, day for day, to the date (the same stream gives the same
-past), and from that morning on the same machine runs with fresh random numbers. Event definitions are those of CLINICAL.md 2.2 and 2.3 as the machine
-watches for them. Death, moving away, transfer out of the trust and a planned end close a future: they count as no event in it.
+A risk is the share of imagined futures in which the event happens. The person is replayed, day for day, to the date
+(the same stream gives the same past), and from that morning on the same machine runs with fresh random numbers. Event
+definitions are those of CLINICAL.md 2.2 and 2.3 as the machine watches for them. Death, moving away, transfer out of
+the trust and a planned end close a future: they count as no event in it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ COURSE = (
     "substance",
     "withdrawn",
 )
-"""Hidden quantities of a course. ``takes_medicine`` and ``comes`` are probabilities of the day; ``missed_medicine`` and ``protection`` lie in 0 to 1."""
+"""Hidden quantities of a course. ``takes_medicine`` and ``comes`` are probabilities of the day; ``missed_medicine``
+and ``protection`` lie in 0 to 1."""
 
 
 class TruthError(ValueError):
@@ -48,7 +50,8 @@ class TruthError(ValueError):
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything that made a simulated trust: enough to replay anybody to any day. Lives beside the store, never inside it."""
+    """Everything that made a simulated trust: enough to replay anybody to any day. Lives beside the store, never
+    inside it."""
 
     seed: int
     patients: int
@@ -71,11 +74,13 @@ class Truth:
         *,
         reviewed: bool = False,
     ) -> pd.DataFrame:
-        """patient_id, as_of, outcome, horizon, probability: one row per spine row, outcome and horizon, in the order of the spine.
+        """patient_id, as_of, outcome, horizon, probability: one row per spine row, outcome and horizon, in the order
+        of the spine.
 
-        ``outcomes`` maps an outcome to horizons in days. The standard error of a probability p is sqrt(p(1-p)/draws). NaN where the person
-        was not there (not yet referred, gone, moved away, dead) on that date. The answer does not depend on the order of the spine.
-        ``reviewed`` asks for the risk had a medicines review been delivered on the morning of ``as_of``.
+        ``outcomes`` maps an outcome to horizons in days. The standard error of a probability p is sqrt(p(1-p)/draws).
+        NaN where the person was not there (not yet referred, gone, moved away, dead) on that date. The answer does not
+        depend on the order of the spine. ``reviewed`` asks for the risk had a medicines review been delivered on the
+        morning of ``as_of``.
         """
         outcomes = outcomes or {"admission": (28, 90, 180), "disengagement": (90, 180)}
         unknown = [name for name in outcomes if name not in OUTCOMES]
@@ -105,11 +110,12 @@ class Truth:
         seed: int = 0,
         threads: int = 2,
     ) -> pd.DataFrame:
-        """As ``risk``, with ``reviewed`` (the risk had a review been delivered on ``as_of``) and ``effect`` = reviewed - probability; below 0 helps.
+        """As ``risk``, with ``reviewed`` (the risk had a review been delivered on ``as_of``) and ``effect`` = reviewed
+        - probability; below 0 helps.
 
-        Both arms start from the same hidden morning and the same random numbers, and part where the review makes the first difference. What is
-        delivered is what a review does by itself (``appointments.review_works``); that it is also a contact is not counted. Where a world's reviews
-        do nothing the effect is 0 exactly.
+        Both arms start from the same hidden morning and the same random numbers, and part where the review makes the
+        first difference. What is delivered is what a review does by itself (``appointments.review_works``); that it is
+        also a contact is not counted. Where a world's reviews do nothing the effect is 0 exactly.
         """
         effect = self.risk(spine, outcomes, draws, seed, threads)
         effect["reviewed"] = self.risk(spine, outcomes, draws, seed, threads, reviewed=True)["probability"]
@@ -117,7 +123,8 @@ class Truth:
         return effect
 
     def course(self, patient_id: str) -> pd.DataFrame:
-        """day, where, and the hidden quantities ``COURSE`` at the end of each day from the first to the last: the replayed past of one person."""
+        """day, where, and the hidden quantities ``COURSE`` at the end of each day from the first to the last: the
+        replayed past of one person."""
         index, _ = self._places(pd.DataFrame({"patient_id": [patient_id], "as_of": [np.datetime64(FIRST_DAY, "D")]}))
         out = np.zeros((self.last_day - FIRST_DAY + 1, 1 + len(COURSE)))
         run_course(int(index[0]), *self._world(), out)
@@ -159,7 +166,8 @@ class Truth:
         return self.seed, float(self.years), self.world.to_record(), formulary_rows(), rows, FIRST_DAY, self.last_day
 
     def save(self, folder: str | Path) -> Path:
-        """Writes ``truth.json``: the seed, the sizes, the version and the numbers of the world; replay does the rest."""
+        """Writes ``truth.json``: the seed, the sizes, the version and the numbers of the world; replay does the
+        rest."""
         path = Path(folder) / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"synthetic": True, **asdict(self)}, indent=2), encoding="utf-8")

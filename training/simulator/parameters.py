@@ -1,7 +1,9 @@
-"""The rules of the simulated world as numbers: one frozen value, so that a harder world is a copy with a few numbers changed.
+"""The rules of the simulated world as numbers: one frozen value, so that a harder world is a copy with a few numbers
+changed.
 
-Daily hazards are per day. Effects are on the log-hazard or logit scale unless the name says otherwise. Every number is a simulator default,
-set so that the rates that emerge fall where ``features/reference/epidemiology.csv`` puts them; none is an estimate from patients.
+Daily hazards are per day. Effects are on the log-hazard or logit scale unless the name says otherwise. Every number is
+a simulator default, set so that the rates that emerge fall where ``features/reference/epidemiology.csv`` puts them;
+none is an estimate from patients.
 """
 
 from __future__ import annotations
@@ -101,7 +103,9 @@ class World:
     clozapine_offer: float = 0.018
     clozapine_stop_hazard: float = 0.0004  # in the first two years of a course
     clozapine_stop_deprived: float = 0.51
-    review_effect: float = 0.5  # lift of the logit of taking tablets by an attended medicines review, and of side effects eased; 0: reviews do nothing
+    # lift of the logit of taking tablets by an attended medicines review, and of side effects eased; 0: reviews do
+    # nothing
+    review_effect: float = 0.5
     review_fade_days: float = 120.0
     visit_detects: float = 0.5
 

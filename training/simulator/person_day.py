@@ -74,7 +74,8 @@ def one_day(p, s, m, x):
 
 @step
 def begin(p, s, m, x, seed, index, years):
-    """The first morning of person ``index``: traits, state and stream depend on (seed, index) and the size of the world only."""
+    """The first morning of person ``index``: traits, state and stream depend on (seed, index) and the size of the
+    world only."""
     rows, recording = s.rows, s.recording
     s.key = stream_key(seed, index, PERSON_STREAM, 0)
     s.counter = np.uint64(0)
@@ -117,7 +118,8 @@ def finish(p, s, m, x):
 
 @entry
 def run_people(people, died_on, first, seed, years, world, medicines, teams, first_day, last_day, events):
-    """Simulate ``len(people)`` people from index ``first``; returns the rows wanted (more than ``len(events)`` means: give more room)."""
+    """Simulate ``len(people)`` people from index ``first``; returns the rows wanted (more than ``len(events)`` means:
+    give more room)."""
     x = Setting(world[0], medicines, teams, first_day, last_day, events)
     states = np.zeros(1, dtype=STATE)
     m = np.zeros(SLOTS, dtype=SLOT)
@@ -135,7 +137,8 @@ def run_people(people, died_on, first, seed, years, world, medicines, teams, fir
 
 @step
 def look_ahead(p, s, m, x, days):
-    """Run ``days`` days on. Returns the days (from now) of the first unplanned admission and first disengagement, or ``days`` for none.
+    """Run ``days`` days on. Returns the days (from now) of the first unplanned admission and first disengagement, or
+    ``days`` for none.
 
     Death, moving away, transfer out and a planned end close the draw: what comes after is no event.
     """
@@ -157,8 +160,9 @@ def run_oracle(
 ):
     """Replay each person to each date (rows sorted by person, then date), then branch ``draws`` times.
 
-    ``out`` float64 (rows, 2, horizons): share of draws with an unplanned admission, and with a disengagement, before each horizon; NaN where
-    the person was not there on that date. ``review`` 1 delivers a medicines review on the morning of the date, in every draw.
+    ``out`` float64 (rows, 2, horizons): share of draws with an unplanned admission, and with a disengagement, before
+    each horizon; NaN where the person was not there on that date. ``review`` 1 delivers a medicines review on the
+    morning of the date, in every draw.
     """
     events = np.zeros(0, dtype=EVENT)
     x = Setting(world[0], medicines, teams, first_day, last_day, events)
@@ -192,7 +196,8 @@ def run_oracle(
 
 @entry
 def run_course(index, seed, years, world, medicines, teams, first_day, last_day, out):
-    """The hidden course of one person: ``out`` float64 (days, fields), one row per day from ``first_day``, NaN where the person is not there."""
+    """The hidden course of one person: ``out`` float64 (days, fields), one row per day from ``first_day``, NaN where
+    the person is not there."""
     events = np.zeros(0, dtype=EVENT)
     x = Setting(world[0], medicines, teams, first_day, last_day, events)
     people, states, m = np.zeros(1, dtype=PERSON), np.zeros(1, dtype=STATE), np.zeros(SLOTS, dtype=SLOT)

@@ -1,6 +1,8 @@
-"""What was put into the mechanism on purpose, in one table: a model that reads records well should find these, and an audit should see the groups.
+"""What was put into the mechanism on purpose, in one table: a model that reads records well should find these, and an
+audit should see the groups.
 
-``field`` is the number of ``World`` that does it; nothing is repeated by hand. ``concept`` is what acts, ``group`` the inequality group it falls on, if any.
+``field`` is the number of ``World`` that does it; nothing is repeated by hand. ``concept`` is what acts, ``group`` the
+inequality group it falls on, if any.
 """
 
 from __future__ import annotations

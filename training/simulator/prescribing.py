@@ -182,7 +182,8 @@ def stop_clozapine(s, m):
 
 @step
 def collect_supplies(p, s, m, x):
-    """Oral medicine is collected when it runs low and the person gets round to it. Clozapine is handed over at the blood test."""
+    """Oral medicine is collected when it runs low and the person gets round to it. Clozapine is handed over at the
+    blood test."""
     if s.status == INPATIENT or s.stopped == 1:
         return
     ready = 0.0
@@ -212,7 +213,8 @@ def supply(p, s, m, x, k, days, kind):
 
 @step
 def visit_depot(p, s, m, x):
-    """The depot clinic: given at the visit; missed visits are chased within the week; five failures in a row end the depot."""
+    """The depot clinic: given at the visit; missed visits are chased within the week; five failures in a row end the
+    depot."""
     if s.day != s.depot_visit:
         return
     medicine = m[DEPOT].medicine
@@ -308,7 +310,8 @@ def review_treatment(p, s, m, x, thorough):
 
 @step
 def drift_regimen(p, s, m, x):
-    """Slow changes without a visit: sedatives after distress, second antipsychotics, shared care with the GP, other medicines."""
+    """Slow changes without a visit: sedatives after distress, second antipsychotics, shared care with the GP, other
+    medicines."""
     if s.status != COMMUNITY:
         return
     if chance(s, 0.00022 * (1.0 + max(0.0, s.severity))) and m[SEDATIVE].medicine < 0:

@@ -1,6 +1,8 @@
-"""Random numbers by counter: draw ``n`` of person ``i`` depends on (seed, i, n) alone, so nobody's course changes anybody else's.
+"""Random numbers by counter: draw ``n`` of person ``i`` depends on (seed, i, n) alone, so nobody's course changes
+anybody else's.
 
-The mixing function is SplitMix64 (Steele, Lea, Flood 2014). Compiled code draws from a state record; columns of rows draw with ``hashed``.
+The mixing function is SplitMix64 (Steele, Lea, Flood 2014). Compiled code draws from a state record; columns of rows
+draw with ``hashed``.
 """
 
 from __future__ import annotations
@@ -78,7 +80,8 @@ def sigmoid(z):
 
 
 def hashed(seed: int, salt: int, *columns: np.ndarray) -> np.ndarray:
-    """float64 (rows,) in [0, 1): one number per row, from the seed, a salt and whole-number columns that identify the row."""
+    """float64 (rows,) in [0, 1): one number per row, from the seed, a salt and whole-number columns that identify the
+    row."""
     with np.errstate(over="ignore"):
         z = _mix_columns(np.uint64(seed) * MIX_2 + np.uint64(salt) * MIX_1 + GOLDEN)
         for column in columns:

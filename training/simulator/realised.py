@@ -1,4 +1,5 @@
-"""What an audit of one trust's records would measure: shares of its caseload, waits and gaps. Reads records only, never the truth."""
+"""What an audit of one trust's records would measure: shares of its caseload, waits and gaps. Reads records only,
+never the truth."""
 
 from __future__ import annotations
 
@@ -117,7 +118,8 @@ class Audit:
         return float(self.oral_main["medicine"].isin(names).mean())
 
     def covered_below(self, keep: Callable[[pd.DataFrame], pd.Series], threshold: float = 0.8) -> float:
-        """Share of people supplied at least twice in a year whose days covered, from first supply, fell below the threshold."""
+        """Share of people supplied at least twice in a year whose days covered, from first supply, fell below the
+        threshold."""
         rows = self.records["supplies"]
         start = self.middle - pd.Timedelta(days=365)
         rows = rows[
@@ -201,7 +203,8 @@ class Audit:
 
     @cached_property
     def percent_of_maximum(self) -> pd.Series:
-        """Sum of the percentages of the maximum dose of all antipsychotics of each person of the current caseload; NaN where it is not known."""
+        """Sum of the percentages of the maximum dose of all antipsychotics of each person of the current caseload; NaN
+        where it is not known."""
         places = self.records.positions(list(self.current))
         days = np.full(len(places), day_of(self.middle.date()), dtype=np.int32)
         columns = regimen.regimen_of(regimen.prepare(self.records), places, days)

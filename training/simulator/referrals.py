@@ -1,4 +1,5 @@
-"""Referrals: opening, the community day under a team, and the ways out (planned end, non-attendance, transfer, moving away, death)."""
+"""Referrals: opening, the community day under a team, and the ways out (planned end, non-attendance, transfer, moving
+away, death)."""
 
 from __future__ import annotations
 
@@ -212,7 +213,8 @@ def community_day(p, s, m, x):
 
 @step
 def watch_silence(s, x):
-    """D1 of CLINICAL.md 2.3: 90 silent days of an open referral with at least two unsuccessful offered contacts (an unanswered text is one).
+    """D1 of CLINICAL.md 2.3: 90 silent days of an open referral with at least two unsuccessful offered contacts (an
+    unanswered text is one).
 
     The event is the first day on which both hold, once for each silence.
     """
@@ -301,7 +303,8 @@ def maybe_return(p, s, x):
 
 @step
 def maybe_move_back(p, s, m, x):
-    """Somebody who moved away comes back to the team they had, without the depot or clozapine that only a clinic gives."""
+    """Somebody who moved away comes back to the team they had, without the depot or clozapine that only a clinic
+    gives."""
     if chance(s, x.world.move_back_hazard):
         stop_depot(s, m)
         if m[MAIN].medicine == CLOZAPINE:

@@ -31,7 +31,8 @@ class SimulationError(ValueError):
 
 @dataclass(frozen=True)
 class SimulatedTrust:
-    """``frames`` are the nine tables as pandas; ``records`` the same, checked and typed; ``truth`` answers what only a simulator can."""
+    """``frames`` are the nine tables as pandas; ``records`` the same, checked and typed; ``truth`` answers what only a
+    simulator can."""
 
     frames: dict[str, pd.DataFrame]
     truth: Truth
@@ -46,10 +47,12 @@ class SimulatedTrust:
 def simulate(
     patients: int, years: float, seed: int, teams: int = 8, *, world: World | None = None, threads: int = 2
 ) -> SimulatedTrust:
-    """A trust of ``patients`` people (first day's caseload and arrivals) over ``years`` from 2022-01-03, all of it synthetic.
+    """A trust of ``patients`` people (first day's caseload and arrivals) over ``years`` from 2022-01-03, all of it
+    synthetic.
 
-    The same arguments give the same bytes; ``threads`` changes nothing but the time. A person depends on (seed, number, years, teams, world) only.
-    Raises SimulationError for sizes below one person, one team or a tenth of a year.
+    The same arguments give the same bytes; ``threads`` changes nothing but the time. A person depends on (seed,
+    number, years, teams, world) only. Raises SimulationError for sizes below one person, one team or a tenth of a
+    year.
     """
     if patients < 1 or teams < 1 or years < 0.1:
         raise SimulationError(

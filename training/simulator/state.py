@@ -1,6 +1,8 @@
-"""Shapes shared by compiled and ordinary code: the person, the daily state, medicine slots, teams, and the one row that every event is written to.
+"""Shapes shared by compiled and ordinary code: the person, the daily state, medicine slots, teams, and the one row
+that every event is written to.
 
-Codes of contacts, outcomes, routes and closures are positions in the vocabularies of ``features.records.tables``, so they cannot drift apart.
+Codes of contacts, outcomes, routes and closures are positions in the vocabularies of ``features.records.tables``, so
+they cannot drift apart.
 """
 
 from __future__ import annotations
@@ -331,7 +333,8 @@ EVENT = np.dtype(
 
 
 class Setting(NamedTuple):
-    """What every step of the machine may look at, besides the person: the world's numbers, medicines, teams, calendar, and the event rows."""
+    """What every step of the machine may look at, besides the person: the world's numbers, medicines, teams, calendar,
+    and the event rows."""
 
     world: np.ndarray
     medicines: np.ndarray

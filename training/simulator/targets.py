@@ -1,7 +1,8 @@
 """What the simulated trust turned out like, beside what it should: name, target, range, value, within, source.
 
-Most targets are rows of ``features/reference/epidemiology.csv``, by name, with the row's own status (verified, unverified, simulator default). Quantities
-that no row gives are held to plain sanity ranges, set by us and marked so. Each is measured from the records alone (``audit``).
+Most targets are rows of ``features/reference/epidemiology.csv``, by name, with the row's own status (verified,
+unverified, simulator default). Quantities that no row gives are held to plain sanity ranges, set by us and marked so.
+Each is measured from the records alone (``audit``).
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from training.simulator.realised import ANTIPSYCHOTICS, CLASSES, Audit
 from training.simulator.simulation import simulate
 
 FEWEST, SHARE = 36, 0.85
-"""A trust passes the check when at least so many quantities, and at least this share of all of them, lie within their ranges."""
+"""A trust passes the check when at least so many quantities, and at least this share of all of them, lie within their
+ranges."""
 OUR_OWN = "plain sanity range"
 
 
@@ -189,7 +191,8 @@ RATES: dict[str, Callable[[Audit], float]] = {
 
 
 class Sanity:
-    """A range of our own for what no reference row gives: wide enough for the noise of 2,000 people, narrow enough to catch a trust nobody would believe."""
+    """A range of our own for what no reference row gives: wide enough for the noise of 2,000 people, narrow enough to
+    catch a trust nobody would believe."""
 
     def __init__(self, target: float, low: float, high: float, measured: Callable[[Audit], float]) -> None:
         self.target, self.low, self.high, self.measured = target, low, high, measured
@@ -204,7 +207,8 @@ GROUPS: dict[str, Callable[[Audit], pd.Index]] = {
 
 
 def _ratio(route: str, group: str) -> Callable[[Audit], float]:
-    """Share on it in a group over the share of everybody else, among people with schizophrenia or schizoaffective disorder."""
+    """Share on it in a group over the share of everybody else, among people with schizophrenia or schizoaffective
+    disorder."""
 
     def measured(a: Audit) -> float:
         rows = a.medicines
@@ -255,7 +259,8 @@ def measure(records: Records) -> pd.DataFrame:
 
 
 def check_rates(patients: int, years: float, seed: int, teams: int) -> dict[str, Any]:
-    """A trust of that size, measured: ``rates`` (name, target, low, high, value, within), how many are within, and what was simulated."""
+    """A trust of that size, measured: ``rates`` (name, target, low, high, value, within), how many are within, and
+    what was simulated."""
     trust = simulate(patients=patients, years=years, seed=seed, teams=teams)
     table = measure(trust.records)
     rates = [{**row, "value": None if np.isnan(row["value"]) else row["value"]} for row in table.to_dict("records")]

@@ -1,7 +1,7 @@
 """Compiled loops of the bootstrap: one pass over rows in order of risk for each draw of people.
 
-``weights`` has one row a draw and one column a person (row 0 is all ones: the figure itself); ``people`` is the person of each row. Rows are never
-copied. Every kernel releases the GIL, so outcomes and horizons run side by side.
+``weights`` has one row a draw and one column a person (row 0 is all ones: the figure itself); ``people`` is the person
+of each row. Rows are never copied. Every kernel releases the GIL, so outcomes and horizons run side by side.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ CELLS = 512
 
 @njit(nogil=True, cache=True)
 def ranking(people, label, last_of_tie, weights):
-    """AUROC and average precision, shape (draws, 2). Rows from the highest score down; ``last_of_tie`` closes a group of equal scores."""
+    """AUROC and average precision, shape (draws, 2). Rows from the highest score down; ``last_of_tie`` closes a group
+    of equal scores."""
     out = np.empty((len(weights), 2))
     for draw in range(len(weights)):
         w = weights[draw]
@@ -42,9 +43,11 @@ def ranking(people, label, last_of_tie, weights):
 
 @njit(nogil=True, cache=True)
 def lines(people, label, logit, weights):
-    """Slope, intercept, and calibration in the large (the intercept beside a slope of 1), shape (draws, 3), by Newton's method.
+    """Slope, intercept, and calibration in the large (the intercept beside a slope of 1), shape (draws, 3), by
+    Newton's method.
 
-    Rows are put in CELLS of equal width of the logit, each at its mean: an error of under a hundredth of the standard error, for a fraction of the time.
+    Rows are put in CELLS of equal width of the logit, each at its mean: an error of under a hundredth of the standard
+    error, for a fraction of the time.
     """
     out = np.full((len(weights), 3), np.nan)
     rows = len(people)
@@ -122,7 +125,8 @@ def _shift(x, held, happened, shift):
 
 @njit(nogil=True, cache=True)
 def calibration_errors(people, label, risk, weights, bins):
-    """ICI, E50 and E90, shape (draws, 3). Rows from the lowest risk up; the smooth curve joins ``bins`` groups of equal weight."""
+    """ICI, E50 and E90, shape (draws, 3). Rows from the lowest risk up; the smooth curve joins ``bins`` groups of
+    equal weight."""
     out = np.full((len(weights), 3), np.nan)
     rows = len(people)
     error, held = np.empty(rows), np.empty(rows)
@@ -171,7 +175,8 @@ def calibration_errors(people, label, risk, weights, bins):
 
 @njit(nogil=True, cache=True)
 def _quantile(value, weight, wanted, largest):
-    """The smallest of ``value`` (0 to ``largest``) at or below which at least ``wanted`` of the weight lies: exact, without sorting all."""
+    """The smallest of ``value`` (0 to ``largest``) at or below which at least ``wanted`` of the weight lies: exact,
+    without sorting all."""
     cells = 1024
     scale = (cells - 1) / largest if largest > 0 else 0.0
     mass = np.zeros(cells)
@@ -197,8 +202,8 @@ def _quantile(value, weight, wanted, largest):
 
 @njit(nogil=True, cache=True)
 def weekly_lists(order, day, team, person, slots, cool_off):
-    """Marks who is listed, ``slots`` to a team and day, leaving off whoever was listed less than ``cool_off`` days ago. ``order`` is by day, then
-    team, then place in the list."""
+    """Marks who is listed, ``slots`` to a team and day, leaving off whoever was listed less than ``cool_off`` days
+    ago. ``order`` is by day, then team, then place in the list."""
     listed = np.zeros(len(order), np.bool_)
     if len(order) == 0:
         return listed
@@ -234,10 +239,11 @@ def crossings(
     rows,
     seed,
 ):
-    """How many of ``rows`` random rows have a shorter horizon with the higher calibrated logit, and the largest such fall.
+    """How many of ``rows`` random rows have a shorter horizon with the higher calibrated logit, and the largest such
+    fall.
 
-    Only trees that split on the horizon can make risks differ between horizons, so only those are given. ``used`` are their features; a value is missing
-    one time in five, else uniform over ``low`` to ``high``.
+    Only trees that split on the horizon can make risks differ between horizons, so only those are given. ``used`` are
+    their features; a value is missing one time in five, else uniform over ``low`` to ``high``.
     """
     np.random.seed(seed)
     values = np.zeros(len(low))

@@ -1,4 +1,5 @@
-"""Figures of merit, each computed for the rows as they are and for every draw of the bootstrap at once. scikit-learn is the outside check (tests)."""
+"""Figures of merit, each computed for the rows as they are and for every draw of the bootstrap at once. scikit-learn
+is the outside check (tests)."""
 
 from __future__ import annotations
 
@@ -13,13 +14,14 @@ from training.statistics import kernels
 from training.statistics.resampling import Draws, Estimate, Floats, Mask, as_dicts
 
 SMOOTH_BINS = 20
-"""Groups of equal weight whose mean risks and observed shares make the smooth curve behind ICI, E50 and E90. Loess would need minutes for what a
-bootstrap asks."""
+"""Groups of equal weight whose mean risks and observed shares make the smooth curve behind ICI, E50 and E90. Loess
+would need minutes for what a bootstrap asks."""
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Labels (0 or 1, no missing) and scores of the same rows. Sorted once, used for every draw. Every figure has shape (1 + draws,)."""
+    """Labels (0 or 1, no missing) and scores of the same rows. Sorted once, used for every draw. Every figure has
+    shape (1 + draws,)."""
 
     label: Floats
     score: Floats
@@ -29,8 +31,9 @@ class Scored:
         return np.argsort(self.score, kind="stable")
 
     def ranking(self, draws: Draws) -> dict[str, Floats]:
-        """What can be said of any ranking, probability or not. AUROC: the chance that an event scores above a non-event, ties counting half. Average
-        precision: area under the precision-recall curve as scikit-learn defines it; read it beside the prevalence."""
+        """What can be said of any ranking, probability or not. AUROC: the chance that an event scores above a
+        non-event, ties counting half. Average precision: area under the precision-recall curve as scikit-learn defines
+        it; read it beside the prevalence."""
         falling = self._rising[::-1]
         ranked = self.score[falling]
         closes = np.append(ranked[1:] != ranked[:-1], True) if len(ranked) else np.zeros(0, dtype=bool)
@@ -51,10 +54,11 @@ class Scored:
         return draws.ratio(-(self.label * np.log(p) + (1 - self.label) * np.log1p(-p)))
 
     def calibration_errors(self, draws: Draws) -> dict[str, Floats]:
-        """ICI, E50 and E90: mean, median and 90th percentile of |smooth observed share - predicted risk| over the rows (Austin and Steyerberg 2019).
+        """ICI, E50 and E90: mean, median and 90th percentile of |smooth observed share - predicted risk| over the rows
+        (Austin and Steyerberg 2019).
 
-        The smooth curve is a local average: rows in order of risk are cut into groups of equal weight, and the observed share is interpolated
-        between their mean risks.
+        The smooth curve is a local average: rows in order of risk are cut into groups of equal weight, and the
+        observed share is interpolated between their mean risks.
         """
         rising = self._rising
         found = kernels.calibration_errors(
@@ -63,8 +67,9 @@ class Scored:
         return {"ici": found[:, 0], "e50": found[:, 1], "e90": found[:, 2]}
 
     def calibration_line(self, draws: Draws) -> dict[str, Floats]:
-        """Slope and intercept of a logistic regression of the label on the logit of the score (1 and 0 where the probability is right), and calibration
-        in the large: the intercept where the slope is held at 1, in log odds; above 0 risks are too low."""
+        """Slope and intercept of a logistic regression of the label on the logit of the score (1 and 0 where the
+        probability is right), and calibration in the large: the intercept where the slope is held at 1, in log odds;
+        above 0 risks are too low."""
         found = kernels.lines(draws.people, self.label, self.logit, draws.weights)
         names = ("calibration_slope", "calibration_intercept", "calibration_in_the_large")
         return {name: found[:, column] for column, name in enumerate(names)}
@@ -97,7 +102,8 @@ class Scored:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lists of limited length would have found. ``listed`` marks rows; events are numbered, so that one event counts once.
+    """What lists of limited length would have found. ``listed`` marks rows; events are numbered, so that one event
+    counts once.
 
     ``event`` is -1 for a row without an event; rows of one person before one and the same event share a number.
     """
@@ -130,7 +136,8 @@ def top_of_lists(
     slots: Mapping[int, int] | Sequence[int],
     seed: int = 0,
 ) -> Mask:
-    """Marks the ``slots[team]`` highest scores of each team on each day. Ties are broken by lot, the same lot every time: no order of names or ids."""
+    """Marks the ``slots[team]`` highest scores of each team on each day. Ties are broken by lot, the same lot every
+    time: no order of names or ids."""
     order, place = places_in_lists(score, team, day, seed)
     listed = np.zeros(len(score), dtype=bool)
     number = (
@@ -143,7 +150,8 @@ def top_of_lists(
 def same_share_of_lists(
     score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64], share: float, seed: int = 0
 ) -> Mask:
-    """Marks the same share of every team's rows on each day, highest scores first: how well teams are ranked, whatever reviews each of them can do."""
+    """Marks the same share of every team's rows on each day, highest scores first: how well teams are ranked, whatever
+    reviews each of them can do."""
     order, place = places_in_lists(score, team, day, seed)
     listed = np.zeros(len(score), dtype=bool)
     if len(score):
@@ -156,7 +164,8 @@ def same_share_of_lists(
 def places_in_lists(
     score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64], seed: int = 0
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows in order of team, day and falling score (ties by lot), and the place (0 is first) that each of them has in its list."""
+    """Rows in order of team, day and falling score (ties by lot), and the place (0 is first) that each of them has in
+    its list."""
     lot = np.random.default_rng(seed).permutation(len(score))
     order = np.lexsort((lot, -score, day, team))
     new = (

@@ -1,7 +1,8 @@
 """The bootstrap: people are drawn, with all their rows, and a draw is a row of weights. No frame is ever resampled.
 
-Rows of one person are near-copies of each other, so a bootstrap of rows would make every interval too narrow. Row 0 of the weights is all ones, so a
-figure and its draws are computed in one go: ``values[0]`` is the figure, ``values[1:]`` its draws, and a paired difference is a subtraction.
+Rows of one person are near-copies of each other, so a bootstrap of rows would make every interval too narrow. Row 0 of
+the weights is all ones, so a figure and its draws are computed in one go: ``values[0]`` is the figure, ``values[1:]``
+its draws, and a paired difference is a subtraction.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def as_dicts(figures: Mapping[str, Floats]) -> dict[str, dict[str, float | None]
 
 @dataclass(frozen=True)
 class Draws:
-    """``people`` is the person of each row (0, 1, ...), ``weights`` how often each person was drawn, shape (1 + draws, people), row 0 all ones."""
+    """``people`` is the person of each row (0, 1, ...), ``weights`` how often each person was drawn, shape (1 + draws,
+    people), row 0 all ones."""
 
     people: npt.NDArray[np.int64]
     weights: Floats
@@ -69,7 +71,8 @@ class Draws:
         )
 
     def ratio(self, above: npt.NDArray[Any], below: npt.NDArray[Any] | None = None) -> Floats:
-        """Sum of ``above`` over sum of ``below`` (over the number of rows where it is None) in each draw; NaN over nothing."""
+        """Sum of ``above`` over sum of ``below`` (over the number of rows where it is None) in each draw; NaN over
+        nothing."""
         bottom = self.total(np.ones(len(self.people)) if below is None else below)
         return np.divide(self.total(above), bottom, out=np.full(len(bottom), np.nan), where=bottom > 0)
 

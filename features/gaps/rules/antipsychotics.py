@@ -39,8 +39,8 @@ def _maximum_fact(medicine: Medicine) -> citations.Fact:
 def high_dose(person: Person) -> Iterator[Gap]:
     """HDAT: percentages of the maximum dose sum to 100 or more, as-required medicines included (RCPsych CR190).
 
-    [D]: high where no ECG was recorded in 111 days (mp078: every 90 days and 21 of grace), else medium. A dose that is not recorded is
-    named.
+    [D]: high where no ECG was recorded in 111 days (mp078: every 90 days and 21 of grace), else medium. A dose that is
+    not recorded is named.
     """
     total = person.regimen("percent_of_max")
     if not round(total, 6) >= (THRESHOLDS["th101"].low or 100):
@@ -61,7 +61,8 @@ def high_dose(person: Person) -> Iterator[Gap]:
 
 
 def combination(person: Person) -> Iterator[Gap]:
-    """ANTIPSYCHOTIC_POLYPHARMACY: two or more different antipsychotics, each current for more than 60 days by the regimen's count.
+    """ANTIPSYCHOTIC_POLYPHARMACY: two or more different antipsychotics, each current for more than 60 days by the
+    regimen's count.
 
     A tablet and an injection of one medicine are one. [D]: medium for two, high for three or more.
     """
@@ -82,7 +83,8 @@ def combination(person: Person) -> Iterator[Gap]:
 
 
 def _trials(person: Person) -> list[tuple[str, int, int, Course]]:
-    """(medicine, start, end, course) of every adequate trial: a regular antipsychotic held for 6 weeks or more, up to today."""
+    """(medicine, start, end, course) of every adequate trial: a regular antipsychotic held for 6 weeks or more, up to
+    today."""
     found = []
     for course in person.courses:
         if not course.medicine.is_antipsychotic or course.required:
@@ -95,9 +97,9 @@ def _trials(person: Person) -> list[tuple[str, int, int, Course]]:
 
 
 def resistance(person: Person) -> Iterator[Gap]:
-    """TRS_NO_CLOZAPINE: schizophrenia or schizoaffective disorder recorded (F20, F25), never clozapine, two different antipsychotics
-    each for 6 weeks or more [D], and an unplanned admission at least 6 weeks into a trial, or a switch: the second trial begins within
-    60 days of the end of the first."""
+    """TRS_NO_CLOZAPINE: schizophrenia or schizoaffective disorder recorded (F20, F25), never clozapine, two different
+    antipsychotics each for 6 weeks or more [D], and an unplanned admission at least 6 weeks into a trial, or a switch:
+    the second trial begins within 60 days of the end of the first."""
     diagnosed = [row for row in person.conditions["diagnosis"] if row[2].upper().startswith(_SCHIZOPHRENIA)]
     if not diagnosed or any(c.medicine.base == "clozapine" for c in person.courses):
         return

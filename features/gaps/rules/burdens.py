@@ -25,11 +25,11 @@ DEPENDENCE = "dependence forming"
 
 
 def side_effects(person: Person) -> Iterator[Gap]:
-    """SIDE_EFFECT_BURDEN: a moderate or severe score, prolactin of 530 or more, movement or sedation scored 2 or more, or a scale past
-    due.
+    """SIDE_EFFECT_BURDEN: a moderate or severe score, prolactin of 530 or more, movement or sedation scored 2 or more,
+    or a scale past due.
 
-    [D]: for people with a current psychotropic; values count for a year; prolactin (with an antipsychotic) is medium from 530 and high
-    from 3180; movement and sedation are medium; a scale past its grace is low.
+    [D]: for people with a current psychotropic; values count for a year; prolactin (with an antipsychotic) is medium
+    from 530 and high from 3180; movement and sedation are medium; a scale past its grace is low.
     """
     t = person.as_of
     if not any(course.medicine.is_psychotropic for course in person.current):
@@ -91,8 +91,9 @@ def anticholinergic(person: Person) -> Iterator[Gap]:
 def dependence(person: Person) -> Iterator[Gap]:
     """BZD_Z_PREGABALIN_LONG: a dependence-forming medicine current for more than 28 days without a break.
 
-    [D]: high where an opioid and another of the group are both current; low where a medicines review was attended or recorded in the
-    last 90 days; else medium. Opioids alone are left to the GP's review: the code is for benzodiazepines, z-drugs and gabapentinoids.
+    [D]: high where an opioid and another of the group are both current; low where a medicines review was attended or
+    recorded in the last 90 days; else medium. Opioids alone are left to the GP's review: the code is for
+    benzodiazepines, z-drugs and gabapentinoids.
     """
     if not person.regimen("dependence_days") > LONG_DAYS:
         return

@@ -29,7 +29,8 @@ def starts(person: Person) -> list[Course]:
 
 
 def stops(person: Person) -> list[Course]:
-    """Regular psychotropics that counted as stopped within the last 28 days: the ``stops_28d`` of the regimen, by name."""
+    """Regular psychotropics that counted as stopped within the last 28 days: the ``stops_28d`` of the regimen, by
+    name."""
     t = person.as_of
     return [
         c
@@ -42,11 +43,11 @@ def stops(person: Person) -> list[Course]:
 
 
 def regimen_change(person: Person) -> Iterator[Gap]:
-    """REGIMEN_CHANGE_RECENT: a regular psychotropic started or stopped in the last 28 days, unless a medicines or care review was
-    attended since.
+    """REGIMEN_CHANGE_RECENT: a regular psychotropic started or stopped in the last 28 days, unless a medicines or care
+    review was attended since.
 
-    A stop is dated on the day supply ran out and counts once 28 days have passed. [D]: the review is due 14 days after the latest
-    change (after the day a stop counts); a stop with nothing current of its family is high, else medium.
+    A stop is dated on the day supply ran out and counts once 28 days have passed. [D]: the review is due 14 days after
+    the latest change (after the day a stop counts); a stop with nothing current of its family is high, else medium.
     """
     if not person.regimen("starts_28d") > 0 and not person.regimen("stops_28d") > 0:
         return
@@ -83,9 +84,9 @@ FOLLOW_UP_DAYS, RECONCILE_DAYS = 3, 7
 def after_discharge(person: Person) -> Iterator[Gap]:
     """POST_DISCHARGE_RECONCILE: discharged in the last 28 days, until medicines were reviewed and the person was seen.
 
-    [D]: an attended medicines review since the discharge is the reconciliation, due in 7 days; any attended contact since is the
-    follow-up, due in 3 (72 hours). Medium until the first of them is past due, then high. A place-of-safety stay is not a discharge
-    (section 2.2).
+    [D]: an attended medicines review since the discharge is the reconciliation, due in 7 days; any attended contact
+    since is the follow-up, due in 3 (72 hours). Medium until the first of them is past due, then high. A
+    place-of-safety stay is not a discharge (section 2.2).
     """
     done = [stay for stay in person.stays if stay.discharged != NO_DAY and stay.ward != "place_of_safety"]
     if not done or person.inpatient:
@@ -125,8 +126,8 @@ def after_discharge(person: Person) -> Iterator[Gap]:
 
 
 def shared_care(person: Person) -> Iterator[Gap]:
-    """SHARED_CARE_UNCLEAR: one medicine supplied by trust and GP in 90 days, or its prescriber changed in 90 days, and no agreement
-    recorded.
+    """SHARED_CARE_UNCLEAR: one medicine supplied by trust and GP in 90 days, or its prescriber changed in 90 days, and
+    no agreement recorded.
 
     [D]: an agreement of any date settles it; medium for clozapine, lithium and valproate, else low.
     """

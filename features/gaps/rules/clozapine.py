@@ -48,9 +48,10 @@ def course_of(person: Person) -> Course | None:
 
 
 def blood_count(person: Person) -> Iterator[Gap]:
-    """CLZ_FBC_OVERDUE: from the due day itself (section 4, engine rules). Severity [D]: medium on the day, high from 1 day past due,
-    critical from 3; from 7 the value says that it is the last step. Never left out, in hospital or not. More than 28 days after supply
-    ran out only the counts after stopping are asked for, and for 90 days those of an amber or red result (sections 4.2, 4.7)."""
+    """CLZ_FBC_OVERDUE: from the due day itself (section 4, engine rules). Severity [D]: medium on the day, high from 1
+    day past due, critical from 3; from 7 the value says that it is the last step. Never left out, in hospital or not.
+    More than 28 days after supply ran out only the counts after stopping are asked for, and for 90 days those of an
+    amber or red result (sections 4.2, 4.7)."""
     held = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
     over = held is not None and not held.current(person.as_of)
     still = ("post_stop", "amber_result", "red_result") if course_of(person) else ("post_stop",)
@@ -95,11 +96,11 @@ def blood_count(person: Person) -> Iterator[Gap]:
 def treatment_break(person: Person) -> Iterator[Gap]:
     """CLZ_BREAK: supply ran out, missed doses reported, or a level below detection.
 
-    [D]: days missed are days outside hospital since supply ran out; a gap fires above 2 of them (48 hours) until the course has ended
-    (more than 90 days), always critical: stopped in the last 90 days is a top-tier state (section 4.12). A report counts for 14 days;
-    "yes" does not say how long, so it is high and says so; an amount ("72 hours", "3 days") above 48 hours is critical, up to 48 hours
-    it does not fire. A level below 0.05 mg/L in the last 28 days, while supply lasts, is high. The reset limit is the service's, the
-    stricter where it is not recorded.
+    [D]: days missed are days outside hospital since supply ran out; a gap fires above 2 of them (48 hours) until the
+    course has ended (more than 90 days), always critical: stopped in the last 90 days is a top-tier state (section
+    4.12). A report counts for 14 days; "yes" does not say how long, so it is high and says so; an amount ("72 hours",
+    "3 days") above 48 hours is critical, up to 48 hours it does not fire. A level below 0.05 mg/L in the last 28 days,
+    while supply lasts, is high. The reset limit is the service's, the stricter where it is not recorded.
     """
     course = course_of(person)
     if course is None:
@@ -177,12 +178,12 @@ def _reported(person: Person) -> Iterator[Finding]:
 
 
 def red_or_amber(person: Person) -> Iterator[Gap]:
-    """CLZ_RESULT_RED_AMBER: the colour of the white cells and neutrophils in force is amber or red (amber until a green count, red
-    until two in a row: the schedule's own answer), or the latest platelets or eosinophils are red, or troponin or CRP in the first 8
-    weeks.
+    """CLZ_RESULT_RED_AMBER: the colour of the white cells and neutrophils in force is amber or red (amber until a
+    green count, red until two in a row: the schedule's own answer), or the latest platelets or eosinophils are red, or
+    troponin or CRP in the first 8 weeks.
 
-    Limits registered for BEN apply where that is recorded. [D]: platelets and eosinophils of the present course only (from 10 days
-    before it); a trend (three falling values) is told with a value that fired and does not fire alone.
+    Limits registered for BEN apply where that is recorded. [D]: platelets and eosinophils of the present course only
+    (from 10 days before it); a trend (three falling values) is told with a value that fired and does not fire alone.
     """
     course = course_of(person)
     if course is None:

@@ -29,10 +29,12 @@ def _clozapine(person: Person) -> Course | None:
 
 
 def level_or_change(person: Person) -> Iterator[Gap]:
-    """CLZ_LEVEL_SMOKING: the latest level is outside 0.35 to 0.6 mg/L, or something that moves it changed and no level followed.
+    """CLZ_LEVEL_SMOKING: the latest level is outside 0.35 to 0.6 mg/L, or something that moves it changed and no level
+    followed.
 
-    [D]: a level counts for a year; above 0.6 is high, 1.0 and above critical, below 0.35 medium. A change of smoking counts for 90
-    days, an infection for 28, a CYP1A2 inhibitor started for 30, until a level taken after it; the level is due 7 days after (mp124).
+    [D]: a level counts for a year; above 0.6 is high, 1.0 and above critical, below 0.35 medium. A change of smoking
+    counts for 90 days, an infection for 28, a CYP1A2 inhibitor started for 30, until a level taken after it; the level
+    is due 7 days after (mp124).
     """
     course = _clozapine(person)
     if course is None:
@@ -120,11 +122,11 @@ def _inhibitor(person: Person) -> Iterator[_Change]:
 
 
 def bowel(person: Person) -> Iterator[Gap]:
-    """CLZ_GI_HYPOMOTILITY: 3 days or more without a bowel motion, a bowel check past due, or constipating medicines stacked without a
-    laxative.
+    """CLZ_GI_HYPOMOTILITY: 3 days or more without a bowel motion, a bowel check past due, or constipating medicines
+    stacked without a laxative.
 
-    [D]: days without a motion count for 28 days and are critical; an opioid or another medicine with an anticholinergic score of 3,
-    with no laxative supplied, is high; a check past its grace alone is medium.
+    [D]: days without a motion count for 28 days and are critical; an opioid or another medicine with an
+    anticholinergic score of 3, with no laxative supplied, is high; a check past its grace alone is medium.
     """
     if _clozapine(person) is None:
         return

@@ -26,10 +26,11 @@ _MET = ("present", "provided", "in_place", "in place", "not_required", "not requ
 
 
 def missed_pattern(person: Person) -> Iterator[Gap]:
-    """DNA_PATTERN: both of the last two offered contacts missed, or half or more of at least four, in the last 180 days.
+    """DNA_PATTERN: both of the last two offered contacts missed, or half or more of at least four, in the last 180
+    days.
 
-    Offered is attended or missed, with the person, not by text or email; cancellations do not count (section 2.1). [D]: high from a run
-    of three.
+    Offered is attended or missed, with the person, not by text or email; cancellations do not count (section 2.1).
+    [D]: high from a run of three.
     """
     t = person.as_of
     offered = [c for c in person.contacts if (c.attended or c.missed) and t - c.day <= MISSED_WINDOW]
@@ -58,8 +59,8 @@ def missed_pattern(person: Person) -> Iterator[Gap]:
 def no_contact(person: Person) -> Iterator[Gap]:
     """NO_CONTACT: nobody has seen the person for 90 days, or for twice their own usual gap if that is longer.
 
-    [D]: the usual gap is the median of the last 63, and needs two. Never seen counts once a referral has been open for 28 days, or with
-    no referral recorded at all. Silent in hospital, and where every referral recorded is closed.
+    [D]: the usual gap is the median of the last 63, and needs two. Never seen counts once a referral has been open for
+    28 days, or with no referral recorded at all. Silent in hospital, and where every referral recorded is closed.
     """
     t = person.as_of
     if person.inpatient:
@@ -97,7 +98,8 @@ def no_contact(person: Person) -> Iterator[Gap]:
 
 
 def crisis(person: Person) -> Iterator[Gap]:
-    """CRISIS_SIGNAL: an attended crisis, liaison or place-of-safety contact, or a stay in a place of safety, in the last 30 days.
+    """CRISIS_SIGNAL: an attended crisis, liaison or place-of-safety contact, or a stay in a place of safety, in the
+    last 30 days.
 
     [D]: high from two, else medium. A psychotropic started since is named.
     """
@@ -121,10 +123,10 @@ def crisis(person: Person) -> Iterator[Gap]:
 def unmet_need(person: Person) -> Iterator[Gap]:
     """EQUALITY_NEED_UNMET: a need that is recorded and nothing that meets it.
 
-    [D]: the latest interpreter, accessible_format or reasonable_adjustment row states a need (for a format, any value that does not say
-    it is met); met is a later row that says so, or an interpreter_present row in the last 365 days. A confirmed or suspected flag in
-    the patients table counts as a possible need for adjustments while none is recorded; the flag is never named. Medium for a stated
-    need, low for a possible one.
+    [D]: the latest interpreter, accessible_format or reasonable_adjustment row states a need (for a format, any value
+    that does not say it is met); met is a later row that says so, or an interpreter_present row in the last 365 days.
+    A confirmed or suspected flag in the patients table counts as a possible need for adjustments while none is
+    recorded; the flag is never named. Medium for a stated need, low for a possible one.
     """
     found = []
     row = person.circumstance("interpreter")

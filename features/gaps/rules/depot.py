@@ -31,10 +31,10 @@ def missed_after(medicine: Medicine, given: int) -> tuple[float | None, str]:
 
 
 def depot(person: Person) -> Iterator[Gap]:
-    """LAI_OVERDUE: the latest injection's interval has passed. Bands of CLINICAL.md section 3 [D]: 1 to 7 days medium, from 8 high,
-    past the product's missed-dose limit critical; both of the last two given more than 7 days late lifts medium to high. Silent once
-    the course has ended, more than 90 days past due. The latest injection of any product counts. Not silent in hospital: the ward may
-    not have given it."""
+    """LAI_OVERDUE: the latest injection's interval has passed. Bands of CLINICAL.md section 3 [D]: 1 to 7 days medium,
+    from 8 high, past the product's missed-dose limit critical; both of the last two given more than 7 days late lifts
+    medium to high. Silent once the course has ended, more than 90 days past due. The latest injection of any product
+    counts. Not silent in hospital: the ward may not have given it."""
     held = _injections(person)
     if not held:
         return

@@ -56,8 +56,8 @@ def interacting(person: Person) -> list[tuple[str, Course]]:
 
 
 def risk_words(person: Person) -> list[str]:
-    """What may be said of why a person is in mp140's higher-risk group. Whether they are is the schedule's answer; years lived are
-    never named."""
+    """What may be said of why a person is in mp140's higher-risk group. Whether they are is the schedule's answer;
+    years lived are never named."""
     said = [f"with {course.medicine.name}" for _, course in interacting(person)]
     for test in ("egfr", "tsh", "calcium_adjusted"):
         last = person.latest(test)
@@ -70,8 +70,8 @@ def risk_words(person: Person) -> list[str]:
 
 
 def level_due(person: Person) -> Iterator[Gap]:
-    """LI_LEVEL_OVERDUE: past due and past the days of grace (14 or 28). Severity [D]: high. The higher-risk group is named where it
-    applies."""
+    """LI_LEVEL_OVERDUE: past due and past the days of grace (14 or 28). Severity [D]: high. The higher-risk group is
+    named where it applies."""
     dues = [
         due
         for due in person.due
@@ -106,10 +106,11 @@ def consecutive(person: Person, test: str) -> tuple[Reading, Reading] | None:
 
 
 def level_abnormal(person: Person) -> Iterator[Gap]:
-    """LI_LEVEL_ABNORMAL: the latest level of the last year is below 0.4 or 1.0 and above, or rose by 0.3 or more at the same dose.
+    """LI_LEVEL_ABNORMAL: the latest level of the last year is below 0.4 or 1.0 and above, or rose by 0.3 or more at
+    the same dose.
 
-    [D]: severity medium below 0.4, high from 1.0, critical from 1.2; a rise is high, and where the dose at either level is not recorded
-    it fires and says so. The band 0.8 to 1.0 places in the higher-risk group only.
+    [D]: severity medium below 0.4, high from 1.0, critical from 1.2; a rise is high, and where the dose at either
+    level is not recorded it fires and says so. The band 0.8 to 1.0 places in the higher-risk group only.
     """
     course = _lithium(person)
     last = person.latest("lithium_level")
@@ -138,11 +139,12 @@ def level_abnormal(person: Person) -> Iterator[Gap]:
 
 
 def organs(person: Person) -> Iterator[Gap]:
-    """LI_RENAL_THYROID_CALCIUM: a kidney, thyroid or calcium test past its grace, a value outside its limits, or eGFR down by 15 in 12
-    months.
+    """LI_RENAL_THYROID_CALCIUM: a kidney, thyroid or calcium test past its grace, a value outside its limits, or eGFR
+    down by 15 in 12 months.
 
-    [D]: values count for a year; amber is medium, red high, eGFR below 30 critical; tests past due are medium. Calcium that is not
-    adjusted is held against the same limits. The fall is from the highest eGFR of the 365 days before the latest.
+    [D]: values count for a year; amber is medium, red high, eGFR below 30 critical; tests past due are medium. Calcium
+    that is not adjusted is held against the same limits. The fall is from the highest eGFR of the 365 days before the
+    latest.
     """
     found = [
         Finding(

@@ -48,11 +48,11 @@ def due_value(due: Due) -> str:
 
 
 def never_done(person: Person) -> Iterator[Gap]:
-    """MONITORING_NEVER_DONE: a scheduled check past its grace that was never recorded, or the annual physical health check past its
-    grace.
+    """MONITORING_NEVER_DONE: a scheduled check past its grace that was never recorded, or the annual physical health
+    check past its grace.
 
-    Checks with a code of their own are left to it. [D]: medium where the protocol of one of them says required or mandatory, else low.
-    The value names what is not recorded and counts all checks past due.
+    Checks with a code of their own are left to it. [D]: medium where the protocol of one of them says required or
+    mandatory, else low. The value names what is not recorded and counts all checks past due.
     """
     t = person.as_of
     past = [due for due in person.due if due.past_grace(t)]

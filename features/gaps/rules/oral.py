@@ -38,11 +38,11 @@ def classes(person: Person) -> dict[str, list[Course]]:
 
 
 def supply_gap(person: Person) -> Iterator[Gap]:
-    """SUPPLY_GAP_ORAL: all regular medicine of a class ran out 14 or more days ago (days in hospital left out), until 90 days have
-    passed.
+    """SUPPLY_GAP_ORAL: all regular medicine of a class ran out 14 or more days ago (days in hospital left out), until
+    90 days have passed.
 
-    [D]: medium to 30 days, high above. Where clozapine or an injection lasted longest, CLZ_BREAK or LAI_OVERDUE tells it. Silent in
-    hospital.
+    [D]: medium to 30 days, high above. Where clozapine or an injection lasted longest, CLZ_BREAK or LAI_OVERDUE tells
+    it. Silent in hospital.
     """
     if person.inpatient:
         return
@@ -72,7 +72,8 @@ def supply_gap(person: Person) -> Iterator[Gap]:
 
 
 def covered(person: Person, courses: list[Course], start: int, end: int) -> float | None:
-    """CMA7: share of the days in [start, end) outside hospital on which any of the courses covers; None where all were in hospital."""
+    """CMA7: share of the days in [start, end) outside hospital on which any of the courses covers; None where all were
+    in hospital."""
     away: set[int] = set()
     for stay in person.stays:
         away.update(range(max(stay.admitted, start), min(stay.discharged, end)))
@@ -97,11 +98,11 @@ def covered(person: Person, courses: list[Course], start: int, end: int) -> floa
 
 
 def falling(person: Person) -> Iterator[Gap]:
-    """ADHERENCE_FALLING: under 80% of the last 90 days covered and 10 points less than in the 90 days before; or two gaps of more than
-    14 days in 180; or a lithium level down by more than 0.2 mmol/L at the same dose.
+    """ADHERENCE_FALLING: under 80% of the last 90 days covered and 10 points less than in the 90 days before; or two
+    gaps of more than 14 days in 180; or a lithium level down by more than 0.2 mmol/L at the same dose.
 
-    [D]: for people supplied the class for 180 days or more and current; high under 50%, else medium. A level that fell with the dose
-    not recorded does not fire.
+    [D]: for people supplied the class for 180 days or more and current; high under 50%, else medium. A level that fell
+    with the dose not recorded does not fire.
     """
     t = person.as_of
     found = []

@@ -1,7 +1,7 @@
 """Physical health: weight, glucose and lipids; blood pressure, pulse, QTc and potassium.
 
-Values count for a year unless said otherwise [D]. A band's severity in ``thresholds.csv`` becomes the gap's: amber medium, red high,
-critical critical.
+Values count for a year unless said otherwise [D]. A band's severity in ``thresholds.csv`` becomes the gap's: amber
+medium, red high, critical critical.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def _value(test: str, reading: Reading, key: str, said: str = "") -> Finding:
 def metabolic(person: Person) -> Iterator[Gap]:
     """METABOLIC_WORSENING, for people with a current antipsychotic.
 
-    [D]: weight up by more than 5 kg within 91 days (th065, from the lowest), or by 7% from the baseline (the last weight from 90 days
-    before to 14 after the start of the antipsychotic held longest); HbA1c or glucose in a Lester band; BMI that came into a higher band
-    within a year; cholesterol of 6 or QRISK3 of 10 and above with no statin recorded; triglycerides. The lower BMI limits for some
-    groups are not used here.
+    [D]: weight up by more than 5 kg within 91 days (th065, from the lowest), or by 7% from the baseline (the last
+    weight from 90 days before to 14 after the start of the antipsychotic held longest); HbA1c or glucose in a Lester
+    band; BMI that came into a higher band within a year; cholesterol of 6 or QRISK3 of 10 and above with no statin
+    recorded; triglycerides. The lower BMI limits for some groups are not used here.
     """
     held = [course for course in person.current if course.medicine.is_antipsychotic]
     if not held or not person.results:
@@ -116,10 +116,10 @@ def _bmi(person: Person) -> Iterator[Finding]:
 def cardiovascular(person: Person) -> Iterator[Gap]:
     """BP_PULSE_QTC, for people with a current psychotropic.
 
-    [D]: QTc limits as in the table, the lower limit where the record does not say which applies; up by 60 ms or more from the earliest;
-    two or more QT-prolonging medicines with no ECG in a year (low); potassium under 3.5 with one. Pulse 100 to 120 medium, above 120
-    high within 18 weeks of a clozapine start, under 50 with lithium, a beta blocker or donepezil. Temperature above 38 on clozapine
-    counts for 14 days.
+    [D]: QTc limits as in the table, the lower limit where the record does not say which applies; up by 60 ms or more
+    from the earliest; two or more QT-prolonging medicines with no ECG in a year (low); potassium under 3.5 with one.
+    Pulse 100 to 120 medium, above 120 high within 18 weeks of a clozapine start, under 50 with lithium, a beta blocker
+    or donepezil. Temperature above 38 on clozapine counts for 14 days.
     """
     if not any(course.medicine.is_psychotropic for course in person.current):
         return
@@ -142,7 +142,8 @@ def cardiovascular(person: Person) -> Iterator[Gap]:
 
 
 def _qtc_limit(person: Person) -> tuple[str, str]:
-    """The lower action limit, which the table splits in two; the lower of the two where the record does not say which applies."""
+    """The lower action limit, which the table splits in two; the lower of the two where the record does not say which
+    applies."""
     code = person.patient("sex")
     if code is not None and SEX[code] == "female":
         return "th052", ""

@@ -16,11 +16,12 @@ _DECIDED = (citations.clinical("1.1", "D"),)
 
 
 def medicines_review(person: Person) -> Iterator[Gap]:
-    """MEDICINES_REVIEW_OVERDUE: with a current psychotropic, no medicines review for more than 365 days, or none since a discharge.
+    """MEDICINES_REVIEW_OVERDUE: with a current psychotropic, no medicines review for more than 365 days, or none since
+    a discharge.
 
-    [D]: an attended medicines review or a recorded structured review counts. Never reviewed is due 365 days after the first
-    psychotropic. After a discharge in the last year it is due at 28 days, where POST_DISCHARGE_RECONCILE ends. Medium with five or more
-    regular medicines or a start or stop since the last review, else low.
+    [D]: an attended medicines review or a recorded structured review counts. Never reviewed is due 365 days after the
+    first psychotropic. After a discharge in the last year it is due at 28 days, where POST_DISCHARGE_RECONCILE ends.
+    Medium with five or more regular medicines or a start or stop since the last review, else low.
     """
     t = person.as_of
     held = [c for c in person.current if c.medicine.is_psychotropic]
@@ -53,7 +54,8 @@ def medicines_review(person: Person) -> Iterator[Gap]:
 
 
 def allergy(person: Person) -> Iterator[Gap]:
-    """ALLERGY_NOT_RECORDED: allergy status absent, or last recorded more than 365 days ago; "none known" counts as recorded [D]."""
+    """ALLERGY_NOT_RECORDED: allergy status absent, or last recorded more than 365 days ago; "none known" counts as
+    recorded [D]."""
     rows = person.conditions["allergy"]
     if not rows:
         yield from gap_of(CODES["ALLERGY_NOT_RECORDED"], [Finding("low", "allergy status not recorded", _DECIDED)])

@@ -20,11 +20,12 @@ _FORM, _AGREEMENT, _CONTRACEPTION = (citations.protocol_row(key) for key in ("mp
 def documents(person: Person) -> Iterator[Gap]:
     """VALPROATE_PPP, for people with current valproate.
 
-    [D]: childbearing potential is what the schedule's conditions answer (the circumstance of that kind; where none is recorded and it
-    is not ruled out, it cannot be assessed, and the gap says so). Where it is yes, the annual form is due from the start of the course
-    and every 365 days (no grace), contraception status every 365 days and 28 of grace. A course started since January 2024 under 55,
-    whoever takes it, needs the agreement of two specialists at any time from a year before it; where the date of birth is not recorded,
-    that cannot be assessed and is said. Forms and agreements are high, contraception medium.
+    [D]: childbearing potential is what the schedule's conditions answer (the circumstance of that kind; where none is
+    recorded and it is not ruled out, it cannot be assessed, and the gap says so). Where it is yes, the annual form is
+    due from the start of the course and every 365 days (no grace), contraception status every 365 days and 28 of
+    grace. A course started since January 2024 under 55, whoever takes it, needs the agreement of two specialists at
+    any time from a year before it; where the date of birth is not recorded, that cannot be assessed and is said. Forms
+    and agreements are high, contraception medium.
     """
     held = person.base("valproate")
     if not held:

@@ -1,4 +1,5 @@
-"""Database migrations, run from code in both directions: ``upgrade``, ``downgrade``, ``at_head``; and ``opened``, a database made ready."""
+"""Database migrations, run from code in both directions: ``upgrade``, ``downgrade``, ``at_head``; and ``opened``, a
+database made ready."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ class NewerDatabase(DatabaseUnavailable):
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the database up to ``revision``; creates it when it is new. Safe to call on every start. Raises ``NewerDatabase``."""
+    """Bring the database up to ``revision``; creates it when it is new. Safe to call on every start. Raises
+    ``NewerDatabase``."""
     if is_newer(database):
         raise NewerDatabase(
             "a newer release has migrated this database; start that release, or restore the backup made before the upgrade (docs/operations.md)"
@@ -46,7 +48,8 @@ def is_newer(database: Database) -> bool:
 
 
 def _revision(database: Database) -> str | None:
-    """Where the database stands, asked for without Alembic: it comes into memory only where there is something to migrate."""
+    """Where the database stands, asked for without Alembic: it comes into memory only where there is something to
+    migrate."""
     with database.read() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
@@ -55,7 +58,8 @@ def _revision(database: Database) -> str | None:
 
 @contextmanager
 def opened(where: Path | str | Database) -> Iterator[Database]:
-    """A migrated database: ``where`` is a home folder, a database URL, or a ``Database`` (which stays open afterwards)."""
+    """A migrated database: ``where`` is a home folder, a database URL, or a ``Database`` (which stays open
+    afterwards)."""
     if isinstance(where, Database):
         upgrade(where)
         yield where

@@ -112,7 +112,8 @@ def test_the_age_of_a_source_reads_both_clocks_and_nothing_protected():
 
 @pytest.mark.parametrize("verb", ["days_since_last", "count"])
 def test_the_newest_row_is_the_one_the_feature_read(verb):
-    """Another witness: days since the last event is the day less the day of the newest row; a count above 0 has a row and 0 has none."""
+    """Another witness: days since the last event is the day less the day of the newest row; a count above 0 has a row
+    and 0 has none."""
     from tests.serving.world import AS_OF as day
     from tests.serving.world import records as trust
 

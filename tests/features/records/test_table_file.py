@@ -1,4 +1,5 @@
-"""A table as it lies in a file: columns are let go once they are parsed, and a row that is set aside is read again from the same file."""
+"""A table as it lies in a file: columns are let go once they are parsed, and a row that is set aside is read again
+from the same file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Every sentence a reason or a what-if can say: from one table, plain, without blame or cause, below the reading age that is stated."""
+"""Every sentence a reason or a what-if can say: from one table, plain, without blame or cause, below the reading age
+that is stated."""
 
 import itertools
 import re

@@ -1,4 +1,5 @@
-"""What-ifs: a closed table of what a team can do next, equal to scoring the changed inputs, and never about the past or a protected characteristic."""
+"""What-ifs: a closed table of what a team can do next, equal to scoring the changed inputs, and never about the past
+or a protected characteristic."""
 
 from dataclasses import replace
 

@@ -8,7 +8,8 @@ END = "\nend of trees\n\nfeature_importances:\n"
 
 @st.composite
 def tree_shapes(draw):
-    """A tree grown leaf by leaf as LightGBM grows it: (splits, left, right), each split with feature, threshold and decision."""
+    """A tree grown leaf by leaf as LightGBM grows it: (splits, left, right), each split with feature, threshold and
+    decision."""
     left, right, splits = [], [], []
     leaves = [(None, None)]  # (parent, side) of each leaf
     for node in range(draw(st.integers(0, 8))):

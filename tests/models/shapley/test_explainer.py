@@ -1,4 +1,5 @@
-"""Exact contributions against four witnesses: arithmetic by hand, every subset, shap's own code, and LightGBM on hundreds of models."""
+"""Exact contributions against four witnesses: arithmetic by hand, every subset, shap's own code, and LightGBM on
+hundreds of models."""
 
 import itertools
 import math
@@ -65,7 +66,8 @@ def test_one_split_by_hand(row, contributions):
 
 
 def train(seed, rows=400, most_features=8, **parameters):
-    """A small random model and rows that probe it: training rows, exact thresholds, zeros, tiny values, infinities and holes."""
+    """A small random model and rows that probe it: training rows, exact thresholds, zeros, tiny values, infinities and
+    holes."""
     rng = np.random.default_rng(seed)
     features = int(rng.integers(1, most_features + 1))
     x = rng.normal(size=(rows, features)).round(int(rng.integers(0, 5)))
@@ -136,7 +138,8 @@ def kinds_of(booster):
 
 @pytest.mark.parametrize("first", range(0, 200, 50))
 def test_two_hundred_random_models_against_lightgbm(first):
-    """Fifty at a time, each fifty with every kind of missing value, both defaults, depths 1 to 6, constant and repeated features."""
+    """Fifty at a time, each fifty with every kind of missing value, both defaults, depths 1 to 6, constant and
+    repeated features."""
     kinds = set()
     for seed in range(first, first + 50):
         booster, rows = train(seed)
@@ -160,7 +163,8 @@ def test_a_model_that_found_no_split_is_its_mean():
 
 
 def brute_force(trees, row):
-    """Shapley values from their definition, over all subsets of features, with the cover-weighted value function of one tree after another."""
+    """Shapley values from their definition, over all subsets of features, with the cover-weighted value function of
+    one tree after another."""
     n = trees.n_features
     total = np.zeros(n + 1)
 
@@ -290,7 +294,8 @@ def test_a_matrix_of_another_shape_is_refused(wrong):
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_any_tree_and_any_row_by_every_subset(data):
-    """Trees that no training would make: the definition over all subsets, and efficiency, on whatever Hypothesis draws."""
+    """Trees that no training would make: the definition over all subsets, and efficiency, on whatever Hypothesis
+    draws."""
     shape = data.draw(tree_shapes())
     text = HEADER + spelled(0, shape) + END
     trees = read_trees(text)

@@ -1,4 +1,5 @@
-"""How much one client may ask, how long an answer may take, how much a request may hold: each refused with when to come back."""
+"""How much one client may ask, how long an answer may take, how much a request may hold: each refused with when to
+come back."""
 
 from __future__ import annotations
 

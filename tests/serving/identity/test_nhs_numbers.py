@@ -1,4 +1,5 @@
-"""NHS numbers: the check digit, and a pseudonym that says nothing without its key. The numbers are made up from test ranges."""
+"""NHS numbers: the check digit, and a pseudonym that says nothing without its key. The numbers are made up from test
+ranges."""
 
 from __future__ import annotations
 
@@ -47,8 +48,8 @@ def test_every_single_slip_is_found(nine, place, change):
 
 @given(st.integers(0, 9_999_999_999))
 def test_the_check_is_that_of_the_nhs_number_package(number):
-    """An outside peer: the nhs-number package from PyPI. In the Scottish range it also reads the first six digits as a birth date; we do not,
-    so that a slip in a date of birth is still kept out of every address and log."""
+    """An outside peer: the nhs-number package from PyPI. In the Scottish range it also reads the first six digits as a
+    birth date; we do not, so that a slip in a date of birth is still kept out of every address and log."""
     text = f"{number:010d}"
     ours, theirs = looks_like_one(text), nhs_number.is_valid(text)
     assert ours == theirs or (ours and nhs_number.REGION_SCOTLAND.contains_number(text))

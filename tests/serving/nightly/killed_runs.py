@@ -1,7 +1,8 @@
-"""A process that starts nightly runs and kills each with SIGKILL at a random moment: ``python killed_runs.py HOME AS_OF DEATHS SEED SHARD PROCESSES``.
+"""A process that starts nightly runs and kills each with SIGKILL at a random moment: ``python killed_runs.py HOME
+AS_OF DEATHS SEED SHARD PROCESSES``.
 
-Children are forked from one process that has everything imported, so that a kill costs no start. Prints ``{"deaths": n, "resumed": n}`` and
-leaves the home of a run that nobody killed in ``clean`` beside HOME.
+Children are forked from one process that has everything imported, so that a kill costs no start. Prints ``{"deaths":
+n, "resumed": n}`` and leaves the home of a run that nobody killed in ``clean`` beside HOME.
 """
 
 from __future__ import annotations

@@ -156,7 +156,8 @@ def test_a_worker_that_is_killed_ends_the_run_with_advice(tmp_path):
 
 
 def test_an_old_run_loses_what_explains_it_and_is_made_again_when_it_is_asked_for(home, made_home, world):
-    """A run's size is its explanations. Risks, places and gaps of an old one stay: trends, reviews and lists to come read them."""
+    """A run's size is its explanations. Risks, places and gaps of an old one stay: trends, reviews and lists to come
+    read them."""
 
     def run(as_of: dt.date):
         return score_store(home / "store", home / "bundles", home, as_of, threads=1)

@@ -1,4 +1,5 @@
-"""What the monitoring system reads: latency, refusals, people scored by bundle, list sizes, ages of data, drift. Nobody's data is in it."""
+"""What the monitoring system reads: latency, refusals, people scored by bundle, list sizes, ages of data, drift.
+Nobody's data is in it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""``POST /v1/scores``: parts that add up, the same numbers as the nightly run, rows set aside by place, nothing stored."""
+"""``POST /v1/scores``: parts that add up, the same numbers as the nightly run, rows set aside by place, nothing
+stored."""
 
 from __future__ import annotations
 
@@ -73,7 +74,8 @@ def test_the_request_and_the_nightly_run_agree_to_the_bit(client, as_role, answe
 
 
 def test_every_person_adds_up_in_both_answers(client, as_role, world):
-    """Everybody of the trust, in ``POST /v1/scores`` and in ``GET /v1/patients``: the numbers of the JSON itself, exact, not those rounded for display."""
+    """Everybody of the trust, in ``POST /v1/scores`` and in ``GET /v1/patients``: the numbers of the JSON itself,
+    exact, not those rounded for display."""
     records = world.records()
     people = [{"patient_id": person, "tables": world.person_tables(records, person)} for person in world.TEAM_OF]
     body = {"as_of": world.AS_OF.isoformat(), "people": people}
@@ -98,7 +100,8 @@ def test_every_person_adds_up_in_both_answers(client, as_role, world):
 
 
 def test_a_reason_shows_what_it_rests_on(answer):
-    """Each feature with value, unit and day; the dated rows, newest first and before the day; and how old every source it reads is."""
+    """Each feature with value, unit and day; the dated rows, newest first and before the day; and how old every source
+    it reads is."""
     seen = set()
     for person in answer["people"]:
         for reason in (reason for risk in person["risks"] for reason in risk["reasons"]):
@@ -319,7 +322,7 @@ def test_the_same_run_is_made_once(home, world):
 
 
 def test_a_run_that_breaks_publishes_nothing(home, world, database, monkeypatch):
-    import serving.nightly as module
+    import serving.nightly.run as module
     from serving.runs.repository import current_run
 
     with database.read() as connection:

@@ -1,4 +1,5 @@
-"""Tokens of a real identity provider on loopback: what is trusted, what is not, keys that change, a provider that goes away."""
+"""Tokens of a real identity provider on loopback: what is trusted, what is not, keys that change, a provider that goes
+away."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from serving.security.memberships import MembershipError, assigned_role, join_te
 from serving.security.oidc import Issuers, KeyCache, KeysUnavailable, Refused
 from serving.settings import Settings
 from serving.storage.tables import audit_events
-from tests.serving.identity import running, trusted
+from tests.serving.identity_provider import running, trusted
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-"""The demo sign-in: this machine only, this environment only, a strict cookie, forms that only our own pages can send."""
+"""The demo sign-in: this machine only, this environment only, a strict cookie, forms that only our own pages can
+send."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from serving.security.memberships import assign_role, join_team, leave_team, wit
 from serving.settings import Settings
 from serving.storage.tables import audit_events, sign_ins
 from tests.serving.conftest import client_of
-from tests.serving.identity import running, trusted
+from tests.serving.identity_provider import running, trusted
 
 SINCE = dt.date(2020, 1, 1)
 

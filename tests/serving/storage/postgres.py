@@ -1,4 +1,5 @@
-"""A real PostgreSQL for a test run: its own folder, loopback only, a free port, an unprivileged user. Nothing of the machine's own is touched."""
+"""A real PostgreSQL for a test run: its own folder, loopback only, a free port, an unprivileged user. Nothing of the
+machine's own is touched."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The team page: changes, gaps by kind, reviews against capacity, the unseen, freshness, and an equality view that gives nobody away."""
+"""The team page: changes, gaps by kind, reviews against capacity, the unseen, freshness, and an equality view that
+gives nobody away."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ REVIEW |= {"side_effects_assessed": False, "listing_was": "useful"}
 
 @pytest.fixture(scope="module")
 def seen(made_home, tmp_path_factory, world):
-    """Two weekly lists of the small trust, and a review of everybody who had a slot on the first; as (first list, overview, page)."""
+    """Two weekly lists of the small trust, and a review of everybody who had a slot on the first; as (first list,
+    overview, page)."""
     import shutil
 
     from tests.serving.conftest import client_of
@@ -111,7 +113,8 @@ def test_a_single_hidden_number_takes_another_with_it():
 
 @given(st.dictionaries(st.text(min_size=1, max_size=3), st.integers(0, 40), max_size=8))
 def test_nothing_hidden_can_be_worked_out_from_the_total(counts):
-    """The law: what is hidden is nothing, or everything, or at least two cells of at least ``LEAST`` together; no small number is shown."""
+    """The law: what is hidden is nothing, or everything, or at least two cells of at least ``LEAST`` together; no
+    small number is shown."""
     shown = suppressed(counts)
     hidden = [group for group, count in shown.items() if count is None]
     assert all(shown[group] == counts[group] for group in shown if group not in hidden)

@@ -1,4 +1,5 @@
-"""From a person back to the list they were opened from, in its order, cut as it was cut; whatever an address holds, never anywhere else."""
+"""From a person back to the list they were opened from, in its order, cut as it was cut; whatever an address holds,
+never anywhere else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Every page and every designed state at once: the content rules of DESIGN section 1, valid HTML, and sense without a style sheet or a script."""
+"""Every page and every designed state at once: the content rules of DESIGN section 1, valid HTML, and sense without a
+style sheet or a script."""
 
 from __future__ import annotations
 
@@ -127,8 +128,8 @@ def test_nobody_is_graded_down_nothing_is_a_cause_and_nothing_missing_is_normal(
 
 
 def test_no_protected_characteristic_is_a_reason(pages):
-    """Reasons name none at all; elsewhere they stand only as a need that is recorded, an action offered, a gap to close, or a count of the
-    equality view."""
+    """Reasons name none at all; elsewhere they stand only as a need that is recorded, an action offered, a gap to
+    close, or a count of the equality view."""
     allowed = (
         r'<span class="up-need">.*?</span>',
         r"<select.*?</select>",
@@ -175,7 +176,8 @@ def test_no_script_but_our_own_module_no_handler_no_inline_style_no_foreign_addr
 
 
 def test_without_a_style_sheet_headings_tables_and_pictures_still_tell_all(pages):
-    """One h1, no level skipped, every table with a caption and header cells, every picture with words, every field with a label."""
+    """One h1, no level skipped, every table with a caption and header cells, every picture with words, every field
+    with a label."""
     for name, page in pages.items():
         levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
         assert levels.count(1) == 1 and all(b - a <= 1 for a, b in pairwise(levels)), name

@@ -1,4 +1,5 @@
-"""The NHS design system's files: what is installed of the npm package, how they are sent, and pages that are the same without them."""
+"""The NHS design system's files: what is installed of the npm package, how they are sent, and pages that are the same
+without them."""
 
 from __future__ import annotations
 

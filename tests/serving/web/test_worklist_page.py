@@ -1,4 +1,5 @@
-"""The page of a team's list, row by row beside its JSON: nothing that a pharmacist needs is missing, and the address keeps what was chosen."""
+"""The page of a team's list, row by row beside its JSON: nothing that a pharmacist needs is missing, and the address
+keeps what was chosen."""
 
 from __future__ import annotations
 
@@ -130,7 +131,8 @@ def test_a_page_that_takes_too_long_says_so_and_what_to_do(home, start, monkeypa
 
 
 def test_nothing_of_a_list_stays_when_its_page_has_left(team):
-    """Without the collector of cycles: a page that waits for it costs it 20,000 objects, and keeps people in memory longer than anybody looks."""
+    """Without the collector of cycles: a page that waits for it costs it 20,000 objects, and keeps people in memory
+    longer than anybody looks."""
 
     def kept():
         return sum(type(thing) is WorklistEntry for thing in gc.get_objects())

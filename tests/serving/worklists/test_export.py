@@ -1,4 +1,5 @@
-"""What leaves the service in bulk or again: the list as CSV for a team lead, answers that the caller holds already, examples that work."""
+"""What leaves the service in bulk or again: the list as CSV for a team lead, answers that the caller holds already,
+examples that work."""
 
 from __future__ import annotations
 

@@ -271,7 +271,8 @@ def test_everybody_has_one_line_slots_are_filled_and_whoever_left_has_one_reason
 @settings(max_examples=150, deadline=None)
 @given(CASELOAD, CASELOAD, st.integers(0, 14), st.sampled_from([0.0, 0.1, 0.5]))
 def test_the_cost_of_steady_lists_is_bounded(then, now, slots, stay):
-    """The risk at the slots that go by order is at least the most there could be, divided by 1 + stay; and that is what is reported."""
+    """The risk at the slots that go by order is at least the most there could be, divided by 1 + stay; and that is
+    what is reported."""
     rules = ListRules("admission", 90, stay=stay)
     before = as_before(make_list(then, {}, slots, DAY - WEEK, rules), then)
     made = make_list(now, before, slots, DAY, rules)

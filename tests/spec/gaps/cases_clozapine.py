@@ -132,7 +132,8 @@ BLOOD_COUNT = [
 ]
 
 BREAK = [
-    *family(  # more than 48 hours; the reset limit is 72 hours for DMS and ZTAS, 96 for CPMS, the stricter where not recorded
+    # more than 48 hours; the reset limit is 72 hours for DMS and ZTAS, 96 for CPMS, the stricter where not recorded
+    *family(
         "CLZ_BREAK",
         """
         last   service   severity  due    overdue  verified  says

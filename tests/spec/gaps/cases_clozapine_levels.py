@@ -1,4 +1,5 @@
-"""Clozapine levels, what moves them, and the bowel: rows th016 to th019, th100, mp124, mp125, ix001 to ix003 and ix013 to ix017."""
+"""Clozapine levels, what moves them, and the bowel: rows th016 to th019, th100, mp124, mp125, ix001 to ix003 and ix013
+to ix017."""
 
 from __future__ import annotations
 

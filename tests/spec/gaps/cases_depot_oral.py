@@ -1,4 +1,5 @@
-"""Injections and oral supply, by CLINICAL.md sections 2.4 and 3, rows th103 to th105 and the injection fields of medicines.csv."""
+"""Injections and oral supply, by CLINICAL.md sections 2.4 and 3, rows th103 to th105 and the injection fields of
+medicines.csv."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ LEVEL_DUE = [
         lithium_level {level} 0.6
         """,
     ),
-    *family(  # after a year: every 180 days and 28 of grace; with an interacting medicine or a last level of 0.8 every 90 and 14
+    # after a year: every 180 days and 28 of grace; with an interacting medicine or a last level of 0.8 every 90 and 14
+    *family(
         "LI_LEVEL_OVERDUE",
         """
         level   value  with       severity  due    overdue  says

@@ -137,7 +137,9 @@ SIDE_EFFECTS = [
         {test} {day} {value}
         """,
     ),
-    *family(  # not assessed: antipsychotics every 180 days and 30 of grace (mp046); lithium 180 and 28 (mp147); clozapine 180 and 30 (mp127)
+    # not assessed: antipsychotics every 180 days and 30 of grace (mp046); lithium 180 and 28 (mp147); clozapine 180
+    # and 30 (mp127)
+    *family(
         "SIDE_EFFECT_BURDEN",
         """
         medicine    day    severity  due    overdue  verified  says

@@ -211,7 +211,8 @@ INTERACTION = [
 ]
 
 ANTICHOLINERGIC = [
-    *family(  # scores: olanzapine 3, sertraline 1, haloperidol 2, risperidone 1, amitriptyline 3, amisulpride 0 (unverified)
+    # scores: olanzapine 3, sertraline 1, haloperidol 2, risperidone 1, amitriptyline 3, amisulpride 0 (unverified)
+    *family(
         "ANTICHOLINERGIC_BURDEN",
         """
         one         two            severity  verified  says

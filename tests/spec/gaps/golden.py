@@ -1,7 +1,8 @@
 """Golden cases of the care gaps: small drawn tables, and the answer that CLINICAL.md and the reference tables give.
 
-Every case is one person. Days are written from the day of the question: ``d`` is that day (00:00 of 1 July 2025), ``d-28`` lies 28 days before. A
-cell ``-`` in the table of cases leaves out the line that uses it. Rows are known on the day they happen unless ``known_on`` says otherwise.
+Every case is one person. Days are written from the day of the question: ``d`` is that day (00:00 of 1 July 2025),
+``d-28`` lies 28 days before. A cell ``-`` in the table of cases leaves out the line that uses it. Rows are known on
+the day they happen unless ``known_on`` says otherwise.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def date(text: str) -> str:
 
 @dataclass(frozen=True)
 class Case:
-    """One person and what is expected: ``severity`` "-" where the gap must not fire; ``says`` must stand in the value."""
+    """One person and what is expected: ``severity`` "-" where the gap must not fire; ``says`` must stand in the
+    value."""
 
     code: str
     name: str
@@ -56,7 +58,8 @@ class Case:
 
 
 def family(code: str, cases: str, **templates: str) -> list[Case]:
-    """Cases that share their tables: a line of ``cases`` fills the ``{holes}`` of the templates and gives the answer."""
+    """Cases that share their tables: a line of ``cases`` fills the ``{holes}`` of the templates and gives the
+    answer."""
     lines = [line.split() for line in cases.strip().splitlines() if line.strip()]
     header, made = lines[0], []
     for cells in lines[1:]:

@@ -1,4 +1,5 @@
-"""What holds for every gap: the 31 codes, their words, their marks, their evidence; and names that agree with the regimen's numbers."""
+"""What holds for every gap: the 31 codes, their words, their marks, their evidence; and names that agree with the
+regimen's numbers."""
 
 from __future__ import annotations
 

@@ -24,7 +24,8 @@ def on(day):
 
 
 def records(referrals=(), contacts=(), stays=(), died=None, until=700):
-    """One person. referrals (opened, closed, reason[, team]); contacts (day, outcome[, mode, kind, booked]); stays (from, to[, method, ward]).
+    """One person. referrals (opened, closed, reason[, team]); contacts (day, outcome[, mode, kind, booked]); stays
+    (from, to[, method, ward]).
 
     A result on day ``until`` says how far the extract goes, and a carer's contact on day 0 where it begins.
     """
@@ -70,7 +71,8 @@ def status(history, as_of, outcome, horizon, **changes):
 OPEN = [(0, None, None)]
 
 ADMISSIONS = [
-    # what the clause says                              stays                                            as_of horizon  status
+    # what the clause says                              stays                                            as_of horizon
+    # status
     ("an emergency admission in the window", [(120, 130)], 100, 28, "event"),
     ("the day of as_of is in the window", [(100, 110)], 100, 28, "event"),
     ("the last day of the window", [(127, 130)], 100, 28, "event"),
@@ -305,7 +307,8 @@ def test_a_spine_that_does_not_fit_is_refused_with_advice():
         labels.label(history, pd.DataFrame({"patient_id": ["p"], "as_of": [pd.NaT]}), HORIZONS)
 
 
-# The slow, obvious rules: one day at a time over plain tuples. Waiting times are short so that Hypothesis meets every clause.
+# The slow, obvious rules: one day at a time over plain tuples. Waiting times are short so that Hypothesis meets every
+# clause.
 
 SHORT = OutcomeSettings(
     horizons={"admission": (7, 20), "disengagement": (20,)},

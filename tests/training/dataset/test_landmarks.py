@@ -15,7 +15,8 @@ _, NO_REFERRAL, OUT_OF_SCOPE, DIED, INPATIENT = REASONS
 
 
 def records(referrals, stays=(), died=None, died_known=None, contacts=()):
-    """One person; dates as text. referrals (team, opened, known, closed, closed_known); stays (admitted, known, discharged, known, ward)."""
+    """One person; dates as text. referrals (team, opened, known, closed, closed_known); stays (admitted, known,
+    discharged, known, ward)."""
     return Records.from_frames(
         {
             "patients": pd.DataFrame({"patient_id": ["p"], "died_on": [died], "known_on": [died_known]}),
@@ -108,7 +109,15 @@ def test_who_is_scored(what, referrals, stays, as_of, expected):
     assert len(people.spine) == (expected == ON_CASELOAD)
 
 
-@pytest.mark.parametrize(("known", "as_of", "expected"), [(None, "2024-03-02", DIED), ("2024-03-05", "2024-03-05", ON_CASELOAD), ("2024-03-05", "2024-03-06", DIED), (None, "2024-03-01", ON_CASELOAD)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("known", "as_of", "expected"),
+    [
+        (None, "2024-03-02", DIED),
+        ("2024-03-05", "2024-03-05", ON_CASELOAD),
+        ("2024-03-05", "2024-03-06", DIED),
+        (None, "2024-03-01", ON_CASELOAD),
+    ],
+)
 def test_the_dead_are_not_listed(known, as_of, expected):
     assert REASONS[caseload(records([OPEN], died="2024-03-01", died_known=known), as_of).reason[0, 0]] == expected
 

@@ -85,13 +85,24 @@ def test_naming_everybody_in_turn_does_not_look_like_foresight():
     ahead = happens[person] - day
     true = (happens[person] >= 0) & (ahead >= 0) & (ahead < 28)
     event = np.where(true, person, -1)
-    rows = Weekly(person, np.zeros_like(person), day, np.ones(len(person), bool), event, np.where(true, ahead, 0), np.ones(len(person), bool), Draws.of(person, 50, 0))  # fmt: skip
+    rows = Weekly(
+        person,
+        np.zeros_like(person),
+        day,
+        np.ones(len(person), bool),
+        event,
+        np.where(true, ahead, 0),
+        np.ones(len(person), bool),
+        Draws.of(person, 50, 0),
+    )
     scores = {"model": true + 0.01 * rng.random(len(person)), "lot": rng.random(len(person))}
     sex = Partition("sex", "Sex", np.where(person % 2 == 0, "a", "b").astype(object))
     found = capacity.figures(rows, scores, ["lot"], [sex], ["t"], enough=5)["slots"]
     for one in found.values():
         assert one["best_rule"] == "lot"
-        assert value(one["contenders"]["lot"], "captured_with_cool_off") <= value(one["contenders"]["model"], "captured_with_cool_off")  # fmt: skip
+        assert value(one["contenders"]["lot"], "captured_with_cool_off") <= value(
+            one["contenders"]["model"], "captured_with_cool_off"
+        )
     assert value(found["5"], "captured_over_best_rule") > 0.2
     assert found["5"]["captured_over_best_rule"]["low"] > 0
     assert found["25"]["worst_group"]["level"] in ("a", "b")
@@ -107,5 +118,8 @@ def test_the_run_reports_every_number_of_slots_on_lists_that_nothing_trained_on(
             assert found["contenders"].keys() == pair["contenders"].keys()
             for name in ("precision", "captured", "turnover", "new_information", "number_needed_to_review"):
                 assert found["as_listed"][name].keys() == {"value", "low", "high"}
-    more = [value(s["with_cool_off"], "captured") for s in evaluation["pairs"]["disengagement_90"]["capacity"]["slots"].values()]  # fmt: skip
+    more = [
+        value(s["with_cool_off"], "captured")
+        for s in evaluation["pairs"]["disengagement_90"]["capacity"]["slots"].values()
+    ]
     assert more == sorted(more)

@@ -1,4 +1,5 @@
-"""Enough data (against published figures), shifted inputs, and horizons that must not cross (with a planted crossing)."""
+"""Enough data (against published figures), shifted inputs, and horizons that must not cross (with a planted
+crossing)."""
 
 import lightgbm
 import numpy as np
@@ -12,7 +13,8 @@ from training.statistics.resampling import Draws
 @pytest.mark.parametrize(
     ("parameters", "prevalence", "auroc", "people"),
     [
-        # research/evaluation.md section 3, from pmsampsize (which draws its R squared by simulation, hence the tolerance)
+        # research/evaluation.md section 3, from pmsampsize (which draws its R squared by simulation, hence the
+        # tolerance)
         (30, 0.05, 0.80, 4227),
         (60, 0.05, 0.80, 8455),
         (120, 0.05, 0.80, 16910),
@@ -29,7 +31,11 @@ def test_a_small_trust_is_told_what_it_lacks():
     assert not few["enough"]
     assert few["parameters_supported"] < 10
     assert sample_size.judge(people=90_000, events=4500, parameters=60, prevalence=0.05, auroc=0.8)["enough"]
-    wide = {"calibration_slope": {"low": 0.7, "high": 1.3}, "observed_to_expected": {"low": 0.95, "high": 1.1}, "auroc": {"low": None, "high": None}}  # fmt: skip
+    wide = {
+        "calibration_slope": {"low": 0.7, "high": 1.3},
+        "observed_to_expected": {"low": 0.95, "high": 1.1},
+        "auroc": {"low": None, "high": None},
+    }
     assert [w["narrow_enough"] for w in sample_size.widths(wide).values()] == [False, True, False]
 
 
@@ -57,15 +63,25 @@ def test_the_most_shifted_feature_is_named_first():
         assert row["index"]["value"] == pytest.approx(found["index"][row["feature"]], abs=1e-4)
         assert 0 <= row["index"]["low"] < row["index"]["value"] < row["index"]["high"]
         assert row["missing_before"]["value"] == 0
-    # Copies of each row under the same person are no new people: the interval stays as wide, where ten times the people would narrow it.
-    again = drift.inputs(np.repeat(before, 4, axis=0), np.repeat(after, 4, axis=0), ("a", "b", "c"), 0, (np.repeat(people, 4), np.repeat(people + 50, 4)), 100)  # fmt: skip
+    # Copies of each row under the same person are no new people: the interval stays as wide, where ten times the
+    # people would narrow it.
+    again = drift.inputs(
+        np.repeat(before, 4, axis=0),
+        np.repeat(after, 4, axis=0),
+        ("a", "b", "c"),
+        0,
+        (np.repeat(people, 4), np.repeat(people + 50, 4)),
+        100,
+    )
     wide, same = ([one["largest"][0]["index"]["high"] - one["largest"][0]["index"]["low"]] for one in (found, again))
     assert same[0] == pytest.approx(wide[0], rel=0.25)
 
 
 def test_calibration_is_known_only_after_the_horizon_and_the_settling_days():
     label, risk, day = np.ones(20), np.full(20, 0.5), np.repeat([0, 28], [15, 5])
-    first, second = drift.calibration_over_time(label, risk, day, Draws.of(np.arange(20), 10, 0), horizon=90, settling_days=14)  # fmt: skip
+    first, second = drift.calibration_over_time(
+        label, risk, day, Draws.of(np.arange(20), 10, 0), horizon=90, settling_days=14
+    )
     assert (first["as_of"], first["known_on"]) == ("1970-01-01", "1970-04-15")
     assert first["observed_to_expected"]["value"] == 2
     assert second["observed_to_expected"] is None  # five events are not shown alone
@@ -105,6 +121,8 @@ def test_the_walk_over_trees_is_that_of_lightgbm(monkeypatch):
 
 def test_the_run_has_no_crossing_and_says_what_it_lacks(trained):
     evaluation = trained[1].evaluation
-    assert all(found["crossings"] == 0 and found["trees_with_the_horizon"] > 0 for found in evaluation["coherence"].values())  # fmt: skip
+    assert all(
+        found["crossings"] == 0 and found["trees_with_the_horizon"] > 0 for found in evaluation["coherence"].values()
+    )
     assert evaluation["drift"]["features"] > 300
     assert not evaluation["pairs"]["admission_90"]["sample_size"]["enough"]

@@ -1,4 +1,5 @@
-"""Decision curves against ``dcurves`` (the authors' own package), and what must hold of any: treating none is worth nothing, and a useless risk no more."""
+"""Decision curves against ``dcurves`` (the authors' own package), and what must hold of any: treating none is worth
+nothing, and a useless risk no more."""
 
 import json
 import os

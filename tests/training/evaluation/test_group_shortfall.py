@@ -1,4 +1,5 @@
-"""Who is left behind, and who is only unlucky: the arithmetic of the gates ``worst_group`` and ``worst_team``, against exact and simulated answers."""
+"""Who is left behind, and who is only unlucky: the arithmetic of the gates ``worst_group`` and ``worst_team``, against
+exact and simulated answers."""
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ EVERYONE, EVENTS = 0.44, 500
 
 
 def judge(*found, everyone=EVERYONE, reach=1.96, enough=True):
-    """``levels_of`` groups of (events, found), where everyone's interval is that of independent events, or as many times wider as ``reach`` is above 1.96."""
+    """``levels_of`` groups of (events, found), where everyone's interval is that of independent events, or as many
+    times wider as ``reach`` is above 1.96."""
     error = reach * np.sqrt(everyone * (1 - everyone) / EVENTS)
     levels = [
         {"level": f"g{n}", "suppressed": False, "enough_events": enough, "events": events, "captured": {"value": share}}
@@ -31,11 +33,14 @@ def refused(*found, **how):
 @given(st.integers(1, 200), st.integers(0, 200), st.floats(0.02, 0.98))
 def test_the_chance_of_so_few_is_the_binomial_tail(events, found, everyone):
     found = min(found, events)
-    assert chance_of_so_few(found / events, events, everyone) == pytest.approx(binom.cdf(found, events, everyone), rel=1e-6, abs=1e-12)  # fmt: skip
+    assert chance_of_so_few(found / events, events, everyone) == pytest.approx(
+        binom.cdf(found, events, everyone), rel=1e-6, abs=1e-12
+    )
 
 
 def test_a_group_that_is_found_less_than_half_as_often_is_refused_among_thirty():
-    """0.184 of 38 events against 0.438 of everyone's passed a gate on the upper end of the interval: 7 of 38 is 1 in 1,000 by luck."""
+    """0.184 of 38 events against 0.438 of everyone's passed a gate on the upper end of the interval: 7 of 38 is 1 in
+    1,000 by luck."""
     thirty = [(100, EVERYONE)] * 29
     assert refused((38, 0.184), *thirty, everyone=0.438) == ["Group g0"]
     assert judge((38, 0.184), *thirty, everyone=0.438)[0].alone == pytest.approx(binom.cdf(7, 38, 0.438), rel=0.05)
@@ -61,12 +66,14 @@ def test_a_group_of_too_few_events_and_an_unknown_one_judge_nobody():
 
 
 def test_events_that_are_found_together_count_for_less():
-    """Everyone's interval twice as wide as independent events would give: a quarter as many events behind each level."""
+    """Everyone's interval twice as wide as independent events would give: a quarter as many events behind each
+    level."""
     assert judge((40, 0.2), reach=2 * 1.96)[0].alone == pytest.approx(judge((10, 0.2))[0].alone, rel=0.01)
 
 
 def test_fair_lists_are_refused_seldom_and_unfair_ones_nearly_always():
-    """Thirty groups of 30 to 200 events, all found equally often, 400 times; then one of 80 events that is found half as often as everyone."""
+    """Thirty groups of 30 to 200 events, all found equally often, 400 times; then one of 80 events that is found half
+    as often as everyone."""
     rng = np.random.default_rng(0)
     fair = unfair = 0
     for _ in range(400):

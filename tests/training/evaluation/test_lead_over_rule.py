@@ -1,4 +1,5 @@
-"""The lead over the best simple rule at the same slots: small lists drawn by hand, and which rule it is held against."""
+"""The lead over the best simple rule at the same slots: small lists drawn by hand, and which rule it is held
+against."""
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ def place(*rows):
     return Place(np.arange(len(rows)), team, day, event)
 
 
-# One team, two landmarks of three people; the first person's event (0) is seen from both, the second's (1) from the later one only.
+# One team, two landmarks of three people; the first person's event (0) is seen from both, the second's (1) from the
+# later one only.
 TWO_LISTS = place((0, 1, 0), (0, 1, -1), (0, 1, -1), (0, 2, 0), (0, 2, 1), (0, 2, -1))
 
 
@@ -41,7 +43,8 @@ def test_the_rule_is_the_best_where_it_is_chosen_and_not_where_it_is_tested():
 
 
 def test_the_interval_draws_whole_teams_and_is_paired():
-    """Nine teams in which the model finds the one event and the rule does not, one in which it is the other way: 0.8, and teams decide how sure that is."""
+    """Nine teams in which the model finds the one event and the rule does not, one in which it is the other way: 0.8,
+    and teams decide how sure that is."""
     rows = [(team, 1, team if person == 0 else -1) for team in range(10) for person in range(2)]
     tested = place(*rows)
     model = np.array([1.0 if (person == 0) == (team < 9) else 0.0 for team in range(10) for person in range(2)])

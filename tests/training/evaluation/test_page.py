@@ -26,7 +26,9 @@ def test_the_page_loads_nothing_from_anywhere(written):
     assert not re.search(r"<(script|link|iframe)\b", text)
     for address in re.findall(r"(?:src|href)=\"([^\"]*)\"", text):
         assert address.startswith(("#", "data:image/png;base64,")), address
-    assert "http" not in re.sub(r"http://(www\.w3\.org|purl\.org|creativecommons\.org)", "", re.sub(r"base64,[^\"]*", "", text))  # fmt: skip
+    assert "http" not in re.sub(
+        r"http://(www\.w3\.org|purl\.org|creativecommons\.org)", "", re.sub(r"base64,[^\"]*", "", text)
+    )
 
 
 def test_it_says_synthetic_at_the_top_in_every_picture_and_never_clinical_performance(written):
@@ -39,7 +41,16 @@ def test_it_says_synthetic_at_the_top_in_every_picture_and_never_clinical_perfor
 
 def test_every_question_has_its_picture(written):
     text, evaluation = written
-    for says in ("Smooth calibration", "Decision curves", "Share of events reached", "listed at least so many days", "Risks by refits", "by group, admission", "Beeswarm", "Waterfall"):  # fmt: skip
+    for says in (
+        "Smooth calibration",
+        "Decision curves",
+        "Share of events reached",
+        "listed at least so many days",
+        "Risks by refits",
+        "by group, admission",
+        "Beeswarm",
+        "Waterfall",
+    ):
         assert re.search(rf'<figure role="img" aria-label="[^"]*{says}', text), says
     assert len(evaluation["pairs"]["admission_90"]["curve"]) == 25
 
@@ -49,12 +60,20 @@ def test_numbers_on_the_page_are_those_of_the_json(written):
     for pair in evaluation["pairs"].values():
         assert page.figure(pair["contenders"]["model"]["auroc"]) in text
         assert page.figure(pair["oracle"]["regret"]) in text
-        assert page.percent(pair["capacity"]["slots"]["10"]["with_cool_off"]["captured"]) in text or pair["horizon"] != 90  # fmt: skip
+        assert (
+            page.percent(pair["capacity"]["slots"]["10"]["with_cool_off"]["captured"]) in text or pair["horizon"] != 90
+        )
 
 
 def test_suppressed_groups_show_no_number(written):
     text, evaluation = written
-    hidden = [level for pair in evaluation["pairs"].values() for part in pair["groups"] for level in part["levels"] if level["suppressed"]]  # fmt: skip
+    hidden = [
+        level
+        for pair in evaluation["pairs"].values()
+        for part in pair["groups"]
+        for level in part["levels"]
+        if level["suppressed"]
+    ]
     assert hidden
     assert all(level.keys() == {"level", "suppressed"} for level in hidden)
     assert '<td colspan="9" class="small">suppressed</td>' in text
@@ -63,7 +82,12 @@ def test_suppressed_groups_show_no_number(written):
 def test_a_report_is_found_by_run_by_version_and_by_alias(trained, small_settings, tmp_path):
     home, result = trained
     store = tracking.open_store(home, small_settings.tracking)
-    for name, asked in (("a", {}), ("b", {"run": result.run_id}), ("c", {"version": result.version}), ("d", {"version": "challenger"})):  # fmt: skip
+    for name, asked in (
+        ("a", {}),
+        ("b", {"run": result.run_id}),
+        ("c", {"version": result.version}),
+        ("d", {"version": "challenger"}),
+    ):
         found = find(store, tmp_path / name, **asked)
         assert found.run_id == result.run_id
         assert found.page.is_file()

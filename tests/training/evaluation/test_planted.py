@@ -1,4 +1,5 @@
-"""Planted causes and planted faults, on a small simulated trust: the truth recovers itself, a constant recovers nothing, and an unspoilt record moves no risk."""
+"""Planted causes and planted faults, on a small simulated trust: the truth recovers itself, a constant recovers
+nothing, and an unspoilt record moves no risk."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,5 @@
-"""Regret to the oracle, on rows of which those before an event are drawn more often: the figures are still those of the whole test slice."""
+"""Regret to the oracle, on rows of which those before an event are drawn more often: the figures are still those of
+the whole test slice."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,5 @@
-"""Stability: an unchanged model is perfectly stable, one that scores by chance is not, and the run's own figures lie between."""
+"""Stability: an unchanged model is perfectly stable, one that scores by chance is not, and the run's own figures lie
+between."""
 
 import numpy as np
 import pytest
@@ -62,7 +63,17 @@ def test_a_refit_draws_people_and_is_the_same_every_time(trial, small_settings):
     ready, fitted, _, _, _, test = trial
 
     def again():
-        return stability.refits(fitted, ready.matrix.values, ready.labels, codes(ready.spine["patient_id"]), ready.split.train, ready.split.calibration, test[:50], small_settings.training, 1)  # fmt: skip
+        return stability.refits(
+            fitted,
+            ready.matrix.values,
+            ready.labels,
+            codes(ready.spine["patient_id"]),
+            ready.split.train,
+            ready.split.calibration,
+            test[:50],
+            small_settings.training,
+            1,
+        )
 
     one, other = again(), again()
     for outcome, model in fitted.boosters.items():

@@ -152,5 +152,7 @@ def test_groups_are_what_was_known_on_the_day():
     assert found["diagnosis"] == ["schizophrenia"] * 2 + ["bipolar"] * 2 + ["other or none recorded"]
     assert found["team_kind"] == ["community team"] * 2 + ["early intervention"] * 2 + ["community team"]
     assert found["neurodivergence_by_sex"][2] == "autistic or with a learning disability, male"
-    assert found["ethnicity_by_deprivation"] == ["white British, most deprived fifth"] * 2 + ["all other ethnicities, other fifths"] * 2 + [UNKNOWN]  # fmt: skip
+    assert found["ethnicity_by_deprivation"] == ["white British, most deprived fifth"] * 2 + [
+        "all other ethnicities, other fifths"
+    ] * 2 + [UNKNOWN]
     assert found["autism"][-1] == found["sex"][-1] == found["ethnicity"][-1] == UNKNOWN

@@ -1,4 +1,5 @@
-"""The evidence file: every number is looked up, every control names a test that exists, and a change by hand is found."""
+"""The evidence file: every number is looked up, every control names a test that exists, and a change by hand is
+found."""
 
 import json
 import re
@@ -29,7 +30,9 @@ def evidence(sources):
 
 
 def test_every_document_is_there_and_says_synthetic(evidence):
-    assert {f"{name}.md" for name in DOCUMENTS} | {"open_questions.md", "evidence.html", "evidence.json"} == set(evidence.files)  # fmt: skip
+    assert {f"{name}.md" for name in DOCUMENTS} | {"open_questions.md", "evidence.html", "evidence.json"} == set(
+        evidence.files
+    )
     for name, text in evidence.files.items():
         assert "ynthetic" in text, name
         assert "{{" not in text, name
@@ -58,7 +61,11 @@ def test_all_27_items_34_questions_and_every_hazard_are_answered_or_open(evidenc
 
 def test_what_only_a_deployer_can_answer_is_listed_and_never_invented(evidence):
     listed = evidence.files["open_questions.md"]
-    for question in ("approvals, or why none is needed", "funders and their role", "who was involved, and what changed because of it"):  # fmt: skip
+    for question in (
+        "approvals, or why none is needed",
+        "funders and their role",
+        "who was involved, and what changed because of it",
+    ):
         assert f"- {question}\n" in listed
     assert len(evidence.open) > 30
 

@@ -56,13 +56,23 @@ def test_the_boosting_machine_sees_no_more_rows_than_it_may_and_repeats_itself()
     one = fit_boosting(matrix, people, labels, train, HORIZONS, few).probabilities(matrix.values)["x_90"]
     two = fit_boosting(matrix, people, garbled, train, HORIZONS, few).probabilities(matrix.values)["x_90"]
     np.testing.assert_array_equal(one, two)
-    assert (fit_boosting(matrix, people, labels, train, HORIZONS, ControlSettings()).probabilities(matrix.values)["x_90"] != one).any()  # fmt: skip
+    assert (
+        fit_boosting(matrix, people, labels, train, HORIZONS, ControlSettings()).probabilities(matrix.values)["x_90"]
+        != one
+    ).any()
 
 
 def test_an_outcome_with_too_few_events_has_no_machine_and_the_others_do():
     matrix, labels, people = curve_rows()
     both = labels.rename(columns=lambda name: name.replace("x_", "few_")) * 0
-    fitted = fit_boosting(matrix, people, pd.concat([labels, both], axis=1), np.ones(3000, dtype=bool), {**HORIZONS, "few": HORIZONS["x"]}, ControlSettings())  # fmt: skip
+    fitted = fit_boosting(
+        matrix,
+        people,
+        pd.concat([labels, both], axis=1),
+        np.ones(3000, dtype=bool),
+        {**HORIZONS, "few": HORIZONS["x"]},
+        ControlSettings(),
+    )
     assert set(fitted.probabilities(matrix.values)) == set(labels.columns)
 
 

@@ -68,7 +68,14 @@ def fewer_found(pair):
 def level(name, events, found):
     """One level of a partition as an evaluation holds it, as far as a gate reads it."""
     share = {"value": found, "low": found - 0.1, "high": found + 0.1}
-    return {"level": name, "suppressed": False, "enough_events": True, "events": events, "captured_at_slots": share, "captured_at_equal_share": share}  # fmt: skip
+    return {
+        "level": name,
+        "suppressed": False,
+        "enough_events": True,
+        "events": events,
+        "captured_at_slots": share,
+        "captured_at_equal_share": share,
+    }
 
 
 def levels(kind, *found):

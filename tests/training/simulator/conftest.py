@@ -1,4 +1,5 @@
-"""One simulated trust, its labels and the oracle's risks, shared by the tests that hold the truth against what happened."""
+"""One simulated trust, its labels and the oracle's risks, shared by the tests that hold the truth against what
+happened."""
 
 from __future__ import annotations
 

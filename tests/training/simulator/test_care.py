@@ -1,5 +1,6 @@
-"""Care answers what it can see, and what a trust records of it: contacts and outreach, regimens that move, depots and clozapine, late supplies, texts, and
-every way in and out. All of it is read from the records of one trust, as an auditor would."""
+"""Care answers what it can see, and what a trust records of it: contacts and outreach, regimens that move, depots and
+clozapine, late supplies, texts, and every way in and out. All of it is read from the records of one trust, as an
+auditor would."""
 
 from __future__ import annotations
 
@@ -86,7 +87,8 @@ def test_doses_move_medicines_are_switched_and_stopped(supplies):
 
 
 def test_missed_tablets_lead_to_depots_and_resistance_to_clozapine():
-    """In a world where either is offered readily: who was put on a depot had been missing tablets, who was put on clozapine had been ill on others."""
+    """In a world where either is offered readily: who was put on a depot had been missing tablets, who was put on
+    clozapine had been ill on others."""
     trust = simulate(patients=500, years=2, seed=8, teams=3, world=World(depot_offer=0.2, clozapine_offer=0.2))
     supplies = trust.frames["supplies"]
     given = {"depot": supplies["route"] == "long_acting_injection", "clozapine": supplies["medicine"] == "clozapine"}

@@ -1,7 +1,8 @@
-"""Every planted effect acts where the table says it acts, in the direction it says, on whom it says: looked for over several seeds, not one lucky one.
+"""Every planted effect acts where the table says it acts, in the direction it says, on whom it says: looked for over
+several seeds, not one lucky one.
 
-Each world is the ordinary one with one number raised far. People draw their own random numbers, so whoever the effect does not reach lives the very same
-days in both worlds, and what differs is the effect.
+Each world is the ordinary one with one number raised far. People draw their own random numbers, so whoever the effect
+does not reach lives the very same days in both worlds, and what differs is the effect.
 """
 
 from __future__ import annotations
@@ -35,12 +36,13 @@ WORLDS = {
     "detained_severity": World(severity_spread=2.5),
     "adherence_support": World(cadence_days=12.0),
 }
-"""Worlds in which an effect can be counted: many admissions, so that some are of a small group; people ill enough, or seen often enough to feel supported."""
+"""Worlds in which an effect can be counted: many admissions, so that some are of a small group; people ill enough, or
+seen often enough to feel supported."""
 
 
 class Lived(NamedTuple):
-    """One simulated trust, before anything is written: traits, days of death, event rows by table, and what was hidden (people, ``COURSE``), each a
-    mean over a person's days."""
+    """One simulated trust, before anything is written: traits, days of death, event rows by table, and what was hidden
+    (people, ``COURSE``), each a mean over a person's days."""
 
     people: np.ndarray
     died_on: np.ndarray

@@ -1,4 +1,5 @@
-"""Nobody knows more than the oracle: it beats the model, the logistic control and every simple rule; and a model of shuffled labels knows nothing."""
+"""Nobody knows more than the oracle: it beats the model, the logistic control and every simple rule; and a model of
+shuffled labels knows nothing."""
 
 from __future__ import annotations
 
@@ -21,14 +22,15 @@ pytestmark = pytest.mark.slow
 PAIRS = ("admission_90", "disengagement_90")
 GLANCE, DRAWS, OTHERS = 10, 100, 700
 SEEN = {"admission_90": 0.2, "disengagement_90": 0.0}
-"""Disengagements are one row in fifty. The oracle glances at every row in ten futures, then looks closely at every row before an event, every row where a glance
-saw more than ``SEEN``, and so many of the rest, by lot; each of these then stands for as many as it was drawn from."""
+"""Disengagements are one row in fifty. The oracle glances at every row in ten futures, then looks closely at every row
+before an event, every row where a glance saw more than ``SEEN``, and so many of the rest, by lot; each of these then
+stands for as many as it was drawn from."""
 FEWEST = 40
 
 
 class Asked(NamedTuple):
-    """Rows of one pair on which the oracle was asked: place in the spine, label, the oracle's risk, what it saw at a glance (other random numbers), how many
-    rows each stands for, and whose it is."""
+    """Rows of one pair on which the oracle was asked: place in the spine, label, the oracle's risk, what it saw at a
+    glance (other random numbers), how many rows each stands for, and whose it is."""
 
     name: str
     at: np.ndarray
@@ -49,8 +51,9 @@ class Asked(NamedTuple):
         return float(metrics.log_loss(self.label, np.clip(risk, 1e-3, 1 - 1e-3), sample_weight=self.weight))
 
     def off(self, times: float = 1.0) -> list[float]:
-        """Events less expected where a glance saw none, in up to three futures of ten, and in more: in standard errors of whole people. ``times`` is what the
-        risk is multiplied by. Bands by the risk itself would take its own noise for a fault."""
+        """Events less expected where a glance saw none, in up to three futures of ten, and in more: in standard errors
+        of whole people. ``times`` is what the risk is multiplied by. Bands by the risk itself would take its own noise
+        for a fault."""
         left = self.weight * (self.label - np.minimum(times * self.risk, 1.0))
         found = []
         for band in (self.glance == 0, (self.glance > 0) & (self.glance <= 0.3), self.glance > 0.3):
@@ -61,7 +64,8 @@ class Asked(NamedTuple):
 
 @pytest.fixture(scope="module")
 def contenders(ready, oracle_settings):
-    """Everything that is compared in an evaluation, by name, with its score of each pair; scores of probabilities by themselves."""
+    """Everything that is compared in an evaluation, by name, with its score of each pair; scores of probabilities by
+    themselves."""
     fitted = fit(
         ready.matrix,
         ready.labels,
@@ -132,7 +136,8 @@ def test_the_oracle_loses_less_than_every_model_that_gives_probabilities(pair):
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_oracle_is_calibrated_where_risk_is_low_and_where_it_is_high(oracle, name):
-    """As many events happened as it said, in three bands of risk. The same measure refuses risks that are half or one and a half of what they should be."""
+    """As many events happened as it said, in three bands of risk. The same measure refuses risks that are half or one
+    and a half of what they should be."""
     rows = oracle[name]
     assert rows.label.sum() >= 3 * FEWEST
     assert np.abs(rows.off()).max() < 3, rows.off()
@@ -141,7 +146,8 @@ def test_the_oracle_is_calibrated_where_risk_is_low_and_where_it_is_high(oracle,
 
 
 def test_a_model_of_shuffled_labels_is_at_chance(ready, oracle_settings, happened):
-    """The same features, settings and slices, and labels dealt out at random: whatever it still knew would be a leak."""
+    """The same features, settings and slices, and labels dealt out at random: whatever it still knew would be a
+    leak."""
     labels = ready.labels.iloc[np.random.default_rng(8).permutation(len(ready.labels))].reset_index(drop=True)
     test = np.flatnonzero(ready.split.test)
     values = np.ascontiguousarray(ready.matrix.values[test])

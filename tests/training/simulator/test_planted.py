@@ -1,4 +1,5 @@
-"""The table of planted effects and the code agree: nothing acts on a group that the table does not name, and every name of it is a number of the world."""
+"""The table of planted effects and the code agree: nothing acts on a group that the table does not name, and every
+name of it is a number of the world."""
 
 from __future__ import annotations
 
@@ -10,7 +11,17 @@ import training.simulator as package
 from training.simulator import World
 from training.simulator.planted import PLANTED
 
-MECHANISM = ("appointments", "caseload", "hospital", "mind", "people", "prescribing", "monitoring", "checks", "machine")
+MECHANISM = (
+    "appointments",
+    "referrals",
+    "admissions",
+    "hidden_state",
+    "traits",
+    "prescribing",
+    "monitoring",
+    "examinations",
+    "person_day",
+)
 TRAITS = frozenset(
     [
         "deprivation",
@@ -29,8 +40,9 @@ TRAITS = frozenset(
     ]
 )
 DESCRIBES = frozenset(("deprived", "draw_demography", "draw_team", "describe", "clear", "take_ecg"))
-"""Functions that draw or write down who somebody is, or (``take_ecg``) read sex as physiology: no effect on care or outcome."""
-NO_EFFECT = frozenset((("caseload.community_day", "has_carer"), ("people.draw_illness", "living_alone")))
+"""Functions that draw or write down who somebody is, or (``take_ecg``) read sex as physiology: no effect on care or
+outcome."""
+NO_EFFECT = frozenset((("referrals.community_day", "has_carer"), ("traits.draw_illness", "living_alone")))
 """Carers are telephoned, which changes nothing in the person; and only who does not live alone has a carer."""
 
 
@@ -52,7 +64,8 @@ def reads(node: ast.AST) -> set[str]:
 
 
 def group_effects() -> list[tuple[str, int, set[str], set[str]]]:
-    """(where, line, traits read, numbers of the world used) of every statement of the mechanism that reads a trait of a group."""
+    """(where, line, traits read, numbers of the world used) of every statement of the mechanism that reads a trait of
+    a group."""
     numbers = {field.name for field in fields(World)}
     found = []
     for name in MECHANISM:

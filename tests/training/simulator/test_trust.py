@@ -33,7 +33,8 @@ def test_the_same_seed_gives_the_same_trust_on_any_number_of_threads(trust):
 
 
 def test_a_person_does_not_depend_on_who_was_simulated_before(trust, monkeypatch):
-    # Shards share one state between their people: anything left over from the one before would show where the shards are cut elsewhere.
+    # Shards share one state between their people: anything left over from the one before would show where the shards
+    # are cut elsewhere.
     monkeypatch.setattr(trust_module, "SHARD", 17)
     assert digest(simulate(patients=300, years=2, seed=7, teams=4).frames) == digest(trust.frames)
 
@@ -55,7 +56,8 @@ def larger():
 
 
 def test_every_row_passes_the_checks_of_records(trust):
-    # Rows sent twice and local codes are set aside with their reason, and now and then an impossible laboratory value; nothing else.
+    # Rows sent twice and local codes are set aside with their reason, and now and then an impossible laboratory value;
+    # nothing else.
     set_aside = trust.records.quarantine
     twice = set_aside["reason"].str.contains("sent twice|earlier row")
     local = set_aside["column"].isin(["kind", "test"])

@@ -1,4 +1,5 @@
-"""The oracle: replay gives the recorded past, risks are calibrated against what then happened, and tell people apart."""
+"""The oracle: replay gives the recorded past, risks are calibrated against what then happened, and tell people
+apart."""
 
 from __future__ import annotations
 

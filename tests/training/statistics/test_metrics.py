@@ -103,7 +103,8 @@ def test_calibration_errors_equal_a_slow_reading_of_their_definition(rows, seed)
 
 def test_net_benefit_is_the_sum_done_by_hand():
     scored = Scored(np.array([1.0, 0, 1, 0, 0]), np.array([0.9, 0.6, 0.1, 0.4, 0.5]))
-    # At 0.5 three are reviewed: one event, two without; odds 1: (1 - 2) / 5. At 0.2 four: one event, three without; odds 1/4.
+    # At 0.5 three are reviewed: one event, two without; odds 1: (1 - 2) / 5. At 0.2 four: one event, three without;
+    # odds 1/4.
     assert scored.net_benefit(alone(5), 0.5) == pytest.approx(-0.2)
     assert scored.net_benefit(alone(5), 0.2) == pytest.approx((1 - 3 / 4) / 5)
 

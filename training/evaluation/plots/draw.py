@@ -1,4 +1,5 @@
-"""Pictures of an evaluation, drawn without a display, one a question: small multiples over outcomes and horizons, in one style. As HTML and as PNG files."""
+"""Pictures of an evaluation, drawn without a display, one a question: small multiples over outcomes and horizons, in
+one style. As HTML and as PNG files."""
 
 from __future__ import annotations
 
@@ -47,8 +48,8 @@ def draw(evaluation: Mapping[str, Any], explained: Mapping[str, Any] | None = No
 
 
 def as_html(figures: Figures) -> dict[str, str]:
-    """What a page holds in place of each figure: SVG text, or a PNG where thousands of points would make it heavy. No date in them: the same figures
-    give the same text."""
+    """What a page holds in place of each figure: SVG text, or a PNG where thousands of points would make it heavy. No
+    date in them: the same figures give the same text."""
     texts = {}
     with matplotlib.rc_context(STYLE):
         for name, figure in figures.items():
@@ -82,7 +83,8 @@ def _panels(
     across = max(len(found) for found in of.values())
     tall = height * len(outcomes) + 0.4
     figure = matplotlib.figure.Figure(figsize=(3.3 * across, tall))
-    # Margins by hand: they are the same for every panel, and matplotlib's own layout would take longer than the drawing.
+    # Margins by hand: they are the same for every panel, and matplotlib's own layout would take longer than the
+    # drawing.
     figure.subplots_adjust(left=0.065, right=0.99, top=1 - 0.6 / tall, bottom=0.55 / tall, hspace=0.5, wspace=0.3)
     grid = figure.subplots(len(outcomes), across, squeeze=False)
     for row, outcome in enumerate(outcomes):
@@ -97,13 +99,23 @@ def _panels(
     for axes in grid.flat:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    figure.legend(handles.values(), handles.keys(), loc="upper left", ncols=min(6, max(1, len(handles))), frameon=False, fontsize=8)  # fmt: skip
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="upper left",
+        ncols=min(6, max(1, len(handles))),
+        frameon=False,
+        fontsize=8,
+    )
     return figure
 
 
 def _band(axes: Any, x: Any, points: list[Mapping[str, Any]], colour: str, label: str, **line: Any) -> None:
     """A line through the values with its 95% band."""
-    value, low, high = (np.array([np.nan if p[key] is None else p[key] for p in points], dtype=float) for key in ("value", "low", "high"))  # fmt: skip
+    value, low, high = (
+        np.array([np.nan if p[key] is None else p[key] for p in points], dtype=float)
+        for key in ("value", "low", "high")
+    )
     axes.plot(x, value, color=colour, label=label, **{"linewidth": 1.6, **line})
     axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
 
@@ -118,13 +130,31 @@ def _calibration(axes: Any, pair: Mapping[str, Any]) -> None:
     observed = listed["observed"]
     if observed["value"] is not None and observed["low"] is not None:
         reach = [[observed["value"] - observed["low"]], [observed["high"] - observed["value"]]]
-        axes.errorbar(listed["mean_predicted"]["value"], observed["value"], yerr=reach, color=ORANGE, marker="o", markersize=5, capsize=3, linestyle="none", label="those who made a list")  # fmt: skip
+        axes.errorbar(
+            listed["mean_predicted"]["value"],
+            observed["value"],
+            yerr=reach,
+            color=ORANGE,
+            marker="o",
+            markersize=5,
+            capsize=3,
+            linestyle="none",
+            label="those who made a list",
+        )
     for row, (who, colour) in enumerate((("event", ORANGE), ("none", GREY))):
         spread = pair["risk_distribution"][who]
         if spread:
             y = top * (-0.07 - 0.06 * row)
             axes.plot([spread[0], min(spread[4], top)], [y, y], color=colour, linewidth=1, clip_on=False)
-            axes.plot([spread[1], min(spread[3], top)], [y, y], color=colour, linewidth=4, clip_on=False, solid_capstyle="butt", label=f"risks of rows with {'an event' if who == 'event' else 'none'}")  # fmt: skip
+            axes.plot(
+                [spread[1], min(spread[3], top)],
+                [y, y],
+                color=colour,
+                linewidth=4,
+                clip_on=False,
+                solid_capstyle="butt",
+                label=f"risks of rows with {'an event' if who == 'event' else 'none'}",
+            )
     axes.set(xlim=(0, top), ylim=(-0.16 * top, top), xlabel="Predicted risk", ylabel="Observed share")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
@@ -133,12 +163,23 @@ def _calibration(axes: Any, pair: Mapping[str, Any]) -> None:
 
 def _decision(axes: Any, pair: Mapping[str, Any]) -> None:
     found, x = pair["decision_curve"], np.array(pair["decision_curve"]["thresholds"])
-    names = {"logistic": (PURPLE, "logistic regression"), "boosting": (GREEN, "explainable boosting"), "treat_all": (GREY, "review everybody")}  # fmt: skip
+    names = {
+        "logistic": (PURPLE, "logistic regression"),
+        "boosting": (GREEN, "explainable boosting"),
+        "treat_all": (GREY, "review everybody"),
+    }
     for who, points in found["net_benefit"].items():
         if who == "model":
             continue
         colour, label = names.get(who, (ORANGE, "best simple rule"))
-        axes.plot(x, [p["value"] for p in points], color=colour, linewidth=1.1, label=label, linestyle=":" if who == "treat_all" else "-")  # fmt: skip
+        axes.plot(
+            x,
+            [p["value"] for p in points],
+            color=colour,
+            linewidth=1.1,
+            label=label,
+            linestyle=":" if who == "treat_all" else "-",
+        )
     _band(axes, x, found["net_benefit"]["model"], BLUE, "model, 95%")
     axes.axhline(0, color="black", linewidth=0.8, label="review nobody")
     top = max([p["high"] or 0 for p in found["net_benefit"]["model"]] + [1e-4])
@@ -151,10 +192,21 @@ def _decision(axes: Any, pair: Mapping[str, Any]) -> None:
 def _capacity(axes: Any, pair: Mapping[str, Any]) -> None:
     slots = pair["capacity"]["slots"]
     x = [int(n) for n in slots]
-    of = {who: [found["contenders"][who]["captured_with_cool_off"] for found in slots.values()] for who in pair["contenders"]}  # fmt: skip
+    of = {
+        who: [found["contenders"][who]["captured_with_cool_off"] for found in slots.values()]
+        for who in pair["contenders"]
+    }
     if "random" in of:
         axes.plot(x, [p["value"] for p in of["random"]], color=GREY, linestyle=":", label="by lot")
-    axes.plot(x, [found["contenders"][found["best_rule"]]["captured_with_cool_off"]["value"] for found in slots.values()], color=ORANGE, marker="s", markersize=3.5, linewidth=1.1, label="best simple rule at those slots")  # fmt: skip
+    axes.plot(
+        x,
+        [found["contenders"][found["best_rule"]]["captured_with_cool_off"]["value"] for found in slots.values()],
+        color=ORANGE,
+        marker="s",
+        markersize=3.5,
+        linewidth=1.1,
+        label="best simple rule at those slots",
+    )
     _band(axes, x, of["model"], BLUE, "model, 95%", marker="o", markersize=4)
     axes.set(ylim=(0, 1.02), xlabel="Reviews per team per week", ylabel="Events reached before")
     axes.set_xticks(x)
@@ -164,9 +216,23 @@ def _lead(axes: Any, pair: Mapping[str, Any]) -> None:
     for shade, (slots, found) in zip((0.35, 0.55, 0.75, 1.0), pair["capacity"]["slots"].items(), strict=False):
         points = [p for p in found["as_listed"]["flagged_at_least"] if p[0] <= pair["horizon"]]
         if points:
-            axes.plot([d for d, _ in points], [v for _, v in points], color=BLUE, alpha=shade, marker=".", markersize=4, linewidth=1.3, label=f"{slots} slots")  # fmt: skip
+            axes.plot(
+                [d for d, _ in points],
+                [v for _, v in points],
+                color=BLUE,
+                alpha=shade,
+                marker=".",
+                markersize=4,
+                linewidth=1.3,
+                label=f"{slots} slots",
+            )
     axes.axvline(7, color=ORANGE, linewidth=1, linestyle="--", label="a week before")
-    axes.set(ylim=(0, 1.02), xlim=(0, pair["horizon"]), xlabel="Listed at least so many days before", ylabel="Share of events")  # fmt: skip
+    axes.set(
+        ylim=(0, 1.02),
+        xlim=(0, pair["horizon"]),
+        xlabel="Listed at least so many days before",
+        ylabel="Share of events",
+    )
 
 
 def _stability(axes: Any, pair: Mapping[str, Any]) -> None:
@@ -176,10 +242,25 @@ def _stability(axes: Any, pair: Mapping[str, Any]) -> None:
     x = [p["risk"] for p in curve]
     top = max([p["high"] for p in curve] + x + [1e-3]) * 1.05
     axes.plot([0, top], [0, top], color=GREY, linestyle="--", linewidth=1, label="the same risk")
-    axes.fill_between(x, [p["low"] for p in curve], [p["high"] for p in curve], color=BLUE, alpha=0.2, linewidth=0, label="nine in ten refitted risks")  # fmt: skip
+    axes.fill_between(
+        x,
+        [p["low"] for p in curve],
+        [p["high"] for p in curve],
+        color=BLUE,
+        alpha=0.2,
+        linewidth=0,
+        label="nine in ten refitted risks",
+    )
     axes.plot(x, [p["middle"] for p in curve], color=BLUE, linewidth=1.5, label="middle of the refits")
     jaccard = pair["stability"]["median_jaccard_top25"]["value"]
-    axes.text(0.04, 0.95, f"top 25 shared: {jaccard:.2f}" if jaccard is not None else "", transform=axes.transAxes, va="top", fontsize=8)  # fmt: skip
+    axes.text(
+        0.04,
+        0.95,
+        f"top 25 shared: {jaccard:.2f}" if jaccard is not None else "",
+        transform=axes.transAxes,
+        va="top",
+        fontsize=8,
+    )
     axes.set(xlim=(0, max(x) * 1.02), ylim=(0, top), xlabel="Risk by the model", ylabel="Risk by refits")
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
 
@@ -190,8 +271,20 @@ def _over_time(axes: Any, pair: Mapping[str, Any]) -> None:
     if rows:
         days = np.array([np.datetime64(row["as_of"]) for row in rows])
         _band(axes, days, [row["so_far"] for row in rows], BLUE, "since the first landmark, 95%")
-        alone = [(d, row["observed_to_expected"]["value"]) for d, row in zip(days, rows, strict=True) if row["observed_to_expected"]]  # fmt: skip
-        axes.plot([d for d, _ in alone], [v for _, v in alone], color=ORANGE, marker="o", markersize=3.5, linestyle="none", label="each landmark")  # fmt: skip
+        alone = [
+            (d, row["observed_to_expected"]["value"])
+            for d, row in zip(days, rows, strict=True)
+            if row["observed_to_expected"]
+        ]
+        axes.plot(
+            [d for d, _ in alone],
+            [v for _, v in alone],
+            color=ORANGE,
+            marker="o",
+            markersize=3.5,
+            linestyle="none",
+            label="each landmark",
+        )
     axes.set(ylim=(0, 2.5), ylabel="Observed / expected")
     axes.xaxis.set_major_locator(matplotlib.dates.AutoDateLocator(maxticks=5))
     axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%b %Y"))
@@ -202,26 +295,45 @@ def _contenders(pairs: Mapping[str, Any]) -> matplotlib.figure.Figure:
     figure = matplotlib.figure.Figure(figsize=(9.9, tall))
     figure.subplots_adjust(left=0.16, right=0.99, top=1 - 0.35 / tall, bottom=0.55 / tall, wspace=0.06)
     grid = figure.subplots(1, 2, sharey=True)
-    for axes, (figure_name, label) in zip(grid, (("auroc", "AUROC (0.5 is chance)"), ("captured_at_slots", "Events captured at each team's own slots")), strict=True):  # fmt: skip
+    for axes, (figure_name, label) in zip(
+        grid,
+        (("auroc", "AUROC (0.5 is chance)"), ("captured_at_slots", "Events captured at each team's own slots")),
+        strict=True,
+    ):
         tidy(axes)
         for row, pair in enumerate(pairs.values()):
             for who, found in pair["contenders"].items():
                 value = found[figure_name]["value"]
                 if value is None or who == "model":
                     continue
-                marker, colour, size = {"logistic": ("x", PURPLE, 6), "boosting": ("D", GREEN, 4.5)}.get(who, ("|", GREY, 11))  # fmt: skip
+                marker, colour, size = {"logistic": ("x", PURPLE, 6), "boosting": ("D", GREEN, 4.5)}.get(
+                    who, ("|", GREY, 11)
+                )
                 axes.plot(value, row + 0.12, marker=marker, color=colour, markersize=size, linestyle="none")
             one = pair["contenders"]["model"][figure_name]
             if one["value"] is not None and one["low"] is not None:
                 axes.plot([one["low"], one["high"]], [row - 0.12] * 2, color=BLUE, linewidth=2.5)
                 axes.plot(one["value"], row - 0.12, marker="o", color=BLUE, markersize=6)
             if figure_name == "auroc" and pair.get("oracle") and pair["oracle"]["oracle_auroc"]["value"] is not None:
-                axes.plot(pair["oracle"]["oracle_auroc"]["value"], row - 0.12, marker="*", color="#b58900", markersize=11, linestyle="none")  # fmt: skip
+                axes.plot(
+                    pair["oracle"]["oracle_auroc"]["value"],
+                    row - 0.12,
+                    marker="*",
+                    color="#b58900",
+                    markersize=11,
+                    linestyle="none",
+                )
         axes.set_xlabel(label)
     grid[0].set_yticks(range(len(pairs)), [title(pair) for pair in pairs.values()])
     grid[0].set_ylim(len(pairs) - 0.5, -0.6)
     grid[0].axvline(0.5, color=GREY, linewidth=0.8, linestyle=":")
-    for marker, colour, label in (("o", BLUE, "model, 95%"), ("x", PURPLE, "logistic regression"), ("D", GREEN, "explainable boosting"), ("|", GREY, "simple rules"), ("*", "#b58900", "oracle (knows the truth)")):  # fmt: skip
+    for marker, colour, label in (
+        ("o", BLUE, "model, 95%"),
+        ("x", PURPLE, "logistic regression"),
+        ("D", GREEN, "explainable boosting"),
+        ("|", GREY, "simple rules"),
+        ("*", "#b58900", "oracle (knows the truth)"),
+    ):
         grid[0].plot([], [], marker=marker, color=colour, linestyle="none", label=label)
     figure.legend(*grid[0].get_legend_handles_labels(), loc="upper left", ncols=5, frameon=False, fontsize=8)
     return figure

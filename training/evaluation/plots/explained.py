@@ -1,4 +1,5 @@
-"""What moves the risks, drawn by shap's own plots from our exact contributions: a beeswarm over rows, and a waterfall of an average listed person."""
+"""What moves the risks, drawn by shap's own plots from our exact contributions: a beeswarm over rows, and a waterfall
+of an average listed person."""
 
 from __future__ import annotations
 
@@ -48,7 +49,7 @@ def _beeswarm(one: Explained) -> matplotlib.figure.Figure:
     np.random.seed(0)  # shap jitters overlapping points by the global generator: the same rows give the same picture
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # shap's own about matplotlib's colour maps and layout; nothing to act on
-        shap.plots.beeswarm(moved, max_display=FEATURES, show=False, plot_size=(7.4, 4.2), color_bar_label="value")  # fmt: skip
+        shap.plots.beeswarm(moved, max_display=FEATURES, show=False, plot_size=(7.4, 4.2), color_bar_label="value")
     np.random.set_state(state)
     return _taken(before, "Contribution to the log odds")
 

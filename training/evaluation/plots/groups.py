@@ -47,7 +47,14 @@ def _forest(pair: Mapping[str, Any]) -> matplotlib.figure.Figure:
             colour = BLUE if enough else GREY
             if level[name]["low"] is not None:
                 axes.plot([level[name]["low"], level[name]["high"]], [row, row], color=colour, linewidth=1.2, alpha=0.8)
-            axes.plot(level[name]["value"], row, marker="o", markerfacecolor=colour if enough else "white", color=colour, markersize=4)  # fmt: skip
+            axes.plot(
+                level[name]["value"],
+                row,
+                marker="o",
+                markerfacecolor=colour if enough else "white",
+                color=colour,
+                markersize=4,
+            )
         axes.set_xlabel(label)
     ratio.axvspan(*EQUAL_CALIBRATION, color=ORANGE, alpha=0.08, linewidth=0)
     ratio.set_xlim(0, 3)
@@ -59,7 +66,20 @@ def _forest(pair: Mapping[str, Any]) -> matplotlib.figure.Figure:
     capture.tick_params(axis="y", length=0, pad=250)
     for row, (_, level) in enumerate(lines):
         if level is not None:
-            ratio.text(1.01, row, f"{level['events']} events", transform=ratio.get_yaxis_transform(), fontsize=7, va="center", color=GREY)  # fmt: skip
+            ratio.text(
+                1.01,
+                row,
+                f"{level['events']} events",
+                transform=ratio.get_yaxis_transform(),
+                fontsize=7,
+                va="center",
+                color=GREY,
+            )
     capture.set_ylim(len(lines) - 0.5, -0.8)
-    figure.suptitle(f"{title(pair)}: by group (hollow: fewer events than judge a group; shaded: 0.8 to 1.25)", fontsize=9, x=0.01, ha="left")  # fmt: skip
+    figure.suptitle(
+        f"{title(pair)}: by group (hollow: fewer events than judge a group; shaded: 0.8 to 1.25)",
+        fontsize=9,
+        x=0.01,
+        ha="left",
+    )
     return figure

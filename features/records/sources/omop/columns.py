@@ -1,4 +1,5 @@
-"""What every converter needs from an OMOP table: ids without a decimal point, days, and the columns of each table by version."""
+"""What every converter needs from an OMOP table: ids without a decimal point, days, and the columns of each table by
+version."""
 
 from __future__ import annotations
 
@@ -78,7 +79,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "condition_source_concept_id",
     ),
 }
-"""Columns read. The names that differ between CDM 5.2, 5.3 and 5.4 (``admitting_source_concept_id`` and its like) are not among them."""
+"""Columns read. The names that differ between CDM 5.2, 5.3 and 5.4 (``admitting_source_concept_id`` and its like) are
+not among them."""
 
 REQUIRED: dict[str, tuple[str, ...]] = {
     "person": ("person_id",),
@@ -121,7 +123,8 @@ def tidy_ids(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def day_text(frame: pd.DataFrame, name: str) -> pd.Series:
-    """``<name>_date`` as given, or the date part of ``<name>_datetime`` where the date is missing. Records judges whether it is a date."""
+    """``<name>_date`` as given, or the date part of ``<name>_datetime`` where the date is missing. Records judges
+    whether it is a date."""
     spare = f"{name}_datetime"
     day = frame[f"{name}_date"].str.slice(0, 10)
     return day.fillna(frame[spare].str.slice(0, 10)) if spare in frame else day

@@ -30,7 +30,8 @@ class Ingredient:
 
 
 class Medicines:
-    """Which medicines a drug concept holds: by the products table, as an ingredient itself, through its ancestors, or its strengths."""
+    """Which medicines a drug concept holds: by the products table, as an ingredient itself, through its ancestors, or
+    its strengths."""
 
     def __init__(self, maps: Mappings, vocabulary: Vocabulary, notes: list[str]) -> None:
         self.vocabulary = vocabulary
@@ -75,7 +76,8 @@ def supplies(
 ) -> pd.DataFrame:
     """One row per exposure and medicine in it. Days supplied of 0 are missing: nobody dispenses nothing.
 
-    ``daily_dose_mg`` = quantity x strength / days supplied for tablets and capsules; missing wherever one of the three is.
+    ``daily_dose_mg`` = quantity x strength / days supplied for tablets and capsules; missing wherever one of the three
+    is.
     """
     medicines = Medicines(maps, vocabulary, notes)
     lines = _lines(exposures, medicines)

@@ -33,9 +33,10 @@ from features.records.sources.omop.vocabulary import VOCABULARY_TABLES, Vocabula
 class OmopExtract:
     """What ``read`` found.
 
-    ``frames``: our tables, as ``Records.from_frames`` takes them. ``accounting``: omop_table, fate, rows; sums to the rows of each table.
-    ``unmapped``: omop_table, concept_id, name, domain, rows, most frequent first. ``notes``: decisions taken and values left out, in sentences.
-    ``missing``: OMOP tables that would have been read. ``last_day``: the last day the extract knows of. ``counts``: people with no visit and such.
+    ``frames``: our tables, as ``Records.from_frames`` takes them. ``accounting``: omop_table, fate, rows; sums to the
+    rows of each table. ``unmapped``: omop_table, concept_id, name, domain, rows, most frequent first. ``notes``:
+    decisions taken and values left out, in sentences. ``missing``: OMOP tables that would have been read.
+    ``last_day``: the last day the extract knows of. ``counts``: people with no visit and such.
     """
 
     frames: dict[str, pd.DataFrame]
@@ -55,8 +56,9 @@ def read(
 ) -> OmopExtract:
     """Reads an OMOP CDM 5.2 to 5.4 extract: a folder of CSV or Parquet files, names in any case.
 
-    ``mappings`` is a folder whose CSVs replace ours of the same name. ``about`` goes into the records' ``about`` (say ``synthetic`` there).
-    Only ``person`` must be there; every other table that is missing is named in ``missing``. Raises RecordsError.
+    ``mappings`` is a folder whose CSVs replace ours of the same name. ``about`` goes into the records' ``about`` (say
+    ``synthetic`` there). Only ``person`` must be there; every other table that is missing is named in ``missing``.
+    Raises RecordsError.
     """
     files = open_folder(folder)
     maps = load_mappings(mappings)
@@ -124,9 +126,11 @@ def _used(raw: Mapping[str, pd.DataFrame]) -> set[str]:
 
 
 def _span(raw: Mapping[str, pd.DataFrame]) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
-    """First and last day of the events and observation periods of an extract, not counting days after today or before 1900.
+    """First and last day of the events and observation periods of an extract, not counting days after today or before
+    1900.
 
-    One mistyped year must not decide which referrals are open, so days in the future are no evidence of how far an extract reaches.
+    One mistyped year must not decide which referrals are open, so days in the future are no evidence of how far an
+    extract reaches.
     """
     starts = [days(day_text(raw[name], column.removesuffix("_date"))) for name, column in START_DATES.items()]
     starts.append(days(day_text(raw["observation_period"], "observation_period_start")))
@@ -136,7 +140,8 @@ def _span(raw: Mapping[str, pd.DataFrame]) -> tuple[pd.Timestamp | None, pd.Time
 
 
 def _whole_tables(files: OmopFolder, ledger: Ledger) -> None:
-    """Tables that are not events: used as vocabulary or names, or not read at all. Counted, so that nothing is silently ignored."""
+    """Tables that are not events: used as vocabulary or names, or not read at all. Counted, so that nothing is
+    silently ignored."""
     for name in files.files:
         if name in ledger.fates:
             continue

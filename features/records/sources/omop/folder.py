@@ -1,4 +1,5 @@
-"""The files of an OMOP extract: CSV (comma or tab) or Parquet, names and columns in any case. Every value comes out as text or missing."""
+"""The files of an OMOP extract: CSV (comma or tab) or Parquet, names and columns in any case. Every value comes out as
+text or missing."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class OmopFolder:
         return name in self.files
 
     def table(self, name: str, columns: Sequence[str], required: Sequence[str] = ()) -> pd.DataFrame:
-        """``columns`` of one table, as text; a column that the extract lacks is all missing, a table that it lacks has no rows.
+        """``columns`` of one table, as text; a column that the extract lacks is all missing, a table that it lacks has
+        no rows.
 
         Raises RecordsError where a ``required`` column is missing or the file cannot be read.
         """
@@ -74,7 +76,8 @@ class OmopFolder:
 
 
 def open_folder(folder: str | Path) -> OmopFolder:
-    """Finds the tables of an extract. Raises RecordsError where the folder or its person table is not there, or a table is there twice."""
+    """Finds the tables of an extract. Raises RecordsError where the folder or its person table is not there, or a
+    table is there twice."""
     path = Path(folder)
     if not path.is_dir():
         raise RecordsError(
@@ -154,7 +157,8 @@ def _read(path: Path, columns: list[str]) -> pa.Table:
 
 
 def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Any column as text: whole numbers without a decimal point, timestamps as their date; so Parquet reads as the same CSV would."""
+    """Any column as text: whole numbers without a decimal point, timestamps as their date; so Parquet reads as the
+    same CSV would."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         values = values.cast(kind.value_type)

@@ -24,7 +24,8 @@ def ingest(
     about: Mapping[str, Any] | None = None,
     format: Literal["parquet", "csv"] = "parquet",
 ) -> dict[str, Any]:
-    """Reads an OMOP extract, writes the store ``out`` and ``out/ingest.json``, and returns what that holds (see ``summary``)."""
+    """Reads an OMOP extract, writes the store ``out`` and ``out/ingest.json``, and returns what that holds (see
+    ``summary``)."""
     extract = read(folder, mappings=mappings, about={"extract": Path(folder).resolve().name, **(about or {})})
     records = Records.from_frames(extract.frames, about=extract.about)
     report = summary(extract, records)
@@ -34,7 +35,8 @@ def ingest(
 
 
 def summary(extract: OmopExtract, records: Records) -> dict[str, Any]:
-    """JSON-able account after the checks of Records. For every OMOP table, rows = mapped + not_mapped + set_aside + used + not_read.
+    """JSON-able account after the checks of Records. For every OMOP table, rows = mapped + not_mapped + set_aside +
+    used + not_read.
 
     ``records``: rows kept per table of ours (a combination product or a panel makes several). Holds no patient's value.
     """

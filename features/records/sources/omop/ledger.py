@@ -58,9 +58,11 @@ class Ledger:
         return pd.DataFrame(lines, columns=list(ACCOUNTING_COLUMNS))
 
     def settle(self, quarantine: pd.DataFrame) -> pd.DataFrame:
-        """The accounting after Records has checked the tables: an input row whose every output row was set aside counts as set aside.
+        """The accounting after Records has checked the tables: an input row whose every output row was set aside
+        counts as set aside.
 
-        Records keeps a person whose birth date or sex cannot be right and sets the value aside; a date of death set aside is a death row's.
+        Records keeps a person whose birth date or sex cannot be right and sets the value aside; a date of death set
+        aside is a death row's.
         """
         fates = {table: given.copy() for table, given in self.fates.items()}
         for omop_table, row, reason in self._lost(quarantine):

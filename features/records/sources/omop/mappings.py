@@ -1,4 +1,5 @@
-"""The mapping tables: CSV files that say what an OMOP concept means here. A folder of the same file names replaces any of them."""
+"""The mapping tables: CSV files that say what an OMOP concept means here. A folder of the same file names replaces any
+of them."""
 
 from __future__ import annotations
 
@@ -66,7 +67,8 @@ class Mappings:
 
 
 def load_mappings(folder: str | Path | None = None) -> Mappings:
-    """Our mapping tables, each replaced by ``folder/<name>.csv`` where that exists. Raises RecordsError with all problems at once."""
+    """Our mapping tables, each replaced by ``folder/<name>.csv`` where that exists. Raises RecordsError with all
+    problems at once."""
     theirs = Path(folder) if folder is not None else None
     problems: list[Problem] = []
     if theirs is not None and not theirs.is_dir():

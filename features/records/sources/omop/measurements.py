@@ -1,4 +1,5 @@
-"""measurement and observation -> results: a check that was made counts even where its number is missing or cannot be trusted."""
+"""measurement and observation -> results: a check that was made counts even where its number is missing or cannot be
+trusted."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from features.reference import TESTS
 def results(
     name: str, events: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary, ledger: Ledger, notes: list[str]
 ) -> pd.DataFrame:
-    """One row per event of table ``name`` and test in it: a panel makes several. The number stays only in a unit known for the test."""
+    """One row per event of table ``name`` and test in it: a panel makes several. The number stays only in a unit known
+    for the test."""
     tests, _ = vocabulary.resolve(maps["tests"])
     held = {concept_id: tuple(dict.fromkeys(row["test"] for row in rows)) for concept_id, rows in tests.items()}
     standard, source = CONCEPT_COLUMNS[name]

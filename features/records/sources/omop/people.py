@@ -27,7 +27,8 @@ class Referrals:
 def patients(
     person: pd.DataFrame, death: pd.DataFrame, with_period: set[str], maps: Mappings, ledger: Ledger, notes: list[str]
 ) -> pd.DataFrame:
-    """One row a person, with or without visits, observation period or anything else. Birth day or month missing: the middle is taken."""
+    """One row a person, with or without visits, observation period or anything else. Birth day or month missing: the
+    middle is taken."""
     genders = {key: row["sex"] or None for key, row in maps.by_id("genders").items()}
     races = {key: row["ethnicity"] or None for key, row in maps.by_id("races").items()}
     died = _deaths(person, death, ledger)
@@ -99,8 +100,9 @@ def referrals(
 ) -> Referrals:
     """An observation period is a referral to the care site that the person visited most during it.
 
-    A period that ends within ``open_within_days`` (observation_periods.csv) of the extract's last known day counts as still open, unless
-    the person had died by then. A closed one has no reason but death: why a period ends, OMOP does not say.
+    A period that ends within ``open_within_days`` (observation_periods.csv) of the extract's last known day counts as
+    still open, unless the person had died by then. A closed one has no reason but death: why a period ends, OMOP does
+    not say.
     """
     second = repeated(periods["observation_period_id"])
     fates = np.full(len(periods), f"{MAPPED}referrals", dtype=object)

@@ -38,7 +38,8 @@ class Concept:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """``concepts`` by id, ``ids`` by (vocabulary, code), ``ancestors`` of the concepts in use nearest first, ``strengths`` of products in mg."""
+    """``concepts`` by id, ``ids`` by (vocabulary, code), ``ancestors`` of the concepts in use nearest first,
+    ``strengths`` of products in mg."""
 
     concepts: dict[str, Concept]
     ids: dict[tuple[str, str], tuple[str, ...]]
@@ -46,10 +47,12 @@ class Vocabulary:
     strengths: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
     def resolve(self, rows: Iterable[Row]) -> tuple[dict[str, list[Row]], list[Row]]:
-        """Mapping rows by the concept id they mean in this extract, and rows rejected because the extract contradicts them.
+        """Mapping rows by the concept id they mean in this extract, and rows rejected because the extract contradicts
+        them.
 
-        The code decides where the extract has it. Otherwise the row's own concept id stands: only where the extract does not give that id
-        another code, and, for a row that nobody has verified, only where it confirms the code or the name.
+        The code decides where the extract has it. Otherwise the row's own concept id stands: only where the extract
+        does not give that id another code, and, for a row that nobody has verified, only where it confirms the code or
+        the name.
         """
         meant: dict[str, list[Row]] = defaultdict(list)
         rejected: list[Row] = []
@@ -75,12 +78,14 @@ class Vocabulary:
         return dict(meant), rejected
 
     def _same_name(self, row: Row, concept_id: str) -> bool:
-        """Whether the extract's name of a concept is the one the row expects; a row that names none has nothing to contradict."""
+        """Whether the extract's name of a concept is the one the row expects; a row that names none has nothing to
+        contradict."""
         expected = row.get("concept_name", "")
         return not expected or self.concepts[concept_id].name.casefold() == expected.casefold()
 
     def name(self, concept_id: str) -> tuple[str, str]:
-        """Name and domain of a concept; code where it has no name (CPT4 descriptors are not distributed); blanks where it is unknown."""
+        """Name and domain of a concept; code where it has no name (CPT4 descriptors are not distributed); blanks where
+        it is unknown."""
         concept = self.concepts.get(concept_id)
         if concept is None:
             return "", ""

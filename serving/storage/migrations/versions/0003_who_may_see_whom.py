@@ -1,8 +1,8 @@
 """Membership of teams, emergency access, the exposure log; and on PostgreSQL row-level security behind the choke point.
 
-The policies read two settings of the transaction, which ``serving.storage.database`` sets: ``upstream.everything`` ('on' for our own jobs and for
-callers of every team) and ``upstream.teams`` (a JSON list). Neither set means no rows. A superuser is not held by policies, so the service
-must not connect as one.
+The policies read two settings of the transaction, which ``serving.storage.database`` sets: ``upstream.everything``
+('on' for our own jobs and for callers of every team) and ``upstream.teams`` (a JSON list). Neither set means no rows.
+A superuser is not held by policies, so the service must not connect as one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The last year of each person as the pages draw it, the groups that the equality view counts, and the main reasons a list is filtered by."""
+"""The last year of each person as the pages draw it, the groups that the equality view counts, and the main reasons a
+list is filtered by."""
 
 from __future__ import annotations
 

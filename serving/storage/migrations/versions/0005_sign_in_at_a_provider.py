@@ -1,4 +1,5 @@
-"""Sign-in at an identity provider: sign-ins under way, sessions that name a person, roles of our own, and who leads a team."""
+"""Sign-in at an identity provider: sign-ins under way, sessions that name a person, roles of our own, and who leads a
+team."""
 
 from __future__ import annotations
 

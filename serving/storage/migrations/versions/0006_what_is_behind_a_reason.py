@@ -1,4 +1,5 @@
-"""Behind a person's reasons: the day of each feature's newest row, the source rows, and the what-ifs. Null in older runs."""
+"""Behind a person's reasons: the day of each feature's newest row, the source rows, and the what-ifs. Null in older
+runs."""
 
 from __future__ import annotations
 

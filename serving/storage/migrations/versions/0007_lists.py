@@ -1,7 +1,7 @@
 """The list of each run: everybody's place and standing, and why somebody who was listed is not any more.
 
-On PostgreSQL both are held to the caller's teams like every table of people. Who left a caseload is in no later run, so the policy reads
-the row's own team.
+On PostgreSQL both are held to the caller's teams like every table of people. Who left a caseload is in no later run,
+so the policy reads the row's own team.
 """
 
 from __future__ import annotations

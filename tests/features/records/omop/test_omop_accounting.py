@@ -59,7 +59,8 @@ def test_the_accounting_sums_to_the_rows_of_every_file(small: Path) -> None:
 def test_what_records_sets_aside_moves_from_mapped_to_set_aside_and_the_sum_stays(small: Path, tmp_path: Path) -> None:
     report = ingest(small, tmp_path / "store", about={"synthetic": True})
     visits = report["tables"]["visit_occurrence"]
-    # Of ten visits: one end before its start, one unknown person, one date that is none, one key given twice, one concept unknown.
+    # Of ten visits: one end before its start, one unknown person, one date that is none, one key given twice, one
+    # concept unknown.
     assert [visits[fate] for fate in FATES] == [5, 1, 4, 0, 0]
     assert report["tables"]["measurement"]["set_aside"] == 1, (
         "a lithium level of 55 mmol/L is outside the plausible range"

@@ -106,7 +106,8 @@ def test_drug_products_reach_medicines_through_tables(extract: OmopExtract) -> N
     assert supplies["days_supplied"].tolist()[0] == "28"
     assert supplies["daily_dose_mg"].tolist()[0] == pytest.approx(800)
     assert supplies["days_supplied"].isna().tolist()[1:3] == [True, True]
-    # Neither a name that sounds like it, nor eye drops, nor a code that the extract's own vocabulary gives another name.
+    # Neither a name that sounds like it, nor eye drops, nor a code that the extract's own vocabulary gives another
+    # name.
     assert not {"2023-02-12", "2023-02-14", "2023-02-15"} & set(supplies["supplied_on"])
     assert any("sulpiride" in note for note in extract.notes)
 
@@ -196,7 +197,8 @@ def as_upper(folder: Path, out: Path) -> Path:
 
 
 def as_parquet(folder: Path, out: Path) -> Path:
-    """Numbers as numbers and dates as dates, as a database would export them; ids become floats where a value is missing."""
+    """Numbers as numbers and dates as dates, as a database would export them; ids become floats where a value is
+    missing."""
     out.mkdir()
     for file in folder.glob("*.csv"):
         frame = pd.read_csv(file, dtype={"concept_code": str})
