@@ -614,7 +614,8 @@ def token(
         except ValueError as error:
             raise Refused(str(error)) from None
     typer.echo(
-        f"A {role} token for {', '.join(team) if team else 'all teams it may see'}, {days:g} days. It is not kept; copy it now.",
+        f"A {role} token for {', '.join(team) if team else 'all teams it may see'}, {days:g} days. It is not kept; "
+        f"copy it now.",
         err=True,
     )
     typer.echo(made)
@@ -722,7 +723,8 @@ def _demo(home: Path, patients: int, fresh: bool) -> None:
     if made is not None and (fresh or made != wanted):
         if not fresh:
             raise Refused(
-                f"{home} holds a demo of {made['patients']:,} people; add --fresh to start again, or choose another --home"
+                f"{home} holds a demo of {made['patients']:,} people; add --fresh to start again, or choose another "
+                f"--home"
             )
         shutil.rmtree(home)
     home.mkdir(parents=True, exist_ok=True)

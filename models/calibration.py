@@ -44,7 +44,8 @@ class Calibration:
             raise CalibrationError("slope or offset is not a finite number: fit the calibration again")
         if self.slope <= 0:
             raise CalibrationError(
-                f"slope {self.slope:.4g}: expected above 0, or a higher margin would mean less risk; check the model on later data"
+                f"slope {self.slope:.4g}: expected above 0, or a higher margin would mean less risk; check the model "
+                f"on later data"
             )
         if any(b < a for a, b in zip(self.offsets, self.offsets[1:], strict=False)):
             raise CalibrationError(
@@ -113,12 +114,14 @@ def fit_calibration(margin: ArrayLike, label: ArrayLike, horizon: ArrayLike) -> 
     for days, e, n in zip(horizons, events, rows, strict=True):
         if e == 0 or e == n:
             raise CalibrationError(
-                f"horizon {days:.0f} days: {e:.0f} events in {n} rows; an offset needs both kinds, so use a longer or later slice"
+                f"horizon {days:.0f} days: {e:.0f} events in {n} rows; an offset needs both kinds, so use a longer or "
+                f"later slice"
             )
     slope, offsets = _best_in_order(m, y, index, len(horizons))
     if slope <= 0:
         raise CalibrationError(
-            f"the fitted slope is {slope:.4g}: higher margins go with fewer events here; the model does not carry over to this slice"
+            f"the fitted slope is {slope:.4g}: higher margins go with fewer events here; the model does not carry "
+            f"over to this slice"
         )
     return Calibration(tuple(int(d) for d in horizons), slope, tuple(float(o) for o in offsets))
 

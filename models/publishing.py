@@ -261,18 +261,21 @@ def _check_parts(
 ) -> None:
     if not boosters or not set(boosters) == set(calibration) == set(horizons):
         raise BundleRefused(
-            f"boosters {sorted(boosters)}, calibration {sorted(calibration)}, horizons {sorted(horizons)}: expected the same outcomes in each"
+            f"boosters {sorted(boosters)}, calibration {sorted(calibration)}, horizons {sorted(horizons)}: expected "
+            f"the same outcomes in each"
         )
     for name, booster in boosters.items():
         if not re.fullmatch(r"[a-z0-9_]+", name):
             raise BundleRefused(f"outcome {name!r}: expected lower-case letters, digits and underscores")
         if calibration[name].horizons != horizons[name]:
             raise BundleRefused(
-                f"{name}: calibrated at {calibration[name].horizons} days, to be served at {horizons[name]}; calibrate at the same horizons"
+                f"{name}: calibrated at {calibration[name].horizons} days, to be served at {horizons[name]}; "
+                f"calibrate at the same horizons"
             )
         if booster.num_feature() != len(names) + 1:
             raise BundleRefused(
-                f"{name}: the booster reads {booster.num_feature()} columns, expected {len(names)} features and horizon_days last"
+                f"{name}: the booster reads {booster.num_feature()} columns, expected {len(names)} features and "
+                f"horizon_days last"
             )
     if len(set(names)) != len(names):
         raise BundleRefused("a feature name is repeated: names must be unique")
@@ -322,7 +325,8 @@ def _json(value: Any) -> bytes:
         return (json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False, default=_plain) + "\n").encode()
     except (TypeError, ValueError) as error:
         raise BundleRefused(
-            f"a part of the bundle cannot be written as JSON: {error}; use plain numbers, texts, lists and mappings, and None for NaN"
+            f"a part of the bundle cannot be written as JSON: {error}; use plain numbers, texts, lists and mappings, "
+            f"and None for NaN"
         ) from error
 
 

@@ -151,7 +151,8 @@ class RiskModel:
         """
         if names is None and not isinstance(matrix, Matrix):
             raise FeatureMismatch(
-                "an array was given without names: pass names=(...) or a FeatureMatrix, so that the order can be checked"
+                "an array was given without names: pass names=(...) or a FeatureMatrix, so that the order can be "
+                "checked"
             )
         values = np.asarray(matrix.values if names is None else matrix)  # type: ignore[union-attr]
         self._check(values, tuple(cast(Matrix, matrix).names if names is None else names))
@@ -260,7 +261,8 @@ class RiskModel:
                     raise BundleRefused(_differs(self.manifest.bundle_id, name, what))
             if not np.array_equal(alone[name].probability, found.probability[:1]):
                 raise BundleRefused(
-                    f"{self.manifest.bundle_id}: self-test failed, {name} of one row differs from the same row in a batch"
+                    f"{self.manifest.bundle_id}: self-test failed, {name} of one row differs from the same row in a "
+                    f"batch"
                 )
 
     def _explainer(self, outcome: str, text: str) -> TreeShapley:
@@ -294,8 +296,10 @@ def _within(found: Floats, wanted: Any, tolerance: float, relative: float) -> bo
 
 def _differs(bundle_id: str, outcome: str, what: str) -> str:
     return (
-        f"{bundle_id}: self-test failed, {outcome} {what} of the golden rows differs from what was recorded at training; "
-        "this machine does not score this model as it was trained, so it must not serve. Check versions, then train again"
+        f"{bundle_id}: self-test failed, {outcome} {what} of the golden rows differs from what was recorded at "
+        f"training; "
+        "this machine does not score this model as it was trained, so it must not serve. Check versions, then train "
+        "again"
     )
 
 

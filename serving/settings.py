@@ -1,26 +1,26 @@
 """What the service is told from outside: environment variables that start with ``UPSTREAM_``.
 
-=========================  ==============================================================================================
+=========================  ============================================================================================
 UPSTREAM_HOME              folder that holds everything a run made (store, bundles, service database)
 UPSTREAM_DATABASE_URL      SQLAlchemy URL; without it, SQLite at ``<home>/service.db``
-UPSTREAM_ENVIRONMENT       ``demo`` (choose a role without a password, loopback only) or ``production`` (sign-in at a provider)
+UPSTREAM_ENVIRONMENT       ``demo`` (choose a role, no password, loopback only) or ``production`` (sign-in)
 UPSTREAM_HOST              address to listen on
 UPSTREAM_PORT              port to listen on
 UPSTREAM_ALLOWED_HOSTS     JSON list of host names that requests may ask for; loopback names are always allowed
 UPSTREAM_POLL_SECONDS      how often the bundle pointer is looked at
 UPSTREAM_MAX_BODY_BYTES    largest request body accepted
-UPSTREAM_PUBLIC_URL        how browsers reach the pages, as ``https://upstream.example.nhs.uk``; needed for sign-in at a provider
-UPSTREAM_BEHIND_PROXY      ``true`` where a reverse proxy of ours writes X-Forwarded-For: then its last address is the client's
+UPSTREAM_PUBLIC_URL        how browsers reach the pages (``https://upstream.example.nhs.uk``); sign-in needs it
+UPSTREAM_BEHIND_PROXY      ``true`` where our reverse proxy writes X-Forwarded-For: its last address is the client's
 UPSTREAM_RATE_PER_MINUTE   requests a minute of one person's session or token; more is 429
 UPSTREAM_SYSTEM_RATE_PER_MINUTE    the same for a CMHT system
 UPSTREAM_STRANGER_RATE_PER_MINUTE  sign-ins and requests that prove nothing, of one address
-UPSTREAM_SESSION_IDLE_MINUTES      how long a session of the pages lives without being used; eight hours is the most in any case
+UPSTREAM_SESSION_IDLE_MINUTES      how long an unused session of the pages lives; eight hours at most
 UPSTREAM_READ_DEADLINE_SECONDS     how long a page or a read may take before it is 503
 UPSTREAM_SCORE_DEADLINE_SECONDS    the same for scoring
-UPSTREAM_NHS_KEY_FILE      file of one line ``<key id>:<hex>``; with it POST /v1/scores takes NHS numbers and keeps their pseudonyms
+UPSTREAM_NHS_KEY_FILE      file of one line ``<key id>:<hex>``: POST /v1/scores then takes NHS numbers as pseudonyms
 UPSTREAM_OTLP_ENDPOINT     where OpenTelemetry spans go (extra ``otel``); none are made without it
-UPSTREAM_OIDC              JSON list of identity providers that are trusted (fields: ``OidcIssuer``; pages: its ``sign_in``)
-=========================  ==============================================================================================
+UPSTREAM_OIDC              JSON list of trusted identity providers (fields: ``OidcIssuer``; pages: its ``sign_in``)
+=========================  ============================================================================================
 """
 
 from __future__ import annotations

@@ -105,7 +105,8 @@ def study(
     if not parts:
         reasons = "".join(f"\n{name}: {why}" for name, why in left_out.items())
         raise NotEnoughData(
-            f"{kind} leaves no split with rows and events to train, calibrate and test on: bring more teams or years.{reasons}"
+            f"{kind} leaves no split with rows and events to train, calibrate and test on: bring more teams or "
+            f"years.{reasons}"
         )
     return _record(records, settings, Path(home), kind, parts, left_out)
 

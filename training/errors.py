@@ -9,7 +9,7 @@ TrainingError
 ├── NoRun               the store holds no such run, version or alias
 │   ├── NoChallenger    nothing has been trained yet
 │   └── NoChampion      nothing has been promoted yet
-├── EvidenceError       a template of the evidence file holds a typed number, a dead reference or a test that is not there; or a file was changed
+├── EvidenceError       a template of the evidence file holds a typed number or a dead reference
 ├── ArtefactAbsent      a run is in the store, its files are not where they should be
 └── HomeMoved           the home folder was moved after MLflow wrote its addresses into the store
 """

@@ -90,7 +90,8 @@ def train(
 def _tune(ready: Prepared, settings: Settings, clock: Clock) -> Tuned:
     clock.stage(
         "tune",
-        f"searching parameters: {settings.tuning.trials} trials an outcome, at most {settings.tuning.seconds:g} s in all",
+        f"searching parameters: {settings.tuning.trials} trials an outcome, at most {settings.tuning.seconds:g} s in "
+        f"all",
     )
     from training.fitting.tune import tune  # Optuna is imported only where a search was asked for
 

@@ -154,7 +154,8 @@ FEATURES: tuple[Feature, ...] = (
             "usual_provider",
             ATTENDED,
             SHARE,
-            f"Share of the contacts of the last {window} days with the member of staff seen most (usual provider index).",
+            f"Share of the contacts of the last {window} days with the member of staff seen most (usual provider "
+            f"index).",
             window=window,
             value="staff_id",
         )

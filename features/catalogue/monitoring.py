@@ -46,7 +46,8 @@ def _amount(name: str, verb: Verb, words: str, scope: str = _ANY, concept: str =
         verb,
         _ANY_RESULT,
         ("proportion" if share else "tests", 0, 1 if share else 60),
-        f"{'Share' if share else 'Number'} of scheduled tests and checks that {words}; a test asked for twice counts once.",
+        f"{'Share' if share else 'Number'} of scheduled tests and checks that {words}; a test asked for twice counts "
+        f"once.",
         scope=scope,
     )
 
@@ -221,7 +222,8 @@ FEATURES: tuple[Feature, ...] = (
         "blood_colour",
         _ANY_RESULT,
         ("0 green, 1 amber, 2 red", 0, 2),
-        "Colour of the blood count in force: amber until a green count, red until two in a row; limits for benign ethnic neutropenia.",
+        "Colour of the blood count in force: amber until a green count, red until two in a row; limits for benign "
+        "ethnic neutropenia.",
         scope="clozapine",
     ),
     *_out(

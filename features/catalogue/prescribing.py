@@ -41,7 +41,8 @@ def _supply(key: str) -> tuple[Feature, ...]:
             "covered_share",
             of,
             SHARE,
-            f"Proportion of the last 90 days covered by {words} (CMA7: carry-over from before, inpatient days removed).",
+            f"Proportion of the last 90 days covered by {words} (CMA7: carry-over from before, inpatient days "
+            f"removed).",
             window=90,
             direction=-1,
         ),
@@ -61,7 +62,8 @@ def _supply(key: str) -> tuple[Feature, ...]:
             "covered_change",
             of,
             ("proportion", -1, 1),
-            f"Coverage by {words} in the last 90 days less that of the 90 days before: adherence that falls is seen early.",
+            f"Coverage by {words} in the last 90 days less that of the 90 days before: adherence that falls is seen "
+            f"early.",
             window=90,
         ),
         feature(
@@ -103,7 +105,8 @@ def _supply(key: str) -> tuple[Feature, ...]:
                 "interval_share",
                 of,
                 SHARE,
-                f"CMA9 over {window} days for {words}: each supply's days over the days until the next; steadier than CMA7 on rolling dates.",
+                f"CMA9 over {window} days for {words}: each supply's days over the days until the next; steadier than "
+                f"CMA7 on rolling dates.",
                 window=window,
                 direction=-1,
             )

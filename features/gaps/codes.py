@@ -17,7 +17,10 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "CLZ_BREAK",
         "Clozapine doses missed for more than 48 hours",
         True,
-        "Do not resume the previous dose; re-titrate; tell the monitoring service; reset the blood counts if past its limit.",
+        (
+            "Do not resume the previous dose; re-titrate; tell the monitoring service; reset the blood counts if past "
+            "its limit."
+        ),
         "Missed more than 48 hours: a treatment break; blood counts reset after 72 or 96 hours by monitoring service",
     ),
     (

@@ -14,12 +14,18 @@ from typing import Any
 
 JSON_NAME, TEXT_NAME = "leakage.json", "leakage.txt"
 METHOD = (
-    "Each check takes one person and one date. Every row of theirs with an event day or a known_on at or after the date is deleted, and in a second run "
-    "replaced by random other rows at or after it; so are the outcome of a contact, the closure of a referral, the discharge from a stay and a death "
-    "that had not happened or was not known by then. Every feature and every care gap, with its dates, values and evidence rows, must come out identical."
+    "Each check takes one person and one date. Every row of theirs with an event day or a known_on at or after the "
+    "date is deleted, and in a second run "
+    "replaced by random other rows at or after it; so are the outcome of a contact, the closure of a referral, the "
+    "discharge from a stay and a death "
+    "that had not happened or was not known by then. Every feature and every care gap, with its dates, values and "
+    "evidence rows, must come out identical."
 )
 NOT_CHECKED = (
-    "Birth date, sex, ethnicity, deprivation and the disability flags carry no day in the records and are taken as they stand.",
+    (
+        "Birth date, sex, ethnicity, deprivation and the disability flags carry no day in the records and are taken as "
+        "they stand."
+    ),
     "Reference tables (medicines, protocols, thresholds) and the teams table are those of today.",
     "Whether the extract's own known_on is right: a source that fills it in afterwards is beyond this check.",
 )
@@ -100,8 +106,14 @@ class Statement:
             "",
             METHOD,
             "",
-            f"checks (person, date)   {self.checks:,}: {self.people:,} people, {self.dates:,} dates, {self.first_date} to {self.last_date}",
-            f"compared in each        {self.features} features and {self.gap_codes} gap codes ({self.gaps_compared:,} gaps found in all), twice",
+            (
+                f"checks (person, date)   {self.checks:,}: {self.people:,} people, {self.dates:,} dates, "
+                f"{self.first_date} to {self.last_date}"
+            ),
+            (
+                f"compared in each        {self.features} features and {self.gap_codes} gap codes "
+                f"({self.gaps_compared:,} gaps found in all), twice"
+            ),
             f"rows deleted            {_counts(self.rows_deleted)}",
             f"rows garbled            {_counts(self.rows_garbled)}",
             f"late parts deleted      {_counts(self.late_parts_deleted)}",
@@ -109,7 +121,10 @@ class Statement:
             f"differences             {sum(d.checks for d in self.differences):,}",
         ]
         lines += [
-            f"  {d.kind} {d.name}: {d.checks:,} checks, {d.way}; first on {d.first_date} ({d.first_table or 'no evidence row'})"
+            (
+                f"  {d.kind} {d.name}: {d.checks:,} checks, {d.way}; first on {d.first_date} "
+                f"({d.first_table or 'no evidence row'})"
+            )
             for d in self.differences
         ]
         lines += ["", "Not checked:", *(f"  {line}" for line in NOT_CHECKED), ""]

@@ -388,12 +388,16 @@ CONDITIONS: dict[str, Callable[[Situation], Answers]] = {
     "sum of ACB scores >=3": _always,
     "total >=100% of BNF maximum": _always,
     "dose change, formulation change or interacting medicine started or stopped": _always,
-    "stopped or reduced smoking, switched to e-cigarette, pneumonia or serious infection, interacting medicine, suspected toxicity": _always,
+    (
+        "stopped or reduced smoking, switched to e-cigarette, pneumonia or serious infection, interacting medicine, "
+        "suspected toxicity"
+    ): _always,
     "on GP SMI register": _smi,
     "not high risk": lambda s: np.where(s.lithium_high_risk == APPLIES, DOES_NOT, APPLIES).astype(np.int8),
-    "age >=65; interacting medicine; renal or thyroid risk; raised calcium; poor adherence or symptom control; last level >=0.8; sodium or fluid change; pregnancy": lambda s: (
-        s.lithium_high_risk
-    ),
+    (
+        "age >=65; interacting medicine; renal or thyroid risk; raised calcium; poor adherence or symptom control; "
+        "last level >=0.8; sodium or fluid change; pregnancy"
+    ): lambda s: s.lithium_high_risk,
     "childbearing potential": lambda s: s.childbearing,
     "childbearing potential; also advise males and partners": lambda s: s.childbearing,
     "female of childbearing potential": lambda s: s.childbearing,

@@ -69,7 +69,8 @@ def items() -> tuple[Item, ...]:
             continue
         if row.applies_if not in CONDITIONS:
             raise ReferenceError(
-                f"monitoring_protocols.csv: row {row.id}: applies_if is not one that features/monitoring/applicability.py assesses"
+                f"monitoring_protocols.csv: row {row.id}: applies_if is not one that "
+                f"features/monitoring/applicability.py assesses"
             )
         if row.scope not in PERSON_SCOPES and not any(in_scope(m, row.scope) for m in MEDICINES.values()):
             raise ReferenceError(
@@ -274,7 +275,8 @@ class Verbs:
         for (_, feature), mine in zip(placed, chosen, strict=True):
             if not mine:
                 raise SpecError(
-                    f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for {feature.scope or 'anyone'}"
+                    f"{feature.name}: no protocol schedules {', '.join(feature.tests) or 'anything'} for "
+                    f"{feature.scope or 'anyone'}"
                 )
         readers = [[k for k, mine in enumerate(chosen) if item in mine] for item in range(len(items()))]
         return cls(

@@ -90,7 +90,10 @@ def _dates(name: str, days: npt.NDArray[np.int32], last: int, ahead: bool) -> It
         yield (
             name,
             early,
-            "before 1900: leave a date that is not known empty, sentinel dates such as 1800-01-01 are not read as dates",
+            (
+                "before 1900: leave a date that is not known empty, sentinel dates such as 1800-01-01 are not read as "
+                "dates"
+            ),
         )
     late = (days > last) & (days != NO_DAY)
     if late.any():

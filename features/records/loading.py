@@ -264,7 +264,8 @@ class Loading:
         if strangers:
             self._note(
                 "referrals",
-                f"{len(strangers)} team ids are not in the teams table; their kind is unknown, so no caseload holds them",
+                f"{len(strangers)} team ids are not in the teams table; their kind is unknown, so no caseload holds "
+                f"them",
             )
         kinds = set(tables["circumstances"].columns["kind"].to_pylist()) - set(CIRCUMSTANCE_KINDS)
         if kinds:

@@ -153,7 +153,8 @@ class Records:
                         "patients",
                         f"{number} ids are NHS numbers",
                         "local pseudonyms",
-                        "name the key that turns them into pseudonyms (upstream ingest own --nhs-key-file), or write local ids; "
+                        "name the key that turns them into pseudonyms (upstream ingest own --nhs-key-file), or write "
+                        "local ids; "
                         "a local id of ten digits that passes the check by chance needs a letter before it",
                     )
                 ]

@@ -199,7 +199,8 @@ def tables_of(store: Path) -> dict[str, list[Path]]:
     gone = [name for name, paths in files.items() if not paths]
     if gone:
         raise StoreError(
-            f"the store has no Parquet file of {', '.join(gone)}; a build in shards reads Parquet, so write the store with upstream ingest"
+            f"the store has no Parquet file of {', '.join(gone)}; a build in shards reads Parquet, so write the store "
+            f"with upstream ingest"
         )
     return files
 

@@ -68,7 +68,10 @@ def why_absent() -> str:
     try:
         import pyspark  # noqa: F401
     except ImportError:
-        return "PySpark is not installed; install the extra: pip install --constraint constraints.txt --editable '.[spark]'"
+        return (
+            "PySpark is not installed; install the extra: pip install --constraint constraints.txt --editable "
+            "'.[spark]'"
+        )
     home = os.environ.get("JAVA_HOME")
     if shutil.which("java") or (home and (Path(home) / "bin" / "java").exists()):
         return ""

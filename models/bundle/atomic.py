@@ -82,7 +82,8 @@ def locked(root: Path, wait_seconds: float) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     raise BundleBusy(
-                        f"another publisher has held {root / LOCK} for {wait_seconds:g} s: wait for it to end, then try again"
+                        f"another publisher has held {root / LOCK} for {wait_seconds:g} s: wait for it to end, then "
+                        f"try again"
                     ) from None
                 time.sleep(0.05)
         yield

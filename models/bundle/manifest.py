@@ -195,7 +195,8 @@ def check_versions(manifest: Manifest) -> None:
     made, here = manifest.versions.lightgbm, metadata.version("lightgbm")
     if _major(made) > _major(here):
         raise BundleIncompatible(
-            f"{manifest.bundle_id}: made with LightGBM {made}, here is {here}; its trees may mean something else. Install {made}, or train again"
+            f"{manifest.bundle_id}: made with LightGBM {made}, here is {here}; its trees may mean something else. "
+            f"Install {made}, or train again"
         )
 
 
@@ -211,7 +212,8 @@ def _read_entry(folder: Path, name: str, entry: FileEntry) -> bytes:
         raise BundleDamaged(f"{folder.name}: {name} has {len(data)} bytes, the manifest says {entry.bytes}. {_REPAIR}")
     if (found := sha256(data)) != entry.sha256:
         raise BundleDamaged(
-            f"{folder.name}: {name} has SHA-256 {found[:12]}…, the manifest says {entry.sha256[:12]}…: it was altered. {_REPAIR}"
+            f"{folder.name}: {name} has SHA-256 {found[:12]}…, the manifest says {entry.sha256[:12]}…: it was "
+            f"altered. {_REPAIR}"
         )
     return data
 

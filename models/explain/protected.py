@@ -25,5 +25,6 @@ def refuse_protected(texts: Iterable[FeatureText]) -> None:
     ]
     if wrong:
         raise BundleRefused(
-            f"{', '.join(wrong)}: a protected characteristic never trains a model and is never a reason (DESIGN rule 6); leave it out"
+            f"{', '.join(wrong)}: a protected characteristic never trains a model and is never a reason (DESIGN rule "
+            f"6); leave it out"
         )

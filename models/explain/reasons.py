@@ -86,7 +86,8 @@ def check_wording(concepts: Sequence[ConceptText]) -> None:
         for sentence in (concept.label, concept.raises, concept.lowers):
             if "because" in sentence.lower().split():
                 raise BundleRefused(
-                    f'concept {concept.slug}: its wording says "because"; a contribution is not a cause. Word it "raises" or "lowers"'
+                    f'concept {concept.slug}: its wording says "because"; a contribution is not a cause. Word it '
+                    f'"raises" or "lowers"'
                 )
 
 

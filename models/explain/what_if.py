@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-NOTE = "This is how the model's number moves. It is not the effect of doing it. What is due is due, whatever the number does."
+NOTE = (
+    "This is how the model's number moves. It is not the effect of doing it. What is due is due, whatever the "
+    "number does."
+)
 LATER_THAN_DAYS = 28
 """Being seen is offered to somebody not seen for four weeks. Our own choice, not from a guideline."""
 

@@ -108,7 +108,8 @@ class TreeShapley:
     def _checked(self, X: NDArray[np.floating]) -> NDArray[np.floating]:
         if X.ndim != 2 or X.shape[1] != self.n_features or X.dtype not in (np.float32, np.float64):
             raise FeatureMismatch(
-                f"matrix of {X.dtype} with shape {X.shape}: expected float32 or float64 with shape (rows, {self.n_features})"
+                f"matrix of {X.dtype} with shape {X.shape}: expected float32 or float64 with shape (rows, "
+                f"{self.n_features})"
             )
         return np.ascontiguousarray(X)
 

@@ -33,8 +33,9 @@ FEW = 4
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def explain(  # type: ignore[no-untyped-def]
-    X, shap, margin, contributions, margins, expected_value, column_feature, column_missing, cut_start, cuts, tree_group, constant,
-    group_step, step_to, step_from, flat_to, flat_from, step_row, step_cut, step_bit, feature_start, features, term_group,
+    X, shap, margin, contributions, margins, expected_value, column_feature, column_missing, cut_start, cuts,
+    tree_group, constant, group_step, step_to, step_from, flat_to, flat_from, step_row, step_cut, step_bit,
+    feature_start, features, term_group,
     table_start, values,
 ):  # fmt: skip
     """Fill ``shap`` (rows, features + 1) and ``margin`` (rows), each where asked for; the rest are the arrays of
@@ -77,8 +78,9 @@ def explain(  # type: ignore[no-untyped-def]
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def explain_few(  # type: ignore[no-untyped-def]
-    X, shap, margin, contributions, margins, expected_value, column_feature, column_missing, cut_start, cuts, tree_group, constant,
-    group_step, step_to, step_from, flat_to, flat_from, step_row, step_cut, step_bit, feature_start, features, term_group,
+    X, shap, margin, contributions, margins, expected_value, column_feature, column_missing, cut_start, cuts,
+    tree_group, constant, group_step, step_to, step_from, flat_to, flat_from, step_row, step_cut, step_bit,
+    feature_start, features, term_group,
     table_start, values,
 ):  # fmt: skip
     """The same for up to ``FEW`` rows (one person's horizons). Same sums in the same order.

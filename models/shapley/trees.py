@@ -123,7 +123,8 @@ def _tree(block: str, tree: int, n_features: int) -> dict[str, Floats]:
     fields = _fields(rest, where)
     if fields.get("num_cat", "0") != "0":
         raise TreesError(
-            f"{where} splits a categorical feature: expected numeric splits only; encode the feature as numbers before training"
+            f"{where} splits a categorical feature: expected numeric splits only; encode the feature as numbers "
+            f"before training"
         )
     if fields.get("is_linear", "0") != "0":
         raise TreesError(
@@ -159,7 +160,8 @@ def _check(found: dict[str, Floats], n_features: int, where: str) -> None:
         )
     if np.any(found["decision_type"].astype(np.int64) & _CATEGORICAL):
         raise TreesError(
-            f"{where} splits a categorical feature: expected numeric splits only; encode the feature as numbers before training"
+            f"{where} splits a categorical feature: expected numeric splits only; encode the feature as numbers "
+            f"before training"
         )
     left, right = found["left_child"].astype(np.int64), found["right_child"].astype(np.int64)
     n = len(left)

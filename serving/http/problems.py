@@ -158,8 +158,12 @@ _WHAT = {
     "literal_error": "is not one of the allowed values; see /openapi.json",
     "greater_than_equal": "is below the smallest allowed value",
     "less_than_equal": "is above the largest allowed value",
-    "nhs_number_as_id": "is an NHS number, which no address, list or log may hold; use the local pseudonym, or the field nhs_number",
-    "not_an_nhs_number": "is no NHS number: it has not ten digits, or the last does not fit the others; look for a slip",
+    "nhs_number_as_id": (
+        "is an NHS number, which no address, list or log may hold; use the local pseudonym, or the field nhs_number"
+    ),
+    "not_an_nhs_number": (
+        "is no NHS number: it has not ten digits, or the last does not fit the others; look for a slip"
+    ),
     "one_name": "must be named by exactly one of patient_id and nhs_number",
     "repeated_person": "is in the request more than once",
     "other_person": "names another person than the one it is listed under",

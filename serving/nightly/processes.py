@@ -77,7 +77,8 @@ def _follow(running: dict[Connection, multiprocessing.process.BaseProcess], done
                 found = pipe.recv()
             except EOFError:
                 raise WorkerDied(
-                    "a worker of the nightly run ended without an answer (killed, or out of memory); nothing was published, "
+                    "a worker of the nightly run ended without an answer (killed, or out of memory); nothing was "
+                    "published, "
                     "what was finished is kept: run again"
                 ) from None
             if isinstance(found, BaseException):

@@ -86,7 +86,10 @@ class Summary:
         found += [f"left out: {count:,} {reason}" for reason, count in self.left_out.items()]
         found += [_team_line(team) for team in self.teams]
         found += [
-            f"moved: {m['team_id']}, one person from place {m['place_before']} to {m['place']} by risk ({100 * m['change']:+.1f} in 100)"
+            (
+                f"moved: {m['team_id']}, one person from place {m['place_before']} to {m['place']} by risk "
+                f"({100 * m['change']:+.1f} in 100)"
+            )
             for m in self.biggest_movers
         ]
         if any(team.get("risk_best") for team in self.teams):
@@ -115,7 +118,8 @@ def _team_line(team: dict[str, Any]) -> str:
     joined = team.get("joined")
     change = "first list" if joined is None else f"{joined} joined, left: {left or 'nobody'}"
     return (
-        f"{team['team_id']}: {team['people']:,} people, {team.get('listed', 0)} listed ({team.get('longest_unseen', 0)} unseen for longest), "
+        f"{team['team_id']}: {team['people']:,} people, {team.get('listed', 0)} listed "
+        f"({team.get('longest_unseen', 0)} unseen for longest), "
         f"{team.get('reviewed', 0)} reviewed, {team.get('snoozed', 0)} snoozed; {change}"
     )
 

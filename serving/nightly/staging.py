@@ -58,7 +58,8 @@ def only_runner(folder: Path) -> Iterator[int]:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
             raise AlreadyRunning(
-                f"another nightly run (process {holder}) is at work on this home; nothing was done. Wait for it to end, then run again"
+                f"another nightly run (process {holder}) is at work on this home; nothing was done. Wait for it to "
+                f"end, then run again"
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")

@@ -79,7 +79,9 @@ class PersonIn(Strict):
     patient_id: PatientId | None = Field(default=None, description="a local pseudonym; never an NHS number")
     nhs_number: Annotated[str, Field(max_length=20)] | None = Field(
         default=None,
-        description="instead of patient_id; checked, and turned into the keyed pseudonym that the answer names the person by",
+        description=(
+            "instead of patient_id; checked, and turned into the keyed pseudonym that the answer names the person by"
+        ),
     )
     tables: PersonTables  # type: ignore[valid-type]
 

@@ -101,7 +101,8 @@ class Database:
             )
         if free:
             raise NotHeld(
-                "the database login is a superuser or bypasses row-level security, so PostgreSQL would not hold it to a caller's teams; "
+                "the database login is a superuser or bypasses row-level security, so PostgreSQL would not hold it to "
+                "a caller's teams; "
                 "make one without: CREATE ROLE upstream LOGIN NOSUPERUSER NOBYPASSRLS, and own the database with it"
             )
 

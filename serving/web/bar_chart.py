@@ -49,7 +49,8 @@ def draw_contributions(bars: Sequence[Bar], description: str) -> Markup:
     return Markup(
         "<svg class='drawing' viewBox='0 0 {w} {h}' role='img' aria-label='{text}' xmlns='http://www.w3.org/2000/svg'>"
         "<defs><pattern id='lowers' width='6' height='6' patternUnits='userSpaceOnUse' patternTransform='rotate(45)'>"
-        "<rect width='6' height='6' fill='#ffffff'/><line x1='0' y1='0' x2='0' y2='6' stroke='{blue}' stroke-width='3'/>"
+        "<rect width='6' height='6' fill='#ffffff'/><line x1='0' y1='0' x2='0' y2='6' stroke='{blue}' "
+        "stroke-width='3'/>"
         "</pattern></defs>"
         "<text x='{left}' y='16' {font} font-size='13' fill='{ink}' text-anchor='end'>◂ lowers</text>"
         "<text x='{right}' y='16' {font} font-size='13' fill='{ink}'>raises ▸</text>"

@@ -114,7 +114,8 @@ def drawn_year(person: Person) -> DrawnYear | None:
         return None
     lanes = year_of(person.last_year, person.run.as_of)
     words = (
-        f"Twelve months to {day(person.run.as_of)}: medicines in hand and gaps, injections, checks done and due, contacts and hospital. "
+        f"Twelve months to {day(person.run.as_of)}: medicines in hand and gaps, injections, checks done and due, "
+        f"contacts and hospital. "
         "Every event is in the tables below."
     )
     return DrawnYear(lanes, draw_year(lanes, words))

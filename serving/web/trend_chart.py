@@ -41,8 +41,10 @@ def sparkline(points: Points) -> Markup:
     # these.
     return Markup(
         f"<svg class='up-spark' viewBox='0 0 {SPARK_WIDTH} {SPARK_HEIGHT}' role='img'"
-        f" aria-label='Risk in {len(points)} lists from {short_day(days[0])} to {short_day(days[-1])}, in 100: {numbers}'>"
-        f"<path d='M0 {_SPARK_BASE}H{SPARK_WIDTH}'/><polyline points='{line}'/><circle cx='{xs[-1]}' cy='{ys[-1]}' r='4'/></svg>"
+        f" aria-label='Risk in {len(points)} lists from {short_day(days[0])} to {short_day(days[-1])}, in 100: "
+        f"{numbers}'>"
+        f"<path d='M0 {_SPARK_BASE}H{SPARK_WIDTH}'/><polyline points='{line}'/><circle cx='{xs[-1]}' cy='{ys[-1]}' "
+        f"r='4'/></svg>"
     )
 
 
@@ -111,9 +113,11 @@ def _grid(top: float) -> Markup:
     for count in range(int(top / step) + 1):
         y = FLOOR - (FLOOR - CEILING) * count * step / top
         parts.append(
-            f"<line x1='{LEFT}' y1='{y:.1f}' x2='{WIDTH - RIGHT}' y2='{y:.1f}' stroke='{GRID}' stroke-width='{1 if count else 1.5}'"
+            f"<line x1='{LEFT}' y1='{y:.1f}' x2='{WIDTH - RIGHT}' y2='{y:.1f}' stroke='{GRID}' "
+            f"stroke-width='{1 if count else 1.5}'"
             f"{' stroke-dasharray=' + chr(39) + '1 4' + chr(39) if count else ''}/>"
-            f"<text x='{LEFT - 8}' y='{y + 4:.1f}' {FONT} font-size='13' fill='{INK}' text-anchor='end'>{count * step * 100:.0f} in 100</text>"
+            f"<text x='{LEFT - 8}' y='{y + 4:.1f}' {FONT} font-size='13' fill='{INK}' "
+            f"text-anchor='end'>{count * step * 100:.0f} in 100</text>"
         )
     return Markup("".join(parts))
 

@@ -21,7 +21,8 @@ RED = "#b3140c"
 MOST_CHECKS, LABEL_LENGTH = 9, 30
 HATCH = (
     "<defs><pattern id='missing' width='7' height='7' patternUnits='userSpaceOnUse' patternTransform='rotate(45)'>"
-    f"<rect width='7' height='7' fill='#ffffff'/><line x1='0' y1='0' x2='0' y2='7' stroke='{RED}' stroke-width='3'/></pattern></defs>"
+    f"<rect width='7' height='7' fill='#ffffff'/><line x1='0' y1='0' x2='0' y2='7' stroke='{RED}' "
+    f"stroke-width='3'/></pattern></defs>"
 )
 
 
@@ -70,7 +71,8 @@ class _Drawing:
         start, end = self.x(span[0]), self.x(span[1])
         if span[1] > self.year.first and span[0] < self.year.last:
             self.parts.append(
-                f"<rect x='{start:.1f}' y='{middle - height / 2:.1f}' width='{max(1.0, end - start):.1f}' height='{height}' fill='{fill}' stroke='{stroke}'/>"
+                f"<rect x='{start:.1f}' y='{middle - height / 2:.1f}' width='{max(1.0, end - start):.1f}' "
+                f"height='{height}' fill='{fill}' stroke='{stroke}'/>"
             )
 
     def missing(self, span: Span, middle: float, number: int) -> None:
@@ -79,8 +81,10 @@ class _Drawing:
         start, end = self.x(span[0]), self.x(span[1])
         if end - start >= 9 * len(str(number)) + 6:
             self.parts.append(
-                f"<text x='{(start + end) / 2:.1f}' y='{middle + 5:.1f}' {FONT} font-size='13' font-weight='bold' fill='{RED}'"
-                f" stroke='#ffffff' stroke-width='5' stroke-linejoin='round' paint-order='stroke' text-anchor='middle'>{number}</text>"
+                f"<text x='{(start + end) / 2:.1f}' y='{middle + 5:.1f}' {FONT} font-size='13' font-weight='bold' "
+                f"fill='{RED}'"
+                f" stroke='#ffffff' stroke-width='5' stroke-linejoin='round' paint-order='stroke' "
+                f"text-anchor='middle'>{number}</text>"
             )
 
     def medicine(self, medicine: Medicine) -> None:
@@ -100,7 +104,8 @@ class _Drawing:
             self._diamond(x, middle, BLUE)
         else:
             self.parts.append(
-                f"<line x1='{x:.1f}' y1='{middle - 7}' x2='{x:.1f}' y2='{middle + 7}' stroke='{BLUE}' stroke-width='2.5'/>"
+                f"<line x1='{x:.1f}' y1='{middle - 7}' x2='{x:.1f}' y2='{middle + 7}' stroke='{BLUE}' "
+                f"stroke-width='2.5'/>"
             )
 
     def _diamond(self, x: float, y: float, fill: str) -> None:
@@ -120,7 +125,8 @@ class _Drawing:
 
     def _square(self, x: float, y: float, fill: str) -> None:
         self.parts.append(
-            f"<rect x='{x - 5:.1f}' y='{y - 5:.1f}' width='10' height='10' fill='{fill}' stroke='{BLUE}' stroke-width='2'/>"
+            f"<rect x='{x - 5:.1f}' y='{y - 5:.1f}' width='10' height='10' fill='{fill}' stroke='{BLUE}' "
+            f"stroke-width='2'/>"
         )
 
     def contacts(self) -> None:
@@ -138,7 +144,8 @@ class _Drawing:
                 self._cross(x, missed)
             else:
                 self.parts.append(
-                    f"<line x1='{x - 5:.1f}' y1='{missed}' x2='{x + 5:.1f}' y2='{missed}' stroke='{INK}' stroke-width='2.5'/>"
+                    f"<line x1='{x - 5:.1f}' y1='{missed}' x2='{x + 5:.1f}' y2='{missed}' stroke='{INK}' "
+                    f"stroke-width='2.5'/>"
                 )
 
     def _dot(self, x: float, y: float, fill: str, radius: int) -> None:
@@ -167,10 +174,12 @@ class _Drawing:
                 continue
             left, right = self.x(start), self.x(end)
             parts.append(
-                f"<rect x='{left:.1f}' y='{TOP - 6}' width='{max(2.0, right - left):.1f}' height='{height - TOP - FOOT + 6}' fill='#ffe9b8'/>"
+                f"<rect x='{left:.1f}' y='{TOP - 6}' width='{max(2.0, right - left):.1f}' "
+                f"height='{height - TOP - FOOT + 6}' fill='#ffe9b8'/>"
             )
             parts.append(
-                f"<text x='{left:.1f}' y='{TOP - 10}' {FONT} font-size='13' font-weight='bold' fill='{INK}'>Hospital</text>"
+                f"<text x='{left:.1f}' y='{TOP - 10}' {FONT} font-size='13' font-weight='bold' "
+                f"fill='{INK}'>Hospital</text>"
             )
         day = self.year.first.replace(day=1)
         while (day := (day.replace(day=28) + dt.timedelta(days=4)).replace(day=1)) <= self.year.last:
@@ -184,6 +193,7 @@ class _Drawing:
         x = self.x(self.year.as_of)
         return (
             f"<line x1='{x:.1f}' y1='26' x2='{x:.1f}' y2='{height - FOOT}' stroke='{INK}' stroke-width='2'/>"
-            f"<text x='{x - 6:.1f}' y='20' {FONT} font-size='13' font-weight='bold' fill='{INK}' text-anchor='end'>this list, {short_day(self.year.as_of)}</text>"
+            f"<text x='{x - 6:.1f}' y='20' {FONT} font-size='13' font-weight='bold' fill='{INK}' "
+            f"text-anchor='end'>this list, {short_day(self.year.as_of)}</text>"
             f"<text x='{x + 6:.1f}' y='20' {FONT} font-size='13' fill='{INK}'>ahead ▸</text>"
         )

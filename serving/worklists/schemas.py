@@ -130,7 +130,10 @@ class WorklistEntry(BaseModel):
     rank: int = Field(description="place by risk; people with equal risk share it")
     tied: bool
     within_capacity: bool | None = Field(
-        description="has a slot on the published list or, in any other order, a place the capacity reaches; null where the team has stated no capacity"
+        description=(
+            "has a slot on the published list or, in any other order, a place the capacity reaches; null "
+            "where the team has stated no capacity"
+        )
     )
     patient_id: str
     probability: float
@@ -145,7 +148,10 @@ class WorklistEntry(BaseModel):
     last_review: LastReview | None
     adjustments: list[Adjustment] = Field(description="recorded needs, so that a review reaches the person")
     standing: Standing | None = Field(
-        description="listed, waiting, reviewed (takes no slot for some weeks) or snoozed; null in a run made before lists were kept"
+        description=(
+            "listed, waiting, reviewed (takes no slot for some weeks) or snoozed; null in a run made before "
+            "lists were kept"
+        )
     )
     slot: Slot | None = Field(description="why the person has a slot on the published list; null where they have none")
     joined: bool = Field(

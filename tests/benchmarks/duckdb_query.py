@@ -27,7 +27,8 @@ def load(folder: Path) -> Any:
 
     database = duckdb.connect(config={"threads": CORES})
     database.execute(
-        f"create table events as select person, day::date as day, day::date as known_on, value from '{folder}/events.parquet'"
+        f"create table events as select person, day::date as day, day::date as known_on, value from "
+        f"'{folder}/events.parquet'"
     )
     database.execute(f"create table spine as select person, as_of::date as as_of from '{folder}/spine.parquet'")
     return database

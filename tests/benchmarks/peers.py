@@ -117,7 +117,10 @@ def measure(module: str, tiny: Path, folder: Path, out: Path) -> None:
 def in_child(module: str, tiny: Path, folder: Path) -> dict[str, Any]:
     """``measure`` in a process of its own. Its chatter is dropped; the values stay in ``folder`` for the comparison."""
     out = folder / f"{module}.json"
-    call = f"from pathlib import Path as P; from tests.benchmarks.peers import measure as m; m({module!r}, P({str(tiny)!r}), P({str(folder)!r}), P({str(out)!r}))"
+    call = (
+        f"from pathlib import Path as P; from tests.benchmarks.peers import measure as m; m({module!r}, "
+        f"P({str(tiny)!r}), P({str(folder)!r}), P({str(out)!r}))"
+    )
     threads = {"POLARS_MAX_THREADS": str(CORES), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         [sys.executable, "-c", call],
@@ -170,7 +173,10 @@ def at(people: int, peer: str, folder: Path) -> dict[str, Any]:
 
 
 def _apart(people: int, folder: Path) -> None:
-    call = f"from pathlib import Path as P; from tests.benchmarks.peers import make_up; make_up({people}, P({str(folder)!r}))"
+    call = (
+        f"from pathlib import Path as P; from tests.benchmarks.peers import make_up; make_up({people}, "
+        f"P({str(folder)!r}))"
+    )
     subprocess.run([sys.executable, "-c", call], cwd=ROOT, check=True)
 
 

@@ -68,7 +68,8 @@ def wide(trees: Any, made: tables.Tables) -> tuple[types.ModuleType, tuple[Any, 
     """Every value compared as a double with the threshold itself, in place of one byte with the place of the
     threshold."""
     module = rewritten(
-        ("binned = np.empty((2 * len(column_feature), width), np.uint8)", "binned = np.empty((2 * len(column_feature), width), np.float64)"),
+        ("binned = np.empty((2 * len(column_feature), width), np.uint8)", ("binned = np.empty((2 * "
+        "len(column_feature), width), np.float64)")),
         ("right[r] = np.uint8(end - start) if missing else found", "right[r] = x"),
         ("left[r] = np.uint8(0) if missing else found", "left[r] = -np.inf if missing else x"),
         ("            low, size = start, end - start\n            while size > 1:\n                half = size >> 1\n"

@@ -213,7 +213,8 @@ def reach(driver, wanted, tabs=90):
         if wanted(now):
             outline = driver.execute_script(
                 "const s = getComputedStyle(arguments[0]);"
-                "return s.outlineStyle !== 'none' || s.boxShadow !== 'none' || s.backgroundColor !== 'rgba(0, 0, 0, 0)'",
+                "return s.outlineStyle !== 'none' || s.boxShadow !== 'none' || s.backgroundColor !== 'rgba(0, 0, 0, "
+                "0)'",
                 now,
             )
             assert outline, "the focus cannot be seen"

@@ -154,7 +154,8 @@ def proxy(folder: Path, upstream: str) -> Iterator[httpx.Client]:
         f"{kind}_temp_path {folder}/{kind}; " for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     (folder / "nginx.conf").write_text(
-        f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; {'user root; ' if not os.geteuid() else ''}events {{}}\n"
+        f"daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; "
+        f"{'user root; ' if not os.geteuid() else ''}events {{}}\n"
         f"http {{ access_log off; {kept}\n server {{ listen 127.0.0.1:{port} ssl; server_name {HOST};\n"
         f"ssl_certificate {folder}/certificate.pem; ssl_certificate_key {folder}/key.pem;\n"
         f"{block('location /').replace('http://127.0.0.1:8000', upstream)} }} }}\n"
@@ -246,7 +247,10 @@ def test_an_older_release_refuses_a_newer_database_and_serves_its_backup(home, t
 
 def at_revision(older: Path, file: Path) -> None:
     """A database as the older release makes it."""
-    make = f"from serving.storage import migrations; from serving.storage.database import Database; d = Database('sqlite:///{file}'); migrations.upgrade(d); d.close()"
+    make = (
+        f"from serving.storage import migrations; from serving.storage.database import Database; d = "
+        f"Database('sqlite:///{file}'); migrations.upgrade(d); d.close()"
+    )
     subprocess.run([sys.executable, "-c", make], cwd=older, check=True)
 
 

@@ -37,8 +37,13 @@ def test_scoring_a_person_needs_neither_pandas_nor_lightgbm_and_starts_no_thread
 
     ran = subprocess.run(
         [sys.executable, "-c", WITHOUT, str(bundle)],
-        cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=500, check=False,
-    )  # fmt: skip
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
     model = RiskModel.load(bundle)

@@ -526,7 +526,8 @@ while True:
 def test_a_publisher_killed_at_every_step_leaves_a_pointer_to_a_whole_bundle(bundle, next_bundle, tmp_path):
     ran = subprocess.run(
         [sys.executable, "-c", KILLER, str(bundle), str(next_bundle), str(tmp_path / "bundles")],
-        cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, capture_output=True, text=True, timeout=500, check=False,
+        cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True, text=True, timeout=500, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     lines = [line.split() for line in ran.stdout.splitlines()]

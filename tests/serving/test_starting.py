@@ -129,7 +129,10 @@ def test_a_home_that_cannot_be_written_is_an_error_that_says_so(tmp_path):
 
 def test_a_served_process_answers_and_stops_in_good_order(home):
     """The real thing: its own process, a real port, SIGTERM, exit code 0."""
-    program = "import sys; from pathlib import Path; from serving.app import serve; serve(Path(sys.argv[1]), port=0, on_ready=lambda url: print(url, flush=True))"
+    program = (
+        "import sys; from pathlib import Path; from serving.app import serve; serve(Path(sys.argv[1]), port=0, "
+        "on_ready=lambda url: print(url, flush=True))"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )

@@ -204,7 +204,10 @@ def test_kernels_agree_with_the_slow_rule(focus, data):
 
 WEIGHT = stream("results", test="weight")
 SUMS = tuple(
-    Feature(f"weight_{verb}_{window}", "side_effects", verb, WEIGHT, window, missing, "kg", 0, 1e5, 0, "A test.", value=value)
+    Feature(
+        f"weight_{verb}_{window}", "side_effects", verb, WEIGHT, window, missing, "kg", 0, 1e5, 0, "A test.",
+        value=value
+    )
     for verb, missing, value in (("count", "zero", ""), ("total", "zero", "value"), ("mean", "unknown", "value"))
     for window in (1, 28, 90, EVER)
 )  # fmt: skip

@@ -29,7 +29,8 @@ def test_the_file_says_whose_it_is():
 def test_all_slips_are_named_at_once(tmp_path):
     path = tmp_path / "mlflow.yaml"
     path.write_text(
-        "training: {treees: 3, max_depth: 9}\noutcomes: {disengaged_reasons: [bored]}\npromotion: {headline: [admission_7]}\n"
+        "training: {treees: 3, max_depth: 9}\noutcomes: {disengaged_reasons: [bored]}\npromotion: {headline: "
+        "[admission_7]}\n"
     )
     with pytest.raises(SettingsError) as caught:
         Settings.load(path)

@@ -178,7 +178,8 @@ def _walk(  # type: ignore[no-untyped-def]
                     until = min(stop, seen_from[row])
                 if until > anchor:
                     event = _becomes(
-                        anchor, until, missed_at[person], missed_at[person + 1], missed_on, booked_at[person], booked_at[person + 1],
+                        anchor, until, missed_at[person], missed_at[person + 1], missed_on,
+                        booked_at[person], booked_at[person + 1],
                         booked_for, booked_on, silent, offers, quarter,
                     )  # fmt: skip
                     if event < until:

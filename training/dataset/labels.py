@@ -158,7 +158,8 @@ def positions(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.int
     patient = records.positions(spine["patient_id"])
     if (patient < 0).any():
         raise SpineError(
-            f"{int((patient < 0).sum())} of {len(patient)} spine rows name people who are not in the records: take them out."
+            f"{int((patient < 0).sum())} of {len(patient)} spine rows name people who are not in the records: take "
+            f"them out."
         )
     dates = pd.to_datetime(spine["as_of"])
     if dates.isna().any():

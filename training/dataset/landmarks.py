@@ -54,7 +54,8 @@ def landmarks(
     days = np.arange(first, last_day + 1, every_days or settings.landmark_every_days, dtype=np.int32)
     if not len(days):
         raise NotEnoughData(
-            f"The extract covers {last_day - int(happened.min())} days and cohort.history_days asks for {settings.history_days} before "
+            f"The extract covers {last_day - int(happened.min())} days and cohort.history_days asks for "
+            f"{settings.history_days} before "
             "the first landmark: bring a longer extract or lower it in mlflow.yaml."
         )
     return to_datetime64(days)

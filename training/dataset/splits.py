@@ -59,7 +59,10 @@ def by_time(spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: 
     dates = np.unique(day)
     complete = dates[dates + longest_horizon <= last_day + 1]
     span = int(complete[-1] - complete[0]) - 2 * longest_horizon if len(complete) else 0
-    needed = "its length less two embargoes and one label window must leave dates to divide: bring a longer extract, or lower cohort.history_days"
+    needed = (
+        "its length less two embargoes and one label window must leave dates to divide: bring a longer extract, "
+        "or lower cohort.history_days"
+    )
     if span <= 0:
         raise NotEnoughData(f"{len(complete)} landmark dates have a complete {longest_horizon}-day window; {needed}.")
     train_to = complete[complete <= complete[0] + settings.train_share * span][-1]
@@ -180,7 +183,8 @@ def check(split: Split, spine: pd.DataFrame) -> None:
         last_read, first = int(day[rows].max()) + split.embargo_days - 1, int(day[next_rows].min())
         if last_read >= first:
             raise SplitLeak(
-                f"Labels of the {earlier} slice read up to {date_of(last_read)}, and the {later} slice begins on {date_of(first)}."
+                f"Labels of the {earlier} slice read up to {date_of(last_read)}, and the {later} slice begins on "
+                f"{date_of(first)}."
             )
     learned = spine["patient_id"][split.train | split.calibration]
     if split.unseen.any() and learned.isin(spine["patient_id"][split.unseen].unique()).any():

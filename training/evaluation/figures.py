@@ -166,7 +166,10 @@ def _across(by_team: Mapping[str, Any]) -> dict[str, Any] | None:
     shown = [
         level["auroc"]
         for level in by_team["levels"]
-        if not level["suppressed"] and level["auroc"]["low"] is not None and level["auroc"]["low"] > 0 and level["auroc"]["high"] < 1
+        if not level["suppressed"]
+        and level["auroc"]["low"] is not None
+        and level["auroc"]["low"] > 0
+        and level["auroc"]["high"] < 1
     ]  # fmt: skip
     if len(shown) < 3:
         return None

@@ -65,12 +65,17 @@ def partitions(records: Records, spine: pd.DataFrame) -> tuple[Partition, ...]:
         Partition("ethnicity", "Ethnicity", ethnicity),
         Partition("sex", "Sex", sex),
         Partition("age", "Age", _ages(person)),
-        Partition("deprivation", "Deprivation", np.array([UNKNOWN if np.isnan(f) else f"fifth {int(f)}{' (most deprived)' if f == 1 else ''}" for f in fifth], dtype=object)),
+        Partition("deprivation", "Deprivation", _fifths(fifth)),
         Partition("diagnosis", "Diagnosis", _diagnosis(records, rows)),
         Partition("pregnancy_potential", "Pregnancy potential", _latest(records, rows, "childbearing_potential")),
-        Partition("ethnicity_by_deprivation", "Ethnicity and deprivation", _cross(np.where(ethnicity == "white_british", "white British", np.where(np.isin(ethnicity, [UNKNOWN, "not_stated"]), UNKNOWN, "all other ethnicities")).astype(object), deprived), crossed=True),
+        Partition(
+            "ethnicity_by_deprivation",
+            "Ethnicity and deprivation",
+            _cross(_white_british_or_not(ethnicity), deprived),
+            crossed=True,
+        ),
         Partition("neurodivergence_by_sex", "Autism or learning disability, and sex", _cross(neuro, sex), crossed=True),
-    ]  # fmt: skip
+    ]
     if "team_id" in spine:
         kinds = records["teams"].set_index("team_id")["kind"].reindex(spine["team_id"]).to_numpy()
         early = np.where(
@@ -185,3 +190,16 @@ def _diagnosis(records: Records, rows: pd.DataFrame) -> Words:
     for name, counts in groups:
         words[_diagnosed(records, rows, counts) > 0] = name
     return words
+
+
+def _fifths(fifth: np.ndarray) -> np.ndarray:
+    """Words for the fifth of deprivation of each row."""
+    words = {f: f"fifth {f}{' (most deprived)' if f == 1 else ''}" for f in range(1, 6)}
+    return np.array([UNKNOWN if np.isnan(f) else words[int(f)] for f in fifth], dtype=object)
+
+
+def _white_british_or_not(ethnicity: np.ndarray) -> np.ndarray:
+    """Ethnicity in two groups and "not recorded", for crossing with another characteristic."""
+    unknown = np.isin(ethnicity, [UNKNOWN, "not_stated"])
+    words = np.where(ethnicity == "white_british", "white British", "all other ethnicities")
+    return np.where(unknown, UNKNOWN, words).astype(object)

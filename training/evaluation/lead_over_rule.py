@@ -98,7 +98,8 @@ def over_best_rule(
         "rule_found": Estimate.of(draws.ratio(theirs.mean(axis=1))).as_dict(),
         "difference": Estimate.of(draws.ratio((ours - theirs).mean(axis=1))).as_dict(),
         "by_slots": {
-            str(number): Estimate.of(draws.ratio((ours - theirs)[:, place])).as_dict() for place, number in enumerate(slots)
+            str(number): Estimate.of(draws.ratio((ours - theirs)[:, place])).as_dict()
+            for place, number in enumerate(slots)
         },
     }  # fmt: skip
 

@@ -119,7 +119,9 @@ def _spoilt(records: Records, last: pd.Timestamp, seed: int) -> dict[str, dict[s
         "one contact in ten sent twice": {"contacts": _twice(contacts, "contact_id", rng)},
         "one result in ten under a word no vocabulary holds": {"results": words},
         "a month of contacts never sent": {"contacts": contacts[~month]},
-        "no test result of the last half year": {"results": results[results["taken_on"] < last - pd.Timedelta(days=182)]},
+        "no test result of the last half year": {
+            "results": results[results["taken_on"] < last - pd.Timedelta(days=182)]
+        },
         "contacts known two weeks late": {"contacts": _late(contacts, ("known_on", "outcome_known_on"))},
         "one supply in five missing": {"supplies": supplies[rng.random(len(supplies)) > 0.2]},
     }  # fmt: skip

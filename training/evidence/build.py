@@ -25,8 +25,10 @@ SYNTHETIC = (
     "> **Synthetic data.** None of these people exist. Nothing here says how the model would do on real people.\n\n"
 )
 _STYLE = """body{font:16px/1.55 Arial,sans-serif;color:#212b32;max-width:1060px;margin:0 auto;padding:16px}
-table{border-collapse:collapse;width:100%;font-size:15px;margin:8px 0 20px}th,td{border-bottom:1px solid #d8dde0;padding:5px 12px 5px 0;text-align:left;vertical-align:top}
-th{border-bottom:2px solid #212b32}blockquote{background:#ffeb3b;border:2px solid #212b32;margin:0;padding:4px 16px}h1{margin-top:56px;border-top:6px solid #005eb8;padding-top:14px}
+table{border-collapse:collapse;width:100%;font-size:15px;margin:8px 0 20px}
+th,td{border-bottom:1px solid #d8dde0;padding:5px 12px 5px 0;text-align:left;vertical-align:top}
+th{border-bottom:2px solid #212b32}blockquote{background:#ffeb3b;border:2px solid #212b32;margin:0;padding:4px 16px}
+h1{margin-top:56px;border-top:6px solid #005eb8;padding-top:14px}
 code{background:#f0f4f5;padding:1px 4px;font-size:14px;overflow-wrap:anywhere}nav a{margin-right:16px;color:#005eb8}"""
 
 
@@ -58,7 +60,8 @@ class Evidence:
                 if a != b:
                     at = next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
                     found.append(
-                        f"{name}, line {number + 1}: ...{a[max(0, at - 30) : at + 30]}... should be ...{b[max(0, at - 30) : at + 30]}..."
+                        f"{name}, line {number + 1}: ...{a[max(0, at - 30) : at + 30]}... should be "
+                        f"...{b[max(0, at - 30) : at + 30]}..."
                     )
         return found
 
@@ -115,7 +118,10 @@ def _page(files: Mapping[str, str], synthetic: bool) -> str:
     links = "".join(f'<a href="#{name}">{text.partition(chr(10))[0].lstrip("# ")}</a>' for name, text in parts)
     body = "".join(f'<section id="{name}">{render.render(text)}</section>' for name, text in parts)
     title = "Evidence file of the Upstream model" + (" (synthetic data)" if synthetic else "")
-    return f'<!doctype html>\n<html lang="en-GB"><head><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style></head><body><nav>{links}</nav>{body}</body></html>\n'
+    return (
+        f'<!doctype html>\n<html lang="en-GB"><head><meta '
+        f'charset="utf-8"><title>{title}</title><style>{_STYLE}</style></head><body><nav>{links}</nav>{body}</body></html>\n'
+    )
 
 
 def _json(path: Path, run_id: str) -> dict[str, Any]:

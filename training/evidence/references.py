@@ -58,7 +58,8 @@ class Sources:
             roots = {"metric": self.evaluation, "setting": self.settings, "run": self.run, "card": self.card}
             if kind not in roots:
                 raise EvidenceError(
-                    f"{where}: {{{{{kind}:...}}}} is no kind of reference; use metric, setting, run, card, table, test or open."
+                    f"{where}: {{{{{kind}:...}}}} is no kind of reference; use metric, setting, run, card, table, "
+                    f"test or open."
                 )
             text = shown(look_up(roots[kind], path, where, kind), how, where)
         self.used[f"{kind}:{path}" + (f"|{how}" if how else "")] = text
@@ -79,7 +80,8 @@ def check_numerals(text: str, where: str) -> None:
             bare = "|" + bare.split("|", 2)[-1]  # the first cell holds the item's number
         if found := _NUMERAL.search(bare):
             raise EvidenceError(
-                f"{where}, line {number}: the number {found[0]} was typed in. Look it up with a reference ({{{{metric:...}}}}), or say it in words."
+                f"{where}, line {number}: the number {found[0]} was typed in. Look it up with a reference "
+                f"({{{{metric:...}}}}), or say it in words."
             )
 
 
@@ -130,7 +132,8 @@ def _test(path: str, where: str) -> str:
     file, _, name = path.partition("::")
     if TESTS.is_dir() and name not in _tests_of(file):
         raise EvidenceError(
-            f"{where}: there is no test {path} under tests/. A control without a test is no control: name one that exists."
+            f"{where}: there is no test {path} under tests/. A control without a test is no control: name one that "
+            f"exists."
         )
     return f"`{path}`"
 

@@ -55,10 +55,16 @@ def performance(it: Evaluation) -> str:
 
 def regret(it: Evaluation) -> str:
     rows = [
-        (_pair(p), figure(p["oracle"]["oracle_auroc"]), figure(p["oracle"]["model_auroc"]), figure(p["oracle"]["regret"]), figure(p["oracle"]["mean_absolute_error"], 4))
+        (
+            _pair(p),
+            figure(p["oracle"]["oracle_auroc"]),
+            figure(p["oracle"]["model_auroc"]),
+            figure(p["oracle"]["regret"]),
+            figure(p["oracle"]["mean_absolute_error"], 4),
+        )
         for p in it["pairs"].values()
         if p["oracle"]
-    ]  # fmt: skip
+    ]
     heads = ("Outcome", "Oracle AUROC", "Model AUROC, same rows", "Regret", "Mean distance from the true risk")
     return table(heads, rows) if rows else "No oracle: the truth of these data is not known."
 
@@ -153,20 +159,31 @@ def gaps(it: Evaluation) -> str:
 
 def heterogeneity(it: Evaluation) -> str:
     rows = [
-        (_pair(p), str(p["across_teams"]["teams"]), f"{p['across_teams']['auroc']:.3f}", f"{p['across_teams']['prediction_low']:.3f} to {p['across_teams']['prediction_high']:.3f}")
+        (
+            _pair(p),
+            str(p["across_teams"]["teams"]),
+            f"{p['across_teams']['auroc']:.3f}",
+            f"{p['across_teams']['prediction_low']:.3f} to {p['across_teams']['prediction_high']:.3f}",
+        )
         for p in it["pairs"].values()
         if p["across_teams"]
-    ]  # fmt: skip
+    ]
     heads = ("Outcome", "Teams with events enough", "AUROC over teams", "Where a new team's would lie")
     return table(heads, rows) if rows else "Fewer than three teams had events enough."
 
 
 def stability(it: Evaluation) -> str:
     rows = [
-        (_pair(p), str(p["stability"]["refits"]), figure(p["stability"]["median_jaccard_top25"], 2), figure(p["stability"]["mean_absolute_prediction_error"], 4), percent(p["stability"]["top_three_concepts_agree"]))
+        (
+            _pair(p),
+            str(p["stability"]["refits"]),
+            figure(p["stability"]["median_jaccard_top25"], 2),
+            figure(p["stability"]["mean_absolute_prediction_error"], 4),
+            percent(p["stability"]["top_three_concepts_agree"]),
+        )
         for p in it["pairs"].values()
         if "stability" in p
-    ]  # fmt: skip
+    ]
     heads = ("Outcome", "Refits", "Top 25 shared", "Mean distance of a risk", "Top concepts that agree")
     return table(heads, rows) if rows else "No refits were made in this run."
 
@@ -221,5 +238,18 @@ def drift(it: Evaluation) -> str:
 
 TABLES: dict[str, Callable[[Evaluation], str]] = {
     one.__name__: one
-    for one in (performance, regret, capacity, groups, gaps, heterogeneity, stability, sample_size, slices, attrition, censoring, drift)
-}  # fmt: skip
+    for one in (
+        performance,
+        regret,
+        capacity,
+        groups,
+        gaps,
+        heterogeneity,
+        stability,
+        sample_size,
+        slices,
+        attrition,
+        censoring,
+        drift,
+    )
+}

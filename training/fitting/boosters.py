@@ -116,7 +116,8 @@ def fit(
             raise NotEnoughData(f"{outcome} cannot be calibrated: {error}") from error
         if calibrations[outcome].horizons != days:
             raise NotEnoughData(
-                f"{outcome}: the calibration slice has labels at {calibrations[outcome].horizons} days, not at all of {days}."
+                f"{outcome}: the calibration slice has labels at {calibrations[outcome].horizons} days, not at all of "
+                f"{days}."
             )
     return Fitted(boosters, calibrations, served, known, settings.threads)
 
@@ -185,7 +186,8 @@ def _booster(
     events = int(answers.sum())
     if events < FEWEST_EVENTS or events == len(answers):
         raise NotEnoughData(
-            f"{outcome} has {events} events in {len(answers)} training rows (each person counts once per landmark and horizon); "
+            f"{outcome} has {events} events in {len(answers)} training rows (each person counts once per landmark and "
+            f"horizon); "
             f"at least {FEWEST_EVENTS}, and some without, are needed: bring more people or years."
         )
     parameters = lightgbm_parameters(settings, features)
@@ -199,14 +201,16 @@ def _check(
 ) -> None:
     if len(labels) != len(matrix.values):
         raise SpineError(
-            f"{len(labels)} rows of labels and {len(matrix.values)} rows of features: give both for the same spine, in the same order."
+            f"{len(labels)} rows of labels and {len(matrix.values)} rows of features: give both for the same spine, "
+            f"in the same order."
         )
     wanted = [f"{outcome}_{h}" for outcome, days in horizons.items() for h in days]
     if missing := [name for name in wanted if name not in labels.columns]:
         raise SpineError(f"The labels lack {', '.join(missing)}; they have {', '.join(map(str, labels.columns))}.")
     if tuple(feature.name for feature in features) != tuple(matrix.names):
         raise SpineError(
-            "The described features are not the columns of the matrix, in its order: pass `features` that match `matrix.names`."
+            "The described features are not the columns of the matrix, in its order: pass `features` that match "
+            "`matrix.names`."
         )
 
 
@@ -216,6 +220,7 @@ def _from_catalogue(names: Sequence[str]) -> tuple[Any, ...]:
     known = {feature.name: feature for feature in CATALOGUE}
     if missing := [name for name in names if name not in known]:
         raise SpineError(
-            f"{', '.join(missing[:5])} are not in the catalogue: pass `features` that describe the columns of the matrix."
+            f"{', '.join(missing[:5])} are not in the catalogue: pass `features` that describe the columns of the "
+            f"matrix."
         )
     return tuple(known[name] for name in names)

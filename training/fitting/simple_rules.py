@@ -82,9 +82,24 @@ RULES: tuple[Rule, ...] = (
         ("crisis_contacts_365d", "admissions_365d"),
         lambda x: _or(x("crisis_contacts_365d"), 0) + _or(x("admissions_365d"), 0),
     ),
-    Rule("days_since_seen", "Days since last seen (never seen first)", ("days_since_attended",), lambda x: _or(x("days_since_attended"), NEVER)),
-    Rule("missed_in_a_row", "Contacts missed since last seen", ("missed_since_attended",), lambda x: _or(x("missed_since_attended"), 0)),
-    Rule("last_missed", "Most recently missed appointment first", ("days_since_missed",), lambda x: -_or(x("days_since_missed"), NEVER)),
+    Rule(
+        "days_since_seen",
+        "Days since last seen (never seen first)",
+        ("days_since_attended",),
+        lambda x: _or(x("days_since_attended"), NEVER),
+    ),
+    Rule(
+        "missed_in_a_row",
+        "Contacts missed since last seen",
+        ("missed_since_attended",),
+        lambda x: _or(x("missed_since_attended"), 0),
+    ),
+    Rule(
+        "last_missed",
+        "Most recently missed appointment first",
+        ("days_since_missed",),
+        lambda x: -_or(x("days_since_missed"), NEVER),
+    ),
     Rule("overdue_monitoring", "Tests and checks overdue", ("tests_overdue",), lambda x: _or(x("tests_overdue"), 0)),
     Rule(
         "supply_gap",
@@ -104,7 +119,7 @@ RULES: tuple[Rule, ...] = (
         ("crisis_contacts_365d", "admissions_365d", "days_since_discharge", "missed_180d", "days_since_attended"),
         _ordered,
     ),
-)  # fmt: skip
+)
 
 
 def apply_rules(matrix: Matrix, rules: Sequence[Rule] = RULES) -> dict[str, Floats]:

@@ -124,7 +124,8 @@ class _Fold:
         judged, judged_answers = stacked_rows(values, wanted, train & aside, days)
         if answers.sum() < FEWEST_EVENTS or judged_answers.sum() < 1:
             raise NotEnoughData(
-                f"{outcome} has {int(answers.sum())} events among two thirds of the people of the training slice: too few to search parameters on."
+                f"{outcome} has {int(answers.sum())} events among two thirds of the people of the training slice: too "
+                f"few to search parameters on."
             )
         return cls(learnt, answers, judged, judged_answers)
 

@@ -126,7 +126,11 @@ def _overlap(model: RiskModel, dates: pd.Series) -> bool:
 def lines(comparison: Mapping[str, Any]) -> list[str]:
     """For a terminal: one line per outcome, horizon and figure."""
     out = [
-        f"challenger: version {comparison['challenger']}; champion: version {comparison['champion']}; the same rows of later time"
+        (
+            f"challenger: version {comparison['challenger']}; champion: version {comparison['champion']}; the same "
+            f"rows "
+            f"of later time"
+        )
     ]
     if comparison["champion_learned_from_these_dates"]:
         out.append("The champion learned from dates inside this slice: the comparison flatters it.")
@@ -136,7 +140,8 @@ def lines(comparison: Mapping[str, Any]) -> list[str]:
             one = pair[figure]
             gap = one["difference"]
             out.append(
-                f"{name.replace('_', ', '):<22}{words:<30}{_said(one['challenger']['value']):>11}{_said(one['champion']['value']):>10}"
+                f"{name.replace('_', ', '):<22}{words:<30}"
+                f"{_said(one['challenger']['value']):>11}{_said(one['champion']['value']):>10}"
                 f"  {_said(gap['value'])} ({_said(gap['low'])} to {_said(gap['high'])})"
             )
     return out

@@ -127,7 +127,8 @@ def evaluation_of(store: Store, version: Version) -> dict[str, Any]:
         path = folder / "evaluation.json"
         if not path.is_file():
             raise ArtefactAbsent(
-                f"Run {version.run_id} has no evaluation.json: train again; a model that was not evaluated is not promoted."
+                f"Run {version.run_id} has no evaluation.json: train again; a model that was not evaluated is not "
+                f"promoted."
             )
         return json.loads(path.read_text(encoding="utf-8"))
 
@@ -242,7 +243,8 @@ def _lead_gate(name: str, lead: Mapping[str, Any] | None, synthetic: bool, setti
     low, high = _number(gap["low"]), _number(gap["high"])
     slots = ", ".join(str(number) for number in lead["slots"])
     found = (
-        f"lower bound {low:.3f} of {_number(gap['value']):.3f}: {lead['model']['value']:.3f} found against {lead['rule_found']['value']:.3f} "
+        f"lower bound {low:.3f} of {_number(gap['value']):.3f}: {lead['model']['value']:.3f} found against "
+        f"{lead['rule_found']['value']:.3f} "
         f"by {lead['rule_label']} (chosen on {lead['rule_chosen_on']}), over {slots} slots"
     )
     if low > above or high < worth:

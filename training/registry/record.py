@@ -176,7 +176,8 @@ def _explain(served: RiskModel, ready: Prepared, contenders: Contenders) -> dict
             apart = np.abs(scored.probability[:, column] - contenders.model[f"{outcome}_{horizon}"][rows]).max()
             if apart > 1e-9:
                 raise BundleRefused(
-                    f"the bundle scores {outcome} at {horizon} days {apart:.2g} apart from the model that was evaluated: report this"
+                    f"the bundle scores {outcome} at {horizon} days {apart:.2g} apart from the model that was "
+                    f"evaluated: report this"
                 )
         base = scored.base[middle] + scored.horizon_part[:, middle]
         moved = scored.contributions[:, middle, :]
@@ -190,7 +191,10 @@ def card(records: Records, settings: Settings, ready: Prepared, evaluation: Mapp
     return {
         "name": "Upstream risk of disengagement and unplanned psychiatric admission",
         "synthetic": records.synthetic,
-        "intended_use": "To order the reviews of a pharmacist embedded in a community mental health team, within the reviews the team can do.",
+        "intended_use": (
+            "To order the reviews of a pharmacist embedded in a community mental health team, within the "
+            "reviews the team can do."
+        ),
         "not_for": [
             "grading anyone as low risk, predicting suicide, or deciding a discharge",
             "people or services unlike those it was trained on",
@@ -199,11 +203,18 @@ def card(records: Records, settings: Settings, ready: Prepared, evaluation: Mapp
         "outcomes": {
             "admission": "first unplanned admission to an acute, older adult or intensive care bed",
             "disengagement": f"{settings.outcomes.silent_days} silent days of an open referral with at least "
-            f"{settings.outcomes.min_unsuccessful_offers} missed offers, or closure because the person did not attend or refused",
+            f"{settings.outcomes.min_unsuccessful_offers} missed offers, or closure because the person did not attend "
+            f"or refused",
         },
         "horizons_days": {name: list(days) for name, days in settings.outcomes.horizons.items()},
-        "exits": "death, transfer, moving away and planned discharge before an event are censored, never counted as a good result",
-        "method": "one LightGBM booster per outcome over stacked horizons, monotone in the horizon, calibrated affinely on later data",
+        "exits": (
+            "death, transfer, moving away and planned discharge before an event are censored, never counted as a "
+            "good result"
+        ),
+        "method": (
+            "one LightGBM booster per outcome over stacked horizons, monotone in the horizon, calibrated "
+            "affinely on later data"
+        ),
         "trained_on": {
             **ready.sizes,
             "source": str(records.about.get("source", "not stated")),

@@ -171,7 +171,8 @@ class Store:
             return _version(self.client.get_model_version(self.settings.registered_model, version))
         except MlflowException as error:
             raise NoRun(
-                f"{self.settings.registered_model} has no version {version}: see `upstream evaluate`, or the MLflow page."
+                f"{self.settings.registered_model} has no version {version}: see `upstream evaluate`, or the MLflow "
+                f"page."
             ) from error
 
     def version_of_run(self, run_id: str) -> str | None:
@@ -207,7 +208,8 @@ class Store:
             folder = self.artefacts / run_id / "artifacts" / under
             if not folder.is_dir():
                 raise ArtefactAbsent(
-                    f"Run {run_id} has no {under} folder under {self.artefacts}: restore it from a backup, or train again."
+                    f"Run {run_id} has no {under} folder under {self.artefacts}: restore it from a backup, or train "
+                    f"again."
                 )
             yield folder
             return
@@ -238,7 +240,8 @@ class Store:
         written = Path(unquote(urlparse(found.artifact_location).path))
         if self.local and written != self.artefacts:
             raise HomeMoved(
-                f"This home was made at {written.parent} and now lies at {self.home}. MLflow keeps the old address, and a new run would write there. "
+                f"This home was made at {written.parent} and now lies at {self.home}. MLflow keeps the old address, "
+                f"and a new run would write there. "
                 "Syncing, scoring and serving work as they are; to train, move it back or name a new --home."
             )
         return str(found.experiment_id)

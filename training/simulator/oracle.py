@@ -156,7 +156,8 @@ class Truth:
         wrong = ~((numbers >= 1) & (numbers <= self.patients))
         if wrong.any():
             raise TruthError(
-                f"{int(wrong.sum())} spine rows name people this trust never had: it made {self.patients} people, S000001 and on. Use the trust's own spine."
+                f"{int(wrong.sum())} spine rows name people this trust never had: it made {self.patients} people, "
+                f"S000001 and on. Use the trust's own spine."
             )
         day = pd.to_datetime(spine["as_of"]).to_numpy().astype("datetime64[D]").astype(np.int64)
         return numbers.astype(np.int64) - 1, day
@@ -183,7 +184,8 @@ class Truth:
         told.pop("synthetic", None)
         if told["version"] != VERSION:
             raise TruthError(
-                f"The truth was made by version {told['version']} of the mechanism and this is version {VERSION}: it would replay another past. Simulate again."
+                f"The truth was made by version {told['version']} of the mechanism and this is version {VERSION}: it "
+                f"would replay another past. Simulate again."
             )
         return cls(**{**told, "world": World(**told["world"])})
 

@@ -284,7 +284,8 @@ def check_lines(checked: dict[str, Any]) -> list[str]:
     for row in checked["rates"]:
         value = "none" if row["value"] is None else f"{row['value']:.4g}"
         lines.append(
-            f"{row['name']:<56}{row['target']:>9.4g}{row['low']:>9.4g}{row['high']:>9.4g}{value:>11}  {'yes' if row['within'] else 'NO':<8}{row['source']}"
+            f"{row['name']:<56}{row['target']:>9.4g}{row['low']:>9.4g}{row['high']:>9.4g}{value:>11}  "
+            f"{'yes' if row['within'] else 'NO':<8}{row['source']}"
         )
     lines.append(f"{checked['within']} of {checked['quantities']} within their ranges ({checked['needed']} are needed)")
     return lines

@@ -55,7 +55,10 @@ def high_dose(person: Person) -> Iterator[Gap]:
             known.append(_maximum_fact(course.medicine))
     ecg = person.last_met("ecg_qtc")
     recent = ecg is not None and person.as_of - ecg.day <= ECG_DAYS
-    said = f"{total:.0f}% of maximum ({'; '.join(parts)}); ECG {f'last recorded {iso(ecg.day)}' if ecg else 'not recorded'}"
+    said = (
+        f"{total:.0f}% of maximum ({'; '.join(parts)}); ECG "
+        f"{f'last recorded {iso(ecg.day)}' if ecg else 'not recorded'}"
+    )
     evidence = tuple(person.supplied(c, c.medicine.name) for c in held)
     yield from gap_of(CODES["HDAT"], [Finding("medium" if recent else "high", said, tuple(known), evidence)])
 

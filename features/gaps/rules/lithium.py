@@ -131,7 +131,10 @@ def level_abnormal(person: Person) -> Iterator[Gap]:
         same = same_dose(course, *pair)
         if same is not False:
             dose = "at the same dose" if same else "dose at the two levels not recorded"
-            said = f"level rose from {pair[0].value:g} on {iso(pair[0].day)} to {pair[1].value:g} on {iso(pair[1].day)}, {dose}{beside}"
+            said = (
+                f"level rose from {pair[0].value:g} on {iso(pair[0].day)} to {pair[1].value:g} on "
+                f"{iso(pair[1].day)}, {dose}{beside}"
+            )
             before = Evidence("results", pair[0].row, pair[0].day, "level before")
             found.append(Finding("high", said, (citations.threshold("th036"), *extra), (evidence, before)))
     if found:

@@ -149,7 +149,8 @@ def _level_fall(person: Person) -> Iterator[Finding]:
     if pair and round(pair[0].value - pair[1].value, 6) > LEVEL_FALL and same_dose(held[0], *pair):
         yield Finding(
             "medium",
-            f"lithium level fell from {pair[0].value:g} on {iso(pair[0].day)} to {pair[1].value:g} on {iso(pair[1].day)} at the same dose",
+            f"lithium level fell from {pair[0].value:g} on {iso(pair[0].day)} to {pair[1].value:g} on "
+            f"{iso(pair[1].day)} at the same dose",
             (citations.clinical("3", "D"),),
             tuple(Evidence("results", r.row, r.day, "lithium level") for r in reversed(pair)),
         )

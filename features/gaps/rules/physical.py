@@ -97,7 +97,10 @@ def _weight(person: Person, held: list[Course]) -> Iterator[Finding]:
     if base and base[-1].value > 0:
         share = round(100 * (last.value / base[-1].value - 1), 6)
         if share >= (THRESHOLDS["th066"].low or 7):
-            said = f"weight up {share:.1f}% from {base[-1].value:g} kg on {iso(base[-1].day)} to {last.value:g} kg on {iso(last.day)}"
+            said = (
+                f"weight up {share:.1f}% from {base[-1].value:g} kg on {iso(base[-1].day)} to {last.value:g} kg on "
+                f"{iso(last.day)}"
+            )
             before = Evidence("results", base[-1].row, base[-1].day, "baseline weight")
             yield Finding("high", said, (citations.threshold("th066"),), (evidence, before))
 
@@ -174,7 +177,10 @@ def _qtc(person: Person) -> Iterator[Finding]:
         yield _value("potassium", salt, "th055", f" with {names}")
     ecg = person.last_met("ecg_qtc")
     if qt >= 2 and (ecg is None or person.as_of - ecg.day > YEAR):
-        said = f"{qt:g} QT-prolonging medicines ({names}); ECG {f'last recorded {iso(ecg.day)}' if ecg else 'not recorded'}"
+        said = (
+            f"{qt:g} QT-prolonging medicines ({names}); ECG "
+            f"{f'last recorded {iso(ecg.day)}' if ecg else 'not recorded'}"
+        )
         rows = tuple(person.supplied(c, c.medicine.name) for c in held)
         yield Finding("low", said, (citations.group(QT_GROUP), citations.clinical("1.1", "D")), rows)
 

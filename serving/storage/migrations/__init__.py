@@ -26,7 +26,8 @@ def upgrade(database: Database, revision: str = "head") -> None:
     ``NewerDatabase``."""
     if is_newer(database):
         raise NewerDatabase(
-            "a newer release has migrated this database; start that release, or restore the backup made before the upgrade (docs/operations.md)"
+            "a newer release has migrated this database; start that release, or restore the backup made before the "
+            "upgrade (docs/operations.md)"
         )
     if revision != "head" or not at_head(database):
         _run(database, "upgrade", revision)

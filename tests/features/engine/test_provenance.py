@@ -67,7 +67,10 @@ def test_what_a_row_says_of_each_table():
         stays="patient_id admitted_on discharged_on method\nanna 2025-06-01 2025-06-20 emergency",
         referrals="patient_id team_id opened_on closed_on close_reason\nanna t1 2025-01-01 2025-11-01 planned_end",
         conditions="patient_id category code label recorded_on\nanna diagnosis 35919005 autism 2025-01-01",
-        circumstances="patient_id kind value from_on\nanna housing hostel 2025-12-01\nanna substance_use yes 2025-11-01\nanna carer yes 2025-10-01",
+        circumstances=(
+            "patient_id kind value from_on\nanna housing hostel 2025-12-01\nanna substance_use yes "
+            "2025-11-01\nanna carer yes 2025-10-01"
+        ),
         teams="team_id name kind weekly_reviews\nt1 one A06 3",
     )
     said = {
@@ -102,7 +105,10 @@ def test_what_a_row_says_of_each_table():
 
 def test_the_age_of_a_source_reads_both_clocks_and_nothing_protected():
     world = records(
-        circumstances="patient_id kind value from_on\nanna housing hostel 2025-12-30\nanna carer yes 2025-10-01\nbede housing flat 2025-01-01",
+        circumstances=(
+            "patient_id kind value from_on\nanna housing hostel 2025-12-30\nanna carer yes 2025-10-01\nbede "
+            "housing flat 2025-01-01"
+        ),
         results="patient_id test taken_on value unit known_on\nanna anc 2025-12-02 3.2 10^9/L 2026-01-05",
     )
     rows = SourceRows(world, AS_OF, list(CATALOGUE))

@@ -163,7 +163,10 @@ def test_the_second_row_with_an_id_is_set_aside():
 @pytest.mark.parametrize("format", ["parquet", "csv"])
 def test_saved_and_loaded_again_the_records_are_the_same(tmp_path, format):
     loaded = load(
-        supplies="patient_id medicine supplied_on days_supplied as_required\nanna lithium 2025-01-01 28 true\nbede clozapine 2025-01-02 - -",
+        supplies=(
+            "patient_id medicine supplied_on days_supplied as_required\nanna lithium 2025-01-01 28 true\nbede "
+            "clozapine 2025-01-02 - -"
+        ),
         results="patient_id test taken_on value unit\nanna hba1c 2025-01-01 6.5 %\nanna fbc 2025-01-02 - -",
         stays="patient_id admitted_on discharged_on\nanna 2025-01-09 -",
     )
@@ -185,7 +188,10 @@ def test_lists_and_frames_give_the_same_records():
 
 def test_a_shard_holds_its_people_whole():
     loaded = load(
-        supplies="patient_id medicine supplied_on\nanna lithium 2025-01-01\nbede clozapine 2025-01-02\nbede lithium 2025-01-03"
+        supplies=(
+            "patient_id medicine supplied_on\nanna lithium 2025-01-01\nbede clozapine 2025-01-02\nbede lithium "
+            "2025-01-03"
+        )
     )
     shard = loaded.select(["bede"])
     assert shard.patient_ids.tolist() == ["bede"]
@@ -266,7 +272,10 @@ def test_a_row_that_fails_never_pushes_out_one_that_passes():
 
 
 def test_contacts_that_look_alike_are_two_where_their_ids_differ():
-    text = "patient_id contact_id contact_on mode outcome\nanna c1 2025-01-01 telephone attended\nanna c2 2025-01-01 telephone attended"
+    text = (
+        "patient_id contact_id contact_on mode outcome\nanna c1 2025-01-01 telephone attended\nanna c2 2025-01-01 "
+        "telephone attended"
+    )
     assert len(load(contacts=text)["contacts"]) == 2
 
 

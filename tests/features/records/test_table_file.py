@@ -19,7 +19,15 @@ def folder(path, weight):
     path.mkdir()
     filled = {
         "patients": pd.DataFrame({"patient_id": ["anna"]}),
-        "results": pd.DataFrame({"patient_id": ["anna"], "test": ["weight"], "taken_on": [dt.date(2025, 1, 1)], "value": [weight], "unit": ["kg"]}),
+        "results": pd.DataFrame(
+            {
+                "patient_id": ["anna"],
+                "test": ["weight"],
+                "taken_on": [dt.date(2025, 1, 1)],
+                "value": [weight],
+                "unit": ["kg"],
+            }
+        ),
     }  # fmt: skip
     for name, spec in TABLES.items():
         filled.get(name, pd.DataFrame(columns=list(spec.names), dtype="str")).to_parquet(path / f"{name}.parquet")

@@ -23,7 +23,8 @@ SENTENCES = sorted(
 
 # Words of blame, of cause, of a grade, of what rule 6 keeps out. "Missed" is the fact; who missed it is not said.
 NEVER = re.compile(
-    r"\b(because|due to|caused?|refus\w+|non-?complian\w*|fail\w*|uncooperative|defaulted|poor|bad|low risk|safe|suicid\w*|discharge them"
+    r"\b(because|due to|caused?|refus\w+|non-?complian\w*|fail\w*|uncooperative|defaulted|poor|bad|low "
+    r"risk|safe|suicid\w*|discharge them"
     r"|age|sex|gender|ethnic\w*|deprivation|language|interpreter|disab\w*|autis\w*|housing|homeless)\b",
     re.IGNORECASE,
 )

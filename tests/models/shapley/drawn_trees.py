@@ -2,7 +2,10 @@
 
 from hypothesis import strategies as st
 
-HEADER = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=2\nobjective=binary sigmoid:1\n"
+HEADER = (
+    "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx=2\nobjective=binary "
+    "sigmoid:1\n"
+)
 END = "\nend of trees\n\nfeature_importances:\n"
 
 
@@ -31,7 +34,9 @@ def spelled(tree, shape):
     splits, left, right, values = shape
     join = lambda items: " ".join(f"{item!r}" for item in items)  # noqa: E731
     return (
-        f"\nTree={tree}\nnum_leaves={len(values)}\nnum_cat=0\nsplit_feature={join([s[0] for s in splits])}\nthreshold={join([s[1] for s in splits])}\n"
-        f"decision_type={join([s[2] for s in splits])}\nleft_child={join(left)}\nright_child={join(right)}\nleaf_value={join(values)}\n"
+        f"\nTree={tree}\nnum_leaves={len(values)}\nnum_cat=0\n"
+        f"split_feature={join([s[0] for s in splits])}\nthreshold={join([s[1] for s in splits])}\n"
+        f"decision_type={join([s[2] for s in splits])}\n"
+        f"left_child={join(left)}\nright_child={join(right)}\nleaf_value={join(values)}\n"
         f"leaf_count={join([1] * len(values))}\ninternal_count={join([1] * len(splits))}\nis_linear=0\nshrinkage=1\n\n"
     )

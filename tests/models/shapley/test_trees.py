@@ -38,7 +38,10 @@ shrinkage=1
 
 
 """
-CONSTANT = "\nTree=1\nnum_leaves=1\nnum_cat=0\nsplit_feature=\nthreshold=\nleaf_value=0.25\nleaf_count=\nis_linear=0\nshrinkage=1\n\n"
+CONSTANT = (
+    "\nTree=1\nnum_leaves=1\nnum_cat=0\nsplit_feature=\nthreshold=\nleaf_value=0.25\n"
+    "leaf_count=\nis_linear=0\nshrinkage=1\n\n"
+)
 
 
 def test_what_a_tree_says():

@@ -36,5 +36,8 @@ def test_every_named_test_exists():
 
 
 def test_a_named_test_that_does_not_exist_is_found():
-    text = "| a | `serving/auditlog/test_log.py::test_tampering_is_found` | `serving/auditlog/test_log.py::test_gone` `gone.py::test_x` |"
+    text = (
+        "| a | `serving/auditlog/test_log.py::test_tampering_is_found` | `serving/auditlog/test_log.py::test_gone` "
+        "`gone.py::test_x` |"
+    )
     assert missing(text) == ["serving/auditlog/test_log.py::test_gone", "gone.py::test_x"]

@@ -60,8 +60,10 @@ OTHER_CODES = [
     "SHARED_CARE_UNCLEAR",
 ]
 FORBIDDEN = re.compile(
-    r"\b(age|aged|years old|elderly|sex|male|female|man|men|woman|women|gender|ethnic\w*|race|black|white british|south asian|language|english|"
-    r"disab\w*|autis\w*|housing|homeless\w*|hostel|depriv\w*|because|due to|caused|non-?complian\w*|non-?adheren\w*|refus\w*|fail\w*|"
+    r"\b(age|aged|years old|elderly|sex|male|female|man|men|woman|women|gender|ethnic\w*|race|black|white "
+    r"british|south asian|language|english|"
+    r"disab\w*|autis\w*|housing|homeless\w*|hostel|depriv\w*|because|due "
+    r"to|caused|non-?complian\w*|non-?adheren\w*|refus\w*|fail\w*|"
     r"not done|low risk|suicid\w*)\b",
     re.IGNORECASE,
 )

@@ -334,7 +334,12 @@ CONTACTS = st.lists(
     max_size=8,
 )
 STAYS = st.lists(
-    st.tuples(DAYS, st.one_of(st.none(), st.integers(0, 12)), st.sampled_from(["emergency", "planned", "transfer", None]), st.sampled_from(["acute", "specialist", "place_of_safety"])),
+    st.tuples(
+        DAYS,
+        st.one_of(st.none(), st.integers(0, 12)),
+        st.sampled_from(["emergency", "planned", "transfer", None]),
+        st.sampled_from(["acute", "specialist", "place_of_safety"]),
+    ),
     max_size=3,
 )  # fmt: skip
 

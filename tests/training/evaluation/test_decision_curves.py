@@ -20,8 +20,10 @@ import json, sys
 import numpy, pandas
 from dcurves import dca
 told = json.load(sys.stdin)
-found = dca(data=pandas.DataFrame({"y": told["y"], "model": told["p"]}), outcome="y", modelnames=["model"], thresholds=numpy.array(told["at"]))
-print(json.dumps({name: part.sort_values("threshold")["net_benefit"].tolist() for name, part in found.groupby("model")}))
+frame = pandas.DataFrame({"y": told["y"], "model": told["p"]})
+found = dca(data=frame, outcome="y", modelnames=["model"], thresholds=numpy.array(told["at"]))
+curves = {name: part.sort_values("threshold")["net_benefit"] for name, part in found.groupby("model")}
+print(json.dumps({name: curve.tolist() for name, curve in curves.items()}))
 """
 
 

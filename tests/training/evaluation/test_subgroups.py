@@ -125,7 +125,7 @@ def test_groups_are_what_was_known_on_the_day():
             ),
             "conditions": pd.DataFrame(
                 [
-                    ("a", "diagnosis", "icd10", "F20.0", "paranoid schizophrenia", day("2019-01-01"), day("2019-01-02")),
+                    ("a", "diagnosis", "icd10", "F20.0", "schizophrenia", day("2019-01-01"), day("2019-01-02")),
                     ("a", "diagnosis", "icd10", "E11.9", "type 2 diabetes", day("2019-01-01"), day("2019-01-02")),
                     ("a", "diagnosis", "icd10", "I10", "hypertension", day("2019-01-01"), day("2019-01-02")),
                     ("b", "diagnosis", "icd10", "F31.9", "bipolar", day("2019-01-01"), day("2019-01-02")),

@@ -128,7 +128,8 @@ def mlflow_server(tmp_path):
     with (where / "log").open("wb") as log:
         server = subprocess.Popen(
             [sys.executable, "-m", "mlflow", *command],
-            cwd=where, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"}, stdout=log, stderr=log, start_new_session=True,
+            cwd=where, env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true"},
+            stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         try:
             deadline = time.monotonic() + 120

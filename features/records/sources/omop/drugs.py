@@ -141,7 +141,8 @@ def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFram
     kind = lines["drug_type_concept_id"].map(kinds)
     if kind.isna().any():
         notes.append(
-            f"drug_exposure: {int(kind.isna().sum())} mapped rows have a type that drug_types.csv does not hold; their kind is missing"
+            f"drug_exposure: {int(kind.isna().sum())} mapped rows have a type that drug_types.csv does not hold; "
+            f"their kind is missing"
         )
     return pd.DataFrame(
         {

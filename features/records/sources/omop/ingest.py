@@ -88,6 +88,7 @@ def lines(report: dict[str, Any], out: Path) -> list[str]:
             )
     found += [f"note: {note}" for note in report["notes"]]
     found.append(
-        f"{report['people_kept']:,} people, {report['people_without_visits']} without a visit; {report['first_day']} to {report['last_day']}"
+        f"{report['people_kept']:,} people, {report['people_without_visits']} without a visit; {report['first_day']} "
+        f"to {report['last_day']}"
     )
     return [*found, f"store: {out}; the whole account: {out / 'ingest.json'}"]

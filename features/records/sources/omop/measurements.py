@@ -42,7 +42,8 @@ def results(
     lost = int((lines["value_as_number"].notna() & ~usable).sum())
     if lost:
         notes.append(
-            f"{name}: {lost} results have a number without a unit known for their test; the check was kept, the number was not"
+            f"{name}: {lost} results have a number without a unit known for their test; the check was kept, the "
+            f"number was not"
         )
     ledger.came_from("results", name, origin)
     return pd.DataFrame(
