@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from features.records.tables import TABLES
-from features.reference import TESTS, THRESHOLDS, medicines_in
+from features.reference import TESTS, high_limit, low_limit, medicines_in
+from features.reference.thresholds import band
 
 Verb = Literal[
     "count",
@@ -150,11 +151,11 @@ def supplies_of(*scopes: str, on: str = "", **where: Iterable[str] | str) -> Str
 def outside(test: str, low: str = "", high: str = "") -> Stream:
     """Results of one test past the limits of ``thresholds.csv``: below row ``low``'s upper end, or from row ``high``'s
     lower end on."""
-    below = THRESHOLDS[low].high if low else None
-    above = THRESHOLDS[high].low if high else None
+    below = high_limit(low) if low else None
+    above = low_limit(high) if high else None
     for row in filter(None, (low, high)):
-        if THRESHOLDS[row].test != test:
-            raise SpecError(f"thresholds.csv: row {row} is about {THRESHOLDS[row].test}, not {test}")
+        if band(row).test != test:
+            raise SpecError(f"thresholds.csv: row {row} is about {band(row).test}, not {test}")
     return Stream("results", (("test", (test,)),), outside=(below, above))
 
 

@@ -22,9 +22,9 @@ from features.medicines.regimen import FIELDS
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
-from features.reference import MEDICINES, TESTS, THRESHOLDS, medicines_meant
+from features.reference import MEDICINES, TESTS, high_limit, low_limit, medicines_meant
+from features.reference.clozapine_services import RESET_DAYS, STRICTEST_DAYS
 from features.reference.diagnoses import in_group
-from features.reference.files import ReferenceError
 
 Int = npt.NDArray[np.int64]
 Days = npt.NDArray[np.int32]
@@ -36,6 +36,9 @@ COMPONENT = "component of fbc: do not count separately"
 """Rows with this condition are left out: their parent's row is counted."""
 NEW_START_DAYS = 28
 """A clozapine break of more than four weeks is a new start, not a break (CLINICAL.md section 4.6)."""
+LITHIUM_HIGHER_RISK = low_limit("th031")
+TSH_RAISED, CALCIUM_RAISED = low_limit("th044"), low_limit("th041")
+EGFR_LOW, SODIUM_LOW, POTASSIUM_LOW = high_limit("th037"), high_limit("th047"), high_limit("th055")
 _YES = frozenset(("yes", "true", "registered", "confirmed", "1"))
 _NO = frozenset(("no", "false", "0"))
 _SMOKES = frozenset(("smoker", "current_smoker", "yes"))
@@ -97,7 +100,7 @@ def _prepare(records: Records) -> Prepared:
         },
         {kind: coded(kind, yes_no) for kind in ("childbearing_potential", "benign_ethnic_neutropenia")},
         coded("smoking", smoking),
-        coded("clozapine_service", {"cpms": 4, "clozaril": 4, "dms": 3, "denzapine": 3, "ztas": 3, "zaponex": 3}),
+        coded("clozapine_service", {name: int(days) for name, days in RESET_DAYS.items()}),
         np.array([k == "infection" and v not in _NO for k, v in zip(kinds, values, strict=True)], bool),
         {
             name: _of(scopes)[medicine]
@@ -167,9 +170,10 @@ class Situation:
 
     @cached_property
     def service_limit(self) -> Int:
-        """Days of break after which the blood counts are reset: 4 for CPMS, 3 for DMS, ZTAS and where the service is
-        not recorded."""
-        return np.maximum(self._code(self.p.service), 3).astype(np.int64)
+        """Days of break after which the blood counts are reset: the service's limit, the strictest where the service
+        is not recorded."""
+        code = self._code(self.p.service)
+        return np.where(code >= 0, code, int(STRICTEST_DAYS)).astype(np.int64)
 
     def result(self, test: str, lowest: bool = False) -> npt.NDArray[np.float64]:
         """The latest (or lowest) visible value of a test, NaN where there is none."""
@@ -221,11 +225,11 @@ class Situation:
         """CLINICAL.md, mp140: any one of these suffices. Symptom control and fluid change are not in the records."""
         any_of = self.age >= 65
         any_of |= self.current("interacting")
-        any_of |= self.result("lithium_level") >= (THRESHOLDS["th031"].low or 0.8)
-        any_of |= self.result("egfr") < 60
+        any_of |= self.result("lithium_level") >= LITHIUM_HIGHER_RISK
+        any_of |= self.result("egfr") < EGFR_LOW
         any_of |= self.diagnosed("thyroid") | self.diagnosed("pregnancy")
-        any_of |= self.result("tsh") >= (THRESHOLDS["th044"].low or 4.5)
-        any_of |= self.result("calcium_adjusted") >= (THRESHOLDS["th041"].low or 2.6)
+        any_of |= self.result("tsh") >= TSH_RAISED
+        any_of |= self.result("calcium_adjusted") >= CALCIUM_RAISED
         return np.where(any_of, APPLIES, np.where(np.isnan(self.age), CANNOT_ASSESS, DOES_NOT)).astype(np.int8)
 
     @cached_property
@@ -248,7 +252,6 @@ class Situation:
         part = np.where(
             columns["test"] == names.index("wbc"), 0, np.where(columns["test"] == names.index("anc"), 1, -1)
         )
-        limits = np.array([[[_limit(row) for row in rows] for rows in way] for way in _COLOUR_ROWS])
         registered = (self.yes_no("benign_ethnic_neutropenia") == 1).astype(np.int64)
         return lookups.blood_colour(
             records.offsets("results"),
@@ -256,7 +259,7 @@ class Situation:
             columns["known_on"],
             part.astype(np.int64),
             columns["value"],
-            limits,
+            _COLOUR_LIMITS,
             registered,
             self.person,
             self.as_of,
@@ -304,13 +307,7 @@ class Situation:
 
 _COLOUR_ROWS = ((("th002", "th003"), ("th005", "th006")), (("th008", "th009"), ("th011", "th012")))
 """(amber, red) of white cells and neutrophils: general, then benign ethnic neutropenia registered."""
-
-
-def _limit(threshold: str) -> float:
-    high = THRESHOLDS[threshold].high
-    if high is None:
-        raise ReferenceError(f"thresholds.csv: row {threshold}: high is blank; a blood count's colour needs it")
-    return high
+_COLOUR_LIMITS = np.array([[[high_limit(row) for row in rows] for rows in way] for way in _COLOUR_ROWS])
 
 
 def _latest_of(*days: Days) -> Days:
@@ -336,8 +333,8 @@ def _smi(s: Situation) -> Answers:
 
 
 def _sodium(s: Situation) -> Answers:
-    """Age 65 or over, a diuretic, or a sodium ever below 135."""
-    yes = (s.age >= 65) | s.current("diuretic") | (s.result("sodium", lowest=True) < 135)
+    """Age 65 or over, a diuretic, or a sodium ever below the normal range (th047)."""
+    yes = (s.age >= 65) | s.current("diuretic") | (s.result("sodium", lowest=True) < SODIUM_LOW)
     return np.where(yes, APPLIES, np.where(np.isnan(s.age), CANNOT_ASSESS, DOES_NOT)).astype(np.int8)
 
 
@@ -351,7 +348,7 @@ def _young(s: Situation) -> Answers:
 
 
 def _cardiac_or_qt(s: Situation) -> Answers:
-    yes = (s.cardiac == APPLIES) | (s.regimen("qt_medicines") >= 2) | (s.result("potassium") < 3.5)
+    yes = (s.cardiac == APPLIES) | (s.regimen("qt_medicines") >= 2) | (s.result("potassium") < POTASSIUM_LOW)
     return _known_if(yes)
 
 

@@ -6,7 +6,7 @@ from features.reference.files import ReferenceError, is_unverified, read_rows
 from features.reference.interactions import INTERACTIONS, Interaction, between, groups, medicines_meant, pairs
 from features.reference.medicines import MEDICINES, Medicine, in_scope, medicines_in
 from features.reference.protocols import PROTOCOLS, Protocol
-from features.reference.thresholds import THRESHOLDS, Threshold
+from features.reference.thresholds import THRESHOLDS, Threshold, bands, high_limit, low_limit
 
 __all__ = [
     "INTERACTIONS",
@@ -21,10 +21,13 @@ __all__ = [
     "Protocol",
     "ReferenceError",
     "Threshold",
+    "bands",
     "between",
     "groups",
+    "high_limit",
     "in_scope",
     "is_unverified",
+    "low_limit",
     "medicines_in",
     "medicines_meant",
     "pairs",

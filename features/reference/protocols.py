@@ -80,3 +80,17 @@ def _load() -> tuple[Protocol, ...]:
 
 
 PROTOCOLS: tuple[Protocol, ...] = _load()
+
+
+def protocol_days(key: str, field: str) -> int:
+    """A number of days of row ``key`` that a rule needs. Raises ReferenceError naming the row where it is missing or
+    blank."""
+    row = next((one for one in PROTOCOLS if one.id == key), None)
+    if row is None:
+        raise ReferenceError(f"monitoring_protocols.csv: row {key} is missing; a rule needs it")
+    found: int | None = getattr(row, field)
+    if found is None:
+        raise ReferenceError(
+            f"monitoring_protocols.csv: row {key}: {field} is blank; a rule needs the number, write it"
+        )
+    return found

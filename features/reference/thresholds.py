@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
+from math import inf
+from pathlib import Path
 
-from features.reference.files import is_unverified, number, read_rows
+from features.reference.files import FOLDER, ReferenceError, is_unverified, number, read_rows
+
+NEEDED: dict[str, tuple[str, ...]] = {"low": ("high",), "high": ("low",), "in_range": ("low",)}
+"""The limit that a row of each direction must state: without it the band would hold every value."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,10 @@ class Threshold:
 
 
 @cache
-def _load() -> dict[str, Threshold]:
-    return {
+def load(folder: Path = FOLDER) -> dict[str, Threshold]:
+    """Rows of ``thresholds.csv`` by id. A limit that is blank, or bands of one test and context that overlap (a blank
+    inner limit does that), stop the start and name the row."""
+    rows = {
         row["threshold_id"]: Threshold(
             id=row["threshold_id"],
             test=row["test"],
@@ -50,8 +58,61 @@ def _load() -> dict[str, Threshold]:
             action=row["action_keyword"],
             source=row["source"],
         )
-        for row in read_rows("thresholds")
+        for row in read_rows("thresholds", folder)
     }
+    for row in rows.values():
+        _check(row)
+    for one, other in combinations(rows.values(), 2):
+        if (one.test, one.context) == (other.test, other.context) and _overlap(one, other):
+            raise ReferenceError(
+                f"thresholds.csv: rows {one.id} and {other.id} overlap: both hold some values of {one.test} "
+                f"({one.context}); fill the limit that is blank or mend the one that is wrong"
+            )
+    return rows
 
 
-THRESHOLDS: dict[str, Threshold] = _load()
+def _check(row: Threshold) -> None:
+    if row.direction not in NEEDED:
+        raise ReferenceError(f"thresholds.csv: row {row.id}: direction must be one of {', '.join(NEEDED)}")
+    for field in NEEDED[row.direction]:
+        _stated(row, field)
+    if row.low is not None and row.high is not None and row.low >= row.high:
+        raise ReferenceError(f"thresholds.csv: row {row.id}: low must be below high")
+
+
+def _overlap(one: Threshold, other: Threshold) -> bool:
+    starts = max(-inf if row.low is None else row.low for row in (one, other))
+    ends = min(inf if row.high is None else row.high for row in (one, other))
+    return starts < ends
+
+
+def _stated(row: Threshold, field: str) -> float:
+    limit: float | None = getattr(row, field)
+    if limit is None:
+        raise ReferenceError(f"thresholds.csv: row {row.id}: {field} is blank; a rule needs the number, write it")
+    return limit
+
+
+THRESHOLDS: dict[str, Threshold] = load()
+
+
+def band(key: str) -> Threshold:
+    """The row ``key``, by its id. Raises ReferenceError naming the row where the table has none."""
+    if key not in THRESHOLDS:
+        raise ReferenceError(f"thresholds.csv: row {key} is missing; a rule needs it")
+    return THRESHOLDS[key]
+
+
+def bands(*keys: str) -> tuple[str, ...]:
+    """``keys`` as given, after a check that the table has each: for rules that try several bands in order."""
+    return tuple(band(key).id for key in keys)
+
+
+def low_limit(key: str) -> float:
+    """The lower limit of row ``key``. Read it where a module starts, so that a missing limit stops the start."""
+    return _stated(band(key), "low")
+
+
+def high_limit(key: str) -> float:
+    """The upper limit of row ``key``; see :func:`low_limit`."""
+    return _stated(band(key), "high")

@@ -11,13 +11,15 @@ from features.gaps.person_view import Person
 from features.kernels.regimen import OVER_DAYS, SWITCH_DAYS
 from features.medicines.courses import Course, by_base
 from features.medicines.regimen import facts as regimen_facts
-from features.reference import MEDICINES, THRESHOLDS, Medicine
+from features.reference import MEDICINES, Medicine, low_limit
+from features.reference.protocols import protocol_days
 
 _MAXIMUM = dict(zip(MEDICINES, regimen_facts().maximum_mg.tolist(), strict=True))
 TRIAL_DAYS = 42
 _SCHIZOPHRENIA = ("F20", "F25")
 _UNPLANNED = ("emergency", "unknown", "")
-ECG_DAYS = (citations.protocol_row("mp078").interval_days or 90) + citations.protocol_row("mp078").grace_days
+ECG_DAYS = protocol_days("mp078", "interval_days") + protocol_days("mp078", "grace_days")
+PERCENT_OF_MAXIMUM = low_limit("th101")
 
 
 def antipsychotics(person: Person) -> list[Course]:
@@ -43,7 +45,7 @@ def high_dose(person: Person) -> Iterator[Gap]:
     not recorded is named.
     """
     total = person.regimen("percent_of_max")
-    if not round(total, 6) >= (THRESHOLDS["th101"].low or 100):
+    if not round(total, 6) >= PERCENT_OF_MAXIMUM:
         return
     held = antipsychotics(person)
     parts, known = [], [citations.threshold("th101"), citations.protocol_named("mp078")]

@@ -9,12 +9,15 @@ from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import Person, meant
 from features.gaps.rules.monitoring import due_evidence, due_value
-from features.reference import TESTS, THRESHOLDS, groups
+from features.reference import TESTS, THRESHOLDS, bands, groups, low_limit
 
 _SCORES: tuple[tuple[str, tuple[tuple[str, Severity], ...]], ...] = (
     ("gass_total", (("th097", "high"), ("th096", "medium"))),
     ("gass_clozapine_total", (("th099", "high"), ("th098", "medium"))),
 )
+bands(*(key for _, scores in _SCORES for key, _ in scores))
+PROLACTIN, PROLACTIN_HIGH = low_limit("th084"), low_limit("th085")
+ACB_TOTAL = low_limit("th102")
 SCORE_LIMIT = 2
 PROCYCLIDINE_DAYS = 90
 OLDER = 65
@@ -35,18 +38,18 @@ def side_effects(person: Person) -> Iterator[Gap]:
     if not any(course.medicine.is_psychotropic for course in person.current):
         return
     found = []
-    for test, bands in _SCORES:
+    for test, scores in _SCORES:
         last = person.latest(test)
-        for key, severity in bands:
+        for key, severity in scores:
             if last and THRESHOLDS[key].holds(last.value):
                 row = (Evidence("results", last.row, last.day, TESTS[test].label),)
                 said = f"{TESTS[test].label} {last.value:g} on {iso(last.day)}: {THRESHOLDS[key].meaning}"
                 found.append(Finding(severity, said, (citations.threshold(key),), row))
                 break
     hormone = person.latest("prolactin")
-    raised = hormone is not None and hormone.value >= (THRESHOLDS["th084"].low or 530)
+    raised = hormone is not None and hormone.value >= PROLACTIN
     if hormone and raised and any(course.medicine.is_antipsychotic for course in person.current):
-        high = hormone.value >= (THRESHOLDS["th085"].low or 3180)
+        high = hormone.value >= PROLACTIN_HIGH
         row = (Evidence("results", hormone.row, hormone.day, "prolactin"),)
         known = (citations.threshold("th085" if high else "th084"),)
         said = f"prolactin {hormone.value:g} mIU/L on {iso(hormone.day)}"
@@ -72,7 +75,7 @@ def anticholinergic(person: Person) -> Iterator[Gap]:
     [D]: low from 3, medium from 6, with procyclidine for more than 90 days, or from 65 years (which is never named).
     """
     total = person.regimen("acb_total")
-    if not total >= (THRESHOLDS["th102"].low or 3):
+    if not total >= ACB_TOTAL:
         return
     held = [course for course in person.current if course.medicine.acb_score]
     long = person.regimen("procyclidine_days") > PROCYCLIDINE_DAYS

@@ -13,27 +13,20 @@ from features.gaps.rules.monitoring import due_evidence, due_value
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.lookups import RED
 from features.medicines.courses import Course
-from features.reference import PROTOCOLS, THRESHOLDS
+from features.reference import PROTOCOLS, THRESHOLDS, bands, low_limit
+from features.reference.clozapine_services import RESET_DAYS, SERVICES, STRICTEST, STRICTEST_DAYS
 
-BREAK_DAYS = THRESHOLDS["th025"].low or 0
-SERVICES = {
-    "cpms": ("th027", 96),
-    "clozaril": ("th027", 96),
-    "dms": ("th026", 72),
-    "denzapine": ("th026", 72),
-    "ztas": ("th026", 72),
-    "zaponex": ("th026", 72),
-}
+BREAK_DAYS = low_limit("th025")
 NEW_START_DAYS = 28
 REPORT_DAYS = 14
 DETECTION_MG_L = 0.05
 DETECTION_DAYS = 28
 MYOCARDITIS_DAYS = 56
 BEN_YES = ("yes", "registered", "true", "confirmed", "1")
-_GENERAL = {"wbc": ("th003", "th002"), "anc": ("th013", "th006", "th005")}
-_BEN = {"wbc": ("th009", "th008"), "anc": ("th013", "th012", "th011")}
-_OTHERS: dict[str, tuple[str, ...]] = {"platelets": ("th014",), "eosinophils": ("th015",)}
-_FIRST_WEEKS: dict[str, tuple[str, ...]] = {"troponin": ("th020",), "crp": ("th021", "th022")}
+_GENERAL = {"wbc": bands("th003", "th002"), "anc": bands("th013", "th006", "th005")}
+_BEN = {"wbc": bands("th009", "th008"), "anc": bands("th013", "th012", "th011")}
+_OTHERS: dict[str, tuple[str, ...]] = {"platelets": bands("th014"), "eosinophils": bands("th015")}
+_FIRST_WEEKS: dict[str, tuple[str, ...]] = {"troponin": bands("th020"), "crp": bands("th021", "th022")}
 _LABELS = {"wbc": "white cells", "anc": "neutrophils", "crp": "CRP"}
 _SEVERITY: dict[str, Severity] = {"amber": "high", "red": "critical", "critical": "critical"}
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)[ _-]?(d|day|days|h|hour|hours)")
@@ -114,7 +107,7 @@ def treatment_break(person: Person) -> Iterator[Gap]:
         if missed > NEW_START_DAYS:
             said.append("more than 4 weeks: a new start, blood count weekly for 18 weeks")
             known.append(citations.clinical("4.6", "R"))
-        elif missed > (THRESHOLDS[key].low or 0):
+        elif missed > hours / 24:
             said.append(f"past {hours} hours ({words}): blood count weekly for 6 weeks")
         else:
             said.append(f"not past {hours} hours ({words})")
@@ -144,11 +137,11 @@ def treatment_break(person: Person) -> Iterator[Gap]:
 
 
 def _reset(person: Person) -> tuple[str, int, str]:
+    """(row of ``thresholds.csv``, hours, what to say) of the break after which blood counts start again."""
     service = person.circumstance("clozapine_service")
     if service and service.value in SERVICES:
-        key, hours = SERVICES[service.value]
-        return key, hours, service.value.upper()
-    return "th026", 72, "monitoring service not recorded, the stricter limit"
+        return SERVICES[service.value], round(24 * RESET_DAYS[service.value]), service.value.upper()
+    return STRICTEST, round(24 * STRICTEST_DAYS), "monitoring service not recorded, the stricter limit"
 
 
 def _reported(person: Person) -> Iterator[Finding]:

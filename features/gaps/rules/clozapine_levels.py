@@ -10,13 +10,16 @@ from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import Person, meant
 from features.gaps.rules.monitoring import due_evidence, due_value
 from features.medicines.courses import Course
-from features.reference import THRESHOLDS
+from features.reference import THRESHOLDS, bands, high_limit, low_limit
+from features.reference.protocols import protocol_days
 
 SMOKES = ("smoker", "current_smoker", "yes")
 CHANGE_DAYS = 90
 INFECTION_DAYS = 28
 INHIBITOR_DAYS = 30
-LEVEL_AFTER_DAYS = citations.protocol_row("mp124").to_day or 7
+LEVEL_AFTER_DAYS = protocol_days("mp124", "to_day")
+LEVEL_TOXIC, LEVEL_HIGH, LEVEL_LOW = low_limit("th019"), low_limit("th018"), high_limit("th016")
+(NO_MOTION,) = bands("th100")
 _INHIBITORS = (("ix013", "fluvoxamine"), ("ix014", "ciprofloxacin"), ("ix015", "oral contraceptive"))
 _NO = ("no", "none", "resolved")
 BOWEL_RECENT_DAYS = 28
@@ -65,11 +68,11 @@ def _level(person: Person, course: Course) -> Iterator[Finding]:
     if last is None or last.day < course.first_start:
         return
     severity: Severity
-    if last.value >= (THRESHOLDS["th019"].low or 0):
+    if last.value >= LEVEL_TOXIC:
         key, severity = "th019", "critical"
-    elif last.value > (THRESHOLDS["th018"].low or 0):
+    elif last.value > LEVEL_HIGH:
         key, severity = "th018", "high"
-    elif last.value < (THRESHOLDS["th016"].high or 0):
+    elif last.value < LEVEL_LOW:
         key, severity = "th016", "medium"
     else:
         return
@@ -132,7 +135,7 @@ def bowel(person: Person) -> Iterator[Gap]:
         return
     found = []
     motion = person.latest("days_without_bowel_motion", BOWEL_RECENT_DAYS)
-    if motion and THRESHOLDS["th100"].holds(motion.value):
+    if motion and THRESHOLDS[NO_MOTION].holds(motion.value):
         evidence = Evidence("results", motion.row, motion.day, "days without a bowel motion")
         said = f"{motion.value:g} days without a bowel motion on {iso(motion.day)}"
         found.append(Finding("critical", said, (citations.threshold("th100"),), (evidence,)))

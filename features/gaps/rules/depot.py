@@ -10,9 +10,9 @@ from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import Person
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.medicines.courses import Course
-from features.reference import THRESHOLDS, Medicine
+from features.reference import Medicine, low_limit
 
-LATE_DAYS = THRESHOLDS["th105"].low or 7
+LATE_DAYS = low_limit("th105")
 SIGNIFICANT_DAYS = 14
 ARIPIPRAZOLE = "aripiprazole 1-monthly injection"
 EARLY_LIMIT_DAYS, EARLY_DOSES = 35, 3

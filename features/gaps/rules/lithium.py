@@ -10,7 +10,7 @@ from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, Person, Reading, meant
 from features.gaps.rules.monitoring import due_evidence, due_value
 from features.medicines.courses import Course
-from features.reference import THRESHOLDS
+from features.reference import THRESHOLDS, bands, low_limit
 
 _RAISES = (
     ("ix024", "nsaid"),
@@ -28,11 +28,11 @@ _LEVELS: tuple[tuple[str, Severity], ...] = (
     ("th028", "medium"),
 )
 _ORGAN_LIMITS = {
-    "egfr": ("th038", "th037"),
-    "calcium_adjusted": ("th043", "th042", "th041"),
-    "calcium": ("th043", "th042", "th041"),
-    "tsh": ("th045", "th044", "th046"),
-    "sodium": ("th050",),
+    "egfr": bands("th038", "th037"),
+    "calcium_adjusted": bands("th043", "th042", "th041"),
+    "calcium": bands("th043", "th042", "th041"),
+    "tsh": bands("th045", "th044", "th046"),
+    "sodium": bands("th050"),
 }
 _NAMES = {
     "egfr": "eGFR",
@@ -42,7 +42,11 @@ _NAMES = {
     "sodium": "sodium",
 }
 _SEVERITY: dict[str, Severity] = {"amber": "medium", "red": "high", "critical": "critical"}
-RENAL_DOSE = "th039"
+(RENAL_DOSE,) = bands("th039")
+bands(*(key for key, _ in _LEVELS))
+HIGHER_RISK_LEVEL = low_limit("th031")
+LEVEL_RISE = low_limit("th036")
+EGFR_FALL = low_limit("th040")
 
 
 def _lithium(person: Person) -> Course | None:
@@ -64,7 +68,7 @@ def risk_words(person: Person) -> list[str]:
         if last and any(THRESHOLDS[key].holds(last.value) for key in _ORGAN_LIMITS[test]):
             said.append(f"{_NAMES[test]} {last.value:g}")
     level = person.latest("lithium_level")
-    if level and level.value >= (THRESHOLDS["th031"].low or 0):
+    if level and level.value >= HIGHER_RISK_LEVEL:
         said.append(f"last level {level.value:g}")
     return said
 
@@ -127,7 +131,7 @@ def level_abnormal(person: Person) -> Iterator[Gap]:
             found.append(Finding(severity, said, (citations.threshold(key), *extra), (evidence,)))
             break
     pair = consecutive(person, "lithium_level")
-    if pair and round(pair[1].value - pair[0].value, 6) >= (THRESHOLDS["th036"].low or 0):
+    if pair and round(pair[1].value - pair[0].value, 6) >= LEVEL_RISE:
         same = same_dose(course, *pair)
         if same is not False:
             dose = "at the same dose" if same else "dose at the two levels not recorded"
@@ -188,7 +192,7 @@ def _kidney_fall(person: Person) -> Iterator[Finding]:
         return
     before = [r for r in person.readings("egfr") if last.day - YEAR <= r.day < last.day]
     top = max(before, key=lambda r: (r.value, r.day), default=None)
-    if top and top.value - last.value >= (THRESHOLDS["th040"].low or 0):
+    if top and top.value - last.value >= EGFR_FALL:
         yield Finding(
             "medium",
             f"eGFR fell from {top.value:g} on {iso(top.day)} to {last.value:g} on {iso(last.day)}",

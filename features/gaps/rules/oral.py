@@ -11,12 +11,13 @@ from features.gaps.person_view import Person
 from features.gaps.rules.lithium import consecutive, same_dose
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.medicines.courses import Course
-from features.reference import THRESHOLDS, Medicine
+from features.reference import Medicine, high_limit
 
 GAP_DAYS, LONG_GAP_DAYS = 14, 30
 FALL = 0.1
 LEVEL_FALL = 0.2
 WINDOW = 90
+LOW_COVER, SEVERE_COVER = high_limit("th103"), high_limit("th104")
 
 
 def _class_of(medicine: Medicine) -> str:
@@ -106,7 +107,6 @@ def falling(person: Person) -> Iterator[Gap]:
     """
     t = person.as_of
     found = []
-    low, severe = THRESHOLDS["th103"].high or 0.8, THRESHOLDS["th104"].high or 0.5
     for name, courses in classes(person).items():
         last = max(courses, key=lambda course: course.end)
         if min(c.first_start for c in courses) > t - 2 * WINDOW or t > last.end + COURSE_GAP_DAYS:
@@ -115,13 +115,13 @@ def falling(person: Person) -> Iterator[Gap]:
         if now is None:
             continue
         evidence = (person.supplied(last, f"last supply of {last.medicine.name}"),)
-        if now < low:
+        if now < LOW_COVER:
             before = covered(person, courses, t - 2 * WINDOW, t - WINDOW)
             if before is not None and round(before - now, 6) >= FALL:
-                key = "th104" if now < severe else "th103"
+                key = "th104" if now < SEVERE_COVER else "th103"
                 said = f"{name}: {now:.0%} of the last 90 days covered, {before:.0%} of the 90 before"
                 known = (citations.threshold(key), citations.clinical("1.1", "D"))
-                found.append(Finding("high" if now < severe else "medium", said, known, evidence))
+                found.append(Finding("high" if now < SEVERE_COVER else "medium", said, known, evidence))
         gaps = gaps_over(person, courses, t - 2 * WINDOW)
         if gaps >= 2:
             said = f"{name}: {gaps} gaps of more than 14 days in the last 180 days"

@@ -14,15 +14,24 @@ from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, Person, Reading, meant
 from features.medicines.courses import Course
 from features.records.tables import SEX
-from features.reference import TESTS, THRESHOLDS
+from features.reference import TESTS, THRESHOLDS, bands, low_limit
 
 _SEVERITY: dict[str, Severity] = {"info": "low", "amber": "medium", "red": "high", "critical": "critical"}
 MONTHS_3 = 91
 BASELINE_BEFORE, BASELINE_AFTER = 90, 14
-_GLUCOSE = {"hba1c": ("th057", "th056"), "fasting_glucose": ("th059", "th058"), "random_glucose": ("th060",)}
-_BMI = ("th063", "th061")
-_LIPIDS = {"total_cholesterol": ("th078",), "qrisk3_10y": ("th079",)}
-_PRESSURE = {"systolic_bp": ("th072", "th070", "th074"), "diastolic_bp": ("th073", "th071")}
+_GLUCOSE = {
+    "hba1c": bands("th057", "th056"),
+    "fasting_glucose": bands("th059", "th058"),
+    "random_glucose": bands("th060"),
+}
+_BMI = bands("th063", "th061")
+_LIPIDS = {"total_cholesterol": bands("th078"), "qrisk3_10y": bands("th079")}
+_PRESSURE = {"systolic_bp": bands("th072", "th070", "th074"), "diastolic_bp": bands("th073", "th071")}
+_TRIGLYCERIDES = bands("th081", "th080")
+bands("th051", "th052", "th053", "th055", "th075", "th077")  # named below: the start stops where one is missing
+WEIGHT_GAIN_KG, WEIGHT_GAIN_PERCENT = low_limit("th065"), low_limit("th066")
+TEMPERATURE_C, QTC_RISE_MS = low_limit("th023"), low_limit("th054")
+PULSE, PULSE_AT_START = low_limit("th076"), low_limit("th024")
 CLOZAPINE_START_DAYS = 126
 TEMPERATURE_DAYS = 14
 _TRIGLYCERIDE_RAISERS = ("clozapine", "olanzapine", "quetiapine")
@@ -71,7 +80,7 @@ def metabolic(person: Person) -> Iterator[Gap]:
     fat = person.latest("triglycerides")
     if fat:
         raised = any(course.medicine.base in _TRIGLYCERIDE_RAISERS for course in held)
-        key = _holding(("th081", "th080") if raised else ("th081",), fat.value)
+        key = _holding(_TRIGLYCERIDES if raised else _TRIGLYCERIDES[:1], fat.value)
         if key:
             found.append(_value("triglycerides", fat, key))
     if found:
@@ -88,7 +97,7 @@ def _weight(person: Person, held: list[Course]) -> Iterator[Finding]:
     if recent:
         lowest = min(recent, key=lambda r: r.value)
         gain = round(last.value - lowest.value, 6)
-        if gain > (THRESHOLDS["th065"].low or 5):
+        if gain > WEIGHT_GAIN_KG:
             said = f"weight up {gain:g} kg in {last.day - lowest.day} days, to {last.value:g} kg on {iso(last.day)}"
             before = Evidence("results", lowest.row, lowest.day, "weight before")
             yield Finding("high", said, (citations.threshold("th065"),), (evidence, before))
@@ -96,7 +105,7 @@ def _weight(person: Person, held: list[Course]) -> Iterator[Finding]:
     base = [r for r in earlier if start - BASELINE_BEFORE <= r.day <= start + BASELINE_AFTER]
     if base and base[-1].value > 0:
         share = round(100 * (last.value / base[-1].value - 1), 6)
-        if share >= (THRESHOLDS["th066"].low or 7):
+        if share >= WEIGHT_GAIN_PERCENT:
             said = (
                 f"weight up {share:.1f}% from {base[-1].value:g} kg on {iso(base[-1].day)} to {last.value:g} kg on "
                 f"{iso(last.day)}"
@@ -110,7 +119,7 @@ def _bmi(person: Person) -> Iterator[Finding]:
     key = last and _holding(_BMI, last.value)
     if not last or not key:
         return
-    floor = THRESHOLDS[key].low or 0
+    floor = low_limit(key)
     below = [r for r in person.readings("bmi") if last.day - YEAR <= r.day < last.day and r.value < floor]
     if below:
         yield _value("bmi", last, key, f", up from {below[-1].value:g} on {iso(below[-1].day)}")
@@ -138,7 +147,7 @@ def cardiovascular(person: Person) -> Iterator[Gap]:
         if any(c.medicine.base in _POSTURAL or c.medicine.name in tricyclics for c in person.current):
             found.append(_value("postural_drop_systolic", drop, "th075"))
     hot = person.latest("temperature", TEMPERATURE_DAYS)
-    if hot and hot.value > (THRESHOLDS["th023"].low or 38) and person.base("clozapine"):
+    if hot and hot.value > TEMPERATURE_C and person.base("clozapine"):
         found.append(_value("temperature", hot, "th023", "; on clozapine"))
     if found:
         yield from gap_of(CODES["BP_PULSE_QTC"], found)
@@ -165,7 +174,7 @@ def _qtc(person: Person) -> Iterator[Finding]:
             finding = _value("qtc", last, key, note if key == lower else "")
             yield finding._replace(severity="critical") if key == "th053" else finding
         first = person.readings("qtc")[0]
-        if last.value - first.value >= (THRESHOLDS["th054"].low or 60):
+        if last.value - first.value >= QTC_RISE_MS:
             said = f", up {last.value - first.value:g} ms from {iso(first.day)}"
             yield _value("qtc", last, "th054", said)
     if not qt > 0:
@@ -190,9 +199,9 @@ def _pulse(person: Person) -> Iterator[Finding]:
     if last is None:
         return
     clozapine = [c for c in person.base("clozapine") if 0 <= last.day - c.start <= CLOZAPINE_START_DAYS]
-    if clozapine and last.value > (THRESHOLDS["th024"].low or 120):
+    if clozapine and last.value > PULSE_AT_START:
         yield _value("pulse", last, "th024", "; clozapine started lately")
-    elif last.value >= (THRESHOLDS["th076"].low or 100):
+    elif last.value >= PULSE:
         yield _value("pulse", last, "th076")
     elif THRESHOLDS["th077"].holds(last.value):
         slow = [c.medicine.name for c in person.current if c.medicine.name in _SLOWING]

@@ -10,11 +10,13 @@ from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
 from features.gaps.person_view import Person
 from features.medicines.courses import Course
 from features.records.days import day_of
+from features.reference.protocols import protocol_days
 
 AGE_LIMIT = 55
 NEW_START_FROM = day_of("2024-01-01")
 """mp162: the alert took effect in January 2024."""
 _FORM, _AGREEMENT, _CONTRACEPTION = (citations.protocol_row(key) for key in ("mp161", "mp162", "mp163"))
+FORM_DAYS, CONTRACEPTION_DAYS = (protocol_days(key, "interval_days") for key in ("mp161", "mp163"))
 
 
 def documents(person: Person) -> Iterator[Gap]:
@@ -50,12 +52,12 @@ def documents(person: Person) -> Iterator[Gap]:
 
 def _programme(person: Person, course: Course, started: Evidence) -> Iterator[Finding]:
     t = person.as_of
-    for row, severity, label in (
-        (_FORM, "high", "annual risk form"),
-        (_CONTRACEPTION, "medium", "contraception status"),
+    for row, every, severity, label in (
+        (_FORM, FORM_DAYS, "high", "annual risk form"),
+        (_CONTRACEPTION, CONTRACEPTION_DAYS, "medium", "contraception status"),
     ):
         last = person.last_met(row.test)
-        due = last.day + (row.interval_days or 365) if last else course.start
+        due = last.day + every if last else course.start
         if t <= due + row.grace_days:
             continue
         said = f"{label} last recorded {iso(last.day)}" if last else f"{label} not recorded"
