@@ -62,6 +62,8 @@ COLUMNS = (
     "standard",
     "source",
     "verified",
+    "could_not_check",
+    "shown",
 )
 _RANK = {severity: place for place, severity in enumerate(SEVERITIES)}
 
@@ -92,7 +94,7 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
     found = []
     for person in people(records, places, as_of):
         gaps = [gap for rule in RULES for gap in rule(person)]
-        gaps.sort(key=lambda gap: (_RANK[gap.severity], not gap.code.safety, -(gap.overdue or 0)))
+        gaps.sort(key=lambda gap: (_RANK[gap.severity], not gap.safety, -(gap.overdue or 0)))
         found.append(gaps)
     return found
 
@@ -103,8 +105,8 @@ def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | 
     ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high,
     medium, low), safety, title, due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence
     (list of {table, row, on, what}, where ``row`` is the position in ``records[table]``), action, standard, source,
-    verified (False where a fact behind it is still to be checked). Raises KeyError for a patient who is not in the
-    records.
+    verified (False where a fact behind it is still to be checked), could_not_check (what the rule could not check),
+    shown (whether a page shows it unasked). Raises KeyError for a patient who is not in the records.
     """
     wanted = records.patient_ids if patients is None else list(patients)
     places = records.positions(wanted)
@@ -112,7 +114,7 @@ def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | 
         raise KeyError(f"{int((places < 0).sum())} of the patients asked for are not in the records")
     day = day_of(as_of)
     rows = [
-        {"patient_id": patient, **gap.as_dict()}
+        {"patient_id": patient, **gap.as_dict(), "shown": gap.shown(day)}
         for patient, gaps in zip(wanted, gaps_of(records, places, day), strict=True)
         for gap in gaps
     ]

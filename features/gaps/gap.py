@@ -25,22 +25,34 @@ class Evidence(NamedTuple):
         return {"table": self.table, "row": self.row, "on": iso(self.on) or None, "what": self.what}
 
 
+SHOWN_SEVERITIES: tuple[Severity, ...] = ("critical", "high")
+SHOWN_DUE_DAYS = 14
+"""A page shows what is critical or high and what falls due in the next 14 days; the rest folds into one line."""
+
+
 @dataclass(frozen=True)
 class Code:
-    """One reason code of CLINICAL.md section 1.1: ``safety`` gaps are shown whatever the risk score says."""
+    """One reason code: ``safety`` gaps are shown whatever the risk score says.
+
+    ``budget`` is the largest share of a caseload on which the code may fire; ``budget_reason`` says why that much.
+    """
 
     code: str
     title: str
     safety: bool
     action: str
     standard: str
+    budget: float = 1.0
+    budget_reason: str = ""
 
 
 class Finding(NamedTuple):
     """One trigger of a code that fired. A code whose triggers fire together becomes one gap (:func:`gap_of`).
 
     ``due`` is a day number or NO_DAY; ``overdue`` counts days past due (0 on the day itself), None where there is no
-    due date.
+    due date. ``action`` and ``title`` are this finding's own; empty means the code's. ``alarm`` is False for a finding
+    of a safety code that is no safety alarm by itself (a blood pressure of 144). ``unchecked`` names what the rule
+    could not check for want of a record.
     """
 
     severity: Severity
@@ -49,12 +61,16 @@ class Finding(NamedTuple):
     evidence: tuple[Evidence, ...] = ()
     due: int = NO_DAY
     overdue: int | None = None
+    action: str = ""
+    title: str = ""
+    alarm: bool = True
+    unchecked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Gap:
     """One gap of one person. ``verified`` is False where any fact behind it is still to be checked (CLINICAL.md
-    section 7)."""
+    section 7). ``could_not_check`` names what its rule could not check."""
 
     code: Code
     severity: Severity
@@ -64,21 +80,30 @@ class Gap:
     due: int = NO_DAY
     overdue: int | None = None
     evidence: tuple[Evidence, ...] = field(default=())
+    action: str = ""
+    title: str = ""
+    safety: bool = False
+    could_not_check: tuple[str, ...] = ()
+
+    def shown(self, as_of: int) -> bool:
+        """Whether a page shows the gap unasked on a day number: critical or high, or due in the next 14 days."""
+        return self.severity in SHOWN_SEVERITIES or as_of <= self.due < as_of + SHOWN_DUE_DAYS
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "code": self.code.code,
             "severity": self.severity,
-            "safety": self.code.safety,
-            "title": self.code.title,
+            "safety": self.safety,
+            "title": self.title or self.code.title,
             "due_on": iso(self.due) or None,
             "days_overdue": self.overdue,
             "value": self.value,
             "evidence": [row.as_dict() for row in self.evidence],
-            "action": self.code.action,
+            "action": self.action or self.code.action,
             "standard": self.code.standard,
             "source": self.source,
             "verified": self.verified,
+            "could_not_check": list(self.could_not_check),
         }
 
 
@@ -89,19 +114,24 @@ def iso(day: int) -> str:
 
 
 def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
-    """The gap that all findings of one code make together: worst severity, earliest due date, every value, every
-    source. None from none."""
+    """The gap that all findings of one code make together: worst severity and its title, earliest due date, every
+    value, every action that fits, every source. None from none."""
     if not findings:
         return
     first = min(findings, key=lambda finding: finding.due)
+    worst_first = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
     facts = tuple(dict.fromkeys(fact for finding in findings for fact in finding.facts))
     yield Gap(
         code,
-        SEVERITIES[min(SEVERITIES.index(finding.severity) for finding in findings)],
+        worst_first[0].severity,
         "; ".join(dict.fromkeys(finding.value for finding in findings)),
         "; ".join(dict.fromkeys(fact.source for fact in facts)),
         all(fact.verified for fact in facts),
         first.due,
         first.overdue,
         tuple(dict.fromkeys(row for finding in findings for row in finding.evidence)),
+        " ".join(dict.fromkeys(finding.action or code.action for finding in worst_first)),
+        worst_first[0].title or code.title,
+        code.safety and any(finding.alarm for finding in findings),
+        tuple(dict.fromkeys(name for finding in findings for name in finding.unchecked)),
     )

@@ -143,7 +143,18 @@ def _by_code(gaps: list[Gap], origin: Mapping[str, list[int]] | None) -> dict[st
             (row.table, origin[row.table][row.row] if origin and row.table in origin else row.row, row.on, row.what)
             for row in gap.evidence
         )
-        said = (gap.severity, gap.value, gap.source, gap.verified, gap.due, gap.overdue, rows)
+        said = (
+            gap.severity,
+            gap.value,
+            gap.action,
+            gap.title,
+            gap.safety,
+            gap.source,
+            gap.verified,
+            gap.due,
+            gap.overdue,
+            rows,
+        )
         told.setdefault(gap.code.code, []).append(said)
     return told
 

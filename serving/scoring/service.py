@@ -265,6 +265,7 @@ def plain_gap(records: Records, place: int, gap: FoundGap) -> dict[str, Any]:
     """A gap as plain values. Evidence rows count from the person's own first row: the same in a request, a shard and
     the whole store."""
     found = gap.as_dict()
+    del found["could_not_check"]  # the gap's value says it too; a stored gap has no column for the list
     found["due_on"] = date_of(gap.due)
     found["days_overdue"] = None if gap.overdue is None else float(gap.overdue)
     for row in found["evidence"]:
