@@ -1,8 +1,8 @@
 """Writes the parts of the documents that are generated: ``python docs/generate.py [--check]``. A test fails when they
 drift.
 
-``--readme HOME OMOP_STORE`` puts the evaluation of a demo home and the account of an ingested OMOP store into the
-README.
+``--figures HOME OMOP_STORE`` puts the evaluation of a demo home into ``train.md`` and the account of an ingested OMOP
+store into ``records.md``.
 """
 
 from __future__ import annotations
@@ -109,14 +109,12 @@ def omop(store: Path) -> str:
     return "\n".join([*lines, "", f"The store then holds {kept}."])
 
 
-def into_readme(parts: dict[str, str]) -> None:
-    readme = DOCS.parent / "README.md"
-    text = readme.read_text(encoding="utf-8")
-    for name, part in parts.items():
-        head = f"<!-- {name}: made by docs/generate.py -->"
-        before, _, rest = text.partition(head)
-        text = f"{before}{head}\n{part}\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
-    readme.write_text(text, encoding="utf-8")
+def put_into(page: str, name: str, part: str) -> None:
+    """Replace the generated part called ``name`` of a page of docs."""
+    path = DOCS / page
+    head = f"<!-- {name}: made by docs/generate.py -->"
+    before, _, rest = path.read_text(encoding="utf-8").partition(head)
+    path.write_text(f"{before}{head}\n{part}\n<!-- end -->{rest.partition('<!-- end -->')[2]}", encoding="utf-8")
 
 
 PAGES = {"features.md": dictionary, "gaps.md": gaps, "scores.md": scores, "speed.md": speed}
@@ -138,8 +136,9 @@ def main(check: bool) -> int:
 
 
 if __name__ == "__main__":
-    if "--readme" in sys.argv:
-        where = sys.argv.index("--readme")
-        into_readme({"evaluation": evaluation(Path(sys.argv[where + 1])), "omop": omop(Path(sys.argv[where + 2]))})
+    if "--figures" in sys.argv:
+        where = sys.argv.index("--figures")
+        put_into("train.md", "evaluation", evaluation(Path(sys.argv[where + 1])))
+        put_into("records.md", "omop", omop(Path(sys.argv[where + 2])))
         sys.exit(0)
     sys.exit(main("--check" in sys.argv))

@@ -59,7 +59,11 @@ def licence(name: str) -> str | None:
 
 def rows() -> dict[str, str]:
     """The table's lines by package name, kept from the page where a package is not installed."""
-    kept = dict(re.findall(r"^(?=\| ([\w.-]+) \|)(\|.*)$", PAGE.read_text(encoding="utf-8"), re.M)) if PAGE.exists() else {}
+    kept = (
+        dict(re.findall(r"^(?=\| ([\w.-]+) \|)(\|.*)$", PAGE.read_text(encoding="utf-8"), re.M))
+        if PAGE.exists()
+        else {}
+    )
     ours, found = direct(), {}
     for name, version in pinned().items():
         stated = licence(name)

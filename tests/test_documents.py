@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from docs import licences
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,6 +23,40 @@ def test_generated_pages_are_up_to_date():
 def test_every_picture_and_page_the_readme_shows_exists():
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_every_link_between_the_pages_of_docs_leads_somewhere():
+    for page in sorted((ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+            if not target.startswith("http"):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_fits_on_a_few_screens():
+    assert len(README.splitlines()) <= 150
+
+
+def test_the_first_screen_has_the_two_commands_and_one_picture():
+    first = README.partition("## ")[0]
+    assert first.count("](docs/pictures/") == 1 and "make demo" in first and "make test" in first
+
+
+def test_each_term_of_the_glossary_is_defined_once_and_in_order():
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^\| ([^|]+?) \| (?:P)? *\| [A-Z`]", text, re.M)
+    assert len(terms) >= 40
+    assert terms == sorted(set(terms), key=str.casefold)
+
+
+def test_every_pinned_package_has_its_licence_listed():
+    page = licences.PAGE.read_text(encoding="utf-8")
+    assert page == licences.page(), "run python -m docs.licences"
+
+
+def test_every_decision_is_listed():
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\(([^)]+)\)", (folder / "README.md").read_text(encoding="utf-8"))
+    assert listed == sorted(path.name for path in folder.glob("0*.md")) and len(listed) >= 10
 
 
 def test_the_readme_opens_with_the_two_commands():

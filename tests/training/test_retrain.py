@@ -1,5 +1,7 @@
-"""The README's "retrain on your own data", followed to the letter: its commands are read from the page and run, with a
-folder made by hand and with OMOP."""
+"""docs/train.md, "Retrain on your own data", followed to the letter.
+
+Its commands are read from the page and run, with a folder made by hand and with OMOP.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ QUICK = {
 
 def commands() -> list[str]:
     """The lines of the section's code block, without the comments after them."""
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "train.md").read_text(encoding="utf-8")
     block = re.search(rf"{SECTION}\n.*?```\n(.*?)```", page, re.DOTALL)
     assert block is not None
     return [line.split("  #")[0].strip() for line in block.group(1).splitlines() if line.strip()]
