@@ -34,16 +34,19 @@ IN_SCOPE_TEAM_KINDS = ("A05", "A06", "A08", "A09", "A12", "A13", "A14", "A16", "
 OMOP source's care site."""
 
 ON_CASELOAD = "on the caseload"
+DIED = "died"
+INPATIENT = "inpatient, or discharge not yet known"
 REASONS = (
     ON_CASELOAD,
     "no open referral known",
     "open referral, but only to teams out of scope or of unknown kind",
-    "died",
-    "inpatient, or discharge not yet known",
+    DIED,
+    INPATIENT,
 )
 """In the order the rules are applied: a person counts under the first that removes them. Codes of ``Caseload.reason``
 index this."""
 
+_CLOSED_BY_DEATH = TABLES["referrals"].column("close_reason").values.index("died")
 _PLACE_OF_SAFETY = TABLES["stays"].column("ward").values.index("place_of_safety")
 Day = int | str | dt.date | np.datetime64
 
@@ -104,10 +107,9 @@ def caseload(
     """
     days = as_days(as_of)
     people = len(records.patient_ids)
-    referrals, stays, patients = records.columns("referrals"), records.columns("stays"), records.columns("patients")
-    referred, stayed = records.tables["referrals"].patient, records.tables["stays"].patient
+    referrals = records.columns("referrals")
+    referred = records.tables["referrals"].patient
     in_scope = in_scope_referrals(records, in_scope_kinds)
-    inside = stays["ward"] != _PLACE_OF_SAFETY
 
     reason = np.zeros((len(days), people), dtype=np.int8)
     referral = np.full((len(days), people), -1, dtype=np.int64)
@@ -115,17 +117,10 @@ def caseload(
         still_open = _under_way(
             referrals["opened_on"], referrals["known_on"], referrals["closed_on"], referrals["closed_known_on"], day
         )
-        admitted = inside & _under_way(
-            stays["admitted_on"], stays["known_on"], stays["discharged_on"], stays["discharge_known_on"], day
-        )
-        # A death of which nobody says since when it is known still counts: listing someone who died hurts those who
-        # are left.
-        died = (patients["died_on"] < day) & ((patients["known_on"] < day) | (patients["known_on"] == NO_DAY))
         # Rows are in order of opening, and of repeated positions numpy keeps the last: the most recently opened.
         ours = np.flatnonzero(still_open & in_scope)
         referral[row, referred[ours]] = ours
-        reason[row, stayed[admitted]] = 4
-        reason[row, died] = 3
+        reason[row] = out_of_reach(records, int(day))
         anywhere = np.zeros(people, dtype=bool)
         anywhere[referred[still_open]] = True
         without = referral[row] < 0
@@ -141,6 +136,40 @@ def caseload(
         }
     )
     return Caseload(spine, days, reason, records.patient_ids)
+
+
+def have_died(records: Records, day: int) -> npt.NDArray[np.bool_]:
+    """Shape (people,): who has died, as known by 00:00 of ``day``: their own row says so, or a referral that was closed
+    because they died.
+
+    A death of which nobody says since when it is known still counts: listing someone who died hurts those who are left.
+    """
+    patients, referrals = records.columns("patients"), records.columns("referrals")
+    known = (patients["known_on"] < day) | (patients["known_on"] == NO_DAY)
+    found = np.asarray((patients["died_on"] < day) & known, dtype=bool)
+    closed = (referrals["closed_on"] < day) & (referrals["closed_known_on"] < day)
+    found[records.tables["referrals"].patient[closed & (referrals["close_reason"] == _CLOSED_BY_DEATH)]] = True
+    return found
+
+
+def are_inpatients(records: Records, day: int) -> npt.NDArray[np.bool_]:
+    """Shape (people,): who is in hospital, as known by 00:00 of ``day``. A place of safety alone is no admission."""
+    stays = records.columns("stays")
+    admitted = (stays["ward"] != _PLACE_OF_SAFETY) & _under_way(
+        stays["admitted_on"], stays["known_on"], stays["discharged_on"], stays["discharge_known_on"], np.int32(day)
+    )
+    found = np.zeros(len(records.patient_ids), dtype=bool)
+    found[records.tables["stays"].patient[admitted]] = True
+    return found
+
+
+def out_of_reach(records: Records, day: int) -> npt.NDArray[np.int8]:
+    """Shape (people,): an index into ``REASONS`` for everybody whom no door scores or lists, whatever their referrals
+    say; 0 for others."""
+    reason = np.zeros(len(records.patient_ids), dtype=np.int8)
+    reason[are_inpatients(records, day)] = REASONS.index(INPATIENT)
+    reason[have_died(records, day)] = REASONS.index(DIED)
+    return reason
 
 
 def in_scope_referrals(records: Records, in_scope_kinds: Sequence[str]) -> npt.NDArray[np.bool_]:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.engine.caseload import have_died
 from features.gaps.codes import CODES
 from features.gaps.gap import SEVERITIES, Code, Evidence, Gap
 from features.gaps.person_view import Answers, Person, Shared, dues_by_person
@@ -90,17 +91,17 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
 
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
     """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, worst first; the way without
-    pandas."""
-    found = []
+    pandas. Somebody who has died has none."""
+    found, dead = [], have_died(records, as_of)
     for person in people(records, places, as_of):
-        gaps = [gap for rule in RULES for gap in rule(person)]
+        gaps = [] if dead[person.place] else [gap for rule in RULES for gap in rule(person)]
         gaps.sort(key=lambda gap: (_RANK[gap.severity], not gap.safety, -(gap.overdue or 0)))
         found.append(gaps)
     return found
 
 
 def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | None = None) -> pd.DataFrame:
-    """One row per care gap known at 00:00 of ``as_of``, worst first for each person.
+    """One row per care gap known at 00:00 of ``as_of``, worst first for each person; none for somebody who has died.
 
     ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high,
     medium, low), safety, title, due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence

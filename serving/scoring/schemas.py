@@ -335,13 +335,22 @@ class PersonScore(BaseModel):
     flags: Flags
 
 
+class NotScored(BaseModel):
+    """Somebody who gets no score and no gaps, and why."""
+
+    patient_id: str
+    reason: str = Field(
+        description="died; inpatient, or discharge not yet known; a day of death, or their own row, could not be read"
+    )
+
+
 class ScoresAnswer(BaseModel):
     """Scores in the order of the request."""
 
     as_of: dt.date
     model: ModelUsed
     people: list[PersonScore]
-    not_scored: list[str] = Field(description="people whose own row could not be read at all")
+    not_scored: list[NotScored] = Field(description="people of the request who are not scored, each with the reason")
 
 
 def known_names() -> frozenset[str]:

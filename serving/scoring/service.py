@@ -17,6 +17,7 @@ import numpy as np
 
 from features import CATALOGUE, Feature, Records
 from features.engine.build import build_values
+from features.engine.caseload import REASONS, out_of_reach
 from features.engine.matrix import SpineError, check_rows
 from features.gaps import Gap as FoundGap
 from features.gaps import gaps_of
@@ -143,22 +144,53 @@ def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.dat
 def answer_of(model: RiskModel, request: ScoresRequest, as_of: dt.date, today: dt.date) -> Answered:
     """The same without an audit event: for nobody to see."""
     records, positions = records_of(request.people, today)
-    known = set(records.patient_ids)
+    aside = _set_aside(records, positions)
+    why = not_scored(records, request.people, as_of, aside)
     try:
-        scored = score_people(model, records, as_of, [p.patient_id for p in request.people if p.patient_id in known])
+        scored = score_people(model, records, as_of, [p.patient_id for p in request.people if p.patient_id not in why])
     except SpineError:
         raise Problem(
             422, "as-of-in-the-future", "as_of lies in the future; ask for today or an earlier day."
         ) from None
-    aside = _set_aside(records, positions)
     answer = {
         "as_of": as_of,
         "model": model_used(model).model_dump(),
-        "not_scored": [p.patient_id for p in request.people if p.patient_id not in known],
+        "not_scored": [{"patient_id": patient, "reason": reason} for patient, reason in why.items()],
     }
     written = Contributions(model.features)
     found = (_person(scored, row, written, aside.get(patient, [])) for row, patient in enumerate(scored.people))
     return Answered(model.manifest.bundle_id, len(scored.people), b"".join(with_list(answer, "people", found)))
+
+
+UNREADABLE = "their own row could not be read"
+DEATH_UNREADABLE = "a day of death was sent that could not be read"
+NO_DEATH = ("9999", "2999", "1800-01-01", "1900-01-01", "0001-01-01")
+"""How a day of death begins that stands for none."""
+
+
+def not_scored(
+    records: Records, people: Sequence[PersonIn], as_of: dt.date, aside: Mapping[str, list[SetAsideRow]]
+) -> dict[str, str]:
+    """Why each person who gets no score has none: the caseload's rule, without what only a team's list can ask."""
+    places = records.positions([person.patient_id for person in people])
+    reasons = out_of_reach(records, day_of(as_of))
+    found = {}
+    for person, place in zip(people, places.tolist(), strict=True):
+        if place < 0:
+            found[person.patient_id] = UNREADABLE
+        elif reasons[place]:
+            found[person.patient_id] = REASONS[reasons[place]]
+        elif any(_hides_a_death(person, row) for row in aside.get(person.patient_id, ())):
+            found[person.patient_id] = DEATH_UNREADABLE
+    return found
+
+
+def _hides_a_death(person: PersonIn, aside: SetAsideRow) -> bool:
+    """Whether what was set aside is a day of death. To score the person as alive would hurt those who are left."""
+    if (aside.table, aside.column) != ("patients", "died_on"):
+        return False
+    sent = person.rows("patients")[aside.row].get("died_on")
+    return not str(sent or "").strip().startswith(NO_DEATH)
 
 
 def model_used(model: RiskModel) -> ModelUsed:
