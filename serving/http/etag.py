@@ -7,12 +7,13 @@ and they look at it again. Nothing in between may keep an answer (``no-store``);
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-NOT_MODIFIED = {
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "what the caller holds (If-None-Match) is still so; audited like a 200", "model": None}
 }
 

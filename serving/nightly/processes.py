@@ -49,6 +49,7 @@ def in_processes(
     gc.collect()
     gc.freeze()
     running: dict[Connection, multiprocessing.process.BaseProcess] = {}
+    process: multiprocessing.process.BaseProcess
     try:
         for number in range(min(processes, len(pieces))):
             ours, theirs = context.Pipe(duplex=False)

@@ -174,12 +174,13 @@ class Staging:
             marks = ", ".join("?" for _ in table.columns)
             keys = ", ".join(column.name for column in table.primary_key.columns)
             into = connection.connection.driver_connection
+            assert isinstance(into, sqlite3.Connection)
             for path in self._paths():
                 with closing(sqlite3.connect(path)) as source:
                     found = source.execute(f"SELECT {names} FROM {table.name} ORDER BY {keys}")
                     into.executemany(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", found)
 
-    def _read(self, query: Select[Any]) -> list[Any]:
+    def _read(self, query: Select[*tuple[Any, ...]]) -> list[Any]:
         found: list[Any] = []
         for engine in self._engines():
             with engine.connect() as connection:

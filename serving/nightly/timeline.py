@@ -231,8 +231,8 @@ def _latest(records: Records, t: int, kinds: Sequence[str]) -> dict[int, dict[st
 def _by_person(patient: npt.NDArray[Any], *columns: npt.NDArray[Any]) -> dict[int, list[Any]]:
     """Rows as plain values, by person. Rows of a person are together and keep their order."""
     rows = list(zip(*(column.tolist() for column in columns), strict=True))
-    begins = np.flatnonzero(np.r_[True, patient[1:] != patient[:-1]]) if len(patient) else []
-    ends = [*list(begins[1:]), len(patient)] if len(patient) else []
+    begins: list[int] = np.flatnonzero(np.r_[True, patient[1:] != patient[:-1]]).tolist() if len(patient) else []
+    ends = [*begins[1:], len(patient)] if len(patient) else []
     return {int(patient[first]): rows[first:last] for first, last in zip(begins, ends, strict=True)}
 
 

@@ -74,7 +74,7 @@ class Standing:
 def text_of(metrics: Metrics, standing: Standing, today: dt.date) -> str:
     """Everything in Prometheus' text format."""
     standing_registry = CollectorRegistry()
-    standing_registry.register(_Now(standing, today))  # type: ignore[arg-type]
+    standing_registry.register(_Now(standing, today))
     return (generate_latest(metrics.registry) + generate_latest(standing_registry)).decode()
 
 

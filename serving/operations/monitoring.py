@@ -25,7 +25,7 @@ class Monitor:
     def standing(self, service: Service) -> Standing:
         standing = service.live.standing
         model = standing.model
-        about = {
+        about: dict[str, Any] = {
             "bundle": model.manifest.bundle_id if model else "",
             "version": model.manifest.model_version if model else "",
             "model_refused": bool(standing.problem) and model is not None,

@@ -13,7 +13,7 @@ from serving.storage.visible import visible_people
 MOST_SHOWN = 200
 
 
-def place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
+def place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any, Any] | None:
     """The person's team and the published run, or None where the caller may not see them."""
     visible = visible_people(caller)
     query = select(visible.c.team_id, visible.c.run_id).where(visible.c.patient_id == patient_id)

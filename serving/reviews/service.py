@@ -78,7 +78,7 @@ def _recorded(
     review: ReviewIn,
     key: str,
     now: dt.datetime,
-    place: Row[Any],
+    place: Row[Any, Any],
 ) -> Recorded:
     content = review.model_dump(mode="python") | {"actions": [action.value for action in review.actions]}
     before = repository.find_by_key(connection, caller, key)
@@ -105,7 +105,7 @@ def _recorded(
     what = {"review_id": row["review_id"], "replaces": review.replaces, "actions": content["actions"]}
     action = "review.replaced" if review.replaces else "review.recorded"
     append(connection, audit, Look(action, (patient_id,), place.team_id, place.run_id, detail=what))
-    return Recorded(Review(**{name: row.get(name) for name in Review.model_fields}), created=True)
+    return Recorded(Review.model_validate({name: row.get(name) for name in Review.model_fields}), created=True)
 
 
 def _check(review: ReviewIn, today: dt.date) -> None:

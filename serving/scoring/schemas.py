@@ -53,9 +53,10 @@ def _row_field(column: Column) -> Any:
 def _row(name: str, spec: TableSpec) -> Any:
     """A row is a plain dictionary of what was sent: an object a row held more memory than the rest of a request
     together."""
-    row: Any = TypedDict(f"{name.capitalize()}Row", {c.name: _row_field(c) for c in spec.columns})  # type: ignore[misc]
+    fields = {c.name: _row_field(c) for c in spec.columns}
+    row: Any = TypedDict(f"{name.capitalize()}Row", fields)  # type: ignore[misc]
     row.__doc__ = f"One row of {name}. `patient_id` may be left out; if given, it must be the person's."
-    row.__pydantic_config__ = ConfigDict(extra="forbid")
+    row.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
     return row
 
 
@@ -84,6 +85,12 @@ class PersonIn(Strict):
         ),
     )
     tables: PersonTables  # type: ignore[valid-type]
+
+    @property
+    def pseudonym(self) -> str:
+        """The local pseudonym: given, or made of the NHS number before anything reads it."""
+        assert self.patient_id is not None
+        return self.patient_id
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """The rows of one table; a person without a row in ``patients`` gets one that says nothing but who they are."""

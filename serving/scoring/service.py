@@ -133,7 +133,7 @@ def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.dat
     as_of = request.as_of or today
     look = Look(
         "scores.requested",
-        patient_ids=tuple(p.patient_id for p in request.people),
+        patient_ids=tuple(p.pseudonym for p in request.people),
         bundle_id=model.manifest.bundle_id,
         detail={"as_of": as_of.isoformat()},
     )
@@ -147,7 +147,7 @@ def answer_of(model: RiskModel, request: ScoresRequest, as_of: dt.date, today: d
     aside = _set_aside(records, positions)
     why = not_scored(records, request.people, as_of, aside)
     try:
-        scored = score_people(model, records, as_of, [p.patient_id for p in request.people if p.patient_id not in why])
+        scored = score_people(model, records, as_of, [p.pseudonym for p in request.people if p.pseudonym not in why])
     except SpineError:
         raise Problem(
             422, "as-of-in-the-future", "as_of lies in the future; ask for today or an earlier day."
@@ -172,16 +172,16 @@ def not_scored(
     records: Records, people: Sequence[PersonIn], as_of: dt.date, aside: Mapping[str, list[SetAsideRow]]
 ) -> dict[str, str]:
     """Why each person who gets no score has none: the caseload's rule, without what only a team's list can ask."""
-    places = records.positions([person.patient_id for person in people])
+    places = records.positions([person.pseudonym for person in people])
     reasons = out_of_reach(records, day_of(as_of))
     found = {}
     for person, place in zip(people, places.tolist(), strict=True):
         if place < 0:
-            found[person.patient_id] = UNREADABLE
+            found[person.pseudonym] = UNREADABLE
         elif reasons[place]:
-            found[person.patient_id] = REASONS[reasons[place]]
-        elif any(_hides_a_death(person, row) for row in aside.get(person.patient_id, ())):
-            found[person.patient_id] = DEATH_UNREADABLE
+            found[person.pseudonym] = REASONS[reasons[place]]
+        elif any(_hides_a_death(person, row) for row in aside.get(person.pseudonym, ())):
+            found[person.pseudonym] = DEATH_UNREADABLE
     return found
 
 
@@ -205,12 +205,14 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dic
     for name, spec in TABLES.items():
         if not spec.per_patient:
             continue
-        begins, cells, ids = positions.setdefault(name, []), [], []
+        begins = positions.setdefault(name, [])
+        cells: list[dict[str, Any]] = []
+        ids: list[str] = []
         for person in people:
             rows = person.rows(name)
-            begins.append((len(cells), person.patient_id, len(rows)))
+            begins.append((len(cells), person.pseudonym, len(rows)))
             cells += rows
-            ids += [person.patient_id] * len(rows)
+            ids += [person.pseudonym] * len(rows)
         columns[name] = {column: [row.get(column) for row in cells] for column in spec.names} | {"patient_id": ids}
     return Records.from_columns(columns, today=today), positions
 

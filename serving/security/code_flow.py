@@ -24,7 +24,7 @@ from serving.http.problems import Problem
 from serving.identity.callers import person_id
 from serving.security.oidc import FETCH_SECONDS, Issuers, KeysUnavailable, Refused, identity_unavailable, role_for
 from serving.security.tokens import digest, issue_session
-from serving.settings import OidcIssuer
+from serving.settings import OidcIssuer, OidcSignIn
 from serving.storage.database import Database, DatabaseUnavailable
 from serving.storage.tables import sign_ins
 
@@ -53,6 +53,7 @@ class NoRole(Exception):
 def begin(database: Database, issuer: OidcIssuer, public_url: str) -> Begun:
     """Start a sign-in. Nothing is asked of the provider yet, so this works while it is away; the browser will find
     out."""
+    provider = _sign_in(issuer)
     state, browser, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(4))
     now = dt.datetime.now(dt.UTC)
     row = {
@@ -68,7 +69,7 @@ def begin(database: Database, issuer: OidcIssuer, public_url: str) -> Begun:
         connection.execute(insert(sign_ins), row)
     with _client(issuer, public_url) as client:
         address, _ = client.create_authorization_url(
-            issuer.sign_in.authorize_url, state=state, code_verifier=verifier, nonce=nonce
+            provider.authorize_url, state=state, code_verifier=verifier, nonce=nonce
         )
     return Begun(address, browser)
 
@@ -95,13 +96,14 @@ def finish(
     if not code or (claimed_issuer is not None and claimed_issuer != issuer.issuer):
         raise _refused()
     token = _id_token(issuer, public_url, code, verifier)
+    client_id = _sign_in(issuer).client_id
     try:
-        vouching, claims = issuers.verified(token, audience=issuer.sign_in.client_id, nonce=nonce)
+        vouching, claims = issuers.verified(token, audience=client_id, nonce=nonce)
     except Refused:
         raise _refused() from None
     except KeysUnavailable:
         raise identity_unavailable() from None
-    if vouching is not issuer or claims.get("azp", issuer.sign_in.client_id) != issuer.sign_in.client_id:
+    if vouching is not issuer or claims.get("azp", client_id) != client_id:
         raise _refused()
     return _open(database, issuer, claims, request_id)
 
@@ -114,7 +116,7 @@ def _open(database: Database, issuer: OidcIssuer, claims: dict[str, Any], reques
     if role is None:
         nobody = Audit(database, person_id(issuer.issuer, subject), "none", request_id)
         nobody.record(Look("sign_in.without_role"))
-        raise NoRole(issuer.sign_in.label, subject)
+        raise NoRole(_sign_in(issuer).label, subject)
     label = str(claims.get("name") or subject)[:200]
     try:
         with database.write() as connection:
@@ -145,7 +147,7 @@ def _id_token(issuer: OidcIssuer, public_url: str, code: str, verifier: str) -> 
     try:
         with _client(issuer, public_url) as client:
             answer = client.fetch_token(
-                issuer.sign_in.token_url, grant_type="authorization_code", code=code, code_verifier=verifier
+                _sign_in(issuer).token_url, grant_type="authorization_code", code=code, code_verifier=verifier
             )
     except AuthlibBaseError:
         raise _refused() from None
@@ -157,8 +159,14 @@ def _id_token(issuer: OidcIssuer, public_url: str, code: str, verifier: str) -> 
     return token
 
 
+def _sign_in(issuer: OidcIssuer) -> OidcSignIn:
+    """Settings of sign-in at a provider that a caller has already found to offer it."""
+    assert issuer.sign_in is not None
+    return issuer.sign_in
+
+
 def _client(issuer: OidcIssuer, public_url: str) -> OAuth2Client:
-    how = issuer.sign_in
+    how = _sign_in(issuer)
     client = OAuth2Client(
         how.client_id,
         how.client_secret.get_secret_value() if how.client_secret else None,

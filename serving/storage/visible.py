@@ -8,6 +8,7 @@ other.
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import CTE, ColumnElement, Select, false, or_, select
 
@@ -16,7 +17,7 @@ from serving.storage.database import SCOPE_NAME
 from serving.storage.tables import emergency_access, people, publications, run_teams, runs
 
 
-def published_run() -> Select:
+def published_run() -> Select[Any]:
     """The run id that everybody sees now: the newest publication."""
     return select(publications.c.run_id).order_by(publications.c.publication_id.desc()).limit(1)
 
@@ -66,7 +67,7 @@ def _opened(caller: Caller) -> ColumnElement[bool]:
     )
 
 
-def visible_teams(caller: Caller) -> Select:
+def visible_teams(caller: Caller) -> Select[Any]:
     """Teams of the published run that ``caller`` may see."""
     query = select(run_teams).where(run_teams.c.run_id == published_run().scalar_subquery())
     if not caller.sees_people:

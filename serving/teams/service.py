@@ -69,7 +69,8 @@ def team_overview(database: Database, caller: Caller, audit: Audit, team_id: str
         sources=_sources(people),
         equality=_equality(people, {row.patient_id for row in done}, (now - dt.timedelta(days=QUARTER_DAYS)).date()),
     )
-    named = [entry.patient_id for entry in (*changes.joined, *changes.left, *found.unseen_longest)]
+    named = [one.patient_id for one in changes.joined] + [one.patient_id for one in changes.left]
+    named += [one.patient_id for one in found.unseen_longest]
     audit.record(
         Look(
             "team.overview_seen",

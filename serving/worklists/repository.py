@@ -271,7 +271,7 @@ def left_since(connection: Connection, caller: Caller, team_id: str, since: dt.d
     return list(connection.execute(query.limit(limit)))
 
 
-def last_place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
+def last_place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any, Any, Any] | None:
     """The newest published list of the caller's own teams that the person was on, as they are not now: its team, and
     why they lost a slot."""
     visible = visible_lists(caller)

@@ -85,8 +85,9 @@ def team_worklist(
     if run is None or team is None:
         audit.record(Look("team.not_visible", team_id=team_id))
         raise not_found()
-    entries = (*found.items, *found.first_below_line_with_safety_gap, *found.changes.joined, *found.changes.left)
-    shown = [entry.patient_id for entry in entries]
+    entries = (*found.items, *found.first_below_line_with_safety_gap)
+    moved = [one.patient_id for one in found.changes.joined] + [one.patient_id for one in found.changes.left]
+    shown = [entry.patient_id for entry in entries] + moved
     shown += [left.displaced_by for left in found.changes.left if left.displaced_by]
     audit.record(
         Look(

@@ -3,6 +3,8 @@ list is filtered by."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,7 +15,7 @@ depends_on = None
 
 _EVERYTHING = "coalesce(current_setting('upstream.everything', true), '') = 'on'"
 _PUBLISHED = "(SELECT run_id FROM publications ORDER BY publication_id DESC LIMIT 1)"
-_TABLES = {
+_TABLES: dict[str, dict[str, sa.types.TypeEngine[Any]]] = {
     "timelines": {"medicines": sa.Text(), "adjustments": sa.JSON(), "events": sa.JSON()},
     "person_groups": {"groups": sa.JSON()},
 }

@@ -6,6 +6,8 @@ so the policy reads the row's own team.
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -59,7 +61,7 @@ def downgrade() -> None:
         op.drop_table(table)
 
 
-def _person_of_a_run() -> list[sa.Column]:
+def _person_of_a_run() -> list[sa.Column[Any]]:
     return [
         sa.Column("run_id", sa.String(length=64), nullable=False),
         sa.Column("team_id", sa.String(length=200), nullable=False),
