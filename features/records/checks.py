@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from features.records.dates import NOT_A_DATE
 from features.records.days import FIRST_DAY, NO_DAY
 from features.records.kernels import OUT_OF_RANGE, any_before, any_outside, convert, holds, mix
 from features.records.tables import TableSpec
@@ -63,7 +64,7 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
 
 def _unread_reason(kind: str) -> str:
     return {
-        "date": "not a date; write YYYY-MM-DD",
+        "date": NOT_A_DATE,
         "code": "not one of the allowed values; see features/records/tables.py and features/reference",
         "number": "not a number",
         "flag": "not true or false",

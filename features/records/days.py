@@ -15,7 +15,8 @@ NO_DAY = int(np.iinfo(np.int32).max)
 """A missing day. The largest value, so that ``day < as_of`` is false for it without a test of its own."""
 
 _EPOCH = dt.date(1970, 1, 1)
-FIRST_DAY = (dt.date(1900, 1, 1) - _EPOCH).days
+FIRST_DAY = (dt.date(1900, 1, 2) - _EPOCH).days
+"""1900-01-01 itself is how many systems write that a date is not known."""
 
 
 def day_of(date: dt.date | str) -> int:

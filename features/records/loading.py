@@ -19,7 +19,8 @@ from features.records.checks import Finding, Mask, check, sent_again, to_canonic
 from features.records.days import NO_DAY, day_of
 from features.records.files import TableFile
 from features.records.kernels import in_order
-from features.records.parsing import empty, parse
+from features.records.nhs_numbers import BLANK, among, ten_digits, without_numbers
+from features.records.parsing import empty, parse, read_date_column
 from features.records.problems import LoadReport, Problem, RecordsError, SetAside, TableReport
 from features.records.table import Table, empty_table, offsets_of, take
 from features.records.tables import CIRCUMSTANCE_KINDS, TABLES, TableSpec
@@ -46,7 +47,10 @@ class Loading:
     def run(self) -> tuple[npt.NDArray[np.object_], dict[str, Table]]:
         """Patient ids (sorted) and every table; raises RecordsError with all problems at once."""
         self._look_over()
+        if self.problems:
+            raise RecordsError(self.problems)
         parsed = {name: self._parse(TABLES[name]) for name in TABLES if name in self.given}
+        self._refuse_nhs_numbers({name: columns for name, (columns, _) in parsed.items()})
         if self.problems:
             raise RecordsError(self.problems)
         people, patients = self._patients(*parsed["patients"])
@@ -108,6 +112,20 @@ class Loading:
                     Problem(name, "columns of different lengths", "one value a row in each column", "mend the extract")
                 )
 
+    def _refuse_nhs_numbers(self, parsed: Mapping[str, Mapping[str, Any]]) -> None:
+        """No table may hold an NHS number as the id of a person: it would be stored, logged and shown."""
+        for name, columns in parsed.items():
+            if "patient_id" in columns and (number := among(columns["patient_id"])):
+                self.problems.append(
+                    Problem(
+                        name,
+                        f"{number} ids are NHS numbers",
+                        "local pseudonyms",
+                        "name the key that turns them into pseudonyms (upstream ingest own --nhs-key-file), or write "
+                        "local ids; a local id of ten digits that passes the check by chance needs a letter before it",
+                    )
+                )
+
     def _parse(self, spec: TableSpec) -> tuple[dict[str, Any], dict[str, Mask]]:
         """Typed columns, and where a column holds what could not be read; no mask for a column that could be read
         throughout."""
@@ -124,7 +142,15 @@ class Loading:
             if column.name not in given:
                 columns[column.name] = empty(column, rows)
                 continue
-            columns[column.name], bad = parse(column, given[column.name])
+            if column.kind == "date":
+                columns[column.name], bad, zoned = read_date_column(given[column.name])
+                if zoned:
+                    self._note(
+                        spec.name,
+                        f"{column.name}: {zoned:,} times with an offset; the day is the day in Europe/London",
+                    )
+            else:
+                columns[column.name], bad = parse(column, given[column.name])
             if bad is not None and bad.any():
                 unread[column.name] = bad
         if isinstance(given, TableFile):
@@ -135,11 +161,37 @@ class Loading:
         spec = TABLES["patients"]
         kept = self._set_aside(spec, [self._keep_person(columns, *f) for f in check(spec, columns, unread, self.today)])
         ids = np.asarray(columns["patient_id"].take(pa.array(kept)).to_pylist(), dtype=object)
+        self._refuse_two_people_of_one_id(columns)
         order = np.argsort(ids, kind="stable") if len(ids) else np.zeros(0, dtype=np.int64)
         rows = kept[order]
         patient = np.arange(len(rows), dtype=np.int32)
         typed = {name: take(values, rows) for name, values in columns.items() if name != "patient_id"}
         return ids[order], Table(spec, typed, patient, offsets_of(patient, len(rows)))
+
+    def _refuse_two_people_of_one_id(self, columns: dict[str, Any]) -> None:
+        """Ids that were spelled differently and are one once cleaned are one person's only if nothing says otherwise:
+        rows of two people never meet."""
+        ids, born = columns["patient_id"], columns["birth_date"]
+        codes = ids.dictionary_encode()
+        if len(codes.dictionary) == len(ids) - ids.null_count:
+            return
+        given = self.given["patients"]["patient_id"]
+        spelled = pd.Series(given if isinstance(given, pd.Series) else list(given)).astype("str")
+        frame = pd.DataFrame({"id": ids.to_pandas(), "spelled": spelled.to_numpy(), "born": born})
+        frame = frame[frame["id"].notna() & frame["id"].duplicated(keep=False) & (frame["born"] != NO_DAY)]
+        differ = frame.groupby("id").agg({"spelled": "nunique", "born": "nunique"})
+        clash = int(((differ["spelled"] > 1) & (differ["born"] > 1)).sum())
+        if clash:
+            raise RecordsError(
+                [
+                    Problem(
+                        "patients",
+                        f"{clash} ids differ only by spaces or invisible signs and have different dates of birth",
+                        "one spelling for one person, and different ids for different people",
+                        "mend the ids in the source",
+                    )
+                ]
+            )
 
     def _keep_person(self, columns: dict[str, Any], name: str, rows: Mask, reason: str) -> Finding:
         """A value that cannot be right is set aside, the person is not: nobody leaves the caseload over a mistyped
@@ -284,8 +336,11 @@ def _rows_of(given: Given) -> int:
 
 
 def _told(values: Mapping[Any, Any]) -> str:
-    """A row as given, as JSON."""
-    return json.dumps({str(c): None if _is_missing(v) else str(v) for c, v in values.items()}, ensure_ascii=False)
+    """A row as given, as JSON, with every NHS number blanked."""
+    told = {str(c): None if _is_missing(v) else without_numbers(str(v)) for c, v in values.items()}
+    if ten_digits(told.get("patient_id") or ""):
+        told["patient_id"] = BLANK
+    return json.dumps(told, ensure_ascii=False)
 
 
 def _is_missing(value: Any) -> bool:

@@ -15,8 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-_DIGITS = re.compile(r"(\d{3})[ -]?(\d{3})[ -]?(\d{4})", re.ASCII)
+from features.records.ids import clean_id
+
+_SHAPE = re.compile(r"(?:[^\d]*nhs[^\d]*)?((?:\d[ .\-\u2010-\u2015/_]*){9}\d)", re.ASCII | re.IGNORECASE)
+"""Ten digits, grouped in any way, with or without a prefix that says what they are."""
+_WITHIN = re.compile(r"(?<!\d)(?:\d[ .\-\u00a0\u2010-\u2015]{0,2}){9}\d(?!\d)")
 _KEY_ID = re.compile(r"[a-z0-9]{1,16}")
 MIN_KEY_BYTES = 32
 
@@ -62,19 +68,33 @@ class NotAnNhsNumber(ValueError):
 
 
 def checked(number: str) -> str:
-    """The ten digits of ``number`` (spaced as 3-3-4 or not). Raises ``NotAnNhsNumber``.
+    """The ten digits of ``number``, however they are spaced, dashed or dotted, with or without ``NHS:`` before them.
+    Raises ``NotAnNhsNumber``.
 
     The tenth digit is 11 minus the sum of the first nine times 10 down to 2, modulo 11; 11 stands for 0, and 10 is
     never issued (NHS Data Dictionary, NHS NUMBER).
     """
-    found = _DIGITS.fullmatch(number.strip())
-    if found is None:
+    digits = ten_digits(number)
+    if digits is None:
         raise NotAnNhsNumber("an NHS number has ten digits, as 3, 3 and 4 with or without spaces")
-    digits = "".join(found.groups())
     check = 11 - sum(int(digit) * weight for digit, weight in zip(digits[:9], range(10, 1, -1), strict=True)) % 11
     if check % 11 != int(digits[9]) or check == 10:
         raise NotAnNhsNumber("the last digit of the NHS number does not fit the others; look for a slip of the keys")
     return digits
+
+
+def ten_digits(text: str) -> str | None:
+    """The digits of what has the shape of an NHS number, right or wrong; None for anything else."""
+    found = _SHAPE.fullmatch(clean_id(text))
+    return None if found is None else re.sub(r"\D", "", found[1])
+
+
+def without_numbers(text: str) -> str:
+    """``text`` with every NHS number inside it blanked: what a quarantine file may hold."""
+    return _WITHIN.sub(lambda found: BLANK if looks_like_one(found[0]) else found[0], text)
+
+
+BLANK = "[NHS number]"
 
 
 def looks_like_one(text: str) -> bool:
@@ -86,9 +106,9 @@ def looks_like_one(text: str) -> bool:
     return True
 
 
-def among(ids: pd.Series) -> int:
-    """How many of ``ids`` are NHS numbers."""
-    return sum(looks_like_one(text) for text in _shaped(ids))
+def among(ids: pa.Array) -> int:
+    """How many of ``ids`` (cleaned) are NHS numbers."""
+    return sum(looks_like_one(text) for text in _candidates(ids))
 
 
 def pseudonymised(frames: Mapping[str, pd.DataFrame], key: NhsKey) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
@@ -104,7 +124,7 @@ def pseudonymised(frames: Mapping[str, pd.DataFrame], key: NhsKey) -> tuple[dict
             continue
         new = {text: key.pseudonym(text) if looks_like_one(text) else None for text in _shaped(frame["patient_id"])}
         if new:
-            ids = frame["patient_id"].astype("str")
+            ids = _as_text(frame["patient_id"])
             out[name] = frame.assign(patient_id=ids.map(lambda text, new=new: new.get(text, text)).astype("str"))
             slips = [text for text, pseudonym in new.items() if pseudonym is None]
             if slips:
@@ -112,7 +132,25 @@ def pseudonymised(frames: Mapping[str, pd.DataFrame], key: NhsKey) -> tuple[dict
     return out, wrong
 
 
+def _as_text(ids: pd.Series) -> pd.Series:
+    """Ids as text: a whole number that a gap in its column turned into a float has no decimal point."""
+    if pd.api.types.is_float_dtype(ids.dtype):
+        whole = ids.notna() & (ids % 1 == 0)
+        if whole.sum() == ids.notna().sum():
+            return ids.astype("Int64").astype("string").astype("str")
+    return ids.astype("str")
+
+
 def _shaped(ids: pd.Series) -> list[str]:
     """The different ids that have the ten digits of an NHS number, valid or not."""
-    text = ids.dropna().astype("str")
-    return [str(one) for one in text[text.str.fullmatch(rf"\s*{_DIGITS.pattern}\s*")].unique()]
+    return _candidates(pa.array(_as_text(ids.dropna()), pa.string()))
+
+
+def _candidates(ids: pa.Array | pa.ChunkedArray) -> list[str]:
+    words = pc.unique(ids).drop_null()
+    some = words.filter(pc.match_substring_regex(words, _TEN_DIGITS))
+    return [word for word in some.to_pylist() if ten_digits(word) is not None]
+
+
+_TEN_DIGITS = r"(?:\p{Nd}[^\p{Nd}a-zA-Z]*){10}"
+"""What every NHS number matches and few other ids do, in Arrow's dialect."""

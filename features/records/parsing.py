@@ -7,10 +7,9 @@ float64 (NaN missing), flags int8 (-1 missing), ids and text pyarrow strings (nu
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from types import NoneType
 from typing import Any
 
@@ -20,7 +19,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.records.days import NO_DAY, day_of, from_datetimes
+from features.records.dates import ReadDays, read_day_list, read_days
+from features.records.days import NO_DAY
+from features.records.ids import clean_id, clean_ids
 from features.records.tables import Column
 
 Bad = npt.NDArray[np.bool_]
@@ -99,6 +100,20 @@ def _series_text(column: Column, values: pd.Series) -> Parsed:
     return _text(values), None
 
 
+_NO_ID = frozenset(("null", "(null)", "<null>", "nan", "nat", "none", "#n/a", "<na>", r"\n"))
+"""Ways of writing that there is no id: taken as ids they would make one person of everybody."""
+
+
+def _series_id(column: Column, values: pd.Series) -> Parsed:
+    ids = clean_ids(_text(values))
+    lengths = pc.binary_length(ids)
+    if pc.any(pc.less_equal(lengths, 6)).as_py():
+        none = pc.is_in(pc.ascii_lower(ids), pa.array(sorted(_NO_ID), pa.string()))
+        if pc.any(none).as_py():
+            ids = pc.if_else(none, pa.scalar(None, pa.string()), ids)
+    return ids, None
+
+
 def _series_code(column: Column, values: pd.Series) -> Parsed:
     known = codes_of(column.values)
     encoded = _text(values).dictionary_encode()
@@ -110,28 +125,15 @@ def _series_code(column: Column, values: pd.Series) -> Parsed:
 
 
 def _series_date(column: Column, values: pd.Series) -> Parsed:
-    if pd.api.types.is_datetime64_any_dtype(values.dtype):
-        if getattr(values.dtype, "tz", None) is not None:
-            values = values.dt.tz_localize(None)
-        days, _ = from_datetimes(values)
-        return days, None
-    if pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
-        given = values.notna().to_numpy(dtype=bool)
-        return np.full(len(values), NO_DAY, np.int32), given
-    text = _text(values)
-    encoded = text.dictionary_encode()
-    words = [_day_or_none(word) for word in encoded.dictionary.to_pylist()]
-    lookup = np.array([NO_DAY if day is None else day for day in words] + [NO_DAY], dtype=np.int32)
-    unread = np.array([day is None for day in words] + [False])
-    position = encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)
-    return lookup[position], unread[position]
+    read = read_days(values, _text)
+    return read.days, read.unread
 
 
-def _day_or_none(word: str) -> int | None:
-    try:
-        return day_of(word if len(word) == 10 else dt.datetime.fromisoformat(word))
-    except ValueError:
-        return None
+def read_date_column(values: pd.Series | Sequence[Any]) -> ReadDays:
+    """A column of dates, and how many of its values were times with an offset."""
+    if isinstance(values, pd.Series):
+        return read_days(values, _text)
+    return read_day_list([value if isinstance(value, Hashable) else _WRONG for value in values])
 
 
 def _series_number(column: Column, values: pd.Series) -> Parsed:
@@ -154,7 +156,7 @@ def _series_flag(column: Column, values: pd.Series) -> Parsed:
 
 
 _SERIES: dict[str, Callable[[Column, pd.Series], Parsed]] = {
-    "id": _series_text,
+    "id": _series_id,
     "text": _series_text,
     "code": _series_code,
     "date": _series_date,
@@ -181,6 +183,16 @@ def _list_text(column: Column, values: Sequence[Any]) -> Parsed:
     return pa.array([value.strip() or None if value else None for value in values], pa.string()), None
 
 
+def _list_id(column: Column, values: Sequence[Any]) -> Parsed:
+    text = {value: _clean_or_none(value) for value in dict.fromkeys(values)}
+    return pa.array([text[value] for value in values], pa.string()), None
+
+
+def _clean_or_none(value: Any) -> str | None:
+    plain = clean_id(_as_text(value) or "")
+    return None if not plain or plain.casefold() in _NO_ID else plain
+
+
 def _list_code(column: Column, values: Sequence[Any]) -> Parsed:
     known = codes_of(column.values)
     return _or_unread(column, [known[value] for value in values])
@@ -200,11 +212,8 @@ def _or_unread(column: Column, codes: list[int]) -> Parsed:
 
 
 def _list_date(column: Column, values: Sequence[Any]) -> Parsed:
-    days = list(map(_read_date, values))
-    if None not in days:
-        return np.array(days, np.int32), None
-    bad = np.array([day is None for day in days])
-    return np.array([NO_DAY if day is None else day for day in days], np.int32), bad
+    read = read_day_list(values)
+    return read.days, read.unread
 
 
 def _list_number(column: Column, values: Sequence[Any]) -> Parsed:
@@ -222,7 +231,7 @@ def _list_number(column: Column, values: Sequence[Any]) -> Parsed:
 
 
 _LISTS: dict[str, Callable[[Column, Sequence[Any]], Parsed]] = {
-    "id": _list_text,
+    "id": _list_id,
     "text": _list_text,
     "code": _list_code,
     "date": _list_date,
@@ -233,16 +242,6 @@ _LISTS: dict[str, Callable[[Column, Sequence[Any]], Parsed]] = {
 
 def _is_absent(value: Any) -> bool:
     return value is None or value is pd.NaT or (isinstance(value, str) and value == "")
-
-
-@lru_cache(maxsize=8_192)
-def _read_date(value: Any) -> int | None:
-    """A request holds the same days over and over."""
-    if _is_absent(value):
-        return NO_DAY
-    if isinstance(value, dt.date):
-        return day_of(value)
-    return _day_or_none(value) if isinstance(value, str) else None
 
 
 def _read_number(value: Any) -> float | None:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from features.records.files import read_folder, write_folder
 from features.records.loading import Loading
 from features.records.memory import give_back
-from features.records.nhs_numbers import NhsKey, among, pseudonymised
+from features.records.nhs_numbers import NhsKey, pseudonymised
 from features.records.problems import LoadReport, Problem, RecordsError, SetAside
 from features.records.table import Table, offsets_of, words_of
 from features.records.tables import TABLES
@@ -146,19 +146,6 @@ class Records:
         if nhs_key is not None:
             given, wrong = pseudonymised({name: table.frame() for name, table in files.items()}, nhs_key)
             about = {**about, "nhs_key_id": nhs_key.key_id, "rows_with_a_wrong_nhs_number": wrong}
-        elif "patient_id" in files["patients"] and (number := among(files["patients"]["patient_id"])):
-            raise RecordsError(
-                [
-                    Problem(
-                        "patients",
-                        f"{number} ids are NHS numbers",
-                        "local pseudonyms",
-                        "name the key that turns them into pseudonyms (upstream ingest own --nhs-key-file), or write "
-                        "local ids; "
-                        "a local id of ten digits that passes the check by chance needs a letter before it",
-                    )
-                ]
-            )
         records = cls._load(given, about, today, usual_delays or about.get("usual_delays"))
         del files, given
         give_back()

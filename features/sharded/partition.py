@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.records.ids import clean_ids
 from features.records.tables import TABLES
 from features.spec import Feature
 
@@ -43,14 +44,15 @@ class StoreError(ValueError):
 
 
 def shard_of(patient_ids: pa.Array | pa.ChunkedArray, shards: int) -> npt.NDArray[np.int64]:
-    """CRC-32 of the trimmed id modulo ``shards``; a row without an id goes to shard 0, whose load sets it aside.
+    """CRC-32 of the cleaned id modulo ``shards``; a row without an id goes to shard 0, whose load sets it aside.
 
     The same on every machine and in every version, and Spark SQL's ``crc32`` is the same function.
     """
-    encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(patient_ids.cast(pa.string())))
+    encoded = pc.dictionary_encode(patient_ids.cast(pa.string()))
     if isinstance(encoded, pa.ChunkedArray):
         encoded = encoded.unify_dictionaries().combine_chunks()
-    homes = np.array([zlib.crc32(word.encode()) % shards for word in encoded.dictionary.to_pylist()] + [0], np.int64)
+    words = clean_ids(encoded.dictionary).to_pylist()
+    homes = np.array([0 if word is None else zlib.crc32(word.encode()) % shards for word in words] + [0], np.int64)
     return homes[encoded.indices.fill_null(len(homes) - 1).to_numpy(zero_copy_only=False)]
 
 

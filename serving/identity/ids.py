@@ -1,5 +1,5 @@
-"""A person's id as it may come in: a local pseudonym. An NHS number is refused where it would end up in an address, a
-log or a table."""
+"""A person's id as it may come in: a local pseudonym in its one spelling. An NHS number is refused where it would end
+up in an address, a log or a table."""
 
 from __future__ import annotations
 
@@ -9,15 +9,19 @@ from fastapi import Path
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from features.records.ids import clean_id
 from features.records.nhs_numbers import looks_like_one
 
 
 def local_id(text: str) -> str:
-    """``text``, unless it is an NHS number. A local id of ten digits passes the check by chance one time in eleven:
-    put a letter before it."""
+    """The one spelling of ``text``, unless it is an NHS number. A local id of ten digits passes the check by chance
+    one time in eleven: put a letter before it."""
     if looks_like_one(text):
         raise PydanticCustomError("nhs_number_as_id", "an NHS number")
-    return text
+    plain = clean_id(text)
+    if not plain:
+        raise PydanticCustomError("no_id_left", "nothing but spaces, or a rounded number")
+    return plain
 
 
 LocalId = Annotated[str, AfterValidator(local_id)]

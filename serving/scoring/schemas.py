@@ -12,6 +12,7 @@ import datetime as dt
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -24,6 +25,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
 
 from features.records import TABLES
+from features.records.ids import clean_id
 from features.records.nhs_numbers import NhsKey, checked, looks_like_one
 from features.records.tables import Column, TableSpec
 from models.explain.what_if import NOTE
@@ -77,7 +79,11 @@ class PersonIn(Strict):
     """A person by a local pseudonym; or, where the service holds a key for it, by NHS number, which becomes a
     pseudonym at once."""
 
-    patient_id: PatientId | None = Field(default=None, description="a local pseudonym; never an NHS number")
+    patient_id: Annotated[PatientId, AfterValidator(local_id)] | None = Field(
+        default=None,
+        description="a local pseudonym; never an NHS number. The answer names the person without outer spaces, "
+        "invisible signs or full-width digits",
+    )
     nhs_number: Annotated[str, Field(max_length=20)] | None = Field(
         default=None,
         description=(
@@ -103,8 +109,6 @@ class PersonIn(Strict):
             raise PydanticCustomError("one_name", "named twice or not at all")
         if self.nhs_number is not None and not looks_like_one(self.nhs_number):
             raise PydanticCustomError("not_an_nhs_number", "not an NHS number")
-        if self.patient_id is not None:
-            local_id(self.patient_id)
         return self
 
     def pseudonymised(self, key: NhsKey) -> PersonIn:
@@ -117,7 +121,8 @@ class PersonIn(Strict):
     def rows_are_of_this_person(self) -> PersonIn:
         for name in ROWS:
             for row in getattr(self.tables, name):
-                if row.get("patient_id") not in (None, self.patient_id):
+                named = row.get("patient_id")
+                if named is not None and clean_id(named) != self.patient_id:
                     raise PydanticCustomError("other_person", "a row names another person")
         return self
 
