@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from numba import njit
 
 from features.engine.matrix import FeatureMatrix, in_order, read_spine
 from features.engine.plan import Walk, walks_for
 from features.engine.plan_cache import ByFeatures
+from features.jit import jit
 from features.records import Records
 from features.spec import Feature
 
@@ -125,7 +125,7 @@ class _Limits:
         _put_inside(values, rows, self.low, self.high, self.zero)
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _put_inside(values, rows, low, high, zero):  # type: ignore[no-untyped-def]
     """What :class:`_Limits` says, in one pass."""
     for row in rows:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from features.jit import jit
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.kernels import holds
@@ -129,7 +129,7 @@ def _allows(stream: Stream, column: str, value: str | None) -> bool:
     return wanted and not any(value in values for name, values in stream.unless if name == column)
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _outside(value, limited, low, high, bits):  # type: ignore[no-untyped-def]
     """Takes away the bits of streams inside whose limits a value lies, or that have limits where there is no value."""
     for k in range(limited.shape[0]):

@@ -4,18 +4,19 @@ for."""
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numba.cpython.unsafe.numbers import trailing_zeros
 
+from features.jit import jit
 
-@njit(nogil=True, cache=True, inline="always")
+
+@jit(inline="always")
 def lowest_bit(mask):
     """Place of the lowest bit that is set; the mask (uint64) must not be 0. One instruction, where a loop over 64
     places took most of a walk."""
     return trailing_zeros(mask)  # type: ignore[call-arg]  # an intrinsic: numba hands it the first argument
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def bits_set(mask):
     """How many bits are set."""
     found = 0

@@ -9,7 +9,8 @@ supplies with both clocks before ``as_of`` are read.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from features.jit import jit
 
 COVERED, GAP, LEFT, LONGEST_GAP, GAPS_OVER, COVERED_CHANGE = 0, 1, 2, 3, 4, 5
 INTERVAL_SHARE, PICK_UP_SPREAD, IN_HAND_AT_DISCHARGE = 6, 7, 8
@@ -23,7 +24,7 @@ SILENT_AFTER_DAYS = 365
 """Coverage of a class is unknown when no supply of it is known in this many days: the person is not on it."""
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _inpatient(away, offsets, start, known, end, end_known, who, t, most):
     """Marks the days before ``t`` (index = age - 1) that were spent in hospital, as known by ``t``."""
     away[:most] = 0
@@ -35,7 +36,7 @@ def _inpatient(away, offsets, start, known, end, end_known, who, t, most):
             away[t - d - 1] = 1
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def coverage_kernel(
     offsets,
     day,
@@ -153,7 +154,7 @@ def coverage_kernel(
                 out[out_row[r], op_column[k]] = x
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _last_discharge(offsets, start, known, end, end_known, who, t):
     """Day of the latest discharge known by ``t``; a very early day where there is none."""
     last = -(2**41)
@@ -163,7 +164,7 @@ def _last_discharge(offsets, start, known, end, end_known, who, t):
     return last
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _interval_share(days, lengths, n, t, w):
     """CMA9: each supply's days over the days to the next one, at most 1, averaged over the days of the window;
     inpatient days stay in."""
@@ -177,7 +178,7 @@ def _interval_share(days, lengths, n, t, w):
     return total / w
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _pick_up_spread(days, lengths, n, t, w):
     """Standard deviation of how late supplies were collected (days after the one before should have run out), NaN
     below 3 intervals."""
@@ -193,7 +194,7 @@ def _pick_up_spread(days, lengths, n, t, w):
     return np.sqrt(max(0.0, squares / count - (total / count) ** 2))
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _share(covered, away, newest, oldest):
     """Share of the days with index newest .. oldest - 1 (age - 1) that are covered, inpatient days left out; NaN if
     none is left."""
@@ -205,7 +206,7 @@ def _share(covered, away, newest, oldest):
     return held / days if days else np.nan
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def depot_kernel(
     offsets, day, known, interval, missed_after, keep, person, as_of, out_row, ops, op_window, op_number, op_column, out
 ):

@@ -4,8 +4,8 @@ Both clocks in every loop."""
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from features.jit import jit
 from features.kernels.bitsets import lowest_bit
 from features.kernels.windows import bisect
 from features.records.days import NO_DAY
@@ -14,7 +14,7 @@ GREEN, AMBER, RED = 0, 1, 2
 _NEVER = -(2**40)
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def latest_row(offsets, day, known, keep, person, as_of):
     """Position of the latest visible row that is kept, -1 where there is none."""
     out = np.full(person.shape[0], -1, np.int64)
@@ -28,7 +28,7 @@ def latest_row(offsets, day, known, keep, person, as_of):
     return out
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def first_row(offsets, day, known, keep, person, as_of):
     """Position of the first visible row that is kept, -1 where there is none."""
     out = np.full(person.shape[0], -1, np.int64)
@@ -42,7 +42,7 @@ def first_row(offsets, day, known, keep, person, as_of):
     return out
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def newest_rows(offsets, day, known, bits, as_of, places, row, on):
     """Fills ``row[p, places[s]]`` and ``on[p, places[s]]`` with the newest visible events of each person ``p`` and
     stream ``s`` and their days, newest first.
@@ -67,7 +67,7 @@ def newest_rows(offsets, day, known, bits, as_of, places, row, on):
                     found[s] += 1
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def ends(offsets, day, known, keep, as_of, first, last):
     """Fills ``first`` and ``last`` (people) with the earliest and latest day of each person's visible rows that are
     kept, NO_DAY where there is none."""
@@ -79,7 +79,7 @@ def ends(offsets, day, known, keep, as_of, first, last):
                 last[p] = day[i] if last[p] == NO_DAY else max(last[p], day[i])
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def latest_change(offsets, day, known, code, person, as_of):
     """Day on which the visible value last changed from another one (codes below 0 are left out); NO_DAY where it never
     did."""
@@ -97,7 +97,7 @@ def latest_change(offsets, day, known, code, person, as_of):
     return out
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def lowest_value(offsets, day, known, keep, value, person, as_of):
     """Lowest visible value ever recorded, NaN where there is none."""
     out = np.full(person.shape[0], np.nan)
@@ -110,7 +110,7 @@ def lowest_value(offsets, day, known, keep, value, person, as_of):
     return out
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def blood_colour(offsets, day, known, part, value, limits, registered, person, as_of):
     """State of the clozapine blood count: (colour that is in force, day of the count that set it).
 
@@ -148,7 +148,7 @@ def blood_colour(offsets, day, known, part, value, limits, registered, person, a
     return colour, since
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def latest_break(offsets, day, known, length, keep, limit, person, as_of):
     """Latest restart after more than ``limit[r]`` days without supply, and how long the break was; (NO_DAY, 0) where
     there was none."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from features.jit import jit
 from features.kernels.coverage import COURSE_GAP_DAYS
 
 FIELDS = (
@@ -74,7 +74,7 @@ ANTIPSYCHOTIC, PSYCHOTROPIC, QT, DEPENDENCE, PROCYCLIDINE = 1, 2, 4, 8, 32
 ) = range(26)
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _new_base(base, name, start, end, s, t):
     """Whether no earlier current slot holds the same medicine in another form; and the same among courses of 60 days
     or more."""
@@ -87,7 +87,7 @@ def _new_base(base, name, start, end, s, t):
     return fresh, long_fresh
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _reached_three(acb, name, start, end, n, t):
     """The first day on which the anticholinergic scores of today's medicines added up to 3."""
     best = t
@@ -101,7 +101,7 @@ def _reached_three(acb, name, start, end, n, t):
     return best
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def regimen_kernel(
     offsets,
     day,

@@ -4,8 +4,8 @@ item."""
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from features.jit import jit
 from features.kernels.bitsets import bits_set, lowest_bit
 from features.records.days import NO_DAY
 
@@ -17,7 +17,7 @@ APPLIES, DOES_NOT, CANNOT_ASSESS = 1, 0, -1
 DAYS_PAST_DUE, TESTS_DUE, TESTS_OVERDUE, TESTS_UNSURE, COMPLETE_SHARE, BLOOD_COLOUR = range(6)
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def courses_kernel(offsets, day, known, length, bits, gap, person, as_of, start, end):
     """Fills ``start`` and ``end`` (rows x scopes) of the latest course: NO_DAY where nothing of the scope was supplied.
 
@@ -45,7 +45,7 @@ def courses_kernel(offsets, day, known, length, bits, gap, person, as_of, start,
                 end[r, s] = max(end[r, s], day[i]) + length[i]
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def latest_kernel(offsets, day, known, bits, person, as_of, last):
     """Fills ``last`` (rows x tests) with the day of the latest visible result, NO_DAY where there is none."""
     for r in range(person.shape[0]):
@@ -61,7 +61,7 @@ def latest_kernel(offsets, day, known, bits, person, as_of, last):
                 mask &= mask - np.uint64(1)
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _chained(rows, applies, j, last_row):
     """Whether an interval row that applies takes over on the day after row ``j`` ends."""
     for k in range(last_row):
@@ -70,7 +70,7 @@ def _chained(rows, applies, j, last_row):
     return False
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _due(rows, places, first, last_row, today, start, ended, result, from_start, applies, events):
     """Due day, protocol position and whether anything could not be assessed, for one item of one person.
 
@@ -108,7 +108,7 @@ def _due(rows, places, first, last_row, today, start, ended, result, from_start,
     return due, fired, unsure
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def due_kernel(heads, rows, places, start, end, after, last, from_start, applies, events, as_of, due, fired, unsure):
     """Fills ``due``, ``fired`` and ``unsure`` (rows x items). ``after[s]`` is how many days past ``end`` a course
     still counts; the last column of ``heads`` marks items that follow a stop."""
@@ -137,7 +137,7 @@ def due_kernel(heads, rows, places, start, end, after, last, from_start, applies
                 due[r, item], fired[r, item] = found, place
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def verbs_kernel(
     due, fired, unsure, counted, colour, grace, test_of, verbs, first, readers, as_of, out_row, columns, out
 ):

@@ -8,8 +8,8 @@ plain arrays, allocate per call, release the GIL and write only their own rows, 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from features.jit import jit
 from features.kernels.bitsets import lowest_bit
 
 COUNT, TOTAL, MEAN, HIGHEST, LOWEST, LATEST, CHANGE, SLOPE = 0, 1, 2, 3, 4, 5, 6, 7
@@ -27,7 +27,7 @@ MIN_GAPS = 2
 """A usual gap needs at least this many gaps between events."""
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def bisect(days: np.ndarray, first: int, last: int, as_of: int) -> int:
     """First position in days[first:last] (ascending) that is not before ``as_of``."""
     while first < last:
@@ -39,7 +39,7 @@ def bisect(days: np.ndarray, first: int, last: int, as_of: int) -> int:
     return first
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _median_gap(ages: np.ndarray, count: int) -> float:
     """Median of the differences of ``ages[:count]`` (ascending), NaN with fewer than MIN_GAPS gaps."""
     if count < MIN_GAPS + 1:
@@ -50,7 +50,7 @@ def _median_gap(ages: np.ndarray, count: int) -> float:
     return float(np.median(gaps))
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def sums_kernel(
     offsets, day, known, value, person, as_of, out_row, windows, ops, op_window, op_column, out
 ):  # fmt: skip
@@ -105,7 +105,7 @@ def sums_kernel(
             out[out_row[r], op_column[k]] = x
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def window_kernel(
     offsets,
     day,
@@ -331,7 +331,7 @@ def window_kernel(
             out[out_row[r], op_column[k]] = x
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def spell_kernel(offsets, start, known, end, end_known, keep, person, as_of, out_row, windows, lengths, columns, out):
     """Days inside spells (stays, referrals) that overlap each window, and the length so far of the spell that is open.
 

@@ -7,7 +7,8 @@ import datetime as dt
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from numba import njit
+
+from features.jit import jit
 
 Days = npt.NDArray[np.int32]
 
@@ -46,7 +47,7 @@ def from_datetimes(values: pd.Series) -> tuple[Days, npt.NDArray[np.bool_]]:
     return _whole_days(times.view(np.int64), pd.Timedelta(days=1) // pd.Timedelta(1, unit=values.dt.unit))
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _whole_days(times, a_day):  # type: ignore[no-untyped-def]
     """Day numbers of times counted in units of which ``a_day`` make a day, and where a time is missing (the least
     number there is)."""

@@ -4,15 +4,15 @@ only then is it worth finding out where."""
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from features.jit import jit
 from features.records.days import NO_DAY
 
 OUT_OF_RANGE = 3
 """What :func:`convert` says of a value that lies outside the limits of its test."""
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def any_outside(days, first, last):
     """Whether a day that is given lies before the first or after the last."""
     found = False
@@ -21,7 +21,7 @@ def any_outside(days, first, last):
     return found
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def any_before(days, others):
     """Whether a day lies before the one beside it."""
     found = False
@@ -30,7 +30,7 @@ def any_before(days, others):
     return found
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def holds(values, wanted):
     """Whether a value is anywhere in a column."""
     found = False
@@ -39,7 +39,7 @@ def holds(values, wanted):
     return found
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def in_order(patient, day, known):
     """Whether rows ascend by patient, then day, then the day they were known: a stored snapshot does, and needs no
     sorting."""
@@ -54,7 +54,7 @@ def in_order(patient, day, known):
     return found
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def convert(values, rows, kind, factor, offset, low, high, wrong):
     """Converts ``values[rows]`` in place, each by its ``kind`` of conversion; returns what is wrong, one int8 a value.
 
@@ -74,7 +74,7 @@ def convert(values, rows, kind, factor, offset, low, high, wrong):
     return problem
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def mix(key, values):
     """Takes one more column (uint64) into a hash of each row, in place."""
     for i in range(key.shape[0]):

@@ -7,13 +7,10 @@ number of threads.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from features.jit import jit
 from models.shapley.trees import MISSING_NAN, MISSING_ZERO, ZERO
-
-# The sizes below are compiled in. They stand in this file because a change of the file is what makes numba compile
-# again.
 
 MOST_SPLITS = 8
 """Splits above a leaf that a pattern of one byte can hold. A deeper tree has no table."""
@@ -31,7 +28,7 @@ FEW = 4
 """Rows that fit side by side into one word; more go as a block."""
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@jit(error_model="numpy")
 def explain(  # type: ignore[no-untyped-def]
     X, shap, margin, contributions, margins, expected_value, column_feature, column_missing, cut_start, cuts,
     tree_group, constant, group_step, step_to, step_from, flat_to, flat_from, step_row, step_cut, step_bit,
@@ -76,7 +73,7 @@ def explain(  # type: ignore[no-untyped-def]
                 shap[first + r, n_features] = expected_value
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@jit(error_model="numpy")
 def explain_few(  # type: ignore[no-untyped-def]
     X, shap, margin, contributions, margins, expected_value, column_feature, column_missing, cut_start, cuts,
     tree_group, constant, group_step, step_to, step_from, flat_to, flat_from, step_row, step_cut, step_bit,
@@ -144,7 +141,7 @@ _BYTE = np.uint64(0xFF)
 _ONES = np.uint64(0x0001000100010001)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@jit(error_model="numpy")
 def _bin(X, first, n, binned, column, column_feature, column_missing, cut_start, cuts):  # type: ignore[no-untyped-def]
     """One byte per value: how many cuts lie below it, so that ``value <= cuts[k]`` is ``byte <= k``; see ``Tables``
     for what is missing."""
@@ -172,7 +169,7 @@ def _bin(X, first, n, binned, column, column_feature, column_missing, cut_start,
             left[r] = np.uint8(0) if missing else found
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@jit(error_model="numpy")
 def _step(first, last, n, binned, slots, step_to, step_from, step_row, step_cut, step_bit):  # type: ignore[no-untyped-def]
     """Take the steps of one group for ``n`` rows."""
     for i in range(first, last):
@@ -188,7 +185,7 @@ def _step(first, last, n, binned, slots, step_to, step_from, step_row, step_cut,
                 to[r] = source[r] | (bit if column[r] <= cut else np.uint8(0))
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@jit(error_model="numpy")
 def _add(n, total, pattern, features, table):  # type: ignore[no-untyped-def]
     """Add one group's table rows to the sums of its features: four features, then two, then one at a time."""
     k = len(features)
@@ -216,7 +213,7 @@ def _add(n, total, pattern, features, table):  # type: ignore[no-untyped-def]
         j += 1
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@jit(error_model="numpy")
 def _add_leaf(n, leaf, pattern, width, table):  # type: ignore[no-untyped-def]
     """Add the value of the leaf that each row reaches; at most one group of a tree gives other than 0, so the sum over
     groups is exact."""

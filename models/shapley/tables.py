@@ -16,10 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from features.jit import jit
 from models.shapley.kernels import MOST_SPLITS, SLOTS
 from models.shapley.trees import Trees
 
@@ -301,7 +301,7 @@ def _running(lengths: list[int]) -> Ints:
     return np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))).astype(np.int64)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@jit(error_model="numpy")
 def _fill(values, table_start, feature_start, bits, group_leaf, leaf_condition, value, position, bit, want, ratio):  # type: ignore[no-untyped-def]
     """Fill the tables of all groups, leaf by leaf, pattern by pattern."""
     held = np.empty(16, np.float64)
@@ -340,7 +340,7 @@ def _fill(values, table_start, feature_start, bits, group_leaf, leaf_condition, 
                     values[row + width - 1] = value[leaf]
 
 
-@numba.njit(cache=True, error_model="numpy")
+@jit(error_model="numpy")
 def _shapley(hold, u, n, share, held, weights):  # type: ignore[no-untyped-def]
     """Shapley value of player ``u`` in the game whose worth is the product over players of (holds if in the coalition,
     else its share of cover).

@@ -1,0 +1,126 @@
+"""``jit``: numba's compiler for every kernel, with a cache that knows all that a kernel was compiled from.
+
+numba's own cache looks at the file that holds a function and nothing else. A kernel also bakes in the functions it
+calls and the constants it reads, which often stand in other files: a change there would go unnoticed. The stamp of this
+cache is a hash of the function itself and of everything it reaches.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numba.core.caching import FunctionCache
+from numba.core.dispatcher import Dispatcher
+
+LIBRARIES = ("builtins", "math", "numpy", "numba")
+"""Where a name comes from that changes only with the library, whose version numba's cache knows."""
+
+
+class Unstampable(TypeError):
+    """A kernel reads something that the stamp cannot stand for. The message names the kernel and the name."""
+
+
+def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Decorator: compiles a function for threads (no interpreter lock) and caches it until the function, a function it
+    calls, or a constant it reads changes. ``options`` go to ``numba.njit``."""
+
+    def compile_it(function: Callable[..., Any]) -> Any:
+        compiled: Any = njit(**({"nogil": True} | options))(function)
+        compiled._cache = StampedCache(function, repr(sorted(options.items())))
+        return compiled
+
+    return compile_it
+
+
+def fingerprint(function: Callable[..., Any], options: str = "") -> str:
+    """SHA-256 of a Python function's code, of every function it calls and of every constant it reads."""
+    digest = hashlib.sha256(options.encode())
+    for piece in _pieces(function, set()):
+        digest.update(piece.encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+class StampedCache(FunctionCache):
+    """numba's cache with the fingerprint for its stamp, taken at first use, when every module has been read."""
+
+    def __init__(self, function: Callable[..., Any], options: str) -> None:
+        super().__init__(function)  # type: ignore[no-untyped-call]
+        self._function, self._options, self._stamped = function, options, False
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        self._stamp()
+        return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._stamp()
+        super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+
+    def _stamp(self) -> None:
+        if not self._stamped:
+            self._cache_file._source_stamp = fingerprint(self._function, self._options)
+            self._stamped = True
+
+
+def _pieces(function: Callable[..., Any], seen: set[int]) -> Iterator[str]:
+    if id(function) in seen:
+        return
+    seen.add(id(function))
+    code = function.__code__
+    yield f"{function.__module__}.{function.__qualname__}{function.__defaults__!r}"
+    names: set[str] = set()
+    for part in _codes(code):
+        constants = [c for c in part.co_consts if not isinstance(c, types.CodeType) and c != function.__doc__]
+        yield f"{part.co_code.hex()}{constants!r}{part.co_names!r}{part.co_varnames!r}{part.co_exceptiontable.hex()}"
+        names.update(part.co_names)
+    cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
+    values = {name: cell.cell_contents for name, cell in cells}
+    values |= {n: function.__globals__[n] for n in names if n in function.__globals__}
+    for name in sorted(values):
+        yield from _value(f"{function.__module__}.{function.__qualname__}", name, values[name], names, seen)
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _codes(constant)
+
+
+def _value(kernel: str, name: str, value: Any, names: set[str], seen: set[int]) -> Iterator[str]:
+    if isinstance(value, Dispatcher):
+        yield f"{name}={value.targetoptions!r}"
+        yield from _pieces(value.py_func, seen)
+    elif isinstance(value, types.ModuleType):
+        yield f"{name}={value.__name__}"
+        if not _of_library(value.__name__):
+            for read in sorted(names & vars(value).keys()):
+                yield from _value(kernel, f"{name}.{read}", getattr(value, read), names, seen)
+    elif value is None or isinstance(value, (bool, int, float, complex, str, bytes, np.generic)):
+        yield f"{name}={type(value).__name__}:{value!r}"
+    elif isinstance(value, np.ndarray):
+        yield f"{name}={value.dtype}{value.shape}{value.tobytes().hex()}"
+    elif isinstance(value, tuple):
+        for place, part in enumerate(value):
+            yield from _value(kernel, f"{name}[{place}]", part, names, seen)
+    elif _of_library(getattr(value, "__module__", None) or ""):
+        yield f"{name}={value!r}" if isinstance(value, type) else f"{name}={getattr(value, '__name__', name)}"
+    elif isinstance(value, types.FunctionType):
+        yield from _pieces(value, seen)
+    else:
+        raise Unstampable(
+            f"{kernel} reads {name}, a {type(value).__name__}: compiled code may read numbers, text, arrays, tuples "
+            "of these, modules and compiled functions, so that a change of any is noticed"
+        )
+
+
+def _of_library(module: str) -> bool:
+    return module.partition(".")[0] in LIBRARIES
+
+
+__all__ = ["StampedCache", "Unstampable", "fingerprint", "jit"]

@@ -1,0 +1,128 @@
+"""A kernel is compiled again when anything it was compiled from has changed, wherever that stands; and only then."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import features
+import models
+from features.jit import Unstampable, fingerprint, jit
+
+CONSTANTS = "DAYS = 90\nTABLE = (1, 2)\n"
+HELPERS = "from features.jit import jit\n\n\n@jit()\ndef added(x):\n    return x + 1\n"
+KERNEL = """from constants import DAYS, TABLE
+from features.jit import jit
+from helpers import added
+import constants
+
+
+@jit()
+def answer(x):
+    return later(x) + TABLE[1] + constants.DAYS
+
+
+@jit()
+def later(x):
+    return added(x) + DAYS
+"""
+ASK = "import kernel; print(kernel.answer(1000), sum(kernel.answer.stats.cache_hits.values()))"
+
+
+def _run(folder: Path, code: str) -> str:
+    env = os.environ | {"PYTHONPATH": f"{folder}{os.pathsep}{Path(features.__file__).parents[1]}"}
+    env |= {"NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("file", "was", "becomes", "answer"),
+    [
+        ("constants.py", "DAYS = 90", "DAYS = 20", 1043),
+        ("constants.py", "(1, 2)", "(1, 5)", 1186),
+        ("helpers.py", "x + 1", "x + 2", 1184),
+        ("kernel.py", "+ DAYS", "- DAYS", 1003),
+    ],
+)
+def test_a_change_anywhere_changes_the_answer(tmp_path: Path, file: str, was: str, becomes: str, answer: int) -> None:
+    for name, text in (("constants", CONSTANTS), ("helpers", HELPERS), ("kernel", KERNEL)):
+        (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
+    assert _run(tmp_path, ASK) == "1183 0"
+    assert _run(tmp_path, ASK) == "1183 1", "unchanged, it comes from the cache"
+    changed = tmp_path / file
+    changed.write_text(changed.read_text(encoding="utf-8").replace(was, becomes), encoding="utf-8")
+    assert _run(tmp_path, ASK) == f"{answer} 0"
+    assert _run(tmp_path, ASK) == f"{answer} 1"
+
+
+COURSE = """
+import datetime as dt
+import pandas as pd
+from features import CATALOGUE, Records, build
+day = pd.Timestamp("2026-01-01")
+supplies = pd.DataFrame(
+    {"patient_id": "p1", "known_on": day + pd.to_timedelta(days, "D"), "supplied_on": day + pd.to_timedelta(days, "D"),
+      "medicine": "olanzapine", "kind": "dispensed", "days_supplied": 28} for days in (0, 70)
+)
+people = pd.DataFrame({"patient_id": ["p1"], "known_on": [day], "birth_date": [day - pd.Timedelta(days=9000)]})
+records = Records.from_frames({"patients": people, "supplies": supplies})
+spine = pd.DataFrame({"patient_id": ["p1"], "as_of": [(day + pd.Timedelta(days=100)).date()]})
+wanted = [f for f in CATALOGUE if f.name == "longest_course_days"]
+print(build(records, spine, wanted, threads=1).values[0, 0])
+"""
+
+
+def test_the_gap_that_ends_a_course_is_read_from_where_it_stands(tmp_path: Path) -> None:
+    """The regimen's kernel bakes in a constant of another file; with a warm cache its answer follows it."""
+    tree = Path(features.__file__).parent
+    shutil.copytree(tree, tmp_path / "features", ignore=shutil.ignore_patterns("__pycache__"))
+    assert float(_run(tmp_path, COURSE)) == 100
+    file = tmp_path / "features" / "kernels" / "coverage.py"
+    text = file.read_text(encoding="utf-8")
+    assert "COURSE_GAP_DAYS = 90" in text
+    file.write_text(text.replace("COURSE_GAP_DAYS = 90", "COURSE_GAP_DAYS = 20"), encoding="utf-8")
+    assert float(_run(tmp_path, COURSE)) == 30
+
+
+def test_what_cannot_be_stamped_is_refused_by_name() -> None:
+    settings = {"days": 90}
+
+    def kernel() -> int:
+        return settings["days"]
+
+    with pytest.raises(Unstampable, match=r"kernel reads settings, a dict"):
+        fingerprint(kernel)
+
+
+def test_a_stamp_is_of_what_the_code_says() -> None:
+    def twin(number: int):  # type: ignore[no-untyped-def]
+        table = np.arange(number)
+
+        @jit()
+        def kernel(x):  # type: ignore[no-untyped-def]
+            return x + table[0]
+
+        return kernel.py_func
+
+    assert fingerprint(twin(3)) == fingerprint(twin(3))
+    assert fingerprint(twin(3)) != fingerprint(twin(4))
+    assert fingerprint(twin(3), "error_model") != fingerprint(twin(3))
+
+
+def test_every_kernel_is_compiled_by_jit() -> None:
+    by_hand = re.compile(r"^\s*@(?:numba\.)?njit|^\s*@numba\.jit|from numba import .*njit")
+    found = [
+        f"{path.name}:{number}"
+        for package in (features, models)
+        for path in sorted(Path(package.__file__).parent.rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if by_hand.search(line) and path.name != "jit.py"
+    ]
+    assert found == []
