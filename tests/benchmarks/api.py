@@ -13,7 +13,6 @@ import datetime as dt
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -34,7 +33,7 @@ from features.records import day_of
 from serving.nightly.run import latest_as_of
 from serving.security.tokens import issue_token
 from tests.benchmarks.measure import line
-from tests.conftest import upstream
+from tests.conftest import free_port, upstream
 from tests.faults.processes import served
 
 PATIENTS, SECONDS, CLIENTS, RATE = 600, 8.0, (1, 2, 8), 20
@@ -158,12 +157,6 @@ def started(command: list[str], port: int) -> Iterator[str]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, 15)
         process.wait(timeout=60)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def run(seconds: float = SECONDS, patients: int = PATIENTS, made: Path | None = None) -> list[dict[str, Any]]:

@@ -15,8 +15,9 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
+from tests.browser.acting import at, click, shows, until
 from tests.conftest import ROOT, serving, upstream
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -49,8 +50,8 @@ def sign_in(driver: webdriver.Chrome, url: str, starts_with: str) -> None:
     choice = Select(driver.find_element(By.NAME, "choice"))
     label = next(option.text for option in choice.options if option.text.startswith(starts_with))
     choice.select_by_visible_text(label)
-    driver.find_element(By.CSS_SELECTOR, "main form button").click()
-    WebDriverWait(driver, 60).until(lambda d: "/sign-in" not in d.current_url)
+    click(driver, "main form button")
+    until(driver, lambda d: "/sign-in" not in d.current_url and shows("main")(d))
 
 
 def take(driver: webdriver.Chrome, name: str, height: int = 1000, width: int = 1280, top: str = "") -> None:
@@ -71,14 +72,16 @@ def pharmacist(driver: webdriver.Chrome, url: str) -> None:
     take(driver, "sign-in", 700)
     sign_in(driver, url, "Pharmacist")
     take(driver, "teams", 900)
-    driver.find_element(By.CSS_SELECTOR, "main a[href^='/teams/']").click()
+    click(driver, "main a[href^='/teams/']")
+    until(driver, at("/teams/", "tr.up-row"))
     team = driver.current_url
     take(driver, "worklist", 1750)
     take(driver, "worklist-narrow", 1500, width=500)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     take(driver, "worklist-print", 1300, width=900)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    driver.find_element(By.CSS_SELECTOR, "main a[href^='/patients/']").click()
+    click(driver, "main a[href^='/patients/']")
+    until(driver, at("/patients/", "#year"))
     take(driver, "person", 1500)
     take(driver, "person-year", 1100, top="#year")
     take(driver, "person-reasons", 1300, top="#reasons")

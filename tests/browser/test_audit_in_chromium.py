@@ -6,8 +6,9 @@ from __future__ import annotations
 import pytest
 from selenium.webdriver.common.by import By
 
+from tests.browser.acting import click, shows, until
 from tests.browser.screenshots import sign_in
-from tests.browser.test_in_chromium import until, violations
+from tests.browser.test_in_chromium import violations
 
 
 @pytest.fixture
@@ -17,9 +18,9 @@ def opened(pharmacist, site):
     sign_in(pharmacist, site, "Pharmacist, North team")
     pharmacist.get(f"{site}/emergency-access")
     pharmacist.find_element(By.ID, "patient_id").send_keys("S02")
-    pharmacist.find_element(By.CSS_SELECTOR, "input[value=crisis_call]").click()
-    pharmacist.find_element(By.CSS_SELECTOR, "main button").click()
-    until(pharmacist, lambda driver: driver.find_elements(By.CSS_SELECTOR, ".up-emergency"))
+    click(pharmacist, "input[value=crisis_call]")
+    click(pharmacist, "main button")
+    until(pharmacist, shows(".up-emergency"))
     return pharmacist
 
 
@@ -28,8 +29,8 @@ def test_emergency_access_and_the_auditors_page(opened, site, axe):
     assert violations(opened, axe) == []
     opened.get(f"{site}/emergency-access")
     assert violations(opened, axe) == []
-    opened.find_element(By.CSS_SELECTOR, "main button").click()
-    until(opened, lambda driver: driver.find_elements(By.CSS_SELECTOR, ".up-errors"))
+    click(opened, "main button")
+    until(opened, shows(".up-errors"))
     assert violations(opened, axe) == []
     opened.delete_all_cookies()
     sign_in(opened, site, "Auditor")

@@ -8,19 +8,15 @@ from urllib.parse import urlsplit
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 
 from serving.web import nhsuk
+from tests.browser.acting import at, click, focused, has_focus, press, shows, until
 from tests.serving.states import PAGES
 
 SIGNED_OUT = "/sign-in"
 NARROW = {"width": 320, "height": 256, "deviceScaleFactor": 4, "mobile": False}
 RULES = "{runOnly: ['wcag2a','wcag2aa','wcag21a','wcag21aa','wcag22aa','best-practice']}"
-
-
-def until(driver, condition):
-    """Wait for the page that a key or a click leads to: neither waits by itself."""
-    WebDriverWait(driver, 60).until(condition)
 
 
 def violations(driver, axe):
@@ -93,28 +89,23 @@ def test_a_morning_without(pharmacist, site, missing):
         )
         assert unstyled == (missing == "*.css")
         assert missing == "*.css" or not supported(pharmacist)
-        pharmacist.find_element(By.CSS_SELECTOR, "details.up-filters summary").click()
+        click(pharmacist, "details.up-filters summary")
         Select(pharmacist.find_element(By.NAME, "gap")).select_by_value("CLZ_FBC_OVERDUE")
-        pharmacist.find_element(By.CSS_SELECTOR, "main form button").click()
-        until(
-            pharmacist,
-            lambda d: "gap=CLZ_FBC_OVERDUE" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".up-narrowed"),
-        )
+        click(pharmacist, "main form button")
+        until(pharmacist, at("gap=CLZ_FBC_OVERDUE", ".up-narrowed"))
         rows = pharmacist.find_elements(By.CSS_SELECTOR, "tr.up-row")
         assert [row.find_element(By.TAG_NAME, "a").text for row in rows] == ["N00"]
-        rows[0].find_element(By.TAG_NAME, "a").click()
-        until(pharmacist, lambda d: "/patients/N00" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".up-review"))
+        click(pharmacist, "tr.up-row a")
+        until(pharmacist, at("/patients/N00", ".up-review"))
         text = pharmacist.find_element(By.TAG_NAME, "main").text
         assert "Certain care gaps" in text and "in 100 people like this" in text and "Record a review" in text
-        pharmacist.find_element(By.CSS_SELECTOR, "section[aria-labelledby=year] details summary").click()
+        click(pharmacist, "section[aria-labelledby=year] details summary")
         assert (
             "Medicines: what was in hand"
             in pharmacist.find_element(By.CSS_SELECTOR, "section[aria-labelledby=year]").text
         )
-        pharmacist.find_element(By.CSS_SELECTOR, "nav[aria-label=Back] a").click()
-        until(
-            pharmacist, lambda d: "/teams/north" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".up-narrowed")
-        )
+        click(pharmacist, "nav[aria-label=Back] a")
+        until(pharmacist, at("/teams/north", ".up-narrowed"))
         assert len(pharmacist.find_elements(By.CSS_SELECTOR, "tr.up-row")) == 1, "back on the list as it was cut"
     finally:
         pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
@@ -152,21 +143,19 @@ def test_the_script_puts_the_focus_where_the_work_is(scripted, site):
     question."""
     scripted.get(f"{site}/patients/N02")
     until(scripted, supported)
-    scripted.switch_to.active_element.send_keys(Keys.TAB)
-    scripted.switch_to.active_element.send_keys(Keys.ENTER)
-    assert scripted.switch_to.active_element.get_attribute("id") == "maincontent"
-    scripted.find_element(By.CSS_SELECTOR, ".up-review button").click()
-    until(scripted, lambda d: "up-errors" in (d.switch_to.active_element.get_attribute("class") or ""))
+    press(scripted, Keys.TAB, Keys.ENTER)
+    until(scripted, has_focus("#maincontent"))
+    click(scripted, ".up-review button")
+    until(scripted, has_focus(".up-errors"))
     assert scripted.title.startswith("Error: ")
-    scripted.switch_to.active_element.send_keys(Keys.TAB)
-    scripted.switch_to.active_element.send_keys(Keys.ENTER)
-    until(scripted, lambda d: d.switch_to.active_element.get_attribute("id") == "actions")
+    press(scripted, Keys.TAB, Keys.ENTER)
+    until(scripted, has_focus("#actions"))
 
 
 def test_axe_finds_no_violation_on_a_form_that_was_refused(pharmacist, site, axe):
     pharmacist.get(f"{site}/patients/N02")
-    pharmacist.find_element(By.CSS_SELECTOR, ".up-review button").click()
-    until(pharmacist, lambda d: d.find_elements(By.CSS_SELECTOR, ".up-errors"))
+    click(pharmacist, ".up-review button")
+    until(pharmacist, shows(".up-errors"))
     assert violations(pharmacist, axe) == []
 
 
@@ -201,37 +190,37 @@ def test_a_page_asks_only_its_own_service(pharmacist, site, path):
 
 def test_the_first_key_reaches_the_content(pharmacist, site):
     pharmacist.get(f"{site}/teams/north")
-    pharmacist.switch_to.active_element.send_keys(Keys.TAB)
-    assert pharmacist.switch_to.active_element.text == "Skip to main content"
+    press(pharmacist, Keys.TAB)
+    assert focused(pharmacist)["text"] == "Skip to main content"
 
 
 def reach(driver, wanted, tabs=90):
-    """Press Tab until the element that ``wanted`` accepts has the focus, seen on the screen."""
+    """Press Tab until what ``wanted`` accepts has the focus, seen on the screen."""
     for _ in range(tabs):
-        driver.switch_to.active_element.send_keys(Keys.TAB)
-        now = driver.switch_to.active_element
+        press(driver, Keys.TAB)
+        now = focused(driver)
         if wanted(now):
-            outline = driver.execute_script(
-                "const s = getComputedStyle(arguments[0]);"
-                "return s.outlineStyle !== 'none' || s.boxShadow !== 'none' || s.backgroundColor !== 'rgba(0, 0, 0, "
-                "0)'",
-                now,
-            )
-            assert outline, "the focus cannot be seen"
-            return now
+            assert now["visible"], "the focus cannot be seen"
+            return
     raise AssertionError("no number of tabs leads there")
 
 
 def test_a_morning_with_the_keyboard_alone(pharmacist, site):
     """Teams, the list, the first person, a review recorded, and its trace on the page."""
-    reach(pharmacist, lambda e: "/teams/" in (e.get_attribute("href") or "")).send_keys(Keys.ENTER)
-    until(pharmacist, lambda d: "worklist" in d.title)
-    reach(pharmacist, lambda e: "/patients/" in (e.get_attribute("href") or "")).send_keys(Keys.ENTER)
-    until(pharmacist, lambda d: "/patients/" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".up-review"))
-    reach(pharmacist, lambda e: e.get_attribute("value") == "monitoring_arranged", 200).send_keys(Keys.SPACE)
+    until(pharmacist, shows("main a[href^='/teams/']"))
+    reach(pharmacist, lambda now: "/teams/" in now["href"])
+    press(pharmacist, Keys.ENTER)
+    until(pharmacist, lambda d: "worklist" in d.title and shows("tr.up-row")(d))
+    reach(pharmacist, lambda now: "/patients/" in now["href"])
+    press(pharmacist, Keys.ENTER)
+    until(pharmacist, at("/patients/", ".up-review"))
+    reach(pharmacist, lambda now: now["value"] == "monitoring_arranged", 200)
+    press(pharmacist, Keys.SPACE)
     for question in ("medicines_reconciled", "allergies_up_to_date", "side_effects_assessed"):
-        reach(pharmacist, lambda e, name=question: e.get_attribute("name") == name).send_keys(Keys.SPACE)
-    reach(pharmacist, lambda e: e.text == "Record the review").send_keys(Keys.ENTER)
-    until(pharmacist, lambda d: "recorded=1" in d.current_url and d.find_elements(By.CSS_SELECTOR, ".up-history"))
+        reach(pharmacist, lambda now, name=question: now["name"] == name)
+        press(pharmacist, Keys.SPACE)
+    reach(pharmacist, lambda now: now["text"] == "Record the review")
+    press(pharmacist, Keys.ENTER)
+    until(pharmacist, at("recorded=1", ".up-history"))
     history = pharmacist.find_element(By.CSS_SELECTOR, ".up-history").text
     assert "Overdue blood test or physical check arranged" in history

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import pytest
 
 from models import BundleDamaged, RiskModel
 from models.publishing import current_bundle, last_good_bundle, write_bundle
+from tests.conftest import free_port
 from tests.models import conftest as parts
 from training.registry import tracking
 from training.registry.sync import lines, sync
@@ -104,12 +104,6 @@ def test_the_champion_of_a_sqlite_file(tmp_path, two_parts):
     sync(home, settings)
     store = tracking.open_store(home, settings)
     assert (store.version_of_run("gone"), store.metrics_of("gone"), store.version_of_run("")) == (None, {}, None)
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @pytest.fixture
