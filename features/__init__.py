@@ -1,37 +1,49 @@
 """What is known about people, turned into features in time and certain care gaps.
 
-The public door: ``from features import Records, build, find_gaps, CATALOGUE, proportion_of_days_covered``.
+The public door: ``from features import Records, build, find_gaps, CATALOGUE, proportion_of_days_covered``. A name is
+imported when it is first asked for, so that the command line can print its help without loading the feature engine.
 """
 
-from collections.abc import Sequence
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:
+    from features.build_features import build
+    from features.catalogue import CATALOGUE, CONCEPTS
+    from features.engine import Feature, FeatureMatrix, SpecError, SpineError
+    from features.errors import UpstreamError
+    from features.gaps import find_gaps
+    from features.medicines.adherence import AdherenceError, proportion_of_days_covered
+    from features.records import Records, RecordsError
 
-from features import engine
-from features.catalogue import CATALOGUE, CONCEPTS
-from features.engine import Feature, FeatureMatrix, SpecError, SpineError
-from features.gaps import find_gaps
-from features.medicines.adherence import AdherenceError, proportion_of_days_covered
-from features.records import Records, RecordsError
+_HOMES = {
+    "CATALOGUE": "features.catalogue",
+    "CONCEPTS": "features.catalogue",
+    "AdherenceError": "features.medicines.adherence",
+    "Feature": "features.engine",
+    "FeatureMatrix": "features.engine",
+    "Records": "features.records",
+    "RecordsError": "features.records",
+    "SpecError": "features.engine",
+    "SpineError": "features.engine",
+    "UpstreamError": "features.errors",
+    "build": "features.build_features",
+    "find_gaps": "features.gaps",
+    "proportion_of_days_covered": "features.medicines.adherence",
+}
 
 
-def build(
-    records: Records,
-    spine: pd.DataFrame,
-    features: Sequence[Feature | str] | None = None,
-    *,
-    threads: int | None = None,
-) -> FeatureMatrix:
-    """Features of every row of ``spine`` (patient_id, as_of[, team_id]), rows in the order given.
+def __getattr__(name: str) -> Any:
+    """Imports a public name from the module that defines it, once."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'features' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
 
-    ``features`` are names of the catalogue or Feature values; all of the catalogue by default. ``as_of`` means 00:00
-    of that day: only rows whose event day and ``known_on`` lie before it are read. Raises SpineError for rows that
-    cannot be computed, KeyError for an unknown name.
-    """
-    chosen = (
-        tuple(CATALOGUE) if features is None else tuple(CATALOGUE[f] if isinstance(f, str) else f for f in features)
-    )
-    return engine.build(records, spine, chosen, threads=threads)
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
 
 
 __all__ = [
@@ -44,6 +56,7 @@ __all__ = [
     "RecordsError",
     "SpecError",
     "SpineError",
+    "UpstreamError",
     "build",
     "find_gaps",
     "proportion_of_days_covered",

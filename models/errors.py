@@ -16,8 +16,10 @@ ModelError
 
 from __future__ import annotations
 
+from features.errors import UpstreamError
 
-class ModelError(Exception):
+
+class ModelError(UpstreamError):
     """Root of the errors of ``models``."""
 
 

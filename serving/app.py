@@ -27,6 +27,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import compile_path
 from starlette.staticfiles import StaticFiles
 
+from features.errors import UpstreamError
 from features.records.memory import forget_code, one_heap
 from features.records.nhs_numbers import KeyProblem, NhsKey
 from models import RiskModel
@@ -304,7 +305,7 @@ def _declared(dependant: Any) -> frozenset[str] | None:
     return None
 
 
-class StartError(Exception):
+class StartError(UpstreamError):
     """The service cannot start; the message says why and what to do."""
 
 
@@ -341,7 +342,6 @@ def serve(
         except (TracingMissing, KeyProblem) as error:
             raise StartError(str(error)) from None
         to_standard_error()
-        app = create_app(settings)
         app.state.alone = True
         config = uvicorn.Config(
             app,

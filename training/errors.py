@@ -1,7 +1,7 @@
-"""The errors of training, all of them.
+"""The errors of training, all of them. ``SettingsError``, of mlflow.yaml, is in ``features.errors``: the nightly run
+reads that file too.
 
 TrainingError
-├── SettingsError       mlflow.yaml cannot be read as settings
 ├── NotEnoughData       a slice has no rows, or an outcome has too few events to learn from
 ├── SplitLeak           a label window or a person crosses from one slice into another
 ├── SpineError          a spine or a frame of labels that someone brought does not have the shape asked for
@@ -16,13 +16,11 @@ TrainingError
 
 from __future__ import annotations
 
+from features.errors import UpstreamError
 
-class TrainingError(Exception):
+
+class TrainingError(UpstreamError):
     """Something about training, evaluation or promotion that a person can put right."""
-
-
-class SettingsError(TrainingError):
-    """mlflow.yaml cannot be read as settings."""
 
 
 class NotEnoughData(TrainingError):

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, model_validator
 
+from features.errors import SettingsError
 from features.records.tables import ADMISSION_METHODS, CLOSE_REASONS, WARDS
-from training.errors import SettingsError
+from features.settings import CohortSettings, Days, FileSettings, Section, load_settings
 
-DEFAULT_PATH = Path(__file__).resolve().parent.parent / "mlflow.yaml"
 OutcomeName = Literal["admission", "disengagement"]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Days = Annotated[int, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """A part of mlflow.yaml: frozen, and a misspelt name is an error rather than a silent default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class TrackingSettings(Section):
@@ -32,15 +22,10 @@ class TrackingSettings(Section):
     artefacts: str = "artefacts"
 
 
-class CohortSettings(Section):
-    in_scope_team_kinds: tuple[str, ...] = ("A05", "A06", "A08", "A09", "A12", "A13", "A14", "A16", "C10", "care_site")
-    landmark_every_days: Days = 28
-    score_every_days: Days = 7
-    history_days: int = Field(default=182, ge=0)
-
-
 class OutcomeSettings(Section):
-    horizons: dict[OutcomeName, tuple[Days, ...]] = {"admission": (28, 90, 180), "disengagement": (90, 180)}
+    horizons: dict[OutcomeName, tuple[Days, ...]] = Field(
+        default={"admission": (28, 90, 180), "disengagement": (90, 180)}
+    )
     silent_days: Days = 90
     min_unsuccessful_offers: int = Field(default=2, ge=0)
     quarterly_days: Days = 91
@@ -112,7 +97,7 @@ class TrainingSettings(Section):
     feature_fraction: float = Field(default=0.25, gt=0, le=1)
     row_fraction: float = Field(default=0.7, gt=0, le=1)
     l2: float = Field(default=50.0, ge=0)
-    by_outcome: dict[OutcomeName, OutcomeTraining] = {"admission": OutcomeTraining(l2=300.0)}
+    by_outcome: dict[OutcomeName, OutcomeTraining] = Field(default={"admission": OutcomeTraining(l2=300.0)})
     bins: int = Field(default=127, ge=3, le=255)
     seed: int = 20260101
     threads: int = Field(default=2, ge=1)
@@ -164,13 +149,9 @@ class PromotionSettings(Section):
     auroc_at_most: float | None = Field(default=0.9, gt=0.5, le=1)
 
 
-class Settings(BaseSettings):
+class Settings(FileSettings):
     """All of mlflow.yaml. ``Settings()`` is the defaults, ``Settings.load()`` reads the file; environment variables
     override both."""
-
-    model_config = SettingsConfigDict(
-        extra="forbid", frozen=True, env_prefix="UPSTREAM_MLFLOW_", env_nested_delimiter="__"
-    )
 
     tracking: TrackingSettings = TrackingSettings()
     cohort: CohortSettings = CohortSettings()
@@ -204,30 +185,7 @@ class Settings(BaseSettings):
         return self.model_copy(update={"splits": slices, "tuning": search})
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return env_settings, init_settings
-
-    @classmethod
     def load(cls, path: str | Path | None = None) -> Settings:
-        """Read `path`; by default the file that UPSTREAM_SETTINGS names, else the repository's. Raises SettingsError
-        naming every wrong value at once."""
-        path = Path(path or os.environ.get("UPSTREAM_SETTINGS") or DEFAULT_PATH)
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-            return cls(**content)
-        except FileNotFoundError as error:
-            raise SettingsError(
-                f"No settings file at {path}. The repository holds one, mlflow.yaml: name it, or copy it."
-            ) from error
-        except yaml.YAMLError as error:
-            raise SettingsError(f"{path.name} is not YAML: {error}") from error
-        except ValidationError as error:
-            lines = [f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
-            raise SettingsError(f"{path.name} has {len(lines)} problem(s):\n" + "\n".join(lines)) from error
+        """Read `path`; by default the file of ``settings_path()``. Raises SettingsError naming every wrong value at
+        once."""
+        return load_settings(cls, path)

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from features.errors import UpstreamError
 from features.records import Records
 from features.records.days import day_of, from_datetimes
 
 
-class SpineError(ValueError):
+class SpineError(UpstreamError, ValueError):
     """The spine cannot be computed. The message says which rows (by position) and what to do, never whose."""
 
 

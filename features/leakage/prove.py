@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from features.catalogue import CATALOGUE
 from features.engine.build import Values, build_values
+from features.errors import UpstreamError
 from features.gaps import CODES, Gap, gaps_of
 from features.leakage.future import EVENT_TABLES, Variant, deleted
 from features.leakage.garbling import garbled
@@ -31,6 +32,10 @@ WAYS = ("deleted", "garbled")
 ORDER = "order of the gaps"
 
 
+class NothingToProve(UpstreamError, ValueError):
+    """No rows were asked for, or the records hold no people or no events."""
+
+
 def prove(
     records: Records,
     rows: int,
@@ -44,10 +49,10 @@ def prove(
     One check deletes, and separately garbles, everything of the person with an event day or ``known_on`` at or after
     the date, late parts of rows included, and asks for every feature and every gap to be identical. ``progress`` is
     told the checks done and the checks in all. Fewer checks are made where the extract holds fewer pairs. Raises
-    ValueError for no rows or no people.
+    NothingToProve for no rows or no people.
     """
     if rows < 1 or not len(records):
-        raise ValueError("nothing to check: ask for at least one row, of records that hold at least one person")
+        raise NothingToProve("nothing to check: ask for at least one row, of records that hold at least one person")
     batches = list(_drawn(records, rows, seed))
     total, done = sum(len(people) for _, people, _ in batches), 0
     found = Found()
@@ -203,7 +208,7 @@ def span(records: Records) -> tuple[int, int]:
     every = np.concatenate(days)
     every = every[every != NO_DAY]
     if not len(every):
-        raise ValueError("nothing to check: the records hold people and no events")
+        raise NothingToProve("nothing to check: the records hold people and no events")
     last = records.last_day_known() + 1
     return min(int(np.quantile(every, 0.1)), last), last
 

@@ -10,12 +10,14 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from features.errors import UpstreamError
+
 Method = Literal["CMA1", "CMA2", "CMA3", "CMA4", "CMA5", "CMA6", "CMA7", "CMA8", "CMA9"]
 Supply = tuple[int, int, str]
 """Day (0 is the window's first), days supplied, medicine."""
 
 
-class AdherenceError(ValueError):
+class AdherenceError(UpstreamError, ValueError):
     """Supplies or a window that no definition covers. The message says what was expected, and names rows by
     position."""
 

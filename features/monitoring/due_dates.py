@@ -40,7 +40,7 @@ from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, PROTOCOLS, Protocol, in_scope
-from features.reference.files import ReferenceError
+from features.reference.files import ReferenceTableError
 from features.spec import Feature, SpecError, satisfying
 
 PERSON_SCOPES = ("smi_any", "acb_total_ge_3", "high_dose_or_combined_antipsychotics")
@@ -61,19 +61,19 @@ class Item:
 
 @cache
 def items() -> tuple[Item, ...]:
-    """Every (scope, test) of the protocol table, in its order. Raises ReferenceError for a row that cannot be
+    """Every (scope, test) of the protocol table, in its order. Raises ReferenceTableError for a row that cannot be
     scheduled, by its id."""
     grouped: dict[tuple[str, str], list[Protocol]] = {}
     for row in PROTOCOLS:
         if COMPONENT in row.applies_if:
             continue
         if row.applies_if not in CONDITIONS:
-            raise ReferenceError(
+            raise ReferenceTableError(
                 f"monitoring_protocols.csv: row {row.id}: applies_if is not one that "
                 f"features/monitoring/applicability.py assesses"
             )
         if row.scope not in PERSON_SCOPES and not any(in_scope(m, row.scope) for m in MEDICINES.values()):
-            raise ReferenceError(
+            raise ReferenceTableError(
                 f"monitoring_protocols.csv: row {row.id}: medicine_or_class is no medicine, class or known scope"
             )
         grouped.setdefault((row.scope, row.test), []).append(row)

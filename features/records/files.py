@@ -15,10 +15,15 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
+from features.errors import UpstreamError
 from features.records.problems import Problem, RecordsError
 from features.records.tables import TABLES
 
 _OWN = ("about.json", "report.json", "quarantine.csv")
+
+
+class FolderTaken(UpstreamError, FileExistsError):
+    """A store was to be written into a folder that holds other files."""
 
 
 class TableFile(Mapping[str, pd.Series]):
@@ -137,7 +142,7 @@ def write_folder(
 ) -> Path:
     """Writes the whole folder beside ``folder`` and renames it into place; an older store of ours there is replaced."""
     if folder.exists() and any(folder.iterdir()) and not (folder / "about.json").exists():
-        raise FileExistsError(f"{folder} holds other files; choose an empty folder for the store")
+        raise FolderTaken(f"{folder} holds other files; choose an empty folder for the store")
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     synthetic = {"synthetic": True} if about.get("synthetic") else {}

@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.errors import UpstreamError
 from features.records.ids import clean_id
 
 _SHAPE = re.compile(r"(?:[^\d]*nhs[^\d]*)?((?:\d[ .\-\u2010-\u2015/_]*){9}\d)", re.ASCII | re.IGNORECASE)
@@ -27,7 +28,7 @@ _KEY_ID = re.compile(r"[a-z0-9]{1,16}")
 MIN_KEY_BYTES = 32
 
 
-class KeyProblem(ValueError):
+class KeyProblem(UpstreamError, ValueError):
     """A key that cannot be used; the message says what to do and never holds the key."""
 
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from features.errors import UpstreamError
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -20,7 +22,7 @@ class Problem:
         return f"{self.table}: {self.what}. Expected: {self.expected}. Do: {self.do}."
 
 
-class RecordsError(ValueError):
+class RecordsError(UpstreamError, ValueError):
     """The extract cannot be read. ``problems`` holds all of them, not only the first."""
 
     def __init__(self, problems: list[Problem]) -> None:

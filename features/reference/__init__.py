@@ -2,7 +2,7 @@
 stay marked."""
 
 from features.reference.clinical_tests import TESTS, ClinicalTest, Conversion
-from features.reference.files import ReferenceError, is_unverified, read_rows
+from features.reference.files import ReferenceTableError, is_unverified, read_rows
 from features.reference.interactions import INTERACTIONS, Interaction, between, groups, medicines_meant, pairs
 from features.reference.medicines import MEDICINES, Medicine, in_scope, medicines_in
 from features.reference.protocols import PROTOCOLS, Protocol
@@ -19,7 +19,7 @@ __all__ = [
     "Interaction",
     "Medicine",
     "Protocol",
-    "ReferenceError",
+    "ReferenceTableError",
     "Threshold",
     "bands",
     "between",

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from features.reference.files import ReferenceError, number, read_rows
+from features.reference.files import ReferenceTableError, number, read_rows
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def _conversions(row: dict[str, str]) -> dict[str, Conversion]:
         try:
             known[unit.lower()] = Conversion(float(factor), float(offset or 0))
         except ValueError:
-            raise ReferenceError(
+            raise ReferenceTableError(
                 f"tests.csv: row {row['test']}: unit {unit} needs a factor, or factor:offset"
             ) from None
     return known
@@ -65,7 +65,7 @@ def _load() -> dict[str, ClinicalTest]:
     }
     for test in loaded.values():
         if test.satisfies and test.satisfies not in loaded:
-            raise ReferenceError(f"tests.csv: row {test.name}: satisfies {test.satisfies}, which is not a test")
+            raise ReferenceTableError(f"tests.csv: row {test.name}: satisfies {test.satisfies}, which is not a test")
     return loaded
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from features.reference.files import ReferenceError, read_rows
+from features.reference.files import ReferenceTableError, read_rows
 
 
 @cache
@@ -13,7 +13,7 @@ def _load() -> dict[str, dict[str, frozenset[str]]]:
     found: dict[str, dict[str, set[str]]] = {}
     for row in read_rows("diagnosis_groups"):
         if row["by"] not in ("icd10", "label"):
-            raise ReferenceError(f"diagnosis_groups.csv: {row['group']} {row['value']}: by must be icd10 or label")
+            raise ReferenceTableError(f"diagnosis_groups.csv: {row['group']} {row['value']}: by must be icd10 or label")
         found.setdefault(row["group"], {"icd10": set(), "label": set()})[row["by"]].add(row["value"].casefold())
     return {group: {by: frozenset(values) for by, values in ways.items()} for group, ways in found.items()}
 

@@ -7,10 +7,12 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from features.errors import UpstreamError
+
 FOLDER = Path(__file__).parent
 
 
-class ReferenceError(ValueError):
+class ReferenceTableError(UpstreamError, ValueError):
     """A fact table cannot be used. The message names the file, the row's id and the field."""
 
 
@@ -21,7 +23,9 @@ def read_rows(name: str, folder: Path = FOLDER) -> Iterator[dict[str, str]]:
         for row in csv.DictReader(file):
             if None in row or None in row.values():
                 first = next(iter(row.values()))
-                raise ReferenceError(f"{path.name}: row {first}: wrong number of fields; quote fields that hold commas")
+                raise ReferenceTableError(
+                    f"{path.name}: row {first}: wrong number of fields; quote fields that hold commas"
+                )
             yield row
 
 
@@ -39,7 +43,7 @@ def number(row: dict[str, str], field: str, table: str) -> float | None:
         return float(text)
     except ValueError:
         key = next(iter(row.values()))
-        raise ReferenceError(f"{table}.csv: row {key}: field {field} must be a number or blank") from None
+        raise ReferenceTableError(f"{table}.csv: row {key}: field {field} must be a number or blank") from None
 
 
 def days(row: dict[str, str], field: str, table: str) -> int | None:
@@ -49,5 +53,5 @@ def days(row: dict[str, str], field: str, table: str) -> int | None:
         return None
     if value != int(value):
         key = next(iter(row.values()))
-        raise ReferenceError(f"{table}.csv: row {key}: field {field} must be whole days")
+        raise ReferenceTableError(f"{table}.csv: row {key}: field {field} must be whole days")
     return int(value)

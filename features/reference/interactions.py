@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from features.reference.files import ReferenceError, is_unverified, read_rows
+from features.reference.files import ReferenceTableError, is_unverified, read_rows
 from features.reference.medicines import MEDICINES, in_scope
 
 NOT_IN_RECORDS = ("not in records",)
@@ -44,7 +44,7 @@ def groups() -> dict[str, frozenset[str]]:
         scope = row["medicine_or_scope"]
         found = {m.name for m in MEDICINES.values() if in_scope(m, scope)} | named.get(scope, set())
         if not found:
-            raise ReferenceError(f"medicine_groups.csv: {row['group']}: no medicine is in scope of {scope}")
+            raise ReferenceTableError(f"medicine_groups.csv: {row['group']}: no medicine is in scope of {scope}")
         named.setdefault(row["group"], set()).update(found)
     for medicine in MEDICINES.values():
         for group in medicine.groups:
@@ -62,14 +62,16 @@ def _terms() -> dict[str, tuple[str, ...]]:
 
 
 def medicines_meant(term: str) -> frozenset[str]:
-    """Medicines that a word of the interaction table means. Raises ReferenceError for a word that no table knows."""
+    """Medicines that a word of the interaction table means. Raises ReferenceTableError for a word that no table knows."""
     found: set[str] = set()
     if _terms().get(term) == NOT_IN_RECORDS:
         return frozenset()
     for scope in _terms().get(term, (term,)):
         found |= groups().get(scope, frozenset()) | {m.name for m in MEDICINES.values() if in_scope(m, scope)}
     if not found:
-        raise ReferenceError(f"smoking_and_interactions.csv: {term} is no medicine; add it to interaction_terms.csv")
+        raise ReferenceTableError(
+            f"smoking_and_interactions.csv: {term} is no medicine; add it to interaction_terms.csv"
+        )
     return frozenset(found)
 
 

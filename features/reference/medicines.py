@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-from features.reference.files import ReferenceError, is_unverified, number, read_rows
+from features.reference.files import ReferenceTableError, is_unverified, number, read_rows
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def _load() -> dict[str, Medicine]:
         )
     for row in read_rows("other_medicines"):
         if row["medicine"] in loaded:
-            raise ReferenceError(f"other_medicines.csv: {row['medicine']} is in medicines.csv already")
+            raise ReferenceTableError(f"other_medicines.csv: {row['medicine']} is in medicines.csv already")
         nothing = dict.fromkeys(
             (
                 "max_daily_dose_mg",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from features.reference.clinical_tests import TESTS
-from features.reference.files import ReferenceError, days, is_unverified, read_rows
+from features.reference.files import ReferenceTableError, days, is_unverified, read_rows
 
 PHASES = (
     "baseline",
@@ -48,16 +48,18 @@ class Protocol:
 def _protocol(row: dict[str, str]) -> Protocol:
     key = row["protocol_id"]
     if row["phase"] not in PHASES:
-        raise ReferenceError(f"monitoring_protocols.csv: row {key}: phase must be one of {', '.join(PHASES)}")
+        raise ReferenceTableError(f"monitoring_protocols.csv: row {key}: phase must be one of {', '.join(PHASES)}")
     if row["test"] not in TESTS:
-        raise ReferenceError(f"monitoring_protocols.csv: row {key}: test is not in tests.csv; add it there")
+        raise ReferenceTableError(f"monitoring_protocols.csv: row {key}: test is not in tests.csv; add it there")
     from_day = days(row, "from_day", "monitoring_protocols")
     interval = days(row, "interval_days", "monitoring_protocols")
     to_day = days(row, "to_day", "monitoring_protocols")
     if from_day is None:
-        raise ReferenceError(f"monitoring_protocols.csv: row {key}: from_day is blank")
+        raise ReferenceTableError(f"monitoring_protocols.csv: row {key}: from_day is blank")
     if interval is None and to_day is None:
-        raise ReferenceError(f"monitoring_protocols.csv: row {key}: needs interval_days, or to_day for a point check")
+        raise ReferenceTableError(
+            f"monitoring_protocols.csv: row {key}: needs interval_days, or to_day for a point check"
+        )
     return Protocol(
         id=key,
         scope=row["medicine_or_class"],
@@ -83,14 +85,14 @@ PROTOCOLS: tuple[Protocol, ...] = _load()
 
 
 def protocol_days(key: str, field: str) -> int:
-    """A number of days of row ``key`` that a rule needs. Raises ReferenceError naming the row where it is missing or
+    """A number of days of row ``key`` that a rule needs. Raises ReferenceTableError naming the row where it is missing or
     blank."""
     row = next((one for one in PROTOCOLS if one.id == key), None)
     if row is None:
-        raise ReferenceError(f"monitoring_protocols.csv: row {key} is missing; a rule needs it")
+        raise ReferenceTableError(f"monitoring_protocols.csv: row {key} is missing; a rule needs it")
     found: int | None = getattr(row, field)
     if found is None:
-        raise ReferenceError(
+        raise ReferenceTableError(
             f"monitoring_protocols.csv: row {key}: {field} is blank; a rule needs the number, write it"
         )
     return found

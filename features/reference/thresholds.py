@@ -8,7 +8,7 @@ from itertools import combinations
 from math import inf
 from pathlib import Path
 
-from features.reference.files import FOLDER, ReferenceError, is_unverified, number, read_rows
+from features.reference.files import FOLDER, ReferenceTableError, is_unverified, number, read_rows
 
 NEEDED: dict[str, tuple[str, ...]] = {"low": ("high",), "high": ("low",), "in_range": ("low",)}
 """The limit that a row of each direction must state: without it the band would hold every value."""
@@ -64,7 +64,7 @@ def load(folder: Path = FOLDER) -> dict[str, Threshold]:
         _check(row)
     for one, other in combinations(rows.values(), 2):
         if (one.test, one.context) == (other.test, other.context) and _overlap(one, other):
-            raise ReferenceError(
+            raise ReferenceTableError(
                 f"thresholds.csv: rows {one.id} and {other.id} overlap: both hold some values of {one.test} "
                 f"({one.context}); fill the limit that is blank or mend the one that is wrong"
             )
@@ -73,11 +73,11 @@ def load(folder: Path = FOLDER) -> dict[str, Threshold]:
 
 def _check(row: Threshold) -> None:
     if row.direction not in NEEDED:
-        raise ReferenceError(f"thresholds.csv: row {row.id}: direction must be one of {', '.join(NEEDED)}")
+        raise ReferenceTableError(f"thresholds.csv: row {row.id}: direction must be one of {', '.join(NEEDED)}")
     for field in NEEDED[row.direction]:
         _stated(row, field)
     if row.low is not None and row.high is not None and row.low >= row.high:
-        raise ReferenceError(f"thresholds.csv: row {row.id}: low must be below high")
+        raise ReferenceTableError(f"thresholds.csv: row {row.id}: low must be below high")
 
 
 def _overlap(one: Threshold, other: Threshold) -> bool:
@@ -89,7 +89,7 @@ def _overlap(one: Threshold, other: Threshold) -> bool:
 def _stated(row: Threshold, field: str) -> float:
     limit: float | None = getattr(row, field)
     if limit is None:
-        raise ReferenceError(f"thresholds.csv: row {row.id}: {field} is blank; a rule needs the number, write it")
+        raise ReferenceTableError(f"thresholds.csv: row {row.id}: {field} is blank; a rule needs the number, write it")
     return limit
 
 
@@ -97,9 +97,9 @@ THRESHOLDS: dict[str, Threshold] = load()
 
 
 def band(key: str) -> Threshold:
-    """The row ``key``, by its id. Raises ReferenceError naming the row where the table has none."""
+    """The row ``key``, by its id. Raises ReferenceTableError naming the row where the table has none."""
     if key not in THRESHOLDS:
-        raise ReferenceError(f"thresholds.csv: row {key} is missing; a rule needs it")
+        raise ReferenceTableError(f"thresholds.csv: row {key} is missing; a rule needs it")
     return THRESHOLDS[key]
 
 

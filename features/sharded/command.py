@@ -12,11 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.engine.matrix import SpineError
+from features.sharded.engines import ShardEngine
 from features.sharded.local import build_store
 from features.sharded.partition import Progress, files_of, tables_of
 from features.spec import Feature
-
-ENGINES = ("local", "spark")
 
 
 def build_features(
@@ -25,7 +24,7 @@ def build_features(
     features: Sequence[Feature],
     spine: Path | None,
     as_of: str | None,
-    engine: str,
+    engine: ShardEngine,
     master: str,
     shards: int | None,
     *,
@@ -34,15 +33,13 @@ def build_features(
     """Parts and manifest in ``out``, by the engine asked for; returns the manifest.
 
     Exactly one of ``spine`` (a file) and ``as_of`` (YYYY-MM-DD: one row for everybody in the store) is given. Raises
-    SpineError for neither or both and for a date that cannot be read, ValueError for an unknown engine, and what
-    ``build_store`` and ``build_store_on_spark`` raise.
+    SpineError for neither or both and for a date that cannot be read, and what ``build_store`` and
+    ``build_store_on_spark`` raise.
     """
     if (spine is None) == (as_of is None):
         raise SpineError("say which rows to build: --spine FILE, or --as-of YYYY-MM-DD for everybody on one day")
-    if engine not in ENGINES:
-        raise ValueError(f"no engine of that name; there are {' and '.join(ENGINES)}")
     asked = spine if spine is not None else _everybody(store, out, str(as_of))
-    if engine == "local":
+    if engine is ShardEngine.LOCAL:
         return build_store(store, asked, out, features, shards=shards, progress=progress)
     from features.sharded.spark import build_store_on_spark
 

@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.errors import UpstreamError
 from features.records.ids import clean_ids
 from features.records.tables import TABLES
 from features.spec import Feature
@@ -39,7 +40,7 @@ FORMAT = 1
 Progress = Callable[[str], None]
 
 
-class StoreError(ValueError):
+class StoreError(UpstreamError, ValueError):
     """The store, the partition or the output folder cannot be used. The message says what to do."""
 
 

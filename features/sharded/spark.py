@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.errors import UpstreamError
 from features.records.tables import TABLES
 from features.sharded.local import Job, batches_of_shard, begin, build_part, finish, schema_of
 from features.sharded.partition import (
@@ -59,7 +60,7 @@ _ALWAYS = {
 }
 
 
-class SparkMissing(ValueError):
+class SparkMissing(UpstreamError, ValueError):
     """PySpark or Java is not here. The message says how to install it."""
 
 

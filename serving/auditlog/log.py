@@ -20,6 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, make_url, select, update
 
+from features.errors import UpstreamError
 from serving.identity.callers import Caller
 from serving.settings import database_url_of
 from serving.storage.database import Database, DatabaseUnavailable
@@ -29,7 +30,7 @@ START = "0" * 64
 """Stands where the first event's predecessor would be."""
 
 
-class AuditUnavailable(Exception):
+class AuditUnavailable(UpstreamError):
     """The audit log could not be written, so nothing may be shown."""
 
 

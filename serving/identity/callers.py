@@ -6,6 +6,8 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+from features.errors import UpstreamError
+
 
 class Role(StrEnum):
     """What a caller is. A role says what may be done, the team scope says for whom."""
@@ -60,7 +62,7 @@ def person_id(issuer: str, subject: str) -> str:
     return "oidc-" + hashlib.sha256(f"{issuer}\n{subject}".encode()).hexdigest()[:32]
 
 
-class ScopeError(ValueError):
+class ScopeError(UpstreamError, ValueError):
     """A token was asked for with a team scope its role cannot have."""
 
 

@@ -17,11 +17,13 @@ import warnings
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection, wait
 
+from features.errors import UpstreamError
+
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of Linux. Elsewhere a worker ends at its next report."""
 
 
-class WorkerDied(RuntimeError):
+class WorkerDied(UpstreamError, RuntimeError):
     """A worker process ended without an answer, for example because memory ran out; what it had finished is kept."""
 
 

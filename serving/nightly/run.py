@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Row
 
 from features import Records
 from features.engine.caseload import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload, caseload
+from features.errors import UpstreamError
 from features.records import NO_DAY, TABLES, date_of, day_of
 from features.records.unmapped import unknown_medicines
 from features.sharded.partition import code_identity
@@ -50,7 +51,7 @@ Progress = Callable[[str, int, int], None]
 """Called with the stage, how much is done and how much there is."""
 
 
-class NothingToScore(Exception):
+class NothingToScore(UpstreamError):
     """The store holds nobody on a caseload on that day; the message says why people were left out."""
 
 

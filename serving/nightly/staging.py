@@ -33,6 +33,7 @@ from sqlalchemy import (
     select,
 )
 
+from features.errors import UpstreamError
 from serving.runs.repository import insert_rows
 from serving.storage.tables import gaps, people, person_groups, runs, scores, timelines
 
@@ -40,7 +41,7 @@ STAGED = (people, scores, gaps, timelines, person_groups)
 CHUNK = 2_000
 
 
-class AlreadyRunning(Exception):
+class AlreadyRunning(UpstreamError):
     """Another nightly run is at work on this home; the message names its process."""
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any, Protocol
 
+from features.errors import UpstreamError
+
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -66,7 +68,7 @@ class Spans:
         self._provider.shutdown()
 
 
-class TracingMissing(Exception):
+class TracingMissing(UpstreamError):
     """Tracing was asked for and its packages are not installed."""
 
 

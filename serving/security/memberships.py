@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from features.errors import UpstreamError
 from serving.auditlog.log import Audit, Look, append
 from serving.identity.callers import Role
 from serving.storage import migrations
@@ -21,7 +22,7 @@ from serving.storage.database import Database
 from serving.storage.tables import memberships, role_assignments
 
 
-class MembershipError(ValueError):
+class MembershipError(UpstreamError, ValueError):
     """A membership that cannot be; the message says what to do."""
 
 

@@ -43,10 +43,10 @@ def issue_token(
     ``Database``.
 
     ``teams`` None or empty means all teams, which only ``cmht_system`` may have. ``lead``: of these teams, who may
-    take lists away. Raises ``ScopeError`` or ``ValueError``.
+    take lists away. Raises ``ScopeError``; ``ValueError`` for an unknown role.
     """
     if days <= 0:
-        raise ValueError(f"a token must last longer than 0 days, got {days:g}")
+        raise ScopeError(f"a token must last longer than 0 days, got {days:g}")
     role = Role(role)
     scope = checked_scope(role, teams)
     if lead and role is not Role.PHARMACIST:

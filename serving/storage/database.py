@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import ClauseElement, visitors
 from sqlalchemy.sql.selectable import CTE
 
+from features.errors import UpstreamError
 from serving.identity.callers import Caller
 from serving.storage.tables import PERSON_TABLES
 
@@ -28,11 +29,11 @@ WRITERS = 4
 SCOPE_NAME = "visible_people"
 
 
-class DatabaseUnavailable(Exception):
+class DatabaseUnavailable(UpstreamError):
     """The service database cannot be read or written; the message names no value."""
 
 
-class NotHeld(Exception):
+class NotHeld(UpstreamError):
     """The database would not hold this login to the policies of its rows; the message says what to do."""
 
 

@@ -288,10 +288,10 @@ def test_every_protocol_row_is_scheduled_or_is_a_component():
     ],
 )
 def test_a_protocol_row_that_cannot_be_read_stops_with_its_id(change, message):
-    from features.reference.files import ReferenceError, read_rows
+    from features.reference.files import ReferenceTableError, read_rows
     from features.reference.protocols import _protocol
 
-    with pytest.raises(ReferenceError, match=message):
+    with pytest.raises(ReferenceTableError, match=message):
         _protocol(next(read_rows("monitoring_protocols")) | change)
 
 

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from training.errors import SettingsError
-from training.settings import DEFAULT_PATH, Settings
+from features.errors import SettingsError
+from features.settings import CHECKED_OUT
+from training.settings import Settings
 
 
 def test_the_file_states_the_defaults():
@@ -13,7 +14,7 @@ def test_the_file_states_the_defaults():
 
 
 def test_every_setting_in_the_file_has_a_comment():
-    lines = DEFAULT_PATH.read_text().splitlines()
+    lines = CHECKED_OUT.read_text().splitlines()
     bare = [
         line
         for above, line in zip(["", *lines], lines, strict=False)
@@ -23,7 +24,7 @@ def test_every_setting_in_the_file_has_a_comment():
 
 
 def test_the_file_says_whose_it_is():
-    assert "not a file that MLflow defines" in DEFAULT_PATH.read_text().replace("\n# ", " ")
+    assert "not a file that MLflow defines" in CHECKED_OUT.read_text().replace("\n# ", " ")
 
 
 def test_all_slips_are_named_at_once(tmp_path):

@@ -17,8 +17,8 @@ from features.engine.caseload import Caseload, as_days, caseload
 from features.records import Records
 from features.records.days import to_datetime64
 from features.records.tables import OUTCOMES
+from features.settings import CohortSettings
 from training.errors import NotEnoughData
-from training.settings import CohortSettings
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from features.errors import UpstreamError
 from training.simulator.formulary import formulary_rows
 from training.simulator.parameters import World
 from training.simulator.person_day import run_course, run_oracle
@@ -44,7 +45,7 @@ COURSE = (
 and ``protection`` lie in 0 to 1."""
 
 
-class TruthError(ValueError):
+class TruthError(UpstreamError, ValueError):
     """A question that the truth cannot answer, and why."""
 
 

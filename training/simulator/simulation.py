@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from features.errors import UpstreamError
 from features.records import Records
 from training.simulator.formulary import formulary_rows
 from training.simulator.observation import Extract, frames_of
@@ -25,7 +26,7 @@ ROWS_PER_PERSON_YEAR = 110
 TABLES = 7
 
 
-class SimulationError(ValueError):
+class SimulationError(UpstreamError, ValueError):
     """Sizes that make no trust."""
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import features
-from features.reference import ReferenceError, high_limit, low_limit
+from features.reference import ReferenceTableError, high_limit, low_limit
 from features.reference.files import FOLDER
 from features.reference.protocols import protocol_days
 from features.reference.thresholds import NEEDED, THRESHOLDS, bands, load
@@ -38,7 +38,7 @@ def test_the_table_as_it_is_loads(tmp_path: Path) -> None:
 @pytest.mark.parametrize("key", THRESHOLDS)
 def test_a_blank_limit_is_refused_by_name(tmp_path: Path, key: str) -> None:
     for field in NEEDED[THRESHOLDS[key].direction]:
-        with pytest.raises(ReferenceError, match=f"thresholds.csv: row {key}: {field} is blank"):
+        with pytest.raises(ReferenceTableError, match=f"thresholds.csv: row {key}: {field} is blank"):
             load(_copied(tmp_path, {key: {field: ""}}))
 
 
@@ -55,17 +55,17 @@ def test_a_blank_limit_is_refused_by_name(tmp_path: Path, key: str) -> None:
 def test_a_limit_that_cannot_be_right_is_refused_by_name(
     tmp_path: Path, key: str, change: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(ReferenceError, match=re.escape(message)):
+    with pytest.raises(ReferenceTableError, match=re.escape(message)):
         load(_copied(tmp_path, {key: change}))
 
 
 def test_a_row_that_is_missing_is_named() -> None:
     for read in (low_limit, high_limit, bands):
-        with pytest.raises(ReferenceError, match="row th999 is missing"):
+        with pytest.raises(ReferenceTableError, match="row th999 is missing"):
             read("th999")
-    with pytest.raises(ReferenceError, match="row mp999 is missing"):
+    with pytest.raises(ReferenceTableError, match="row mp999 is missing"):
         protocol_days("mp999", "to_day")
-    with pytest.raises(ReferenceError, match="row mp078: to_day is blank"):
+    with pytest.raises(ReferenceTableError, match="row mp078: to_day is blank"):
         protocol_days("mp078", "to_day")
 
 

@@ -242,5 +242,5 @@ def test_upstream_membership_gives_a_role_where_the_provider_names_none(home, da
     assert say("--role", "pharmacist", "--from", "2026-01-01") == 0 and role() == "pharmacist"
     assert say("--role", "auditor", "--from", "2026-01-01") == 0 and role() is None  # two at once are none
     assert say("--role", "auditor", "--to", "2026-02-01") == 0 and role() == "pharmacist"
-    for options in (["--role", "king", "--from", "2026-01-01"], ["--role", "operator", "--to", "2026-02-01"]):
-        assert say(*options) == 1
+    assert say("--role", "king", "--from", "2026-01-01") == 2
+    assert say("--role", "operator", "--to", "2026-02-01") == 1

@@ -7,9 +7,9 @@ import pytest
 
 from features import Records
 from features.engine.caseload import ON_CASELOAD, REASONS, caseload
+from features.settings import CohortSettings
 from training.dataset import landmarks
 from training.errors import NotEnoughData
-from training.settings import CohortSettings
 
 _, NO_REFERRAL, OUT_OF_SCOPE, DIED, INPATIENT = REASONS
 

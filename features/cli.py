@@ -1,0 +1,130 @@
+"""The verbs that read and build: ``ingest`` and ``features``. Each imports what it needs when it runs, so that
+``--help`` is quick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from features.console import CommandError, Json, Steps, command_group, report
+from features.sharded.engines import ShardEngine
+
+ingest = command_group("Turn an outside extract into a store of records.")
+features = command_group("List the features, build them, and prove that none sees the future.")
+
+
+@ingest.command("own")
+def ingest_own(
+    folder: Annotated[Path, typer.Argument(help="Folder with one CSV or Parquet file a table.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the store.")],
+    nhs_key_file: Annotated[
+        Path | None, typer.Option(help="File of one line <key id>:<hex>; turns NHS numbers as ids into pseudonyms.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a folder with one CSV or Parquet file a table, and write it as a store.
+
+    NHS numbers as ids are refused without --nhs-key-file, and never stored.
+
+    Example: upstream ingest own extracts/2026-01 --out .upstream/store
+    """
+    from features import Records
+    from features.records.nhs_numbers import NhsKey
+
+    key = NhsKey.read(nhs_key_file) if nhs_key_file else None
+    records = Records.load(folder, nhs_key=key)
+    records.save(out)
+    wrong = records.about.get("rows_with_a_wrong_nhs_number", {})
+    result = {**records.report.as_dict(), "store": str(out), "people": len(records), "data_hash": records.data_hash}
+    slips = [f"{name}: {rows:,} rows set aside, their NHS number fails its check" for name, rows in wrong.items()]
+    report(result, as_json, lambda: [*records.report.lines(), *slips, f"store: {out} ({len(records):,} people)"])
+
+
+@ingest.command("omop")
+def ingest_omop(
+    folder: Annotated[Path, typer.Argument(help="Folder with the OMOP tables.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the store.")],
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Mark the records as synthetic, everywhere they go.")
+    ] = False,
+    mappings: Annotated[Path | None, typer.Option(help="Folder with mapping tables that replace ours.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn an OMOP CDM 5.x extract into a store, accounting for every row.
+
+    Example: upstream ingest omop ../shared/data/omop_synpuf50 --synthetic --out trust/store
+    """
+    from features.records.sources import omop
+
+    result = omop.ingest(folder, out, mappings=mappings, about={"synthetic": True} if synthetic else None)
+    report(result, as_json, lambda: omop.lines(result, out))
+
+
+@features.command("list")
+def features_list(as_json: Json = False) -> None:
+    """Every feature of the catalogue: what it is, its unit, its window and why it belongs.
+
+    Example: upstream features list --json
+    """
+    from features import CATALOGUE
+
+    rows = [feature.as_dict() for feature in CATALOGUE]
+    report({"features": rows}, as_json, lambda: [f"{r['name']:<42}{r['unit']:<22}{r['why']}" for r in rows])
+
+
+@features.command("build")
+def features_build(
+    store: Annotated[Path, typer.Option("--store", help="A store of records, or a partition of one.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the parts and manifest.json.")],
+    spine: Annotated[
+        Path | None, typer.Option("--spine", help="Parquet or CSV: patient_id, as_of and columns of your own.")
+    ] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="Instead of a spine: everybody on this day.")] = None,
+    engine: Annotated[ShardEngine, typer.Option(help="Shards in turn, or as Spark tasks.")] = ShardEngine.LOCAL,
+    master: Annotated[str, typer.Option(help="Spark master; spark-submit's own wins.")] = "local[2]",
+    shards: Annotated[int | None, typer.Option(min=1, help="About 5,000 people a shard by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Build every feature of a spine, shard by shard, in bounded memory. Killed? Run the same line again.
+
+    Example: upstream features build --store .upstream/store --spine spine.parquet --out built
+    """
+    from features import CATALOGUE
+    from features.sharded.command import build_features
+
+    steps = Steps(1)
+    with steps.step("build features") as say:
+        made = build_features(store, out, tuple(CATALOGUE), spine, as_of, engine, master, shards, progress=steps.note)
+        say(f"{made['rows']:,} rows, {len(made['columns'])} features, {made['shards']} parts in {out}")
+    report(made, as_json, lambda: [f"{made['rows']:,} rows, {len(made['columns'])} features: {out}"])
+
+
+@features.command("prove")
+def features_prove(
+    store: Annotated[Path | None, typer.Option("--store", help="A store of records.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", help="A home; its store is taken.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Checks of one person on one date.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same people and dates.")] = 0,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder for leakage.json and leakage.txt.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Delete and garble the future of random people on random dates: no feature and no care gap may change.
+
+    Exit code 1 where one changed.
+
+    Example: upstream features prove --home .upstream --rows 100000 --out evidence
+    """
+    from features import Records
+    from features.leakage import prove
+
+    if (store is None) == (home is None):
+        raise CommandError("say which records to check: --store FOLDER or --home DIR")
+    statement = prove(Records.load(store or Path(home or "") / "store"), rows, seed)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        statement.write(out)
+    report(statement.as_dict(), as_json, statement.lines)
+    if not statement.holds:
+        raise typer.Exit(1)

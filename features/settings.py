@@ -1,0 +1,99 @@
+"""The settings file, mlflow.yaml: where it is, how it is read, and the section that the nightly run shares with training.
+
+A checkout keeps the file at the top of the repository; the wheel carries a copy inside this package (setup.py).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from features.errors import SettingsError
+
+FILE_NAME = "mlflow.yaml"
+INSTALLED = Path(__file__).resolve().parent / FILE_NAME
+CHECKED_OUT = Path(__file__).resolve().parent.parent / FILE_NAME
+ENV_PREFIX = "UPSTREAM_MLFLOW_"
+Days = Annotated[int, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of mlflow.yaml: frozen, and a misspelt name is an error rather than a silent default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CohortSettings(Section):
+    """Who is on a caseload that is scored, and on which days training looks at them."""
+
+    in_scope_team_kinds: tuple[str, ...] = ("A05", "A06", "A08", "A09", "A12", "A13", "A14", "A16", "C10", "care_site")
+    landmark_every_days: Days = 28
+    score_every_days: Days = 7
+    history_days: int = Field(default=182, ge=0)
+
+
+class FileSettings(BaseSettings):
+    """Base of every model of mlflow.yaml: environment variables (UPSTREAM_MLFLOW_COHORT__HISTORY_DAYS) win over the
+    file."""
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_prefix=ENV_PREFIX, env_nested_delimiter="__")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+class NightlySettings(FileSettings):
+    """What the nightly run reads of mlflow.yaml. The sections of training are known by name and not looked into, so
+    that a misspelt ``cohort`` is still refused."""
+
+    cohort: CohortSettings = CohortSettings()
+    tracking: Mapping[str, Any] = {}
+    outcomes: Mapping[str, Any] = {}
+    splits: Mapping[str, Any] = {}
+    training: Mapping[str, Any] = {}
+    tuning: Mapping[str, Any] = {}
+    controls: Mapping[str, Any] = {}
+    evaluation: Mapping[str, Any] = {}
+    promotion: Mapping[str, Any] = {}
+
+
+Model = TypeVar("Model", bound=FileSettings)
+
+
+def settings_path() -> Path:
+    """The file that UPSTREAM_SETTINGS names, else the installed copy, else the checkout's."""
+    named = os.environ.get("UPSTREAM_SETTINGS")
+    if named:
+        return Path(named)
+    return INSTALLED if INSTALLED.exists() else CHECKED_OUT
+
+
+def load_settings(model: type[Model], path: str | Path | None = None) -> Model:
+    """``model`` filled from `path`, by default from ``settings_path()``. Raises SettingsError that names every wrong
+    value at once."""
+    path = Path(path) if path else settings_path()
+    try:
+        return model(**(yaml.safe_load(path.read_text(encoding="utf-8")) or {}))
+    except FileNotFoundError as error:
+        raise SettingsError(
+            f"No settings file at {path}. Copy {FILE_NAME} of the repository there, or unset UPSTREAM_SETTINGS."
+        ) from error
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path.name} is not YAML: {error}") from error
+    except ValidationError as error:
+        lines = [f"  {'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
+        raise SettingsError(f"{path.name} has {len(lines)} problem(s):\n" + "\n".join(lines)) from error

@@ -1,0 +1,10 @@
+"""The engines that build features shard by shard."""
+
+from enum import StrEnum
+
+
+class ShardEngine(StrEnum):
+    """``local``: shards in turn, on this machine. ``spark``: shards as Spark tasks."""
+
+    LOCAL = "local"
+    SPARK = "spark"

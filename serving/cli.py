@@ -1,0 +1,155 @@
+"""The verbs that score and serve: ``score``, ``serve``, ``membership``, ``token`` and ``audit``. Each imports what it
+needs when it runs, so that ``--help`` is quick."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from features.console import DEFAULT_HOME, CommandError, Home, Json, command_group, count_of, report
+from serving.identity.callers import Role
+from serving.worklists.rules import Ranking
+
+app = command_group("Score and serve.")
+audit = command_group("The audit log.")
+
+
+@app.command()
+def score(
+    home: Home = DEFAULT_HOME,
+    store: Annotated[Path | None, typer.Option(help="Store to score; the home's own by default.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="YYYY-MM-DD; the day after the newest event by default.")
+    ] = None,
+    ranking: Annotated[Ranking, typer.Option(help="Order of the published lists.")] = Ranking.RISK,
+    explained_days: Annotated[
+        int, typer.Option(min=1, help="Runs older than this keep risks, places and gaps, and lose what explained them.")
+    ] = 35,
+    as_json: Json = False,
+) -> None:
+    """The nightly run: score everyone on a caseload and publish the worklists, whole or not at all.
+
+    Example: upstream score --home .upstream
+    """
+    from features.settings import NightlySettings, load_settings
+    from serving.nightly.run import score_store
+
+    summary = score_store(
+        store or home / "store",
+        home / "bundles",
+        home,
+        as_of,
+        in_scope_kinds=load_settings(NightlySettings).cohort.in_scope_team_kinds,
+        ranking=ranking,
+        explained_days=explained_days,
+        progress=count_of,
+    )
+    report(summary.as_dict(), as_json, summary.lines)
+
+
+@app.command()
+def serve(
+    home: Home = DEFAULT_HOME,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 is any free one.")] = 8000,
+) -> None:
+    """Serve scores, worklists and pages from the home's bundle and database.
+
+    A home made by ``upstream demo`` offers a sign-in for each role, on this machine only. Any other home asks for
+    tokens (UPSTREAM_ENVIRONMENT=production is the default).
+
+    Example: upstream serve --home .upstream --port 8000
+    """
+    from serving.app import serve as run
+
+    if (home / "demo.json").exists():
+        os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
+    run(home, host, port, on_ready=lambda url: typer.echo(f"serving at {url}; stop with Ctrl-C", err=True))
+
+
+@app.command()
+def membership(
+    issuer: Annotated[str, typer.Option(help="The identity provider, as its tokens name it.")],
+    subject: Annotated[str, typer.Option(help="The person, as the provider's tokens name them (sub).")],
+    source: Annotated[str, typer.Option(help="On whose word.")],
+    team: Annotated[str | None, typer.Option(help="The team whose people they may see.")] = None,
+    lead: Annotated[
+        bool, typer.Option("--lead", help="They lead the team: they may take its list away as CSV.")
+    ] = False,
+    role: Annotated[Role | None, typer.Option(help="The role they hold here, if the provider names none.")] = None,
+    begin: Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="The day from which they are no longer in it.")] = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Put somebody in a team or give them a role (--from), or end it (--to alone). Written to the audit log.
+
+    Example: upstream membership --issuer https://id.example --subject sam --team T01 --from 2026-01-05 --source rota
+    """
+    from serving.security import memberships
+
+    if (team is None) == (role is None):
+        raise typer.BadParameter("name a --team or a --role, one at a time")
+    first, last = _day("--from", begin), _day("--to", end)
+    if first is not None and team:
+        memberships.join_team(home, issuer, subject, team, first, last, source, lead)
+    elif first is not None and role:
+        memberships.assign_role(home, issuer, subject, role, first, last, source)
+    elif last is None:
+        raise CommandError("say when it begins (--from) or ends (--to)")
+    elif team and not memberships.leave_team(home, issuer, subject, team, last, source):
+        raise CommandError(f"that person is not in team {team} now")
+    elif role and not memberships.withdraw_role(home, issuer, subject, role, last, source):
+        raise CommandError(f"that person does not hold the role {role} now")
+    typer.echo(f"{team or role}: {f'from {first}' if first else f'ends {last}'}")
+
+
+def _day(option: str, text: str | None) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text) if text else None
+    except ValueError:
+        raise CommandError(f"{option} is not a date; write YYYY-MM-DD") from None
+
+
+@audit.command("verify")
+def audit_verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Walk the audit chain from its first event: finds any that was changed, removed, reordered or cut off. Exit code
+    1 if one was.
+
+    Keep the head it prints somewhere else: a chain rewritten as a whole is found only by a head that left this machine.
+
+    Example: upstream audit verify --home .upstream
+    """
+    from serving.auditlog.log import verify_home
+
+    found = verify_home(home)
+    report(found.as_dict(), as_json, found.lines)
+    if found.broken:
+        raise typer.Exit(1)
+
+
+@app.command()
+def token(
+    role: Annotated[Role, typer.Option(help="What the holder of the token is.")],
+    home: Home = DEFAULT_HOME,
+    team: Annotated[list[str] | None, typer.Option("--team", help="A team the token may see; repeat for more.")] = None,
+    label: Annotated[str, typer.Option(help="A name for it in the access log.")] = "",
+    days: Annotated[float, typer.Option(help="How long it is valid.")] = 90,
+    lead: Annotated[bool, typer.Option("--lead", help="A pharmacist who leads these teams.")] = False,
+) -> None:
+    """Make a bearer token. It is shown once, alone on the last line.
+
+    Example: upstream token --home .upstream --role pharmacist --team T01
+    """
+    from serving.security.tokens import issue_token
+
+    made = issue_token(home, role, team, label, days, lead=lead)
+    typer.echo(
+        f"A {role} token for {', '.join(team) if team else 'all teams it may see'}, valid for {days:g} days. "
+        "Copy it now: it is not kept.",
+        err=True,
+    )
+    typer.echo(made)

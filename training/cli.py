@@ -1,0 +1,255 @@
+"""The verbs that simulate, train and promote: ``simulate`` to ``sync``. Each imports what it needs when it runs, so that
+``--help`` is quick."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from features.console import DEFAULT_HOME, CommandError, Home, Json, Steps, command_group, report
+
+if TYPE_CHECKING:
+    from training.settings import Settings
+    from training.simulator import Truth
+
+SEED = 20260105
+YEARS = 4
+TEAMS = 8
+
+
+class Split(StrEnum):
+    """How rows are divided. The last two are studies: they fit once for each team or origin and register nothing."""
+
+    TEMPORAL = "temporal"
+    PATIENTS = "patients"
+    LEAVE_ONE_TEAM_OUT = "leave-one-team-out"
+    ROLLING = "rolling"
+
+
+STUDIES = (Split.LEAVE_ONE_TEAM_OUT, Split.ROLLING)
+
+app = command_group("Simulate, train, evaluate and promote.")
+
+
+@app.command()
+def simulate(
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the store; the truth goes to a folder beside it.")
+    ] = None,
+    patients: Annotated[int, typer.Option(min=1, help="People in the trust.")] = 3000,
+    years: Annotated[float, typer.Option(min=0.5, help="Years of history.")] = YEARS,
+    teams: Annotated[int, typer.Option(min=1, help="Teams that share the people.")] = TEAMS,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same trust.")] = SEED,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare what the trust turned out like with published rates.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Simulate a synthetic trust whose truth is known.
+
+    With --check nothing is written: about 80 quantities, each beside its target and range, and exit code 1 when
+    fewer than 36, or less than 85 percent of them, are within.
+
+    Example: upstream simulate --patients 500 --out trust/store
+    """
+    from training.simulator import simulate as run
+
+    if check:
+        from training.simulator.targets import check_lines, check_rates
+
+        checked = check_rates(patients, years, seed, teams)
+        report(checked, as_json, lambda: check_lines(checked))
+        raise typer.Exit(0 if checked["within"] >= checked["needed"] else 1)
+    if out is None:
+        raise typer.BadParameter("give the folder for the store, or --check", param_hint="--out")
+    trust = run(patients=patients, years=years, seed=seed, teams=teams)
+    truth, records = trust.truth, trust.records
+    del trust  # the frames are as large as the records
+    records.save(out)
+    truth.save(out.parent / "truth")
+    result = {
+        "synthetic": True,
+        "store": str(out),
+        "truth": str(out.parent / "truth"),
+        **records.report.as_dict(),
+    }
+    report(
+        result,
+        as_json,
+        lambda: ["Synthetic records. None of these people exist.", *records.report.lines(), f"store: {out}"],
+    )
+
+
+@app.command()
+def train(
+    home: Home = DEFAULT_HOME,
+    split: Annotated[
+        Split | None,
+        typer.Option(help="How rows are divided; mlflow.yaml says how by default. The last two are studies."),
+    ] = None,
+    tune: Annotated[int | None, typer.Option(min=0, help="Parameter search: trials an outcome; 0 is none.")] = None,
+    compare: Annotated[
+        str | None, typer.Option(help="champion, another alias, or a version: beside the challenger on the same rows.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Train both outcomes on the home's store, evaluate on later time, and register the result as challenger.
+
+    A study (--split leave-one-team-out, --split rolling) fits once for each team or origin, reports each, and
+    registers nothing.
+
+    Example: upstream train --home .upstream --tune 20 --compare champion
+    """
+    from features import Records
+    from training.cross_validation import study
+    from training.evaluation.report import lines
+    from training.registry import comparison
+    from training.train import train as run
+
+    settings = _settings().with_options(split=None if split in STUDIES else split, trials=tune)
+    records = Records.load(home / "store")
+    steps = Steps(1)
+    if split is not None and split in STUDIES:
+        if compare is not None or tune is not None:
+            raise CommandError(f"--split {split} is a study and registers no model: leave --compare and --tune out")
+        with steps.step(f"study: {split}"):
+            found = study(records, settings, home, split, progress=steps.note)
+        report(found.as_dict(), as_json, found.lines)
+        return
+    with steps.step("train") as say:
+        result = run(records, settings, home, truth=_truth(home), progress=steps.note, compare=compare)
+        say(f"version {result.version} is the challenger")
+    beside = comparison.lines(result.comparison) if result.comparison is not None else []
+    report(asdict(result), as_json, lambda: [*lines(result.evaluation), *beside])
+
+
+def _settings() -> Settings:
+    from training.settings import Settings
+
+    return Settings.load()
+
+
+def _truth(home: Path) -> Truth | None:
+    from training.simulator import Truth
+
+    return Truth.load(home / "truth") if (home / "truth").exists() else None
+
+
+@app.command()
+def evaluate(
+    home: Home = DEFAULT_HOME,
+    run: Annotated[str | None, typer.Option(help="MLflow run; the challenger's by default.")] = None,
+    version: Annotated[str | None, typer.Option(help="Registered version or alias; the challenger by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the report; reports/ in the home by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The evaluation that a model was trained with: its figures here, and the whole report as one HTML page beside the
+    JSON.
+
+    Example: upstream evaluate --home .upstream --version champion
+    """
+    from training.evaluation.report import lines
+    from training.registry import tracking
+    from training.registry.find_report import find
+
+    if run and version:
+        raise CommandError("say which model once: --run or --version")
+    store = tracking.open_store(home, _settings().tracking)
+    found = find(
+        store,
+        out or home / "reports" / (run or f"version-{version or tracking.CHALLENGER}"),
+        run=run,
+        version=version,
+    )
+    report(found.evaluation, as_json, lambda: [*lines(found.evaluation), f"report: {found.page}"])
+
+
+@app.command()
+def evidence(
+    home: Home = DEFAULT_HOME,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the evidence file.")] = Path("evidence"),
+    version: Annotated[str | None, typer.Option(help="Registered version or alias; the challenger by default.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; say what was changed by hand.")] = False,
+    as_json: Json = False,
+) -> None:
+    """The evidence file of a model: model card, TRIPOD+AI, PROBAST+AI, transparency record, hazard log. Every number
+    is looked up from its run.
+
+    Example: upstream evidence --home .upstream --out evidence
+    """
+    from training.evidence.build import build, sources_of
+    from training.registry import tracking
+
+    store = tracking.open_store(home, _settings().tracking)
+    found = store.find(version) if version and version.isdecimal() else store.version(version or tracking.CHALLENGER)
+    made = build(sources_of(store, found.run_id, {**found.tags, "version": found.version}))
+    if check and (changed := made.differences(out)):
+        raise CommandError("\n".join([f"{out} is not what run {found.run_id} says:", *changed]))
+    if not check:
+        made.write(out)
+    result = {
+        "out": str(out),
+        "version": found.version,
+        "documents": len(made.files) - 1,
+        "numbers": made.numbers,
+        "open": list(made.open),
+    }
+    did = "as the run says" if check else f"{made.numbers} references looked up"
+    report(
+        result,
+        as_json,
+        lambda: [f"evidence of version {found.version}: {out}/evidence.html, {did}, {len(made.open)} questions open"],
+    )
+
+
+@app.command()
+def promote(
+    home: Home = DEFAULT_HOME,
+    by: Annotated[str, typer.Option(help="Who promotes.")] = "unnamed",
+    why: Annotated[str, typer.Option(help="Why.")] = "gates met",
+    version: Annotated[str | None, typer.Option(help="Registered version; the challenger by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make the challenger champion, if it passes the gates of mlflow.yaml. Exit code 1 if it does not.
+
+    Example: upstream promote --home .upstream --by "A. Analyst" --why "better calibrated"
+    """
+    from training.registry.promotion import promote as run
+
+    result = run(home, _settings(), by=by, why=why, version=version)
+    report(asdict(result), as_json, result.lines)
+    if not result.promoted:
+        raise typer.Exit(1)
+
+
+@app.command()
+def rollback(
+    home: Home = DEFAULT_HOME,
+    by: Annotated[str, typer.Option(help="Who rolls back.")] = "unnamed",
+    why: Annotated[str, typer.Option(help="Why.")] = "",
+) -> None:
+    """Make the champion before this one champion again. Run sync afterwards.
+
+    Example: upstream rollback --home .upstream --by "A. Analyst" --why "alert rate doubled"
+    """
+    from training.registry.promotion import rollback as run
+
+    now, was = run(home, _settings(), by=by, why=why)
+    typer.echo(f"champion was version {was}, is version {now}; run upstream sync to serve it")
+
+
+@app.command()
+def sync(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Fetch the champion's bundle from MLflow, verify it, make it the one that serves, and say what changed.
+
+    Example: upstream sync --home .upstream
+    """
+    from training.registry.sync import lines
+    from training.registry.sync import sync as run
+
+    state = run(home, _settings())
+    report(state, as_json, lambda: lines(state))
