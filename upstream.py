@@ -123,6 +123,8 @@ def _champion(home: Path) -> str:
     from training.registry import tracking
     from training.settings import Settings
 
+    if shown := _shown_unpromoted(home):
+        return f"none: a demo shows {shown}, which was not promoted"
     return f"version {tracking.open_store(home, Settings.load().tracking).version(tracking.CHAMPION).version}"
 
 
@@ -221,10 +223,10 @@ def _demo_records(steps: Steps, home: Path, patients: int) -> Records:
 
 
 def _demo_model(steps: Steps, home: Path, settings: Settings, records: Records) -> None:
-    from training.errors import TrainingError
+    from training.errors import NoRun, StoreAbsent
     from training.registry import tracking
     from training.registry.promotion import promote
-    from training.registry.sync import sync
+    from training.registry.sync import sync, sync_refused
     from training.simulator import Truth
     from training.train import train
 
@@ -232,21 +234,45 @@ def _demo_model(steps: Steps, home: Path, settings: Settings, records: Records) 
         try:
             found = tracking.open_store(home, settings.tracking).version(tracking.CHALLENGER)
             say(f"version {found.version} is there already, reused")
-        except TrainingError:
+        except (StoreAbsent, NoRun):
             result = train(records, settings, home, truth=Truth.load(home / "truth"), progress=steps.note)
             say(f"version {result.version}")
+    refused = None
     with steps.step("promote the challenger through the gates") as say:
+        shown = _shown_unpromoted(home)
         try:
             champion = tracking.open_store(home, settings.tracking).version(tracking.CHAMPION)
             say(f"version {champion.version} is champion already, reused")
-        except TrainingError:
-            promotion = promote(home, settings, by="demo", why="first model of the demo")
-            if not promotion.promoted:
-                raise CommandError("\n".join(["the challenger did not pass the gates:", *promotion.lines()])) from None
-            say(promotion.summary)
-    with steps.step("sync the champion's bundle") as say:
-        state = sync(home, settings)
-        say(f"bundle {state['bundle_id']}{'' if state['changed'] else ' serves already, reused'}")
+        except NoRun:
+            if shown:
+                say("refused before, reused")
+            else:
+                promotion = promote(home, settings, by="demo", why="first model of the demo")
+                say(promotion.summary if promotion.promoted else "not promoted, these gates refused")
+                refused = None if promotion.promoted else promotion
+    for reason in refused.reasons if refused else ():
+        steps.note(reason)
+    if refused:
+        steps.note("A demo shows the model nevertheless, marked on every page as not promoted. Nothing else would.")
+    with steps.step("publish the model's bundle") as say:
+        if shown:
+            say(f"bundle {shown} serves already, reused")
+        else:
+            state = sync_refused(home, settings, refused) if refused else sync(home, settings)
+            say(f"bundle {state['bundle_id']}{'' if state['changed'] else ' serves already, reused'}")
+
+
+def _shown_unpromoted(home: Path) -> str:
+    """The id of the bundle that a demo shows although it was refused; empty where there is none."""
+    from models.bundle.not_promoted import is_demo
+    from models.errors import BundleError
+    from models.publishing import current_bundle, verify
+
+    try:
+        manifest = verify(current_bundle(home / "bundles"))
+    except BundleError:
+        return ""
+    return manifest.bundle_id if manifest.not_promoted and is_demo(home) else ""
 
 
 def _demo_lists(steps: Steps, home: Path, settings: Settings, records: Records) -> None:

@@ -37,6 +37,7 @@ from models.bundle.manifest import (
     sha256,
     verify,
 )
+from models.bundle.not_promoted import marked, refuse_unless_demo
 from models.calibration import Calibration
 from models.errors import BundleDamaged, BundleError, BundleMissing, BundleRefused
 from models.explain.protected import refuse_protected
@@ -134,11 +135,15 @@ def write_bundle(
     return folder
 
 
-def publish(root: Path | str, bundle_folder: Path | str, *, wait_seconds: float = 10.0) -> Path:
+def publish(
+    root: Path | str, bundle_folder: Path | str, *, not_promoted: Sequence[str] = (), wait_seconds: float = 10.0
+) -> Path:
     """Make a bundle the one that serves: copy it to ``root/<bundle_id>``, self-test it there, swap ``current``. Gives
     the new folder.
 
-    Raises ``BundleBusy`` where another publisher keeps the lock for ``wait_seconds``, and any ``BundleError``; then
+    ``not_promoted`` are the gates that refused the model: the copy is marked with them, and published only where
+    ``root`` is in the home of a demo and the model was trained on synthetic data. Raises ``BundleRefused`` elsewhere,
+    ``BundleBusy`` where another publisher keeps the lock for ``wait_seconds``, and any ``BundleError``; then
     ``current`` is as it was.
     """
     root, source = Path(root), Path(bundle_folder)
@@ -147,6 +152,9 @@ def publish(root: Path | str, bundle_folder: Path | str, *, wait_seconds: float 
         with locked(root, wait_seconds):
             sweep(root)
             manifest, contents = read_verified(source)
+            if not_promoted:
+                manifest = marked(manifest, not_promoted)
+            refuse_unless_demo(manifest, root.parent)
             contents[MANIFEST] = _json(manifest.model_dump(mode="json"))
             target = root / manifest.bundle_id
             if not _is_whole(target):
@@ -164,6 +172,7 @@ def rollback(root: Path | str, *, wait_seconds: float = 10.0) -> Path:
     root = Path(root)
     with writing_to(root), locked(root, wait_seconds):
         target = last_good_bundle(root)
+        refuse_unless_demo(verify(target), root.parent)
         RiskModel.load(target, self_test=True)
         _swap(root, target)
     return target
@@ -220,6 +229,7 @@ def _manifest(
         ),
         outcomes={name: OutcomeEntry(booster=f"booster_{name}.txt", horizons=days) for name, days in horizons.items()},
         files={name: FileEntry(sha256=sha256(data), bytes=len(data)) for name, data in sorted(contents.items())},
+        not_promoted=(),
         **text,
     )
     digest = draft.own_digest()

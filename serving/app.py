@@ -126,7 +126,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(settings.database)
-        live = LiveModel(settings.bundles, settings.poll_seconds, warm)
+        live = LiveModel(settings.bundles, settings.poll_seconds, warm, demo=settings.environment == "demo")
         cores = os.cpu_count() or 1
         app.state.service = Service(
             settings,

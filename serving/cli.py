@@ -64,9 +64,10 @@ def serve(
 
     Example: upstream serve --home .upstream --port 8000
     """
+    from models.bundle.not_promoted import is_demo
     from serving.app import serve as run
 
-    if (home / "demo.json").exists():
+    if is_demo(home):
         os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
     run(home, host, port, on_ready=lambda url: typer.echo(f"serving at {url}; stop with Ctrl-C", err=True))
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models import ModelError, RiskModel
+from models.bundle.not_promoted import refuse_unless_demo
 from serving.observability.logs import logger
 
 log = logger()
@@ -30,9 +31,17 @@ class Standing:
 
 class LiveModel:
     """Watches ``root/current``. ``warm`` is called with a model before it serves, so that the first request finds
-    compiled kernels."""
+    compiled kernels. Only a ``demo`` loads a model that was not promoted."""
 
-    def __init__(self, root: Path, poll_seconds: float, warm: Callable[[RiskModel], None] = lambda model: None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        poll_seconds: float,
+        warm: Callable[[RiskModel], None] = lambda model: None,
+        *,
+        demo: bool = False,
+    ) -> None:
+        self._demo = demo
         self._root, self._poll, self._warm = root, poll_seconds, warm
         self._standing = Standing()
         # What was looked at last: a bundle that was mended under the same name is looked at again.
@@ -90,6 +99,7 @@ class LiveModel:
             if folder.parent != self._root:
                 raise ModelError("the pointer leads out of the bundles folder")
             model = RiskModel.load(folder, self_test=True)
+            refuse_unless_demo(model.manifest, self._root.parent if self._demo else None)
             self._warm(model)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a new bundle, the old one keeps serving
             problem = (

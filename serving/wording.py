@@ -100,6 +100,33 @@ def plain(code: str) -> str:
     return code.replace("_", " ").capitalize() if code else "Not recorded"
 
 
+REFUSALS = {
+    "bundle": "its files are damaged",
+    "leak_proof": "the check that it reads nothing from the future is missing or failed",
+    "latency": "one person takes too long to score",
+    "evaluated": "it was not evaluated",
+    "auroc_over_best_rule": "it ranks people no better than a simple rule",
+    "captured_at_slots": "at the team's review capacity it finds fewer people than a simple rule",
+    "calibration_slope": "its probabilities are too extreme or too flat",
+    "stability": "trained again, it puts other people at the top",
+    "not_too_good": "it is better than is believable, which points to a fault in the data",
+    "lead_over_best_rule": "it does not find clearly more people than a simple rule",
+    "worst_group": "it finds one group of people less often than the others",
+    "worst_team": "it finds the people of one team less often than those of the others",
+}
+"""Why promotion refused a model, by the name of the check (training/registry/promotion.py)."""
+
+
+def refusal(gate: str) -> str:
+    """A refused check of promotion in words: "Unplanned admission, 90 days: it ranks people no better than a simple
+    rule". A check that has no words yet keeps its name."""
+    name = gate.partition(": ")[2].partition(": ")[0]
+    pair, _, check = name.rpartition(".")
+    outcome, _, days = pair.rpartition("_")
+    said = REFUSALS.get(check, check.replace("_", " "))
+    return f"{outcome_label(outcome)}, {days} days: {said}" if outcome else said[:1].upper() + said[1:]
+
+
 def outcome_label(outcome: str) -> str:
     return OUTCOMES.get(outcome, outcome.replace("_", " ").capitalize())
 

@@ -66,8 +66,11 @@ class Versions(_Strict):
 
 
 class Manifest(_Strict):
-    """Where a model came from and what it consists of. ``notes`` keeps what the trainer adds beyond the named
-    fields."""
+    """Where a model came from and what it consists of. ``notes`` keeps what the trainer adds beyond the named fields.
+
+    ``not_promoted`` holds the gates that refused the model. It is empty for every model but that of a demo
+    (``models.bundle.not_promoted``), and then no part of the digest, which older bundles were made without.
+    """
 
     format: int
     bundle_id: str = Field(pattern=rf"^{_ID.pattern}$")
@@ -84,11 +87,16 @@ class Manifest(_Strict):
     versions: Versions
     outcomes: dict[str, OutcomeEntry] = Field(min_length=1)
     files: dict[FileName, FileEntry]
+    not_promoted: tuple[str, ...] = ()
 
     def own_digest(self) -> str:
         """SHA-256 of the manifest without ``digest`` and ``bundle_id`` (which is made from it), keys sorted."""
-        later = {"versions": {"numba"}} if self.format == 1 else {}
-        return sha256(canonical(self.model_dump(mode="json", exclude={"digest": True, "bundle_id": True, **later})))
+        left_out: dict[str, Any] = {"digest": True, "bundle_id": True}
+        if self.format == 1:
+            left_out["versions"] = {"numba"}
+        if not self.not_promoted:
+            left_out["not_promoted"] = True
+        return sha256(canonical(self.model_dump(mode="json", exclude=left_out)))
 
 
 def canonical(value: Any) -> bytes:

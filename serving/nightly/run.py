@@ -29,6 +29,7 @@ from features.records import NO_DAY, TABLES, date_of, day_of
 from features.records.unmapped import unknown_medicines
 from features.sharded.partition import code_identity
 from models import RiskModel
+from models.bundle.not_promoted import refuse_unless_demo
 from serving.auditlog.log import Audit, Look, append
 from serving.nightly.lists import Lists, make_lists, plain_rules
 from serving.nightly.processes import in_processes
@@ -153,6 +154,7 @@ def score_store(
     progress("loading", 1, 2)
     records = Records.load(store)
     progress("loading", 2, 2)
+    refuse_unless_demo(model.manifest, _home_of(database), synthetic=records.synthetic)
     day = latest_as_of(records) if as_of is None else _date(as_of)
     loaded = time.perf_counter()
     rules = list_rules(model, ranking)
@@ -196,6 +198,13 @@ def score_store(
         progress("publishing", 1, 1)
         summary.seconds["publish"] = round(time.perf_counter() - computed, 3)
         return summary
+
+
+def _home_of(database: Path | str | Database) -> Path | None:
+    """The home folder that ``score_store`` was given, or None for a database that belongs to none."""
+    if isinstance(database, Database) or (isinstance(database, str) and "://" in database):
+        return None
+    return Path(database)
 
 
 def _compile(model: RiskModel, records: Records, day: dt.date, person: str) -> None:
@@ -320,6 +329,7 @@ def _complete(
             "people": sum(sizes.values()),
             "outcomes": {name: list(days) for name, days in model.outcomes.items()},
             "middles": middles(staging),
+            "not_promoted": list(model.manifest.not_promoted),
         },
     )
 

@@ -36,6 +36,9 @@ class ModelInfo(BaseModel):
     bundle_id: str
     version: str
     synthetic: bool
+    not_promoted: list[str] = Field(
+        default_factory=list, description="gates that refused the model; only a demo shows such a model"
+    )
     trained_run_id: str
     data_hash: str
     code_commit: str
@@ -50,4 +53,7 @@ class ModelCard(BaseModel):
 
     bundle_id: str
     synthetic: bool
+    not_promoted: list[str] = Field(
+        default_factory=list, description="gates that refused the model; only a demo shows such a model"
+    )
     card: dict[str, Any]

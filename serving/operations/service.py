@@ -37,6 +37,7 @@ def model_info(service: Service) -> ModelInfo:
         bundle_id=manifest.bundle_id,
         version=manifest.model_version,
         synthetic=manifest.synthetic,
+        not_promoted=list(manifest.not_promoted),
         trained_run_id=manifest.run_id,
         data_hash=manifest.data_hash,
         code_commit=manifest.code_commit,
@@ -51,7 +52,12 @@ def model_card(service: Service) -> ModelCard:
     model = service.live.current
     if model is None:
         raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
-    return ModelCard(bundle_id=model.manifest.bundle_id, synthetic=model.manifest.synthetic, card=model.card)
+    return ModelCard(
+        bundle_id=model.manifest.bundle_id,
+        synthetic=model.manifest.synthetic,
+        not_promoted=list(model.manifest.not_promoted),
+        card=model.card,
+    )
 
 
 def _model(service: Service) -> Check:

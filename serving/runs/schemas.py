@@ -21,6 +21,9 @@ class RunInfo(BaseModel):
     bundle_id: str
     model_version: str
     synthetic: bool = Field(description="true if the data or the model is synthetic")
+    not_promoted: list[str] = Field(
+        default_factory=list, description="gates that refused the model; only a demo shows such a model"
+    )
     data_source: str
     newest_record_on: dt.date | None
     outcomes: dict[str, list[int]] = Field(description="horizons in days for each outcome")
@@ -37,6 +40,7 @@ class RunInfo(BaseModel):
             bundle_id=row.bundle_id,
             model_version=row.model_version,
             synthetic=row.synthetic,
+            not_promoted=row.summary.get("not_promoted", []),
             data_source=row.data_source,
             newest_record_on=row.newest_record_on,
             outcomes=row.summary["outcomes"],

@@ -176,6 +176,9 @@ class ModelUsed(BaseModel):
     bundle_id: str
     version: str
     synthetic: bool = Field(description="true: trained on simulated people; not for use on real ones")
+    not_promoted: list[str] = Field(
+        default_factory=list, description="gates that refused the model; only a demo shows such a model"
+    )
 
 
 class Contribution(BaseModel):

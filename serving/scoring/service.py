@@ -195,7 +195,12 @@ def _hides_a_death(person: PersonIn, aside: SetAsideRow) -> bool:
 
 def model_used(model: RiskModel) -> ModelUsed:
     manifest = model.manifest
-    return ModelUsed(bundle_id=manifest.bundle_id, version=manifest.model_version, synthetic=manifest.synthetic)
+    return ModelUsed(
+        bundle_id=manifest.bundle_id,
+        version=manifest.model_version,
+        synthetic=manifest.synthetic,
+        not_promoted=list(manifest.not_promoted),
+    )
 
 
 def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dict[str, list[tuple[int, str, int]]]]:

@@ -34,6 +34,7 @@ FILTERS = (
     "outcome_label",
     "people",
     "plain",
+    "refusal",
     "sentence",
     "severity_colour",
     "severity_label",
@@ -55,6 +56,7 @@ class Around:
     caller: Caller | None
     run: RunInfo | None
     synthetic: bool
+    not_promoted: tuple[str, ...]
     stale: bool
     demo: bool
     model_version: str
@@ -72,6 +74,7 @@ def around(request: Request, caller: Caller | None = None, run: RunInfo | None =
         caller=caller,
         run=run,
         synthetic=_synthetic(service, run),
+        not_promoted=_not_promoted(service, run),
         stale=run is not None and run.is_stale(dt.date.today()),
         demo=service.settings.environment == "demo",
         model_version=run.model_version if run else (model.manifest.model_version if model else ""),
@@ -87,6 +90,14 @@ def _synthetic(service: Service, run: RunInfo | None) -> bool:
     if model is not None:
         known.append(model.manifest.synthetic)
     return any(known) if known else service.settings.environment == "demo"
+
+
+def _not_promoted(service: Service, run: RunInfo | None) -> tuple[str, ...]:
+    """The gates that refused the model behind this page: of the list that it shows, else of the model that serves."""
+    model = service.live.current
+    if run is not None and run.not_promoted:
+        return tuple(run.not_promoted)
+    return model.manifest.not_promoted if model is not None else ()
 
 
 def environment() -> Environment:

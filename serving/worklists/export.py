@@ -109,6 +109,6 @@ def _row(found: Worklist, entry: WorklistEntry) -> list[object]:
         review.reviewer_name if review else None,
         "; ".join(f"{need.kind}: {need.value}" for need in entry.adjustments),
         found.run.as_of,
-        found.run.model_version,
+        f"{found.run.model_version}, not promoted" if found.run.not_promoted else found.run.model_version,
         found.run.synthetic,
     ]

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from models.bundle.manifest import Manifest
+from models.bundle.not_promoted import marked
 from models.errors import BundleError
 from models.publishing import current_bundle, publish, verify
 from training.registry import tracking
-from training.registry.tracking import CHAMPION, Store
+from training.registry.promotion import Promotion
+from training.registry.tracking import CHAMPION, Store, Version
 from training.settings import Settings, TrackingSettings
 
 STATE = "sync.json"
@@ -35,17 +37,28 @@ def sync(home: str | Path, settings: Settings | TrackingSettings | None = None) 
     now}}; it is None where the champion serves already or nothing served. Raises StoreAbsent, NoChampion,
     ArtefactAbsent, or a BundleError of ``models``; then what served goes on serving.
     """
-    home = Path(home)
     chosen = settings.tracking if isinstance(settings, Settings) else settings
-    store = tracking.open_store(home, chosen)
-    champion = store.version(CHAMPION)
+    store = tracking.open_store(Path(home), chosen)
+    return _publish(Path(home), store, store.version(CHAMPION))
+
+
+def sync_refused(home: str | Path, settings: Settings, promotion: Promotion) -> dict[str, Any]:
+    """Publish a version that the gates refused, marked with those gates. Only in the home of a demo, and only a model
+    of synthetic data: raises BundleRefused elsewhere. Gives what ``sync`` gives."""
+    store = tracking.open_store(Path(home), settings.tracking)
+    return _publish(Path(home), store, store.find(promotion.version), promotion.reasons)
+
+
+def _publish(home: Path, store: Store, champion: Version, refused_by: tuple[str, ...] = ()) -> dict[str, Any]:
     root = home / "bundles"
     before = _serving(root)
     with store.files_of(champion.run_id, tracking.BUNDLE) as folder:
         manifest = verify(folder)
+        if refused_by:
+            manifest = marked(manifest, refused_by)
         changed = before is None or before.manifest.bundle_id != manifest.bundle_id
         if changed:
-            publish(root, folder)
+            publish(root, folder, not_promoted=refused_by)
         changes = None if before is None or not changed else _changes(store, before, Opened.of(folder, manifest))
     state = {
         "bundle_id": manifest.bundle_id,
@@ -55,6 +68,7 @@ def sync(home: str | Path, settings: Settings | TrackingSettings | None = None) 
         "version": champion.version,
         "run_id": champion.run_id,
         "synthetic": manifest.synthetic,
+        "not_promoted": list(refused_by),
         "synced_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "changes": changes,
     }
