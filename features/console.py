@@ -147,15 +147,15 @@ class Steps:
             with self.console.status(head):
                 yield outcome.append
         else:
-            self.console.print(f"{head} ...", markup=False)
+            self.console.print(f"{head} ...", markup=False, soft_wrap=True)
             yield outcome.append
         ended = f": {outcome[-1]}" if outcome else ""
-        self.console.print(f"{head}{ended} ({time.monotonic() - began:.1f} s)", markup=False)
+        self.console.print(f"{head}{ended} ({time.monotonic() - began:.1f} s)", markup=False, soft_wrap=True)
 
     def note(self, words: str) -> None:
         """A line below the step that runs now."""
-        self.console.print(f"      {words}", markup=False)
+        self.console.print(f"      {words}", markup=False, soft_wrap=True)
 
     def end(self, words: str) -> None:
         """The last line, with the time that all steps took."""
-        self.console.print(f"{words} ({time.monotonic() - self.began:.0f} s in all)", markup=False)
+        self.console.print(f"{words} ({time.monotonic() - self.began:.0f} s in all)", markup=False, soft_wrap=True)

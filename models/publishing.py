@@ -128,7 +128,7 @@ def write_bundle(
         "golden.json": _json(_golden(boosters, calibration, golden_rows(reference_matrix))),
     }
     manifest = _manifest(contents, served, names, provenance)
-    contents[MANIFEST] = _json(manifest.model_dump(mode="json"))
+    contents[MANIFEST] = _json(manifest.document())
     with writing_to(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         write_folder(folder, contents)
@@ -155,7 +155,7 @@ def publish(
             if not_promoted:
                 manifest = marked(manifest, not_promoted)
             refuse_unless_demo(manifest, root.parent)
-            contents[MANIFEST] = _json(manifest.model_dump(mode="json"))
+            contents[MANIFEST] = _json(manifest.document())
             target = root / manifest.bundle_id
             if not _is_whole(target):
                 if target.exists():

@@ -69,7 +69,7 @@ class Manifest(_Strict):
     """Where a model came from and what it consists of. ``notes`` keeps what the trainer adds beyond the named fields.
 
     ``not_promoted`` holds the gates that refused the model. It is empty for every model but that of a demo
-    (``models.bundle.not_promoted``), and then no part of the digest, which older bundles were made without.
+    (``models.bundle.not_promoted``); a release that does not know it refuses the bundle.
     """
 
     format: int
@@ -89,14 +89,20 @@ class Manifest(_Strict):
     files: dict[FileName, FileEntry]
     not_promoted: tuple[str, ...] = ()
 
+    def document(self) -> dict[str, Any]:
+        """The manifest as it is written. An empty ``not_promoted`` is left out: older releases do not know it."""
+        written = self.model_dump(mode="json")
+        if not self.not_promoted:
+            del written["not_promoted"]
+        return written
+
     def own_digest(self) -> str:
         """SHA-256 of the manifest without ``digest`` and ``bundle_id`` (which is made from it), keys sorted."""
-        left_out: dict[str, Any] = {"digest": True, "bundle_id": True}
+        document = self.document()
+        del document["digest"], document["bundle_id"]
         if self.format == 1:
-            left_out["versions"] = {"numba"}
-        if not self.not_promoted:
-            left_out["not_promoted"] = True
-        return sha256(canonical(self.model_dump(mode="json", exclude=left_out)))
+            del document["versions"]["numba"]
+        return sha256(canonical(document))
 
 
 def canonical(value: Any) -> bytes:
