@@ -92,7 +92,6 @@ def test_everybody_on_one_day(trust: Path):
         ((), "--spine FILE, or --as-of YYYY-MM-DD"),
         (("--as-of", "June"), "--as-of is not a date; write YYYY-MM-DD"),
         (("--spine", "nowhere.csv"), "nowhere.csv is not there"),
-        (("--as-of", "2025-06-02", "--engine", "abacus"), "no engine of that name; there are local and spark"),
     ],
 )
 def test_what_cannot_be_built_says_what_to_do(trust: Path, words: tuple[str, ...], says: str):
