@@ -1,4 +1,4 @@
-"""The settings file, mlflow.yaml: where it is, how it is read, and the section that the nightly run shares with training.
+"""Reads the settings file, mlflow.yaml, and defines the section that the nightly run shares with training.
 
 A checkout keeps the file at the top of the repository; the wheel carries a copy inside this package (setup.py).
 """

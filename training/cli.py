@@ -1,5 +1,5 @@
-"""The verbs that simulate, train and promote: ``simulate`` to ``sync``. Each imports what it needs when it runs, so that
-``--help`` is quick."""
+"""The verbs that simulate, train and promote: ``simulate`` to ``sync``. Each imports what it needs when it runs, so
+that ``--help`` is quick."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ def _terms() -> dict[str, tuple[str, ...]]:
 
 
 def medicines_meant(term: str) -> frozenset[str]:
-    """Medicines that a word of the interaction table means. Raises ReferenceTableError for a word that no table knows."""
+    """Medicines that a word of the interaction table means. Raises ReferenceTableError for a word that none knows."""
     found: set[str] = set()
     if _terms().get(term) == NOT_IN_RECORDS:
         return frozenset()

@@ -85,8 +85,8 @@ PROTOCOLS: tuple[Protocol, ...] = _load()
 
 
 def protocol_days(key: str, field: str) -> int:
-    """A number of days of row ``key`` that a rule needs. Raises ReferenceTableError naming the row where it is missing or
-    blank."""
+    """A number of days of row ``key`` that a rule needs. Raises ReferenceTableError naming the row where it is
+    missing or blank."""
     row = next((one for one in PROTOCOLS if one.id == key), None)
     if row is None:
         raise ReferenceTableError(f"monitoring_protocols.csv: row {key} is missing; a rule needs it")

@@ -38,6 +38,6 @@ def refuse_unless_demo(manifest: Manifest, home: Path | None, *, synthetic: bool
     if manifest.synthetic and synthetic and home is not None and is_demo(home):
         return
     raise BundleRefused(
-        f"{manifest.bundle_id} was not promoted ({len(manifest.not_promoted)} gates refused): only `upstream demo` shows "
-        "such a model, on synthetic data. Train again, `upstream promote`, then `upstream sync`"
+        f"{manifest.bundle_id} was not promoted ({len(manifest.not_promoted)} gates refused): only `upstream demo` "
+        "shows such a model, on synthetic data. Train again, `upstream promote`, then `upstream sync`"
     )

@@ -1,4 +1,4 @@
-"""A model that promotion refused: a demo shows it, marked. Nothing else publishes it, scores with it or goes back to it."""
+"""A demo shows a model that promotion refused, marked. Nothing else publishes it, scores with it or goes back to it."""
 
 from __future__ import annotations
 
