@@ -95,6 +95,7 @@ def test_every_error_of_the_packages_is_a_persons_or_named_here_as_ours():
 
     ours = {
         "UnscopedQuery",  # a query that forgot its scope
+        "Unstampable",  # a kernel whose names cannot be followed
         "SpecError",  # a feature that its author wrote wrongly
         "Problem",  # an answer of the service, never of the command line
         "SignInNeeded",  # the same
