@@ -8,19 +8,24 @@ from __future__ import annotations
 
 import datetime as dt
 import hmac
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, params
 from fastapi.openapi.models import HTTPBearer as BearerModel
+from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from starlette.responses import Response
 
+from serving.http.bodies import require_json
 from serving.http.problems import Problem, forbidden, unauthorised
 from serving.identity.callers import EVERYONE, SEES_PEOPLE, Caller, Role
 from serving.security.tokens import PREFIX, SESSION_HOURS, find_caller, form_token, session_caller
 from serving.state import Service, address_of, service_of
 
 SESSION_COOKIE = "upstream_session"
+LONGEST_SECRET = 10_000
+"""Characters of a bearer token or a session. A token of an identity provider has 2,000 to 8,000."""
 
 
 class Requires(SecurityBase):
@@ -32,15 +37,18 @@ class Requires(SecurityBase):
         self.scheme_name = "bearer"
 
     async def __call__(self, request: Request) -> Caller:
+        if (known := _admitted_before(request, self)) is not None:
+            return known
         scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        service = service_of(request)
-        if scheme.lower() != "bearer" or not secret.strip():
+        service, secret = service_of(request), secret.strip()
+        if scheme.lower() != "bearer" or not 0 < len(secret) <= LONGEST_SECRET:
+            spend_as_stranger(request)
             raise unauthorised()
-        caller = await service.reads.run(_find, service, secret.strip())
+        caller = await service.reads.run(_find, service, secret)
         if caller is None:
-            service.rates.strangers.spend(address_of(request, service.settings))
+            spend_as_stranger(request)
             raise unauthorised()
-        return admitted(request, service, caller, self.roles)
+        return admitted(request, service, caller, self)
 
 
 def spend_as_stranger(request: Request) -> None:
@@ -63,10 +71,15 @@ class RequiresSession:
         secret = request.cookies.get(SESSION_COOKIE, "")
         service = service_of(request)
         idle = dt.timedelta(minutes=service.settings.session_idle_minutes)
-        caller = await service.reads.run(session_caller, service.database, secret, idle) if secret else None
-        if caller is None:
+        if (known := _admitted_before(request, self)) is not None:
+            return known
+        if not 0 < len(secret) <= LONGEST_SECRET:
             raise SignInNeeded
-        return admitted(request, service, caller, self.roles)
+        caller = await service.reads.run(session_caller, service.database, secret, idle)
+        if caller is None:
+            spend_as_stranger(request)
+            raise SignInNeeded
+        return admitted(request, service, caller, self)
 
 
 def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
@@ -84,14 +97,43 @@ def require_own_form(request: Request, proof: str) -> None:
         raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
 
 
-def admitted(request: Request, service: Service, caller: Caller, roles: frozenset[Role]) -> Caller:
-    """The caller, if it has not used up its share of requests (429) and holds one of ``roles`` (403)."""
+def admitted(request: Request, service: Service, caller: Caller, guard: Requires | RequiresSession) -> Caller:
+    """The caller, if it has not used up its share of requests (429) and holds one of the roles (403)."""
     request.scope["state"]["role"] = caller.role.value
     request.scope["state"]["caller"] = caller
     service.rates.spend(caller)
-    if caller.role not in roles:
+    if caller.role not in guard.roles:
         raise forbidden()
+    request.scope["state"]["admitted"] = (guard, caller)
     return caller
+
+
+def _admitted_before(request: Request, guard: Requires | RequiresSession) -> Caller | None:
+    """The caller that this very guard has admitted for this very request."""
+    by, caller = request.scope["state"].get("admitted", (None, None))
+    return caller if by is guard else None
+
+
+class GuardedRoute(APIRoute):
+    """A route whose callers are looked at before their body is. The framework alone reads and parses a body first.
+
+    Every router uses it (``APIRouter(route_class=GuardedRoute)``), or its routes with a body are not mounted.
+    """
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        calls = [dependency.call for dependency in self.dependant.dependencies]
+        guards = [call for call in calls if isinstance(call, Requires | RequiresSession)]
+        takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
+
+        async def guarded(request: Request) -> Response:
+            for guard in guards:
+                await guard(request)
+            if takes_json:
+                require_json(request)
+            return await handle(request)
+
+        return guarded
 
 
 def _find(service: Service, secret: str) -> Caller | None:

@@ -31,7 +31,7 @@ from features.errors import UpstreamError
 from features.records.memory import forget_code, one_heap
 from features.records.nhs_numbers import KeyProblem, NhsKey
 from models import RiskModel
-from serving.access import Requires, RequiresSession, SignInNeeded
+from serving.access import GuardedRoute, Requires, RequiresSession, SignInNeeded
 from serving.auditing.endpoints import router as auditing
 from serving.auditlog.log import AuditUnavailable
 from serving.http.middleware import STATIC, Boundary
@@ -44,7 +44,8 @@ from serving.http.problems import (
     from_validation,
     unavailable,
 )
-from serving.http.thread_lanes import Lane
+from serving.http.protocol import BoundedProtocol
+from serving.http.thread_lanes import Lane, Turns
 from serving.model_loader import LiveModel
 from serving.observability.logs import to_standard_error
 from serving.observability.metrics import Metrics
@@ -54,6 +55,7 @@ from serving.operations.service import own_version
 from serving.people.endpoints import router as people
 from serving.reviews.endpoints import router as reviews
 from serving.reviews.schemas import ReviewIn
+from serving.scoring.endpoints import BODIES
 from serving.scoring.endpoints import router as scoring
 from serving.scoring.schemas import EXAMPLE, ScoresRequest, known_names
 from serving.scoring.service import answer_of
@@ -107,9 +109,12 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (403, "the role may not do this"),
         (404, "nothing here, or nothing that this caller may see"),
         (409, "it contradicts what is already recorded"),
+        (408, "the body did not arrive in time"),
         (413, "the body is too large"),
+        (415, "the body is not sent as JSON; see Content-Type"),
         (422, "the request does not match this description"),
         (429, "this client asks more than its share; see Retry-After"),
+        (431, "the header lines are too long"),
         (500, "something went wrong here"),
         (503, "no model, database, audit log or free thread, or no answer in time; see Retry-After"),
     )
@@ -134,6 +139,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             live,
             reads=Lane(8, 5.0, settings.read_deadline_seconds),
             scoring=Lane(max(2, cores), 5.0, settings.score_deadline_seconds),
+            large=Turns(2, 10.0),
             issuers=Issuers(settings.oidc),
             metrics=metrics,
             rates=Rates.of(settings),
@@ -161,6 +167,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         title="Upstream",
         version=own_version(),
         summary="Risk stratification and certain care gaps for community mental health teams",
+        redirect_slashes=False,  # behind TLS the framework would redirect to http, with what was sent in clear
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -190,10 +197,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         render=render,
         metrics=metrics,
         tracing=tracing,
+        https=settings.is_https,
     )
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     _handle_errors(app)
     check_access_declared(app)
+    check_bodies_guarded(app)
     return app
 
 
@@ -220,6 +229,8 @@ def _described(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document, with errors under the media type they are sent as."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
+        document["components"]["schemas"] |= BODIES
+        document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
         for path in document["paths"].values():
             for operation in path.values():
                 for described in operation["responses"].values():
@@ -287,6 +298,17 @@ def access_of(app: FastAPI) -> dict[str, frozenset[str] | None]:
     return found
 
 
+def check_bodies_guarded(app: FastAPI) -> None:
+    """Refuse to start with a route that would read a body before it knows who sent it."""
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        asks = _declared(getattr(route, "dependant", None)) is not None
+        if asks and getattr(route, "body_field", None) is not None and not isinstance(route, GuardedRoute):
+            raise RuntimeError(
+                f"{context.path} reads a body before its caller; use APIRouter(route_class=GuardedRoute)"
+            )
+
+
 def methods_of(app: FastAPI, path: str) -> list[str]:
     """Every method that an address takes. The framework names those of the first route only, where RFC 9110 asks for
     all."""
@@ -345,6 +367,8 @@ def serve(
         app.state.alone = True
         config = uvicorn.Config(
             app,
+            http=BoundedProtocol,
+            ws="none",
             log_config=None,
             access_log=False,
             server_header=False,

@@ -109,7 +109,16 @@ class Settings(BaseSettings):
     @field_validator("public_url")
     @classmethod
     def pages_are_reached_safely(cls, url: str) -> str:
-        return over_a_safe_line(url).rstrip("/") if url else url
+        if not url:
+            return url
+        parts = urlsplit(over_a_safe_line(url))
+        if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+            # Every link of a page begins at the root, so below a path each would leave it.
+            raise ValueError(
+                "must be a scheme and a host alone, as https://upstream.example.nhs.uk: "
+                "give Upstream a host name of its own, not a path of another's"
+            )
+        return url.rstrip("/")
 
     @model_validator(mode="after")
     def a_provider_knows_the_way_back(self) -> Settings:

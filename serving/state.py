@@ -11,7 +11,7 @@ from features.records.nhs_numbers import NhsKey
 from serving.auditlog.log import Audit
 from serving.http.problems import request_id_of
 from serving.http.rate_limit import Rate
-from serving.http.thread_lanes import Lane
+from serving.http.thread_lanes import Lane, Turns
 from serving.identity.callers import Caller, Role
 from serving.model_loader import LiveModel
 from serving.observability.metrics import Metrics
@@ -43,13 +43,15 @@ class Rates:
 
 @dataclass(frozen=True)
 class Service:
-    """The running service. ``reads`` is the lane of database work, ``scoring`` the lane of model work."""
+    """The running service. ``reads`` is the lane of database work, ``scoring`` the lane of model work,
+    ``large`` the turns of large bodies."""
 
     settings: Settings
     database: Database
     live: LiveModel
     reads: Lane
     scoring: Lane
+    large: Turns
     issuers: Issuers
     metrics: Metrics
     rates: Rates
@@ -61,7 +63,8 @@ class Service:
 
 def address_of(request: Request, settings: Settings) -> str:
     """Where a request comes from; behind a proxy of ours, the last address that it wrote down."""
-    forwarded = request.headers.get("x-forwarded-for", "") if settings.behind_proxy else ""
+    # A client may send lines of its own; a proxy adds its word to the last, or a line after it.
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")) if settings.behind_proxy else ""
     return forwarded.rpartition(",")[2].strip() or (request.client.host if request.client else "unknown")
 
 

@@ -7,14 +7,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from serving.access import AuditorCaller, PharmacistCaller
+from serving.access import AuditorCaller, GuardedRoute, PharmacistCaller
 from serving.auditing.repository import Asked
 from serving.auditing.schemas import Emergencies, Emergency, EmergencyIn, Events
 from serving.auditing.service import list_emergencies, list_events, open_in_emergency
 from serving.identity.ids import LocalId, PersonId
 from serving.state import Serving
 
-router = APIRouter(tags=["audit"])
+router = APIRouter(tags=["audit"], route_class=GuardedRoute)
 Limit = Annotated[int, Query(ge=1, le=500)]
 Actor = Annotated[str | None, Query(max_length=64)]
 Action = Annotated[str | None, Query(max_length=64)]

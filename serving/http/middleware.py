@@ -20,6 +20,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from features.records.memory import give_back
+from serving.http.bodies import HEADERS as MOST_HEADERS
+from serving.http.bodies import LimitedBody, announced
 from serving.http.problems import Problem, from_http, log_unexpected
 from serving.observability.logs import logger
 from serving.observability.metrics import Metrics
@@ -51,6 +53,10 @@ STATIC = "/static/"
 LARGE = 8_000_000
 """Bytes of an answer (about 35 people scored) after which memory is given back: 500 people leave 120 MB behind."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+ANY_HOST = frozenset({"/livez", "/readyz", "/metrics"})
+"""Probes of load balancers and clusters call a process by its own address. They hold nothing about people."""
+HELD = 8_000_000
+"""Bytes of bodies that came in since memory was last given back."""
 PROBES = frozenset({"/livez", "/readyz", "/metrics", "/static"})
 """Asked every few seconds by machines: a line only where one goes wrong."""
 log = logger()
@@ -71,8 +77,11 @@ class Boundary:
         render: Callable[[Request, Problem], Response],
         metrics: Metrics,
         tracing: Tracing,
+        https: bool = False,
     ) -> None:
         self.app, self.render, self.max_body_bytes = app, render, max_body_bytes
+        self._headers = {**HEADERS, **({"Strict-Transport-Security": "max-age=31536000"} if https else {})}
+        self._held = 0
         self.metrics, self.tracing = metrics, tracing
         self.hosts = frozenset((*LOOPBACK_NAMES, *allowed_hosts))
 
@@ -80,8 +89,11 @@ class Boundary:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = secrets.token_hex(8)
-        scope.setdefault("state", {})["request_id"] = request_id
+        request_id, method = secrets.token_hex(8), scope["method"]
+        if method == "HEAD":  # as GET, of which the server sends the head alone; every route answers it so
+            scope = {**scope, "method": "GET"}
+        body = LimitedBody(scope, receive, self.max_body_bytes)
+        scope.setdefault("state", {}).update(request_id=request_id, body=body)
         started = False
         status, sent = 500, 0
         began, began_ns = time.perf_counter(), time.time_ns()
@@ -91,13 +103,15 @@ class Boundary:
             nonlocal started, status, sent
             if message["type"] == "http.response.start":
                 started, status = True, message["status"]
-                _add_headers(message, scope["path"], request_id)
+                _add_headers(message, self._headers, scope["path"], request_id)
             sent += len(message.get("body", b""))
+            if method == "HEAD" and "body" in message:
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             self._check(Headers(scope=scope), scope)
-            await self.app(scope, self._limited(receive), send_with_headers)
+            await self.app(scope, body, send_with_headers)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever escapes becomes a problem without its text
             if started:
                 log_unexpected(error, request_id)
@@ -105,13 +119,17 @@ class Boundary:
             problem = _as_problem(error, request_id)
             await self.render(Request(scope), problem)(scope, receive, send_with_headers)
         finally:
-            self._note(scope, status, request_id, time.perf_counter() - began, began_ns)
-        if sent > LARGE:  # answered, and nothing holds the request any more
+            self._note(scope, method, status, request_id, time.perf_counter() - began, began_ns)
+        self._held += body.read
+        if sent > LARGE or self._held > HELD:  # answered, and nothing holds the request any more
+            self._held = 0
+            del body
+            scope["state"].pop("body", None)
             await to_thread.run_sync(_tidy)
 
-    def _note(self, scope: Scope, status: int, request_id: str, seconds: float, began_ns: int) -> None:
+    def _note(self, scope: Scope, method: str, status: int, request_id: str, seconds: float, began_ns: int) -> None:
         """Write down that a request was answered: by its route's template, never its address."""
-        method = scope["method"] if scope["method"] in METHODS else "other"
+        method = method if method in METHODS else "other"
         route, state = route_of(scope), scope["state"]
         self.metrics.answered(method, route, status, seconds)
         if "problem" in state:
@@ -133,13 +151,14 @@ class Boundary:
         )
 
     def _check(self, headers: Headers, scope: Scope) -> None:
+        if sum(len(name) + len(value) for name, value in headers.raw) > MOST_HEADERS:
+            raise Problem(431, "headers-too-large", "The header lines are longer than this service accepts.")
         host = _host_name(headers.get("host", ""))
-        if host not in self.hosts:
+        if host not in self.hosts and scope["path"] not in ANY_HOST:
             raise Problem(
                 400, "unknown-host", "This service does not answer to that host name; set UPSTREAM_ALLOWED_HOSTS."
             )
-        announced = headers.get("content-length", "0")
-        if not announced.isdecimal() or int(announced) > self.max_body_bytes:
+        if (announced(headers) or 0) > self.max_body_bytes:
             raise HTTPException(413)
         if scope["method"] in SAFE_METHODS:
             return
@@ -148,21 +167,6 @@ class Boundary:
         foreign_origin = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
         if site not in (None, "same-origin", "none") or (site is None and foreign_origin):
             raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
-
-    def _limited(self, receive: Receive) -> Receive:
-        """``receive`` that stops at the limit. The framework passes an ``HTTPException`` on and would swallow anything
-        else."""
-        read = 0
-
-        async def counted() -> Message:
-            nonlocal read
-            message = await receive()
-            read += len(message.get("body", b""))
-            if read > self.max_body_bytes:
-                raise HTTPException(413)
-            return message
-
-        return counted
 
 
 def _tidy() -> None:
@@ -177,9 +181,9 @@ def route_of(scope: Scope) -> str:
     return str(getattr(scope.get("route"), "path", None) or "unmatched")
 
 
-def _add_headers(message: Message, path: str, request_id: str) -> None:
+def _add_headers(message: Message, always: dict[str, str], path: str, request_id: str) -> None:
     headers = MutableHeaders(scope=message)
-    for name, value in HEADERS.items():
+    for name, value in always.items():
         headers[name] = value
     headers["X-Request-ID"] = request_id
     headers["Cache-Control"] = "public, max-age=3600" if path.startswith(STATIC) else "no-store"

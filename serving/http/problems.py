@@ -119,6 +119,7 @@ _STATUS_TEXT = {
     404: ("not-found", not_found().detail),
     405: ("method-not-allowed", "This address does not take this method; see /openapi.json."),
     429: ("too-many-requests", "This client asks more than its share; try again later."),
+    408: ("too-slow-a-body", "The request body did not arrive in time; send it again."),
     413: ("too-large", "The request body is larger than this service accepts. Send fewer people per request."),
 }
 

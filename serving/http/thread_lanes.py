@@ -8,8 +8,8 @@ keeps its turn until it ends.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import ParamSpec, TypeVar
 
 import anyio
@@ -19,6 +19,32 @@ from serving.http.problems import unavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+class Turns:
+    """At most ``width`` at once of something that takes much memory; one waits at most ``patience`` seconds. Make it
+    inside the event loop."""
+
+    def __init__(self, width: int, patience: float) -> None:
+        self._turns, self._patience = CapacityLimiter(width), patience
+
+    @asynccontextmanager
+    async def take(self) -> AsyncIterator[None]:
+        """Hold a turn. Raises a 503 ``Problem`` when none came in time."""
+        turn = object()
+        await _turn(self._turns, turn, self._patience)
+        try:
+            yield
+        finally:
+            self._turns.release_on_behalf_of(turn)
+
+
+async def _turn(turns: CapacityLimiter, turn: object, patience: float) -> None:
+    try:
+        with anyio.fail_after(patience):
+            await turns.acquire_on_behalf_of(turn)
+    except TimeoutError:
+        raise unavailable("busy", "The service is busy; try again after the seconds in Retry-After.", 2) from None
 
 
 class Lane:
@@ -36,11 +62,7 @@ class Lane:
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """``work(*args, **kwargs)`` in a thread. Raises a 503 ``Problem`` when no turn came in time, or no answer."""
         turn = object()
-        try:
-            with anyio.fail_after(self._patience):
-                await self._turns.acquire_on_behalf_of(turn)
-        except TimeoutError:
-            raise unavailable("busy", "The service is busy; try again after the seconds in Retry-After.", 2) from None
+        await _turn(self._turns, turn, self._patience)
         begun, loop = False, asyncio.get_running_loop()
 
         def worked() -> T:

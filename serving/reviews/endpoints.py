@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 
-from serving.access import PeopleCaller
+from serving.access import GuardedRoute, PeopleCaller
 from serving.identity.ids import PersonId
 from serving.reviews.schemas import IdempotencyKey, Review, ReviewIn, Reviews
 from serving.reviews.service import record_review, review_history
 from serving.state import Serving
 
-router = APIRouter(tags=["reviews"])
+router = APIRouter(tags=["reviews"], route_class=GuardedRoute)
 
 Key = Annotated[IdempotencyKey, Header(alias="Idempotency-Key", description="one per review; a repeat is harmless")]
 

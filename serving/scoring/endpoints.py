@@ -3,30 +3,57 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import nullcontext
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
 
 from features.records.nhs_numbers import NhsKey
-from serving.access import SystemCaller
+from models import RiskModel
+from serving.access import GuardedRoute, SystemCaller
+from serving.auditlog.log import Audit
+from serving.http.bodies import allow, is_large, json_body
 from serving.http.problems import Problem
+from serving.scoring.reading import Unreadable, read_scores
 from serving.scoring.schemas import ScoresAnswer, ScoresRequest
-from serving.scoring.service import score_request
+from serving.scoring.service import Answered, score_request
 from serving.state import Serving
 
-router = APIRouter(tags=["scoring"])
+router = APIRouter(tags=["scoring"], route_class=GuardedRoute)
+_SCHEMA = ScoresRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+BODIES: dict[str, Any] = {**_SCHEMA.pop("$defs"), "ScoresRequest": _SCHEMA}
+"""Schemas of the body for the description: the framework does not read this body, so it does not describe it either."""
+_BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ScoresRequest"}}}}
 
 
-@router.post("/v1/scores", response_model=ScoresAnswer)
-async def score(request: Request, body: ScoresRequest, caller: SystemCaller, service: Serving) -> Response:
+@router.post("/v1/scores", response_model=ScoresAnswer, openapi_extra={"requestBody": _BODY})
+async def score(request: Request, caller: SystemCaller, service: Serving) -> Response:
     """Score people from the histories sent along: risks with all their parts, reasons, care gaps, flags.
 
     For a CMHT system. Nothing is stored except an audit event naming the people.
     """
-    model, body = service.live.current, without_nhs_numbers(body, service.nhs_key)
-    audit = service.audit_for(caller, request)
-    answer = await service.scoring.run(score_request, model, body, dt.date.today(), audit)
+    allow(request, service.settings.max_body_bytes)
+    async with service.large.take() if is_large(request) else nullcontext():
+        body = await json_body(request)
+        model, audit, key = service.live.current, service.audit_for(caller, request), service.nhs_key
+        answer = await service.scoring.run(_answer, body, key, model, dt.date.today(), audit)
+        del body
+    if not isinstance(answer, Answered):
+        raise RequestValidationError(answer)
     service.metrics.scored(answer.bundle_id, answer.people)
     return Response(answer.body, media_type="application/json")
+
+
+def _answer(
+    body: bytes, key: NhsKey | None, model: RiskModel | None, today: dt.date, audit: Audit
+) -> Answered | list[dict[str, Any]]:
+    """The answer to a body, or what is wrong with it. Returned and not raised: an exception holds on to the body."""
+    try:
+        asked = read_scores(body)
+    except Unreadable as error:
+        return error.faults
+    return score_request(model, without_nhs_numbers(asked, key), today, audit)
 
 
 def without_nhs_numbers(body: ScoresRequest, key: NhsKey | None) -> ScoresRequest:

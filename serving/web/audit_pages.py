@@ -12,7 +12,7 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from features.records.nhs_numbers import looks_like_one
-from serving.access import AuditorReader, PharmacistReader, require_own_form
+from serving.access import AuditorReader, GuardedRoute, PharmacistReader, require_own_form
 from serving.auditing.endpoints import About, Action, Actor, Before, On
 from serving.auditing.repository import Asked
 from serving.auditing.schemas import ACCESS_MINUTES, REASON_LABELS, Event
@@ -21,7 +21,7 @@ from serving.identity.callers import ROLE_LABELS
 from serving.state import Serving
 from serving.web.rendering import around, page
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
 EVENTS_A_PAGE = 50
 EMERGENCIES_SHOWN = 100

@@ -16,6 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from serving.access import (
     SESSION_COOKIE,
     AnyReader,
+    GuardedRoute,
     PeopleReader,
     require_own_form,
     set_session_cookie,
@@ -43,7 +44,7 @@ from serving.worklists.rules import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
 from serving.worklists.service import gone, is_listed, list_teams, team_worklist, unknown_horizon
 
-router = APIRouter(include_in_schema=False)
+router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
 
 @router.get("/")

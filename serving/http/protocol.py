@@ -1,0 +1,66 @@
+"""HTTP/1.1 as uvicorn reads it, with a limit on what comes before a body and on how long it may take.
+
+uvicorn's parser takes header lines, trailers and chunk extensions of any length and waits for ever for the first
+request of a connection: one client without a token could take all memory, or all connections.
+"""
+
+from __future__ import annotations
+
+from asyncio import TimerHandle, Transport
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from serving.http.bodies import HEADERS
+
+HEAD_BYTES = 2 * HEADERS
+"""The address, the header lines and the line ends of one request."""
+HEAD_SECONDS = 20.0
+"""How long a client may take for the head of a request, from the connection or from its first byte."""
+_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Closes a connection that sends ``HEAD_BYTES`` without a body among them, or no whole head in ``HEAD_SECONDS``."""
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._beside_bodies = 0
+        self._patience: TimerHandle | None = None
+        self._wait_for_a_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._beside_bodies += len(data)
+        super().data_received(data)
+        if self._beside_bodies > HEAD_BYTES and not self.transport.is_closing():
+            self.transport.write(_TOO_LARGE)
+            self.transport.close()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._wait_for_a_head()
+
+    def on_headers_complete(self) -> None:
+        self._stop_waiting()
+        self._beside_bodies = 0
+        super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        self._beside_bodies = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._beside_bodies = 0
+        super().on_message_complete()
+
+    def _wait_for_a_head(self) -> None:
+        self._stop_waiting()
+        self._patience = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None

@@ -1,0 +1,208 @@
+"""The body of ``POST /v1/scores`` as people and rows. Called in a thread, never on the event loop.
+
+A small body is read in one go. Python's JSON reader and pydantic hold the interpreter's lock until they are done, more
+than a second for 30 MB, and a thread alone would not help: everything else would stand still. So a large body is read a
+few hundred rows at a time, each part checked before the next is read, and the first part that is wrong ends it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from serving.scoring.schemas import MAX_PEOPLE, MAX_ROWS, ROWS, PersonIn, PersonTables, ScoresRequest
+
+ONE_GO = 200_000
+"""Bytes up to which a body is read in one go: a few milliseconds."""
+ROWS_A_TIME = 200
+LONGEST_ROW = 20_000
+"""Characters of one row. The longest that the description allows has under 8,000."""
+Loc = tuple[str | int, ...]
+
+
+class Unreadable(Exception):
+    """What is wrong with a body, as pydantic says it, without any value of the body."""
+
+    def __init__(self, faults: list[dict[str, Any]]) -> None:
+        super().__init__()
+        self.faults = faults
+
+    @classmethod
+    def at(cls, kind: str, *loc: str | int) -> Unreadable:
+        return cls([{"type": kind, "loc": ("body", *loc)}])
+
+    @classmethod
+    def of(cls, error: ValidationError, *loc: str | int) -> Unreadable:
+        faults = error.errors(include_input=False, include_context=False, include_url=False)
+        return cls([{"type": fault["type"], "loc": ("body", *loc, *fault["loc"])} for fault in faults])
+
+
+def read_scores(body: bytes, one_go: int = ONE_GO) -> ScoresRequest:
+    """The request in ``body``. Raises ``Unreadable``, which holds nothing of it."""
+    try:
+        if len(body) <= one_go:
+            return ScoresRequest.model_validate(json.loads(body, parse_constant=_no_number))
+        return _request(_Walker(body.decode(json.detect_encoding(body))))
+    except ValidationError as error:
+        found = Unreadable.of(error)
+    except (ValueError, RecursionError):
+        found = Unreadable.at("json_invalid")
+    raise found
+
+
+def _no_number(_text: str) -> float:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _request(walker: _Walker) -> ScoresRequest:
+    found: dict[str, Any] = {}
+    for name in walker.members():
+        if name == "people":
+            found[name] = [_person(walker, place) for place in walker.items(MAX_PEOPLE, "people")]
+        elif name in ScoresRequest.model_fields:
+            found[name] = walker.scalar(name)
+        else:
+            raise Unreadable.at("extra_forbidden", name)
+    walker.end()
+    return ScoresRequest.model_validate(found)
+
+
+def _person(walker: _Walker, place: int) -> PersonIn:
+    loc: Loc = ("people", place)
+    found: dict[str, Any] = {}
+    for name in walker.members(*loc):
+        if name == "tables":
+            tables = {table: _rows(walker, table, (*loc, name, table)) for table in walker.members(*loc, name)}
+            found[name] = PersonTables.model_construct(**tables)
+        elif name in PersonIn.model_fields:
+            found[name] = walker.scalar(*loc, name)
+        else:
+            raise Unreadable.at("extra_forbidden", *loc, name)
+    try:
+        return PersonIn.model_validate(found)
+    except ValidationError as error:
+        raise Unreadable.of(error, *loc) from None
+
+
+def _rows(walker: _Walker, table: str, loc: Loc) -> list[dict[str, Any]]:
+    if table not in ROWS:
+        raise Unreadable.at("extra_forbidden", *loc)
+    found: list[dict[str, Any]] = []
+    waiting: list[Any] = []
+
+    def check() -> None:
+        try:
+            found.extend(_adapter(table).validate_python(waiting))
+        except ValidationError as error:
+            told = Unreadable.of(error)
+            raise Unreadable(
+                [
+                    {"type": fault["type"], "loc": ("body", *loc, len(found) + fault["loc"][1], *fault["loc"][2:])}
+                    for fault in told.faults
+                ]
+            ) from None
+        waiting.clear()
+
+    for place in walker.items(MAX_ROWS, *loc):
+        waiting.append(walker.row(*loc, place))
+        if len(waiting) == ROWS_A_TIME:
+            check()
+    check()
+    return found
+
+
+@cache
+def _adapter(table: str) -> TypeAdapter[Any]:
+    return TypeAdapter(list[ROWS[table]])  # type: ignore[valid-type]
+
+
+class _Walker:
+    """Walks a JSON text from the outside in; only what is small is handed to the compiled reader."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._at = text, 0
+        self._read = json.JSONDecoder(parse_constant=_no_number).raw_decode
+
+    def members(self, *loc: str | int) -> Iterator[str]:
+        """The names of an object's members; read the value of each before the next."""
+        self._open("{", "dict_type", loc)
+        first, seen = True, set()
+        while not self._closes("}", first):
+            name = self.scalar(*loc)
+            if not isinstance(name, str) or name in seen:
+                raise ValueError("a name that is no text, or twice")
+            seen.add(name)
+            self._take(":")
+            yield name
+            first = False
+
+    def items(self, most: int, *loc: str | int) -> Iterator[int]:
+        """The places of a list's items; read each before the next."""
+        self._open("[", "list_type", loc)
+        place = 0
+        while not self._closes("]", place == 0):
+            if place == most:
+                raise Unreadable.at("too_long", *loc)
+            yield place
+            place += 1
+
+    def scalar(self, *loc: str | int) -> Any:
+        """A text, number, true, false or null."""
+        if self._next() in "{[":
+            raise Unreadable.at("string_type", *loc)
+        value, self._at = self._read(self._text, self._at)
+        return value
+
+    def row(self, *loc: str | int) -> Any:
+        """A flat object: up to the first closing brace that makes it whole, for a text may hold one."""
+        if self._next() != "{":
+            raise Unreadable.at("dict_type", *loc)
+        end = self._at
+        for _ in range(50):
+            end = self._text.find("}", end, self._at + LONGEST_ROW) + 1
+            if not end:
+                break
+            try:
+                value, read = self._read(self._text[self._at : end])
+            except json.JSONDecodeError:
+                continue
+            self._at += read
+            return value
+        raise Unreadable.at("json_invalid", *loc)
+
+    def end(self) -> None:
+        """Nothing may follow."""
+        if self._next():
+            raise ValueError("more after the end")
+
+    def _open(self, bracket: str, kind: str, loc: Loc) -> None:
+        if self._next() != bracket:
+            raise Unreadable.at(kind, *loc)
+        self._at += 1
+
+    def _closes(self, bracket: str, first: bool) -> bool:
+        """Whether the list or object ends here; steps over the comma where it does not."""
+        if self._next() == bracket:
+            self._at += 1
+            return True
+        if not first:
+            self._take(",")
+            self._next()
+        return False
+
+    def _take(self, sign: str) -> None:
+        if self._next() != sign:
+            raise ValueError("another sign was expected")
+        self._at += 1
+
+    def _next(self) -> str:
+        """The next character that is no white space, which is stepped over; empty at the end."""
+        text, at = self._text, self._at
+        while at < len(text) and text[at] in " \t\n\r":
+            at += 1
+        self._at = at
+        return text[at : at + 1]
