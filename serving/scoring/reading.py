@@ -77,7 +77,7 @@ def _person(walker: _Walker, place: int) -> PersonIn:
     for name in walker.members(*loc):
         if name == "tables":
             tables = {table: _rows(walker, table, (*loc, name, table)) for table in walker.members(*loc, name)}
-            found[name] = PersonTables.model_construct(**tables)
+            found[name] = PersonTables.model_construct(**tables)  # type: ignore[arg-type]
         elif name in PersonIn.model_fields:
             found[name] = walker.scalar(*loc, name)
         else:
