@@ -1,0 +1,9 @@
+"""FHIR R4 (UK Core) as NDJSON, Bulk Data exports or Bundles, read into our tables through the mapping tables in
+``mappings/``.
+
+What R4 does not have is stated, not invented: no reason for closing an episode, no team's capacity, no deprivation.
+"""
+
+from features.records.sources.fhir.ingest import FhirExtract, ingest, lines, read_fhir, summary
+
+__all__ = ["FhirExtract", "ingest", "lines", "read_fhir", "summary"]

@@ -1,0 +1,130 @@
+"""Observation, Condition and AllergyIntolerance as rows: results, circumstances and conditions."""
+
+from __future__ import annotations
+
+from features.records.days import NO_DAY
+from features.records.sources.fhir import resources as r
+from features.records.sources.fhir.codebook import CONFLICT, Diagnosis
+from features.records.sources.fhir.dates import day
+from features.records.sources.fhir.sink import ASIDE, LEFT_OUT, MAPPED, NOT_READ, Sink
+
+_SEEN = ("final", "amended", "corrected", "preliminary")
+_WRONG = ("refuted", "entered-in-error")
+NOT_DONE = f"{LEFT_OUT}the test was not done (dataAbsentReason)"
+
+
+def observation(one: r.Observation, key: str, sink: Sink) -> str:
+    """A result for each test in the code and in the components. What has a dataAbsentReason was not done."""
+    if one.status not in _SEEN:
+        return f"{NOT_READ}status"
+    book = sink.book
+    taken = one.effectiveDateTime or one.effectiveInstant
+    if taken is None and one.effectivePeriod is not None:
+        taken = one.effectivePeriod.end or one.effectivePeriod.start
+    issued = day(one.issued)
+    on = day(taken)
+    if on == NO_DAY:
+        on = issued
+        if on != NO_DAY:
+            sink.notes["Observation: without the day of the test; the day it was issued was taken"] += 1
+    sink.note_partial("Observation", taken)
+    subject = sink.scope.key(one.subject)
+    tests = book.tests_of(one.code)
+    question = book.word("circumstance_question", one.code)
+    if CONFLICT in (tests, question):
+        return sink.conflict()
+    made: list[str] = []
+    done = one.dataAbsentReason is None
+    parts = [part for part in one.component if part.dataAbsentReason is None]
+    if one.component and not parts and one.valueQuantity is None:
+        done = False
+    if question is not None and done and (found := _circumstance(one, question, sink)):
+        if found == CONFLICT:
+            return sink.conflict()
+        if on == NO_DAY:
+            return f"{ASIDE}no day"
+        sink.add("circumstance", subject, question, found, on, issued)
+        made.append("circumstances")
+    rows: list[tuple[str, r.Quantity | None, float | None]] = []
+    if tests and done:
+        quantity = one.valueQuantity if len(tests) == 1 else None
+        rows += [(test, quantity, one.valueInteger if len(tests) == 1 else None) for test in tests]
+    for part in parts:
+        found_tests = book.tests_of(part.code)
+        if found_tests == CONFLICT:
+            return sink.conflict()
+        rows += [(test, part.valueQuantity, part.valueInteger) for test in found_tests]
+    if rows and on == NO_DAY:
+        return f"{ASIDE}no day"
+    for test, quantity, whole in rows:
+        if quantity is None or quantity.value is None:
+            sink.add("result", subject, test, on, whole, None, None, issued)
+        else:
+            unit = book.unit(test, quantity.code, quantity.unit)
+            sink.add("result", subject, test, on, quantity.value, quantity.comparator, unit, issued)
+    if rows:
+        made.append("results")
+    if made:
+        return f"{MAPPED}{' and '.join(made)}"
+    if not done and (tests or question or one.component):
+        return NOT_DONE
+    return sink.name_unmapped("Observation", one.code)
+
+
+def _circumstance(one: r.Observation, question: str, sink: Sink) -> str | None:
+    """The value of a question about a person's life: by the table, else a word of our own."""
+    concept = one.valueCodeableConcept
+    meaning = sink.book.word("circumstance", concept)
+    if meaning is None or meaning == CONFLICT:
+        if concept is not None and meaning is None:
+            sink.name_unmapped(f"Observation value of {question}", concept)
+        return meaning
+    kind, _, value = meaning.rpartition("=")
+    return value if kind in ("", question) else None
+
+
+def condition(one: r.Condition, key: str, sink: Sink) -> str:
+    if _status(one.verificationStatus, sink):
+        return f"{LEFT_OUT}refuted or entered in error"
+    found = sink.book.diagnosis(one.code)
+    if isinstance(found, str):
+        return sink.conflict()
+    if found is None:
+        return sink.name_unmapped("Condition", one.code)
+    recorded = day(one.recordedDate)
+    on = recorded if recorded != NO_DAY else day(one.onsetDateTime)
+    if on == NO_DAY:
+        return f"{ASIDE}no day"
+    sink.note_partial("Condition", one.recordedDate or one.onsetDateTime)
+    _add(one.subject, "diagnosis", found, on, recorded, sink)
+    return f"{MAPPED}conditions"
+
+
+def allergy(one: r.AllergyIntolerance, key: str, sink: Sink) -> str:
+    """An allergy, or that there is none: "no known drug allergy" is a status, never an allergy."""
+    if _status(one.verificationStatus, sink):
+        return f"{LEFT_OUT}refuted or entered in error"
+    none = sink.book.word("allergy_none", one.code)
+    codes = sink.book.ordered(one.code)
+    if none == CONFLICT:
+        return sink.conflict()
+    if not codes:
+        return sink.name_unmapped("AllergyIntolerance", one.code)
+    recorded = day(one.recordedDate)
+    on = recorded if recorded != NO_DAY else day(one.onsetDateTime)
+    if on == NO_DAY:
+        return f"{ASIDE}no day"
+    system, code = codes[0]
+    display = next((c.display for c in one.code.coding if c.display), "allergy") if one.code else "allergy"
+    name = {"snomed": "snomed_ct"}.get(system, system)
+    _add(one.patient, "allergy", Diagnosis(name, code, none or display, ""), on, recorded, sink)
+    return f"{MAPPED}conditions"
+
+
+def _status(status: r.CodeableConcept | None, sink: Sink) -> bool:
+    return any(code in _WRONG for _, code in sink.book.ordered(status))
+
+
+def _add(subject: r.Reference | None, category: str, found: Diagnosis, on: int, recorded: int, sink: Sink) -> None:
+    key = sink.scope.key(subject)
+    sink.add("condition", key, category, found.system, found.code, found.group, on, recorded, found.column)

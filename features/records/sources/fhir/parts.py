@@ -1,0 +1,82 @@
+"""One part of an extract, read in this process: lines, a document, or what an export says was deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+import pyarrow as pa
+
+from features.records.sources.fhir import resources as r
+from features.records.sources.fhir.codebook import CodeBook
+from features.records.sources.fhir.folder import Part, line_blocks, open_part
+from features.records.sources.fhir.reading import Batch, Given, of_bundle, of_lines, read_batch
+from features.records.sources.fhir.references import Identities, Scope
+from features.records.sources.fhir.sink import NOT_READ
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker needs besides its part."""
+
+    identities: Identities
+    base: str | None
+    mappings: str | None
+    dmd: str | None
+
+
+Outcome = tuple[list[Batch], set[str]]
+"""The batches of a part, and keys that were deleted."""
+
+
+def read_part(part: Part, job: Job, book: CodeBook) -> Outcome:
+    if part.kind == "deleted":
+        return _deletions(part, book)
+    if part.kind == "document":
+        with open_part(part) as stream:
+            raw = stream.read().removeprefix(b"\xef\xbb\xbf")
+        return [read_batch(_document(raw, job), book)], set()
+    scope = Scope(job.identities, job.base)
+    batches = []
+    for first, lines in line_blocks(part):
+        batch = read_batch(of_lines(lines, first + 1, scope), book)
+        if part.kind == "outcome":
+            batch.fates = pa.array(
+                [f"{NOT_READ}what the server reported of its export"] * len(batch)
+            ).dictionary_encode()
+            batch.notes["OperationOutcome: the server reported problems with its export"] += len(batch)
+        batches.append(batch)
+    return batches, set()
+
+
+def _document(raw: bytes, job: Job) -> Iterator[Given]:
+    """A Bundle's resources, or the one resource of a file."""
+    try:
+        head = r.decode_head(raw)
+    except msgspec.DecodeError:
+        head = r.Head()
+    if head.resourceType == "Bundle":
+        try:
+            yield from of_bundle(raw, 1, job.identities, job.base)
+        except msgspec.DecodeError:
+            yield Given(b"", 1, Scope(job.identities, job.base))
+    else:
+        yield Given(raw, 1, Scope(job.identities, job.base))
+
+
+def _deletions(part: Part, book: CodeBook) -> Outcome:
+    """Keys that a Bulk Data export says were deleted: DELETE entries of transaction Bundles, one a line."""
+    gone: set[str] = set()
+    batches = []
+    for first, lines in line_blocks(part):
+        for number, line in enumerate(lines, first + 1):
+            try:
+                bundle = r.decode_bundle(line)
+            except msgspec.DecodeError:
+                batches.append(read_batch([Given(line, number, Scope.nowhere())], book))
+                continue
+            gone |= {
+                e.request.url for e in bundle.entry if e.request and e.request.method == "DELETE" and e.request.url
+            }
+    return batches, gone

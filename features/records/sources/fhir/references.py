@@ -1,0 +1,98 @@
+"""One resolver for the five kinds of reference: relative, absolute, urn:uuid, contained and logical.
+
+Every reference becomes one key: ``Type/id`` for a resource, ``#id`` for a contained one, ``=hash`` for an identifier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from features.records.nhs_numbers import NhsKey, NotAnNhsNumber, checked
+from features.records.sources.fhir.resources import Identifier, Reference
+
+NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+NHS, LOCAL = "=nhs:", "=id:"
+_TAIL = re.compile(r"^(?:(?P<base>[a-z][a-z0-9+.-]*://.+?)/)?(?P<key>[A-Z][A-Za-z]+/[^/#?|]+)(?:/_history/[^/]+)?$")
+
+
+@dataclass(frozen=True)
+class Identities:
+    """Turns identifiers into hashes at the door. NHS numbers need the trust's key; without one they are not kept."""
+
+    key: NhsKey | None = None
+    link: bytes = b""
+
+    def hash_of(self, identifier: Identifier) -> str | None:
+        """``=...`` for an identifier, None for one that cannot be used (no value, or an NHS number that fails its
+        check)."""
+        system, value = identifier.system or "", (identifier.value or "").strip()
+        if not value or not system:
+            return None
+        if system == NHS_NUMBER:
+            try:
+                digits = checked(value)
+            except NotAnNhsNumber:
+                return None
+            if self.key is not None:
+                return f"{NHS}{self.key.pseudonym(digits)}"
+            return f"{NHS}{self._hash(digits)}" if self.link else None
+        return f"{LOCAL}{self._hash(f'{system}|{value}')}"
+
+    def _hash(self, text: str) -> str:
+        return hmac.new(self.link or b"local identifiers", text.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where references are looked up: the entries of the Bundle they stand in, and the server the extract came from."""
+
+    identities: Identities
+    base: str | None = None
+    entries: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def nowhere(cls) -> Scope:
+        """A scope without a Bundle, a server or a key."""
+        return cls(Identities())
+
+    def key(self, reference: Reference | None) -> str | None:
+        """The key that a reference leads to, or None where it names nothing that could be found."""
+        if reference is None:
+            return None
+        text = reference.reference
+        if not text:
+            return None if reference.identifier is None else self.identities.hash_of(reference.identifier)
+        if text[0] == "#":
+            return text
+        if text in self.entries:
+            return self.entries[text]
+        if text.startswith("urn:"):
+            return None  # a urn means something only inside its Bundle
+        found = _TAIL.match(text)
+        if found is None:
+            return None
+        base, tail = found["base"], found["key"]
+        if base is None:
+            return self.entries.get(f"{self.base}/{tail}", tail) if self.base else tail
+        return tail if self.base in (None, base) else f"{tail}@{base}"
+
+
+def entry_key(full_url: str | None, resource_type: str, resource_id: str | None, base: str | None) -> str | None:
+    """The key of a resource: its id, else what its fullUrl ends in; one of another server than ``base`` says so."""
+    if full_url and full_url.startswith("urn:"):
+        return f"{resource_type}/{resource_id or full_url.rsplit(':', 1)[-1]}"
+    found = _TAIL.match(full_url) if full_url else None
+    if found is None or found["base"] is None:
+        return f"{resource_type}/{resource_id}" if resource_id else None
+    tail = f"{resource_type}/{resource_id}" if resource_id else found["key"]
+    return tail if base in (None, found["base"]) else f"{tail}@{found['base']}"
+
+
+def base_of(full_url: str | None) -> str | None:
+    """The server a fullUrl names, None for a urn."""
+    found = _TAIL.match(full_url) if full_url else None
+    return found["base"] if found else None

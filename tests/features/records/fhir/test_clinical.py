@@ -1,0 +1,100 @@
+"""Results, conditions, allergies and circumstances from Observation, Condition, AllergyIntolerance and Flag."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.features.records.fhir.resources import LOINC, SNOMED, SUBJECT, coded, fate, ingest, one, rows
+
+ANC_UK, ANC_LOINC = (SNOMED, "1022551000000104"), (LOINC, "751-8")
+
+
+def observed(*codes, value=None, unit="10*9/L", status="final", **fields):
+    quantity = {} if value is None else {"valueQuantity": {"value": value, "unit": unit, "code": unit}}
+    given = {"effectiveDateTime": "2025-03-01", "issued": "2025-03-02T08:00:00Z", **quantity, **fields}
+    return one("Observation", "o1", status=status, code=coded(*codes), subject=SUBJECT, **given)
+
+
+@pytest.mark.parametrize("codes", [(ANC_UK,), (ANC_LOINC,), (ANC_UK, ANC_LOINC)])
+def test_a_test_is_known_by_its_uk_code_or_by_loinc(tmp_path, codes):
+    records, _ = ingest(tmp_path / "in", observed(*codes, value=2.1))
+    assert rows(records, "results", "test", "taken_on", "value", "known_on") == [
+        ("anc", "2025-03-01", 2.1, "2025-03-02")
+    ]
+
+
+def test_codings_that_mean_two_things_set_the_row_aside(tmp_path):
+    records, report = ingest(tmp_path / "in", observed(ANC_UK, (LOINC, "2951-2"), value=140))
+    assert len(records["results"]) == 0
+    assert fate(report, "Observation") == "set aside: conflicting codings"
+
+
+def test_a_test_that_was_not_done_never_counts_as_done(tmp_path):
+    absent = coded(("http://terminology.hl7.org/CodeSystem/data-absent-reason", "unsatisfactory"))
+    records, report = ingest(tmp_path / "in", observed(ANC_UK, dataAbsentReason=absent))
+    assert len(records["results"]) == 0
+    assert fate(report, "Observation") == "left out: the test was not done (dataAbsentReason)"
+
+
+@pytest.mark.parametrize("status", ["registered", "cancelled", "entered-in-error", "unknown"])
+def test_an_observation_that_is_not_reported_is_not_read(tmp_path, status):
+    records, report = ingest(tmp_path / "in", observed(ANC_UK, value=2.1, status=status))
+    assert (len(records["results"]), fate(report, "Observation")) == (0, "not read: status")
+
+
+def test_a_panel_gives_each_of_its_parts_but_those_without_a_value(tmp_path):
+    parts = [
+        {"code": coded((LOINC, "8480-6")), "valueQuantity": {"value": 120, "code": "mm[Hg]"}},
+        {"code": coded((LOINC, "8462-4")), "dataAbsentReason": coded(("x", "error"))},
+    ]
+    records, _ = ingest(tmp_path / "in", observed((LOINC, "85354-9"), component=parts))
+    assert sorted(rows(records, "results", "test", "value")) == [("blood_pressure", "-"), ("systolic_bp", 120.0)]
+
+
+def test_a_diagnosis_is_found_through_the_parents_of_its_icd_code(tmp_path):
+    found = one(
+        "Condition", code=coded(("http://hl7.org/fhir/sid/icd-10", "F20.0")), subject=SUBJECT, recordedDate="2025-01-05"
+    )
+    records, _ = ingest(tmp_path / "in", found)
+    assert rows(records, "conditions", "category", "system", "code", "label", "known_on") == [
+        ("diagnosis", "icd10", "F20.0", "schizophrenia", "2025-01-05")
+    ]
+
+
+@pytest.mark.parametrize("status", ["refuted", "entered-in-error"])
+@pytest.mark.parametrize("kind", ["Condition", "AllergyIntolerance"])
+def test_what_was_refuted_is_left_out(tmp_path, kind, status):
+    who = {"subject": SUBJECT} if kind == "Condition" else {"patient": SUBJECT}
+    wrong = one(
+        kind,
+        code=coded((SNOMED, "58214004")),
+        recordedDate="2025-01-05",
+        verificationStatus=coded(("x", status)),
+        **who,
+    )
+    records, report = ingest(tmp_path / "in", wrong)
+    assert (len(records["conditions"]), fate(report, kind)) == (0, "left out: refuted or entered in error")
+
+
+def test_no_known_drug_allergy_is_a_status_and_no_allergy(tmp_path):
+    none = one("AllergyIntolerance", code=coded((SNOMED, "409137002")), patient=SUBJECT, recordedDate="2025-01-05")
+    records, _ = ingest(tmp_path / "in", none)
+    assert rows(records, "conditions", "category", "label") == [("allergy", "no known drug allergy")]
+
+
+def test_smoking_is_a_circumstance(tmp_path):
+    records, _ = ingest(tmp_path / "in", observed((LOINC, "72166-2"), valueCodeableConcept=coded((SNOMED, "77176002"))))
+    assert rows(records, "circumstances", "kind", "value", "from_on") == [("smoking", "smoker", "2025-03-01")]
+
+
+def test_a_date_that_cannot_be_read_sets_its_row_aside_and_no_other(tmp_path):
+    records, report = ingest(
+        tmp_path / "in",
+        observed(ANC_UK, value=2.1, effectiveDateTime="01/02/2025"),
+        {**observed(ANC_UK, value=3), "id": "o2"},
+    )
+    assert rows(records, "results", "value") == [(3.0,)]
+    assert report["types"]["Observation"]["fates"] == {
+        "mapped to results": 1,
+        "set aside: a date that cannot be read": 1,
+    }

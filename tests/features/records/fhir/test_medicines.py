@@ -1,0 +1,144 @@
+"""Supplies from medication messages: what was prescribed, handed over and given."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.features.records.fhir.resources import EPS, SNOMED, SUBJECT, coded, fate, ingest, one, rows, to
+
+CLOZAPINE_VTM = (SNOMED, "96221003")
+RISPERIDONE_1MG = (SNOMED, "321589009")
+ARIPIPRAZOLE = (SNOMED, "406785006")
+INTRAMUSCULAR = coded((SNOMED, "78421000"))
+
+
+def dosage(value, code, frequency=1, period=1, unit="d", **fields):
+    return {
+        "timing": {"repeat": {"frequency": frequency, "period": period, "periodUnit": unit}},
+        "doseAndRate": [{"doseQuantity": {"value": value, "code": code}}],
+        **fields,
+    }
+
+
+def dispense(*codes, **fields):
+    given = {"whenHandedOver": "2025-03-01T10:00:00Z", "status": "completed", **fields}
+    return one("MedicationDispense", subject=SUBJECT, medicationCodeableConcept=coded(*codes), **given)
+
+
+def request(*codes, **fields):
+    given = {"status": "active", "intent": "order", "authoredOn": "2025-03-01", **fields}
+    return one("MedicationRequest", subject=SUBJECT, medicationCodeableConcept=coded(*codes), **given)
+
+
+COLUMNS = ("medicine", "route", "kind", "supplied_on", "days_supplied", "daily_dose_mg")
+
+
+@pytest.mark.parametrize("system", [SNOMED, "https://dmd.nhs.uk", "https://dmd.nhs.uk/"])
+def test_dm_plus_d_is_known_by_each_of_its_names(tmp_path, system):
+    records, _ = ingest(tmp_path / "in", dispense((system, CLOZAPINE_VTM[1]), daysSupply={"value": 28, "code": "d"}))
+    assert rows(records, "supplies", *COLUMNS) == [("clozapine", "oral", "dispensed", "2025-03-01", 28.0, "-")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "days", "dose"),
+    [
+        ({"daysSupply": {"value": 4, "code": "wk"}}, 28.0, "-"),
+        ({"quantity": {"value": 56, "unit": "tablet"}, "dosageInstruction": [dosage(1, "tablet", 2)]}, 28.0, 2.0),
+        ({"quantity": {"value": 56, "unit": "tablet"}, "dosageInstruction": [dosage(2, "mg", 1)]}, 28.0, 2.0),
+        ({"dosageInstruction": [dosage(2, "mg", 2), dosage(1, "mg", 1)]}, "-", 5.0),
+        ({"quantity": {"value": 56, "unit": "tablet"}, "daysSupply": {"value": 28, "code": "d"}}, 28.0, 2.0),
+        (
+            {"quantity": {"value": 56, "unit": "tablet"}, "dosageInstruction": [{"text": "2 a day for 28 days"}]},
+            "-",
+            "-",
+        ),
+    ],
+)
+def test_days_and_dose_come_from_structure_and_never_from_free_text(tmp_path, fields, days, dose):
+    records, _ = ingest(tmp_path / "in", dispense(RISPERIDONE_1MG, **fields))
+    assert rows(records, "supplies", "days_supplied", "daily_dose_mg") == [(days, dose)]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "outcome"),
+    [
+        ("0001", "completed", "mapped to supplies"),
+        ("0003", "in-progress", "mapped to supplies"),
+        ("0002", "completed", "left out: not dispensed, not handed over"),
+        ("0004", "completed", "left out: owing, not handed over"),
+        ("0005", "completed", "left out: cancelled, not handed over"),
+        ("0006", "completed", "left out: expired, not handed over"),
+        (None, "preparation", "not read: status"),
+    ],
+)
+def test_the_type_code_of_eps_decides_whether_anything_was_handed_over(tmp_path, code, status, outcome):
+    kind = {"type": {"coding": [{"system": EPS, "code": code, "display": "Item fully dispensed"}]}} if code else {}
+    records, report = ingest(tmp_path / "in", dispense(CLOZAPINE_VTM, status=status, **kind))
+    assert fate(report, "MedicationDispense") == outcome
+    assert len(records["supplies"]) == outcome.startswith("mapped")
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({}, "mapped to supplies"),
+        ({"intent": "proposal"}, "left out: not an order"),
+        ({"intent": "plan"}, "left out: not an order"),
+        ({"status": "draft"}, "not read: status"),
+        ({"status": "cancelled"}, "left out: withdrawn"),
+        ({"doNotPerform": True}, "left out: an order not to give"),
+    ],
+)
+def test_only_an_order_is_a_prescription(tmp_path, fields, outcome):
+    records, report = ingest(tmp_path / "in", request(CLOZAPINE_VTM, **fields))
+    assert fate(report, "MedicationRequest") == outcome
+    assert len(records["supplies"]) == outcome.startswith("mapped")
+
+
+def test_a_name_without_a_code_is_kept_by_name_and_never_guessed(tmp_path):
+    text_only = {"medicationCodeableConcept": coded((SNOMED, "196421000000109"), text="Clozapine 100mg tablets")}
+    records, report = ingest(tmp_path / "in", {**request(), **text_only})
+    assert len(records["supplies"]) == 0
+    assert report["unmapped"][0]["code"] == "196421000000109"
+
+
+@pytest.mark.parametrize("where", ["contained", "resource"])
+def test_a_medicine_by_reference_is_looked_up(tmp_path, where):
+    held = one("Medication", "m1", code=coded(CLOZAPINE_VTM))
+    pointing = {k: v for k, v in request().items() if k != "medicationCodeableConcept"}
+    pointing["medicationReference"] = to("#m1" if where == "contained" else "Medication/m1")
+    given = [{**pointing, "contained": [held]}] if where == "contained" else [pointing, held]
+    records, _ = ingest(tmp_path / "in", *given)
+    assert rows(records, "supplies", "medicine") == [("clozapine",)]
+
+
+def given(status="completed", mg=400):
+    return one(
+        "MedicationAdministration", "d1", status=status, subject=SUBJECT, effectiveDateTime="2025-03-01",
+        medicationCodeableConcept=coded(ARIPIPRAZOLE),
+        dosage={"route": INTRAMUSCULAR, "dose": {"value": mg, "code": "mg"}},
+    )  # fmt: skip
+
+
+def test_an_injection_of_400_mg_is_the_depot_and_one_of_9_75_mg_is_not(tmp_path):
+    records, _ = ingest(tmp_path / "in", given(), {**given(mg=9.75), "id": "d2"})
+    assert sorted(rows(records, "supplies", "medicine", "route", "kind", "dose_mg")) == [
+        ("aripiprazole", "injection", "administered", 9.75),
+        ("aripiprazole 1-monthly injection", "long_acting_injection", "administered", 400.0),
+    ]
+
+
+def test_a_depot_that_was_refused_is_a_missed_contact_and_no_supply(tmp_path):
+    records, report = ingest(tmp_path / "in", given("not-done"))
+    assert len(records["supplies"]) == 0
+    assert rows(records, "contacts", "kind", "outcome", "contact_on") == [
+        ("depot_clinic", "did_not_attend", "2025-03-01")
+    ]
+    assert fate(report, "MedicationAdministration") == "mapped to contacts"
+
+
+def test_a_statement_that_doses_were_missed_is_a_circumstance_and_any_other_no_supply(tmp_path):
+    said = one("MedicationStatement", "s1", status="not-taken", subject=SUBJECT, dateAsserted="2025-03-01")
+    records, _ = ingest(tmp_path / "in", said, one("MedicationStatement", "s2", status="active", subject=SUBJECT))
+    assert rows(records, "circumstances", "kind", "value") == [("reported_missed_doses", "yes")]
+    assert len(records["supplies"]) == 0
