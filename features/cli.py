@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from features.console import CommandError, Json, Steps, command_group, report
+from features.console import CommandError, Json, Steps, command_group, count_of, report
 from features.sharded.engines import ShardEngine
 
 ingest = command_group("Turn an outside extract into a store of records.")
@@ -60,6 +61,51 @@ def ingest_omop(
 
     result = omop.ingest(folder, out, mappings=mappings, about={"synthetic": True} if synthetic else None)
     report(result, as_json, lambda: omop.lines(result, out))
+
+
+@ingest.command("fhir")
+def ingest_fhir(
+    folder: Annotated[Path, typer.Argument(help="Folder with NDJSON, a Bulk Data export, or Bundles.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the store.")],
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Mark the records as synthetic, everywhere they go.")
+    ] = False,
+    mappings: Annotated[Path | None, typer.Option(help="Folder with mapping tables that replace ours.")] = None,
+    dmd: Annotated[Path | None, typer.Option(help="Folder with a dm+d release, or code lists with BNF codes.")] = None,
+    nhs_key_file: Annotated[
+        Path | None, typer.Option(help="File of one line <key id>:<hex>; turns NHS numbers into the ids of people.")
+    ] = None,
+    exported: Annotated[
+        str | None, typer.Option(help="Day of the export, YYYY-MM-DD, where no manifest says it.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Turn an extract of FHIR R4 (UK Core) into a store, accounting for every resource.
+
+    Example: upstream ingest fhir exports/2026-01-05 --out .upstream/store
+    """
+    from features.records.nhs_numbers import NhsKey
+    from features.records.sources import fhir
+
+    result = fhir.ingest(
+        folder,
+        out,
+        mappings=mappings,
+        dmd=dmd,
+        nhs_key=NhsKey.read(nhs_key_file) if nhs_key_file else None,
+        exported=_day(exported, "--exported"),
+        about={"synthetic": True} if synthetic else None,
+        progress=lambda done, total: count_of("read (kB)", done // 1024, total // 1024),
+    )
+    report(result, as_json, lambda: fhir.lines(result, out))
+
+
+def _day(text: str | None, option: str) -> dt.date | None:
+    """A day of the command line."""
+    try:
+        return None if text is None else dt.date.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"{option} is a day, YYYY-MM-DD") from None
 
 
 @features.command("list")
