@@ -5,23 +5,39 @@ BIN := $(VENV)/bin
 HOME_DIR ?= .upstream
 PATIENTS ?=
 EXTRAS ?= training,test
+comma := ,
 export MLFLOW_DISABLE_TELEMETRY = true
 export DO_NOT_TRACK = true
-export OMP_NUM_THREADS ?= 1
+export OMP_NUM_THREADS = 1
 
-.PHONY: demo test check lint bench clean setup nhsuk oidc axe vnu dcurves screenshots
+# What pip prints goes to a log; where pip fails, the end of the log is shown.
+LOG := $(VENV)/setup.log
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --root-user-action=ignore
+QUIETLY = >> $(LOG) 2>&1 || { tail -n 20 $(LOG); echo "      the installation failed; all that pip said is in $(LOG)"; exit 1; }
 
-setup: $(VENV)/.ready
+.PHONY: help demo test check lint bench clean setup nhsuk oidc axe vnu dcurves screenshots
+.DEFAULT_GOAL := help
+
+help: ## Show this list.
+	@echo "make TARGET [NAME=value]"; echo
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)$$/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name words; do printf '  %-13s%s\n' "$$name" "$$words"; done
+
+setup: $(VENV)/.ready ## Make the virtual environment and install everything (EXTRAS=training,test).
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "[1/2] making a virtual environment in $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
-	@echo "[2/2] installing pinned packages (about a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[$(EXTRAS)]"
+	@$(PYTHON) -m venv $(VENV) && : > $(LOG)
+	@echo "[2/2] installing pinned packages (about a minute; what pip says goes to $(LOG))"
+	@$(PIP_INSTALL) --upgrade pip $(QUIETLY)
+	@$(PIP_INSTALL) --constraint constraints.txt --editable ".[$(EXTRAS)]" $(QUIETLY)
 	@$(MAKE) --no-print-directory nhsuk oidc axe vnu dcurves
 	@touch $@
 	@echo "      ready"
+
+$(VENV)/.ready-bench: $(VENV)/.ready
+	@echo "[bench] installing the packages that benchmarks compare with (what pip says goes to $(LOG))"
+	@$(PIP_INSTALL) --constraint constraints.txt --editable ".[$(EXTRAS),bench]" $(QUIETLY)
+	@touch $@
 
 # The NHS design system's style sheet and script come from npm into an untracked folder. Pages stay good without, so their absence stops nothing.
 NHSUK := nhsuk-frontend@10.6.1
@@ -57,27 +73,27 @@ vnu:
 # The peer of our decision curves, apart from the virtual environment: one of its own packages asks for an older pandas than ours, and works with ours.
 DCURVES := dcurves==1.1.7 lifelines==0.30.3 autograd==1.9.1 autograd-gamma==0.5.0 formulaic==1.2.2 interface_meta==2.0.1 statsmodels==0.15.0 patsy==1.0.3 wrapt==2.5.2
 dcurves:
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .tools/dcurves $(DCURVES) >/dev/null 2>&1 \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade --target .tools/dcurves $(DCURVES) >/dev/null 2>&1 \
 	  && echo "      dcurves for tests installed" || echo "      dcurves could not be fetched: its test skips"
 
-demo: setup
+demo: setup ## A simulated trust from nothing to worklists in a browser (PATIENTS=600, HOME_DIR=folder, ARGS=--fresh).
 	@$(BIN)/upstream demo --home $(HOME_DIR) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
 
-test: setup
+test: setup ## Run the tests (ARGS="tests/models -x").
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
-lint: setup
+lint: setup ## Lint, format, types and import contracts.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-check: lint test
+check: lint test ## What must hold before a change is merged: lint and test.
 
-bench: setup
-	@$(BIN)/python -m tests.benchmarks $(ONLY)
+bench: $(VENV)/.ready-bench ## Run the benchmarks (ONLY=features-tsf,shapley).
+	@$(BIN)/python -m tests.benchmarks $(subst $(comma), ,$(ONLY))
 
-screenshots: setup
+screenshots: setup ## Take the README's pictures from the running demo.
 	@$(BIN)/python -m tests.browser.screenshots
 
-clean:
+clean: ## Remove the virtual environment, the demo and the caches.
 	rm -rf $(VENV) $(HOME_DIR) .pytest_cache .mypy_cache .ruff_cache

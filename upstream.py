@@ -158,17 +158,17 @@ def demo(
     records = _demo_records(steps, home, patients)
     _demo_model(steps, home, settings, records)
     _demo_lists(steps, home, settings, records)
-    steps.end(f"The demo is ready in {home}.")
-    if not no_serve:
+    if no_serve:
+        steps.end(f"The demo is ready in {home}.")
+    else:
         os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
         from serving.app import serve
 
-        serve(
-            home,
-            "127.0.0.1",
-            port,
-            on_ready=lambda url: typer.echo(f"Open {url} and choose a role to sign in. Stop with Ctrl-C.", err=True),
-        )
+        def ready(url: str) -> None:
+            steps.end(f"Open {url} and choose a role to sign in. Stop with Ctrl-C. Requests are logged in {log}.")
+
+        log = home / "service.log"
+        serve(home, "127.0.0.1", port, on_ready=ready, log_file=log)
 
 
 def _teams(patients: int) -> int:

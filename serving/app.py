@@ -47,7 +47,7 @@ from serving.http.problems import (
 from serving.http.protocol import BoundedProtocol
 from serving.http.thread_lanes import Lane, Turns
 from serving.model_loader import LiveModel
-from serving.observability.logs import to_standard_error
+from serving.observability.logs import write_log
 from serving.observability.metrics import Metrics
 from serving.observability.tracing import TracingMissing, tracing_to
 from serving.operations.endpoints import router as operations
@@ -336,11 +336,12 @@ def serve(
     host: str | None = None,
     port: int | None = None,
     on_ready: Callable[[str], None] = lambda address: None,
+    log_file: Path | None = None,
 ) -> None:
     """Run the service until it is told to stop (SIGTERM, Ctrl-C), letting requests in flight finish.
 
-    ``on_ready`` gets the address once the port is ours. Raises ``StartError`` for a port in use, a wrong setting, a
-    database that does not answer, or a demo beyond loopback.
+    ``on_ready`` gets the address once the port is ours. The log goes to ``log_file``, else to standard error. Raises
+    ``StartError`` for a port in use, a wrong setting, a database that does not answer, or a demo beyond loopback.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     one_heap()
@@ -363,7 +364,7 @@ def serve(
             app = create_app(settings)
         except (TracingMissing, KeyProblem) as error:
             raise StartError(str(error)) from None
-        to_standard_error()
+        write_log(log_file)
         app.state.alone = True
         config = uvicorn.Config(
             app,

@@ -56,6 +56,7 @@ def serve(
     home: Home = DEFAULT_HOME,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 is any free one.")] = 8000,
+    log: Annotated[Path | None, typer.Option(help="File for the log of requests; standard error by default.")] = None,
 ) -> None:
     """Serve scores, worklists and pages from the home's bundle and database.
 
@@ -69,7 +70,13 @@ def serve(
 
     if is_demo(home):
         os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
-    run(home, host, port, on_ready=lambda url: typer.echo(f"serving at {url}; stop with Ctrl-C", err=True))
+    run(
+        home,
+        host,
+        port,
+        on_ready=lambda url: typer.echo(f"serving at {url}; stop with Ctrl-C", err=True),
+        log_file=log,
+    )
 
 
 @app.command()

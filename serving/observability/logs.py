@@ -12,6 +12,8 @@ import json
 import logging
 import sys
 from collections.abc import MutableMapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -49,7 +51,7 @@ def only_allowed(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -
 
 
 def logger() -> Any:
-    """The service's log: ``log.info("answered", status=200)``. Quiet below WARNING until ``to_standard_error`` was
+    """The service's log: ``log.info("answered", status=200)``. Quiet below WARNING until ``write_log`` was
     called."""
     return structlog.wrap_logger(
         logging.getLogger(NAME),
@@ -81,10 +83,12 @@ class OneLine(logging.Formatter):
         return json.dumps(found, sort_keys=True)
 
 
-def to_standard_error() -> None:
-    """Send every line of this process to standard error, one JSON object each. For ``serve``; tests read the records
-    instead."""
-    handler = logging.StreamHandler(sys.stderr)
+def write_log(file: Path | None = None) -> None:
+    """Send every line of this process to standard error, or to ``file``, one JSON object each. For ``serve``; tests
+    read the records instead. A file is cut over at 5 MB, and the one before it is kept."""
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if file is not None:
+        handler = RotatingFileHandler(file, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
     handler.setFormatter(OneLine())
     logging.root.handlers = [handler]
     logging.root.setLevel(logging.WARNING)
