@@ -28,6 +28,7 @@ from tests.faults.processes import served
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 HOST = "upstream.example.nhs.uk"
+INSTALLED = "/opt/upstream/current/bin/upstream"
 EXPOSURE = 30
 """Of 100, by ``systemd-analyze security``: below 30 it calls a unit OK."""
 
@@ -77,17 +78,18 @@ def test_the_settings_are_read_as_systemd_reads_them(monkeypatch):
 
 
 def test_the_units_of_systemd(home, tmp_path):
-    """Sound by systemd's own check, and little exposed; then what the unit starts is started, and stopped as systemd
-    stops it."""
+    """Sound by systemd's own check, and little exposed; then what each unit starts is started with the program that
+    is installed here, and the service is stopped as systemd stops it."""
     program = needs("systemd-analyze")
-    installed = "/opt/upstream/current/bin/upstream"
+    here = Path(sys.executable).with_name("upstream")
+    assert here.is_file(), "install the package: the units run its program"
     units = {
         "upstream.service": block("[Unit]\n   Description=Upstream, the service"),
         "upstream-score.service": block("[Unit]\n   Description=Upstream, the nightly run\n"),
         "upstream-score.timer": block("[Unit]\n   Description=Upstream, the nightly run at 3"),
     }
     for name, text in units.items():
-        (tmp_path / name).write_text(text.replace(installed, shutil.which("true") or "/bin/true"))
+        (tmp_path / name).write_text(text.replace(INSTALLED, str(here)))
     paths = [str(tmp_path / name) for name in units]
     done = subprocess.run(
         [program, "verify", "--man=no", *paths], capture_output=True, text=True, check=False, cwd=tmp_path
@@ -97,15 +99,19 @@ def test_the_units_of_systemd(home, tmp_path):
     exposed = subprocess.run(secure, capture_output=True, text=True, check=False)
     assert exposed.returncode == 0, exposed.stdout.splitlines()[-1]
 
-    unit = dict(line.split("=", 1) for line in units["upstream.service"].splitlines() if "=" in line)
-    _, *words = shlex.split(unit["ExecStart"])
     port = str(free_port())
-    words = [{"/var/lib/upstream": str(home), "8000": port}.get(word, word) for word in words]
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "upstream.py"), *words],
-        env={**os.environ, **dict([unit["Environment"].split("=", 1)])},
-        stderr=subprocess.DEVNULL,
+    moved = {INSTALLED: str(here), "/var/lib/upstream": str(home), "8000": port}
+    nightly = of_unit(units["upstream-score.service"])
+    (home / "service.db").unlink()
+    words = [moved.get(word, word) for word in shlex.split(nightly["ExecStart"])]
+    scored = subprocess.run(
+        words, cwd=tmp_path, env=environment_of(nightly), capture_output=True, text=True, check=False
     )
+    assert scored.returncode == 0 and (home / "service.db").exists(), scored.stderr
+
+    unit = of_unit(units["upstream.service"])
+    words = [moved.get(word, word) for word in shlex.split(unit["ExecStart"])]
+    process = subprocess.Popen(words, cwd=tmp_path, env=environment_of(unit), stderr=subprocess.DEVNULL)
     try:
         wait_for(f"http://127.0.0.1:{port}/readyz")
         process.send_signal(signal.SIGTERM)
@@ -113,6 +119,16 @@ def test_the_units_of_systemd(home, tmp_path):
     finally:
         process.kill()
         process.wait()
+
+
+def of_unit(text: str) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def environment_of(unit: dict[str, str]) -> dict[str, str]:
+    """What a unit sets, over this process's own; the program of the environment runs this checkout."""
+    own = dict([unit["Environment"].split("=", 1)]) if "Environment" in unit else {}
+    return {**os.environ, "PYTHONPATH": str(ROOT), **own}
 
 
 def test_behind_a_reverse_proxy(home, tmp_path):
