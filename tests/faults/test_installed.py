@@ -234,7 +234,7 @@ def test_an_older_release_refuses_a_newer_database_and_serves_its_backup(home, t
     made before the upgrade."""
     older = tmp_path / "older"
     older.mkdir()
-    for name in ("features", "models"):  # the same, with what is compiled already
+    for name in ("features", "models", "training"):  # the same, with what is compiled already
         (older / name).symlink_to(ROOT / name)
     shutil.copy(ROOT / "upstream.py", older)
     shutil.copytree(ROOT / "serving", older / "serving", ignore=shutil.ignore_patterns("__pycache__"))

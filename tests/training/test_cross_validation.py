@@ -162,8 +162,8 @@ def test_a_study_with_a_search_or_a_comparison_is_refused(command):
 
 def test_a_split_that_is_not_there_names_those_that_are(command):
     done = command("--split", "by-magic")
-    assert done.exit_code == 1
-    assert "choose temporal, patients, leave-one-team-out or rolling" in done.output
+    assert done.exit_code == 2
+    assert all(name in done.output for name in ("temporal", "patients", "leave-one-team-out", "rolling"))
 
 
 @pytest.mark.slow

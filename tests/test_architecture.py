@@ -1,0 +1,116 @@
+"""The house holds: every import contract is shown able to fail, folders stay small, and a class name means one thing.
+
+A contract that cannot fail protects nothing. Each is broken here on purpose, in a copy of the tree, and import-linter
+must refuse it by its name and name the planted import.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PACKAGES = ("features", "models", "training", "serving")
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+SEPARATE = "training and serving stand on models, models on features, and never on each other"
+MLFLOW = "Only training.registry.tracking imports mlflow"
+SMALL = "What serves and what simulates holds no training library"
+CIRCLE = "No circle between packages or files"
+
+PLANTS: dict[str, list[tuple[str, str, str]]] = {
+    SEPARATE: [
+        ("serving.wording", "import training.errors", "serving.wording -> training.errors"),
+        ("training.errors", "import serving.wording", "training.errors -> serving.wording"),
+        ("models.errors", "import serving.identity.ids", "models.errors -> serving.identity.ids"),
+        ("features.errors", "import models.errors", "features.errors -> models.errors"),
+    ],
+    "Inside features": [
+        ("features.records.days", "import features.engine.matrix", "features.records.days -> features.engine.matrix"),
+        ("features.errors", "import features.console", "features.errors -> features.console"),
+    ],
+    "Inside models": [("models.calibration", "import models.publishing", "models.calibration -> models.publishing")],
+    "Inside training": [
+        ("training.dataset.spells", "import training.fitting.boosters", "training.dataset.spells -> training.fitting"),
+    ],
+    "Inside serving": [
+        ("serving.worklists.rules", "import serving.web.fragments", "serving.worklists.rules -> serving.web.fragments"),
+    ],
+    MLFLOW: [("training.fitting.boosters", "import mlflow", "training.fitting.boosters -> mlflow")],
+    SMALL: [("serving.wording", "import sklearn", "serving.wording -> sklearn")],
+    CIRCLE: [
+        ("models.errors", "import models.calibration", "models.calibration"),
+    ],
+}
+"""By contract: the module that gets a line, the line, and what import-linter must say of it."""
+
+
+def lint(tree: Path) -> str:
+    """What import-linter says of a tree, as one line a sentence."""
+    words = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    environment = {**os.environ, "PYTHONPATH": str(tree), "COLUMNS": "400", "NO_COLOR": "1"}
+    done = subprocess.run(words, cwd=tree, env=environment, capture_output=True, text=True, check=False)
+    return " ".join((done.stdout + done.stderr).split())
+
+
+@pytest.fixture
+def tree(tmp_path) -> Path:
+    """The packages and their contracts, to plant in."""
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "nhsuk"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+def test_every_contract_has_a_plant():
+    assert [contract["name"] for contract in CONTRACTS] == list(PLANTS)
+
+
+def test_the_tree_as_it_is_keeps_every_contract(tree):
+    said = lint(tree)
+    assert f"Contracts: {len(CONTRACTS)} kept, 0 broken" in said
+
+
+@pytest.mark.parametrize(
+    ("contract", "module", "line", "expected"),
+    [(contract, *plant) for contract, plants in PLANTS.items() for plant in plants],
+)
+def test_a_planted_import_is_refused(tree, contract, module, line, expected):
+    path = tree / (module.replace(".", "/") + ".py")
+    # At the end: where in a file an import stands changes nothing.
+    path.write_text(path.read_text(encoding="utf-8") + f"\n{line}\n", encoding="utf-8")
+    said = lint(tree)
+    assert f"{contract} BROKEN" in said
+    assert expected in said.partition("Broken contracts")[2]
+
+
+LARGEST_FOLDER = 13
+"""Modules of one folder, ``__init__`` left out: as many as a reader can hold in mind."""
+LARGER_FOLDERS = {
+    "features/records": "one module for each step from a file to typed rows",
+    "features/gaps/rules": "one module for each kind of care gap, all of one shape",
+    "serving/web": "one module for each part of a page",
+    "training/evaluation": "one module for each question that is asked of a model",
+    "training/simulator": "one module for each part of a simulated life",
+}
+
+
+def modules() -> dict[str, list[Path]]:
+    found: dict[str, list[Path]] = defaultdict(list)
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "__pycache__" not in path.parts and path.name != "__init__.py":
+                found[path.parent.relative_to(ROOT).as_posix()].append(path)
+    return found
+
+
+def test_no_folder_holds_more_modules_than_a_reader_can():
+    large = {folder: len(found) for folder, found in modules().items() if len(found) > LARGEST_FOLDER}
+    assert set(large) == set(LARGER_FOLDERS), large
