@@ -49,7 +49,7 @@ _REGIMEN = (
         "acb_high_days", "side_effects", "days", 3650, 0, "Days for which the anticholinergic sum has been 3 or more."
     ),
     _regimen(
-        "high_dose_days", "dose_burden", "days", 3650, 0, "Days for which doses have added up to the maximum or more."
+        "high_dose_days", "dose_burden", "days", 3650, 0, "Days for which doses have added up to more than the maximum."
     ),
     _regimen("qt_medicines", "dose_burden", "medicines", 10, 0, "QT-prolonging medicines taken now."),
     _regimen(

@@ -28,6 +28,8 @@ from features.gaps.rules import (
     oral,
     physical,
     review,
+    stock,
+    untreated,
     valproate,
 )
 from features.monitoring import due_dates
@@ -41,6 +43,8 @@ RULES = (
     *oral.RULES,
     *changes.RULES,
     *antipsychotics.RULES,
+    *untreated.RULES,
+    *stock.RULES,
     *physical.RULES,
     *monitoring.RULES,
     *burdens.RULES,

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from features.reference import INTERACTIONS, PROTOCOLS, THRESHOLDS, Medicine, Protocol
 from features.reference.files import is_unverified, read_rows
+from features.reference.injections import INJECTION_STARTS
+from features.reference.stops import SUDDEN_STOPS
 
 
 class Fact(NamedTuple):
@@ -49,6 +51,18 @@ def interaction(key: str) -> Fact:
 
 
 @cache
+def injection_start(name: str) -> Fact:
+    row = INJECTION_STARTS[name]
+    return Fact(f"injection_starts.csv {name}: {row.source.strip()}", row.verified)
+
+
+@cache
+def sudden_stop(scope: str) -> Fact:
+    row = next(row for row in SUDDEN_STOPS if row.scope == scope)
+    return Fact(f"sudden_stops.csv {scope}: {row.source.strip()}", row.verified)
+
+
+@cache
 def medicine(name: str, fields: tuple[str, ...], unverified: tuple[str, ...]) -> Fact:
     open_fields = [field for field in fields if field in unverified]
     return Fact(f"medicines.csv {name}: {', '.join(fields)}{' (unverified)' if open_fields else ''}", not open_fields)
@@ -72,3 +86,8 @@ def clinical(section: str, mark: str) -> Fact:
     """A sentence of CLINICAL.md with its evidence mark: only V counts as verified, D (decided here) and R (to be
     checked) do not."""
     return Fact(f"CLINICAL.md section {section} [{mark}]", mark == "V")
+
+
+def document(name: str, checked: bool) -> Fact:
+    """A document that no table cites yet; ``checked`` where it was read."""
+    return Fact(name if checked else f"{name} (unverified)", checked)

@@ -1,5 +1,5 @@
-"""The 31 reason codes of CLINICAL.md section 1.1, in its order: title, whether it is a safety code, action,
-standard."""
+"""The 31 reason codes of CLINICAL.md section 1.1, in its order, then those that a pharmacist's review added: title,
+whether it is a safety code, action, standard."""
 
 from __future__ import annotations
 
@@ -74,10 +74,10 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
     ),
     (
         "SUPPLY_GAP_ORAL",
-        "Gap in oral antipsychotic or mood stabiliser",
+        "Supply of a regular medicine ran out",
         False,
         "Call; explore the reason; simplify; consider a compliance aid, an injection or supervised supply.",
-        "Supply recorded ran out 14 or more days ago",
+        "Supply recorded has not run out for 14 days (7 where it is weekly; less where a sudden stop is a risk)",
     ),
     (
         "ADHERENCE_FALLING",
@@ -105,7 +105,7 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "High-dose antipsychotics",
         False,
         "Record the rationale; ECG, kidney function and electrolytes; plan to reduce; review every 3 months.",
-        "Antipsychotics sum to 100% of maximum or more, as-required doses included",
+        "Antipsychotics sum to more than 100% of maximum, as-required doses included",
     ),
     (
         "ANTIPSYCHOTIC_POLYPHARMACY",
@@ -225,6 +225,41 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         False,
         "Agree who prescribes and who monitors; send clear guidance to the GP.",
         "One prescriber for each medicine, or a recorded agreement",
+    ),
+    (
+        "NO_ANTIPSYCHOTIC",
+        "No antipsychotic for more than 90 days",
+        True,
+        "Ask what is taken and wanted, and what was decided; look for early signs of relapse; agree and record a plan.",
+        "Psychosis or bipolar disorder, or clozapine or an injection before: an antipsychotic, or a recorded decision",
+    ),
+    (
+        "INTERACTION_STANDING",
+        "Interacting medicines taken together",
+        True,
+        "Review with the prescriber whether both are needed; act by the interaction table, as named here.",
+        "No pair rated high or contraindicated for as long as both are taken, without a plan",
+    ),
+    (
+        "STOCK_AT_HOME",
+        "More medicine supplied than the dose needs",
+        True,
+        "Ask what is at home; check that it is not supplied twice; return what is spare; shorten supplies.",
+        "Supply in hand of at most 4 weeks above the usual; one supplier for each medicine",
+    ),
+    (
+        "LAI_SAFE_USE",
+        "A step in the safe use of an injection not recorded",
+        True,
+        "Check the chart and record what was done.",
+        "Oral cover at the start of injections that ask for it; observation after each olanzapine embonate",
+    ),
+    (
+        "ANTIPSYCHOTIC_NEED",
+        "Antipsychotic whose need is to be reviewed",
+        False,
+        "Review need, dose and alternatives with the prescriber; agree a trial of reduction or a date for review.",
+        "Antipsychotics in dementia reviewed every 6 weeks; STOMP: no antipsychotic without a reason on record",
     ),
 )
 

@@ -12,14 +12,19 @@ import numpy.typing as npt
 from features.gaps.gap import Evidence
 from features.medicines import regimen
 from features.medicines.courses import Course, walk
+from features.medicines.supply_days import lengths_of
 from features.monitoring import due_dates
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, PROTOCOLS, Medicine, medicines_in, medicines_meant
+from features.reference.diagnoses import in_group
 from features.spec import satisfying
 
 _MEDICINES = tuple(MEDICINES.values())
+_PLACES = {name: place for place, name in enumerate(MEDICINES)}
+_PRESCRIBED = TABLES["supplies"].column("kind").values.index("prescribed")
+_ADMINISTERED = TABLES["supplies"].column("kind").values.index("administered")
 YEAR = 365
 
 
@@ -48,6 +53,27 @@ class Stay(NamedTuple):
     discharged: int
     method: str
     ward: str
+
+
+class Supply(NamedTuple):
+    """One supply: how many days it lasts, and whether trust (0) or GP (1) prescribed it, -1 where not recorded."""
+
+    day: int
+    length: int
+    row: int
+    side: int
+
+
+class Injection(NamedTuple):
+    """One supply of a long-acting antipsychotic. ``given`` where it is recorded as administered, or its kind is not
+    recorded: a prescription, or a dispensing to a clinic, is not an injection."""
+
+    day: int
+    length: int
+    row: int
+    medicine: Medicine
+    given: bool
+    dose_mg: float
 
 
 class Due(NamedTuple):
@@ -136,6 +162,10 @@ class Shared:
     @cached_property
     def condition_codes(self) -> list[str | None]:
         return list(self.records.columns("conditions")["code"].to_pylist())
+
+    @cached_property
+    def condition_labels(self) -> list[str | None]:
+        return list(self.records.columns("conditions")["label"].to_pylist())
 
 
 _DIRECT = ("face_to_face", "video", "telephone")
@@ -267,6 +297,41 @@ class Person:
                 found.setdefault(kinds[row], []).append(Circumstance(row, day, values[row].strip().lower()))
         return found
 
+    def supplies_of(self, name: str, within: int) -> list[Supply]:
+        """Supplies of one medicine in the last ``within`` days, in order of day: those dispensed (or of no recorded
+        kind), or those prescribed where none was dispensed."""
+        prepared, t = self.shared.taking, self.as_of
+        first, (days, known, kinds, medicines) = self._slices(
+            "supplies", ("supplied_on", "known_on", "kind", "medicine")
+        )
+        part, place = slice(first, first + len(days)), _PLACES[name]
+        lengths, sides = prepared.length[part].tolist(), prepared.prescriber[part].tolist()
+        rows = [
+            (Supply(day, lengths[i], first + i, sides[i]), kinds[i] == _PRESCRIBED)
+            for i, day in enumerate(days)
+            if t - within <= day < t and known[i] < t and medicines[i] == place
+        ]
+        dispensed = [row for row, prescribed in rows if not prescribed]
+        return dispensed or [row for row, _ in rows]
+
+    @cached_property
+    def injections(self) -> list[Injection]:
+        """Supplies of long-acting antipsychotics, in order of day."""
+        if not any(c.medicine.is_antipsychotic and c.medicine.is_long_acting_injection for c in self.courses):
+            return []
+        first, (days, known, kinds, doses) = self._slices("supplies", ("supplied_on", "known_on", "kind", "dose_mg"))
+        part = slice(first, first + len(days))
+        medicines = self.shared.records.columns("supplies")["medicine"][part].tolist()
+        lengths = lengths_of(self.shared.records)[part].tolist()
+        found = []
+        for i, day in enumerate(days):
+            if day < self.as_of and known[i] < self.as_of:
+                medicine = _MEDICINES[medicines[i]]
+                if medicine.is_antipsychotic and medicine.is_long_acting_injection:
+                    given = kinds[i] < 0 or kinds[i] == _ADMINISTERED
+                    found.append(Injection(day, lengths[i], first + i, medicine, given, doses[i]))
+        return found
+
     @cached_property
     def referrals(self) -> list[tuple[int, int, bool]]:
         """(row, opened, open): a closure that was not known yet reads as none."""
@@ -291,6 +356,18 @@ class Person:
             if day < self.as_of and told < self.as_of:
                 found[names[kind]].append((row, day, codes[row] or ""))
         return found
+
+    def diagnosed(self, group: str) -> tuple[Evidence, ...]:
+        """The latest recorded diagnosis of a group (``diagnosis_groups.csv``), by ICD-10, SNOMED CT or label."""
+        labels = self.shared.condition_labels if self.conditions["diagnosis"] else []
+        for row, day, code in reversed(self.conditions["diagnosis"]):
+            if in_group(group, code, labels[row]):
+                return (Evidence("conditions", row, day, "diagnosis"),)
+        return ()
+
+    def reviewed_since(self, day: int) -> bool:
+        """Whether a medicines or care review was attended on or after a day."""
+        return any(c.attended and c.kind in _REVIEW_KINDS and c.day >= day for c in self.contacts)
 
     def patient(self, column: str) -> int | None:
         """A number of the ``patients`` table (birth_date as a day, a code's position); None where it is missing.
@@ -378,11 +455,13 @@ __all__ = [
     "Circumstance",
     "Contact",
     "Due",
+    "Injection",
     "Medicine",
     "Person",
     "Reading",
     "Shared",
     "Stay",
+    "Supply",
     "dues_by_person",
     "meant",
     "meeting",

@@ -41,6 +41,8 @@ OVER_DAYS = 60
 SHARED_DAYS = 90
 NEW_PAIR_DAYS = 30
 MAX_SLOTS = 64
+HIGH_DOSE_PERCENT = 100.0 + 1e-6
+"""High dose exceeds the maximum (RCPsych CR190): the sum of rounded shares at the maximum is none."""
 _NEVER = -(2**40)
 
 ANTIPSYCHOTIC, PSYCHOTROPIC, QT, DEPENDENCE, PROCYCLIDINE = 1, 2, 4, 8, 32
@@ -227,7 +229,7 @@ def regimen_kernel(
                 if stopped and abs(end[other] - start[s]) <= SWITCH_DAYS:
                     row[SWITCHES] += 1
                     break
-        if row[PERCENT] >= 100.0:
+        if row[PERCENT] > HIGH_DOSE_PERCENT:
             settled = _NEVER
             for s in range(n):
                 if flags[name[s]] & ANTIPSYCHOTIC and t <= end[s] + CURRENT_GRACE_DAYS:

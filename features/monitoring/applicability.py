@@ -383,7 +383,7 @@ CONDITIONS: dict[str, Callable[[Situation], Answers]] = {
     "continuous use over 28 days": _always,
     "continuous use over 3 months": _always,
     "sum of ACB scores >=3": _always,
-    "total >=100% of BNF maximum": _always,
+    "total >100% of BNF maximum": _always,
     "dose change, formulation change or interacting medicine started or stopped": _always,
     (
         "stopped or reduced smoking, switched to e-cigarette, pneumonia or serious infection, interacting medicine, "

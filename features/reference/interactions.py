@@ -19,21 +19,33 @@ SEVERITIES = ("low", "moderate", "high", "contraindicated")
 
 @dataclass(frozen=True)
 class Interaction:
-    """One row. ``b_type`` is medicine, lifestyle or clinical_event; ``onset_days`` is how soon the effect shows."""
+    """One row. ``b_type`` is medicine, lifestyle or clinical_event; ``onset_days`` is how soon the effect shows;
+    ``stands`` is False where the harm is one of the start alone."""
 
     id: str
     a: str
     b: str
     b_type: str
+    mechanism: str
     effect: str
     severity: str
     action: str
     onset_days: int
+    stands: bool
     source: str
 
     @property
     def verified(self) -> bool:
         return not is_unverified(self.source)
+
+    @property
+    def lengthens_qt(self) -> bool:
+        return self.mechanism.startswith("qt_additive")
+
+    @property
+    def to_be_avoided(self) -> bool:
+        """Whether the table's action leaves no second choice ("avoid", not "avoid or ...")."""
+        return self.action.startswith("avoid") and not self.action.startswith("avoid_or")
 
 
 @cache
@@ -62,17 +74,31 @@ def _terms() -> dict[str, tuple[str, ...]]:
 
 
 def medicines_meant(term: str) -> frozenset[str]:
-    """Medicines that a word of the interaction table means. Raises ReferenceTableError for a word that none knows."""
+    """Medicines that a word of the interaction table means; a scope that begins with ``!`` is taken away.
+
+    Raises ReferenceTableError for a word that no table knows."""
     found: set[str] = set()
     if _terms().get(term) == NOT_IN_RECORDS:
         return frozenset()
     for scope in _terms().get(term, (term,)):
-        found |= groups().get(scope, frozenset()) | {m.name for m in MEDICINES.values() if in_scope(m, scope)}
+        name = scope.removeprefix("!")
+        members = groups().get(name, frozenset()) | {m.name for m in MEDICINES.values() if in_scope(m, name)}
+        found = found - members if name != scope else found | members
     if not found:
         raise ReferenceTableError(
             f"smoking_and_interactions.csv: {term} is no medicine; add it to interaction_terms.csv"
         )
     return frozenset(found)
+
+
+def _stands(row: dict[str, str]) -> bool:
+    wanted = ("yes", "start") if row["b_type"] == "medicine" else ("",)
+    if row["stands"] not in wanted:
+        key = row["interaction_id"]
+        raise ReferenceTableError(
+            f"smoking_and_interactions.csv: row {key}: stands must be yes or start for a pair of medicines, else blank"
+        )
+    return row["stands"] == "yes"
 
 
 @cache
@@ -83,10 +109,12 @@ def _load() -> tuple[Interaction, ...]:
             row["a"],
             row["b"],
             row["b_type"],
+            row["mechanism"],
             row["effect"],
             row["severity"],
             row["action_keyword"],
             int(row["onset_days"] or 0),
+            _stands(row),
             row["source"],
         )
         for row in read_rows("smoking_and_interactions")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from features.gaps import CODES
 from serving.wording import days
 
 
@@ -39,7 +40,8 @@ GAPS: dict[str, Said] = {
         "Lithium kidney, thyroid or calcium test", alone="Lithium kidney, thyroid or calcium test abnormal"
     ),
     "LAI_OVERDUE": Said("Long-acting injection", now="due now"),
-    "SUPPLY_GAP_ORAL": Said("Gap in oral antipsychotic or mood stabiliser", "{} without supply", date="Supply ran out"),
+    "SUPPLY_GAP_ORAL": Said("Supply of a regular medicine", "ran out {} ago", date="Supply ran out"),
+    "NO_ANTIPSYCHOTIC": Said("No antipsychotic", "for {}", date="Supply or cover ended"),
     "REGIMEN_CHANGE_RECENT": Said("Recent start, stop or switch", "review {} overdue"),
     "POST_DISCHARGE_RECONCILE": Said("Discharged in the last 28 days", "follow-up {} overdue"),
     "MONITORING_NEVER_DONE": Said("Baseline or annual check"),
@@ -56,6 +58,8 @@ GAPS: dict[str, Said] = {
 def gap_parts(code: str, title: str, days_overdue: float | None) -> tuple[str, str]:
     """What the gap is and how long it has been so; the second is empty where no length applies."""
     said = GAPS.get(code, Said(title.removesuffix(" overdue"), alone=title))
+    if code in CODES and title != CODES[code].title:  # what fired has a title of its own
+        said = said._replace(what=title, now="", alone=title)
     if days_overdue is not None and days_overdue >= 1:
         return said.what or title, said.long.format(days(days_overdue))
     if days_overdue is not None and said.now:

@@ -191,7 +191,7 @@ SAID_BY_THE_PHASE = {
     "continuous use over 28 days",
     "continuous use over 3 months",
     "sum of ACB scores >=3",
-    "total >=100% of BNF maximum",
+    "total >100% of BNF maximum",
 }
 CONDITIONS: dict[str, Callable[[Case], str]] = {
     "on GP SMI register": lambda c: known_if(c.diagnosed("smi")),

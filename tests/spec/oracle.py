@@ -568,7 +568,7 @@ def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
         "percent_of_max": lambda: percent(antipsychotic),
         "high_dose_days": lambda: (
             (t - max(max(c["start"], c["dosed_on"], *dosed(n, rows, c)) for n, c in antipsychotic.items())).days
-            if percent(antipsychotic) >= 100
+            if percent(antipsychotic) > 100 + 1e-6
             else NAN
         ),
         "acb_high_days": lambda: max(

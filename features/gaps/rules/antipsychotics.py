@@ -39,13 +39,13 @@ def _maximum_fact(medicine: Medicine) -> citations.Fact:
 
 
 def high_dose(person: Person) -> Iterator[Gap]:
-    """HDAT: percentages of the maximum dose sum to 100 or more, as-required medicines included (RCPsych CR190).
+    """HDAT: percentages of the maximum dose sum to more than 100, as-required medicines included (RCPsych CR190).
 
     [D]: high where no ECG was recorded in 111 days (mp078: every 90 days and 21 of grace), else medium. A dose that is
     not recorded is named.
     """
     total = person.regimen("percent_of_max")
-    if not round(total, 6) >= PERCENT_OF_MAXIMUM:
+    if not round(total, 6) > PERCENT_OF_MAXIMUM:
         return
     held = antipsychotics(person)
     parts, known = [], [citations.threshold("th101"), citations.protocol_named("mp078")]
@@ -58,7 +58,7 @@ def high_dose(person: Person) -> Iterator[Gap]:
     ecg = person.last_met("ecg_qtc")
     recent = ecg is not None and person.as_of - ecg.day <= ECG_DAYS
     said = (
-        f"{total:.0f}% of maximum ({'; '.join(parts)}); ECG "
+        f"{total:.1f}% of maximum ({'; '.join(parts)}); ECG "
         f"{f'last recorded {iso(ecg.day)}' if ecg else 'not recorded'}"
     )
     evidence = tuple(person.supplied(c, c.medicine.name) for c in held)

@@ -1,4 +1,4 @@
-"""Pairs of medicines that began to be taken together lately."""
+"""Pairs of medicines taken together: those that began lately, and those that stand for as long as both are taken."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from features.gaps import citations
 from features.gaps.codes import CODES
-from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
-from features.gaps.person_view import Person
+from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
+from features.gaps.person_view import YEAR, Person, meant
 from features.kernels.regimen import NEW_PAIR_DAYS
 from features.medicines.courses import Course
 from features.reference import INTERACTIONS, MEDICINES, Interaction, pairs
@@ -15,45 +15,124 @@ from features.reference import INTERACTIONS, MEDICINES, Interaction, pairs
 _PLACE = {name: place for place, name in enumerate(MEDICINES)}
 _PAIRS = pairs().tolist()
 IMPORTANT = ("high", "contraindicated")
+_NEW: dict[str, Severity] = {"contraindicated": "critical", "high": "high", "moderate": "low", "low": "low"}
+_STOMACH = "proton pump inhibitor"
+_DECIDE = "Decide with the prescriber today: one of the two has to stop or change."
+_REVIEW = "Review with the prescriber whether both are needed, and what is monitored; record the plan."
 
 
-def important_pairs(person: Person) -> list[tuple[Course, Course, Interaction]]:
-    """Current pairs rated high or contraindicated: the ``interactions`` of the regimen, by name."""
-    found = []
+def all_pairs(person: Person) -> Iterator[tuple[Course, Course, Interaction]]:
+    """Current pairs that the interaction table holds, each once."""
     for position, second in enumerate(person.current):
         row = _PAIRS[_PLACE[second.medicine.name]]
         for first in person.current[:position]:
             place = row[_PLACE[first.medicine.name]]
-            if place >= 0 and INTERACTIONS[place].severity in IMPORTANT:
-                found.append((first, second, INTERACTIONS[place]))
-    return found
+            if place >= 0:
+                yield first, second, INTERACTIONS[place]
+
+
+def important_pairs(person: Person) -> list[tuple[Course, Course, Interaction]]:
+    """Current pairs rated high or contraindicated: the ``interactions`` of the regimen, by name."""
+    return [pair for pair in all_pairs(person) if pair[2].severity in IMPORTANT]
+
+
+def _words(first: Course, second: Course, row: Interaction) -> str:
+    later = max(first, second, key=lambda course: course.start)
+    action = row.action.replace("_", " ")
+    return f"{first.medicine.name} with {second.medicine.name} since {iso(later.start)}: {row.effect}; {action}"
+
+
+def _began(first: Course, second: Course) -> tuple[Evidence, ...]:
+    return tuple(Evidence("supplies", c.first_row, c.start, f"{c.medicine.name} started") for c in (first, second))
+
+
+def _protected(person: Person, row: Interaction) -> str:
+    """What is on record against the harm of a pair, or empty."""
+    if row.mechanism == "bleeding" and person.on(meant(_STOMACH)):
+        return "stomach protection supplied"
+    return ""
 
 
 def new_interaction(person: Person) -> Iterator[Gap]:
-    """INTERACTION_NEW: a pair rated high or contraindicated that has been current together for 30 days or less.
+    """INTERACTION_NEW: a pair that has been current together for 30 days or less.
 
-    [D]: contraindicated is critical. The value names both medicines, the effect and the table's action.
+    [D]: contraindicated is critical, high is high (medium where stomach protection meets a risk of bleeding), and
+    moderate or low is low and no safety alarm. The value names both medicines, the effect and the table's action.
     """
-    if not person.regimen("new_interactions_30d") > 0:
+    if len(person.current) < 2:
         return
     found = []
-    for first, second, row in important_pairs(person):
-        later = max(first, second, key=lambda course: course.start)
-        if person.as_of - later.start > NEW_PAIR_DAYS:
+    for first, second, row in all_pairs(person):
+        if person.as_of - max(first.start, second.start) > NEW_PAIR_DAYS:
             continue
-        action = row.action.replace("_", " ")
+        severity, protected = _NEW[row.severity], _protected(person, row)
+        said = _words(first, second, row)
+        if protected:
+            severity, said = "medium" if severity == "high" else severity, f"{said}; {protected}"
         found.append(
             Finding(
-                "critical" if row.severity == "contraindicated" else "high",
-                f"{first.medicine.name} with {second.medicine.name} since {iso(later.start)}: {row.effect}; {action}",
+                severity,
+                said,
                 (citations.interaction(row.id),),
-                tuple(
-                    Evidence("supplies", c.first_row, c.start, f"{c.medicine.name} started") for c in (first, second)
-                ),
+                _began(first, second),
+                action=_DECIDE if row.severity == "contraindicated" else "",
+                alarm=row.severity in IMPORTANT,
             )
         )
     if found:
         yield from gap_of(CODES["INTERACTION_NEW"], found)
 
 
-RULES = (new_interaction,)
+def unwatched_qt(person: Person) -> bool:
+    """Whether no ECG is recorded in the last year: BP_PULSE_QTC then tells a pair that lengthens the QT interval."""
+    ecg = person.last_met("ecg_qtc")
+    return ecg is None or person.as_of - ecg.day > YEAR
+
+
+def standing(person: Person) -> Iterator[Gap]:
+    """INTERACTION_STANDING: a pair rated high or contraindicated, current together for more than 30 days, that the
+    table does not mark as a risk of the start alone.
+
+    [D]: contraindicated is critical until a review was attended since both are taken, then high; one rated high is
+    high where the table says to avoid it, else medium (low with stomach protection). A pair that lengthens the QT
+    interval is medium with an ECG in the last year; without one BP_PULSE_QTC tells it.
+    """
+    if not person.regimen("interactions") > 0:
+        return
+    found = []
+    for first, second, row in important_pairs(person):
+        together = max(first.start, second.start)
+        if person.as_of - together <= NEW_PAIR_DAYS or not row.stands:
+            continue
+        said, contraindicated = _words(first, second, row), row.severity == "contraindicated"
+        severity: Severity = "medium"
+        if row.lengthens_qt:
+            if unwatched_qt(person):
+                continue
+            ecg = person.last_met("ecg_qtc")
+            said += f"; ECG last recorded {iso(ecg.day)}" if ecg else ""
+        elif contraindicated:
+            reviewed = person.reviewed_since(together)
+            severity = "high" if reviewed else "critical"
+            said += "; reviewed since" if reviewed else "; no review recorded since"
+        elif row.to_be_avoided:
+            severity = "high"
+        elif protected := _protected(person, row):
+            severity, said = "low", f"{said}; {protected}"
+        label = "contraindicated: " if contraindicated else ""
+        found.append(
+            Finding(
+                severity,
+                label + said,
+                (citations.interaction(row.id),),
+                _began(first, second),
+                action=_DECIDE if contraindicated and not row.lengthens_qt else _REVIEW,
+                title="Contraindicated medicines taken together" if contraindicated else "",
+                alarm=contraindicated,
+            )
+        )
+    if found:
+        yield from gap_of(CODES["INTERACTION_STANDING"], found)
+
+
+RULES = (new_interaction, standing)

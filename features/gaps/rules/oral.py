@@ -6,14 +6,19 @@ from collections.abc import Iterator
 
 from features.gaps import citations
 from features.gaps.codes import CODES
-from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Person
+from features.gaps.gap import SEVERITIES, Evidence, Finding, Gap, Severity, gap_of, iso
+from features.gaps.person_view import YEAR, Person
+from features.gaps.rules.depot import lateness
 from features.gaps.rules.lithium import consecutive, same_dose
 from features.kernels.coverage import COURSE_GAP_DAYS
-from features.medicines.courses import Course
-from features.reference import Medicine, high_limit
+from features.medicines.courses import KEPT_DAYS, Course
+from features.reference import Medicine, high_limit, in_scope
+from features.reference.stops import sudden_stop
 
 GAP_DAYS, LONG_GAP_DAYS = 14, 30
+WEEK = 7
+_SWITCHED = ("antidepressant_any", "benzodiazepine_or_z_drug")
+"""Families in which another medicine that lasted longer is a switch, not a stop."""
 FALL = 0.1
 LEVEL_FALL = 0.2
 WINDOW = 90
@@ -38,38 +43,95 @@ def classes(person: Person) -> dict[str, list[Course]]:
     return found
 
 
-def supply_gap(person: Person) -> Iterator[Gap]:
-    """SUPPLY_GAP_ORAL: all regular medicine of a class ran out 14 or more days ago (days in hospital left out), until
-    90 days have passed.
+def weekly(person: Person, course: Course) -> bool:
+    """Whether the last two supplies were of a week or less: collected weekly because there is a risk."""
+    lengths = [row.length for row in person.supplies_of(course.medicine.name, KEPT_DAYS)[-2:]]
+    return len(lengths) == 2 and max(lengths) <= WEEK
 
-    [D]: medium to 30 days, high above. Where clozapine or an injection lasted longest, CLZ_BREAK or LAI_OVERDUE tells
-    it. Silent in hospital.
+
+def _over(person: Person, course: Course) -> bool:
+    """Whether a stop is no longer asked about: reviewed since, or a year ago."""
+    since = person.as_of - course.end
+    return since > COURSE_GAP_DAYS and (since > YEAR or person.reviewed_since(course.end))
+
+
+def supply_gap(person: Person) -> Iterator[Gap]:
+    """SUPPLY_GAP_ORAL: all regular medicine of a class ran out 14 or more days ago (days in hospital left out), 7 where
+    it is dispensed weekly; or one ran out that is not to stop suddenly (``sudden_stops.csv``, from 3 days for lithium).
+
+    [D]: antipsychotics and mood stabilisers are medium to 30 days and high above, or where under half of 90 days was
+    covered; the table gives the others. After 90 days NO_ANTIPSYCHOTIC tells antipsychotics; the rest stand for a year
+    or until a review was attended since. Where clozapine or an injection lasted longest, CLZ_BREAK or LAI_OVERDUE
+    tells it. Silent in hospital. Falling cover of the same medicine is said here, not as ADHERENCE_FALLING too.
     """
     if person.inpatient:
         return
-    found = []
-    for name, courses in classes(person).items():
-        last = max(courses, key=lambda course: course.end)
-        if last.medicine.is_long_acting_injection or last.medicine.base == "clozapine":
-            continue
-        if not GAP_DAYS <= person.as_of - last.end <= COURSE_GAP_DAYS:
-            continue
-        gap = person.uncovered(last.end)
-        if gap < GAP_DAYS:
-            continue
-        severity: Severity = "high" if gap > LONG_GAP_DAYS else "medium"
-        found.append(
-            Finding(
-                severity,
-                f"supply of {name} recorded ran out on {iso(last.end)}, {gap} days ago",
-                (citations.clinical("2.4", "D"),),
-                (person.supplied(last, f"last supply of {last.medicine.name}"),),
-                last.end,
-                gap,
-            )
-        )
+    found = [*class_gaps(person).values(), *_sudden_stops(person)]
     if found:
         yield from gap_of(CODES["SUPPLY_GAP_ORAL"], found)
+
+
+def class_gaps(person: Person) -> dict[str, Finding]:
+    """Classes of which all regular medicine ran out, by name."""
+    found = {}
+    for name, courses in classes(person).items():
+        last = max(courses, key=lambda course: course.end)
+        medicine = last.medicine
+        if medicine.is_long_acting_injection or medicine.base == "clozapine" or sudden_stop(medicine.name):
+            continue
+        if person.as_of - last.end < WEEK or _over(person, last):
+            continue
+        if medicine.is_antipsychotic and person.as_of - last.end > COURSE_GAP_DAYS:
+            continue
+        gap, each_week = person.uncovered(last.end), weekly(person, last)
+        if gap < (WEEK if each_week else GAP_DAYS):
+            continue
+        severity: Severity = "high" if gap > LONG_GAP_DAYS else "medium"
+        said = f"supply of {name} recorded ran out on {iso(last.end)}, {gap} days ago"
+        if each_week:
+            said += "; supplied weekly before"
+        known = [citations.clinical("2.4", "D")]
+        fall = _fall(person, name, courses)
+        if fall:
+            said += f"; {fall.value.removeprefix(f'{name}: ')}"
+            severity = min(severity, fall.severity, key=SEVERITIES.index)
+            known.extend(fall.facts)
+        often = _often(person, name, courses)
+        if often:
+            said += f"; {often.value.removeprefix(f'{name}: ')}"
+            known.extend(often.facts)
+        evidence = (person.supplied(last, f"last supply of {medicine.name}"),)
+        title = f"Supply of {name} ran out"
+        found[name] = Finding(severity, said, tuple(known), evidence, last.end, gap, title=title)
+    return found
+
+
+def _sudden_stops(person: Person) -> Iterator[Finding]:
+    """Medicines whose supply ran out and that are not to stop suddenly. Another of the family, in hand, is a switch."""
+    for course in person.courses:
+        medicine = course.medicine
+        rule = sudden_stop(medicine.name)
+        if rule is None or course.required or _over(person, course):
+            continue
+        if course.end - course.first_start < rule.taken_days:
+            continue
+        gap = person.uncovered(course.end)
+        if gap < rule.from_day:
+            continue
+        family = next((name for name in _SWITCHED if in_scope(medicine, name)), "")
+        if family and any(in_scope(c.medicine, family) and c.end > course.end for c in person.courses):
+            continue
+        severity: Severity = "high" if rule.severity == "high" else "medium"
+        yield Finding(
+            severity,
+            f"supply of {medicine.name} ran out on {iso(course.end)}, {gap} days ago: {rule.risk}",
+            (citations.sudden_stop(rule.scope),),
+            (person.supplied(course, f"last supply of {medicine.name}"),),
+            course.end,
+            gap,
+            action=rule.action,
+            title=f"Supply of {medicine.name} ran out: not to stop suddenly",
+        )
 
 
 def covered(person: Person, courses: list[Course], start: int, end: int) -> float | None:
@@ -98,34 +160,60 @@ def covered(person: Person, courses: list[Course], start: int, end: int) -> floa
     return held / days
 
 
+def _fall(person: Person, name: str, courses: list[Course]) -> Finding | None:
+    """A class supplied for 180 days or more, and less of it in the last 90 days than in the 90 before."""
+    t = person.as_of
+    last = max(courses, key=lambda course: course.end)
+    if min(c.first_start for c in courses) > t - 2 * WINDOW or t > last.end + COURSE_GAP_DAYS:
+        return None
+    now, before = covered(person, courses, t - WINDOW, t), covered(person, courses, t - 2 * WINDOW, t - WINDOW)
+    if now is None or before is None or now >= LOW_COVER or round(before - now, 6) < FALL:
+        return None
+    key = "th104" if now < SEVERE_COVER else "th103"
+    return Finding(
+        "high" if now < SEVERE_COVER else "medium",
+        f"{name}: {now:.0%} of the last 90 days covered, {before:.0%} of the 90 before",
+        (citations.threshold(key), citations.clinical("1.1", "D")),
+        (person.supplied(last, f"last supply of {last.medicine.name}"),),
+    )
+
+
+def _often(person: Person, name: str, courses: list[Course]) -> Finding | None:
+    """Two gaps or more of over 14 days in 180, in a class supplied for so long."""
+    t = person.as_of
+    last = max(courses, key=lambda course: course.end)
+    if min(c.first_start for c in courses) > t - 2 * WINDOW or t > last.end + COURSE_GAP_DAYS:
+        return None
+    gaps = gaps_over(person, courses, t - 2 * WINDOW)
+    if gaps < 2:
+        return None
+    said = f"{name}: {gaps} gaps of more than 14 days in the last 180 days"
+    evidence = (person.supplied(last, f"last supply of {last.medicine.name}"),)
+    return Finding("medium", said, (citations.clinical("3", "D"),), evidence)
+
+
+def _told_elsewhere(person: Person, last: Course) -> bool:
+    """Whether the present gap is a line of its own already: an injection that is late, or a break in clozapine."""
+    if last.medicine.is_long_acting_injection:
+        return any(lateness(person))
+    return last.medicine.base == "clozapine" and person.uncovered(last.end) > 0
+
+
 def falling(person: Person) -> Iterator[Gap]:
     """ADHERENCE_FALLING: under 80% of the last 90 days covered and 10 points less than in the 90 days before; or two
     gaps of more than 14 days in 180; or a lithium level down by more than 0.2 mmol/L at the same dose.
 
     [D]: for people supplied the class for 180 days or more and current; high under 50%, else medium. A level that fell
-    with the dose not recorded does not fire.
+    with the dose not recorded does not fire. What ran out now is one problem: the gap's own line tells it, not this.
     """
-    t = person.as_of
-    found = []
+    found, gone = [], {} if person.inpatient else class_gaps(person)
+    stopped = [] if person.inpatient else [finding.evidence[0].row for finding in _sudden_stops(person)]
     for name, courses in classes(person).items():
         last = max(courses, key=lambda course: course.end)
-        if min(c.first_start for c in courses) > t - 2 * WINDOW or t > last.end + COURSE_GAP_DAYS:
+        if name in gone or last.last_row in stopped or _told_elsewhere(person, last):
             continue
-        now = covered(person, courses, t - WINDOW, t)
-        if now is None:
-            continue
-        evidence = (person.supplied(last, f"last supply of {last.medicine.name}"),)
-        if now < LOW_COVER:
-            before = covered(person, courses, t - 2 * WINDOW, t - WINDOW)
-            if before is not None and round(before - now, 6) >= FALL:
-                key = "th104" if now < SEVERE_COVER else "th103"
-                said = f"{name}: {now:.0%} of the last 90 days covered, {before:.0%} of the 90 before"
-                known = (citations.threshold(key), citations.clinical("1.1", "D"))
-                found.append(Finding("high" if now < SEVERE_COVER else "medium", said, known, evidence))
-        gaps = gaps_over(person, courses, t - 2 * WINDOW)
-        if gaps >= 2:
-            said = f"{name}: {gaps} gaps of more than 14 days in the last 180 days"
-            found.append(Finding("medium", said, (citations.clinical("3", "D"),), evidence))
+        both = (_fall(person, name, courses), _often(person, name, courses))
+        found += [finding for finding in both if finding]
     found.extend(_level_fall(person))
     if found:
         yield from gap_of(CODES["ADHERENCE_FALLING"], found)

@@ -12,6 +12,7 @@ from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, Person, Reading, meant
+from features.gaps.rules.interactions import important_pairs, unwatched_qt
 from features.medicines.courses import Course
 from features.records.tables import SEX
 from features.reference import TESTS, THRESHOLDS, bands, low_limit
@@ -129,7 +130,8 @@ def cardiovascular(person: Person) -> Iterator[Gap]:
     """BP_PULSE_QTC, for people with a current psychotropic.
 
     [D]: QTc limits as in the table, the lower limit where the record does not say which applies; up by 60 ms or more
-    from the earliest; two or more QT-prolonging medicines with no ECG in a year (low); potassium under 3.5 with one.
+    from the earliest; two or more QT-prolonging medicines with no ECG in a year (high where the interaction
+    table rates the pair high or contraindicated, else medium); potassium under 3.5 with one.
     Pulse 100 to 120 medium, above 120 high within 18 weeks of a clozapine start, under 50 with lithium, a beta blocker
     or donepezil. Temperature above 38 on clozapine counts for 14 days.
     """
@@ -185,13 +187,24 @@ def _qtc(person: Person) -> Iterator[Finding]:
     if salt and THRESHOLDS["th055"].holds(salt.value):
         yield _value("potassium", salt, "th055", f" with {names}")
     ecg = person.last_met("ecg_qtc")
-    if qt >= 2 and (ecg is None or person.as_of - ecg.day > YEAR):
+    if qt >= 2 and unwatched_qt(person):
+        pair = next((row for *_, row in important_pairs(person) if row.lengthens_qt), None)
         said = (
             f"{qt:g} QT-prolonging medicines ({names}); ECG "
             f"{f'last recorded {iso(ecg.day)}' if ecg else 'not recorded'}"
         )
         rows = tuple(person.supplied(c, c.medicine.name) for c in held)
-        yield Finding("low", said, (citations.group(QT_GROUP), citations.clinical("1.1", "D")), rows)
+        known = (citations.group(QT_GROUP), *((citations.interaction(pair.id),) if pair else ()))
+        if pair:
+            said += f"; {pair.severity} together"
+        yield Finding(
+            "high" if pair else "medium",
+            said,
+            (*known, citations.clinical("1.1", "D")),
+            rows,
+            action="ECG now; potassium and magnesium; ask the prescriber whether one of them can change.",
+            title="QT-prolonging medicines together and no ECG in a year",
+        )
 
 
 def _pulse(person: Person) -> Iterator[Finding]:

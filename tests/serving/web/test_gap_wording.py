@@ -46,9 +46,14 @@ SAID = {
         "Long-acting injection overdue",
     ),
     "SUPPLY_GAP_ORAL": (
-        "Gap in oral antipsychotic or mood stabiliser: 6 days without supply",
-        "Gap in oral antipsychotic or mood stabiliser",
-        "Gap in oral antipsychotic or mood stabiliser",
+        "Supply of a regular medicine: ran out 6 days ago",
+        "Supply of a regular medicine ran out",
+        "Supply of a regular medicine ran out",
+    ),
+    "NO_ANTIPSYCHOTIC": (
+        "No antipsychotic: for 6 days",
+        "No antipsychotic for more than 90 days",
+        "No antipsychotic for more than 90 days",
     ),
     "REGIMEN_CHANGE_RECENT": (
         "Recent start, stop or switch: review 6 days overdue",

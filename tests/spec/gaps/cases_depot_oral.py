@@ -12,11 +12,11 @@ DEPOT = [
         last   severity  due    overdue  verified  says
         d-27   -         -      -        -         -
         d-28   -         -      -        -         -
-        d-29   medium    d-1    1        no        13_days_left_before_the_product's_missed-dose_limit
-        d-35   medium    d-7    7        no        7_days_left
+        d-29   medium    d-1    1        no        1_days_past_due
+        d-35   medium    d-7    7        no        7_days_past_due
         d-36   high      d-8    8        no        significantly_late
-        d-42   high      d-14   14       no        0_days_left
-        d-43   critical  d-15   15       no        past_the_product's_missed-dose_limit_of_42_days
+        d-42   high      d-14   14       no        significantly_late
+        d-43   critical  d-15   15       no        the_manufacturer_sets_no_missed-dose_limit
         d-118  critical  d-90   90       no        90_days_past_due
         d-119  -         -      -        -         -
         """,
@@ -135,9 +135,9 @@ GAP = [
         "SUPPLY_GAP_ORAL",
         """
         first       second                           severity  due    overdue  says
-        lithium     -                                medium    d-20   20       supply_of_lithium
+        lithium     -                                high      d-20   20       supply_of_lithium_ran_out
         valproate   -                                medium    d-20   20       supply_of_mood_stabiliser
-        lithium     valproate                        medium    d-20   20       supply_of_lithium
+        lithium     valproate                        high      d-20   20       supply_of_lithium_ran_out
         valproate   lamotrigine                      -         -      -        -
         olanzapine  quetiapine                       -         -      -        -
         olanzapine  haloperidol_decanoate_injection  -         -      -        -
@@ -184,19 +184,20 @@ GAP = [
 ]
 
 FALLING = [
-    *family(  # 180 days before were covered in full; the last 90 by one supply of this length from d-90
+    *family(  # 180 days before were covered in full; then this long a supply from d-90 and one in hand from d-6
         "ADHERENCE_FALLING",
         """
         days  severity  verified  says
-        72    -         -         -
-        71    medium    no        79%_of_the_last_90_days_covered,_100%_of_the_90_before
-        45    medium    no        50%_of_the_last_90_days
-        44    high      no        49%_of_the_last_90_days
+        66    -         -         -
+        65    medium    no        79%_of_the_last_90_days_covered,_100%_of_the_90_before
+        39    medium    no        50%_of_the_last_90_days
+        38    high      no        49%_of_the_last_90_days
         """,
         supplies="""
         medicine supplied_on days_supplied
         olanzapine d-270 180
         olanzapine d-90 {days}
+        olanzapine d-6 28
         """,
     ),
     *family(  # 10 points less than before: 63 days (70%) now against 31 + 40 (79%) or 32 + 40 (80%) of 90
@@ -208,25 +209,27 @@ FALLING = [
         """,
         supplies="""
         medicine supplied_on days_supplied
-        lithium d-270 90
-        lithium d-180 {before}
-        lithium d-135 40
-        lithium d-90 63
+        valproate d-270 90
+        valproate d-180 {before}
+        valproate d-135 40
+        valproate d-90 57
+        valproate d-6 28
         """,
     ),
     *family(  # two gaps of more than 14 days in 180
         "ADHERENCE_FALLING",
         """
         one  two  severity  says
-        75   75   medium    2_gaps_of_more_than_14_days
-        76   75   -         -
-        75   76   -         -
+        75   69   medium    2_gaps_of_more_than_14_days
+        76   69   -         -
+        75   70   -         -
         """,
         supplies="""
         medicine supplied_on days_supplied
         valproate d-360 180
         valproate d-180 {one}
         valproate d-90 {two}
+        valproate d-6 28
         """,
     ),
     *family(  # a lithium level down by more than 0.2 at the same dose
@@ -248,16 +251,29 @@ FALLING = [
         lithium_level d-5 {after}
         """,
     ),
-    *family(  # the course ends 90 days after supply ran out
+    *family(  # what ran out now is one problem: the supply gap's line says it, not this
         "ADHERENCE_FALLING",
         """
-        days  severity  says
-        180   high      0%_of_the_last_90_days_covered
-        179   -         -
+        days  severity
+        170   -
+        180   -
         """,
         supplies="""
         medicine supplied_on days_supplied
         olanzapine d-270 {days}
+        """,
+    ),
+    *family(
+        "SUPPLY_GAP_ORAL",
+        """
+        days  severity  due    overdue  says
+        135   high      d-45   45       45_days_ago;_50%_of_the_last_90_days_covered,_100%_of_the_90_before
+        90    high      d-90   90       0%_of_the_last_90_days_covered
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        olanzapine d-270 90
+        olanzapine d-180 {days}
         """,
     ),
     *family(  # on it for less than 180 days
@@ -270,9 +286,56 @@ FALLING = [
         supplies="""
         medicine supplied_on days_supplied
         olanzapine {first} 90
-        olanzapine d-90 60
+        olanzapine d-90 54
+        olanzapine d-6 28
         """,
     ),
 ]
 
-CASES = [*DEPOT, *GAP, *FALLING]
+STOPS = [
+    *family(  # not to stop suddenly: each from its own day; another of the family in hand is a switch
+        "SUPPLY_GAP_ORAL",
+        """
+        medicine    last  other      severity  due    overdue  says
+        lithium     d-30  -          -         -      -        -
+        lithium     d-31  -          high      d-3    3        relapse_with_mania
+        lithium     d-31  valproate  high      d-3    3        supply_of_lithium_ran_out
+        lamotrigine  d-32  -         -         -      -        -
+        lamotrigine  d-33  -         high      d-5    5        rash_if_restarted_at_the_full_dose
+        lamotrigine  d-33  valproate  high     d-5    5        supply_of_lamotrigine_ran_out
+        paroxetine  d-33  -          medium    d-5    5        withdrawal
+        paroxetine  d-33  sertraline  -        -      -        -
+        sertraline  d-34  -          -         -      -        -
+        sertraline  d-35  -          medium    d-7    7        withdrawal
+        fluoxetine  d-41  -          -         -      -        -
+        fluoxetine  d-42  -          medium    d-14   14       relapse
+        diazepam    d-31  -          high      d-3    3        withdrawal_and_seizures
+        pregabalin  d-31  -          medium    d-3    3        withdrawal
+        venlafaxine  d-128  -        medium    d-100  100      withdrawal
+        venlafaxine  d-394  -        -         -      -        -
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        {medicine} d-500 60
+        {medicine} {last} 28
+        {other} d-20 28
+        """,
+    ),
+    *family(  # supplied weekly: asked about after one collection missed
+        "SUPPLY_GAP_ORAL",
+        """
+        length  last   severity  due   overdue  says
+        7       d-13   -         -     -        -
+        7       d-14   medium    d-7   7        supplied_weekly_before
+        14      d-21   -         -     -        -
+        14      d-28   medium    d-14  14       14_days_ago
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        olanzapine d-60 {length}
+        olanzapine {last} {length}
+        """,
+    ),
+]
+
+CASES = [*DEPOT, *GAP, *FALLING, *STOPS]

@@ -239,9 +239,9 @@ HEART = [
         "BP_PULSE_QTC",
         """
         two         ecg    severity  says
-        citalopram  -      low       2_QT-prolonging_medicines_(haloperidol,_citalopram);_ECG_not_recorded
+        citalopram  -      high      2_QT-prolonging_medicines_(haloperidol,_citalopram);_ECG_not_recorded
         citalopram  d-365  -         -
-        citalopram  d-366  low       last_recorded_d-366
+        citalopram  d-366  high      last_recorded_d-366
         sertraline  -      -         -
         """,
         supplies="""

@@ -10,13 +10,14 @@ HIGH_DOSE = [
         """
         one    two   required  ecg    severity  verified  says
         19.9   -     false     d-5    -         -         -
-        20     -     false     d-5    medium    no        100%_of_maximum
-        10     9.9   false     d-5    -         -         -
-        10     10    false     d-5    medium    no        haloperidol_50%
-        10     10    true      d-5    medium    no        olanzapine_50%,_as_required
-        10     10    false     d-111  medium    no        last_recorded_d-111
-        10     10    false     d-112  high      no        last_recorded_d-112
-        10     10    false     -      high      no        ECG_not_recorded
+        20     -     false     d-5    -         -         -
+        20.1   -     false     d-5    medium    no        100.5%_of_maximum
+        10     10    false     d-5    -         -         -
+        11     10    false     d-5    medium    no        haloperidol_55%
+        11     10    true      d-5    medium    no        olanzapine_50%,_as_required
+        11     10    false     d-111  medium    no        last_recorded_d-111
+        11     10    false     d-112  high      no        last_recorded_d-112
+        11     10    false     -      high      no        ECG_not_recorded
         """,
         supplies="""
         medicine supplied_on days_supplied daily_dose_mg as_required
@@ -32,9 +33,9 @@ HIGH_DOSE = [
         "HDAT",
         """
         mg   oral  severity  says
-        299  -     -         -
-        300  -     high      haloperidol_decanoate_injection_100%
-        150  10    high      olanzapine_50%
+        300  -     -         -
+        330  -     high      haloperidol_decanoate_injection_110%
+        180  10    high      olanzapine_50%
         """,
         supplies="""
         medicine kind supplied_on interval_days dose_mg days_supplied daily_dose_mg
@@ -52,7 +53,7 @@ HIGH_DOSE += family(
     """,
     supplies="""
     medicine supplied_on days_supplied daily_dose_mg
-    haloperidol d-10 28 20
+    haloperidol d-10 28 25
     olanzapine d-10 28 -
     """,
 )
@@ -179,8 +180,8 @@ INTERACTION = [
         lithium       ibuprofen      d-31   -         -         -
         lithium       ramipril       d-5    high      yes       avoid_or_level_weekly
         lithium       bendroflumethiazide  d-5  high  yes       avoid
-        lithium       furosemide     d-5    -         -         -
-        lithium       olanzapine     d-5    -         -         -
+        lithium       furosemide     d-5    high      no        lithium_level_may_rise
+        lithium       olanzapine     d-5    low       no        monitor_neurotoxicity
         clozapine     carbamazepine  d-5    critical  no        clozapine_with_carbamazepine
         clozapine     ciprofloxacin  d-5    high      no        avoid_or_reduce_and_level
         valproate     lamotrigine    d-5    high      no        halve_lamotrigine_slow_titration

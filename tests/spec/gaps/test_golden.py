@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.spec.gaps import (
+    cases_added,
     cases_changes,
     cases_clozapine,
     cases_clozapine_levels,
@@ -32,6 +33,7 @@ CASES = [
     *cases_monitoring.CASES,
     *cases_valproate_review.CASES,
     *cases_contact.CASES,
+    *cases_added.CASES,
 ]
 
 

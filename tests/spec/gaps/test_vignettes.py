@@ -1,0 +1,26 @@
+"""What a consultant mental-health pharmacist would say of these people, by family."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests.spec.gaps import vignettes_antipsychotics, vignettes_depots
+from tests.spec.gaps.vignettes import answers, check
+
+VIGNETTES = [
+    *vignettes_depots.VIGNETTES,
+    *vignettes_antipsychotics.VIGNETTES,
+]
+
+
+@cache
+def found() -> list[list[dict[str, Any]]]:
+    return answers(VIGNETTES)
+
+
+@pytest.mark.parametrize("number", range(len(VIGNETTES)), ids=[str(one) for one in VIGNETTES])
+def test_vignette(number: int) -> None:
+    check(VIGNETTES[number], found()[number])
