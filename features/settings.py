@@ -38,6 +38,25 @@ class CohortSettings(Section):
     history_days: int = Field(default=182, ge=0)
 
 
+Share = Annotated[float, Field(ge=0)]
+
+
+class ArrivalSettings(Section):
+    """How far what arrives tonight may differ from what the published list was made from, before a person has to say
+    that it is right. Shares are of the number before."""
+
+    fewest: int = Field(default=20, ge=1, description="numbers below this are not compared: chance alone moves them")
+    rows_fall: Share = 0.2
+    rows_grow: Share = 1.0
+    list_falls: Share = 0.2
+    list_grows: Share = 0.5
+    team_falls: Share = 0.5
+    team_grows: Share = 1.0
+    newest_back_days: int = Field(default=3, ge=0, description="the newest row of one table may be this much older")
+    gap_times: float = Field(default=3.0, gt=1, description="people with one kind of gap may be this many times more")
+    gap_share_moves: Share = 0.05
+
+
 class FileSettings(BaseSettings):
     """Base of every model of mlflow.yaml: environment variables (UPSTREAM_MLFLOW_COHORT__HISTORY_DAYS) win over the
     file."""
@@ -61,6 +80,7 @@ class NightlySettings(FileSettings):
     that a misspelt ``cohort`` is still refused."""
 
     cohort: CohortSettings = CohortSettings()
+    arrival: ArrivalSettings = ArrivalSettings()
     tracking: Mapping[str, Any] = {}
     outcomes: Mapping[str, Any] = {}
     splits: Mapping[str, Any] = {}

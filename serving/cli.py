@@ -29,23 +29,37 @@ def score(
     explained_days: Annotated[
         int, typer.Option(min=1, help="Runs older than this keep risks, places and gaps, and lose what explained them.")
     ] = 35,
+    accept_change: Annotated[
+        bool, typer.Option("--accept-change", help="Publish a list that was refused, on --by's word.")
+    ] = False,
+    by: Annotated[str, typer.Option(help="Who says that a refused list is right; in the audit log.")] = "",
+    why: Annotated[str, typer.Option(help="Why it is right, without anything about a person; in the audit log.")] = "",
     as_json: Json = False,
 ) -> None:
     """The nightly run: score everyone on a caseload and publish the worklists, whole or not at all.
 
+    What arrived is compared with what the published list was made from; beyond the tolerances of mlflow.yaml (arrival)
+    nothing is published and exit code 1 says why. --accept-change publishes it on a named person's word.
+
     Example: upstream score --home .upstream
     """
     from features.settings import NightlySettings, load_settings
+    from serving.nightly.arrival import Acceptance
     from serving.nightly.run import score_store
 
+    if (by or why) and not accept_change:
+        raise CommandError("--by and --why belong to --accept-change; leave them out, or add it")
+    settings = load_settings(NightlySettings)
     summary = score_store(
         store or home / "store",
         home / "bundles",
         home,
         as_of,
-        in_scope_kinds=load_settings(NightlySettings).cohort.in_scope_team_kinds,
+        in_scope_kinds=settings.cohort.in_scope_team_kinds,
         ranking=ranking,
         explained_days=explained_days,
+        tolerances=settings.arrival,
+        accept=Acceptance(by, why) if accept_change else None,
         progress=count_of,
     )
     report(summary.as_dict(), as_json, summary.lines)

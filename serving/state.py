@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -15,6 +15,7 @@ from serving.http.thread_lanes import Lane, Turns
 from serving.identity.callers import Caller, Role
 from serving.model_loader import LiveModel
 from serving.observability.metrics import Metrics
+from serving.runs.schemas import RunInfo
 from serving.security.oidc import Issuers
 from serving.settings import Settings
 from serving.storage.database import Database
@@ -41,6 +42,13 @@ class Rates:
         (self.systems if caller.role is Role.CMHT_SYSTEM else self.people).spend(caller.token_id)
 
 
+@dataclass
+class Shown:
+    """The published run that a page showed last."""
+
+    run: RunInfo | None = None
+
+
 @dataclass(frozen=True)
 class Service:
     """The running service. ``reads`` is the lane of database work, ``scoring`` the lane of model work,
@@ -56,6 +64,7 @@ class Service:
     metrics: Metrics
     rates: Rates
     nhs_key: NhsKey | None = None
+    shown: Shown = field(default_factory=Shown)
 
     def audit_for(self, caller: Caller, request: Request) -> Audit:
         return Audit.of(self.database, caller, request_id_of(request.scope))

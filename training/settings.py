@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from features.errors import SettingsError
 from features.records.tables import ADMISSION_METHODS, CLOSE_REASONS, WARDS
-from features.settings import CohortSettings, Days, FileSettings, Section, load_settings
+from features.settings import ArrivalSettings, CohortSettings, Days, FileSettings, Section, load_settings
 
 OutcomeName = Literal["admission", "disengagement"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -155,6 +155,7 @@ class Settings(FileSettings):
 
     tracking: TrackingSettings = TrackingSettings()
     cohort: CohortSettings = CohortSettings()
+    arrival: ArrivalSettings = ArrivalSettings()
     outcomes: OutcomeSettings = OutcomeSettings()
     splits: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()

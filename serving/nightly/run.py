@@ -27,16 +27,18 @@ from features.engine.caseload import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload,
 from features.errors import UpstreamError
 from features.records import NO_DAY, TABLES, date_of, day_of
 from features.records.unmapped import unknown_medicines
+from features.settings import ArrivalSettings
 from features.sharded.partition import code_identity
 from models import RiskModel
 from models.bundle.not_promoted import refuse_unless_demo
 from serving.auditlog.log import Audit, Look, append
+from serving.nightly.arrival import Acceptance, Arrived, ListRefused, arrived, refusals
 from serving.nightly.lists import Lists, make_lists, plain_rules
 from serving.nightly.processes import in_processes
 from serving.nightly.rows import rows_of
 from serving.nightly.staging import Staging, only_runner
 from serving.nightly.timeline import groups, timelines
-from serving.runs.repository import NewRun, current_run, find_run, publish, thin, write_run
+from serving.runs.repository import NewRun, current_run, find_run, publish, refuse, thin, write_run
 from serving.scoring.record_coverage import HISTORY_TABLES
 from serving.scoring.service import score_people
 from serving.storage import migrations
@@ -45,6 +47,7 @@ from serving.worklists.repository import PRESSING
 from serving.worklists.rules import ListRules, Ranking
 
 SHARD = 2_000
+DEFAULT_TOLERANCES = ArrivalSettings()
 EXPLAINED_DAYS = 35
 """How long a run keeps what explains it once another is published. It is most of a run's size, and the same bundle and
 records make it again."""
@@ -137,6 +140,8 @@ def score_store(
     threads: int = 2,
     shard: int = SHARD,
     explained_days: int = EXPLAINED_DAYS,
+    tolerances: ArrivalSettings = DEFAULT_TOLERANCES,
+    accept: Acceptance | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Summary:
     """Score everybody on the caseload and publish the worklists.
@@ -145,8 +150,10 @@ def score_store(
     folder, a database URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event;
     ``ranking`` is the order of the published lists; ``shard`` is how many people each of ``threads`` processes holds
     in memory at once. Runs older than ``explained_days`` keep their risks, places and gaps and lose what explains
-    them. Raises ``AlreadyRunning`` when another run is at work, ``NothingToScore``, ``RecordsError``, ``BundleError``
-    or ``DatabaseUnavailable``; nothing is published then.
+    them. What arrived is compared with what the published list was made from: beyond ``tolerances`` nothing is
+    published and ``ListRefused`` says why, unless ``accept`` names who decided otherwise. Raises ``AlreadyRunning``
+    when another run is at work, ``NothingToScore``, ``RecordsError``, ``BundleError`` or ``DatabaseUnavailable``;
+    nothing is published then.
     """
     began = time.perf_counter()
     progress("loading", 0, 2)
@@ -160,11 +167,15 @@ def score_store(
     rules = list_rules(model, ranking)
     run_id = run_id_of(model, records, day, rules)
     with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))) as lock:
-        before = _again(opened, model, run_id)
-        if before is not None:
-            return before
         started = dt.datetime.now(dt.UTC)
         chosen = caseload(records, day_of(day), in_scope_kinds)
+        teams = chosen.spine["team_id"].value_counts().sort_index()
+        synthetic = records.synthetic or model.manifest.synthetic
+        sizes = arrived(records, day, synthetic, {str(team): int(count) for team, count in teams.items()})
+        _guard(opened, sizes, run_id, tolerances, accept)
+        before = _again(opened, model, run_id, accept)
+        if before is not None:
+            return before
         if chosen.spine.empty:
             raise NothingToScore(_nobody(chosen))
         # Shards that other code scored are not gone on with.
@@ -179,6 +190,9 @@ def score_store(
         progress("publishing", 0, 1)
         new = NewRun(run={"run_id": run_id})
         _complete(new, staging, model, records, day, started, in_scope_kinds)
+        sizes = replace(sizes, gaps=staging.people_by_code())
+        new.run["summary"]["arrived"] = sizes.as_dict()
+        reasons = _guard(opened, sizes, run_id, tolerances, accept)
         with opened.write() as connection:
             made = find_run(connection, run_id)
             if made is not None:  # meanwhile, by a runner on another machine
@@ -189,7 +203,7 @@ def score_store(
             new.run["summary"]["report"] = summary.as_dict()
             write_run(connection, new)
             staging.copy_into(connection)
-            _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people)
+            _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people, accept, reasons)
         staging.remove()
         with opened.write() as connection:  # apart: what is published stays published
             now = dt.datetime.now(dt.UTC)
@@ -218,7 +232,25 @@ def _staging_folder(database: Database, store: Path) -> Path:
     return (Path(file).parent if file else store.parent) / "nightly"
 
 
-def _again(database: Database, model: RiskModel, run_id: str) -> Summary | None:
+def _guard(
+    database: Database, sizes: Arrived, run_id: str, tolerances: ArrivalSettings, accept: Acceptance | None
+) -> list[str]:
+    """Why this run should not be published. Raises ``ListRefused``, and keeps the refusal for the status page, where
+    nobody accepts it."""
+    with database.read() as connection:
+        run = current_run(connection)
+    before = Arrived.of(run.summary.get("arrived")) if run is not None else None
+    reasons = refusals(sizes, before, run.as_of if run is not None else None, tolerances)
+    if reasons and accept is None:
+        with database.write() as connection:
+            refuse(connection, run_id, dt.date.fromisoformat(sizes.as_of), reasons, dt.datetime.now(dt.UTC))
+            by = Audit(database, actor="nightly", role="operator", request_id=run_id[:16])
+            append(connection, by, Look("run.refused", detail={"reasons": reasons}))
+        raise ListRefused(reasons)
+    return reasons
+
+
+def _again(database: Database, model: RiskModel, run_id: str, accept: Acceptance | None) -> Summary | None:
     """The summary of this very run if it was made before; pointed at again if another is published."""
     with database.write() as connection:
         before = find_run(connection, run_id)
@@ -226,7 +258,8 @@ def _again(database: Database, model: RiskModel, run_id: str) -> Summary | None:
             return None
         now = current_run(connection)
         if now is None or now.run_id != run_id:
-            _publish(database, connection, model, run_id, dt.datetime.now(dt.UTC), before.summary["people"])
+            now_at = dt.datetime.now(dt.UTC)
+            _publish(database, connection, model, run_id, now_at, before.summary["people"], accept, [])
         return _reused(before)
 
 
@@ -402,11 +435,23 @@ def _nobody(chosen: Caseload) -> str:
     )
 
 
-def _publish(database: Database, connection: Any, model: RiskModel, run_id: str, at: dt.datetime, people: int) -> None:
+def _publish(
+    database: Database,
+    connection: Any,
+    model: RiskModel,
+    run_id: str,
+    at: dt.datetime,
+    people: int,
+    accept: Acceptance | None,
+    reasons: list[str],
+) -> None:
     publish(connection, run_id, at)
     by = Audit(database, actor="nightly", role="operator", request_id=run_id[:16])
     look = Look("run.published", run_id=run_id, bundle_id=model.manifest.bundle_id, detail={"people": people})
     append(connection, by, look)
+    if accept is not None:
+        word = {"by": accept.by[:200], "why": accept.why[:500], "reasons": reasons}
+        append(connection, by, Look("run.accepted", run_id=run_id, detail=word))
 
 
 def _newest_day(records: Records, before: dt.date | None = None) -> dt.date | None:

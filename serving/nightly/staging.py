@@ -147,6 +147,14 @@ class Staging:
             select(gaps.c.patient_id, gaps.c.code).where(gaps.c.safety.is_(True), gaps.c.severity == severity)
         )
 
+    def people_by_code(self) -> dict[str, int]:
+        """How many people have each kind of gap."""
+        found: dict[str, int] = {}
+        query = select(gaps.c.code, func.count(gaps.c.patient_id.distinct())).group_by(gaps.c.code)
+        for code, count in self._read(query):  # a person is in one shard only
+            found[code] = found.get(code, 0) + count
+        return dict(sorted(found.items()))
+
     def gap_counts(self, pressing: Sequence[str]) -> tuple[int, int]:
         """How many gaps there are, and how many people have a safety gap of a ``pressing`` severity."""
         unsafe = gaps.c.safety.is_(True) & gaps.c.severity.in_(pressing)

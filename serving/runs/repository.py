@@ -21,6 +21,7 @@ from serving.storage.tables import (
     people,
     person_groups,
     publications,
+    refusals,
     reviews,
     run_teams,
     runs,
@@ -137,6 +138,18 @@ def write_run(connection: Connection, new: NewRun) -> None:
 def publish(connection: Connection, run_id: str, at: dt.datetime) -> None:
     """Point everybody at ``run_id``. The pointer is the newest row, so the history of publications stays."""
     connection.execute(insert(publications), {"run_id": run_id, "published_at": at})
+
+
+def refuse(connection: Connection, run_id: str, as_of: dt.date, reasons: list[str], at: dt.datetime) -> None:
+    """Keep that a run was refused, and why, until a list is published."""
+    connection.execute(insert(refusals), {"run_id": run_id, "as_of": as_of, "reasons": reasons, "refused_at": at})
+
+
+def newest_refusal(connection: Connection) -> Row[Any] | None:
+    """The newest refused run (as_of, reasons, refused_at); None where a list was published since."""
+    row = connection.execute(select(refusals).order_by(refusals.c.refusal_id.desc()).limit(1)).first()
+    now = current_run(connection)
+    return None if row is None or (now is not None and now.published_at >= row.refused_at) else row
 
 
 def thin(connection: Connection, finished_before: dt.datetime, at: dt.datetime) -> int:

@@ -8,7 +8,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
-STALE_DAYS = 8
+STALE_DAYS = 2
+"""Of a nightly list. Older than this, a night or two went wrong, and every page says so."""
 
 
 class RunInfo(BaseModel):
@@ -49,7 +50,7 @@ class RunInfo(BaseModel):
         )
 
     def is_stale(self, today: dt.date) -> bool:
-        """A list of real people is stale after eight days. A synthetic calendar has no today."""
+        """A list of real people is stale after two days. A synthetic calendar has no today."""
         return not self.synthetic and (today - self.as_of).days > STALE_DAYS
 
     def chosen(self, outcome: str | None, horizon: int | None) -> tuple[str, int] | None:

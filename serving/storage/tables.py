@@ -82,6 +82,16 @@ publications = Table(
     Column("published_at", Moment, nullable=False),
 )
 
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("refusal_id", Integer, primary_key=True, autoincrement=True),
+    Column("run_id", String(64), nullable=False),
+    Column("as_of", Date, nullable=False),
+    Column("reasons", JSON, nullable=False),
+    Column("refused_at", Moment, nullable=False),
+)
+
 run_teams = Table(
     "run_teams",
     metadata,

@@ -51,6 +51,8 @@ ACTIONS = {
     "role.began": "Gave somebody a role",
     "role.ended": "Took a role from somebody",
     "run.published": "Published a list",
+    "run.refused": "Did not publish a list: what arrived did not fit",
+    "run.accepted": "Published a list that was refused, on a person's word",
 }
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -28,8 +28,8 @@ from serving.identity.ids import PersonId
 from serving.operations.service import readiness, version
 from serving.people.service import show_person
 from serving.reviews.service import record_review
-from serving.runs.repository import current_run
-from serving.runs.schemas import RunInfo
+from serving.runs.repository import current_run, newest_refusal
+from serving.runs.schemas import STALE_DAYS, RunInfo
 from serving.security.tokens import SESSION_HOURS, revoke_token
 from serving.state import Service, Serving
 from serving.teams.service import team_overview
@@ -138,8 +138,16 @@ async def status(request: Request, caller: AnyReader, service: Serving) -> Respo
     """Whether the service is fit to serve, how old the list is, and what to do if something is wrong."""
     ready = await service.reads.run(readiness, service)
     run = await service.reads.run(_run, service)
-    about = version(service)
-    return page(request, "status.html", surroundings=around(request, caller, run), ready=ready, about=about)
+    surroundings = around(request, caller, run)
+    return page(
+        request,
+        "status.html",
+        surroundings=surroundings,
+        ready=ready,
+        about=version(service),
+        refusal=await service.reads.run(_refusal, service),
+        stale_days=STALE_DAYS,
+    )
 
 
 @router.get("/patients/{patient_id}")
@@ -264,6 +272,11 @@ async def sign_out(
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
     return answer
+
+
+def _refusal(service: Service) -> Any:
+    with service.database.read() as connection:
+        return newest_refusal(connection)
 
 
 def _run(service: Service) -> RunInfo | None:

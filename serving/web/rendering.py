@@ -58,6 +58,7 @@ class Around:
     synthetic: bool
     not_promoted: tuple[str, ...]
     stale: bool
+    list_as_of: dt.date | None
     demo: bool
     model_version: str
     model_problem: str
@@ -70,12 +71,16 @@ def around(request: Request, caller: Caller | None = None, run: RunInfo | None =
     standing = service.live.standing
     model = standing.model
     secret = request.cookies.get(SESSION_COOKIE, "")
+    if run is not None:
+        service.shown.run = run
     return Around(
         caller=caller,
         run=run,
         synthetic=_synthetic(service, run),
         not_promoted=_not_promoted(service, run),
-        stale=run is not None and run.is_stale(dt.date.today()),
+        # Pages that show no list, as the audit log, say it too: of the list that any page showed last.
+        stale=(listed := run or service.shown.run) is not None and listed.is_stale(dt.date.today()),
+        list_as_of=listed.as_of if listed is not None else None,
         demo=service.settings.environment == "demo",
         model_version=run.model_version if run else (model.manifest.model_version if model else ""),
         model_problem=standing.problem,

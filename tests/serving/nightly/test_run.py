@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from serving.nightly.arrival import Acceptance
 from serving.nightly.processes import WorkerDied, in_processes
 from serving.nightly.run import score_store
 from serving.nightly.staging import STAGED, AlreadyRunning, Staging, only_runner
@@ -159,8 +160,8 @@ def test_an_old_run_loses_what_explains_it_and_is_made_again_when_it_is_asked_fo
     """A run's size is its explanations. Risks, places and gaps of an old one stay: trends, reviews and lists to come
     read them."""
 
-    def run(as_of: dt.date):
-        return score_store(home / "store", home / "bundles", home, as_of, threads=1)
+    def run(as_of: dt.date, **accepted):
+        return score_store(home / "store", home / "bundles", home, as_of, threads=1, **accepted)
 
     def count(words: str) -> int:
         with sqlite3.connect(home / "service.db") as connection:
@@ -186,7 +187,7 @@ def test_an_old_run_loses_what_explains_it_and_is_made_again_when_it_is_asked_fo
     for table, columns in (("scores", 6), ("gaps", 99), ("list_lines", 99), ("list_exits", 99), ("person_groups", 99)):
         assert kept(after, table, columns) == kept(before, table, columns)
 
-    again = run(world.AS_OF)
+    again = run(world.AS_OF, accept=Acceptance("Sam Ward", "back to the list of Monday"))
     assert not again.reused and again.run_id == old
     whole = published(home)
     for table in ("people", "scores", "gaps", "timelines", "person_groups"):

@@ -9,6 +9,7 @@ import math
 import pytest
 
 from serving.http import middleware
+from serving.nightly.arrival import Acceptance
 from serving.nightly.run import score_store
 from serving.scoring.schemas import ScoresAnswer
 from serving.security.tokens import issue_token
@@ -333,7 +334,7 @@ def test_a_run_that_breaks_publishes_nothing(home, world, database, monkeypatch)
 
     monkeypatch.setattr(module, "_publish", fails)
     with pytest.raises(OSError, match="disk full"):
-        score_store(home / "store", home / "bundles", home, world.AS_OF - dt.timedelta(days=7), threads=1)
+        score_store(home / "store", home / "bundles", home, world.AS_OF + dt.timedelta(days=7), threads=1)
     with database.read() as connection:
         assert current_run(connection).run_id == before
         assert connection.exec_driver_sql("SELECT count(*) FROM runs").scalar() == 1
@@ -357,5 +358,6 @@ def test_an_earlier_run_gives_a_trend_and_can_be_published_again(home, start, wo
         assert points == ["2026-01-05", "2026-01-12"] and person["run"]["as_of"] == "2026-01-12"
         client.post("/sign-in", data={"choice": "pharmacist:north"})
         assert "The same numbers, in 100 people like this" in client.get("/patients/N03").text
-        score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1)
+        back = Acceptance("Sam Ward", "the newer extract was wrong")
+        score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1, accept=back)
         assert client.get("/v1/patients/N03", headers=headers).json()["run"]["as_of"] == "2026-01-05"

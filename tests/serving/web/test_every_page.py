@@ -89,7 +89,7 @@ def test_each_designed_state_says_what_it_is_and_what_to_do(pages):
         "somebody who left": "not on this caseload now",
         "old list and no model": "this list is old",
         "old person": "no model is loaded. the list below was made before and still stands",
-        "old status": "older than 8 days",
+        "old status": "older than 2 days",
         "failed": "use the record itself and your usual list",
         "not permitted or not there": "the answer is the same for all three",
         "worklist, nobody matches": "nobody on this list matches every filter",
