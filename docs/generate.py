@@ -80,18 +80,17 @@ def evaluation(home: Path) -> str:
     from training.settings import Settings
 
     store = tracking.open_store(home, Settings.load().tracking)
-    pairs = evaluation_of(store, store.version(tracking.CHAMPION))["pairs"]
+    pairs = evaluation_of(store, store.version(tracking.CHAMPION)).pairs
     lines = [
         "| synthetic: outcome, days | events | oracle | model (95%) | logistic | best simple rule | calibration slope |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, pair in pairs.items():
-        found = pair["contenders"]
-        model, best = found["model"]["auroc"], pair["best_rule"]
+        model, best, logistic = pair.model.auroc, pair.best_rule, pair.contenders["logistic"]
         lines.append(
-            f"| {name.replace('_', ', ')} | {pair['events']} | {pair['oracle']['oracle_auroc']['value']:.3f} "
-            f"| {model['value']:.3f} ({model['low']:.3f} to {model['high']:.3f}) | {found['logistic']['auroc']['value']:.3f} "
-            f"| {found[best]['auroc']['value']:.3f} ({best.replace('_', ' ')}) | {found['model']['calibration_slope']['value']:.2f} |"
+            f"| {name.replace('_', ', ')} | {pair.events} | {pair.oracle.oracle_auroc.value:.3f} "
+            f"| {model.value:.3f} ({model.low:.3f} to {model.high:.3f}) | {logistic.auroc.value:.3f} "
+            f"| {pair.rule.auroc.value:.3f} ({best.replace('_', ' ')}) | {pair.model.calibration_slope.value:.2f} |"
         )
     return "\n".join(lines)
 

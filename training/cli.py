@@ -124,7 +124,7 @@ def train(
         result = run(records, settings, home, truth=_truth(home), progress=steps.note, compare=compare)
         say(f"version {result.version} is the challenger")
     beside = comparison.lines(result.comparison) if result.comparison is not None else []
-    report(asdict(result), as_json, lambda: [*lines(result.evaluation), *beside])
+    report(result.as_dict(), as_json, lambda: [*lines(result.evaluation), *beside])
 
 
 def _settings() -> Settings:
@@ -165,7 +165,7 @@ def evaluate(
         run=run,
         version=version,
     )
-    report(found.evaluation, as_json, lambda: [*lines(found.evaluation), f"report: {found.page}"])
+    report(found.evaluation.as_json(), as_json, lambda: [*lines(found.evaluation), f"report: {found.page}"])
 
 
 @app.command()

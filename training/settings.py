@@ -11,7 +11,7 @@ from features.errors import SettingsError
 from features.records.tables import ADMISSION_METHODS, CLOSE_REASONS, WARDS
 from features.settings import ArrivalSettings, CohortSettings, Days, FileSettings, Section, load_settings
 
-OutcomeName = Literal["admission", "disengagement"]
+OUTCOMES = ("admission", "disengagement")
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 
@@ -23,9 +23,7 @@ class TrackingSettings(Section):
 
 
 class OutcomeSettings(Section):
-    horizons: dict[OutcomeName, tuple[Days, ...]] = Field(
-        default={"admission": (28, 90, 180), "disengagement": (90, 180)}
-    )
+    horizons: dict[str, tuple[Days, ...]] = {"admission": (28, 90, 180), "disengagement": (90, 180)}
     silent_days: Days = 90
     min_unsuccessful_offers: int = Field(default=2, ge=0)
     quarterly_days: Days = 91
@@ -54,6 +52,10 @@ class OutcomeSettings(Section):
             unknown = sorted(set(getattr(self, name)) - set(allowed))
             if unknown:
                 raise ValueError(f"{name} holds {', '.join(unknown)}; the records know {', '.join(allowed)}")
+        if unknown := sorted(set(self.horizons) - set(OUTCOMES)):
+            raise ValueError(f"horizons names {', '.join(unknown)}; the outcomes are {', '.join(OUTCOMES)}")
+        if not self.horizons:
+            raise ValueError("horizons is empty: name at least one outcome")
         for outcome, horizons in self.horizons.items():
             if not horizons or list(horizons) != sorted(set(horizons)):
                 raise ValueError(f"horizons of {outcome} must be rising and distinct, found {list(horizons)}")
@@ -97,14 +99,20 @@ class TrainingSettings(Section):
     feature_fraction: float = Field(default=0.25, gt=0, le=1)
     row_fraction: float = Field(default=0.7, gt=0, le=1)
     l2: float = Field(default=50.0, ge=0)
-    by_outcome: dict[OutcomeName, OutcomeTraining] = Field(default={"admission": OutcomeTraining(l2=300.0)})
+    by_outcome: dict[str, OutcomeTraining] = {"admission": OutcomeTraining(l2=300.0)}
     bins: int = Field(default=127, ge=3, le=255)
     seed: int = 20260101
     threads: int = Field(default=2, ge=1)
 
+    @model_validator(mode="after")
+    def _outcomes_are_known(self) -> TrainingSettings:
+        if unknown := sorted(set(self.by_outcome) - set(OUTCOMES)):
+            raise ValueError(f"by_outcome names {', '.join(unknown)}; the outcomes are {', '.join(OUTCOMES)}")
+        return self
+
     def of(self, outcome: str) -> TrainingSettings:
         """The parameters of one outcome, its own over those of all."""
-        own = self.by_outcome.get(outcome)  # type: ignore[call-overload]
+        own = self.by_outcome.get(outcome)
         return self if own is None else self.model_copy(update=own.model_dump(exclude_none=True))
 
 

@@ -70,11 +70,8 @@ def train(
         + (", against the oracle" if truth is not None else ""),
     )
     evaluation = report.evaluate(records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth)
-    examine(evaluation, records, ready, fitted, contenders, score, settings, truth)
-    evaluation["attrition"] = ready.attrition.to_dict("records")
-    evaluation["split"] = settings.splits.kind
-    for name, found in leads.items():
-        evaluation["pairs"][name]["lead"] = found
+    evaluation = examine(evaluation, records, ready, fitted, contenders, score, settings, truth)
+    evaluation = report.with_run(evaluation, ready.attrition, settings.splits.kind, leads)
     clock.stage(
         "prove",
         f"deleting and garbling the future of {settings.promotion.leak_checks:,} person-dates: no feature may change",

@@ -15,6 +15,7 @@ from tests.training.conftest import MadeUpTruth
 from training.dataset.prepare import prepare
 from training.errors import HomeMoved, NotEnoughData, StoreAbsent
 from training.evaluation import report
+from training.evaluation.schema import Evaluation
 from training.registry import comparison, tracking
 from training.registry.promotion import promote
 from training.settings import Settings
@@ -59,8 +60,8 @@ def test_every_metric_is_the_figure_of_the_evaluation(run):
     store, logged, result = run
     with store.files_of(result.run_id, tracking.EVALUATION) as folder:
         written = json.loads((folder / "evaluation.json").read_text())
-    assert written == json.loads(json.dumps(result.evaluation))
-    for name, value in report.flat_metrics(written).items():
+    assert written == result.evaluation.as_json()
+    for name, value in report.flat_metrics(Evaluation.model_validate(written)).items():
         assert logged.data.metrics[name] == pytest.approx(value)
 
 
@@ -102,9 +103,9 @@ def test_the_page_says_that_the_data_is_synthetic_and_shows_the_figures(run):
     with store.files_of(result.run_id, tracking.EVALUATION) as folder:
         page = (folder / "evaluation.html").read_text()
     assert "Synthetic data" in page
-    shown = result.evaluation["pairs"]["disengagement_90"]
-    assert f"{shown['contenders']['model']['auroc']['value']:.3f}" in page
-    assert shown["contenders"][shown["best_rule"]]["label"] in page
+    shown = result.evaluation.pairs["disengagement_90"]
+    assert f"{shown.model.auroc.value:.3f}" in page
+    assert shown.rule.label in page
     assert page.count("<svg") >= 6
     assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
         "http://creativecommons.org", ""
@@ -113,12 +114,11 @@ def test_the_page_says_that_the_data_is_synthetic_and_shows_the_figures(run):
 
 def test_the_evaluation_tells_what_the_model_is_measured_against(run):
     _, _, result = run
-    for name, pair in result.evaluation["pairs"].items():
-        assert len(pair["contenders"]) == 14, name  # model, two controls and eleven rules
-        assert {"value", "low", "high"} == pair["contenders"]["model"]["auroc"].keys()
-        assert pair["oracle"]["rows"] > 0
-        assert pair["unseen_people"]["rows"] < pair["rows"]
-    assert result.evaluation["attrition"][-1]["left"] > 0
+    for name, pair in result.evaluation.pairs.items():
+        assert len(pair.contenders) == 14, name  # model, two controls and eleven rules
+        assert pair.oracle.rows > 0
+        assert pair.unseen_people.rows < pair.rows
+    assert result.evaluation.attrition[-1].left > 0
     rows = report.table(result.evaluation)
     assert [(row["outcome"], row["horizon"]) for row in rows] == [
         ("admission", 28),
@@ -167,13 +167,13 @@ def test_challenger_and_champion_stand_side_by_side_on_the_same_rows(second):
     assert (found["champion"], found["challenger"]) == (first.version, result.version)
     assert found["champion_learned_from_these_dates"] is False
     for name, pair in found["pairs"].items():
-        before = first.evaluation["pairs"][name]["contenders"]["model"]
-        now = result.evaluation["pairs"][name]["contenders"]["model"]
-        assert pair["rows"] == result.evaluation["pairs"][name]["rows"]
+        before = first.evaluation.pairs[name].model.figures()
+        now = result.evaluation.pairs[name].model.figures()
+        assert pair["rows"] == result.evaluation.pairs[name].rows
         for figure in comparison.FIGURES:
             one = pair[figure]
-            assert one["champion"]["value"] == pytest.approx(before[figure]["value"], abs=2e-6), (name, figure)
-            assert one["challenger"]["value"] == pytest.approx(now[figure]["value"], abs=2e-6), (name, figure)
+            assert one["champion"]["value"] == pytest.approx(before[figure].value, abs=2e-6), (name, figure)
+            assert one["challenger"]["value"] == pytest.approx(now[figure].value, abs=2e-6), (name, figure)
             assert one["difference"]["value"] == pytest.approx(
                 one["challenger"]["value"] - one["champion"]["value"], abs=3e-6
             )

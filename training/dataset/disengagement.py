@@ -201,7 +201,7 @@ def _walk(  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _becomes(
+def _becomes(  # type: ignore[no-untyped-def]
     anchor,
     until,
     missed_start,
@@ -214,7 +214,7 @@ def _becomes(
     silent,
     offers,
     quarter,
-):  # type: ignore[no-untyped-def]
+):
     """The day on which silence after ``anchor`` meets the definition; a day on or after ``until`` where it never
     does."""
     if until - anchor <= silent:

@@ -33,7 +33,8 @@ def stability_index(before: Floats, after: Floats) -> float:
 
 def _cells(before: Floats, after: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
     """The cell of each value, in either slice, and how many cells there are."""
-    cuts = np.unique(np.nanquantile(before, np.linspace(0, 1, CELLS + 1)[1:-1])) if (~np.isnan(before)).any() else []
+    known = before[~np.isnan(before)]
+    cuts = np.unique(np.quantile(known, np.linspace(0, 1, CELLS + 1)[1:-1])) if len(known) else np.zeros(0)
     was, now = (
         np.where(np.isnan(values), len(cuts) + 1, np.searchsorted(cuts, values, side="left")).astype(np.int64)
         for values in (before, after)
@@ -41,7 +42,7 @@ def _cells(before: Floats, after: Floats) -> tuple[npt.NDArray[np.int64], npt.ND
     return was, now, len(cuts) + 2
 
 
-def _index(before: Floats, after: Floats) -> Floats:
+def _index(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> Floats:
     """PSI of counts, shape (draws, cells)."""
     was, now = ((counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True) for counts in (before, after))
     return ((now - was) * np.log(now / was)).sum(axis=1)

@@ -10,11 +10,12 @@ it is also given for some one of all the levels that were judged (Bonferroni).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from scipy.special import betainc
+
+from training.evaluation.schema import Figure, Levels
 
 ANY, ALONE = 0.05, 0.025
 """A shortfall is more than luck below these chances: of some one of the levels judged, and of this level by itself (a
@@ -40,8 +41,8 @@ class Level:
 
 
 def levels_of(
-    partitions: Sequence[Mapping[str, Any]],
-    everyone: Mapping[str, float | None],
+    partitions: Sequence[Levels],
+    everyone: Figure,
     events: int,
     figure: str,
     unknown: str,
@@ -52,7 +53,7 @@ def levels_of(
     ``everyone`` is the figure over all ``events``, with its interval; ``figure`` names it in a level. Empty where
     everyone's is not defined or nobody is found.
     """
-    middle, low, high = (everyone[key] for key in ("value", "low", "high"))
+    middle, low, high = everyone.value, everyone.low, everyone.high
     if not middle or low is None or high is None:
         return []
     spread = middle * (1 - middle) / events
@@ -72,8 +73,9 @@ def chance_of_so_few(share: float, events: float, everyone: float) -> float:
     return 1.0 if kept >= events else float(betainc(events - kept, kept + 1, 1 - everyone))
 
 
-def _judged(partitions: Sequence[Mapping[str, Any]], figure: str, unknown: str) -> Iterator[tuple[str, int, float]]:
+def _judged(partitions: Sequence[Levels], figure: str, unknown: str) -> Iterator[tuple[str, int, float]]:
     for part in partitions:
-        for level in part["levels"]:
-            if not level["suppressed"] and level["enough_events"] and level["level"] != unknown:
-                yield f"{part['label']} {level['level']}", level["events"], level[figure]["value"]
+        for level in part.shown():
+            share: Figure | None = getattr(level, figure)
+            if level.enough_events and level.level != unknown and share is not None and share.value is not None:
+                yield f"{part.label} {level.level}", level.events, share.value

@@ -24,6 +24,7 @@ from training.dataset.splits import Split
 from training.evaluation import groups, subgroups
 from training.evaluation.figures import PairRows, figures_of, numbered, part_of
 from training.evaluation.oracle import regret, true_risks
+from training.evaluation.schema import AttritionStep, Evaluation, LeadAtSlots, Pair
 from training.fitting.contenders import LABELS, Contenders
 from training.settings import Settings
 from training.statistics.resampling import Draws, Estimate, Floats, Mask, codes
@@ -37,9 +38,8 @@ def evaluate(
     contenders: Contenders,
     settings: Settings,
     truth: Any | None = None,
-) -> dict[str, Any]:
-    """Every figure of the test slice, as plain data. ``truth`` (simulated data) has ``risk(spine, outcomes, draws,
-    seed)``."""
+) -> Evaluation:
+    """Every figure of the test slice. ``truth`` (simulated data) has ``risk(spine, outcomes, draws, seed)``."""
     horizons, own = settings.outcomes.horizons, settings.evaluation
     labels, new = follow_up.labels(horizons), follow_up.new_events(horizons)
     teams, names, slots = _teams(records, spine, own.default_weekly_reviews)
@@ -50,7 +50,7 @@ def evaluate(
         truth, spine, split.test, happened, horizons, own.oracle_rows, own.oracle_draws, settings.training.seed
     )
 
-    def one(pair: tuple[str, int]) -> dict[str, Any]:
+    def one(pair: tuple[str, int]) -> Pair:
         outcome, horizon = pair
         name = f"{outcome}_{horizon}"
         rows = _rows(follow_up, split.test, labels[name].to_numpy(), outcome, teams, settings)
@@ -59,7 +59,7 @@ def evaluate(
         inside = np.searchsorted(tested, rows.at)
         here = [replace(part, level=part.level[inside]) for part in audited]
         known = ~np.isnan(new[name].to_numpy())[rows.at]
-        return {
+        found = {
             "outcome": outcome,
             "horizon": horizon,
             **figures_of(rows, probabilities, rules, LABELS, slots, here, names, own.enough_events),
@@ -68,13 +68,14 @@ def evaluate(
             "new_events": part_of(rows, probabilities["model"], rules, known),
             "oracle": regret(rows, probabilities["model"], rules, at, risks.get(name)),
         }
+        return Pair.model_validate(found)
 
     asked = [(outcome, horizon) for outcome, days in horizons.items() for horizon in days]
     with ThreadPoolExecutor(settings.training.threads) as pool:
         pairs = {
             f"{outcome}_{horizon}": found for (outcome, horizon), found in zip(asked, pool.map(one, asked), strict=True)
         }
-    return {
+    found = {
         "synthetic": records.synthetic,
         "data_hash": records.data_hash,
         "bootstrap_draws": own.bootstrap_draws,
@@ -87,6 +88,20 @@ def evaluate(
         "censoring": _records_of(follow_up.censoring(horizons)),
         "pairs": pairs,
     }
+    return Evaluation.model_validate(found)
+
+
+def with_run(
+    evaluation: Evaluation, attrition: pd.DataFrame, split: str, leads: Mapping[str, Mapping[str, Any] | None]
+) -> Evaluation:
+    """The same evaluation with what the run knows: the attrition of its cohort, its kind of split, and the lead over
+    the best simple rule of each pair."""
+    steps = [AttritionStep.model_validate(row) for row in attrition.to_dict("records")]
+    pairs = {
+        name: pair.model_copy(update={"lead": LeadAtSlots.model_validate(leads[name]) if leads[name] else None})
+        for name, pair in evaluation.pairs.items()
+    }
+    return evaluation.model_copy(update={"attrition": steps, "split": split, "pairs": pairs})
 
 
 def _rows(
@@ -117,56 +132,56 @@ def _teams(
     return team.astype(np.int64), [str(name) for name in names], found
 
 
-def table(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+def table(evaluation: Evaluation) -> list[dict[str, Any]]:
     """One row per outcome and horizon, for a terminal: oracle, model, best simple rule, control, calibration slope."""
     rows = []
-    for pair in evaluation["pairs"].values():
-        model, best = pair["contenders"]["model"], pair["contenders"][pair["best_rule"]]
+    for pair in evaluation.pairs.values():
+        model, best = pair.model, pair.rule
         rows.append(
             {
-                "outcome": pair["outcome"],
-                "horizon": pair["horizon"],
-                "events": pair["events"],
-                "prevalence": pair["prevalence"],
-                "oracle_auroc": pair["oracle"]["oracle_auroc"]["value"] if pair["oracle"] else None,
-                "model_auroc": model["auroc"]["value"],
-                "best_rule_auroc": best["auroc"]["value"],
-                "best_rule": best["label"],
+                "outcome": pair.outcome,
+                "horizon": pair.horizon,
+                "events": pair.events,
+                "prevalence": pair.prevalence,
+                "oracle_auroc": pair.oracle.oracle_auroc.value if pair.oracle else None,
+                "model_auroc": model.auroc.value,
+                "best_rule_auroc": best.auroc.value,
+                "best_rule": best.label,
                 "logistic_auroc": _auroc(pair, "logistic"),
-                "calibration_slope": model["calibration_slope"]["value"],
-                "captured_at_slots": model["captured_at_slots"]["value"],
-                "regret_to_oracle": pair["oracle"]["regret"]["value"] if pair["oracle"] else None,
+                "calibration_slope": model.calibration_slope.value,
+                "captured_at_slots": model.captured_at_slots.value,
+                "regret_to_oracle": pair.oracle.regret.value if pair.oracle else None,
             }
         )
     return rows
 
 
-def flat_metrics(evaluation: Mapping[str, Any]) -> dict[str, float]:
+def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
     """Metrics for MLflow, named ``admission_28/auroc``: the page groups them by what stands before the stroke."""
     out: dict[str, float] = {}
-    for name, pair in evaluation["pairs"].items():
-        found = {
-            f"{name}/{figure}": value["value"]
-            for figure, value in pair["contenders"]["model"].items()
-            if figure != "label"
+    for name, pair in evaluation.pairs.items():
+        found: dict[str, float | None] = {
+            f"{name}/{figure}": value.value for figure, value in pair.model.figures().items()
         }
         found[f"{name}/logistic_auroc"] = _auroc(pair, "logistic")
-        found[f"{name}/best_rule_auroc"] = pair["contenders"][pair["best_rule"]]["auroc"]["value"]
-        found[f"{name}/auroc_over_best_rule"] = pair["over_best_rule"]["auroc"]["value"]
-        found[f"{name}/captured_over_best_rule"] = pair["over_best_rule"]["captured_at_slots"]["value"]
-        found[f"{name}/unseen_people_auroc"] = pair["unseen_people"]["auroc"]["value"]
-        found[f"{name}/new_events_auroc"] = pair["new_events"]["auroc"]["value"]
-        found[f"{name}/prevalence"] = pair["prevalence"]
-        if pair["oracle"]:
-            found[f"{name}/oracle_auroc"] = pair["oracle"]["oracle_auroc"]["value"]
-            found[f"{name}/regret_to_oracle"] = pair["oracle"]["regret"]["value"]
+        found[f"{name}/best_rule_auroc"] = pair.rule.auroc.value
+        found[f"{name}/auroc_over_best_rule"] = pair.over_best_rule.auroc.value
+        found[f"{name}/captured_over_best_rule"] = pair.over_best_rule.captured_at_slots.value
+        found[f"{name}/unseen_people_auroc"] = pair.unseen_people.auroc.value
+        for part in ("new_events", "under_way"):
+            shown = getattr(pair, part)
+            found[f"{name}/{part}_auroc"] = None if shown is None else shown.auroc.value
+        found[f"{name}/prevalence"] = pair.prevalence
+        if pair.oracle:
+            found[f"{name}/oracle_auroc"] = pair.oracle.oracle_auroc.value
+            found[f"{name}/regret_to_oracle"] = pair.oracle.regret.value
         out |= {key: value for key, value in found.items() if value is not None}
     return out
 
 
-def _auroc(pair: Mapping[str, Any], who: str) -> float | None:
+def _auroc(pair: Pair, who: str) -> float | None:
     """None where ``who`` was not judged."""
-    return pair["contenders"][who]["auroc"]["value"] if who in pair["contenders"] else None
+    return pair.contenders[who].auroc.value if who in pair.contenders else None
 
 
 def _records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
@@ -180,18 +195,18 @@ def _records_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
 __all__ = ["LABELS", "Contenders", "Estimate", "evaluate", "flat_metrics", "table"]
 
 
-def lines(evaluation: Mapping[str, Any]) -> list[str]:
+def lines(evaluation: Evaluation) -> list[str]:
     """``table`` for a terminal."""
-    found = ["Synthetic data: these figures say nothing about people."] if evaluation["synthetic"] else []
+    found = ["Synthetic data: these figures say nothing about people."] if evaluation.synthetic else []
     heads = ("outcome, days", "events", "oracle", "model", "logistic", "best rule", "slope")
     found.append("{:<22}{:>8}{:>9}{:>9}{:>10}{:>11}{:>8}  AUROC; calibration slope; which rule".format(*heads))
     for row in table(evaluation):
-        told = f"{row['outcome'] + ', ' + str(row['horizon']):<22}{row['events']:>8,}{_said(row['oracle_auroc']):>9}"
-        told += f"{_said(row['model_auroc']):>9}{_said(row['logistic_auroc']):>10}{_said(row['best_rule_auroc']):>11}"
-        found.append(f"{told}{_said(row['calibration_slope'], 2):>8}  {row['best_rule']}")
-    for pair in evaluation["pairs"].values():
-        for one in pair.get("not_judged", {}).values():
-            found.append(f"{pair['outcome']}, {pair['horizon']}: {one['label']}: {one['why']}")
+        line = f"{row['outcome'] + ', ' + str(row['horizon']):<22}{row['events']:>8,}{_said(row['oracle_auroc']):>9}"
+        line += f"{_said(row['model_auroc']):>9}{_said(row['logistic_auroc']):>10}{_said(row['best_rule_auroc']):>11}"
+        found.append(f"{line}{_said(row['calibration_slope'], 2):>8}  {row['best_rule']}")
+    for pair in evaluation.pairs.values():
+        for one in pair.not_judged.values():
+            found.append(f"{pair.outcome}, {pair.horizon}: {one.label}: {one.why}")
     return found
 
 

@@ -1,5 +1,4 @@
-"""What an evaluation says beyond the scores of the test rows: figures that need the fitted model itself, added to
-``evaluation.json`` in place.
+"""What an evaluation says beyond the scores of the test rows: figures that need the fitted model itself.
 
 - each pair: ``stability`` (refits), ``capacity`` (weekly lists), ``calibration_over_time``, ``sample_size`` and
   ``validation_widths``
@@ -26,6 +25,16 @@ from models.shapley.trees import read_trees
 from training.dataset.labels import FollowUp
 from training.dataset.splits import Split
 from training.evaluation import capacity, coherence, drift, groups, planted, sample_size, stability, weekly
+from training.evaluation.schema import (
+    AtLandmark,
+    Capacity,
+    Coherence,
+    Drift,
+    Evaluation,
+    Planted,
+    SampleSize,
+    Stability,
+)
 from training.fitting.boosters import Fitted
 from training.fitting.contenders import Contenders
 from training.settings import Settings
@@ -37,15 +46,24 @@ Score = Callable[[FeatureMatrix], Contenders]
 class Ready(Protocol):
     """What is read of a prepared run."""
 
-    spine: pd.DataFrame
-    matrix: Any
-    follow_up: FollowUp
-    labels: pd.DataFrame
-    split: Split
+    @property
+    def spine(self) -> pd.DataFrame: ...
+
+    @property
+    def matrix(self) -> Any: ...
+
+    @property
+    def follow_up(self) -> FollowUp: ...
+
+    @property
+    def labels(self) -> pd.DataFrame: ...
+
+    @property
+    def split(self) -> Split: ...
 
 
 def examine(
-    evaluation: dict[str, Any],
+    evaluation: Evaluation,
     records: Records,
     ready: Ready,
     fitted: Fitted,
@@ -53,12 +71,12 @@ def examine(
     score: Score,
     settings: Settings,
     truth: Any | None = None,
-) -> None:
-    """Adds the figures named above. ``contenders`` are scores of the spine; ``score`` scores any other matrix as they
-    were made."""
+) -> Evaluation:
+    """The same evaluation with the figures named above. ``contenders`` are scores of the spine; ``score`` scores any
+    other matrix as they were made."""
     tested = np.flatnonzero(ready.split.test)
     people = codes(ready.spine["patient_id"])
-    evaluation["drift"] = drift.inputs(
+    shifted = drift.inputs(
         ready.matrix.values[ready.split.train],
         ready.matrix.values[tested],
         ready.matrix.names,
@@ -71,15 +89,26 @@ def examine(
             lambda o: coherence.check(fitted.boosters[o], fitted.calibration[o], settings.evaluation.coherence_rows, 1),
             fitted.boosters,
         )
-        evaluation["coherence"] = dict(zip(fitted.boosters, checked, strict=True))
-    evaluation["planted"] = _planted(records, ready, score, tested, settings, truth)
+        coherent = {
+            outcome: Coherence.model_validate(one) for outcome, one in zip(fitted.boosters, checked, strict=True)
+        }
+    caused = _planted(records, ready, score, tested, settings, truth)
+    more: dict[str, dict[str, Any]] = {name: {} for name in evaluation.pairs}
     for found in (
         _stability(ready, fitted, contenders, tested, settings),
         _capacity(records, ready, score, tested, settings),
         _data(evaluation, ready, fitted, contenders, settings),
     ):
         for name, figures in found.items():
-            evaluation["pairs"][name] |= figures
+            more[name] |= figures
+    return evaluation.model_copy(
+        update={
+            "drift": Drift.model_validate(shifted),
+            "coherence": coherent,
+            "planted": Planted.model_validate(caused) if caused is not None else None,
+            "pairs": {name: pair.model_copy(update=more[name]) for name, pair in evaluation.pairs.items()},
+        }
+    )
 
 
 def _stability(
@@ -97,7 +126,7 @@ def _stability(
     team = codes(ready.spine["team_id"]) if "team_id" in ready.spine else np.zeros(len(people), dtype=np.int64)
     own = {name: risk[tested] for name, risk in contenders.model.items()}
     found = stability.figures(fitted, again, own, values[tested], concepts, team[tested], ready.follow_up.day[tested])
-    return {name: {"stability": one} for name, one in found.items()}
+    return {name: {"stability": Stability.model_validate(one)} for name, one in found.items()}
 
 
 def _capacity(
@@ -120,7 +149,7 @@ def _capacity(
         scores = {who: values[at] for who, values in {**scored.probabilities(name), **rules}.items()}
         parts = [replace(part, level=part.level[at]) for part in audited]
         found = capacity.figures(rows, scores, list(rules), parts, weeks.team_names(), own.enough_events)
-        return name, {"capacity": found}
+        return name, {"capacity": Capacity.model_validate(found)}
 
     asked = [(outcome, horizon) for outcome, days in settings.outcomes.horizons.items() for horizon in days]
     with ThreadPoolExecutor(settings.training.threads) as pool:
@@ -137,7 +166,7 @@ def _planted(
 ) -> dict[str, Any] | None:
     """On one day a quarter into the test slice, on some people whose hidden course can be replayed."""
     own, seed = settings.evaluation, settings.training.seed
-    if not own.planted_people or not hasattr(truth, "course"):
+    if truth is None or not own.planted_people or not hasattr(truth, "course"):
         return None
     day = ready.follow_up.day
     landmarks = np.unique(day[tested])
@@ -164,7 +193,7 @@ def _planted(
 
 
 def _data(
-    evaluation: dict[str, Any], ready: Ready, fitted: Fitted, contenders: Contenders, settings: Settings
+    evaluation: Evaluation, ready: Ready, fitted: Fitted, contenders: Contenders, settings: Settings
 ) -> dict[str, dict[str, Any]]:
     """Enough data to train and to validate on, and calibration from landmark to landmark."""
     found = {}
@@ -173,30 +202,35 @@ def _data(
         used = len(np.unique(read_trees(fitted.boosters[outcome]).feature))
         for horizon in horizons:
             name = f"{outcome}_{horizon}"
-            label, pair = ready.labels[name].to_numpy(), evaluation["pairs"][name]
+            label, pair = ready.labels[name].to_numpy(), evaluation.pairs[name]
             learned = np.flatnonzero(ready.split.train & ~np.isnan(label))
             happened = learned[label[learned] == 1]
             day = ready.follow_up.outcomes[outcome].event_day[happened]
             events = len(np.unique(people[happened] * 10**7 + day)) if len(happened) else 0
-            auroc = pair["contenders"]["model"]["auroc"]["value"]
+            auroc = pair.model.auroc.value
             at = np.flatnonzero(ready.split.test & ~np.isnan(label))
             draws = Draws.of(codes(people[at]), settings.evaluation.bootstrap_draws, settings.training.seed)
             found[name] = {
-                "sample_size": sample_size.judge(
-                    len(np.unique(people[learned])),
-                    events,
-                    used,
-                    float(label[learned].mean()) if len(learned) else 0.0,
-                    auroc or 0.5,
+                "sample_size": SampleSize.model_validate(
+                    sample_size.judge(
+                        len(np.unique(people[learned])),
+                        events,
+                        used,
+                        float(label[learned].mean()) if len(learned) else 0.0,
+                        auroc or 0.5,
+                    )
                 ),
-                "validation_widths": sample_size.widths(pair["contenders"]["model"]),
-                "calibration_over_time": drift.calibration_over_time(
-                    label[at],
-                    contenders.model[name][at],
-                    ready.follow_up.day[at],
-                    draws,
-                    horizon,
-                    settings.outcomes.settling_days,
-                ),
+                "validation_widths": sample_size.widths(pair.model.figures()),
+                "calibration_over_time": [
+                    AtLandmark.model_validate(one)
+                    for one in drift.calibration_over_time(
+                        label[at],
+                        contenders.model[name][at],
+                        ready.follow_up.day[at],
+                        draws,
+                        horizon,
+                        settings.outcomes.settling_days,
+                    )
+                ],
             }
     return found

@@ -9,10 +9,13 @@ der Ploeg 2014), so a small trust is told what it lacks rather than that all is 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from scipy.stats import norm
+
+from training.evaluation.schema import Figure, Width
 
 SHRINKAGE = 0.9
 OPTIMISM = 0.05
@@ -80,11 +83,11 @@ def judge(people: int, events: int, parameters: int, prevalence: float, auroc: f
     }
 
 
-def widths(model: dict[str, dict[str, float | None]]) -> dict[str, dict[str, Any]]:
+def widths(figures: Mapping[str, Figure]) -> dict[str, Width]:
     """How wide the test slice leaves each interval, and whether that is narrow enough."""
     out = {}
     for name, most in WIDTHS.items():
-        low, high = model[name]["low"], model[name]["high"]
+        low, high = figures[name].low, figures[name].high
         wide = None if low is None or high is None else round(high - low, 6)
-        out[name] = {"width": wide, "at_most": most, "narrow_enough": wide is not None and wide <= most}
+        out[name] = Width(width=wide, at_most=most, narrow_enough=wide is not None and wide <= most)
     return out

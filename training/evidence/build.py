@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 
 from training.errors import ArtefactAbsent, EvidenceError
 from training.evaluation.page import JSON_NAME, headline
+from training.evaluation.schema import Evaluation
 from training.evidence.references import Sources, fill
 from training.evidence.tables import TABLES
 from training.registry import tracking
@@ -69,25 +70,26 @@ class Evidence:
 def sources_of(store: Store, run_id: str, tags: Mapping[str, str]) -> Sources:
     """Everything the references of the templates may lead to, from the files of one run."""
     with store.files_of(run_id, tracking.EVALUATION) as folder:
-        evaluation = _json(folder / JSON_NAME, run_id)
+        evaluation = Evaluation.model_validate(_json(folder / JSON_NAME, run_id))
     with store.files_of(run_id, tracking.BUNDLE) as folder:
         card, manifest = _json(folder / "card.json", run_id), _json(folder / "manifest.json", run_id)
     with store.files_of(run_id, "settings") as folder:
         settings = yaml.safe_load((folder / "mlflow.yaml").read_text(encoding="utf-8"))
-    stands = {evaluation["pairs"][name]["outcome"]: evaluation["pairs"][name] for name in headline(evaluation)}
+    plain = evaluation.as_json()
+    stands = {evaluation.pairs[name].outcome: plain["pairs"][name] for name in headline(evaluation)}
     run = {
         **tags,
         "run_id": run_id,
         "bundle_id": manifest["bundle_id"],
-        "features": str(len(evaluation.get("drift", {}).get("index", {})) or "not counted"),
+        "features": str(evaluation.drift.features) if evaluation.drift else "not counted",
     }
-    return Sources({**evaluation, "headline": stands}, settings, run, card, TABLES)
+    return Sources(evaluation, {**plain, "headline": stands}, settings, run, card, TABLES)
 
 
 def build(sources: Sources, templates: Path = TEMPLATES) -> Evidence:
     """Every document of the evidence file. Raises EvidenceError where a template holds a typed number, a dead
     reference or a test that is not there."""
-    mark = SYNTHETIC if sources.evaluation["synthetic"] else ""
+    mark = SYNTHETIC if sources.evaluation.synthetic else ""
     files = {}
     for name in DOCUMENTS:
         path = templates / f"{name}.md"
@@ -99,10 +101,10 @@ def build(sources: Sources, templates: Path = TEMPLATES) -> Evidence:
     files["open_questions.md"] = f"# What only a deployer can answer\n\n{mark}" + "".join(
         f"- {one}\n" for one in questions
     )
-    files["evidence.html"] = _page(files, bool(sources.evaluation["synthetic"]))
+    files["evidence.html"] = _page(files, sources.evaluation.synthetic)
     record = {
         "run": dict(sources.run),
-        "synthetic": sources.evaluation["synthetic"],
+        "synthetic": sources.evaluation.synthetic,
         "numbers": sources.used,
         "open": list(questions),
         "sha256": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},

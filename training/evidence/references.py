@@ -22,6 +22,7 @@ from typing import Any
 
 from training.errors import EvidenceError
 from training.evaluation.page import figure, percent
+from training.evaluation.schema import Evaluation
 
 REFERENCE = re.compile(r"\{\{\s*(\w+):([^|}]*)(?:\|\s*(\w+)\s*)?\}\}")
 _NUMERAL = re.compile(r"(?<![\w.`-])\d+(?:[.,]\d+)*%?(?![\w`-])")
@@ -30,14 +31,15 @@ TESTS = Path(__file__).resolve().parents[2] / "tests"
 
 @dataclass
 class Sources:
-    """Where references lead. ``used`` collects every number with its reference, ``open`` every question left to the
-    deployer."""
+    """Where references lead; ``figures`` is the evaluation as plain data. ``used`` collects every number with its
+    reference, ``open`` every question left to the deployer."""
 
-    evaluation: Mapping[str, Any]
+    evaluation: Evaluation
+    figures: Mapping[str, Any]
     settings: Mapping[str, Any]
     run: Mapping[str, str]
     card: Mapping[str, Any]
-    tables: Mapping[str, Callable[[Mapping[str, Any]], str]]
+    tables: Mapping[str, Callable[[Evaluation], str]]
     used: dict[str, str] = field(default_factory=dict)
     open: list[str] = field(default_factory=list)
 
@@ -55,7 +57,7 @@ class Sources:
                 raise EvidenceError(f"{where}: no table {path}; there are {', '.join(sorted(self.tables))}.")
             text = self.tables[path](self.evaluation)
         else:
-            roots = {"metric": self.evaluation, "setting": self.settings, "run": self.run, "card": self.card}
+            roots = {"metric": self.figures, "setting": self.settings, "run": self.run, "card": self.card}
             if kind not in roots:
                 raise EvidenceError(
                     f"{where}: {{{{{kind}:...}}}} is no kind of reference; use metric, setting, run, card, table, "

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 from training.evaluation.page import figure, headline, percent, words
-
-Evaluation = Mapping[str, Any]
+from training.evaluation.schema import Evaluation, Pair, ShownLevel
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -16,8 +14,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([*lines, *(f"| {' | '.join(str(cell).replace('|', '/') for cell in row)} |" for row in rows)])
 
 
-def _pair(pair: Mapping[str, Any]) -> str:
-    return f"{pair['outcome']} within {pair['horizon']} days"
+def _pair(pair: Pair) -> str:
+    return f"{pair.outcome} within {pair.horizon} days"
 
 
 def performance(it: Evaluation) -> str:
@@ -34,20 +32,20 @@ def performance(it: Evaluation) -> str:
         "ICI",
     )
     rows = []
-    for pair in it["pairs"].values():
-        m = pair["contenders"]["model"]
+    for pair in it.pairs.values():
+        m = pair.model
         rows.append(
             (
                 _pair(pair),
-                f"{pair['events']} ({pair['event_rows']} of {pair['rows']})",
-                percent(pair["prevalence"], 1),
-                figure(m["auroc"]),
-                figure(pair["over_best_rule"]["auroc"]),
-                figure(m["average_precision"]),
-                figure(m["scaled_brier"]),
-                figure(m["calibration_slope"], 2),
-                figure(m["observed_to_expected"], 2),
-                figure(m["ici"], 4),
+                f"{pair.events} ({pair.event_rows} of {pair.rows})",
+                percent(pair.prevalence, 1),
+                figure(m.auroc),
+                figure(pair.over_best_rule.auroc),
+                figure(m.average_precision),
+                figure(m.scaled_brier),
+                figure(m.calibration_slope, 2),
+                figure(m.observed_to_expected, 2),
+                figure(m.ici, 4),
             )
         )
     return table(heads, rows)
@@ -57,13 +55,13 @@ def regret(it: Evaluation) -> str:
     rows = [
         (
             _pair(p),
-            figure(p["oracle"]["oracle_auroc"]),
-            figure(p["oracle"]["model_auroc"]),
-            figure(p["oracle"]["regret"]),
-            figure(p["oracle"]["mean_absolute_error"], 4),
+            figure(p.oracle.oracle_auroc),
+            figure(p.oracle.model_auroc),
+            figure(p.oracle.regret),
+            figure(p.oracle.mean_absolute_error, 4),
         )
-        for p in it["pairs"].values()
-        if p["oracle"]
+        for p in it.pairs.values()
+        if p.oracle
     ]
     heads = ("Outcome", "Oracle AUROC", "Model AUROC, same rows", "Regret", "Mean distance from the true risk")
     return table(heads, rows) if rows else "No oracle: the truth of these data is not known."
@@ -71,17 +69,17 @@ def regret(it: Evaluation) -> str:
 
 def capacity(it: Evaluation) -> str:
     rows = []
-    for pair in it["pairs"].values():
-        for slots, found in pair.get("capacity", {}).get("slots", {}).items():
+    for pair in it.pairs.values():
+        for slots, found in pair.capacity.slots.items() if pair.capacity else ():
             rows.append(
                 (
                     _pair(pair),
                     slots,
-                    percent(found["with_cool_off"]["captured"]),
-                    figure(found["captured_over_best_rule"], 2),
-                    figure(found["with_cool_off"]["number_needed_to_review"], 0),
-                    percent(found["as_listed"]["flagged_a_week_before"]),
-                    percent(found["as_listed"]["new_information"]),
+                    percent(found.with_cool_off.captured),
+                    figure(found.captured_over_best_rule, 2),
+                    figure(found.with_cool_off.number_needed_to_review, 0),
+                    percent(found.as_listed.flagged_a_week_before),
+                    percent(found.as_listed.new_information),
                 )
             )
     heads = (
@@ -99,22 +97,22 @@ def capacity(it: Evaluation) -> str:
 def groups(it: Evaluation) -> str:
     rows = []
     for name in headline(it):
-        pair = it["pairs"][name]
-        for part in [pair["teams"], *pair["groups"]]:
-            for level in part["levels"]:
-                if level["suppressed"]:
-                    rows.append((_pair(pair), part["label"], words(level["level"]), "suppressed", "", "", ""))
+        pair = it.pairs[name]
+        for part in [pair.teams, *pair.groups]:
+            for level in part.levels:
+                if not isinstance(level, ShownLevel):
+                    rows.append((_pair(pair), part.label, words(level.level), "suppressed", "", "", ""))
                 else:
-                    mark = "" if level["enough_events"] else " (too few to judge)"
+                    mark = "" if level.enough_events else " (too few to judge)"
                     rows.append(
                         (
                             _pair(pair),
-                            part["label"],
-                            words(level["level"]),
-                            f"{level['events']}{mark}",
-                            figure(level["auroc"], 2),
-                            percent(level["captured_at_slots"]),
-                            figure(level["observed_to_expected"], 2),
+                            part.label,
+                            words(level.level),
+                            f"{level.events}{mark}",
+                            figure(level.auroc, 2),
+                            percent(level.captured_at_slots),
+                            figure(level.observed_to_expected, 2),
                         )
                     )
     return table(("Outcome", "Group", "Level", "Events", "AUROC", "Captured at the slots", "Observed / expected"), rows)
@@ -123,34 +121,34 @@ def groups(it: Evaluation) -> str:
 def gaps(it: Evaluation) -> str:
     rows = []
     for name in headline(it):
-        pair = it["pairs"][name]
-        worst = pair["worst_group"]
+        pair = it.pairs[name]
+        worst = pair.worst_group
         if worst:
             rows.append(
                 (
                     _pair(pair),
-                    f"least captured: {worst['group']}, {words(worst['level'])}",
-                    percent(worst["captured_at_slots"]),
-                    f"{worst['events']} events",
+                    f"least captured: {worst.group}, {words(worst.level)}",
+                    percent(worst.captured_at_slots),
+                    f"{worst.events} events",
                 )
             )
-        for part in pair["groups"]:
-            gap = part["sensitivity_gap"]
-            if gap and not gap["within_tolerance"]:
+        for part in pair.groups:
+            gap = part.sensitivity_gap
+            if gap and not gap.within_tolerance:
                 rows.append(
                     (
                         _pair(pair),
-                        f"{part['label']}: {words(gap['worst'])} below {words(gap['best'])}",
-                        figure(gap, 2),
+                        f"{part.label}: {words(gap.worst)} below {words(gap.best)}",
+                        figure(gap.gap, 2),
                         "more than the tolerance",
                     )
                 )
-        for row in pair["unequal_calibration"]:
+        for row in pair.unequal_calibration:
             rows.append(
                 (
                     _pair(pair),
-                    f"{row['group']}, {words(row['level'])}: observed / expected",
-                    figure(row, 2),
+                    f"{row.group}, {words(row.level)}: observed / expected",
+                    figure(row.ratio, 2),
                     "outside equal calibration",
                 )
             )
@@ -161,12 +159,12 @@ def heterogeneity(it: Evaluation) -> str:
     rows = [
         (
             _pair(p),
-            str(p["across_teams"]["teams"]),
-            f"{p['across_teams']['auroc']:.3f}",
-            f"{p['across_teams']['prediction_low']:.3f} to {p['across_teams']['prediction_high']:.3f}",
+            str(p.across_teams.teams),
+            f"{p.across_teams.auroc:.3f}",
+            f"{p.across_teams.prediction_low:.3f} to {p.across_teams.prediction_high:.3f}",
         )
-        for p in it["pairs"].values()
-        if p["across_teams"]
+        for p in it.pairs.values()
+        if p.across_teams
     ]
     heads = ("Outcome", "Teams with events enough", "AUROC over teams", "Where a new team's would lie")
     return table(heads, rows) if rows else "Fewer than three teams had events enough."
@@ -176,13 +174,13 @@ def stability(it: Evaluation) -> str:
     rows = [
         (
             _pair(p),
-            str(p["stability"]["refits"]),
-            figure(p["stability"]["median_jaccard_top25"], 2),
-            figure(p["stability"]["mean_absolute_prediction_error"], 4),
-            percent(p["stability"]["top_three_concepts_agree"]),
+            str(p.stability.refits),
+            figure(p.stability.median_jaccard_top25, 2),
+            figure(p.stability.mean_absolute_prediction_error, 4),
+            percent(p.stability.top_three_concepts_agree),
         )
-        for p in it["pairs"].values()
-        if "stability" in p
+        for p in it.pairs.values()
+        if p.stability
     ]
     heads = ("Outcome", "Refits", "Top 25 shared", "Mean distance of a risk", "Top concepts that agree")
     return table(heads, rows) if rows else "No refits were made in this run."
@@ -190,17 +188,17 @@ def stability(it: Evaluation) -> str:
 
 def sample_size(it: Evaluation) -> str:
     rows = []
-    for pair in it["pairs"].values():
-        found = pair.get("sample_size")
+    for pair in it.pairs.values():
+        found = pair.sample_size
         if found:
-            asked = found["needed"]
+            asked = found.needed
             rows.append(
                 (
                     _pair(pair),
-                    f"{found['people']:,}; {found['events']:,}",
-                    f"{asked['people']:,}; {asked['events']:,}" if asked else "–",
-                    "yes" if found["enough"] else "no",
-                    str(found["parameters_supported"]),
+                    f"{found.people:,}; {found.events:,}",
+                    f"{asked.people:,}; {asked.events:,}" if asked else "–",
+                    "yes" if found.enough else "no",
+                    str(found.parameters_supported),
                 )
             )
     return table(("Outcome", "People; events in training", "Asked for", "Enough", "Parameters supported"), rows)
@@ -208,30 +206,27 @@ def sample_size(it: Evaluation) -> str:
 
 def slices(it: Evaluation) -> str:
     rows = [
-        (r["slice"], r["first"], r["last"], f"{r['landmarks']}", f"{r['rows']:,}", f"{r['people']:,}")
-        for r in it["slices"]
+        (r.slice, r.first or "–", r.last or "–", f"{r.landmarks}", f"{r.rows:,}", f"{r.people:,}") for r in it.slices
     ]
     return table(("Slice", "First day", "Last day", "Landmarks", "Rows", "People"), rows)
 
 
 def attrition(it: Evaluation) -> str:
-    return table(
-        ("Rule", "Removed", "Left"), [(r["step"], f"{r['removed']:,}", f"{r['left']:,}") for r in it["attrition"]]
-    )
+    return table(("Rule", "Removed", "Left"), [(r.step, f"{r.removed:,}", f"{r.left:,}") for r in it.attrition or ()])
 
 
 def censoring(it: Evaluation) -> str:
-    rows = [(r["outcome"], str(r["horizon"]), r["status"], f"{r['rows']:,}") for r in it["censoring"]]
+    rows = [(r.outcome, str(r.horizon), r.status, f"{r.rows:,}") for r in it.censoring]
     return table(("Outcome", "Days", "Label, or why there is none", "Rows"), rows)
 
 
 def drift(it: Evaluation) -> str:
-    found = it.get("drift")
+    found = it.drift
     if not found:
         return "Drift was not evaluated in this run."
     rows = [
-        (words(r["feature"]), figure(r["index"], 2), percent(r["missing_before"]), percent(r["missing_after"]))
-        for r in found["largest"][:10]
+        (words(r.feature), figure(r.index, 2), percent(r.missing_before), percent(r.missing_after))
+        for r in found.largest[:10]
     ]
     return table(("Input", "Stability index", "Missing in training", "Missing in test"), rows)
 

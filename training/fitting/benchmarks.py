@@ -97,7 +97,7 @@ class Boosting:
     def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
         """By outcome and horizon (``admission_28``), one per row; without outcomes that had too few events to fit a
         machine on."""
-        found = {}
+        found: dict[str, Floats] = {}
         for outcome, machine in self.machines.items():
             days = self.horizons[outcome]
             if not len(values):

@@ -118,7 +118,8 @@ def side_by_side(
 
 def _overlap(model: RiskModel, dates: pd.Series) -> bool:
     """Whether the champion trained or calibrated on a date in this test slice; True where its bundle does not say."""
-    slices = (model.manifest.trained_on or {}).get("slices") or []
+    trained: Any = model.manifest.trained_on or {}
+    slices = trained.get("slices") or []
     learned = [pd.Timestamp(part["last"]) for part in slices if part["slice"] in ("train", "calibration")]
     return not learned or max(learned) >= dates.min()
 

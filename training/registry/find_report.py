@@ -3,14 +3,13 @@ keeps it."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from training.errors import ArtefactAbsent
 from training.evaluation.page import JSON_NAME, PAGE_NAME
+from training.evaluation.schema import Evaluation
 from training.registry import tracking
 from training.registry.tracking import Store
 
@@ -20,7 +19,7 @@ class Found:
     """``evaluation`` as the run wrote it, and the page beside it."""
 
     run_id: str
-    evaluation: dict[str, Any]
+    evaluation: Evaluation
     page: Path
 
 
@@ -41,4 +40,4 @@ def find(store: Store, out: Path, *, run: str | None = None, version: str | None
         out.mkdir(parents=True, exist_ok=True)
         for name in (JSON_NAME, PAGE_NAME):
             shutil.copyfile(folder / name, out / name)
-    return Found(run, json.loads((out / JSON_NAME).read_text(encoding="utf-8")), out / PAGE_NAME)
+    return Found(run, Evaluation.read((out / JSON_NAME).read_bytes()), out / PAGE_NAME)

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from features.leakage.statement import JSON_NAME as STATEMENT
 from models.errors import BundleError
@@ -20,6 +18,7 @@ from models.publishing import verify
 from training.errors import ArtefactAbsent, NoRun
 from training.evaluation.group_shortfall import ALONE, ANY, Level, levels_of
 from training.evaluation.groups import UNKNOWN
+from training.evaluation.schema import Evaluation, LeadAtSlots, Pair, Stability
 from training.registry import tracking
 from training.registry.release_checks import LATENCY
 from training.registry.tracking import CHALLENGER, CHAMPION, PREVIOUS, Store, Version
@@ -121,7 +120,7 @@ def rollback(home: str | Path, settings: Settings, *, by: str, why: str) -> tupl
     return previous.version, champion.version
 
 
-def evaluation_of(store: Store, version: Version) -> dict[str, Any]:
+def evaluation_of(store: Store, version: Version) -> Evaluation:
     """The evaluation of the run that made ``version``, as it was written then."""
     with store.files_of(version.run_id, tracking.EVALUATION) as folder:
         path = folder / "evaluation.json"
@@ -130,23 +129,23 @@ def evaluation_of(store: Store, version: Version) -> dict[str, Any]:
                 f"Run {version.run_id} has no evaluation.json: train again; a model that was not evaluated is not "
                 f"promoted."
             )
-        return json.loads(path.read_text(encoding="utf-8"))
+        return Evaluation.read(path.read_bytes())
 
 
 def check(store: Store, version: Version, settings: PromotionSettings) -> list[Gate]:
     """Every gate of ``settings`` for one version, in order."""
     evaluation = evaluation_of(store, version)
-    synthetic = bool(evaluation["synthetic"])
-    gates = [_bundle_gate(store, version), *_check_gates(store, version, str(evaluation["data_hash"]), settings)]
+    synthetic = evaluation.synthetic
+    gates = [_bundle_gate(store, version), *_check_gates(store, version, evaluation.data_hash, settings)]
     for name in settings.headline:
-        pair = evaluation["pairs"].get(name)
+        pair = evaluation.pairs.get(name)
         if pair is None:
             gates.append(Gate(f"{name}.evaluated", "not evaluated", "figures of this outcome and horizon", False))
             continue
         own = _pair_gates(name, pair, settings) + _worst_gates(name, pair, synthetic, settings)
-        gates += _judge(own, pair["events"], synthetic, settings.fewest_events)
+        gates += _judge(own, pair.events, synthetic, settings.fewest_events)
         if settings.difference_above is not None:
-            gates.append(_lead_gate(name, pair.get("lead"), synthetic, settings))
+            gates.append(_lead_gate(name, pair.lead, synthetic, settings))
     return gates
 
 
@@ -189,21 +188,21 @@ def _check_gates(store: Store, version: Version, data_hash: str, settings: Promo
     ]
 
 
-def _pair_gates(name: str, pair: Mapping[str, Any], settings: PromotionSettings) -> list[Gate]:
-    model, rule = pair["contenders"]["model"], pair["contenders"][pair["best_rule"]]
-    auroc, slope = _number(model["auroc"]["value"]), _number(model["calibration_slope"]["value"])
+def _pair_gates(name: str, pair: Pair, settings: PromotionSettings) -> list[Gate]:
+    model, rule = pair.model, pair.rule
+    auroc, slope = _number(model.auroc.value), _number(model.calibration_slope.value)
     low, high = settings.calibration_slope
     gates = []
     if settings.beats_best_rule:
-        bar = _number(rule["auroc"]["value"])
+        bar = _number(rule.auroc.value)
         gates.append(
-            Gate(f"{name}.auroc_over_best_rule", f"{auroc:.3f}", f"above {bar:.3f}, {rule['label']}", auroc > bar)
+            Gate(f"{name}.auroc_over_best_rule", f"{auroc:.3f}", f"above {bar:.3f}, {rule.label}", auroc > bar)
         )
     if settings.capture_at_least is not None:
-        gates.append(_capture_gate(name, pair.get("lead"), settings.capture_at_least))
+        gates.append(_capture_gate(name, pair.lead, settings.capture_at_least))
     gates.append(Gate(f"{name}.calibration_slope", f"{slope:.2f}", f"{low:g} to {high:g}", low <= slope <= high))
     if settings.stability_at_least is not None:
-        gates.append(_stability_gate(name, pair.get("stability"), settings.stability_at_least))
+        gates.append(_stability_gate(name, pair.stability, settings.stability_at_least))
     if settings.auroc_at_most is not None:
         gates.append(
             Gate(
@@ -216,15 +215,15 @@ def _pair_gates(name: str, pair: Mapping[str, Any], settings: PromotionSettings)
     return gates
 
 
-def _capture_gate(name: str, lead: Mapping[str, Any] | None, least: float) -> Gate:
+def _capture_gate(name: str, lead: LeadAtSlots | None, least: float) -> Gate:
     gate = f"{name}.captured_at_slots"
     if lead is None:
         return Gate(gate, "no event to find", f"at least {least:g} times the best simple rule's", False)
-    found, bar = _number(lead["model"]["value"]), _number(lead["rule_found"]["value"]) * least
-    return Gate(gate, f"{found:.3f}", f"at least {bar:.3f}, {least:g} times that of {lead['rule_label']}", found >= bar)
+    found, bar = _number(lead.model.value), _number(lead.rule_found.value) * least
+    return Gate(gate, f"{found:.3f}", f"at least {bar:.3f}, {least:g} times that of {lead.rule_label}", found >= bar)
 
 
-def _lead_gate(name: str, lead: Mapping[str, Any] | None, synthetic: bool, settings: PromotionSettings) -> Gate:
+def _lead_gate(name: str, lead: LeadAtSlots | None, synthetic: bool, settings: PromotionSettings) -> Gate:
     """Better than the best simple rule at the same slots, by more than the luck of these teams (research/evaluation.md
     section 5).
 
@@ -239,34 +238,34 @@ def _lead_gate(name: str, lead: Mapping[str, Any] | None, synthetic: bool, setti
     )
     if lead is None:
         return Gate(gate, "no event to find", needed, synthetic, judged=False)
-    gap = lead["difference"]
-    low, high = _number(gap["low"]), _number(gap["high"])
-    slots = ", ".join(str(number) for number in lead["slots"])
+    gap = lead.difference
+    low, high = _number(gap.low), _number(gap.high)
+    slots = ", ".join(str(number) for number in lead.slots)
     found = (
-        f"lower bound {low:.3f} of {_number(gap['value']):.3f}: {lead['model']['value']:.3f} found against "
-        f"{lead['rule_found']['value']:.3f} "
-        f"by {lead['rule_label']} (chosen on {lead['rule_chosen_on']}), over {slots} slots"
+        f"lower bound {low:.3f} of {_number(gap.value):.3f}: {lead.model.value:.3f} found against "
+        f"{lead.rule_found.value:.3f} "
+        f"by {lead.rule_label} (chosen on {lead.rule_chosen_on}), over {slots} slots"
     )
     if low > above or high < worth:
         return Gate(gate, found, needed, low > above)
-    unsure = f"; {lead['events']} events rule out neither no lead nor one of {worth:g} (upper bound {high:.3f})"
+    unsure = f"; {lead.events} events rule out neither no lead nor one of {worth:g} (upper bound {high:.3f})"
     return Gate(gate, found + unsure, needed, synthetic, judged=False)
 
 
-def _worst_gates(name: str, pair: Mapping[str, Any], synthetic: bool, settings: PromotionSettings) -> list[Gate]:
+def _worst_gates(name: str, pair: Pair, synthetic: bool, settings: PromotionSettings) -> list[Gate]:
     """No group and no team may be found clearly less often than everyone (:mod:`training.evaluation.group_shortfall`).
     Groups at the reviews teams really have; teams at the same share of each caseload, because how many people a team
     can review is no property of the model."""
-    own = pair["contenders"]["model"]["captured_at_slots"]
-    equal = pair.get("equal_share", {}).get("captured")
+    own = pair.model.captured_at_slots
+    equal = pair.equal_share.captured if pair.equal_share else None
     gates = []
     for gate, least, partitions, everyone, figure in (
-        ("worst_group", settings.worst_group_at_least, pair["groups"], own, "captured_at_slots"),
-        ("worst_team", settings.worst_team_at_least, [pair["teams"]], equal, "captured_at_equal_share"),
+        ("worst_group", settings.worst_group_at_least, pair.groups, own, "captured_at_slots"),
+        ("worst_team", settings.worst_team_at_least, [pair.teams], equal, "captured_at_equal_share"),
     ):
         if least is None:
             continue
-        levels = levels_of(partitions, everyone, pair["events"], figure, UNKNOWN) if everyone else []
+        levels = levels_of(partitions, everyone, pair.events, figure, UNKNOWN) if everyone else []
         gates.append(_worst_gate(f"{name}.{gate}", levels, least, settings.far_below, synthetic))
     return gates
 
@@ -287,12 +286,12 @@ def _worst_gate(gate: str, levels: list[Level], least: float, far_below: float, 
     return Gate(gate, found + (f"; {len(behind)} left behind" if len(behind) > 1 else ""), needed, not behind)
 
 
-def _stability_gate(name: str, stability: Mapping[str, Any] | None, least: float) -> Gate:
+def _stability_gate(name: str, stability: Stability | None, least: float) -> Gate:
     gate, needed = f"{name}.stability", f"median overlap of the top 25 over refits at least {least:g}"
     if not stability:
         return Gate(gate, "not measured: no refits", needed, False)
-    found = _number(stability["median_jaccard_top25"]["value"])
-    return Gate(gate, f"{found:.2f} over {stability['refits']} refits", needed, found >= least)
+    found = _number(stability.median_jaccard_top25.value)
+    return Gate(gate, f"{found:.2f} over {stability.refits} refits", needed, found >= least)
 
 
 def _number(value: float | None) -> float:

@@ -23,6 +23,7 @@ from training.dataset.prepare import Clock, Prepared, team_slots
 from training.evaluation import page, report
 from training.evaluation.attributions import Explained
 from training.evaluation.plots import draw
+from training.evaluation.schema import Evaluation
 from training.fitting.boosters import HORIZON_COLUMN, Fitted
 from training.fitting.contenders import Contenders, rows_of
 from training.registry import comparison, release_checks, tracking
@@ -44,8 +45,12 @@ class TrainResult:
     bundle_id: str
     metrics: Mapping[str, float]
     seconds: Mapping[str, float]
-    evaluation: Mapping[str, Any]
+    evaluation: Evaluation
     comparison: Mapping[str, Any] | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, for ``--json``."""
+        return {**vars(self), "evaluation": self.evaluation.as_json()}
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ class Made:
     ready: Prepared
     fitted: Fitted
     contenders: Contenders
-    evaluation: dict[str, Any]
+    evaluation: Evaluation
     statement: Statement
     tuned: Tuned | None
     rival: comparison.Champion | None
@@ -107,7 +112,7 @@ def record(
                 "synthetic": records.synthetic,
                 "run_id": run.run_id,
                 "model_version": f"{version.name}-{version.version}",
-                "trained_on": {**ready.sizes, "slices": evaluation["slices"]},
+                "trained_on": {**ready.sizes, "slices": [one.model_dump() for one in evaluation.slices]},
             },
         )
         served = RiskModel.load(bundle)
@@ -179,13 +184,14 @@ def _explain(served: RiskModel, ready: Prepared, contenders: Contenders) -> dict
                     f"the bundle scores {outcome} at {horizon} days {apart:.2g} apart from the model that was "
                     f"evaluated: report this"
                 )
+        assert scored.horizon_part is not None and scored.contributions is not None
         base = scored.base[middle] + scored.horizon_part[:, middle]
         moved = scored.contributions[:, middle, :]
         found[outcome] = Explained(outcome, days[middle], ready.matrix.names, concepts, moved, matrix, base)
     return found
 
 
-def card(records: Records, settings: Settings, ready: Prepared, evaluation: Mapping[str, Any]) -> dict[str, Any]:
+def card(records: Records, settings: Settings, ready: Prepared, evaluation: Evaluation) -> dict[str, Any]:
     """The model card that travels in the bundle: what it is for, what it is not, what it learned from, and how well it
     did."""
     return {
@@ -221,18 +227,18 @@ def card(records: Records, settings: Settings, ready: Prepared, evaluation: Mapp
             "data_hash": records.data_hash,
         },
         "not_used": "age, sex, ethnicity, deprivation, language, disability, autism and housing are not features",
-        "slices": evaluation["slices"],
+        "slices": [one.model_dump() for one in evaluation.slices],
         "figures": {
             name: {
-                "events": pair["events"],
-                "prevalence": pair["prevalence"],
-                "auroc": pair["contenders"]["model"]["auroc"],
-                "best_simple_rule": pair["contenders"][pair["best_rule"]]["label"],
-                "best_simple_rule_auroc": pair["contenders"][pair["best_rule"]]["auroc"],
-                "calibration_slope": pair["contenders"]["model"]["calibration_slope"],
-                "precision_at_slots": pair["contenders"]["model"]["precision_at_slots"],
+                "events": pair.events,
+                "prevalence": pair.prevalence,
+                "auroc": pair.model.auroc.model_dump(),
+                "best_simple_rule": pair.rule.label,
+                "best_simple_rule_auroc": pair.rule.auroc.model_dump(),
+                "calibration_slope": pair.model.calibration_slope.model_dump(),
+                "precision_at_slots": pair.model.precision_at_slots.model_dump(),
             }
-            for name, pair in evaluation["pairs"].items()
+            for name, pair in evaluation.pairs.items()
         },
     }
 

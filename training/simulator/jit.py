@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from numba import njit, types
 
@@ -27,24 +28,25 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def step(function: Callable) -> Callable:
+def step(function: Callable[..., Any]) -> Any:
     """A compiled part of an entry point, called from compiled code only.
 
     Two things keep compilation short: no wrapper for Python is built, and a call with a constant reuses the code for
     any whole number (numba would compile ``emit`` once for each constant it is called with).
     """
-    part = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    part: Any = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)  # type: ignore[call-overload]
     with_constants = part.get_call_template
 
-    def without_constants(args: tuple, kws: dict) -> tuple:
-        return with_constants(tuple(types.unliteral(a) for a in args), {k: types.unliteral(v) for k, v in kws.items()})
+    def without_constants(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:
+        plain: Callable[[Any], Any] = types.unliteral
+        return with_constants(tuple(plain(a) for a in args), {k: plain(v) for k, v in kws.items()})
 
     part.get_call_template = without_constants
     return part
 
 
-def entry(function: Callable) -> Callable:
+def entry(function: Callable[..., Any]) -> Any:
     """Compile ``function`` for threads (no GIL) and cache it for as long as no source of the package changes."""
-    compiled = njit(function, cache=True, nogil=True)
+    compiled: Any = njit(function, cache=True, nogil=True)
     compiled._cache._cache_file._source_stamp = fingerprint()
     return compiled

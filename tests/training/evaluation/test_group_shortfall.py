@@ -9,6 +9,7 @@ from scipy.stats import binom
 
 from training.evaluation.group_shortfall import chance_of_so_few, levels_of
 from training.evaluation.groups import UNKNOWN
+from training.evaluation.schema import Figure, Levels, ShownLevel
 
 LEAST, FAR_BELOW = 0.8, 0.5
 EVERYONE, EVENTS = 0.44, 500
@@ -19,11 +20,14 @@ def judge(*found, everyone=EVERYONE, reach=1.96, enough=True):
     times wider as ``reach`` is above 1.96."""
     error = reach * np.sqrt(everyone * (1 - everyone) / EVENTS)
     levels = [
-        {"level": f"g{n}", "suppressed": False, "enough_events": enough, "events": events, "captured": {"value": share}}
+        ShownLevel.model_construct(
+            level=f"g{n}", enough_events=enough, events=events, captured_at_slots=Figure(value=share)
+        )
         for n, (events, share) in enumerate(found)
     ]
-    whole = {"value": everyone, "low": everyone - error, "high": everyone + error}
-    return levels_of([{"label": "Group", "levels": levels}], whole, EVENTS, "captured", UNKNOWN)
+    whole = Figure(value=everyone, low=everyone - error, high=everyone + error)
+    part = Levels.model_construct(label="Group", levels=levels)
+    return levels_of([part], whole, EVENTS, "captured_at_slots", UNKNOWN)
 
 
 def refused(*found, **how):
@@ -62,7 +66,7 @@ def test_how_far_below_and_on_how_many_events(events, share, behind):
 
 def test_a_group_of_too_few_events_and_an_unknown_one_judge_nobody():
     assert judge((40, 0.1), enough=False) == []
-    assert levels_of([], {"value": None, "low": None, "high": None}, 0, "captured", UNKNOWN) == []
+    assert levels_of([], Figure(value=None), 0, "captured_at_slots", UNKNOWN) == []
 
 
 def test_events_that_are_found_together_count_for_less():

@@ -1,6 +1,5 @@
 """The report as a page: whole in itself, says synthetic, every picture drawn, and found again by run or version."""
 
-import copy
 import json
 import re
 
@@ -9,6 +8,7 @@ import pytest
 
 from training.errors import ArtefactAbsent, NoRun
 from training.evaluation import page, report
+from training.evaluation.schema import Evaluation
 from training.fitting.contenders import TOO_FEW, Contenders
 from training.registry import tracking
 from training.registry.find_report import find
@@ -91,7 +91,7 @@ def test_a_report_is_found_by_run_by_version_and_by_alias(trained, small_setting
         found = find(store, tmp_path / name, **asked)
         assert found.run_id == result.run_id
         assert found.page.is_file()
-        assert found.evaluation["data_hash"] == result.evaluation["data_hash"]
+        assert found.evaluation == result.evaluation
     with pytest.raises(NoRun, match="no version 99"):
         find(store, tmp_path / "e", version="99")
     with pytest.raises(ArtefactAbsent, match="has no evaluation"):
@@ -100,18 +100,19 @@ def test_a_report_is_found_by_run_by_version_and_by_alias(trained, small_setting
 
 def test_a_control_that_could_not_be_fitted_is_reported_as_not_judged(trained):
     """Everywhere a control is shown: the page, the terminal and the metrics of the run."""
-    evaluation = copy.deepcopy(trained[1].evaluation)
+    plain = trained[1].evaluation.as_json()
     nothing = np.zeros(3)
     scores = Contenders({"admission_28": nothing, "admission_90": nothing}, {"admission_90": nothing}, {})
     assert list(scores.probabilities("admission_28")) == ["model"]
     assert list(scores.not_judged("admission_28")) == ["logistic", "boosting"]
     assert list(scores.not_judged("admission_90")) == ["boosting"]
-    for pair in evaluation["pairs"].values():
+    for pair in plain["pairs"].values():
         assert pair["not_judged"] == {}
-    pair = evaluation["pairs"]["admission_28"]
+    pair = plain["pairs"]["admission_28"]
     pair["not_judged"] = scores.not_judged("admission_28")
     for who in pair["not_judged"]:
         del pair["contenders"][who]
+    evaluation = Evaluation.model_validate(plain)
     shown = page.render(evaluation, {})
     assert shown.count(TOO_FEW) == 3  # in the first table, and each control among the contenders
     assert sum(TOO_FEW in line for line in report.lines(evaluation)) == 2

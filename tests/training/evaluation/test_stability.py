@@ -83,8 +83,8 @@ def test_a_refit_draws_people_and_is_the_same_every_time(trial, small_settings):
 
 
 def test_the_run_states_its_stability_and_how_many_refits_it_rests_on(trained, small_settings):
-    for pair in trained[1].evaluation["pairs"].values():
-        found = pair["stability"]
-        assert found["refits"] == small_settings.evaluation.stability_refits
-        assert 0 < found["median_jaccard_top25"]["value"] < 1
-        assert 0 < found["mean_absolute_prediction_error"]["value"] < 0.2
+    for pair in trained[1].evaluation.pairs.values():
+        found = pair.stability
+        assert found.refits == small_settings.evaluation.stability_refits
+        assert 0 < found.median_jaccard_top25.value < 1
+        assert 0 < found.mean_absolute_prediction_error.value < 0.2

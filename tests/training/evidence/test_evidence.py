@@ -40,8 +40,8 @@ def test_every_document_is_there_and_says_synthetic(evidence):
 
 
 def test_the_numbers_are_those_of_the_run(evidence, trained):
-    pair = trained[1].evaluation["pairs"]["disengagement_90"]
-    auroc = pair["contenders"]["model"]["auroc"]["value"]
+    pair = trained[1].evaluation.pairs["disengagement_90"]
+    auroc = pair.model.auroc.value
     assert f"{auroc:.3f}" in evidence.files["tripod_ai.md"]
     assert f"{auroc:.2f}" in evidence.files["transparency_record.md"]
     record = json.loads(evidence.files["evidence.json"])
@@ -125,11 +125,12 @@ def test_what_is_not_defined_says_so():
 
 
 def test_tables_say_where_a_run_did_not_look(sources):
-    bare = {**sources.evaluation, "pairs": {"a": {"oracle": None, "across_teams": None}}}
-    bare.pop("drift", None)
+    nothing = {"oracle": None, "across_teams": None, "capacity": None, "stability": None}
+    pairs = {name: pair.model_copy(update=nothing) for name, pair in sources.evaluation.pairs.items()}
+    bare = sources.evaluation.model_copy(update={"pairs": pairs, "drift": None})
     for name in ("regret", "heterogeneity", "capacity", "stability", "drift"):
         assert not TABLES[name](bare).startswith("|"), name
-    Sources(bare, {}, {}, {}, TABLES)
+    Sources(bare, {}, {}, {}, {}, TABLES)
 
 
 def test_upstream_evidence_writes_it_and_refuses_a_changed_file(trained, tmp_path):
@@ -149,7 +150,7 @@ def test_upstream_evaluate_finds_the_report_and_asks_for_one_model(trained, tmp_
     home, result = str(trained[0]), trained[1]
     command = CliRunner()
     found = command.invoke(app, ["evaluate", "--home", home, "--run", result.run_id, "--out", str(tmp_path), "--json"])
-    assert json.loads(found.stdout)["data_hash"] == result.evaluation["data_hash"]
+    assert json.loads(found.stdout)["data_hash"] == result.evaluation.data_hash
     assert (tmp_path / "evaluation.html").is_file()
     both = command.invoke(app, ["evaluate", "--home", home, "--run", "x", "--version", "1"])
     assert (both.exit_code, "say which model once" in both.stderr) == (1, True)

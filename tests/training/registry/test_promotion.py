@@ -9,6 +9,7 @@ from models import RiskModel
 from models.errors import BundleDamaged
 from models.publishing import current_bundle
 from training.errors import ArtefactAbsent, NoChallenger, NoChampion, NoRun, StoreAbsent
+from training.evaluation.schema import ShownLevel
 from training.registry import tracking
 from training.registry.promotion import promote, rollback
 from training.registry.sync import sync
@@ -66,16 +67,11 @@ def fewer_found(pair):
 
 
 def level(name, events, found):
-    """One level of a partition as an evaluation holds it, as far as a gate reads it."""
+    """One level of a partition as an evaluation holds it: every figure of it is ``found``."""
     share = {"value": found, "low": found - 0.1, "high": found + 0.1}
-    return {
-        "level": name,
-        "suppressed": False,
-        "enough_events": True,
-        "events": events,
-        "captured_at_slots": share,
-        "captured_at_equal_share": share,
-    }
+    figures = {field: share for field, kind in ShownLevel.model_fields.items() if "Figure" in str(kind.annotation)}
+    counts = {"people": events, "rows": events, "events": events}
+    return {"level": name, "suppressed": False, "enough_events": True, **counts, **figures}
 
 
 def levels(kind, *found):
@@ -86,7 +82,9 @@ def levels(kind, *found):
         pair["events"] = 400
         pair["contenders"]["model"]["captured_at_slots"] = everyone
         pair["equal_share"] = {"share": 0.1, "captured": everyone}
-        pair["groups"], pair["teams"] = [{"label": "Sex", "levels": []}], {"label": "Team", "levels": []}
+        none = {"levels": [], "sensitivity_gap": None}
+        pair["groups"] = [{"name": "sex", "label": "Sex", **none}]
+        pair["teams"] = {"name": "team", "label": "Team", **none}
         (pair["teams"] if kind == "teams" else pair["groups"][0])["levels"] = [level(*one) for one in found]
 
     return change

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +21,28 @@ import numpy as np
 from training.evaluation.plots import explained as explained_plots
 from training.evaluation.plots import groups
 from training.evaluation.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLE, tidy, title
+from training.evaluation.schema import Evaluation, Figure, Pair
 
 Figures = dict[str, matplotlib.figure.Figure]
 
 
-def draw(evaluation: Mapping[str, Any], explained: Mapping[str, Any] | None = None) -> Figures:
+def draw(evaluation: Evaluation, explained: Mapping[str, Any] | None = None) -> Figures:
     """Figures by name. ``explained`` (see :mod:`training.evaluation.attributions`) adds what moves the risks."""
-    pairs = evaluation["pairs"]
+    pairs = evaluation.pairs
     with matplotlib.rc_context(STYLE):
         figures = {"contenders": _contenders(pairs), "calibration": _panels(pairs, _calibration, 3.0)}
         figures["decision_curves"] = _panels(pairs, _decision, 2.7)
-        if all("capacity" in pair for pair in pairs.values()):
+        if all(one.capacity for one in pairs.values()):
             figures["capacity"] = _panels(pairs, _capacity, 2.7)
             figures["lead_time"] = _panels(pairs, _lead, 2.7)
-        if all("stability" in pair for pair in pairs.values()):
+        if all(one.stability for one in pairs.values()):
             figures["stability"] = _panels(pairs, _stability, 2.7)
-        if all("calibration_over_time" in pair for pair in pairs.values()):
+        if all(one.calibration_over_time is not None for one in pairs.values()):
             figures["calibration_over_time"] = _panels(pairs, _over_time, 2.4)
         figures |= groups.forests(pairs)
         if explained:
             figures |= explained_plots.figures(explained)
-        if evaluation["synthetic"]:
+        if evaluation.synthetic:
             for figure in figures.values():
                 figure.text(0.998, 0.998, "synthetic data", ha="right", va="top", fontsize=7, color=ORANGE)
     return figures
@@ -75,11 +76,11 @@ def save(pictures: Mapping[str, str], folder: Path) -> None:
 
 
 def _panels(
-    pairs: Mapping[str, Any], draw_one: Callable[[Any, Mapping[str, Any]], None], height: float
+    pairs: Mapping[str, Pair], draw_one: Callable[[Any, Pair], None], height: float
 ) -> matplotlib.figure.Figure:
     """One panel an outcome and horizon: a row an outcome, with one legend above for all of them."""
-    outcomes = list(dict.fromkeys(pair["outcome"] for pair in pairs.values()))
-    of = {o: [pair for pair in pairs.values() if pair["outcome"] == o] for o in outcomes}
+    outcomes = list(dict.fromkeys(pair.outcome for pair in pairs.values()))
+    of = {o: [pair for pair in pairs.values() if pair.outcome == o] for o in outcomes}
     across = max(len(found) for found in of.values())
     tall = height * len(outcomes) + 0.4
     figure = matplotlib.figure.Figure(figsize=(3.3 * across, tall))
@@ -110,29 +111,29 @@ def _panels(
     return figure
 
 
-def _band(axes: Any, x: Any, points: list[Mapping[str, Any]], colour: str, label: str, **line: Any) -> None:
+def _band(axes: Any, x: Any, points: Sequence[Figure], colour: str, label: str, **line: Any) -> None:
     """A line through the values with its 95% band."""
     value, low, high = (
-        np.array([np.nan if p[key] is None else p[key] for p in points], dtype=float)
-        for key in ("value", "low", "high")
+        np.array([np.nan if one is None else one for one in column], dtype=float)
+        for column in zip(*((p.value, p.low, p.high) for p in points), strict=True)
     )
     axes.plot(x, value, color=colour, label=label, **{"linewidth": 1.6, **line})
     axes.fill_between(x, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
-def _calibration(axes: Any, pair: Mapping[str, Any]) -> None:
-    curve, listed = pair["curve"], pair["listed"]
-    x = [point["predicted"] for point in curve]
-    points = [{"value": p["observed"], "low": p["observed_low"], "high": p["observed_high"]} for p in curve]
-    top = max([*x, *(p["high"] or 0 for p in points), listed["observed"]["high"] or 0, 1e-3]) * 1.05
+def _calibration(axes: Any, pair: Pair) -> None:
+    curve, listed = pair.curve, pair.listed
+    x = [point.predicted for point in curve]
+    points = [Figure(value=p.observed, low=p.observed_low, high=p.observed_high) for p in curve]
+    top = max([*x, *(p.high or 0 for p in points), listed.observed.high or 0, 1e-3]) * 1.05
     axes.plot([0, top], [0, top], color=GREY, linestyle="--", linewidth=1, label="perfect")
     _band(axes, x, points, BLUE, "all scored rows, 95%")
-    observed = listed["observed"]
-    if observed["value"] is not None and observed["low"] is not None:
-        reach = [[observed["value"] - observed["low"]], [observed["high"] - observed["value"]]]
+    observed = listed.observed
+    if observed.value is not None and observed.low is not None and observed.high is not None:
+        reach = [[observed.value - observed.low], [observed.high - observed.value]]
         axes.errorbar(
-            listed["mean_predicted"]["value"],
-            observed["value"],
+            listed.mean_predicted.value,
+            observed.value,
             yerr=reach,
             color=ORANGE,
             marker="o",
@@ -142,7 +143,7 @@ def _calibration(axes: Any, pair: Mapping[str, Any]) -> None:
             label="those who made a list",
         )
     for row, (who, colour) in enumerate((("event", ORANGE), ("none", GREY))):
-        spread = pair["risk_distribution"][who]
+        spread = getattr(pair.risk_distribution, who)
         if spread:
             y = top * (-0.07 - 0.06 * row)
             axes.plot([spread[0], min(spread[4], top)], [y, y], color=colour, linewidth=1, clip_on=False)
@@ -161,46 +162,44 @@ def _calibration(axes: Any, pair: Mapping[str, Any]) -> None:
     axes.set_yticks([tick for tick in axes.get_yticks() if 0 <= tick <= top])
 
 
-def _decision(axes: Any, pair: Mapping[str, Any]) -> None:
-    found, x = pair["decision_curve"], np.array(pair["decision_curve"]["thresholds"])
+def _decision(axes: Any, pair: Pair) -> None:
+    found, x = pair.decision_curve, np.array(pair.decision_curve.thresholds)
     names = {
         "logistic": (PURPLE, "logistic regression"),
         "boosting": (GREEN, "explainable boosting"),
         "treat_all": (GREY, "review everybody"),
     }
-    for who, points in found["net_benefit"].items():
+    for who, points in found.net_benefit.items():
         if who == "model":
             continue
         colour, label = names.get(who, (ORANGE, "best simple rule"))
         axes.plot(
             x,
-            [p["value"] for p in points],
+            [p.value for p in points],
             color=colour,
             linewidth=1.1,
             label=label,
             linestyle=":" if who == "treat_all" else "-",
         )
-    _band(axes, x, found["net_benefit"]["model"], BLUE, "model, 95%")
+    _band(axes, x, found.net_benefit["model"], BLUE, "model, 95%")
     axes.axhline(0, color="black", linewidth=0.8, label="review nobody")
-    top = max([p["high"] or 0 for p in found["net_benefit"]["model"]] + [1e-4])
+    top = max([p.high or 0 for p in found.net_benefit["model"]] + [1e-4])
     axes.set(xscale="log", ylim=(-0.2 * top, top * 1.05), xlabel="Risk at which one would review", ylabel="Net benefit")
     ticks = [t for t in (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4) if x[0] <= t <= x[-1]]
     axes.set_xticks(ticks, [f"1 in {round(1 / t)}" for t in ticks], rotation=30)
     axes.minorticks_off()
 
 
-def _capacity(axes: Any, pair: Mapping[str, Any]) -> None:
-    slots = pair["capacity"]["slots"]
+def _capacity(axes: Any, pair: Pair) -> None:
+    assert pair.capacity is not None
+    slots = pair.capacity.slots
     x = [int(n) for n in slots]
-    of = {
-        who: [found["contenders"][who]["captured_with_cool_off"] for found in slots.values()]
-        for who in pair["contenders"]
-    }
+    of = {who: [found.contenders[who].captured_with_cool_off for found in slots.values()] for who in pair.contenders}
     if "random" in of:
-        axes.plot(x, [p["value"] for p in of["random"]], color=GREY, linestyle=":", label="by lot")
+        axes.plot(x, [p.value for p in of["random"]], color=GREY, linestyle=":", label="by lot")
     axes.plot(
         x,
-        [found["contenders"][found["best_rule"]]["captured_with_cool_off"]["value"] for found in slots.values()],
+        [found.contenders[found.best_rule].captured_with_cool_off.value for found in slots.values()],
         color=ORANGE,
         marker="s",
         markersize=3.5,
@@ -212,9 +211,10 @@ def _capacity(axes: Any, pair: Mapping[str, Any]) -> None:
     axes.set_xticks(x)
 
 
-def _lead(axes: Any, pair: Mapping[str, Any]) -> None:
-    for shade, (slots, found) in zip((0.35, 0.55, 0.75, 1.0), pair["capacity"]["slots"].items(), strict=False):
-        points = [p for p in found["as_listed"]["flagged_at_least"] if p[0] <= pair["horizon"]]
+def _lead(axes: Any, pair: Pair) -> None:
+    assert pair.capacity is not None
+    for shade, (slots, found) in zip((0.35, 0.55, 0.75, 1.0), pair.capacity.slots.items(), strict=False):
+        points = [p for p in found.as_listed.flagged_at_least if p[0] <= pair.horizon]
         if points:
             axes.plot(
                 [d for d, _ in points],
@@ -229,30 +229,31 @@ def _lead(axes: Any, pair: Mapping[str, Any]) -> None:
     axes.axvline(7, color=ORANGE, linewidth=1, linestyle="--", label="a week before")
     axes.set(
         ylim=(0, 1.02),
-        xlim=(0, pair["horizon"]),
+        xlim=(0, pair.horizon),
         xlabel="Listed at least so many days before",
         ylabel="Share of events",
     )
 
 
-def _stability(axes: Any, pair: Mapping[str, Any]) -> None:
-    curve = pair["stability"]["curve"]
+def _stability(axes: Any, pair: Pair) -> None:
+    assert pair.stability is not None
+    curve = pair.stability.curve
     if not curve:
         return
-    x = [p["risk"] for p in curve]
-    top = max([p["high"] for p in curve] + x + [1e-3]) * 1.05
+    x = [p.risk for p in curve]
+    top = max([p.high for p in curve] + x + [1e-3]) * 1.05
     axes.plot([0, top], [0, top], color=GREY, linestyle="--", linewidth=1, label="the same risk")
     axes.fill_between(
         x,
-        [p["low"] for p in curve],
-        [p["high"] for p in curve],
+        [p.low for p in curve],
+        [p.high for p in curve],
         color=BLUE,
         alpha=0.2,
         linewidth=0,
         label="nine in ten refitted risks",
     )
-    axes.plot(x, [p["middle"] for p in curve], color=BLUE, linewidth=1.5, label="middle of the refits")
-    jaccard = pair["stability"]["median_jaccard_top25"]["value"]
+    axes.plot(x, [p.middle for p in curve], color=BLUE, linewidth=1.5, label="middle of the refits")
+    jaccard = pair.stability.median_jaccard_top25.value
     axes.text(
         0.04,
         0.95,
@@ -265,16 +266,14 @@ def _stability(axes: Any, pair: Mapping[str, Any]) -> None:
     axes.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(4))
 
 
-def _over_time(axes: Any, pair: Mapping[str, Any]) -> None:
-    rows = [row for row in pair["calibration_over_time"] if row["so_far"]]
+def _over_time(axes: Any, pair: Pair) -> None:
+    rows = [row for row in pair.calibration_over_time or () if row.so_far]
     axes.axhline(1, color=GREY, linestyle="--", linewidth=1)
     if rows:
-        days = np.array([np.datetime64(row["as_of"]) for row in rows])
-        _band(axes, days, [row["so_far"] for row in rows], BLUE, "since the first landmark, 95%")
+        days = np.array([np.datetime64(row.as_of) for row in rows])
+        _band(axes, days, [row.so_far for row in rows if row.so_far], BLUE, "since the first landmark, 95%")
         alone = [
-            (d, row["observed_to_expected"]["value"])
-            for d, row in zip(days, rows, strict=True)
-            if row["observed_to_expected"]
+            (d, row.observed_to_expected.value) for d, row in zip(days, rows, strict=True) if row.observed_to_expected
         ]
         axes.plot(
             [d for d, _ in alone],
@@ -286,11 +285,11 @@ def _over_time(axes: Any, pair: Mapping[str, Any]) -> None:
             label="each landmark",
         )
     axes.set(ylim=(0, 2.5), ylabel="Observed / expected")
-    axes.xaxis.set_major_locator(matplotlib.dates.AutoDateLocator(maxticks=5))
-    axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%b %Y"))
+    axes.xaxis.set_major_locator(matplotlib.dates.AutoDateLocator(maxticks=5))  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(matplotlib.dates.DateFormatter("%b %Y"))  # type: ignore[no-untyped-call]
 
 
-def _contenders(pairs: Mapping[str, Any]) -> matplotlib.figure.Figure:
+def _contenders(pairs: Mapping[str, Pair]) -> matplotlib.figure.Figure:
     tall = 0.62 * len(pairs) + 1.3
     figure = matplotlib.figure.Figure(figsize=(9.9, tall))
     figure.subplots_adjust(left=0.16, right=0.99, top=1 - 0.35 / tall, bottom=0.55 / tall, wspace=0.06)
@@ -302,21 +301,21 @@ def _contenders(pairs: Mapping[str, Any]) -> matplotlib.figure.Figure:
     ):
         tidy(axes)
         for row, pair in enumerate(pairs.values()):
-            for who, found in pair["contenders"].items():
-                value = found[figure_name]["value"]
+            for who, found in pair.contenders.items():
+                value = getattr(found, figure_name).value
                 if value is None or who == "model":
                     continue
                 marker, colour, size = {"logistic": ("x", PURPLE, 6), "boosting": ("D", GREEN, 4.5)}.get(
                     who, ("|", GREY, 11)
                 )
                 axes.plot(value, row + 0.12, marker=marker, color=colour, markersize=size, linestyle="none")
-            one = pair["contenders"]["model"][figure_name]
-            if one["value"] is not None and one["low"] is not None:
-                axes.plot([one["low"], one["high"]], [row - 0.12] * 2, color=BLUE, linewidth=2.5)
-                axes.plot(one["value"], row - 0.12, marker="o", color=BLUE, markersize=6)
-            if figure_name == "auroc" and pair.get("oracle") and pair["oracle"]["oracle_auroc"]["value"] is not None:
+            one = getattr(pair.model, figure_name)
+            if one.value is not None and one.low is not None:
+                axes.plot([one.low, one.high], [row - 0.12] * 2, color=BLUE, linewidth=2.5)
+                axes.plot(one.value, row - 0.12, marker="o", color=BLUE, markersize=6)
+            if figure_name == "auroc" and pair.oracle and pair.oracle.oracle_auroc.value is not None:
                 axes.plot(
-                    pair["oracle"]["oracle_auroc"]["value"],
+                    pair.oracle.oracle_auroc.value,
                     row - 0.12,
                     marker="*",
                     color="#b58900",

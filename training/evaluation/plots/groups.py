@@ -3,52 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import matplotlib.figure
 
 from training.evaluation.plots.style import BLUE, GREY, ORANGE, tidy, title
+from training.evaluation.schema import Pair, ShownLevel
 from training.evaluation.subgroups import EQUAL_CALIBRATION
 
 
-def forests(pairs: Mapping[str, Any]) -> dict[str, matplotlib.figure.Figure]:
+def forests(pairs: Mapping[str, Pair]) -> dict[str, matplotlib.figure.Figure]:
     """One figure for the longest-used horizon of each outcome: the middle one, by which teams are listed."""
     found = {}
-    for outcome in dict.fromkeys(pair["outcome"] for pair in pairs.values()):
-        of = [pair for pair in pairs.values() if pair["outcome"] == outcome]
-        found[f"groups_{outcome}"] = _forest(next((p for p in of if p["horizon"] == 90), of[0]))
+    for outcome in dict.fromkeys(pair.outcome for pair in pairs.values()):
+        of = [pair for pair in pairs.values() if pair.outcome == outcome]
+        found[f"groups_{outcome}"] = _forest(next((p for p in of if p.horizon == 90), of[0]))
     return found
 
 
-def _forest(pair: Mapping[str, Any]) -> matplotlib.figure.Figure:
-    lines: list[tuple[str, Mapping[str, Any] | None]] = []
-    for part in [pair["teams"], *pair["groups"]]:
-        shown = [level for level in part["levels"] if not level["suppressed"]]
-        hidden = len(part["levels"]) - len(shown)
-        more = f"  ({hidden} of {len(part['levels'])} suppressed)" if hidden else ""
-        lines.append((f"{part['label']}{more}", None))
-        lines += [(f"   {level['level'].replace('_', ' ')}", level) for level in shown]
+def _forest(pair: Pair) -> matplotlib.figure.Figure:
+    lines: list[tuple[str, ShownLevel | None]] = []
+    for part in [pair.teams, *pair.groups]:
+        shown = list(part.shown())
+        hidden = len(part.levels) - len(shown)
+        more = f"  ({hidden} of {len(part.levels)} suppressed)" if hidden else ""
+        lines.append((f"{part.label}{more}", None))
+        lines += [(f"   {level.level.replace('_', ' ')}", level) for level in shown]
     tall = 0.185 * len(lines) + 1.1
     figure = matplotlib.figure.Figure(figsize=(9.9, tall))
     figure.subplots_adjust(left=0.36, right=0.93, top=1 - 0.35 / tall, bottom=0.5 / tall, wspace=0.05)
     capture, ratio = figure.subplots(1, 2, sharey=True, width_ratios=[1.2, 1])
-    overall = pair["contenders"]["model"]
+    overall = pair.model
     for axes, name, middle, label in (
-        (capture, "captured_at_slots", overall["captured_at_slots"]["value"], "Events captured at the slots"),
+        (capture, "captured_at_slots", overall.captured_at_slots.value, "Events captured at the slots"),
         (ratio, "observed_to_expected", 1.0, "Observed / expected"),
     ):
         tidy(axes)
         if middle is not None:
             axes.axvline(middle, color=GREY, linewidth=0.9, linestyle="--")
         for row, (_, level) in enumerate(lines):
-            if level is None or level[name]["value"] is None:
+            if level is None or getattr(level, name).value is None:
                 continue
-            enough = level["enough_events"]
+            enough = level.enough_events
             colour = BLUE if enough else GREY
-            if level[name]["low"] is not None:
-                axes.plot([level[name]["low"], level[name]["high"]], [row, row], color=colour, linewidth=1.2, alpha=0.8)
+            one = getattr(level, name)
+            if one.low is not None:
+                axes.plot([one.low, one.high], [row, row], color=colour, linewidth=1.2, alpha=0.8)
             axes.plot(
-                level[name]["value"],
+                one.value,
                 row,
                 marker="o",
                 markerfacecolor=colour if enough else "white",
@@ -69,7 +70,7 @@ def _forest(pair: Mapping[str, Any]) -> matplotlib.figure.Figure:
             ratio.text(
                 1.01,
                 row,
-                f"{level['events']} events",
+                f"{level.events} events",
                 transform=ratio.get_yaxis_transform(),
                 fontsize=7,
                 va="center",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
+from training.evaluation.schema import Pair
+
 BLUE, ORANGE, GREEN, PURPLE, GREY, PALE = "#005eb8", "#c2410c", "#007f3b", "#7c2855", "#768692", "#d8dde0"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.hashsalt": "upstream",
     "svg.fonttype": "none",
     "font.size": 9,
@@ -15,8 +16,8 @@ STYLE = {
 }
 
 
-def title(pair: Mapping[str, Any]) -> str:
-    return f"{pair['outcome'].capitalize()}, {pair['horizon']} days"
+def title(pair: Pair) -> str:
+    return f"{pair.outcome.capitalize()}, {pair.horizon} days"
 
 
 def tidy(axes: Any) -> Any:
