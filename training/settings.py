@@ -23,7 +23,7 @@ class TrackingSettings(Section):
 
 
 class OutcomeSettings(Section):
-    horizons: dict[str, tuple[Days, ...]] = {"admission": (28, 90, 180), "disengagement": (90, 180)}
+    horizons: dict[str, tuple[Days, ...]] = Field(default={"admission": (28, 90, 180), "disengagement": (90, 180)})
     silent_days: Days = 90
     min_unsuccessful_offers: int = Field(default=2, ge=0)
     quarterly_days: Days = 91
@@ -99,7 +99,7 @@ class TrainingSettings(Section):
     feature_fraction: float = Field(default=0.25, gt=0, le=1)
     row_fraction: float = Field(default=0.7, gt=0, le=1)
     l2: float = Field(default=50.0, ge=0)
-    by_outcome: dict[str, OutcomeTraining] = {"admission": OutcomeTraining(l2=300.0)}
+    by_outcome: dict[str, OutcomeTraining] = Field(default={"admission": OutcomeTraining(l2=300.0)})
     bins: int = Field(default=127, ge=3, le=255)
     seed: int = 20260101
     threads: int = Field(default=2, ge=1)
