@@ -153,6 +153,7 @@ _WHAT = {
     "bool_parsing": "must be true or false",
     "list_type": "must be a list",
     "dict_type": "must be an object",
+    "cell_type": "must be a text, a number, true, false or null",
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
     "enum": "is not one of the allowed values; see /openapi.json",

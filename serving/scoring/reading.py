@@ -22,6 +22,8 @@ ROWS_A_TIME = 200
 LONGEST_ROW = 20_000
 """Characters of one row. The longest that the description allows has under 8,000."""
 Loc = tuple[str | int, ...]
+_CHOICES = frozenset({"str", "constrained-str", "float", "bool"})
+"""What pydantic calls the types of a cell."""
 
 
 class Unreadable(Exception):
@@ -37,8 +39,14 @@ class Unreadable(Exception):
 
     @classmethod
     def of(cls, error: ValidationError, *loc: str | int) -> Unreadable:
-        faults = error.errors(include_input=False, include_context=False, include_url=False)
-        return cls([{"type": fault["type"], "loc": ("body", *loc, *fault["loc"])} for fault in faults])
+        found: dict[Loc, str] = {}
+        for fault in error.errors(include_input=False, include_context=False, include_url=False):
+            place, kind = ("body", *loc, *fault["loc"]), fault["type"]
+            if place[-1] in _CHOICES:  # a cell may be one of several types, and pydantic names a fault of each
+                place, kind = place[:-1], kind if kind == "string_too_long" else "cell_type"
+            if found.get(place) in (None, "cell_type"):
+                found[place] = kind
+        return cls([{"type": kind, "loc": place} for place, kind in found.items()])
 
 
 def read_scores(body: bytes, one_go: int = ONE_GO) -> ScoresRequest:

@@ -44,11 +44,11 @@ def _row_field(column: Column) -> Any:
         "flag": "true, false or null",
         "number": "a number",
     }.get(column.kind, "text")
-    if column.required and column.name != "patient_id":
-        description += "; a row without it is set aside"
-    kind: Any = {"number": StrictFloat | None, "flag": StrictBool | None}.get(
-        column.kind, Annotated[str, Field(max_length=500)] | None
-    )
+    if column.name == "patient_id":
+        return NotRequired[Annotated[Annotated[str, Field(max_length=500)] | None, Field(description=description)]]
+    description += "; a row without it is set aside" if column.required else "; set aside where it cannot be read"
+    # "<0.1" among results is one value that cannot be read, and no reason to refuse everybody in the request.
+    kind: Any = Annotated[str, Field(max_length=500)] | StrictFloat | StrictBool | None
     return NotRequired[Annotated[kind, Field(description=description)]]
 
 

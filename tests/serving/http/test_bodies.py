@@ -135,10 +135,10 @@ def test_what_is_wrong_in_one_go_is_wrong_in_steps(case):
 
 def test_a_fault_in_steps_names_its_place():
     wrong = a_request(2, 700)
-    wrong["people"][1]["tables"]["supplies"][650] = {"medicine": "x", "days_supplied": "many"}
+    wrong["people"][1]["tables"]["supplies"][650] = {"medicine": "x", "days_supplied": ["many"]}
     found = faults(json.dumps(wrong).encode(), 0)
     assert {fault["loc"] for fault in found} == {("body", "people", 1, "tables", "supplies", 650, "days_supplied")}
-    assert {fault["type"] for fault in found} == {"float_type"}
+    assert {fault["type"] for fault in found} == {"cell_type"}
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ WRONG_BODIES = {
     "unknown column": rows(**{CANARY: 1}),
     "unknown table": {"people": [{"patient_id": "X1", "tables": {CANARY: []}}]},
     "unknown field": {"people": [PERSON], CANARY: 1},
-    "number expected": rows(days_supplied=CANARY),
-    "flag expected": rows(as_required=CANARY),
+    "cell expected": rows(days_supplied=[CANARY]),
+    "cell expected, not an object": rows(as_required={CANARY: CANARY}),
     "text expected": rows(medicine=[CANARY]),
     "text too long": rows(medicine=CANARY * 50),
     "another person's row": rows(patient_id=CANARY),
@@ -61,9 +61,12 @@ def test_a_wrong_body_is_a_problem_without_its_values(client, as_role, case):
 
 
 def test_an_error_names_the_place(client, as_role):
-    answer = client.post("/v1/scores", json=rows(days_supplied=CANARY), headers=as_role("cmht_system"))
+    answer = client.post("/v1/scores", json=rows(days_supplied=[CANARY]), headers=as_role("cmht_system"))
     assert answer.json()["errors"] == [
-        {"where": "body.people[0].tables.supplies[0].days_supplied", "what": "must be a number"}
+        {
+            "where": "body.people[0].tables.supplies[0].days_supplied",
+            "what": "must be a text, a number, true, false or null",
+        }
     ]
 
 

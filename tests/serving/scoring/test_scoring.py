@@ -310,7 +310,12 @@ def test_nothing_is_stored(home, start, world):
 
 def test_the_model_says_what_it_is(answer, client, as_role):
     serving = client.get("/v1/model", headers=as_role("operator")).json()
-    assert answer["model"] == {"bundle_id": serving["bundle_id"], "version": "test-1", "synthetic": True}
+    assert answer["model"] == {
+        "bundle_id": serving["bundle_id"],
+        "version": "test-1",
+        "synthetic": True,
+        "not_promoted": [],
+    }
     assert client.get("/v1/model/card", headers=as_role("auditor")).json()["card"]["synthetic"] is True
 
 
