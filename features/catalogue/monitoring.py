@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from features.catalogue.shorthand import FIVE_YEARS, YES_NO, feature
 from features.engine import EVER, Feature, results_of, stream
-from features.monitoring.applicability import COMPONENT
 from features.reference import PROTOCOLS, TESTS
 from features.spec import Stream, Verb, outside
 
@@ -126,7 +125,7 @@ _NAMED = {test for test, _, _ in _BY_TEST} | {
 }
 _OTHER_TESTS = tuple(
     (test, "physical_checks", TESTS[test].label)
-    for test in dict.fromkeys(row.test for row in PROTOCOLS if row.applies_if != COMPONENT)
+    for test in dict.fromkeys(row.test for row in PROTOCOLS)
     if test not in _NAMED and test not in ("wbc", "anc")
 )
 """Every other test that a protocol schedules: rarely filled, and then what a review turns on."""

@@ -137,10 +137,10 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
     ),
     (
         "MONITORING_NEVER_DONE",
-        "Baseline or annual check not recorded",
+        "Annual physical health check, or a part of it, overdue",
         False,
-        "Book a physical health clinic; combine it with the next contact.",
-        "Baseline and annual checks of the medicines taken",
+        "Book a physical health clinic; combine it with the next contact; look first whether the GP has the results.",
+        "Annual physical health check, and the baseline and annual checks of antipsychotics",
     ),
     (
         "SIDE_EFFECT_BURDEN",
@@ -263,4 +263,63 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
     ),
 )
 
-CODES: dict[str, Code] = {row[0]: Code(*row) for row in _ROWS}
+_OF_CHECKS_AND_RESULTS: tuple[tuple[str, str, bool, str, str], ...] = (
+    (
+        "MONITORING_OVERDUE",
+        "Monitoring of a medicine overdue",
+        False,
+        "Arrange the checks that are named; look first whether the GP or another clinic has the result.",
+        "The checks that each medicine asks for, at the interval of its schedule",
+    ),
+    (
+        "RESULT_DANGEROUS",
+        "Result that may be a harm of a medicine",
+        True,
+        "Act on the result today; tell the prescriber.",
+        "Sodium, liver, platelets, white cells, creatine kinase, ammonia and medicine levels within limits",
+    ),
+    (
+        "ALLERGY_CONFLICT",
+        "Recorded allergy to a medicine that is supplied",
+        True,
+        "Ask what the reaction was; do not supply again until it is settled; tell the prescriber and the GP.",
+        "No medicine is supplied against a recorded allergy",
+    ),
+    (
+        "DOSE_ABOVE_MAXIMUM",
+        "Dose above the maximum",
+        True,
+        "Check the dose with the prescriber; reduce it, or record why it is higher.",
+        "Daily dose within the maximum, and within the lower maximum that applies to this person",
+    ),
+    (
+        "PREGNANCY_RISK",
+        "Medicine that may harm a pregnancy",
+        True,
+        "Urgent specialist and perinatal review; the medicine is not stopped without advice.",
+        "Pregnancy and its prevention are planned with the medicines that may harm it",
+    ),
+    (
+        "SMOKING_CHANGE",
+        "Smoking changed with a medicine that it affects",
+        False,
+        "Review the dose and the effects.",
+        "Dose reviewed when smoking stops, falls or starts again with a medicine whose level it moves",
+    ),
+    (
+        "CTO_TREATMENT_FORM",
+        "Authority to treat on a community treatment order to check",
+        False,
+        "Check that the form in force (CTO11 or CTO12) covers every medicine given.",
+        "CTO12 (consent) or CTO11 (second opinion) within one month of a community treatment order",
+    ),
+    (
+        "LIVING_SITUATION",
+        "Storage of medicines, or a carer, to plan for",
+        False,
+        "Plan supply and storage, and who helps.",
+        "Medicines plan that fits where the person lives and who supports them",
+    ),
+)
+
+CODES: dict[str, Code] = {row[0]: Code(*row) for row in (*_ROWS, *_OF_CHECKS_AND_RESULTS)}

@@ -19,6 +19,7 @@ from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, PROTOCOLS, Medicine, medicines_in, medicines_meant
 from features.reference.diagnoses import in_group
+from features.reference.ethnicities import LOWER_BODY_MASS, in_ethnicity_group
 from features.spec import satisfying
 
 _MEDICINES = tuple(MEDICINES.values())
@@ -158,6 +159,10 @@ class Shared:
     def circumstances(self) -> tuple[list[str], list[str]]:
         columns = self.records.columns("circumstances")
         return columns["kind"].to_pylist(), columns["value"].to_pylist()
+
+    @cached_property
+    def ethnicities(self) -> list[str | None]:
+        return list(self.records.columns("patients")["ethnicity"].to_pylist())
 
     @cached_property
     def condition_codes(self) -> list[str | None]:
@@ -357,10 +362,13 @@ class Person:
                 found[names[kind]].append((row, day, codes[row] or ""))
         return found
 
-    def diagnosed(self, group: str) -> tuple[Evidence, ...]:
-        """The latest recorded diagnosis of a group (``diagnosis_groups.csv``), by ICD-10, SNOMED CT or label."""
+    def diagnosed(self, group: str, within: int | None = None) -> tuple[Evidence, ...]:
+        """The latest recorded diagnosis of a group (``diagnosis_groups.csv``), by ICD-10, SNOMED CT or label; of the
+        last ``within`` days where that is given."""
         labels = self.shared.condition_labels if self.conditions["diagnosis"] else []
         for row, day, code in reversed(self.conditions["diagnosis"]):
+            if within is not None and self.as_of - day > within:
+                break
             if in_group(group, code, labels[row]):
                 return (Evidence("conditions", row, day, "diagnosis"),)
         return ()
@@ -368,6 +376,10 @@ class Person:
     def reviewed_since(self, day: int) -> bool:
         """Whether a medicines or care review was attended on or after a day."""
         return any(c.attended and c.kind in _REVIEW_KINDS and c.day >= day for c in self.contacts)
+
+    def label(self, row: int) -> str:
+        """The label of a row of ``conditions``; empty where it has none."""
+        return self.shared.condition_labels[row] or ""
 
     def patient(self, column: str) -> int | None:
         """A number of the ``patients`` table (birth_date as a day, a code's position); None where it is missing.
@@ -377,6 +389,13 @@ class Person:
         """
         value = int(self.shared.records.columns("patients")[column][self.place])
         return None if (value < 0 and column != "birth_date") or value == NO_DAY else value
+
+    @cached_property
+    def lower_body_mass_limits(self) -> bool:
+        """Whether the lower limits of body mass hold for this person: a clinical fact that a rule needs, never
+        shown."""
+        word = self.shared.ethnicities[self.place]
+        return in_ethnicity_group(LOWER_BODY_MASS, word)
 
     def years_old(self, day: int) -> float | None:
         """Years lived on a day: a clinical fact that some rules need, never shown."""
@@ -406,6 +425,14 @@ class Person:
             if row[1] == row[1]:
                 return Reading(*row) if self.as_of - row[0] <= within else None
         return None
+
+    def newest(self, test: str) -> Reading | None:
+        """The latest result with a number, however old: age alone does not make an abnormal result normal."""
+        return self.latest(test, within=self.as_of + 2**30)
+
+    def not_repeated(self, day: int) -> str:
+        """What is said of a result of a day that nothing newer has replaced for more than a year; else empty."""
+        return "; not repeated in over a year" if self.as_of - day > YEAR else ""
 
     def last_met(self, test: str) -> Reading | None:
         """The latest result, with or without a number, that meets a test's schedule."""

@@ -32,8 +32,6 @@ Answers = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
 
 EVENTS = ("amber_result", "red_result", "treatment_break", "clozapine_event", "lithium_event", "clozapine_stop")
-COMPONENT = "component of fbc: do not count separately"
-"""Rows with this condition are left out: their parent's row is counted."""
 NEW_START_DAYS = 28
 """A clozapine break of more than four weeks is a new start, not a break (CLINICAL.md section 4.6)."""
 LITHIUM_HIGHER_RISK = low_limit("th031")
@@ -413,4 +411,4 @@ CONDITIONS: dict[str, Callable[[Situation], Answers]] = {
 }
 """Each text of ``applies_if`` and how it is assessed. ``_always`` where the phase or the scope says it already."""
 
-__all__ = ["COMPONENT", "CONDITIONS", "EVENTS", "Prepared", "Situation", "prepare"]
+__all__ = ["CONDITIONS", "EVENTS", "Prepared", "Situation", "prepare"]

@@ -35,7 +35,7 @@ from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.schedule import FOREVER, courses_kernel, due_kernel, latest_kernel
 from features.medicines.supply_days import lengths_of
 from features.monitoring import applicability
-from features.monitoring.applicability import COMPONENT, CONDITIONS, Situation
+from features.monitoring.applicability import CONDITIONS, Situation
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
@@ -65,8 +65,6 @@ def items() -> tuple[Item, ...]:
     scheduled, by its id."""
     grouped: dict[tuple[str, str], list[Protocol]] = {}
     for row in PROTOCOLS:
-        if COMPONENT in row.applies_if:
-            continue
         if row.applies_if not in CONDITIONS:
             raise ReferenceTableError(
                 f"monitoring_protocols.csv: row {row.id}: applies_if is not one that "

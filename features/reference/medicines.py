@@ -85,9 +85,9 @@ def _load() -> dict[str, Medicine]:
             atc="",
             medicine_class="other",
             route=row["route"],
-            acb_score=0,
+            acb_score=int(number(row, "acb_score", "other_medicines") or 0),
             groups=tuple(row["groups"].split(";")),
-            unverified_fields=(),
+            unverified_fields=("acb_score",) if is_unverified(row["acb_scale"]) else (),
             **nothing,
         )
     return loaded
@@ -104,7 +104,7 @@ def in_scope(medicine: Medicine, scope: str) -> bool:
     Scopes that describe a person rather than a medicine (``smi_any``, ``acb_total_ge_3``,
     ``high_dose_or_combined_antipsychotics``) hold no medicine.
     """
-    if scope in (medicine.name, medicine.medicine_class):
+    if scope in (medicine.name, medicine.base, medicine.medicine_class):
         return True
     if scope == "antipsychotic_any":
         return medicine.is_antipsychotic

@@ -266,15 +266,13 @@ def test_cannot_assess_is_not_overdue():
     assert overdue >= 1
 
 
-def test_every_protocol_row_is_scheduled_or_is_a_component():
+def test_every_protocol_row_is_scheduled():
     from features.monitoring import due_dates
-    from features.monitoring.applicability import COMPONENT
     from features.reference import PROTOCOLS
 
     scheduled = {row.id for item in due_dates.items() for row in item.rows}
-    left_out = [row for row in PROTOCOLS if row.id not in scheduled]
-    assert all(COMPONENT in row.applies_if for row in left_out)
-    assert len(scheduled) == len(PROTOCOLS) - len(left_out) == 218
+    assert scheduled == {row.id for row in PROTOCOLS}
+    assert len(scheduled) == 218
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import Person, meant
-from features.gaps.rules.monitoring import due_evidence, due_value
+from features.medicines.courses import Course
+from features.records.tables import SEX
 from features.reference import TESTS, THRESHOLDS, bands, groups, low_limit
 
 _SCORES: tuple[tuple[str, tuple[tuple[str, Severity], ...]], ...] = (
@@ -17,78 +18,123 @@ _SCORES: tuple[tuple[str, tuple[tuple[str, Severity], ...]], ...] = (
 )
 bands(*(key for _, scores in _SCORES for key, _ in scores))
 PROLACTIN, PROLACTIN_HIGH = low_limit("th084"), low_limit("th085")
+PROLACTIN_MARKED = 1_000
+_PROLACTIN_ACTION = (
+    "Repeat it; ask about periods, sexual effects and bone health; lower the dose, switch or add aripiprazole."
+)
+_PROLACTIN_HIGH_ACTION = "Repeat within days; refer to endocrinology to exclude a prolactinoma; review the medicine."
+bands("th082", "th083")
 ACB_TOTAL = low_limit("th102")
 SCORE_LIMIT = 2
 PROCYCLIDINE_DAYS = 90
 OLDER = 65
 HIGH_LOAD = 6
+STRONG_SCORE = 2
 LONG_DAYS = 28
 REVIEWED_DAYS = 90
 DEPENDENCE = "dependence forming"
 
 
 def side_effects(person: Person) -> Iterator[Gap]:
-    """SIDE_EFFECT_BURDEN: a moderate or severe score, prolactin of 530 or more, movement or sedation scored 2 or more,
-    or a scale past due.
+    """SIDE_EFFECT_BURDEN: a moderate or severe score, raised prolactin, or movement or sedation scored 2 or more.
 
-    [D]: for people with a current psychotropic; values count for a year; prolactin (with an antipsychotic) is medium
-    from 530 and high from 3180; movement and sedation are medium; a scale past its grace is low.
+    [D]: for people with a current psychotropic; the latest value stands until a newer one; prolactin (with an
+    antipsychotic) is low above the reference of th082 or th083, medium from 1,000 and high from 3,180; movement and
+    sedation are medium. A scale that is overdue is part of the annual check (MONITORING_NEVER_DONE).
     """
-    t = person.as_of
     if not any(course.medicine.is_psychotropic for course in person.current):
         return
     found = []
     for test, scores in _SCORES:
-        last = person.latest(test)
+        last = person.newest(test)
         for key, severity in scores:
             if last and THRESHOLDS[key].holds(last.value):
                 row = (Evidence("results", last.row, last.day, TESTS[test].label),)
                 said = f"{TESTS[test].label} {last.value:g} on {iso(last.day)}: {THRESHOLDS[key].meaning}"
-                found.append(Finding(severity, said, (citations.threshold(key),), row))
+                said += person.not_repeated(last.day)
+                action = "Go through the scale with the person; change the dose or the medicine for what troubles them."
+                found.append(Finding(severity, said, (citations.threshold(key),), row, action=action))
                 break
-    hormone = person.latest("prolactin")
-    raised = hormone is not None and hormone.value >= PROLACTIN
-    if hormone and raised and any(course.medicine.is_antipsychotic for course in person.current):
-        high = hormone.value >= PROLACTIN_HIGH
-        row = (Evidence("results", hormone.row, hormone.day, "prolactin"),)
-        known = (citations.threshold("th085" if high else "th084"),)
-        said = f"prolactin {hormone.value:g} mIU/L on {iso(hormone.day)}"
-        found.append(Finding("high" if high else "medium", said, known, row))
-    for test in ("movement_score", "sedation_score"):
-        last = person.latest(test)
+    found.extend(_prolactin(person))
+    for test, action in (
+        ("movement_score", "Examine for stiffness, restlessness and tardive dyskinesia; lower the dose or switch."),
+        ("sedation_score", "Ask about sleep and the time of doses; lower the dose, move it to night or switch."),
+    ):
+        last = person.newest(test)
         if last and last.value >= SCORE_LIMIT:
             row = (Evidence("results", last.row, last.day, TESTS[test].label),)
-            said = f"{TESTS[test].label} {last.value:g} on {iso(last.day)}"
-            found.append(Finding("medium", said, (citations.clinical("1.1", "D"),), row))
-    dues = [due for due in person.due if due.item.test == "side_effect_scale" and due.past_grace(t)]
-    if dues:
-        due = min(dues, key=lambda one: one.day)
-        known = (citations.protocol(due.protocol),)
-        found.append(Finding("low", due_value(due), known, due_evidence(person, due), due.day, t - due.day))
-    if found:
-        yield from gap_of(CODES["SIDE_EFFECT_BURDEN"], found)
+            said = f"{TESTS[test].label} {last.value:g} on {iso(last.day)}{person.not_repeated(last.day)}"
+            found.append(Finding("medium", said, (citations.clinical("1.1", "D"),), row, action=action))
+    yield from gap_of(CODES["SIDE_EFFECT_BURDEN"], found)
+
+
+def _prolactin(person: Person) -> Iterator[Finding]:
+    last = person.newest("prolactin")
+    if last is None or not any(course.medicine.is_antipsychotic for course in person.current):
+        return
+    code = person.patient("sex")
+    reference = "th082" if code is not None and SEX[code] == "male" else "th083"
+    severity: Severity
+    if last.value >= PROLACTIN_HIGH:
+        key, severity = "th085", "high"
+    elif last.value >= PROLACTIN:
+        key, severity = "th084", "medium" if last.value >= PROLACTIN_MARKED else "low"
+    elif THRESHOLDS[reference].holds(last.value):
+        key, severity = reference, "low"
+    else:
+        return
+    yield Finding(
+        severity,
+        f"prolactin {last.value:g} mIU/L on {iso(last.day)}{person.not_repeated(last.day)}",
+        (citations.threshold(key),),
+        (Evidence("results", last.row, last.day, "prolactin"),),
+        action=_PROLACTIN_ACTION if key != "th085" else _PROLACTIN_HIGH_ACTION,
+    )
 
 
 def anticholinergic(person: Person) -> Iterator[Gap]:
-    """ANTICHOLINERGIC_BURDEN: scores of the current medicines sum to 3 or more.
+    """ANTICHOLINERGIC_BURDEN: scores of the current medicines sum to 3 or more, from two or more medicines of which two
+    score 2 or more or three score at all, or from 65 years (which is never named).
 
-    [D]: low from 3, medium from 6, with procyclidine for more than 90 days, or from 65 years (which is never named).
+    One licensed antipsychotic that scores 3 is no burden by itself: the score was validated over 65. [D]: low, medium
+    from 6, with procyclidine for more than 90 days, or from 65 years.
     """
     total = person.regimen("acb_total")
     if not total >= ACB_TOTAL:
         return
     held = [course for course in person.current if course.medicine.acb_score]
-    long = person.regimen("procyclidine_days") > PROCYCLIDINE_DAYS
+    scores = {}
+    for course in held:
+        scores[course.medicine.base] = max(scores.get(course.medicine.base, 0), course.medicine.acb_score)
     years = person.years_old(person.as_of)
-    severity: Severity = "medium" if total >= HIGH_LOAD or long or (years is not None and years >= OLDER) else "low"
+    older = years is not None and years >= OLDER
+    stacked = sum(score >= STRONG_SCORE for score in scores.values()) >= 2 or len(scores) > 2
+    if not (stacked or older):
+        return
+    long = person.regimen("procyclidine_days") > PROCYCLIDINE_DAYS
+    severity: Severity = "medium" if total >= HIGH_LOAD or long or older else "low"
     parts = ", ".join(f"{c.medicine.name} {c.medicine.acb_score}" for c in held)
     said = f"score {total:g} ({parts})"
     known = [citations.threshold("th102"), *(citations.of_medicine(c.medicine, "acb_score") for c in held)]
+    unchecked: tuple[str, ...] = ()
+    if years is None:
+        unchecked = ("anticholinergic burden from a lower score: date of birth not recorded",)
+    action = _anticholinergic_action(held)
     if long:
         said += f"; procyclidine for {person.regimen('procyclidine_days'):g} days"
         known.append(citations.clinical("1.1", "D"))
+        action = "Try to withdraw procyclidine slowly: it is seldom needed for more than 3 months."
     rows = tuple(person.supplied(c, c.medicine.name) for c in held)
-    yield from gap_of(CODES["ANTICHOLINERGIC_BURDEN"], [Finding(severity, said, tuple(known), rows)])
+    finding = Finding(severity, said, tuple(known), rows, action=action, unchecked=unchecked)
+    yield from gap_of(CODES["ANTICHOLINERGIC_BURDEN"], [finding])
+
+
+def _anticholinergic_action(held: list[Course]) -> str:
+    """What to look at first: a medicine other than the antipsychotics, where there is one that scores."""
+    spare = [c for c in held if not c.medicine.is_antipsychotic and c.medicine.acb_score >= STRONG_SCORE]
+    names = ", ".join(dict.fromkeys(c.medicine.name for c in spare or held))
+    verb = "Review the need for" if spare else "Review"
+    return f"{verb} {names}; ask about constipation, dry mouth, retention and confusion; swap where it can be."
 
 
 def dependence(person: Person) -> Iterator[Gap]:

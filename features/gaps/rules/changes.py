@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from features.gaps import citations
 from features.gaps.codes import CODES
@@ -125,32 +126,106 @@ def after_discharge(person: Person) -> Iterator[Gap]:
     )
 
 
+AGREEMENT_BEFORE_DAYS = 90
+"""An agreement settles a transfer that follows it within this time, or that it follows."""
+
+
 def shared_care(person: Person) -> Iterator[Gap]:
     """SHARED_CARE_UNCLEAR: one medicine supplied by trust and GP in 90 days, or its prescriber changed in 90 days, and
-    no agreement recorded.
+    no agreement about that recorded.
 
-    [D]: an agreement of any date settles it; medium for clozapine, lithium and valproate, else low.
+    [D]: an agreement counts where it was recorded at most 90 days before the change (before the first of the two
+    supplies), or after it: an old one is about an older transfer, and is said. Medium for clozapine, lithium and
+    valproate, else low.
     """
     if not person.regimen("shared_prescribing_90d") > 0 and not person.regimen("prescriber_changes_180d") > 0:
         return
-    if person.conditions["shared_care"]:
-        return
     t = person.as_of
     found = []
+    agreements = person.conditions["shared_care"]
     for course in person.courses:
         name = course.medicine.name
         changes = [(day, old, new) for day, old, new in course.sides if t - day <= SHARED_DAYS]
-        if min(course.seen) >= t - SHARED_DAYS:
-            said = f"{name}: supplied by trust and GP in the last 90 days; no agreement recorded"
-        elif changes:
+        if changes:
             day, old, new = changes[-1]
-            said = f"{name}: prescriber changed from {SIDES[old]} to {SIDES[new]} on {iso(day)}; no agreement recorded"
+            said = f"{name}: prescriber changed from {SIDES[old]} to {SIDES[new]} on {iso(day)}"
+        elif min(course.seen) >= t - SHARED_DAYS:
+            day = min(course.seen)
+            said = ""
         else:
             continue
+        if min(course.seen) >= t - SHARED_DAYS:
+            said = f"{name}: supplied by trust and GP in the last 90 days"
+        if any(on >= day - AGREEMENT_BEFORE_DAYS for _, on, _ in agreements):
+            continue
+        rows = (person.supplied(course, name),)
+        if agreements:
+            row, on, _ = agreements[-1]
+            said += f"; the last agreement, of {iso(on)}, is older than this transfer"
+            rows = (*rows, Evidence("conditions", row, on, "shared-care agreement"))
+        else:
+            said += "; no agreement recorded"
         severity: Severity = "medium" if course.medicine.base in _MONITORED else "low"
-        found.append(Finding(severity, said, (citations.clinical("1.1", "D"),), (person.supplied(course, name),)))
-    if found:
-        yield from gap_of(CODES["SHARED_CARE_UNCLEAR"], found)
+        found.append(Finding(severity, said, (citations.clinical("1.1", "D"),), rows))
+    yield from gap_of(CODES["SHARED_CARE_UNCLEAR"], found)
 
 
-RULES = (regimen_change, after_discharge, shared_care)
+SMOKING_DAYS = 90
+_SMOKES = frozenset(("smoker", "current_smoker", "current smoker", "yes"))
+_REDUCED = frozenset(("reduced", "cut down", "cutting down", "reducing", "smoker_reduced", "smoking_reduced"))
+_STOPPED: tuple[tuple[str, str, Severity, str], ...] = (
+    ("ix004", "olanzapine", "medium", "weigh about 25% less olanzapine; look for sedation and low blood pressure"),
+    ("ix006", "haloperidol", "low", "look for stiffness and restlessness"),
+    ("ix007", "chlorpromazine", "low", "look for sedation"),
+    ("ix008", "duloxetine", "low", "look for side effects"),
+    ("ix009", "fluvoxamine", "low", "look for side effects"),
+    ("ix010", "methadone", "medium", "look for sedation and slow breathing"),
+)
+_RESTARTED: tuple[tuple[str, str, Severity, str], ...] = (
+    ("ix005", "olanzapine", "medium", "look for early signs of relapse; weigh a higher dose"),
+)
+
+
+def smoking_change(person: Person) -> Iterator[Gap]:
+    """SMOKING_CHANGE: smoking stopped, fell or started again within 90 days, with a medicine other than clozapine whose
+    level it moves, and no medicines review attended since. What is said follows the direction. Clozapine has its own
+    rule (CLZ_LEVEL_SMOKING). [D]
+    """
+    rows = person.circumstances.get("smoking", [])
+    if len(rows) < 2:
+        return
+    changes = [
+        (row, _direction(before.value, row.value))
+        for before, row in pairwise(rows)
+        if _direction(before.value, row.value)
+    ]
+    if not changes or person.as_of - changes[-1][0].day > SMOKING_DAYS:
+        return
+    row, direction = changes[-1]
+    if any(c.attended and c.kind == "medicines_review" and c.day >= row.day for c in person.contacts):
+        return
+    found = []
+    for key, base, severity, action in _RESTARTED if direction == "started again" else _STOPPED:
+        for course in person.base(base)[:1]:
+            effect = "may fall" if direction == "started again" else "may rise"
+            said = f"smoking {direction} on {iso(row.day)}: the level of {course.medicine.name} {effect}"
+            rows_of = (
+                Evidence("circumstances", row.row, row.day, "smoking"),
+                person.supplied(course, f"last supply of {course.medicine.name}"),
+            )
+            action_said = f"{base[0].upper()}{base[1:]}: {action}."
+            found.append(Finding(severity, said, (citations.interaction(key),), rows_of, action=action_said))
+    yield from gap_of(CODES["SMOKING_CHANGE"], found)
+
+
+def _direction(before: str, after: str) -> str:
+    if before in _SMOKES and after in _REDUCED:
+        return "reduced"
+    if (before in _SMOKES or before in _REDUCED) and after not in _SMOKES and after not in _REDUCED:
+        return "stopped"
+    if before not in _SMOKES and before not in _REDUCED and after in _SMOKES:
+        return "started again"
+    return ""
+
+
+RULES = (regimen_change, after_discharge, shared_care, smoking_change)

@@ -1,23 +1,27 @@
-"""Gaps that follow from the monitoring schedule: the same due dates that the features read."""
+"""Gaps that follow from the monitoring schedule: the same due dates that the features read.
+
+Two lines, so that what a medicine asks for does not drown in what everybody is asked for: MONITORING_OVERDUE holds the
+checks of one medicine (valproate bloods, an ECG, prolactin, weekly weight), MONITORING_NEVER_DONE the annual physical
+health check and its parts. Both name each check and the day of its last result.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Due, Person, scope_names
+from features.gaps.person_view import YEAR, Due, Person, scope_names
 from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, TESTS
 
 _OWN_CODES = frozenset(
     {
         ("clozapine", "fbc"),
-        ("clozapine", "wbc"),
-        ("clozapine", "anc"),
         ("clozapine", "clozapine_level"),
         ("clozapine", "constipation_check"),
+        ("olanzapine embonate injection", "post_injection_observation"),
         *(("lithium", test) for test in ("lithium_level", "egfr", "u_and_e", "tft", "calcium")),
         *(
             ("valproate", test)
@@ -25,9 +29,33 @@ _OWN_CODES = frozenset(
         ),
     }
 )
-_OWN_TESTS = frozenset({"side_effect_scale", "structured_medication_review", "hdat_review", "anticholinergic_review"})
+_OWN_TESTS = frozenset({"structured_medication_review", "hdat_review", "anticholinergic_review"})
 _NEEDED = ("required", "mandatory")
 FULL_CHECK = "annual_physical_health_check"
+_GENERAL_SCOPES = ("smi_any", "antipsychotic_any_except_clozapine", "antipsychotic_long_acting_injection")
+_ANNUAL = frozenset((FULL_CHECK, "weight_bmi", "blood_pressure", "hba1c", "lipids", "alcohol_status"))
+"""Parts of an annual physical health check that stand for it: one of them overdue is worth a line."""
+_BESIDE = frozenset(
+    (
+        "waist",
+        "pulse",
+        "temperature",
+        "smoking_status",
+        "u_and_e",
+        "fbc",
+        "lft",
+        "movement_disorder_check",
+        "side_effect_scale",
+        "adherence_review",
+        "lai_review",
+        "clinical_review",
+    )
+)
+"""Checks that are done along with a review or an annual check. By themselves they are a line once they are a year
+past their due day."""
+_SOFT = frozenset(("side_effect_scale", "adherence_review", "clinical_review", "lai_review"))
+EARLY_DAYS = 84
+"""Weekly weights end with week 6; the check at 12 weeks closes the start of treatment."""
 
 
 def due_evidence(person: Person, due: Due) -> tuple[Evidence, ...]:
@@ -47,29 +75,110 @@ def due_value(due: Due) -> str:
     return f"{label}: not recorded" if due.last == NO_DAY else f"{label}: last recorded {iso(due.last)}"
 
 
-def never_done(person: Person) -> Iterator[Gap]:
-    """MONITORING_NEVER_DONE: a scheduled check past its grace that was never recorded, or the annual physical health
-    check past its grace.
+def _point_check(due: Due) -> bool:
+    """A baseline or a check at one moment: nothing schedules it again."""
+    return PROTOCOLS[due.protocol].interval_days is None
 
-    Checks with a code of their own are left to it. [D]: medium where the protocol of one of them says required or
-    mandatory, else low. The value names what is not recorded and counts all checks past due.
+
+_FIRST_WEEKS = frozenset(("troponin", "crp"))
+FIRST_WEEKS_DAYS = 126
+"""Checks for myocarditis have a meaning in the first weeks of clozapine alone."""
+
+
+def _lapsed(due: Due, as_of: int) -> bool:
+    """A check at one moment of a start long ago: a result today would no longer be it."""
+    return _point_check(due) and as_of - due.day > (FIRST_WEEKS_DAYS if due.item.test in _FIRST_WEEKS else YEAR)
+
+
+def _seen_instead(person: Person, due: Due) -> bool:
+    """A clinical review is held at a contact and seldom recorded as a test."""
+    seen = person.last_seen
+    return due.item.test == "clinical_review" and seen is not None and seen.day >= due.day - EARLY_DAYS
+
+
+def _past(person: Person) -> list[Due]:
+    """Scheduled checks past their grace, without those that have a code of their own or are no longer due."""
+    t = person.as_of
+    return [
+        due
+        for due in person.due
+        if due.past_grace(t)
+        and due.item.test not in _OWN_TESTS
+        and (due.item.scope, due.item.test) not in _OWN_CODES
+        and not _lapsed(due, t)
+        and not _seen_instead(person, due)
+    ]
+
+
+def _of_a_medicine(due: Due, as_of: int) -> bool:
+    """Whether a check belongs to MONITORING_OVERDUE: what one medicine asks for, or the weekly weight of a start."""
+    row, test = PROTOCOLS[due.protocol], due.item.test
+    if due.item.scope in _GENERAL_SCOPES:
+        weekly = test == "weight_bmi" and row.phase == "initiation" and as_of - due.day <= EARLY_DAYS
+        return weekly or test == "ecg_qtc"
+    if due.item.scope == "high_dose_or_combined_antipsychotics":
+        return test == "ecg_qtc"
+    if row.requirement in _NEEDED or test in ("ecg_qtc", "prolactin", "rash_check"):
+        return True
+    return due.item.scope != "clozapine" and test not in _SOFT
+
+
+def _earliest(dues: Iterable[Due]) -> list[Due]:
+    """One due of each test, the one that fell due first; in the order of their due days."""
+    first: dict[str, Due] = {}
+    for due in sorted(dues, key=lambda due: due.day):
+        first.setdefault(due.item.test, due)
+    return list(first.values())
+
+
+def _missed_whole(due: Due, as_of: int) -> bool:
+    """Whether another whole interval has passed since the check was due."""
+    interval = PROTOCOLS[due.protocol].interval_days
+    return interval is not None and as_of - due.day > interval
+
+
+def of_medicines(person: Person) -> Iterator[Gap]:
+    """MONITORING_OVERDUE: checks that a medicine asks for, past their grace, never recorded or recorded once.
+
+    [D]: high for a check that its protocol calls mandatory, or calls required and that missed a whole interval more;
+    medium for other required checks and ECGs; else low. The value names each check, the medicine and the last result.
     """
     t = person.as_of
-    past = [due for due in person.due if due.past_grace(t)]
-    never: dict[str, Due] = {}
-    for due in past:
-        test = due.item.test
-        if test in _OWN_TESTS or (due.item.scope, test) in _OWN_CODES:
-            continue
-        if (due.last == NO_DAY or test == FULL_CHECK) and (test not in never or due.day < never[test].day):
-            never[test] = due
-    if not never:
+    found = []
+    for due in _earliest(due for due in _past(person) if _of_a_medicine(due, t)):
+        row = PROTOCOLS[due.protocol]
+        severity: Severity = "low"
+        if row.requirement == "mandatory" or (row.requirement == "required" and _missed_whole(due, t)):
+            severity = "high"
+        elif row.requirement in _NEEDED or due.item.test == "ecg_qtc":
+            severity = "medium"
+        held = [c.medicine.name for c in person.current if c.medicine.name in scope_names(due.item.scope)]
+        asked = f" ({', '.join(dict.fromkeys(held))})" if held else ""
+        value, known = f"{due_value(due)}{asked}", (citations.protocol(due.protocol),)
+        found.append(Finding(severity, value, known, due_evidence(person, due), due.day, t - due.day))
+    yield from gap_of(CODES["MONITORING_OVERDUE"], found)
+
+
+def annual_check(person: Person) -> Iterator[Gap]:
+    """MONITORING_NEVER_DONE: the annual physical health check or a part of it past its grace, or a check that was
+    never recorded.
+
+    Checks of one medicine are in MONITORING_OVERDUE. [D]: what is done along with a review (waist, movement, a
+    side-effect scale) is named here, and by itself only once it is a year past its due day. Medium where the protocol
+    of one of them says required, else low. The value names each check and counts all that are past due.
+    """
+    t = person.as_of
+    past = _past(person)
+    dues = _earliest(due for due in past if not _of_a_medicine(due, t))
+    alone = [due for due in dues if due.item.test in _ANNUAL or due.item.test not in _BESIDE or t - due.day > YEAR]
+    if not alone:
         return
-    dues = sorted(never.values(), key=lambda due: due.day)
-    count = len({due.item.test for due in past})
-    needed = any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in dues)
+    count = len({due.item.test for due in person.due if due.past_grace(t)})
+    needed = any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone)
     severity: Severity = "medium" if needed else "low"
-    first = dues[0]
+    # what is checked every year comes first: a baseline that was missed is not what is overdue
+    dues.sort(key=lambda due: (due.item.test != FULL_CHECK, _point_check(due), due.item.test not in _ANNUAL, due.day))
+    first = min(alone, key=lambda due: (_point_check(due), due.day))
     value = f"{'; '.join(due_value(due) for due in dues)}; {count} scheduled checks past due in all"
     known = tuple(citations.protocol(due.protocol) for due in dues)
     yield from gap_of(
@@ -78,4 +187,4 @@ def never_done(person: Person) -> Iterator[Gap]:
     )
 
 
-RULES = (never_done,)
+RULES = (annual_check, of_medicines)

@@ -1,6 +1,6 @@
 """Physical health: weight, glucose and lipids; blood pressure, pulse, QTc and potassium.
 
-Values count for a year unless said otherwise [D]. A band's severity in ``thresholds.csv`` becomes the gap's: amber
+A value stands until a newer one [D]. A band's severity in ``thresholds.csv`` becomes the gap's: amber
 medium, red high, critical critical.
 """
 
@@ -26,6 +26,33 @@ _GLUCOSE = {
     "random_glucose": bands("th060"),
 }
 _BMI = bands("th063", "th061")
+_BMI_LOWER = bands("th110", "th062")
+_UNDERWEIGHT, _WAIST_MEN, _WAIST_WOMEN, _WAIST_MEN_LOWER = bands("th064", "th068", "th069", "th111")
+(_DIABETES,) = bands("th108")
+EARLY_GAIN_PERCENT = low_limit("th067")
+EARLY_DAYS = 42
+"""The first weight of the second month still tells of the first."""
+_ACTIONS = {
+    "hba1c": "Tell the GP; offer the diabetes prevention programme; weigh metformin; review the antipsychotic.",
+    "fasting_glucose": "Repeat with HbA1c; tell the GP; review the antipsychotic.",
+    "random_glucose": "Same day: ask about thirst and weight loss; repeat with HbA1c; tell the GP.",
+    "total_cholesterol": "Tell the GP; work out QRISK3; discuss a statin.",
+    "qrisk3_10y": "Tell the GP; discuss a statin.",
+    "triglycerides": "Repeat fasting; look for alcohol and diabetes; urgent advice above 20.",
+    "bmi": "Offer a weight programme; review the antipsychotic; weigh metformin.",
+    "waist": "Offer a weight programme; review the antipsychotic.",
+    "systolic_bp": "Repeat it; offer home readings; tell the GP.",
+    "diastolic_bp": "Repeat it; offer home readings; tell the GP.",
+    "qtc": "Repeat the ECG; check potassium and magnesium; review QT-prolonging medicines.",
+    "potassium": "Correct potassium; repeat the ECG.",
+    "pulse": "Repeat it; ask about palpitations; ECG if it stays.",
+    "temperature": "Blood count, CRP and troponin today; look for infection and myocarditis.",
+    "postural_drop_systolic": "Ask about dizziness and falls; slow the titration or lower the dose.",
+}
+_DIABETES_ACTION = "Tell the GP or the diabetes team; review the antipsychotic and the medicines for diabetes."
+_WEIGHT_ACTION = "Offer a weight programme; weigh metformin; review the antipsychotic."
+_UNDERWEIGHT_ACTION = "Ask about eating, illness and mood; tell the GP."
+_PRESSURE_NOW = "Repeat it today; same-day medical assessment if it stays or there are symptoms."
 _LIPIDS = {"total_cholesterol": bands("th078"), "qrisk3_10y": bands("th079")}
 _PRESSURE = {"systolic_bp": bands("th072", "th070", "th074"), "diastolic_bp": bands("th073", "th071")}
 _TRIGLYCERIDES = bands("th081", "th080")
@@ -39,6 +66,9 @@ _TRIGLYCERIDE_RAISERS = ("clozapine", "olanzapine", "quetiapine")
 _POSTURAL = ("clozapine", "quetiapine", "risperidone")
 _SLOWING = ("lithium", "propranolol", "atenolol", "bisoprolol", "metoprolol", "carvedilol", "sotalol", "donepezil")
 QT_GROUP = "qt prolonging medicine"
+_FOR_DIABETES = frozenset(("insulin", "gliclazide", "glipizide", "glibenclamide", "glimepiride")) | frozenset(
+    ("pioglitazone", "sitagliptin")
+)
 
 
 def _holding(keys: tuple[str, ...], value: float) -> str | None:
@@ -52,6 +82,7 @@ def _value(test: str, reading: Reading, key: str, said: str = "") -> Finding:
         f"{label} {reading.value:g} {row.unit} on {iso(reading.day)}{said}",
         (citations.threshold(key),),
         (Evidence("results", reading.row, reading.day, label),),
+        action=_ACTIONS[test],
     )
 
 
@@ -59,37 +90,75 @@ def metabolic(person: Person) -> Iterator[Gap]:
     """METABOLIC_WORSENING, for people with a current antipsychotic.
 
     [D]: weight up by more than 5 kg within 91 days (th065, from the lowest), or by 7% from the baseline (the last
-    weight from 90 days before to 14 after the start of the antipsychotic held longest); HbA1c or glucose in a Lester
-    band; BMI that came into a higher band within a year; cholesterol of 6 or QRISK3 of 10 and above with no statin
-    recorded; triglycerides. The lower BMI limits for some groups are not used here.
+    weight from 90 days before to 14 after the start of the antipsychotic held longest), or by 5% within its first
+    month; HbA1c or glucose in a Lester band, or with known diabetes (a diagnosis, or a medicine for it) HbA1c of 58 and
+    above; BMI or waist that came into a higher band within a year or has nothing to compare it with; BMI below 18.5;
+    cholesterol of 6 or QRISK3 of 10 and above with no statin recorded; triglycerides. The lower limits of BMI hold for
+    those whom they are for; the group is never named. A value stands until a newer one, and is said to be old.
     """
     held = [course for course in person.current if course.medicine.is_antipsychotic]
     if not held or not person.results:
         return
     found = [*_weight(person, held)]
-    for test, keys in _GLUCOSE.items():
-        last = person.latest(test)
-        key = last and _holding(keys, last.value)
-        if last and key:
-            found.append(_value(test, last, key))
+    found.extend(_glucose(person))
     found.extend(_bmi(person))
+    found.extend(_waist(person))
     for test, keys in _LIPIDS.items():
-        last = person.latest(test)
+        last = person.newest(test)
         key = last and _holding(keys, last.value)
         if last and key and not person.on(meant("statin")):
-            found.append(_value(test, last, key, "; no statin recorded"))
-    fat = person.latest("triglycerides")
+            found.append(_value(test, last, key, f"; no statin recorded{person.not_repeated(last.day)}"))
+    fat = person.newest("triglycerides")
     if fat:
         raised = any(course.medicine.base in _TRIGLYCERIDE_RAISERS for course in held)
         key = _holding(_TRIGLYCERIDES if raised else _TRIGLYCERIDES[:1], fat.value)
         if key:
-            found.append(_value("triglycerides", fat, key))
-    if found:
-        yield from gap_of(CODES["METABOLIC_WORSENING"], found)
+            found.append(_value("triglycerides", fat, key, person.not_repeated(fat.day)))
+    yield from gap_of(CODES["METABOLIC_WORSENING"], found)
+
+
+def _diabetic(person: Person) -> bool:
+    medicines = _FOR_DIABETES | meant("sglt2 inhibitor")
+    return bool(person.on(medicines) or person.diagnosed("diabetes"))
+
+
+def _glucose(person: Person) -> Iterator[Finding]:
+    if _diabetic(person):
+        last = person.newest("hba1c")
+        if last and THRESHOLDS[_DIABETES].holds(last.value):
+            finding = _value("hba1c", last, _DIABETES, f"; known diabetes{person.not_repeated(last.day)}")
+            yield finding._replace(action=_DIABETES_ACTION)
+        return
+    for test, keys in _GLUCOSE.items():
+        last = person.newest(test)
+        key = last and _holding(keys, last.value)
+        if last and key:
+            yield _value(test, last, key, person.not_repeated(last.day))
+
+
+def _waist(person: Person) -> Iterator[Finding]:
+    code = person.patient("sex")
+    last = person.newest("waist")
+    if last is None or code is None or SEX[code] not in ("male", "female"):
+        return
+    key = _WAIST_WOMEN
+    if SEX[code] == "male":
+        key = _WAIST_MEN_LOWER if person.lower_body_mass_limits else _WAIST_MEN
+    if THRESHOLDS[key].holds(last.value) and _came_into(person, "waist", last, low_limit(key)):
+        yield _value("waist", last, key)._replace(severity="low")
+
+
+def _came_into(person: Person, test: str, last: Reading, floor: float) -> str:
+    """Where a value came into its band within a year, or nothing older tells whether it did: what is said of it."""
+    before = [r for r in person.readings(test) if r.day < last.day]
+    if not before:
+        return "; no earlier value recorded"
+    below = [r for r in before if last.day - YEAR <= r.day and r.value < floor]
+    return f", up from {below[-1].value:g} on {iso(below[-1].day)}" if below else ""
 
 
 def _weight(person: Person, held: list[Course]) -> Iterator[Finding]:
-    last = person.latest("weight")
+    last = person.newest("weight")
     if last is None:
         return
     earlier = [r for r in person.readings("weight") if r.day < last.day]
@@ -101,7 +170,7 @@ def _weight(person: Person, held: list[Course]) -> Iterator[Finding]:
         if gain > WEIGHT_GAIN_KG:
             said = f"weight up {gain:g} kg in {last.day - lowest.day} days, to {last.value:g} kg on {iso(last.day)}"
             before = Evidence("results", lowest.row, lowest.day, "weight before")
-            yield Finding("high", said, (citations.threshold("th065"),), (evidence, before))
+            yield Finding("high", said, (citations.threshold("th065"),), (evidence, before), action=_WEIGHT_ACTION)
     start = min(course.start for course in held)
     base = [r for r in earlier if start - BASELINE_BEFORE <= r.day <= start + BASELINE_AFTER]
     if base and base[-1].value > 0:
@@ -112,47 +181,68 @@ def _weight(person: Person, held: list[Course]) -> Iterator[Finding]:
                 f"{iso(last.day)}"
             )
             before = Evidence("results", base[-1].row, base[-1].day, "baseline weight")
-            yield Finding("high", said, (citations.threshold("th066"),), (evidence, before))
+            yield Finding("high", said, (citations.threshold("th066"),), (evidence, before), action=_WEIGHT_ACTION)
+        elif share >= EARLY_GAIN_PERCENT and last.day - start <= EARLY_DAYS:
+            said = f"weight up {share:.1f}% in the first weeks of treatment, to {last.value:g} kg on {iso(last.day)}"
+            before = Evidence("results", base[-1].row, base[-1].day, "baseline weight")
+            yield Finding("medium", said, (citations.threshold("th067"),), (evidence, before), action=_WEIGHT_ACTION)
 
 
 def _bmi(person: Person) -> Iterator[Finding]:
-    last = person.latest("bmi")
-    key = last and _holding(_BMI, last.value)
-    if not last or not key:
+    last = person.newest("bmi")
+    if last is None:
         return
-    floor = low_limit(key)
-    below = [r for r in person.readings("bmi") if last.day - YEAR <= r.day < last.day and r.value < floor]
-    if below:
-        yield _value("bmi", last, key, f", up from {below[-1].value:g} on {iso(below[-1].day)}")
+    if THRESHOLDS[_UNDERWEIGHT].holds(last.value):
+        finding = _value("bmi", last, _UNDERWEIGHT, person.not_repeated(last.day))
+        yield finding._replace(action=_UNDERWEIGHT_ACTION, title="Low body weight")
+        return
+    key = _holding(_BMI_LOWER if person.lower_body_mass_limits else _BMI, last.value)
+    came = key and _came_into(person, "bmi", last, low_limit(key))
+    if key and came:
+        finding = _value("bmi", last, key, came + person.not_repeated(last.day))
+        yield finding._replace(severity="medium" if THRESHOLDS[key].severity == "red" else "low")
 
 
 def cardiovascular(person: Person) -> Iterator[Gap]:
     """BP_PULSE_QTC, for people with a current psychotropic.
 
     [D]: QTc limits as in the table, the lower limit where the record does not say which applies; up by 60 ms or more
-    from the earliest; two or more QT-prolonging medicines with no ECG in a year (high where the interaction
-    table rates the pair high or contraindicated, else medium); potassium under 3.5 with one.
-    Pulse 100 to 120 medium, above 120 high within 18 weeks of a clozapine start, under 50 with lithium, a beta blocker
-    or donepezil. Temperature above 38 on clozapine counts for 14 days.
+    from the earliest; two or more QT-prolonging medicines with no ECG in a year (high where the table forbids the pair,
+    else low); potassium under 3.5 with one. Pulse 100 to 120 medium, above 120 high within 18 weeks of a clozapine
+    start, under 50 with lithium, a beta blocker or donepezil. Temperature above 38 on clozapine counts for 14 days. A
+    blood pressure of 140/90 to under 180/120 is low (medium from 160/100) and, like a pulse of 100 to 120, no safety
+    alarm by itself: it is repeated, not met with an ECG. A value stands until a newer one, and is said to be old.
     """
     if not any(course.medicine.is_psychotropic for course in person.current):
         return
     found = [*_qtc(person), *_pulse(person)]
     for test, keys in _PRESSURE.items():
-        last = person.latest(test)
+        last = person.newest(test)
         key = last and _holding(keys, last.value)
         if last and key:
-            found.append(_value(test, last, key))
-    drop = person.latest("postural_drop_systolic")
+            found.append(_pressure(test, last, key, person.not_repeated(last.day)))
+    drop = person.newest("postural_drop_systolic")
     if drop and THRESHOLDS["th075"].holds(drop.value):
         tricyclics = meant("antidepressant_tca")
         if any(c.medicine.base in _POSTURAL or c.medicine.name in tricyclics for c in person.current):
-            found.append(_value("postural_drop_systolic", drop, "th075"))
+            said = person.not_repeated(drop.day)
+            found.append(_value("postural_drop_systolic", drop, "th075", said)._replace(alarm=False))
     hot = person.latest("temperature", TEMPERATURE_DAYS)
     if hot and hot.value > TEMPERATURE_C and person.base("clozapine"):
         found.append(_value("temperature", hot, "th023", "; on clozapine"))
-    if found:
-        yield from gap_of(CODES["BP_PULSE_QTC"], found)
+    yield from gap_of(CODES["BP_PULSE_QTC"], found)
+
+
+STAGE_TWO = {"systolic_bp": 160, "diastolic_bp": 100}
+"""From here a raised pressure is medium: NICE NG136 stage 2 (unverified)."""
+
+
+def _pressure(test: str, last: Reading, key: str, said: str) -> Finding:
+    finding = _value(test, last, key, said)
+    if THRESHOLDS[key].severity != "amber":
+        return finding._replace(action=_PRESSURE_NOW)
+    severity: Severity = "medium" if last.value >= STAGE_TWO[test] else "low"
+    return finding._replace(severity=severity, alarm=False, title="Blood pressure raised")
 
 
 def _qtc_limit(person: Person) -> tuple[str, str]:
@@ -168,7 +258,7 @@ def _qtc_limit(person: Person) -> tuple[str, str]:
 
 def _qtc(person: Person) -> Iterator[Finding]:
     qt = person.regimen("qt_medicines")
-    last = person.latest("qtc")
+    last = person.newest("qtc")
     if last:
         lower, note = _qtc_limit(person)
         key = _holding(("th053", lower), last.value)
@@ -183,7 +273,7 @@ def _qtc(person: Person) -> Iterator[Finding]:
         return
     held = person.on(meant(QT_GROUP))
     names = ", ".join(c.medicine.name for c in held)
-    salt = person.latest("potassium")
+    salt = person.newest("potassium")
     if salt and THRESHOLDS["th055"].holds(salt.value):
         yield _value("potassium", salt, "th055", f" with {names}")
     ecg = person.last_met("ecg_qtc")
@@ -208,14 +298,14 @@ def _qtc(person: Person) -> Iterator[Finding]:
 
 
 def _pulse(person: Person) -> Iterator[Finding]:
-    last = person.latest("pulse")
+    last = person.newest("pulse")
     if last is None:
         return
     clozapine = [c for c in person.base("clozapine") if 0 <= last.day - c.start <= CLOZAPINE_START_DAYS]
     if clozapine and last.value > PULSE_AT_START:
         yield _value("pulse", last, "th024", "; clozapine started lately")
     elif last.value >= PULSE:
-        yield _value("pulse", last, "th076")
+        yield _value("pulse", last, "th076", person.not_repeated(last.day))._replace(alarm=False)
     elif THRESHOLDS["th077"].holds(last.value):
         slow = [c.medicine.name for c in person.current if c.medicine.name in _SLOWING]
         if slow:

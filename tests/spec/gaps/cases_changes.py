@@ -150,6 +150,24 @@ SHARED = [
         {medicine} {gp} 56 gp
         """,
     ),
+    *family(  # an agreement about an older transfer does not
+        "SHARED_CARE_UNCLEAR",
+        """
+        agreed  severity  says
+        d-120   -         -
+        d-121   medium    is_older_than_this_transfer
+        d-4000  medium    is_older_than_this_transfer
+        """,
+        supplies="""
+        medicine supplied_on days_supplied prescriber
+        lithium d-60 28 trust
+        lithium d-30 28 gp
+        """,
+        conditions="""
+        category code label recorded_on
+        shared_care x x {agreed}
+        """,
+    ),
     *family(  # an agreement settles it, once it is known
         "SHARED_CARE_UNCLEAR",
         """

@@ -102,7 +102,7 @@ LEVEL = [
         1.5    d-5    critical  yes       toxicity_likely
         2.0    d-5    critical  no        medical_emergency
         1.5    d-365  critical  yes       1.5
-        1.5    d-366  -         -         -
+        1.5    d-366  critical  yes       not_repeated_in_over_a_year
         """,
         supplies=LONG,
         results="""

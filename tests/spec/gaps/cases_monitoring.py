@@ -23,9 +23,9 @@ NEVER = [
         """
         left_out                 severity  due    overdue  verified  says
         none                     -         -      -        -         -
-        waist                    low       d-20   20       yes       waist_circumference:_not_recorded
+        waist                    -         -      -        -         -
         prolactin                low       d-20   20       no        prolactin:_not_recorded
-        movement_disorder_check  low       d-20   20       no        movement_disorder_check:_not_recorded
+        movement_disorder_check  -         -      -        -         -
         """,
         supplies="""
         medicine supplied_on days_supplied
@@ -48,12 +48,12 @@ NEVER = [
         """,
     ),
     *family(  # lithium asks for more, and requires it; its level and organs have codes of their own
-        "MONITORING_NEVER_DONE",
+        "MONITORING_OVERDUE",
         """
         known  severity  due    overdue  says
         d-25   -         -      -        -
         d-1    -         -      -        -
-        d      medium    d-20   20       weight_or_body_mass_index:_not_recorded
+        d      medium    d-20   20       weight_or_body_mass_index:_not_recorded_(lithium)
         """,
         supplies="""
         medicine supplied_on days_supplied
@@ -118,14 +118,15 @@ SIDE_EFFECTS = [
         clozapine   gass_clozapine_total  17     d-9    medium    no        moderate
         clozapine   gass_clozapine_total  33     d-9    high      no        severe
         olanzapine  prolactin             529    d-9    -         -         -
-        olanzapine  prolactin             530    d-9    medium    no        prolactin_530_mIU/L_on_d-9
+        olanzapine  prolactin             530    d-9    low       no        prolactin_530_mIU/L_on_d-9
         olanzapine  prolactin             3179   d-9    medium    no        3179
         olanzapine  prolactin             3180   d-9    high      no        3180
         sertraline  prolactin             900    d-9    -         -         -
         olanzapine  movement_score        1      d-9    -         -         -
         olanzapine  movement_score        2      d-9    medium    no        movement_side-effect_score_2
         olanzapine  sedation_score        2      d-9    medium    no        sedation_score_2
-        olanzapine  prolactin             900    d-366  -         -         -
+        olanzapine  prolactin             1000   d-9    medium    no        1000
+        olanzapine  prolactin             3180   d-366  high      no        not_repeated_in_over_a_year
         """,
         supplies="""
         medicine supplied_on days_supplied
@@ -139,17 +140,12 @@ SIDE_EFFECTS = [
     ),
     # not assessed: antipsychotics every 180 days and 30 of grace (mp046); lithium 180 and 28 (mp147); clozapine 180
     # and 30 (mp127)
-    *family(
+    *family(  # a scale that is overdue, or was never used, is part of the annual check
         "SIDE_EFFECT_BURDEN",
         """
-        medicine    day    severity  due    overdue  verified  says
-        olanzapine  d-210  -         -      -        -         -
-        olanzapine  d-211  low       d-31   31       no        side-effect_scale:_last_recorded_d-211
-        lithium     d-208  -         -      -        -         -
-        lithium     d-209  low       d-29   29       yes       side-effect_scale
-        clozapine   d-210  -         -      -        -         -
-        clozapine   d-211  low       d-31   31       no        side-effect_scale
-        sertraline  d-400  -         -      -        -         -
+        medicine    day    severity
+        olanzapine  d-400  -
+        olanzapine  -      -
         """,
         supplies="""
         medicine supplied_on days_supplied
@@ -159,18 +155,6 @@ SIDE_EFFECTS = [
         results="""
         test taken_on
         side_effect_scale {day}
-        """,
-    ),
-    *family(  # never assessed: due 181 days into treatment
-        "SIDE_EFFECT_BURDEN",
-        """
-        start  severity  due    overdue  says
-        d-211  -         -      -        -
-        d-212  low       d-31   31       side-effect_scale:_not_recorded
-        """,
-        supplies="""
-        medicine supplied_on days_supplied
-        olanzapine {start} 250
         """,
     ),
 ]

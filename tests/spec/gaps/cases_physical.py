@@ -10,7 +10,7 @@ olanzapine d-300 330
 """
 
 METABOLIC = [
-    *family(  # Lester bands of glucose; a value counts for a year
+    *family(  # Lester bands of glucose; a value stands until a newer one
         "METABOLIC_WORSENING",
         """
         test             value  day    severity  verified  says
@@ -19,7 +19,7 @@ METABOLIC = [
         hba1c            47     d-9    medium    yes       47
         hba1c            48     d-9    high      yes       48
         hba1c            48     d-365  high      yes       48
-        hba1c            48     d-366  -         -         -
+        hba1c            48     d-366  high      yes       not_repeated_in_over_a_year
         fasting_glucose  5.4    d-9    -         -         -
         fasting_glucose  5.5    d-9    medium    yes       5.5
         fasting_glucose  7.0    d-9    high      yes       fasting_glucose_7
@@ -92,9 +92,9 @@ METABOLIC = [
         """
         before  now   severity  says
         24      24.9  -         -
-        24      25    medium    body_mass_index_25_kg/m2_on_d-9,_up_from_24
+        24      25    low       body_mass_index_25_kg/m2_on_d-9,_up_from_24
         26      29.9  -         -
-        26      30    high      body_mass_index_30
+        26      30    medium    body_mass_index_30
         31      33    -         -
         """,
         supplies=ON_OLANZAPINE,
@@ -108,7 +108,7 @@ METABOLIC = [
         "METABOLIC_WORSENING",
         """
         day    severity
-        d-374  medium
+        d-374  low
         d-375  -
         """,
         supplies=ON_OLANZAPINE,
@@ -186,13 +186,14 @@ HEART = [
         """
         test          value  severity  verified  says
         systolic_bp   139    -         -         -
-        systolic_bp   140    medium    yes       systolic_blood_pressure_140
+        systolic_bp   140    low       yes       systolic_blood_pressure_140
+        systolic_bp   159    low       yes       159
         systolic_bp   179    medium    yes       179
         systolic_bp   180    critical  no        180
         systolic_bp   90     -         -         -
         systolic_bp   89     high      no        89
         diastolic_bp  89     -         -         -
-        diastolic_bp  90     medium    yes       90
+        diastolic_bp  90     low       yes       90
         diastolic_bp  120    critical  no        120
         pulse         99     -         -         -
         pulse         100    medium    no        pulse_100

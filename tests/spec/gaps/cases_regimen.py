@@ -217,9 +217,10 @@ ANTICHOLINERGIC = [
         "ANTICHOLINERGIC_BURDEN",
         """
         one         two            severity  verified  says
-        olanzapine  -              low       no        score_3_(olanzapine_3)
+        olanzapine  -              -         -         -
         haloperidol  -             -         -         -
-        haloperidol  sertraline    low       no        score_3
+        haloperidol  sertraline    -         -         -
+        clozapine   oxybutynin     medium    no        oxybutynin_3
         risperidone  sertraline    -         -         -
         olanzapine  haloperidol    low       no        score_5
         olanzapine  amitriptyline  medium    no        score_6
@@ -231,14 +232,30 @@ ANTICHOLINERGIC = [
         {two} d-60 80
         """,
     ),
-    *family(  # procyclidine for more than 90 days; from 65 years, which is never named
+    *family(  # one licensed antipsychotic is a burden from 65 years, which is never named
+        "ANTICHOLINERGIC_BURDEN",
+        """
+        born        severity  says
+        1960-06-25  medium    score_3_(olanzapine_3)
+        1960-07-05  -         -
+        """,
+        patients="""
+        birth_date sex
+        {born} female
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        olanzapine d-60 80
+        """,
+    ),
+    *family(  # procyclidine for more than 90 days
         "ANTICHOLINERGIC_BURDEN",
         """
         start  born        severity  says
-        d-90   1980-01-01  low       score_3_(procyclidine_3)
+        d-90   1980-01-01  low       score_5_(procyclidine_3,_haloperidol_2)
         d-91   1980-01-01  medium    procyclidine_for_91_days
-        d-30   1960-06-25  medium    score_3
-        d-30   1960-07-05  low       score_3
+        d-30   1960-06-25  medium    score_5
+        d-30   1960-07-05  low       score_5
         """,
         patients="""
         birth_date
@@ -247,6 +264,7 @@ ANTICHOLINERGIC = [
         supplies="""
         medicine supplied_on days_supplied
         procyclidine {start} 100
+        haloperidol d-20 60
         """,
     ),
 ]

@@ -36,6 +36,7 @@ DOCUMENTS = [
         test taken_on
         annual_risk_acknowledgement {form}
         contraception_status {contraception}
+        two_specialist_agreement 2023-06-01
         """,
     ),
     *family(  # not recorded is not "no"
@@ -47,7 +48,8 @@ DOCUMENTS = [
         female  1990-01-01  no         d      high      cannot_assess
         female  1970-07-05  -          d-9    high      cannot_assess
         female  1970-06-25  -          d-9    -         -
-        male    1990-01-01  -          d-9    -         -
+        male    1970-06-25  -          d-9    -         -
+        male    1990-01-01  -          d-9    medium    advice_on_contraception_during_treatment
         """,
         patients="""
         birth_date sex
@@ -82,6 +84,7 @@ DOCUMENTS = [
         """,
         results="""
         test taken_on
+        contraception_status d-20
         two_specialist_agreement {agreed}
         """,
     ),
@@ -100,6 +103,10 @@ DOCUMENTS = [
         medicine supplied_on days_supplied
         valproate {start} 400
         valproate 2025-02-01 400
+        """,
+        results="""
+        test taken_on
+        contraception_status d-20
         """,
     ),
     *family(
@@ -131,6 +138,70 @@ DOCUMENTS = [
         supplies="""
         medicine supplied_on days_supplied
         {medicine} 2023-06-01 {days}
+        """,
+    ),
+]
+
+TAKEN_BEFORE = [
+    *family(  # taken before 2024: a second signature at the next annual review, if there is none
+        "VALPROATE_PPP",
+        """
+        born        agreed  severity  says
+        1990-01-01  -       medium    second_specialist_not_recorded
+        1990-01-01  d-700   -         -
+        """,
+        patients="""
+        birth_date sex
+        {born} female
+        """,
+        supplies=OLD_VALPROATE,
+        circumstances="""
+        kind value from_on
+        childbearing_potential yes 2023-06-01
+        """,
+        results="""
+        test taken_on
+        annual_risk_acknowledgement d-9
+        contraception_status d-9
+        two_specialist_agreement {agreed}
+        """,
+    ),
+    *family(  # a course that starts again is no new start
+        "VALPROATE_PPP",
+        """
+        first       severity  due         overdue
+        2023-01-01  -         -           -
+        2024-02-01  high      2024-02-01  516
+        """,
+        patients="""
+        birth_date sex
+        1990-01-01 male
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        valproate {first} 56
+        valproate d-20 56
+        """,
+        results="""
+        test taken_on
+        contraception_status d-20
+        """,
+    ),
+    *family(  # a pregnancy of the last 42 weeks, in ICD-10
+        "VALPROATE_PPP",
+        """
+        code   day    severity  says
+        Z33    d-20   critical  pregnancy_recorded_on_d-20
+        Z34.9  d-294  critical  pregnancy_recorded
+        """,
+        patients="""
+        birth_date sex
+        1990-01-01 female
+        """,
+        supplies=OLD_VALPROATE,
+        conditions="""
+        category system code label recorded_on
+        diagnosis icd10 {code} x {day}
         """,
     ),
 ]
@@ -258,4 +329,4 @@ ALLERGY = [
     ),
 ]
 
-CASES = [*DOCUMENTS, *REVIEW, *ALLERGY]
+CASES = [*DOCUMENTS, *TAKEN_BEFORE, *REVIEW, *ALLERGY]

@@ -14,6 +14,7 @@ from tests.spec.gaps import (
     cases_clozapine_levels,
     cases_contact,
     cases_depot_oral,
+    cases_harms,
     cases_lithium,
     cases_monitoring,
     cases_physical,
@@ -34,6 +35,7 @@ CASES = [
     *cases_valproate_review.CASES,
     *cases_contact.CASES,
     *cases_added.CASES,
+    *cases_harms.CASES,
 ]
 
 

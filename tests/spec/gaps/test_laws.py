@@ -42,6 +42,10 @@ REASON_CODES = [
     "INTERACTION_STANDING",
     "STOCK_AT_HOME",
     "LAI_SAFE_USE",
+    "RESULT_DANGEROUS",
+    "ALLERGY_CONFLICT",
+    "DOSE_ABOVE_MAXIMUM",
+    "PREGNANCY_RISK",
 ]
 OTHER_CODES = [
     "SUPPLY_GAP_ORAL",
@@ -63,6 +67,10 @@ OTHER_CODES = [
     "ALLERGY_NOT_RECORDED",
     "SHARED_CARE_UNCLEAR",
     "ANTIPSYCHOTIC_NEED",
+    "MONITORING_OVERDUE",
+    "SMOKING_CHANGE",
+    "CTO_TREATMENT_FORM",
+    "LIVING_SITUATION",
 ]
 FORBIDDEN = re.compile(
     r"\b(age|aged|years old|elderly|sex|male|female|man|men|woman|women|gender|ethnic\w*|race|black|white "

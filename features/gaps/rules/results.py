@@ -1,0 +1,156 @@
+"""Results that may be a harm of a medicine: sodium, liver, platelets, white cells, creatine kinase, ammonia and the
+levels of carbamazepine and valproate. Each limit is a row of ``thresholds.csv``; each finding has its own action.
+
+A value stands until a newer one replaces it: age alone does not make a dangerous result safe [D].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from features.gaps import citations
+from features.gaps.codes import CODES
+from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
+from features.gaps.person_view import Person, meant
+from features.medicines.courses import Course
+from features.reference import TESTS, THRESHOLDS, bands
+
+REPEAT_DAYS = 28
+"""A result older than this is said to be not repeated since."""
+
+
+class Limit(NamedTuple):
+    """Bands of one test, the worst first, for people on one of ``terms`` (empty: anybody on the caseload)."""
+
+    test: str
+    bands: tuple[tuple[str, Severity], ...]
+    terms: tuple[str, ...]
+    action: str
+    but: tuple[str, ...] = ()
+    """Not for people on one of these, whose own rule reads the test."""
+
+
+bands("th047", "th048", "th049", "th086", "th087", "th088", "th089", "th090", "th091", "th092", "th093", "th094")
+bands("th095", "th106", "th109", "th013")
+
+LIMITS: tuple[Limit, ...] = (
+    Limit(
+        "sodium",
+        (("th049", "critical"),),
+        (),
+        "Sodium below 125: urgent medical referral today; stop the likely medicine on medical advice.",
+    ),
+    Limit(
+        "sodium",
+        (("th048", "high"), ("th047", "low")),
+        ("antidepressant_ssri", "antidepressant_snri", "mirtazapine", "carbamazepine"),
+        "Low sodium: repeat it within days; ask about confusion, falls and fluids; consider another medicine.",
+    ),
+    Limit(
+        "alt",
+        (("th086", "high"),),
+        ("agomelatine",),
+        "Liver test above 3 times the limit: stop agomelatine and repeat the liver tests.",
+    ),
+    Limit(
+        "alt",
+        (("th087", "high"),),
+        ("valproate", "duloxetine", "carbamazepine", "clozapine", "naltrexone"),
+        "Liver test above 3 times the limit: repeat with clotting today; review or stop the medicine.",
+    ),
+    Limit(
+        "platelets",
+        (("th088", "high"),),
+        ("valproate",),
+        "Low platelets: repeat with a clotting screen; ask about bruising; review or reduce valproate.",
+    ),
+    Limit(
+        "wbc",
+        (("th089", "high"),),
+        ("carbamazepine",),
+        "Low white cells: repeat today; ask about fever and sore throat; stop if it is severe or falling.",
+        ("clozapine",),
+    ),
+    Limit(
+        "anc",
+        (("th013", "critical"), ("th090", "high")),
+        ("carbamazepine", "mirtazapine", "antipsychotic_any"),
+        "Low neutrophils: stop the likely medicine and ask haematology today; ask about fever and sore throat.",
+        ("clozapine",),
+    ),
+    Limit(
+        "carbamazepine_level",
+        (("th109", "critical"), ("th091", "high"), ("th092", "low")),
+        ("carbamazepine",),
+        "Carbamazepine level outside its range: check the time of the sample, the dose and interacting medicines; "
+        "look for drowsiness and unsteadiness where it is high.",
+    ),
+    Limit(
+        "valproate_level",
+        (("th093", "high"),),
+        ("valproate",),
+        "High valproate level: check the time of the sample and the dose; look for drowsiness and confusion.",
+    ),
+    Limit(
+        "ammonia",
+        (("th095", "high"),),
+        ("valproate",),
+        "High ammonia: look for confusion and drowsiness today; stop valproate if there are symptoms.",
+    ),
+    Limit(
+        "ck",
+        (("th106", "critical"), ("th094", "high")),
+        ("antipsychotic_any",),
+        "High creatine kinase: look for fever, rigidity and confusion today; stop the antipsychotic if they are there.",
+    ),
+)
+
+
+def held_of(person: Person, terms: tuple[str, ...]) -> list[Course]:
+    """Current courses of the medicines that some words mean, any form."""
+    names = frozenset().union(*(meant(term) for term in terms)) if terms else frozenset()
+    return [c for c in person.current if c.medicine.name in names or c.medicine.base in names]
+
+
+def dangerous(person: Person) -> Iterator[Gap]:
+    """RESULT_DANGEROUS: the latest result of a test lies in a dangerous band for a medicine that is taken (sodium below
+    125: for anybody)."""
+    found = []
+    for limit in LIMITS:
+        if limit.test not in person.results:
+            continue
+        held = held_of(person, limit.terms)
+        if (limit.terms and not held) or held_of(person, limit.but):
+            continue
+        readings = person.readings(limit.test)
+        if not readings:
+            continue
+        last = readings[-1]
+        for key, severity in limit.bands:
+            row = THRESHOLDS[key]
+            if not row.holds(last.value):
+                continue
+            label = TESTS[limit.test].label
+            said = f"{label} {last.value:g} {row.unit} on {iso(last.day)}"
+            said += f" with {', '.join(dict.fromkeys(c.medicine.name for c in held))}" if held else ""
+            said += ": " + row.meaning + _not_repeated(person, last.day)
+            found.append(
+                Finding(
+                    severity,
+                    said,
+                    (citations.threshold(key),),
+                    (Evidence("results", last.row, last.day, label),),
+                    action=limit.action,
+                    alarm=severity != "low",
+                )
+            )
+            break
+    yield from gap_of(CODES["RESULT_DANGEROUS"], found)
+
+
+def _not_repeated(person: Person, day: int) -> str:
+    return "; not repeated since" if person.as_of - day > REPEAT_DAYS else ""
+
+
+RULES = (dangerous,)

@@ -1,0 +1,130 @@
+"""Where a person lives, who helps, and under which authority they are treated: what a plan for medicines turns on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from features.gaps import citations
+from features.gaps.codes import CODES
+from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
+from features.gaps.person_view import Person
+
+_DECIDED = (citations.clinical("1.1", "D"),)
+_UNSETTLED = frozenset(
+    (
+        "rough_sleeping",
+        "rough sleeping",
+        "homeless",
+        "hostel",
+        "temporary",
+        "temporary accommodation",
+        "sofa_surfing",
+        "sofa surfing",
+        "no_fixed_abode",
+        "no fixed abode",
+        "night_shelter",
+        "squat",
+    )
+)
+_NO_ROOF = frozenset(
+    (
+        "rough_sleeping",
+        "rough sleeping",
+        "homeless",
+        "no_fixed_abode",
+        "no fixed abode",
+        "sofa_surfing",
+        "sofa surfing",
+        "night_shelter",
+        "squat",
+    )
+)
+_NO = frozenset(("no", "none", "n", "false", "0", "ended", "revoked", "discharged", "expired"))
+CARER_CONTACT_DAYS = 365
+CTO_FORM_DAYS = 28
+_FORMS = ("cto_treatment_form", "cto11", "cto12", "treatment_form", "consent_to_treatment")
+
+
+def living(person: Person) -> Iterator[Gap]:
+    """LIVING_SITUATION, for people with a current psychotropic: nowhere safe to keep medicines may be at hand, or a
+    carer is recorded and no contact with the carer in a year.
+
+    [D]: medium where the record says there is no fixed place or the medicine is clozapine, lithium or valproate, else
+    low; a carer without contact is low. The place is a fact that the plan turns on and is never named.
+    """
+    held = [c for c in person.current if c.medicine.is_psychotropic]
+    if not held:
+        return
+    found = []
+    row = person.circumstance("housing")
+    if row and row.value in _UNSETTLED:
+        names = ", ".join(dict.fromkeys(c.medicine.name for c in held))
+        said = f"safe storage of medicines may be lacking since {iso(row.day)}: {names}"
+        risky = any(c.medicine.base in ("clozapine", "lithium", "valproate") for c in held)
+        found.append(
+            Finding(
+                "medium" if row.value in _NO_ROOF or risky else "low",
+                said,
+                _DECIDED,
+                (Evidence("circumstances", row.row, row.day, "where medicines are kept"),),
+                action=(
+                    "Ask where medicines are kept; short supplies from a pharmacy nearby or held by the service; offer "
+                    "injections as outreach; agree how to reach the person."
+                ),
+                title="Storage of medicines to plan for",
+            )
+        )
+    found.extend(_carer(person))
+    yield from gap_of(CODES["LIVING_SITUATION"], found)
+
+
+def _carer(person: Person) -> Iterator[Finding]:
+    row = person.circumstance("carer")
+    if row is None or row.value in _NO or not row.value:
+        return
+    spoken = [c for c in person.contacts if c.kind == "carer" and c.outcome == "attended"]
+    if spoken or person.as_of - row.day <= CARER_CONTACT_DAYS:
+        return
+    yield Finding(
+        "low",
+        f"carer recorded on {iso(row.day)}; no contact with the carer recorded in the last year",
+        _DECIDED,
+        (Evidence("circumstances", row.row, row.day, "carer"),),
+        action="With consent, ask the carer how medicines are going; offer information and a carer's assessment.",
+        title="Carer not heard in a year",
+    )
+
+
+def community_order(person: Person) -> Iterator[Gap]:
+    """CTO_TREATMENT_FORM: a community treatment order is in force, a medicine for mental disorder is taken, and no form
+    CTO11 or CTO12 is recorded since it began.
+
+    [D]: the form is needed from one month after the order began; high once it is past due, medium before. A change of
+    medicine after the form makes it medium: the form names what it covers. An order is a circumstance of that kind.
+    """
+    row = person.circumstance("community_treatment_order")
+    held = [c for c in person.current if c.medicine.is_psychotropic]
+    if row is None or row.value in _NO or not held or person.inpatient:
+        return
+    due = row.day + CTO_FORM_DAYS
+    forms = [one for kind in _FORMS for one in person.circumstances.get(kind, ()) if one.value not in _NO]
+    forms = [one for one in forms if one.day >= row.day]
+    names = ", ".join(dict.fromkeys(c.medicine.name for c in held))
+    order = Evidence("circumstances", row.row, row.day, "community treatment order")
+    if not forms:
+        said = f"community treatment order from {iso(row.day)}; no form CTO11 or CTO12 recorded; taking {names}"
+        late = person.as_of > due
+        yield from gap_of(
+            CODES["CTO_TREATMENT_FORM"],
+            [Finding("high" if late else "medium", said, _DECIDED, (order,), due, max(0, person.as_of - due))],
+        )
+        return
+    form = max(forms, key=lambda one: one.day)
+    newer = [c for c in held if c.start > form.day]
+    if newer:
+        said = f"form recorded on {iso(form.day)}; started since: {', '.join(c.medicine.name for c in newer)}"
+        rows = (order, Evidence("circumstances", form.row, form.day, "form"))
+        yield from gap_of(CODES["CTO_TREATMENT_FORM"], [Finding("medium", said, _DECIDED, rows)])
+
+
+RULES = (living, community_order)
