@@ -101,8 +101,8 @@ def test_a_course_ends_after_more_than_90_days_without_supply():
     """
     level = "lithium_level_days_past_due"
     assert (
-        past_due(level, "2024-04-28", supplies=supplies) == 104
-    )  # due on day 14; 90 days after supply ended it is still the course
+        past_due(level, "2024-04-28", supplies=supplies) == 111
+    )  # due on day 7; 90 days after supply ended it is still the course
     assert pd.isna(past_due(level, "2024-04-29", supplies=supplies))
 
 
@@ -317,7 +317,7 @@ def test_a_supply_collected_early_carries_over_in_every_course():
     anna        lithium   2024-01-10   28
     """
     level = "lithium_level_days_past_due"
-    assert past_due(level, "2024-05-26", supplies=supplies) == 132, (
+    assert past_due(level, "2024-05-26", supplies=supplies) == 139, (
         "supply lasts to 26 February; 90 days after it the course goes on"
     )
     assert pd.isna(past_due(level, "2024-05-27", supplies=supplies))

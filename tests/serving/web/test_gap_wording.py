@@ -66,9 +66,9 @@ SAID = {
         "Discharged in the last 28 days",
     ),
     "MONITORING_NEVER_DONE": (
-        "Baseline or annual check: 6 days overdue",
-        "Baseline or annual check not recorded",
-        "Baseline or annual check not recorded",
+        "Annual physical health check or part of it: 6 days overdue",
+        "Annual physical health check, or a part of it, overdue",
+        "Annual physical health check, or a part of it, overdue",
     ),
     "SIDE_EFFECT_BURDEN": ("Side-effect assessment: 6 days overdue", "Side effects high", "Side effects high"),
     "VALPROATE_PPP": (
@@ -111,7 +111,7 @@ def test_every_code_reads_as_one_short_line_that_says_a_thing_once(code):
 
 def test_one_day_is_one_day_and_thousands_are_grouped():
     assert said("LI_LEVEL_OVERDUE", 1.0) == "Lithium level: 1 day overdue"
-    assert said("MONITORING_NEVER_DONE", 4670.0) == "Baseline or annual check: 4,670 days overdue"
+    assert said("MONITORING_NEVER_DONE", 4670.0) == "Annual physical health check or part of it: 4,670 days overdue"
 
 
 def test_a_code_that_is_not_in_the_table_is_said_by_its_title():
