@@ -32,7 +32,7 @@ def _limit(row: dict[str, str]) -> DoseLimit:
     if row["medicine"] not in MEDICINES:
         raise ReferenceTableError(f"dose_limits.csv: row {key}: medicine is not in medicines.csv; add it there")
     if (age is None) == (kidney is None) or most is None:
-        raise ReferenceTableError(f"dose_limits.csv: row {key}: state age_from or egfr_below, not both, and the maximum")
+        raise ReferenceTableError(f"dose_limits.csv: row {key}: state age_from or egfr_below, and the maximum")
     return DoseLimit(key, row["medicine"], age, kidney, most, row["source"])
 
 
