@@ -103,7 +103,7 @@ def anticholinergic(person: Person) -> Iterator[Gap]:
     if not total >= ACB_TOTAL:
         return
     held = [course for course in person.current if course.medicine.acb_score]
-    scores = {}
+    scores: dict[str, int] = {}
     for course in held:
         scores[course.medicine.base] = max(scores.get(course.medicine.base, 0), course.medicine.acb_score)
     years = person.years_old(person.as_of)

@@ -158,7 +158,7 @@ def shared_care(person: Person) -> Iterator[Gap]:
             said = f"{name}: supplied by trust and GP in the last 90 days"
         if any(on >= day - AGREEMENT_BEFORE_DAYS for _, on, _ in agreements):
             continue
-        rows = (person.supplied(course, name),)
+        rows: tuple[Evidence, ...] = (person.supplied(course, name),)
         if agreements:
             row, on, _ = agreements[-1]
             said += f"; the last agreement, of {iso(on)}, is older than this transfer"

@@ -24,7 +24,7 @@ def above_maximum(person: Person) -> Iterator[Gap]:
     is never named. A lower maximum that cannot be checked (no date of birth, no eGFR) is said where the dose is above
     it [D]: low, so that somebody looks.
     """
-    found = []
+    found: list[Finding] = []
     for base, courses in by_base(c for c in person.current if not c.medicine.is_long_acting_injection).items():
         doses = [course.dose for course in courses]
         known = [dose for dose in doses if dose is not None]
@@ -72,7 +72,7 @@ def _lower(person: Person, courses: list[Course], base: str, taken: float) -> Fi
     evidence = _evidence(courses)
     if applying:
         limit = min(applying, key=lambda one: one.max_daily_dose_mg)
-        known = (_fact(limit),)
+        known: tuple[citations.Fact, ...] = (_fact(limit),)
         said = f"{base} {taken:g} mg a day; maximum for this person {limit.max_daily_dose_mg:g} mg a day"
         if limit.max_daily_dose_mg == 0:
             said = f"{base} {taken:g} mg a day; to be avoided at this kidney function"
