@@ -22,6 +22,7 @@ from features.engine.matrix import SpineError, check_rows
 from features.gaps import Gap as FoundGap
 from features.gaps import gaps_of
 from features.records import TABLES, date_of, day_of
+from features.records.tables import Column
 from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
 from serving.auditlog.log import Audit, Look
@@ -218,8 +219,16 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dic
             begins.append((len(cells), person.pseudonym, len(rows)))
             cells += rows
             ids += [person.pseudonym] * len(rows)
-        columns[name] = {column: [row.get(column) for row in cells] for column in spec.names} | {"patient_id": ids}
+        columns[name] = {column.name: _cells(cells, column) for column in spec.columns} | {"patient_id": ids}
     return Records.from_columns(columns, today=today), positions
+
+
+def _cells(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
+    """One column of rows as they were sent; a truth where a number belongs stays one, and is no 0 or 1."""
+    found = [row.get(column.name) for row in rows]
+    if column.kind == "number" and any(isinstance(value, bool) for value in found):
+        return [str(value) if isinstance(value, bool) else value for value in found]
+    return found
 
 
 def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, int]]]) -> dict[str, list[SetAsideRow]]:

@@ -27,7 +27,10 @@ def test_everybody_is_scored_and_the_value_is_named_by_its_place(client, as_role
     table, row, column, value = BAD[case]
     people = [
         {"patient_id": "well", "tables": {"referrals": [OPEN], "results": [LEVEL]}},
-        {"patient_id": "odd", "tables": {"referrals": [OPEN], table: [{**row, column: value}]}},
+        {
+            "patient_id": "odd",
+            "tables": {"referrals": [{**OPEN, "referral_id": "r2"}], table: [{**row, column: value}]},
+        },
     ]
     got = client.post("/v1/scores", json={"as_of": "2025-12-01", "people": people}, headers=as_role("cmht_system"))
     assert got.status_code == 200, got.text
