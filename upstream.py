@@ -53,6 +53,7 @@ app.add_typer(features.cli.features, name="features")
 app.add_typer(training.cli.app)
 app.add_typer(serving.cli.app)
 app.add_typer(serving.cli.audit, name="audit")
+app.add_typer(serving.cli.token, name="token")
 
 
 def _version(asked: bool) -> None:

@@ -16,6 +16,7 @@ from serving.worklists.rules import Ranking
 
 app = command_group("Score and serve.")
 audit = command_group("The audit log.")
+token = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
 @app.command()
@@ -153,9 +154,10 @@ def audit_verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
-def token(
-    role: Annotated[Role, typer.Option(help="What the holder of the token is.")],
+@token.callback(invoke_without_command=True)
+def token_make(
+    context: typer.Context,
+    role: Annotated[Role | None, typer.Option(help="What the holder of the token is.")] = None,
     home: Home = DEFAULT_HOME,
     team: Annotated[list[str] | None, typer.Option("--team", help="A team the token may see; repeat for more.")] = None,
     label: Annotated[str, typer.Option(help="A name for it in the access log.")] = "",
@@ -164,9 +166,16 @@ def token(
 ) -> None:
     """Make a bearer token. It is shown once, alone on the last line.
 
+    ``list`` shows tokens and sessions that are live, ``revoke`` ends them.
+
     Example: upstream token --home .upstream --role pharmacist --team T01
     """
     from serving.security.tokens import issue_token
+
+    if context.invoked_subcommand is not None:
+        return
+    if role is None:
+        raise typer.BadParameter("name a role, or one of the verbs list and revoke", param_hint="--role")
 
     made = issue_token(home, role, team, label, days, lead=lead)
     typer.echo(
@@ -175,3 +184,48 @@ def token(
         err=True,
     )
     typer.echo(made)
+
+
+@token.command("list")
+def token_list(
+    home: Home = DEFAULT_HOME,
+    ended: Annotated[bool, typer.Option("--ended", help="Those that are over too.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Tokens and sessions that are live: whose, for which teams, until when. Never the secret.
+
+    Example: upstream token list --home .upstream
+    """
+    from dataclasses import asdict
+
+    from serving.security.tokens import issued
+
+    found = issued(home, ended=ended)
+    report(
+        {"tokens": [asdict(one) for one in found]},
+        as_json,
+        lambda: [one.line() for one in found] or ["no token and no session is live"],
+    )
+
+
+@token.command("revoke")
+def token_revoke(
+    source: Annotated[str, typer.Option(help="On whose word; in the audit log.")],
+    token_id: Annotated[
+        str | None, typer.Option("--id", help="A token or session, as `upstream token list` names it.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="A person, as the provider's tokens name them (sub): all their sessions.")
+    ] = None,
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """End a token or a session at once, or all sessions of a person. Written to the audit log.
+
+    Example: upstream token revoke --home .upstream --id 3f1c0a52b7e94d68 --source "lost laptop"
+    """
+    from serving.security.tokens import end_access
+
+    ended = end_access(home, source, token_id=token_id, subject=subject)
+    if not ended:
+        raise CommandError("nothing of that name is live; `upstream token list` shows what is")
+    typer.echo(f"ended: {', '.join(ended)}")

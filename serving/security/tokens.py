@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from serving.auditlog.log import Audit, Look, append
 from serving.identity.callers import SEES_PEOPLE, Caller, Role, ScopeError, checked_scope, person_id
 from serving.security.memberships import Teams, assigned_role, teams_of
 from serving.storage import migrations
@@ -58,7 +60,84 @@ def issue_token(
         if scope:
             rows = [{"token_id": row["token_id"], "team_id": team} for team in sorted(scope)]
             connection.execute(insert(token_teams), rows)
+        detail = {"token_id": row["token_id"], "role": role.value, "teams": sorted(scope or ()), "kind": kind}
+        _note(connection, database, "token.issued" if kind == "token" else "signed_in", detail)
     return secret
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A token or session as whoever runs the service sees it; never its secret."""
+
+    token_id: str
+    kind: str
+    role: str
+    teams: tuple[str, ...]
+    label: str
+    person: str
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+    is_live: bool
+
+    def line(self) -> str:
+        """One line for a terminal."""
+        state = f"until {self.expires_at:%Y-%m-%d %H:%M}" if self.is_live else "ended"
+        whom = self.person or self.label or "no label"
+        scope = ", ".join(self.teams) or "no named team"
+        return f"{self.token_id}  {self.kind:<8}{self.role:<16}{state:<24}{scope}  {whom}"
+
+
+def issued(where: Path | str | Database, *, ended: bool = False) -> list[Issued]:
+    """Every live token and session, newest first; with ``ended`` those that are over too."""
+    now = datetime.now(UTC)
+    with migrations.opened(where) as database, database.read() as connection:
+        teams: dict[str, list[str]] = {}
+        for token_id, team in connection.execute(select(token_teams.c.token_id, token_teams.c.team_id)):
+            teams.setdefault(token_id, []).append(team)
+        rows = list(connection.execute(select(tokens).order_by(tokens.c.created_at.desc(), tokens.c.token_id)))
+    found = [
+        Issued(
+            token_id=row.token_id,
+            kind=row.kind,
+            role=row.role,
+            teams=("all",) if row.all_teams else tuple(sorted(teams.get(row.token_id, ()))),
+            label=row.label,
+            person=row.subject or "",
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+            last_used_at=row.last_used_at,
+            is_live=row.revoked_at is None and row.expires_at > now,
+        )
+        for row in rows
+    ]
+    return [one for one in found if ended or one.is_live]
+
+
+def end_access(
+    where: Path | str | Database, source: str, *, token_id: str | None = None, subject: str | None = None
+) -> list[str]:
+    """End one token or session by its id, or every session of somebody by the provider's name for them. Returns the
+    ids that were live. ``source`` says on whose word; it is in the audit log."""
+    if (token_id is None) == (subject is None):
+        raise ScopeError("name one token by its id, or one person by the provider's name for them")
+    named = tokens.c.token_id == token_id if token_id is not None else tokens.c.subject == subject
+    now = datetime.now(UTC)
+    with migrations.opened(where) as database, database.write() as connection:
+        gone = (
+            update(tokens)
+            .where(named, tokens.c.revoked_at.is_(None), tokens.c.expires_at > now)
+            .values(revoked_at=now)
+            .returning(tokens.c.token_id, tokens.c.kind)
+        )
+        ended = list(connection.execute(gone))
+        for row in ended:
+            _note(connection, database, f"{row.kind}.ended", {"token_id": row.token_id, "source": source[:200]})
+    return [row.token_id for row in ended]
+
+
+def _note(connection: Connection, database: Database, action: str, detail: dict[str, Any]) -> None:
+    append(connection, Audit(database, "command line", "operator", "none"), Look(action, detail=detail))
 
 
 def issue_session(

@@ -7,6 +7,7 @@ import pytest
 LEVEL = {"test": "lithium_level", "taken_on": "2025-11-20", "value": 0.7, "unit": "mmol/L"}
 SUPPLY = {"medicine": "olanzapine", "supplied_on": "2025-11-20", "days_supplied": 28, "kind": "dispensed"}
 OPEN = {"referral_id": "r1", "team_id": "T01", "opened_on": "2023-01-10"}
+OTHER = {**OPEN, "referral_id": "r2"}
 BAD = {
     "a comparator": ("results", LEVEL, "value", "<0.1"),
     "words for a number": ("results", LEVEL, "value", "see report"),
