@@ -10,17 +10,14 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "CLZ_FBC_OVERDUE",
         "Clozapine blood count overdue",
         True,
-        "Arrange a blood count the same day; hold supply as the monitoring service advises; check supply at home.",
+        "Arrange a blood count the same day; ask the monitoring service whether supply can go on; check stock at home.",
         "Weekly to week 18, fortnightly to week 52, then every 4 weeks",
     ),
     (
         "CLZ_BREAK",
-        "Clozapine doses missed for more than 48 hours",
+        "Clozapine supply ran out more than 48 hours ago",
         True,
-        (
-            "Do not resume the previous dose; re-titrate; tell the monitoring service; reset the blood counts if past "
-            "its limit."
-        ),
+        "Ask today when it was last taken. More than 48 hours ago: re-titrate from a low dose; tell the service.",
         "Missed more than 48 hours: a treatment break; blood counts reset after 72 or 96 hours by monitoring service",
     ),
     (

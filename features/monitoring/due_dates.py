@@ -17,8 +17,8 @@ Rules (CLINICAL.md section 0, and [D] where the text leaves room):
 * Clozapine: a break of more than 28 days is a new start, and the course ends 28 days after supply (CLINICAL.md section
   4.6).
 * Long-term scopes without a medicine count from the first referral (``smi_any``), or from the day the sum was reached.
-* A component (a white cell count) meets its parent's schedule (the full blood count). The earliest due date of a test
-  wins.
+* A component (a white cell count) meets its parent's schedule (the full blood count), but for clozapine: there only a
+  count with neutrophils does. Platelets or white cells alone leave the count overdue. The earliest due date wins.
 """
 
 from __future__ import annotations
@@ -134,6 +134,22 @@ def _prepare(records: Records) -> Prepared:
     )
 
 
+CLOZAPINE_COUNT = ("clozapine", "fbc")
+_COUNTED_BY = ("fbc", "anc")
+"""What meets the clozapine blood count: its own bit, the last, beside those of :func:`tests`."""
+
+
+def _place_of(item: Item) -> int:
+    """The bit of the results that meet an item."""
+    return len(tests()) if (item.scope, item.test) == CLOZAPINE_COUNT else tests().index(item.test)
+
+
+@cache
+def _test_of() -> npt.NDArray[np.int32]:
+    """The test of each item by its position: two items that ask for one test count once."""
+    return np.array([tests().index(item.test) for item in items()], np.int32)
+
+
 @cache
 def _test_bits() -> npt.NDArray[np.uint64]:
     """For each test of the results table the scheduled tests that it meets, one bit each."""
@@ -142,6 +158,8 @@ def _test_bits() -> npt.NDArray[np.uint64]:
     for position, test in enumerate(tests()):
         for name in satisfying(test):
             of_test[names.index(name)] |= np.uint64(1 << position)
+    for name in _COUNTED_BY:
+        of_test[names.index(name)] |= np.uint64(1 << len(tests()))
     return of_test
 
 
@@ -164,9 +182,7 @@ def _compiled() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArr
     places: list[int] = []
     for item in items():
         stops = any(row.phase == "post_stop" for row in item.rows)
-        heads.append(
-            (scopes().index(item.scope), tests().index(item.test), len(rows), len(rows) + len(item.rows), stops)
-        )
+        heads.append((scopes().index(item.scope), _place_of(item), len(rows), len(rows) + len(item.rows), stops))
         for row in item.rows:
             event = _EVENT_OF_PHASE.get(row.phase, -1)
             if row.phase == "event":
@@ -213,7 +229,7 @@ def _due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDA
     for scope, day in _person_starts(situation).items():
         start[:, scopes().index(scope)] = day
         end[:, scopes().index(scope)] = as_of
-    newest = np.empty((len(person), len(tests())), np.int32)
+    newest = np.empty((len(person), len(tests()) + 1), np.int32)
     latest_kernel(
         records.offsets("results"), results["taken_on"], results["known_on"], p.result_bits, person, as_of, newest
     )
@@ -292,7 +308,6 @@ class Verbs:
         values: npt.NDArray[np.float32],
     ) -> None:
         """Writes the features of each row of ``dues`` into ``values[rows]``; NaN where nothing is scheduled."""
-        heads, _, _ = _compiled()
         situation = dues.situation
         schedule.verbs_kernel(
             dues.day,
@@ -301,7 +316,7 @@ class Verbs:
             situation.counted,
             situation.colour[0],
             grace_days(),
-            heads[:, 1],
+            _test_of(),
             self.verbs,
             self.first,
             self.readers,

@@ -29,9 +29,7 @@ class Said(NamedTuple):
 
 GAPS: dict[str, Said] = {
     "CLZ_FBC_OVERDUE": Said("Clozapine blood count", now="due now"),
-    "CLZ_BREAK": Said(
-        "Clozapine doses missed", "{} without supply", alone="Clozapine doses missed", date="Supply ran out"
-    ),
+    "CLZ_BREAK": Said("Clozapine supply", "ran out {} ago", alone="Clozapine break", date="Supply ran out"),
     "CLZ_RESULT_RED_AMBER": Said("", alone="Clozapine blood result amber or red"),
     "CLZ_LEVEL_SMOKING": Said("Clozapine level to check", now="due now"),
     "CLZ_GI_HYPOMOTILITY": Said("Constipation risk on clozapine", "bowel check {} overdue"),

@@ -320,6 +320,12 @@ def done(case: Case, test: str) -> dt.date | None:
     return days[-1] if days else None
 
 
+def counted(case: Case) -> dt.date | None:
+    """The day of the last clozapine blood count: one with neutrophils."""
+    days = [row["taken_on"] for row in case.results if row["test"] in ("fbc", "anc")]
+    return days[-1] if days else None
+
+
 @dataclass(frozen=True)
 class Obligation:
     """A test that a row asks for by a day, or a row whose condition cannot be assessed (``due`` is None)."""
@@ -338,7 +344,7 @@ def obligations(case: Case, scope: str, test: str, rows: list[Protocol]) -> list
     over = (case.today - end).days > gap(scope) and scope not in PERSON
     if over and not any(row.phase == "post_stop" for row in rows):
         return []  # a medicine that was stopped asks for nothing but what follows a stop
-    last = done(case, test)
+    last = counted(case) if (scope, test) == ("clozapine", "fbc") else done(case, test)
     found: list[Obligation] = []
     for row in rows:
         anchor = event(case, row) if is_event(row) else start

@@ -35,10 +35,10 @@ def past_due(feature: str, as_of: str, **tables: str) -> float:
 def test_clozapine_blood_count_weekly_fortnightly_four_weekly(last_count, as_of, expected):
     counts = f"""
     patient_id  test  taken_on      value  unit
-    anna        wbc   {last_count}  6.1    10^9/L
+    anna        anc   {last_count}  6.1    10^9/L
     """
     days = past_due(
-        "clozapine_fbc_days_past_due", as_of, supplies=CLOZAPINE, results=counts.replace("anna        wbc", "anna wbc")
+        "clozapine_fbc_days_past_due", as_of, supplies=CLOZAPINE, results=counts.replace("anna        anc", "anna anc")
     )
     assert days == expected
 
@@ -47,7 +47,7 @@ def test_no_count_on_the_course_counts_from_the_start_of_the_phase():
     assert past_due("clozapine_fbc_days_past_due", "2024-01-20", supplies=CLOZAPINE) == 19  # baseline was due on day 0
     before = """
     patient_id  test  taken_on    value  unit
-    anna        wbc   2023-12-28  6.1    10^9/L
+    anna        anc   2023-12-28  6.1    10^9/L
     """
     assert (
         past_due("clozapine_fbc_days_past_due", "2024-01-20", supplies=CLOZAPINE, results=before) == 11
@@ -57,8 +57,8 @@ def test_no_count_on_the_course_counts_from_the_start_of_the_phase():
 def test_a_result_known_late_is_not_a_result_yet():
     late = """
     patient_id  test  taken_on    value  unit    known_on
-    anna        wbc   2025-06-01  6.1    10^9/L  2025-06-03
-    anna        wbc   2025-06-27  6.1    10^9/L  2025-07-05
+    anna        anc   2025-06-01  6.1    10^9/L  2025-06-03
+    anna        anc   2025-06-27  6.1    10^9/L  2025-07-05
     """
     assert past_due("clozapine_fbc_days_past_due", "2025-07-01", supplies=CLOZAPINE, results=late) == 2
     assert past_due("clozapine_fbc_days_past_due", "2025-07-05", supplies=CLOZAPINE, results=late) == 6, (
@@ -82,7 +82,7 @@ def test_a_break_of_more_than_4_weeks_is_a_new_start_not_six_weekly_counts():
     anna        clozapine  2024-02-05   100
     anna        clozapine  {restart}    400
     """
-    results = "patient_id test taken_on value unit\nanna wbc {last} 6.0 10^9/L"
+    results = "patient_id test taken_on value unit\nanna anc {last} 6.0 10^9/L"
 
     def late(restart: str, last: str, as_of: str) -> float:
         tables = {"supplies": supplies.format(restart=restart), "results": results.format(last=last)}
@@ -174,7 +174,10 @@ def test_feature_and_gap_never_disagree(as_of, days):
     ],
 )
 def test_the_colour_of_the_blood_count(counts, registered, colour):
-    rows = "\n".join(f"anna wbc 2025-06-{day + 1:02d} {count} 10^9/L" for day, count in enumerate(counts))
+    rows = "\n".join(
+        f"anna wbc 2025-06-{day + 1:02d} {count} 10^9/L\nanna anc 2025-06-{day + 1:02d} 4.0 10^9/L"
+        for day, count in enumerate(counts)
+    )
     tables = {"supplies": CLOZAPINE, "results": "patient_id test taken_on value unit\n" + rows}
     if registered:
         tables["circumstances"] = "patient_id kind value from_on\nanna benign_ethnic_neutropenia yes 2024-01-01"
@@ -183,7 +186,9 @@ def test_the_colour_of_the_blood_count(counts, registered, colour):
 
 def test_an_amber_count_asks_for_the_next_within_3_days_and_a_red_one_daily():
     for count, due in ((3.2, 3), (2.5, 1)):
-        results = f"patient_id test taken_on value unit\nanna wbc 2025-06-01 {count} 10^9/L"
+        results = (
+            f"patient_id test taken_on value unit\nanna wbc 2025-06-01 {count} 10^9/L\nanna anc 2025-06-01 4.0 10^9/L"
+        )
         assert past_due("clozapine_fbc_days_past_due", "2025-06-10", supplies=CLOZAPINE, results=results) == 9 - due
 
 
@@ -237,7 +242,7 @@ def test_weekly_counts_for_six_weeks_after_a_clozapine_break_by_the_services_lim
     anna        clozapine  2024-02-05   100
     anna        clozapine  {restart}    400
     """
-    results = "patient_id test taken_on value unit\nanna wbc {last} 6.0 10^9/L"
+    results = "patient_id test taken_on value unit\nanna anc {last} 6.0 10^9/L"
     service = "patient_id kind value from_on\nanna clozapine_service {service} 2023-01-01"
 
     def late(restart: str, name: str) -> float:
@@ -297,7 +302,7 @@ def test_clozapine_that_was_stopped_asks_for_the_last_count_and_then_for_nothing
     supplies = (
         "patient_id medicine supplied_on days_supplied\nanna clozapine 2023-01-01 400\nanna clozapine 2024-02-05 100"
     )
-    results = "patient_id test taken_on value unit\nanna wbc 2024-05-01 6.0 10^9/L"
+    results = "patient_id test taken_on value unit\nanna anc 2024-05-01 6.0 10^9/L"
     ran_out = pd.Timestamp("2024-05-15")
 
     def late(days: int) -> float:

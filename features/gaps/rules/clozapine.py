@@ -18,6 +18,8 @@ from features.reference.clozapine_services import RESET_DAYS, SERVICES, STRICTES
 
 BREAK_DAYS = low_limit("th025")
 NEW_START_DAYS = 28
+HISTORY_DAYS = 1100
+"""How far back breaks are looked for: those that set the interval lie within a year of treatment."""
 REPORT_DAYS = 14
 DETECTION_MG_L = 0.05
 DETECTION_DAYS = 28
@@ -29,6 +31,43 @@ _OTHERS: dict[str, tuple[str, ...]] = {"platelets": bands("th014"), "eosinophils
 _FIRST_WEEKS: dict[str, tuple[str, ...]] = {"troponin": bands("th020"), "crp": bands("th021", "th022")}
 _LABELS = {"wbc": "white cells", "anc": "neutrophils", "crp": "CRP"}
 _SEVERITY: dict[str, Severity] = {"amber": "high", "red": "critical", "critical": "critical"}
+CLINIC_KINDS = ("clozapine_clinic", "physical_health", "medicines_review", "depot_clinic", "clinic")
+_ASK = (
+    "Ask today when it was last taken. If that is more than 48 hours ago: not the previous dose; re-titrate, and tell"
+    " the monitoring service."
+)
+_DISPENSING = "Check dispensing first: a supply may not be recorded."
+_BEN_QUESTION = (
+    "Ask whether benign ethnic neutropenia (BEN) was ever looked for, and the monitoring service about registering it,"
+    " before clozapine is lost."
+)
+_HEART = "Stop clozapine; ECG, troponin and CRP the same day; cardiology: myocarditis is suspected."
+_TELLS = {
+    "emergency": (
+        "Agranulocytosis on clozapine: emergency",
+        "Emergency: stop clozapine now; same-day admission and haematology; temperature and signs of infection;"
+        " tell the monitoring service.",
+    ),
+    "red": (
+        "Red blood result on clozapine",
+        "Stop clozapine at once; blood count daily until two are green; haematology; tell the monitoring service.",
+    ),
+    "amber": (
+        "Amber blood result on clozapine",
+        "Clozapine goes on; blood count twice weekly until green; look for infection and other causes.",
+    ),
+    "platelets": ("Low platelets on clozapine", "Repeat the same day; stopping clozapine is advised; haematology."),
+    "eosinophils": (
+        "High eosinophils on clozapine",
+        "Repeat the same day with troponin and CRP; stopping clozapine is advised; look for signs of myocarditis.",
+    ),
+    "troponin": ("Troponin raised in the first weeks of clozapine", _HEART),
+    "crp": (
+        "CRP raised in the first weeks of clozapine",
+        "Troponin and ECG the same day; CRP and troponin daily; from 100, stop clozapine and ask cardiology;"
+        " look for infection.",
+    ),
+}
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)[ _-]?(d|day|days|h|hour|hours)")
 
 
@@ -60,29 +99,61 @@ def blood_count(person: Person) -> Iterator[Gap]:
     due = min(dues, key=lambda one: one.day)
     overdue = person.as_of - due.day
     severity: Severity = "critical" if overdue >= 3 else "high" if overdue >= 1 else "medium"
-    step = (
-        "escalation step 3 of 3"
-        if overdue >= 7
-        else "escalation step 2 of 3"
-        if overdue >= 3
-        else "supply on hold by the service's rule"
-        if overdue >= 1
-        else "due today"
-    )
     interval = PROTOCOLS[due.protocol].interval_days
     every = f"; every {interval} days now" if interval else ""
+    why, rows = interval_reason(person, due.protocol)
+    today = "; due today" if overdue == 0 else ""
     yield from gap_of(
         CODES["CLZ_FBC_OVERDUE"],
         [
             Finding(
                 severity,
-                f"{due_value(due)}{every}; {step}",
+                f"{due_value(due)}{every}{why}{today}",
                 (citations.protocol(due.protocol),),
-                due_evidence(person, due),
+                (*due_evidence(person, due), *rows),
                 due.day,
                 overdue,
+                title="Clozapine blood count due today" if overdue == 0 else "",
             )
         ],
+    )
+
+
+def breaks(person: Person) -> list[tuple[int, int, int]]:
+    """(day that supply ended, day it began again, row) of every break in the clozapine supplied, oldest first."""
+    found, end = [], None
+    for row in person.supplies_of("clozapine", HISTORY_DAYS):
+        if end is not None and row.day > end:
+            found.append((end, row.day, row.row))
+        end = max(row.day, end or row.day) + row.length
+    return found
+
+
+def interval_reason(person: Person, protocol: int) -> tuple[str, tuple[Evidence, ...]]:
+    """Why the interval in force is what it is: the phase and its dates, and the row that began it."""
+    phase = PROTOCOLS[protocol].phase
+    course = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
+    if course is None or phase in ("baseline",):
+        return "", ()
+    _, hours, service = _reset(person)
+    if phase in ("amber_result", "red_result"):
+        colour = "amber" if phase == "amber_result" else "red"
+        return f", after the {colour} result of {iso(person.answers.coloured_on)}", ()
+    if phase == "post_stop":
+        return f", after clozapine ended on {iso(course.end)}", ()
+    past = [one for one in breaks(person) if one[1] - one[0] > hours / 24]
+    if phase == "treatment_break" and past:
+        ended, began, row = past[-1]
+        evidence = (Evidence("supplies", row, began, "clozapine supplied again after a break"),)
+        said = f", for 6 weeks after the break of {began - ended} days to {iso(began)}"
+        return f"{said} (past {hours} hours, {service}; check that the register agrees)", evidence
+    new = [one for one in past if one[1] - one[0] > NEW_START_DAYS]
+    start, row = (new[-1][1], new[-1][2]) if new else (course.start, course.first_row)
+    word = "restarted" if new else "started"
+    after = f" after a break of {new[-1][1] - new[-1][0]} days" if new else ""
+    weeks = (person.as_of - start) // 7 + 1
+    return f", in week {weeks} since it was {word} on {iso(start)}{after}", (
+        Evidence("supplies", row, start, f"clozapine {word}"),
     )
 
 
@@ -111,14 +182,21 @@ def treatment_break(person: Person) -> Iterator[Gap]:
             said.append(f"past {hours} hours ({words}): blood count weekly for 6 weeks")
         else:
             said.append(f"not past {hours} hours ({words})")
+        evidence = [person.supplied(course, "last clozapine supply")]
+        clinic = _at_clinic(person, course.end)
+        if clinic:
+            said.append(f"{clinic.what} on {iso(clinic.on)}, after it ran out: check dispensing")
+            evidence.append(clinic)
         found.append(
             Finding(
                 "critical",
                 "; ".join(said),
                 tuple(known),
-                (person.supplied(course, "last clozapine supply"),),
+                tuple(evidence),
                 course.end,
                 missed,
+                action=f"{_DISPENSING} {_ASK}" if clinic else _ASK,
+                title="Clozapine supply ran out: check dispensing" if clinic else "",
             )
         )
     found.extend(_reported(person))
@@ -130,10 +208,23 @@ def treatment_break(person: Person) -> Iterator[Gap]:
                 f"level {low.value:g} mg/L on {iso(low.day)}, below detection",
                 (citations.clinical("1.1", "D"),),
                 (Evidence("results", low.row, low.day, "clozapine level"),),
+                action=f"Repeat the level. {_ASK}",
+                title="Clozapine level below detection",
             )
         )
     if found:
         yield from gap_of(CODES["CLZ_BREAK"], found)
+
+
+def _at_clinic(person: Person, since: int) -> Evidence | None:
+    """The latest blood count on or after a day, or the latest contact attended there in person: a sign that clozapine
+    was dispensed and the row is missing."""
+    counts = [row for test in ("fbc", "anc", "wbc") for row in person.results.get(test, ()) if row[0] >= since]
+    if counts:
+        day, _, row = max(counts, key=lambda one: one[0])
+        return Evidence("results", row, day, "blood count")
+    seen = [c for c in person.contacts if c.attended and c.day >= since and c.kind in CLINIC_KINDS]
+    return Evidence("contacts", seen[-1].row, seen[-1].day, "clinic attended") if seen else None
 
 
 def _reset(person: Person) -> tuple[str, int, str]:
@@ -156,6 +247,8 @@ def _reported(person: Person) -> Iterator[Finding]:
             f"missed doses reported on {iso(report.day)}; how long is not recorded",
             (citations.threshold("th025"), citations.clinical("1.1", "D")),
             evidence,
+            action=_ASK,
+            title="Clozapine doses reported missed",
         )
         return
     hours = float(amount[1]) * (24 if amount[2].startswith("d") else 1)
@@ -167,6 +260,8 @@ def _reported(person: Person) -> Iterator[Finding]:
             f"{hours:g} hours of missed doses reported on {iso(report.day)}; {past} {limit} hours ({words})",
             (citations.threshold("th025"), citations.threshold(key)),
             evidence,
+            action=_ASK,
+            title="Clozapine doses reported missed for more than 48 hours",
         )
 
 
@@ -193,6 +288,9 @@ def red_or_amber(person: Person) -> Iterator[Gap]:
         key = last and _band(keys, last.value)
         if last and lately and key and person.as_of - course.start <= MYOCARDITIS_DAYS + 28:
             found.append(_result(test, last, key, ""))
+    emergency = [finding for finding in found if finding.title == _TELLS["emergency"][0]]
+    if emergency:  # said first and alone
+        found = [*emergency, *(one._replace(action=emergency[0].action) for one in found if one not in emergency)]
     if found:
         yield from gap_of(CODES["CLZ_RESULT_RED_AMBER"], found)
 
@@ -217,7 +315,27 @@ def _coloured(person: Person) -> Iterator[Finding]:
         values = [r.value for r in readings[-3:]]
         if len(values) == 3 and values[0] > values[1] > values[2]:
             note += f"; falling over 3 tests ({', '.join(f'{v:g}' for v in values)})"
-        yield _result(test, reading, key, note)
+        by_ben = _band(_BEN[test], reading.value)
+        told = THRESHOLDS[by_ben].severity if by_ben else "green"
+        if ben is None and told != THRESHOLDS[key].severity:
+            yield _asked(person, test, told, _result(test, reading, key, note))
+        else:
+            yield _result(test, reading, key, note)
+
+
+def _asked(person: Person, test: str, by_ben: str, finding: Finding) -> Finding:
+    """The same finding with the question whether BEN limits apply, which nobody has answered on file."""
+    course = course_of(person)
+    before = [r.value for r in person.readings(test) if course and r.day <= course.first_start]
+    said = f"BEN status not recorded: by BEN limits this is {by_ben}"
+    if before:
+        low, high = min(before), max(before)
+        said += f"; before clozapine {low:g}" + (f" to {high:g}" if high > low else "")
+    return finding._replace(
+        value=f"{finding.value}; {said}",
+        action=f"{finding.action} {_BEN_QUESTION}",
+        unchecked=("whether BEN limits apply",),
+    )
 
 
 def _band(keys: tuple[str, ...], value: float) -> str | None:
@@ -226,11 +344,16 @@ def _band(keys: tuple[str, ...], value: float) -> str | None:
 
 def _result(test: str, reading: Reading, key: str, note: str) -> Finding:
     row = THRESHOLDS[key]
+    name = _LABELS.get(test, test)
+    word = "agranulocytosis" if key == "th013" else row.severity
+    title, action = _TELLS["emergency"] if key == "th013" else _TELLS.get(test, _TELLS[row.severity])
     return Finding(
         _SEVERITY[row.severity],
-        f"{_LABELS.get(test, test)} {reading.value:g} {row.unit} on {iso(reading.day)}: {row.severity}{note}",
+        f"{name} {reading.value:g} {row.unit} on {iso(reading.day)}: {word}{note}",
         (citations.threshold(key),),
-        (Evidence("results", reading.row, reading.day, _LABELS.get(test, test)),),
+        (Evidence("results", reading.row, reading.day, name),),
+        action=action,
+        title=title,
     )
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import YEAR, Due, Person, scope_names
+from features.gaps.person_view import YEAR, Due, Person, Reading, meeting, scope_names
+from features.monitoring.due_dates import CLOZAPINE_COUNT
 from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, TESTS
 
@@ -61,6 +62,11 @@ EARLY_DAYS = 84
 def due_evidence(person: Person, due: Due) -> tuple[Evidence, ...]:
     """The latest result that meets the schedule of ``due``; without one, the supply that started the course."""
     last = person.last_met(due.item.test)
+    if due.last != NO_DAY:  # the result that set the due date, where a later one does not meet the schedule
+        met = [row for name in meeting(due.item.test) for row in person.results.get(name, ()) if row[0] == due.last]
+        last = Reading(*met[-1]) if met else last
+    elif (due.item.scope, due.item.test) == CLOZAPINE_COUNT:
+        last = None
     if last:
         return (Evidence("results", last.row, last.day, f"last {TESTS[due.item.test].label}"),)
     names = scope_names(due.item.scope)

@@ -23,7 +23,7 @@ SAID = {
         "Clozapine blood count: due now",
         "Clozapine blood count overdue",
     ),
-    "CLZ_BREAK": ("Clozapine doses missed: 6 days without supply", "Clozapine doses missed", "Clozapine doses missed"),
+    "CLZ_BREAK": ("Clozapine supply: ran out 6 days ago", "Clozapine break", "Clozapine break"),
     "CLZ_LEVEL_SMOKING": (
         "Clozapine level to check: 6 days overdue",
         "Clozapine level to check: due now",

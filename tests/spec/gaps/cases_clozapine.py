@@ -10,23 +10,23 @@ clozapine d-700 400 300
 clozapine d-300 360 300
 """
 BLOOD_COUNT = [
-    *family(  # after week 52: every 28 days, no grace; escalates at 1, 3 and 7 days past due
+    *family(  # after week 52: every 28 days, no grace; high from 1 day past due, critical from 3
         "CLZ_FBC_OVERDUE",
         """
         count  severity  due   overdue  verified  says
         d-27   -         -     -        -         -
-        d-28   medium    d     0        yes       due_today
-        d-29   high      d-1   1        yes       supply_on_hold
+        d-28   medium    d     0        yes       in_week_101_since_it_was_started_on_d-700;_due_today
+        d-29   high      d-1   1        yes       every_28_days_now
         d-30   high      d-2   2        yes       every_28_days
-        d-31   critical  d-3   3        yes       step_2_of_3
-        d-34   critical  d-6   6        yes       step_2_of_3
-        d-35   critical  d-7   7        yes       step_3_of_3
+        d-31   critical  d-3   3        yes       -
+        d-34   critical  d-6   6        yes       -
+        d-35   critical  d-7   7        yes       -
         d-90   critical  d-62  62       yes       last_recorded_d-90
         """,
         supplies=LONG,
         results="""
         test taken_on value
-        wbc {count} 6.1
+        anc {count} 6.1
         """,
     ),
     *family(  # weeks 1 to 18: every 7 days; weeks 19 to 52: every 14
@@ -37,7 +37,7 @@ BLOOD_COUNT = [
         d-60   d-7    medium    d     0        every_7_days
         d-60   d-8    high      d-1   1        every_7_days
         d-60   d-10   critical  d-3   3        every_7_days
-        d-60   d-14   critical  d-7   7        step_3_of_3
+        d-60   d-14   critical  d-7   7        in_week_9_since_it_was_started_on_d-60
         d-200  d-13   -         -     -        -
         d-200  d-14   medium    d     0        every_14_days
         d-200  d-15   high      d-1   1        every_14_days
@@ -53,22 +53,22 @@ BLOOD_COUNT = [
         anc {count} 4.4
         """,
     ),
-    *family(  # a component satisfies the count; other tests and a count known late do not
+    *family(  # neutrophils are the count; white cells or platelets alone, other tests and a count known late are not
         "CLZ_FBC_OVERDUE",
         """
         test       value  known  severity  due  overdue
         fbc        -      d-2    critical  d-12  12
-        wbc        6.0    d-2    -         -     -
+        wbc        6.0    d-2    critical  d-12  12
         anc        4.0    d-1    -         -     -
-        platelets  200    d-1    -         -     -
-        wbc        6.0    d      critical  d-12  12
-        wbc        6.0    d+3    critical  d-12  12
+        platelets  200    d-1    critical  d-12  12
+        anc        6.0    d      critical  d-12  12
+        anc        6.0    d+3    critical  d-12  12
         potassium  4.0    d-1    critical  d-12  12
         """,
         supplies=LONG,
         results="""
         test taken_on value known_on
-        wbc d-40 6.0 d-40
+        anc d-40 6.0 d-40
         {test} d-3 {value} {known}
         """,
     ),
@@ -88,7 +88,8 @@ BLOOD_COUNT = [
         supplies=LONG,
         results="""
         test taken_on value
-        wbc d-20 6.0
+        anc d-20 6.0
+        anc {day} 4.0
         wbc {day} {value}
         """,
     ),
@@ -114,7 +115,7 @@ BLOOD_COUNT = [
         """,
         results="""
         test taken_on value
-        wbc {count} 6.0
+        anc {count} 6.0
         """,
     ),
     *family(
@@ -234,7 +235,7 @@ RESULT = [
         anc   1.5    high      yes       amber
         anc   1.49   critical  yes       red
         anc   0.5    critical  yes       red
-        anc   0.49   critical  yes       critical
+        anc   0.49   critical  yes       agranulocytosis
         platelets    50    -         -   -
         platelets    49.9  critical  no  platelets_49.9
         eosinophils  2.99  -         -   -

@@ -54,6 +54,7 @@ LEVEL = [
         """,
         results="""
         test taken_on value
+        clozapine_level d-200 0.5
         clozapine_level {level} 0.45
         """,
     ),
@@ -61,8 +62,8 @@ LEVEL = [
         "CLZ_LEVEL_SMOKING",
         """
         infection  medicine       started  severity  due    overdue  verified  says
-        d-3        -              -        high      d+4    0        yes       infection_recorded_on_d-3
-        d-28       -              -        high      d-21   21       yes       infection
+        d-3        -              -        high      d-3    3        yes       infection_recorded_on_d-3
+        d-28       -              -        high      d-28   28       yes       level_needed_now
         d-29       -              -        -         -      -        -         -
         -          ciprofloxacin  d-10     high      d-3    3        no        ciprofloxacin_started_on_d-10
         -          fluvoxamine    d-30     high      d-23   23       no        fluvoxamine_started
@@ -78,6 +79,33 @@ LEVEL = [
         kind value from_on
         infection yes {infection}
         """,
+        results="""
+        test taken_on value
+        clozapine_level d-200 0.5
+        """,
+    ),
+    *family(  # the yearly level: 60 days of grace; never taken is said too; a number a day that halves is a change
+        "CLZ_LEVEL_SMOKING",
+        """
+        why                level   before     after    severity  due    overdue  says
+        within_grace       d-425   smoker     smoker   -         -      -        -
+        past_it            d-426   smoker     smoker   medium    d-61   61       last_recorded_d-426
+        never_taken        -       smoker     smoker   medium    d-245  245      clozapine_level:_not_recorded
+        halved             d-100   20_a_day   10_a_day  high     d-13   13       smoking_reduced
+        a_little_less      d-100   20_a_day   11_a_day  -        -      -        -
+        stopped            d-100   20_a_day   0_a_day  high      d-13   13       smoking_stopped
+        not_known          d-100   smoker     unknown  -         -      -        -
+        """,
+        supplies=LONG,
+        circumstances="""
+        kind value from_on
+        smoking {before} d-400
+        smoking {after} d-20
+        """,
+        results="""
+        test taken_on value
+        clozapine_level {level} 0.5
+        """,
     ),
     *family(
         "CLZ_LEVEL_SMOKING",
@@ -90,6 +118,10 @@ LEVEL = [
         kind value from_on known_on
         smoking smoker d-400 d-400
         smoking ex_smoker d-20 {known}
+        """,
+        results="""
+        test taken_on value
+        clozapine_level d-200 0.5
         """,
     ),
 ]

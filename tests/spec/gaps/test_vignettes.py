@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.spec.gaps import vignettes_antipsychotics, vignettes_depots
+from tests.spec.gaps import vignettes_antipsychotics, vignettes_clozapine, vignettes_depots
 from tests.spec.gaps.vignettes import answers, check
 
 VIGNETTES = [
+    *vignettes_clozapine.VIGNETTES,
     *vignettes_depots.VIGNETTES,
     *vignettes_antipsychotics.VIGNETTES,
 ]
