@@ -96,7 +96,7 @@ def condition(one: r.Condition, key: str, sink: Sink) -> str:
     if on == NO_DAY:
         return f"{ASIDE}no day"
     sink.note_partial("Condition", one.recordedDate or one.onsetDateTime)
-    _add(one.subject, "diagnosis", found, on, recorded, sink)
+    _add(one.subject, key, "diagnosis", found, on, recorded, sink)
     return f"{MAPPED}conditions"
 
 
@@ -117,7 +117,7 @@ def allergy(one: r.AllergyIntolerance, key: str, sink: Sink) -> str:
     system, code = codes[0]
     display = next((c.display for c in one.code.coding if c.display), "allergy") if one.code else "allergy"
     name = {"snomed": "snomed_ct"}.get(system, system)
-    _add(one.patient, "allergy", Diagnosis(name, code, none or display, ""), on, recorded, sink)
+    _add(one.patient, key, "allergy", Diagnosis(name, code, none or display, ""), on, recorded, sink)
     return f"{MAPPED}conditions"
 
 
@@ -125,6 +125,7 @@ def _status(status: r.CodeableConcept | None, sink: Sink) -> bool:
     return any(code in _WRONG for _, code in sink.book.ordered(status))
 
 
-def _add(subject: r.Reference | None, category: str, found: Diagnosis, on: int, recorded: int, sink: Sink) -> None:
-    key = sink.scope.key(subject)
-    sink.add("condition", key, category, found.system, found.code, found.group, on, recorded, found.column)
+def _add(
+    subject: r.Reference | None, key: str, category: str, found: Diagnosis, on: int, recorded: int, sink: Sink
+) -> None:
+    sink.add("condition", key, sink.scope.key(subject), category, found.system, found.code, found.group, on, recorded, found.column)

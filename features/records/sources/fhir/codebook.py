@@ -59,7 +59,7 @@ class CodeBook:
             return None
         if isinstance(concept, Coding):
             concept = CodeableConcept(coding=[concept])
-        table = self.lists[name]
+        table = self.lists.get(name, {})
         meanings = {
             meaning
             for system, code in self.ordered(concept)
@@ -69,7 +69,7 @@ class CodeBook:
 
     def code(self, name: str, code: str | None) -> str | None:
         """Meaning of a bare code in one list."""
-        return self.lists[name].get(("", code)) if code else None
+        return self.lists.get(name, {}).get(("", code)) if code else None
 
     def tests_of(self, concept: CodeableConcept | None) -> tuple[str, ...] | str:
         """Tests of an Observation's code: several for a panel, empty for none, CONFLICT where two codings differ."""

@@ -23,7 +23,7 @@ from features.records.sources.fhir.folder import FhirFolder, open_folder
 from features.records.sources.fhir.linking import Linked, Linking, Seen
 from features.records.sources.fhir.parts import Job
 from features.records.sources.fhir.references import Identities
-from features.records.sources.fhir.sink import ASIDE
+from features.records.sources.fhir.sink import ASIDE, SYNTHETIC
 
 MOST_FREQUENT = 30
 MOST_BROKEN = 1_000
@@ -77,6 +77,8 @@ def link(
     """An extract's tables as ours."""
     linked = Linking(extract, seen, last_day).run()
     stated = {"source": "FHIR R4", "extract_day": str(date_of(last_day)), **(about or {})}
+    if extract.notes.get(SYNTHETIC):
+        stated["synthetic"] = True
     if nhs_key is not None:
         stated["nhs_key_id"] = nhs_key.key_id
     return FhirExtract(linked.frames, stated, extract, linked)

@@ -55,7 +55,7 @@ class Linking:
         self.last_day = last_day
         self.live = _latest(extract)
         self.clocks: dict[str, dict[str, int]] = {}
-        self.created = self._created()
+        self.created, self.updated = self._provenance()
         self.people: People = link_people(extract, self.rows("patient"), self.rows("identifier"))
 
     def run(self) -> Linked:
@@ -103,12 +103,17 @@ class Linking:
         rows["patient_id"] = ids
         return rows[~lost].reset_index(drop=True)
 
-    def _created(self) -> dict[str, int]:
+    def _provenance(self) -> tuple[dict[str, int], dict[str, int]]:
+        """The first creation and the last update that a Provenance records, by resource."""
         rows = self.rows("provenance")
-        found: dict[str, int] = {}
-        for key, recorded in zip(rows["key"], rows["recorded"], strict=True):
-            found[key] = min(found.get(key, NO_DAY), recorded)
-        return found
+        created: dict[str, int] = {}
+        updated: dict[str, int] = {}
+        for key, recorded, activity in zip(rows["key"], rows["recorded"], rows["activity"], strict=True):
+            if activity == "CREATE":
+                created[key] = min(created.get(key, NO_DAY), recorded)
+            else:
+                updated[key] = max(updated.get(key, recorded), recorded)
+        return created, updated
 
     def _known(
         self, name: str, rows: pd.DataFrame, event: Days, *, keys: pd.Series | None = None, ahead: bool = False
@@ -142,6 +147,10 @@ class Linking:
         ledger = self.seen.of(told_by.to_numpy(np.int32), late=True)
         updated = rows["late"].to_numpy(np.int64)
         near = (updated >= event) & (updated <= event.astype(np.int64) + LATE_DAYS) & (event != NO_DAY)
+        if self.updated:
+            said = np.array([self.updated.get(key, -1) for key in rows["key"]], np.int64)
+            stated = (said >= event) & (event != NO_DAY)
+            updated, near = np.where(stated, said, updated), near | stated
         after = ledger if ahead else np.where(ledger == NO_DAY, NO_DAY, np.maximum(ledger, event))
         known = np.where(ledger != NO_DAY, after, np.where(near, updated, NO_DAY))
         known = np.where(event == NO_DAY, NO_DAY, known)
@@ -157,7 +166,9 @@ class Linking:
         columns = self.rows("condition")
         ids = self.people.ids_of(columns["subject"])
         died = np.where(rows["died_on"] == NO_DAY - 1, self.last_day, rows["died_on"]).astype(np.int32)
+        recorded = np.array([self.created.get(key, NO_DAY) for key in rows["person"]], np.int32)
         ledger = self.seen.of(rows["source"].to_numpy(np.int32))
+        known = np.where(ledger != NO_DAY, ledger, recorded).astype(np.int32)
         frame = pd.DataFrame(
             {
                 "source": rows["source"],
@@ -167,7 +178,7 @@ class Linking:
                 "ethnicity": rows["ethnicity"],
                 "deprivation_decile": np.nan,
                 "died_on": to_datetime64(died),
-                "known_on": to_datetime64(ledger),
+                "known_on": to_datetime64(known),
             }
         )
         for name in ("learning_disability", "autism"):
@@ -341,7 +352,7 @@ class Linking:
                 "code": rows["code"],
                 "label": rows["label"],
                 "recorded_on": to_datetime64(on),
-                "known_on": self._known("conditions", rows, on),
+                "known_on": self._known("conditions", rows, on, keys=rows["key"]),
             }
         )
 

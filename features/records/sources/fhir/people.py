@@ -20,6 +20,8 @@ def patient(one: r.Patient, key: str, sink: Sink) -> str:
     book, scope = sink.book, sink.scope
     replaced = next((scope.key(link.other) for link in one.link if link.type == "replaced-by"), None)
     updated = last_updated(one)
+    if one.meta and any(tag.code == "HTEST" for tag in one.meta.tag):
+        sink.mark_synthetic()
     died = day(one.deceasedDateTime)
     sink.note_partial("Patient", one.deceasedDateTime)
     if died == NO_DAY and one.deceasedBoolean:
@@ -82,7 +84,7 @@ def care_plan(one: r.CarePlan, key: str, sink: Sink) -> str:
     if on == NO_DAY:
         return f"{ASIDE}no day"
     subject = sink.scope.key(one.subject)
-    sink.add("condition", subject, meanings.pop(), None, None, "shared care agreement", on, day(one.created), "")
+    sink.add("condition", key, subject, meanings.pop(), None, None, "shared care agreement", on, day(one.created), "")
     return f"{MAPPED}conditions"
 
 
@@ -100,11 +102,12 @@ def practitioner_role(one: r.PractitionerRole, key: str, sink: Sink) -> str:
 
 def provenance(one: r.Provenance, key: str, sink: Sink) -> str:
     codes = [code for _, code in sink.book.ordered(one.activity)]
-    if one.recorded is None or (codes and "CREATE" not in codes):
-        return f"{LEFT_OUT}not a creation"
+    activity = "CREATE" if not codes or "CREATE" in codes else "UPDATE" if "UPDATE" in codes else ""
+    if one.recorded is None or not activity:
+        return f"{LEFT_OUT}neither a creation nor an update"
     recorded = day(one.recorded)
     for target in one.target:
         found = sink.scope.key(target)
         if found:
-            sink.add("provenance", found, recorded)
+            sink.add("provenance", found, recorded, activity)
     return f"{USED}second clock" if one.target else f"{NOT_MAPPED}no target"

@@ -19,6 +19,7 @@ NOT_READ = "not read: "
 USED = "used as "
 REPLACED = "replaced by a later version"
 MERGED = "merged into "
+SYNTHETIC = "Patient: tagged as test data (HTEST); the store is marked synthetic"
 
 TABLES: dict[str, tuple[str, ...]] = {
     "patient": ("source", "key", "birth_date", "sex", "ethnicity", "died_on", "replaced_by"),
@@ -39,8 +40,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "medication": ("source", "key", "medicine", "route", "strength"),
     "result": ("source", "subject", "test", "day", "amount", "comparator", "unit", "business"),
-    "condition": ("source", "subject", "category", "system", "code", "label", "day", "business", "column"),
-    "provenance": ("source", "key", "recorded"),
+    "condition": ("source", "key", "subject", "category", "system", "code", "label", "day", "business", "column"),
+    "provenance": ("source", "key", "recorded", "activity"),
 }  # fmt: skip
 NUMBERS = frozenset(
     (
@@ -102,6 +103,10 @@ class Sink:
         system, code = codes[0] if codes else ("", "")
         self.unmapped[what, system, code, name[:80]] += 1
         return f"{NOT_MAPPED}the code is in no mapping table"
+
+    def mark_synthetic(self) -> None:
+        """Counts a person who is tagged as test data (HTEST)."""
+        self.notes[SYNTHETIC] += 1
 
     def conflict(self) -> str:
         return f"{ASIDE}{CONFLICT}"

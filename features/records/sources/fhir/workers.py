@@ -56,7 +56,7 @@ def run_workers(parts: tuple[Part, ...], job: Job, workers: int) -> Iterator[Out
 def _start(job: Job, folder: str) -> subprocess.Popen[str]:
     paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[4]), os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
-        [sys.executable, "-m", __spec__.name if __spec__ else __name__],
+        [sys.executable, "-c", f"from {main.__module__} import main; main()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
