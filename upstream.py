@@ -49,6 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(features.cli.ingest, name="ingest")
+app.add_typer(features.cli.export, name="export")
 app.add_typer(features.cli.features, name="features")
 app.add_typer(training.cli.app)
 app.add_typer(serving.cli.app)

@@ -13,6 +13,7 @@ from features.console import CommandError, Json, Steps, command_group, count_of,
 from features.sharded.engines import ShardEngine
 
 ingest = command_group("Turn an outside extract into a store of records.")
+export = command_group("Write a store of records in a format that other systems read.")
 features = command_group("List the features, build them, and prove that none sees the future.")
 
 
@@ -65,8 +66,10 @@ def ingest_omop(
 
 @ingest.command("fhir")
 def ingest_fhir(
-    folder: Annotated[Path, typer.Argument(help="Folder with NDJSON, a Bulk Data export, or Bundles.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for the store.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder with NDJSON, a Bulk Data export, or Bundles; none with --replay.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder for the store.")] = Path("store"),
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Mark the records as synthetic, everywhere they go.")
     ] = False,
@@ -78,32 +81,67 @@ def ingest_fhir(
     exported: Annotated[
         str | None, typer.Option(help="Day of the export, YYYY-MM-DD, where no manifest says it.")
     ] = None,
+    ledger: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the version ledger: keeps what was first seen when, export by export."),
+    ] = None,
+    replay: Annotated[
+        str | None, typer.Option(help="YYYY-MM-DD: the store as it stood before this day, from the ledger alone.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Turn an extract of FHIR R4 (UK Core) into a store, accounting for every resource.
 
-    Example: upstream ingest fhir exports/2026-01-05 --out .upstream/store
+    Example: upstream ingest fhir exports/2026-01-05 --ledger .upstream/ledger --out .upstream/store
     """
     from features.records.nhs_numbers import NhsKey
     from features.records.sources import fhir
 
-    result = fhir.ingest(
-        folder,
-        out,
-        mappings=mappings,
-        dmd=dmd,
-        nhs_key=NhsKey.read(nhs_key_file) if nhs_key_file else None,
-        exported=_day(exported, "--exported"),
-        about={"synthetic": True} if synthetic else None,
-        progress=lambda done, total: count_of("read (kB)", done // 1024, total // 1024),
-    )
+    options = {
+        "mappings": mappings,
+        "dmd": dmd,
+        "about": {"synthetic": True} if synthetic else None,
+        "nhs_key": NhsKey.read(nhs_key_file) if nhs_key_file else None,
+    }
+    if replay is not None:
+        if ledger is None or folder is not None:
+            raise CommandError("--replay reads a ledger and no folder: name it with --ledger")
+        result = fhir.replay(_day(replay, "--replay"), out, ledger, **options)
+    elif folder is None:
+        raise CommandError("name the folder of the extract, or a day to --replay")
+    else:
+        options["exported"] = _day(exported, "--exported") if exported else None
+        options["progress"] = lambda done, total: count_of("read (kB)", done // 1024, total // 1024)
+        if ledger is not None:
+            result = fhir.ingest_with_ledger(folder, out, ledger, **options)
+        else:
+            result = fhir.ingest(folder, out, **options)
     report(result, as_json, lambda: fhir.lines(result, out))
 
 
-def _day(text: str | None, option: str) -> dt.date | None:
+@export.command("fhir")
+def export_fhir(
+    store: Annotated[Path, typer.Option("--store", help="A store of records.")],
+    out: Annotated[Path, typer.Option("--out", help="An empty folder for the NDJSON and its manifest.")],
+    as_json: Json = False,
+) -> None:
+    """Write a store as UK Core NDJSON, for tests and for handing data on.
+
+    Example: upstream export fhir --store .upstream/store --out exports/fhir
+    """
+    from features import Records
+    from features.records.sources import fhir
+
+    result = fhir.export(Records.load(store), out)
+    written = [f"{kind}: {count:,}" for kind, count in result["resources"].items() if count]
+    lost = [f"not written: {what} ({count:,})" for what, count in result["left_out"].items() if count]
+    report(result, as_json, lambda: [*written, *lost, f"export: {out}"])
+
+
+def _day(text: str, option: str) -> dt.date:
     """A day of the command line."""
     try:
-        return None if text is None else dt.date.fromisoformat(text)
+        return dt.date.fromisoformat(text)
     except ValueError:
         raise CommandError(f"{option} is a day, YYYY-MM-DD") from None
 

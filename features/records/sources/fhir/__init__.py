@@ -4,6 +4,8 @@
 What R4 does not have is stated, not invented: no reason for closing an episode, no team's capacity, no deprivation.
 """
 
+from features.records.sources.fhir.export import export
 from features.records.sources.fhir.ingest import FhirExtract, ingest, lines, read_fhir, summary
+from features.records.sources.fhir.replay import ingest_with_ledger, replay
 
-__all__ = ["FhirExtract", "ingest", "lines", "read_fhir", "summary"]
+__all__ = ["FhirExtract", "export", "ingest", "ingest_with_ledger", "lines", "read_fhir", "replay", "summary"]

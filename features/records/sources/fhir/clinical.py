@@ -128,4 +128,15 @@ def _status(status: r.CodeableConcept | None, sink: Sink) -> bool:
 def _add(
     subject: r.Reference | None, key: str, category: str, found: Diagnosis, on: int, recorded: int, sink: Sink
 ) -> None:
-    sink.add("condition", key, sink.scope.key(subject), category, found.system, found.code, found.group, on, recorded, found.column)
+    sink.add(
+        "condition",
+        key,
+        sink.scope.key(subject),
+        category,
+        found.system,
+        found.code,
+        found.group,
+        on,
+        recorded,
+        found.column,
+    )

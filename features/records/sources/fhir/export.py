@@ -75,7 +75,9 @@ class _Writing:
             "transactionTime": f"{day}T02:00:00Z",
             "request": "urn:upstream:export/$export",
             "requiresAccessToken": False,
-            "output": [{"type": kind, "url": f"{kind}.ndjson", "count": count} for kind, count in counts.items() if count],
+            "output": [
+                {"type": kind, "url": f"{kind}.ndjson", "count": count} for kind, count in counts.items() if count
+            ],
             "error": [],
         }
         (self.folder / "manifest.json").write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
@@ -175,7 +177,13 @@ class _Writing:
             period = {"start": row["opened_on"], **({"end": row["closed_on"]} if "closed_on" in row else {})}
             reason = [{"url": "urn:upstream:close-reason", "valueCode": row.get("close_reason")}]
             yield {
-                **self._base("EpisodeOfCare", self._id(row["referral_id"]), row, late=row.get("closed_known_on"), event=row.get("closed_on")),
+                **self._base(
+                    "EpisodeOfCare",
+                    self._id(row["referral_id"]),
+                    row,
+                    late=row.get("closed_known_on"),
+                    event=row.get("closed_on"),
+                ),
                 **({"extension": reason} if "close_reason" in row else {}),
                 "status": "finished" if "closed_on" in row else "active",
                 "patient": self._subject(row),
@@ -193,7 +201,13 @@ class _Writing:
                 if column in row:
                     actors.append({"actor": {"reference": f"{kind}/{self._id(row[column])}"}, "status": "accepted"})
             yield {
-                **self._base("Appointment", self._id(row["contact_id"]), row, late=row.get("outcome_known_on"), event=row["contact_on"]),
+                **self._base(
+                    "Appointment",
+                    self._id(row["contact_id"]),
+                    row,
+                    late=row.get("outcome_known_on"),
+                    event=row["contact_on"],
+                ),
                 **_channel(row),
                 "status": status,
                 **({"cancelationReason": _coded("cancel", reason)} if reason else {}),
@@ -210,10 +224,16 @@ class _Writing:
             if row["outcome"] != "attended":
                 continue
             name = f"e-{self._id(row['contact_id'])}" if booked else self._id(row["contact_id"])
-            staff = [{"individual": {"reference": f"Practitioner/{self._id(row['staff_id'])}"}}] if "staff_id" in row else []
+            staff = (
+                [{"individual": {"reference": f"Practitioner/{self._id(row['staff_id'])}"}}]
+                if "staff_id" in row
+                else []
+            )
             provider = {"reference": f"Organization/{self._id(row['team_id'])}"} if "team_id" in row else None
             yield {
-                **self._base("Encounter", name, row, late=row.get("outcome_known_on"), event=row["contact_on"], known=not booked),
+                **self._base(
+                    "Encounter", name, row, late=row.get("outcome_known_on"), event=row["contact_on"], known=not booked
+                ),
                 **_channel(row),
                 "status": "finished",
                 "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
@@ -233,7 +253,13 @@ class _Writing:
             nested = [{"url": "legalStatusClassification", "valueCodeableConcept": _coded("legal", legal)}]
             inside = [{"url": f"{UK_CORE}AdmissionMethod", "valueCodeableConcept": _coded("admission", method)}]
             yield {
-                **self._base("Encounter", f"stay-{row['row']}", row, late=row.get("discharge_known_on"), event=row.get("discharged_on")),
+                **self._base(
+                    "Encounter",
+                    f"stay-{row['row']}",
+                    row,
+                    late=row.get("discharge_known_on"),
+                    event=row.get("discharged_on"),
+                ),
                 **({"extension": [{"url": f"{UK_CORE}LegalStatus", "extension": nested}]} if legal else {}),
                 "status": "finished" if "discharged_on" in row else "in-progress",
                 "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "IMP"},
@@ -269,8 +295,12 @@ class _Writing:
                 }
                 continue
             request = {
-                "resourceType": "MedicationRequest", "id": "m", **({"extension": typed} if typed else {}), **order, **dosage,
-            }  # fmt: skip
+                "resourceType": "MedicationRequest",
+                "id": "m",
+                **({"extension": typed} if typed else {}),
+                **order,
+                **dosage,
+            }
             if kind == "dispensed":
                 length = {"value": row.get("days_supplied"), "unit": "day", "system": _UCUM_URL, "code": "d"}
                 yield {
@@ -299,7 +329,12 @@ class _Writing:
         codes = _exact_codes(self.book)
         for row in self._rows("results"):
             unit = row.get("unit")
-            quantity = {"value": row.get("value"), "unit": unit, "system": _UCUM_URL, "code": _UCUM.get(unit or "", unit)}
+            quantity = {
+                "value": row.get("value"),
+                "unit": unit,
+                "system": _UCUM_URL,
+                "code": _UCUM.get(unit or "", unit),
+            }
             yield {
                 **self._base("Observation", f"r-{row['row']}", row, known=False),
                 "status": "final",

@@ -57,7 +57,7 @@ def read(
     total = sum(part.size for part in folder.parts)
     if workers is None:
         workers = min(os.cpu_count() or 1, len(folder.parts)) if total > MANY_BYTES else 1
-    gathering = _Gathering()
+    gathering = Gathering()
     done = 0
     deleted: set[str] = set()
     for part, (batches, gone) in zip(folder.parts, _run(folder.parts, job, book, workers), strict=True):
@@ -80,7 +80,7 @@ def _run(parts: tuple[Part, ...], job: Job, book: CodeBook, workers: int) -> Ite
     yield from run_workers(parts, job, workers)
 
 
-class _Gathering:
+class Gathering:
     """Puts batches together, and numbers resources over all of them."""
 
     def __init__(self) -> None:

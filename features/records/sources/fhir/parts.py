@@ -31,23 +31,31 @@ Outcome = tuple[list[Batch], set[str]]
 
 
 def read_part(part: Part, job: Job, book: CodeBook) -> Outcome:
-    if part.kind == "deleted":
-        return _deletions(part, book)
+    """Every resource of a part, read; and the keys that the export says were deleted."""
+    gone: set[str] = set()
+    if part.kind != "lines":
+        batch = read_batch(resources_of(part, job, gone), book)
+        if part.kind == "outcome":
+            words = [f"{NOT_READ}what the server reported of its export"] * len(batch)
+            batch.fates = pa.array(words, pa.string()).dictionary_encode()
+            batch.notes["OperationOutcome: the server reported problems with its export"] += len(batch)
+        return [batch], gone
+    scope = Scope(job.identities, job.base)
+    return [read_batch(of_lines(lines, first + 1, scope), book) for first, lines in line_blocks(part)], gone
+
+
+def resources_of(part: Part, job: Job, gone: set[str]) -> Iterator[Given]:
+    """The resources of a part one by one; keys that were deleted go into ``gone``."""
     if part.kind == "document":
         with open_part(part) as stream:
             raw = stream.read().removeprefix(b"\xef\xbb\xbf")
-        return [read_batch(_document(raw, job), book)], set()
-    scope = Scope(job.identities, job.base)
-    batches = []
-    for first, lines in line_blocks(part):
-        batch = read_batch(of_lines(lines, first + 1, scope), book)
-        if part.kind == "outcome":
-            batch.fates = pa.array(
-                [f"{NOT_READ}what the server reported of its export"] * len(batch)
-            ).dictionary_encode()
-            batch.notes["OperationOutcome: the server reported problems with its export"] += len(batch)
-        batches.append(batch)
-    return batches, set()
+        yield from _document(raw, job)
+    elif part.kind == "deleted":
+        yield from _deletions(part, gone)
+    else:
+        scope = Scope(job.identities, job.base)
+        for first, lines in line_blocks(part):
+            yield from of_lines(lines, first + 1, scope)
 
 
 def _document(raw: bytes, job: Job) -> Iterator[Given]:
@@ -65,18 +73,15 @@ def _document(raw: bytes, job: Job) -> Iterator[Given]:
         yield Given(raw, 1, Scope(job.identities, job.base))
 
 
-def _deletions(part: Part, book: CodeBook) -> Outcome:
-    """Keys that a Bulk Data export says were deleted: DELETE entries of transaction Bundles, one a line."""
-    gone: set[str] = set()
-    batches = []
+def _deletions(part: Part, gone: set[str]) -> Iterator[Given]:
+    """DELETE entries of transaction Bundles, one a line, into ``gone``; lines that are no Bundle as they are."""
     for first, lines in line_blocks(part):
         for number, line in enumerate(lines, first + 1):
             try:
                 bundle = r.decode_bundle(line)
             except msgspec.DecodeError:
-                batches.append(read_batch([Given(line, number, Scope.nowhere())], book))
+                yield Given(line, number, Scope.nowhere())
                 continue
             gone |= {
                 e.request.url for e in bundle.entry if e.request and e.request.method == "DELETE" and e.request.url
             }
-    return batches, gone

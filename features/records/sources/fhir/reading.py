@@ -57,6 +57,7 @@ class Given:
     scope: Scope
     full_url: str | None = None
     bundle: r.Meta | None = None
+    key: str | None = None
 
 
 @dataclass
@@ -116,11 +117,11 @@ def _read(one: Given, sink: Sink, broken: list[tuple[int, str]]) -> tuple[str, s
     kind = type(resource).__name__
     if resource.meta is not None and resource.meta.profile:
         refuse_stu3(resource.meta.profile)
-    key = entry_key(one.full_url, kind, resource.id, one.scope.base)
+    key = one.key or entry_key(one.full_url, kind, resource.id, one.scope.base)
     if key is None:
         key = f"{kind}/line-{one.line}-{sink.source}"  # nothing can refer to it
     if restricted(resource.meta) or restricted(one.bundle):
-        return kind, key, _version(resource.meta), RESTRICTED
+        return kind, key, version_of(resource.meta), RESTRICTED
     marks = {name: len(rows) for name, rows in sink.rows.items()}
     try:
         fate = READERS[type(resource)](resource, key, sink)
@@ -128,7 +129,13 @@ def _read(one: Given, sink: Sink, broken: list[tuple[int, str]]) -> tuple[str, s
         for name, mark in marks.items():
             del sink.rows[name][mark:]
         fate = f"{ASIDE}a date that cannot be read"
-    return kind, key, _version(resource.meta), fate
+    return kind, key, version_of(resource.meta), fate
+
+
+def describe(one: Given) -> tuple[str, str]:
+    """(type, fate) of a resource that could not be decoded."""
+    kind, _, _, fate = _unread(one, msgspec.DecodeError(), [])
+    return kind, fate
 
 
 def _unread(one: Given, error: msgspec.DecodeError, broken: list[tuple[int, str]]) -> tuple[str, str, int, str]:
@@ -167,7 +174,7 @@ def refuse_stu3(profiles: list[str]) -> None:
         )
 
 
-def _version(meta: r.Meta | None) -> int:
+def version_of(meta: r.Meta | None) -> int:
     """Sorts versions of one resource: by the time of the last update, else by the version's number."""
     if meta is None:
         return 0

@@ -16,6 +16,8 @@ from features.records.sources.fhir.resources import Identifier, Reference
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 NHS, LOCAL = "=nhs:", "=id:"
+HASHED = "="
+"""The system of an identifier that is a hash already."""
 _TAIL = re.compile(r"^(?:(?P<base>[a-z][a-z0-9+.-]*://.+?)/)?(?P<key>[A-Z][A-Za-z]+/[^/#?|]+)(?:/_history/[^/]+)?$")
 
 
@@ -32,6 +34,8 @@ class Identities:
         system, value = identifier.system or "", (identifier.value or "").strip()
         if not value or not system:
             return None
+        if system == HASHED:
+            return value
         if system == NHS_NUMBER:
             try:
                 digits = checked(value)
@@ -53,6 +57,7 @@ class Scope:
     identities: Identities
     base: str | None = None
     entries: Mapping[str, str] = field(default_factory=dict)
+    resolved: bool = False
 
     @classmethod
     def nowhere(cls) -> Scope:
@@ -66,7 +71,7 @@ class Scope:
         text = reference.reference
         if not text:
             return None if reference.identifier is None else self.identities.hash_of(reference.identifier)
-        if text[0] == "#":
+        if text[0] == "#" or self.resolved:
             return text
         if text in self.entries:
             return self.entries[text]

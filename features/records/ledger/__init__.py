@@ -1,0 +1,5 @@
+"""The version ledger: what was first seen when, so that the store of any earlier day can be rebuilt."""
+
+from features.records.ledger.ledger import Appended, Ledger, State, Versions
+
+__all__ = ["Appended", "Ledger", "State", "Versions"]

@@ -1,0 +1,25 @@
+"""Chains of versions: sorted by name and export, which is the latest, and since when it has its content."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Days = npt.NDArray[np.int32]
+Hashes = npt.NDArray[np.uint64]
+
+
+def latest(code: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+    """Whether each version is the last of its name; ``code`` numbers the names, in runs."""
+    last = np.ones(len(code), np.bool_)
+    last[:-1] = code[1:] != code[:-1]
+    return last
+
+
+def seen_since(code: npt.NDArray[np.int32], content: Hashes, alive: npt.NDArray[np.bool_], seen: Days) -> Days:
+    """Since when each version has its content: the day of the first version in a row with the same. A version after a
+    deletion begins anew."""
+    begins = np.ones(len(code), np.bool_)
+    begins[1:] = (code[1:] != code[:-1]) | (content[1:] != content[:-1]) | (alive[1:] != alive[:-1])
+    first = np.maximum.accumulate(np.where(begins, np.arange(len(code)), 0)) if len(code) else np.zeros(0, np.int64)
+    return seen[first]
