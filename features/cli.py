@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -97,7 +97,7 @@ def ingest_fhir(
     from features.records.nhs_numbers import NhsKey
     from features.records.sources import fhir
 
-    options = {
+    options: dict[str, Any] = {
         "mappings": mappings,
         "dmd": dmd,
         "about": {"synthetic": True} if synthetic else None,

@@ -78,7 +78,8 @@ def versions_of(resources: dict[str, tuple[bytes, int, int]]) -> Versions:
 
 
 def _walk(part: Any, scope: Scope) -> None:
-    for name, rewrite in _fields(type(part)):
+    kind: type = type(part)
+    for name, rewrite in _fields(kind):
         value = getattr(part, name)
         if value is None or value == []:
             continue
@@ -107,7 +108,7 @@ def _fields(kind: type) -> tuple[tuple[str, Callable[[Any, Scope], Any]], ...]:
 
 
 def _holds_any(kind: type) -> bool:
-    return bool(_fields(kind))  # type: ignore[arg-type]
+    return bool(_fields(kind))
 
 
 def _inner(hint: Any) -> tuple[Any, ...]:
