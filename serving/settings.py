@@ -14,6 +14,7 @@ UPSTREAM_BEHIND_PROXY      ``true`` where our reverse proxy writes X-Forwarded-F
 UPSTREAM_RATE_PER_MINUTE   requests a minute of one person's session or token; more is 429
 UPSTREAM_SYSTEM_RATE_PER_MINUTE    the same for a CMHT system
 UPSTREAM_STRANGER_RATE_PER_MINUTE  sign-ins and requests that prove nothing, of one address
+UPSTREAM_EMERGENCIES_PER_HOUR      people of other teams that one person may open in an hour
 UPSTREAM_SESSION_IDLE_MINUTES      how long an unused session of the pages lives; eight hours at most
 UPSTREAM_READ_DEADLINE_SECONDS     how long a page or a read may take before it is 503
 UPSTREAM_SCORE_DEADLINE_SECONDS    the same for scoring
@@ -98,6 +99,7 @@ class Settings(BaseSettings):
     rate_per_minute: int = Field(default=600, ge=1)
     system_rate_per_minute: int = Field(default=3_000, ge=1)
     stranger_rate_per_minute: int = Field(default=300, ge=1)
+    emergencies_per_hour: int = Field(default=10, ge=1)
     session_idle_minutes: float = Field(default=30.0, gt=0)
     read_deadline_seconds: float = Field(default=20.0, gt=0)
     score_deadline_seconds: float = Field(default=50.0, gt=0)

@@ -97,6 +97,7 @@ def test_every_error_of_the_packages_is_a_persons_or_named_here_as_ours():
         "UnscopedQuery",  # a query that forgot its scope
         "Unstampable",  # a kernel whose names cannot be followed
         "SpecError",  # a feature that its author wrote wrongly
+        "Unreadable",  # what is wrong with the body of a request
         "Problem",  # an answer of the service, never of the command line
         "SignInNeeded",  # the same
         "Refused",  # the same: a token of an identity provider

@@ -150,6 +150,12 @@ def _check(found: dict[str, Floats], n_features: int, where: str) -> None:
     for name in _WHOLE:
         if np.any(found[name] != np.round(found[name])) or np.any(np.abs(found[name]) > 2**31 - 1):
             raise TreesError(f"{where}: {name} holds a number that is not whole: the text is damaged")
+    for name in ("internal_count", "leaf_count"):
+        if np.any(found[name] < 1):
+            raise TreesError(
+                f"{where}: {name} holds a cover below 1: contributions would be divided by it, and LightGBM's own "
+                f"reader stops the process; write the text again with the trainer that made it"
+            )
     if np.any((found["split_feature"] < 0) | (found["split_feature"] >= n_features)):
         raise TreesError(
             f"{where} splits a feature beyond the {n_features} that the header states: the text is damaged"

@@ -29,7 +29,17 @@ async def emergency(
 ) -> Emergency:
     """Open one person of another team for an hour, with a reason. The auditor sees it at once."""
     audit = service.audit_for(caller, request)
-    return await service.reads.run(open_in_emergency, service.database, caller, audit, patient_id, body.reason)
+    found = await service.reads.run(
+        open_in_emergency,
+        service.database,
+        caller,
+        audit,
+        patient_id,
+        body.reason,
+        most_an_hour=service.settings.emergencies_per_hour,
+    )
+    service.metrics.emergency()
+    return found
 
 
 @router.get("/v1/audit/emergency-access")

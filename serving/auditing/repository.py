@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Text, cast, func, insert, select, union
 
-from serving.identity.callers import Caller, person_id
+from serving.identity.callers import Caller, Role, person_id
 from serving.storage.tables import (
     audit_events,
     emergency_access,
@@ -19,6 +19,10 @@ from serving.storage.tables import (
     role_assignments,
     tokens,
 )
+from serving.storage.visible import visible_people
+
+ANYBODY = Caller("emergency", Role.CMHT_SYSTEM, None, "emergency access")
+"""Looks through the choke point at every team, to say whether somebody exists and is not the caller's own."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,18 @@ class Asked:
 
 def grant(connection: Connection, row: dict[str, Any]) -> None:
     connection.execute(insert(emergency_access), row)
+
+
+def granted_since(connection: Connection, actor: str, since: dt.datetime) -> int:
+    """How many people somebody has opened since then."""
+    query = select(func.count()).select_from(emergency_access)
+    return connection.scalar(query.where(emergency_access.c.actor == actor, emergency_access.c.granted_at > since)) or 0
+
+
+def team_of(connection: Connection, patient_id: str) -> str | None:
+    """The team of a person of the published run, whoever asks; None for nobody."""
+    visible = visible_people(ANYBODY)
+    return connection.scalar(select(visible.c.team_id).where(visible.c.patient_id == patient_id))
 
 
 def grants(connection: Connection, limit: int) -> tuple[list[Row[Any]], int]:

@@ -18,6 +18,8 @@ REASON_LABELS = {
     "wrong_team_recorded": "The person is with my team, and the list says another",
 }
 ACCESS_MINUTES = 60
+MOST_AN_HOUR = 10
+"""People that one caller may open in an hour, unless UPSTREAM_EMERGENCIES_PER_HOUR says otherwise."""
 
 
 class EmergencyIn(Strict):

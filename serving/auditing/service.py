@@ -7,19 +7,26 @@ import secrets
 
 from serving.auditing import repository
 from serving.auditing.repository import Asked
-from serving.auditing.schemas import ACCESS_MINUTES, Emergencies, Emergency, Event, Events
+from serving.auditing.schemas import ACCESS_MINUTES, MOST_AN_HOUR, Emergencies, Emergency, Event, Events
 from serving.auditlog.log import Audit, AuditUnavailable, Look, append
+from serving.http.problems import Problem
 from serving.identity.callers import Caller
 from serving.storage.database import Database, DatabaseUnavailable
 
 
 def open_in_emergency(
-    database: Database, caller: Caller, audit: Audit, patient_id: str, reason: str, now: dt.datetime | None = None
+    database: Database,
+    caller: Caller,
+    audit: Audit,
+    patient_id: str,
+    reason: str,
+    now: dt.datetime | None = None,
+    most_an_hour: int = MOST_AN_HOUR,
 ) -> Emergency:
-    """Let ``caller`` see one person for ``ACCESS_MINUTES``, whichever team they are with.
+    """Let ``caller`` read one person of another team for ``ACCESS_MINUTES``.
 
-    Whether the person exists is not said here, so that opening tells nothing: the look that follows does, and it is in
-    the log too.
+    Raises ``Problem`` 404 where no list holds the person, 409 for one of the caller's own, 429 after ``most_an_hour``
+    people within an hour: somebody who needs more is not in an emergency, or needs a membership. Each is in the log.
     """
     now = now or dt.datetime.now(dt.UTC)
     found = Emergency(
@@ -32,13 +39,39 @@ def open_in_emergency(
         expires_at=now + dt.timedelta(minutes=ACCESS_MINUTES),
     )
     detail = {"reason": reason, "until": found.expires_at.isoformat(), "grant_id": found.grant_id}
+    with database.read(repository.ANYBODY) as connection:
+        team = repository.team_of(connection, patient_id)
     try:
         with database.write(caller) as connection:
-            repository.grant(connection, found.model_dump())
+            # The event first: it makes writers queue, so that what is counted next is all there is.
             append(connection, audit, Look("emergency.opened", (patient_id,), detail=detail))
+            opened = repository.granted_since(connection, caller.token_id, now - dt.timedelta(hours=1))
+            refused = _refusal(caller, team, opened, most_an_hour)
+            if refused is not None:
+                raise refused
+            repository.grant(connection, found.model_dump())
     except DatabaseUnavailable as error:
         raise AuditUnavailable(str(error)) from None
+    except Problem as refused:
+        audit.record(Look("emergency.refused", (patient_id,), detail={"reason": reason, "why": refused.kind}))
+        raise
     return found
+
+
+def _refusal(caller: Caller, team: str | None, opened: int, most_an_hour: int) -> Problem | None:
+    if opened >= most_an_hour:
+        return Problem(
+            429,
+            "too-many-emergencies",
+            f"You have opened {most_an_hour} people of other teams within an hour. Call whoever runs Upstream: "
+            "cover for a team is a membership, not an emergency.",
+            headers={"Retry-After": "3600"},
+        )
+    if team is None:
+        return Problem(404, "not-found", "No list holds a person of that number. Check it; nothing was opened.")
+    if not caller.is_beyond(team):
+        return Problem(409, "own-person", "That person is with a team of yours: open them from your list.")
+    return None
 
 
 def list_emergencies(database: Database, audit: Audit, limit: int) -> Emergencies:

@@ -40,6 +40,12 @@ class Metrics:
         self._scored = Counter(
             "upstream_people_scored", "People scored for requests, by the bundle.", ("bundle",), registry=self.registry
         )
+        self._emergencies = Counter(
+            "upstream_emergency_access", "People of other teams opened in an emergency.", registry=self.registry
+        )
+        self._security = Counter(
+            "upstream_security_events", "Events of the security log, by kind.", ("kind",), registry=self.registry
+        )
         self._under_way = Gauge("upstream_requests_under_way", "Requests being answered.", registry=self.registry)
 
     def began(self) -> None:
@@ -51,6 +57,12 @@ class Metrics:
 
     def refused(self, problem: str, status: int) -> None:
         self._refusals.labels(problem, str(status)).inc()
+
+    def emergency(self) -> None:
+        self._emergencies.inc()
+
+    def security(self, kind: str) -> None:
+        self._security.labels(kind).inc()
 
     def scored(self, bundle: str, people: int) -> None:
         self._scored.labels(bundle).inc(people)

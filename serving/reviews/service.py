@@ -45,10 +45,17 @@ def record_review(
     try:
         with database.write(caller) as connection:
             place = repository.place(connection, caller, patient_id)
-            if place is not None:
+            if place is not None and not caller.is_beyond(place.team_id):
                 return _recorded(connection, caller, audit, patient_id, review, key, now, place)
     except DatabaseUnavailable as error:
         raise AuditUnavailable(str(error)) from None
+    if place is not None:
+        audit.record(Look("emergency.refused", (patient_id,), place.team_id, detail={"why": "reads-only"}))
+        raise Problem(
+            403,
+            "emergency-reads-only",
+            "You opened this person in an emergency, to read. Their own team records reviews.",
+        )
     audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
     raise not_found()
 

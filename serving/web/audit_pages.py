@@ -17,6 +17,7 @@ from serving.auditing.endpoints import About, Action, Actor, Before, On
 from serving.auditing.repository import Asked
 from serving.auditing.schemas import ACCESS_MINUTES, REASON_LABELS, Event
 from serving.auditing.service import list_emergencies, list_events, open_in_emergency
+from serving.http.problems import Problem
 from serving.identity.callers import ROLE_LABELS
 from serving.state import Serving
 from serving.web.rendering import around, page
@@ -24,7 +25,7 @@ from serving.web.rendering import around, page
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
 EVENTS_A_PAGE = 50
-EMERGENCIES_SHOWN = 100
+EMERGENCIES_SHOWN = 2_000
 PEOPLE_NAMED = 12
 ACTIONS = {
     "person.seen": "Read a person",
@@ -39,6 +40,7 @@ ACTIONS = {
     "review.repeated": "Sent a review again",
     "scores.requested": "Had people scored",
     "emergency.opened": "Opened a person in an emergency",
+    "emergency.refused": "Asked for a person in an emergency, and was refused",
     "emergencies.seen": "Read the emergency access",
     "audit.seen": "Read this log",
     "person.not_visible": "Asked for a person they may not see",
@@ -168,7 +170,16 @@ async def emergency_form(
     if wrong:
         return _form(request, caller, patient_id, reason, wrong)
     audit = service.audit_for(caller, request)
-    await service.reads.run(open_in_emergency, service.database, caller, audit, patient_id, reason)
+    most = service.settings.emergencies_per_hour
+    try:
+        await service.reads.run(
+            open_in_emergency, service.database, caller, audit, patient_id, reason, most_an_hour=most
+        )
+    except Problem as refused:
+        if refused.status not in (404, 409):
+            raise
+        return _form(request, caller, patient_id, reason, {"patient_id": refused.detail})
+    service.metrics.emergency()
     return RedirectResponse(f"/patients/{quote(patient_id, safe='')}", 303)
 
 

@@ -33,7 +33,7 @@ REVIEW = {
 }
 BODIES = {
     "/v1/scores": SCORE,
-    "/v1/patients/N03/emergency-access": {"reason": "crisis_call"},
+    "/v1/patients/S01/emergency-access": {"reason": "crisis_call"},
     "/v1/patients/N03/reviews": REVIEW,
     "/v1/patients/S02/reviews": REVIEW,
 }
@@ -48,7 +48,7 @@ MATRIX = [
     ("GET", "/v1/patients/N03", "/v1/patients/S02", {"pharmacist", "cmht_system"}),
     ("GET", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
     ("POST", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
-    ("POST", "/v1/patients/N03/emergency-access", None, {"pharmacist"}),
+    ("POST", "/v1/patients/S01/emergency-access", None, {"pharmacist"}),
     ("GET", "/v1/audit/events", None, {"auditor"}),
     ("GET", "/v1/audit/emergency-access", None, {"auditor"}),
     ("GET", "/metrics", None, {"operator"}),
@@ -180,7 +180,8 @@ def test_every_route_is_in_the_matrix(made_home):
     listed = {f"{row[0]} {row[1]}" for row in MATRIX} | {f"GET {row[0]}" for row in PAGES}
     for route, roles in access_of(app).items():
         method, path = route.split(" ")
-        concrete = path.replace("{team_id}", "north").replace("{patient_id}", "N03")
+        whom = "S01" if path.endswith("emergency-access") else "N03"
+        concrete = path.replace("{team_id}", "north").replace("{patient_id}", whom)
         assert roles is not None, f"{route} declares no role"
         assert path in OPEN or route in FORMS or f"{method} {concrete}" in listed, f"{route} is missing from the matrix"
 
