@@ -9,7 +9,7 @@ from __future__ import annotations
 from features.catalogue.shorthand import SHARE, days_since, feature, share
 from features.engine import Feature, Stream, stream
 
-DIRECT = ("face_to_face", "video", "telephone")
+DIRECT = ("face_to_face", "video", "telephone", "not_recorded")
 ATTENDED = stream("contacts", outcome="attended", mode=DIRECT, unless={"kind": ("carer",)})
 MISSED = stream("contacts", outcome="did_not_attend", unless={"kind": ("carer",), "mode": ("text", "email")})
 OFFERED = stream(

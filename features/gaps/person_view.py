@@ -173,7 +173,7 @@ class Shared:
         return list(self.records.columns("conditions")["label"].to_pylist())
 
 
-_DIRECT = ("face_to_face", "video", "telephone")
+_DIRECT = ("face_to_face", "video", "telephone", "not_recorded")
 _WRITTEN = ("text", "email")
 _REVIEW_KINDS = ("medicines_review", "care_review")
 

@@ -97,4 +97,5 @@ def deleted(records: Records, as_of: int) -> Variant:
             rows[name], origin[name] = int(gone.sum()), kept
             table = table.take(kept, table.patient[kept], len(records))
         tables[name] = table
-    return Variant(Records(records.patient_ids, tables, records.about), origin, rows, parts)
+    unread = records.unread.before(as_of)
+    return Variant(Records(records.patient_ids, tables, records.about, unread=unread), origin, rows, parts)

@@ -65,7 +65,7 @@ def garbled(records: Records, as_of: int, random: Random) -> Variant:
         order = np.lexsort((columns["known_on"], columns[table.spec.event_day or ""], patient))
         tables[name] = Table(table.spec, columns, patient, table.offsets).take(order, patient[order], len(records))
         origin[name] = order.astype(np.int64)
-    return Variant(Records(records.patient_ids, tables, records.about), origin, rows, parts)
+    return Variant(Records(records.patient_ids, tables, records.about, unread=records.unread), origin, rows, parts)
 
 
 def _elsewhere(patient: npt.NDArray[np.int32], random: Random) -> npt.NDArray[np.int32]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from features.records.dates import NOT_A_DATE
 from features.records.days import FIRST_DAY, NO_DAY
 from features.records.kernels import OUT_OF_RANGE, any_before, any_outside, convert, holds, mix
-from features.records.tables import TableSpec
+from features.records.tables import COMPARATORS, TableSpec
 from features.reference import TESTS, Conversion
 
 Mask = npt.NDArray[np.bool_]
@@ -26,6 +26,9 @@ AHEAD_DAYS = 3 * 366
 
 _KNOWN_AFTER = {"results", "stays"}
 """Tables whose rows cannot be known before they happened."""
+
+
+SECOND_OF_AN_ID = "the id was used by an earlier row; the first row was kept"
 
 
 def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], today: int) -> Iterator[Finding]:
@@ -44,6 +47,7 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
             last = today + (AHEAD_DAYS if column.ahead else 1)
             if any_outside(values, FIRST_DAY, last):
                 yield from _dates(column.name, values, last, column.ahead)
+            values = columns[column.name]
         if column.kind == "number":
             yield from _numbers(column.name, values, column.low, column.high)
     for start, end in spec.ends:
@@ -59,15 +63,16 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
     if spec.unique and len(columns[spec.unique].unique()) < len(columns[spec.unique]):
         again = _duplicates(columns[spec.unique])
         if again.any():
-            yield spec.unique, again, "the id was used by an earlier row; the first row was kept"
+            yield spec.unique, again, SECOND_OF_AN_ID
 
 
 def _unread_reason(kind: str) -> str:
     return {
         "date": NOT_A_DATE,
-        "code": "not one of the allowed values; see features/records/tables.py and features/reference",
+        "code": "not one of the allowed values, nor a word for one (features/records/tables.py, features/reference)",
         "number": "not a number",
         "flag": "not true or false",
+        "text": "a word that is not understood, or that says it is not known; see features/reference/words.csv",
     }[kind]
 
 
@@ -201,7 +206,17 @@ def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
         failing = problem == number
         if failing.any():
             yield column, failing, reason
+    _just_beyond(values, columns["comparator"])
     columns["unit"] = _canonical_units().take(pa.array(np.where(given & (tests >= 0), tests, len(TESTS))))
+
+
+def _just_beyond(values: npt.NDArray[np.float64], comparators: npt.NDArray[np.int16]) -> None:
+    """A bound is the nearest number that can be true: ``<0.5`` lies below 0.5, so a limit of "below 0.5" holds of it.
+    Doing it twice changes nothing, so a store reads as it was written."""
+    for sign, towards in (("<", -np.inf), (">", np.inf)):
+        rows = np.flatnonzero((comparators == COMPARATORS.index(sign)) & ~np.isnan(values))
+        if len(rows):
+            values[rows] = np.nextafter(np.round(values[rows], 9), towards)
 
 
 _RESULT_PROBLEMS = {

@@ -19,7 +19,8 @@ from features.errors import UpstreamError
 from features.records.problems import Problem, RecordsError
 from features.records.tables import TABLES
 
-_OWN = ("about.json", "report.json", "quarantine.csv")
+UNREAD = "unread.parquet"
+"""What was not understood, by person, beside the tables of a store."""
 
 
 class FolderTaken(UpstreamError, FileExistsError):
@@ -109,6 +110,22 @@ def read_folder(folder: Path) -> tuple[dict[str, TableFile], dict[str, Any]]:
     return frames, json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
 
 
+def read_unread(folder: Path) -> pa.Table | None:
+    """What was not understood when the store was written; None where the folder holds nothing of it."""
+    path = folder / UNREAD
+    return pq.read_table(path) if path.exists() else None
+
+
+def read_quarantine(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype={"table": "str", "row": "int64", "column": "str", "reason": "str", "values": "str"})
+
+
+def joined_quarantine(earlier: pd.DataFrame, now: pd.DataFrame | None) -> pd.DataFrame:
+    """What an earlier run set aside, and this one: rows of a store are not those of the extract it came from."""
+    earlier = earlier[[column for column in earlier if column != "synthetic"]]
+    return earlier if now is None or not len(now) else pd.concat([earlier, now], ignore_index=True)
+
+
 def _parquet(path: Path) -> Callable[[], pa.Table]:
     # The file stays open, so that the same one is read again even where another has been put in its place.
     file = pa.OSFile(str(path))
@@ -138,6 +155,7 @@ def write_folder(
     about: Mapping[str, Any],
     report: Mapping[str, Any],
     quarantine: pd.DataFrame,
+    unread: pa.Table,
     format: Literal["parquet", "csv"],
 ) -> Path:
     """Writes the whole folder beside ``folder`` and renames it into place; an older store of ours there is replaced."""
@@ -159,6 +177,8 @@ def write_folder(
         (beside / "report.json").write_text(
             json.dumps({**report, **synthetic}, indent=2, sort_keys=True) + "\n", encoding="utf-8"
         )
+        if unread.num_rows:
+            pq.write_table(unread, beside / UNREAD, compression="zstd")
         if len(quarantine):
             quarantine.assign(**synthetic).to_csv(beside / "quarantine.csv", index=False)
         beside.chmod(0o755)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,17 +15,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.records.checks import Finding, Mask, check, sent_again, to_canonical_units
-from features.records.days import NO_DAY, day_of
+from features.records.checks import SECOND_OF_AN_ID, Finding, Mask, check, sent_again, to_canonical_units
+from features.records.days import FIRST_DAY, NO_DAY, day_of
 from features.records.files import TableFile
-from features.records.kernels import in_order
+from features.records.kernels import any_outside, in_order
 from features.records.nhs_numbers import BLANK, among, ten_digits, without_numbers
-from features.records.parsing import empty, parse, read_date_column
+from features.records.parsing import empty, parse, read_bound, read_date_column
 from features.records.problems import LoadReport, Problem, RecordsError, SetAside, TableReport
-from features.records.table import Table, empty_table, offsets_of, take
-from features.records.tables import CIRCUMSTANCE_KINDS, TABLES, TableSpec
+from features.records.table import Table, empty_table, offsets_of, take, words_of
+from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, TableSpec
+from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
 
 Given = pd.DataFrame | TableFile | Mapping[str, Sequence[Any]]
+PERSON_KEPT = " (the value was set aside, the person kept)"
+VALUE_ONLY = " (the value was set aside, the row kept)"
+_WITH_THEIR_ROW = {("results", "value"), ("results", "unit"), ("circumstances", "value")}
+LAST_REAL_DAY = day_of("2098-12-31")
 _QUARANTINE = ("table", "row", "column", "reason", "values")
 
 
@@ -42,6 +47,7 @@ class Loading:
         self.problems: list[Problem] = []
         self.aside: list[SetAside] = []
         self.values: list[str | Mapping[str, Any]] = []
+        self.unread: list[tuple[int, int, int, tuple[str, str, str, str, str]]] = []
         self.ids = pa.array([], pa.string())  # everybody whose row could be read, in order
 
     def run(self) -> tuple[npt.NDArray[np.object_], dict[str, Table]]:
@@ -153,18 +159,72 @@ class Loading:
                 columns[column.name], bad = parse(column, given[column.name])
             if bad is not None and bad.any():
                 unread[column.name] = bad
+            if column.kind == "date" and not column.required and spec.name != "patients":
+                self._drop_sentinels(spec.name, column.name, columns)
+        if spec.name == "results" and "value" in unread:
+            self._read_bounds(given["value"], columns, unread)
+        if spec.name == "circumstances":
+            unread |= self._read_words(columns)
         if isinstance(given, TableFile):
             given.let_go()
         return columns, unread
 
+    def _drop_sentinels(self, table: str, name: str, columns: dict[str, Any]) -> None:
+        """Days that stand for none (1800-01-01, 1900-01-01, 9999-12-31) are read as not given, and counted."""
+        days = columns[name]
+        if not any_outside(days, FIRST_DAY, LAST_REAL_DAY):
+            return
+        sentinel = (days != NO_DAY) & ((days < FIRST_DAY) | (days > LAST_REAL_DAY))
+        columns[name] = np.where(sentinel, np.int32(NO_DAY), days)
+        self._note(table, f"{name}: {int(sentinel.sum()):,} dates that stand for none (before 1900-01-02, from 2099)")
+
+    def _read_bounds(self, given: Any, columns: dict[str, Any], unread: dict[str, Mask]) -> None:
+        """Results such as ``<0.1`` keep their number as a bound, and the comparator beside it."""
+        rows = np.flatnonzero(unread["value"])
+        told = given.iloc[rows].tolist() if isinstance(given, pd.Series) else [given[row] for row in rows.tolist()]
+        found = [(row, bound) for row, one in zip(rows.tolist(), told, strict=True) if (bound := read_bound(one))]
+        for row, (sign, number) in found:
+            columns["value"][row], columns["comparator"][row] = number, COMPARATORS.index(sign)
+            unread["value"][row] = False
+        if found:
+            self._note("results", f"value: {len(found):,} results with < or > kept as bounds")
+        if not unread["value"].any():
+            del unread["value"]
+
+    def _read_words(self, columns: dict[str, Any]) -> dict[str, Mask]:
+        """Circumstances in the words of ``words.csv``; what is not understood, or says that nobody knows, is unread."""
+        kinds = _mapped(columns["kind"], circumstance_kind)
+        kind_codes, kind_words = words_of(kinds)
+        value_codes, value_words = words_of(columns["value"])
+        columns["kind"] = kinds
+        pair = kind_codes.astype(np.int64) * (len(value_words) + 1) + value_codes
+        both = (kind_codes >= 0) & (value_codes >= 0)
+        keys, place = np.unique(pair[both], return_inverse=True)
+        meant = [
+            circumstance_value(kind_words[key // (len(value_words) + 1)], value_words[key % (len(value_words) + 1)])
+            for key in keys.tolist()
+        ]
+        lost = np.zeros(len(pair), dtype=bool)
+        lost[both] = np.array([one is None or one == UNKNOWN for one in meant], bool)[place]
+        if len(keys):
+            spelled = np.full(len(pair), len(meant), np.int64)
+            spelled[both] = place
+            columns["value"] = pa.array([*meant, None], pa.string()).take(pa.array(spelled))
+        return {"value": lost} if lost.any() else {}
+
     def _patients(self, columns: dict[str, Any], unread: dict[str, Mask]) -> tuple[npt.NDArray[np.object_], Table]:
         spec = TABLES["patients"]
-        kept = self._set_aside(spec, [self._keep_person(columns, *f) for f in check(spec, columns, unread, self.today)])
+        findings = [self._keep_person(columns, *f) for f in check(spec, columns, unread, self.today)]
+        kept = self._set_aside(spec, findings)
         ids = np.asarray(columns["patient_id"].take(pa.array(kept)).to_pylist(), dtype=object)
         self._refuse_two_people_of_one_id(columns)
         order = np.argsort(ids, kind="stable") if len(ids) else np.zeros(0, dtype=np.int64)
         rows = kept[order]
         patient = np.arange(len(rows), dtype=np.int32)
+        place = np.full(len(columns["patient_id"]), -1, np.int32)
+        place[rows] = patient
+        self._name_unknown_words(spec, findings)
+        self._keep_unread(spec, {**columns, "known_on": np.full(len(place), NO_DAY, np.int32)}, place, findings)
         typed = {name: take(values, rows) for name, values in columns.items() if name != "patient_id"}
         return ids[order], Table(spec, typed, patient, offsets_of(patient, len(rows)))
 
@@ -200,7 +260,20 @@ class Loading:
             return name, rows, reason
         column = TABLES["patients"].column(name)
         columns[name] = np.where(rows, empty(column, len(rows)), columns[name])
-        return name, rows, f"{reason} (the value was set aside, the person kept)"
+        return name, rows, f"{reason}{PERSON_KEPT}"
+
+    def _keep_row(self, spec: TableSpec, columns: dict[str, Any], name: str, rows: Mask, reason: str) -> Finding:
+        """An optional value that cannot be right is set aside, its row is not: a mistyped closing date must not take a
+        person off a list. What a row cannot do without, and the number of a result, take the row with them."""
+        column = spec.column(name)
+        if column.required or column.kind in ("id", "text") or (spec.name, name) in _WITH_THEIR_ROW:
+            return name, rows, reason
+        if (spec.name == "stays" and name == "discharged_on") or (
+            name == "days_supplied" and reason.startswith("below")
+        ):
+            return name, rows, reason
+        columns[name] = np.where(rows, empty(column, len(rows)), columns[name])
+        return name, rows, f"{reason}{VALUE_ONLY}"
 
     def _finish(
         self,
@@ -208,7 +281,9 @@ class Loading:
         columns: dict[str, Any],
         unread: dict[str, Mask],
     ) -> Table:
-        findings = list(check(spec, columns, unread, self.today))
+        findings = [self._keep_row(spec, columns, *f) for f in check(spec, columns, unread, self.today)]
+        if spec.name == "contacts":
+            self._mode_of_attended(columns)
         if spec.name == "results":
             units = columns["unit"]
             findings += list(to_canonical_units(columns))
@@ -218,6 +293,7 @@ class Loading:
             self._name_unknown(
                 "results", "unit", [rows for name, rows, _ in findings if name == "unit"], {"unit": units}
             )
+        self._name_unknown_words(spec, findings)
         if not spec.per_patient:
             kept = self._set_aside(spec, findings)
             nobody = np.zeros(0, dtype=np.int32)
@@ -228,7 +304,9 @@ class Loading:
         if found.null_count > ids.null_count:
             stranger = (patient < 0) & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
             findings.append(("patient_id", stranger, "the patient is not in the patients table"))
-        good = ~np.logical_or.reduce([rows for _, rows, _ in findings]) if findings else np.ones(len(ids), dtype=bool)
+        failing = [rows for _, rows, reason in findings if not reason.endswith(VALUE_ONLY)]
+        good = ~np.logical_or.reduce(failing) if failing else np.ones(len(ids), dtype=bool)
+        self._keep_unread(spec, columns, patient, findings)
         kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, good)])
         typed = {name: values for name, values in columns.items() if name != "patient_id"}
         if len(kept) < len(ids):
@@ -239,6 +317,60 @@ class Loading:
             order = np.lexsort(keys[::-1])
             typed, patient = {name: take(values, order) for name, values in typed.items()}, patient[order]
         return Table(spec, typed, patient, offsets_of(patient, len(self.ids)))
+
+    def _mode_of_attended(self, columns: dict[str, Any]) -> None:
+        """An attended contact whose mode nobody wrote was a contact with the person: it is not taken for a text."""
+        outcomes = TABLES["contacts"].column("outcome").values
+        silent = (columns["mode"] < 0) & (columns["outcome"] == outcomes.index("attended"))
+        if silent.any():
+            columns["mode"] = np.where(silent, np.int16(MODES.index("not_recorded")), columns["mode"])
+            self.report.tables["contacts"].defaults["mode"] = {"value": "not_recorded", "rows": int(silent.sum())}
+            self._note(
+                "contacts",
+                f"mode missing in {int(silent.sum()):,} attended contacts; they count as contact with the person",
+            )
+
+    def _keep_unread(self, spec: TableSpec, columns: dict[str, Any], patient: Any, findings: list[Finding]) -> None:
+        """Remembers, for each person, what was not understood, with the row's two clocks as far as they can be read."""
+        about = {"results": "test", "supplies": "medicine", "circumstances": "kind"}.get(spec.name, "")
+        day, known = columns[spec.event_day or "known_on"], columns["known_on"]
+        for name, rows, reason in findings:
+            if name == "patient_id" or reason == SECOND_OF_AN_ID:
+                continue
+            places = np.flatnonzero(rows & (patient >= 0))
+            told = self._given_rows(spec.name, places, [name, about] if about else [name])
+            for row, values in zip(places.tolist(), told, strict=True):
+                on = int(day[row])
+                told_on = int(known[row])
+                if told_on == NO_DAY and on != NO_DAY:
+                    told_on = on + self.delays.get(spec.name, 0)
+                words = (spec.name, name, _short(values.get(name)), _concept(spec, columns, about, row, values), reason)
+                self.unread.append((int(patient[row]), on, told_on, words))
+
+    def _given_rows(self, name: str, rows: npt.NDArray[np.int64], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """Some columns of some rows, as given."""
+        given = self.given[name]
+        out: dict[str, list[Any]] = {}
+        for column in columns:
+            if column in given and len(rows):
+                values = given[column]
+                out[column] = values.iloc[rows].tolist() if isinstance(values, pd.Series) else [values[r] for r in rows]
+        return [{column: values[i] for column, values in out.items()} for i in range(len(rows))]
+
+    def _name_unknown_words(self, spec: TableSpec, findings: list[Finding]) -> None:
+        """Names the words that no table knows and how often, most frequent first: words of a vocabulary (medicines,
+        codes, circumstances), never a number, a date or an id."""
+        for name, rows, reason in findings:
+            vocabulary = spec.column(name).kind in ("code", "flag") or (spec.name, name) == ("circumstances", "value")
+            if not vocabulary or spec.name == "results" or "missing" in reason:
+                continue
+            extra = ["kind"] if spec.name == "circumstances" else []
+            told = self._given_rows(spec.name, np.flatnonzero(rows), [name, *extra])
+            words = Counter(" ".join(_short(one.get(column)) for column in [*extra, name]).strip() for one in told)
+            del words[""]
+            if words:
+                named = ", ".join(f"{word} ({count:,} rows)" for word, count in words.most_common(20))
+                self._note(spec.name, f"{name} not understood: {named}")
 
     def _second_clock(self, spec: TableSpec, columns: dict[str, Any]) -> None:
         """Applies the usual delay wherever the extract does not say when a row, or the late part of it, became
@@ -275,24 +407,21 @@ class Loading:
             return np.arange(report.read)
         dropped = np.zeros(report.read, dtype=bool)
         for column, rows, reason in findings:
-            if spec.name != "patients" or column == "patient_id":
+            if column == "patient_id" or not reason.endswith((VALUE_ONLY, PERSON_KEPT)):
                 dropped |= rows
             self.report.reasons.setdefault(spec.name, {})[f"{column}: {reason}"] = int(rows.sum())
-            for row in np.flatnonzero(rows).tolist():
-                self.aside.append(SetAside(spec.name, row, column, reason))
-                self.values.append(self._as_given(spec.name, row))
+            places = np.flatnonzero(rows)
+            self.aside += [SetAside(spec.name, row, column, reason) for row in places.tolist()]
+            self.values += self._as_given(spec.name, places)
         report.set_aside = int(dropped.sum())
         report.kept = report.read - report.set_aside
         return np.flatnonzero(~dropped)
 
-    def _as_given(self, name: str, row: int) -> str | Mapping[str, Any]:
-        """The row as JSON; that of a request, whose quarantine nobody may ask for, as it came."""
+    def _as_given(self, name: str, rows: npt.NDArray[np.int64]) -> list[str | Mapping[str, Any]]:
+        """Rows as JSON; those of a request, whose quarantine nobody may ask for, as they came."""
         given = self.given[name]
-        if isinstance(given, pd.DataFrame):
-            return _told(given.iloc[row].to_dict())
-        if isinstance(given, TableFile):
-            return _told(given.row(row))
-        return {column: given[column][row] for column in given}
+        told = self._given_rows(name, rows, [str(column) for column in given])
+        return list(told) if not isinstance(given, pd.DataFrame | TableFile) else [_told(row) for row in told]
 
     def _name_unknown(self, table: str, column: str, failing: list[Mask], given: Any) -> None:
         """Names the tests and units that no reference table knows, most frequent first: words of a vocabulary, never a
@@ -325,6 +454,30 @@ class Loading:
 
     def _note(self, name: str, note: str) -> None:
         self.report.tables[name].notes = (*self.report.tables[name].notes, note)
+
+
+def _mapped(text: pa.Array, meaning: Callable[[str], str]) -> pa.Array:
+    """Text with each word put in the place of its meaning."""
+    codes, words = words_of(text)
+    meant = [meaning(word) for word in words]
+    if meant == words:
+        return text
+    return pa.array([*meant, None], pa.string()).take(pa.array(np.where(codes < 0, len(words), codes)))
+
+
+def _short(value: Any) -> str:
+    """A value as a person's page may show it: short, and without an NHS number."""
+    return "" if _is_missing(value) else without_numbers(str(value)).strip()[:60]
+
+
+def _concept(spec: TableSpec, columns: Mapping[str, Any], about: str, row: int, given: Mapping[str, Any]) -> str:
+    """What the row is about in our words, or in its own where those could not be read."""
+    if not about:
+        return ""
+    value = columns[about][row]
+    if spec.column(about).kind != "code":
+        return str(value.as_py() or "")
+    return spec.column(about).values[value] if value >= 0 else _short(given.get(about))
 
 
 def _rows_of(given: Given) -> int:

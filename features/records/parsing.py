@@ -8,6 +8,7 @@ float64 (NaN missing), flags int8 (-1 missing), ids and text pyarrow strings (nu
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from types import NoneType
@@ -19,16 +20,18 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.records.dates import ReadDays, read_day_list, read_days
+from features.records.dates import NULL_WORDS, ReadDays, read_day_list, read_days
 from features.records.days import NO_DAY
 from features.records.ids import clean_id, clean_ids
 from features.records.tables import Column
+from features.reference import TESTS
+from features.reference.medicine_names import medicine_word
+from features.reference.words import UNKNOWN, meanings, plain_word
 
 Bad = npt.NDArray[np.bool_]
 Parsed = tuple[Any, Bad | None]
 """The typed array, and where a value was given that could not be read; None where all could be."""
 
-_FLAGS = {"true": 1, "false": 0, "yes": 1, "no": 0, "1": 1, "0": 0, "y": 1, "n": 0, "1.0": 1, "0.0": 0}
 MISSING: dict[str, Any] = {"date": NO_DAY, "code": -1, "number": math.nan, "flag": -1}
 DTYPES: dict[str, Any] = {"date": np.int32, "code": np.int16, "number": np.float64, "flag": np.int8}
 
@@ -44,17 +47,31 @@ class _Words(dict[Any, int]):
 
     def __missing__(self, value: Any) -> int:
         word = self._spelt(value)
-        return self.get(word, _UNREAD) if word else _UNREAD
+        return self.get(word, _UNREAD) if word is not None else _UNREAD
 
 
 @cache
-def codes_of(values: tuple[str, ...]) -> _Words:
-    """Position of every allowed value."""
-    words = {value.casefold(): position for position, value in enumerate(values)}
-    return _Words(words, lambda value: value.strip().casefold() if isinstance(value, str) else None)
+def codes_of(name: str, values: tuple[str, ...]) -> _Words:
+    """Position of every allowed value of a column, and of every word that means one (``words.csv``)."""
+    words = {plain_word(value): position for position, value in enumerate(values)}
+    for word, meant in meanings(name).items():
+        if meant in values:
+            words.setdefault(word, values.index(meant))
+    if name == "medicine":
+        return _Words(words | {value: place for place, value in enumerate(values)}, medicine_word)
+    if name == "test":
+        words |= {plain_word(test.label): values.index(key) for key, test in TESTS.items() if key in values}
+    nothing = {word: -1 for word in (*NULL_WORDS, *(w for w, meant in meanings("any").items() if meant == UNKNOWN))}
+    return _Words(
+        {plain_word(word): code for word, code in nothing.items()} | words | {v: i for i, v in enumerate(values)},
+        lambda value: plain_word(value) if isinstance(value, str) else None,
+    )
 
 
-_FLAG_OF = _Words(_FLAGS, lambda value: str(value).strip().casefold())
+_FLAG_OF = _Words(
+    {word: int(meant == "true") for word, meant in meanings("flag").items()} | {"1.0": 1, "0.0": 0, "1 0": 1, "0 0": 0},
+    lambda value: plain_word(str(value)),
+)
 
 
 def empty(column: Column, rows: int) -> Any:
@@ -115,9 +132,9 @@ def _series_id(column: Column, values: pd.Series) -> Parsed:
 
 
 def _series_code(column: Column, values: pd.Series) -> Parsed:
-    known = codes_of(column.values)
+    known = codes_of(column.name, column.values)
     encoded = _text(values).dictionary_encode()
-    words = [known.get(word.casefold(), -2) for word in encoded.dictionary.to_pylist()]
+    words = [known[word] for word in encoded.dictionary.to_pylist()]
     lookup = np.array([*words, -1], dtype=np.int16)
     codes = lookup[encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)]
     bad = codes == -2
@@ -139,16 +156,22 @@ def read_date_column(values: pd.Series | Sequence[Any]) -> ReadDays:
 def _series_number(column: Column, values: pd.Series) -> Parsed:
     numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
     if pd.api.types.is_numeric_dtype(values.dtype):
-        given = ~np.isnan(numbers)
-    else:
-        given = (values.notna() & (values.astype("string").str.strip() != "")).to_numpy(dtype=bool)
-    bad = (given & np.isnan(numbers)) | np.isinf(numbers)
-    return np.where(bad, np.nan, numbers), bad
+        bad = np.isinf(numbers)
+        return np.where(bad, np.nan, numbers), bad
+    odd = np.flatnonzero((np.isnan(numbers) & values.notna().to_numpy(dtype=bool)) | np.isinf(numbers))
+    numbers = numbers.copy()
+    bad = np.zeros(len(numbers), dtype=bool)
+    if len(odd):
+        told = values.iloc[odd].tolist()
+        read = {word: _read_number(word) for word in dict.fromkeys(told)}
+        numbers[odd] = [np.nan if read[word] is None else read[word] for word in told]
+        bad[odd] = [read[word] is None for word in told]
+    return numbers, bad
 
 
 def _series_flag(column: Column, values: pd.Series) -> Parsed:
     encoded = _text(values).dictionary_encode()
-    words = [_FLAGS.get(word.casefold(), -2) for word in encoded.dictionary.to_pylist()]
+    words = [_FLAG_OF[word] for word in encoded.dictionary.to_pylist()]
     lookup = np.array([*words, -1], dtype=np.int8)
     flags = lookup[encoded.indices.fill_null(len(words)).to_numpy(zero_copy_only=False)]
     bad = flags == -2
@@ -194,7 +217,7 @@ def _clean_or_none(value: Any) -> str | None:
 
 
 def _list_code(column: Column, values: Sequence[Any]) -> Parsed:
-    known = codes_of(column.values)
+    known = codes_of(column.name, column.values)
     return _or_unread(column, [known[value] for value in values])
 
 
@@ -245,8 +268,46 @@ def _is_absent(value: Any) -> bool:
 
 
 def _read_number(value: Any) -> float | None:
+    """A number, NaN for what says that there is none, None for what is no number or could be two.
+
+    ``1,234.5`` and ``1.234,5`` and ``0,4`` can only mean one; ``1,200`` is 1200 or 1.2, so it is neither.
+    """
+    if isinstance(value, bool):
+        return float(value)
+    text = clean_id(value) if isinstance(value, str) else value
+    if isinstance(text, str):
+        if text.casefold() in NULL_WORDS:
+            return math.nan
+        if "_" in text:
+            return None
+        for shape, thousands, point in _GROUPED:
+            if shape.fullmatch(text):
+                text = text.replace(thousands, "").replace(point, ".")
+                break
     try:
-        number = float(value)
+        number = float(text)
     except (TypeError, ValueError):
         return None
     return None if math.isinf(number) else number
+
+
+_GROUPED = (
+    (re.compile(r"[+-]?\d{1,3}(,\d{3}){2,}(\.\d+)?|[+-]?\d{1,3},\d{3}\.\d+", re.ASCII), ",", "."),
+    (re.compile(r"[+-]?\d{1,3}( \d{3})+(\.\d+)?", re.ASCII), " ", "."),
+    (re.compile(r"[+-]?\d{1,3}(\.\d{3})+,\d+", re.ASCII), ".", ","),
+    (re.compile(r"[+-]?(0,\d+|\d+,(\d{1,2}|\d{4,}))", re.ASCII), " ", ","),
+)
+"""Ways of grouping digits that can only mean one number, with the sign of thousands and that of the decimal point."""
+
+_BOUND = re.compile(r"(<=|>=|=<|=>|<|>|\u2264|\u2265|less than|more than|greater than|under|over)\s*(.+)")
+_SIGNS = {"\u2264": "<=", "\u2265": ">=", "=<": "<=", "=>": ">=", "less than": "<", "under": "<"}
+_SIGNS |= {"more than": ">", "greater than": ">", "over": ">"}
+
+
+def read_bound(value: Any) -> tuple[str, float] | None:
+    """The comparator and the number of a result such as ``<0.1``; None for anything else."""
+    found = _BOUND.fullmatch(clean_id(value).casefold()) if isinstance(value, str) else None
+    number = None if found is None else _read_number(found[2])
+    if found is None or number is None or math.isnan(number):
+        return None
+    return _SIGNS.get(found[1], found[1]), number

@@ -54,6 +54,7 @@ class TableReport:
     unknown_columns: tuple[str, ...] = ()
     delays_applied: dict[str, dict[str, int]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    defaults: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass

@@ -16,13 +16,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.records.files import read_folder, write_folder
+from features.records.days import day_of
+from features.records.files import joined_quarantine, read_folder, read_quarantine, read_unread, write_folder
 from features.records.loading import Loading
 from features.records.memory import give_back
 from features.records.nhs_numbers import NhsKey, pseudonymised
 from features.records.problems import LoadReport, Problem, RecordsError, SetAside
 from features.records.table import Table, offsets_of, words_of
 from features.records.tables import TABLES
+from features.records.unread import Unread, UnreadValue, from_table, to_table
 
 T = TypeVar("T")
 KEPT_PEOPLE = 2_500
@@ -36,7 +38,8 @@ class Records:
 
     ``records[name]`` is a table as a pandas DataFrame. ``patient_ids`` is sorted. ``about`` says where the records
     come from and whether they are synthetic. ``report`` and ``quarantine`` say what was read, and which rows were set
-    aside and why; ``set_aside`` is the same without the rows themselves.
+    aside and why; ``set_aside`` is the same without the rows themselves. ``unread`` holds, for each person, what was
+    recorded and not understood.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Records:
         report: LoadReport | None = None,
         quarantine: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
         set_aside: Sequence[SetAside] = (),
+        unread: Unread | None = None,
     ) -> None:
         self.patient_ids = patient_ids
         self.tables = dict(tables)
@@ -54,6 +58,7 @@ class Records:
         self.report = report or LoadReport()
         self._quarantine = quarantine
         self.set_aside = tuple(set_aside)
+        self.unread = unread if unread is not None else Unread.none()
         self._kept: dict[Any, Any] = {}
 
     @cached_property
@@ -109,7 +114,8 @@ class Records:
     def _load(cls, given: Mapping[str, Any], about: Any, today: dt.date | None, usual_delays: Any) -> Records:
         loading = Loading(given, today, usual_delays)
         people, tables = loading.run()
-        records = cls(people, tables, about, loading.report, loading.quarantine, loading.aside)
+        unread = Unread.of(loading.unread)
+        records = cls(people, tables, about, loading.report, loading.quarantine, loading.aside, unread)
         records._ids = loading.ids
         return records
 
@@ -147,6 +153,7 @@ class Records:
             given, wrong = pseudonymised({name: table.frame() for name, table in files.items()}, nhs_key)
             about = {**about, "nhs_key_id": nhs_key.key_id, "rows_with_a_wrong_nhs_number": wrong}
         records = cls._load(given, about, today, usual_delays or about.get("usual_delays"))
+        records._remember(Path(folder))
         del files, given
         give_back()
         return records
@@ -156,7 +163,31 @@ class Records:
         ``quarantine.csv``."""
         frames = ((name, self[name]) for name in TABLES)  # one table at a time in memory
         about = {**self.about, "data_hash": self.data_hash}
-        return write_folder(Path(folder), frames, about, self.report.as_dict(), self.quarantine, format)
+        unread = to_table(self.unread, self.patient_ids)
+        return write_folder(Path(folder), frames, about, self.report.as_dict(), self.quarantine, unread, format)
+
+    def _remember(self, folder: Path) -> None:
+        """What was set aside and not understood when this store was written: the next run does not forget it."""
+        stored = read_unread(folder)
+        if stored is not None and stored.num_rows:
+            places = {patient: place for place, patient in enumerate(self.patient_ids.tolist())}
+            self.unread = self.unread.merged(from_table(stored, places))
+        earlier, now = folder / "quarantine.csv", self._quarantine
+        if (folder / "about.json").exists() and earlier.exists():
+            frame = read_quarantine(earlier)
+            self._quarantine = lambda: joined_quarantine(frame, now() if callable(now) else now)
+
+    def unread_of(self, patient_id: str, as_of: dt.date | None = None) -> list[UnreadValue]:
+        """What is recorded of a person and was not understood; with ``as_of`` only what was known before that day."""
+        (place,) = self.positions([patient_id])
+        return [] if place < 0 else self.unread.of_person(int(place), None if as_of is None else day_of(as_of))
+
+    @property
+    def rows_set_aside(self) -> int:
+        """How many rows of the extract were set aside, wholly or in one of their values, now or when the store was
+        written."""
+        aside = self.quarantine
+        return 0 if not len(aside) else len(aside[["table", "row"]].drop_duplicates())
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         return self.tables[name].to_pandas(self.patient_ids)
@@ -187,6 +218,8 @@ class Records:
         digest.update(json.dumps(self.patient_ids.tolist()).encode())
         for name in TABLES:
             self.tables[name].update_hash(digest)
+        if len(self.unread):
+            digest.update(json.dumps(self.unread.rows()).encode())
         return digest.hexdigest()
 
     def positions(self, patient_ids: Iterable[str] | pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
@@ -232,12 +265,13 @@ class Records:
             begins = np.cumsum(counts) - counts
             rows = np.arange(int(counts.sum()), dtype=np.int64) + np.repeat(starts - begins, counts)
             tables[name] = table.take(rows, patient, len(places))
-        return Records(self.patient_ids[places], tables, self.about, self.report)
+        return Records(self.patient_ids[places], tables, self.about, self.report, unread=self.unread.at(places))
 
     def between(self, first: int, last: int) -> Records:
         """The records of the people at ``first`` up to ``last``, as views of these."""
         tables = {n: t.between(first, last) if t.spec.per_patient else t for n, t in self.tables.items()}
-        return Records(self.patient_ids[first:last], tables, self.about, self.report)
+        unread = self.unread.between(first, last)
+        return Records(self.patient_ids[first:last], tables, self.about, self.report, unread=unread)
 
     def last_day_known(self) -> int:
         """The latest event day of what has happened (bookings ahead left out), as a day number; the horizon of the

@@ -80,7 +80,9 @@ KNOWN_ON = Column("known_on", "date", ahead=True)
 
 SEX = ("female", "male", "other")
 THREE_WAY = ("confirmed", "suspected", "no")
-MODES = ("face_to_face", "video", "telephone", "text", "email", "other")
+MODES = ("face_to_face", "video", "telephone", "text", "email", "other", "not_recorded")
+"""``not_recorded`` stands where an extract says that somebody attended and not how: a contact with the person."""
+COMPARATORS = ("<", "<=", ">", ">=")
 CONTACT_KINDS = (
     "routine",
     "assessment",
@@ -236,6 +238,7 @@ TABLES: dict[str, TableSpec] = {
                 Column("taken_on", "date", required=True),
                 Column("value", "number"),
                 Column("unit", "text"),
+                Column("comparator", "code", values=COMPARATORS),
                 KNOWN_ON,
             ),
             event_day="taken_on",

@@ -3,25 +3,21 @@ that were set aside."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from pathlib import Path
-
-import pandas as pd
 
 from features.records.records import Records
 
 
 def unknown_medicines(records: Records, folder: str | Path | None = None) -> dict[str, int]:
-    """Supplies of medicines we do not know, by person: those set aside now, and when the store in ``folder`` was
-    written."""
-    counts: Counter[str] = Counter()
-    earlier = None if folder is None else Path(folder) / "quarantine.csv"
-    frames = [records.quarantine]
-    if earlier is not None and earlier.exists():
-        frames.append(pd.read_csv(earlier, dtype="str"))
-    for frame in frames:
-        if len(frame):
-            aside = frame[(frame["table"] == "supplies") & (frame["column"] == "medicine")]
-            counts.update(str(json.loads(row).get("patient_id")) for row in aside["values"])
+    """Supplies of medicines we do not know, by person: those set aside now, and when the store was written.
+
+    ``folder`` is not needed any more: records remember what their store set aside.
+    """
+    unread = records.unread
+    counts = Counter(
+        str(records.patient_ids[place])
+        for place, (table, column, *_) in zip(unread.patient.tolist(), unread.words, strict=True)
+        if (table, column) == ("supplies", "medicine")
+    )
     return dict(counts)

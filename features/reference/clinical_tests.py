@@ -3,6 +3,8 @@ which."""
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
@@ -32,16 +34,29 @@ class ClinicalTest:
 
     def conversion(self, unit: str) -> Conversion | None:
         """How to turn ``unit`` into the canonical unit, or None for a unit that is not known for this test."""
-        return self.conversions.get(unit.strip().lower())
+        return self.conversions.get(unit_key(unit))
+
+
+_POWER = re.compile(r"(?<![\d.])[x*]?10(?:\*\*|[*^e]|(?=[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]))")
+
+
+def unit_key(unit: str) -> str:
+    """A unit as it is compared: ``x10*9/L``, ``10^9 / l`` and ``10\u2079/L`` are one, and so are the two letters mu,
+    ``mcg`` and ``ug``, and any case."""
+    raised = _POWER.sub("10^", unit.strip().casefold().replace("\u00d7", "x").replace(" ", ""))
+    plain = unicodedata.normalize("NFKC", raised).casefold()
+    plain = "".join(plain.split()).replace("\u03bc", "u").replace("\u2044", "/")
+    plain = plain.replace("mcg", "ug").replace("litre", "l").replace("liter", "l").removeprefix("[").removesuffix("]")
+    return _POWER.sub("10^", plain)
 
 
 def _conversions(row: dict[str, str]) -> dict[str, Conversion]:
-    known = {row["unit"].lower(): Conversion(1.0)} if row["unit"] else {}
+    known = {unit_key(row["unit"]): Conversion(1.0)} if row["unit"] else {}
     for entry in filter(None, row["other_units"].split(";")):
         unit, _, rule = entry.rpartition("=")
         factor, _, offset = rule.partition(":")
         try:
-            known[unit.lower()] = Conversion(float(factor), float(offset or 0))
+            known[unit_key(unit)] = Conversion(float(factor), float(offset or 0))
         except ValueError:
             raise ReferenceTableError(
                 f"tests.csv: row {row['test']}: unit {unit} needs a factor, or factor:offset"

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import UpstreamError
+from features.records.files import UNREAD, read_unread
 from features.records.ids import clean_ids
 from features.records.tables import TABLES
 from features.spec import Feature
@@ -103,10 +104,14 @@ def partition(
 
 
 def finish_shard(store: Path, folder: Path, final: Path, shards: int) -> None:
-    """Adds ``about.json``, which says whose shard this is, and the mark that the shard is complete; then gives it its
-    name."""
+    """Adds what was not understood of its people, ``about.json``, which says whose shard this is, and the mark that the
+    shard is complete; then gives it its name."""
     about = {**about_of(store), "shard": int(final.name), "shards": shards}
     (folder / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    unread = read_unread(store)
+    if unread is not None and unread.num_rows:
+        mine = shard_of(unread.column("patient_id"), shards) == int(final.name)
+        pq.write_table(unread.filter(pa.array(mine)), folder / UNREAD, compression="zstd")
     (folder / DONE).write_text("", encoding="utf-8")
     shutil.rmtree(final, ignore_errors=True)
     folder.replace(final)

@@ -406,7 +406,7 @@ def _summary(
         people=sum(sizes.values()),
         people_with_safety_gap=with_safety,
         gaps=found,
-        rows_set_aside=len(records.quarantine),
+        rows_set_aside=records.rows_set_aside,
         left_out=_left_out(chosen),
         teams=[
             {

@@ -100,7 +100,7 @@ def _last_seen(records: Records, as_of_day: int) -> Days:
 def _direct() -> npt.NDArray[np.bool_]:
     """Which modes of a contact are with the person; the last place, which a missing one reads, is not."""
     modes = TABLES["contacts"].column("mode").values
-    return np.array([mode in ("face_to_face", "video", "telephone") for mode in (*modes, "")])
+    return np.array([mode in ("face_to_face", "video", "telephone", "not_recorded") for mode in (*modes, "")])
 
 
 def _next_booked(records: Records, as_of_day: int, people: int) -> Days:

@@ -41,8 +41,8 @@ def _row_field(column: Column) -> Any:
     description = {
         "date": "a date as YYYY-MM-DD",
         "code": f"one of {', '.join(column.values)}",
-        "flag": "true, false or null",
-        "number": "a number",
+        "flag": "true, false or null; a word for one is read, another sets the value aside",
+        "number": "a number, of a result also a bound such as <0.1; text that is no number is set aside",
     }.get(column.kind, "text")
     if column.name == "patient_id":
         return NotRequired[Annotated[Annotated[str, Field(max_length=500)] | None, Field(description=description)]]
@@ -280,6 +280,18 @@ class SetAsideRow(BaseModel):
     reason: str
 
 
+class UnreadValueOut(BaseModel):
+    """Something recorded that was not understood: never read as no, as normal or as not recorded."""
+
+    table: str
+    column: str
+    value: str = Field(description="as written, at most 60 characters")
+    concept: str = Field(description="what the row is about: the test, the medicine, the kind of circumstance")
+    on: dt.date | None
+    known_on: dt.date | None
+    reason: str
+
+
 class OutsideTraining(BaseModel):
     """An input beyond what the middle 99% of the training rows held, so that the model stands on little there."""
 
@@ -304,6 +316,7 @@ class Flags(BaseModel):
         description="supplies of medicines we do not know, which no score reads; null in runs of older releases",
     )
     set_aside: list[SetAsideRow] = Field(default_factory=list)
+    unread: list[UnreadValueOut] = Field(default_factory=list, description="recorded but not understood")
 
 
 class WhatIfChange(BaseModel):

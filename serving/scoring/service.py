@@ -53,6 +53,7 @@ class Scored:
     gaps: Mapping[str, list[dict[str, Any]]]
     behind: Behind
     what_ifs: list[list[ModelWhatIf]]
+    unread: list[list[dict[str, Any]]]
 
     def reasons(self, row: int, features: bool = True) -> dict[tuple[str, int], list[dict[str, Any]]]:
         """The largest reasons of each outcome and horizon as plain values, without the rows behind them (``behind``),
@@ -76,6 +77,7 @@ class Scored:
             "missing_sources": [name for name, none in self.history.missing.items() if none[person]],
             "sources": self.history.sources(person, today),
             "outside_training": self.model.outside_training(self.scores, row),
+            "unread": self.unread[row],
         }
 
     def last_seen(self, row: int) -> dt.date | None:
@@ -105,7 +107,19 @@ def score_people(
         gaps=_gaps_by_person(records, as_of, ids, place),
         behind=Behind(records, today, place, scores, model.feature_names),
         what_ifs=model.what_ifs(scores, threads),
+        unread=[_unread(records, person, today) for person in place.tolist()],
     )
+
+
+def _unread(records: Records, place: int, as_of_day: int) -> list[dict[str, Any]]:
+    """What is recorded of a person and was not understood, as plain values."""
+    if not len(records.unread):
+        return []
+    found = [one.as_dict() for one in records.unread.of_person(place, as_of_day)]
+    return [
+        {**one, **{day: None if one[day] is None else one[day].isoformat() for day in ("on", "known_on")}}
+        for one in found
+    ]
 
 
 @cache

@@ -24,7 +24,7 @@ from training.dataset.spells import FOREVER, Days, Spells, as_int64, at, last_be
 from training.settings import OutcomeSettings
 
 _ATTENDED, _MISSED, _PLANNED = (OUTCOMES.index(word) for word in ("attended", "did_not_attend", "planned"))
-_SPOKEN = tuple(MODES.index(word) for word in ("face_to_face", "video", "telephone"))
+_SPOKEN = tuple(MODES.index(word) for word in ("face_to_face", "video", "telephone", "not_recorded"))
 _CARER = CONTACT_KINDS.index("carer")
 _PLACE_OF_SAFETY = WARDS.index("place_of_safety")
 

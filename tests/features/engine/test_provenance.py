@@ -107,7 +107,7 @@ def test_the_age_of_a_source_reads_both_clocks_and_nothing_protected():
     world = records(
         circumstances=(
             "patient_id kind value from_on\nanna housing hostel 2025-12-30\nanna carer yes 2025-10-01\nbede "
-            "housing flat 2025-01-01"
+            "housing settled 2025-01-01"
         ),
         results="patient_id test taken_on value unit known_on\nanna anc 2025-12-02 3.2 10^9/L 2026-01-05",
     )

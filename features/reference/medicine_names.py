@@ -1,0 +1,68 @@
+"""Which medicine a name means (``medicine_names.csv``): brands, salts and other spellings, and product names with a
+strength and a form.
+
+A name that no table holds stays a name: the person has a medicine that we do not know, and it is never guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache, lru_cache
+from typing import Any
+
+from features.reference.files import ReferenceError, read_rows
+from features.reference.medicines import MEDICINES
+from features.reference.words import plain_word
+
+_STRENGTH = re.compile(
+    r"\b\d[\d.,]*\s*(mg|mcg|micrograms?|microgram|g|grams?|ml|l|%|units?|unit|mmol|mg/ml|hours?|hr)?"
+    r"(\s*/\s*\d*[\d.,]*\s*(mg|ml|g|actuation|dose|hours?|hr))?\b|%",
+    re.IGNORECASE,
+)
+_INJECTED = frozenset(
+    ("injection", "injections", "depot", "syringe", "syringes", "vial", "vials", "ampoule", "ampoules")
+)
+
+
+@cache
+def names() -> dict[str, str]:
+    """Medicine by every name that the tables hold, as ``plain_word`` spells it."""
+    found = {plain_word(name): name for name in MEDICINES}
+    for row in read_rows("medicine_names"):
+        if row["medicine"] not in MEDICINES:
+            raise ReferenceError(f"medicine_names.csv: {row['name']}: {row['medicine']} is in no table of medicines")
+        if found.setdefault(plain_word(row["name"]), row["medicine"]) != row["medicine"]:
+            raise ReferenceError(f"medicine_names.csv: {row['name']} means two medicines")
+    return found
+
+
+@cache
+def _forms() -> frozenset[str]:
+    return frozenset(word for row in read_rows("medicine_forms") for word in plain_word(row["words"]).split())
+
+
+@lru_cache(maxsize=65_536)
+def medicine_named(text: str) -> str | None:
+    """The medicine that a name, a brand or a product means; None where no table knows.
+
+    What is left of a product name without its strength and form must be a name of the table. An injection of a
+    medicine that the table holds only by mouth is not understood: ``olanzapine 210mg powder for injection`` may be the
+    long-acting one.
+    """
+    plain = plain_word(text)
+    if plain in names():
+        return names()[plain]
+    words = plain_word(_STRENGTH.sub(" ", text)).split()
+    left = " ".join(word for word in words if word not in _forms())
+    found = names().get(left)
+    if found is None:
+        return None
+    by_mouth = MEDICINES[found].route == "oral"
+    return None if by_mouth and _INJECTED & set(words) else found
+
+
+def medicine_word(value: Any) -> str | None:
+    """The same for a value of any kind, as the reader of codes asks: empty text for none."""
+    if not isinstance(value, str):
+        return None
+    return medicine_named(value) if value.strip() else ""
