@@ -60,7 +60,7 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
     if spec.name in _KNOWN_AFTER and spec.event_day and any_before(columns["known_on"], columns[spec.event_day]):
         early = columns["known_on"] < columns[spec.event_day]
         yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"
-    if spec.unique and len(columns[spec.unique].unique()) < len(columns[spec.unique]):
+    if spec.unique and not spec.per_patient and len(columns[spec.unique].unique()) < len(columns[spec.unique]):
         again = _duplicates(columns[spec.unique])
         if again.any():
             yield spec.unique, again, SECOND_OF_AN_ID

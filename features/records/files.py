@@ -12,10 +12,10 @@ from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
 from features.errors import UpstreamError
+from features.records.csv_files import UnreadableCsv, read_csv, without_blank_lines
 from features.records.problems import Problem, RecordsError
 from features.records.tables import TABLES
 
@@ -84,22 +84,26 @@ def read_folder(folder: Path) -> tuple[dict[str, TableFile], dict[str, Any]]:
     frames: dict[str, TableFile] = {}
     problems: list[Problem] = []
     for name in TABLES:
-        parquet, text = folder / f"{name}.parquet", folder / f"{name}.csv"
-        if parquet.exists() and text.exists():
-            problems.append(
-                Problem(name, "both a CSV and a Parquet file", "one of them", "remove the one that is out of date")
-            )
+        parquet, text, parts = folder / f"{name}.parquet", folder / f"{name}.csv", folder / name
+        given = [path for path in (parquet, text, parts) if path.exists()]
+        if len(given) > 1:
+            both = " and ".join(f"{path.name}{'/' if path.is_dir() else ''}" for path in given)
+            problems.append(Problem(name, f"there are {both}", "one of them", "remove what is out of date"))
             continue
         try:
-            if parquet.exists():
+            if parquet in given:
                 frames[name] = TableFile(_parquet(parquet))
-            elif text.exists():
+            elif text in given:
                 frames[name] = TableFile(_csv(text))
+            elif parts in given:
+                frames[name] = TableFile(_parts(parts))
+        except UnreadableCsv as error:
+            problems.append(Problem(name, f"{given[0].name}: {error}", "CSV in UTF-8 with a header", "write it again"))
         except (pa.ArrowInvalid, OSError) as error:
             problems.append(
                 Problem(
                     name,
-                    f"the file cannot be read ({type(error).__name__})",
+                    f"{given[0].name} cannot be read ({type(error).__name__})",
                     "CSV with a header, or Parquet",
                     "write it again",
                 )
@@ -133,20 +137,19 @@ def _parquet(path: Path) -> Callable[[], pa.Table]:
 
 
 def _csv(path: Path) -> Callable[[], pa.Table]:
-    table = _read_csv(path)
+    table = without_blank_lines(read_csv(path))
     return lambda: table
 
 
-def _read_csv(path: Path) -> pa.Table:
-    with path.open(encoding="utf-8-sig") as file:
-        header = file.readline().rstrip("\r\n")
-    names = [name.strip().strip('"') for name in header.split(",")]
-    convert = pacsv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=True, null_values=[""]
-    )
-    return pacsv.read_csv(
-        path, read_options=pacsv.ReadOptions(column_names=names, skip_rows=1), convert_options=convert
-    )
+def _parts(folder: Path) -> Callable[[], pa.Table]:
+    """A folder of files is one table: the Parquet or CSV files in it, in order of name."""
+    files = [path for path in sorted(folder.rglob("*")) if not path.name.startswith(("_", "."))]
+    parquet, text = ([path for path in files if path.suffix.lower() == end] for end in (".parquet", ".csv"))
+    if bool(parquet) == bool(text):
+        raise UnreadableCsv("the folder of a table holds either Parquet files or CSV files")
+    read = [pq.read_table(path) for path in parquet] or [without_blank_lines(read_csv(path)) for path in text]
+    table = pa.concat_tables(read, promote_options="permissive")
+    return lambda: table
 
 
 def write_folder(

@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.records.checks import SECOND_OF_AN_ID, Finding, Mask, check, sent_again, to_canonical_units
-from features.records.days import FIRST_DAY, NO_DAY, day_of
+from features.records.days import FIRST_DAY, NO_DAY, date_of, day_of
 from features.records.files import TableFile
 from features.records.kernels import any_outside, in_order
 from features.records.nhs_numbers import BLANK, among, ten_digits, without_numbers
 from features.records.parsing import empty, parse, read_bound, read_date_column
 from features.records.problems import LoadReport, Problem, RecordsError, SetAside, TableReport
+from features.records.same_event_visits import never_closed, one_each
 from features.records.table import Table, empty_table, offsets_of, take, words_of
 from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, TableSpec
 from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
@@ -38,9 +39,13 @@ class Loading:
     """One load of an extract. Collects problems and rows set aside over all tables before anything is refused."""
 
     def __init__(
-        self, given: Mapping[str, Given], today: dt.date | None, usual_delays: Mapping[str, int] | None
+        self,
+        given: Mapping[str, Given],
+        today: dt.date | None,
+        usual_delays: Mapping[str, int] | None,
+        stored: bool = False,
     ) -> None:
-        self.given = given
+        self.given, self.stored = given, stored
         self.today = day_of(today or dt.date.today())
         self.delays = {name: spec.usual_delay_days for name, spec in TABLES.items()} | dict(usual_delays or {})
         self.report = LoadReport()
@@ -70,6 +75,7 @@ class Loading:
                 tables[name] = empty_table(spec, len(people))
                 continue
             tables[name] = self._finish(spec, *parsed[name])
+        self._end_contradicted_stays(tables)
         self._notes(tables)
         self.given = {}  # the quarantine, which lives as long as the records, holds its own copy of what was set aside
         return people, tables
@@ -219,7 +225,7 @@ class Loading:
         ids = np.asarray(columns["patient_id"].take(pa.array(kept)).to_pylist(), dtype=object)
         self._refuse_two_people_of_one_id(columns)
         order = np.argsort(ids, kind="stable") if len(ids) else np.zeros(0, dtype=np.int64)
-        rows = kept[order]
+        rows, order = self._latest_of_each(columns, kept[order], order)
         patient = np.arange(len(rows), dtype=np.int32)
         place = np.full(len(columns["patient_id"]), -1, np.int32)
         place[rows] = patient
@@ -227,6 +233,43 @@ class Loading:
         self._keep_unread(spec, {**columns, "known_on": np.full(len(place), NO_DAY, np.int32)}, place, findings)
         typed = {name: take(values, rows) for name, values in columns.items() if name != "patient_id"}
         return ids[order], Table(spec, typed, patient, offsets_of(patient, len(rows)))
+
+    def _latest_of_each(self, columns: dict[str, Any], rows: Any, order: Any) -> tuple[Any, Any]:
+        """One row a person: the version that became known last, a death before none where that is equal, and what it
+        leaves empty from the version before. ``rows`` are in the order of ids."""
+        codes = words_of(columns["patient_id"])[0][rows]
+        again = np.flatnonzero(codes[1:] == codes[:-1])
+        if not len(again):
+            return rows, order
+        known, died = columns["known_on"], columns["died_on"]
+        texts = {name: values for name, values in columns.items() if not isinstance(values, np.ndarray)}
+        keep = np.ones(len(rows), dtype=bool)
+        starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
+        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
+            if end - start < 2:
+                continue
+            versions = sorted(
+                range(start, end),
+                key=lambda i: (
+                    -1 if known[rows[i]] == NO_DAY else int(known[rows[i]]),
+                    died[rows[i]] != NO_DAY,
+                    str([values[int(rows[i])] for values in columns.values()]),
+                ),
+            )
+            last = int(rows[versions[-1]])
+            for spec in TABLES["patients"].columns:
+                values = columns[spec.name]
+                if spec.name in ("patient_id", "died_on", "known_on") or spec.name in texts:
+                    continue
+                for i in reversed(versions[:-1]):
+                    if _is_empty(values[last]):
+                        values[last] = values[int(rows[i])]
+            keep[start:end] = False
+            keep[versions[-1]] = True
+        report = self.report.tables["patients"]
+        report.replaced = int((~keep).sum())
+        report.kept -= report.replaced
+        return rows[keep], order[keep]
 
     def _refuse_two_people_of_one_id(self, columns: dict[str, Any]) -> None:
         """Ids that were spelled differently and are one once cleaned are one person's only if nothing says otherwise:
@@ -312,11 +355,34 @@ class Loading:
         if len(kept) < len(ids):
             typed, patient = {name: take(values, kept) for name, values in typed.items()}, patient[kept]
         self._second_clock(spec, typed)
-        keys = patient, typed[spec.event_day or "known_on"], typed["known_on"]
-        if not in_order(*keys):
-            order = np.lexsort(keys[::-1])
+        one = one_each(spec.name, typed, patient)
+        typed, patient = one.columns, one.patient
+        self.report.tables[spec.name].replaced, self.report.tables[spec.name].merged = one.replaced, one.merged
+        self.report.tables[spec.name].kept -= one.replaced + one.merged
+        order = self._one_order(spec, typed, patient)
+        if order is not None:
             typed, patient = {name: take(values, order) for name, values in typed.items()}, patient[order]
         return Table(spec, typed, patient, offsets_of(patient, len(self.ids)))
+
+    def _one_order(
+        self, spec: TableSpec, columns: dict[str, Any], patient: npt.NDArray[np.int32]
+    ) -> npt.NDArray[np.int64] | None:
+        """The order of the rows by patient, day and known day, and then by what they say, so that no order of an
+        extract gives another store. None for rows that stand so already: those of a store that we wrote."""
+        keys = patient, columns[spec.event_day or "known_on"], columns["known_on"]
+        if self.stored and in_order(*keys):
+            return None
+        order = np.lexsort(keys[::-1])
+        tied = np.zeros(len(order), dtype=bool)
+        if len(order) > 1:
+            same = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])
+            tied[1:] |= same
+            tied[:-1] |= same
+        if tied.any():
+            rows = order[tied]
+            told = [_ranked(columns[name], rows) for name in sorted(columns)]
+            order[tied] = rows[np.lexsort((*told[::-1], *(key[rows] for key in keys[::-1])))]
+        return order
 
     def _mode_of_attended(self, columns: dict[str, Any]) -> None:
         """An attended contact whose mode nobody wrote was a contact with the person: it is not taken for a text."""
@@ -371,6 +437,30 @@ class Loading:
             if words:
                 named = ", ".join(f"{word} ({count:,} rows)" for word, count in words.most_common(20))
                 self._note(spec.name, f"{name} not understood: {named}")
+
+    def _end_contradicted_stays(self, tables: dict[str, Table]) -> None:
+        """A stay that nobody closed must not keep a person off every list: contacts attended since end it, and the
+        contradiction is kept with the person."""
+        stays, contacts = tables["stays"], tables["contacts"]
+        columns = dict(stays.columns)
+        found = list(never_closed(columns, stays.patient, contacts.columns, contacts.offsets))
+        if not found:
+            return
+        for name, known in (("discharged_on", False), ("discharge_known_on", True)):
+            columns[name] = columns[name].copy()
+            columns[name][[one.row for one in found]] = [one.known_on if known else one.ended_on for one in found]
+        for one in found:
+            day = date_of(one.ended_on)
+            reason = f"the stay was never closed; contacts attended since contradict it: read as ended on {day}"
+            words = ("stays", "discharged_on", "", "stay", reason)
+            self.unread.append((int(stays.patient[one.row]), one.ended_on, one.known_on, words))
+        tables["stays"] = Table(stays.spec, columns, stays.patient, stays.offsets)
+        self.report.tables["stays"].contradicted = len(found)
+        self._note(
+            "stays",
+            f"{len(found):,} were never closed and contacts attended since contradict them: the people stay on their "
+            "lists, and each is told with the person",
+        )
 
     def _second_clock(self, spec: TableSpec, columns: dict[str, Any]) -> None:
         """Applies the usual delay wherever the extract does not say when a row, or the late part of it, became
@@ -478,6 +568,22 @@ def _concept(spec: TableSpec, columns: Mapping[str, Any], about: str, row: int, 
     if spec.column(about).kind != "code":
         return str(value.as_py() or "")
     return spec.column(about).values[value] if value >= 0 else _short(given.get(about))
+
+
+def _ranked(values: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    """Values of some rows as numbers that sort as they do, whatever came first."""
+    if isinstance(values, np.ndarray):
+        return values[rows]
+    codes, words = words_of(values.take(pa.array(rows)))
+    rank = np.empty(len(words) + 1, np.int64)
+    rank[np.argsort(np.array(words, dtype=object), kind="stable") if words else []] = np.arange(len(words))
+    rank[-1] = len(words)
+    return rank[codes]
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a typed value is missing: a code or flag of -1, a day that is none, a number that is none."""
+    return bool(value != value or value in (-1, NO_DAY))
 
 
 def _rows_of(given: Given) -> int:

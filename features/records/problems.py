@@ -44,11 +44,18 @@ class SetAside:
 
 @dataclass
 class TableReport:
-    """What happened to one table: ``read == kept + set_aside``."""
+    """What happened to one table: ``read == kept + set_aside + replaced + merged``.
+
+    ``replaced`` are earlier versions of a row that is kept, ``merged`` rows of an event that is kept once,
+    ``contradicted`` rows that another table contradicts, ``defaults`` values that stand in for what nobody wrote.
+    """
 
     read: int = 0
     kept: int = 0
     set_aside: int = 0
+    replaced: int = 0
+    merged: int = 0
+    contradicted: int = 0
     present: bool = True
     absent_columns: tuple[str, ...] = ()
     unknown_columns: tuple[str, ...] = ()
@@ -77,7 +84,12 @@ class LoadReport:
             if not table.present:
                 out.append(f"{name}: not in the extract; treated as empty")
                 continue
-            out.append(f"{name}: {table.read:,} rows read, {table.kept:,} kept, {table.set_aside:,} set aside")
+            more = "".join(
+                f", {count:,} {what}"
+                for what, count in (("replaced by a later version", table.replaced), ("merged", table.merged))
+                if count
+            )
+            out.append(f"{name}: {table.read:,} rows read, {table.kept:,} kept, {table.set_aside:,} set aside{more}")
             if table.unknown_columns:
                 out.append(f"{name}: columns not known and not used: {', '.join(table.unknown_columns)}")
             for column, delay in table.delays_applied.items():

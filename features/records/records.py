@@ -112,7 +112,7 @@ class Records:
 
     @classmethod
     def _load(cls, given: Mapping[str, Any], about: Any, today: dt.date | None, usual_delays: Any) -> Records:
-        loading = Loading(given, today, usual_delays)
+        loading = Loading(given, today, usual_delays, stored="data_hash" in (about or {}))
         people, tables = loading.run()
         unread = Unread.of(loading.unread)
         records = cls(people, tables, about, loading.report, loading.quarantine, loading.aside, unread)

@@ -10,7 +10,7 @@ import re
 from functools import cache, lru_cache
 from typing import Any
 
-from features.reference.files import ReferenceError, read_rows
+from features.reference.files import ReferenceTableError, read_rows
 from features.reference.medicines import MEDICINES
 from features.reference.words import plain_word
 
@@ -30,9 +30,11 @@ def names() -> dict[str, str]:
     found = {plain_word(name): name for name in MEDICINES}
     for row in read_rows("medicine_names"):
         if row["medicine"] not in MEDICINES:
-            raise ReferenceError(f"medicine_names.csv: {row['name']}: {row['medicine']} is in no table of medicines")
+            raise ReferenceTableError(
+                f"medicine_names.csv: {row['name']}: {row['medicine']} is in no table of medicines"
+            )
         if found.setdefault(plain_word(row["name"]), row["medicine"]) != row["medicine"]:
-            raise ReferenceError(f"medicine_names.csv: {row['name']} means two medicines")
+            raise ReferenceTableError(f"medicine_names.csv: {row['name']} means two medicines")
     return found
 
 

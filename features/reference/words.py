@@ -11,7 +11,7 @@ import re
 import unicodedata
 from functools import cache, lru_cache
 
-from features.reference.files import ReferenceError, read_rows
+from features.reference.files import ReferenceTableError, read_rows
 
 UNKNOWN = "unknown"
 """What a source says that does not know. It is understood, and says nothing."""
@@ -38,7 +38,7 @@ def _load() -> dict[str, dict[str, str]]:
         words = found.setdefault(row["field"], {plain_word(row["value"]): row["value"]})
         for word in (row["value"], *row["words"].split(";")):
             if words.setdefault(plain_word(word), row["value"]) != row["value"]:
-                raise ReferenceError(f"words.csv: {row['field']}: {word} means two things")
+                raise ReferenceTableError(f"words.csv: {row['field']}: {word} means two things")
     for field, words in found.items():
         if field not in ("any", "kind", "flag", "comparator"):
             for word, value in found["any"].items():

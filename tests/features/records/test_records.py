@@ -151,12 +151,11 @@ def test_a_mistyped_birth_date_does_not_lose_the_person():
     assert "the value was set aside, the person kept" in loaded.quarantine["reason"][0]
 
 
-def test_the_second_row_with_an_id_is_set_aside():
+def test_an_id_that_two_people_share_is_a_row_of_each():
     loaded = load(
         contacts="patient_id contact_id contact_on outcome\nanna c1 2025-01-01 attended\nbede c1 2025-02-01 attended"
     )
-    assert loaded["contacts"]["patient_id"].tolist() == ["anna"]
-    assert reasons(loaded)[0][:3] == ("contacts", 1, "contact_id")
+    assert loaded["contacts"]["patient_id"].tolist() == ["anna", "bede"]
 
 
 @pytest.mark.parametrize("format", ["parquet", "csv"])
@@ -270,12 +269,10 @@ def test_a_result_known_before_it_was_taken_keeps_its_row_and_takes_the_usual_de
     assert records["results"]["known_on"].astype(str).tolist() == ["2025-01-08", "2025-01-07"]
 
 
-def test_contacts_that_look_alike_are_two_where_their_ids_differ():
-    text = (
-        "patient_id contact_id contact_on mode outcome\nanna c1 2025-01-01 telephone attended\nanna c2 2025-01-01 "
-        "telephone attended"
-    )
-    assert len(load(contacts=text)["contacts"]) == 2
+def test_two_contacts_of_one_kind_a_day_and_team_are_one():
+    rows = "anna c1 2025-01-01 telephone attended\nanna c2 2025-01-01 telephone attended"
+    loaded = load(contacts=f"patient_id contact_id contact_on mode outcome\n{rows}")
+    assert len(loaded["contacts"]) == 1 and loaded.report.tables["contacts"].merged == 1
 
 
 def test_the_extract_as_given_is_let_go_once_it_is_read():

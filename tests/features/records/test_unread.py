@@ -139,9 +139,8 @@ def test_a_closure_before_its_opening_leaves_the_person_on_the_list():
 
 
 def test_an_attended_contact_without_a_mode_is_a_contact_and_the_default_is_counted():
-    rows = [
-        {"contact_id": f"c{i}", "contact_on": "2025-01-01", "outcome": o} for i, o in enumerate(["attended", "DNA"])
-    ]
+    one, other = ("c1", "2025-01-01", "attended"), ("c2", "2025-01-02", "DNA")
+    rows = [dict(zip(("contact_id", "contact_on", "outcome"), each, strict=True)) for each in (one, other)]
     found = load(contacts=rows)
     assert found["contacts"]["mode"].fillna("").tolist() == ["not_recorded", ""]
     assert found.report.tables["contacts"].defaults == {"mode": {"value": "not_recorded", "rows": 1}}

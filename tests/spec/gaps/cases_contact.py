@@ -50,7 +50,7 @@ MISSED = [
         text          routine  d-10   d-1    -
         face_to_face  carer    d-10   d-1    -
         face_to_face  routine  d-10   d      -
-        face_to_face  routine  d-180  d-1    medium
+        face_to_face  routine  d-179  d-1    medium
         """,
         contacts="""
         contact_on mode kind outcome outcome_known_on
