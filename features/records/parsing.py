@@ -273,7 +273,7 @@ def _read_number(value: Any) -> float | None:
     ``1,234.5`` and ``1.234,5`` and ``0,4`` can only mean one; ``1,200`` is 1200 or 1.2, so it is neither.
     """
     if isinstance(value, bool):
-        return float(value)
+        return None
     text = clean_id(value) if isinstance(value, str) else value
     if isinstance(text, str):
         if text.casefold() in NULL_WORDS:
