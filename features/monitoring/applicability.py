@@ -39,7 +39,7 @@ TSH_RAISED, CALCIUM_RAISED = low_limit("th044"), low_limit("th041")
 EGFR_LOW, SODIUM_LOW, POTASSIUM_LOW = high_limit("th037"), high_limit("th047"), high_limit("th055")
 _YES = frozenset(("yes", "true", "registered", "confirmed", "1"))
 _NO = frozenset(("no", "false", "0"))
-_SMOKES = frozenset(("smoker", "current_smoker", "yes"))
+_SMOKES = frozenset(("smoker", "current_smoker", "yes", "reduced"))
 _INTERACTING = (
     "nsaid",
     "ace inhibitor",
