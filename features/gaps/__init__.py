@@ -4,7 +4,7 @@ came from."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -38,6 +38,7 @@ from features.gaps.rules import (
 )
 from features.monitoring import due_dates
 from features.records import Records, day_of
+from features.reference import TESTS
 
 RULES = (
     *clozapine.RULES,
@@ -97,8 +98,10 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
     )
     shared = Shared(records, prepared.conditions.regimen)
     rows = zip(places.tolist(), dues_by_person(scheduled, as_of), situation.taking.tolist(), answers, strict=True)
-    for place, due, taking, answer in rows:
-        yield Person(shared, place, as_of, due, taking, Answers(*answer))
+    for row, (place, due, taking, answer) in enumerate(rows):
+        person = Person(shared, place, as_of, due, taking, Answers(*answer))
+        person.schedule = (scheduled, row)
+        yield person
 
 
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
@@ -110,6 +113,31 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
         gaps.sort(key=lambda gap: (_RANK[gap.severity], not gap.safety, -(gap.overdue or 0)))
         found.append(gaps)
     return found
+
+
+NOT_ASSESSED = frozenset(("clinical_review",))
+"""Half of its condition is nothing that this service assesses, for anybody."""
+
+
+def could_not_check(person: Person, gaps: Sequence[Gap] = ()) -> list[str]:
+    """What applies to a person and could not be checked for want of a record, in words: the scheduled checks whose
+    condition is not recorded, and what the gaps found could not check. "Nothing found" is said only beside this."""
+    tests = [TESTS[item.test].label for item in person.unsure if item.test not in NOT_ASSESSED]
+    checks = [f"whether {label} is due" for label in dict.fromkeys(tests)]
+    facts = [] if person.patient("birth_date") is not None else ["limits that turn on the date of birth: not recorded"]
+    if not person.courses:
+        facts.append("medicines: none recorded")
+    if not person.results:
+        facts.append("results: none recorded")
+    return [*facts, *checks, *dict.fromkeys(name for gap in gaps for name in gap.could_not_check)]
+
+
+def unchecked_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[str]]:
+    """:func:`could_not_check` of each person at ``places`` in ``records.patient_ids`` on a day number."""
+    return [
+        could_not_check(person, [gap for rule in RULES for gap in rule(person)])
+        for person in people(records, places, as_of)
+    ]
 
 
 def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | None = None) -> pd.DataFrame:
@@ -137,4 +165,17 @@ def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | 
     return frame
 
 
-__all__ = ["CODES", "COLUMNS", "RULES", "Code", "Evidence", "Gap", "Person", "find_gaps", "gaps_of", "people"]
+__all__ = [
+    "CODES",
+    "COLUMNS",
+    "RULES",
+    "Code",
+    "Evidence",
+    "Gap",
+    "Person",
+    "could_not_check",
+    "find_gaps",
+    "gaps_of",
+    "people",
+    "unchecked_of",
+]

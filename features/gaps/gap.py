@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from features.gaps.citations import Fact
@@ -107,6 +108,7 @@ class Gap:
         }
 
 
+@lru_cache(maxsize=50_000)
 def iso(day: int) -> str:
     """The date of a day number as ISO text, empty for NO_DAY."""
     date = date_of(day)

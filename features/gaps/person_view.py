@@ -12,7 +12,6 @@ import numpy.typing as npt
 from features.gaps.gap import Evidence
 from features.medicines import regimen
 from features.medicines.courses import Course, walk
-from features.medicines.supply_days import lengths_of
 from features.monitoring import due_dates
 from features.records import Records
 from features.records.days import NO_DAY
@@ -190,6 +189,7 @@ class Person:
     ) -> None:
         self.shared, self.place, self.as_of = shared, place, as_of
         self.answers = answers
+        self.schedule: tuple[due_dates.Dues, int] | None = None
         self.due = due
         self._regimen = regimen_row
         self.courses = self._courses()
@@ -199,6 +199,15 @@ class Person:
         self.stays = self._stays()
         self.inpatient = any(stay.discharged == NO_DAY for stay in self.stays)
         self.circumstances = self._circumstances()
+
+    @cached_property
+    def unsure(self) -> list[due_dates.Item]:
+        """Scheduled tests that may apply and cannot be assessed, because a fact they turn on is not recorded."""
+        if self.schedule is None:
+            return []
+        scheduled, row = self.schedule
+        items = due_dates.items()
+        return [items[place] for place in np.flatnonzero(scheduled.unsure[row]).tolist()]
 
     def _slices(self, table: str, names: Iterable[str]) -> tuple[int, list[list[int]]]:
         """First row and the lists of some numeric columns of this person's rows."""
@@ -327,7 +336,7 @@ class Person:
         first, (days, known, kinds, doses) = self._slices("supplies", ("supplied_on", "known_on", "kind", "dose_mg"))
         part = slice(first, first + len(days))
         medicines = self.shared.records.columns("supplies")["medicine"][part].tolist()
-        lengths = lengths_of(self.shared.records)[part].tolist()
+        lengths = self.shared.taking.length[part].tolist()
         found = []
         for i, day in enumerate(days):
             if day < self.as_of and known[i] < self.as_of:

@@ -39,8 +39,9 @@ def side_effects(person: Person) -> Iterator[Gap]:
     """SIDE_EFFECT_BURDEN: a moderate or severe score, raised prolactin, or movement or sedation scored 2 or more.
 
     [D]: for people with a current psychotropic; the latest value stands until a newer one; prolactin (with an
-    antipsychotic) is low above the reference of th082 or th083, medium from 1,000 and high from 3,180; movement and
-    sedation are medium. A scale that is overdue is part of the annual check (MONITORING_NEVER_DONE).
+    antipsychotic) is medium from 1,000 and high from 3,180; below, from the reference of th082 or th083, it is named
+    beside another side effect only; movement and sedation are medium. A scale that is overdue is part of the annual
+    check (MONITORING_NEVER_DONE).
     """
     if not any(course.medicine.is_psychotropic for course in person.current):
         return
@@ -55,7 +56,6 @@ def side_effects(person: Person) -> Iterator[Gap]:
                 action = "Go through the scale with the person; change the dose or the medicine for what troubles them."
                 found.append(Finding(severity, said, (citations.threshold(key),), row, action=action))
                 break
-    found.extend(_prolactin(person))
     for test, action in (
         ("movement_score", "Examine for stiffness, restlessness and tardive dyskinesia; lower the dose or switch."),
         ("sedation_score", "Ask about sleep and the time of doses; lower the dose, move it to night or switch."),
@@ -65,6 +65,8 @@ def side_effects(person: Person) -> Iterator[Gap]:
             row = (Evidence("results", last.row, last.day, TESTS[test].label),)
             said = f"{TESTS[test].label} {last.value:g} on {iso(last.day)}{person.not_repeated(last.day)}"
             found.append(Finding("medium", said, (citations.clinical("1.1", "D"),), row, action=action))
+    # a prolactin below 1,000 on an antipsychotic is common: it is named beside other side effects
+    found.extend(one for one in _prolactin(person) if found or one.severity != "low")
     yield from gap_of(CODES["SIDE_EFFECT_BURDEN"], found)
 
 

@@ -92,7 +92,10 @@ FIRST_WEEKS_DAYS = 126
 
 
 def _lapsed(due: Due, as_of: int) -> bool:
-    """A check at one moment of a start long ago: a result today would no longer be it."""
+    """A check at one moment of a start long ago, which nothing schedules again: a result today would no longer be
+    it."""
+    if any(row.interval_days is not None and row.to_day is None for row in due.item.rows):
+        return False
     return _point_check(due) and as_of - due.day > (FIRST_WEEKS_DAYS if due.item.test in _FIRST_WEEKS else YEAR)
 
 
@@ -122,6 +125,8 @@ def _of_a_medicine(due: Due, as_of: int) -> bool:
     if due.item.scope in _GENERAL_SCOPES:
         weekly = test == "weight_bmi" and row.phase == "initiation" and as_of - due.day <= EARLY_DAYS
         return weekly or test == "ecg_qtc"
+    if due.item.scope == "olanzapine" and test in _ANNUAL:
+        return False
     if due.item.scope == "high_dose_or_combined_antipsychotics":
         return test == "ecg_qtc"
     if row.requirement in _NEEDED or test in ("ecg_qtc", "prolactin", "rash_check"):

@@ -92,7 +92,8 @@ def metabolic(person: Person) -> Iterator[Gap]:
     [D]: weight up by more than 5 kg within 91 days (th065, from the lowest), or by 7% from the baseline (the last
     weight from 90 days before to 14 after the start of the antipsychotic held longest), or by 5% within its first
     month; HbA1c or glucose in a Lester band, or with known diabetes (a diagnosis, or a medicine for it) HbA1c of 58 and
-    above; BMI or waist that came into a higher band within a year or has nothing to compare it with; BMI below 18.5;
+    above; BMI that came into a higher band within a year or has nothing to compare it with, and beside any of these
+    the waist; BMI below 18.5;
     cholesterol of 6 or QRISK3 of 10 and above with no statin recorded; triglycerides. The lower limits of BMI hold for
     those whom they are for; the group is never named. A value stands until a newer one, and is said to be old.
     """
@@ -102,7 +103,6 @@ def metabolic(person: Person) -> Iterator[Gap]:
     found = [*_weight(person, held)]
     found.extend(_glucose(person))
     found.extend(_bmi(person))
-    found.extend(_waist(person))
     for test, keys in _LIPIDS.items():
         last = person.newest(test)
         key = last and _holding(keys, last.value)
@@ -114,6 +114,8 @@ def metabolic(person: Person) -> Iterator[Gap]:
         key = _holding(_TRIGLYCERIDES if raised else _TRIGLYCERIDES[:1], fat.value)
         if key:
             found.append(_value("triglycerides", fat, key, person.not_repeated(fat.day)))
+    if found:  # a wide waist is common: it is named beside what worsened
+        found.extend(_waist(person))
     yield from gap_of(CODES["METABOLIC_WORSENING"], found)
 
 

@@ -312,13 +312,13 @@ OVERDUE = [
     *family(  # done once, overdue now: by name and date, for the medicine that asks for it
         "MONITORING_OVERDUE",
         """
-        medicine       test       day    severity  due    overdue  says
-        valproate      alt        d-392  -         -      -        -
-        valproate      alt        d-400  medium    d-35   35       liver_function:_last_recorded_d-400_(valproate)
-        valproate      alt        d-800  high      d-435  435      liver_function:_last_recorded_d-800
-        carbamazepine  platelets  d-700  low       d-520  520      full_blood_count:_last_recorded_d-700_(carbamazepine)
-        risperidone    prolactin  d-900  low       d-535  535      prolactin:_last_recorded_d-900
-        haloperidol    qtc        d-900  medium    d-535  535      ECG:_last_recorded_d-900
+        medicine       test       day    one      two    severity  due    overdue  says
+        valproate      alt        d-392  fbc      -      -         -      -        -
+        valproate      alt        d-400  fbc      -      medium    d-35   35       liver_function:_last_recorded_d-400_(valproate)
+        valproate      alt        d-800  fbc      -      high      d-435  435      liver_function:_last_recorded_d-800
+        carbamazepine  platelets  d-700  u_and_e  lft    low       d-520  520      full_blood_count:_last_recorded_d-700_(carbamazepine)
+        risperidone    prolactin  d-900  -        -      low       d-535  535      prolactin:_last_recorded_d-900
+        haloperidol    qtc        d-900  prolactin  -    medium    d-535  535      ECG:_last_recorded_d-900
         """,
         supplies="""
         medicine supplied_on days_supplied
@@ -329,6 +329,9 @@ OVERDUE = [
         results="""
         test taken_on
         {test} {day}
+        weight d-30
+        {one} d-30
+        {two} d-30
         """,
     ),
 ]

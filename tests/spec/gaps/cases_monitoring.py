@@ -118,7 +118,7 @@ SIDE_EFFECTS = [
         clozapine   gass_clozapine_total  17     d-9    medium    no        moderate
         clozapine   gass_clozapine_total  33     d-9    high      no        severe
         olanzapine  prolactin             529    d-9    -         -         -
-        olanzapine  prolactin             530    d-9    low       no        prolactin_530_mIU/L_on_d-9
+        olanzapine  prolactin             530    d-9    -         -         -
         olanzapine  prolactin             3179   d-9    medium    no        3179
         olanzapine  prolactin             3180   d-9    high      no        3180
         sertraline  prolactin             900    d-9    -         -         -
