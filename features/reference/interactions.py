@@ -12,8 +12,6 @@ import numpy.typing as npt
 from features.reference.files import ReferenceTableError, is_unverified, read_rows
 from features.reference.medicines import MEDICINES, in_scope
 
-NOT_IN_RECORDS = ("not in records",)
-"""A word for something that supplies do not tell apart (an injection given on a ward)."""
 SEVERITIES = ("low", "moderate", "high", "contraindicated")
 
 
@@ -78,8 +76,6 @@ def medicines_meant(term: str) -> frozenset[str]:
 
     Raises ReferenceTableError for a word that no table knows."""
     found: set[str] = set()
-    if _terms().get(term) == NOT_IN_RECORDS:
-        return frozenset()
     for scope in _terms().get(term, (term,)):
         name = scope.removeprefix("!")
         members = groups().get(name, frozenset()) | {m.name for m in MEDICINES.values() if in_scope(m, name)}

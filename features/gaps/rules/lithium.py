@@ -58,6 +58,8 @@ HIGHER_RISK_LEVEL = low_limit("th031")
 LEVEL_RISE = low_limit("th036")
 STABLE_CHANGE = 0.2
 (OLDER_LEVEL,) = bands("th107")
+_FIRST_USE, _AFTER_RELAPSE = (THRESHOLDS[key] for key in bands("th029", "th030"))
+_TARGET = f"{_FIRST_USE.low:g} to {_FIRST_USE.high:g}, or to {_AFTER_RELAPSE.high:g} after a relapse"
 OLDER_YEARS = 65
 EGFR_FALL = low_limit("th040")
 
@@ -192,6 +194,7 @@ def level_abnormal(person: Person) -> Iterator[Gap]:
     for key, severity in _LEVELS:
         if THRESHOLDS[key].holds(last.value):
             said = f"level {last.value:g} mmol/L on {iso(last.day)}: {THRESHOLDS[key].meaning}{beside}"
+            said += f"; usual target {_TARGET}" if key == "th028" else ""
             said += person.not_repeated(last.day)
             known = (citations.threshold(key), *extra)
             found.append(Finding(severity, said, known, (evidence,), action=_LEVEL_ACTIONS[key]))
