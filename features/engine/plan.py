@@ -15,7 +15,7 @@ from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import MAX_STREAMS, Membership
 from features.kernels import coverage, windows
 from features.medicines import regimen
-from features.medicines.supply_days import is_injection, lengths_of
+from features.medicines.supply_days import is_injection, lengths_of, supplies_once
 from features.monitoring import due_dates
 from features.records import Records
 from features.records.tables import TABLES, Late
@@ -344,7 +344,7 @@ def _coverage_walks(records: Records, plan: _Ops | None) -> list[Walk]:
         return []
     columns = records.columns("supplies")
     bits = np.where((columns["as_required"] != 1) & ~is_injection(records), plan.streams.bits(records), np.uint64(0))
-    lengths = lengths_of(records)
+    once = supplies_once(records)
     medicine = _bases()[columns["medicine"]]
     stays = records.columns("stays")
 
@@ -353,7 +353,8 @@ def _coverage_walks(records: Records, plan: _Ops | None) -> list[Walk]:
             records.offsets("supplies"),
             columns["supplied_on"],
             columns["known_on"],
-            lengths,
+            once.until,
+            once.length,
             medicine,
             bits,
             records.offsets("stays"),

@@ -223,6 +223,7 @@ class Person:
         columns = (
             prepared.day,
             prepared.known,
+            prepared.until,
             prepared.length,
             prepared.medicine,
             prepared.dose_mg_a_day,
@@ -319,11 +320,12 @@ class Person:
             "supplies", ("supplied_on", "known_on", "kind", "medicine")
         )
         part, place = slice(first, first + len(days)), _PLACES[name]
-        lengths, sides = prepared.length[part].tolist(), prepared.prescriber[part].tolist()
+        until, lengths = prepared.until[part].tolist(), prepared.length[part].tolist()
+        sides = prepared.prescriber[part].tolist()
         rows = [
             (Supply(day, lengths[i], first + i, sides[i]), kinds[i] == _PRESCRIBED)
             for i, day in enumerate(days)
-            if t - within <= day < t and known[i] < t and medicines[i] == place
+            if t - within <= day < t and known[i] < t <= until[i] and medicines[i] == place
         ]
         dispensed = [row for row, prescribed in rows if not prescribed]
         return dispensed or [row for row, _ in rows]

@@ -24,6 +24,24 @@ SILENT_AFTER_DAYS = 365
 """Coverage of a class is unknown when no supply of it is known in this many days: the person is not on it."""
 
 
+CARRY_DAYS = 7
+"""Supply in hand on the day of a collection counts for at most this many days more [D].
+
+NHS practice lets a repeat item be ordered about a week before it runs out, so a week in hand is ordinary; more is what
+a habit of early collection adds up on paper (28 days collected every 26 days make 50 days in hand in two years), and it
+must not hide that nothing has been collected. AdhereR carries over without a limit; where less than this is in hand the
+two agree.
+"""
+
+
+@jit()
+def carried(day, end, length):
+    """(first day covered, first day no longer covered) by a supply of ``length`` days on ``day``, where supply in hand
+    lasts to ``end``."""
+    begin = min(max(day, end), day + CARRY_DAYS)
+    return begin, max(end, begin + length)
+
+
 @jit()
 def _inpatient(away, offsets, start, known, end, end_known, who, t, most):
     """Marks the days before ``t`` (index = age - 1) that were spent in hospital, as known by ``t``."""
@@ -41,6 +59,7 @@ def coverage_kernel(
     offsets,
     day,
     known,
+    until,
     days_supplied,
     medicine,
     bits,
@@ -85,7 +104,7 @@ def coverage_kernel(
             for i in range(offsets[who], offsets[who + 1]):
                 if day[i] >= t:
                     break
-                if known[i] >= t or not (bits[i] >> np.uint64(c)) & np.uint64(1):
+                if known[i] >= t or until[i] < t or not (bits[i] >> np.uint64(c)) & np.uint64(1):
                     continue
                 if left_on > -(2**40) and first <= left_on < day[i] and np.isnan(in_hand):
                     in_hand = max(0, final - left_on)
@@ -103,8 +122,7 @@ def coverage_kernel(
                     n_names = min(n_names + 1, MAX_MEDICINES)
                     names[slot] = medicine[i]
                     ends[slot] = day[i]
-                begin = max(day[i], ends[slot])
-                ends[slot] = begin + days_supplied[i]
+                begin, ends[slot] = carried(day[i], ends[slot], days_supplied[i])
                 final = max(final, ends[slot])
                 for d in range(max(begin, t - LONGEST_WINDOW), min(ends[slot], t)):
                     covered[t - d - 1] = 1

@@ -7,6 +7,7 @@ import numpy as np
 
 from features.jit import jit
 from features.kernels.bitsets import lowest_bit
+from features.kernels.coverage import carried
 from features.kernels.windows import bisect
 from features.records.days import NO_DAY
 
@@ -149,7 +150,7 @@ def blood_colour(offsets, day, known, part, value, limits, registered, person, a
 
 
 @jit()
-def latest_break(offsets, day, known, length, keep, limit, person, as_of):
+def latest_break(offsets, day, known, until, length, keep, limit, person, as_of):
     """Latest restart after more than ``limit[r]`` days without supply, and how long the break was; (NO_DAY, 0) where
     there was none."""
     restart = np.full(person.shape[0], NO_DAY, np.int32)
@@ -159,9 +160,9 @@ def latest_break(offsets, day, known, length, keep, limit, person, as_of):
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
             if day[i] >= as_of[r]:
                 break
-            if not keep[i] or known[i] >= as_of[r]:
+            if not keep[i] or known[i] >= as_of[r] or until[i] < as_of[r]:
                 continue
             if end > _NEVER and day[i] - end > limit[r]:
                 restart[r], missed[r] = day[i], day[i] - end
-            end = max(end, day[i]) + length[i]
+            end = carried(day[i], end, length[i])[1]
     return restart, missed

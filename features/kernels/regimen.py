@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.jit import jit
-from features.kernels.coverage import COURSE_GAP_DAYS
+from features.kernels.coverage import COURSE_GAP_DAYS, carried
 
 FIELDS = (
     "percent_of_max",
@@ -108,6 +108,7 @@ def regimen_kernel(
     offsets,
     day,
     known,
+    until,
     length,
     medicine,
     dose,
@@ -141,7 +142,7 @@ def regimen_kernel(
         for i in range(offsets[who], offsets[who + 1]):
             if day[i] >= t:
                 break
-            if known[i] >= t:
+            if known[i] >= t or until[i] < t:
                 continue
             s = 0
             while s < n and name[s] != medicine[i]:
@@ -154,7 +155,7 @@ def regimen_kernel(
                 trust_on[s], gp_on[s] = _NEVER, _NEVER
             elif day[i] > end[s] + COURSE_GAP_DAYS:
                 start[s], end[s], last_dose[s], dosed_on[s] = day[i], day[i], np.nan, day[i]
-            end[s] = max(end[s], day[i]) + length[i]
+            end[s] = carried(day[i], end[s], length[i])[1]
             required[s] = as_required[i]
             if not np.isnan(dose[i]):
                 if not np.isnan(last_dose[s]) and last_dose[s] != dose[i]:

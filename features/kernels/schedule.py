@@ -7,6 +7,7 @@ import numpy as np
 
 from features.jit import jit
 from features.kernels.bitsets import bits_set, lowest_bit
+from features.kernels.coverage import carried
 from features.records.days import NO_DAY
 
 FOREVER = 10**6
@@ -18,7 +19,7 @@ DAYS_PAST_DUE, TESTS_DUE, TESTS_OVERDUE, TESTS_UNSURE, COMPLETE_SHARE, BLOOD_COL
 
 
 @jit()
-def courses_kernel(offsets, day, known, length, bits, gap, person, as_of, start, end):
+def courses_kernel(offsets, day, known, until, length, bits, gap, person, as_of, start, end):
     """Fills ``start`` and ``end`` (rows x scopes) of the latest course: NO_DAY where nothing of the scope was supplied.
 
     A new course starts after more than ``gap[s]`` days without supply. ``end`` is the first day that supply no longer
@@ -33,7 +34,7 @@ def courses_kernel(offsets, day, known, length, bits, gap, person, as_of, start,
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
             if day[i] >= t:
                 break
-            if known[i] >= t:
+            if known[i] >= t or until[i] < t:
                 continue
             mask = bits[i]
             while mask != 0:
@@ -42,7 +43,7 @@ def courses_kernel(offsets, day, known, length, bits, gap, person, as_of, start,
                 if start[r, s] == NO_DAY or day[i] > end[r, s] + gap[s]:
                     start[r, s] = day[i]
                     end[r, s] = day[i]
-                end[r, s] = max(end[r, s], day[i]) + length[i]
+                end[r, s] = carried(day[i], end[r, s], length[i])[1]
 
 
 @jit()

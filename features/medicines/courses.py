@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from features.kernels.coverage import COURSE_GAP_DAYS
+from features.kernels.coverage import COURSE_GAP_DAYS, carried
 from features.kernels.regimen import CURRENT_GRACE_DAYS
 from features.reference import Medicine
 
@@ -74,21 +74,22 @@ class Course:
         return known[-1] if known else None
 
 
+_carried = carried.py_func  # the one rule of carry-over, without the compiler
 KEPT_DAYS = 200
 """How far back the days covered are kept."""
 
 
 def walk(
-    rows: Iterable[tuple[int, int, int, int, int, float, bool, int]], medicines: Sequence[Medicine], as_of: int
+    rows: Iterable[tuple[int, int, int, int, int, int, float, bool, int]], medicines: Sequence[Medicine], as_of: int
 ) -> list[Course]:
-    """Courses from supplies in order of day: (row, day, known, length, medicine, mg a day, as required, side); rows
-    not visible are left out."""
+    """Courses from supplies in order of day: (row, day, known, until, length, medicine, mg a day, as required, side).
+    Rows that are not visible, or that another row stands for, are left out."""
     held: dict[int, Course] = {}
     kept = as_of - KEPT_DAYS
-    for row, day, known, length, place, dose, required, side in rows:
+    for row, day, known, until, length, place, dose, required, side in rows:
         if day >= as_of:
             break
-        if known >= as_of:
+        if known >= as_of or until < as_of:
             continue
         course = held.get(place)
         if course is None:
@@ -98,8 +99,8 @@ def walk(
             course.start = course.end = day
             course.first_row = row
             course.given = []
-        begin = day if day > course.end else course.end
-        course.end = end = begin + length
+        begin, end = _carried(day, course.end, length)
+        course.end = end
         if end > kept:
             course.spans.append((begin, end))
         if course.injection:

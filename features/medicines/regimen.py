@@ -87,6 +87,8 @@ class Prepared:
     offsets: npt.NDArray[np.int64]
     day: npt.NDArray[np.int32]
     known: npt.NDArray[np.int32]
+    until: npt.NDArray[np.int32]
+    """The last day on which a row stands: see :mod:`features.records.same_event`."""
     length: npt.NDArray[np.int32]
     medicine: npt.NDArray[np.int64]
     dose_mg_a_day: npt.NDArray[np.float64]
@@ -101,9 +103,7 @@ def prepare(records: Records) -> Prepared:
 
 def _prepare(records: Records) -> Prepared:
     columns = records.columns("supplies")
-    length = supply_days.lengths_of(records)
-    injection = supply_days.is_injection(records)
-    dose = np.where(injection, columns["dose_mg"] / np.maximum(length, 1), columns["daily_dose_mg"])
+    once = supply_days.supplies_once(records)
     prescribers = TABLES["supplies"].column("prescriber").values
     side = np.full(len(prescribers) + 1, -1, np.int8)
     side[prescribers.index("trust")], side[prescribers.index("gp")] = 0, 1
@@ -111,9 +111,10 @@ def _prepare(records: Records) -> Prepared:
         records.offsets("supplies"),
         columns["supplied_on"],
         columns["known_on"],
-        length,
+        once.until,
+        once.length,
         columns["medicine"].astype(np.int64),
-        dose,
+        once.dose_mg_a_day,
         columns["as_required"] == 1,
         side[columns["prescriber"]],
     )
@@ -130,6 +131,7 @@ def regimen_of(
         p.offsets,
         p.day,
         p.known,
+        p.until,
         p.length,
         p.medicine,
         p.dose_mg_a_day,

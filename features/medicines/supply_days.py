@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.records import Records
+from features.records.same_event import OneSupply, one_supply
 from features.records.tables import TABLES
 from features.reference import MEDICINES
 
@@ -28,6 +29,23 @@ def _lengths_of(records: Records) -> npt.NDArray[np.int32]:
     days = np.where(injection, columns["interval_days"], columns["days_supplied"])
     days = np.where(np.isnan(days) & injection, usual, days)
     return np.where(np.isnan(days), USUAL_SUPPLY_DAYS, days).astype(np.int32)
+
+
+def supplies_once(records: Records) -> OneSupply:
+    """Each supply once, whatever rows tell of it: what every reader of supplies in time reads."""
+    return records.once("supplies once", lambda: _supplies_once(records))
+
+
+def _supplies_once(records: Records) -> OneSupply:
+    columns, length, injection = records.columns("supplies"), lengths_of(records), is_injection(records)
+    dose = np.where(injection, columns["dose_mg"] / np.maximum(length, 1), columns["daily_dose_mg"])
+    return one_supply(records.offsets("supplies"), columns, injection, length, dose)
+
+
+def days_assumed(records: Records) -> npt.NDArray[np.bool_]:
+    """Which supplies say nothing of how long they last: their length is the product's usual interval or four weeks."""
+    columns = records.columns("supplies")
+    return np.isnan(np.where(is_injection(records), columns["interval_days"], columns["days_supplied"]))
 
 
 def is_injection(records: Records) -> npt.NDArray[np.bool_]:

@@ -200,7 +200,8 @@ class Situation:
     def changed(self, name: str) -> Days:
         """Day on which the dose of a medicine last changed, NO_DAY where it did not."""
         p, columns = self.p, self.p.records.columns("supplies")
-        dose = np.where(p.medicine_in[name] & ~np.isnan(p.regimen.dose_mg_a_day), p.regimen.dose_mg_a_day, -1.0)
+        stands = p.medicine_in[name] & (p.regimen.until > p.regimen.known)
+        dose = np.where(stands & ~np.isnan(p.regimen.dose_mg_a_day), p.regimen.dose_mg_a_day, -1.0)
         return lookups.latest_change(
             p.regimen.offsets, columns["supplied_on"], columns["known_on"], dose, self.person, self.as_of
         )
@@ -212,7 +213,15 @@ class Situation:
         keep = p.medicine_in[name]
         limit = np.full(len(self.person), 28, np.int64)
         restart, _ = lookups.latest_break(
-            p.regimen.offsets, p.regimen.day, p.regimen.known, p.regimen.length, keep, limit, self.person, self.as_of
+            p.regimen.offsets,
+            p.regimen.day,
+            p.regimen.known,
+            p.regimen.until,
+            p.regimen.length,
+            keep,
+            limit,
+            self.person,
+            self.as_of,
         )
         first = lookups.first_row(p.regimen.offsets, p.regimen.day, p.regimen.known, keep, self.person, self.as_of)
         begun = np.where(first >= 0, p.regimen.day[first] if len(p.regimen.day) else NO_DAY, NO_DAY)
@@ -279,6 +288,7 @@ class Situation:
             p.regimen.offsets,
             p.regimen.day,
             p.regimen.known,
+            p.regimen.until,
             p.regimen.length,
             p.medicine_in["clozapine"],
             self.service_limit,

@@ -33,7 +33,7 @@ import numpy.typing as npt
 from features.kernels import lookups, schedule
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.schedule import FOREVER, courses_kernel, due_kernel, latest_kernel
-from features.medicines.supply_days import lengths_of
+from features.medicines.supply_days import supplies_once
 from features.monitoring import applicability
 from features.monitoring.applicability import CONDITIONS, Situation
 from features.records import Records
@@ -128,7 +128,7 @@ def _prepare(records: Records) -> Prepared:
     return Prepared(
         records,
         applicability.prepare(records),
-        lengths_of(records),
+        supplies_once(records).length,
         _medicine_bits()[supplies["medicine"]],
         _test_bits()[results["test"]],
     )
@@ -217,6 +217,7 @@ def _due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDA
         records.offsets("supplies"),
         supplies["supplied_on"],
         supplies["known_on"],
+        p.conditions.regimen.until,
         p.supply_length,
         p.supply_bits,
         gap,

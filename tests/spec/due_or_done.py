@@ -18,7 +18,9 @@ from itertools import pairwise
 from features import CATALOGUE, Feature
 from features.reference import MEDICINES, PROTOCOLS, TESTS, THRESHOLDS, Protocol, in_scope, medicines_meant
 from features.reference.diagnoses import in_group
-from tests.spec.oracle import DAY, NAN, SLOW, History, Row, injection, length, regimen
+from tests.spec.one_supply import carried, length, one_supply
+from tests.spec.one_supply import dose as mg_a_day
+from tests.spec.oracle import DAY, NAN, SLOW, History, Row, regimen
 
 YES, NO, CANNOT_SAY = "yes", "no", "cannot say"
 ON_REGIMEN = next(f for f in CATALOGUE if f.verb == "regimen")
@@ -39,7 +41,7 @@ class Case:
 
     @cached_property
     def supplies(self) -> list[Row]:
-        return self.seen("supplies", "supplied_on")
+        return one_supply(self.seen("supplies", "supplied_on"))
 
     @cached_property
     def results(self) -> list[Row]:
@@ -113,7 +115,7 @@ def breaks(rows: list[Row], limit: int) -> list[tuple[dt.date, int]]:
         day = row["supplied_on"]
         if end is not None and (day - end).days > limit:
             found.append((day, (day - end).days))
-        end = max(end or day, day) + length(row) * DAY
+        end = carried(day, end, length(row))[1]
     return found
 
 
@@ -125,12 +127,6 @@ def started(rows: list[Row]) -> dt.date | None:
 def changed(said: list[tuple[dt.date, object]]) -> dt.date | None:
     """The last day on which something differed from what was said before it."""
     return ([None] + [b[0] for a, b in pairwise(said) if a[1] != b[1]])[-1]
-
-
-def daily_dose(row: Row) -> float | None:
-    if injection(row):
-        return None if row["dose_mg"] is None else row["dose_mg"] / max(length(row), 1)
-    return row["daily_dose_mg"]
 
 
 def known_if(yes: bool) -> str:
@@ -175,7 +171,7 @@ def inpatient(case: Case) -> bool:
 
 
 def methadone(case: Case) -> str:
-    doses = [daily_dose(row) for row in case.of("methadone")]
+    doses = [mg_a_day(row) for row in case.of("methadone")]
     dose = doses[-1] if doses and doses[-1] is not None else NAN
     if dose > 100 or case.regimen("qt_medicines") >= 2:
         return YES
@@ -263,7 +259,7 @@ def course(case: Case, scope: str) -> tuple[dt.date | None, dt.date | None]:
             day = row["supplied_on"]
             if start is None or (day - end).days > gap(scope):
                 start = end = day
-            end = max(end, day) + length(row) * DAY
+            end = carried(day, end, length(row))[1]
     return start, end
 
 
@@ -287,7 +283,7 @@ def event(case: Case, row: Protocol) -> dt.date | None:
         _, end = course(case, "clozapine")
         return end if end is not None and end < case.today else None
     if row.scope == "lithium":
-        doses = [(r["supplied_on"], daily_dose(r)) for r in case.of("lithium") if daily_dose(r) is not None]
+        doses = [(r["supplied_on"], mg_a_day(r)) for r in case.of("lithium") if mg_a_day(r) is not None]
         days = [changed(doses), started(case.of(*INTERACTING))]
     elif row.scope == "clozapine":
         said = [(r["from_on"], r["value"]) for r in case.seen("circumstances", "from_on") if r["kind"] == "smoking"]

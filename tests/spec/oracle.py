@@ -16,6 +16,7 @@ from features import Feature, Records
 from features.engine import Stream
 from features.records.tables import TABLES
 from features.reference import MEDICINES, between, groups, in_scope
+from tests.spec.one_supply import carried, dose, injection, length, one_supply
 
 Row = dict[str, Any]
 NAN = math.nan
@@ -179,18 +180,15 @@ def gap_ratio(f, h, p, t):
 
 
 def supplies(f: Feature, h: History, p: str, t: dt.date) -> list[Row]:
-    rows = events(h, f.stream, p, t)
+    chosen = {id(r) for r in events(h, f.stream, p, t)}
+    rows = [r for r in supplied(h, p, t) if r["row"] in chosen]
     return [r for r in rows if r["as_required"] is not True and not injection(r)]
 
 
-def injection(row: Row) -> bool:
-    return row["route"] == "long_acting_injection" or MEDICINES[row["medicine"]].is_long_acting_injection
-
-
-def length(row: Row) -> int:
-    if injection(row):
-        return int(row["interval_days"] or MEDICINES[row["medicine"]].lai_usual_interval_days or 28)
-    return int(28 if row["days_supplied"] is None else row["days_supplied"])
+def supplied(h: History, p: str, t: dt.date) -> list[Row]:
+    """Every supply known at ``t``, once; ``row`` is the identity of the row that stands for it."""
+    rows = sorted(h.of("supplies", p), key=lambda r: r["supplied_on"])
+    return one_supply([r | {"row": id(r)} for r in rows if r["supplied_on"] < t and r["known_on"] < t])
 
 
 def covered_days(rows: list[Row]) -> tuple[set[dt.date], dt.date | None]:
@@ -199,8 +197,7 @@ def covered_days(rows: list[Row]) -> tuple[set[dt.date], dt.date | None]:
     ends: dict[str, dt.date] = {}
     for row in rows:
         base = MEDICINES[row["medicine"]].base
-        begin = max(row["supplied_on"], ends.get(base, row["supplied_on"]))
-        ends[base] = begin + length(row) * DAY
+        begin, ends[base] = carried(row["supplied_on"], ends.get(base), length(row))
         days |= {begin + n * DAY for n in range(length(row))}
     return days, max(ends.values(), default=None)
 
@@ -488,24 +485,17 @@ def courses(rows: list[Row]) -> dict[str, Row]:
             course = found[name] = {"name": name, "start": day, "end": day, "doses": [], "sides": [], "dosed_on": day}
         elif day > course["end"] + 90 * DAY:
             course |= {"start": day, "end": day, "doses": [], "dosed_on": day}
-        course["end"] = max(course["end"], day) + length(row) * DAY
+        course["end"] = carried(day, course["end"], length(row))[1]
         course["as_required"] = row["as_required"] is True
-        dose = row["daily_dose_mg"]
-        if injection(row):
-            dose = None if row["dose_mg"] is None else row["dose_mg"] / max(length(row), 1)
-        if dose is not None:
-            course["doses"].append((day, dose))
+        if dose(row) is not None:
+            course["doses"].append((day, dose(row)))
         if row["prescriber"] in ("trust", "gp"):
             course["sides"].append((day, row["prescriber"]))
     return found
 
 
 def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
-    rows = [
-        r
-        for r in sorted(h.of("supplies", p), key=lambda r: r["supplied_on"])
-        if r["supplied_on"] < t and r["known_on"] < t
-    ]
+    rows = supplied(h, p, t)
     if not rows:
         return NAN
     held = courses(rows)

@@ -56,12 +56,14 @@ def supplies(draw, group):
                     "medicine": medicine,
                     "supplied_on": day,
                     "days_supplied": length,
+                    "kind": draw(st.sampled_from(["dispensed", "dispensed", "prescribed", None])),
                     "daily_dose_mg": draw(st.sampled_from([20.0, 150.0, 1200.0, None])),
                     "as_required": False,
                     "known_on": day + draw(delays),
                 }
             )
-            day += ((length or 28) + draw(st.sampled_from([0, 0, -3, 3, 4, 5, 28, 29, 90, 91]))) * DAY
+            if draw(st.integers(0, 4)):  # else the next row is of the same day
+                day += ((length or 28) + draw(st.sampled_from([0, 0, -3, 3, 4, 5, 28, 29, 90, 91]))) * DAY
     return rows
 
 

@@ -319,7 +319,7 @@ def test_a_supply_collected_early_carries_over_in_every_course():
     supplies = """
     patient_id  medicine  supplied_on  days_supplied
     anna        lithium   2024-01-01   28
-    anna        lithium   2024-01-10   28
+    anna        lithium   2024-01-22   28
     """
     level = "lithium_level_days_past_due"
     assert past_due(level, "2024-05-26", supplies=supplies) == 139, (

@@ -66,7 +66,7 @@ def supplies(draw):
         "patient_id": draw(st.sampled_from(PATIENTS)),
         "medicine": medicine,
         "route": "long_acting_injection" if depot else "oral",
-        "kind": draw(st.sampled_from(["administered", None])) if depot else "dispensed",
+        "kind": draw(st.sampled_from(["administered", "dispensed", "prescribed", None] if depot else KINDS)),
         "supplied_on": day,
         "days_supplied": None if depot else draw(st.sampled_from([7, 14, 28, 56, None])),
         "interval_days": draw(st.sampled_from([14, 28, None])) if depot else None,
@@ -76,6 +76,9 @@ def supplies(draw):
         "as_required": draw(st.sampled_from([False, False, True, None])),
         "known_on": later(day, draw(delays)),
     }
+
+
+KINDS = ["dispensed", "dispensed", "prescribed", None]
 
 
 @st.composite
