@@ -41,7 +41,7 @@ GAPS: dict[str, Said] = {
     "SUPPLY_GAP_ORAL": Said("Supply of a regular medicine", "ran out {} ago", date="Supply ran out"),
     "NO_ANTIPSYCHOTIC": Said("No antipsychotic", "for {}", date="Supply or cover ended"),
     "REGIMEN_CHANGE_RECENT": Said("Recent start, stop or switch", "review {} overdue"),
-    "POST_DISCHARGE_RECONCILE": Said("Discharged in the last 28 days", "follow-up {} overdue"),
+    "POST_DISCHARGE_RECONCILE": Said("Discharged in the last 28 days"),
     "MONITORING_NEVER_DONE": Said("Annual physical health check or part of it"),
     "MONITORING_OVERDUE": Said("Monitoring of a medicine"),
     "PREGNANCY_RISK": Said("Medicine that may harm a pregnancy", "annual form {} overdue"),

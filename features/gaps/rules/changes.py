@@ -80,12 +80,25 @@ def regimen_change(person: Person) -> Iterator[Gap]:
 
 
 FOLLOW_UP_DAYS, RECONCILE_DAYS = 3, 7
+_SUPPLY = "Confirm supply and the date of any injection."
+_AFTER_DISCHARGE = {
+    (False, False): (
+        "Discharged: neither follow-up nor reconciliation recorded",
+        f"See or phone the person now; reconcile medicines with the ward's and the GP's lists. {_SUPPLY}",
+    ),
+    (False, True): (
+        "Discharged: medicines not yet reconciled",
+        f"Reconcile medicines with the ward's and the GP's lists, by 7 days after discharge. {_SUPPLY}",
+    ),
+    (True, False): ("Discharged: 72-hour follow-up not recorded", f"See or phone the person now. {_SUPPLY}"),
+}
+"""Title and action by what is recorded: (reconciled, followed up)."""
 
 
 def after_discharge(person: Person) -> Iterator[Gap]:
     """POST_DISCHARGE_RECONCILE: discharged in the last 28 days, until medicines were reviewed and the person was seen.
 
-    [D]: an attended medicines review since the discharge is the reconciliation, due in 7 days; any attended contact
+    [D]: an attended medicines review or a structured one since the discharge is the reconciliation, due in 7 days; any attended contact
     since is the follow-up, due in 3 (72 hours). Medium until the first of them is past due, then high. A
     place-of-safety stay is not a discharge (section 2.2).
     """
@@ -98,7 +111,10 @@ def after_discharge(person: Person) -> Iterator[Gap]:
         return
     seen = [c for c in person.contacts if c.attended and c.day >= left]
     said, dues = [f"discharged on {iso(left)}"], []
-    if not any(c.kind == "medicines_review" for c in seen):
+    evidence = [Evidence("stays", last.row, left, "discharge")]
+    structured = person.last_met("structured_medication_review")
+    reconciled = any(c.kind == "medicines_review" for c in seen) or (structured is not None and structured.day >= left)
+    if not reconciled:
         said.append("no medicines review recorded since")
         dues.append(left + RECONCILE_DAYS)
     if not seen:
@@ -106,11 +122,14 @@ def after_discharge(person: Person) -> Iterator[Gap]:
         dues.append(left + FOLLOW_UP_DAYS)
     if not dues:
         return
-    for course in person.current:
-        if course.medicine.is_long_acting_injection and course.medicine.is_antipsychotic:
-            said.append(f"next {course.medicine.name} due {iso(course.given[-1][0] + course.given[-1][1])}")
+    if seen:
+        said.append(f"seen on {iso(seen[0].day)}")
+        evidence.append(Evidence("contacts", seen[0].row, seen[0].day, "follow-up after discharge"))
+    title, action = _AFTER_DISCHARGE[reconciled, bool(seen)]
+    given = [row for row in person.injections if row.given]
+    if given:
+        said.append(f"next {given[-1].medicine.name} due {iso(given[-1].day + given[-1].length)}")
     due = min(dues)
-    evidence = (Evidence("stays", last.row, left, "discharge"),)
     yield from gap_of(
         CODES["POST_DISCHARGE_RECONCILE"],
         [
@@ -118,9 +137,11 @@ def after_discharge(person: Person) -> Iterator[Gap]:
                 "high" if t > due else "medium",
                 "; ".join(said),
                 (citations.clinical("1.1", "D"),),
-                evidence,
+                tuple(evidence),
                 due,
                 max(0, t - due),
+                action=action,
+                title=title,
             )
         ],
     )

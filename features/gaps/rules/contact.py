@@ -60,7 +60,7 @@ def no_contact(person: Person) -> Iterator[Gap]:
     """NO_CONTACT: nobody has seen the person for 90 days, or for twice their own usual gap if that is longer.
 
     [D]: the usual gap is the median of the last 63, and needs two. Never seen counts once a referral has been open for
-    28 days, or with no referral recorded at all. Silent in hospital, and where every referral recorded is closed.
+    28 days, or with no referral recorded at all; so does nobody seen since every open referral was made. Silent in hospital, and where every referral recorded is closed.
     """
     t = person.as_of
     if person.inpatient:
@@ -83,6 +83,9 @@ def no_contact(person: Person) -> Iterator[Gap]:
             evidence = (Evidence("referrals", row, opened, "open referral"),)
             yield from gap_of(CODES["NO_CONTACT"], [Finding("high", said, _DECIDED, evidence, due, t - due)])
         return
+    if open_now and min(day for _, day in open_now) > last.day:
+        yield from _new_referral(*min(open_now, key=lambda one: one[1]), last.day, t)
+        return
     gaps = [later - earlier for earlier, later in pairwise(seen[-KEPT_AGES:])]
     usual = statistics.median(gaps) if len(gaps) >= MIN_GAPS else 0
     limit = max(SILENT_DAYS, int(2 * usual))
@@ -94,6 +97,16 @@ def no_contact(person: Person) -> Iterator[Gap]:
         said += f"; own usual gap {usual:g} days"
     evidence = (Evidence("contacts", last.row, last.day, "last attended contact"),)
     due = last.day + limit
+    yield from gap_of(CODES["NO_CONTACT"], [Finding("high", said, _DECIDED, evidence, due, t - due)])
+
+
+def _new_referral(row: int, opened: int, last: int, t: int) -> Iterator[Gap]:
+    """Referred again since the last contact and not seen: it counts from this referral, not from the care before."""
+    due = opened + NEW_REFERRAL_DAYS
+    if t < due:
+        return
+    said = f"no attended contact recorded since the referral of {iso(opened)}; before it, last seen on {iso(last)}"
+    evidence = (Evidence("referrals", row, opened, "open referral"),)
     yield from gap_of(CODES["NO_CONTACT"], [Finding("high", said, _DECIDED, evidence, due, t - due)])
 
 

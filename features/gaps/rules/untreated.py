@@ -15,6 +15,7 @@ from features.records.tables import THREE_WAY
 
 SHORT_DAYS = 14
 """Days outside hospital without supply from which this is asked about: a ward supplies what no row shows [D]."""
+SETTLED_DAYS = 365
 OTHER_DIAGNOSIS_DAYS = 365
 """Stopped for longer than a year, in somebody whose recorded diagnoses ask for no antipsychotic, is no gap [D]."""
 DEMENTIA_REVIEW_DAYS, NEED_REVIEW_DAYS = 42, 180
@@ -45,7 +46,8 @@ def no_antipsychotic(person: Person) -> Iterator[Gap]:
     bipolar disorder recorded, whose last one was clozapine or an injection, or of whom no diagnosis is recorded; or
     psychosis was recorded more than 90 days ago and no antipsychotic ever.
 
-    [D]: critical after clozapine or an injection until a medicines or care review was attended since, else high;
+    [D]: critical after clozapine or an injection for a year, and then until a medicines or care review was attended
+    since, else high (not milder than the break or the late injection that it follows);
     medium where a mood stabiliser is current in bipolar disorder and a review was attended, where the diagnoses
     recorded are others (for a year, until a review), and where none was ever recorded. Silent in hospital.
     """
@@ -69,7 +71,7 @@ def _stopped(person: Person, held: list[tuple[int, Course]]) -> Finding | None:
     said = [f"{last.medicine.name} {'cover ended' if injection else 'supply ran out'} on {iso(end)}, {since} days ago"]
     unchecked: tuple[str, ...] = ()
     if clozapine or injection:
-        severity = "high" if reviewed else "critical"
+        severity = "high" if reviewed and since > SETTLED_DAYS else "critical"
     elif not (psychosis or bipolar):
         if person.conditions["diagnosis"]:
             if reviewed or since > OTHER_DIAGNOSIS_DAYS:

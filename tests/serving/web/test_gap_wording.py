@@ -61,7 +61,7 @@ SAID = {
         "Recent start, stop or switch",
     ),
     "POST_DISCHARGE_RECONCILE": (
-        "Discharged in the last 28 days: follow-up 6 days overdue",
+        "Discharged in the last 28 days: 6 days overdue",
         "Discharged in the last 28 days",
         "Discharged in the last 28 days",
     ),

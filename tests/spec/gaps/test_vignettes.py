@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.spec.gaps import vignettes_antipsychotics, vignettes_clozapine, vignettes_depots
+from tests.spec.gaps import vignettes_antipsychotics, vignettes_clozapine, vignettes_contact, vignettes_depots
 from tests.spec.gaps.vignettes import answers, check
 
 VIGNETTES = [
     *vignettes_clozapine.VIGNETTES,
+    *vignettes_contact.VIGNETTES,
     *vignettes_depots.VIGNETTES,
     *vignettes_antipsychotics.VIGNETTES,
 ]
