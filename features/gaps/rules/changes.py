@@ -98,7 +98,8 @@ _AFTER_DISCHARGE = {
 def after_discharge(person: Person) -> Iterator[Gap]:
     """POST_DISCHARGE_RECONCILE: discharged in the last 28 days, until medicines were reviewed and the person was seen.
 
-    [D]: an attended medicines review or a structured one since the discharge is the reconciliation, due in 7 days; any attended contact
+    [D]: an attended medicines review or a structured one since the discharge is the reconciliation, due in 7 days; any
+    attended contact
     since is the follow-up, due in 3 (72 hours). Medium until the first of them is past due, then high. A
     place-of-safety stay is not a discharge (section 2.2).
     """

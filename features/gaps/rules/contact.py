@@ -60,7 +60,8 @@ def no_contact(person: Person) -> Iterator[Gap]:
     """NO_CONTACT: nobody has seen the person for 90 days, or for twice their own usual gap if that is longer.
 
     [D]: the usual gap is the median of the last 63, and needs two. Never seen counts once a referral has been open for
-    28 days, or with no referral recorded at all; so does nobody seen since every open referral was made. Silent in hospital, and where every referral recorded is closed.
+    28 days, or with no referral recorded at all; so does nobody seen since every open referral was made.
+    Silent in hospital, and where every referral recorded is closed.
     """
     t = person.as_of
     if person.inpatient:
