@@ -305,6 +305,7 @@ def _demo_lists(steps: Steps, home: Path, settings: Settings, records: Records) 
 
 
 def main() -> None:
+    os.umask(0o077)  # what a home holds is about people: the account that made it, and nobody else
     app()
 
 

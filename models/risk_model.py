@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from models.bundle.card import checked_card
 from models.bundle.manifest import Manifest, check_versions, locate, read_verified
 from models.calibration import Calibration, sigmoid
 from models.errors import BundleDamaged, BundleRefused, CalibrationError, FeatureMismatch, TreesError
@@ -100,6 +101,7 @@ class RiskModel:
             self._reasoner = Reasoner(self.features, concepts)
             calibrations = {name: Calibration.from_json(data) for name, data in documents["calibration.json"].items()}
             boosters = {name: contents[entry.booster].decode() for name, entry in manifest.outcomes.items()}
+            card = checked_card(documents["card.json"])
         except (ValueError, KeyError, TypeError) as error:
             raise BundleDamaged(
                 f"{manifest.bundle_id}: its files are whole but not as this code writes them ({error}); train again"
@@ -107,7 +109,7 @@ class RiskModel:
         refuse_protected(self.features)
         self.feature_names: tuple[str, ...] = tuple(feature.name for feature in self.features)
         self.outcomes: dict[str, tuple[int, ...]] = {name: entry.horizons for name, entry in manifest.outcomes.items()}
-        self.card: dict[str, Any] = documents["card.json"]
+        self.card: dict[str, Any] = card
         self.reference: dict[str, Any] = documents["reference.json"]
         ranges = {entry["name"]: entry for entry in self.reference["features"]}
         self._low, self._high = (

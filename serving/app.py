@@ -8,6 +8,7 @@ import gc
 import os
 import signal
 import socket
+import stat
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -61,7 +62,7 @@ from serving.scoring.schemas import EXAMPLE, ScoresRequest, known_names
 from serving.scoring.service import answer_of
 from serving.security.oidc import Issuers
 from serving.settings import Settings
-from serving.state import Rates, Service
+from serving.state import Rates, Service, address_of
 from serving.storage import migrations
 from serving.storage.database import Database, DatabaseUnavailable, NotHeld
 from serving.teams.endpoints import router as teams
@@ -198,6 +199,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         metrics=metrics,
         tracing=tracing,
         https=settings.is_https,
+        address_of=lambda request: address_of(request, settings),
     )
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     _handle_errors(app)
@@ -351,6 +353,7 @@ def serve(
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
         raise StartError(f"the service was not started: {wrong}") from None
+    keep_private(settings.home)
     listening = _listen(settings.host, settings.port)
     with listening:
         try:
@@ -386,6 +389,20 @@ def serve(
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
+
+
+def keep_private(home: Path) -> None:
+    """Let nobody but the account of the service into the home and its database. Raises ``StartError`` where that cannot
+    be done."""
+    for path, mode in ((home, 0o700), *((found, 0o600) for found in home.glob("service.db*"))):
+        try:
+            if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+                path.chmod(mode)
+        except OSError:
+            raise StartError(
+                f"{path.name} can be read by other accounts of this machine, and its rights cannot be changed: "
+                f"run chmod {mode:o} on it as its owner"
+            ) from None
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -138,17 +138,23 @@ def _day(option: str, text: str | None) -> dt.date | None:
 
 
 @audit.command("verify")
-def audit_verify(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+def audit_verify(
+    home: Home = DEFAULT_HOME,
+    against: Annotated[
+        str | None, typer.Option(help="A head that an earlier run printed and that was kept on another machine.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Walk the audit chain from its first event: finds any that was changed, removed, reordered or cut off. Exit code
     1 if one was.
 
     Keep the head it prints somewhere else: a chain rewritten as a whole is found only by a head that left this machine.
 
-    Example: upstream audit verify --home .upstream
+    Example: upstream audit verify --home .upstream --against 7f83b1657ff1fc53...
     """
     from serving.auditlog.log import verify_home
 
-    found = verify_home(home)
+    found = verify_home(home, against)
     report(found.as_dict(), as_json, found.lines)
     if found.broken:
         raise typer.Exit(1)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,10 +53,16 @@ class NhsKey:
         """From a file of one line, ``<key id>:<hex digits>``, which only the service may read. Raises
         ``KeyProblem``."""
         try:
+            open_to_all = stat.S_IMODE(path.stat().st_mode) & 0o007
             key_id, _, digits = path.read_text(encoding="ascii").strip().partition(":")
             secret = bytes.fromhex(digits)
         except (OSError, ValueError):
             raise KeyProblem("the NHS number key file cannot be read as one line <key id>:<hex digits>") from None
+        if open_to_all:
+            raise KeyProblem(
+                "the NHS number key file can be read by every account of this machine: make a new key, since this one "
+                "may be known, and run chmod 600 on its file"
+            )
         return cls(key_id, secret)
 
     def pseudonym(self, number: str) -> str:

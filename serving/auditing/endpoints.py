@@ -16,8 +16,9 @@ from serving.state import Serving
 
 router = APIRouter(tags=["audit"], route_class=GuardedRoute)
 Limit = Annotated[int, Query(ge=1, le=500)]
-Actor = Annotated[str | None, Query(max_length=64)]
-Action = Annotated[str | None, Query(max_length=64)]
+PLAIN = r"^[^\x00-\x1f\x7f]*$"
+Actor = Annotated[str | None, Query(max_length=64, pattern=PLAIN)]
+Action = Annotated[str | None, Query(max_length=64, pattern=PLAIN)]
 About = Annotated[LocalId | None, Query(max_length=200, description="events that name this person")]
 On = Annotated[str | None, Query(pattern=r"^\d{4}-\d{2}-\d{2}$", description="events of this day (UTC)")]
 Before = Annotated[int | None, Query(ge=1, le=2_000_000_000)]

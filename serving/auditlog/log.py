@@ -168,9 +168,12 @@ class Verified:
         return ["THE AUDIT CHAIN IS BROKEN", *(f"event {place.seq}: {place.reason}" for place in self.broken)]
 
 
-def verify_home(home: Path) -> Verified:
-    """``verify_chain`` of a home's database, without changing it. Raises ``DatabaseUnavailable`` where there is
-    none."""
+def verify_home(home: Path, against: str | None = None) -> Verified:
+    """``verify_chain`` of a home's database, without changing it. Raises ``DatabaseUnavailable`` where there is none.
+
+    ``against`` is a head that was kept elsewhere. It must be in the chain, so that a chain rewritten or cut as a whole
+    is found.
+    """
     url = database_url_of(home)
     path = make_url(url).database if url.startswith("sqlite") else None
     if path and not Path(path).is_file():
@@ -180,6 +183,13 @@ def verify_home(home: Path) -> Verified:
         broken = verify_chain(database)
         with database.read() as connection:
             head = connection.execute(select(audit_head)).first()
+            if against is not None and against != START:
+                kept = connection.scalar(
+                    select(audit_events.c.seq).where(audit_events.c.hash == against.strip().lower())
+                )
+                if kept is None:
+                    words = "the head that was kept elsewhere is in no event: the chain was rewritten, or cut before it"
+                    broken = [*broken, Broken(head.seq if head else 0, words)]
     finally:
         database.close()
     return Verified(head.seq if head else 0, head.hash if head else "", broken)

@@ -23,6 +23,7 @@ from features.records.memory import give_back
 from serving.http.bodies import HEADERS as MOST_HEADERS
 from serving.http.bodies import LimitedBody, announced
 from serving.http.problems import Problem, from_http, log_unexpected
+from serving.http.rate_limit import Rate
 from serving.observability.logs import logger
 from serving.observability.metrics import Metrics
 from serving.observability.tracing import Tracing
@@ -59,6 +60,8 @@ HELD = 8_000_000
 """Bytes of bodies that came in since memory was last given back."""
 PROBES = frozenset({"/livez", "/readyz", "/metrics", "/static"})
 """Asked every few seconds by machines: a line only where one goes wrong."""
+SECURITY = frozenset({401, 403, 429})
+SIGNING_IN = frozenset({"/sign-in", "/sign-in/back", "/sign-out"})
 log = logger()
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -78,7 +81,9 @@ class Boundary:
         metrics: Metrics,
         tracing: Tracing,
         https: bool = False,
+        address_of: Callable[[Request], str] = lambda request: request.client.host if request.client else "unknown",
     ) -> None:
+        self.address_of, self._security_lines = address_of, Rate(60)
         self.app, self.render, self.max_body_bytes = app, render, max_body_bytes
         self._headers = {**HEADERS, **({"Strict-Transport-Security": "max-age=31536000"} if https else {})}
         self._held = 0
@@ -136,6 +141,8 @@ class Boundary:
             self.metrics.refused(state["problem"], status)
         parent = Headers(scope=scope).get("traceparent", "")
         self.tracing.answered(method, route, status, request_id, began_ns, time.time_ns(), parent)
+        if status in SECURITY or (route in SIGNING_IN and scope["method"] == "POST"):
+            self._security(scope, state.get("problem", "signed-in"), status, request_id)
         if route in PROBES and status < 400:
             return
         said = {name: state[name] for name in ("role", "problem") if name in state}
@@ -149,6 +156,17 @@ class Boundary:
             milliseconds=milliseconds,
             **said,
         )
+
+    def _security(self, scope: Scope, kind: str, status: int, request_id: str) -> None:
+        """An event of the security log, with the address that it came from: at most sixty a minute of one address."""
+        self.metrics.security(kind)
+        address = self.address_of(Request(scope))
+        try:
+            self._security_lines.spend(address)
+        except Problem:
+            return
+        role = scope["state"].get("role", "")
+        log.warning("security", security=kind, status=status, address=address, role=role, request_id=request_id)
 
     def _check(self, headers: Headers, scope: Scope) -> None:
         if sum(len(name) + len(value) for name, value in headers.raw) > MOST_HEADERS:

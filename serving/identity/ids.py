@@ -18,6 +18,8 @@ def local_id(text: str) -> str:
     one time in eleven: put a letter before it."""
     if looks_like_one(text):
         raise PydanticCustomError("nhs_number_as_id", "an NHS number")
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in text):
+        raise PydanticCustomError("string_pattern_mismatch", "a control character")  # PostgreSQL takes no NUL
     plain = clean_id(text)
     if not plain:
         raise PydanticCustomError("no_id_left", "nothing but spaces, or a rounded number")

@@ -29,6 +29,8 @@ ALLOWED = frozenset(
         "status",
         "milliseconds",
         "role",
+        "address",  # where a refused request came from: of the security events alone
+        "security",  # the kind of a security event
         "problem",  # the kind of an error answer
         "error",  # the class of an exception: never its text
         "where",  # files and lines of ours

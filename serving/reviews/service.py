@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -109,7 +111,14 @@ def _recorded(
         "idempotency_key": key,
     }
     repository.add(connection, row)
-    what = {"review_id": row["review_id"], "replaces": review.replaces, "actions": content["actions"]}
+    # All that it says is in the chain too, so that a review changed in its table is found.
+    words = json.dumps(content, sort_keys=True, default=str)
+    what = {
+        "review_id": row["review_id"],
+        "replaces": review.replaces,
+        "actions": content["actions"],
+        "sha256": hashlib.sha256(words.encode()).hexdigest(),
+    }
     action = "review.replaced" if review.replaces else "review.recorded"
     append(connection, audit, Look(action, (patient_id,), place.team_id, place.run_id, detail=what))
     return Recorded(Review.model_validate({name: row.get(name) for name in Review.model_fields}), created=True)

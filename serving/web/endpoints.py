@@ -236,7 +236,7 @@ async def _person_page(
 @router.get("/sign-in")
 async def sign_in_page(request: Request, service: Serving) -> Response:
     """Choose a role of the demo, or read how production signs in."""
-    is_open = sign_in.is_open(request)
+    is_open = sign_in.is_open(request) and not await service.reads.run(sign_in.holds_real_people, service.database)
     choices = await service.reads.run(sign_in.choices, service.database) if is_open else []
     run = await service.reads.run(_run, service)
     return page(

@@ -4,6 +4,7 @@ production has none."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from serving.security.tokens import SESSION_HOURS, issue_token
 from serving.settings import LOOPBACK_NAMES, is_loopback
 from serving.state import Service, service_of
 from serving.storage.database import Database
-from serving.storage.tables import run_teams
+from serving.storage.tables import run_teams, runs
 from serving.storage.visible import published_run
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -40,7 +41,21 @@ def is_open(request: Request) -> bool:
         and is_loopback(client)
         and request.url.hostname in LOOPBACK_NAMES
         and not any(name in request.headers for name in FORWARDED)
+        # A proxy as it comes writes none of these, and speaks HTTP/1.0; the browser still says where it thinks it is.
+        and request.scope.get("http_version") != "1.0"
+        and all(_is_here(request.headers.get(name)) for name in ("origin", "referer"))
     )
+
+
+def _is_here(address: str | None) -> bool:
+    return address in (None, "null") or (urlsplit(address).hostname or "") in LOOPBACK_NAMES
+
+
+def holds_real_people(database: Database) -> bool:
+    """Whether the published list is of real people: then nobody signs in without a password, whatever the home says."""
+    query = select(runs.c.synthetic).where(runs.c.run_id == published_run().scalar_subquery())
+    with database.read() as connection:
+        return connection.scalar(query) is False
 
 
 def choices(database: Database) -> list[Choice]:
@@ -66,6 +81,8 @@ def choices(database: Database) -> list[Choice]:
 
 def open_session(service: Service, value: str) -> str:
     """A session for one of ``choices``; the secret goes into the cookie. 422 for anything else."""
+    if holds_real_people(service.database):
+        raise not_found()
     chosen = next((choice for choice in choices(service.database) if choice.value == value), None)
     if chosen is None:
         raise Problem(422, "invalid-request", "Choose one of the roles listed.")

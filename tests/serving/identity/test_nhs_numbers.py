@@ -113,6 +113,7 @@ def test_a_key_file_that_cannot_be_used_is_refused_without_being_repeated(tmp_pa
 def key_file(tmp_path):
     file = tmp_path / "nhs.key"
     file.write_text(f"k1:{KEY.hex()}\n")
+    file.chmod(0o600)
     return file
 
 

@@ -1,0 +1,125 @@
+"""Doors that stood ajar: the demo's sign-in, the rights of files, odd signs in ids, heads that were kept elsewhere."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import stat
+
+import pytest
+
+from features.records.nhs_numbers import KeyProblem, NhsKey
+from serving.app import keep_private
+from serving.auditlog.log import verify_home
+from serving.security.tokens import issue_token
+from tests.serving.conftest import bearer
+
+
+def offered(client, **headers):
+    return "choice" in client.get("/sign-in", headers=headers).text
+
+
+def signs_in(client, **headers):
+    return client.post("/sign-in", data={"choice": "auditor"}, headers=headers).status_code
+
+
+def test_the_demo_opens_to_a_browser_on_this_machine(home, start):
+    with start(home) as client:
+        assert offered(client) and signs_in(client) == 303
+        here = {"Origin": "http://127.0.0.1", "Referer": "http://127.0.0.1/sign-in", "Sec-Fetch-Site": "same-origin"}
+        assert signs_in(client, **here) == 303
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "198.51.100.7"},
+        {"Forwarded": "for=198.51.100.7"},
+        {"Origin": "https://upstream.example.nhs.uk", "Sec-Fetch-Site": "same-origin"},
+        {"Referer": "https://upstream.example.nhs.uk/sign-in", "Sec-Fetch-Site": "same-origin"},
+    ],
+)
+def test_the_demo_is_closed_behind_a_proxy(home, start, headers):
+    with start(home) as client:
+        assert not offered(client, **headers)
+        assert signs_in(client, **headers) in (403, 404)
+
+
+def test_a_demo_beside_real_people_lets_nobody_in_without_a_password(home, start):
+    with sqlite3.connect(home / "service.db") as connection:
+        connection.execute("UPDATE runs SET synthetic = 0")
+    with start(home) as client:
+        assert not offered(client) and signs_in(client) == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/patients/a%00b", "/v1/patients/a%0Ab/reviews", "/v1/audit/events?patient_id=a%00"]
+)
+def test_control_characters_in_an_id_are_refused_on_every_database(client, as_role, path):
+    role = "auditor" if "audit" in path else "cmht_system"
+    assert client.get(path, headers=as_role(role)).status_code == 422
+
+
+def test_only_the_account_of_the_service_reads_a_home(home):
+    home.chmod(0o755)
+    (home / "service.db").chmod(0o644)
+    keep_private(home)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (home, home / "service.db")] == [0o700, 0o600]
+
+
+def test_a_key_that_every_account_can_read_is_refused(tmp_path):
+    file = tmp_path / "key"
+    file.write_text("2026:" + "ab" * 32)
+    file.chmod(0o600)
+    assert NhsKey.read(file).key_id == "2026"
+    file.chmod(0o644)
+    with pytest.raises(KeyProblem, match="chmod 600"):
+        NhsKey.read(file)
+
+
+def test_a_head_that_was_kept_elsewhere_finds_a_chain_that_was_cut_and_resealed(home):
+    issue_token(home, "auditor")
+    kept = verify_home(home).head
+    assert not verify_home(home, kept).broken
+    issue_token(home, "operator")
+    assert not verify_home(home, kept).broken, "the chain has grown since"
+    with sqlite3.connect(home / "service.db") as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("DELETE FROM audit_events WHERE seq > 1")
+        connection.execute("UPDATE audit_head SET seq = 1, hash = (SELECT hash FROM audit_events)")
+    assert not verify_home(home).broken, "alone, it looks whole"
+    (found,) = verify_home(home, kept).broken
+    assert "rewritten, or cut" in found.reason
+
+
+def test_a_review_is_in_the_chain_with_all_that_it_says(home, start):
+    review = {
+        "actions": ["no_change_needed"],
+        "medicines_reconciled": True,
+        "allergies_up_to_date": True,
+        "side_effects_assessed": True,
+    }
+    headers = bearer(issue_token(home, "cmht_system")) | {"Idempotency-Key": "review-of-today-1"}
+    with start(home) as client:
+        assert client.post("/v1/patients/N03/reviews", json=review, headers=headers).status_code == 201
+    with sqlite3.connect(home / "service.db") as connection:
+        query = "SELECT detail FROM audit_events WHERE action = 'review.recorded'"
+        assert len(json.loads(connection.execute(query).fetchone()[0])["sha256"]) == 64
+
+
+def test_refusals_are_events_with_an_address_and_no_value(home, start, caplog):
+    with caplog.at_level(logging.WARNING), start(home) as client:
+        client.get("/v1/teams", headers=bearer("upstream_Canary"))
+        client.get("/v1/teams", headers=bearer(issue_token(home, "auditor")))
+        client.post("/sign-in", data={"choice": "auditor"})
+        told = [json.loads(r.getMessage()) for r in caplog.records if '"security"' in r.getMessage()]
+        metrics = client.get("/metrics", headers=bearer(issue_token(home, "operator"))).text
+    assert [(one["security"], one["status"]) for one in told] == [
+        ("not-signed-in", 401),
+        ("role-may-not", 403),
+        ("signed-in", 303),
+    ]
+    assert {one["address"] for one in told} == {"127.0.0.1"} and "Canary" not in caplog.text
+    assert 'upstream_security_events_total{kind="not-signed-in"} 1.0' in metrics
