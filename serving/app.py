@@ -35,6 +35,7 @@ from models import RiskModel
 from serving.access import GuardedRoute, Requires, RequiresSession, SignInNeeded
 from serving.auditing.endpoints import router as auditing
 from serving.auditlog.log import AuditUnavailable
+from serving.gap_statuses.endpoints import router as gap_statuses
 from serving.http.middleware import STATIC, Boundary
 from serving.http.problems import (
     MEDIA_TYPE,
@@ -182,6 +183,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         teams,
         people,
         reviews,
+        gap_statuses,
         auditing,
         operations,
         pages,

@@ -7,6 +7,7 @@ import datetime as dt
 from pydantic import BaseModel, Field
 
 from serving.auditing.schemas import Emergency
+from serving.gap_statuses.schemas import GapStatus
 from serving.reviews.schemas import Review
 from serving.runs.schemas import RunInfo
 from serving.scoring.schemas import Flags, Gap, Risk, WhatIf
@@ -89,6 +90,12 @@ class LastYear(BaseModel):
     stays: list[StayEvent]
 
 
+class GapOfPerson(Gap):
+    """A care gap of the published list with what somebody said about it."""
+
+    status: GapStatus | None = Field(default=None, description="the newest status, also where it no longer holds")
+
+
 class Person(BaseModel):
     """Everything current about one person."""
 
@@ -100,7 +107,7 @@ class Person(BaseModel):
     flags: Flags
     adjustments: list[Adjustment] = Field(description="recorded needs, so that a review reaches the person")
     last_year: LastYear | None = Field(description="null in runs made before it was kept")
-    gaps: list[Gap]
+    gaps: list[GapOfPerson]
     risks: list[Risk]
     what_if: list[WhatIf] = Field(
         description="what is due, and how the model's numbers would move if it were done; empty in older runs"

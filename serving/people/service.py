@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row
@@ -13,12 +13,14 @@ from features.reference import TESTS
 from serving.auditing.repository import open_grant
 from serving.auditing.schemas import Emergency
 from serving.auditlog.log import Audit, Look
+from serving.gap_statuses.service import statuses_of
 from serving.http.problems import not_found
 from serving.identity.callers import Caller
 from serving.people import repository
 from serving.people.schemas import (
     CheckDue,
     ContactEvent,
+    GapOfPerson,
     LastYear,
     Person,
     PersonTeam,
@@ -32,7 +34,7 @@ from serving.reviews.service import as_review
 from serving.runs.repository import current_run, unpack, unpack_days
 from serving.runs.schemas import RunInfo
 from serving.scoring.evidence import iso_day, with_what_is_behind
-from serving.scoring.schemas import Contribution, Flags, Gap, Reason, Risk, WhatIf
+from serving.scoring.schemas import Contribution, Flags, Reason, Risk, WhatIf
 from serving.storage.database import Database
 from serving.worklists.schemas import Adjustment
 
@@ -45,6 +47,7 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
         row = repository.person(connection, caller, patient_id) if run is not None else None
         if run is not None and row is not None:
             kept = repository.timeline(connection, caller, patient_id)
+            reviews = [row for row in history(connection, caller, patient_id) if row.replaced_by is None]
             found = Person(
                 patient_id=patient_id,
                 team=PersonTeam(
@@ -56,12 +59,12 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
                 flags=Flags(**row.flags),
                 adjustments=[Adjustment(kind=k, value=v) for k, v in kept.adjustments] if kept else [],
                 last_year=last_year(kept.events, run.as_of) if kept else None,
-                gaps=[Gap.model_validate(gap) for gap in repository.care_gaps(connection, caller, patient_id)],
+                gaps=_gaps(connection, caller, patient_id, reviews),
                 what_if=[WhatIf.model_validate(stored) for stored in row.what_if or []],
                 risks=[_risk(score, run, row) for score in repository.risks(connection, caller, patient_id)],
                 trend=[TrendPoint(**point._mapping) for point in repository.trend(connection, caller, patient_id)],
                 emergency=_emergency(connection, caller, row.team_id, patient_id),
-                reviews=[as_review(r) for r in history(connection, caller, patient_id) if r.replaced_by is None],
+                reviews=[as_review(review) for review in reviews],
             )
     if run is None or row is None:
         audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
@@ -77,6 +80,14 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
         )
     )
     return found
+
+
+def _gaps(connection: Connection, caller: Caller, patient_id: str, reviews: Sequence[Row[Any]]) -> list[GapOfPerson]:
+    """The person's gaps, each with what somebody said about it."""
+    found = [GapOfPerson.model_validate(gap) for gap in repository.care_gaps(connection, caller, patient_id)]
+    today = dt.datetime.now(dt.UTC).date()
+    statuses = statuses_of(connection, caller, [patient_id], {patient_id: reviews}, today)
+    return [gap.model_copy(update={"status": statuses.get((patient_id, gap.code))}) for gap in found]
 
 
 def _emergency(connection: Connection, caller: Caller, team_id: str, patient_id: str) -> Emergency | None:

@@ -269,6 +269,8 @@ class Gap(BaseModel):
     standard: str
     source: str
     verified: bool = Field(description="false: the fact behind this rule has not been checked against its source yet")
+    shown: bool = Field(default=True, description="critical or high, or due within 14 days: a page shows it unasked")
+    could_not_check: list[str] = Field(default_factory=list, description="what the rule could not check")
 
 
 class SetAsideRow(BaseModel):

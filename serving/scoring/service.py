@@ -306,9 +306,10 @@ def _gaps_by_person(
     records: Records, as_of: dt.date, people: tuple[str, ...], places: np.ndarray
 ) -> dict[str, list[dict[str, Any]]]:
     """Gaps of each person who has any, in the order they are shown."""
-    found = gaps_of(records, places, day_of(as_of))
+    day = day_of(as_of)
+    found = gaps_of(records, places, day)
     return {
-        patient: sorted((plain_gap(records, place, gap) for gap in gaps), key=gap_order)
+        patient: sorted((plain_gap(records, place, gap, day) for gap in gaps), key=gap_order)
         for patient, place, gaps in zip(people, places.tolist(), found, strict=True)
         if gaps
     }
@@ -323,11 +324,11 @@ def gap_order(gap: Mapping[str, Any]) -> tuple[Any, ...]:
     return (not gap["safety"], SEVERITIES.index(gap["severity"]), -(late or 0.0), gap["code"])
 
 
-def plain_gap(records: Records, place: int, gap: FoundGap) -> dict[str, Any]:
+def plain_gap(records: Records, place: int, gap: FoundGap, as_of: int) -> dict[str, Any]:
     """A gap as plain values. Evidence rows count from the person's own first row: the same in a request, a shard and
     the whole store."""
     found = gap.as_dict()
-    del found["could_not_check"]  # the gap's value says it too; a stored gap has no column for the list
+    found["shown"] = gap.shown(as_of)
     found["due_on"] = date_of(gap.due)
     found["days_overdue"] = None if gap.overdue is None else float(gap.overdue)
     for row in found["evidence"]:

@@ -31,6 +31,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    true,
 )
 
 
@@ -153,6 +154,8 @@ gaps = Table(
     Column("standard", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("verified", Boolean, nullable=False),
+    Column("shown", Boolean, nullable=False, server_default=true()),
+    Column("could_not_check", JSON, nullable=False, server_default="[]"),
 )
 
 timelines = Table(
@@ -225,6 +228,25 @@ reviews = Table(
     Index("ix_reviews_replaces", "replaces", unique=True),
     UniqueConstraint("reviewer", "idempotency_key"),
     Index("ix_reviews_patient", "patient_id", "reviewed_at"),
+)
+
+gap_statuses = Table(
+    "gap_statuses",
+    metadata,
+    Column("status_id", Integer, primary_key=True),
+    Column("patient_id", String(200), nullable=False),
+    Column("team_id", String(200), nullable=False),
+    Column("run_id", ForeignKey("runs.run_id")),
+    Column("code", String(64), nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("until", Date),
+    Column("why", String(32)),
+    Column("severity", String(16), nullable=False),
+    Column("basis", JSON, nullable=False),
+    Column("set_at", Moment, nullable=False),
+    Column("set_by", String(200), nullable=False),
+    Column("set_by_name", String(200), nullable=False),
+    Index("ix_gap_statuses_patient", "patient_id", "code", "status_id"),
 )
 
 tokens = Table(
@@ -342,4 +364,6 @@ audit_head = Table(
     Column("hash", String(64), nullable=False),
 )
 
-PERSON_TABLES = frozenset({people, scores, gaps, timelines, person_groups, list_lines, list_exits, reviews, exposures})
+PERSON_TABLES = frozenset(
+    {people, scores, gaps, timelines, person_groups, list_lines, list_exits, reviews, gap_statuses, exposures}
+)

@@ -42,10 +42,10 @@ from serving.storage.tables import (
 )
 from serving.storage.visible import visible_lists, visible_people, visible_teams
 from serving.worklists.rules import CRITICAL, NO_SAFETY_GAP, Ranking, Standing
-from serving.worklists.schemas import Filters, GapLine, LastReview, Reviewed, RiskBefore
+from serving.worklists.schemas import Filters, GapLine, Reviewed, RiskBefore
 
 EARLIER_LISTS = 6
-_GAP_LINE = tuple(field.name for field in fields(GapLine))
+_GAP_LINE = tuple(field.name for field in fields(GapLine) if field.name != "status")
 PRESSING = ("critical", "high")
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c.severity, else_=4)
 
@@ -340,17 +340,20 @@ def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -
     return found
 
 
-def last_reviews(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, LastReview]:
-    """The newest version that counts of the newest review, by person."""
+def reviews_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Any]]:
+    """``reviewed_at``, ``reviewer_name`` and ``actions`` of the reviews that count, oldest first, by person."""
     visible = visible_people(caller)
     replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
     query = (
-        select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.reviewer_name)
+        select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.reviewer_name, reviews.c.actions)
         .join(visible, visible.c.patient_id == reviews.c.patient_id)
         .where(reviews.c.patient_id.in_(_all_of(patients)), reviews.c.review_id.not_in(replaced))
         .order_by(reviews.c.reviewed_at)
     )
-    return {patient: LastReview(*values) for patient, *values in connection.execute(query)}
+    found: dict[str, list[Any]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.patient_id, []).append(row)
+    return found
 
 
 def risks_before(

@@ -95,6 +95,9 @@ class GapLine:
     safety: bool
     days_overdue: float | None
     verified: bool
+    shown: bool
+    status: str | None = None
+    """What somebody said that holds now, in words: ``Booked until 12 January 2026``."""
 
 
 @dataclass(frozen=True, slots=True)

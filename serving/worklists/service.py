@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -14,6 +14,8 @@ from sqlalchemy import Connection, Row
 
 from features import CONCEPTS
 from serving.auditlog.log import Audit, Look
+from serving.gap_statuses.schemas import GapStatus
+from serving.gap_statuses.service import statuses_of
 from serving.http.problems import FieldProblem, Problem, not_found
 from serving.identity.callers import Caller
 from serving.runs.repository import current_run
@@ -27,7 +29,9 @@ from serving.worklists.schemas import (
     Choice,
     FilterChoices,
     Filters,
+    GapLine,
     Joined,
+    LastReview,
     Left,
     ListChanges,
     ListRulesUsed,
@@ -295,6 +299,15 @@ def _standing(row: Row[Any]) -> Standing | None:
     return None if row.standing is None else Standing(row.standing)
 
 
+def _with_status(gap: GapLine, status: GapStatus | None) -> GapLine:
+    """The gap with the status that holds, in words."""
+    return replace(gap, status=status.in_words) if status is not None and status.holds else gap
+
+
+def _last(reviews: Sequence[Row[Any]] | None) -> LastReview | None:
+    return LastReview(reviews[-1].reviewed_at, reviews[-1].reviewer_name) if reviews else None
+
+
 def _entries(
     connection: Connection,
     caller: Caller,
@@ -307,7 +320,8 @@ def _entries(
     patients = [row.patient_id for row in rows]
     reasons = repository.reasons_of(connection, caller, patients, *chosen)
     gaps = repository.gap_lines(connection, caller, patients)
-    reviews = repository.last_reviews(connection, caller, patients)
+    reviews = repository.reviews_of(connection, caller, patients)
+    statuses = statuses_of(connection, caller, patients, reviews, dt.datetime.now(dt.UTC).date())
     before = repository.risks_before(connection, caller, patients, *chosen, as_of)
     found = _ENTRIES.validate_python(
         [
@@ -321,10 +335,12 @@ def _entries(
                 "probability": row.probability,
                 "in_words": about_in_100(row.probability),
                 "reasons": reasons.get(row.patient_id, [])[:SHOWN_REASONS],
-                "gaps": gaps.get(row.patient_id, []),
+                "gaps": [
+                    _with_status(gap, statuses.get((row.patient_id, gap.code))) for gap in gaps.get(row.patient_id, ())
+                ],
                 "last_seen_on": row.last_seen_on,
                 "next_booked_on": row.next_booked_on,
-                "last_review": reviews.get(row.patient_id),
+                "last_review": _last(reviews.get(row.patient_id)),
                 "adjustments": [{"kind": kind, "value": value} for kind, value in row.adjustments or []],
                 "standing": _standing(row),
                 "slot": row.slot,

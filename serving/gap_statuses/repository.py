@@ -1,0 +1,81 @@
+"""All queries over statuses of gaps. Every one starts at ``visible_people``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, insert, select
+
+from serving.identity.callers import Caller
+from serving.storage.tables import gap_statuses, gaps
+from serving.storage.visible import visible_people
+
+MOST_SHOWN = 200
+
+
+def place(connection: Connection, caller: Caller, patient_id: str) -> Any | None:
+    """The person's team and the published run, or None where the caller may not see them."""
+    visible = visible_people(caller)
+    query = select(visible.c.team_id, visible.c.run_id).where(visible.c.patient_id == patient_id)
+    return connection.execute(query.order_by(visible.c.team_id)).first()
+
+
+def gap(connection: Connection, caller: Caller, patient_id: str, code: str) -> Any | None:
+    """``code``, ``severity`` and ``evidence`` of one gap of the published run."""
+    visible = visible_people(caller)
+    query = (
+        select(gaps.c.code, gaps.c.severity, gaps.c.evidence)
+        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
+        .where(gaps.c.patient_id == patient_id, gaps.c.code == code)
+    )
+    return connection.execute(query).first()
+
+
+def gaps_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> list[Row[Any]]:
+    """``patient_id``, ``code``, ``severity`` and ``evidence`` of every gap of some people, of the published run."""
+    visible = visible_people(caller)
+    query = (
+        select(gaps.c.patient_id, gaps.c.code, gaps.c.severity, gaps.c.evidence)
+        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
+        .where(gaps.c.patient_id.in_(list(patients)))
+    )
+    return list(connection.execute(query)) if patients else []
+
+
+def add(connection: Connection, row: dict[str, Any]) -> None:
+    connection.execute(insert(gap_statuses), row)
+
+
+def history(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
+    """Everything said about a person's gaps, newest first."""
+    visible = visible_people(caller)
+    query = (
+        select(gap_statuses)
+        .where(
+            gap_statuses.c.patient_id == patient_id,
+            select(visible.c.patient_id).where(visible.c.patient_id == gap_statuses.c.patient_id).exists(),
+        )
+        .order_by(gap_statuses.c.status_id.desc())
+    )
+    return list(connection.execute(query.limit(MOST_SHOWN)))
+
+
+def newest(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, dict[str, Row[Any]]]:
+    """The newest status of each gap, by person and code."""
+    visible = visible_people(caller)
+    last = (
+        select(func.max(gap_statuses.c.status_id).label("status_id"))
+        .where(gap_statuses.c.patient_id.in_(list(patients)))
+        .group_by(gap_statuses.c.patient_id, gap_statuses.c.code)
+        .subquery("last")
+    )
+    query = (
+        select(gap_statuses)
+        .join(last, last.c.status_id == gap_statuses.c.status_id)
+        .where(select(visible.c.patient_id).where(visible.c.patient_id == gap_statuses.c.patient_id).exists())
+    )
+    found: dict[str, dict[str, Row[Any]]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.patient_id, {})[row.code] = row
+    return found

@@ -1,0 +1,83 @@
+"""The status of a care gap as it comes in and as it leaves. Everything is coded; there is no free text."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from serving.http.types import Day, Strict
+
+
+class Status(StrEnum):
+    """What somebody says about a gap. ``open`` takes an earlier status back."""
+
+    ACKNOWLEDGED = "acknowledged"
+    BOOKED = "booked"
+    NOT_APPLICABLE = "not_applicable"
+    DONE = "done"
+    OPEN = "open"
+
+
+class WhyNot(StrEnum):
+    """Why a gap does not apply to this person now."""
+
+    RECORDED_ELSEWHERE = "recorded_elsewhere"
+    NOT_TAKING_IT = "not_taking_it"
+    AGREED_WITH_PRESCRIBER = "agreed_with_prescriber"
+    PERSON_DECLINED = "person_declined"
+    RECORD_IS_WRONG = "record_is_wrong"
+    ANOTHER_TEAM_MONITORS = "another_team_monitors"
+
+
+STATUS_LABELS = {
+    Status.ACKNOWLEDGED: "Acknowledged: somebody is on it",
+    Status.BOOKED: "Booked",
+    Status.NOT_APPLICABLE: "Does not apply",
+    Status.DONE: "Done, not on record yet",
+    Status.OPEN: "Open again",
+}
+WHY_NOT_LABELS = {
+    WhyNot.RECORDED_ELSEWHERE: "It is recorded in another system",
+    WhyNot.NOT_TAKING_IT: "The person does not take this medicine",
+    WhyNot.AGREED_WITH_PRESCRIBER: "Agreed with the prescriber",
+    WhyNot.PERSON_DECLINED: "The person declined, with capacity",
+    WhyNot.RECORD_IS_WRONG: "The record is wrong",
+    WhyNot.ANOTHER_TEAM_MONITORS: "Another team monitors this",
+}
+MOST_DAYS = {Status.ACKNOWLEDGED: 28, Status.BOOKED: 183, Status.NOT_APPLICABLE: 365, Status.DONE: 28}
+"""How many days ahead each status may reach. Decided here: a status is a promise to look again, not a way out."""
+MOST_DAYS_CRITICAL = 7
+"""A critical gap is never set aside for longer, whatever its status."""
+
+
+class StatusIn(Strict):
+    """What is said about a gap, and until when. ``open`` takes the status back and has no date."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "booked", "until": "2026-01-12"}]})
+
+    status: Status
+    until: Day | None = Field(default=None, description="the day from which the gap counts as open again")
+    why: WhyNot | None = Field(default=None, description="for not_applicable only: the reason")
+
+
+class GapStatus(BaseModel):
+    """The newest thing said about a gap, and whether it still holds."""
+
+    code: str
+    status: Status
+    until: dt.date | None
+    why: WhyNot | None
+    set_at: dt.datetime
+    set_by: str = Field(description="the name of the person who said it")
+    holds: bool = Field(description="false: the gap is open again, for the reason in ``ended``")
+    ended: str = Field(description="why it no longer holds, in words; empty while it does")
+    in_words: str
+
+
+class GapStatuses(BaseModel):
+    """Everything said about a person's gaps, newest first."""
+
+    patient_id: str
+    items: list[GapStatus]
