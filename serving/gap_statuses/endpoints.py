@@ -6,13 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
-from serving.access import PeopleCaller
+from serving.access import GuardedRoute, PeopleCaller
 from serving.gap_statuses.schemas import GapStatus, GapStatuses, StatusIn
 from serving.gap_statuses.service import set_status, status_history
 from serving.identity.ids import PersonId
 from serving.state import Serving
 
-router = APIRouter(tags=["gaps"])
+router = APIRouter(tags=["gaps"], route_class=GuardedRoute)
 
 GapCode = Annotated[str, Path(pattern=r"^[A-Z][A-Z0-9_]{2,63}$", description="the code of a gap")]
 

@@ -55,7 +55,7 @@ MOST_DAYS_CRITICAL = 7
 class StatusIn(Strict):
     """What is said about a gap, and until when. ``open`` takes the status back and has no date."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "booked", "until": "2026-01-12"}]})
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "open"}]})
 
     status: Status
     until: Day | None = Field(default=None, description="the day from which the gap counts as open again")

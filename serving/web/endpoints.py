@@ -33,7 +33,7 @@ from serving.runs.schemas import STALE_DAYS, RunInfo
 from serving.security.tokens import SESSION_HOURS, revoke_token
 from serving.state import Service, Serving
 from serving.teams.service import team_overview
-from serving.web import sign_in
+from serving.web import gap_status_form, sign_in
 from serving.web.back_link import person_query, read_way_back, way_back
 from serving.web.filter_form import filter_fields
 from serving.web.person_view import drawn_year, explain
@@ -228,6 +228,10 @@ async def _person_page(
         year=drawn_year(found),
         form=review_fields(answers, wrong),
         recorded=request.query_params.get("recorded") == "1",
+        status_set=request.query_params.get("status_set", ""),
+        status_wrong=gap_status_form.WRONG.get(request.query_params.get("status_wrong", ""), ""),
+        status_choices=gap_status_form.CHOICES,
+        status_reasons=gap_status_form.REASONS,
         back=read_way_back(answers.back),
         person_query=person_query,
     )

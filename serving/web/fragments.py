@@ -22,9 +22,9 @@ def gap_said(gap: Gap | GapLine) -> Markup:
     return _said(gap.code, gap.title, gap.days_overdue)
 
 
-def gap_line(gap: Gap | GapLine) -> Markup:
+def gap_line(gap: GapLine) -> Markup:
     """A gap in a row of a list: said as above, marked where it is a safety gap and where it is critical."""
-    return _gap_line(gap.code, gap.title, gap.days_overdue, gap.safety, gap.severity)
+    return _gap_line(gap.code, gap.title, gap.days_overdue, gap.safety, gap.severity, gap.status)
 
 
 def reason_lines(reasons: Iterable[ReasonLine]) -> Markup:
@@ -39,10 +39,13 @@ def _said(code: str, title: str, days_overdue: float | None) -> Markup:
 
 
 @lru_cache(maxsize=4_096)
-def _gap_line(code: str, title: str, days_overdue: float | None, safety: bool, severity: str) -> Markup:
+def _gap_line(
+    code: str, title: str, days_overdue: float | None, safety: bool, severity: str, status: str | None
+) -> Markup:
     critical = Markup(' <b class="up-critical">Critical</b>') if severity == "critical" else ""
     mark = " up-gapline--safety" if safety else ""
-    return Markup('<li class="up-gapline{}">{}{}</li>').format(mark, _said(code, title, days_overdue), critical)
+    said = Markup(' <span class="up-small up-inline">{}</span>').format(status) if status else ""
+    return Markup('<li class="up-gapline{}">{}{}{}</li>').format(mark, _said(code, title, days_overdue), critical, said)
 
 
 @lru_cache(maxsize=4_096)

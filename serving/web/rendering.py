@@ -20,6 +20,7 @@ from serving.runs.schemas import RunInfo
 from serving.security.tokens import form_token
 from serving.state import Service, service_of
 from serving.web import fragments, gap_wording, nhsuk, trend_chart, year_view
+from serving.web.gap_status_form import last_day
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 FILTERS = (
@@ -115,6 +116,7 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update({name: getattr(wording, name) for name in FILTERS})
+    made.filters.update(last_status_day=last_day)
     made.filters.update(gap_date=gap_wording.gap_date, gap_length=gap_wording.gap_length)
     made.filters.update(gap_said=fragments.gap_said, gap_line=fragments.gap_line, reason_lines=fragments.reason_lines)
     made.filters.update(sparkline=trend_chart.sparkline, moved=trend_chart.moved, gap_words=year_view.gap_words)

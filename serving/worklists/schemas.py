@@ -164,6 +164,11 @@ class WorklistEntry(BaseModel):
     snoozed_until: dt.date | None = Field(description="a snooze that holds now; it takes effect when it is recorded")
     risk_before: list[RiskBefore] = Field(description="the same risk in earlier lists of other days, oldest first")
 
+    @property
+    def pressing_gaps(self) -> list[GapLine]:
+        """The gaps that a list shows unasked: critical or high, or due within 14 days."""
+        return [gap for gap in self.gaps if gap.shown]
+
     def over_lists(self, as_of: dt.date) -> list[tuple[dt.date, float]]:
         """The risk in earlier lists and in this one."""
         return [*((risk.as_of, risk.probability) for risk in self.risk_before), (as_of, self.probability)]

@@ -38,6 +38,9 @@ BODIES = {
     "/v1/patients/S02/reviews": REVIEW,
 }
 
+GAP_OF = "/v1/patients/{}/gaps/ALLERGY_NOT_RECORDED/status"
+BODIES |= {GAP_OF.format(person): {"status": "open"} for person in ("N03", "S02")}
+
 #   route                                   own team / allowed            other team   which roles
 MATRIX = [
     ("POST", "/v1/scores", None, {"cmht_system"}),
@@ -49,6 +52,8 @@ MATRIX = [
     ("GET", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
     ("POST", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
     ("POST", "/v1/patients/S01/emergency-access", None, {"pharmacist"}),
+    ("GET", "/v1/patients/N03/gap-statuses", "/v1/patients/S02/gap-statuses", {"pharmacist", "cmht_system"}),
+    ("POST", GAP_OF.format("N03"), GAP_OF.format("S02"), {"pharmacist", "cmht_system"}),
     ("GET", "/v1/audit/events", None, {"auditor"}),
     ("GET", "/v1/audit/emergency-access", None, {"auditor"}),
     ("GET", "/metrics", None, {"operator"}),
@@ -56,7 +61,12 @@ MATRIX = [
     ("GET", "/v1/model/card", None, set(ROLES)),
 ]
 # Forms of the pages: signing out, and those that test_the_review_form_by_role_and_scope and test_audit_pages.py send.
-FORMS = {"POST /sign-out", "POST /emergency-access", "POST /patients/{patient_id}/reviews"}
+FORMS = {
+    "POST /patients/{patient_id}/gaps/{code}/status",
+    "POST /sign-out",
+    "POST /emergency-access",
+    "POST /patients/{patient_id}/reviews",
+}
 OPEN = {
     "/livez",
     "/readyz",
@@ -181,7 +191,9 @@ def test_every_route_is_in_the_matrix(made_home):
     for route, roles in access_of(app).items():
         method, path = route.split(" ")
         whom = "S01" if path.endswith("emergency-access") else "N03"
-        concrete = path.replace("{team_id}", "north").replace("{patient_id}", whom)
+        concrete = path
+        for name, value in {"team_id": "north", "patient_id": whom, "code": "ALLERGY_NOT_RECORDED"}.items():
+            concrete = concrete.replace(f"{{{name}}}", value)
         assert roles is not None, f"{route} declares no role"
         assert path in OPEN or route in FORMS or f"{method} {concrete}" in listed, f"{route} is missing from the matrix"
 

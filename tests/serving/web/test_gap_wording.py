@@ -129,10 +129,13 @@ def test_the_table_holds_codes_that_exist():
 
 
 def test_a_line_marks_a_safety_gap_and_a_critical_one_and_escapes_a_title():
-    gap = GapLine(code="X", title="a < b", severity="critical", safety=True, days_overdue=2.0, verified=True)
+    gap = GapLine(
+        code="X", title="a < b", severity="critical", safety=True, days_overdue=2.0, verified=True, shown=True
+    )
     assert gap_said(gap) == "a &lt; b: <strong>2 days overdue</strong>"
     line = gap_line(gap)
     assert "up-gapline--safety" in line and "Critical" in line and "a < b" not in line
+    assert "Booked, until 3 May" in gap_line(replace(gap, status="Booked, until 3 May"))
     routine = replace(gap, severity="low", safety=False)
     assert "safety" not in gap_line(routine) and "Critical" not in gap_line(routine)
 

@@ -1,0 +1,84 @@
+"""The form under each gap of a person's page: say that it is acknowledged, booked, not applicable or done."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from serving.access import GuardedRoute, PeopleReader, require_own_form
+from serving.gap_statuses.endpoints import GapCode
+from serving.gap_statuses.schemas import (
+    MOST_DAYS,
+    MOST_DAYS_CRITICAL,
+    STATUS_LABELS,
+    WHY_NOT_LABELS,
+    Status,
+    StatusIn,
+)
+from serving.gap_statuses.service import set_status
+from serving.http.problems import Problem
+from serving.identity.ids import PersonId
+from serving.state import Serving
+from serving.web.back_link import MAX_LENGTH, person_query, read_way_back
+
+router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
+
+CHOICES = [(status.value, label) for status, label in STATUS_LABELS.items() if status is not Status.OPEN]
+REASONS = [(why.value, label) for why, label in WHY_NOT_LABELS.items()]
+WRONG = {
+    "status": "Choose what to say about it",
+    "until": "Give a day after today. At most 7 days ahead if it is critical; otherwise 28 if acknowledged or done, "
+    "183 if booked, 365 if it does not apply",
+    "why": "Say why it does not apply, and only then",
+}
+
+
+class SentStatus(BaseModel):
+    """The form as it was sent; everything is text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    proof: str = Field(default="", max_length=128)
+    view: str = Field(default="", max_length=80)
+    back: str = Field(default="", max_length=MAX_LENGTH)
+    status: str = Field(default="", max_length=32)
+    until: str = Field(default="", max_length=20)
+    why: str = Field(default="", max_length=32)
+
+
+def last_day(severity: str) -> dt.date:
+    """The last day that any status of a gap of this severity may reach."""
+    most = MOST_DAYS_CRITICAL if severity == "critical" else max(MOST_DAYS.values())
+    return dt.datetime.now(dt.UTC).date() + dt.timedelta(days=most)
+
+
+@router.post("/patients/{patient_id}/gaps/{code}/status")
+async def change(
+    request: Request,
+    caller: PeopleReader,
+    service: Serving,
+    patient_id: PersonId,
+    code: GapCode,
+    sent: Annotated[SentStatus, Form()],
+) -> Response:
+    """Set the status and come back to the person. What is wrong is said at the top of the page."""
+    require_own_form(request, sent.proof)
+    wrong = ""
+    try:
+        read = StatusIn.model_validate({"status": sent.status, "until": sent.until or None, "why": sent.why or None})
+        audit = service.audit_for(caller, request)
+        await service.reads.run(set_status, service.database, caller, audit, patient_id, code, read)
+    except ValidationError as error:
+        wrong = str(error.errors(include_input=False)[0]["loc"][0])
+    except Problem as problem:
+        if not problem.errors:
+            raise
+        wrong = problem.errors[0].where.removeprefix("body.")
+    said = {"status_wrong": wrong} if wrong else {"status_set": code}
+    query = person_query(sent.view, read_way_back(sent.back), **said)
+    return RedirectResponse(f"/patients/{quote(patient_id, safe='')}?{query}#gap-{code}", 303)
