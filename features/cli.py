@@ -42,6 +42,9 @@ def ingest_own(
     result = {**records.report.as_dict(), "store": str(out), "people": len(records), "data_hash": records.data_hash}
     slips = [f"{name}: {rows:,} rows set aside, their NHS number fails its check" for name, rows in wrong.items()]
     report(result, as_json, lambda: [*records.report.lines(), *slips, f"store: {out} ({len(records):,} people)"])
+    _stop_where_all_was_set_aside(
+        [name for name, table in records.report.tables.items() if table.read and table.set_aside == table.read]
+    )
 
 
 @ingest.command("omop")
@@ -62,6 +65,20 @@ def ingest_omop(
 
     result = omop.ingest(folder, out, mappings=mappings, about={"synthetic": True} if synthetic else None)
     report(result, as_json, lambda: omop.lines(result, out))
+    _stop_where_all_was_set_aside(
+        [name for name, table in result["tables"].items() if table["rows"] and table["set_aside"] == table["rows"]]
+    )
+
+
+def _stop_where_all_was_set_aside(tables: list[str]) -> None:
+    """Ends with exit code 1 where a table of the extract lost every row: it looks like care that stopped."""
+    if tables:
+        typer.echo(
+            f"every row of {', '.join(tables)} was set aside; the reasons are above and in the store's quarantine.csv. "
+            "Mend the extract and ingest it again before anything is scored.",
+            err=True,
+        )
+        raise typer.Exit(1)
 
 
 @ingest.command("fhir")

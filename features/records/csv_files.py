@@ -68,7 +68,9 @@ def _not_utf8(line: int) -> str:
 
 
 def _column_names(header: str, delimiter: str) -> list[str]:
-    names = [name.strip().strip("\ufeff") for name in next(csv.reader([header], delimiter=delimiter))]
+    names = [
+        name.strip().strip("\ufeff") for name in next(csv.reader([header], delimiter=delimiter, skipinitialspace=True))
+    ]
     named = [name if name else f"(no name, column {place})" for place, name in enumerate(names, 1)]
     twice = [name for name, count in Counter(named).items() if count > 1]
     if twice:

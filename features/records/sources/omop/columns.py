@@ -7,6 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.records.dates import read_day
+from features.records.days import date_of
+
 COLUMNS: dict[str, tuple[str, ...]] = {
     "person": (
         "person_id",
@@ -42,6 +45,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "drug_concept_id",
         "drug_exposure_start_date",
         "drug_exposure_start_datetime",
+        "drug_exposure_end_date",
+        "drug_exposure_end_datetime",
         "drug_type_concept_id",
         "quantity",
         "days_supply",
@@ -55,6 +60,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "measurement_date",
         "measurement_datetime",
         "value_as_number",
+        "operator_concept_id",
+        "value_source_value",
         "unit_concept_id",
         "unit_source_value",
         "measurement_source_concept_id",
@@ -123,11 +130,23 @@ def tidy_ids(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def day_text(frame: pd.DataFrame, name: str) -> pd.Series:
-    """``<name>_date`` as given, or the date part of ``<name>_datetime`` where the date is missing. Records judges
-    whether it is a date."""
+    """``<name>_date`` as YYYY-MM-DD, or the day of ``<name>_datetime`` where the date is missing. What is no date stays
+    as it was given, so that Records names it and sets it aside."""
     spare = f"{name}_datetime"
-    day = frame[f"{name}_date"].str.slice(0, 10)
-    return day.fillna(frame[spare].str.slice(0, 10)) if spare in frame else day
+    day = frame[f"{name}_date"]
+    return _iso(day.fillna(frame[spare]) if spare in frame else day)
+
+
+def _iso(text: pd.Series) -> pd.Series:
+    """Dates and times of any shape that the records read, as YYYY-MM-DD."""
+    meant = {one: _iso_of(str(one)) for one in text.dropna().unique()}
+    return text.map(meant).astype("str") if meant else text
+
+
+def _iso_of(text: str) -> str:
+    day = read_day(text).day
+    date = None if day is None else date_of(day)
+    return text if date is None else date.isoformat()
 
 
 def days(text: pd.Series) -> pd.Series:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.records.sources.omop.columns import day_text, has_concept
+from features.records.sources.omop.columns import days as days_of
 from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, Ledger, repeated
 from features.records.sources.omop.mappings import Mappings, Row
 from features.records.sources.omop.vocabulary import Vocabulary
@@ -131,14 +132,30 @@ def _account(
 
 def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFrame:
     days = pd.to_numeric(lines["days_supply"], errors="coerce")
-    quantity = pd.to_numeric(lines["quantity"], errors="coerce")
     if (days == 0).any():
         notes.append(f"drug_exposure: days_supply is 0 in {int((days == 0).sum())} mapped rows; read as missing")
+    quantity = pd.to_numeric(lines["quantity"], errors="coerce")
+    start, last = (days_of(day_text(lines, f"drug_exposure_{end}")) for end in ("start", "end"))
+    spanned = ((last - start).dt.days + 1).where((last >= start) & ~(days > 0))
+    kinds = {key: row["kind"] for key, row in maps.by_id("drug_types").items()}
+    kind = lines["drug_type_concept_id"].map(kinds)
+    # A dispensing that ends on its first day has no known length; a dose that was given lasts a day.
+    spanned = spanned.where((spanned <= 400) & ((spanned > 1) | (kind == "administered")))
+    if spanned.notna().any():
+        notes.append(
+            f"drug_exposure: {int(spanned.notna().sum())} mapped rows have no days_supply; the days from start to end "
+            "were taken"
+        )
+    without = int((~(days > 0) & spanned.isna()).sum())
+    if without:
+        notes.append(
+            f"drug_exposure: {without} mapped rows have neither days_supply nor an end date; their length is not known"
+        )
+    given = lines["days_supply"].mask(days == 0)
+    days = days.where(days > 0).fillna(spanned)
     solid = (lines["basis"] == "solid") & (days > 0) & (quantity > 0)
     daily = (quantity * lines["strength_mg"] / days).where(solid)
     unit = (quantity * lines["strength_mg"]).where((lines["basis"] == "injection_unit") & (quantity > 0))
-    kinds = {key: row["kind"] for key, row in maps.by_id("drug_types").items()}
-    kind = lines["drug_type_concept_id"].map(kinds)
     if kind.isna().any():
         notes.append(
             f"drug_exposure: {int(kind.isna().sum())} mapped rows have a type that drug_types.csv does not hold; "
@@ -151,7 +168,7 @@ def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFram
             "route": lines["route"],
             "kind": kind,
             "supplied_on": day_text(lines, "drug_exposure_start"),
-            "days_supplied": lines["days_supply"].mask(days == 0),
+            "days_supplied": given.fillna(spanned.astype("Int64").astype("string")).astype("str"),
             # An odd quantity must not cost the row: a dose beyond any sense is missing, the supply stays.
             "daily_dose_mg": daily.where(daily <= 20_000),
             "dose_mg": unit.where(unit <= 20_000),

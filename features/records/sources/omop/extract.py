@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from features.records.problems import RecordsError
 from features.records.sources.omop.columns import (
     COLUMNS,
     CONCEPT_COLUMNS,
@@ -70,7 +71,7 @@ def read(
     if maps.replaced:
         notes.append(f"mapping tables replaced by those given: {', '.join(maps.replaced)}")
 
-    first_day, last_day = _span(raw)
+    first_day, last_day = _span(raw, notes)
     people = patients(
         raw["person"], raw["death"], set(raw["observation_period"]["person_id"].dropna()), maps, ledger, notes
     )
@@ -99,7 +100,7 @@ def read(
         ),
         "conditions": diagnoses,
     }
-    _whole_tables(files, ledger)
+    _whole_tables(files, ledger, notes)
     ledger.fates = {name: fates for name, fates in ledger.fates.items() if name in files}
     persons = raw["person"]["person_id"]
     counts = {
@@ -125,7 +126,7 @@ def _used(raw: Mapping[str, pd.DataFrame]) -> set[str]:
     }
 
 
-def _span(raw: Mapping[str, pd.DataFrame]) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
+def _span(raw: Mapping[str, pd.DataFrame], notes: list[str]) -> tuple[pd.Timestamp | None, pd.Timestamp | None]:
     """First and last day of the events and observation periods of an extract, not counting days after today or before
     1900.
 
@@ -136,10 +137,26 @@ def _span(raw: Mapping[str, pd.DataFrame]) -> tuple[pd.Timestamp | None, pd.Time
     starts.append(days(day_text(raw["observation_period"], "observation_period_start")))
     known = pd.concat(starts).dropna()
     known = known[(known >= pd.Timestamp(1900, 1, 1)) & (known <= pd.Timestamp.today().normalize())]
-    return (known.min(), known.max()) if len(known) else (None, None)
+    if not len(known):
+        return None, None
+    few = max(1, len(known) // 1000)
+    latest = known.nlargest(few + 1)
+    last, settled = latest.iloc[0], latest.iloc[-1]
+    if len(known) > 2 * few and (last - settled).days > ALONE_DAYS:
+        late = int((known > settled).sum())
+        notes.append(
+            f"{late} days up to {last.date()} stand alone, more than {ALONE_DAYS} days after all others: the extract "
+            f"is taken to end on {settled.date()}"
+        )
+        last = settled
+    return known.min(), last
 
 
-def _whole_tables(files: OmopFolder, ledger: Ledger) -> None:
+ALONE_DAYS = 90
+"""[D] How far after all others a few days (one in a thousand, at least one) must lie to be no evidence of the end."""
+
+
+def _whole_tables(files: OmopFolder, ledger: Ledger, notes: list[str]) -> None:
     """Tables that are not events: used as vocabulary or names, or not read at all. Counted, so that nothing is
     silently ignored."""
     for name in files.files:
@@ -147,7 +164,12 @@ def _whole_tables(files: OmopFolder, ledger: Ledger) -> None:
             continue
         used = name in ("concept", "concept_ancestor", "drug_strength")
         fate = VOCABULARY if used else f"{NOT_READ} (vocabulary)" if name in VOCABULARY_TABLES else NOT_READ
-        ledger.whole[name] = ("used as names of teams" if name == "care_site" else fate, files.rows(name))
+        try:
+            rows = files.rows(name)
+        except RecordsError:  # nothing of it is used, so it stops nothing
+            notes.append(f"{name}: the file cannot be read, and is not needed; its rows are not counted")
+            continue
+        ledger.whole[name] = ("used as names of teams" if name == "care_site" else fate, rows)
 
 
 def _unmapped(ledger: Ledger, vocabulary: Vocabulary) -> pd.DataFrame:

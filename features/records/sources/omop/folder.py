@@ -68,7 +68,7 @@ class OmopFolder:
         """How many rows a table has."""
         path = self.files[name]
         if _is_parquet(path):
-            return int(pq.read_metadata(path).num_rows)
+            return sum(int(pq.read_metadata(part).num_rows) for part in _parts(path))
         try:
             return int(_read(path, [next(iter(_columns(path).values()))]).num_rows)
         except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
@@ -94,7 +94,9 @@ def open_folder(folder: str | Path) -> OmopFolder:
     problems: list[Problem] = []
     for file in sorted(path.iterdir()):
         suffix = next((ending for ending in _SUFFIXES if file.name.lower().endswith(ending)), None)
-        if suffix is None or not file.is_file():
+        if file.is_dir() and any(file.glob("*.parquet")):
+            suffix = ""  # a folder a table, as Spark writes it
+        elif suffix is None or not file.is_file():
             continue
         name = file.name.lower().removesuffix(suffix)
         if name in files:
@@ -122,12 +124,17 @@ def _unreadable(name: str, path: Path, error: Exception) -> Problem:
 
 def _columns(path: Path) -> dict[str, str]:
     """Lower-case column name -> the name as the file has it."""
-    names = pq.read_schema(path).names if _is_parquet(path) else _header(path)[0]
+    names = pq.read_schema(_parts(path)[0]).names if _is_parquet(path) else _header(path)[0]
     return {name.lower(): name for name in names}
 
 
 def _is_parquet(path: Path) -> bool:
-    return path.suffix.lower() == ".parquet"
+    return path.suffix.lower() == ".parquet" or path.is_dir()
+
+
+def _parts(path: Path) -> list[Path]:
+    """The Parquet files of a table: the file itself, or those in its folder, in order of name."""
+    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
 
 
 def _header(path: Path) -> tuple[list[str], str]:
@@ -137,10 +144,19 @@ def _header(path: Path) -> tuple[list[str], str]:
     return [name.strip().strip('"') for name in line.split(delimiter)], delimiter
 
 
+def _header_alone(path: Path) -> bool:
+    """Whether the file ends with its first line: a table without rows, with or without a line end."""
+    with pa.input_stream(str(path), compression="detect") as stream:
+        return len(stream.read(65_536).splitlines()) <= 1
+
+
 def _read(path: Path, columns: list[str]) -> pa.Table:
     if _is_parquet(path):
-        return pq.read_table(path, columns=columns)
+        parts = [pq.read_table(part, columns=columns) for part in _parts(path)]
+        return pa.concat_tables(parts, promote_options="permissive")
     names, delimiter = _header(path)
+    if _header_alone(path):
+        return pa.table({name: pa.array([], pa.string()) for name in columns})
     # Athena's vocabulary files are tab-separated and do not quote: a lone " is part of a concept name.
     quote = False if delimiter == "\t" else '"'
     return pacsv.read_csv(
@@ -162,6 +178,9 @@ def _text(values: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = values.type
     if pa.types.is_dictionary(kind):
         values = values.cast(kind.value_type)
+        kind = values.type
+    if pa.types.is_timestamp(kind) and kind.tz is not None:  # an instant: its day is the day in London
+        values = pc.local_timestamp(values.cast(pa.timestamp("us", tz="Europe/London")))
         kind = values.type
     if pa.types.is_timestamp(kind):
         values = values.cast(pa.timestamp("us")).cast(pa.date32(), safe=False)

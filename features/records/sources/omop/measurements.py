@@ -6,6 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from features.records.parsing import read_bound
 from features.records.sources.omop.columns import CONCEPT_COLUMNS, day_text, has_concept
 from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, Ledger, repeated
 from features.records.sources.omop.mappings import Mappings
@@ -28,7 +29,7 @@ def results(
     fates = np.where(has_concept(events[standard]), NOT_IN_MAPPING, NO_CONCEPT).astype(object)
     fates[mapped] = f"{MAPPED}results"
     ledger.not_mapped(name, events.loc[~mapped, standard])
-    twice = repeated(events[f"{name}_id"])
+    twice = repeated(events[f"{name}_id"]) & events.duplicated().to_numpy(dtype=bool)  # ids are reused, rows are not
     fates[twice] = f"{ASIDE}{name}_id given twice"
     ledger.fates[name] = fates
 
@@ -38,8 +39,9 @@ def results(
     test = pd.Series([test for _, test in pairs], dtype="str")
     unit = _units(lines, maps, vocabulary)
     usable = pd.Series([_fits(t, u) for t, u in zip(test, unit, strict=True)], dtype=bool)
-    value = lines["value_as_number"].where(usable)
-    lost = int((lines["value_as_number"].notna() & ~usable).sum())
+    told = _with_bounds(lines)
+    value = told.where(usable)
+    lost = int((told.notna() & ~usable).sum())
     if lost:
         notes.append(
             f"{name}: {lost} results have a number without a unit known for their test; the check was kept, the "
@@ -55,6 +57,23 @@ def results(
             "unit": unit.where(value.notna()),
         }
     )
+
+
+_OPERATORS = {"4171756": "<", "4171754": "<=", "4172704": ">", "4171755": ">="}
+"""OMOP's concepts of the operator domain (Meas Value Operator)."""
+
+
+def _with_bounds(lines: pd.DataFrame) -> pd.Series:
+    """The number of each row with its operator before it; where there is no number, a bound written in the source value
+    (``>3.0``)."""
+    value = lines["value_as_number"]
+    if "operator_concept_id" in lines:
+        sign = lines["operator_concept_id"].map(_OPERATORS)
+        value = (sign + value).fillna(value)
+    if "value_source_value" in lines:
+        source = lines["value_source_value"]
+        value = value.fillna(source.where(source.map(lambda text: read_bound(text) is not None)))
+    return value.astype("str")
 
 
 def _units(lines: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary) -> pd.Series:

@@ -59,6 +59,7 @@ def patients(
 
 def _birth(person: pd.DataFrame, notes: list[str]) -> pd.Series:
     year, month, day = (pd.to_numeric(person[f"{part}_of_birth"], errors="coerce") for part in ("year", "month", "day"))
+    month, day = month.where(month > 0), day.where(day > 0)  # some extracts write 0 for a part that is not known
     whole = person["birth_datetime"].str.slice(0, 10)
     guessed = year.notna() & (month.isna() | day.isna()) & whole.isna()
     if guessed.any():
