@@ -229,3 +229,28 @@ def features_prove(
     report(statement.as_dict(), as_json, statement.lines)
     if not statement.holds:
         raise typer.Exit(1)
+
+
+@features.command("gaps")
+def features_gaps(
+    store: Annotated[Path | None, typer.Option("--store", help="A store of records.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", help="A home; its store is taken.")] = None,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="The day; by default the last that is known.")] = None,
+    as_json: Json = False,
+) -> None:
+    """How often each care gap fires on the caseload, beside its budget. Exit code 1 where one is over it.
+
+    Example: upstream features gaps --home .upstream
+    """
+    from features import Records
+    from features.gaps.prevalence import prevalence
+    from features.records import day_of
+
+    if (store is None) == (home is None):
+        raise CommandError("say which records to look at: --store FOLDER or --home DIR")
+    records = Records.load(store or Path(home or "") / "store")
+    day = records.last_day_known() + 1 if as_of is None else day_of(_day(as_of, "--as-of"))
+    found = prevalence(records, day)
+    report(found.as_dict(), as_json, found.lines)
+    if not found.within:
+        raise typer.Exit(1)

@@ -319,4 +319,66 @@ _OF_CHECKS_AND_RESULTS: tuple[tuple[str, str, bool, str, str], ...] = (
     ),
 )
 
-CODES: dict[str, Code] = {row[0]: Code(*row) for row in (*_ROWS, *_OF_CHECKS_AND_RESULTS)}
+_BUDGETS: dict[str, tuple[float, str]] = {
+    "CLZ_FBC_OVERDUE": (0.04, "about 11% take clozapine; one in four of them late is a bad week"),
+    "CLZ_BREAK": (0.03, "about 11% take clozapine; more than one in four without supply would be the rule's fault"),
+    "CLZ_RESULT_RED_AMBER": (0.01, "amber and red counts are rare: about 1 in 100 tests"),
+    "CLZ_LEVEL_SMOKING": (0.08, "a yearly level of everybody on clozapine is seldom complete"),
+    "CLZ_GI_HYPOMOTILITY": (0.08, "about half of those on clozapine are constipated or unasked"),
+    "LI_LEVEL_OVERDUE": (0.04, "about 5% take lithium; audits found the standard met in 30% of them"),
+    "LI_LEVEL_ABNORMAL": (0.02, "about 5% take lithium; one level in five is out of range"),
+    "LI_RENAL_THYROID_CALCIUM": (0.05, "about 5% take lithium; audits found tests done on time in 50 to 55%"),
+    "LAI_OVERDUE": (0.06, "about 20% have a depot; about one injection in eight is a week late"),
+    "SUPPLY_GAP_ORAL": (
+        0.20,
+        "45% collect less than 80% of an oral medicine in a year; at one time about half of those",
+    ),
+    "ADHERENCE_FALLING": (0.15, "what is left once a gap of supply or a late depot has spoken"),
+    "REGIMEN_CHANGE_RECENT": (0.13, "about one change in ten people in four weeks, until it is reviewed"),
+    "POST_DISCHARGE_RECONCILE": (0.04, "about 2% are within four weeks of a discharge"),
+    "HDAT": (0.06, "above 100% is about one in ten of those on antipsychotics at most; at 100% is not"),
+    "ANTIPSYCHOTIC_POLYPHARMACY": (0.14, "a national audit: 16% of people with schizophrenia"),
+    "TRS_NO_CLOZAPINE": (0.10, "about a third resist treatment and half of those are on clozapine"),
+    "METABOLIC_WORSENING": (0.26, "one in four: obesity and raised HbA1c are that common on antipsychotics; folded"),
+    "BP_PULSE_QTC": (0.24, "hypertension is found in one in five; a pressure alone is low and folded"),
+    "MONITORING_NEVER_DONE": (0.65, "the annual physical check: all parts done in about 60% at best; low and folded"),
+    "MONITORING_OVERDUE": (0.35, "several medicines ask for checks of their own; shown where one was missed twice"),
+    "SIDE_EFFECT_BURDEN": (0.18, "a moderate or severe score; a scale that is overdue is the annual check's"),
+    "ANTICHOLINERGIC_BURDEN": (0.27, "two strong medicines, three that score, or 65 and over; folded"),
+    "INTERACTION_NEW": (0.04, "a pair that started within 30 days"),
+    "INTERACTION_STANDING": (0.08, "pairs that the table forbids, for as long as both are taken"),
+    "VALPROATE_PPP": (0.05, "about 5% take valproate; most lack one of its documents"),
+    "BZD_Z_PREGABALIN_LONG": (0.20, "18% of people with severe mental illness take a benzodiazepine or z-drug; folded"),
+    "DNA_PATTERN": (0.08, "one appointment in seven is missed; two in a row less often"),
+    "NO_CONTACT": (0.05, "a silence of 90 days on a caseload"),
+    "CRISIS_SIGNAL": (0.05, "crisis contacts of 30 days"),
+    "EQUALITY_NEED_UNMET": (0.12, "needs that are recorded and not met; folded"),
+    "MEDICINES_REVIEW_OVERDUE": (0.40, "the annual review: the one line that most people may have"),
+    "ALLERGY_NOT_RECORDED": (0.30, "status is confirmed at the annual review; low and folded"),
+    "SHARED_CARE_UNCLEAR": (0.08, "transfers between trust and GP without an agreement about them"),
+    "NO_ANTIPSYCHOTIC": (0.08, "psychosis or bipolar disorder and nothing for 90 days"),
+    "STOCK_AT_HOME": (0.03, "supply well above what the dose needs"),
+    "ABRUPT_STOP": (0.04, "ran out within days, of medicines that are not to be stopped suddenly"),
+    "LAI_SAFE_USE": (0.03, "starts of injections, and olanzapine embonate"),
+    "ANTIPSYCHOTIC_NEED": (0.05, "dementia, or a learning disability without psychosis"),
+    "RESULT_DANGEROUS": (0.02, "dangerous results are rare"),
+    "ALLERGY_CONFLICT": (0.01, "a medicine against a recorded allergy is an error"),
+    "DOSE_ABOVE_MAXIMUM": (0.03, "mostly citalopram in older people, and kidney function"),
+    "PREGNANCY_RISK": (0.01, "pregnancies on the medicines that harm, and topiramate"),
+    "SMOKING_CHANGE": (0.03, "changes of smoking within 90 days with a medicine that they move"),
+    "CTO_TREATMENT_FORM": (
+        0.06,
+        "about 4% are on a community treatment order, and few extracts hold the forms; folded",
+    ),
+    "LIVING_SITUATION": (0.15, "no fixed place, or a carer who was not heard in a year; folded"),
+}
+"""Largest share of a caseload on which each code may fire, and why: the measured share on the simulated trust or the
+published rate, with room for a bad month. A code past its budget is a rule to be put right: made right, merged or
+folded; a true finding is never dropped for it."""
+SHOWN_LIMIT = 0.15
+"""Share of a caseload on which a page may show a code unasked; the reviews of the year are excepted."""
+SHOWN_MEAN_LIMIT = 1.2
+"""Gaps a person that a page shows unasked, on average, at most."""
+ANNUAL_REVIEWS = frozenset({"MEDICINES_REVIEW_OVERDUE", "MONITORING_NEVER_DONE"})
+
+CODES: dict[str, Code] = {row[0]: Code(*row, *_BUDGETS[row[0]]) for row in (*_ROWS, *_OF_CHECKS_AND_RESULTS)}

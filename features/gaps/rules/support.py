@@ -99,8 +99,9 @@ def community_order(person: Person) -> Iterator[Gap]:
     """CTO_TREATMENT_FORM: a community treatment order is in force, a medicine for mental disorder is taken, and no form
     CTO11 or CTO12 is recorded since it began.
 
-    [D]: the form is needed from one month after the order began; high once it is past due, medium before. A change of
-    medicine after the form makes it medium: the form names what it covers. An order is a circumstance of that kind.
+    [D]: the form is needed from one month after the order began. Medium: many extracts hold no forms, and a form that
+    is not recorded may exist. A medicine started after the form is named: the form says what it covers. An order is a
+    circumstance of that kind.
     """
     row = person.circumstance("community_treatment_order")
     held = [c for c in person.current if c.medicine.is_psychotropic]
@@ -113,11 +114,8 @@ def community_order(person: Person) -> Iterator[Gap]:
     order = Evidence("circumstances", row.row, row.day, "community treatment order")
     if not forms:
         said = f"community treatment order from {iso(row.day)}; no form CTO11 or CTO12 recorded; taking {names}"
-        late = person.as_of > due
-        yield from gap_of(
-            CODES["CTO_TREATMENT_FORM"],
-            [Finding("high" if late else "medium", said, _DECIDED, (order,), due, max(0, person.as_of - due))],
-        )
+        finding = Finding("medium", said, _DECIDED, (order,), due, max(0, person.as_of - due))
+        yield from gap_of(CODES["CTO_TREATMENT_FORM"], [finding])
         return
     form = max(forms, key=lambda one: one.day)
     newer = [c for c in held if c.start > form.day]

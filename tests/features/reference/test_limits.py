@@ -82,7 +82,7 @@ def test_the_start_stops(tmp_path: Path, key: str, change: dict[str, str] | None
         frozenset() if change else frozenset([key]),
     )
     tried = subprocess.run(
-        [sys.executable, "-c", "import features"],
+        [sys.executable, "-c", "import features.gaps"],
         cwd=tmp_path,
         env={"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "numba")},
         capture_output=True,

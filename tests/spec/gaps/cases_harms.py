@@ -289,9 +289,9 @@ SUPPORT = [
         """
         order  form   start  severity  due   overdue  says
         d-28   -      d-400  medium    d     0        no_form_CTO11_or_CTO12_recorded;_taking_olanzapine
-        d-29   -      d-400  high      d-1   1        no_form_CTO11_or_CTO12_recorded
+        d-29   -      d-400  medium    d-1   1        no_form_CTO11_or_CTO12_recorded
         d-60   d-40   d-400  -         -     -        -
-        d-60   d-90   d-400  high      d-32  32       no_form
+        d-60   d-90   d-400  medium    d-32  32       no_form
         d-60   d-40   d-400  -         -     -        -
         -      -      d-400  -         -     -        -
         """,
