@@ -95,6 +95,7 @@ LARGEST_FOLDER = 13
 """Modules of one folder, ``__init__`` left out: as many as a reader can hold in mind."""
 LARGER_FOLDERS = {
     "features/records": "one module for each step from a file to typed rows",
+    "features/reference": "one module for each fact table",
     "features/gaps/rules": "one module for each kind of care gap, all of one shape",
     "serving/web": "one module for each part of a page",
     "training/evaluation": "one module for each question that is asked of a model",
