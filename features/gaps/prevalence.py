@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -47,13 +47,16 @@ class Prevalence:
     def as_dict(self) -> dict[str, Any]:
         return {**asdict(self), "codes": [{**asdict(code), "within": code.within} for code in self.codes]}
 
-    def lines(self) -> Iterable[str]:
-        yield f"{self.people:,} people; {self.gaps_a_person:.2f} gaps a person, {self.shown_a_person:.2f} shown"
-        yield f"{'code':<28}{'people':>8}{'share':>8}{'shown':>8}{'budget':>8}"
+    def lines(self) -> list[str]:
+        """The table as text, the code that fires most first."""
+        found = [
+            f"{self.people:,} people; {self.gaps_a_person:.2f} gaps a person, {self.shown_a_person:.2f} shown",
+            f"{'code':<28}{'people':>8}{'share':>8}{'shown':>8}{'budget':>8}",
+        ]
         for row in self.codes:
-            mark = "" if row.within else "  over"
             shares = f"{row.share:>8.1%}{row.shown_share:>8.1%}{row.budget:>8.0%}"
-            yield f"{row.code:<28}{row.people:>8,}{shares}{mark}"
+            found.append(f"{row.code:<28}{row.people:>8,}{shares}{'' if row.within else '  over'}")
+        return found
 
 
 def caseload(records: Records, as_of: int) -> list[int]:
