@@ -27,7 +27,7 @@ import typer
 import features.cli
 import serving.cli
 import training.cli
-from features.console import DEFAULT_HOME, CommandError, Commands, Finding, Home, Json, Steps, looked_at, report
+from features.console import DEFAULT_HOME, CommandError, Commands, DoctorFinding, Home, Json, Steps, looked_at, report
 
 if TYPE_CHECKING:
     from features import Records
@@ -93,7 +93,7 @@ def doctor(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-def _findings(home: Path) -> Iterator[Finding]:
+def _findings(home: Path) -> Iterator[DoctorFinding]:
     from importlib.util import find_spec
 
     from features import Records
@@ -105,14 +105,14 @@ def _findings(home: Path) -> Iterator[Finding]:
         return str(settings_path())
 
     missing = [name for name in ("mlflow", "sklearn", "shap") if find_spec(name) is None]
-    yield Finding("Python", sys.version_info >= (3, 11), sys.version.split()[0])
+    yield DoctorFinding("Python", sys.version_info >= (3, 11), sys.version.split()[0])
     yield looked_at("settings", settings, "mend the file that it names; UPSTREAM_SETTINGS names another")
-    yield Finding("training extra", True, "installed" if not missing else "not installed; only training needs it")
+    yield DoctorFinding("training extra", True, "installed" if not missing else "not installed; only training needs it")
     yield looked_at(
         "store", lambda: f"{len(Records.load(home / 'store')):,} people", "upstream ingest, or upstream demo"
     )
     if missing:
-        yield Finding("champion", True, "not looked up: that needs the training extra")
+        yield DoctorFinding("champion", True, "not looked up: that needs the training extra")
     else:
         yield looked_at("champion", lambda: _champion(home), "upstream train, then upstream promote")
     yield looked_at(

@@ -97,7 +97,7 @@ def count_of(stage: str, done: int, total: int) -> None:
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorFinding:
     """What ``doctor`` found of one thing it looked at. ``problems`` holds every one that was found, not the first."""
 
     what: str
@@ -116,15 +116,15 @@ class Finding:
         return [head, *(f"       - {problem}" for problem in self.problems), *todo]
 
 
-def looked_at(what: str, look: Callable[[], str], do: str) -> Finding:
+def looked_at(what: str, look: Callable[[], str], do: str) -> DoctorFinding:
     """Runs one check of ``doctor``. Each line of an error after its first is a problem of its own."""
     try:
-        return Finding(what, True, look())
+        return DoctorFinding(what, True, look())
     except UpstreamError as error:
         first, *others = str(error).splitlines()
-        return Finding(what, False, first, tuple(line.strip().removeprefix("- ") for line in others), do)
+        return DoctorFinding(what, False, first, tuple(line.strip().removeprefix("- ") for line in others), do)
     except Exception as error:  # noqa: BLE001 - one broken part must not hide what the others are like
-        return Finding(what, False, f"{type(error).__name__}: {error}", (), do)
+        return DoctorFinding(what, False, f"{type(error).__name__}: {error}", (), do)
 
 
 class Steps:

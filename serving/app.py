@@ -62,7 +62,7 @@ from serving.scoring.endpoints import router as scoring
 from serving.scoring.schemas import EXAMPLE, ScoresRequest, known_names
 from serving.scoring.service import answer_of
 from serving.security.oidc import Issuers
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 from serving.state import Rates, Service, address_of
 from serving.storage import migrations
 from serving.storage.database import Database, DatabaseUnavailable, NotHeld
@@ -124,10 +124,10 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     """The service as an ASGI application. Its lifespan migrates the database, loads the model and watches for a newer
     one."""
-    settings = settings or Settings()
+    settings = settings or ServiceSettings()
     metrics, tracing = Metrics(), tracing_to(settings.otlp_endpoint)
     nhs_key = NhsKey.read(settings.nhs_key_file) if settings.nhs_key_file else None
 
@@ -353,7 +353,7 @@ def serve(
     one_heap()
     given = {"home": home, **({"host": host} if host else {}), **({"port": port} if port is not None else {})}
     try:
-        settings = Settings(**given)  # type: ignore[arg-type]
+        settings = ServiceSettings(**given)  # type: ignore[arg-type]
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
         raise StartError(f"the service was not started: {wrong}") from None

@@ -21,7 +21,7 @@ LAST_GOOD = "last_good"
 
 
 @dataclass(frozen=True)
-class Standing:
+class LoadedModel:
     """What is loaded: the model (or None), the pointer it came from, and what went wrong last, in words."""
 
     model: RiskModel | None = None
@@ -43,7 +43,7 @@ class LiveModel:
     ) -> None:
         self._demo = demo
         self._root, self._poll, self._warm = root, poll_seconds, warm
-        self._standing = Standing()
+        self._standing = LoadedModel()
         # What was looked at last: a bundle that was mended under the same name is looked at again.
         self._tried: tuple[str, int, int] = ("", 0, 0)
         self._stop = threading.Event()
@@ -55,7 +55,7 @@ class LiveModel:
         return self._standing.model
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> LoadedModel:
         return self._standing
 
     def start(self) -> None:
@@ -92,7 +92,7 @@ class LiveModel:
             problem = self._standing.problem
             self._load(self._root / name, name)
             if self._standing.model is not None:
-                self._standing = Standing(self._standing.model, name, problem)
+                self._standing = LoadedModel(self._standing.model, name, problem)
 
     def _load(self, folder: Path, name: str) -> None:
         try:
@@ -106,9 +106,9 @@ class LiveModel:
                 f"the published bundle was refused ({type(error).__name__}); run `upstream sync` or `upstream rollback`"
             )
             log.error("bundle refused", bundle=name, error=type(error).__name__)
-            self._standing = Standing(self._standing.model, self._standing.pointer, problem)
+            self._standing = LoadedModel(self._standing.model, self._standing.pointer, problem)
             return
-        self._standing = Standing(model, name, "")
+        self._standing = LoadedModel(model, name, "")
         log.info("serving bundle", bundle=name)
 
 

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 from serving.app import create_app
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 
 
 def document() -> str:
     """The OpenAPI document as it is committed: sorted, indented, without our own version, which every release
     changes."""
-    described = create_app(Settings(home=Path(), database_url="sqlite://", environment="production")).openapi()
+    described = create_app(ServiceSettings(home=Path(), database_url="sqlite://", environment="production")).openapi()
     described = described | {"info": described["info"] | {"version": "see /version"}}
     return json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 

@@ -81,7 +81,7 @@ class OidcIssuer(BaseModel):
         return over_a_safe_line(url)
 
 
-class Settings(BaseSettings):
+class ServiceSettings(BaseSettings):
     """Typed settings; unknown ``UPSTREAM_`` variables are ignored, wrong values stop the start with the field's
     name."""
 
@@ -123,13 +123,13 @@ class Settings(BaseSettings):
         return url.rstrip("/")
 
     @model_validator(mode="after")
-    def a_provider_knows_the_way_back(self) -> Settings:
+    def a_provider_knows_the_way_back(self) -> ServiceSettings:
         if not self.public_url and any(issuer.sign_in for issuer in self.oidc):
             raise ValueError("sign-in at a provider needs UPSTREAM_PUBLIC_URL, where it sends people back to")
         return self
 
     @model_validator(mode="after")
-    def demo_stays_on_this_machine(self) -> Settings:
+    def demo_stays_on_this_machine(self) -> ServiceSettings:
         """The demo sign-in asks for no password, so a demo that others can reach is refused outright."""
         if self.environment == "demo" and not is_loopback(self.host):
             raise ValueError(

@@ -17,7 +17,7 @@ from serving.model_loader import LiveModel
 from serving.observability.metrics import Metrics
 from serving.runs.schemas import RunInfo
 from serving.security.oidc import Issuers
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 from serving.storage.database import Database
 
 
@@ -30,7 +30,7 @@ class Rates:
     strangers: Rate
 
     @classmethod
-    def of(cls, settings: Settings) -> Rates:
+    def of(cls, settings: ServiceSettings) -> Rates:
         return cls(
             Rate(settings.rate_per_minute),
             Rate(settings.system_rate_per_minute),
@@ -54,7 +54,7 @@ class Service:
     """The running service. ``reads`` is the lane of database work, ``scoring`` the lane of model work,
     ``large`` the turns of large bodies."""
 
-    settings: Settings
+    settings: ServiceSettings
     database: Database
     live: LiveModel
     reads: Lane
@@ -70,7 +70,7 @@ class Service:
         return Audit.of(self.database, caller, request_id_of(request.scope))
 
 
-def address_of(request: Request, settings: Settings) -> str:
+def address_of(request: Request, settings: ServiceSettings) -> str:
     """Where a request comes from; behind a proxy of ours, the last address that it wrote down."""
     # A client may send lines of its own; a proxy adds its word to the last, or a line after it.
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")) if settings.behind_proxy else ""

@@ -20,7 +20,7 @@ from features.settings import NightlySettings
 from serving.identity.callers import Role
 from serving.storage.database import DatabaseUnavailable, UnscopedQuery
 from tests.conftest import ROOT
-from training.cli import STUDIES, Split
+from training.cli import STUDIES, SplitChoice
 from training.cross_validation import KINDS
 from training.settings import Settings
 
@@ -125,7 +125,7 @@ def every_subclass(kind: type):
     [
         (["token", "--role", "nurse"], tuple(Role)),
         (["score", "--ranking", "age"], ("risk", "gaps", "blended")),
-        (["train", "--split", "half"], tuple(Split)),
+        (["train", "--split", "half"], tuple(SplitChoice)),
         (["features", "build", "--store", "s", "--out", "o", "--engine", "dask"], ("local", "spark")),
     ],
 )

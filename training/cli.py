@@ -21,7 +21,7 @@ YEARS = 4
 TEAMS = 8
 
 
-class Split(StrEnum):
+class SplitChoice(StrEnum):
     """How rows are divided. The last two are studies: they fit once for each team or origin and register nothing."""
 
     TEMPORAL = "temporal"
@@ -30,7 +30,7 @@ class Split(StrEnum):
     ROLLING = "rolling"
 
 
-STUDIES = (Split.LEAVE_ONE_TEAM_OUT, Split.ROLLING)
+STUDIES = (SplitChoice.LEAVE_ONE_TEAM_OUT, SplitChoice.ROLLING)
 
 app = command_group("Simulate, train, evaluate and promote.")
 
@@ -88,7 +88,7 @@ def simulate(
 def train(
     home: Home = DEFAULT_HOME,
     split: Annotated[
-        Split | None,
+        SplitChoice | None,
         typer.Option(help="How rows are divided; mlflow.yaml says how by default. The last two are studies."),
     ] = None,
     tune: Annotated[int | None, typer.Option(min=0, help="Parameter search: trials an outcome; 0 is none.")] = None,

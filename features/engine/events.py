@@ -46,7 +46,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Events:
+class EventArrays:
     """The arrays of one group, grouped by patient and sorted by day. ``bits`` is empty where there is one stream
     only."""
 
@@ -60,7 +60,7 @@ class Events:
     """Position of each event in its table; None where every row is an event, in the order of the table."""
 
 
-def events_of(records: Records, group: Group, streams: Membership) -> Events:
+def events_of(records: Records, group: Group, streams: Membership) -> EventArrays:
     """Events of some streams; a row that is in none of them is left out."""
     columns = records.columns(group.table)
     table = records.tables[group.table]
@@ -80,7 +80,7 @@ def events_of(records: Records, group: Group, streams: Membership) -> Events:
     ident = _identities(records, group.table, group.ident, rows) if group.ident else _NO_IDENTITIES
     # Every event of a single stream is one: no bits needed.
     bits = _of(bits, rows) if len(streams.streams) > 1 else _NO_BITS
-    return Events(offsets.astype(np.int64, copy=False), day, known, bits, value, ident, rows)
+    return EventArrays(offsets.astype(np.int64, copy=False), day, known, bits, value, ident, rows)
 
 
 _NO_VALUES = np.zeros(0, np.float64)

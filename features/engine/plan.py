@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from features.engine.events import Events, Group, clocks_of, events_of, known_by
+from features.engine.events import EventArrays, Group, clocks_of, events_of, known_by
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import MAX_STREAMS, Membership
 from features.kernels import coverage, windows
@@ -317,7 +317,7 @@ def _window_walk(records: Records, w: _Window) -> Walk:
     return walk
 
 
-def _sums_walk(events: Events, w: _Window) -> Walk:
+def _sums_walk(events: EventArrays, w: _Window) -> Walk:
     asked = w.windows[: w.op_window.max() + 1]
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:

@@ -72,7 +72,7 @@ class _Reading:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class _ReadingPlan:
     """What is behind a list of features, whatever the records: the readings, in groups that one walk of the events
     finds together."""
 
@@ -87,7 +87,7 @@ class _Plan:
     """For each table the reading of every row that a feature may read."""
 
 
-def _plan(features: tuple[Feature, ...]) -> _Plan:
+def _plan(features: tuple[Feature, ...]) -> _ReadingPlan:
     mine = [_Reading(read := _read_by(feature), clocks_of(read, feature.value)) for feature in features]
     whole = {table: _whole(table) for table in dict.fromkeys(feature.table for feature in features)}
     place = {reading: i for i, reading in enumerate(dict.fromkeys((*mine, *whole.values())))}
@@ -95,7 +95,7 @@ def _plan(features: tuple[Feature, ...]) -> _Plan:
     for reading in place:
         group = Group(reading.stream.table, reading.stream.day_column, reading.clocks, "", "")
         groups.setdefault(group, []).append(reading)
-    return _Plan(
+    return _ReadingPlan(
         features,
         tuple(place),
         tuple(

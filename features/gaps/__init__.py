@@ -13,7 +13,7 @@ import pandas as pd
 from features.engine.caseload import have_died
 from features.gaps.codes import CODES
 from features.gaps.gap import SEVERITIES, Code, Evidence, Gap
-from features.gaps.person_view import Answers, Person, Shared, dues_by_person
+from features.gaps.person_view import ConditionAnswers, PersonAsKnown, Shared, dues_by_person
 from features.gaps.rules import (
     antipsychotics,
     burdens,
@@ -82,7 +82,7 @@ COLUMNS = (
 _RANK = {severity: place for place, severity in enumerate(SEVERITIES)}
 
 
-def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Iterator[Person]:
+def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Iterator[PersonAsKnown]:
     """Each person at ``places`` in ``records.patient_ids`` as known on a day number: what the rules read."""
     days = np.full(len(places), as_of, np.int32)
     prepared = due_dates.prepare(records)
@@ -99,7 +99,7 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
     shared = Shared(records, prepared.conditions.regimen)
     rows = zip(places.tolist(), dues_by_person(scheduled, as_of), situation.taking.tolist(), answers, strict=True)
     for row, (place, due, taking, answer) in enumerate(rows):
-        person = Person(shared, place, as_of, due, taking, Answers(*answer))
+        person = PersonAsKnown(shared, place, as_of, due, taking, ConditionAnswers(*answer))
         person.schedule = (scheduled, row)
         yield person
 
@@ -119,7 +119,7 @@ NOT_ASSESSED = frozenset(("clinical_review",))
 """Half of its condition is nothing that this service assesses, for anybody."""
 
 
-def could_not_check(person: Person, gaps: Sequence[Gap] = ()) -> list[str]:
+def could_not_check(person: PersonAsKnown, gaps: Sequence[Gap] = ()) -> list[str]:
     """What applies to a person and could not be checked for want of a record, in words: the scheduled checks whose
     condition is not recorded, and what the gaps found could not check. "Nothing found" is said only beside this."""
     tests = [TESTS[item.test].label for item in person.unsure if item.test not in NOT_ASSESSED]

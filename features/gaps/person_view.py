@@ -89,7 +89,7 @@ class Due(NamedTuple):
         return as_of > self.day + PROTOCOLS[self.protocol].grace_days
 
 
-class Answers(NamedTuple):
+class ConditionAnswers(NamedTuple):
     """What the schedule's conditions answer for one person: 1 applies, 0 does not, -1 cannot be assessed
     (features/monitoring/applicability.py)."""
 
@@ -139,7 +139,7 @@ def _modes(some: tuple[str, ...]) -> npt.NDArray[np.bool_]:
 class Shared:
     """What every person of one set of records shares: made once per :func:`features.find_gaps`."""
 
-    def __init__(self, records: Records, taking: regimen.Prepared | None = None) -> None:
+    def __init__(self, records: Records, taking: regimen.RegimenInputs | None = None) -> None:
         self.records = records
         self.taking = taking or regimen.prepare(records)
         self.tests = _word_list("results", "test")
@@ -177,7 +177,7 @@ _WRITTEN = ("text", "email")
 _REVIEW_KINDS = ("medicines_review", "care_review")
 
 
-class Person:
+class PersonAsKnown:
     """One person as known at 00:00 of ``as_of`` (a day number). Lists are in order of the day of their events.
 
     ``due`` holds the scheduled tests whose due day has come. ``regimen_row`` is one row of
@@ -185,7 +185,13 @@ class Person:
     """
 
     def __init__(
-        self, shared: Shared, place: int, as_of: int, due: list[Due], regimen_row: list[float], answers: Answers
+        self,
+        shared: Shared,
+        place: int,
+        as_of: int,
+        due: list[Due],
+        regimen_row: list[float],
+        answers: ConditionAnswers,
     ) -> None:
         self.shared, self.place, self.as_of = shared, place, as_of
         self.answers = answers
@@ -489,13 +495,13 @@ def dues_by_person(scheduled: due_dates.Dues, as_of: int) -> list[list[Due]]:
 
 __all__ = [
     "YEAR",
-    "Answers",
     "Circumstance",
+    "ConditionAnswers",
     "Contact",
     "Due",
     "Injection",
     "Medicine",
-    "Person",
+    "PersonAsKnown",
     "Reading",
     "Shared",
     "Stay",

@@ -55,10 +55,10 @@ def prove(
         raise NothingToProve("nothing to check: ask for at least one row, of records that hold at least one person")
     batches = list(_drawn(records, rows, seed))
     total, done = sum(len(people) for _, people, _ in batches), 0
-    found = Found()
+    found = ProofCounts()
     workers = max(1, threads or os.cpu_count() or 1)
 
-    def run(batch: tuple[int, Int, np.random.Generator]) -> Found:
+    def run(batch: tuple[int, Int, np.random.Generator]) -> ProofCounts:
         return check(records, *batch)
 
     with ThreadPoolExecutor(workers) as pool:
@@ -90,7 +90,7 @@ def prove(
 
 
 @dataclass
-class Found:
+class ProofCounts:
     """What some checks found: gaps compared, rows and parts changed (by way, then table), differences by (name,
     way)."""
 
@@ -99,7 +99,7 @@ class Found:
     parts: dict[str, dict[str, int]] = field(default_factory=lambda: {way: {} for way in WAYS})
     differences: dict[tuple[str, str], Difference] = field(default_factory=dict)
 
-    def add(self, other: Found) -> None:
+    def add(self, other: ProofCounts) -> None:
         self.gaps += other.gaps
         for way in WAYS:
             _sum(self.rows[way], other.rows[way])
@@ -117,12 +117,12 @@ def _sum(into: dict[str, int], more: Mapping[str, int]) -> None:
         into[name] = into.get(name, 0) + count
 
 
-def check(records: Records, as_of: int, people: Int, random: np.random.Generator) -> Found:
+def check(records: Records, as_of: int, people: Int, random: np.random.Generator) -> ProofCounts:
     """All features and gaps of the people at ascending ``people`` on one day: with their future, without it, and with
     another."""
     ours = records.at(people)
     values, told = _all(ours, as_of, None)
-    found = Found(gaps=sum(len(rows) for person in told for rows in person.values()))
+    found = ProofCounts(gaps=sum(len(rows) for person in told for rows in person.values()))
     for way in WAYS:
         other = deleted(ours, as_of) if way == "deleted" else garbled(ours, as_of, random)
         _sum(found.rows[way], other.rows)

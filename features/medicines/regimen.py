@@ -81,7 +81,7 @@ def facts() -> Facts:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class RegimenInputs:
     """The kernel's view of the supplies of a set of records."""
 
     offsets: npt.NDArray[np.int64]
@@ -96,18 +96,18 @@ class Prepared:
     prescriber: npt.NDArray[np.int8]
 
 
-def prepare(records: Records) -> Prepared:
+def prepare(records: Records) -> RegimenInputs:
     """What the kernels read of ``records``."""
     return records.once("regimen", lambda: _prepare(records))
 
 
-def _prepare(records: Records) -> Prepared:
+def _prepare(records: Records) -> RegimenInputs:
     columns = records.columns("supplies")
     once = supply_days.supplies_once(records)
     prescribers = TABLES["supplies"].column("prescriber").values
     side = np.full(len(prescribers) + 1, -1, np.int8)
     side[prescribers.index("trust")], side[prescribers.index("gp")] = 0, 1
-    return Prepared(
+    return RegimenInputs(
         records.offsets("supplies"),
         columns["supplied_on"],
         columns["known_on"],
@@ -121,7 +121,7 @@ def _prepare(records: Records) -> Prepared:
 
 
 def regimen_of(
-    prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]
+    prepared: RegimenInputs, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float64]:
     """Shape (rows, len(FIELDS)): the regimen of each person as known at 00:00 of each day; NaN where it cannot be
     assessed."""
@@ -150,4 +150,4 @@ def regimen_of(
     return out
 
 
-__all__ = ["FIELDS", "Prepared", "facts", "prepare", "regimen_of"]
+__all__ = ["FIELDS", "RegimenInputs", "facts", "prepare", "regimen_of"]

@@ -53,11 +53,11 @@ _DIURETIC = ("thiazide diuretic", "loop diuretic", "potassium-sparing diuretic")
 
 
 @dataclass(frozen=True)
-class Prepared:
+class ConditionInputs:
     """What conditions read of a set of records, made once: masks and codes of rows, never anything about time."""
 
     records: Records
-    regimen: regimen.Prepared
+    regimen: regimen.RegimenInputs
     birth: Days
     sex: npt.NDArray[np.int16]
     diagnosis: dict[str, Bools]
@@ -68,12 +68,12 @@ class Prepared:
     medicine_in: dict[str, Bools]
 
 
-def prepare(records: Records) -> Prepared:
+def prepare(records: Records) -> ConditionInputs:
     """What the kernels read of ``records``."""
     return records.once("conditions", lambda: _prepare(records))
 
 
-def _prepare(records: Records) -> Prepared:
+def _prepare(records: Records) -> ConditionInputs:
     patients, conditions = records.columns("patients"), records.columns("conditions")
     category = TABLES["conditions"].column("category").values.index("diagnosis")
     diagnosed = conditions["category"] == category
@@ -87,7 +87,7 @@ def _prepare(records: Records) -> Prepared:
     yes_no = {word: 1 for word in _YES} | {word: 0 for word in _NO}
     smoking = {v: int(v in _SMOKES) for v in dict.fromkeys(values)}
     medicine = records.columns("supplies")["medicine"]
-    return Prepared(
+    return ConditionInputs(
         records,
         regimen.prepare(records),
         patients["birth_date"],
@@ -128,7 +128,7 @@ def _of(scopes: tuple[str, ...]) -> Bools:
 class Situation:
     """The facts of some rows of the spine, each worked out at most once."""
 
-    def __init__(self, prepared: Prepared, person: Int, as_of: Days) -> None:
+    def __init__(self, prepared: ConditionInputs, person: Int, as_of: Days) -> None:
         self.p, self.person, self.as_of = prepared, person, as_of
 
     @cached_property
@@ -421,4 +421,4 @@ CONDITIONS: dict[str, Callable[[Situation], Answers]] = {
 }
 """Each text of ``applies_if`` and how it is assessed. ``_always`` where the phase or the scope says it already."""
 
-__all__ = ["CONDITIONS", "EVENTS", "Prepared", "Situation", "prepare"]
+__all__ = ["CONDITIONS", "EVENTS", "ConditionInputs", "Situation", "prepare"]

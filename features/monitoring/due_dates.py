@@ -94,11 +94,11 @@ def tests() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class ScheduleInputs:
     """The arrays that the kernels need of a set of records: made once, read by every row of the spine."""
 
     records: Records
-    conditions: applicability.Prepared
+    conditions: applicability.ConditionInputs
     supply_length: npt.NDArray[np.int32]
     supply_bits: npt.NDArray[np.uint64]
     result_bits: npt.NDArray[np.uint64]
@@ -118,14 +118,14 @@ class Dues:
     situation: Situation
 
 
-def prepare(records: Records) -> Prepared:
+def prepare(records: Records) -> ScheduleInputs:
     """The kernels' view of ``records``."""
     return records.once("schedule", lambda: _prepare(records))
 
 
-def _prepare(records: Records) -> Prepared:
+def _prepare(records: Records) -> ScheduleInputs:
     supplies, results = records.columns("supplies"), records.columns("results")
-    return Prepared(
+    return ScheduleInputs(
         records,
         applicability.prepare(records),
         supplies_once(records).length,
@@ -194,7 +194,7 @@ def _compiled() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArr
     return np.array(heads, np.int32), np.array(rows, np.int32), np.array(places, np.int32)
 
 
-def due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]) -> Dues:
+def due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]) -> Dues:
     """Due day of every item for every row (position of the person in ``records.patient_ids``, day number)."""
     if len(person) == 1:
         # One person asked for: the features and the care gaps read the same row.
@@ -203,7 +203,7 @@ def due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDAr
     return _due_dates(prepared, person, as_of)
 
 
-def _due_dates(prepared: Prepared, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]) -> Dues:
+def _due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]) -> Dues:
     p, records = prepared, prepared.records
     heads, rows, places = _compiled()
     supplies, results = records.columns("supplies"), records.columns("results")

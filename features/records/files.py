@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from features.errors import UpstreamError
 from features.records.csv_files import UnreadableCsv, read_csv, without_blank_lines
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 from features.records.tables import TABLES
 
 UNREAD = "unread.parquet"
@@ -73,7 +73,7 @@ def read_folder(folder: Path) -> tuple[dict[str, TableFile], dict[str, Any]]:
     if not folder.is_dir():
         raise RecordsError(
             [
-                Problem(
+                RecordsProblem(
                     "store",
                     "the folder is not there",
                     "a folder with one file a table",
@@ -82,13 +82,13 @@ def read_folder(folder: Path) -> tuple[dict[str, TableFile], dict[str, Any]]:
             ]
         )
     frames: dict[str, TableFile] = {}
-    problems: list[Problem] = []
+    problems: list[RecordsProblem] = []
     for name in TABLES:
         parquet, text, parts = folder / f"{name}.parquet", folder / f"{name}.csv", folder / name
         given = [path for path in (parquet, text, parts) if path.exists()]
         if len(given) > 1:
             both = " and ".join(f"{path.name}{'/' if path.is_dir() else ''}" for path in given)
-            problems.append(Problem(name, f"there are {both}", "one of them", "remove what is out of date"))
+            problems.append(RecordsProblem(name, f"there are {both}", "one of them", "remove what is out of date"))
             continue
         try:
             if parquet in given:
@@ -98,10 +98,12 @@ def read_folder(folder: Path) -> tuple[dict[str, TableFile], dict[str, Any]]:
             elif parts in given:
                 frames[name] = TableFile(_parts(parts))
         except UnreadableCsv as error:
-            problems.append(Problem(name, f"{given[0].name}: {error}", "CSV in UTF-8 with a header", "write it again"))
+            problems.append(
+                RecordsProblem(name, f"{given[0].name}: {error}", "CSV in UTF-8 with a header", "write it again")
+            )
         except (pa.ArrowInvalid, OSError) as error:
             problems.append(
-                Problem(
+                RecordsProblem(
                     name,
                     f"{given[0].name} cannot be read ({type(error).__name__})",
                     "CSV with a header, or Parquet",

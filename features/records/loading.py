@@ -21,7 +21,7 @@ from features.records.files import TableFile
 from features.records.kernels import any_outside, in_order
 from features.records.nhs_numbers import BLANK, among, ten_digits, without_numbers
 from features.records.parsing import empty, parse, read_bound, read_date_column
-from features.records.problems import LoadReport, Problem, RecordsError, SetAside, TableReport
+from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside, TableReport
 from features.records.same_event_visits import never_closed, one_each
 from features.records.table import Table, empty_table, offsets_of, take, words_of
 from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, TableSpec
@@ -49,7 +49,7 @@ class Loading:
         self.today = day_of(today or dt.date.today())
         self.delays = {name: spec.usual_delay_days for name, spec in TABLES.items()} | dict(usual_delays or {})
         self.report = LoadReport()
-        self.problems: list[Problem] = []
+        self.problems: list[RecordsProblem] = []
         self.aside: list[SetAside] = []
         self.values: list[str | Mapping[str, Any]] = []
         self.unread: list[tuple[int, int, int, tuple[str, str, str, str, str]]] = []
@@ -95,13 +95,13 @@ class Loading:
         for name in self.given:
             if name not in TABLES:
                 self.problems.append(
-                    Problem(
+                    RecordsProblem(
                         str(name), "a table that is not known", f"one of {', '.join(TABLES)}", "rename or remove it"
                     )
                 )
         if "patients" not in self.given:
             self.problems.append(
-                Problem(
+                RecordsProblem(
                     "patients", "the table is missing", "one row a person", "add it; every other table refers to it"
                 )
             )
@@ -112,7 +112,7 @@ class Loading:
             gone = [c.name for c in spec.columns if c.required and c.name not in given]
             if gone:
                 self.problems.append(
-                    Problem(
+                    RecordsProblem(
                         name,
                         f"required column{'s' if len(gone) > 1 else ''} missing: {', '.join(gone)}",
                         f"columns {', '.join(spec.names)}",
@@ -121,7 +121,9 @@ class Loading:
                 )
             if not isinstance(given, pd.DataFrame | TableFile) and len({len(given[column]) for column in given}) > 1:
                 self.problems.append(
-                    Problem(name, "columns of different lengths", "one value a row in each column", "mend the extract")
+                    RecordsProblem(
+                        name, "columns of different lengths", "one value a row in each column", "mend the extract"
+                    )
                 )
 
     def _refuse_nhs_numbers(self, parsed: Mapping[str, Mapping[str, Any]]) -> None:
@@ -129,7 +131,7 @@ class Loading:
         for name, columns in parsed.items():
             if "patient_id" in columns and (number := among(columns["patient_id"])):
                 self.problems.append(
-                    Problem(
+                    RecordsProblem(
                         name,
                         f"{number} ids are NHS numbers",
                         "local pseudonyms",
@@ -287,7 +289,7 @@ class Loading:
         if clash:
             raise RecordsError(
                 [
-                    Problem(
+                    RecordsProblem(
                         "patients",
                         f"{clash} ids differ only by spaces or invisible signs and have different dates of birth",
                         "one spelling for one person, and different ids for different people",

@@ -10,7 +10,7 @@ from features.errors import UpstreamError
 
 
 @dataclass(frozen=True)
-class Problem:
+class RecordsProblem:
     """One thing wrong with a table as a whole."""
 
     table: str
@@ -25,7 +25,7 @@ class Problem:
 class RecordsError(UpstreamError, ValueError):
     """The extract cannot be read. ``problems`` holds all of them, not only the first."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[RecordsProblem]) -> None:
         self.problems = tuple(problems)
         count = len(problems)
         heading = "1 problem" if count == 1 else f"{count} problems"

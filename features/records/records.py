@@ -21,7 +21,7 @@ from features.records.files import joined_quarantine, read_folder, read_quaranti
 from features.records.loading import Loading
 from features.records.memory import give_back
 from features.records.nhs_numbers import NhsKey, pseudonymised
-from features.records.problems import LoadReport, Problem, RecordsError, SetAside
+from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside
 from features.records.table import Table, offsets_of, words_of
 from features.records.tables import TABLES
 from features.records.unread import Unread, UnreadValue, from_table, to_table
@@ -139,7 +139,7 @@ class Records:
         if absent:
             raise RecordsError(
                 [
-                    Problem(
+                    RecordsProblem(
                         name,
                         f"no {name}.csv or {name}.parquet in the folder",
                         f"columns {', '.join(TABLES[name].names)}",

@@ -58,7 +58,7 @@ ROW = "spine_row"
 
 
 @dataclass(frozen=True)
-class Job:
+class ShardJob:
     """Everything that the build of one shard needs; small, so that it travels to another machine."""
 
     partition: Path
@@ -120,7 +120,7 @@ def _refuse(rows: npt.NDArray[np.int64], what: str, do: str) -> None:
         raise SpineError(f"{len(rows)} rows of the spine ({named}): {what}; {do}")
 
 
-def _deal_spine(job: Job, spine: Path, progress: Progress) -> None:
+def _deal_spine(job: ShardJob, spine: Path, progress: Progress) -> None:
     """The rows of each shard in a file of its own, checked before anything is computed."""
     if (job.spine / DONE).exists():
         return
@@ -156,7 +156,7 @@ def _deal_spine(job: Job, spine: Path, progress: Progress) -> None:
     (job.spine / DONE).write_text("", encoding="utf-8")
 
 
-def _last_day_known(job: Job) -> int:
+def _last_day_known(job: ShardJob) -> int:
     """Read only where a spine asks for days past today (synthetic records may lie there)."""
     return max(_load(job, shard).last_day_known() for shard in range(job.shards))
 
@@ -164,18 +164,18 @@ def _last_day_known(job: Job) -> int:
 # Building
 
 
-def _load(job: Job, shard: int) -> Records:
+def _load(job: ShardJob, shard: int) -> Records:
     return Records.load(job.partition / f"{shard:05}", today=job.today)
 
 
-def schema_of(job: Job) -> pa.Schema:
+def schema_of(job: ShardJob) -> pa.Schema:
     """The spine's columns followed by one float32 column a feature."""
     spine = pq.read_schema(job.spine / f"{0:05}.parquet")
     columns = [spine.field(name) for name in spine.names if name != ROW]
     return pa.schema([*columns, *(pa.field(feature.name, pa.float32()) for feature in job.features)])
 
 
-def batches_of_shard(job: Job, shard: int, threads: int | None = None) -> Iterator[pa.RecordBatch]:
+def batches_of_shard(job: ShardJob, shard: int, threads: int | None = None) -> Iterator[pa.RecordBatch]:
     """The feature rows of one shard's people, ordered by patient and date: what every runner of a sharded build
     calls."""
     spine = pq.read_table(job.spine / f"{shard:05}.parquet")
@@ -195,7 +195,7 @@ def batches_of_shard(job: Job, shard: int, threads: int | None = None) -> Iterat
         yield pa.RecordBatch.from_arrays([*given, *(pa.array(column) for column in values.T)], schema=schema)
 
 
-def build_part(job: Job, shard: int, threads: int | None = None) -> dict[str, Any]:
+def build_part(job: ShardJob, shard: int, threads: int | None = None) -> dict[str, Any]:
     """Writes the part of one shard beside and renames it; a receipt: shard, rows, seconds, peak_mb of the process."""
     began = time.perf_counter()
     final = job.part(shard)
@@ -224,7 +224,7 @@ def begin(
     shards: int | None,
     progress: Progress,
     divide: Callable[..., Path] = partition,
-) -> Job:
+) -> ShardJob:
     """A job whose partition and dealt spine are ready. A store that is a partition already is used as it is."""
     made = (store / "partition.json").exists()
     if not spine.is_file():
@@ -252,7 +252,7 @@ def begin(
     same_or_new(manifest, identity, out, start)
     today = dt.date.fromisoformat(json.loads(manifest.read_text(encoding="utf-8"))["today"])
     folder = store if made else out / ".shards"
-    job = Job(folder, out / ".spine", out, shards, today, str(identity["code"]), tuple(features))
+    job = ShardJob(folder, out / ".spine", out, shards, today, str(identity["code"]), tuple(features))
     if job.missing():
         _complete(store) if made else divide(store, folder, shards, progress=progress)
         _deal_spine(job, spine, progress)
@@ -266,7 +266,7 @@ def _complete(made: Path) -> None:
         raise StoreError(f"{len(gone)} of {shards} shards of the partition are not complete; run the partition again")
 
 
-def finish(job: Job, receipts: Sequence[Mapping[str, Any]], engine: str, began: float) -> dict[str, Any]:
+def finish(job: ShardJob, receipts: Sequence[Mapping[str, Any]], engine: str, began: float) -> dict[str, Any]:
     """Completes ``manifest.json`` and removes the copies of records that this build made for itself."""
     path = job.out / "manifest.json"
     before = json.loads(path.read_text(encoding="utf-8"))
@@ -321,4 +321,4 @@ def build_store(
     return finish(job, receipts, "local", began)
 
 
-__all__ = ["Job", "begin", "build_part", "build_store", "finish"]
+__all__ = ["ShardJob", "begin", "build_part", "build_store", "finish"]

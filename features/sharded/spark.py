@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from features.errors import UpstreamError
 from features.records.tables import TABLES
-from features.sharded.local import Job, batches_of_shard, begin, build_part, finish, schema_of
+from features.sharded.local import ShardJob, batches_of_shard, begin, build_part, finish, schema_of
 from features.sharded.partition import (
     DONE,
     Progress,
@@ -162,7 +162,7 @@ def build_store_on_spark(
     return finish(job, receipts, "spark", began)
 
 
-def matrix_on_spark(spark: SparkSession, job: Job, threads: int = 1) -> DataFrame:
+def matrix_on_spark(spark: SparkSession, job: ShardJob, threads: int = 1) -> DataFrame:
     """The feature rows of a job (from :func:`features.sharded.local.begin`) as a Spark DataFrame, for who goes on in
     Spark.
 
@@ -182,13 +182,13 @@ def _numbers(spark: SparkSession, shards: list[int]) -> DataFrame:
     return spark.createDataFrame(context.parallelize([(shard,) for shard in shards], len(shards)), "shard long")
 
 
-def _build_parts(job: Job, threads: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _build_parts(job: ShardJob, threads: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     _same_code(job)
     for shard in _asked(batches):
         yield pa.RecordBatch.from_pylist([build_part(job, shard, threads)])
 
 
-def _matrix(job: Job, threads: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _matrix(job: ShardJob, threads: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     _same_code(job)
     for shard in _asked(batches):
         yield from batches_of_shard(job, shard, threads)
@@ -199,7 +199,7 @@ def _asked(batches: Iterator[pa.RecordBatch]) -> Iterator[int]:
         yield from batch.column("shard").to_pylist()
 
 
-def _same_code(job: Job) -> None:
+def _same_code(job: ShardJob) -> None:
     if code_identity() != job.code:
         raise StoreError("this worker has another version of Upstream than the driver; give both the same archive")
 

@@ -78,7 +78,7 @@ class Tables:
 
 
 @dataclass
-class _Columns:
+class _TableColumns:
     """Thresholds of every (feature, kind of missing), and where a node finds its own."""
 
     features: list[int] = field(default_factory=list)
@@ -86,7 +86,7 @@ class _Columns:
     cuts: list[Floats] = field(default_factory=list)
 
     @classmethod
-    def of(cls, trees: Trees) -> tuple[_Columns, Ints, NDArray[np.uint8]]:
+    def of(cls, trees: Trees) -> tuple[_TableColumns, Ints, NDArray[np.uint8]]:
         """The columns, and for every node its row of bytes and its cut."""
         self = cls()
         keys = trees.feature.astype(np.int64) * 4 + trees.missing
@@ -122,7 +122,7 @@ class _Group:
 
 
 @dataclass
-class _Plan:
+class _TreePlan:
     trees: Trees
     node_row: Ints
     node_cut: NDArray[np.uint8]
@@ -207,8 +207,8 @@ def can_tabulate(trees: Trees) -> bool:
 
 def tabulate(trees: Trees) -> Tables:
     """Build the tables. ``can_tabulate(trees)`` must hold."""
-    columns, node_row, node_cut = _Columns.of(trees)
-    plan = _Plan(trees, node_row, node_cut)
+    columns, node_row, node_cut = _TableColumns.of(trees)
+    plan = _TreePlan(trees, node_row, node_cut)
     tree_group = [0]
     for t in range(len(trees)):
         plan.tree(t)
@@ -246,7 +246,7 @@ def tabulate(trees: Trees) -> Tables:
     )
 
 
-def _conditions(plan: _Plan) -> tuple[Any, ...]:
+def _conditions(plan: _TreePlan) -> tuple[Any, ...]:
     """Groups, leaves and conditions as flat arrays for ``_fill``."""
     trees = plan.trees
     bits, group_leaf, leaf_condition, value = [], [0], [0], []

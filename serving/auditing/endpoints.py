@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 
 from serving.access import AuditorCaller, GuardedRoute, PharmacistCaller
 from serving.auditing.repository import Asked
-from serving.auditing.schemas import Emergencies, Emergency, EmergencyIn, Events
+from serving.auditing.schemas import AuditEvents, Emergencies, Emergency, EmergencyIn
 from serving.auditing.service import list_emergencies, list_events, open_in_emergency
 from serving.identity.ids import LocalId, PersonId
 from serving.state import Serving
@@ -60,7 +60,7 @@ async def events(
     on: On = None,
     before: Before = None,
     limit: Limit = 100,
-) -> Events:
+) -> AuditEvents:
     """Who saw whom, when, why and with which model, newest first. Reading it is written to it."""
     audit = service.audit_for(caller, request)
     asked = Asked(actor, action, patient_id, on, before)

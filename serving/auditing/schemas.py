@@ -70,7 +70,7 @@ class Event(BaseModel):
     detail: dict[str, Any]
 
 
-class Events(BaseModel):
+class AuditEvents(BaseModel):
     """Newest first. ``next_before`` goes on from here; null when there is no more."""
 
     items: list[Event]

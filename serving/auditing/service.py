@@ -7,7 +7,7 @@ import secrets
 
 from serving.auditing import repository
 from serving.auditing.repository import Asked
-from serving.auditing.schemas import ACCESS_MINUTES, MOST_AN_HOUR, Emergencies, Emergency, Event, Events
+from serving.auditing.schemas import ACCESS_MINUTES, MOST_AN_HOUR, AuditEvents, Emergencies, Emergency, Event
 from serving.auditlog.log import Audit, AuditUnavailable, Look, append
 from serving.http.problems import Problem
 from serving.identity.callers import Caller
@@ -81,11 +81,11 @@ def list_emergencies(database: Database, audit: Audit, limit: int) -> Emergencie
     return Emergencies(items=[Emergency(**row._mapping) for row in rows], total=total)
 
 
-def list_events(database: Database, audit: Audit, asked: Asked, limit: int) -> Events:
+def list_events(database: Database, audit: Audit, asked: Asked, limit: int) -> AuditEvents:
     with database.read() as connection:
         rows = repository.events(connection, asked, limit)
         names = repository.names_of(connection, {row.actor for row in rows})
     items = [Event(**row._mapping, actor_name=names.get(row.actor, "")) for row in rows]
     about = (asked.patient_id,) if asked.patient_id else ()
     audit.record(Look("audit.seen", about, detail={"shown": len(items)}))
-    return Events(items=items, next_before=items[-1].seq if len(items) == limit and items[-1].seq > 1 else None)
+    return AuditEvents(items=items, next_before=items[-1].seq if len(items) == limit and items[-1].seq > 1 else None)

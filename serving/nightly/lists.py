@@ -17,8 +17,8 @@ from serving.worklists.rules import (
     NO_SAFETY_GAP,
     Before,
     Candidate,
+    LeftReason,
     ListRules,
-    Reason,
     Slot,
     Standing,
     TeamList,
@@ -134,7 +134,9 @@ def _counts(made: TeamList, has_before: bool) -> dict[str, Any]:
         "snoozed": sum(line.standing is Standing.SNOOZED for line in made.lines),
         "reviewed": sum(line.standing is Standing.REVIEWED for line in made.lines),
         "joined": sum(line.joined for line in slots) if has_before else None,
-        "left": {reason.value: count for reason in Reason if (count := sum(e.reason is reason for e in made.exits))},
+        "left": {
+            reason.value: count for reason in LeftReason if (count := sum(e.reason is reason for e in made.exits))
+        },
         "risk_listed": round(made.risk_listed, 4),
         "risk_best": round(made.risk_best, 4),
         "given_up_to_stay": round(made.given_up_to_stay, 4),

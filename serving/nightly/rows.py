@@ -6,11 +6,11 @@ from typing import Any
 
 from serving.nightly.timeline import listed
 from serving.runs.repository import pack, pack_days
-from serving.scoring.service import Scored, plain_what_if
+from serving.scoring.service import ScoredPeople, plain_what_if
 from serving.worklists.schemas import SHOWN_REASONS
 
 
-def rows_of(scored: Scored, team_of: dict[str, str], unknown: dict[str, int]) -> dict[str, list[dict[str, Any]]]:
+def rows_of(scored: ScoredPeople, team_of: dict[str, str], unknown: dict[str, int]) -> dict[str, list[dict[str, Any]]]:
     """One scored shard as rows, by table. ``unknown`` counts each person's supplies of medicines we do not know."""
     rows: dict[str, list[dict[str, Any]]] = {"people": [], "scores": [], "gaps": []}
     # The features of a reason are in the contributions; kept once, put together again when read.

@@ -69,7 +69,7 @@ class Metrics:
 
 
 @dataclass(frozen=True)
-class Standing:
+class GaugeValues:
     """What is true now. ``list_people`` is by team; ``drifted`` holds the features whose distribution has moved, by
     how much (PSI)."""
 
@@ -83,7 +83,7 @@ class Standing:
     drifted: dict[str, float] | None = None
 
 
-def text_of(metrics: Metrics, standing: Standing, today: dt.date) -> str:
+def text_of(metrics: Metrics, standing: GaugeValues, today: dt.date) -> str:
     """Everything in Prometheus' text format."""
     standing_registry = CollectorRegistry()
     standing_registry.register(_Now(standing, today))
@@ -91,9 +91,9 @@ def text_of(metrics: Metrics, standing: Standing, today: dt.date) -> str:
 
 
 class _Now:
-    """``Standing`` as gauges."""
+    """``GaugeValues`` as gauges."""
 
-    def __init__(self, standing: Standing, today: dt.date) -> None:
+    def __init__(self, standing: GaugeValues, today: dt.date) -> None:
         self._now, self._today = standing, today
 
     def collect(self) -> Iterator[Metric]:

@@ -12,7 +12,7 @@ from serving.access import AnyCaller, OperatorCaller
 from serving.observability.metrics import CONTENT_TYPE, text_of
 from serving.operations import service as rules
 from serving.operations.monitoring import Monitor
-from serving.operations.schemas import Alive, ModelCard, ModelInfo, Ready, Version
+from serving.operations.schemas import Alive, ModelCard, ModelInfo, Ready, ServiceVersion
 from serving.state import Serving
 
 router = APIRouter(tags=["operations"])
@@ -33,7 +33,7 @@ async def readyz(service: Serving, response: Response) -> Ready:
 
 
 @router.get("/version")
-async def version(service: Serving) -> Version:
+async def version(service: Serving) -> ServiceVersion:
     return rules.version(service)
 
 

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from models import RiskModel
-from serving.observability.metrics import Standing
+from serving.observability.metrics import GaugeValues
 from serving.operations import repository
 from serving.operations.drift import drifted
 from serving.runs.repository import current_run
@@ -22,7 +22,7 @@ class Monitor:
         self._drift: tuple[str, dict[str, float] | None] = ("", None)
         self._lock = threading.Lock()
 
-    def standing(self, service: Service) -> Standing:
+    def standing(self, service: Service) -> GaugeValues:
         standing = service.live.standing
         model = standing.model
         about: dict[str, Any] = {
@@ -34,8 +34,8 @@ class Monitor:
             with service.database.read(repository.MONITORING) as connection:
                 run = current_run(connection)
                 if run is None:
-                    return Standing(**about, database_up=True)
-                return Standing(
+                    return GaugeValues(**about, database_up=True)
+                return GaugeValues(
                     **about,
                     database_up=True,
                     list_people=repository.people_by_team(connection),
@@ -44,7 +44,7 @@ class Monitor:
                     drifted=self._drifted(connection, run, model),
                 )
         except DatabaseUnavailable:
-            return Standing(**about)
+            return GaugeValues(**about)
 
     def _drifted(self, connection: Any, run: Any, model: RiskModel | None) -> dict[str, float] | None:
         """None where the list was made by another model than the one whose training is at hand."""

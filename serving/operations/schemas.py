@@ -24,7 +24,7 @@ class Ready(BaseModel):
     checks: list[Check]
 
 
-class Version(BaseModel):
+class ServiceVersion(BaseModel):
     version: str
     environment: str
     bundle_id: str | None

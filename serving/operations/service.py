@@ -6,7 +6,7 @@ from importlib import metadata
 
 from serving.auditlog.log import AuditUnavailable, check_writable
 from serving.http.problems import unavailable
-from serving.operations.schemas import Check, ModelCard, ModelInfo, Ready, Version
+from serving.operations.schemas import Check, ModelCard, ModelInfo, Ready, ServiceVersion
 from serving.state import Service
 from serving.storage import migrations
 from serving.storage.database import DatabaseUnavailable
@@ -19,9 +19,9 @@ def readiness(service: Service) -> Ready:
     return Ready(ready=all(check.ok for check in checks), checks=checks)
 
 
-def version(service: Service) -> Version:
+def version(service: Service) -> ServiceVersion:
     model = service.live.current
-    return Version(
+    return ServiceVersion(
         version=own_version(),
         environment=service.settings.environment,
         bundle_id=model.manifest.bundle_id if model else None,

@@ -10,7 +10,7 @@ from serving.auditing.schemas import Emergency
 from serving.gap_statuses.schemas import GapStatus
 from serving.reviews.schemas import Review
 from serving.runs.schemas import RunInfo
-from serving.scoring.schemas import Flags, Gap, Risk, WhatIf
+from serving.scoring.schemas import CareGap, Flags, Risk, WhatIfAnswer
 from serving.worklists.schemas import Adjustment
 
 
@@ -90,7 +90,7 @@ class LastYear(BaseModel):
     stays: list[StayEvent]
 
 
-class GapOfPerson(Gap):
+class GapOfPerson(CareGap):
     """A care gap of the published list with what somebody said about it."""
 
     status: GapStatus | None = Field(default=None, description="the newest status, also where it no longer holds")
@@ -109,7 +109,7 @@ class Person(BaseModel):
     last_year: LastYear | None = Field(description="null in runs made before it was kept")
     gaps: list[GapOfPerson]
     risks: list[Risk]
-    what_if: list[WhatIf] = Field(
+    what_if: list[WhatIfAnswer] = Field(
         description="what is due, and how the model's numbers would move if it were done; empty in older runs"
     )
     trend: list[TrendPoint]

@@ -34,7 +34,7 @@ from serving.reviews.service import as_review
 from serving.runs.repository import current_run, unpack, unpack_days
 from serving.runs.schemas import RunInfo
 from serving.scoring.evidence import iso_day, with_what_is_behind
-from serving.scoring.schemas import Contribution, Flags, Reason, Risk, WhatIf
+from serving.scoring.schemas import Contribution, Flags, Risk, RiskReason, WhatIfAnswer
 from serving.storage.database import Database
 from serving.worklists.schemas import Adjustment
 
@@ -60,7 +60,7 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
                 adjustments=[Adjustment(kind=k, value=v) for k, v in kept.adjustments] if kept else [],
                 last_year=last_year(kept.events, run.as_of) if kept else None,
                 gaps=_gaps(connection, caller, patient_id, reviews),
-                what_if=[WhatIf.model_validate(stored) for stored in row.what_if or []],
+                what_if=[WhatIfAnswer.model_validate(stored) for stored in row.what_if or []],
                 risks=[_risk(score, run, row) for score in repository.risks(connection, caller, patient_id)],
                 trend=[TrendPoint(**point._mapping) for point in repository.trend(connection, caller, patient_id)],
                 emergency=_emergency(connection, caller, row.team_id, patient_id),
@@ -159,7 +159,7 @@ def _risk(score: Row[Any], run: Row[Any], person: Row[Any]) -> Risk:
             for feature, value, part in zip(run.features, values, parts, strict=True)
         ],
         reasons=[
-            Reason.model_validate(
+            RiskReason.model_validate(
                 with_what_is_behind(
                     {**reason, "features": _features(reason["concept"], run.features, values, parts)},
                     behind.get(reason["concept"], {}),

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from serving.http.types import Day, Strict
 
 
-class Action(StrEnum):
+class ReviewAction(StrEnum):
     """What a medicines review did, by the eight domains of CLINICAL.md section 1 and the suggested actions of its
     reason codes."""
 
@@ -43,32 +43,32 @@ class Action(StrEnum):
     NO_CHANGE_NEEDED = "no_change_needed"
 
 
-ACTION_LABELS: dict[Action, str] = {
-    Action.INDICATION_REVIEWED: "Indication, response and wish to continue reviewed",
-    Action.DEPRESCRIBING_AGREED: "Stop or taper agreed",
-    Action.ANTIPSYCHOTIC_PLAN_AGREED: "Plan for high dose or combined antipsychotics agreed",
-    Action.CLOZAPINE_DISCUSSED: "Clozapine discussed, started or re-titration arranged",
-    Action.ADHERENCE_DISCUSSED: "Taking of medicines discussed, with reasons for missed doses",
-    Action.REGIMEN_SIMPLIFIED: "Regimen simplified, compliance aid or supervised supply arranged",
-    Action.LEVEL_ARRANGED: "Medicine level arranged",
-    Action.MONITORING_ARRANGED: "Overdue blood test or physical check arranged",
-    Action.ECG_ARRANGED: "ECG arranged",
-    Action.INTERACTION_RESOLVED: "Interaction acted on",
-    Action.MEDICINE_CHANGED: "Medicine started, stopped or switched",
-    Action.DOSE_CHANGED: "Dose changed",
-    Action.VALPROATE_SAFETY_CHECKED: "Valproate safety documents checked or arranged",
-    Action.ANTICHOLINERGIC_LOAD_REDUCED: "Anticholinergic load reduced",
-    Action.BOWEL_CARE_ARRANGED: "Bowel review or laxative arranged",
-    Action.SUPPLY_SECURED: "Next supply secured",
-    Action.DEPOT_ARRANGED: "Depot injection arranged",
-    Action.SHARED_CARE_AGREED: "Who prescribes and who monitors agreed",
-    Action.RESULT_ACTED_ON: "Abnormal result acted on",
-    Action.GP_INFORMED: "GP told in writing",
-    Action.TEAM_REVIEW_ARRANGED: "Joint review with prescriber or care coordinator arranged",
-    Action.CONTACT_ARRANGED: "Contact or outreach arranged",
-    Action.ADJUSTMENT_ARRANGED: "Reasonable adjustment, interpreter or format arranged",
-    Action.NOT_REACHED: "Tried, not reached",
-    Action.NO_CHANGE_NEEDED: "Reviewed, no change needed",
+ACTION_LABELS: dict[ReviewAction, str] = {
+    ReviewAction.INDICATION_REVIEWED: "Indication, response and wish to continue reviewed",
+    ReviewAction.DEPRESCRIBING_AGREED: "Stop or taper agreed",
+    ReviewAction.ANTIPSYCHOTIC_PLAN_AGREED: "Plan for high dose or combined antipsychotics agreed",
+    ReviewAction.CLOZAPINE_DISCUSSED: "Clozapine discussed, started or re-titration arranged",
+    ReviewAction.ADHERENCE_DISCUSSED: "Taking of medicines discussed, with reasons for missed doses",
+    ReviewAction.REGIMEN_SIMPLIFIED: "Regimen simplified, compliance aid or supervised supply arranged",
+    ReviewAction.LEVEL_ARRANGED: "Medicine level arranged",
+    ReviewAction.MONITORING_ARRANGED: "Overdue blood test or physical check arranged",
+    ReviewAction.ECG_ARRANGED: "ECG arranged",
+    ReviewAction.INTERACTION_RESOLVED: "Interaction acted on",
+    ReviewAction.MEDICINE_CHANGED: "Medicine started, stopped or switched",
+    ReviewAction.DOSE_CHANGED: "Dose changed",
+    ReviewAction.VALPROATE_SAFETY_CHECKED: "Valproate safety documents checked or arranged",
+    ReviewAction.ANTICHOLINERGIC_LOAD_REDUCED: "Anticholinergic load reduced",
+    ReviewAction.BOWEL_CARE_ARRANGED: "Bowel review or laxative arranged",
+    ReviewAction.SUPPLY_SECURED: "Next supply secured",
+    ReviewAction.DEPOT_ARRANGED: "Depot injection arranged",
+    ReviewAction.SHARED_CARE_AGREED: "Who prescribes and who monitors agreed",
+    ReviewAction.RESULT_ACTED_ON: "Abnormal result acted on",
+    ReviewAction.GP_INFORMED: "GP told in writing",
+    ReviewAction.TEAM_REVIEW_ARRANGED: "Joint review with prescriber or care coordinator arranged",
+    ReviewAction.CONTACT_ARRANGED: "Contact or outreach arranged",
+    ReviewAction.ADJUSTMENT_ARRANGED: "Reasonable adjustment, interpreter or format arranged",
+    ReviewAction.NOT_REACHED: "Tried, not reached",
+    ReviewAction.NO_CHANGE_NEEDED: "Reviewed, no change needed",
 }
 
 ListingWas = Literal["useful", "already_known", "wrong_data"]
@@ -94,7 +94,9 @@ class ReviewIn(Strict):
         }
     )
 
-    actions: list[Action] = Field(min_length=1, max_length=len(Action), description="each once; order is kept")
+    actions: list[ReviewAction] = Field(
+        min_length=1, max_length=len(ReviewAction), description="each once; order is kept"
+    )
     medicines_reconciled: bool
     allergies_up_to_date: bool
     side_effects_assessed: bool
@@ -127,7 +129,7 @@ class Review(BaseModel):
 
     @property
     def action_labels(self) -> list[str]:
-        return [ACTION_LABELS[Action(code)] for code in self.actions]
+        return [ACTION_LABELS[ReviewAction(code)] for code in self.actions]
 
 
 class Reviews(BaseModel):

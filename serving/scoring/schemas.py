@@ -201,7 +201,7 @@ class ReasonFeature(BaseModel):
     )
 
 
-class SourceRow(BaseModel):
+class RecordRow(BaseModel):
     """One row of the record behind a reason. ``row`` is its place among the person's own rows of that table, in the
     order of days, from 0."""
 
@@ -219,7 +219,7 @@ class SourceAge(BaseModel):
     stale: bool = Field(description="the latest row is older than one would expect of somebody in care")
 
 
-class Reason(BaseModel):
+class RiskReason(BaseModel):
     """One clinical concept's part of the calibrated logit. It raises or lowers the risk in the model; it is not a
     cause."""
 
@@ -229,7 +229,7 @@ class Reason(BaseModel):
     contribution: float
     sentence: str
     features: list[ReasonFeature]
-    rows: list[SourceRow] = Field(
+    rows: list[RecordRow] = Field(
         default_factory=list,
         description="the newest rows behind the features of this concept that count most, at most five",
     )
@@ -247,14 +247,14 @@ class Risk(BaseModel):
     base: float
     horizon_part: float
     contributions: list[Contribution]
-    reasons: list[Reason]
+    reasons: list[RiskReason]
 
 
 class GapEvidence(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class Gap(BaseModel):
+class CareGap(BaseModel):
     """A care gap that follows from a rule, whatever the model says."""
 
     code: str
@@ -339,7 +339,7 @@ class WhatIfRisk(BaseModel):
     difference: float
 
 
-class WhatIf(BaseModel):
+class WhatIfAnswer(BaseModel):
     """One thing that is due and that a team can do next: how the model's numbers would move if it were done.
 
     The model's sensitivity, not an effect: nothing is said about what doing it achieves. Listed whether the numbers
@@ -360,8 +360,8 @@ class WhatIf(BaseModel):
 class PersonScore(BaseModel):
     patient_id: str
     risks: list[Risk]
-    what_if: list[WhatIf] = Field(default_factory=list)
-    gaps: list[Gap]
+    what_if: list[WhatIfAnswer] = Field(default_factory=list)
+    gaps: list[CareGap]
     flags: Flags
 
 

@@ -41,7 +41,7 @@ TOP_REASONS = 5
 
 
 @dataclass(frozen=True)
-class Scored:
+class ScoredPeople:
     """People scored on one date. ``people[i]`` is row ``i`` of ``scores``; ``place[i]`` its position in the records."""
 
     model: RiskModel
@@ -89,7 +89,7 @@ class Scored:
 
 def score_people(
     model: RiskModel, records: Records, as_of: dt.date, people: Sequence[str], *, threads: int = 1
-) -> Scored:
+) -> ScoredPeople:
     """Score ``people`` (ids that are in ``records``) at 00:00 of ``as_of``: every outcome, every horizon, with
     contributions and gaps."""
     ids, today = tuple(people), day_of(as_of)
@@ -97,7 +97,7 @@ def score_people(
     check_rows(records, place, days)
     values = build_values(records, place, days, _features_of(model.feature_names), threads=threads)
     scores = model.score(values, contributions=True, names=model.feature_names, threads=threads)
-    return Scored(
+    return ScoredPeople(
         model=model,
         as_of=as_of,
         people=ids,
@@ -258,7 +258,7 @@ def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, in
     return out
 
 
-def _person(scored: Scored, row: int, written: Contributions, aside: list[SetAsideRow]) -> Iterator[bytes]:
+def _person(scored: ScoredPeople, row: int, written: Contributions, aside: list[SetAsideRow]) -> Iterator[bytes]:
     """A ``PersonScore`` as pieces of JSON."""
     patient = scored.people[row]
     unknown = sum((found.table, found.column) == ("supplies", "medicine") for found in aside)
@@ -272,7 +272,7 @@ def _person(scored: Scored, row: int, written: Contributions, aside: list[SetAsi
     return with_list(rest, "risks", _risks(scored, row, written.heads(scored.scores.inputs[row])))
 
 
-def _risks(scored: Scored, row: int, heads: list[bytes]) -> Iterator[Iterator[bytes]]:
+def _risks(scored: ScoredPeople, row: int, heads: list[bytes]) -> Iterator[Iterator[bytes]]:
     """A ``Risk`` for every outcome and horizon, as pieces of JSON."""
     reasons = scored.reasons(row)
     shown = [reason for found in reasons.values() for reason in found]

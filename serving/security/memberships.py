@@ -27,18 +27,18 @@ class MembershipError(UpstreamError, ValueError):
 
 
 @dataclass(frozen=True)
-class Teams:
+class TeamsHeld:
     """The teams somebody is in on a day, and those of them that they lead."""
 
     ids: frozenset[str]
     leads: frozenset[str]
 
 
-def teams_of(connection: Connection, issuer: str, subject: str, on: dt.date) -> Teams:
+def teams_of(connection: Connection, issuer: str, subject: str, on: dt.date) -> TeamsHeld:
     """Teams that somebody is in on a day: from ``from_on`` up to the day before ``to_on``."""
     query = select(memberships.c.team_id, memberships.c.lead)
     rows = list(connection.execute(_held(query, memberships, issuer, subject, on)))
-    return Teams(frozenset(row.team_id for row in rows), frozenset(row.team_id for row in rows if row.lead))
+    return TeamsHeld(frozenset(row.team_id for row in rows), frozenset(row.team_id for row in rows if row.lead))
 
 
 def assigned_role(connection: Connection, issuer: str, subject: str, on: dt.date) -> Role | None:

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from serving.auditlog.log import Audit, Look, append
 from serving.identity.callers import SEES_PEOPLE, Caller, Role, ScopeError, checked_scope, person_id
-from serving.security.memberships import Teams, assigned_role, teams_of
+from serving.security.memberships import TeamsHeld, assigned_role, teams_of
 from serving.storage import migrations
 from serving.storage.database import Database
 from serving.storage.tables import token_teams, tokens
@@ -214,7 +214,9 @@ def _signed_in(connection: Connection, row: Row[Any]) -> Caller | None:
     if row.assigned and assigned_role(connection, row.issuer, row.subject, today) is not role:
         return None
     of = (
-        teams_of(connection, row.issuer, row.subject, today) if role in SEES_PEOPLE else Teams(frozenset(), frozenset())
+        teams_of(connection, row.issuer, row.subject, today)
+        if role in SEES_PEOPLE
+        else TeamsHeld(frozenset(), frozenset())
     )
     return Caller(person_id(row.issuer, row.subject), role, of.ids, row.label, of.leads)
 

@@ -65,7 +65,7 @@ ACTIONS = {
 
 
 @dataclass(frozen=True)
-class Line:
+class AuditLine:
     """One event as the page says it."""
 
     event: Event
@@ -116,8 +116,8 @@ async def audit_page(
     )
 
 
-def line_of(event: Event) -> Line:
-    return Line(
+def line_of(event: Event) -> AuditLine:
+    return AuditLine(
         event=event,
         at=dt.datetime.fromisoformat(event.at),
         who=event.actor_name or event.actor,

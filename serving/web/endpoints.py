@@ -38,7 +38,7 @@ from serving.web.back_link import person_query, read_way_back, way_back
 from serving.web.filter_form import filter_fields
 from serving.web.person_view import drawn_year, explain
 from serving.web.rendering import around, page
-from serving.web.review_form import Answers, Wrong, refused, review_fields
+from serving.web.review_form import ReviewForm, Wrong, refused, review_fields
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.rules import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
@@ -162,7 +162,7 @@ async def person(
     back: str = "",
 ) -> Response:
     """One person. ``back`` is the query string of the list they were opened from."""
-    answers = Answers(back=read_way_back(back))
+    answers = ReviewForm(back=read_way_back(back))
     return await _person_page(request, caller, service, patient_id, *viewed(view, outcome, horizon), answers)
 
 
@@ -172,7 +172,7 @@ async def review_form(
     caller: PeopleReader,
     service: Serving,
     patient_id: PersonId,
-    answers: Annotated[Answers, Form()],
+    answers: Annotated[ReviewForm, Form()],
 ) -> Response:
     """Record a review and come back to the person; what is wrong is said on the form, with every answer kept."""
     require_own_form(request, answers.proof)
@@ -199,7 +199,7 @@ async def _person_page(
     patient_id: str,
     outcome: str | None,
     horizon: int | None,
-    answers: Answers,
+    answers: ReviewForm,
     wrong: Sequence[Wrong] = (),
 ) -> Response:
     audit = service.audit_for(caller, request)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from serving.worklists.schemas import Choice, FilterChoices, Filters, Reviewed
+from serving.worklists.schemas import FilterChoice, FilterChoices, Filters, Reviewed
 
 REVIEWED = {
     Reviewed.NEVER: "No review recorded",
@@ -28,7 +28,7 @@ class FilterField:
 
 def filter_fields(given: Filters, choices: FilterChoices) -> list[FilterField]:
     """The four filters, in the order of the form. What is chosen stays an option even where it leaves nobody."""
-    reviewed = [Choice(value=value, label=label, people=-1) for value, label in REVIEWED.items()]
+    reviewed = [FilterChoice(value=value, label=label, people=-1) for value, label in REVIEWED.items()]
     fields = (
         ("gap", "Care gap", given.gap, choices.gap),
         ("reason", "Reason that raises", given.reason, choices.reason),
@@ -38,7 +38,7 @@ def filter_fields(given: Filters, choices: FilterChoices) -> list[FilterField]:
     return [_field(name, label, str(value or ""), offered) for name, label, value, offered in fields]
 
 
-def _field(name: str, label: str, value: str, offered: list[Choice]) -> FilterField:
+def _field(name: str, label: str, value: str, offered: list[FilterChoice]) -> FilterField:
     items: list[dict[str, Any]] = [{"value": "", "text": "Any"}]
     chosen = ""
     for choice in offered:

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
-from serving.scoring.schemas import Gap
+from serving.scoring.schemas import CareGap
 from serving.web.gap_wording import gap_parts
 from serving.wording import reason_words
 from serving.worklists.schemas import GapLine, ReasonLine
@@ -17,7 +17,7 @@ _NO_REASON = Markup("<li>No reason stands out.</li>")
 _ARROWS = {"raises": "▲", "lowers": "▽"}
 
 
-def gap_said(gap: Gap | GapLine) -> Markup:
+def gap_said(gap: CareGap | GapLine) -> Markup:
     """``Clozapine blood count: <strong>6 days overdue</strong>``."""
     return _said(gap.code, gap.title, gap.days_overdue)
 

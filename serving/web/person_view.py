@@ -11,9 +11,9 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from serving.people.schemas import Person
-from serving.scoring.schemas import Reason, Risk
+from serving.scoring.schemas import Risk, RiskReason
 from serving.web.bar_chart import Bar, draw_contributions
-from serving.web.trend_chart import Line, draw_trends
+from serving.web.trend_chart import TrendLine, draw_trends
 from serving.web.year_chart import draw_year
 from serving.web.year_view import Year, year_of
 from serving.wording import (
@@ -28,12 +28,12 @@ from serving.wording import (
 
 
 @dataclass(frozen=True)
-class Part:
+class PagePart:
     """One row of the table: a concept, what is recorded, and its part of the log-odds."""
 
     label: str
     sentence: str
-    reason: Reason | None
+    reason: RiskReason | None
     value: float
 
 
@@ -59,27 +59,27 @@ class Explanation:
     middle_in_words: str
     start: float
     start_in_words: str
-    parts: tuple[Part, ...]
+    parts: tuple[PagePart, ...]
     drawing: Markup
     trends: tuple[Trend, ...]
 
     @property
-    def raises(self) -> tuple[Part, ...]:
+    def raises(self) -> tuple[PagePart, ...]:
         return tuple(part for part in self.parts if part.reason and part.value > 0)
 
     @property
-    def lowers(self) -> tuple[Part, ...]:
+    def lowers(self) -> tuple[PagePart, ...]:
         return tuple(part for part in self.parts if part.reason and part.value < 0)
 
 
 def explain(person: Person, outcome: str, horizon: int) -> Explanation:
     """The page's view of one risk of a person."""
     risk = person.risk(outcome, horizon)
-    parts = [Part(reason.label, reason.sentence, reason, reason.contribution) for reason in risk.reasons]
+    parts = [PagePart(reason.label, reason.sentence, reason, reason.contribution) for reason in risk.reasons]
     rest = sum(c.contribution for c in risk.contributions) - sum(part.value for part in parts)
-    parts.append(Part("Everything else", "The smaller parts, together.", None, rest))
+    parts.append(PagePart("Everything else", "The smaller parts, together.", None, rest))
     parts.append(
-        Part(f"The horizon: {days(horizon)}", "The longer the time, the more can happen.", None, risk.horizon_part)
+        PagePart(f"The horizon: {days(horizon)}", "The longer the time, the more can happen.", None, risk.horizon_part)
     )
     middle = person.team.middle.get(f"{outcome}_{horizon}")
     label = f"{outcome_label(outcome)} within {days(horizon)}"
@@ -131,7 +131,7 @@ def _trend(person: Person, outcome: str, horizons: Sequence[int]) -> Trend:
             models[point.as_of] = point.model_version
     listed = sorted(risks)
     lines = [
-        Line(days(horizon), tuple((day, risks[day][horizon]) for day in listed if horizon in risks[day]))
+        TrendLine(days(horizon), tuple((day, risks[day][horizon]) for day in listed if horizon in risks[day]))
         for horizon in sorted(horizons, reverse=True)
     ]
     changed = {day for before, day in pairwise(listed) if models[before] != models[day]}

@@ -41,7 +41,7 @@ class Wrong(NamedTuple):
     text: str
 
 
-class Answers(BaseModel):
+class ReviewForm(BaseModel):
     """The form as it was sent. Everything is text here: ``read`` makes a review of it or says what is wrong."""
 
     model_config = ConfigDict(extra="forbid")
@@ -105,7 +105,7 @@ class ReviewFields:
     wrong: dict[str, str]
 
 
-def review_fields(answers: Answers, wrong: Sequence[Wrong]) -> ReviewFields:
+def review_fields(answers: ReviewForm, wrong: Sequence[Wrong]) -> ReviewFields:
     today = dt.datetime.now(dt.UTC).date()
     return ReviewFields(
         # Answers that were refused were stored under no key, so the same one serves again.

@@ -23,7 +23,7 @@ ALL_TEAMS = "pharmacist"
 
 
 @dataclass(frozen=True)
-class Choice:
+class DemoSignIn:
     """One way to sign in to the demo. ``value`` is what the form sends."""
 
     value: str
@@ -58,7 +58,7 @@ def holds_real_people(database: Database) -> bool:
         return connection.scalar(query) is False
 
 
-def choices(database: Database) -> list[Choice]:
+def choices(database: Database) -> list[DemoSignIn]:
     """Every role of the demo; a pharmacist of each team of the published run, and one of all of them."""
     query = (
         select(run_teams.c.team_id, run_teams.c.name)
@@ -67,14 +67,14 @@ def choices(database: Database) -> list[Choice]:
     )
     with database.read() as connection:
         teams = [(row.team_id, row.name) for row in connection.execute(query)]
-    found = [Choice(f"{ALL_TEAMS}:{team}", f"Pharmacist, {name}", Role.PHARMACIST, (team,)) for team, name in teams]
+    found = [DemoSignIn(f"{ALL_TEAMS}:{team}", f"Pharmacist, {name}", Role.PHARMACIST, (team,)) for team, name in teams]
     if len(teams) > 1:
         every = tuple(team for team, _ in teams)
-        found.insert(0, Choice(ALL_TEAMS, "Pharmacist, every team of the demo", Role.PHARMACIST, every))
+        found.insert(0, DemoSignIn(ALL_TEAMS, "Pharmacist, every team of the demo", Role.PHARMACIST, every))
     found += [
-        Choice(Role.DATA_SCIENTIST, "Data scientist (sees no people)", Role.DATA_SCIENTIST, ()),
-        Choice(Role.AUDITOR, "Auditor (sees no people)", Role.AUDITOR, ()),
-        Choice(Role.OPERATOR, "Operator (sees no people)", Role.OPERATOR, ()),
+        DemoSignIn(Role.DATA_SCIENTIST, "Data scientist (sees no people)", Role.DATA_SCIENTIST, ()),
+        DemoSignIn(Role.AUDITOR, "Auditor (sees no people)", Role.AUDITOR, ()),
+        DemoSignIn(Role.OPERATOR, "Operator (sees no people)", Role.OPERATOR, ()),
     ]
     return found
 

@@ -67,14 +67,14 @@ def moved(points: Points) -> str:
 
 
 @dataclass(frozen=True)
-class Line:
+class TrendLine:
     """One horizon of an outcome: its label and (day of the list, probability), oldest first."""
 
     label: str
     points: tuple[tuple[dt.date, float], ...]
 
 
-def draw_trends(lines: Sequence[Line], description: str) -> Markup:
+def draw_trends(lines: Sequence[TrendLine], description: str) -> Markup:
     """Every horizon of one outcome over the lists, each line with its label at its end. Empty where no line has two
     points."""
     lines = [line for line in lines if len(line.points) > 1]
@@ -122,7 +122,7 @@ def _grid(top: float) -> Markup:
     return Markup("".join(parts))
 
 
-def _line(line: Line, place: int, xs: dict[dt.date, float], top: float, end: float) -> Markup:
+def _line(line: TrendLine, place: int, xs: dict[dt.date, float], top: float, end: float) -> Markup:
     at = [(xs[day], FLOOR - (FLOOR - CEILING) * risk / top) for day, risk in line.points]
     dash = DASHES[place % len(DASHES)]
     dots = "".join(f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3.5' fill='{BLUE}'/>" for x, y in at)

@@ -13,7 +13,7 @@ import textwrap
 from markupsafe import Markup, escape
 
 from serving.web.bar_chart import BLUE, FONT, INK, PALE
-from serving.web.year_view import Checks, Medicine, Span, Year
+from serving.web.year_view import Checks, Span, Year, YearMedicine
 from serving.wording import short_day
 
 WIDTH, LEFT, RIGHT, TOP, LANE, FOOT = 1040, 226, 16, 54, 34, 30
@@ -87,7 +87,7 @@ class _Drawing:
                 f"text-anchor='middle'>{number}</text>"
             )
 
-    def medicine(self, medicine: Medicine) -> None:
+    def medicine(self, medicine: YearMedicine) -> None:
         middle = self.lane(medicine.name + (" (when needed)" if medicine.as_required else ""))
         for span in medicine.in_hand:
             self.bar(span, middle, 6 if medicine.injection or medicine.as_required else 14, "#8fbbe3")

@@ -26,7 +26,7 @@ Span = tuple[dt.date, dt.date]
 
 
 @dataclass(frozen=True)
-class Gap:
+class YearGap:
     """Days [from, to) with nothing in hand; ``outside`` of them were not spent in hospital. ``open`` where it has not
     ended."""
 
@@ -37,14 +37,14 @@ class Gap:
 
 
 @dataclass(frozen=True)
-class Medicine:
+class YearMedicine:
     """One medicine: days in hand, gaps, and the days of its supplies. ``due`` is when an injection falls due next."""
 
     name: str
     injection: bool
     as_required: bool
     in_hand: tuple[Span, ...]
-    gaps: tuple[Gap, ...]
+    gaps: tuple[YearGap, ...]
     supplied: tuple[dt.date, ...]
     due: dt.date | None
     current: bool
@@ -79,7 +79,7 @@ class Year:
     first: dt.date
     last: dt.date
     record: LastYear
-    medicines: tuple[Medicine, ...]
+    medicines: tuple[YearMedicine, ...]
     checks: tuple[Checks, ...]
     stays: tuple[Span, ...]
 
@@ -108,7 +108,7 @@ def year_of(record: LastYear, as_of: dt.date) -> Year:
     )
 
 
-def _medicine(name: str, supplies: Sequence[SupplyEvent], stays: Sequence[StayEvent], as_of: dt.date) -> Medicine:
+def _medicine(name: str, supplies: Sequence[SupplyEvent], stays: Sequence[StayEvent], as_of: dt.date) -> YearMedicine:
     spans: list[Span] = []
     for supply in supplies:
         if spans and supply.covers_from <= spans[-1][1]:
@@ -123,7 +123,7 @@ def _medicine(name: str, supplies: Sequence[SupplyEvent], stays: Sequence[StayEv
         gaps.append(_gap(end, as_of, stays, as_of, open_=True))
     if newest.as_required:
         gaps = []
-    return Medicine(
+    return YearMedicine(
         name=name,
         injection=newest.injection,
         as_required=newest.as_required,
@@ -135,13 +135,13 @@ def _medicine(name: str, supplies: Sequence[SupplyEvent], stays: Sequence[StayEv
     )
 
 
-def _gap(start: dt.date, end: dt.date, stays: Sequence[StayEvent], as_of: dt.date, *, open_: bool) -> Gap:
+def _gap(start: dt.date, end: dt.date, stays: Sequence[StayEvent], as_of: dt.date, *, open_: bool) -> YearGap:
     away = {
         day
         for stay in stays
         for day in range(max(stay.admitted_on, start).toordinal(), min(stay.discharged_on or as_of, end).toordinal())
     }
-    return Gap(start, end, (end - start).days - len(away), open_)
+    return YearGap(start, end, (end - start).days - len(away), open_)
 
 
 def _checks(record: LastYear, as_of: dt.date) -> Iterable[Checks]:
@@ -169,7 +169,7 @@ def _checks(record: LastYear, as_of: dt.date) -> Iterable[Checks]:
     )
 
 
-def gap_words(gap: Gap) -> str:
+def gap_words(gap: YearGap) -> str:
     """``12 days with nothing in hand``, and how much of it was spent in hospital."""
     length = (gap.end - gap.start).days
     said = f"{in_days(length)} with nothing in hand"

@@ -56,7 +56,7 @@ class Slot(StrEnum):
     NO_LIMIT = "no_limit"
 
 
-class Reason(StrEnum):
+class LeftReason(StrEnum):
     """Why a person who was listed is not any more."""
 
     LEFT_CASELOAD = "left_caseload"
@@ -113,7 +113,7 @@ class Before:
 
 
 @dataclass(frozen=True)
-class Line:
+class ListLine:
     """A person's place on the list, from 1. ``joined``: has a slot now and had none on the list before; on a team's
     first list everybody would be new, so nobody is."""
 
@@ -133,7 +133,7 @@ class Exit:
     snooze."""
 
     patient_id: str
-    reason: Reason
+    reason: LeftReason
     listed_since: dt.date | None = None
     rank: int | None = None
     displaced_by: str | None = None
@@ -147,7 +147,7 @@ class TeamList:
     would have put there; of the difference, ``given_up_to_stay`` went to keeping the list steady and the rest to the
     longest unseen."""
 
-    lines: tuple[Line, ...]
+    lines: tuple[ListLine, ...]
     exits: tuple[Exit, ...]
     risk_listed: float
     risk_best: float
@@ -284,7 +284,7 @@ def _lines(
     aside: Mapping[str, Standing],
     before: Mapping[str, Before],
     as_of: dt.date,
-) -> tuple[Line, ...]:
+) -> tuple[ListLine, ...]:
     """Slots first (those by turn after those by order), then everybody else in order, the snoozed last."""
 
     def part(c: Candidate) -> int:
@@ -297,7 +297,7 @@ def _lines(
     for place, c in enumerate(sorted(plain, key=part), 1):
         line, slot, why = before.get(c.patient_id), chosen.get(c.patient_id), aside.get(c.patient_id)
         lines.append(
-            Line(
+            ListLine(
                 patient_id=c.patient_id,
                 place=place,
                 standing=Standing.LISTED if slot else why or Standing.WAITING,
@@ -342,27 +342,27 @@ def _exits(
     left = [person for person, line in before.items() if line.slot is not None and person not in chosen]
     for person in sorted(left, key=lambda p: (rank.get(p, 0), p)):
         line, c = before[person], now.get(person)
-        found = Exit(person, Reason.LEFT_CASELOAD, line.listed_since, rank.get(person))
+        found = Exit(person, LeftReason.LEFT_CASELOAD, line.listed_since, rank.get(person))
         if c is None:
             exits.append(replace(found, note=gone.get(person, "")))
         elif (why := aside.get(person)) is not None:
             snoozed = why is Standing.SNOOZED
             on = c.snoozed_until if snoozed else c.reviewed_on
-            exits.append(replace(found, reason=Reason.SNOOZED if snoozed else Reason.REVIEWED, on=on))
+            exits.append(replace(found, reason=LeftReason.SNOOZED if snoozed else LeftReason.REVIEWED, on=on))
         elif line.slot is Slot.LONGEST_UNSEEN:
-            exits.append(replace(found, reason=Reason.TURN_OVER))
+            exits.append(replace(found, reason=LeftReason.TURN_OVER))
         elif not same_rules:
-            exits.append(replace(found, reason=Reason.RULES_CHANGED))
+            exits.append(replace(found, reason=LeftReason.RULES_CHANGED))
         elif c.worst > line.worst and _would_stay(
             replace(c, worst=line.worst, gaps=max(1, c.gaps)), free, before, by_order, rules
         ):
-            exits.append(replace(found, reason=Reason.GAP_CLOSED))
+            exits.append(replace(found, reason=LeftReason.GAP_CLOSED))
         elif c.risk < line.risk and _would_stay(replace(c, risk=line.risk), free, before, by_order, rules):
-            exits.append(replace(found, reason=Reason.RISK_FELL))
+            exits.append(replace(found, reason=LeftReason.RISK_FELL))
         elif newcomers:
-            exits.append(replace(found, reason=Reason.DISPLACED, displaced_by=newcomers.pop()))
+            exits.append(replace(found, reason=LeftReason.DISPLACED, displaced_by=newcomers.pop()))
         else:
-            exits.append(replace(found, reason=Reason.FEWER_SLOTS))
+            exits.append(replace(found, reason=LeftReason.FEWER_SLOTS))
     return tuple(exits)
 
 

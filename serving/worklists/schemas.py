@@ -10,7 +10,7 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from serving.runs.schemas import RunInfo
-from serving.worklists.rules import Ranking, Reason, Slot, Standing
+from serving.worklists.rules import LeftReason, Ranking, Slot, Standing
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50
@@ -45,7 +45,7 @@ class Filters(BaseModel):
         return {name: str(value) for name, value in self if value}
 
 
-class Choice(BaseModel):
+class FilterChoice(BaseModel):
     """Something a list can be cut to, and how many people of the team it leaves."""
 
     value: str
@@ -54,9 +54,9 @@ class Choice(BaseModel):
 
 
 class FilterChoices(BaseModel):
-    gap: list[Choice]
-    reason: list[Choice]
-    medicine: list[Choice]
+    gap: list[FilterChoice]
+    reason: list[FilterChoice]
+    medicine: list[FilterChoice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class Left(BaseModel):
 
     patient_id: str
     as_of: dt.date = Field(description="of the first list they were not on")
-    reason: Reason
+    reason: LeftReason
     in_words: str
     listed_since: dt.date | None
     rank: int | None = Field(

@@ -23,10 +23,10 @@ from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
 from serving.wording import about_in_100
 from serving.worklists import repository
-from serving.worklists.rules import Ranking, Reason, Standing
+from serving.worklists.rules import LeftReason, Ranking, Standing
 from serving.worklists.schemas import (
     SHOWN_REASONS,
-    Choice,
+    FilterChoice,
     FilterChoices,
     Filters,
     GapLine,
@@ -116,16 +116,16 @@ def _choices(connection: Connection, caller: Caller, team_id: str, whole: Sequen
     """What a list can be cut to, commonest first."""
     kinds = repository.gap_choices(connection, caller, team_id)
     return FilterChoices(
-        gap=[Choice(value=row.code, label=row.title, people=row.people) for row in kinds],
+        gap=[FilterChoice(value=row.code, label=row.title, people=row.people) for row in kinds],
         reason=_counted([row.raised_by for row in whole], CONCEPT_LABELS),
         medicine=_counted([row.medicines or "" for row in whole], {}),
     )
 
 
-def _counted(texts: Sequence[str], labels: Mapping[str, str]) -> list[Choice]:
+def _counted(texts: Sequence[str], labels: Mapping[str, str]) -> list[FilterChoice]:
     counts = Counter(word for text in texts for word in text.split(",") if word)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return [Choice(value=word, label=labels.get(word, word), people=number) for word, number in ranked]
+    return [FilterChoice(value=word, label=labels.get(word, word), people=number) for word, number in ranked]
 
 
 def _exposures(found: Worklist) -> tuple[dict[str, Any], ...]:
@@ -228,7 +228,7 @@ def list_changes(connection: Connection, caller: Caller, team_id: str, since: dt
         joined=[Joined.model_validate(row, from_attributes=True) for row in joined],
         left=[
             Left(
-                in_words=left_in_words(Reason(row.reason), row.note),
+                in_words=left_in_words(LeftReason(row.reason), row.note),
                 still_here=row.patient_id in here,
                 **{name: getattr(row, name) for name in Left.model_fields if name not in ("in_words", "still_here")},
             )
@@ -270,25 +270,25 @@ def gone(database: Database, caller: Caller, audit: Audit, patient_id: str) -> G
     if place is None:
         return None
     audit.record(Look("person.left_seen", patient_ids=(patient_id,), team_id=place.team_id))
-    left = why is not None and Reason(why.reason) is Reason.LEFT_CASELOAD
-    words = left_in_words(Reason.LEFT_CASELOAD, why.note) if why is not None and left else ""
+    left = why is not None and LeftReason(why.reason) is LeftReason.LEFT_CASELOAD
+    words = left_in_words(LeftReason.LEFT_CASELOAD, why.note) if why is not None and left else ""
     return Gone(patient_id, place.team_id, place.name, place.as_of, words)
 
 
 LEFT_IN_WORDS = {
-    Reason.LEFT_CASELOAD: "Left this caseload",
-    Reason.REVIEWED: "Reviewed",
-    Reason.SNOOZED: "Put off by a reviewer",
-    Reason.TURN_OVER: "The week of those unseen for longest is over",
-    Reason.RULES_CHANGED: "The list is ordered in another way now",
-    Reason.GAP_CLOSED: "A certain safety gap is closed",
-    Reason.RISK_FELL: "The estimated risk fell",
-    Reason.DISPLACED: "Others come first now",
-    Reason.FEWER_SLOTS: "The list has fewer slots now",
+    LeftReason.LEFT_CASELOAD: "Left this caseload",
+    LeftReason.REVIEWED: "Reviewed",
+    LeftReason.SNOOZED: "Put off by a reviewer",
+    LeftReason.TURN_OVER: "The week of those unseen for longest is over",
+    LeftReason.RULES_CHANGED: "The list is ordered in another way now",
+    LeftReason.GAP_CLOSED: "A certain safety gap is closed",
+    LeftReason.RISK_FELL: "The estimated risk fell",
+    LeftReason.DISPLACED: "Others come first now",
+    LeftReason.FEWER_SLOTS: "The list has fewer slots now",
 }
 
 
-def left_in_words(reason: Reason, note: str) -> str:
+def left_in_words(reason: LeftReason, note: str) -> str:
     return f"{LEFT_IN_WORDS[reason]}: {note}" if note else LEFT_IN_WORDS[reason]
 
 

@@ -15,7 +15,7 @@ import pytest
 from serving.app import access_of, create_app
 from serving.identity.callers import SEES_PEOPLE, Role
 from serving.security.tokens import issue_token
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 from tests.serving.running import running
 
 EXAMPLES = 6
@@ -48,7 +48,9 @@ def configuration(roles: dict[str, frozenset[Role]], tokens: dict[Role, str]) ->
 @pytest.mark.slow
 def test_every_operation_keeps_its_word(home: Path, tmp_path: Path) -> None:
     tokens = {role: issue_token(home, role, ["north"] if role in SEES_PEOPLE else None) for role in Role}
-    app = create_app(Settings(home=home, environment="demo", rate_per_minute=10**7, system_rate_per_minute=10**7))
+    app = create_app(
+        ServiceSettings(home=home, environment="demo", rate_per_minute=10**7, system_rate_per_minute=10**7)
+    )
     described = app.openapi()["paths"]
     operations = {
         route: roles or frozenset() for route, roles in access_of(app).items() if route.split(" ", 1)[1] in described

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from serving.app import create_app
 from serving.security.tokens import issue_token
-from serving.settings import Settings, database_url_of
+from serving.settings import ServiceSettings, database_url_of
 from tests.serving.running import running
 
 SQLMAP = Path(sys.executable).parent / "sqlmap"
@@ -123,7 +123,7 @@ def outcomes() -> Iterator[tuple[str, str, bool]]:
             for role in ("pharmacist", "auditor", "cmht_system")
         }
         shares = dict.fromkeys(("rate_per_minute", "system_rate_per_minute", "stranger_rate_per_minute"), 10**7)
-        with running(create_app(Settings(home=home, **shares))) as address:
+        with running(create_app(ServiceSettings(home=home, **shares))) as address:
             for target in TARGETS:
                 found, ended = attack(address, target, tokens[target.role])
                 said = "A WAY IN" if found else "nothing found" if ended else f"not finished in {SECONDS} s"

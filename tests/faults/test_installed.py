@@ -22,7 +22,7 @@ import pytest
 from serving.app import StartError, serve
 from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 from tests.conftest import ROOT, free_port
 from tests.faults.processes import served
 
@@ -71,7 +71,7 @@ def test_the_user_of_the_service(tmp_path):
 def test_the_settings_are_read_as_systemd_reads_them(monkeypatch):
     for name, value in environment_file().items():
         monkeypatch.setenv(name, value)
-    settings = Settings()
+    settings = ServiceSettings()
     assert settings.environment == "production" and settings.behind_proxy and settings.is_https
     assert settings.hosts == (HOST,) and settings.host == "127.0.0.1"
     assert settings.oidc[0].sign_in is not None

@@ -19,7 +19,7 @@ from serving.app import create_app
 from serving.auditlog.log import Audit, Look, verify_chain
 from serving.nightly.run import latest_as_of
 from serving.security.tokens import issue_token
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 from serving.storage.database import Database
 from serving.storage.tables import audit_events
 from tests.faults.processes import served
@@ -40,7 +40,7 @@ def body_for(*people: str) -> dict[str, object]:
 def test_swapped_under_load(home, world):
     token = issue_token(home, "cmht_system", None)
     bundles = [world.write_tiny_bundle(home / f"new{i}", world.records(), seed=i, version=f"swap-{i}") for i in (1, 2)]
-    app = create_app(Settings(home=home, poll_seconds=60, rate_per_minute=10**7, system_rate_per_minute=10**7))
+    app = create_app(ServiceSettings(home=home, poll_seconds=60, rate_per_minute=10**7, system_rate_per_minute=10**7))
     stop = threading.Event()
     seen: dict[str, set[str]] = {}
 

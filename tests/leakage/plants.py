@@ -438,13 +438,13 @@ add(
     "ANTICHOLINERGIC_BURDEN",
 )
 def _(patch: Patch) -> None:
-    true = gaps_person.Person.patient
+    true = gaps_person.PersonAsKnown.patient
 
     def leaky(self: Any, column: str) -> int | None:
         known = int(self.shared.records.columns("patients")["known_on"][self.place])
         return None if known != NO_DAY and known >= self.as_of else true(self, column)
 
-    patch.setattr(gaps_person.Person, "patient", leaky)
+    patch.setattr(gaps_person.PersonAsKnown, "patient", leaky)
 
 
 # --- what belongs to nobody's past

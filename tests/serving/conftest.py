@@ -12,7 +12,7 @@ from starlette.exceptions import StarletteDeprecationWarning
 
 from serving.app import create_app
 from serving.security.tokens import issue_token
-from serving.settings import Settings, database_url_of
+from serving.settings import ServiceSettings, database_url_of
 from serving.storage.database import Database
 from tests.serving import world as _world
 
@@ -52,7 +52,7 @@ def client_of(home: Path, **changes: object) -> TestClient:
     """A client on this machine; use it as a context, so that the service starts and stops. Tests ask fast: no share
     unless they name one."""
     shares = dict.fromkeys(("rate_per_minute", "system_rate_per_minute", "stranger_rate_per_minute"), 10_000_000)
-    settings = Settings(**{"home": home, "environment": "demo", **shares, **changes})  # type: ignore[arg-type]
+    settings = ServiceSettings(**{"home": home, "environment": "demo", **shares, **changes})  # type: ignore[arg-type]
     return TestClient(
         create_app(settings),
         base_url="http://127.0.0.1",

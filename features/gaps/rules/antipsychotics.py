@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Person
+from features.gaps.person_view import PersonAsKnown
 from features.kernels.regimen import OVER_DAYS, SWITCH_DAYS
 from features.medicines.courses import Course, by_base
 from features.medicines.regimen import facts as regimen_facts
@@ -22,7 +22,7 @@ ECG_DAYS = protocol_days("mp078", "interval_days") + protocol_days("mp078", "gra
 PERCENT_OF_MAXIMUM = low_limit("th101")
 
 
-def antipsychotics(person: Person) -> list[Course]:
+def antipsychotics(person: PersonAsKnown) -> list[Course]:
     return [course for course in person.current if course.medicine.is_antipsychotic]
 
 
@@ -38,7 +38,7 @@ def _maximum_fact(medicine: Medicine) -> citations.Fact:
     return citations.of_medicine(medicine, "bnf_max_daily_dose_mg")
 
 
-def high_dose(person: Person) -> Iterator[Gap]:
+def high_dose(person: PersonAsKnown) -> Iterator[Gap]:
     """HDAT: percentages of the maximum dose sum to more than 100, as-required medicines included (RCPsych CR190).
 
     [D]: high where no ECG was recorded in 111 days (mp078: every 90 days and 21 of grace), else medium. A dose that is
@@ -65,7 +65,7 @@ def high_dose(person: Person) -> Iterator[Gap]:
     yield from gap_of(CODES["HDAT"], [Finding("medium" if recent else "high", said, tuple(known), evidence)])
 
 
-def combination(person: Person) -> Iterator[Gap]:
+def combination(person: PersonAsKnown) -> Iterator[Gap]:
     """ANTIPSYCHOTIC_POLYPHARMACY: two or more different antipsychotics, each current for more than 60 days by the
     regimen's count.
 
@@ -87,7 +87,7 @@ def combination(person: Person) -> Iterator[Gap]:
     )
 
 
-def _trials(person: Person) -> list[tuple[str, int, int, Course]]:
+def _trials(person: PersonAsKnown) -> list[tuple[str, int, int, Course]]:
     """(medicine, start, end, course) of every adequate trial: a regular antipsychotic held for 6 weeks or more, up to
     today."""
     found = []
@@ -101,7 +101,7 @@ def _trials(person: Person) -> list[tuple[str, int, int, Course]]:
     return sorted(found, key=lambda trial: trial[1])
 
 
-def resistance(person: Person) -> Iterator[Gap]:
+def resistance(person: PersonAsKnown) -> Iterator[Gap]:
     """TRS_NO_CLOZAPINE: schizophrenia or schizoaffective disorder recorded (F20, F25), never clozapine, two different
     antipsychotics each for 6 weeks or more [D], and an unplanned admission at least 6 weeks into a trial, or a switch:
     the second trial begins within 60 days of the end of the first."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Person, meant
+from features.gaps.person_view import PersonAsKnown, meant
 from features.medicines.courses import Course
 from features.records.tables import SEX
 from features.reference import TESTS, THRESHOLDS, bands, groups, low_limit
@@ -35,7 +35,7 @@ REVIEWED_DAYS = 90
 DEPENDENCE = "dependence forming"
 
 
-def side_effects(person: Person) -> Iterator[Gap]:
+def side_effects(person: PersonAsKnown) -> Iterator[Gap]:
     """SIDE_EFFECT_BURDEN: a moderate or severe score, raised prolactin, or movement or sedation scored 2 or more.
 
     [D]: for people with a current psychotropic; the latest value stands until a newer one; prolactin (with an
@@ -70,7 +70,7 @@ def side_effects(person: Person) -> Iterator[Gap]:
     yield from gap_of(CODES["SIDE_EFFECT_BURDEN"], found)
 
 
-def _prolactin(person: Person) -> Iterator[Finding]:
+def _prolactin(person: PersonAsKnown) -> Iterator[Finding]:
     last = person.newest("prolactin")
     if last is None or not any(course.medicine.is_antipsychotic for course in person.current):
         return
@@ -94,7 +94,7 @@ def _prolactin(person: Person) -> Iterator[Finding]:
     )
 
 
-def anticholinergic(person: Person) -> Iterator[Gap]:
+def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
     """ANTICHOLINERGIC_BURDEN: scores of the current medicines sum to 3 or more, from two or more medicines of which two
     score 2 or more or three score at all, or from 65 years (which is never named).
 
@@ -139,7 +139,7 @@ def _anticholinergic_action(held: list[Course]) -> str:
     return f"{verb} {names}; ask about constipation, dry mouth, retention and confusion; swap where it can be."
 
 
-def dependence(person: Person) -> Iterator[Gap]:
+def dependence(person: PersonAsKnown) -> Iterator[Gap]:
     """BZD_Z_PREGABALIN_LONG: a dependence-forming medicine current for more than 28 days without a break.
 
     [D]: high where an opioid and another of the group are both current; low where a medicines review was attended or

@@ -8,7 +8,7 @@ from itertools import pairwise
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Person, meant
+from features.gaps.person_view import PersonAsKnown, meant
 from features.kernels.regimen import CURRENT_GRACE_DAYS, SHARED_DAYS
 from features.medicines.courses import SIDES, Course
 from features.medicines.regimen import FAMILIES
@@ -20,7 +20,7 @@ _REVIEWS = ("medicines_review", "care_review")
 _MONITORED = ("clozapine", "lithium", "valproate")
 
 
-def starts(person: Person) -> list[Course]:
+def starts(person: PersonAsKnown) -> list[Course]:
     """Regular psychotropics started in the last 28 days: the ``starts_28d`` of the regimen, by name."""
     return [
         c
@@ -29,7 +29,7 @@ def starts(person: Person) -> list[Course]:
     ]
 
 
-def stops(person: Person) -> list[Course]:
+def stops(person: PersonAsKnown) -> list[Course]:
     """Regular psychotropics that counted as stopped within the last 28 days: the ``stops_28d`` of the regimen, by
     name."""
     t = person.as_of
@@ -43,7 +43,7 @@ def stops(person: Person) -> list[Course]:
     ]
 
 
-def regimen_change(person: Person) -> Iterator[Gap]:
+def regimen_change(person: PersonAsKnown) -> Iterator[Gap]:
     """REGIMEN_CHANGE_RECENT: a regular psychotropic started or stopped in the last 28 days, unless a medicines or care
     review was attended since.
 
@@ -95,7 +95,7 @@ _AFTER_DISCHARGE = {
 """Title and action by what is recorded: (reconciled, followed up)."""
 
 
-def after_discharge(person: Person) -> Iterator[Gap]:
+def after_discharge(person: PersonAsKnown) -> Iterator[Gap]:
     """POST_DISCHARGE_RECONCILE: discharged in the last 28 days, until medicines were reviewed and the person was seen.
 
     [D]: an attended medicines review or a structured one since the discharge is the reconciliation, due in 7 days; any
@@ -152,7 +152,7 @@ AGREEMENT_BEFORE_DAYS = 90
 """An agreement settles a transfer that follows it within this time, or that it follows."""
 
 
-def shared_care(person: Person) -> Iterator[Gap]:
+def shared_care(person: PersonAsKnown) -> Iterator[Gap]:
     """SHARED_CARE_UNCLEAR: one medicine supplied by trust and GP in 90 days, or its prescriber changed in 90 days, and
     no agreement about that recorded.
 
@@ -208,7 +208,7 @@ _RESTARTED: tuple[tuple[str, str, Severity, str], ...] = (
 )
 
 
-def smoking_change(person: Person) -> Iterator[Gap]:
+def smoking_change(person: PersonAsKnown) -> Iterator[Gap]:
     """SMOKING_CHANGE: smoking stopped, fell or started again within 90 days, with a medicine other than clozapine whose
     level it moves, and no medicines review attended since. What is said follows the direction. Clozapine has its own
     rule (CLZ_LEVEL_SMOKING). [D]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Person, Reading
+from features.gaps.person_view import PersonAsKnown, Reading
 from features.gaps.rules.monitoring import due_evidence, due_value
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.lookups import RED
@@ -71,7 +71,7 @@ _TELLS = {
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)[ _-]?(d|day|days|h|hour|hours)")
 
 
-def course_of(person: Person) -> Course | None:
+def course_of(person: PersonAsKnown) -> Course | None:
     """The clozapine course, until more than 90 days after its supply ran out."""
     for course in person.courses:
         if course.medicine.name == "clozapine" and person.as_of <= course.end + COURSE_GAP_DAYS:
@@ -79,7 +79,7 @@ def course_of(person: Person) -> Course | None:
     return None
 
 
-def blood_count(person: Person) -> Iterator[Gap]:
+def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
     """CLZ_FBC_OVERDUE: from the due day itself (section 4, engine rules). Severity [D]: medium on the day, high from 1
     day past due, critical from 3; from 7 the value says that it is the last step. Never left out, in hospital or not.
     More than 28 days after supply ran out only the counts after stopping are asked for, and for 90 days those of an
@@ -119,7 +119,7 @@ def blood_count(person: Person) -> Iterator[Gap]:
     )
 
 
-def breaks(person: Person) -> list[tuple[int, int, int]]:
+def breaks(person: PersonAsKnown) -> list[tuple[int, int, int]]:
     """(day that supply ended, day it began again, row) of every break in the clozapine supplied, oldest first."""
     found, end = [], None
     for row in person.supplies_of("clozapine", HISTORY_DAYS):
@@ -129,7 +129,7 @@ def breaks(person: Person) -> list[tuple[int, int, int]]:
     return found
 
 
-def interval_reason(person: Person, protocol: int) -> tuple[str, tuple[Evidence, ...]]:
+def interval_reason(person: PersonAsKnown, protocol: int) -> tuple[str, tuple[Evidence, ...]]:
     """Why the interval in force is what it is: the phase and its dates, and the row that began it."""
     phase = PROTOCOLS[protocol].phase
     course = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
@@ -157,7 +157,7 @@ def interval_reason(person: Person, protocol: int) -> tuple[str, tuple[Evidence,
     )
 
 
-def treatment_break(person: Person) -> Iterator[Gap]:
+def treatment_break(person: PersonAsKnown) -> Iterator[Gap]:
     """CLZ_BREAK: supply ran out, missed doses reported, or a level below detection.
 
     [D]: days missed are days outside hospital since supply ran out; a gap fires above 2 of them (48 hours) until the
@@ -216,7 +216,7 @@ def treatment_break(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["CLZ_BREAK"], found)
 
 
-def _at_clinic(person: Person, since: int) -> Evidence | None:
+def _at_clinic(person: PersonAsKnown, since: int) -> Evidence | None:
     """The latest blood count on or after a day, or the latest contact attended there in person: a sign that clozapine
     was dispensed and the row is missing."""
     counts = [row for test in ("fbc", "anc", "wbc") for row in person.results.get(test, ()) if row[0] >= since]
@@ -227,7 +227,7 @@ def _at_clinic(person: Person, since: int) -> Evidence | None:
     return Evidence("contacts", seen[-1].row, seen[-1].day, "clinic attended") if seen else None
 
 
-def _reset(person: Person) -> tuple[str, int, str]:
+def _reset(person: PersonAsKnown) -> tuple[str, int, str]:
     """(row of ``thresholds.csv``, hours, what to say) of the break after which blood counts start again."""
     service = person.circumstance("clozapine_service")
     if service and service.value in SERVICES:
@@ -235,7 +235,7 @@ def _reset(person: Person) -> tuple[str, int, str]:
     return STRICTEST, round(24 * STRICTEST_DAYS), "monitoring service not recorded, the stricter limit"
 
 
-def _reported(person: Person) -> Iterator[Finding]:
+def _reported(person: PersonAsKnown) -> Iterator[Finding]:
     report = person.circumstance("reported_missed_doses")
     if report is None or person.as_of - report.day > REPORT_DAYS or report.value in ("no", "none"):
         return
@@ -265,7 +265,7 @@ def _reported(person: Person) -> Iterator[Finding]:
         )
 
 
-def red_or_amber(person: Person) -> Iterator[Gap]:
+def red_or_amber(person: PersonAsKnown) -> Iterator[Gap]:
     """CLZ_RESULT_RED_AMBER: the colour of the white cells and neutrophils in force is amber or red (amber until a
     green count, red until two in a row: the schedule's own answer), or the latest platelets or eosinophils are red, or
     troponin or CRP in the first 8 weeks.
@@ -295,7 +295,7 @@ def red_or_amber(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["CLZ_RESULT_RED_AMBER"], found)
 
 
-def _coloured(person: Person) -> Iterator[Finding]:
+def _coloured(person: PersonAsKnown) -> Iterator[Finding]:
     ben = person.circumstance("benign_ethnic_neutropenia")
     registered = ben is not None and ben.value in BEN_YES
     since, red = person.answers.coloured_on, person.answers.colour == RED
@@ -323,7 +323,7 @@ def _coloured(person: Person) -> Iterator[Finding]:
             yield _result(test, reading, key, note)
 
 
-def _asked(person: Person, test: str, by_ben: str, finding: Finding) -> Finding:
+def _asked(person: PersonAsKnown, test: str, by_ben: str, finding: Finding) -> Finding:
     """The same finding with the question whether BEN limits apply, which nobody has answered on file."""
     course = course_of(person)
     before = [r.value for r in person.readings(test) if course and r.day <= course.first_start]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Person, meant
+from features.gaps.person_view import PersonAsKnown, meant
 from features.gaps.rules.monitoring import due_evidence, due_value
 from features.medicines.courses import Course
 from features.reference import PROTOCOLS, THRESHOLDS, bands, high_limit, low_limit
@@ -56,7 +56,7 @@ BOWEL_RECENT_DAYS = 28
 STACKING_ACB = 3
 
 
-def _clozapine(person: Person) -> Course | None:
+def _clozapine(person: PersonAsKnown) -> Course | None:
     held = person.base("clozapine")
     return held[0] if held else None
 
@@ -73,7 +73,7 @@ class _Change(NamedTuple):
     after: int = LEVEL_AFTER_DAYS
 
 
-def level_or_change(person: Person) -> Iterator[Gap]:
+def level_or_change(person: PersonAsKnown) -> Iterator[Gap]:
     """CLZ_LEVEL_SMOKING: the latest level is outside 0.35 to 0.6 mg/L, something that moves it changed and no level
     followed, or the yearly level is past due or was never taken (mp123).
 
@@ -109,7 +109,7 @@ def level_or_change(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["CLZ_LEVEL_SMOKING"], found)
 
 
-def _yearly(person: Person) -> Iterator[Finding]:
+def _yearly(person: PersonAsKnown) -> Iterator[Finding]:
     for due in person.due:
         if due.item.scope == "clozapine" and due.item.test == "clozapine_level" and due.past_grace(person.as_of):
             if PROTOCOLS[due.protocol].phase != "maintenance":
@@ -122,7 +122,7 @@ def _yearly(person: Person) -> Iterator[Finding]:
             yield Finding("medium", due_value(due), known, evidence, due.day, overdue, action=action, title=title)
 
 
-def _level(person: Person, course: Course) -> Iterator[Finding]:
+def _level(person: PersonAsKnown, course: Course) -> Iterator[Finding]:
     last = person.latest("clozapine_level")
     if last is None or last.day < course.first_start:
         return
@@ -156,7 +156,7 @@ def smokes(value: str) -> bool | None:
     return None if value in _UNKNOWN else value.replace(" ", "_") in SMOKES
 
 
-def _smoking(person: Person) -> Iterator[_Change]:
+def _smoking(person: PersonAsKnown) -> Iterator[_Change]:
     rows = [(row, smokes(row.value)) for row in person.circumstances.get("smoking", [])]
     rows = [(row, answer) for row, answer in rows if answer is not None]
     for (earlier, before), (later, after) in zip(rows[-2::-1], rows[:0:-1], strict=True):
@@ -183,7 +183,7 @@ def _halved(before: str, after: str) -> bool:
     return bool(first and then) and 2 * float(then[1]) <= float(first[1])  # type: ignore[index]
 
 
-def _infection(person: Person) -> Iterator[_Change]:
+def _infection(person: PersonAsKnown) -> Iterator[_Change]:
     row = person.circumstance("infection")
     if row and row.value not in _NO and person.as_of - row.day <= INFECTION_DAYS:
         evidence = Evidence("circumstances", row.row, row.day, "infection")
@@ -191,7 +191,7 @@ def _infection(person: Person) -> Iterator[_Change]:
         yield _Change(row.day, "high", said, citations.interaction("ix003"), evidence, _INFECTED, after=0)
 
 
-def _inhibitor(person: Person) -> Iterator[_Change]:
+def _inhibitor(person: PersonAsKnown) -> Iterator[_Change]:
     for key, term in _INHIBITORS:
         for course in person.on(meant(term)):
             if person.as_of - course.start <= INHIBITOR_DAYS:
@@ -201,7 +201,7 @@ def _inhibitor(person: Person) -> Iterator[_Change]:
                 yield _Change(course.start, severity, said, citations.interaction(key), evidence, _INHIBITED)
 
 
-def bowel(person: Person) -> Iterator[Gap]:
+def bowel(person: PersonAsKnown) -> Iterator[Gap]:
     """CLZ_GI_HYPOMOTILITY: 3 days or more without a bowel motion, a bowel check past due, or constipating medicines
     stacked without a laxative.
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import YEAR, Person
+from features.gaps.person_view import YEAR, PersonAsKnown
 from features.gaps.rules.changes import starts
 from features.kernels.windows import KEPT_AGES, MIN_GAPS
 from features.records.tables import THREE_WAY
@@ -25,7 +25,7 @@ _NEEDED = ("required", "needed", "yes")
 _MET = ("present", "provided", "in_place", "in place", "not_required", "not required", "no", "none", "met")
 
 
-def missed_pattern(person: Person) -> Iterator[Gap]:
+def missed_pattern(person: PersonAsKnown) -> Iterator[Gap]:
     """DNA_PATTERN: both of the last two offered contacts missed, or half or more of at least four, in the last 180
     days.
 
@@ -56,7 +56,7 @@ def missed_pattern(person: Person) -> Iterator[Gap]:
     )
 
 
-def no_contact(person: Person) -> Iterator[Gap]:
+def no_contact(person: PersonAsKnown) -> Iterator[Gap]:
     """NO_CONTACT: nobody has seen the person for 90 days, or for twice their own usual gap if that is longer.
 
     [D]: the usual gap is the median of the last 63, and needs two. Never seen counts once a referral has been open for
@@ -111,7 +111,7 @@ def _new_referral(row: int, opened: int, last: int, t: int) -> Iterator[Gap]:
     yield from gap_of(CODES["NO_CONTACT"], [Finding("high", said, _DECIDED, evidence, due, t - due)])
 
 
-def crisis(person: Person) -> Iterator[Gap]:
+def crisis(person: PersonAsKnown) -> Iterator[Gap]:
     """CRISIS_SIGNAL: an attended crisis, liaison or place-of-safety contact, or a stay in a place of safety, in the
     last 30 days.
 
@@ -134,7 +134,7 @@ def crisis(person: Person) -> Iterator[Gap]:
     yield from gap_of(CODES["CRISIS_SIGNAL"], [Finding(severity, "; ".join(said), _DECIDED, rows)])
 
 
-def unmet_need(person: Person) -> Iterator[Gap]:
+def unmet_need(person: PersonAsKnown) -> Iterator[Gap]:
     """EQUALITY_NEED_UNMET: a need that is recorded and nothing that meets it.
 
     [D]: the latest interpreter, accessible_format or reasonable_adjustment row states a need (for a format, any value

@@ -9,7 +9,7 @@ from itertools import pairwise
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Injection, Person
+from features.gaps.person_view import Injection, PersonAsKnown
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.records.days import NO_DAY
 from features.reference import Medicine, low_limit
@@ -54,7 +54,7 @@ def missed_after(medicine: Medicine, given: int) -> tuple[float | None, str]:
     return medicine.lai_missed_dose_rule_after_days, "lai_missed_dose_rule_after_days"
 
 
-def lateness(person: Person) -> Iterator[Finding]:
+def lateness(person: PersonAsKnown) -> Iterator[Finding]:
     """The latest injection's interval has passed, or a prescribed one is not recorded as given."""
     rows = person.injections
     if not rows:
@@ -74,7 +74,7 @@ def lateness(person: Person) -> Iterator[Finding]:
     yield _late(person, held, since_then, due)
 
 
-def _late(person: Person, held: list[Injection], since_then: list[Injection], due: int) -> Finding:
+def _late(person: PersonAsKnown, held: list[Injection], since_then: list[Injection], due: int) -> Finding:
     """Bands of CLINICAL.md section 3 [D]: 1 to 7 days medium, from 8 high, past the missed-dose limit critical."""
     last, name = held[-1], held[-1].medicine.name
     overdue, since = person.as_of - due, person.as_of - last.day
@@ -115,7 +115,7 @@ def _late(person: Person, held: list[Injection], since_then: list[Injection], du
     return Finding(severity, "; ".join(said), known, tuple(evidence), due, overdue, action=" ".join(action))
 
 
-def _never_given(person: Person, rows: list[Injection]) -> Iterator[Finding]:
+def _never_given(person: PersonAsKnown, rows: list[Injection]) -> Iterator[Finding]:
     """Supplied and never recorded as given: medium from 14 days, high once the latest is past its interval too [D]."""
     first, last, t = rows[0], rows[-1], person.as_of
     if t - first.day < GIVEN_BY_DAYS or t > last.day + last.length + COURSE_GAP_DAYS:
@@ -137,7 +137,7 @@ def _never_given(person: Person, rows: list[Injection]) -> Iterator[Finding]:
     )
 
 
-def starting(person: Person) -> tuple[list[Injection], InjectionStart] | None:
+def starting(person: PersonAsKnown) -> tuple[list[Injection], InjectionStart] | None:
     """Injections since the latest start, or restart past the missed-dose limit, of a product with a starting rule."""
     given = [row for row in person.injections if row.given]
     if not given or given[-1].medicine.name not in INJECTION_STARTS:
@@ -156,7 +156,7 @@ def starting(person: Person) -> tuple[list[Injection], InjectionStart] | None:
     return begun, INJECTION_STARTS[name]
 
 
-def loading(person: Person) -> Iterator[Finding]:
+def loading(person: PersonAsKnown) -> Iterator[Finding]:
     """The second loading dose is not recorded: due a week after the first, high once its window has passed [D]."""
     found = starting(person)
     if found is None or found[1].second_dose_day is None:
@@ -183,7 +183,7 @@ def loading(person: Person) -> Iterator[Finding]:
     )
 
 
-def depot(person: Person) -> Iterator[Gap]:
+def depot(person: PersonAsKnown) -> Iterator[Gap]:
     """LAI_OVERDUE: the latest injection that is recorded as given is past its interval, or a second loading dose is
     not recorded, or an injection was supplied and none is recorded as given.
 
@@ -200,7 +200,7 @@ def depot(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["LAI_OVERDUE"], found)
 
 
-def oral_cover(person: Person) -> Iterator[Finding]:
+def oral_cover(person: PersonAsKnown) -> Iterator[Finding]:
     """Days since the start of an injection that works late, up to the cover it asks for, that no tablet covers: high
     from the third [D]. Two injections on the first day, or a dose above that of one, take the place of
     the tablets."""
@@ -236,7 +236,7 @@ def oral_cover(person: Person) -> Iterator[Finding]:
     )
 
 
-def observation(person: Person) -> Iterator[Finding]:
+def observation(person: PersonAsKnown) -> Iterator[Finding]:
     """The latest olanzapine embonate injection has no observation recorded on its day or the day after (mp074)."""
     given = [row for row in person.injections if row.given and row.medicine.name == EMBONATE]
     if not given or person.as_of - given[-1].day < 1:
@@ -256,7 +256,7 @@ def observation(person: Person) -> Iterator[Finding]:
     )
 
 
-def around_injection(person: Person) -> Iterator[Gap]:
+def around_injection(person: PersonAsKnown) -> Iterator[Gap]:
     """LAI_SAFE_USE: tablets at the start of an injection, or the observation after olanzapine embonate, are not
     recorded."""
     if not person.injections:

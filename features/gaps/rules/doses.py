@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
-from features.gaps.person_view import Person
+from features.gaps.person_view import PersonAsKnown
 from features.medicines.courses import Course, by_base
 from features.reference import MEDICINES
 from features.reference.allergies import medicines_of_allergy
@@ -16,7 +16,7 @@ from features.reference.dose_limits import DoseLimit, dose_limits
 RENAL_DOSE = "th039"
 
 
-def above_maximum(person: Person) -> Iterator[Gap]:
+def above_maximum(person: PersonAsKnown) -> Iterator[Gap]:
     """DOSE_ABOVE_MAXIMUM: the daily dose by mouth of one medicine is above its maximum, or above a lower maximum that
     holds from an age or below a kidney function.
 
@@ -53,7 +53,7 @@ def _fact(limit: DoseLimit) -> citations.Fact:
     return citations.Fact(f"{limit.id}: {limit.source}", limit.verified)
 
 
-def _lower(person: Person, courses: list[Course], base: str, taken: float) -> Finding | None:
+def _lower(person: PersonAsKnown, courses: list[Course], base: str, taken: float) -> Finding | None:
     """The strictest lower maximum that the dose is above and that applies; else one that could not be checked."""
     above = [limit for limit in dose_limits().get(base, ()) if taken > limit.max_daily_dose_mg]
     if not above:
@@ -89,7 +89,7 @@ def _lower(person: Person, courses: list[Course], base: str, taken: float) -> Fi
     return None
 
 
-def allergy_conflict(person: Person) -> Iterator[Gap]:
+def allergy_conflict(person: PersonAsKnown) -> Iterator[Gap]:
     """ALLERGY_CONFLICT: a medicine is supplied that a recorded allergy names, by its SNOMED CT concept or the words of
     its label. Critical [D]."""
     found = []

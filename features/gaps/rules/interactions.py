@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import YEAR, Person, meant
+from features.gaps.person_view import YEAR, PersonAsKnown, meant
 from features.kernels.regimen import NEW_PAIR_DAYS
 from features.medicines.courses import Course
 from features.reference import INTERACTIONS, MEDICINES, Interaction, pairs
@@ -21,7 +21,7 @@ _DECIDE = "Decide with the prescriber today: one of the two has to stop or chang
 _REVIEW = "Review with the prescriber whether both are needed, and what is monitored; record the plan."
 
 
-def all_pairs(person: Person) -> Iterator[tuple[Course, Course, Interaction]]:
+def all_pairs(person: PersonAsKnown) -> Iterator[tuple[Course, Course, Interaction]]:
     """Current pairs that the interaction table holds, each once."""
     for position, second in enumerate(person.current):
         row = _PAIRS[_PLACE[second.medicine.name]]
@@ -31,7 +31,7 @@ def all_pairs(person: Person) -> Iterator[tuple[Course, Course, Interaction]]:
                 yield first, second, INTERACTIONS[place]
 
 
-def important_pairs(person: Person) -> list[tuple[Course, Course, Interaction]]:
+def important_pairs(person: PersonAsKnown) -> list[tuple[Course, Course, Interaction]]:
     """Current pairs rated high or contraindicated: the ``interactions`` of the regimen, by name."""
     return [pair for pair in all_pairs(person) if pair[2].severity in IMPORTANT]
 
@@ -46,14 +46,14 @@ def _began(first: Course, second: Course) -> tuple[Evidence, ...]:
     return tuple(Evidence("supplies", c.first_row, c.start, f"{c.medicine.name} started") for c in (first, second))
 
 
-def _protected(person: Person, row: Interaction) -> str:
+def _protected(person: PersonAsKnown, row: Interaction) -> str:
     """What is on record against the harm of a pair, or empty."""
     if row.mechanism == "bleeding" and person.on(meant(_STOMACH)):
         return "stomach protection supplied"
     return ""
 
 
-def new_interaction(person: Person) -> Iterator[Gap]:
+def new_interaction(person: PersonAsKnown) -> Iterator[Gap]:
     """INTERACTION_NEW: a pair that has been current together for 30 days or less.
 
     [D]: contraindicated is critical, high is high (medium where stomach protection meets a risk of bleeding), and
@@ -83,13 +83,13 @@ def new_interaction(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["INTERACTION_NEW"], found)
 
 
-def unwatched_qt(person: Person) -> bool:
+def unwatched_qt(person: PersonAsKnown) -> bool:
     """Whether no ECG is recorded in the last year: BP_PULSE_QTC then tells a pair that lengthens the QT interval."""
     ecg = person.last_met("ecg_qtc")
     return ecg is None or person.as_of - ecg.day > YEAR
 
 
-def standing(person: Person) -> Iterator[Gap]:
+def standing(person: PersonAsKnown) -> Iterator[Gap]:
     """INTERACTION_STANDING: a pair rated high or contraindicated, current together for more than 30 days, that the
     table does not mark as a risk of the start alone.
 

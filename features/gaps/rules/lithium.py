@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import YEAR, Person, Reading, meant
+from features.gaps.person_view import YEAR, PersonAsKnown, Reading, meant
 from features.gaps.rules.monitoring import due_evidence, due_value
 from features.gaps.rules.pregnancy import pregnancy
 from features.medicines.courses import Course
@@ -64,17 +64,17 @@ OLDER_YEARS = 65
 EGFR_FALL = low_limit("th040")
 
 
-def _lithium(person: Person) -> Course | None:
+def _lithium(person: PersonAsKnown) -> Course | None:
     held = person.base("lithium")
     return held[0] if held else None
 
 
-def interacting(person: Person) -> list[tuple[str, Course]]:
+def interacting(person: PersonAsKnown) -> list[tuple[str, Course]]:
     """Current medicines that raise a lithium level, with the interaction's id."""
     return [(key, course) for key, term in _RAISES for course in person.on(meant(term))]
 
 
-def risk_words(person: Person) -> list[str]:
+def risk_words(person: PersonAsKnown) -> list[str]:
     """What may be said of why a person is in mp140's higher-risk group. Whether they are is the schedule's answer;
     years lived are never named."""
     said = [f"with {course.medicine.name}" for _, course in interacting(person)]
@@ -88,7 +88,7 @@ def risk_words(person: Person) -> list[str]:
     return said
 
 
-def level_due(person: Person) -> Iterator[Gap]:
+def level_due(person: PersonAsKnown) -> Iterator[Gap]:
     """LI_LEVEL_OVERDUE: past due and past the days of grace (14 or 28). Severity [D]: high. The higher-risk group is
     named where it applies."""
     dues = [
@@ -119,7 +119,7 @@ STABLE_GRACE_DAYS = citations.protocol_row("mp137").grace_days
 PREGNANCY_LEVEL_DAYS = 28
 
 
-def _until_stable(person: Person) -> Iterator[Finding]:
+def _until_stable(person: PersonAsKnown) -> Iterator[Finding]:
     """A level is repeated weekly after a change of dose until two in a row, at the new dose, are within the range and
     within 0.2 mmol/L [D]. The first level after the change is the schedule's (mp146)."""
     course = _lithium(person)
@@ -151,7 +151,7 @@ def _stable(levels: list[Reading]) -> bool:
     return abs(last - before) < STABLE_CHANGE and not any(THRESHOLDS[key].holds(last) for key, _ in _LEVELS)
 
 
-def _in_pregnancy(person: Person) -> Iterator[Finding]:
+def _in_pregnancy(person: PersonAsKnown) -> Iterator[Finding]:
     course, known = _lithium(person), pregnancy(person)
     if course is None or known is None:
         return
@@ -169,13 +169,13 @@ def same_dose(course: Course, earlier: Reading, later: Reading) -> bool | None:
     return None if before is None or after is None else before == after
 
 
-def consecutive(person: Person, test: str) -> tuple[Reading, Reading] | None:
+def consecutive(person: PersonAsKnown, test: str) -> tuple[Reading, Reading] | None:
     """The last two results with a number, both in the last year."""
     rows = [r for r in person.readings(test) if person.as_of - r.day <= YEAR]
     return (rows[-2], rows[-1]) if len(rows) > 1 else None
 
 
-def level_abnormal(person: Person) -> Iterator[Gap]:
+def level_abnormal(person: PersonAsKnown) -> Iterator[Gap]:
     """LI_LEVEL_ABNORMAL: the latest level is below 0.4 or 1.0 and above, or rose by 0.3 or more at the same dose.
 
     [D]: severity medium below 0.4, high from 1.0, critical from 1.2; a rise is high, and where the dose at either
@@ -221,7 +221,7 @@ def level_abnormal(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["LI_LEVEL_ABNORMAL"], found)
 
 
-def organs(person: Person) -> Iterator[Gap]:
+def organs(person: PersonAsKnown) -> Iterator[Gap]:
     """LI_RENAL_THYROID_CALCIUM: a kidney, thyroid or calcium test past its grace, a value outside its limits, or eGFR
     down by 15 in 12 months.
 
@@ -264,7 +264,7 @@ def organs(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["LI_RENAL_THYROID_CALCIUM"], found)
 
 
-def _kidney_fall(person: Person) -> Iterator[Finding]:
+def _kidney_fall(person: PersonAsKnown) -> Iterator[Finding]:
     last = person.newest("egfr")
     if last is None:
         return

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import YEAR, Due, Person, Reading, meeting, scope_names
+from features.gaps.person_view import YEAR, Due, PersonAsKnown, Reading, meeting, scope_names
 from features.monitoring.due_dates import CLOZAPINE_COUNT
 from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, TESTS
@@ -59,7 +59,7 @@ EARLY_DAYS = 84
 """Weekly weights end with week 6; the check at 12 weeks closes the start of treatment."""
 
 
-def due_evidence(person: Person, due: Due) -> tuple[Evidence, ...]:
+def due_evidence(person: PersonAsKnown, due: Due) -> tuple[Evidence, ...]:
     """The latest result that meets the schedule of ``due``; without one, the supply that started the course."""
     last = person.last_met(due.item.test)
     if due.last != NO_DAY:  # the result that set the due date, where a later one does not meet the schedule
@@ -99,13 +99,13 @@ def _lapsed(due: Due, as_of: int) -> bool:
     return _point_check(due) and as_of - due.day > (FIRST_WEEKS_DAYS if due.item.test in _FIRST_WEEKS else YEAR)
 
 
-def _seen_instead(person: Person, due: Due) -> bool:
+def _seen_instead(person: PersonAsKnown, due: Due) -> bool:
     """A clinical review is held at a contact and seldom recorded as a test."""
     seen = person.last_seen
     return due.item.test == "clinical_review" and seen is not None and seen.day >= due.day - EARLY_DAYS
 
 
-def _past(person: Person) -> list[Due]:
+def _past(person: PersonAsKnown) -> list[Due]:
     """Scheduled checks past their grace, without those that have a code of their own or are no longer due."""
     t = person.as_of
     return [
@@ -148,7 +148,7 @@ def _missed_whole(due: Due, as_of: int) -> bool:
     return interval is not None and as_of - due.day > interval
 
 
-def of_medicines(person: Person) -> Iterator[Gap]:
+def of_medicines(person: PersonAsKnown) -> Iterator[Gap]:
     """MONITORING_OVERDUE: checks that a medicine asks for, past their grace, never recorded or recorded once.
 
     [D]: high for a check that its protocol calls mandatory, or calls required and that missed a whole interval more;
@@ -170,7 +170,7 @@ def of_medicines(person: Person) -> Iterator[Gap]:
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 
 
-def annual_check(person: Person) -> Iterator[Gap]:
+def annual_check(person: PersonAsKnown) -> Iterator[Gap]:
     """MONITORING_NEVER_DONE: the annual physical health check or a part of it past its grace, or a check that was
     never recorded.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import SEVERITIES, Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import YEAR, Person
+from features.gaps.person_view import YEAR, PersonAsKnown
 from features.gaps.rules.depot import lateness
 from features.gaps.rules.lithium import consecutive, same_dose
 from features.kernels.coverage import COURSE_GAP_DAYS
@@ -33,7 +33,7 @@ def _class_of(medicine: Medicine) -> str:
     return "mood stabiliser" if medicine.medicine_class == "mood_stabiliser" else ""
 
 
-def classes(person: Person) -> dict[str, list[Course]]:
+def classes(person: PersonAsKnown) -> dict[str, list[Course]]:
     """Regular courses by class: antipsychotic (injections with them), lithium, other mood stabilisers."""
     found: dict[str, list[Course]] = {}
     for course in person.courses:
@@ -43,19 +43,19 @@ def classes(person: Person) -> dict[str, list[Course]]:
     return found
 
 
-def weekly(person: Person, course: Course) -> bool:
+def weekly(person: PersonAsKnown, course: Course) -> bool:
     """Whether the last two supplies were of a week or less: collected weekly because there is a risk."""
     lengths = [row.length for row in person.supplies_of(course.medicine.name, KEPT_DAYS)[-2:]]
     return len(lengths) == 2 and max(lengths) <= WEEK
 
 
-def _over(person: Person, course: Course) -> bool:
+def _over(person: PersonAsKnown, course: Course) -> bool:
     """Whether a stop is no longer asked about: reviewed since, or a year ago."""
     since = person.as_of - course.end
     return since > COURSE_GAP_DAYS and (since > YEAR or person.reviewed_since(course.end))
 
 
-def supply_gap(person: Person) -> Iterator[Gap]:
+def supply_gap(person: PersonAsKnown) -> Iterator[Gap]:
     """SUPPLY_GAP_ORAL: all regular medicine of a class ran out 14 or more days ago (days in hospital left out), 7 where
     it is dispensed weekly; or one ran out that is not to stop suddenly (``sudden_stops.csv``, from 3 days for lithium).
 
@@ -71,7 +71,7 @@ def supply_gap(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["SUPPLY_GAP_ORAL"], found)
 
 
-def class_gaps(person: Person) -> dict[str, Finding]:
+def class_gaps(person: PersonAsKnown) -> dict[str, Finding]:
     """Classes of which all regular medicine ran out, by name."""
     found = {}
     for name, courses in classes(person).items():
@@ -106,7 +106,7 @@ def class_gaps(person: Person) -> dict[str, Finding]:
     return found
 
 
-def _sudden_stops(person: Person) -> Iterator[Finding]:
+def _sudden_stops(person: PersonAsKnown) -> Iterator[Finding]:
     """Medicines whose supply ran out and that are not to stop suddenly. Another of the family, in hand, is a switch."""
     for course in person.courses:
         medicine = course.medicine
@@ -134,7 +134,7 @@ def _sudden_stops(person: Person) -> Iterator[Finding]:
         )
 
 
-def covered(person: Person, courses: list[Course], start: int, end: int) -> float | None:
+def covered(person: PersonAsKnown, courses: list[Course], start: int, end: int) -> float | None:
     """CMA7: share of the days in [start, end) outside hospital on which any of the courses covers; None where all were
     in hospital."""
     away: set[int] = set()
@@ -160,7 +160,7 @@ def covered(person: Person, courses: list[Course], start: int, end: int) -> floa
     return held / days
 
 
-def _fall(person: Person, name: str, courses: list[Course]) -> Finding | None:
+def _fall(person: PersonAsKnown, name: str, courses: list[Course]) -> Finding | None:
     """A class supplied for 180 days or more, and less of it in the last 90 days than in the 90 before."""
     t = person.as_of
     last = max(courses, key=lambda course: course.end)
@@ -178,7 +178,7 @@ def _fall(person: Person, name: str, courses: list[Course]) -> Finding | None:
     )
 
 
-def _often(person: Person, name: str, courses: list[Course]) -> Finding | None:
+def _often(person: PersonAsKnown, name: str, courses: list[Course]) -> Finding | None:
     """Two gaps or more of over 14 days in 180, in a class supplied for so long."""
     t = person.as_of
     last = max(courses, key=lambda course: course.end)
@@ -192,14 +192,14 @@ def _often(person: Person, name: str, courses: list[Course]) -> Finding | None:
     return Finding("medium", said, (citations.clinical("3", "D"),), evidence)
 
 
-def _told_elsewhere(person: Person, last: Course) -> bool:
+def _told_elsewhere(person: PersonAsKnown, last: Course) -> bool:
     """Whether the present gap is a line of its own already: an injection that is late, or a break in clozapine."""
     if last.medicine.is_long_acting_injection:
         return any(lateness(person))
     return last.medicine.base == "clozapine" and person.uncovered(last.end) > 0
 
 
-def falling(person: Person) -> Iterator[Gap]:
+def falling(person: PersonAsKnown) -> Iterator[Gap]:
     """ADHERENCE_FALLING: under 80% of the last 90 days covered and 10 points less than in the 90 days before; or two
     gaps of more than 14 days in 180; or a lithium level down by more than 0.2 mmol/L at the same dose.
 
@@ -219,7 +219,7 @@ def falling(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["ADHERENCE_FALLING"], found)
 
 
-def gaps_over(person: Person, courses: list[Course], start: int) -> int:
+def gaps_over(person: PersonAsKnown, courses: list[Course], start: int) -> int:
     """Runs of more than 14 days since ``start``, outside hospital, that nothing of the class covers."""
     t = person.as_of
     spans = sorted((b, e) for course in courses for b, e in course.spans if e > start)
@@ -231,7 +231,7 @@ def gaps_over(person: Person, courses: list[Course], start: int) -> int:
     return count
 
 
-def _level_fall(person: Person) -> Iterator[Finding]:
+def _level_fall(person: PersonAsKnown) -> Iterator[Finding]:
     held = person.base("lithium")
     pair = consecutive(person, "lithium_level") if held else None
     if pair and round(pair[0].value - pair[1].value, 6) > LEVEL_FALL and same_dose(held[0], *pair):

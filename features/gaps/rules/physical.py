@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import YEAR, Person, Reading, meant
+from features.gaps.person_view import YEAR, PersonAsKnown, Reading, meant
 from features.gaps.rules.interactions import important_pairs, unwatched_qt
 from features.medicines.courses import Course
 from features.records.tables import SEX
@@ -86,7 +86,7 @@ def _value(test: str, reading: Reading, key: str, said: str = "") -> Finding:
     )
 
 
-def metabolic(person: Person) -> Iterator[Gap]:
+def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
     """METABOLIC_WORSENING, for people with a current antipsychotic.
 
     [D]: weight up by more than 5 kg within 91 days (th065, from the lowest), or by 7% from the baseline (the last
@@ -119,12 +119,12 @@ def metabolic(person: Person) -> Iterator[Gap]:
     yield from gap_of(CODES["METABOLIC_WORSENING"], found)
 
 
-def _diabetic(person: Person) -> bool:
+def _diabetic(person: PersonAsKnown) -> bool:
     medicines = _FOR_DIABETES | meant("sglt2 inhibitor")
     return bool(person.on(medicines) or person.diagnosed("diabetes"))
 
 
-def _glucose(person: Person) -> Iterator[Finding]:
+def _glucose(person: PersonAsKnown) -> Iterator[Finding]:
     if _diabetic(person):
         last = person.newest("hba1c")
         if last and THRESHOLDS[_DIABETES].holds(last.value):
@@ -138,7 +138,7 @@ def _glucose(person: Person) -> Iterator[Finding]:
             yield _value(test, last, key, person.not_repeated(last.day))
 
 
-def _waist(person: Person) -> Iterator[Finding]:
+def _waist(person: PersonAsKnown) -> Iterator[Finding]:
     code = person.patient("sex")
     last = person.newest("waist")
     if last is None or code is None or SEX[code] not in ("male", "female"):
@@ -150,7 +150,7 @@ def _waist(person: Person) -> Iterator[Finding]:
         yield _value("waist", last, key)._replace(severity="low")
 
 
-def _came_into(person: Person, test: str, last: Reading, floor: float) -> str:
+def _came_into(person: PersonAsKnown, test: str, last: Reading, floor: float) -> str:
     """Where a value came into its band within a year, or nothing older tells whether it did: what is said of it."""
     before = [r for r in person.readings(test) if r.day < last.day]
     if not before:
@@ -159,7 +159,7 @@ def _came_into(person: Person, test: str, last: Reading, floor: float) -> str:
     return f", up from {below[-1].value:g} on {iso(below[-1].day)}" if below else ""
 
 
-def _weight(person: Person, held: list[Course]) -> Iterator[Finding]:
+def _weight(person: PersonAsKnown, held: list[Course]) -> Iterator[Finding]:
     last = person.newest("weight")
     if last is None:
         return
@@ -190,7 +190,7 @@ def _weight(person: Person, held: list[Course]) -> Iterator[Finding]:
             yield Finding("medium", said, (citations.threshold("th067"),), (evidence, before), action=_WEIGHT_ACTION)
 
 
-def _bmi(person: Person) -> Iterator[Finding]:
+def _bmi(person: PersonAsKnown) -> Iterator[Finding]:
     last = person.newest("bmi")
     if last is None:
         return
@@ -205,7 +205,7 @@ def _bmi(person: Person) -> Iterator[Finding]:
         yield finding._replace(severity="medium" if THRESHOLDS[key].severity == "red" else "low")
 
 
-def cardiovascular(person: Person) -> Iterator[Gap]:
+def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:
     """BP_PULSE_QTC, for people with a current psychotropic.
 
     [D]: QTc limits as in the table, the lower limit where the record does not say which applies; up by 60 ms or more
@@ -247,7 +247,7 @@ def _pressure(test: str, last: Reading, key: str, said: str) -> Finding:
     return finding._replace(severity=severity, alarm=False, title="Blood pressure raised")
 
 
-def _qtc_limit(person: Person) -> tuple[str, str]:
+def _qtc_limit(person: PersonAsKnown) -> tuple[str, str]:
     """The lower action limit, which the table splits in two; the lower of the two where the record does not say which
     applies."""
     code = person.patient("sex")
@@ -258,7 +258,7 @@ def _qtc_limit(person: Person) -> tuple[str, str]:
     return "th051", "; which limit applies is not recorded, the lower one used"
 
 
-def _qtc(person: Person) -> Iterator[Finding]:
+def _qtc(person: PersonAsKnown) -> Iterator[Finding]:
     qt = person.regimen("qt_medicines")
     last = person.newest("qtc")
     if last:
@@ -299,7 +299,7 @@ def _qtc(person: Person) -> Iterator[Finding]:
         )
 
 
-def _pulse(person: Person) -> Iterator[Finding]:
+def _pulse(person: PersonAsKnown) -> Iterator[Finding]:
     last = person.newest("pulse")
     if last is None:
         return

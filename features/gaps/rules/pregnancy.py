@@ -9,7 +9,7 @@ from typing import NamedTuple
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
-from features.gaps.person_view import YEAR, Person
+from features.gaps.person_view import YEAR, PersonAsKnown
 
 PREGNANCY_DAYS = 294
 """42 weeks: a pregnancy recorded longer ago is over."""
@@ -38,7 +38,7 @@ HARMS = (
 )
 
 
-def pregnancy(person: Person) -> Evidence | None:
+def pregnancy(person: PersonAsKnown) -> Evidence | None:
     """The record of a pregnancy under way: a diagnosis, a circumstance of that kind, or a positive test, of the last 42
     weeks."""
     coded = person.diagnosed("pregnancy", PREGNANCY_DAYS)
@@ -53,7 +53,7 @@ def pregnancy(person: Person) -> Evidence | None:
     return None
 
 
-def harm(person: Person) -> Iterator[Gap]:
+def harm(person: PersonAsKnown) -> Iterator[Gap]:
     """PREGNANCY_RISK: a pregnancy is recorded and lithium, topiramate or carbamazepine is taken (critical); or
     topiramate is taken, the person may become pregnant, and no annual form of its programme is recorded in a year
     (high).
@@ -78,7 +78,7 @@ def harm(person: Person) -> Iterator[Gap]:
     yield from gap_of(CODES["PREGNANCY_RISK"], found)
 
 
-def _programme(person: Person) -> Iterator[Finding]:
+def _programme(person: PersonAsKnown) -> Iterator[Finding]:
     course = person.base("topiramate")[0]
     answer = person.answers.childbearing
     started = Evidence("supplies", course.first_row, course.start, "topiramate started")

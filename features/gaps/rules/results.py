@@ -12,7 +12,7 @@ from typing import NamedTuple
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Person, meant
+from features.gaps.person_view import PersonAsKnown, meant
 from features.medicines.courses import Course
 from features.reference import TESTS, THRESHOLDS, bands
 
@@ -107,13 +107,13 @@ LIMITS: tuple[Limit, ...] = (
 )
 
 
-def held_of(person: Person, terms: tuple[str, ...]) -> list[Course]:
+def held_of(person: PersonAsKnown, terms: tuple[str, ...]) -> list[Course]:
     """Current courses of the medicines that some words mean, any form."""
     names = frozenset().union(*(meant(term) for term in terms)) if terms else frozenset()
     return [c for c in person.current if c.medicine.name in names or c.medicine.base in names]
 
 
-def dangerous(person: Person) -> Iterator[Gap]:
+def dangerous(person: PersonAsKnown) -> Iterator[Gap]:
     """RESULT_DANGEROUS: the latest result of a test lies in a dangerous band for a medicine that is taken (sodium below
     125: for anybody)."""
     found = []
@@ -149,7 +149,7 @@ def dangerous(person: Person) -> Iterator[Gap]:
     yield from gap_of(CODES["RESULT_DANGEROUS"], found)
 
 
-def _not_repeated(person: Person, day: int) -> str:
+def _not_repeated(person: PersonAsKnown, day: int) -> str:
     return "; not repeated since" if person.as_of - day > REPEAT_DAYS else ""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import YEAR, Person
+from features.gaps.person_view import YEAR, PersonAsKnown
 from features.gaps.rules.changes import RECENT_DAYS
 from features.records.days import NO_DAY
 
@@ -15,7 +15,7 @@ COMPLEX_ITEMS = 5
 _DECIDED = (citations.clinical("1.1", "D"),)
 
 
-def medicines_review(person: Person) -> Iterator[Gap]:
+def medicines_review(person: PersonAsKnown) -> Iterator[Gap]:
     """MEDICINES_REVIEW_OVERDUE: with a current psychotropic, no medicines review for more than 365 days, or none since
     a discharge.
 
@@ -53,7 +53,7 @@ def medicines_review(person: Person) -> Iterator[Gap]:
     yield from gap_of(CODES["MEDICINES_REVIEW_OVERDUE"], [Finding(severity, said, _DECIDED, evidence, due, t - due)])
 
 
-def allergy(person: Person) -> Iterator[Gap]:
+def allergy(person: PersonAsKnown) -> Iterator[Gap]:
     """ALLERGY_NOT_RECORDED: allergy status absent, or last recorded more than 365 days ago; "none known" counts as
     recorded [D]."""
     rows = person.conditions["allergy"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Person, Supply
+from features.gaps.person_view import PersonAsKnown, Supply
 from features.medicines.courses import SIDES
 from features.records.days import NO_DAY
 
@@ -35,7 +35,7 @@ def spare_days(rows: list[Supply], as_of: int) -> tuple[int, bool]:
     return sum(longest.values()) - needed - latest, both
 
 
-def stock(person: Person) -> Iterator[Gap]:
+def stock(person: PersonAsKnown) -> Iterator[Gap]:
     """STOCK_AT_HOME: supplies of one regular oral medicine in 180 days hold at least 28 days more than the days that
     passed and the latest supply [D].
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
-from features.gaps.person_view import Person
+from features.gaps.person_view import PersonAsKnown
 
 _DECIDED = (citations.clinical("1.1", "D"),)
 _UNSETTLED = frozenset(
@@ -45,7 +45,7 @@ CTO_FORM_DAYS = 28
 _FORMS = ("cto_treatment_form", "cto11", "cto12", "treatment_form", "consent_to_treatment")
 
 
-def living(person: Person) -> Iterator[Gap]:
+def living(person: PersonAsKnown) -> Iterator[Gap]:
     """LIVING_SITUATION, for people with a current psychotropic: nowhere safe to keep medicines may be at hand, or a
     carer is recorded and no contact with the carer in a year.
 
@@ -78,7 +78,7 @@ def living(person: Person) -> Iterator[Gap]:
     yield from gap_of(CODES["LIVING_SITUATION"], found)
 
 
-def _carer(person: Person) -> Iterator[Finding]:
+def _carer(person: PersonAsKnown) -> Iterator[Finding]:
     row = person.circumstance("carer")
     if row is None or row.value in _NO or not row.value:
         return
@@ -95,7 +95,7 @@ def _carer(person: Person) -> Iterator[Finding]:
     )
 
 
-def community_order(person: Person) -> Iterator[Gap]:
+def community_order(person: PersonAsKnown) -> Iterator[Gap]:
     """CTO_TREATMENT_FORM: a community treatment order is in force, a medicine for mental disorder is taken, and no form
     CTO11 or CTO12 is recorded since it began.
 

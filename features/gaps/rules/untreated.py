@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import Person
+from features.gaps.person_view import PersonAsKnown
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.medicines.courses import Course
 from features.records.days import NO_DAY
@@ -28,7 +28,7 @@ _AFTER_CLOZAPINE = (
 _NEVER = "Check which medicines others supply; ask what was offered and wanted; record the decision."
 
 
-def ends(person: Person) -> list[tuple[int, Course]]:
+def ends(person: PersonAsKnown) -> list[tuple[int, Course]]:
     """(day that cover ended, course) of every regular antipsychotic. An injection covers from the day it is recorded
     as given; where none is, from the day it was supplied."""
     given: dict[str, int] = {}
@@ -41,7 +41,7 @@ def ends(person: Person) -> list[tuple[int, Course]]:
     ]
 
 
-def no_antipsychotic(person: Person) -> Iterator[Gap]:
+def no_antipsychotic(person: PersonAsKnown) -> Iterator[Gap]:
     """NO_ANTIPSYCHOTIC: cover of every regular antipsychotic ended more than 90 days ago, in somebody with psychosis or
     bipolar disorder recorded, whose last one was clozapine or an injection, or of whom no diagnosis is recorded; or
     psychosis was recorded more than 90 days ago and no antipsychotic ever.
@@ -59,7 +59,7 @@ def no_antipsychotic(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["NO_ANTIPSYCHOTIC"], [found])
 
 
-def _stopped(person: Person, held: list[tuple[int, Course]]) -> Finding | None:
+def _stopped(person: PersonAsKnown, held: list[tuple[int, Course]]) -> Finding | None:
     end, last = max(held, key=lambda one: (one[0], one[1].last_row))
     since = person.as_of - end
     if since <= COURSE_GAP_DAYS or person.uncovered(end) < SHORT_DAYS:
@@ -105,7 +105,7 @@ def _stopped(person: Person, held: list[tuple[int, Course]]) -> Finding | None:
     )
 
 
-def _never(person: Person) -> Finding | None:
+def _never(person: PersonAsKnown) -> Finding | None:
     psychosis = person.diagnosed("psychosis")
     if not psychosis or person.as_of - psychosis[0].on <= COURSE_GAP_DAYS:
         return None
@@ -120,7 +120,7 @@ def _never(person: Person) -> Finding | None:
     )
 
 
-def need(person: Person) -> Iterator[Gap]:
+def need(person: PersonAsKnown) -> Iterator[Gap]:
     """ANTIPSYCHOTIC_NEED: a regular antipsychotic is current in dementia with no medicines review for 6 weeks (NICE
     NG97), or in a learning disability or autism with no psychosis or bipolar disorder recorded and no review for 180
     days (STOMP).

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
-from features.gaps.person_view import Person
+from features.gaps.person_view import PersonAsKnown
 from features.gaps.rules.pregnancy import pregnancy
 from features.medicines.courses import Course
 from features.records.days import day_of
@@ -21,7 +21,7 @@ _FORM, _AGREEMENT, _CONTRACEPTION = (citations.protocol_row(key) for key in ("mp
 FORM_DAYS, CONTRACEPTION_DAYS = (protocol_days(key, "interval_days") for key in ("mp161", "mp163"))
 
 
-def documents(person: Person) -> Iterator[Gap]:
+def documents(person: PersonAsKnown) -> Iterator[Gap]:
     """VALPROATE_PPP, for people with current valproate.
 
     [D]: childbearing potential is what the schedule's conditions answer (the circumstance of that kind; where none is
@@ -59,7 +59,7 @@ def documents(person: Person) -> Iterator[Gap]:
         yield from gap_of(CODES["VALPROATE_PPP"], found)
 
 
-def _programme(person: Person, course: Course, started: Evidence) -> Iterator[Finding]:
+def _programme(person: PersonAsKnown, course: Course, started: Evidence) -> Iterator[Finding]:
     t = person.as_of
     for row, every, severity, label in (
         (_FORM, FORM_DAYS, "high", "annual risk form"),
@@ -80,7 +80,7 @@ _FORM_ACTION = "Specialist review of the need for valproate and of alternatives;
 _CONTRACEPTION_ACTION = "Ask about and record highly effective contraception."
 
 
-def _pregnant(person: Person, course: Course) -> Iterator[Finding]:
+def _pregnant(person: PersonAsKnown, course: Course) -> Iterator[Finding]:
     known = pregnancy(person)
     if known:
         yield Finding(
@@ -92,7 +92,7 @@ def _pregnant(person: Person, course: Course) -> Iterator[Finding]:
         )
 
 
-def _advice(person: Person, started: Evidence) -> Iterator[Finding]:
+def _advice(person: PersonAsKnown, started: Evidence) -> Iterator[Finding]:
     """Men under 55 and their partners: the group is never named."""
     years = person.years_old(person.as_of)
     code = person.patient("sex")
@@ -109,7 +109,7 @@ def _advice(person: Person, started: Evidence) -> Iterator[Finding]:
     )
 
 
-def _second_signature(person: Person, course: Course) -> Iterator[Finding]:
+def _second_signature(person: PersonAsKnown, course: Course) -> Iterator[Finding]:
     years = person.years_old(person.as_of)
     if course.first_start >= NEW_START_FROM or person.answers.childbearing != 1:
         return
@@ -124,7 +124,7 @@ def _second_signature(person: Person, course: Course) -> Iterator[Finding]:
     )
 
 
-def _agreement(person: Person, course: Course, started: Evidence) -> Iterator[Finding]:
+def _agreement(person: PersonAsKnown, course: Course, started: Evidence) -> Iterator[Finding]:
     if course.first_start < NEW_START_FROM:
         return
     years = person.years_old(course.first_start)

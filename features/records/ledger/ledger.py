@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from features.records.days import NO_DAY, date_of, day_of
 from features.records.ledger.chains import Days, Hashes, latest, seen_since
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 
 VERSION = 1
 _HEAD = ("key", "check", "base", "late", "live")
@@ -250,5 +250,5 @@ def _moved(
     return {name: values[order] for name, values in out.items()}
 
 
-def _problem(what: str, expected: str, do: str) -> Problem:
-    return Problem("ledger", what, expected, do)
+def _problem(what: str, expected: str, do: str) -> RecordsProblem:
+    return RecordsProblem("ledger", what, expected, do)

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from serving.security.tokens import issue_token
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 
 PUBLIC = "https://upstream.example.nhs.uk"
 BODY = {"people": [{"patient_id": "one", "tables": {}}]}
@@ -107,11 +107,11 @@ def test_every_json_is_json(client, as_role, kind):
 )
 def test_a_public_address_that_pages_could_not_be_reached_at_is_refused(url, tmp_path):
     with pytest.raises(ValidationError):
-        Settings(home=tmp_path, public_url=url)
+        ServiceSettings(home=tmp_path, public_url=url)
 
 
 def test_a_slash_at_its_end_is_no_path(tmp_path):
-    assert Settings(home=tmp_path, public_url=PUBLIC + "/").public_url == PUBLIC
+    assert ServiceSettings(home=tmp_path, public_url=PUBLIC + "/").public_url == PUBLIC
 
 
 def test_behind_a_proxy_the_last_word_of_the_last_line_is_the_proxys(home, start):

@@ -16,10 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from models.bundle.input_summary import summarise
 from serving.observability import logs
-from serving.observability.metrics import Metrics, Standing, text_of
+from serving.observability.metrics import GaugeValues, Metrics, text_of
 from serving.observability.tracing import Off, Spans, tracing_to
 from serving.operations import drift
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 
 TODAY = dt.date(2026, 1, 10)
 
@@ -96,7 +96,7 @@ def test_a_database_that_is_down_is_a_number_and_not_an_error(client, monkeypatc
 
 
 def test_a_list_of_another_model_has_no_drift():
-    now = read(text_of(Metrics(), Standing(drifted=None), TODAY))
+    now = read(text_of(Metrics(), GaugeValues(drifted=None), TODAY))
     assert not [key for key in now if key[0].startswith("upstream_drift")]
 
 
@@ -177,7 +177,7 @@ def test_a_librarys_line_keeps_its_place_and_loses_its_text():
 
 
 def test_tracing_is_off_unless_an_endpoint_is_named():
-    assert isinstance(tracing_to(Settings().otlp_endpoint), Off)
+    assert isinstance(tracing_to(ServiceSettings().otlp_endpoint), Off)
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra otel is not installed")
     on = tracing_to("http://127.0.0.1:9/v1/traces")
     assert isinstance(on, Spans)

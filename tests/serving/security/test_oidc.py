@@ -18,7 +18,7 @@ from sqlalchemy import select
 from serving.security import oidc
 from serving.security.memberships import MembershipError, assigned_role, join_team, leave_team, teams_of
 from serving.security.oidc import Issuers, KeyCache, KeysUnavailable, Refused
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 from serving.storage.tables import audit_events
 from tests.serving.identity_provider import running, trusted
 
@@ -189,7 +189,7 @@ def test_rubbish_from_the_provider_keeps_the_keys_we_have():
 )
 def test_settings_that_would_open_a_door_are_refused(wrong):
     with pytest.raises(ValidationError):
-        Settings(oidc=({"issuer": "i", "audience": "a", "jwks_url": "https://i/jwks", "roles": {}} | wrong,))
+        ServiceSettings(oidc=({"issuer": "i", "audience": "a", "jwks_url": "https://i/jwks", "roles": {}} | wrong,))
 
 
 def test_memberships_begin_and_end_and_are_in_the_log(database):

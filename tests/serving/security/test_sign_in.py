@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from sqlalchemy import func, select, update
 
 from serving.security.tokens import issue_token
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 from serving.storage.tables import audit_events as events
 from serving.storage.tables import tokens
 
@@ -81,8 +81,8 @@ def test_sign_out_needs_the_forms_proof_and_ends_the_session_on_the_server(brows
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.7", "example.org", "::"])
 def test_a_demo_that_others_could_reach_is_refused(host):
     with pytest.raises(ValidationError, match="loopback"):
-        Settings(host=host, environment="demo")
-    assert Settings(host=host, environment="production").host == host
+        ServiceSettings(host=host, environment="demo")
+    assert ServiceSettings(host=host, environment="production").host == host
 
 
 def moved(client, **back):
@@ -165,4 +165,4 @@ def test_the_sign_in_page_says_when_a_session_ends(home, start):
 
 def test_a_session_that_never_goes_idle_cannot_be_configured():
     with pytest.raises(ValidationError):
-        Settings(session_idle_minutes=0)
+        ServiceSettings(session_idle_minutes=0)

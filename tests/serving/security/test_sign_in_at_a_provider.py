@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy import select, update
 
 from serving.security.memberships import assign_role, join_team, leave_team, withdraw_role
-from serving.settings import Settings
+from serving.settings import ServiceSettings
 from serving.storage.tables import audit_events, sign_ins
 from tests.serving.conftest import client_of
 from tests.serving.identity_provider import running, trusted
@@ -286,4 +286,4 @@ def test_a_client_secret_goes_to_the_provider_and_into_no_page_or_address(provid
 )
 def test_settings_that_would_send_a_code_over_an_open_line_are_refused(public, how):
     with pytest.raises(ValidationError):
-        Settings(oidc=(with_sign_in("https://id.example", **how),), public_url=public)
+        ServiceSettings(oidc=(with_sign_in("https://id.example", **how),), public_url=public)

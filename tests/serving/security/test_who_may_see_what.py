@@ -16,7 +16,7 @@ import serving
 from serving.app import access_of, create_app
 from serving.identity.callers import Caller, Role
 from serving.security.tokens import issue_token
-from serving.settings import Settings, database_url_of
+from serving.settings import ServiceSettings, database_url_of
 from serving.storage.database import Database, UnscopedQuery
 from serving.storage.tables import people, scores
 from serving.storage.visible import visible_people
@@ -186,7 +186,7 @@ def test_a_bearer_token_opens_no_page_and_a_session_opens_no_json(browser, as_ro
 
 
 def test_every_route_is_in_the_matrix(made_home):
-    app = create_app(Settings(home=made_home))
+    app = create_app(ServiceSettings(home=made_home))
     listed = {f"{row[0]} {row[1]}" for row in MATRIX} | {f"GET {row[0]}" for row in PAGES}
     for route, roles in access_of(app).items():
         method, path = route.split(" ")
@@ -207,7 +207,7 @@ def test_a_route_without_a_declared_role_cannot_be_mounted(made_home, monkeypatc
     rogue.add_api_route("/v1/rogue", lambda: {})
     monkeypatch.setattr(module, "people", rogue)
     with pytest.raises(RuntimeError, match="/v1/rogue"):
-        create_app(Settings(home=made_home))
+        create_app(ServiceSettings(home=made_home))
 
 
 def test_another_teams_person_is_like_nobody(client, as_role):

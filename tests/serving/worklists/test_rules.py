@@ -13,9 +13,9 @@ from serving.worklists.rules import (
     NO_SAFETY_GAP,
     Before,
     Candidate,
+    LeftReason,
     ListRules,
     Ranking,
-    Reason,
     Slot,
     Standing,
     in_order,
@@ -260,7 +260,7 @@ def test_everybody_has_one_line_slots_are_filled_and_whoever_left_has_one_reason
         if line.standing is Standing.SNOOZED:
             assert by_id[line.patient_id].worst != 0, "a snooze hid a critical gap"
     for found in made.exits:
-        assert (found.displaced_by is not None) == (found.reason is Reason.DISPLACED)
+        assert (found.displaced_by is not None) == (found.reason is LeftReason.DISPLACED)
         assert found.displaced_by is None or found.displaced_by in listed
     # The order in which people come in changes nothing.
     shuffled = list(now)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 from features.records.sources.dmd.release import Release, read_release
 from features.reference import MEDICINES
 
@@ -105,7 +105,7 @@ def load_products(folder: str | Path | None = None) -> Products:
         path = Path(folder)
         if not path.is_dir():
             raise RecordsError(
-                [Problem("dm+d", f"{path} is not a folder", "a dm+d release or code lists", "check the path")]
+                [RecordsProblem("dm+d", f"{path} is not a folder", "a dm+d release or code lists", "check the path")]
             )
         release = read_release(
             path, {row["uom_code"]: (row["meaning"], float(row["factor"])) for row in _rows("units")}
@@ -116,7 +116,7 @@ def load_products(folder: str | Path | None = None) -> Products:
         if release is None and not by_bnf:
             raise RecordsError(
                 [
-                    Problem(
+                    RecordsProblem(
                         "dm+d",
                         f"{path} holds neither a release nor a code list",
                         "f_vtm2*.xml, f_vmp2*.xml and f_amp2*.xml, or CSVs with the columns dmd_id and bnf_code",
@@ -127,7 +127,7 @@ def load_products(folder: str | Path | None = None) -> Products:
     wrong = sorted({p.medicine for p in listed.values() if p.medicine not in MEDICINES})
     if wrong:
         raise RecordsError(
-            [Problem("dm+d", f"unknown medicines {', '.join(wrong)}", "medicines.csv", "mend the table")]
+            [RecordsProblem("dm+d", f"unknown medicines {', '.join(wrong)}", "medicines.csv", "mend the table")]
         )
     depots = tuple((r["base"], float(r["from_mg"]), float(r["to_mg"]), r["medicine"]) for r in _rows("depots"))
     routes = {

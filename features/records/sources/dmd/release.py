@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 
 
 @dataclass(frozen=True)
@@ -108,5 +108,5 @@ def _rows(path: Path | None, *tags: str) -> Iterator[dict[str, str]]:
     except ElementTree.ParseError as error:
         line = error.position[0]
         raise RecordsError(
-            [Problem("dm+d", f"{path.name}, line {line}, is not XML", "a dm+d release", "unpack it again")]
+            [RecordsProblem("dm+d", f"{path.name}, line {line}, is not XML", "a dm+d release", "unpack it again")]
         ) from None

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 from features.records.sources.dmd import Product, Products, load_products
 from features.records.sources.dmd.products import TEXT_ONLY
 from features.records.sources.fhir.resources import CodeableConcept, Coding
@@ -146,7 +146,7 @@ def load_codebook(mappings: str | Path | None = None, dmd: str | Path | None = N
     theirs = Path(mappings) if mappings is not None else None
     if theirs is not None and not theirs.is_dir():
         raise RecordsError(
-            [Problem("FHIR mappings", f"{theirs} is not a folder", "a folder of mapping CSVs", "check the path")]
+            [RecordsProblem("FHIR mappings", f"{theirs} is not a folder", "a folder of mapping CSVs", "check the path")]
         )
     rows = {name: list(_rows(name, theirs)) for name in NAMES}
     lists: dict[str, dict[tuple[str, str], str]] = {}
@@ -156,7 +156,7 @@ def load_codebook(mappings: str | Path | None = None, dmd: str | Path | None = N
     for row in rows["tests"]:
         if row["test"] not in TESTS:
             raise RecordsError(
-                [Problem("FHIR mapping tests.csv", f"unknown test {row['test']}", "tests.csv", "mend the row")]
+                [RecordsProblem("FHIR mapping tests.csv", f"unknown test {row['test']}", "tests.csv", "mend the row")]
             )
         key = row["system"], row["code"]
         tests[key] = tuple(dict.fromkeys((*tests.get(key, ()), row["test"])))

@@ -11,7 +11,7 @@ from typing import IO, Any, Literal
 
 from features.records.dates import read_day
 from features.records.days import NO_DAY
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 
 Kind = Literal["lines", "document", "deleted", "outcome"]
 CHUNK_BYTES = 24 * 2**20
@@ -64,7 +64,7 @@ def open_folder(folder: str | Path) -> FhirFolder:
             else:
                 manifests.append((file, manifest))
     day, base = NO_DAY, None
-    problems: list[Problem] = []
+    problems: list[RecordsProblem] = []
     for file, manifest in manifests:
         found = read_day(str(manifest["transactionTime"])).day
         if found is None:
@@ -92,7 +92,7 @@ def _manifest(file: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "transactionTime" in found and "output" in found else None
 
 
-def _follow(file: Path, manifest: dict[str, Any], kinds: dict[Path, Kind]) -> Iterator[Problem]:
+def _follow(file: Path, manifest: dict[str, Any], kinds: dict[Path, Kind]) -> Iterator[RecordsProblem]:
     """Marks the files of a manifest, and names those that are missing."""
     lists: tuple[tuple[str, Kind], ...] = (
         ("output", "lines"), ("deleted", "deleted"), ("error", "outcome"), ("outcome", "outcome"),
@@ -155,5 +155,7 @@ def line_blocks(part: Part) -> Iterator[tuple[int, list[bytes]]]:
             first += len(lines)
 
 
-def _problem(what: str, do: str) -> Problem:
-    return Problem("FHIR extract", what, "a folder of *.ndjson or *.ndjson.gz (one resource a line), or of Bundles", do)
+def _problem(what: str, do: str) -> RecordsProblem:
+    return RecordsProblem(
+        "FHIR extract", what, "a folder of *.ndjson or *.ndjson.gz (one resource a line), or of Bundles", do
+    )

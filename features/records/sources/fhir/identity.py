@@ -10,7 +10,7 @@ import pandas as pd
 
 from features.records.days import NO_DAY
 from features.records.nhs_numbers import looks_like_one
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 from features.records.sources.fhir.extract import Extract
 from features.records.sources.fhir.references import NHS
 from features.records.sources.fhir.sink import MERGED
@@ -114,7 +114,7 @@ def _refuse_numbers(ids: Iterable[str]) -> None:
     if numbers:
         raise RecordsError(
             [
-                Problem(
+                RecordsProblem(
                     "FHIR Patient",
                     f"{numbers} Patient ids are NHS numbers",
                     "ids of the system, with the NHS number among the identifiers",

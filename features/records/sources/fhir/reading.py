@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.records.days import NO_DAY
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 from features.records.sources.fhir import care, clinical, medicines, people
 from features.records.sources.fhir import resources as r
 from features.records.sources.fhir.codebook import CodeBook
@@ -164,7 +164,7 @@ def refuse_stu3(profiles: list[str]) -> None:
     if any("CareConnect" in profile or "/STU3/" in profile for profile in profiles):
         raise RecordsError(
             [
-                Problem(
+                RecordsProblem(
                     "FHIR extract",
                     "these are resources of FHIR STU3 (GP Connect structured record, CareConnect profiles)",
                     "FHIR R4 (UK Core)",

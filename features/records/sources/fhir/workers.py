@@ -100,9 +100,9 @@ def _answer(line: str) -> Outcome:
 
 
 def _raise(found: dict[str, Any]) -> None:
-    from features.records.problems import Problem, RecordsError
+    from features.records.problems import RecordsError, RecordsProblem
 
-    raise RecordsError([Problem(*problem) for problem in found["error"]])
+    raise RecordsError([RecordsProblem(*problem) for problem in found["error"]])
 
 
 def _save(batch: Batch, path: Path) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from features.records.sources.omop.columns import CONCEPT_COLUMNS, day_text, has_concept
 from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, Ledger, repeated
 from features.records.sources.omop.mappings import Mappings, Row
-from features.records.sources.omop.vocabulary import Concept, Vocabulary
+from features.records.sources.omop.vocabulary import OmopConcept, Vocabulary
 
 _HIERARCHICAL = ("ICD9CM", "ICD10", "ICD10CM")
 """Classifications whose code spells out its parents: F20.01 is in F20.0 is in F20."""
@@ -52,7 +52,7 @@ def conditions(
     return frame, confirmed
 
 
-def _find(concept_id: str, rules: dict[tuple[str, str], Row], vocabulary: Vocabulary) -> tuple[Row, Concept] | None:
+def _find(concept_id: str, rules: dict[tuple[str, str], Row], vocabulary: Vocabulary) -> tuple[Row, OmopConcept] | None:
     """The rule of a concept, or of its nearest parent that has one, with the concept as recorded."""
     concept = vocabulary.concepts.get(concept_id)
     if concept is None:
@@ -67,7 +67,7 @@ def _find(concept_id: str, rules: dict[tuple[str, str], Row], vocabulary: Vocabu
     return None
 
 
-def _with_parents(concept: Concept) -> Iterator[str]:
+def _with_parents(concept: OmopConcept) -> Iterator[str]:
     code = concept.code
     yield code
     if concept.vocabulary_id in _HIERARCHICAL:

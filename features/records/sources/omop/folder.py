@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 
 _SUFFIXES = (".csv", ".csv.gz", ".tsv", ".parquet")
 _NULLS = ["", "NULL", "null", r"\N"]
@@ -44,7 +44,7 @@ class OmopFolder:
             if gone:
                 raise RecordsError(
                     [
-                        Problem(
+                        RecordsProblem(
                             f"OMOP {name}",
                             f"{path.name} has no column {', '.join(gone)}",
                             "the column names of OMOP CDM 5.2 to 5.4, in any case",
@@ -82,7 +82,7 @@ def open_folder(folder: str | Path) -> OmopFolder:
     if not path.is_dir():
         raise RecordsError(
             [
-                Problem(
+                RecordsProblem(
                     "OMOP extract",
                     f"{path} is not a folder",
                     "a folder with one CSV or Parquet file an OMOP table",
@@ -91,7 +91,7 @@ def open_folder(folder: str | Path) -> OmopFolder:
             ]
         )
     files: dict[str, Path] = {}
-    problems: list[Problem] = []
+    problems: list[RecordsProblem] = []
     for file in sorted(path.iterdir()):
         suffix = next((ending for ending in _SUFFIXES if file.name.lower().endswith(ending)), None)
         if file.is_dir() and any(file.glob("*.parquet")):
@@ -101,11 +101,13 @@ def open_folder(folder: str | Path) -> OmopFolder:
         name = file.name.lower().removesuffix(suffix)
         if name in files:
             what = f"both {files[name].name} and {file.name}"
-            problems.append(Problem(f"OMOP {name}", what, "one file a table", "remove the one that is out of date"))
+            problems.append(
+                RecordsProblem(f"OMOP {name}", what, "one file a table", "remove the one that is out of date")
+            )
         files[name] = file
     if "person" not in files:
         problems.append(
-            Problem(
+            RecordsProblem(
                 "OMOP person",
                 f"no person table among {len(files)} table files",
                 f"person.csv or person.parquet directly in {path}, one row a person",
@@ -117,9 +119,9 @@ def open_folder(folder: str | Path) -> OmopFolder:
     return OmopFolder(path, files)
 
 
-def _unreadable(name: str, path: Path, error: Exception) -> Problem:
+def _unreadable(name: str, path: Path, error: Exception) -> RecordsProblem:
     what = f"{path.name} cannot be read ({type(error).__name__})"
-    return Problem(f"OMOP {name}", what, "CSV with a header line (comma or tab), or Parquet", "export it again")
+    return RecordsProblem(f"OMOP {name}", what, "CSV with a header line (comma or tab), or Parquet", "export it again")
 
 
 def _columns(path: Path) -> dict[str, str]:

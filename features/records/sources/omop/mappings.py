@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 from features.records.tables import ADMISSION_METHODS, CONTACT_KINDS, MODES, ROUTES, SEX, SUPPLY_KINDS, WARDS
 
 OWN = Path(__file__).parent / "mappings"
@@ -70,10 +70,10 @@ def load_mappings(folder: str | Path | None = None) -> Mappings:
     """Our mapping tables, each replaced by ``folder/<name>.csv`` where that exists. Raises RecordsError with all
     problems at once."""
     theirs = Path(folder) if folder is not None else None
-    problems: list[Problem] = []
+    problems: list[RecordsProblem] = []
     if theirs is not None and not theirs.is_dir():
         problems.append(
-            Problem("OMOP mappings", f"{theirs} is not a folder", "a folder of mapping CSVs", "check the path")
+            RecordsProblem("OMOP mappings", f"{theirs} is not a folder", "a folder of mapping CSVs", "check the path")
         )
         theirs = None
     tables: dict[str, tuple[Row, ...]] = {}
@@ -90,7 +90,7 @@ def load_mappings(folder: str | Path | None = None) -> Mappings:
         if stray:
             expected = ", ".join(f"{name}.csv" for name in _COLUMNS)
             problems.append(
-                Problem("OMOP mappings", f"unknown files {', '.join(stray)}", expected, "rename or remove them")
+                RecordsProblem("OMOP mappings", f"unknown files {', '.join(stray)}", expected, "rename or remove them")
             )
     if problems:
         raise RecordsError(problems)
@@ -106,19 +106,19 @@ def _rows(path: Path) -> Iterable[Row]:
         yield {str(key): (value or "").strip() for key, value in row.items()}
 
 
-def _check(name: str, rows: tuple[Row, ...]) -> Iterable[Problem]:
+def _check(name: str, rows: tuple[Row, ...]) -> Iterable[RecordsProblem]:
     label = f"OMOP mapping {name}.csv"
     if not rows:
-        yield Problem(label, "no rows", "at least one", "restore the file")
+        yield RecordsProblem(label, "no rows", "at least one", "restore the file")
         return
     gone = [column for column in _COLUMNS[name] if column not in rows[0]]
     if gone:
-        yield Problem(label, f"no column {', '.join(gone)}", ", ".join(_COLUMNS[name]), "add the column")
+        yield RecordsProblem(label, f"no column {', '.join(gone)}", ", ".join(_COLUMNS[name]), "add the column")
         return
     for (table, column), allowed in _ALLOWED.items():
         wrong = [i for i, row in enumerate(rows, 1) if row[column] not in allowed] if table == name else []
         if wrong:
-            yield Problem(
+            yield RecordsProblem(
                 label,
                 f"{column} of row {wrong[0]} is not allowed ({len(wrong)} rows)",
                 ", ".join(filter(None, allowed)),
@@ -128,7 +128,7 @@ def _check(name: str, rows: tuple[Row, ...]) -> Iterable[Problem]:
         if column in rows[0]:
             wrong = [i for i, row in enumerate(rows, 1) if row[column] and not _is_number(row[column])]
             if wrong:
-                yield Problem(
+                yield RecordsProblem(
                     label,
                     f"{column} of row {wrong[0]} is not a number ({len(wrong)} rows)",
                     "a number or blank",

@@ -27,7 +27,7 @@ MILLIGRAM = "8576"
 
 
 @dataclass(frozen=True)
-class Concept:
+class OmopConcept:
     """One row of the extract's concept table."""
 
     vocabulary_id: str
@@ -41,7 +41,7 @@ class Vocabulary:
     """``concepts`` by id, ``ids`` by (vocabulary, code), ``ancestors`` of the concepts in use nearest first,
     ``strengths`` of products in mg."""
 
-    concepts: dict[str, Concept]
+    concepts: dict[str, OmopConcept]
     ids: dict[tuple[str, str], tuple[str, ...]]
     ancestors: dict[str, tuple[str, ...]] = field(default_factory=dict)
     strengths: dict[str, dict[str, float | None]] = field(default_factory=dict)
@@ -98,12 +98,12 @@ def load_vocabulary(folder: OmopFolder, used: set[str]) -> Vocabulary:
         "concept", ("concept_id", "concept_name", "domain_id", "vocabulary_id", "concept_code"), ("concept_id",)
     )
     frame = frame.dropna(subset=["concept_id"]).fillna("")
-    concepts: dict[str, Concept] = {}
+    concepts: dict[str, OmopConcept] = {}
     ids: dict[tuple[str, str], list[str]] = defaultdict(list)
     for concept_id, name, domain, vocabulary, code in frame.itertuples(index=False, name=None):
         if concept_id in concepts:
             continue
-        concepts[concept_id] = Concept(vocabulary, code, name, domain)
+        concepts[concept_id] = OmopConcept(vocabulary, code, name, domain)
         if code:
             ids[(vocabulary, code)].append(concept_id)
     return Vocabulary(
