@@ -85,7 +85,7 @@ def _prepare(records: Records) -> ConditionInputs:
         return np.array([words.get(v, -1) if k == kind else -1 for k, v in zip(kinds, values, strict=True)], np.int8)
 
     yes_no = {word: 1 for word in _YES} | {word: 0 for word in _NO}
-    smoking = {v: int(v in _SMOKES) for v in dict.fromkeys(values)}
+    smoking = {v: int(v in _SMOKES or (v.endswith("_a_day") and v != "0_a_day")) for v in dict.fromkeys(values)}
     medicine = records.columns("supplies")["medicine"]
     return ConditionInputs(
         records,

@@ -25,6 +25,10 @@ what they mean, the rest as it is."""
 _PUNCTUATION = re.compile(r"[^\w<>=?+&]+|_")
 
 
+_CIGARETTES = re.compile(r"(?:smokes )?(\d{1,3})(?: cigarettes?| cigs?)? (?:a|per|each) day")
+"""How many cigarettes: understood as it is, so that a rule can tell that it fell."""
+
+
 @lru_cache(maxsize=65_536)
 def plain_word(text: str) -> str:
     """A word as it is compared: ``"Ex-Smoker "`` is ``"ex smoker"``."""
@@ -80,4 +84,7 @@ def circumstance_value(kind: str, text: str) -> str | None:
     meant = meanings(kind).get(plain_word(text))
     if meant is not None:
         return meant
+    amount = _CIGARETTES.fullmatch(plain_word(text)) if kind == "smoking" else None
+    if amount:
+        return f"{int(amount[1])}_a_day"
     return None if kind in CLOSED_KINDS else text

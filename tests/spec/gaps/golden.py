@@ -124,7 +124,10 @@ def records_of(cases: list[Case]) -> Records:
             parts.setdefault(name, []).append(frame)
     drawn = {name: pd.concat([f for f in found if len(f)] or found[:1]) for name, found in parts.items()}
     made = Records.from_frames(drawn, today=TODAY)
-    assert not len(made.quarantine), made.quarantine.to_string()
+    set_aside = made.quarantine
+    if len(set_aside):  # a case may hold a word that nobody understands: that it is set aside is its point
+        set_aside = set_aside[~set_aside["reason"].str.startswith("a word that is not understood")]
+    assert not len(set_aside), set_aside.to_string()
     return made
 
 

@@ -1,0 +1,26 @@
+"""What a free value means."""
+
+from __future__ import annotations
+
+import pytest
+
+from features.reference.words import circumstance_value
+
+
+@pytest.mark.parametrize(
+    ("text", "meaning"),
+    [
+        ("20 a day", "20_a_day"),
+        ("20_a_day", "20_a_day"),
+        ("10 cigarettes per day", "10_a_day"),
+        ("0 a day", "0_a_day"),
+        ("current smoker", "smoker"),
+        ("many a day", None),
+    ],
+)
+def test_an_amount_of_smoking_is_understood_as_it_is(text, meaning):
+    assert circumstance_value("smoking", text) == meaning
+
+
+def test_an_amount_means_nothing_of_another_kind():
+    assert circumstance_value("housing", "20 a day") is None
