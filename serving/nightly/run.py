@@ -168,7 +168,7 @@ def score_store(
     run_id = run_id_of(model, records, day, rules)
     with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))) as lock:
         started = dt.datetime.now(dt.UTC)
-        chosen = caseload(records, day_of(day), in_scope_kinds)
+        chosen, unfit = _storable(caseload(records, day_of(day), in_scope_kinds))
         teams = chosen.spine["team_id"].value_counts().sort_index()
         synthetic = records.synthetic or model.manifest.synthetic
         sizes = arrived(records, day, synthetic, {str(team): int(count) for team, count in teams.items()})
@@ -199,6 +199,8 @@ def score_store(
                 return _reused(made)
             lists = _make_lists(connection, new, staging, rules, day, chosen)
             summary = replace(_summary(new, lists, staging, model, records, chosen, day), shards_resumed=resumed)
+            if unfit:
+                summary.left_out[f"id longer than {LONGEST_ID} characters, or with control characters"] = unfit
             summary.seconds.update(load=round(loaded - began, 3), score=round(computed - loaded, 3))
             new.run["summary"]["report"] = summary.as_dict()
             write_run(connection, new)
@@ -219,6 +221,26 @@ def _home_of(database: Path | str | Database) -> Path | None:
     if isinstance(database, Database) or (isinstance(database, str) and "://" in database):
         return None
     return Path(database)
+
+
+LONGEST_ID = 200
+"""Characters of an id in the service database. PostgreSQL refuses a longer one, or a NUL, with all other lists."""
+
+
+def _storable(chosen: Caseload) -> tuple[Caseload, int]:
+    """The caseload without those whose id, or whose team's, no database takes; and how many they are."""
+    fits = pd.Series(True, index=chosen.spine.index)
+    for name in ("patient_id", "team_id"):
+        ids = chosen.spine[name].astype("str")
+        fits &= (ids.str.len() <= LONGEST_ID) & ~ids.str.contains(r"[\x00-\x1f\x7f]", regex=True)
+    return replace(chosen, spine=chosen.spine[fits].reset_index(drop=True)), int((~fits).sum())
+
+
+def _text(value: Any, most: int = LONGEST_ID) -> str | None:
+    """A name as the database takes it: no control characters, and cut where it is too long."""
+    if value is None:
+        return None
+    return "".join(sign for sign in str(value) if sign.isprintable())[:most]
 
 
 def _compile(model: RiskModel, records: Records, day: dt.date, person: str) -> None:
@@ -337,13 +359,14 @@ def _complete(
     """Add the teams and what is true of the run as a whole."""
     sizes = staging.team_sizes()
     for team in records["teams"].to_dict("records"):
-        if team["team_id"] in sizes or team["kind"] in in_scope_kinds:
+        fits = len(str(team["team_id"])) <= LONGEST_ID and str(team["team_id"]).isprintable()
+        if fits and (team["team_id"] in sizes or team["kind"] in in_scope_kinds):
             known = {str(key): None if pd.isna(value) else value for key, value in team.items()}
             new.teams.append(
                 {
                     "team_id": known["team_id"],
-                    "name": known["name"] or known["team_id"],
-                    "kind": known["kind"],
+                    "name": _text(known["name"]) or known["team_id"],
+                    "kind": _text(known["kind"]),
                     "weekly_reviews": None if known["weekly_reviews"] is None else int(known["weekly_reviews"]),
                 }
             )
