@@ -1,0 +1,10 @@
+"""MHSDS submissions (monthly, v5 and v6) into our tables, and a store as MHSDS.
+
+What MHSDS cannot give is said in the report: bookings (a contact after the reporting period is rejected) and medicines
+(MHS107 is hardly used). They come from a second source (``--into``).
+"""
+
+from features.records.sources.mhsds.export import export
+from features.records.sources.mhsds.ingest import ingest, lines, read_mhsds
+
+__all__ = ["export", "ingest", "lines", "read_mhsds"]

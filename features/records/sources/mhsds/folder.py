@@ -1,0 +1,97 @@
+"""The submissions in a folder: each a folder (or the folder itself) of CSV files, one a table, with an MHS000Header."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from features.records.dates import read_day
+from features.records.days import NO_DAY
+from features.records.problems import Problem, RecordsError
+
+OWN = Path(__file__).parent / "mappings"
+READ = (
+    "MHS000Header", "MHS001MPI", "MHS003AccommStatus", "MHS004EmpStatus", "MHS005PatInd", "MHS006MHCareCoord",
+    "MHS101Referral", "MHS102OtherServiceType", "MHS201CareContact", "MHS202CareActivity", "MHS401MHActPeriod",
+    "MHS404CommTreatOrder", "MHS501HospProvSpell", "MHS502WardStay", "MHS604PrimDiag", "MHS605SecDiag",
+    "MHS902ServiceTeamDetails",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Submissions:
+    """Every table over all submissions, oldest first, as text. ``created``: the day each row's submission was made
+    (DateTimeDatSetCreate); ``period_start``: the first day of its period."""
+
+    tables: dict[str, pd.DataFrame]
+    not_read: dict[str, int]
+    count: int
+    last_created: int
+
+
+def rows_of(name: str) -> list[dict[str, str]]:
+    """Rows of a mapping table."""
+    with (OWN / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        lines = [line for line in file if not line.startswith("#")]
+    return list(csv.DictReader(lines))
+
+
+def open_submissions(folder: str | Path) -> Submissions:
+    """Reads every submission below ``folder``. Raises RecordsError: no header, an unknown version, a column that is
+    needed and not there."""
+    path = Path(folder)
+    headers = sorted(path.rglob("MHS000Header.csv"), key=str) if path.is_dir() else []
+    if not headers:
+        raise RecordsError([_problem(f"{path} holds no MHS000Header.csv", "check the path")])
+    known = {row["version"] for row in rows_of("versions")}
+    made: list[tuple[int, int, Path, str]] = []
+    for header in headers:
+        row = _read(header)
+        version = str(row["DatSetVer"].iloc[0]) if "DatSetVer" in row and len(row) else "(none)"
+        if version not in known:
+            raise RecordsError(
+                [
+                    Problem(
+                        "MHSDS",
+                        f"{header.parent.name}: version {version} of the data set",
+                        f"one of {', '.join(sorted(known))}",
+                        "add the version's names to mhsds/mappings/versions.csv once somebody has checked them",
+                    )
+                ]
+            )
+        day = read_day(str(row["DateTimeDatSetCreate"].iloc[0])).day
+        start = read_day(str(row["ReportingPeriodStartDate"].iloc[0])).day
+        if day is None or start is None:
+            raise RecordsError([_problem(f"{header.parent.name}: the header's dates cannot be read", "mend the header")])
+        made.append((day, start, header.parent, version))
+    made.sort(key=lambda one: (one[0], one[1]))
+    parts: dict[str, list[pd.DataFrame]] = {name: [] for name in READ}
+    not_read: dict[str, int] = {}
+    for day, start, place, version in made:
+        renamed = {r["theirs"]: r["ours"] for r in rows_of("versions") if r["version"] == version}
+        for file in sorted(place.glob("MHS*.csv")):
+            table = _read(file).rename(columns=renamed)
+            if file.stem not in parts:
+                not_read[file.stem] = not_read.get(file.stem, 0) + len(table)
+                continue
+            parts[file.stem].append(table.assign(created=np.int32(day), period_start=np.int32(start)))
+    tables = {name: pd.concat(found, ignore_index=True) for name, found in parts.items() if found}
+    return Submissions(tables, not_read, len(made), max((one[0] for one in made), default=NO_DAY))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path, dtype="str", keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+    except (ValueError, UnicodeDecodeError) as error:
+        raise RecordsError(
+            [_problem(f"{path.parent.name}/{path.name} cannot be read ({type(error).__name__})", "export it again")]
+        ) from None
+    return frame.apply(lambda column: column.str.strip())
+
+
+def _problem(what: str, do: str) -> Problem:
+    return Problem("MHSDS", what, "a folder a submission, with one CSV a table (MHS001MPI.csv ...)", do)
