@@ -1,0 +1,92 @@
+"""``merge_into``: a second source for the same people, added to a store: one person, one supply truth.
+
+People are joined by their id, so both sources must name them alike: by the pseudonym of the NHS number (one key for
+both), or by one local id. Rows are added; what both tell of one event, Records makes one. A fact of a person that only
+one source knows is kept; where both know it, the store's stands.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from features.records.problems import Problem, RecordsError
+from features.records.records import Records
+from features.records.tables import TABLES
+
+_OWN_IDS = {"contacts": "contact_id", "referrals": "referral_id"}
+
+
+def merge_into(store: str | Path, added: str | Path, name: str) -> dict[str, Any]:
+    """Adds the store ``added`` to ``store``, which is replaced whole, and returns the rows that each brought.
+
+    ``name`` says which source the rows came from: it goes before an id that both stores use for different rows. Raises
+    RecordsError where the two have nobody in common.
+    """
+    here, there = Records.load(store), Records.load(added)
+    both = set(here.patient_ids) & set(there.patient_ids)
+    if len(here) and not both:
+        raise RecordsError(
+            [
+                Problem(
+                    "store",
+                    "the two sources have nobody in common",
+                    "people named alike by both: one --nhs-key-file for each, or one local id",
+                    "ingest both with the same key",
+                )
+            ]
+        )
+    if here.synthetic != there.synthetic:
+        raise RecordsError(
+            [
+                Problem(
+                    "store",
+                    "one source is synthetic and the other is not",
+                    "synthetic and real records apart",
+                    "choose another --into",
+                )
+            ]
+        )
+    frames: dict[str, pd.DataFrame] = {}
+    rows: dict[str, dict[str, int]] = {}
+    for table in TABLES:
+        mine, theirs = here[table], there[table]
+        rows[table] = {"store": len(mine), "added": len(theirs)}
+        if table in ("patients", "teams"):
+            key = "patient_id" if table == "patients" else "team_id"
+            frames[table] = mine.set_index(key).combine_first(theirs.set_index(key)).reset_index()
+            continue
+        frames[table] = pd.concat([mine, _named_apart(table, mine, theirs, name)], ignore_index=True)
+    sources = [*here.about.get("sources", [here.about.get("source", "own")]), there.about.get("source", name)]
+    about = {k: v for k, v in here.about.items() if k != "data_hash"} | {"sources": sources}
+    merged = Records.from_frames(frames, about=about)
+    merged.save(store)
+    return {
+        "rows": rows,
+        "people": {"store": len(here), "added": len(there), "both": len(both), "now": len(merged)},
+        "sources": sources,
+        "checks": merged.report.lines(),
+    }
+
+
+def _named_apart(table: str, mine: pd.DataFrame, theirs: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows to be added; an id that the store uses for another person's row gets the source's name before it."""
+    column = _OWN_IDS.get(table)
+    if column is None:
+        return theirs
+    owner = dict(zip(mine[column], mine["patient_id"], strict=True))
+    foreign = [owner.get(i, who) != who for i, who in zip(theirs[column], theirs["patient_id"], strict=True)]
+    return theirs.assign(**{column: theirs[column].mask(foreign, name + ":" + theirs[column])})
+
+
+def lines(report: dict[str, Any]) -> list[str]:
+    """The merge for a terminal."""
+    people = report["people"]
+    return [
+        f"people: {people['store']:,} in the store, {people['added']:,} added, {people['both']:,} in both, "
+        f"{people['now']:,} now",
+        *(f"{table}: {n['store']:,} rows and {n['added']:,} more" for table, n in report["rows"].items()),
+        f"sources: {', '.join(report['sources'])}",
+    ]
