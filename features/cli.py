@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +16,11 @@ from features.console import CommandError, Json, Steps, command_group, count_of,
 from features.sharded.engines import ShardEngine
 
 ingest = command_group("Turn an outside extract into a store of records.")
+Out = Annotated[Path | None, typer.Option("--out", help="Folder for the store.")]
+Into = Annotated[
+    Path | None,
+    typer.Option("--into", help="A store that this source is added to, for the same people; instead of --out."),
+]
 export = command_group("Write a store of records in a format that other systems read.")
 features = command_group("List the features, build them, and prove that none sees the future.")
 
@@ -86,7 +94,7 @@ def ingest_fhir(
     folder: Annotated[
         Path | None, typer.Argument(help="Folder with NDJSON, a Bulk Data export, or Bundles; none with --replay.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the store.")] = Path("store"),
+    out: Out = None,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Mark the records as synthetic, everywhere they go.")
     ] = False,
@@ -105,6 +113,7 @@ def ingest_fhir(
     replay: Annotated[
         str | None, typer.Option(help="YYYY-MM-DD: the store as it stood before this day, from the ledger alone.")
     ] = None,
+    into: Into = None,
     as_json: Json = False,
 ) -> None:
     """Turn an extract of FHIR R4 (UK Core) into a store, accounting for every resource.
@@ -120,20 +129,102 @@ def ingest_fhir(
         "about": {"synthetic": True} if synthetic else None,
         "nhs_key": NhsKey.read(nhs_key_file) if nhs_key_file else None,
     }
-    if replay is not None:
-        if ledger is None or folder is not None:
-            raise CommandError("--replay reads a ledger and no folder: name it with --ledger")
-        result = fhir.replay(_day(replay, "--replay"), out, ledger, **options)
-    elif folder is None:
-        raise CommandError("name the folder of the extract, or a day to --replay")
-    else:
-        options["exported"] = _day(exported, "--exported") if exported else None
-        options["progress"] = lambda done, total: count_of("read (kB)", done // 1024, total // 1024)
-        if ledger is not None:
-            result = fhir.ingest_with_ledger(folder, out, ledger, **options)
+    with _destination(out, into, "fhir") as target:
+        if replay is not None:
+            if ledger is None or folder is not None:
+                raise CommandError("--replay reads a ledger and no folder: name it with --ledger")
+            result = fhir.replay(_day(replay, "--replay"), target.folder, ledger, **options)
+        elif folder is None:
+            raise CommandError("name the folder of the extract, or a day to --replay")
         else:
-            result = fhir.ingest(folder, out, **options)
-    report(result, as_json, lambda: fhir.lines(result, out))
+            options["exported"] = _day(exported, "--exported") if exported else None
+            options["progress"] = lambda done, total: count_of("read (kB)", done // 1024, total // 1024)
+            if ledger is not None:
+                result = fhir.ingest_with_ledger(folder, target.folder, ledger, **options)
+            else:
+                result = fhir.ingest(folder, target.folder, **options)
+    report(target.report(result), as_json, lambda: target.lines(fhir.lines(result, target.shown)))
+
+
+@ingest.command("mhsds")
+def ingest_mhsds(
+    folder: Annotated[Path, typer.Argument(help="Folder with a folder a submission, one CSV a table.")],
+    out: Out = None,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Mark the records as synthetic, everywhere they go.")
+    ] = False,
+    nhs_key_file: Annotated[
+        Path | None, typer.Option(help="File of one line <key id>:<hex>; turns NHS numbers into the ids of people.")
+    ] = None,
+    into: Into = None,
+    as_json: Json = False,
+) -> None:
+    """Turn MHSDS submissions into a store, accounting for every row. It holds no bookings and no medicines.
+
+    Example: upstream ingest mhsds submissions --nhs-key-file key.txt --into .upstream/store
+    """
+    from features.records.nhs_numbers import NhsKey
+    from features.records.sources import mhsds
+
+    key = NhsKey.read(nhs_key_file) if nhs_key_file else None
+    with _destination(out, into, "mhsds") as target:
+        about = {"synthetic": True} if synthetic else None
+        result = mhsds.ingest(folder, target.folder, nhs_key=key, about=about)
+    report(target.report(result), as_json, lambda: target.lines(mhsds.lines(result, target.shown)))
+
+
+@ingest.command("hes")
+def ingest_hes(
+    folder: Annotated[Path, typer.Argument(help="Folder with the HES files as CSV.")],
+    out: Out = None,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Mark the records as synthetic, everywhere they go.")
+    ] = False,
+    into: Into = None,
+    as_json: Json = False,
+) -> None:
+    """Turn HES outpatients and admitted care of mental health specialties into a store, accounting for every row.
+
+    Example: upstream ingest hes extracts/hes --out hes/store
+    """
+    from features.records.sources import hes
+
+    with _destination(out, into, "hes") as target:
+        result = hes.ingest(folder, target.folder, about={"synthetic": True} if synthetic else None)
+    report(target.report(result), as_json, lambda: target.lines(hes.lines(result, target.shown)))
+
+
+class _Destination:
+    """Where an ingest writes: a folder of its own, or beside a store that it is then merged into."""
+
+    def __init__(self, folder: Path, store: Path | None) -> None:
+        self.folder, self.shown = folder, store or folder
+        self.merged: dict[str, Any] | None = None
+
+    def report(self, result: dict[str, Any]) -> dict[str, Any]:
+        return result if self.merged is None else {**result, "merged": self.merged}
+
+    def lines(self, lines: list[str]) -> list[str]:
+        from features.records.sources import merging
+
+        return lines if self.merged is None else [*lines, *merging.lines(self.merged)]
+
+
+@contextmanager
+def _destination(out: Path | None, into: Path | None, name: str) -> Iterator[_Destination]:
+    """The folder to write; on leaving, what was written is merged into the store of ``--into``."""
+    from features.records.sources import merging
+
+    if (out is None) == (into is None):
+        raise CommandError("name --out for a store of its own, or --into for the store that this source is added to")
+    if out is not None:
+        yield _Destination(out, None)
+        return
+    assert into is not None
+    with TemporaryDirectory(prefix=f".{into.name}-", dir=into.resolve().parent) as beside:
+        target = _Destination(Path(beside) / "added", into)
+        yield target
+        target.merged = merging.merge_into(into, target.folder, name)
 
 
 @export.command("fhir")
@@ -153,6 +244,26 @@ def export_fhir(
     written = [f"{kind}: {count:,}" for kind, count in result["resources"].items() if count]
     lost = [f"not written: {what} ({count:,})" for what, count in result["left_out"].items() if count]
     report(result, as_json, lambda: [*written, *lost, f"export: {out}"])
+
+
+@export.command("mhsds")
+def export_mhsds(
+    store: Annotated[Path, typer.Option("--store", help="A store of records.")],
+    out: Annotated[Path, typer.Option("--out", help="An empty folder for the submissions.")],
+    months: Annotated[int | None, typer.Option(min=1, help="Only the latest of them; all by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a store as monthly MHSDS submissions, for tests and for handing data on.
+
+    Example: upstream export mhsds --store .upstream/store --out exports/mhsds --months 12
+    """
+    from features import Records
+    from features.records.sources import mhsds
+
+    result = mhsds.export(Records.load(store), out, months=months)
+    written = [f"{table}: {count:,}" for table, count in result["rows"].items() if count]
+    lost = [f"not written: {what} ({count:,})" for what, count in result["left_out"].items() if count]
+    report(result, as_json, lambda: [*written, *lost, f"submissions: {out}"])
 
 
 def _day(text: str, option: str) -> dt.date:

@@ -77,7 +77,11 @@ def _named_apart(table: str, mine: pd.DataFrame, theirs: pd.DataFrame, name: str
     if column is None:
         return theirs
     owner = dict(zip(mine[column], mine["patient_id"], strict=True))
-    foreign = [owner.get(i, who) != who for i, who in zip(theirs[column], theirs["patient_id"], strict=True)]
+    foreign = pd.Series(
+        [owner.get(i, who) != who for i, who in zip(theirs[column], theirs["patient_id"], strict=True)],
+        index=theirs.index,
+        dtype="bool",
+    )
     return theirs.assign(**{column: theirs[column].mask(foreign, name + ":" + theirs[column])})
 
 

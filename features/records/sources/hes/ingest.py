@@ -54,7 +54,9 @@ def read_hes(folder: str | Path) -> tuple[dict[str, pd.DataFrame], Account]:
         account.mark(file.name, table.index[nobody], f"{ASIDE}no person")
         table = table[~nobody]
         if kind == "emergency care":
-            account.mark(file.name, table.index, "left out: an emergency department is no contact of a mental health team")
+            account.mark(
+                file.name, table.index, "left out: an emergency department is no contact of a mental health team"
+            )
             continue
         mental = table["MAINSPEF"].isin(list(codes["specialty"]))
         account.mark(file.name, table.index[~mental], "left out: not a mental health specialty")
@@ -143,7 +145,7 @@ def _stays(name: str, table: pd.DataFrame, codes: dict[str, dict[str, str]], acc
 def _conditions(table: pd.DataFrame) -> pd.DataFrame:
     """Diagnoses of an admission that clinical rules turn on. HES writes F20.0 as F200."""
     book = load_codebook()
-    columns = [c for c in table if c.startswith("DIAG_4_") and c[7:].isdigit()]
+    columns = [c for c in map(str, table) if c.startswith("DIAG_4_") and c[7:].isdigit()]
     admitted = _days(table["ADMIDATE"])
     found = []
     for row, (who, day) in enumerate(zip(table["patient_id"], admitted.tolist(), strict=True)):
@@ -161,7 +163,8 @@ def _conditions(table: pd.DataFrame) -> pd.DataFrame:
 def _days(values: pd.Series) -> np.ndarray[Any, np.dtype[np.int32]]:
     """Days of a column; NO_DAY for a sentinel (1800-01-01, 1801-01-01) or what is no date."""
     read = {
-        value: NO_DAY if value[:10] in _SENTINELS else read_day(value).day for value in values.dropna().unique().tolist()
+        value: NO_DAY if value[:10] in _SENTINELS else read_day(value).day
+        for value in values.dropna().unique().tolist()
     }
     found = [read.get(value) if isinstance(value, str) else None for value in values]
     return np.array([NO_DAY if day is None else day for day in found], np.int32)
@@ -194,7 +197,9 @@ def ingest(folder: str | Path, out: str | Path, *, about: Mapping[str, Any] | No
         "conditions": ["patient_id", "category", "recorded_on"],
     }
     frames = {n: pd.DataFrame({c: pd.Series(dtype="str") for c in columns}) for n, columns in empty.items()} | frames
-    records = Records.from_frames(frames, about={"source": "HES", "extract": Path(folder).resolve().name, **(about or {})})
+    records = Records.from_frames(
+        frames, about={"source": "HES", "extract": Path(folder).resolve().name, **(about or {})}
+    )
     account.settle(records.set_aside)
     report = {
         "source": "HES",

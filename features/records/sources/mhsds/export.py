@@ -47,7 +47,7 @@ class _Writing:
                 self._lose(f"{name} known after the submission", int(late.sum()))
                 table = table[~late]
             self.tables[name] = table.reset_index(drop=True)
-        self.codes = {}
+        self.codes: dict[str, dict[str, str]] = {}
         for row in rows_of("codes"):
             self.codes.setdefault(row["list"], {}).setdefault(row["meaning"], row["code"])
         for name in ("supplies", "results"):
@@ -65,8 +65,8 @@ class _Writing:
         spells: dict[str, list[tuple[pd.Timestamp, pd.Timestamp, str, str]]] = {}
         end = pd.Timestamp.max.normalize()
         closed = referrals["closed_on"].where(referrals["closed_known_on"] < pd.Timestamp(self.created))
-        for who, start, stop, team, name in zip(referrals["patient_id"], referrals["opened_on"], closed,
-                                                referrals["team_id"], referrals["referral_id"], strict=True):  # fmt: skip
+        columns = (referrals[name] for name in ("patient_id", "opened_on", "team_id", "referral_id"))
+        for who, start, team, name, stop in zip(*columns, closed, strict=True):
             spells.setdefault(who, []).append((start, end if pd.isna(stop) else stop, team, name))
         alone: list[tuple[str, str, pd.Timestamp, pd.Timestamp]] = []
 
@@ -83,7 +83,9 @@ class _Writing:
         unknown = ~planned & (contacts["outcome_known_on"] >= pd.Timestamp(self.created))
         self._lose("contacts: bookings (MHS20168)", int(planned.sum()))
         self._lose("contacts whose outcome was not known yet", int(unknown.sum()))
-        contacts = contacts[~planned & ~unknown & (contacts["contact_on"] <= pd.Timestamp(self.created))].reset_index(drop=True)
+        contacts = contacts[~planned & ~unknown & (contacts["contact_on"] <= pd.Timestamp(self.created))].reset_index(
+            drop=True
+        )
         contacts["request"] = [
             hang(who, day, team, f"X{name}", day)
             for who, day, team, name in zip(contacts["patient_id"], contacts["contact_on"], contacts["team_id"],
@@ -186,7 +188,8 @@ class _Writing:
                   StartDateHospProvSpell=_text(stays["admitted_on"]), DischDateHospProvSpell=_text(out),
                   MethAdmMHHospProvSpell=stays["method"].map({"emergency": "21", "planned": "11", "transfer": "81"}),
                   index=stays.index)  # fmt: skip
-        self._put(place, "MHS502WardStay", WardStayID="W" + stays["spell"], WardCode="WARD", HospProvSpellID=stays["spell"],
+        self._put(place, "MHS502WardStay", WardStayID="W" + stays["spell"], WardCode="WARD",
+                  HospProvSpellID=stays["spell"],
                   StartDateWardStay=_text(stays["admitted_on"]), EndDateWardStay=_text(out),
                   MHAdmittedPatientClass=stays["ward"].map(self.codes["ward"]), index=stays.index)  # fmt: skip
         self._put(place, "MHS401MHActPeriod", MHActLegalStatusClassPeriodID="L" + stays["spell"],

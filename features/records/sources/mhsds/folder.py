@@ -66,7 +66,9 @@ def open_submissions(folder: str | Path) -> Submissions:
         day = read_day(str(row["DateTimeDatSetCreate"].iloc[0])).day
         start = read_day(str(row["ReportingPeriodStartDate"].iloc[0])).day
         if day is None or start is None:
-            raise RecordsError([_problem(f"{header.parent.name}: the header's dates cannot be read", "mend the header")])
+            raise RecordsError(
+                [_problem(f"{header.parent.name}: the header's dates cannot be read", "mend the header")]
+            )
         made.append((day, start, header.parent, version))
     made.sort(key=lambda one: (one[0], one[1]))
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in READ}

@@ -31,7 +31,9 @@ CANNOT_GIVE = (
 REPEATED = "merged into its latest submission"
 
 
-def read_mhsds(folder: str | Path, *, nhs_key: NhsKey | None = None) -> tuple[dict[str, pd.DataFrame], Account, Submissions]:
+def read_mhsds(
+    folder: str | Path, *, nhs_key: NhsKey | None = None
+) -> tuple[dict[str, pd.DataFrame], Account, Submissions]:
     """Our tables, the account of every row, and the submissions they came from. Raises RecordsError."""
     found = open_submissions(folder)
     reading = _Reading(found, nhs_key)
@@ -51,7 +53,9 @@ class _Reading:
             self.account.open(name, len(table))
         for name, rows in found.not_read.items():
             self.account.open(name, rows)
-        self.account.mark("MHS000Header", np.arange(len(found.tables["MHS000Header"])), "used as period and second clock")
+        self.account.mark(
+            "MHS000Header", np.arange(len(found.tables["MHS000Header"])), "used as period and second clock"
+        )
 
     def run(self) -> dict[str, pd.DataFrame]:
         people = self._people()
@@ -110,8 +114,8 @@ class _Reading:
         return table["LocalPatientID"].map(self.person).astype("str")
 
     def _people(self) -> pd.DataFrame:
-        table = self.latest("MHS001MPI", self.table("MHS001MPI", "LocalPatientID", "NHSNumber", "PersonBirthDate", "Gender",
-                            "EthnicCategory", "PersDeathDate", "LanguageCodePreferred"), "LocalPatientID")  # fmt: skip
+        columns = ("LocalPatientID", "NHSNumber", "PersonBirthDate", "Gender", "EthnicCategory", "PersDeathDate")
+        table = self.latest("MHS001MPI", self.table("MHS001MPI", *columns), "LocalPatientID")
         numbers = table["NHSNumber"].fillna("")
         local = table["LocalPatientID"]
         if sum(map(looks_like_one, local)):
@@ -126,8 +130,10 @@ class _Reading:
         # A person who died stays dead in every later submission that no longer says so.
         deaths = self.table("MHS001MPI", "PersDeathDate").dropna(subset=["PersDeathDate"])
         died = deaths.drop_duplicates("LocalPatientID", keep="last").set_index("LocalPatientID")["PersDeathDate"]
-        marks = self.latest("MHS005PatInd", self.table("MHS005PatInd", "LocalPatientID", "LDStatus", "AutismStatus"),
-                            "LocalPatientID").set_index("LocalPatientID") if "MHS005PatInd" in self.found.tables else None  # fmt: skip
+        marks = None
+        if "MHS005PatInd" in self.found.tables:
+            marks = self.table("MHS005PatInd", "LocalPatientID", "LDStatus", "AutismStatus")
+            marks = self.latest("MHS005PatInd", marks, "LocalPatientID").set_index("LocalPatientID")
         if marks is not None:
             self.account.mark("MHS005PatInd", self.found.tables["MHS005PatInd"].index, "used as columns of patients")
         frame = pd.DataFrame(
@@ -174,7 +180,9 @@ class _Reading:
         reason = self.words("close", table["ReferClosReason"])
         unknown = (closed != NO_DAY) & reason.isna().to_numpy()
         if unknown.any():
-            self.account.notes["MHS101Referral: closed for a reason that is not known; read as other"] += int(unknown.sum())
+            self.account.notes["MHS101Referral: closed for a reason that is not known; read as other"] += int(
+                unknown.sum()
+            )
         self.account.came_from("referrals", name, table.index)
         return pd.DataFrame(
             {
@@ -235,8 +243,8 @@ class _Reading:
 
     def _stays(self) -> pd.DataFrame:
         name = "MHS501HospProvSpell"
-        whole = self.table(name, "HospProvSpellID", "ServiceRequestID", "StartDateHospProvSpell", "DischDateHospProvSpell",
-                           "MethAdmMHHospProvSpell")  # fmt: skip
+        whole = self.table(name, "HospProvSpellID", "ServiceRequestID", "StartDateHospProvSpell",
+                           "DischDateHospProvSpell", "MethAdmMHHospProvSpell")  # fmt: skip
         table = self.latest(name, whole, "HospProvSpellID")
         person = table["ServiceRequestID"].map(self.referral_person)
         lost = person.isna()
@@ -303,7 +311,10 @@ class _Reading:
                 for s, c in zip(table["DiagSchemeInUse"].fillna(""), table[column], strict=True)
             ]
             person = table["ServiceRequestID"].map(self.referral_person)
-            good = np.array([hit is not None and not isinstance(hit, str) for hit in hits], bool) & person.notna().to_numpy()
+            good = (
+                np.array([hit is not None and not isinstance(hit, str) for hit in hits], bool)
+                & person.notna().to_numpy()
+            )
             self.account.mark(name, table.index[~good], "not mapped: the code is in no mapping table")
             self.account.came_from("conditions", name, table.index[good])
             chosen = [hit for hit, keep in zip(hits, good, strict=True) if keep and not isinstance(hit, str) and hit]
@@ -321,14 +332,20 @@ class _Reading:
                     }
                 )
             )
-        empty = {c: pd.Series(dtype="str") for c in ("patient_id", "category", "system", "code", "label", "recorded_on")}
+        empty = {
+            c: pd.Series(dtype="str") for c in ("patient_id", "category", "system", "code", "label", "recorded_on")
+        }
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(empty)
 
     def _circumstances(self) -> pd.DataFrame:
         parts = [
-            self._circumstance("MHS003AccommStatus", "AccommodationType", "AccommodationTypeDate", "housing", "accommodation"),
+            self._circumstance(
+                "MHS003AccommStatus", "AccommodationType", "AccommodationTypeDate", "housing", "accommodation"
+            ),
             self._circumstance("MHS004EmpStatus", "EmployStatus", "EmployStatusRecDate", "employment", "employment"),
-            self._circumstance("MHS006MHCareCoord", "CareProfLocalID", "StartDateAssCareCoord", "care_coordinator", None),
+            self._circumstance(
+                "MHS006MHCareCoord", "CareProfLocalID", "StartDateAssCareCoord", "care_coordinator", None
+            ),
         ]
         orders = self.table("MHS404CommTreatOrder", "MHActLegalStatusClassPeriodID", "StartDateCommTreatOrd")
         if len(orders):
@@ -337,7 +354,9 @@ class _Reading:
             who = dict(zip(periods["MHActLegalStatusClassPeriodID"], periods["LocalPatientID"], strict=True))
             orders = orders.assign(LocalPatientID=orders["MHActLegalStatusClassPeriodID"].map(who), value="yes")
             orders = self.latest("MHS404CommTreatOrder", orders, "LocalPatientID", "StartDateCommTreatOrd")
-            parts.append(self._rows("MHS404CommTreatOrder", orders, "StartDateCommTreatOrd", "community_treatment_order"))
+            parts.append(
+                self._rows("MHS404CommTreatOrder", orders, "StartDateCommTreatOrd", "community_treatment_order")
+            )
         found = [part for part in parts if len(part)]
         empty = {c: pd.Series(dtype="str") for c in ("patient_id", "kind", "value", "from_on")}
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame(empty)

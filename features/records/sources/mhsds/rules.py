@@ -20,7 +20,8 @@ _ITEM = r"\[M\d+\] ?(?P<{}>\w+)"
 _BLANK = re.compile(rf"{_ITEM.format('item')} is blank")
 _FORMAT = re.compile(rf"{_ITEM.format('item')} has an incorrect data format")
 _AFTER = re.compile(
-    rf"{_ITEM.format('item')} is (?P<way>before|after) the (?:associated )?{_ITEM.format('other')}(?P<plus> plus 1 day)?(?:\.|$)"
+    rf"{_ITEM.format('item')} is (?P<way>before|after) the (?:associated )?"
+    rf"{_ITEM.format('other')}(?P<plus> plus 1 day)?(?:\.|$)"
 )
 _NO_VALID = re.compile(rf"No valid \[MHS\d+\](?P<table>\w+) submitted for this {_ITEM.format('item')}(?:\.|$)")
 _MORE = re.compile(r"More than one \[MHS\d+\]\w+ submitted for (?P<keys>this .+?)(?:\. \[|\.$|$)")
@@ -117,6 +118,10 @@ def _column(table: pd.DataFrame, name: str) -> pd.Series:
     return table[name] if name in table else pd.Series(None, index=table.index, dtype="str")
 
 
+def _moments(values: pd.Series) -> pd.Series:
+    return pd.to_datetime(values, errors="coerce", format="ISO8601")
+
+
 def _blank(name: str) -> Test:
     return lambda table, _: _column(table, name).isna()
 
@@ -125,14 +130,14 @@ def _dated(name: str) -> Test:
     def test(table: pd.DataFrame, _: Mapping[str, pd.DataFrame]) -> pd.Series:
         values = _column(table, name)
         shape = values.str.fullmatch(r"\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2})?")
-        return values.notna() & ~(shape.fillna(False).astype(bool) & pd.to_datetime(values, errors="coerce").notna())
+        return values.notna() & ~(shape.fillna(False).astype(bool) & _moments(values).notna())
 
     return test
 
 
 def _ordered(name: str, way: str, other: str, plus: int) -> Test:
     def test(table: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
-        left = pd.to_datetime(_column(table, name), errors="coerce").dt.normalize()
+        left = _moments(_column(table, name)).dt.normalize()
         right = _other(table, other, tables) + pd.Timedelta(days=plus)
         return (left < right) if way == "before" else (left > right)
 
@@ -142,7 +147,7 @@ def _ordered(name: str, way: str, other: str, plus: int) -> Test:
 def _other(table: pd.DataFrame, name: str, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
     """An item of the same record, of the header, or of the record of another table that shares a key."""
     if name in table:
-        return pd.to_datetime(table[name], errors="coerce").dt.normalize()
+        return _moments(table[name]).dt.normalize()
     header = tables.get("MHS000Header", pd.DataFrame())
     if name in header:
         return pd.Series(pd.Timestamp(header[name].iloc[0]).normalize(), index=table.index)
@@ -150,7 +155,7 @@ def _other(table: pd.DataFrame, name: str, tables: Mapping[str, pd.DataFrame]) -
         shared = [c for c in ("HospProvSpellID", "ServiceRequestID", "LocalPatientID") if c in there and c in table]
         if name in there and shared:
             first = there.drop_duplicates(shared[0]).set_index(shared[0])[name]
-            return pd.to_datetime(table[shared[0]].map(first), errors="coerce").dt.normalize()
+            return _moments(table[shared[0]].map(first)).dt.normalize()
     return pd.Series(pd.NaT, index=table.index)
 
 
