@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 from features.records.records import Records
 from features.records.tables import TABLES
 
@@ -30,7 +30,7 @@ def merge_into(store: str | Path, added: str | Path, name: str) -> dict[str, Any
     if len(here) and not both:
         raise RecordsError(
             [
-                Problem(
+                RecordsProblem(
                     "store",
                     "the two sources have nobody in common",
                     "people named alike by both: one --nhs-key-file for each, or one local id",
@@ -41,7 +41,7 @@ def merge_into(store: str | Path, added: str | Path, name: str) -> dict[str, Any
     if here.synthetic != there.synthetic:
         raise RecordsError(
             [
-                Problem(
+                RecordsProblem(
                     "store",
                     "one source is synthetic and the other is not",
                     "synthetic and real records apart",

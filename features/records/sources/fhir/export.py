@@ -36,11 +36,11 @@ _BLOCK = 50_000
 def export(records: Records, folder: str | Path) -> JsonDict:
     """Writes ``records`` as NDJSON, one file a resource type, and ``manifest.json``. Returns the rows of each file and
     what could not be written."""
-    writing = _Writing(records, Path(folder))
+    writing = _FhirWriting(records, Path(folder))
     return writing.run()
 
 
-class _Writing:
+class _FhirWriting:
     def __init__(self, records: Records, folder: Path) -> None:
         self.records = records
         self.folder = folder

@@ -17,7 +17,7 @@ import pandas as pd
 
 from features.records.dates import read_day
 from features.records.days import NO_DAY, date_of
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 from features.records.records import Records
 from features.records.sources.accounting import ASIDE, Account
 from features.records.sources.fhir.codebook import load_codebook
@@ -70,7 +70,7 @@ def read_hes(folder: str | Path) -> tuple[dict[str, pd.DataFrame], Account]:
     if not account.fates:
         raise RecordsError(
             [
-                Problem(
+                RecordsProblem(
                     "HES",
                     f"{folder} holds no outpatient or admitted care file",
                     "CSV files with PSEUDO_HESID and APPTDATE or ADMIDATE",

@@ -28,10 +28,10 @@ def export(records: Records, folder: str | Path, *, months: int | None = None) -
     out = Path(folder)
     if out.exists() and any(out.iterdir()):
         raise FileExistsError(f"{out} holds other files; choose an empty folder for the submissions")
-    return _Writing(records, out).run(months)
+    return _MhsdsWriting(records, out).run(months)
 
 
-class _Writing:
+class _MhsdsWriting:
     def __init__(self, records: Records, folder: Path) -> None:
         self.folder = folder
         self.rows: dict[str, int] = {}

@@ -11,7 +11,7 @@ import pandas as pd
 
 from features.records.dates import read_day
 from features.records.days import NO_DAY
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 
 OWN = Path(__file__).parent / "mappings"
 READ = (
@@ -55,7 +55,7 @@ def open_submissions(folder: str | Path) -> Submissions:
         if version not in known:
             raise RecordsError(
                 [
-                    Problem(
+                    RecordsProblem(
                         "MHSDS",
                         f"{header.parent.name}: version {version} of the data set",
                         f"one of {', '.join(sorted(known))}",
@@ -95,5 +95,5 @@ def _read(path: Path) -> pd.DataFrame:
     return frame.apply(lambda column: column.str.strip())
 
 
-def _problem(what: str, do: str) -> Problem:
-    return Problem("MHSDS", what, "a folder a submission, with one CSV a table (MHS001MPI.csv ...)", do)
+def _problem(what: str, do: str) -> RecordsProblem:
+    return RecordsProblem("MHSDS", what, "a folder a submission, with one CSV a table (MHS001MPI.csv ...)", do)

@@ -14,7 +14,7 @@ import pandas as pd
 from features.records.dates import read_day
 from features.records.days import NO_DAY, to_datetime64
 from features.records.nhs_numbers import NhsKey, looks_like_one
-from features.records.problems import Problem, RecordsError
+from features.records.problems import RecordsError, RecordsProblem
 from features.records.records import Records
 from features.records.sources.accounting import ASIDE, Account
 from features.records.sources.fhir.codebook import load_codebook
@@ -36,11 +36,11 @@ def read_mhsds(
 ) -> tuple[dict[str, pd.DataFrame], Account, Submissions]:
     """Our tables, the account of every row, and the submissions they came from. Raises RecordsError."""
     found = open_submissions(folder)
-    reading = _Reading(found, nhs_key)
+    reading = _MhsdsReading(found, nhs_key)
     return reading.run(), reading.account, found
 
 
-class _Reading:
+class _MhsdsReading:
     """One pass over the tables of all submissions."""
 
     def __init__(self, found: Submissions, nhs_key: NhsKey | None) -> None:
@@ -120,7 +120,11 @@ class _Reading:
         local = table["LocalPatientID"]
         if sum(map(looks_like_one, local)):
             raise RecordsError(
-                [Problem("MHSDS MHS001MPI", "local patient ids are NHS numbers", "the trust's own ids", "ask for them")]
+                [
+                    RecordsProblem(
+                        "MHSDS MHS001MPI", "local patient ids are NHS numbers", "the trust's own ids", "ask for them"
+                    )
+                ]
             )
         names = {
             mine: self.nhs_key.pseudonym(number) if self.nhs_key is not None and looks_like_one(number) else mine

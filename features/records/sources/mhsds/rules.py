@@ -30,7 +30,7 @@ _NAME = re.compile(r"\[M\d+\] ?(\w+)")
 
 
 @dataclass(frozen=True)
-class Rule:
+class ValidationRule:
     """One rule: its code, table, item and sentence, and whether it rejects."""
 
     code: str
@@ -49,11 +49,11 @@ class Verdict:
     not_evaluable: dict[str, int]
 
 
-def read_rules(path: Path) -> list[Rule]:
+def read_rules(path: Path) -> list[ValidationRule]:
     """The rules of NHS England's list."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         return [
-            Rule(
+            ValidationRule(
                 row["Error Code"],
                 row["Table"],
                 row["XML ELEMENT NAME"],
@@ -64,7 +64,7 @@ def read_rules(path: Path) -> list[Rule]:
         ]
 
 
-def check(tables: Mapping[str, pd.DataFrame], rules: list[Rule]) -> Verdict:
+def check(tables: Mapping[str, pd.DataFrame], rules: list[ValidationRule]) -> Verdict:
     """Evaluates every rule that can be on one submission."""
     rejected: dict[str, int] = {}
     reasons: dict[str, int] = {}
@@ -88,7 +88,7 @@ def check(tables: Mapping[str, pd.DataFrame], rules: list[Rule]) -> Verdict:
 Test = Callable[[pd.DataFrame, Mapping[str, pd.DataFrame]], pd.Series]
 
 
-def _test(rule: Rule) -> tuple[Test | None, str]:
+def _test(rule: ValidationRule) -> tuple[Test | None, str]:
     """The test of a rule, or why there is none."""
     text = rule.text.rstrip()
     if found := _BLANK.match(text):

@@ -8,7 +8,7 @@ import pytest
 from features import Records, RecordsError
 from features.records.nhs_numbers import NhsKey
 from features.records.sources import mhsds
-from features.records.sources.mhsds.rules import Rule, check
+from features.records.sources.mhsds.rules import ValidationRule, check
 from tests.features.records.fhir.resources import rows
 
 HEADER = "DatSetVer,ReportingPeriodStartDate,ReportingPeriodEndDate,DateTimeDatSetCreate\n"
@@ -153,10 +153,12 @@ def test_a_rule_finds_the_row_that_breaks_it_and_no_other(text, broken):
         "MHS001MPI": pd.DataFrame({"LocalPatientID": ["anna"]}),
         "T": pd.DataFrame(broken),
     }
-    verdict = check(tables, [Rule("R1", "T", "A", text, True)])
+    verdict = check(tables, [ValidationRule("R1", "T", "A", text, True)])
     assert (verdict.rejected, verdict.evaluated) == ({"R1": 1}, 1)
 
 
 def test_a_rule_that_needs_a_national_table_is_not_counted_as_passed():
-    verdict = check({"T": pd.DataFrame({"A": ["1"]})}, [Rule("R1", "T", "A", "[M1]A is not in national tables.", True)])
+    verdict = check(
+        {"T": pd.DataFrame({"A": ["1"]})}, [ValidationRule("R1", "T", "A", "[M1]A is not in national tables.", True)]
+    )
     assert (verdict.evaluated, verdict.not_evaluable) == (0, {"a national table": 1})
