@@ -120,6 +120,9 @@ def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
     value, every action that fits, every source. None from none."""
     if not findings:
         return
+    if len(findings) == 1:
+        yield _of_one(code, findings[0])
+        return
     first = min(findings, key=lambda finding: finding.due)
     worst_first = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
     facts = tuple(dict.fromkeys(fact for finding in findings for fact in finding.facts))
@@ -136,4 +139,23 @@ def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
         worst_first[0].title or code.title,
         code.safety and any(finding.alarm for finding in findings),
         tuple(dict.fromkeys(name for finding in findings for name in finding.unchecked)),
+    )
+
+
+def _of_one(code: Code, finding: Finding) -> Gap:
+    """What :func:`gap_of` makes of a single finding, which most gaps have."""
+    facts = tuple(dict.fromkeys(finding.facts))
+    return Gap(
+        code,
+        finding.severity,
+        finding.value,
+        "; ".join(dict.fromkeys(fact.source for fact in facts)),
+        all(fact.verified for fact in facts),
+        finding.due,
+        finding.overdue,
+        tuple(dict.fromkeys(finding.evidence)),
+        finding.action or code.action,
+        finding.title or code.title,
+        code.safety and finding.alarm,
+        tuple(dict.fromkeys(finding.unchecked)),
     )

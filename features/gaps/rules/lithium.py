@@ -152,8 +152,8 @@ def _stable(levels: list[Reading]) -> bool:
 
 
 def _in_pregnancy(person: PersonAsKnown) -> Iterator[Finding]:
-    course, known = _lithium(person), pregnancy(person)
-    if course is None or known is None:
+    known = pregnancy(person) if _lithium(person) is not None else None
+    if known is None:
         return
     last = person.last_met("lithium_level")
     due = (last.day if last else known.on) + PREGNANCY_LEVEL_DAYS

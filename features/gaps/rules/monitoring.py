@@ -15,7 +15,7 @@ from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, Due, PersonAsKnown, Reading, meeting, scope_names
 from features.monitoring.due_dates import CLOZAPINE_COUNT
 from features.records.days import NO_DAY
-from features.reference import PROTOCOLS, TESTS
+from features.reference import PROTOCOLS, TESTS, Protocol
 
 _OWN_CODES = frozenset(
     {
@@ -94,9 +94,14 @@ FIRST_WEEKS_DAYS = 126
 def _lapsed(due: Due, as_of: int) -> bool:
     """A check at one moment of a start long ago, which nothing schedules again: a result today would no longer be
     it."""
-    if any(row.interval_days is not None and row.to_day is None for row in due.item.rows):
+    late = as_of - due.day
+    if late <= FIRST_WEEKS_DAYS or not _point_check(due):
         return False
-    return _point_check(due) and as_of - due.day > (FIRST_WEEKS_DAYS if due.item.test in _FIRST_WEEKS else YEAR)
+    return late > (FIRST_WEEKS_DAYS if due.item.test in _FIRST_WEEKS else YEAR) and not _scheduled_again(due.item.rows)
+
+
+def _scheduled_again(rows: tuple[Protocol, ...]) -> bool:
+    return any(row.interval_days is not None and row.to_day is None for row in rows)
 
 
 def _seen_instead(person: PersonAsKnown, due: Due) -> bool:
@@ -148,7 +153,15 @@ def _missed_whole(due: Due, as_of: int) -> bool:
     return interval is not None and as_of - due.day > interval
 
 
-def of_medicines(person: PersonAsKnown) -> Iterator[Gap]:
+def overdue(person: PersonAsKnown) -> Iterator[Gap]:
+    """The annual check, then the checks of each medicine: both read the same list of what is past its grace."""
+    past = _past(person)
+    if past:
+        yield from annual_check(person, past)
+        yield from of_medicines(person, past)
+
+
+def of_medicines(person: PersonAsKnown, past: list[Due]) -> Iterator[Gap]:
     """MONITORING_OVERDUE: checks that a medicine asks for, past their grace, never recorded or recorded once.
 
     [D]: high for a check that its protocol calls mandatory, or calls required and that missed a whole interval more;
@@ -156,7 +169,7 @@ def of_medicines(person: PersonAsKnown) -> Iterator[Gap]:
     """
     t = person.as_of
     found = []
-    for due in _earliest(due for due in _past(person) if _of_a_medicine(due, t)):
+    for due in _earliest([due for due in past if _of_a_medicine(due, t)]):
         row = PROTOCOLS[due.protocol]
         severity: Severity = "low"
         if row.requirement == "mandatory" or (row.requirement == "required" and _missed_whole(due, t)):
@@ -170,7 +183,7 @@ def of_medicines(person: PersonAsKnown) -> Iterator[Gap]:
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 
 
-def annual_check(person: PersonAsKnown) -> Iterator[Gap]:
+def annual_check(person: PersonAsKnown, past: list[Due]) -> Iterator[Gap]:
     """MONITORING_NEVER_DONE: the annual physical health check or a part of it past its grace, or a check that was
     never recorded.
 
@@ -179,8 +192,7 @@ def annual_check(person: PersonAsKnown) -> Iterator[Gap]:
     of one of them says required, else low. The value names each check and counts all that are past due.
     """
     t = person.as_of
-    past = _past(person)
-    dues = _earliest(due for due in past if not _of_a_medicine(due, t))
+    dues = _earliest([due for due in past if not _of_a_medicine(due, t)])
     alone = [due for due in dues if due.item.test in _ANNUAL or due.item.test not in _BESIDE or t - due.day > YEAR]
     if not alone:
         return
@@ -198,4 +210,4 @@ def annual_check(person: PersonAsKnown) -> Iterator[Gap]:
     )
 
 
-RULES = (annual_check, of_medicines)
+RULES = (overdue,)

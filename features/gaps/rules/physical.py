@@ -125,6 +125,8 @@ def _diabetic(person: PersonAsKnown) -> bool:
 
 
 def _glucose(person: PersonAsKnown) -> Iterator[Finding]:
+    if not any(test in person.results for test in _GLUCOSE):
+        return
     if _diabetic(person):
         last = person.newest("hba1c")
         if last and THRESHOLDS[_DIABETES].holds(last.value):

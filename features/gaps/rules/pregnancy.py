@@ -61,10 +61,13 @@ def harm(person: PersonAsKnown) -> Iterator[Gap]:
     [D]: where it is not recorded whether the person may become pregnant, and it is not ruled out, it cannot be
     assessed: medium, and said.
     """
+    taken = {row.base: person.base(row.base) for row in HARMS}
+    if not any(taken.values()):
+        return
     found = []
     known = pregnancy(person)
     for row in HARMS:
-        held = person.base(row.base)
+        held = taken[row.base]
         if known and held:
             rows = (known, person.supplied(held[0], f"last supply of {held[0].medicine.name}"))
             said = f"pregnancy recorded on {iso(known.on)}; {row.base} supplied on {iso(held[0].last_day)}"
@@ -72,8 +75,7 @@ def harm(person: PersonAsKnown) -> Iterator[Gap]:
             if row.base != "lithium":
                 facts = (citations.clinical("1.1", "D"),)
             found.append(Finding("critical", said, facts, rows, action=row.action))
-    held = person.base("topiramate")
-    if held and not known:
+    if taken["topiramate"] and not known:
         found.extend(_programme(person))
     yield from gap_of(CODES["PREGNANCY_RISK"], found)
 

@@ -7,6 +7,7 @@ A value stands until a newer one replaces it: age alone does not make a dangerou
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from features.gaps import citations
@@ -107,9 +108,16 @@ LIMITS: tuple[Limit, ...] = (
 )
 
 
+@cache
+def _names(terms: tuple[str, ...]) -> frozenset[str]:
+    return frozenset[str]().union(*(meant(term) for term in terms))
+
+
 def held_of(person: PersonAsKnown, terms: tuple[str, ...]) -> list[Course]:
     """Current courses of the medicines that some words mean, any form."""
-    names = frozenset().union(*(meant(term) for term in terms)) if terms else frozenset()
+    if not terms:
+        return []
+    names = _names(terms)
     return [c for c in person.current if c.medicine.name in names or c.medicine.base in names]
 
 
