@@ -231,6 +231,7 @@ def rollback(
     home: Home = DEFAULT_HOME,
     by: Annotated[str, typer.Option(help="Who rolls back.")] = "unnamed",
     why: Annotated[str, typer.Option(help="Why.")] = "",
+    again: Annotated[bool, typer.Option("--again", help="Bring back a version that a rollback withdrew.")] = False,
 ) -> None:
     """Make the champion before this one champion again. Run sync afterwards.
 
@@ -238,7 +239,7 @@ def rollback(
     """
     from training.registry.promotion import rollback as run
 
-    now, was = run(home, _settings(), by=by, why=why)
+    now, was = run(home, _settings(), by=by, why=why, again=again)
     typer.echo(f"champion was version {was}, is version {now}; run upstream sync to serve it")
 
 

@@ -51,6 +51,14 @@ class NoChampion(NoRun):
     """Nothing has been promoted yet."""
 
 
+class Withdrawn(TrainingError):
+    """The version to go back to was itself withdrawn by a rollback."""
+
+
+class StoreFault(TrainingError):
+    """The MLflow store did not answer as it should: away, refused, of another version, or a mistyped address."""
+
+
 class ArtefactAbsent(TrainingError):
     """A run is in the store, its files are not where they should be."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +11,7 @@ from pydantic import Field, model_validator
 
 from features.errors import SettingsError
 from features.records.tables import ADMISSION_METHODS, CLOSE_REASONS, WARDS
-from features.settings import ArrivalSettings, CohortSettings, Days, FileSettings, Section, load_settings
+from features.settings import ENV_PREFIX, ArrivalSettings, CohortSettings, Days, FileSettings, Section, load_settings
 
 OUTCOMES = ("admission", "disengagement")
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -23,7 +25,7 @@ class TrackingSettings(Section):
 
 
 class OutcomeSettings(Section):
-    horizons: dict[str, tuple[Days, ...]] = Field(default={"admission": (28, 90, 180), "disengagement": (90, 180)})
+    horizons: dict[str, tuple[Days, ...]] = Field(default={"admission": (28, 90, 180), "disengagement": (180,)})
     silent_days: Days = 90
     min_unsuccessful_offers: int = Field(default=2, ge=0)
     quarterly_days: Days = 91
@@ -59,6 +61,12 @@ class OutcomeSettings(Section):
         for outcome, horizons in self.horizons.items():
             if not horizons or list(horizons) != sorted(set(horizons)):
                 raise ValueError(f"horizons of {outcome} must be rising and distinct, found {list(horizons)}")
+        short = [days for days in self.horizons.get("disengagement", ()) if days <= self.silent_days]
+        if short:
+            raise ValueError(
+                f"horizons of disengagement hold {short[0]} days: a new silence cannot begin and reach silent_days "
+                f"({self.silent_days}) within them; name more days than that"
+            )
         return self
 
 
@@ -140,7 +148,12 @@ class EvaluationSettings(Section):
 
 
 class PromotionSettings(Section):
-    headline: tuple[str, ...] = ("admission_90", "disengagement_90")
+    @property
+    def sha256(self) -> str:
+        """Hash of every gate, for the record of a decision."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    headline: tuple[str, ...] = ("admission_90", "disengagement_180")
     fewest_events: int = Field(default=100, ge=0)
     beats_best_rule: bool = True
     slots: tuple[Days, ...] = Field(default=(5, 10, 15, 25), min_length=1)
@@ -148,6 +161,8 @@ class PromotionSettings(Section):
     difference_above: float | None = 0.0
     smallest_lead: float = Field(default=0.03, ge=0)
     calibration_slope: tuple[float, float] = (0.8, 1.25)
+    observed_to_expected: tuple[float, float] | None = (0.9, 1.1)
+    not_worse_than_champion: bool = True
     worst_group_at_least: float | None = Field(default=0.8, ge=0, le=1)
     worst_team_at_least: float | None = Field(default=0.8, ge=0, le=1)
     far_below: float = Field(default=0.5, ge=0, le=1)
@@ -193,8 +208,19 @@ class Settings(FileSettings):
         search = self.tuning if trials is None else self.tuning.model_copy(update={"trials": trials})
         return self.model_copy(update={"splits": slices, "tuning": search})
 
+    @staticmethod
+    def _refuse_gates_from_outside() -> None:
+        """Gates are read from the file alone: its hash goes into the record of every decision."""
+        named = sorted(name for name in os.environ if name.upper().startswith(f"{ENV_PREFIX}PROMOTION"))
+        if named:
+            raise SettingsError(
+                f"{', '.join(named)}: a promotion gate is not set by an environment variable. Unset it, and write the "
+                f"gate into the settings file, where it can be reviewed."
+            )
+
     @classmethod
     def load(cls, path: str | Path | None = None) -> Settings:
         """Read `path`; by default the file of ``settings_path()``. Raises SettingsError naming every wrong value at
         once."""
+        cls._refuse_gates_from_outside()
         return load_settings(cls, path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from features import Records
 from training.dataset.prepare import Clock, Prepared, Progress, prepare
+from training.errors import NoChampion, StoreAbsent
 from training.evaluation import lead_over_rule, report
 from training.evaluation.robustness import examine
 from training.fitting.boosters import fit
@@ -34,13 +35,14 @@ def train(
 
     ``truth`` is what only a simulator knows (``risk(spine, outcomes, draws, seed)``); it is asked after fitting, for
     the evaluation only. ``compare`` (``champion``, another alias, or a version) is scored beside the challenger on the
-    same test rows. Parameters are searched first where ``settings.tuning.trials`` is above 0. Raises NotEnoughData,
-    HomeMoved, NoChampion, and whatever the records or the bundle refuse.
+    same test rows; by default the champion, where there is one: a gate reads the difference. Parameters are searched
+    first where ``settings.tuning.trials`` is above 0. Raises StoreFault, NotEnoughData, HomeMoved, NoChampion, and
+    whatever the records or the bundle refuse.
     """
     clock = Clock(progress)
     if (Path(home) / tracking.DATABASE).is_file():
         tracking.open_store(home, settings.tracking).check_place()
-    rival = comparison.load(home, settings, compare) if compare is not None else None
+    rival = _rival(home, settings, compare)
     ready = prepare(records, settings, clock)
     tuned = _tune(ready, settings, clock) if settings.tuning.trials else None
     if tuned is not None:
@@ -69,7 +71,9 @@ def train(
         f"evaluating on {int(ready.split.test.sum()):,} later rows"
         + (", against the oracle" if truth is not None else ""),
     )
-    evaluation = report.evaluate(records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth)
+    evaluation = report.evaluate(
+        records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth, ready.with_under_way
+    )
     evaluation = examine(evaluation, records, ready, fitted, contenders, score, settings, truth)
     evaluation = report.with_run(evaluation, ready.attrition, settings.splits.kind, leads)
     clock.stage(
@@ -82,6 +86,16 @@ def train(
     clock.stage("record", "recording the run in MLflow")
     made = Made(ready, fitted, contenders, evaluation, statement, tuned, rival)
     return record(records, settings, Path(home), made, clock)
+
+
+def _rival(home: str | Path, settings: Settings, compare: str | None) -> comparison.Champion | None:
+    """The version to compare with: the one asked for, else the champion where there is one."""
+    if compare is not None:
+        return comparison.load(home, settings, compare)
+    try:
+        return comparison.load(home, settings, tracking.CHAMPION)
+    except (StoreAbsent, NoChampion):
+        return None
 
 
 def _tune(ready: Prepared, settings: Settings, clock: Clock) -> Tuned:

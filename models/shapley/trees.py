@@ -169,6 +169,11 @@ def _check(found: dict[str, Floats], n_features: int, where: str) -> None:
             f"{where} splits a categorical feature: expected numeric splits only; encode the feature as numbers "
             f"before training"
         )
+    if np.any(found["internal_count"] <= 0) or np.any(found["leaf_count"] <= 0):
+        raise TreesError(
+            f"{where}: a node or leaf states that no training row reached it, so contributions are not defined: use "
+            f"the text that LightGBM wrote after training"
+        )
     left, right = found["left_child"].astype(np.int64), found["right_child"].astype(np.int64)
     n = len(left)
     if not np.array_equal(np.sort(np.concatenate((left, right))), np.r_[-n - 1 : 0, 1:n]):

@@ -19,11 +19,12 @@ SMALL = {
     "controls": {"boosting_rows": 1000, "boosting_rounds": 10},
     "evaluation": {"bootstrap_draws": 20, "stability_refits": 2, "capacity_weeks": 8, "coherence_rows": 5000},
     "promotion": {
-        "headline": ["disengagement_90"],
+        "headline": ["disengagement_180"],
         "fewest_events": 1,
         "capture_at_least": 0.5,
         "difference_above": -1.0,
         "calibration_slope": [0.2, 5],
+        "observed_to_expected": [0.01, 100],
         "worst_group_at_least": None,
         "worst_team_at_least": 0.0,
         "far_below": 0.0,

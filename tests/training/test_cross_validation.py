@@ -93,11 +93,13 @@ def test_each_team_is_tested_by_a_model_that_never_saw_it(teams, ready, settings
     fitted = fit(
         ready.matrix, ready.labels, split.train, split.calibration, settings.outcomes.horizons, settings.training
     )
-    label = ready.labels["disengagement_90"].to_numpy()
+    label = ready.labels["disengagement_180"].to_numpy()
     at = np.flatnonzero(split.test & ~np.isnan(label))
-    found = roc_auc_score(label[at], fitted.by_pair(ready.matrix.values[at])["disengagement_90"])
+    found = roc_auc_score(label[at], fitted.by_pair(ready.matrix.values[at])["disengagement_180"])
     assert name == "t0"
-    assert teams["parts"][0]["pairs"]["disengagement_90"]["figures"]["auroc"]["value"] == pytest.approx(found, abs=1e-6)
+    assert teams["parts"][0]["pairs"]["disengagement_180"]["figures"]["auroc"]["value"] == pytest.approx(
+        found, abs=1e-6
+    )
 
 
 def test_each_origin_tests_on_its_own_stretch_of_time(origins, ready, made_up, settings):
@@ -130,7 +132,7 @@ def test_a_study_states_ranges_and_hides_figures_of_few_events(teams, origins):
                 assert (events is None) == (found is None)
                 assert events is None or events >= FEWEST_EVENTS
                 assert found is None or all({"value", "low", "high"} == found[name].keys() for name in FIGURES)
-        assert found_in["range"]["disengagement_90"]["splits"] == len(found_in["parts"])
+        assert found_in["range"]["disengagement_180"]["splits"] == len(found_in["parts"])
 
 
 def test_a_study_registers_nothing_and_its_parts_are_runs_under_it(home, teams, settings):

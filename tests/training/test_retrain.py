@@ -101,7 +101,7 @@ def test_with_a_folder_of_csv_files_made_by_hand(tmp_path):
     cohort = {"history_days": 120}
     said = follow(folder, tmp_path, "own", {**QUICK, "cohort": cohort, "outcomes": {"submission_gap_tolerance": None}})
     passed_or_refused_with_reasons(said)
-    assert "disengagement, 90" in said["evaluate"].stdout
+    assert "disengagement, 180" in said["evaluate"].stdout
     assert "Synthetic" not in said["evaluate"].stdout  # these records do not say that they are
 
 

@@ -46,6 +46,8 @@ def test_all_slips_are_named_at_once(tmp_path):
     [
         ("promotion: {headline: [admission_7]}", "outcomes.horizons does not train"),
         ("outcomes: {horizons: {admission: [90, 28]}}", "must be rising"),
+        ("outcomes: {horizons: {disengagement: [90, 180]}}", "a new silence cannot begin and reach silent_days"),
+        ("outcomes: {horizons: {relapse: [90]}}", "the outcomes are admission, disengagement"),
         ("splits: {train_share: 0.7, calibration_share: 0.3}", "what is left is the test slice"),
         ("training: [", "not YAML"),
     ],
@@ -60,6 +62,12 @@ def test_what_cannot_be_trained_is_refused(tmp_path, content, words):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"No settings file at .*other\.yaml"):
         Settings.load(tmp_path / "other.yaml")
+
+
+def test_a_gate_is_not_set_from_outside(monkeypatch):
+    monkeypatch.setenv("UPSTREAM_MLFLOW_PROMOTION__HEADLINE", '["admission_90"]')
+    with pytest.raises(SettingsError, match="UPSTREAM_MLFLOW_PROMOTION__HEADLINE: a promotion gate is not set by"):
+        Settings.load()
 
 
 def test_an_environment_variable_overrides_the_file(monkeypatch):

@@ -42,7 +42,7 @@ def test_the_run_holds_what_a_data_scientist_compares(run, made_up):
         "admission_28/auroc",
         "latency/one_row_ms",
         "leakage/checks",
-        "disengagement_90/calibration_slope",
+        "disengagement_180/calibration_slope",
         "disengagement_180/best_rule_auroc",
         "seconds/fit",
     } <= logged.data.metrics.keys()
@@ -103,7 +103,7 @@ def test_the_page_says_that_the_data_is_synthetic_and_shows_the_figures(run):
     with store.files_of(result.run_id, tracking.EVALUATION) as folder:
         page = (folder / "evaluation.html").read_text()
     assert "Synthetic data" in page
-    shown = result.evaluation.pairs["disengagement_90"]
+    shown = result.evaluation.pairs["disengagement_180"]
     assert f"{shown.model.auroc.value:.3f}" in page
     assert shown.rule.label in page
     assert page.count("<svg") >= 6
@@ -124,7 +124,6 @@ def test_the_evaluation_tells_what_the_model_is_measured_against(run):
         ("admission", 28),
         ("admission", 90),
         ("admission", 180),
-        ("disengagement", 90),
         ("disengagement", 180),
     ]
     assert all(row["oracle_auroc"] > 0.5 for row in rows if row["outcome"] == "disengagement")

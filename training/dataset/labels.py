@@ -12,6 +12,8 @@ known. A label is 1 (event), 0 (none) or missing (censored), and every missing l
   seen in it;
 - *exit*: the person left before an event and within the window, by death, transfer, moving away or planned discharge.
   Never a good result. On one and the same day the event comes first.
+- *already under way* (:meth:`FollowUp.new_only`, which training and evaluation use): the silence that led to the event
+  had begun before ``as_of``.
 
 Someone who was never seen stays at risk (DESIGN rule 7 over the 180-day clause of CLINICAL.md section 2.3).
 """
@@ -19,7 +21,7 @@ Someone who was never seen stays at risk (DESIGN rule 7 over the 180-day clause 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +47,7 @@ from training.settings import OutcomeSettings
 Horizons = Mapping[str, Sequence[int]]
 AT_RISK = ""
 PAST_THE_END = "window passes the end of the extract"
+UNDER_WAY = "exit: silence already under way"
 
 
 @dataclass(frozen=True)
@@ -94,15 +97,17 @@ class FollowUp:
                 columns[f"{outcome}_{horizon}"] = np.select([status == "event", status == "none"], [1.0, 0.0], np.nan)
         return pd.DataFrame(columns, index=self.spine.index)
 
+    def new_only(self) -> FollowUp:
+        """The same follow-up in which only what begins on or after ``as_of`` is an event.
+
+        A silence that had begun is under way: it is a care gap, certain and shown as one, and no prediction. The day on
+        which it is complete ends the follow-up of the row, as a death does.
+        """
+        return replace(self, outcomes={name: _new_only(one) for name, one in self.outcomes.items()})
+
     def new_events(self, horizons: Horizons) -> pd.DataFrame:
-        """Labels in which events that were already under way at ``as_of`` (a silence that had begun) are missing:
-        new-gap performance."""
-        labels = self.labels(horizons)
-        for outcome, days in horizons.items():
-            for horizon in days:
-                known = labels[f"{outcome}_{horizon}"].to_numpy()
-                labels[f"{outcome}_{horizon}"] = np.where((known == 1) & ~self.outcomes[outcome].new, np.nan, known)
-        return labels
+        """Labels of what begins on or after ``as_of``; missing where a silence under way was completed."""
+        return self.new_only().labels(horizons)
 
     def censoring(self, horizons: Horizons) -> pd.DataFrame:
         """outcome, horizon, status, rows: how many rows have an event, none, or no label, and why."""
@@ -112,6 +117,17 @@ class FollowUp:
                 words, counts = np.unique(self.status(outcome, horizon).astype(str), return_counts=True)
                 rows += [(outcome, horizon, word, int(count)) for word, count in zip(words, counts, strict=True)]
         return pd.DataFrame(rows, columns=["outcome", "horizon", "status", "rows"])
+
+
+def _new_only(followed: Followed) -> Followed:
+    """One outcome with its events that were under way turned into exits."""
+    under_way = (followed.event_day < FOREVER) & ~followed.new & (followed.event_day <= followed.exit_day)
+    return replace(
+        followed,
+        event_day=np.where(under_way, FOREVER, followed.event_day),
+        exit_day=np.where(under_way, followed.event_day, followed.exit_day),
+        exit_reason=np.where(under_way, UNDER_WAY, followed.exit_reason),
+    )
 
 
 def label(

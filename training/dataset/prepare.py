@@ -25,7 +25,10 @@ Progress = Callable[[str], None]
 @dataclass(frozen=True)
 class Prepared:
     """Everything a model is fitted on: rows, what is known on them, what happened after them, and which slice each
-    belongs to."""
+    belongs to.
+
+    ``follow_up`` and ``labels`` hold what begins on or after ``as_of``; ``with_under_way`` also what had begun before.
+    """
 
     spine: pd.DataFrame
     attrition: pd.DataFrame
@@ -34,6 +37,7 @@ class Prepared:
     labels: pd.DataFrame
     split: Split
     seed: int = 0
+    with_under_way: FollowUp | None = None
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -81,13 +85,14 @@ def prepare(records: Records, settings: Settings, clock: Clock | None = None) ->
         "labels",
         f"following {len(people.spine):,} rows of {people.spine['patient_id'].nunique():,} people to their outcomes",
     )
-    followed = follow_up(records, people.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
+    everything = follow_up(records, people.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
+    followed = everything.new_only()
     labels = followed.labels(settings.outcomes.horizons)
     slices = {"temporal": splits.by_time, "patients": splits.by_patients}[settings.splits.kind]
     split = slices(people.spine, settings.outcomes.longest_horizon, last_day, settings.splits)
     clock.stage("features", f"building {len(CATALOGUE)} features on {len(people.spine):,} rows")
     matrix = build(records, people.spine, threads=settings.training.threads)
-    return Prepared(people.spine, people.attrition, matrix, followed, labels, split, settings.training.seed)
+    return Prepared(people.spine, people.attrition, matrix, followed, labels, split, settings.training.seed, everything)
 
 
 def team_slots(records: Records, teams: pd.Series, otherwise: int) -> list[int]:

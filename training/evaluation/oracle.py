@@ -15,6 +15,8 @@ from training.evaluation.figures import PairRows, comparable
 from training.statistics.metrics import Scored
 from training.statistics.resampling import Estimate, Floats, Mask
 
+TRUE_NAME = {"disengagement": "new_disengagement"}
+"""What the truth calls an outcome of ours: a model predicts the disengagement that begins on or after ``as_of``."""
 EVENT_SHARE = 2 / 3
 """Of the rows asked about, so many come from rows before an event, as far as there are so many: drawn alike, one in
 fifty would be, and no regret could be told."""
@@ -40,11 +42,11 @@ def true_risks(
         return np.zeros(0, dtype=np.int64), {}
     drawn, times = _drawn(at, happened[at], rows, np.random.default_rng(seed))
     asked = spine.iloc[drawn].reset_index(drop=True)
-    long = truth.risk(asked, dict(horizons), draws=futures, seed=seed)
+    long = truth.risk(asked, {TRUE_NAME.get(o, o): days for o, days in horizons.items()}, draws=futures, seed=seed)
     risks = {}
     for outcome, days in horizons.items():
         for horizon in days:
-            part = long[(long["outcome"] == outcome) & (long["horizon"] == horizon)]
+            part = long[(long["outcome"] == TRUE_NAME.get(outcome, outcome)) & (long["horizon"] == horizon)]
             merged = asked[["patient_id", "as_of"]].merge(part, on=["patient_id", "as_of"], how="left")
             risks[f"{outcome}_{horizon}"] = np.repeat(merged["probability"].to_numpy(dtype=np.float64), times)
     return np.repeat(drawn, times), risks

@@ -38,10 +38,16 @@ def evaluate(
     contenders: Contenders,
     settings: Settings,
     truth: Any | None = None,
+    with_under_way: FollowUp | None = None,
 ) -> Evaluation:
-    """Every figure of the test slice. ``truth`` (simulated data) has ``risk(spine, outcomes, draws, seed)``."""
+    """Every figure of the test slice. ``truth`` (simulated data) has ``risk(spine, outcomes, draws, seed)``.
+
+    ``follow_up`` says what begins on or after ``as_of``: every figure, the rules to beat among them, is of that.
+    ``with_under_way`` also holds what had begun before; how well that is ranked is shown apart.
+    """
     horizons, own = settings.outcomes.horizons, settings.evaluation
-    labels, new = follow_up.labels(horizons), follow_up.new_events(horizons)
+    labels = follow_up.labels(horizons)
+    wider = (with_under_way or follow_up).labels(horizons)
     teams, names, slots = _teams(records, spine, own.default_weekly_reviews)
     tested = np.flatnonzero(split.test)
     audited = groups.partitions(records, spine.iloc[tested])
@@ -49,6 +55,16 @@ def evaluate(
     at, risks = true_risks(
         truth, spine, split.test, happened, horizons, own.oracle_rows, own.oracle_draws, settings.training.seed
     )
+
+    def under_way(name: str, outcome: str) -> dict[str, Any] | None:
+        """Figures with the silences under way counted as events; None where there is none."""
+        label = wider[name].to_numpy()
+        if with_under_way is None or not ((label == 1) & split.test & np.isnan(labels[name].to_numpy())).any():
+            return None
+        rows = _rows(with_under_way, split.test, label, outcome, teams, settings)
+        model = contenders.model[name][rows.at]
+        rules = {who: score[rows.at] for who, score in contenders.simple(name).items()}
+        return part_of(rows, model, rules, np.ones(len(rows.at), dtype=bool))
 
     def one(pair: tuple[str, int]) -> Pair:
         outcome, horizon = pair
@@ -58,14 +74,13 @@ def evaluate(
         rules = {who: score[rows.at] for who, score in contenders.simple(name).items()}
         inside = np.searchsorted(tested, rows.at)
         here = [replace(part, level=part.level[inside]) for part in audited]
-        known = ~np.isnan(new[name].to_numpy())[rows.at]
         found = {
             "outcome": outcome,
             "horizon": horizon,
             **figures_of(rows, probabilities, rules, LABELS, slots, here, names, own.enough_events),
             "not_judged": contenders.not_judged(name),
             "unseen_people": part_of(rows, probabilities["model"], rules, split.unseen[rows.at]),
-            "new_events": part_of(rows, probabilities["model"], rules, known),
+            "under_way": under_way(name, outcome),
             "oracle": regret(rows, probabilities["model"], rules, at, risks.get(name)),
         }
         return Pair.model_validate(found)
@@ -168,9 +183,8 @@ def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
         found[f"{name}/auroc_over_best_rule"] = pair.over_best_rule.auroc.value
         found[f"{name}/captured_over_best_rule"] = pair.over_best_rule.captured_at_slots.value
         found[f"{name}/unseen_people_auroc"] = pair.unseen_people.auroc.value
-        for part in ("new_events", "under_way"):
-            shown = getattr(pair, part)
-            found[f"{name}/{part}_auroc"] = None if shown is None else shown.auroc.value
+        if pair.under_way:
+            found[f"{name}/with_under_way_auroc"] = pair.under_way.auroc.value
         found[f"{name}/prevalence"] = pair.prevalence
         if pair.oracle:
             found[f"{name}/oracle_auroc"] = pair.oracle.oracle_auroc.value

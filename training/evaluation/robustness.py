@@ -25,6 +25,7 @@ from models.shapley.trees import read_trees
 from training.dataset.labels import FollowUp
 from training.dataset.splits import Split
 from training.evaluation import capacity, coherence, drift, groups, planted, sample_size, stability, weekly
+from training.evaluation.oracle import TRUE_NAME
 from training.evaluation.schema import (
     AtLandmark,
     Capacity,
@@ -174,13 +175,14 @@ def _planted(
     at = planted.sample(codes(ready.spine["patient_id"]), chosen, own.planted_people, seed)
     spine = ready.spine.iloc[at].reset_index(drop=True)
     middle = {outcome: days[len(days) // 2] for outcome, days in settings.outcomes.horizons.items()}
-    told = truth.risk(spine, {outcome: (days,) for outcome, days in middle.items()}, draws=own.oracle_draws, seed=seed)
-    true = {
-        o: spine.merge(told[told["outcome"] == o], on=["patient_id", "as_of"], how="left")["probability"].to_numpy(
-            dtype=float
-        )
-        for o in middle
-    }
+    told = truth.risk(
+        spine, {TRUE_NAME.get(o, o): (days,) for o, days in middle.items()}, draws=own.oracle_draws, seed=seed
+    )
+    true = {}
+    for outcome in middle:
+        risk = told[told["outcome"] == TRUE_NAME.get(outcome, outcome)]
+        merged = spine.merge(risk, on=["patient_id", "as_of"], how="left")
+        true[outcome] = merged["probability"].to_numpy(dtype=float)
     labels = {f"{o}_{days}": ready.labels[f"{o}_{days}"].to_numpy()[at] for o, days in middle.items()}
     model = score(build(records, spine)).model
     return {

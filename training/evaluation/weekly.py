@@ -65,5 +65,6 @@ def weeks(records: Records, settings: Settings, first_day: int, last_day: int) -
     and none after ``last_day``."""
     days = np.arange(first_day, last_day + 1, settings.cohort.score_every_days, dtype=np.int32)
     chosen = landmarks.select(records, to_datetime64(days[: settings.evaluation.capacity_weeks]), settings.cohort)
-    follow_up = labels.follow_up(records, chosen.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
+    followed = labels.follow_up(records, chosen.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
+    follow_up = followed.new_only()
     return Weeks(build(records, chosen.spine, threads=settings.training.threads), follow_up)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import lightgbm
 import numpy as np
@@ -22,24 +22,24 @@ from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
 from models.risk_model import stack_horizons
 from training.errors import NotEnoughData, SpineError
+from training.fitting.inputs import (
+    HORIZON_COLUMN,
+    Matrix,
+    as_matrix,
+    check_calibration_events,
+    check_labels,
+    check_masks,
+    check_names,
+    check_values,
+)
 from training.settings import TrainingSettings
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-HORIZON_COLUMN = "horizon_days"
+__all__ = ["HORIZON_COLUMN", "Fitted", "Matrix", "fit", "lightgbm_parameters", "raw_margins", "stacked_rows"]
 FEWEST_EVENTS = 20
 """Fewer events than this in the training slice and no model is fitted; it would be noise. A floor against accidents,
 not a sample size."""
-
-
-class Matrix(Protocol):
-    """What is read of a feature matrix: ``values`` (rows, features) float32, NaN missing, and ``names``."""
-
-    @property
-    def values(self) -> npt.NDArray[np.floating]: ...
-
-    @property
-    def names(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Fitted:
 
 
 def fit(
-    matrix: Matrix,
+    data: Matrix | pd.DataFrame,
     labels: pd.DataFrame,
     train: npt.NDArray[np.bool_],
     calibration: npt.NDArray[np.bool_],
@@ -85,13 +85,18 @@ def fit(
     """Fit on the ``train`` rows and calibrate on the ``calibration`` rows of anyone's matrix and labels.
 
     ``labels`` has one float column per outcome and horizon (``admission_28``): 1, 0 or NaN, rows as in the matrix.
-    ``features`` describes the columns; by default they are looked up in the catalogue. Raises SpineError where shapes
-    differ and NotEnoughData where events are too few.
+    ``features`` describes the columns; by default they are looked up in the catalogue. Raises SpineError for what a
+    model cannot be fitted on (:mod:`training.fitting.inputs`) and NotEnoughData where events are too few.
     """
     settings = settings or TrainingSettings()
+    matrix = as_matrix(data)
+    check_names(matrix.names, matrix.values.shape[1])
     known = described(matrix, features)
     served = {outcome: tuple(int(h) for h in days) for outcome, days in horizons.items()}
     _check(matrix, labels, served, known)
+    check_values(matrix.values, matrix.names)
+    check_labels(labels, served)
+    train, calibration = check_masks(train, calibration, len(matrix.values))
     wanted_of = {
         outcome: labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64) for outcome, days in served.items()
     }
@@ -107,6 +112,7 @@ def fit(
     for outcome, days in served.items():
         wanted = wanted_of[outcome]
         rows = np.flatnonzero(calibration & ~np.isnan(wanted).all(axis=1))
+        check_calibration_events(outcome, wanted[rows])
         margin = raw_margins(boosters[outcome], matrix.values[rows], days, settings.threads)
         try:
             calibrations[outcome] = fit_calibration(
@@ -187,8 +193,8 @@ def _booster(
     if events < FEWEST_EVENTS or events == len(answers):
         raise NotEnoughData(
             f"{outcome} has {events} events in {len(answers)} training rows (each person counts once per landmark and "
-            f"horizon); "
-            f"at least {FEWEST_EVENTS}, and some without, are needed: bring more people or years."
+            f"horizon); at least {FEWEST_EVENTS}, and some without, are needed: bring more people or years, or leave "
+            f"{outcome} out of outcomes.horizons in mlflow.yaml."
         )
     parameters = lightgbm_parameters(settings, features)
     names = [feature.name for feature in features] + [HORIZON_COLUMN]

@@ -11,15 +11,19 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
+
+import yaml
 
 from features.leakage.statement import JSON_NAME as STATEMENT
 from models.errors import BundleError
 from models.publishing import verify
-from training.errors import ArtefactAbsent, NoRun
+from training.errors import ArtefactAbsent, NoRun, Withdrawn
 from training.evaluation.group_shortfall import ALONE, ANY, Level, levels_of
 from training.evaluation.groups import UNKNOWN
-from training.evaluation.schema import Evaluation, LeadAtSlots, Pair, Stability
-from training.registry import tracking
+from training.evaluation.schema import Evaluation, Figure, LeadAtSlots, Pair, Stability
+from training.registry import history, tracking
+from training.registry.comparison import FILE as COMPARISON_FILE
 from training.registry.release_checks import LATENCY
 from training.registry.tracking import CHALLENGER, CHAMPION, PREVIOUS, Store, Version
 from training.settings import PromotionSettings, Settings
@@ -51,13 +55,15 @@ class Gate:
 
 @dataclass(frozen=True)
 class Promotion:
-    """``promoted`` says whether ``version`` now is the champion; ``reasons`` are the gates that refused it."""
+    """``promoted`` says whether ``version`` now is the champion; ``reasons`` are the gates that refused it.
+    ``settings_sha256`` is the hash of the gates that were asked."""
 
     version: str
     run_id: str
     gates: tuple[Gate, ...]
     promoted: bool
     replaced: str | None
+    settings_sha256: str = ""
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -80,33 +86,71 @@ class Promotion:
 def promote(home: str | Path, settings: Settings, *, by: str, why: str, version: str | None = None) -> Promotion:
     """Put ``version`` (by default the challenger) through the gates; where all hold it becomes the champion.
 
-    The decision is kept as tags of the version either way. Raises StoreAbsent, NoChallenger or NoRun where there is
+    The decision, the gates and the hash of their settings are kept with the version, and added to its history, either
+    way. Raises StoreAbsent, NoChallenger or NoRun where there is
     nothing to promote.
     """
     store = tracking.open_store(home, settings.tracking)
     candidate = store.version(CHALLENGER) if version is None else store.find(version)
-    gates = tuple(check(store, candidate, settings.promotion))
-    passed = all(gate.passed for gate in gates)
     before = _champion(store)
+    gates = (
+        *check(store, candidate, settings.promotion),
+        *_champion_gates(store, candidate, before, settings.promotion),
+    )
+    passed = all(gate.passed for gate in gates)
     replaced = before.version if passed and before is not None and before.version != candidate.version else None
     stamp = {
         "promotion.decision": "promoted" if passed else "refused",
         "promotion.by": by,
         "promotion.why": why,
-        "promotion.at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "promotion.at": _now(),
+        "promotion.settings_sha256": settings.promotion.sha256,
         **{f"promotion.gate.{gate.name}": str(gate) for gate in gates},
     }
     store.tag(candidate.version, stamp)
+    refused_by = [gate.name for gate in gates if not gate.passed]
+    decision = {"decision": stamp["promotion.decision"], "by": by, "why": why, "refused_by": refused_by}
+    history.add(store, candidate, {**decision, "settings_sha256": settings.promotion.sha256})
     if passed:
         if replaced is not None:
             store.alias(PREVIOUS, replaced)
         store.alias(CHAMPION, candidate.version)
-    return Promotion(candidate.version, candidate.run_id, gates, passed, replaced)
+    return Promotion(candidate.version, candidate.run_id, gates, passed, replaced, settings.promotion.sha256)
 
 
-def rollback(home: str | Path, settings: Settings, *, by: str, why: str) -> tuple[str, str]:
-    """The previous champion becomes champion again. Gives (the version that serves now, the version it replaced).
-    Raises NoChampion or NoRun."""
+class RolledBack(NamedTuple):
+    """The version that is champion now, and the one it replaced."""
+
+    champion: str
+    withdrawn: str
+
+
+def withdrawn_before(home: str | Path, settings: Settings) -> str | None:
+    """A warning where the version that a rollback would bring back was itself withdrawn by a rollback; else None."""
+    store = tracking.open_store(home, settings.tracking)
+    try:
+        previous = store.version(PREVIOUS)
+    except NoRun:
+        return None
+    decisions = history.of(previous)
+    last = decisions[-1] if decisions else {}
+    if last.get("decision") != "withdrawn":
+        return None
+    return (
+        f"Version {previous.version} was withdrawn at {last.get('at')} by {last.get('by')} ({last.get('why')}): this "
+        f"rollback would bring it back."
+    )
+
+
+def rollback(home: str | Path, settings: Settings, *, by: str, why: str, again: bool = False) -> RolledBack:
+    """The previous champion becomes champion again, and both versions' histories say so.
+
+    Raises NoChampion or NoRun where there is none to go back to, and Withdrawn where that version was itself withdrawn
+    by a rollback, unless ``again`` says that it is wanted back.
+    """
+    warning = withdrawn_before(home, settings)
+    if warning is not None and not again:
+        raise Withdrawn(f"{warning} Promote another version or, if it is wanted back, roll back with --again.")
     store = tracking.open_store(home, settings.tracking)
     champion = store.version(CHAMPION)
     try:
@@ -115,9 +159,15 @@ def rollback(home: str | Path, settings: Settings, *, by: str, why: str) -> tupl
         raise NoRun(f"Version {champion.version} is the first champion: there is none to go back to.") from error
     store.alias(CHAMPION, previous.version)
     store.alias(PREVIOUS, champion.version)
-    stamp = {"rollback.by": by, "rollback.why": why, "rollback.at": datetime.now(UTC).isoformat(timespec="seconds")}
+    stamp = {"rollback.by": by, "rollback.why": why, "rollback.at": _now()}
     store.tag(champion.version, {**stamp, "rollback.to": previous.version})
-    return previous.version, champion.version
+    history.add(store, champion, {"decision": "withdrawn", "by": by, "why": why, "replaced_by": previous.version})
+    history.add(store, previous, {"decision": "restored", "by": by, "why": why, "replaces": champion.version})
+    return RolledBack(previous.version, champion.version)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def evaluation_of(store: Store, version: Version) -> Evaluation:
@@ -137,7 +187,8 @@ def check(store: Store, version: Version, settings: PromotionSettings) -> list[G
     evaluation = evaluation_of(store, version)
     synthetic = evaluation.synthetic
     gates = [_bundle_gate(store, version), *_check_gates(store, version, evaluation.data_hash, settings)]
-    for name in settings.headline:
+    trained_under = _headline_of_run(store, version)
+    for name in dict.fromkeys((*settings.headline, *trained_under)):
         pair = evaluation.pairs.get(name)
         if pair is None:
             gates.append(Gate(f"{name}.evaluated", "not evaluated", "figures of this outcome and horizon", False))
@@ -146,6 +197,46 @@ def check(store: Store, version: Version, settings: PromotionSettings) -> list[G
         gates += _judge(own, pair.events, synthetic, settings.fewest_events)
         if settings.difference_above is not None:
             gates.append(_lead_gate(name, pair.lead, synthetic, settings))
+    return gates
+
+
+def _headline_of_run(store: Store, version: Version) -> tuple[str, ...]:
+    """The pairs that the run itself named: a promotion may add to them, and never looks at fewer."""
+    try:
+        with store.files_of(version.run_id, "settings") as folder:
+            found = yaml.safe_load((folder / "mlflow.yaml").read_text(encoding="utf-8"))
+    except (ArtefactAbsent, OSError):
+        return ()
+    return tuple(found.get("promotion", {}).get("headline", ()))
+
+
+def _champion_gates(
+    store: Store, version: Version, champion: Version | None, settings: PromotionSettings
+) -> list[Gate]:
+    """One gate a pair of the headline: not worse than the champion on the same rows, by more than luck."""
+    if not settings.not_worse_than_champion or champion is None or champion.run_id == version.run_id:
+        return []
+    needed = "AUROC not below the champion's on the same rows by more than luck"
+    synthetic = evaluation_of(store, version).synthetic
+    try:
+        with store.files_of(version.run_id, tracking.COMPARISON) as folder:
+            beside = json.loads((folder / COMPARISON_FILE).read_text(encoding="utf-8"))
+    except (ArtefactAbsent, OSError):
+        beside = {}
+    if str(beside.get("champion")) != champion.version:
+        absent = f"not compared with version {champion.version}: train again with --compare champion"
+        return [Gate("not_worse_than_champion", absent, needed, synthetic, judged=False)]
+    gates = []
+    for name in settings.headline:
+        pair = beside["pairs"].get(name)
+        if pair is None:
+            continue
+        gap = pair["auroc"]["difference"]
+        found = f"{_number(gap['value']):+.3f} ({_number(gap['low']):+.3f} to {_number(gap['high']):+.3f})"
+        worse = _number(gap["high"]) < 0
+        gates.append(
+            Gate(f"{name}.not_worse_than_champion", f"{found} beside version {champion.version}", needed, not worse)
+        )
     return gates
 
 
@@ -201,6 +292,8 @@ def _pair_gates(name: str, pair: Pair, settings: PromotionSettings) -> list[Gate
     if settings.capture_at_least is not None:
         gates.append(_capture_gate(name, pair.lead, settings.capture_at_least))
     gates.append(Gate(f"{name}.calibration_slope", f"{slope:.2f}", f"{low:g} to {high:g}", low <= slope <= high))
+    if settings.observed_to_expected is not None:
+        gates.append(_ratio_gate(name, model.observed_to_expected, settings.observed_to_expected))
     if settings.stability_at_least is not None:
         gates.append(_stability_gate(name, pair.stability, settings.stability_at_least))
     if settings.auroc_at_most is not None:
@@ -213,6 +306,16 @@ def _pair_gates(name: str, pair: Pair, settings: PromotionSettings) -> list[Gate
             )
         )
     return gates
+
+
+def _ratio_gate(name: str, ratio: Figure, bounds: tuple[float, float]) -> Gate:
+    """Events observed over events expected: refused outside ``bounds`` where the interval excludes 1, so by more than
+    luck."""
+    found, low, high = _number(ratio.value), _number(ratio.low), _number(ratio.high)
+    inside = bounds[0] <= found <= bounds[1]
+    luck = low <= 1 <= high
+    needed = f"{bounds[0]:g} to {bounds[1]:g}, or an interval that holds 1"
+    return Gate(f"{name}.observed_to_expected", f"{found:.2f} ({low:.2f} to {high:.2f})", needed, inside or luck)
 
 
 def _capture_gate(name: str, lead: LeadAtSlots | None, least: float) -> Gate:

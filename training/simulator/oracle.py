@@ -26,7 +26,7 @@ from training.simulator.teams import draw_teams
 VERSION = "4"
 FIRST_DAY = 18995
 """2022-01-03, a Monday, in days since 1970-01-01."""
-OUTCOMES = ("admission", "disengagement")
+OUTCOMES = ("admission", "disengagement", "new_disengagement")
 FILE = "truth.json"
 WHERE = ("community", "inpatient", "closed", "gone", "away")
 COURSE = (
@@ -79,9 +79,10 @@ class Truth:
         of the spine.
 
         ``outcomes`` maps an outcome to horizons in days. The standard error of a probability p is sqrt(p(1-p)/draws).
-        NaN where the person was not there (not yet referred, gone, moved away, dead) on that date. The answer does not
-        depend on the order of the spine. ``reviewed`` asks for the risk had a medicines review been delivered on the
-        morning of ``as_of``.
+        ``new_disengagement`` is that whose silence begins on or after ``as_of``, among futures that complete no silence
+        under way first. NaN where the person was not there (not yet referred, gone, moved away, dead) on that date.
+        The answer does not depend on the order of the spine. ``reviewed`` asks for the risk had a medicines review been
+        delivered on the morning of ``as_of``.
         """
         outcomes = outcomes or {"admission": (28, 90, 180), "disengagement": (90, 180)}
         unknown = [name for name in outcomes if name not in OUTCOMES]
@@ -90,12 +91,12 @@ class Truth:
         index, day = self._places(spine)
         horizons = np.unique(np.concatenate([np.asarray(h, dtype=np.int64) for h in outcomes.values()]))
         order = np.lexsort((day, index))
-        out = np.zeros((len(index), 2, len(horizons)))
+        out = np.zeros((len(index), len(OUTCOMES), len(horizons)))
         blocks = [b for b in _blocks(index[order], threads) if len(b)]
 
         def run(block: np.ndarray) -> None:
             rows = order[block]
-            part = np.zeros((len(rows), 2, len(horizons)))
+            part = np.zeros((len(rows), len(OUTCOMES), len(horizons)))
             run_oracle(index[rows], day[rows], horizons, draws, seed, int(reviewed), *self._world(), part)
             out[rows] = part
 

@@ -138,12 +138,12 @@ def run_people(people, died_on, first, seed, years, world, medicines, teams, fir
 @step
 def look_ahead(p, s, m, x, days):
     """Run ``days`` days on. Returns the days (from now) of the first unplanned admission and first disengagement, or
-    ``days`` for none.
+    ``days`` for none; and whether the silence of that disengagement began in them.
 
     Death, moving away, transfer out and a planned end close the draw: what comes after is no event.
     """
     start = s.day
-    admitted, disengaged = days, days
+    admitted, disengaged, new = days, days, False
     s.last_unplanned, s.disengaged_on, s.exited_on = -1, -1, NONE
     while s.day < start + days and s.exited_on == NONE and (admitted == days or disengaged == days):
         one_day(p, s, m, x)
@@ -151,7 +151,8 @@ def look_ahead(p, s, m, x, days):
             admitted = s.last_unplanned - start
         if disengaged == days and s.disengaged_on >= start:
             disengaged = s.disengaged_on - start
-    return admitted, disengaged
+            new = s.silent_from >= start
+    return admitted, disengaged, new
 
 
 @entry
@@ -160,9 +161,9 @@ def run_oracle(
 ):
     """Replay each person to each date (rows sorted by person, then date), then branch ``draws`` times.
 
-    ``out`` float64 (rows, 2, horizons): share of draws with an unplanned admission, and with a disengagement, before
-    each horizon; NaN where the person was not there on that date. ``review`` 1 delivers a medicines review on the
-    morning of the date, in every draw.
+    ``out`` float64 (rows, 3, horizons): share of draws with an unplanned admission, with a disengagement, and with a
+    new one (of the draws that complete no silence under way), before each horizon; NaN where the person was not there
+    on that date. ``review`` 1 delivers a medicines review on the morning of the date, in every draw.
     """
     events = np.zeros(0, dtype=EVENT)
     x = Setting(world[0], medicines, teams, first_day, last_day, events)
@@ -188,10 +189,15 @@ def run_oracle(
             b.counter = np.uint64(0)
             if review == 1:
                 review_works(b, x)
-            admitted, disengaged = look_ahead(p, b, m_branch, x, days)
+            admitted, disengaged, new = look_ahead(p, b, m_branch, x, days)
             for h in range(len(horizons)):
                 out[r, 0, h] += (admitted < horizons[h]) / draws
                 out[r, 1, h] += (disengaged < horizons[h]) / draws
+                if new:
+                    out[r, 2, h] += (disengaged < horizons[h]) / draws
+        for h in range(len(horizons)):
+            others = 1.0 - (out[r, 1, h] - out[r, 2, h])
+            out[r, 2, h] = out[r, 2, h] / others if others > 1e-9 else np.nan
 
 
 @entry

@@ -113,6 +113,14 @@ def test_lightgbm_models_that_exact_contributions_do_not_cover(parameters, datas
         read_trees(booster)
 
 
+@pytest.mark.parametrize("part", ["leaf_count=0 60 30", "leaf_count=10 0 30"])
+def test_a_leaf_that_no_training_row_reached_is_refused(part):
+    """A contribution divides by the rows under a node: with none it would be NaN, shown as a reason to nobody."""
+    text = HEADER + TWO_SPLITS.replace("leaf_count=10 60 30", part) + END
+    with pytest.raises(TreesError, match="no training row reached it"):
+        read_trees(text)
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(tree_shapes(), min_size=1, max_size=4))
 def test_every_tree_reads_back_as_it_was_written(shapes):

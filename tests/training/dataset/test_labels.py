@@ -279,6 +279,22 @@ def test_new_events_leave_out_what_was_under_way():
     np.testing.assert_equal(
         follow_up.new_events({"disengagement": (180,)})["disengagement_180"].to_numpy(), [1.0, np.nan]
     )
+    assert follow_up.new_only().status("disengagement", 180).tolist() == ["event", labels.UNDER_WAY]
+
+
+def test_within_ninety_days_no_silence_is_new():
+    """The reason why a headline at 90 days could only ever count silences that a team can see already."""
+    history = records(OPEN, [(100, "attended"), *MISSED])
+    spine = pd.DataFrame({"patient_id": ["p"] * 3, "as_of": [on(100), on(101), on(150)]})
+    new = labels.follow_up(history, spine, SETTINGS).new_only()
+    assert not (new.status("disengagement", 90) == "event").any()
+
+
+def test_a_silence_under_way_that_ends_in_time_is_no_event_and_no_exit():
+    history = records(OPEN, [(100, "attended"), *MISSED, (160, "attended"), (200, "attended"), (240, "attended")])
+    spine = pd.DataFrame({"patient_id": ["p"], "as_of": [on(150)]})
+    new = labels.follow_up(history, spine, SETTINGS).new_only()
+    assert new.status("disengagement", 100).tolist() == ["none"]
 
 
 def test_silence_in_a_month_that_was_not_submitted_is_not_trusted():

@@ -116,5 +116,5 @@ def test_the_run_reports_every_number_of_slots_on_lists_that_nothing_trained_on(
         assert list(pair.capacity.slots) == ["5", "10", "15", "25"]
         for found in pair.capacity.slots.values():
             assert found.contenders.keys() == pair.contenders.keys()
-    more = [s.with_cool_off.captured.value for s in evaluation.pairs["disengagement_90"].capacity.slots.values()]
+    more = [s.with_cool_off.captured.value for s in evaluation.pairs["disengagement_180"].capacity.slots.values()]
     assert more == sorted(more)

@@ -40,7 +40,7 @@ def test_every_document_is_there_and_says_synthetic(evidence):
 
 
 def test_the_numbers_are_those_of_the_run(evidence, trained):
-    pair = trained[1].evaluation.pairs["disengagement_90"]
+    pair = trained[1].evaluation.pairs["disengagement_180"]
     auroc = pair.model.auroc.value
     assert f"{auroc:.3f}" in evidence.files["tripod_ai.md"]
     assert f"{auroc:.2f}" in evidence.files["transparency_record.md"]

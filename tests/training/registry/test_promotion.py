@@ -8,9 +8,9 @@ import pytest
 from models import RiskModel
 from models.errors import BundleDamaged
 from models.publishing import current_bundle
-from training.errors import ArtefactAbsent, NoChallenger, NoChampion, NoRun, StoreAbsent
+from training.errors import ArtefactAbsent, NoChallenger, NoChampion, NoRun, StoreAbsent, Withdrawn
 from training.evaluation.schema import ShownLevel
-from training.registry import tracking
+from training.registry import history, tracking
 from training.registry.promotion import promote, rollback
 from training.registry.sync import sync
 
@@ -24,7 +24,7 @@ def home(trained, tmp_path):
 def change_evaluation(home, run_id, change):
     path = home / "artefacts" / run_id / "artifacts" / "evaluation" / "evaluation.json"
     evaluation = json.loads(path.read_text())
-    change(evaluation["pairs"]["disengagement_90"])
+    change(evaluation["pairs"]["disengagement_180"])
     path.write_text(json.dumps(evaluation))
 
 
@@ -41,9 +41,16 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
     assert [gate.name for gate in result.gates] == [
         *("bundle", "leak_proof", "latency"),
         *(
-            f"disengagement_90.{gate}"
+            f"disengagement_180.{gate}"
             for gate in (
-                *("auroc_over_best_rule", "captured_at_slots", "calibration_slope", "stability", "worst_team"),
+                *(
+                    "auroc_over_best_rule",
+                    "captured_at_slots",
+                    "calibration_slope",
+                    "observed_to_expected",
+                    "stability",
+                ),
+                "worst_team",
                 "lead_over_best_rule",
             )
         ),
@@ -51,7 +58,7 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
     champion = tracking.open_store(home, small_settings.tracking).version(tracking.CHAMPION)
     assert champion.version == trained[1].version
     assert (champion.tags["promotion.by"], champion.tags["promotion.why"]) == ("a data scientist", "first model")
-    assert champion.tags["promotion.gate.disengagement_90.calibration_slope"].startswith("passed")
+    assert champion.tags["promotion.gate.disengagement_180.calibration_slope"].startswith("passed")
 
 
 def no_lead_worth_having(pair):
@@ -150,7 +157,7 @@ def test_too_few_events_to_judge_pass_synthetic_data_only(home, trained, small_s
     change_evaluation(home, trained[1].run_id, set_model("auroc", 0.5))
     shown = promote(home, strict, by="x", why="y")
     assert shown.promoted
-    assert sum(str(gate).startswith("not judged") for gate in shown.gates) == 5
+    assert sum(str(gate).startswith("not judged") for gate in shown.gates) == 6
     path = home / "artefacts" / trained[1].run_id / "artifacts" / "evaluation" / "evaluation.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "synthetic": False}))
     refused = promote(home, strict, by="x", why="y")
@@ -208,8 +215,72 @@ def test_rollback_brings_the_previous_champion_back(home, trained, small_setting
     second = store.client.create_model_version(first.name, source=f"runs:/{first.run_id}/bundle", run_id=first.run_id)
     assert promote(home, small_settings, by="x", why="y", version=str(second.version)).replaced == first.version
     assert rollback(home, small_settings, by="me", why="worse in clinic") == (first.version, str(second.version))
+    with pytest.raises(Withdrawn, match=r"withdrawn at .* by me \(worse in clinic\)"):
+        rollback(home, small_settings, by="me", why="by accident")
+    decisions = [[one["decision"] for one in history.of(store.find(v))] for v in (first.version, str(second.version))]
+    assert decisions == [["promoted", "restored"], ["promoted", "withdrawn"]]
+    assert rollback(home, small_settings, by="me", why="on purpose", again=True).champion == str(second.version)
+    store.alias(tracking.CHAMPION, first.version)
     assert store.version(tracking.CHAMPION).version == first.version
     assert store.find(str(second.version)).tags["rollback.why"] == "worse in clinic"
+
+
+def observed_over_expected(value, low, high):
+    def change(pair):
+        pair["contenders"]["model"]["observed_to_expected"] = {"value": value, "low": low, "high": high}
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("figure", "passes"),
+    [
+        ((1.14, 1.06, 1.24), False),  # a seventh too many events, and not by luck
+        ((1.14, 0.98, 1.30), True),  # as far off, on few events
+        ((1.05, 1.01, 1.09), True),  # more than luck, and too little to matter
+        ((0.80, 0.70, 0.90), False),
+    ],
+)
+def test_risks_that_are_off_by_more_than_luck_are_refused(home, trained, small_settings, figure, passes):
+    change_evaluation(home, trained[1].run_id, observed_over_expected(*figure))
+    strict = small_settings.model_copy(
+        update={"promotion": small_settings.promotion.model_copy(update={"observed_to_expected": (0.9, 1.1)})}
+    )
+    result = promote(home, strict, by="x", why="y")
+    assert [gate.passed for gate in result.gates if gate.name.endswith("observed_to_expected")] == [passes]
+
+
+def test_gates_are_never_fewer_than_those_the_run_was_trained_under(home, trained, small_settings):
+    """A refused version stays refused where the headline is narrowed to a pair that passes; and both are on record."""
+    change_evaluation(home, trained[1].run_id, set_model("auroc", 0.4))
+    assert not promote(home, small_settings, by="x", why="first").promoted
+    narrowed = small_settings.model_copy(
+        update={"promotion": small_settings.promotion.model_copy(update={"headline": ("admission_90",)})}
+    )
+    assert not promote(home, narrowed, by="x", why="second").promoted
+    version = tracking.open_store(home, small_settings.tracking).find(trained[1].version)
+    found = history.of(version)
+    assert [(one["decision"], one["why"]) for one in found] == [("refused", "first"), ("refused", "second")]
+    assert "disengagement_180.auroc_over_best_rule" in found[1]["refused_by"]
+    assert found[0]["settings_sha256"] != found[1]["settings_sha256"]
+
+
+@pytest.mark.parametrize(("high", "promoted"), [(-0.01, False), (0.02, True)])
+def test_a_version_worse_than_the_champion_on_the_same_rows_is_refused(home, trained, small_settings, high, promoted):
+    assert promote(home, small_settings, by="x", why="y").promoted
+    store = tracking.open_store(home, small_settings.tracking)
+    first = store.version(tracking.CHAMPION)
+    again = "f" * 32
+    shutil.copytree(home / "artefacts" / first.run_id, home / "artefacts" / again)
+    folder = home / "artefacts" / again / "artifacts" / tracking.COMPARISON
+    folder.mkdir()
+    difference = {"value": -0.03, "low": -0.05, "high": high}
+    beside = {"champion": first.version, "pairs": {"disengagement_180": {"auroc": {"difference": difference}}}}
+    (folder / "comparison.json").write_text(json.dumps(beside))
+    second = store.client.create_model_version(first.name, source=f"runs:/{again}/bundle", run_id=again)
+    result = promote(home, small_settings, by="x", why="y", version=str(second.version))
+    assert result.promoted is promoted
+    assert [gate.passed for gate in result.gates if "not_worse_than_champion" in gate.name] == [promoted]
 
 
 def test_what_is_absent_is_named(home, trained, small_settings, tmp_path):
