@@ -22,6 +22,22 @@ class TrackingSettings(Section):
     experiment: str = "upstream"
     registered_model: str = "upstream"
     artefacts: str = "artefacts"
+    artefact_location: str | None = None
+
+    @model_validator(mode="after")
+    def _files_have_a_place(self) -> TrackingSettings:
+        databases = ("postgresql", "mysql", "mssql", "sqlite")
+        if self.uri and not self.uri.startswith((*databases, "http://", "https://", "file:", "databricks")):
+            raise ValueError(
+                "uri is no address that MLflow knows: write https://server, postgresql://user@host/name or, for a "
+                "store under --home, null"
+            )
+        if self.uri and self.uri.startswith(databases) and not self.artefact_location:
+            raise ValueError(
+                "uri is a database, which holds no files: name in artefact_location where bundles and reports go, a "
+                "folder or bucket that every machine reaches (file:///srv/upstream, s3://...)"
+            )
+        return self
 
 
 class OutcomeSettings(Section):

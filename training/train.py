@@ -40,8 +40,7 @@ def train(
     whatever the records or the bundle refuse.
     """
     clock = Clock(progress)
-    if (Path(home) / tracking.DATABASE).is_file():
-        tracking.open_store(home, settings.tracking).check_place()
+    tracking.open_store(home, settings.tracking, create=True).check_place()
     rival = _rival(home, settings, compare)
     ready = prepare(records, settings, clock)
     tuned = _tune(ready, settings, clock) if settings.tuning.trials else None

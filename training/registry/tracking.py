@@ -11,6 +11,7 @@ before it).
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import logging
 import os
 import sqlite3
@@ -29,6 +30,9 @@ os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# MLflow tries seven times, which is minutes of silence where a server is away.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import lightgbm
@@ -39,10 +43,12 @@ import numpy.typing as npt
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
-from training.errors import ArtefactAbsent, HomeMoved, NoChallenger, NoChampion, NoRun, StoreAbsent
+from training.errors import ArtefactAbsent, HomeMoved, NoChallenger, NoChampion, NoRun, StoreAbsent, StoreFault
+from training.registry.store_faults import ON_THE_WAY, is_absence, naming_faults
 from training.settings import TrackingSettings
 
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
@@ -103,10 +109,13 @@ class Run:
     def register(self, model_id: str, tags: Mapping[str, str]) -> Version:
         """A new version of the registered model, with the logged model as its source."""
         client, name = self.store.client, self.store.settings.registered_model
-        with contextlib.suppress(MlflowException):  # it exists already
+        try:
             client.create_registered_model(
                 name, description="Upstream: risk of disengagement and unplanned psychiatric admission"
             )
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
         made = client.create_model_version(
             name, source=f"models:/{model_id}", run_id=self.run_id, tags=dict(tags), model_id=model_id
         )
@@ -123,7 +132,12 @@ class Store:
 
     @property
     def client(self) -> mlflow.MlflowClient:
-        return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+        with self._asked("opening the store"):
+            return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def _asked(self, doing: str) -> contextlib.AbstractContextManager[None]:
+        """Names the fault where the store does not answer as it should (StoreFault)."""
+        return naming_faults(self.uri, doing, (MlflowException, *ON_THE_WAY))
 
     @property
     def local(self) -> bool:
@@ -142,8 +156,9 @@ class Store:
         mlflow.set_registry_uri(self.uri)
         try:
             with (
+                naming_faults(self.uri, f"recording the run {name}", (MlflowException, SQLAlchemyError)),
                 warnings.catch_warnings(),
-                mlflow.start_run(experiment_id=self._experiment(), run_name=name, tags=dict(tags)) as active,
+                mlflow.start_run(run_id=self._begin(name, tags)) as active,
             ):
                 # About type hints inside MLflow's own modules; nothing that whoever trains here could act on.
                 warnings.filterwarnings("ignore", module=r"mlflow\.")
@@ -155,8 +170,14 @@ class Store:
     def version(self, alias: str) -> Version:
         """The version that carries ``alias``. Raises NoChallenger, NoChampion or NoRun."""
         try:
-            return _version(self.client.get_model_version_by_alias(self.settings.registered_model, alias))
-        except MlflowException as error:
+            with self._asked(f"looking up the {alias}"):
+                try:
+                    return _version(self.client.get_model_version_by_alias(self.settings.registered_model, alias))
+                except MlflowException as error:
+                    if is_absence(error):
+                        raise NoRun(f"no alias {alias}") from error
+                    raise
+        except NoRun as error:
             if alias == CHALLENGER:
                 raise NoChallenger("Nothing has been trained in this home: run `upstream train` first.") from error
             if alias == CHAMPION:
@@ -167,36 +188,48 @@ class Store:
 
     def find(self, version: str) -> Version:
         """A version by its number."""
-        try:
-            return _version(self.client.get_model_version(self.settings.registered_model, version))
-        except MlflowException as error:
-            raise NoRun(
-                f"{self.settings.registered_model} has no version {version}: see `upstream evaluate`, or the MLflow "
-                f"page."
-            ) from error
+        with self._asked(f"looking up version {version}"):
+            try:
+                return _version(self.client.get_model_version(self.settings.registered_model, version))
+            except MlflowException as error:
+                if not is_absence(error):
+                    raise
+                raise NoRun(
+                    f"{self.settings.registered_model} has no version {version}: see `upstream evaluate`, or the "
+                    f"MLflow page."
+                ) from error
 
     def version_of_run(self, run_id: str) -> str | None:
         """The number of the version that a run made, None where the registry does not hold one (any more)."""
         if not run_id:
             return None
         wanted = f"name = '{self.settings.registered_model}' and run_id = '{run_id}'"
-        found = self.client.search_model_versions(wanted, max_results=1)
+        with self._asked(f"looking up the version of run {run_id}"):
+            found = self.client.search_model_versions(wanted, max_results=1)
         return str(found[0].version) if found else None
 
     def metrics_of(self, run_id: str) -> dict[str, float]:
         """The last value of every metric of a run; empty where the store does not hold the run (any more)."""
-        try:
-            return dict(self.client.get_run(run_id).data.metrics) if run_id else {}
-        except MlflowException:
-            return {}
+        with self._asked(f"reading the metrics of run {run_id}"):
+            try:
+                return dict(self.client.get_run(run_id).data.metrics) if run_id else {}
+            except MlflowException as error:
+                if not is_absence(error):
+                    raise
+                return {}
 
     def alias(self, alias: str, version: str) -> None:
-        self.client.set_registered_model_alias(self.settings.registered_model, alias, version)
+        with self._asked(f"setting the alias {alias}"):
+            self.client.set_registered_model_alias(self.settings.registered_model, alias, version)
 
     def drop_alias(self, alias: str) -> None:
         self.client.delete_registered_model_alias(self.settings.registered_model, alias)
 
     def tag(self, version: str, tags: Mapping[str, str]) -> None:
+        with self._asked(f"tagging version {version}"):
+            self._tag(version, tags)
+
+    def _tag(self, version: str, tags: Mapping[str, str]) -> None:
         for key, value in tags.items():
             self.client.set_model_version_tag(self.settings.registered_model, version, key, value)
 
@@ -225,17 +258,40 @@ class Store:
             yield Path(path)
 
     def check_place(self) -> None:
-        """Raises HomeMoved, before a long run rather than after it, where a new run could not be recorded."""
-        self._experiment()
+        """Raises HomeMoved or StoreFault, before a long run rather than after it, where a new run could not be
+        recorded: opens a run, writes a file to it, asks for logged models and removes the run again."""
+        with self._asked("trying the store before the run"):
+            client, experiment = self.client, self._experiment()
+            run_id = client.create_run(experiment, run_name="trying the store").info.run_id
+            try:
+                client.log_text(run_id, "written before a training run\n", "tried.txt")
+                client.search_logged_models([experiment], max_results=1)
+            finally:
+                client.set_terminated(run_id)
+                client.delete_run(run_id)
+
+    def _begin(self, name: str, tags: Mapping[str, str]) -> str:
+        """A new run of our experiment, whatever run MLFLOW_RUN_ID names in the environment."""
+        return str(self.client.create_run(self._experiment(), run_name=name, tags=dict(tags)).info.run_id)
+
+    def _location(self) -> str | None:
+        """Where the files of new runs go; None leaves it to the server."""
+        if self.local:
+            return self.artefacts.as_uri()
+        return self.settings.artefact_location
 
     def _experiment(self) -> str:
         client = self.client
         found = client.get_experiment_by_name(self.settings.experiment)
         if found is None:
-            return str(
-                client.create_experiment(
-                    self.settings.experiment, artifact_location=self.artefacts.as_uri() if self.local else None
-                )
+            with _one_at_a_time(self.home):
+                found = client.get_experiment_by_name(self.settings.experiment)
+                if found is None:
+                    return self._create_experiment(client)
+        if found.lifecycle_stage == "deleted":
+            raise StoreFault(
+                f"The experiment {self.settings.experiment} was deleted: restore it (mlflow experiments restore "
+                f"--experiment-id {found.experiment_id}), or name another one in tracking.experiment."
             )
         written = Path(unquote(urlparse(found.artifact_location).path))
         if self.local and written != self.artefacts:
@@ -245,6 +301,27 @@ class Store:
                 "Syncing, scoring and serving work as they are; to train, move it back or name a new --home."
             )
         return str(found.experiment_id)
+
+    def _create_experiment(self, client: mlflow.MlflowClient) -> str:
+        """A new experiment; where another training was quicker, its experiment."""
+        try:
+            return str(client.create_experiment(self.settings.experiment, artifact_location=self._location()))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            made = client.get_experiment_by_name(self.settings.experiment)
+            if made is None:
+                raise
+            return str(made.experiment_id)
+
+
+@contextlib.contextmanager
+def _one_at_a_time(home: Path) -> Iterator[None]:
+    """Holds a lock of ``home``, so that two first trainings do not both make the store."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / ".mlflow.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def open_store(home: str | Path, settings: TrackingSettings | None = None, *, create: bool = False) -> Store:
@@ -256,16 +333,18 @@ def open_store(home: str | Path, settings: TrackingSettings | None = None, *, cr
         logging.getLogger(name).setLevel(logging.WARNING)
     if settings.uri is not None:
         return Store(home, settings, settings.uri)
-    store = Store(home, settings, f"sqlite:///{database}")
-    if database.is_file():
+    address = URL.create("sqlite", database=str(database)).render_as_string(hide_password=False)
+    store = Store(home, settings, address)
+    if database.is_file() and not create:
         return store
     if not create:
         raise StoreAbsent(
             f"No MLflow store at {database}: run `upstream train --home {home}` first, or name the home that holds one."
         )
-    home.mkdir(parents=True, exist_ok=True)
-    with _without_waiting_for_the_disk():
-        store.client.search_experiments()
+    with _one_at_a_time(home):
+        if not database.is_file():
+            with _without_waiting_for_the_disk():
+                store.client.search_experiments()
     return store
 
 

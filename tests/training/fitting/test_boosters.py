@@ -64,7 +64,7 @@ def test_too_few_events_are_refused_with_their_number():
     few.iloc[:5] = 1
     with pytest.raises(NotEnoughData, match="admission has 10 events in"):
         fit(matrix, few, train, later, HORIZONS, SETTINGS, features=FEATURES)
-    with pytest.raises(NotEnoughData, match="cannot be calibrated"):
+    with pytest.raises(NotEnoughData, match="admission has 0 rows with an event in the calibration slice"):
         fit(matrix, labels.where(pd.Series(train), 0.0), train, later, HORIZONS, SETTINGS, features=FEATURES)
 
 

@@ -1,16 +1,25 @@
 """MLflow behind one door, without telemetry and without pickle."""
 
 import ast
+import http.server
+import multiprocessing
 import os
+import shutil
+import threading
 from pathlib import Path
 
+import mlflow
 import pytest
+from mlflow.exceptions import MlflowException
+from pydantic import ValidationError
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 import training
-from training.errors import NoChallenger, NoChampion
+from training.errors import NoChallenger, NoChampion, StoreFault
 from training.registry import tracking
+from training.registry.promotion import promote
+from training.registry.store_faults import without_password
 from training.settings import TrackingSettings
 
 ROOT = Path(training.__file__).parent
@@ -67,6 +76,126 @@ def test_a_run_that_fails_is_marked_and_changes_no_alias(trained, small_settings
 def test_a_given_uri_is_used_as_it_is(tmp_path):
     store = tracking.open_store(tmp_path, TrackingSettings(uri="http://mlflow.example"))
     assert (store.uri, store.local) == ("http://mlflow.example", False)
+
+
+def answering(code):
+    """A server on loopback that answers every request with ``code``, as a login page or a broken proxy does."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(code)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"no")
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+@pytest.fixture(params=[401, 403, 404, 500])
+def broken_server(request, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    server = answering(request.param)
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_store_that_fails_is_not_an_empty_one(broken_server, tmp_path):
+    store = tracking.open_store(tmp_path, TrackingSettings(uri=broken_server))
+    for ask in (lambda: store.version(tracking.CHAMPION), lambda: store.find("1"), store.check_place):
+        with pytest.raises(StoreFault, match=f"the MLflow store at {broken_server} did not answer as it should"):
+            ask()
+
+
+@pytest.mark.parametrize("uri", ["http//typo", "s3://bucket/x", "server.example"])
+def test_an_address_that_MLflow_does_not_know_is_refused(uri):
+    with pytest.raises(ValidationError, match="no address that MLflow knows"):
+        TrackingSettings(uri=uri)
+
+
+def test_a_server_that_is_away_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with pytest.raises(StoreFault, match="Check that it is up"):
+        tracking.open_store(tmp_path, TrackingSettings(uri="http://127.0.0.1:1")).version(tracking.CHAMPION)
+
+
+def test_a_password_in_an_address_is_not_shown():
+    assert without_password("postgresql://me:secret@db/mlflow away") == "postgresql://***@db/mlflow away"
+
+
+def test_a_damaged_database_is_named(tmp_path):
+    (tmp_path / tracking.DATABASE).write_bytes(b"damaged" * 999)
+    with pytest.raises(StoreFault, match="not a database"):
+        tracking.open_store(tmp_path).version(tracking.CHAMPION)
+
+
+def test_a_database_address_needs_a_place_for_files(tmp_path):
+    uri = f"sqlite:///{tmp_path}/team.db"
+    with pytest.raises(ValidationError, match="artefact_location"):
+        TrackingSettings(uri=uri)
+    place = (tmp_path / "files").as_uri()
+    store = tracking.open_store(tmp_path, TrackingSettings(uri=uri, artefact_location=place))
+    store.check_place()
+    assert store.client.get_experiment_by_name("upstream").artifact_location == place
+    assert list((tmp_path / "files").rglob("tried.txt"))
+
+
+@pytest.mark.parametrize("name", ["trust?north", "feature%2Fbranch", "a b#c"])
+def test_a_home_of_any_name_has_its_own_store(tmp_path, name):
+    home = tmp_path / name
+    tracking.open_store(home, create=True).check_place()
+    assert (home / tracking.DATABASE).is_file()
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_run_in_the_environment_and_a_deleted_experiment_are_understood(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
+    store = tracking.open_store(tmp_path, create=True)
+    store.check_place()
+    with store.run("mine", {}) as run:
+        assert run.run_id != "0" * 32
+    store.client.delete_experiment(store.client.get_experiment_by_name("upstream").experiment_id)
+    with pytest.raises(StoreFault, match="The experiment upstream was deleted"):
+        store.check_place()
+
+
+def _first_training(home, begin, answers):
+    begin.wait()
+    tracking.open_store(home, create=True).check_place()
+    answers.put("ok")
+
+
+@pytest.mark.slow
+def test_two_first_trainings_at_once_share_one_store(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    begin, answers = context.Barrier(2), context.Queue()
+    both = [context.Process(target=_first_training, args=(tmp_path, begin, answers)) for _ in range(2)]
+    for one in both:
+        one.start()
+    assert [answers.get(timeout=200) for _ in both] == ["ok", "ok"]
+    for one in both:
+        one.join()
+
+
+def test_a_passing_fault_does_not_make_a_champion_forgotten(trained, small_settings, tmp_path, monkeypatch):
+    """One failed look-up of the champion while promoting: refused, rather than promoted without a way back."""
+    home = shutil.copytree(trained[0], tmp_path / "home")
+    promote(home, small_settings, by="x", why="y")
+    real = mlflow.MlflowClient.get_model_version_by_alias
+
+    def failing(self, name, alias):
+        if alias == tracking.CHAMPION:
+            raise MlflowException("503 Service Unavailable")
+        return real(self, name, alias)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "get_model_version_by_alias", failing)
+    with pytest.raises(StoreFault, match="looking up the champion"):
+        promote(home, small_settings, by="x", why="y")
 
 
 def test_the_commit_is_named_or_unknown():
