@@ -82,7 +82,6 @@ def test_the_held_out_table_has_the_oracle_the_model_and_the_best_of_the_simple_
         "admission_28",
         "admission_90",
         "admission_180",
-        "disengagement_90",
         "disengagement_180",
     }
     for pair in evaluation["pairs"].values():

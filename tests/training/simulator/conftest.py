@@ -6,11 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from training.dataset.labels import UNDER_WAY
 from training.dataset.prepare import Prepared, prepare
 from training.settings import Settings
 from training.simulator import SimulatedTrust, simulate
 
-HORIZONS = {"admission": (28, 90), "disengagement": (90,)}
+HORIZONS = {"admission": (90,), "disengagement": (180,)}
 
 
 @pytest.fixture(scope="session")
@@ -37,11 +38,11 @@ def ready(trust: SimulatedTrust, oracle_settings: Settings) -> Prepared:
 
 @pytest.fixture(scope="session")
 def happened(ready: Prepared) -> dict[str, np.ndarray]:
-    """1 event, 0 none or an exit before one (as the oracle counts), NaN not at risk."""
+    """1 event, 0 none or an exit before one (as the oracle counts), NaN not at risk or silent already when it began."""
 
     def answer(outcome: str, horizon: int) -> np.ndarray:
         status = np.asarray(ready.follow_up.status(outcome, horizon), dtype=str)
-        quiet = (status == "none") | np.char.startswith(status, "exit")
+        quiet = (status == "none") | (np.char.startswith(status, "exit") & (status != UNDER_WAY))
         return np.select([status == "event", quiet], [1.0, 0.0], np.nan)
 
     return {f"{o}_{h}": answer(o, h) for o, horizons in HORIZONS.items() for h in horizons}

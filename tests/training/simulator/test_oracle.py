@@ -19,9 +19,10 @@ from training.statistics.resampling import codes
 
 pytestmark = pytest.mark.slow
 
-PAIRS = ("admission_90", "disengagement_90")
+PAIRS = ("admission_90", "disengagement_180")
+TRUE = {"admission_90": "admission", "disengagement_180": "new_disengagement"}
 GLANCE, DRAWS, OTHERS = 10, 100, 700
-SEEN = {"admission_90": 0.2, "disengagement_90": 0.0}
+SEEN = {"admission_90": 0.2, "disengagement_180": 0.0}
 """Disengagements are one row in fifty. The oracle glances at every row in ten futures, then looks closely at every row
 before an event, every row where a glance saw more than ``SEEN``, and so many of the rest, by lot; each of these then
 stands for as many as it was drawn from."""
@@ -80,11 +81,11 @@ def contenders(ready, oracle_settings):
 @pytest.fixture(scope="module")
 def oracle(trust, ready, happened):
     """By pair, rows of the whole spine: the oracle learned from none of them."""
-    truth, outcomes = trust.truth, {"admission": (90,), "disengagement": (90,)}
+    truth, outcomes = trust.truth, {"admission": (90,), "new_disengagement": (180,)}
 
     def ask(at, draws, seed):
         long = truth.risk(ready.spine.iloc[at].reset_index(drop=True), outcomes, draws=draws, seed=seed)
-        return {name: long.loc[long["outcome"] == name.partition("_")[0], "probability"].to_numpy() for name in PAIRS}
+        return {name: long.loc[long["outcome"] == TRUE[name], "probability"].to_numpy() for name in PAIRS}
 
     first = ask(np.arange(len(ready.spine)), GLANCE, 1)
     close = np.any([(happened[name] == 1) | (first[name] > SEEN[name]) for name in PAIRS], axis=0)
