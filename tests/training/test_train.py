@@ -13,7 +13,7 @@ from features.catalogue import CATALOGUE
 from models import RiskModel
 from tests.training.conftest import MadeUpTruth
 from training.dataset.prepare import prepare
-from training.errors import HomeMoved, NotEnoughData, StoreAbsent
+from training.errors import HomeMoved, NoChallenger, NotEnoughData
 from training.evaluation import report
 from training.evaluation.schema import Evaluation
 from training.registry import comparison, tracking
@@ -47,7 +47,7 @@ def test_the_run_holds_what_a_data_scientist_compares(run, made_up):
         "seconds/fit",
     } <= logged.data.metrics.keys()
     names = {item.path for item in store.client.list_artifacts(result.run_id)}
-    assert names == {"bundle", "checks", "evaluation", "plots", "settings"}
+    assert names == {"bundle", "checks", "evaluation", "evaluation_predictions.parquet", "plots", "settings"}
     assert {item.path for item in store.client.list_artifacts(result.run_id, "checks")} == {
         f"checks/{name}" for name in ("latency.json", "leakage.json", "leakage.txt")
     }
@@ -222,5 +222,5 @@ def test_what_fails_leaves_no_challenger_and_says_why(made_up, small_settings, t
     )
     with pytest.raises(NotEnoughData, match="Nobody is on a caseload"):
         train(made_up, nobody, tmp_path / "nobody")
-    with pytest.raises(StoreAbsent):
-        tracking.open_store(tmp_path / "few")
+    with pytest.raises(NoChallenger):
+        tracking.open_store(tmp_path / "few").version(tracking.CHALLENGER)

@@ -6,10 +6,12 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from features import Records
@@ -28,6 +30,7 @@ from training.fitting.boosters import HORIZON_COLUMN, Fitted
 from training.fitting.contenders import Contenders, rows_of
 from training.registry import comparison, release_checks, tracking
 from training.settings import Settings
+from training.statistics.resampling import codes
 
 if TYPE_CHECKING:
     from training.fitting.tune import Tuned
@@ -83,12 +86,14 @@ def record(
         "synthetic": str(records.synthetic).lower(),
     }
     found = report.flat_metrics(evaluation)
-    name = f"{'synthetic ' if records.synthetic else ''}{facts['data_hash'][:8]}"
+    name = _run_name(records, ready)
     with tempfile.TemporaryDirectory() as scratch, store.run(name, facts) as run:
         run.parameters(
             {**_flat(settings.model_dump(mode="json")), **facts, "features": len(fitted.names), **ready.sizes}
         )
         run.metrics(found)
+        run.input(ready.split.summary(ready.spine), records.data_hash, str(records.about.get("source", "not stated")))
+        run.table(_predictions(ready, made.contenders), "evaluation_predictions.parquet")
         for trial in made.tuned.trials if made.tuned is not None else ():
             run.child(f"{trial.outcome}, trial {trial.number}", trial.parameters, {"log_loss": trial.log_loss})
         example = stack_horizons(ready.matrix.values[:5], (90,))
@@ -96,9 +101,10 @@ def record(
         model_ids = {
             outcome: run.booster(booster, outcome, example, columns) for outcome, booster in fitted.boosters.items()
         }
-        version = run.register(
-            next(iter(model_ids.values())), {**facts, **{f"model_id.{o}": m for o, m in model_ids.items()}}
-        )
+        for outcome, model_id in model_ids.items():
+            run.metrics({key: value for key, value in found.items() if key.startswith(f"{outcome}_")}, model_id)
+        served_id = run.new_model("upstream")
+        version = run.register(served_id, {**facts, **{f"model_id.{o}": m for o, m in model_ids.items()}})
         bundle = write_bundle(
             Path(scratch) / tracking.BUNDLE,
             boosters=fitted.boosters,
@@ -117,6 +123,8 @@ def record(
         )
         served = RiskModel.load(bundle)
         run.files(bundle, tracking.BUNDLE)
+        rows = ready.matrix.to_pandas().iloc[np.flatnonzero(ready.split.test)[:5]][list(fitted.names)]
+        run.serve(served_id, bundle, rows, pd.DataFrame(fitted.by_pair(rows.to_numpy(dtype=np.float32))))
         pictures = draw.as_html(draw.draw(evaluation, _explain(served, ready, made.contenders)))
         page.write(evaluation, Path(scratch) / tracking.EVALUATION, pictures)
         run.files(Path(scratch) / tracking.EVALUATION, tracking.EVALUATION)
@@ -145,6 +153,28 @@ def record(
     # Only a run that ended well becomes the challenger.
     store.alias(tracking.CHALLENGER, version.version)
     return TrainResult(run.run_id, version.version, bundle_id, found, dict(clock.seconds), evaluation, beside)
+
+
+def _run_name(records: Records, ready: Prepared) -> str:
+    """When, on whom and on what: two runs of one store differ by the second."""
+    kind = "synthetic, " if records.synthetic else ""
+    people, when = ready.sizes["people"], datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+    return f"{when}: {kind}{people:,} people, records {records.data_hash[:8]}"
+
+
+def _predictions(ready: Prepared, contenders: Contenders) -> pd.DataFrame:
+    """One row for each labelled test row of each outcome and horizon: person (a number of this table alone, no id),
+    as_of, outcome, horizon, label and the model's probability."""
+    people = codes(ready.spine["patient_id"])
+    parts = []
+    for name, risk in contenders.model.items():
+        outcome, _, days = name.rpartition("_")
+        label = ready.labels[name].to_numpy()
+        at = np.flatnonzero(ready.split.test & ~np.isnan(label))
+        columns = {"person": people[at], "as_of": ready.spine["as_of"].iloc[at].dt.strftime("%Y-%m-%d").to_numpy()}
+        rows = pd.DataFrame(columns | {"label": label[at].astype(int), "probability": risk[at]})
+        parts.append(rows.assign(outcome=outcome, horizon=int(days)))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _compare(records: Records, settings: Settings, made: Made, version: str) -> dict[str, Any] | None:

@@ -1,4 +1,5 @@
-"""MLflow: where runs are recorded and models registered. The only module that imports mlflow.
+"""MLflow: where runs are recorded and models registered. The only module that imports mlflow, apart from the file that
+MLflow itself runs (``served_model``).
 
 With ``tracking.uri: null`` the store is SQLite, ``mlflow.db`` under the home folder, and files lie under ``artefacts``
 beside it. MLflow writes absolute addresses into its store; a home that was moved is still read (files are looked for
@@ -37,12 +38,14 @@ os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 
 import lightgbm
 import mlflow
+import mlflow.data
 import mlflow.lightgbm
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature, infer_signature
+from mlflow.types import ParamSchema, ParamSpec
 from sqlalchemy import URL, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
@@ -51,10 +54,16 @@ from training.errors import ArtefactAbsent, HomeMoved, NoChallenger, NoChampion,
 from training.registry.store_faults import ON_THE_WAY, is_absence, naming_faults
 from training.settings import TrackingSettings
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # about type hints inside MLflow's own modules
+    import mlflow.pyfunc
+
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
 DATABASE = "mlflow.db"
 BUNDLE, EVALUATION, CHECKS, COMPARISON = "bundle", "evaluation", "checks", "comparison"
 _REQUIREMENTS = ("lightgbm", "numpy")
+_SERVED_REQUIREMENTS = ("lightgbm", "numba", "numpy", "pandas", "pydantic", "pydantic-settings", "pyarrow", "pyyaml")
+_SERVED = Path(__file__).with_name("served_model.py")
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -77,11 +86,49 @@ class Run:
     def parameters(self, values: Mapping[str, Any]) -> None:
         mlflow.log_params({name: str(value)[:6000] for name, value in values.items()})
 
-    def metrics(self, values: Mapping[str, float]) -> None:
-        """Logs what is a finite number; a figure that is not defined on these data is left out rather than logged as
-        0."""
-        mlflow.log_metrics(
-            {name: float(value) for name, value in values.items() if value is not None and np.isfinite(value)}
+    def metrics(self, values: Mapping[str, float], model_id: str | None = None) -> None:
+        """Logs what is a finite number, of the run and of ``model_id``; a figure that is not defined on these data is
+        left out rather than logged as 0."""
+        defined = {name: float(value) for name, value in values.items() if value is not None and np.isfinite(value)}
+        mlflow.log_metrics(defined, model_id=model_id)
+
+    def input(self, slices: pd.DataFrame, data_hash: str, source: str) -> None:
+        """Logs what data went in, by hash and by the sizes of its slices. No row of a person is logged."""
+        dataset = mlflow.data.from_pandas(slices, source=source, name="records", digest=data_hash[:36])  # type: ignore[attr-defined]
+        mlflow.log_input(dataset, context="training")
+
+    def table(self, rows: pd.DataFrame, name: str) -> None:
+        """Logs a table as ``name``, which ends in .parquet or .json."""
+        mlflow.log_table(rows, name)
+
+    def new_model(self, name: str) -> str:
+        """The id of a logged model whose files are still to come (:meth:`serve`)."""
+        experiment = self.store.client.get_run(self.run_id).info.experiment_id
+        made = self.store.client.create_logged_model(experiment, name=name, source_run_id=self.run_id)
+        return str(made.model_id)
+
+    def serve(self, model_id: str, bundle: Path, example: pd.DataFrame, result: pd.DataFrame) -> None:
+        """Logs the bundle as an MLflow model that gives what the service gives. ``example`` holds rows of features,
+        ``result`` their probabilities by outcome and horizon."""
+        outcomes = list(dict.fromkeys(str(name).rpartition("_")[0] for name in result))
+        schema = ParamSchema(
+            [
+                ParamSpec("outcomes", "string", outcomes, shape=(-1,)),
+                ParamSpec(
+                    "horizons", "long", sorted({int(str(name).rpartition("_")[2]) for name in result}), shape=(-1,)
+                ),
+            ]
+        )
+        found = infer_signature(example.astype(np.float64), result)
+        signature = ModelSignature(found.inputs, found.outputs, schema)
+        mlflow.pyfunc.log_model(
+            model_id=model_id,
+            python_model=str(_SERVED),
+            artifacts={"bundle": str(bundle)},
+            code_paths=[str(_ROOT / package) for package in ("models", "features")],
+            signature=signature,
+            input_example=example.astype(np.float64),
+            pip_requirements=list(_SERVED_REQUIREMENTS),
         )
 
     def child(self, name: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
@@ -151,9 +198,10 @@ class Store:
     def run(self, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
         """Records a run; it is marked failed where the body raises. Raises HomeMoved where files would be written to
         the folder of old."""
-        before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+        # The registry is asked through `client`, never through MLflow's global: set once, it would not follow the
+        # tracking address of whoever called.
+        before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(self.uri)
-        mlflow.set_registry_uri(self.uri)
         try:
             with (
                 naming_faults(self.uri, f"recording the run {name}", (MlflowException, SQLAlchemyError)),
@@ -164,8 +212,7 @@ class Store:
                 warnings.filterwarnings("ignore", module=r"mlflow\.")
                 yield Run(self, active.info.run_id)
         finally:
-            mlflow.set_tracking_uri(before[0])
-            mlflow.set_registry_uri(before[1])
+            mlflow.set_tracking_uri(before)
 
     def version(self, alias: str) -> Version:
         """The version that carries ``alias``. Raises NoChallenger, NoChampion or NoRun."""

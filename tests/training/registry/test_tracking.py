@@ -39,7 +39,7 @@ def test_only_one_module_imports_mlflow():
         for path in ROOT.rglob("*.py")
         if any(name.split(".")[0] == "mlflow" for name in imports_of(path))
     }
-    assert found == {"registry/tracking.py"}
+    assert found == {"registry/tracking.py", "registry/served_model.py"}  # MLflow itself runs the second
 
 
 def test_telemetry_is_off_and_nothing_is_unpickled():

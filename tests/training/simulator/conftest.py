@@ -3,10 +3,11 @@ happened."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from training.dataset.labels import UNDER_WAY
 from training.dataset.prepare import Prepared, prepare
 from training.settings import Settings
 from training.simulator import SimulatedTrust, simulate
@@ -32,17 +33,18 @@ def oracle_settings() -> Settings:
 
 @pytest.fixture(scope="session")
 def ready(trust: SimulatedTrust, oracle_settings: Settings) -> Prepared:
-    """Cohort, features, labels and split of the trust, as training makes them."""
-    return prepare(trust.records, oracle_settings)
+    """Cohort, features and split of the trust, as training makes them; its labels count silences under way too."""
+    made = prepare(trust.records, oracle_settings)
+    return replace(made, follow_up=made.with_under_way, labels=made.with_under_way.labels(HORIZONS))
 
 
 @pytest.fixture(scope="session")
 def happened(ready: Prepared) -> dict[str, np.ndarray]:
-    """1 event, 0 none or an exit before one (as the oracle counts), NaN not at risk or silent already when it began."""
+    """1 event, 0 none or an exit before one (as the oracle counts), NaN not at risk."""
 
     def answer(outcome: str, horizon: int) -> np.ndarray:
         status = np.asarray(ready.follow_up.status(outcome, horizon), dtype=str)
-        quiet = (status == "none") | (np.char.startswith(status, "exit") & (status != UNDER_WAY))
+        quiet = (status == "none") | np.char.startswith(status, "exit")
         return np.select([status == "event", quiet], [1.0, 0.0], np.nan)
 
     return {f"{o}_{h}": answer(o, h) for o, horizons in HORIZONS.items() for h in horizons}
