@@ -6,6 +6,8 @@ TrainingError
 ├── SplitLeak           a label window or a person crosses from one slice into another
 ├── SpineError          a spine or a frame of labels that someone brought does not have the shape asked for
 ├── StoreAbsent         there is no MLflow store where one was looked for
+├── StoreFault          the MLflow store did not answer as it should; the message names its address and the cause
+├── Withdrawn           a rollback would bring back a version that a rollback withdrew
 ├── NoRun               the store holds no such run, version or alias
 │   ├── NoChallenger    nothing has been trained yet
 │   └── NoChampion      nothing has been promoted yet
