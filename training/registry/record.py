@@ -91,7 +91,6 @@ def record(
         run.parameters(
             {**_flat(settings.model_dump(mode="json")), **facts, "features": len(fitted.names), **ready.sizes}
         )
-        run.metrics(found)
         run.input(ready.split.summary(ready.spine), records.data_hash, str(records.about.get("source", "not stated")))
         run.table(_predictions(ready, made.contenders), "evaluation_predictions.parquet")
         for trial in made.tuned.trials if made.tuned is not None else ():
@@ -103,6 +102,7 @@ def record(
         }
         for outcome, model_id in model_ids.items():
             run.metrics({key: value for key, value in found.items() if key.startswith(f"{outcome}_")}, model_id)
+        run.metrics(found)  # after the boosters: MLflow gives each logged model the metrics that its run has by then
         served_id = run.new_model("upstream")
         version = run.register(served_id, {**facts, **{f"model_id.{o}": m for o, m in model_ids.items()}})
         bundle = write_bundle(
