@@ -113,8 +113,10 @@ def test_predictions_inputs_and_metrics_of_each_model_are_logged(registered, tra
     version = store.find(trained[1].version)
     for outcome in ("admission", "disengagement"):
         own = store.client.get_logged_model(version.tags[f"model_id.{outcome}"])
-        assert own.metrics
-        assert all(metric.key.startswith(outcome) for metric in own.metrics)
+        found = {metric.key: metric.value for metric in own.metrics}
+        for name, pair in trained[1].evaluation.pairs.items():
+            if pair.outcome == outcome:
+                assert found[f"{name}/auroc"] == pytest.approx(pair.model.auroc.value)
 
 
 @pytest.mark.slow
