@@ -81,11 +81,14 @@ def about_in_100(probability: float) -> str:
     return f"{in_100(probability)} people like this"
 
 
-def times_the_middle(probability: float, middle: float | None) -> str:
-    """How far above the team's middle person, in words; empty at or below it, since nobody is graded down."""
-    if not middle or probability < 1.5 * middle:
-        return ""
-    return f"{probability / middle:.1f} times the middle of this team"
+_ROW_ID = re.compile(r"\b(?:th|mp|ix|ep)\d{3}:\s*")
+
+
+def without_row_ids(source: str) -> str:
+    """A source without the ids of our reference rows, which mean nothing to a reader: ``NICE CG178``, not ``mp001:
+    NICE CG178``. What several rows share is said once."""
+    parts = (part.strip() for part in _ROW_ID.sub("", source).split(";"))
+    return "; ".join(dict.fromkeys(part for part in parts if part))
 
 
 def short_in_100(probability: float) -> str:

@@ -30,7 +30,7 @@ def filter_fields(given: Filters, choices: FilterChoices) -> list[FilterField]:
     """The four filters, in the order of the form. What is chosen stays an option even where it leaves nobody."""
     reviewed = [FilterChoice(value=value, label=label, people=-1) for value, label in REVIEWED.items()]
     fields = (
-        ("gap", "Care gap", given.gap, choices.gap),
+        ("gap", "Overdue or missing", given.gap, choices.gap),
         ("reason", "Reason that raises", given.reason, choices.reason),
         ("medicine", "Medicine held", given.medicine, choices.medicine),
         ("reviewed", "Reviewed", given.reviewed, reviewed),

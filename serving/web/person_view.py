@@ -23,7 +23,6 @@ from serving.wording import (
     in_100,
     outcome_label,
     outcome_sentence,
-    times_the_middle,
 )
 
 
@@ -55,7 +54,6 @@ class Explanation:
     risk: Risk
     in_words: str
     sentence: str
-    against_middle: str
     middle_in_words: str
     start: float
     start_in_words: str
@@ -79,7 +77,7 @@ def explain(person: Person, outcome: str, horizon: int) -> Explanation:
     rest = sum(c.contribution for c in risk.contributions) - sum(part.value for part in parts)
     parts.append(PagePart("Everything else", "The smaller parts, together.", None, rest))
     parts.append(
-        PagePart(f"The horizon: {days(horizon)}", "The longer the time, the more can happen.", None, risk.horizon_part)
+        PagePart(f"The time ahead: {days(horizon)}", "The longer the time, the more can happen.", None, risk.horizon_part)
     )
     middle = person.team.middle.get(f"{outcome}_{horizon}")
     label = f"{outcome_label(outcome)} within {days(horizon)}"
@@ -87,7 +85,6 @@ def explain(person: Person, outcome: str, horizon: int) -> Explanation:
         risk=risk,
         in_words=about_in_100(risk.probability),
         sentence=f"{outcome_sentence(outcome)} within {days(horizon)}",
-        against_middle=times_the_middle(risk.probability, middle),
         middle_in_words=in_100(middle) if middle is not None else "",
         start=risk.base,
         start_in_words=in_100(1 / (1 + math.exp(-risk.base))),

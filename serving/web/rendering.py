@@ -44,8 +44,8 @@ FILTERS = (
     "signed",
     "since",
     "source_label",
-    "times_the_middle",
     "upper_first",
+    "without_row_ids",
 )
 
 

@@ -278,13 +278,13 @@ def gone(database: Database, caller: Caller, audit: Audit, patient_id: str) -> G
 LEFT_IN_WORDS = {
     LeftReason.LEFT_CASELOAD: "Left this caseload",
     LeftReason.REVIEWED: "Reviewed",
-    LeftReason.SNOOZED: "Put off by a reviewer",
+    LeftReason.SNOOZED: "Snoozed by a reviewer",
     LeftReason.TURN_OVER: "The week of those unseen for longest is over",
     LeftReason.RULES_CHANGED: "The list is ordered in another way now",
-    LeftReason.GAP_CLOSED: "A certain safety gap is closed",
+    LeftReason.GAP_CLOSED: "A safety gap is closed",
     LeftReason.RISK_FELL: "The estimated risk fell",
     LeftReason.DISPLACED: "Others come first now",
-    LeftReason.FEWER_SLOTS: "The list has fewer slots now",
+    LeftReason.FEWER_SLOTS: "The review capacity is smaller now",
 }
 
 

@@ -68,12 +68,10 @@ def test_on_paper_nothing_is_lost_and_forms_are_left_out(pharmacist, site, axe, 
         paper = pharmacist.execute_cdp_cmd("Page.printToPDF", {"landscape": True})["data"]
     finally:
         pharmacist.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    assert hidden == 0 and "List as of" in shown and "Synthetic." in shown
+    assert hidden == 0 and "List of" in shown and "Synthetic." in shown
     assert len(paper) > 10_000
     if "limit" in path:
-        assert "This week's 3 reviews reach to here" in shown and agreed >= 9, (
-            "a column to write in for each of the eight"
-        )
+        assert "This week's 3 reviews end here" in shown and agreed >= 9, "a column to write in for each of the eight"
 
 
 @pytest.mark.parametrize("missing", ["*.css", "*.js"], ids=["style sheets", "scripts"])
@@ -98,7 +96,7 @@ def test_a_morning_without(pharmacist, site, missing):
         click(pharmacist, "tr.up-row a")
         until(pharmacist, at("/patients/N00", ".up-review"))
         text = pharmacist.find_element(By.TAG_NAME, "main").text
-        assert "Certain care gaps" in text and "in 100 people like this" in text and "Record a review" in text
+        assert "Overdue or missing care" in text and "in 100 people like this" in text and "Record a review" in text
         click(pharmacist, "section[aria-labelledby=year] details summary")
         assert (
             "Medicines: what was in hand"

@@ -116,7 +116,7 @@ def test_every_page_says_synthetic_and_that_judgement_comes_first(pages):
 
 def test_every_list_and_person_says_how_old_its_data_is(pages):
     for name in WITH_PEOPLE:
-        assert "list as of 5 january 2026" in words(pages[name]), name
+        assert "list of 5 january 2026" in words(pages[name]), name
 
 
 def test_nobody_is_graded_down_nothing_is_a_cause_and_nothing_missing_is_normal(pages):
