@@ -77,7 +77,7 @@ def explain(person: Person, outcome: str, horizon: int) -> Explanation:
     rest = sum(c.contribution for c in risk.contributions) - sum(part.value for part in parts)
     parts.append(PagePart("Everything else", "The smaller parts, together.", None, rest))
     parts.append(
-        PagePart(f"The time ahead: {days(horizon)}", "The longer the time, the more can happen.", None, risk.horizon_part)
+        PagePart(f"The next {days(horizon)}", "The longer the time, the more can happen.", None, risk.horizon_part)
     )
     middle = person.team.middle.get(f"{outcome}_{horizon}")
     label = f"{outcome_label(outcome)} within {days(horizon)}"
