@@ -229,8 +229,8 @@ SANITY: dict[str, Sanity] = {
             ("most_deprived", 0.65, 1.5),
         )
     },
-    "gap_monitoring_never_done": Sanity(0.4, 0.2, 0.55, lambda a: a.gap("MONITORING_NEVER_DONE")),
-    "gap_high_dose_antipsychotics": Sanity(0.08, 0.03, 0.14, lambda a: a.gap("HDAT")),
+    "gap_monitoring_never_done": Sanity(0.55, 0.3, 0.7, lambda a: a.gap("MONITORING_NEVER_DONE")),
+    "gap_high_dose_antipsychotics": Sanity(0.04, 0.01, 0.08, lambda a: a.gap("HDAT")),
     "gap_allergy_not_recorded": Sanity(0.2, 0.08, 0.4, lambda a: a.gap("ALLERGY_NOT_RECORDED")),
     "gap_medicines_review_overdue": Sanity(0.25, 0.12, 0.45, lambda a: a.gap("MEDICINES_REVIEW_OVERDUE")),
     "gap_commonest_of_all": Sanity(0.5, 0.3, 0.7, lambda a: float(a.gaps.max())),
