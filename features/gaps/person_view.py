@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.gaps.gap import Evidence
+from features.gaps.gap import Evidence, Finding
 from features.medicines import regimen
 from features.medicines.courses import Course, walk
 from features.monitoring import due_dates
@@ -142,6 +142,7 @@ class Shared:
     def __init__(self, records: Records, taking: regimen.RegimenInputs | None = None) -> None:
         self.records = records
         self.taking = taking or regimen.prepare(records)
+        self._much: dict[tuple[int, int, int], frozenset[int]] = {}
         self.tests = _word_list("results", "test")
         self.contact_kinds = _word_list("contacts", "kind")
         self.outcomes = _word_list("contacts", "outcome")
@@ -163,6 +164,14 @@ class Shared:
     def ethnicities(self) -> list[str | None]:
         return list(self.records.columns("patients")["ethnicity"].to_pylist())
 
+    def much_supplied(self, as_of: int, within: int, spare: int) -> frozenset[int]:
+        """Places of people of whom one medicine was supplied in the last ``within`` days for at least ``spare`` days
+        more than the days that passed since the first: a net that lets nobody fall through, drawn once a day."""
+        key = (as_of, within, spare)
+        if key not in self._much:
+            self._much[key] = _much_supplied(self.records, self.taking.length, as_of, within, spare)
+        return self._much[key]
+
     @cached_property
     def condition_codes(self) -> list[str | None]:
         return list(self.records.columns("conditions")["code"].to_pylist())
@@ -170,6 +179,22 @@ class Shared:
     @cached_property
     def condition_labels(self) -> list[str | None]:
         return list(self.records.columns("conditions")["label"].to_pylist())
+
+
+def _much_supplied(
+    records: Records, length: npt.NDArray[np.int32], as_of: int, within: int, spare: int
+) -> frozenset[int]:
+    columns, offsets = records.columns("supplies"), records.offsets("supplies")
+    days = columns["supplied_on"]
+    rows = np.flatnonzero((days < as_of) & (days >= as_of - within) & (columns["known_on"] < as_of))
+    if not len(rows):
+        return frozenset()
+    person = np.searchsorted(offsets, rows, side="right") - 1
+    keys, group = np.unique(person * len(MEDICINES) + columns["medicine"][rows], return_inverse=True)
+    total = np.bincount(group, length[rows])
+    first = np.full(len(keys), as_of)
+    np.minimum.at(first, group, days[rows])
+    return frozenset((keys[total - (as_of - first) >= spare] // len(MEDICINES)).tolist())
 
 
 _DIRECT = ("face_to_face", "video", "telephone", "not_recorded")
@@ -203,6 +228,7 @@ class PersonAsKnown:
         self.results = self._results()
         self.contacts = self._contacts()
         self.stays = self._stays()
+        self.gone: tuple[dict[str, Finding], list[Finding]] | None = None
         self.inpatient = any(stay.discharged == NO_DAY for stay in self.stays)
         self.circumstances = self._circumstances()
 
@@ -339,7 +365,7 @@ class PersonAsKnown:
     @cached_property
     def injections(self) -> list[Injection]:
         """Supplies of long-acting antipsychotics, in order of day."""
-        if not any(c.medicine.is_antipsychotic and c.medicine.is_long_acting_injection for c in self.courses):
+        if not any(c.injection for c in self.courses):
             return []
         first, (days, known, kinds, doses) = self._slices("supplies", ("supplied_on", "known_on", "kind", "dose_mg"))
         part = slice(first, first + len(days))

@@ -192,6 +192,8 @@ def depot(person: PersonAsKnown) -> Iterator[Gap]:
     was supplied since. The latest injection of any product counts. Not silent in hospital: the ward may not have given
     it.
     """
+    if not person.injections:
+        return
     late, second = [*lateness(person)], [*loading(person)]
     if late:  # the date of the gap is the one that its number of days counts from
         second = [finding._replace(due=NO_DAY, overdue=None, title="") for finding in second]

@@ -64,11 +64,16 @@ def supply_gap(person: PersonAsKnown) -> Iterator[Gap]:
     or until a review was attended since. Where clozapine or an injection lasted longest, CLZ_BREAK or LAI_OVERDUE
     tells it. Silent in hospital. Falling cover of the same medicine is said here, not as ADHERENCE_FALLING too.
     """
-    if person.inpatient:
-        return
-    found = [*class_gaps(person).values(), *_sudden_stops(person)]
+    found = [*_gone(person)[0].values(), *_gone(person)[1]]
     if found:
         yield from gap_of(CODES["SUPPLY_GAP_ORAL"], found)
+
+
+def _gone(person: PersonAsKnown) -> tuple[dict[str, Finding], list[Finding]]:
+    """Classes and medicines of which supply ran out, worked out once; none in hospital."""
+    if person.gone is None:
+        person.gone = ({}, []) if person.inpatient else (class_gaps(person), [*_sudden_stops(person)])
+    return person.gone
 
 
 def class_gaps(person: PersonAsKnown) -> dict[str, Finding]:
@@ -206,8 +211,9 @@ def falling(person: PersonAsKnown) -> Iterator[Gap]:
     [D]: for people supplied the class for 180 days or more and current; high under 50%, else medium. A level that fell
     with the dose not recorded does not fire. What ran out now is one problem: the gap's own line tells it, not this.
     """
-    found, gone = [], {} if person.inpatient else class_gaps(person)
-    stopped = [] if person.inpatient else [finding.evidence[0].row for finding in _sudden_stops(person)]
+    found = []
+    gone, stops = _gone(person)
+    stopped = [finding.evidence[0].row for finding in stops]
     for name, courses in classes(person).items():
         last = max(courses, key=lambda course: course.end)
         if name in gone or last.last_row in stopped or _told_elsewhere(person, last):

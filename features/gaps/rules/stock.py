@@ -43,6 +43,8 @@ def stock(person: PersonAsKnown) -> Iterator[Gap]:
     overdose (lithium, clozapine, tricyclics, venlafaxine, methadone), else medium; one weeks-early supply does not
     fire.
     """
+    if person.place not in person.shared.much_supplied(person.as_of, WINDOW_DAYS, SPARE_DAYS):
+        return
     found = []
     for course in person.current:
         if course.medicine.is_long_acting_injection or course.required or not course.medicine.is_psychotropic:

@@ -128,6 +128,8 @@ def need(person: PersonAsKnown) -> Iterator[Gap]:
     [D]: high in dementia, medium where psychosis or bipolar disorder is recorded too; medium for STOMP. What STOMP
     turns on is read as a clinical fact and never named.
     """
+    if not person.regimen("antipsychotics") > 0:
+        return
     held = [c for c in person.current if c.medicine.is_antipsychotic and not c.required]
     if not held:
         return

@@ -213,7 +213,11 @@ PAIRS = [
     ),
     vignette(
         "methadone with haloperidol, ECG two months ago: the pair still stands",
-        Must("INTERACTION_STANDING", "medium", "methadone with haloperidol.*ECG last recorded d-60"),
+        Must(
+            "INTERACTION_STANDING",
+            "medium",
+            "(methadone|haloperidol) with (methadone|haloperidol).*ECG last recorded d-60",
+        ),
         not_found=("BP_PULSE_QTC",),
         supplies=HEAD + every("methadone", 28, 400, 0) + "\n" + every("haloperidol", 28, 400, 0),
         results="test taken_on\necg_qtc d-60",
