@@ -1,4 +1,4 @@
-"""The page of what is fast enough: every line that ``make bench`` printed beside its floor (DESIGN section 8)."""
+"""The page of what is fast enough: every line that ``make bench`` printed beside its floor (docs/speed.md)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 An author names a stream of events (a table, which rows, which day column) and a verb. Clocks are not theirs to choose:
 the engine reads a row only when its event day and every clock of the columns that the stream reads lie before
-``as_of`` (DESIGN section 1, rules 1 and 2).
+``as_of`` (docs/architecture.md rules 1 and 2).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ EVER = 0
 PROTECTED = frozenset(
     ("birth_date", "sex", "ethnicity", "deprivation_decile", "learning_disability", "autism", "died_on")
 )
-"""Columns no feature may read: they are used to audit fairness, never to train (DESIGN section 1, rule 6)."""
+"""Columns no feature may read: they are used to audit fairness, never to train (docs/architecture.md rule 6)."""
 PROTECTED_CIRCUMSTANCES = frozenset(("housing", "language", "interpreter", "accessible_format"))
 
 
@@ -110,7 +110,9 @@ class Stream:
         if self.table == "circumstances":
             kept, left_out = set(dict(self.where).get("kind", ())), set(dict(self.unless).get("kind", ()))
             if PROTECTED_CIRCUMSTANCES & kept or not (kept or left_out >= PROTECTED_CIRCUMSTANCES):
-                raise SpecError("housing, language and interpreter need are audited, never trained on (DESIGN rule 6)")
+                raise SpecError(
+                    "housing, language and interpreter need are audited, never trained on (docs/architecture.md rule 6)"
+                )
         if self.on and (self.on not in spec.names or spec.column(self.on).kind != "date"):
             raise SpecError(f"{self.table}.{self.on} is not a day column")
 
@@ -219,7 +221,7 @@ class Feature:
         if self.window < 0:
             raise SpecError(f"{self.name}: a window is days before as_of, so it cannot be negative")
         if self.value in PROTECTED:
-            raise SpecError(f"{self.name}: {self.value} is audited, never trained on (DESIGN rule 6)")
+            raise SpecError(f"{self.name}: {self.value} is audited, never trained on (docs/architecture.md rule 6)")
         if self.stream.on == "contact_on" and "planned" in dict(self.stream.where).get("outcome", ()):
             raise SpecError(f"{self.name}: a planned contact lies after as_of; features read the past")
 

@@ -1,8 +1,8 @@
 """Affine calibration on the logit: one slope per outcome and one offset per horizon.
 
 ``logit(probability) = slope * margin + offset[horizon]`` with ``slope > 0`` and offsets that never fall as the horizon
-grows. Affine, so that additive contributions on the margin stay additive on the calibrated logit (DESIGN rule 4);
-ordered, so that a longer horizon never carries less risk.
+grows. Affine, so that additive contributions on the margin stay additive on the calibrated logit (docs/architecture.md
+rule 4); ordered, so that a longer horizon never carries less risk.
 """
 
 from __future__ import annotations

@@ -15,9 +15,9 @@ Floats = NDArray[np.float64]
 class OutcomeScores:
     """Scores of one outcome for all rows and horizons.
 
-    ``logit(probability[r, h]) == base[h] + horizon_part[r, h] + contributions[r, h, :].sum()`` to 1e-9 (DESIGN rule
-    4), for probabilities below 0.9999999, beyond which the logit of a double itself is less exact. The last two are
-    None where contributions were not asked for.
+    ``logit(probability[r, h]) == base[h] + horizon_part[r, h] + contributions[r, h, :].sum()`` to 1e-9
+    (docs/architecture.md rule 4), for probabilities below 0.9999999, beyond which the logit of a double itself is less
+    exact. The last two are None where contributions were not asked for.
     """
 
     outcome: str

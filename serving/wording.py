@@ -1,4 +1,5 @@
-"""Numbers, dates and codes in words. DESIGN rule 6 lives here: nobody is graded down, nothing is called a cause."""
+"""Numbers, dates and codes in words. docs/architecture.md rule 6 lives here: nobody is graded down, nothing is called
+a cause."""
 
 from __future__ import annotations
 

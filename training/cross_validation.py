@@ -33,7 +33,7 @@ from training.statistics.resampling import Draws, Estimate, codes
 KINDS = ("leave-one-team-out", "rolling")
 FIGURES = ("auroc", "scaled_brier", "calibration_slope", "observed_to_expected", "captured_at_slots")
 FEWEST_EVENTS = 10
-"""Figures about fewer events than this are not shown (CLINICAL.md section 5)."""
+"""Figures about fewer events than this are not shown (docs/clinical.md section 5)."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Clinical concepts: what several features of one signal say together. Reasons are summed to concepts before they are
 ranked.
 
-The wording says what raises or lowers the estimate. It never says why something happens, and never blames (CLINICAL.md
-section 1.1).
+The wording says what raises or lowers the estimate. It never says why something happens, and never blames
+(docs/clinical.md section 1.1).
 """
 
 from __future__ import annotations

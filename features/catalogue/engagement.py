@@ -1,6 +1,6 @@
 """Contacts: attended, missed, cancelled and by whom; how long since, and against the person's own usual gap.
 
-A contact is attended as the national access measure counts it (CLINICAL.md section 2.1): the person, seen face to
+A contact is attended as the national access measure counts it (docs/clinical.md section 2.1): the person, seen face to
 face, by video or telephone.
 """
 

@@ -1,15 +1,17 @@
 """Who is scored on a date: the one rule of the caseload, for training backfill, the nightly run and a single request.
 
-A person is on the caseload at ``as_of`` (00:00 of that day) when, *as known by then* (DESIGN rules 1 and 2),
+A person is on the caseload at ``as_of`` (00:00 of that day) when, *as known by then* (docs/architecture.md rules 1 and
+2),
 
 1. a referral to an in-scope team is open: opened and known before ``as_of``, and not closed, or its closure not yet
    known;
 2. they have not died;
 3. they are not an inpatient: no stay admitted and known before ``as_of`` whose discharge has not happened and become
-   known by then. A place of safety alone is not an admission (CLINICAL.md section 2.2).
+   known by then. A place of safety alone is not an admission (docs/clinical.md section 2.2).
 
-Nobody leaves the caseload for being silent, untested or unseen (DESIGN rule 7). What CLINICAL.md section 2.3 asks
-further of the at-risk set of an outcome is a matter of labels (``training.dataset.labels``), not of who is scored.
+Nobody leaves the caseload for being silent, untested or unseen (docs/architecture.md rule 7). What docs/clinical.md
+section 2.3 asks further of the at-risk set of an outcome is a matter of labels (``training.dataset.labels``), not of
+who is scored.
 """
 
 from __future__ import annotations
@@ -30,8 +32,8 @@ from features.records.days import to_datetime64
 from features.records.tables import TABLES
 
 IN_SCOPE_TEAM_KINDS = ("A05", "A06", "A08", "A09", "A12", "A13", "A14", "A16", "C10", "care_site")
-"""Core community mental health teams and early intervention (MHSDS v6 ServTeamType, CLINICAL.md section 2.1), and the
-OMOP source's care site."""
+"""Core community mental health teams and early intervention (MHSDS v6 ServTeamType, docs/clinical.md section 2.1), and
+the OMOP source's care site."""
 
 ON_CASELOAD = "on the caseload"
 DIED = "died"

@@ -2,7 +2,7 @@
 
 The same streams, windows and clocks as the features themselves, so that no row is shown that the feature could not
 have read. What a row says is made of codes and numbers only: no free text, no kind of circumstance that a feature did
-not ask for, no label of a diagnosis (DESIGN rule 6).
+not ask for, no label of a diagnosis (docs/architecture.md rule 6).
 """
 
 from __future__ import annotations

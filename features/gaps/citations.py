@@ -1,5 +1,5 @@
-"""What stands behind a gap: reference rows and sentences of CLINICAL.md, each with its source and whether it has been
-checked.
+"""What stands behind a gap: reference rows and sentences of docs/clinical.md, each with its source and whether it has
+been checked.
 
 A gap's ``verified`` mark is computed from these and never typed: one unchecked fact makes the gap unverified.
 """
@@ -83,9 +83,9 @@ def group(name: str) -> Fact:
 
 @cache
 def clinical(section: str, mark: str) -> Fact:
-    """A sentence of CLINICAL.md with its evidence mark: only V counts as verified, D (decided here) and R (to be
+    """A sentence of docs/clinical.md with its evidence mark: only V counts as verified, D (decided here) and R (to be
     checked) do not."""
-    return Fact(f"CLINICAL.md section {section} [{mark}]", mark == "V")
+    return Fact(f"docs/clinical.md section {section} [{mark}]", mark == "V")
 
 
 def document(name: str, checked: bool) -> Fact:

@@ -1,5 +1,5 @@
-"""The 31 reason codes of CLINICAL.md section 1.1, in its order, then those that a pharmacist's review added: title,
-whether it is a safety code, action, standard."""
+"""The 31 reason codes of docs/clinical.md section 1.1, in its order, then those that a pharmacist's review added:
+title, whether it is a safety code, action, standard."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Gap:
-    """One gap of one person. ``verified`` is False where any fact behind it is still to be checked (CLINICAL.md
+    """One gap of one person. ``verified`` is False where any fact behind it is still to be checked (docs/clinical.md
     section 7). ``could_not_check`` names what its rule could not check."""
 
     code: Code

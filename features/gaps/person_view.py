@@ -41,7 +41,7 @@ class Contact(NamedTuple):
     row: int
     kind: str
     attended: bool
-    """Outcome attended, face to face, by video or telephone, and with the person rather than a carer (CLINICAL.md
+    """Outcome attended, face to face, by video or telephone, and with the person rather than a carer (docs/clinical.md
     section 2.1)."""
     missed: bool
     outcome: str

@@ -1,8 +1,8 @@
 """Compiled loops over supplies: days covered with carry-over, gaps, what is left, and depot due dates.
 
-Conventions (CLINICAL.md section 3). A supply of ``s`` days on day ``d`` covers ``d .. d + s - 1``, later if supply of
-the same medicine is left: it then starts when that runs out (carry-over). A day is covered when any medicine of the
-class covers it. Inpatient days leave both the window and the coverage: the hospital supplies the medicine. Only
+Conventions (docs/clinical.md section 3). A supply of ``s`` days on day ``d`` covers ``d .. d + s - 1``, later if
+supply of the same medicine is left: it then starts when that runs out (carry-over). A day is covered when any medicine
+of the class covers it. Inpatient days leave both the window and the coverage: the hospital supplies the medicine. Only
 supplies with both clocks before ``as_of`` are read.
 """
 
@@ -19,7 +19,7 @@ PAST_DUE, LATE_SHARE, LATE_BETWEEN, MISSED_WINDOWS = 0, 1, 2, 3
 LONGEST_WINDOW = 730
 MAX_MEDICINES = 32
 COURSE_GAP_DAYS = 90
-"""A course ends after more than 90 days without supply (CLINICAL.md section 0, restart rule [D])."""
+"""A course ends after more than 90 days without supply (docs/clinical.md section 0, restart rule [D])."""
 SILENT_AFTER_DAYS = 365
 """Coverage of a class is unknown when no supply of it is known in this many days: the person is not on it."""
 
@@ -231,7 +231,7 @@ def depot_kernel(
     """Days past the due date of the next long-acting injection, and how many were given late or missed their window.
 
     Due is the last injection plus its interval. More than COURSE_GAP_DAYS past due the course has ended and all are
-    unknown. LATE_BETWEEN counts a band of CLINICAL.md section 3 (``op_number`` 0: 1 to 7 days late, 1: 8 to 14, 2:
+    unknown. LATE_BETWEEN counts a band of docs/clinical.md section 3 (``op_number`` 0: 1 to 7 days late, 1: 8 to 14, 2:
     more). MISSED_WINDOWS counts injections, and the one now due, past the product's missed-dose limit.
     """
     for r in range(person.shape[0]):

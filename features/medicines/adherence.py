@@ -49,8 +49,8 @@ def proportion_of_days_covered(
     * NaN where the definition's denominator is empty (fewer than two supplies for CMA1, 3 and 5; none for the others).
     * Inpatient days are removed by the features, which know the stays; this function knows only supplies.
 
-    Source: Vollmer 2012 and the AdhereR definitions (Dima and Dediu 2017), as CLINICAL.md section 3 gives them. Raises
-    AdherenceError.
+    Source: Vollmer 2012 and the AdhereR definitions (Dima and Dediu 2017), as docs/clinical.md section 3 gives them.
+    Raises AdherenceError.
     """
     rules = _RULES.get(method)
     if rules is None:

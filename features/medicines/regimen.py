@@ -1,7 +1,7 @@
 """What a person is taking now and how it has changed: doses against the maximum, combinations, burdens, starts and
 stops.
 
-Conventions ([D] where CLINICAL.md leaves room):
+Conventions ([D] where docs/clinical.md leaves room):
 
 * A medicine's course runs from its first supply, with carry-over, and ends after more than 90 days without supply. It
   is current while its supply lasts and for 28 days after [D]: a late collection is not a stop. An injection lasts its

@@ -2,7 +2,7 @@
 assessed.
 
 Every text of ``applies_if`` is named here or refused, so a new protocol row cannot be skipped in silence. What the
-record does not hold is "cannot assess", never "no" (CLINICAL.md section 0). Age and sex are read here as clinical
+record does not hold is "cannot assess", never "no" (docs/clinical.md section 0). Age and sex are read here as clinical
 facts; no feature holds them.
 """
 
@@ -33,7 +33,7 @@ Bools = npt.NDArray[np.bool_]
 
 EVENTS = ("amber_result", "red_result", "treatment_break", "clozapine_event", "lithium_event", "clozapine_stop")
 NEW_START_DAYS = 28
-"""A clozapine break of more than four weeks is a new start, not a break (CLINICAL.md section 4.6)."""
+"""A clozapine break of more than four weeks is a new start, not a break (docs/clinical.md section 4.6)."""
 LITHIUM_HIGHER_RISK = low_limit("th031")
 TSH_RAISED, CALCIUM_RAISED = low_limit("th044"), low_limit("th041")
 EGFR_LOW, SODIUM_LOW, POTASSIUM_LOW = high_limit("th037"), high_limit("th047"), high_limit("th055")
@@ -229,7 +229,8 @@ class Situation:
 
     @cached_property
     def lithium_high_risk(self) -> Answers:
-        """CLINICAL.md, mp140: any one of these suffices. Symptom control and fluid change are not in the records."""
+        """docs/clinical.md, mp140: any one of these suffices. Symptom control and fluid change are not in the
+        records."""
         any_of = self.age >= 65
         any_of |= self.current("interacting")
         any_of |= self.result("lithium_level") >= LITHIUM_HIGHER_RISK

@@ -1,7 +1,7 @@
 """Due or done: one engine reads the monitoring protocols, and both the features and the care gaps take their due dates
 from it.
 
-Rules (CLINICAL.md section 0, and [D] where the text leaves room):
+Rules (docs/clinical.md section 0, and [D] where the text leaves room):
 
 * Days count from the first supply of the current course; a new course starts after more than 90 days without supply. A
   person is on a course until then.
@@ -14,8 +14,8 @@ Rules (CLINICAL.md section 0, and [D] where the text leaves room):
   assess", not "not overdue".
 * Rows of an event count from its day: an amber or red count while it is in force, a restart after a clozapine break, a
   change of smoking, an infection, a new interacting medicine, a change of lithium dose, the day clozapine ran out.
-* Clozapine: a break of more than 28 days is a new start, and the course ends 28 days after supply (CLINICAL.md section
-  4.6).
+* Clozapine: a break of more than 28 days is a new start, and the course ends 28 days after supply (docs/clinical.md
+  section 4.6).
 * Long-term scopes without a medicine count from the first referral (``smi_any``), or from the day the sum was reached.
 * A component (a white cell count) meets its parent's schedule (the full blood count), but for clozapine: there only a
   count with neutrophils does. Platelets or white cells alone leave the count overdue. The earliest due date wins.

@@ -91,7 +91,8 @@ class Records:
         today: dt.date | None = None,
         usual_delays: Mapping[str, int] | None = None,
     ) -> Records:
-        """Records from pandas tables named as in DESIGN section 2. A table not given is empty, and the report says so.
+        """Records from pandas tables named as in ``features/records/tables.py``. A table not given is empty, and the
+        report says so.
 
         ``usual_delays`` ({table: days}) replaces the declared delay where ``known_on`` is missing. Rows that fail a
         check are set aside in ``quarantine``. Raises RecordsError, with every problem, for a missing ``patients``
@@ -130,9 +131,9 @@ class Records:
     ) -> Records:
         """Records from a folder with one CSV or Parquet file a table, and an ``about.json`` where there is one.
 
-        Every table of DESIGN section 2 must be there: a feed that was lost looks like care that stopped. An empty file
-        with its header says that there is nothing to tell. NHS numbers as ids are turned into pseudonyms with
-        ``nhs_key`` before anything else reads them, and refused without one.
+        Every table of ``features/records/tables.py`` must be there: a feed that was lost looks like care that stopped.
+        An empty file with its header says that there is nothing to tell. NHS numbers as ids are turned into pseudonyms
+        with ``nhs_key`` before anything else reads them, and refused without one.
         """
         files, about = read_folder(Path(folder))
         absent = [name for name in TABLES if name not in files]

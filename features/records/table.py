@@ -50,7 +50,8 @@ class Table:
         )
 
     def to_pandas(self, patient_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
-        """The table with DESIGN's columns; dates are datetime64[s], ids and text are strings."""
+        """The table with the columns of ``features/records/tables.py``; dates are datetime64[s], ids and text are
+        strings."""
         out: dict[str, Any] = {}
         for column in self.spec.columns:
             if column.name == "patient_id":

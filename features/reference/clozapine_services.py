@@ -8,7 +8,7 @@ from __future__ import annotations
 from features.reference.thresholds import low_limit
 
 STRICTEST = "th026"
-"""Used where the service is not recorded (CLINICAL.md section 4.6)."""
+"""Used where the service is not recorded (docs/clinical.md section 4.6)."""
 SERVICES: dict[str, str] = {
     "cpms": "th027",
     "clozaril": "th027",

@@ -30,7 +30,7 @@ def read_rows(name: str, folder: Path = FOLDER) -> Iterator[dict[str, str]]:
 
 
 def is_unverified(source: str) -> bool:
-    """Whether a row's source is still to be checked against the document it names (CLINICAL.md section 7)."""
+    """Whether a row's source is still to be checked against the document it names (docs/clinical.md section 7)."""
     return "unverified" in source.lower()
 
 

@@ -99,7 +99,7 @@ _BENZODIAZEPINE_OR_Z = ("N05BA", "N05CD", "N05CF", "N03AE01")
 
 
 def in_scope(medicine: Medicine, scope: str) -> bool:
-    """Whether ``medicine`` falls under a rule's ``medicine_or_class`` (CLINICAL.md section 0).
+    """Whether ``medicine`` falls under a rule's ``medicine_or_class`` (docs/clinical.md section 0).
 
     Scopes that describe a person rather than a medicine (``smi_any``, ``acb_total_ge_3``,
     ``high_dose_or_combined_antipsychotics``) hold no medicine.

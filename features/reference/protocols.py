@@ -1,5 +1,5 @@
-"""Monitoring protocols: which test is due when, for whom (``monitoring_protocols.csv``; its semantics are CLINICAL.md
-section 0)."""
+"""Monitoring protocols: which test is due when, for whom (``monitoring_protocols.csv``; its semantics are
+docs/clinical.md section 0)."""
 
 from __future__ import annotations
 

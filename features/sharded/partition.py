@@ -1,7 +1,7 @@
 """Dealing a Parquet store into shards of people by a hash of their id: each shard is a store of its own.
 
-People are independent (DESIGN rule 3). What is finished carries its final name, because everything is written beside
-and renamed.
+People are independent (docs/architecture.md rule 3). What is finished carries its final name, because everything is
+written beside and renamed.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What never trains a model and is never a reason (DESIGN rule 6), by name. Asked when a bundle is written and again
-whenever one is opened."""
+"""What never trains a model and is never a reason (docs/architecture.md rule 6), by name. Asked when a bundle is
+written and again whenever one is opened."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def refuse_protected(texts: Iterable[FeatureText]) -> None:
     ]
     if wrong:
         raise BundleRefused(
-            f"{', '.join(wrong)}: a protected characteristic never trains a model and is never a reason (DESIGN rule "
-            f"6); leave it out"
+            f"{', '.join(wrong)}: a protected characteristic never trains a model and is never a reason "
+            "(docs/architecture.md rule 6); leave it out"
         )

@@ -3,7 +3,7 @@
 
 A reason says what the model weighed, never why a person is unwell. Concepts are summed before ranking, because windows
 of one signal share credit between them. The part of the horizon is not a reason, and protected characteristics are not
-features at all (DESIGN rule 6).
+features at all (docs/architecture.md rule 6).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A closed table says which actions there are, which inputs each one changes, and to what. Only what a team can do next
 is in it, and only inputs that doing it resets: days since, days past due, a gap that is open now. Never a count over
 the past, never a protected characteristic, never a result's value. An action is offered where it is due, and only
-then. Clozapine after a gap has no entry: restarting it is a clinical decision (CLINICAL.md section 4.6).
+then. Clozapine after a gap has no entry: restarting it is a clinical decision (docs/clinical.md section 4.6).
 
 The estimate can move either way. All of them are given, with the same words: leaving out those that rise would turn a
 description into advice. Whatever is due stays due.

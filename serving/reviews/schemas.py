@@ -13,7 +13,7 @@ from serving.http.types import Day, Strict
 
 
 class ReviewAction(StrEnum):
-    """What a medicines review did, by the eight domains of CLINICAL.md section 1 and the suggested actions of its
+    """What a medicines review did, by the eight domains of docs/clinical.md section 1 and the suggested actions of its
     reason codes."""
 
     INDICATION_REVIEWED = "indication_reviewed"

@@ -88,7 +88,7 @@ def _ends(records: Records, table: str, known: Days, keep: npt.NDArray[np.bool_]
 
 
 def _last_seen(records: Records, as_of_day: int) -> Days:
-    """Last attended contact, as CLINICAL.md section 2.1 defines it: with the person, face to face, by video or
+    """Last attended contact, as docs/clinical.md section 2.1 defines it: with the person, face to face, by video or
     telephone."""
     contacts = records.columns("contacts")
     direct = _direct()[contacts["mode"]]

@@ -52,7 +52,8 @@ GAPS: dict[str, Said] = {
     "MEDICINES_REVIEW_OVERDUE": Said("Medicines review"),
     "ALLERGY_NOT_RECORDED": Said("Allergy status to confirm", alone="Allergy status not recorded"),
 }
-"""By code (CLINICAL.md section 1.1): those that a number of days may come with, or whose title is long for a line."""
+"""By code (docs/clinical.md section 1.1): those that a number of days may come with, or whose title is long for a
+line."""
 
 
 @lru_cache(maxsize=4_096)

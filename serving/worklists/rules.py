@@ -6,8 +6,8 @@ a clock.
 2. **Order** is by risk, by certain safety gaps, or blended (both in turn). Equal people stand in the order of their
    ids, on every machine.
 3. **Set aside for now**: after a review a person takes no slot until the day the reviewer chose (a snooze), or for
-   ``rest_days``. With a critical safety gap that is a week at most and never a snooze (DESIGN rule 5), and a critical
-   gap that was not there at the review ends it.
+   ``rest_days``. With a critical safety gap that is a week at most and never a snooze (docs/architecture.md rule 5),
+   and a critical gap that was not there at the review ends it.
 4. **Steady**: whoever holds a slot keeps it unless a challenger's risk is more than ``stay`` higher. So the risk at
    the slots is at least the largest possible divided by ``1 + stay``; what was given up is counted and reported.
 5. **Everybody is seen eventually**: one slot in a week, two from ten slots on, go to those whom nobody saw, reviewed

@@ -1,5 +1,5 @@
 """``make bench`` runs every benchmark, ``make bench ONLY=shapley`` one. Each runs in its own process and prints one
-JSON line (DESIGN section 8)."""
+JSON line (docs/speed.md)."""
 
 from __future__ import annotations
 

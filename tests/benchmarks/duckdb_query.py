@@ -10,7 +10,7 @@ from typing import Any
 from tests.benchmarks.peers import CORES, WINDOWS, line
 
 FLOOR, MEMORY_FLOOR = 1.0, 1.0
-"""DESIGN names no floor for DuckDB: no slower and no larger is the least to ask."""
+"""No document names a floor for DuckDB: no slower and no larger is the least to ask."""
 
 QUERY = f"""
 select s.person, s.as_of,

@@ -1,4 +1,4 @@
-"""All features of 60,000 people on 52 weekly dates, on 2 cores (DESIGN section 8: floor 120 s and 6 GB)."""
+"""All features of 60,000 people on 52 weekly dates, on 2 cores (docs/speed.md: floor 120 s and 6 GB)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nightly run from Parquet to published worklists for 60,000 people, on 2 cores (DESIGN section 8: floor 180 s and
+"""The nightly run from Parquet to published worklists for 60,000 people, on 2 cores (docs/speed.md: floor 180 s and
 6 GB).
 
 ``python -m tests.benchmarks.nightly 5000 20000 60000 200000`` shows how time and memory grow; larger stores are copies

@@ -1,5 +1,5 @@
-"""Exact contributions beside LightGBM's, shap's and woodelf's, and one person scored and explained in process (DESIGN
-section 8).
+"""Exact contributions beside LightGBM's, shap's and woodelf's, and one person scored and explained in process
+(docs/speed.md).
 
 Run it with OMP_NUM_THREADS=1. The model has the shape of the served one: 400 trees, 31 leaves, depth 6, 60 numeric
 features, a fifth of values missing. Everybody takes turns in one process, so that a busy machine slows all; medians

@@ -1,4 +1,4 @@
-"""Training both outcomes against bare ``lightgbm.train`` on the same matrix (DESIGN section 8: floor 1.3x, aim 1.05x).
+"""Training both outcomes against bare ``lightgbm.train`` on the same matrix (docs/speed.md: floor 1.3x, aim 1.05x).
 
 The peer is handed the stacked rows and their labels ready made, and grows the same trees with the same parameters and
 threads. Ours starts from the matrix of features and the labels, so it also stacks the horizons, checks, calibrates,

@@ -1,4 +1,4 @@
-"""The same 8 window features as timeseriesflattener (DESIGN section 8: 30 times faster, a fifth of the memory).
+"""The same 8 window features as timeseriesflattener (docs/speed.md: 30 times faster, a fifth of the memory).
 
 Its windows are closed at both ends and carry a time of day, ours are half-open whole days: [as_of - window, as_of).
 Its events are therefore put at noon and its prediction times at midnight: an event of the first day of the window lies

@@ -1,9 +1,9 @@
 """The slow, obvious rule of the schedule verbs, over dicts with dates: what is due when, for whom, and whether it was
 done.
 
-Written from CLINICAL.md section 0 and the rules at the head of ``features/monitoring/due_dates.py``; it shares with
-the engine only the reference tables. Its parts are a person on a day (:class:`Case`), the conditions of the protocol
-table, and the obligations of one test in one scope.
+Written from docs/clinical.md section 0 and the rules at the head of ``features/monitoring/due_dates.py``; it shares
+with the engine only the reference tables. Its parts are a person on a day (:class:`Case`), the conditions of the
+protocol table, and the obligations of one test in one scope.
 """
 
 from __future__ import annotations

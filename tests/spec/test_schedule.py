@@ -1,4 +1,4 @@
-"""Due or done, drawn as tables: the monitoring protocols as CLINICAL.md section 0 reads them."""
+"""Due or done, drawn as tables: the monitoring protocols as docs/clinical.md section 0 reads them."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Silences: stretches of an open referral in which nobody saw the person, and the day on which one becomes
 disengagement (D1).
 
-CLINICAL.md section 2.3: an open referral, no attended contact for at least 90 consecutive days, at least two contacts
-offered and missed within them. The event day is the 90th silent day; where the second missed offer comes later than
-that, it is the day of that offer, because on no earlier day is the definition met. Someone whose next contact was
-booked further away than a quarter is given twice that interval.
+docs/clinical.md section 2.3: an open referral, no attended contact for at least 90 consecutive days, at least two
+contacts offered and missed within them. The event day is the 90th silent day; where the second missed offer comes
+later than that, it is the day of that offer, because on no earlier day is the definition met. Someone whose next
+contact was booked further away than a quarter is given twice that interval.
 
 A hospital stay is not silence: the count starts again on the day of discharge. Days before the extract began are not
 silence either.
@@ -43,8 +43,8 @@ class Silences:
 
 
 def attended(records: Records) -> npt.NDArray[np.bool_]:
-    """For each contact, whether the person was seen (CLINICAL.md section 2.1): attended, spoken with, and not a carer
-    in their place."""
+    """For each contact, whether the person was seen (docs/clinical.md section 2.1): attended, spoken with, and not a
+    carer in their place."""
     contacts = records.columns("contacts")
     spoken = np.isin(contacts["mode"], _SPOKEN)
     return (contacts["outcome"] == _ATTENDED) & spoken & (contacts["kind"] != _CARER)
@@ -113,7 +113,7 @@ def _offsets(patient: npt.NDArray[np.int32], people: int) -> npt.NDArray[np.int6
 
 
 class _Months:
-    """Months whose contact volume shows that the provider did not submit (CLINICAL.md section 2.6)."""
+    """Months whose contact volume shows that the provider did not submit (docs/clinical.md section 2.6)."""
 
     def __init__(self, records: Records, settings: OutcomeSettings) -> None:
         contacts = records.columns("contacts")

@@ -1,4 +1,4 @@
-"""Outcomes exactly as CLINICAL.md sections 2.2, 2.3 and 2.6 state them, for any spine.
+"""Outcomes exactly as docs/clinical.md sections 2.2, 2.3 and 2.6 state them, for any spine.
 
 ``admission``: the first unplanned admission to an acute, older adult or intensive care bed. ``disengagement``: D1 (a
 qualifying silence, :mod:`training.dataset.disengagement`) or D2 (the referral closed because the person did not attend
@@ -15,7 +15,8 @@ known. A label is 1 (event), 0 (none) or missing (censored), and every missing l
 - *already under way* (:meth:`FollowUp.new_only`, which training and evaluation use): the silence that led to the event
   had begun before ``as_of``.
 
-Someone who was never seen stays at risk (DESIGN rule 7 over the 180-day clause of CLINICAL.md section 2.3).
+Someone who was never seen stays at risk (docs/architecture.md rule 7 over the 180-day clause of docs/clinical.md
+section 2.3).
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ def smooth_curve(scored: Scored, draws: Draws) -> list[dict[str, float | None]]:
 
 
 def among_listed(scored: Scored, listed: Mask, draws: Draws) -> dict[str, Any]:
-    """Calibration where it is acted on: of the rows that made a list (research/evaluation.md section 3, item 4)."""
+    """Calibration where it is acted on: of the rows that made a list (docs/methods.md section 3, item 4)."""
     top, drawn = Scored(scored.label[listed], scored.score[listed]), draws.where(listed)
     figures: dict[str, Floats] = {
         "mean_predicted": drawn.ratio(top.score),

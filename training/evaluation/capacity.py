@@ -1,5 +1,5 @@
 """What weekly lists of limited length would have done: 5, 10, 15 and 25 slots per team per week
-(research/evaluation.md section 5).
+(docs/methods.md section 5).
 
 Everybody at risk on the day is ranked, people who later left among them: who will leave is not known on the day. A row
 whose outcome cannot be known takes its slot and counts neither for nor against the list; the share of such slots is

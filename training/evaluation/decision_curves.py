@@ -19,7 +19,7 @@ from training.statistics.metrics import Scored
 from training.statistics.resampling import Draws, Estimate, Floats
 
 HEADLINE = (0.05, 0.10)
-"""One event in twenty and in ten reviews: the two the report states in words (research/evaluation.md section 5)."""
+"""One event in twenty and in ten reviews: the two the report states in words (docs/methods.md section 5)."""
 
 
 def thresholds(prevalence: float, points: int = 30) -> Floats:

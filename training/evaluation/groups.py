@@ -1,9 +1,9 @@
-"""Who the audit looks at: every row's level in each group of CLINICAL.md section 5, as it was known on the day of
+"""Who the audit looks at: every row's level in each group of docs/clinical.md section 5, as it was known on the day of
 scoring.
 
-Groups are read here for the audit alone: none of them is a feature of the model, nor is shown as a reason (DESIGN rule
-6). A level that nobody recorded is a level of its own, *not recorded*: missing is not the majority. What CLINICAL.md
-asks for and the records cannot tell is named in :data:`NOT_IN_RECORDS`.
+Groups are read here for the audit alone: none of them is a feature of the model, nor is shown as a reason
+(docs/architecture.md rule 6). A level that nobody recorded is a level of its own, *not recorded*: missing is not the
+majority. What docs/clinical.md asks for and the records cannot tell is named in :data:`NOT_IN_RECORDS`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NOT_SETTLED = ("rough_sleeping", "hostel", "temporary", "sofa_surfing")
 EARLY_INTERVENTION = "A14"
 AGES = ((18, "under 25"), (25, "25 to 44"), (45, "45 to 64"), (65, "65 and over"))
 NOT_IN_RECORDS = ("rural access",)
-"""Groups of CLINICAL.md section 5 for which no table of the records has a field: listed as open in the report, not
+"""Groups of docs/clinical.md section 5 for which no table of the records has a field: listed as open in the report, not
 made up."""
 
 

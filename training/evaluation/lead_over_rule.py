@@ -5,7 +5,7 @@ Every team's list of 5, 10, 15 and 25 people (``promotion.slots``) is drawn up a
 the model and by the rule. An event is found by a list of that length where the person was on one before it; the figure
 is the share of events found, averaged over the lengths. The rule is the one that finds most in the **calibration**
 slice: to choose it on the test slice would credit the rule with the luck of that slice. The interval is a paired
-bootstrap of whole teams (research/evaluation.md section 5): the model ships only where its lower end lies above 0.
+bootstrap of whole teams (docs/methods.md section 5): the model ships only where its lower end lies above 0.
 """
 
 from __future__ import annotations

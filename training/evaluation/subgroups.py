@@ -3,7 +3,7 @@
 A level is shown only where at least :data:`FEWEST` people, and as many events, are behind it. Where its numbers could
 be had by taking the shown levels from the total, the next smallest level is suppressed too (secondary suppression).
 Levels of fewer than ``enough`` events are shown and marked: no level is called worst, and no gap is drawn, on so few
-(CLINICAL.md section 5).
+(docs/clinical.md section 5).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from training.statistics.resampling import Draws, Estimate, Floats, Mask, as_dic
 FEWEST = 10
 EQUAL_CALIBRATION = (0.8, 1.25)
 LARGEST_GAP = 0.10
-"""CLINICAL.md section 5: observed over expected within these bounds, and sensitivity at most this far apart, between
-groups with events enough."""
+"""docs/clinical.md section 5: observed over expected within these bounds, and sensitivity at most this far apart,
+between groups with events enough."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The permanent controls of every run: a logistic regression and an explainable boosting machine, both on all features.
 
 A black box must earn its place: parity with a model whose shape can be read on paper is the prior
-(research/evaluation.md section 4). They see the same training rows as the model, and the same test rows; they are
+(docs/methods.md section 4). They see the same training rows as the model, and the same test rows; they are
 never served. What has too few events to fit a control on is left out of it, and the evaluation says so
 (``not_judged``): a control that cannot be had is no reason to be without a model.
 """

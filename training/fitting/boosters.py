@@ -1,8 +1,8 @@
-"""One LightGBM booster per outcome on rows stacked over horizons, then calibration on a slice of its own (DESIGN
-section 4).
+"""One LightGBM booster per outcome on rows stacked over horizons, then calibration on a slice of its own
+(docs/scores.md).
 
 The horizon is the last column under a +1 monotone constraint, and features whose direction medicine is sure of are
-constrained too. No resampling, no class weights: both destroy the probability (research/evaluation.md section 4). The
+constrained too. No resampling, no class weights: both destroy the probability (docs/methods.md section 4). The
 same matrix, labels and settings give the same trees.
 """
 

@@ -327,7 +327,7 @@ def _capture_gate(name: str, lead: LeadAtSlots | None, least: float) -> Gate:
 
 
 def _lead_gate(name: str, lead: LeadAtSlots | None, synthetic: bool, settings: PromotionSettings) -> Gate:
-    """Better than the best simple rule at the same slots, by more than the luck of these teams (research/evaluation.md
+    """Better than the best simple rule at the same slots, by more than the luck of these teams (docs/methods.md
     section 5).
 
     The interval decides three ways: all of it above ``difference_above``, a lead; none of it as large as

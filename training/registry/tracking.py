@@ -26,7 +26,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 # Before mlflow is imported: it reads these once. No telemetry leaves a trust's network, and nothing in the store is
-# ever unpickled (DESIGN rule 8).
+# ever unpickled (docs/architecture.md rule 8).
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"

@@ -47,7 +47,7 @@ CLOZAPINE_LEVEL, LITHIUM_LEVEL, CONSTIPATION = (
 @step
 def clozapine_interval(s, m):
     """Weekly to week 18, fortnightly to week 52, then four-weekly; weekly again for six weeks after a break
-    (CLINICAL.md section 4)."""
+    (docs/clinical.md section 4)."""
     day = s.day - m[MAIN].started
     if day < 126 or s.day < s.weekly_until:
         return 7

@@ -283,7 +283,7 @@ def results(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
 
 
 def stays(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
-    """One emergency in fifty has no method written down: unknown counts as unplanned (CLINICAL.md 2.2)."""
+    """One emergency in fifty has no method written down: unknown counts as unplanned (docs/clinical.md section 2.2)."""
     left = rows["day2"].astype(np.int64)
     told = np.where(left == NO_DAY, NO_DAY, left + extract.delay(50, rows, 1.2))
     unknown = (rows["a"] == state.EMERGENCY) & (extract.noise(52, rows) < 0.02)

@@ -2,8 +2,8 @@
 
 A risk is the share of imagined futures in which the event happens. The person is replayed, day for day, to the date
 (the same stream gives the same past), and from that morning on the same machine runs with fresh random numbers. Event
-definitions are those of CLINICAL.md 2.2 and 2.3 as the machine watches for them. Death, moving away, transfer out of
-the trust and a planned end close a future: they count as no event in it.
+definitions are those of docs/clinical.md section 2.2 and 2.3 as the machine watches for them. Death, moving away,
+transfer out of the trust and a planned end close a future: they count as no event in it.
 """
 
 from __future__ import annotations

@@ -140,7 +140,7 @@ class World:
     move_back_hazard: float = 0.001  # of somebody who moved away
     arrivals_per_year: float = 0.24  # new people a year per person of the first day's caseload
 
-    # definitions of the outcome that the mechanism watches for (CLINICAL.md 2.3)
+    # definitions of the outcome that the mechanism watches for (docs/clinical.md section 2.3)
     silent_days: float = 90.0
     silent_offers: float = 2.0
 

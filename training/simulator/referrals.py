@@ -213,8 +213,8 @@ def community_day(p, s, m, x):
 
 @step
 def watch_silence(s, x):
-    """D1 of CLINICAL.md 2.3: 90 silent days of an open referral with at least two unsuccessful offered contacts (an
-    unanswered text is one).
+    """D1 of docs/clinical.md section 2.3: 90 silent days of an open referral with at least two unsuccessful offered
+    contacts (an unanswered text is one).
 
     The event is the first day on which both hold, once for each silence.
     """
@@ -263,7 +263,7 @@ def leave(p, s, m, x):
 
 @step
 def close_for_absence(p, s, m, x):
-    """D2 of CLINICAL.md 2.3: the team closes because the person did not attend or refused."""
+    """D2 of docs/clinical.md section 2.3: the team closes because the person did not attend or refused."""
     s.disengaged_on = s.day
     close_referral(p, s, x, CLOSED_REFUSED if chance(s, 0.3) else CLOSED_MISSED)
     stop_depot(s, m)

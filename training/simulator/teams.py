@@ -9,8 +9,8 @@ from training.simulator.random import hashed
 from training.simulator.state import TEAM
 
 KINDS = ("A06", "A06", "A08", "A14", "A06", "A08", "A06", "A13")
-"""MHSDS service types (CLINICAL.md 2.1): A06 community team, A08 assertive outreach, A14 early intervention, A13
-psychotherapy-led community team."""
+"""MHSDS service types (docs/clinical.md section 2.1): A06 community team, A08 assertive outreach, A14 early
+intervention, A13 psychotherapy-led community team."""
 
 
 def draw_teams(teams: int, seed: int) -> tuple[np.ndarray, pd.DataFrame]:

@@ -119,7 +119,7 @@ def draw_team(p, s, x):
 
 @step
 def draw_person(p, s, x, years):
-    """Fill the traits ``p`` (DESIGN section 5: hidden levels), from the stream of ``s``."""
+    """Fill the traits ``p`` (docs/simulator.md), from the stream of ``s``."""
     draw_calendar(p, s, x, years)
     draw_demography(p, s)
     draw_illness(p, s, x)

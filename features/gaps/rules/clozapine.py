@@ -1,4 +1,4 @@
-"""Clozapine: blood counts due, breaks in treatment, amber and red results (CLINICAL.md section 4)."""
+"""Clozapine: blood counts due, breaks in treatment, amber and red results (docs/clinical.md section 4)."""
 
 from __future__ import annotations
 

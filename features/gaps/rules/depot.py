@@ -75,7 +75,7 @@ def lateness(person: PersonAsKnown) -> Iterator[Finding]:
 
 
 def _late(person: PersonAsKnown, held: list[Injection], since_then: list[Injection], due: int) -> Finding:
-    """Bands of CLINICAL.md section 3 [D]: 1 to 7 days medium, from 8 high, past the missed-dose limit critical."""
+    """Bands of docs/clinical.md section 3 [D]: 1 to 7 days medium, from 8 high, past the missed-dose limit critical."""
     last, name = held[-1], held[-1].medicine.name
     overdue, since = person.as_of - due, person.as_of - last.day
     limit, field = missed_after(last.medicine, len(held))

@@ -1,4 +1,4 @@
-"""Oral supply: medicine that ran out, and less collected than before (CLINICAL.md sections 2.4 and 3)."""
+"""Oral supply: medicine that ran out, and less collected than before (docs/clinical.md sections 2.4 and 3)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Every page and every designed state at once: the content rules of DESIGN section 1, valid HTML, and sense without a
-style sheet or a script."""
+"""Every page and every designed state at once: the content rules of docs/architecture.md, valid HTML, and sense
+without a style sheet or a script."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def test_no_protected_characteristic_is_a_reason(pages):
 
 
 def test_a_reason_behind_which_nothing_is_recorded_never_says_that_all_is_well(pages):
-    """DESIGN rule 7, on the page of somebody of whom nothing is recorded."""
+    """docs/architecture.md rule 7, on the page of somebody of whom nothing is recorded."""
     page = pages["person with nothing recorded"]
     blocks = re.findall(r'<details class="up-reason">.*?</details>', page, re.DOTALL)
     silent = [words(block) for block in blocks if "(" not in words(block) and ": not recorded" in words(block)]

@@ -1,4 +1,4 @@
-"""What changed lately: starts and stops, a discharge, who prescribes (CLINICAL.md section 1.1)."""
+"""What changed lately: starts and stops, a discharge, who prescribes (docs/clinical.md section 1.1)."""
 
 from __future__ import annotations
 

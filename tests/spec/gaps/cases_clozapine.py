@@ -1,4 +1,4 @@
-"""Clozapine, by CLINICAL.md section 4 and rows th001 to th027 and mp095 to mp102."""
+"""Clozapine, by docs/clinical.md section 4 and rows th001 to th027 and mp095 to mp102."""
 
 from __future__ import annotations
 

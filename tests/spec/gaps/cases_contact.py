@@ -1,4 +1,4 @@
-"""Contact: missed, none, crisis, and needs that are not met (CLINICAL.md sections 1.1 and 2.1)."""
+"""Contact: missed, none, crisis, and needs that are not met (docs/clinical.md sections 1.1 and 2.1)."""
 
 from __future__ import annotations
 

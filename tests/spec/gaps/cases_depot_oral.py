@@ -1,4 +1,4 @@
-"""Injections and oral supply, by CLINICAL.md sections 2.4 and 3, rows th103 to th105 and the injection fields of
+"""Injections and oral supply, by docs/clinical.md sections 2.4 and 3, rows th103 to th105 and the injection fields of
 medicines.csv."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is taken together, by CLINICAL.md sections 0 and 1.1, rows th101 and th102, and the interaction table."""
+"""What is taken together, by docs/clinical.md sections 0 and 1.1, rows th101 and th102, and the interaction table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Valproate's documents (rows mp161 to mp163), medicines review and allergy status (CLINICAL.md section 1.1)."""
+"""Valproate's documents (rows mp161 to mp163), medicines review and allergy status (docs/clinical.md section 1.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Golden cases of the care gaps: small drawn tables, and the answer that CLINICAL.md and the reference tables give.
+"""Golden cases of the care gaps: small drawn tables, and the answer that docs/clinical.md and the reference tables
+give.
 
 Every case is one person. Days are written from the day of the question: ``d`` is that day (00:00 of 1 July 2025),
 ``d-28`` lies 28 days before. A cell ``-`` in the table of cases leaves out the line that uses it. Rows are known on

@@ -1,4 +1,4 @@
-"""The golden set: every case drawn by hand from CLINICAL.md and the reference tables."""
+"""The golden set: every case drawn by hand from docs/clinical.md and the reference tables."""
 
 from __future__ import annotations
 

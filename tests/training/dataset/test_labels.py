@@ -1,4 +1,4 @@
-"""Outcomes, clause by clause of CLINICAL.md sections 2.2, 2.3 and 2.6: a small history in, a label out."""
+"""Outcomes, clause by clause of docs/clinical.md sections 2.2, 2.3 and 2.6: a small history in, a label out."""
 
 import datetime as dt
 

@@ -14,7 +14,7 @@ from training.statistics.resampling import Draws
 @pytest.mark.parametrize(
     ("parameters", "prevalence", "auroc", "people"),
     [
-        # research/evaluation.md section 3, from pmsampsize (which draws its R squared by simulation, hence the
+        # docs/methods.md section 3, from pmsampsize (which draws its R squared by simulation, hence the
         # tolerance)
         (30, 0.05, 0.80, 4227),
         (60, 0.05, 0.80, 8455),

@@ -82,7 +82,7 @@ def test_visits_become_contacts_and_stays(extract: OmopExtract) -> None:
     ]
     assert contacts.loc["visit_3", ["mode", "kind"]].tolist() == ["face_to_face", "crisis"]
     assert pd.isna(contacts.loc["visit_3", "team_id"])
-    # No matching concept: something took place, but it is not an attended contact of CLINICAL.md 2.1.
+    # No matching concept: something took place, but it is not an attended contact of docs/clinical.md section 2.1.
     assert contacts.loc["visit_5", ["mode", "kind"]].tolist() == ["other", "other"]
     stays = extract.frames["stays"]
     assert stays.iloc[0].to_dict() == {
