@@ -27,9 +27,9 @@ from models.bundle.manifest import (
     LAST_GOOD,
     MANIFEST,
     FileEntry,
+    MadeWith,
     Manifest,
     OutcomeEntry,
-    Versions,
     current_bundle,
     feature_list_hash,
     read_pointer,
@@ -221,7 +221,7 @@ def _manifest(
         synthetic=notes.pop("synthetic"),
         trained_on=json.loads(_json(notes.pop("trained_on", None))),
         notes=json.loads(_json(notes)),
-        versions=Versions(
+        versions=MadeWith(
             lightgbm=metadata.version("lightgbm"),
             numpy=np.__version__,
             numba=metadata.version("numba"),

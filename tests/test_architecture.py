@@ -131,27 +131,9 @@ def classes() -> dict[str, list[str]]:
     return found
 
 
-STILL_TO_RENAME = {
-    "Audit",
-    "Evidence",
-    "Extract",
-    "Ledger",
-    "Matrix",
-    "Medicine",
-    "Part",
-    "Planted",
-    "Ranking",
-    "Ready",
-    "SpineError",
-    "Strict",
-    "Versions",
-}
-"""Names that a class shares with one elsewhere, most of them in ``training`` or new. The list may only shrink."""
-
-
 def test_a_class_name_means_one_thing():
     recurring = {name: where for name, where in sorted(classes().items()) if len(where) > 1}
-    assert not {name: where for name, where in recurring.items() if name not in STILL_TO_RENAME}
+    assert not recurring
 
 
 def test_the_schemas_of_the_interface_have_a_name_each():

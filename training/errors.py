@@ -4,7 +4,7 @@ reads that file too.
 TrainingError
 ├── NotEnoughData       a slice has no rows, or an outcome has too few events to learn from
 ├── SplitLeak           a label window or a person crosses from one slice into another
-├── SpineError          a spine or a frame of labels that someone brought does not have the shape asked for
+├── ShapeError          a spine or a frame of labels that someone brought does not have the shape asked for
 ├── StoreAbsent         there is no MLflow store where one was looked for
 ├── StoreFault          the MLflow store did not answer as it should; the message names its address and the cause
 ├── Withdrawn           a rollback would bring back a version that a rollback withdrew
@@ -33,7 +33,7 @@ class SplitLeak(TrainingError):
     """A label window or a person crosses from one slice into another."""
 
 
-class SpineError(TrainingError):
+class ShapeError(TrainingError):
     """A spine or a frame of labels does not have the shape asked for."""
 
 

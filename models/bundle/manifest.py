@@ -51,7 +51,7 @@ class OutcomeEntry(_Strict):
     horizons: tuple[int, ...] = Field(min_length=1)
 
 
-class Versions(_Strict):
+class MadeWith(_Strict):
     """What the bundle was made with.
 
     The rule (``check_versions``): a format that this code does not know, and a newer major of LightGBM than the
@@ -84,7 +84,7 @@ class Manifest(_Strict):
     feature_list_hash: str
     trained_on: JsonValue
     notes: dict[str, JsonValue]
-    versions: Versions
+    versions: MadeWith
     outcomes: dict[str, OutcomeEntry] = Field(min_length=1)
     files: dict[FileName, FileEntry]
     not_promoted: tuple[str, ...] = ()
@@ -205,7 +205,7 @@ def _read_manifest(folder: Path) -> Manifest:
 
 
 def check_versions(manifest: Manifest) -> None:
-    """Refuse a bundle of a newer major of LightGBM (see ``Versions`` for the rule). Raises ``BundleIncompatible``."""
+    """Refuse a bundle of a newer major of LightGBM (see ``MadeWith`` for the rule). Raises ``BundleIncompatible``."""
     made, here = manifest.versions.lightgbm, metadata.version("lightgbm")
     if _major(made) > _major(here):
         raise BundleIncompatible(

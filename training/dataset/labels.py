@@ -42,7 +42,7 @@ from training.dataset.spells import (
     last_before,
     merge,
 )
-from training.errors import SpineError
+from training.errors import ShapeError
 from training.settings import OutcomeSettings
 
 Horizons = Mapping[str, Sequence[int]]
@@ -148,7 +148,7 @@ def follow_up(
     settings: OutcomeSettings | None = None,
     in_scope_kinds: Sequence[str] = IN_SCOPE_TEAM_KINDS,
 ) -> FollowUp:
-    """Follows every row of ``spine`` to its events and exits. Raises SpineError for missing columns, dates or
+    """Follows every row of ``spine`` to its events and exits. Raises ShapeError for missing columns, dates or
     people."""
     settings = settings or OutcomeSettings()
     patient, day = positions(records, spine)
@@ -169,18 +169,18 @@ def positions(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.int
     """Position of each spine row's person in ``records``, and its ``as_of`` as a day number."""
     missing = [name for name in ("patient_id", "as_of") if name not in spine.columns]
     if missing:
-        raise SpineError(
+        raise ShapeError(
             f"The spine lacks {' and '.join(missing)}: it needs patient_id and as_of, one row per person and date."
         )
     patient = records.positions(spine["patient_id"])
     if (patient < 0).any():
-        raise SpineError(
+        raise ShapeError(
             f"{int((patient < 0).sum())} of {len(patient)} spine rows name people who are not in the records: take "
             f"them out."
         )
     dates = pd.to_datetime(spine["as_of"])
     if dates.isna().any():
-        raise SpineError(
+        raise ShapeError(
             f"{int(dates.isna().sum())} of {len(dates)} spine rows have no as_of date: give every row one."
         )
     return patient, dates.to_numpy(dtype="datetime64[s]").astype("datetime64[D]").astype(np.int64)

@@ -32,7 +32,7 @@ from training.evaluation.schema import (
     Coherence,
     Drift,
     Evaluation,
-    Planted,
+    PlantedFindings,
     SampleSize,
     Stability,
 )
@@ -44,7 +44,7 @@ from training.statistics.resampling import Draws, codes
 Score = Callable[[FeatureMatrix], Contenders]
 
 
-class Ready(Protocol):
+class PreparedRun(Protocol):
     """What is read of a prepared run."""
 
     @property
@@ -66,7 +66,7 @@ class Ready(Protocol):
 def examine(
     evaluation: Evaluation,
     records: Records,
-    ready: Ready,
+    ready: PreparedRun,
     fitted: Fitted,
     contenders: Contenders,
     score: Score,
@@ -106,14 +106,14 @@ def examine(
         update={
             "drift": Drift.model_validate(shifted),
             "coherence": coherent,
-            "planted": Planted.model_validate(caused) if caused is not None else None,
+            "planted": PlantedFindings.model_validate(caused) if caused is not None else None,
             "pairs": {name: pair.model_copy(update=more[name]) for name, pair in evaluation.pairs.items()},
         }
     )
 
 
 def _stability(
-    ready: Ready, fitted: Fitted, contenders: Contenders, tested: npt.NDArray[np.int64], settings: Settings
+    ready: PreparedRun, fitted: Fitted, contenders: Contenders, tested: npt.NDArray[np.int64], settings: Settings
 ) -> dict[str, dict[str, Any]]:
     number = settings.evaluation.stability_refits
     if not number:
@@ -131,7 +131,7 @@ def _stability(
 
 
 def _capacity(
-    records: Records, ready: Ready, score: Score, tested: npt.NDArray[np.int64], settings: Settings
+    records: Records, ready: PreparedRun, score: Score, tested: npt.NDArray[np.int64], settings: Settings
 ) -> dict[str, dict[str, Any]]:
     """Weekly lists from the first day of the test slice on: by then nothing that trained or calibrated the model
     reads."""
@@ -159,7 +159,7 @@ def _capacity(
 
 def _planted(
     records: Records,
-    ready: Ready,
+    ready: PreparedRun,
     score: Score,
     tested: npt.NDArray[np.int64],
     settings: Settings,
@@ -195,7 +195,7 @@ def _planted(
 
 
 def _data(
-    evaluation: Evaluation, ready: Ready, fitted: Fitted, contenders: Contenders, settings: Settings
+    evaluation: Evaluation, ready: PreparedRun, fitted: Fitted, contenders: Contenders, settings: Settings
 ) -> dict[str, dict[str, Any]]:
     """Enough data to train and to validate on, and calibration from landmark to landmark."""
     found = {}

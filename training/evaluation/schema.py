@@ -13,13 +13,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 
-class Strict(BaseModel):
+class FrozenModel(BaseModel):
     """A frozen part of the evaluation. A name that no field has is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
-class Figure(Strict):
+class Figure(FrozenModel):
     """A figure and its 95% interval. None where it is not defined (no events, say)."""
 
     value: float | None
@@ -27,7 +27,7 @@ class Figure(Strict):
     high: float | None = None
 
 
-class Ranking(Strict):
+class RuleFigures(FrozenModel):
     """A simple rule: it orders people and is judged as an order."""
 
     label: str
@@ -37,7 +37,7 @@ class Ranking(Strict):
     captured_at_slots: Figure
 
 
-class Probability(Strict):
+class Probability(FrozenModel):
     """The model, or a control that gives a probability too."""
 
     label: str
@@ -61,7 +61,7 @@ class Probability(Strict):
         return {name: getattr(self, name) for name in Probability.model_fields if name != "label"}
 
 
-class LeadOverRule(Strict):
+class LeadOverRule(FrozenModel):
     """Lead of the model over the best simple rule on the test rows."""
 
     auroc: Figure
@@ -69,21 +69,21 @@ class LeadOverRule(Strict):
     captured_at_slots_by_team: Figure
 
 
-class EqualShare(Strict):
+class EqualShare(FrozenModel):
     """Events captured where every team lists the same share of its caseload."""
 
     share: float
     captured: Figure
 
 
-class SuppressedLevel(Strict):
+class SuppressedLevel(FrozenModel):
     """A group, team or period too small to be shown."""
 
     level: str
     suppressed: Literal[True]
 
 
-class ShownLevel(Strict):
+class ShownLevel(FrozenModel):
     """Figures of one group, team or period."""
 
     level: str
@@ -108,7 +108,7 @@ class ShownLevel(Strict):
     captured_at_equal_share: Figure | None = None
 
 
-class SensitivityGap(Strict):
+class SensitivityGap(FrozenModel):
     """Events captured in the best level less those in the worst."""
 
     best: str
@@ -124,7 +124,7 @@ class SensitivityGap(Strict):
         return Figure(value=self.value, low=self.low, high=self.high)
 
 
-class Levels(Strict):
+class Levels(FrozenModel):
     """One partition of the rows: by ethnicity, by team, by quarter."""
 
     name: str
@@ -137,7 +137,7 @@ class Levels(Strict):
         return (level for level in self.levels if isinstance(level, ShownLevel))
 
 
-class WorstLevel(Strict):
+class WorstLevel(FrozenModel):
     """The level whose events the lists capture least."""
 
     group: str
@@ -147,7 +147,7 @@ class WorstLevel(Strict):
     levels_judged: int
 
 
-class UnequalCalibration(Strict):
+class UnequalCalibration(FrozenModel):
     """A level whose observed over expected lies outside the tolerance."""
 
     group: str
@@ -161,7 +161,7 @@ class UnequalCalibration(Strict):
         return Figure(value=self.value, low=self.low, high=self.high)
 
 
-class AcrossTeams(Strict):
+class AcrossTeams(FrozenModel):
     """AUROC over teams by random effects, and where a new team's would lie."""
 
     teams: int
@@ -170,7 +170,7 @@ class AcrossTeams(Strict):
     prediction_high: float
 
 
-class CurvePoint(Strict):
+class CurvePoint(FrozenModel):
     """One point of the smooth calibration curve."""
 
     predicted: float
@@ -179,7 +179,7 @@ class CurvePoint(Strict):
     observed_high: float | None
 
 
-class Listed(Strict):
+class Listed(FrozenModel):
     """Calibration among the rows that made a list."""
 
     rows: int
@@ -193,14 +193,14 @@ class Listed(Strict):
     ici: Figure
 
 
-class RiskDistribution(Strict):
+class RiskDistribution(FrozenModel):
     """Percentiles (5, 25, 50, 75, 95) of the risk of rows with an event and of rows without."""
 
     event: list[float]
     none: list[float]
 
 
-class DecisionCurve(Strict):
+class DecisionCurve(FrozenModel):
     """Net benefit by threshold; ``model_best_between`` is None where the model is best at no threshold."""
 
     thresholds: list[float]
@@ -209,14 +209,14 @@ class DecisionCurve(Strict):
     model_best_between: tuple[float, float] | None = None
 
 
-class NotJudged(Strict):
+class NotJudged(FrozenModel):
     """A control that could not be fitted, and why."""
 
     label: str
     why: str
 
 
-class PartOfRows(Strict):
+class PartOfRows(FrozenModel):
     """The model on some of the rows: people who never trained it, or silences that had not begun."""
 
     rows: int
@@ -227,7 +227,7 @@ class PartOfRows(Strict):
     best_rule_auroc: Figure
 
 
-class OracleFigures(Strict):
+class OracleFigures(FrozenModel):
     """The model beside the true risk of simulated people, on the same sampled rows."""
 
     rows: int
@@ -243,7 +243,7 @@ class OracleFigures(Strict):
     mean_model_risk: Figure
 
 
-class LeadAtSlots(Strict):
+class LeadAtSlots(FrozenModel):
     """Events found by lists of the same lengths, model and best simple rule, paired by team."""
 
     slots: list[int]
@@ -259,7 +259,7 @@ class LeadAtSlots(Strict):
     by_slots: dict[str, Figure]
 
 
-class RefitPoint(Strict):
+class RefitPoint(FrozenModel):
     """A twentieth of the rows by risk: the model's mean risk, and the 5th, 50th and 95th percentile of the refits."""
 
     risk: float
@@ -268,7 +268,7 @@ class RefitPoint(Strict):
     high: float
 
 
-class Stability(Strict):
+class Stability(FrozenModel):
     """How far refits on other draws of people move the list and the risks."""
 
     refits: int
@@ -280,7 +280,7 @@ class Stability(Strict):
     curve: list[RefitPoint]
 
 
-class ListFigures(Strict):
+class ListFigures(FrozenModel):
     """What weekly lists of one length would have done."""
 
     listings: int
@@ -298,7 +298,7 @@ class ListFigures(Strict):
     warning_days_per_false_listing: Figure
 
 
-class ContenderAtSlots(Strict):
+class ContenderAtSlots(FrozenModel):
     """One contender's weekly lists of one length."""
 
     precision: Figure
@@ -306,7 +306,7 @@ class ContenderAtSlots(Strict):
     captured_with_cool_off: Figure
 
 
-class WorstAtSlots(Strict):
+class WorstAtSlots(FrozenModel):
     """The team or group whose events weekly lists of one length capture least."""
 
     group: str
@@ -316,7 +316,7 @@ class WorstAtSlots(Strict):
     levels_judged: int
 
 
-class AtSlots(Strict):
+class AtSlots(FrozenModel):
     """Weekly lists of one length: the model's, and every contender's."""
 
     as_listed: ListFigures
@@ -329,7 +329,7 @@ class AtSlots(Strict):
     worst_group: WorstAtSlots | None
 
 
-class Capacity(Strict):
+class Capacity(FrozenModel):
     """Weekly lists at several lengths, by length."""
 
     rows: int
@@ -340,7 +340,7 @@ class Capacity(Strict):
     slots: dict[str, AtSlots]
 
 
-class Needed(Strict):
+class Needed(FrozenModel):
     """People and events that Riley's criteria ask for."""
 
     parameters: int
@@ -353,7 +353,7 @@ class Needed(Strict):
     by_overall_risk: int
 
 
-class SampleSize(Strict):
+class SampleSize(FrozenModel):
     """What training had, beside what the criteria ask for."""
 
     people: int
@@ -365,7 +365,7 @@ class SampleSize(Strict):
     events_per_parameter_boosting: int | None = None
 
 
-class Width(Strict):
+class Width(FrozenModel):
     """How wide the test slice leaves an interval."""
 
     width: float | None
@@ -373,7 +373,7 @@ class Width(Strict):
     narrow_enough: bool
 
 
-class AtLandmark(Strict):
+class AtLandmark(FrozenModel):
     """Observed over expected at one landmark, and from the first landmark to this one."""
 
     as_of: str
@@ -384,7 +384,7 @@ class AtLandmark(Strict):
     so_far: Figure | None
 
 
-class Pair(Strict):
+class Pair(FrozenModel):
     """One outcome within one horizon."""
 
     outcome: str
@@ -396,7 +396,7 @@ class Pair(Strict):
     prevalence: float | None
     prevalence_interval: Figure
     listed_rows: int
-    contenders: dict[str, Probability | Ranking]
+    contenders: dict[str, Probability | RuleFigures]
     best_rule: str
     best_rule_at_slots: str
     over_best_rule: LeadOverRule
@@ -435,12 +435,12 @@ class Pair(Strict):
         return found
 
     @property
-    def rule(self) -> Probability | Ranking:
+    def rule(self) -> Probability | RuleFigures:
         """Figures of the simple rule of highest AUROC on the test rows."""
         return self.contenders[self.best_rule]
 
 
-class Slice(Strict):
+class Slice(FrozenModel):
     """One slice of the rows: training, calibration, test."""
 
     slice: str
@@ -451,7 +451,7 @@ class Slice(Strict):
     people: int
 
 
-class LabelCount(Strict):
+class LabelCount(FrozenModel):
     """How many rows have one label, or one reason for having none."""
 
     outcome: str
@@ -460,7 +460,7 @@ class LabelCount(Strict):
     rows: int
 
 
-class AttritionStep(Strict):
+class AttritionStep(FrozenModel):
     """One rule of the cohort, and how many rows it removed."""
 
     step: str
@@ -468,7 +468,7 @@ class AttritionStep(Strict):
     left: int
 
 
-class InputShift(Strict):
+class InputShift(FrozenModel):
     """How far one input moved between training and test."""
 
     feature: str
@@ -477,7 +477,7 @@ class InputShift(Strict):
     missing_after: Figure
 
 
-class Drift(Strict):
+class Drift(FrozenModel):
     """Inputs of the test slice against those of training."""
 
     features: int
@@ -489,7 +489,7 @@ class Drift(Strict):
     largest: list[InputShift]
 
 
-class Coherence(Strict):
+class Coherence(FrozenModel):
     """Random rows in which a longer horizon has less risk."""
 
     rows: int
@@ -499,7 +499,7 @@ class Coherence(Strict):
     trees_with_the_horizon: int
 
 
-class PlantedEffect(Strict):
+class PlantedEffect(FrozenModel):
     """Does the model's risk rise with a hidden cause as the true risk does?"""
 
     concept: str
@@ -511,7 +511,7 @@ class PlantedEffect(Strict):
     share_recovered: Figure
 
 
-class PlantedFault(Strict):
+class PlantedFault(FrozenModel):
     """How far risks move where the records are spoilt."""
 
     fault: str
@@ -525,7 +525,7 @@ class PlantedFault(Strict):
     auroc_lost: Figure
 
 
-class Planted(Strict):
+class PlantedFindings(FrozenModel):
     """What the simulator planted, and what was found."""
 
     people: int
@@ -533,7 +533,7 @@ class Planted(Strict):
     faults: list[PlantedFault]
 
 
-class Evaluation(Strict):
+class Evaluation(FrozenModel):
     """All of ``evaluation.json``. ``pairs`` holds a :class:`Pair` by outcome and horizon (``admission_28``)."""
 
     synthetic: bool
@@ -549,7 +549,7 @@ class Evaluation(Strict):
     pairs: dict[str, Pair]
     drift: Drift | None = None
     coherence: dict[str, Coherence] | None = None
-    planted: Planted | None = None
+    planted: PlantedFindings | None = None
     attrition: list[AttritionStep] | None = None
     split: str | None = None
 

@@ -34,7 +34,7 @@ code{background:#f0f4f5;padding:1px 4px;font-size:14px;overflow-wrap:anywhere}na
 
 
 @dataclass(frozen=True)
-class Evidence:
+class EvidenceFile:
     """``files`` by name, as they are to be written; ``open`` are the questions left to the deployer; ``numbers`` how
     many were looked up."""
 
@@ -86,7 +86,7 @@ def sources_of(store: Store, run_id: str, tags: Mapping[str, str]) -> Sources:
     return Sources(evaluation, {**plain, "headline": stands}, settings, run, card, TABLES)
 
 
-def build(sources: Sources, templates: Path = TEMPLATES) -> Evidence:
+def build(sources: Sources, templates: Path = TEMPLATES) -> EvidenceFile:
     """Every document of the evidence file. Raises EvidenceError where a template holds a typed number, a dead
     reference or a test that is not there."""
     mark = SYNTHETIC if sources.evaluation.synthetic else ""
@@ -110,7 +110,7 @@ def build(sources: Sources, templates: Path = TEMPLATES) -> Evidence:
         "sha256": {name: hashlib.sha256(text.encode()).hexdigest() for name, text in files.items()},
     }
     files["evidence.json"] = json.dumps(record, indent=1, sort_keys=True) + "\n"
-    return Evidence(files, questions, len(sources.used))
+    return EvidenceFile(files, questions, len(sources.used))
 
 
 def _page(files: Mapping[str, str], synthetic: bool) -> str:

@@ -20,8 +20,8 @@ import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from models.risk_model import stack_horizons
-from training.fitting.boosters import HORIZON_COLUMN, Floats, Matrix, stacked_rows
+from models.risk_model import Matrix, stack_horizons
+from training.fitting.boosters import HORIZON_COLUMN, Floats, stacked_rows
 from training.settings import ControlSettings
 
 MAX_STEPS = 200

@@ -20,11 +20,10 @@ import pandas as pd
 
 from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
-from models.risk_model import stack_horizons
-from training.errors import NotEnoughData, SpineError
+from models.risk_model import Matrix, stack_horizons
+from training.errors import NotEnoughData, ShapeError
 from training.fitting.inputs import (
     HORIZON_COLUMN,
-    Matrix,
     as_matrix,
     check_calibration_events,
     check_labels,
@@ -36,7 +35,7 @@ from training.settings import TrainingSettings
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-__all__ = ["HORIZON_COLUMN", "Fitted", "Matrix", "fit", "lightgbm_parameters", "raw_margins", "stacked_rows"]
+__all__ = ["HORIZON_COLUMN", "Fitted", "fit", "lightgbm_parameters", "raw_margins", "stacked_rows"]
 FEWEST_EVENTS = 20
 """Fewer events than this in the training slice and no model is fitted; it would be noise. A floor against accidents,
 not a sample size."""
@@ -85,7 +84,7 @@ def fit(
     """Fit on the ``train`` rows and calibrate on the ``calibration`` rows of anyone's matrix and labels.
 
     ``labels`` has one float column per outcome and horizon (``admission_28``): 1, 0 or NaN, rows as in the matrix.
-    ``features`` describes the columns; by default they are looked up in the catalogue. Raises SpineError for what a
+    ``features`` describes the columns; by default they are looked up in the catalogue. Raises ShapeError for what a
     model cannot be fitted on (:mod:`training.fitting.inputs`) and NotEnoughData where events are too few.
     """
     settings = settings or TrainingSettings()
@@ -206,15 +205,15 @@ def _check(
     matrix: Matrix, labels: pd.DataFrame, horizons: Mapping[str, tuple[int, ...]], features: tuple[Any, ...]
 ) -> None:
     if len(labels) != len(matrix.values):
-        raise SpineError(
+        raise ShapeError(
             f"{len(labels)} rows of labels and {len(matrix.values)} rows of features: give both for the same spine, "
             f"in the same order."
         )
     wanted = [f"{outcome}_{h}" for outcome, days in horizons.items() for h in days]
     if missing := [name for name in wanted if name not in labels.columns]:
-        raise SpineError(f"The labels lack {', '.join(missing)}; they have {', '.join(map(str, labels.columns))}.")
+        raise ShapeError(f"The labels lack {', '.join(missing)}; they have {', '.join(map(str, labels.columns))}.")
     if tuple(feature.name for feature in features) != tuple(matrix.names):
-        raise SpineError(
+        raise ShapeError(
             "The described features are not the columns of the matrix, in its order: pass `features` that match "
             "`matrix.names`."
         )
@@ -225,7 +224,7 @@ def _from_catalogue(names: Sequence[str]) -> tuple[Any, ...]:
 
     known = {feature.name: feature for feature in CATALOGUE}
     if missing := [name for name in names if name not in known]:
-        raise SpineError(
+        raise ShapeError(
             f"{', '.join(missing[:5])} are not in the catalogue: pass `features` that describe the columns of the "
             f"matrix."
         )

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from models.risk_model import Matrix
 from training.fitting.benchmarks import Logistic, fit_logistic
-from training.fitting.boosters import Matrix
 
 Floats = npt.NDArray[np.float64]
 Column = Callable[[str], Floats]

@@ -20,12 +20,12 @@ import numpy.typing as npt
 import optuna
 import pandas as pd
 
+from models.risk_model import Matrix
 from training.errors import NotEnoughData
 from training.fitting.boosters import (
     FEWEST_EVENTS,
     Floats,
     Mask,
-    Matrix,
     described,
     lightgbm_parameters,
     stacked_rows,

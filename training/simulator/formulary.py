@@ -23,7 +23,7 @@ from training.simulator.state import (
 
 
 @dataclass(frozen=True)
-class Medicine:
+class Drug:
     """``share`` is the chance within its slot; doses in mg a day, or mg an injection with ``interval`` days between."""
 
     name: str
@@ -40,20 +40,20 @@ class Medicine:
     interval: int = 0
 
 
-FORMULARY: tuple[Medicine, ...] = (
-    Medicine("clozapine", MAIN, 0.0, 100, 350, 700, 50, weight=0.9, sedation=0.8, protects=1.15),
-    Medicine("olanzapine", MAIN, 0.30, 5, 10, 20, 5, weight=0.9, sedation=0.5, movement=0.1, protects=1.0),
-    Medicine("quetiapine", MAIN, 0.20, 100, 400, 750, 100, weight=0.5, sedation=0.7, protects=0.9),
-    Medicine("aripiprazole", MAIN, 0.17, 5, 15, 30, 5, weight=0.1, movement=0.35, protects=0.95),
-    Medicine("risperidone", MAIN, 0.14, 1, 4, 8, 1, weight=0.4, sedation=0.3, movement=0.5, protects=1.0),
-    Medicine("amisulpride", MAIN, 0.05, 200, 600, 1200, 200, weight=0.3, movement=0.4, protects=1.0),
-    Medicine("haloperidol", MAIN, 0.03, 2, 6, 15, 2, weight=0.1, sedation=0.2, movement=0.9, protects=1.0),
-    Medicine("lurasidone", MAIN, 0.03, 37, 74, 148, 37, movement=0.4, protects=0.9),
-    Medicine("cariprazine", MAIN, 0.02, 1.5, 3, 6, 1.5, movement=0.4, protects=0.9),
-    Medicine("zuclopenthixol", MAIN, 0.02, 10, 30, 75, 10, weight=0.3, sedation=0.4, movement=0.7, protects=0.95),
-    Medicine("chlorpromazine", MAIN, 0.02, 75, 200, 600, 75, weight=0.4, sedation=0.8, movement=0.3, protects=0.9),
-    Medicine("paliperidone", MAIN, 0.02, 3, 6, 12, 3, weight=0.4, movement=0.5, protects=1.0),
-    Medicine(
+FORMULARY: tuple[Drug, ...] = (
+    Drug("clozapine", MAIN, 0.0, 100, 350, 700, 50, weight=0.9, sedation=0.8, protects=1.15),
+    Drug("olanzapine", MAIN, 0.30, 5, 10, 20, 5, weight=0.9, sedation=0.5, movement=0.1, protects=1.0),
+    Drug("quetiapine", MAIN, 0.20, 100, 400, 750, 100, weight=0.5, sedation=0.7, protects=0.9),
+    Drug("aripiprazole", MAIN, 0.17, 5, 15, 30, 5, weight=0.1, movement=0.35, protects=0.95),
+    Drug("risperidone", MAIN, 0.14, 1, 4, 8, 1, weight=0.4, sedation=0.3, movement=0.5, protects=1.0),
+    Drug("amisulpride", MAIN, 0.05, 200, 600, 1200, 200, weight=0.3, movement=0.4, protects=1.0),
+    Drug("haloperidol", MAIN, 0.03, 2, 6, 15, 2, weight=0.1, sedation=0.2, movement=0.9, protects=1.0),
+    Drug("lurasidone", MAIN, 0.03, 37, 74, 148, 37, movement=0.4, protects=0.9),
+    Drug("cariprazine", MAIN, 0.02, 1.5, 3, 6, 1.5, movement=0.4, protects=0.9),
+    Drug("zuclopenthixol", MAIN, 0.02, 10, 30, 75, 10, weight=0.3, sedation=0.4, movement=0.7, protects=0.95),
+    Drug("chlorpromazine", MAIN, 0.02, 75, 200, 600, 75, weight=0.4, sedation=0.8, movement=0.3, protects=0.9),
+    Drug("paliperidone", MAIN, 0.02, 3, 6, 12, 3, weight=0.4, movement=0.5, protects=1.0),
+    Drug(
         "paliperidone palmitate 1-monthly injection",
         DEPOT,
         0.27,
@@ -67,7 +67,7 @@ FORMULARY: tuple[Medicine, ...] = (
         protects=1.0,
         interval=28,
     ),
-    Medicine(
+    Drug(
         "aripiprazole 1-monthly injection",
         DEPOT,
         0.20,
@@ -80,7 +80,7 @@ FORMULARY: tuple[Medicine, ...] = (
         protects=0.95,
         interval=28,
     ),
-    Medicine(
+    Drug(
         "zuclopenthixol decanoate injection",
         DEPOT,
         0.20,
@@ -94,7 +94,7 @@ FORMULARY: tuple[Medicine, ...] = (
         protects=1.0,
         interval=14,
     ),
-    Medicine(
+    Drug(
         "flupentixol decanoate injection",
         DEPOT,
         0.15,
@@ -108,7 +108,7 @@ FORMULARY: tuple[Medicine, ...] = (
         protects=1.0,
         interval=14,
     ),
-    Medicine(
+    Drug(
         "haloperidol decanoate injection",
         DEPOT,
         0.07,
@@ -122,7 +122,7 @@ FORMULARY: tuple[Medicine, ...] = (
         protects=1.0,
         interval=28,
     ),
-    Medicine(
+    Drug(
         "risperidone microspheres injection",
         DEPOT,
         0.05,
@@ -136,7 +136,7 @@ FORMULARY: tuple[Medicine, ...] = (
         protects=1.0,
         interval=14,
     ),
-    Medicine(
+    Drug(
         "paliperidone palmitate 3-monthly injection",
         DEPOT,
         0.04,
@@ -150,7 +150,7 @@ FORMULARY: tuple[Medicine, ...] = (
         protects=1.0,
         interval=84,
     ),
-    Medicine(
+    Drug(
         "olanzapine embonate injection",
         DEPOT,
         0.02,
@@ -163,27 +163,27 @@ FORMULARY: tuple[Medicine, ...] = (
         protects=1.0,
         interval=14,
     ),
-    Medicine("lithium", MOOD, 0.0, 400, 800, 1200, 200, weight=0.3, sedation=0.2, protects=0.9),
-    Medicine("valproate", MOOD, 0.0, 500, 1000, 2000, 500, weight=0.4, sedation=0.3, protects=0.7),
-    Medicine("lamotrigine", MOOD, 0.0, 100, 200, 400, 50, protects=0.6),
-    Medicine("carbamazepine", MOOD, 0.0, 400, 600, 1200, 200, sedation=0.4, protects=0.6),
-    Medicine("sertraline", ANTIDEPRESSANT, 0.30, 50, 100, 200, 50, sedation=0.05),
-    Medicine("mirtazapine", ANTIDEPRESSANT, 0.22, 15, 30, 45, 15, weight=0.4, sedation=0.5),
-    Medicine("fluoxetine", ANTIDEPRESSANT, 0.16, 20, 20, 60, 20),
-    Medicine("venlafaxine", ANTIDEPRESSANT, 0.16, 75, 150, 300, 75),
-    Medicine("citalopram", ANTIDEPRESSANT, 0.12, 10, 20, 40, 10),
-    Medicine("amitriptyline", ANTIDEPRESSANT, 0.04, 25, 75, 150, 25, weight=0.3, sedation=0.6),
-    Medicine("procyclidine", ANTICHOLINERGIC, 1.0, 5, 10, 15, 5, sedation=0.1),
-    Medicine("diazepam", SEDATIVE, 0.28, 2, 5, 15, 2, sedation=0.4),
-    Medicine("zopiclone", SEDATIVE, 0.34, 3.75, 7.5, 7.5, 3.75, sedation=0.3),
-    Medicine("lorazepam", SEDATIVE, 0.16, 0.5, 1, 3, 0.5, sedation=0.4),
-    Medicine("clonazepam", SEDATIVE, 0.12, 0.5, 1, 4, 0.5, sedation=0.4),
-    Medicine("promethazine", SEDATIVE, 0.10, 25, 25, 50, 25, sedation=0.5),
-    Medicine("ramipril", OTHER, 0.20, 2.5, 5, 10, 2.5),
-    Medicine("metformin", OTHER, 0.24, 500, 1000, 2000, 500),
-    Medicine("atorvastatin", OTHER, 0.30, 20, 20, 80, 20),
-    Medicine("amlodipine", OTHER, 0.14, 5, 5, 10, 5),
-    Medicine("ibuprofen", OTHER, 0.12, 600, 1200, 1200, 600),
+    Drug("lithium", MOOD, 0.0, 400, 800, 1200, 200, weight=0.3, sedation=0.2, protects=0.9),
+    Drug("valproate", MOOD, 0.0, 500, 1000, 2000, 500, weight=0.4, sedation=0.3, protects=0.7),
+    Drug("lamotrigine", MOOD, 0.0, 100, 200, 400, 50, protects=0.6),
+    Drug("carbamazepine", MOOD, 0.0, 400, 600, 1200, 200, sedation=0.4, protects=0.6),
+    Drug("sertraline", ANTIDEPRESSANT, 0.30, 50, 100, 200, 50, sedation=0.05),
+    Drug("mirtazapine", ANTIDEPRESSANT, 0.22, 15, 30, 45, 15, weight=0.4, sedation=0.5),
+    Drug("fluoxetine", ANTIDEPRESSANT, 0.16, 20, 20, 60, 20),
+    Drug("venlafaxine", ANTIDEPRESSANT, 0.16, 75, 150, 300, 75),
+    Drug("citalopram", ANTIDEPRESSANT, 0.12, 10, 20, 40, 10),
+    Drug("amitriptyline", ANTIDEPRESSANT, 0.04, 25, 75, 150, 25, weight=0.3, sedation=0.6),
+    Drug("procyclidine", ANTICHOLINERGIC, 1.0, 5, 10, 15, 5, sedation=0.1),
+    Drug("diazepam", SEDATIVE, 0.28, 2, 5, 15, 2, sedation=0.4),
+    Drug("zopiclone", SEDATIVE, 0.34, 3.75, 7.5, 7.5, 3.75, sedation=0.3),
+    Drug("lorazepam", SEDATIVE, 0.16, 0.5, 1, 3, 0.5, sedation=0.4),
+    Drug("clonazepam", SEDATIVE, 0.12, 0.5, 1, 4, 0.5, sedation=0.4),
+    Drug("promethazine", SEDATIVE, 0.10, 25, 25, 50, 25, sedation=0.5),
+    Drug("ramipril", OTHER, 0.20, 2.5, 5, 10, 2.5),
+    Drug("metformin", OTHER, 0.24, 500, 1000, 2000, 500),
+    Drug("atorvastatin", OTHER, 0.30, 20, 20, 80, 20),
+    Drug("amlodipine", OTHER, 0.14, 5, 5, 10, 5),
+    Drug("ibuprofen", OTHER, 0.12, 600, 1200, 1200, 600),
 )
 NAMES = tuple(medicine.name for medicine in FORMULARY)
 INDEX = {name: i for i, name in enumerate(NAMES)}

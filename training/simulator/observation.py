@@ -77,7 +77,7 @@ ALLERGY_ROWS = (
 
 
 @dataclass(frozen=True)
-class Extract:
+class Recording:
     """What the recording layer needs besides the events: who, when, and how late and lossy each table is."""
 
     seed: int
@@ -132,7 +132,7 @@ def numbered(prefix: str, numbers: np.ndarray) -> pd.Series:
 
 
 def frames_of(
-    tables: list[np.ndarray], people: np.ndarray, teams: pd.DataFrame, extract: Extract
+    tables: list[np.ndarray], people: np.ndarray, teams: pd.DataFrame, extract: Recording
 ) -> dict[str, pd.DataFrame]:
     """All nine tables from the event rows of each (in the order of ``layout``'s table codes)."""
     writers = (contacts, supplies, results, stays, referrals, circumstances, conditions)
@@ -147,7 +147,7 @@ def frames_of(
 def keep(
     frame: dict[str, pd.Series],
     known_on: np.ndarray,
-    extract: Extract,
+    extract: Recording,
     lost: np.ndarray | None = None,
     twice: np.ndarray | None = None,
 ) -> pd.DataFrame:
@@ -161,24 +161,24 @@ def keep(
     return whole.take(np.repeat(np.arange(len(whole)), times)).reset_index(drop=True)
 
 
-def localised(column: pd.Series, salt: int, rows: np.ndarray, extract: Extract) -> pd.Series:
+def localised(column: pd.Series, salt: int, rows: np.ndarray, extract: Recording) -> pd.Series:
     """Some rows carry a code of a local system that no vocabulary holds, as real extracts do; the checks of
     ``Records`` must set them aside."""
     return column.mask(extract.noise(salt, rows) < extract.world.local_codes, "LOCAL-17")
 
 
-def never_submitted(day: np.ndarray, team: np.ndarray, extract: Extract) -> np.ndarray:
+def never_submitted(day: np.ndarray, team: np.ndarray, extract: Recording) -> np.ndarray:
     """Rows of a team and calendar month that the team's system never sent. Bookings ahead of the last day are not
     touched."""
     month = day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     return (hashed(extract.seed, 912, team, month) < extract.world.submission_gap) & (day <= extract.last_day)
 
 
-def patient(rows: np.ndarray, extract: Extract) -> pd.Series:
+def patient(rows: np.ndarray, extract: Recording) -> pd.Series:
     return text(pa.array(extract.patient_ids, pa.string()).take(pa.array(rows["person"])))
 
 
-def patients(people: np.ndarray, extract: Extract) -> pd.DataFrame:
+def patients(people: np.ndarray, extract: Recording) -> pd.DataFrame:
     """The death of someone makes their row known anew; a death nobody told of by the last day is not in it."""
     number = people["index"]
     told = np.where(
@@ -206,7 +206,7 @@ def patients(people: np.ndarray, extract: Extract) -> pd.DataFrame:
     )
 
 
-def contacts(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
+def contacts(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
     """A booked contact is known from its booking; what came of it, days later. An outcome that is not known yet reads
     as planned."""
     team, staff = rows["number"] // 100, rows["number"] % 100
@@ -237,7 +237,7 @@ def contacts(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
     return keep(frame, np.minimum(known, outcome_known), extract, lost, twice)
 
 
-def supplies(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
+def supplies(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
     """Oral supplies by days and daily dose; depots by dose and interval, administered."""
     medicine = rows["a"]
     interval = np.array([m.interval for m in FORMULARY], dtype=float)[medicine]
@@ -261,7 +261,7 @@ def supplies(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
     return keep(frame, known, extract, extract.noise(32, rows) < 0.012, twice)
 
 
-def results(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
+def results(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
     """Values of tests; a check without a number has neither value nor unit.
 
     Blood counts of clozapine clinics come from the register of the monitoring service: sooner than the laboratory's,
@@ -282,7 +282,7 @@ def results(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
     return keep(frame, known, extract, lost, extract.noise(48, rows) < extract.world.duplicate_rows)
 
 
-def stays(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
+def stays(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
     """One emergency in fifty has no method written down: unknown counts as unplanned (docs/clinical.md section 2.2)."""
     left = rows["day2"].astype(np.int64)
     told = np.where(left == NO_DAY, NO_DAY, left + extract.delay(50, rows, 1.2))
@@ -299,7 +299,7 @@ def stays(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
     return keep(frame, rows["day"] + extract.delay(54, rows, 0.7), extract)
 
 
-def referrals(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
+def referrals(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
     closed = rows["day2"].astype(np.int64)
     told = np.where(closed == NO_DAY, NO_DAY, closed + extract.delay(60, rows, 4.0, rows["number"]))
     still = told > extract.last_day
@@ -315,7 +315,7 @@ def referrals(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
     return keep(frame, rows["day"] + extract.delay(62, rows, 1.0), extract)
 
 
-def circumstances(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
+def circumstances(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
     kinds = state.CIRCUMSTANCE
     vocabulary = [value for kind in kinds for value in VALUES[kind]]
     starts = np.cumsum([0] + [len(VALUES[kind]) for kind in kinds])[:-1]
@@ -328,7 +328,7 @@ def circumstances(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
     return keep(frame, rows["day"] + extract.delay(70, rows, 5.0), extract, lost=extract.noise(72, rows) < 0.03)
 
 
-def conditions(rows: np.ndarray, extract: Extract) -> pd.DataFrame:
+def conditions(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
     """Diagnoses (ICD-10), allergies (SNOMED CT) and shared-care agreements."""
     table = [*DIAGNOSIS_ROWS, *ALLERGY_ROWS, ("", "shared care agreement")]
     start = np.array([0, len(DIAGNOSIS_ROWS), len(DIAGNOSIS_ROWS) + len(ALLERGY_ROWS)])

@@ -28,7 +28,7 @@ def odds_ratio(happened: pd.Series, exposed: pd.Series) -> float:
     return float(a / (1.0 - a) / (b / (1.0 - b))) if 0 < a < 1 and 0 < b < 1 else np.nan
 
 
-class Audit:
+class TrustFigures:
     """Tables of one trust as the rates need them, computed once."""
 
     def __init__(self, records: Records) -> None:

@@ -13,7 +13,7 @@ import pandas as pd
 from features.errors import UpstreamError
 from features.records import Records
 from training.simulator.formulary import formulary_rows
-from training.simulator.observation import Extract, frames_of
+from training.simulator.observation import Recording, frames_of
 from training.simulator.oracle import FIRST_DAY, VERSION, Truth
 from training.simulator.parameters import World
 from training.simulator.person_day import run_people
@@ -62,7 +62,7 @@ def simulate(
     truth = Truth(int(seed), int(patients), float(years), int(teams), world or World())
     team_rows, team_table = draw_teams(truth.teams, truth.seed)
     people, died_on, tables = _run(truth, team_rows, threads)
-    extract = Extract(
+    extract = Recording(
         seed=truth.seed,
         last_day=truth.last_day,
         team_ids=team_table["team_id"].to_numpy(dtype=object),

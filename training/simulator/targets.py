@@ -16,7 +16,7 @@ import pandas as pd
 
 from features.records import Records
 from features.reference import medicines_in, read_rows
-from training.simulator.realised import ANTIPSYCHOTICS, CLASSES, Audit
+from training.simulator.realised import ANTIPSYCHOTICS, CLASSES, TrustFigures
 from training.simulator.simulation import simulate
 
 FEWEST, SHARE = 36, 0.85
@@ -25,32 +25,32 @@ ranges."""
 OUR_OWN = "plain sanity range"
 
 
-def _people(column: str, *values: object) -> Callable[[Audit], float]:
+def _people(column: str, *values: object) -> Callable[[TrustFigures], float]:
     return lambda a: float(a.people.loc[a.current, column].dropna().isin(values).mean())
 
 
-def _label(name: str, *codes: str) -> Callable[[Audit], float]:
-    def mean(a: Audit) -> float:
+def _label(name: str, *codes: str) -> Callable[[TrustFigures], float]:
+    def mean(a: TrustFigures) -> float:
         mine = a.labels["patient_id"].isin(a.diagnosed(*codes)) if codes else slice(None)
         return float(a.labels.loc[mine, name].mean())
 
     return mean
 
 
-def _codes(*codes: str) -> Callable[[Audit], float]:
+def _codes(*codes: str) -> Callable[[TrustFigures], float]:
     return lambda a: len(a.diagnosed(*codes)) / len(a.current)
 
 
-def _class(*prefixes: str) -> Callable[[Audit], float]:
+def _class(*prefixes: str) -> Callable[[TrustFigures], float]:
     return lambda a: a.share_on(a.medicines[a.medicines["medicine_class"].str.startswith(prefixes)])
 
 
-def _medicine(name: str, *codes: str) -> Callable[[Audit], float]:
+def _medicine(name: str, *codes: str) -> Callable[[TrustFigures], float]:
     return lambda a: a.share_on(a.medicines[a.medicines["medicine"] == name], a.diagnosed(*codes) if codes else None)
 
 
-def _depot(*codes: str) -> Callable[[Audit], float]:
-    def share(a: Audit) -> float:
+def _depot(*codes: str) -> Callable[[TrustFigures], float]:
+    def share(a: TrustFigures) -> float:
         return a.share_on(
             a.medicines[a.medicines["route"] == "long_acting_injection"], a.diagnosed(*codes) if codes else None
         )
@@ -58,38 +58,38 @@ def _depot(*codes: str) -> Callable[[Audit], float]:
     return share
 
 
-def _oral(*names: str) -> Callable[[Audit], float]:
+def _oral(*names: str) -> Callable[[TrustFigures], float]:
     return lambda a: a.oral_share(*names)
 
 
-def _missed(a: Audit) -> float:
+def _missed(a: TrustFigures) -> float:
     counts = a.booked["outcome"].value_counts()
     return float(counts["did_not_attend"] / (counts["did_not_attend"] + counts["attended"]))
 
 
-def _missed_medical(a: Audit) -> float:
+def _missed_medical(a: TrustFigures) -> float:
     counts = a.booked.loc[
         a.booked["kind"].isin(["medicines_review", "care_review", "assessment"]), "outcome"
     ].value_counts()
     return float(counts["did_not_attend"] / (counts["did_not_attend"] + counts["attended"]))
 
 
-def _anticholinergic(a: Audit) -> float:
+def _anticholinergic(a: TrustFigures) -> float:
     users = a.medicines.loc[a.medicines["medicine_class"].str.startswith(ANTIPSYCHOTICS), "patient_id"]
     return a.share_on(a.medicines[a.medicines["medicine_class"] == "anticholinergic"], pd.Index(users.unique()))
 
 
-def _outcome(name: str) -> Callable[[Audit], float]:
+def _outcome(name: str) -> Callable[[TrustFigures], float]:
     return lambda a: float((a.booked["outcome"] == name).mean())
 
 
-def _stay_length(a: Audit) -> float:
+def _stay_length(a: TrustFigures) -> float:
     stays = a.records["stays"]
     stays = stays[stays["discharged_on"].notna() & stays["method"].isin(["emergency", "unknown"])]
     return float((stays["discharged_on"] - stays["admitted_on"]).dt.days.mean())
 
 
-def _emergencies(a: Audit) -> pd.DataFrame:
+def _emergencies(a: TrustFigures) -> pd.DataFrame:
     return a.records["stays"].query("method in ('emergency', 'unknown')")
 
 
@@ -97,7 +97,7 @@ def _is_oral_antipsychotic(rows: pd.DataFrame) -> pd.Series:
     return rows["medicine"].map(CLASSES).fillna("").str.startswith(ANTIPSYCHOTICS) & (rows["medicine"] != "clozapine")
 
 
-RATES: dict[str, Callable[[Audit], float]] = {
+RATES: dict[str, Callable[[TrustFigures], float]] = {
     "psych_admission_28d_cmht_smi": _label("admission_28"),
     "psych_admission_90d_cmht_smi": _label("admission_90"),
     "psych_admission_180d_cmht_smi": _label("admission_180"),
@@ -194,11 +194,11 @@ class Sanity:
     """A range of our own for what no reference row gives: wide enough for the noise of 2,000 people, narrow enough to
     catch a trust nobody would believe."""
 
-    def __init__(self, target: float, low: float, high: float, measured: Callable[[Audit], float]) -> None:
+    def __init__(self, target: float, low: float, high: float, measured: Callable[[TrustFigures], float]) -> None:
         self.target, self.low, self.high, self.measured = target, low, high, measured
 
 
-GROUPS: dict[str, Callable[[Audit], pd.Index]] = {
+GROUPS: dict[str, Callable[[TrustFigures], pd.Index]] = {
     "black": lambda a: a.group("ethnicity", "black"),
     "asian": lambda a: a.group("ethnicity", "asian"),
     "women": lambda a: a.group("sex", "female"),
@@ -206,11 +206,11 @@ GROUPS: dict[str, Callable[[Audit], pd.Index]] = {
 }
 
 
-def _ratio(route: str, group: str) -> Callable[[Audit], float]:
+def _ratio(route: str, group: str) -> Callable[[TrustFigures], float]:
     """Share on it in a group over the share of everybody else, among people with schizophrenia or schizoaffective
     disorder."""
 
-    def measured(a: Audit) -> float:
+    def measured(a: TrustFigures) -> float:
         rows = a.medicines
         rows = rows[rows["medicine"] == "clozapine"] if route == "clozapine" else rows[rows["route"] == route]
         return a.ratio(rows, GROUPS[group](a), a.diagnosed("F20", "F25"))
@@ -242,7 +242,7 @@ def measure(records: Records) -> pd.DataFrame:
 
     A row of ``epidemiology.csv`` without a range is given a fifth of its value on either side.
     """
-    audit = Audit(records)
+    audit = TrustFigures(records)
     known = {row["quantity"]: row for row in read_rows("epidemiology")}
     rows = []
     for name, rate in RATES.items():

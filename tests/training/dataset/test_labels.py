@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from features import Records
 from training.dataset import labels
-from training.errors import SpineError
+from training.errors import ShapeError
 from training.settings import OutcomeSettings
 
 FIRST = dt.date(2024, 1, 1)
@@ -315,11 +315,11 @@ def test_the_table_of_censoring_accounts_for_every_row():
 
 def test_a_spine_that_does_not_fit_is_refused_with_advice():
     history = records(OPEN)
-    with pytest.raises(SpineError, match="lacks as_of"):
+    with pytest.raises(ShapeError, match="lacks as_of"):
         labels.label(history, pd.DataFrame({"patient_id": ["p"]}), HORIZONS)
-    with pytest.raises(SpineError, match="1 of 1 spine rows name people who are not in the records"):
+    with pytest.raises(ShapeError, match="1 of 1 spine rows name people who are not in the records"):
         labels.label(history, pd.DataFrame({"patient_id": ["q"], "as_of": [on(1)]}), HORIZONS)
-    with pytest.raises(SpineError, match="no as_of date"):
+    with pytest.raises(ShapeError, match="no as_of date"):
         labels.label(history, pd.DataFrame({"patient_id": ["p"], "as_of": [pd.NaT]}), HORIZONS)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.errors import NotEnoughData, SpineError
+from training.errors import NotEnoughData, ShapeError
 from training.fitting.boosters import fit
 from training.settings import TrainingSettings
 
@@ -70,11 +70,11 @@ def test_too_few_events_are_refused_with_their_number():
 
 def test_what_does_not_fit_together_is_refused():
     matrix, labels, train, later = made_up()
-    with pytest.raises(SpineError, match="2999 rows of labels and 3000 rows of features"):
+    with pytest.raises(ShapeError, match="2999 rows of labels and 3000 rows of features"):
         fit(matrix, labels.iloc[1:], train, later, HORIZONS, SETTINGS, features=FEATURES)
-    with pytest.raises(SpineError, match="lack admission_180"):
+    with pytest.raises(ShapeError, match="lack admission_180"):
         fit(matrix, labels, train, later, {"admission": (28, 180)}, SETTINGS, features=FEATURES)
-    with pytest.raises(SpineError, match="not the columns of the matrix"):
+    with pytest.raises(ShapeError, match="not the columns of the matrix"):
         fit(matrix, labels, train, later, HORIZONS, SETTINGS, features=FEATURES[::-1])
-    with pytest.raises(SpineError, match="gap, covered, noise are not in the catalogue"):
+    with pytest.raises(ShapeError, match="gap, covered, noise are not in the catalogue"):
         fit(matrix, labels, train, later, HORIZONS, SETTINGS)

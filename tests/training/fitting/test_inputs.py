@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from training.errors import NotEnoughData, SpineError
+from training.errors import NotEnoughData, ShapeError
 from training.fitting.boosters import fit
 from training.settings import TrainingSettings
 
@@ -62,7 +62,7 @@ def test_a_matrix_and_a_frame_of_the_same_values_give_the_same_model():
     ],
 )
 def test_a_name_that_cannot_stand_is_named(names, says):
-    with pytest.raises(SpineError, match=says):
+    with pytest.raises(ShapeError, match=says):
         try_to_fit(names=names)
 
 
@@ -82,7 +82,7 @@ def test_a_name_that_cannot_stand_is_named(names, says):
     ],
 )
 def test_what_no_model_can_be_fitted_on_is_refused(how, says):
-    with pytest.raises(SpineError, match=says):
+    with pytest.raises(ShapeError, match=says):
         try_to_fit(**how)
 
 

@@ -100,7 +100,7 @@ def _fields(kind: type) -> tuple[tuple[str, Callable[[Any, Scope], Any]], ...]:
                 found.append((name, _reference))
             elif inner is r.Identifier:
                 found.append((name, _identifier))
-            elif isinstance(inner, type) and issubclass(inner, r.Part) and inner is not kind and _holds_any(inner):
+            elif isinstance(inner, type) and issubclass(inner, r.Element) and inner is not kind and _holds_any(inner):
                 found.append((name, _part))
         if name in ("valueString",) or (name == "text" and kind is r.Dosage):
             found.append((name, _no_text))
@@ -128,7 +128,7 @@ def _identifier(value: r.Identifier, scope: Scope) -> r.Identifier | None:
     return None if hashed is None else r.Identifier(system=HASHED, value=hashed)
 
 
-def _part(value: r.Part, scope: Scope) -> r.Part:
+def _part(value: r.Element, scope: Scope) -> r.Element:
     _walk(value, scope)
     return value
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from features.records.sources.fhir.codebook import CodeBook
-from features.records.sources.fhir.folder import FhirFolder, Part
+from features.records.sources.fhir.folder import FhirFolder, FilePart
 from features.records.sources.fhir.parts import Job, Outcome, read_part
 from features.records.sources.fhir.reading import BROKEN, Batch, rows_table
 from features.records.sources.fhir.sink import TABLES
@@ -72,7 +72,7 @@ def read(
     return made
 
 
-def _run(parts: tuple[Part, ...], job: Job, book: CodeBook, workers: int) -> Iterator[Outcome]:
+def _run(parts: tuple[FilePart, ...], job: Job, book: CodeBook, workers: int) -> Iterator[Outcome]:
     if workers <= 1:
         for part in parts:
             yield read_part(part, job, book)
@@ -97,7 +97,7 @@ class Gathering:
         self.count = 0
         self.line = (Path(), 0)
 
-    def add(self, part: Part, batch: Batch) -> None:
+    def add(self, part: FilePart, batch: Batch) -> None:
         for name, table in batch.tables.items():
             if len(table):
                 moved = pa.array(table["source"].to_numpy() + np.int32(self.count), pa.int32())
@@ -142,7 +142,7 @@ def _joined(parts: list[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
 
 
-def _lines_before(part: Part) -> int:
+def _lines_before(part: FilePart) -> int:
     """How many lines of the file come before a part: only counted for a file that has a broken line."""
     if part.start == 0:
         return 0

@@ -19,7 +19,7 @@ _LINES, _DOCUMENTS = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz"), (".json",
 
 
 @dataclass(frozen=True)
-class Part:
+class FilePart:
     """What is read in one go: a file, or the bytes ``start`` to ``end`` of one that is not compressed."""
 
     path: Path
@@ -38,7 +38,7 @@ class FhirFolder:
     came from; ``full`` whether it is no export of changes alone."""
 
     path: Path
-    parts: tuple[Part, ...]
+    parts: tuple[FilePart, ...]
     transaction_day: int = NO_DAY
     base: str | None = None
     manifests: int = 0
@@ -115,11 +115,11 @@ def _follow(file: Path, manifest: dict[str, Any], kinds: dict[Path, Kind]) -> It
                 yield _problem(f"{file.name} has a next page that is not in the folder", "fetch every page")
 
 
-def _split(file: Path, kind: Kind) -> Iterator[Part]:
+def _split(file: Path, kind: Kind) -> Iterator[FilePart]:
     """One part, or for a long plain file several that end at the end of a line."""
     size = file.stat().st_size
     if kind != "lines" or file.name.endswith(".gz") or size <= CHUNK_BYTES * 3 // 2:
-        yield Part(file, kind)
+        yield FilePart(file, kind)
         return
     start = 0
     with file.open("rb") as stream:
@@ -127,16 +127,16 @@ def _split(file: Path, kind: Kind) -> Iterator[Part]:
             stream.seek(min(start + CHUNK_BYTES, size))
             stream.readline()
             end = stream.tell()
-            yield Part(file, kind, start, end)
+            yield FilePart(file, kind, start, end)
             start = end
 
 
-def open_part(part: Part) -> IO[bytes]:
+def open_part(part: FilePart) -> IO[bytes]:
     """The bytes of a part's file, decompressed."""
     return gzip.open(part.path, "rb") if part.path.name.endswith(".gz") else part.path.open("rb")  # type: ignore[return-value]
 
 
-def line_blocks(part: Part) -> Iterator[tuple[int, list[bytes]]]:
+def line_blocks(part: FilePart) -> Iterator[tuple[int, list[bytes]]]:
     """(number of the first line within the part, lines) of about CHUNK_BYTES each. Lines end at a line feed; a byte
     order mark is no part of the first."""
     with open_part(part) as stream:

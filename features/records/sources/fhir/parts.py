@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from features.records.sources.fhir import resources as r
 from features.records.sources.fhir.codebook import CodeBook
-from features.records.sources.fhir.folder import Part, line_blocks, open_part
+from features.records.sources.fhir.folder import FilePart, line_blocks, open_part
 from features.records.sources.fhir.reading import Batch, Given, of_bundle, of_lines, read_batch
 from features.records.sources.fhir.references import Identities, Scope
 from features.records.sources.fhir.sink import NOT_READ
@@ -30,7 +30,7 @@ Outcome = tuple[list[Batch], set[str]]
 """The batches of a part, and keys that were deleted."""
 
 
-def read_part(part: Part, job: Job, book: CodeBook) -> Outcome:
+def read_part(part: FilePart, job: Job, book: CodeBook) -> Outcome:
     """Every resource of a part, read; and the keys that the export says were deleted."""
     gone: set[str] = set()
     if part.kind != "lines":
@@ -44,7 +44,7 @@ def read_part(part: Part, job: Job, book: CodeBook) -> Outcome:
     return [read_batch(of_lines(lines, first + 1, scope), book) for first, lines in line_blocks(part)], gone
 
 
-def resources_of(part: Part, job: Job, gone: set[str]) -> Iterator[Given]:
+def resources_of(part: FilePart, job: Job, gone: set[str]) -> Iterator[Given]:
     """The resources of a part one by one; keys that were deleted go into ``gone``."""
     if part.kind == "document":
         with open_part(part) as stream:
@@ -73,7 +73,7 @@ def _document(raw: bytes, job: Job) -> Iterator[Given]:
         yield Given(raw, 1, Scope(job.identities, job.base))
 
 
-def _deletions(part: Part, gone: set[str]) -> Iterator[Given]:
+def _deletions(part: FilePart, gone: set[str]) -> Iterator[Given]:
     """DELETE entries of transaction Bundles, one a line, into ``gone``; lines that are no Bundle as they are."""
     for first, lines in line_blocks(part):
         for number, line in enumerate(lines, first + 1):

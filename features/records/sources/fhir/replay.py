@@ -18,7 +18,7 @@ from features.records.sources.fhir import resources as r
 from features.records.sources.fhir.canonical import canonical, payload_of, versions_of
 from features.records.sources.fhir.codebook import load_codebook
 from features.records.sources.fhir.extract import Gathering, Progress
-from features.records.sources.fhir.folder import Part, open_folder
+from features.records.sources.fhir.folder import FilePart, open_folder
 from features.records.sources.fhir.ingest import FhirExtract, last_day_of, link, write
 from features.records.sources.fhir.linking import Seen
 from features.records.sources.fhir.parts import Job, resources_of
@@ -108,7 +108,7 @@ def build_from_ledger(
     gathering = Gathering()
     scope = Scope(Identities(None, secrets.token_bytes(32)), resolved=True)
     for start in range(0, len(state.names), _BLOCK):
-        gathering.add(Part(ledger.folder, "document"), read_batch(_given(state, start, scope), book))
+        gathering.add(FilePart(ledger.folder, "document"), read_batch(_given(state, start, scope), book))
     extract = gathering.extract()
     extract.files = len(ledger.exports)
     seen = Seen(state.base_seen, state.late_seen)

@@ -7,44 +7,44 @@ import msgspec
 from msgspec import Raw, Struct, field
 
 
-class Part(Struct, gc=False, omit_defaults=True, kw_only=True):
+class Element(Struct, gc=False, omit_defaults=True, kw_only=True):
     """A piece of a resource."""
 
 
-class Coding(Part):
+class Coding(Element):
     system: str | None = None
     code: str | None = None
     display: str | None = None
 
 
-class CodeableConcept(Part):
+class CodeableConcept(Element):
     coding: list[Coding] = []
     text: str | None = None
 
 
-class Identifier(Part):
+class Identifier(Element):
     system: str | None = None
     value: str | None = None
 
 
-class Reference(Part):
+class Reference(Element):
     reference: str | None = None
     identifier: Identifier | None = None
 
 
-class Period(Part):
+class Period(Element):
     start: str | None = None
     end: str | None = None
 
 
-class Quantity(Part):
+class Quantity(Element):
     value: float | None = None
     comparator: str | None = None
     unit: str | None = None
     code: str | None = None
 
 
-class Extension(Part):
+class Extension(Element):
     url: str = ""
     extension: list[Extension] = []
     valueCode: str | None = None
@@ -53,7 +53,7 @@ class Extension(Part):
     valueBoolean: bool | None = None
 
 
-class Meta(Part):
+class Meta(Element):
     lastUpdated: str | None = None
     versionId: str | None = None
     security: list[Coding] = []
@@ -70,12 +70,12 @@ class Resource(Struct, gc=False, omit_defaults=True, kw_only=True, tag_field="re
     extension: list[Extension] = []
 
 
-class Link(Part):
+class Link(Element):
     other: Reference | None = None
     type: str | None = None
 
 
-class Communication(Part):
+class Communication(Element):
     language: CodeableConcept | None = None
     extension: list[Extension] = []
 
@@ -91,16 +91,16 @@ class Patient(Resource):
     active: bool | None = None
 
 
-class Location(Part):
+class Location(Element):
     location: Reference | None = None
 
 
-class Participant(Part):
+class Participant(Element):
     individual: Reference | None = None
     actor: Reference | None = None
 
 
-class Hospitalization(Part):
+class Hospitalization(Element):
     extension: list[Extension] = []
     dischargeDisposition: CodeableConcept | None = None
 
@@ -131,7 +131,7 @@ class Appointment(Resource):
     participant: list[Participant] = []
 
 
-class StatusHistory(Part):
+class StatusHistory(Element):
     status: str | None = None
     period: Period | None = None
 
@@ -181,21 +181,21 @@ class Medication(Resource):
     status: str | None = None
 
 
-class Repeat(Part):
+class Repeat(Element):
     frequency: float | None = None
     period: float | None = None
     periodUnit: str | None = None
 
 
-class Timing(Part):
+class Timing(Element):
     repeat: Repeat | None = None
 
 
-class DoseAndRate(Part):
+class DoseAndRate(Element):
     doseQuantity: Quantity | None = None
 
 
-class Dosage(Part):
+class Dosage(Element):
     """``text`` is only asked for its presence: free text never becomes a dose."""
 
     text: str | None = None
@@ -206,7 +206,7 @@ class Dosage(Part):
     doseAndRate: list[DoseAndRate] = []
 
 
-class DispenseRequest(Part):
+class DispenseRequest(Element):
     validityPeriod: Period | None = None
     quantity: Quantity | None = None
     expectedSupplyDuration: Quantity | None = None
@@ -240,7 +240,7 @@ class MedicationDispense(Resource):
     dosageInstruction: list[Dosage] = []
 
 
-class AdministrationDosage(Part):
+class AdministrationDosage(Element):
     route: CodeableConcept | None = None
     dose: Quantity | None = None
 
@@ -266,7 +266,7 @@ class MedicationStatement(Resource):
     medicationReference: Reference | None = None
 
 
-class Component(Part):
+class Component(Element):
     code: CodeableConcept | None = None
     valueQuantity: Quantity | None = None
     valueInteger: float | None = None
@@ -330,25 +330,25 @@ class Provenance(Resource):
     activity: CodeableConcept | None = None
 
 
-class Head(Part):
+class Head(Element):
     """What is read of a resource whose type we do not read, and of one that could not be read."""
 
     resourceType: str | None = None
     id: str | None = None
 
 
-class EntryRequest(Part):
+class EntryRequest(Element):
     method: str | None = None
     url: str | None = None
 
 
-class Entry(Part):
+class Entry(Element):
     fullUrl: str | None = None
     resource: Raw = Raw(b"")
     request: EntryRequest | None = None
 
 
-class Bundle(Part):
+class Bundle(Element):
     type: str | None = None
     timestamp: str | None = None
     meta: Meta | None = None

@@ -20,14 +20,14 @@ import pyarrow as pa
 
 from features.records.nhs_numbers import NhsKey
 from features.records.sources.fhir.codebook import load_codebook
-from features.records.sources.fhir.folder import Part
+from features.records.sources.fhir.folder import FilePart
 from features.records.sources.fhir.parts import Job, Outcome, read_part
 from features.records.sources.fhir.reading import Batch
 from features.records.sources.fhir.references import Identities
 from features.records.sources.fhir.sink import TABLES
 
 
-def run_workers(parts: tuple[Part, ...], job: Job, workers: int) -> Iterator[Outcome]:
+def run_workers(parts: tuple[FilePart, ...], job: Job, workers: int) -> Iterator[Outcome]:
     """What each part became, in order, read by ``workers`` processes; at most two answers a worker wait in memory."""
     with tempfile.TemporaryDirectory(prefix="fhir-") as folder:
         idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
@@ -77,7 +77,7 @@ def _start(job: Job, folder: str) -> subprocess.Popen[str]:
     return process
 
 
-def _ask(idle: SimpleQueue[subprocess.Popen[str]], part: Part) -> str:
+def _ask(idle: SimpleQueue[subprocess.Popen[str]], part: FilePart) -> str:
     process = idle.get()
     assert process.stdin is not None and process.stdout is not None
     told = {"path": str(part.path), "kind": part.kind, "start": part.start, "end": part.end}
@@ -161,7 +161,7 @@ def main() -> None:
     number = 0
     for line in sys.stdin:
         asked = json.loads(line)
-        part = Part(Path(asked["path"]), asked["kind"], asked["start"], asked["end"])
+        part = FilePart(Path(asked["path"]), asked["kind"], asked["start"], asked["end"])
         answer: dict[str, Any]
         try:
             batches, deleted = read_part(part, job, book)

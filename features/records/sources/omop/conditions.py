@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.records.sources.omop.columns import CONCEPT_COLUMNS, day_text, has_concept
-from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, Ledger, repeated
+from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, RowFates, repeated
 from features.records.sources.omop.mappings import Mappings, Row
 from features.records.sources.omop.vocabulary import OmopConcept, Vocabulary
 
@@ -17,7 +17,7 @@ _HIERARCHICAL = ("ICD9CM", "ICD10", "ICD10CM")
 
 
 def conditions(
-    events: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary, ledger: Ledger
+    events: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary, ledger: RowFates
 ) -> tuple[pd.DataFrame, dict[str, set[str]]]:
     """The conditions, and the people whom a diagnosis confirms in a column of patients ({column: person ids})."""
     rules = {(row["vocabulary_id"], row["concept_code"]): row for row in maps["conditions"]}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from features.records.sources.omop.columns import day_text, has_concept
 from features.records.sources.omop.columns import days as days_of
-from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, Ledger, repeated
+from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, RowFates, repeated
 from features.records.sources.omop.mappings import Mappings, Row
 from features.records.sources.omop.vocabulary import Vocabulary
 from features.reference import MEDICINES
@@ -73,7 +73,7 @@ class Medicines:
 
 
 def supplies(
-    exposures: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary, ledger: Ledger, notes: list[str]
+    exposures: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary, ledger: RowFates, notes: list[str]
 ) -> pd.DataFrame:
     """One row per exposure and medicine in it. Days supplied of 0 are missing: nobody dispenses nothing.
 
@@ -115,7 +115,7 @@ def _lines(exposures: pd.DataFrame, medicines: Medicines) -> pd.DataFrame:
 
 
 def _account(
-    exposures: pd.DataFrame, lines: pd.DataFrame, known: pd.Series, systemic: pd.Series, ledger: Ledger
+    exposures: pd.DataFrame, lines: pd.DataFrame, known: pd.Series, systemic: pd.Series, ledger: RowFates
 ) -> None:
     concept = exposures["drug_concept_id"]
     fates = np.where(has_concept(concept), NOT_IN_MAPPING, NO_CONCEPT).astype(object)

@@ -22,7 +22,7 @@ from features.records.sources.omop.columns import (
 from features.records.sources.omop.conditions import conditions
 from features.records.sources.omop.drugs import supplies
 from features.records.sources.omop.folder import OmopFolder, open_folder
-from features.records.sources.omop.ledger import NOT_READ, VOCABULARY, Ledger
+from features.records.sources.omop.ledger import NOT_READ, VOCABULARY, RowFates
 from features.records.sources.omop.mappings import load_mappings
 from features.records.sources.omop.measurements import results
 from features.records.sources.omop.people import patients, referrals
@@ -49,7 +49,7 @@ class OmopExtract:
     last_day: pd.Timestamp | None
     counts: dict[str, int]
     about: dict[str, Any]
-    ledger: Ledger = field(repr=False, compare=False)
+    ledger: RowFates = field(repr=False, compare=False)
 
 
 def read(
@@ -65,7 +65,7 @@ def read(
     maps = load_mappings(mappings)
     raw = {name: tidy_ids(files.table(name, COLUMNS[name], REQUIRED[name])) for name in COLUMNS}
     vocabulary = load_vocabulary(files, _used(raw))
-    ledger, notes = Ledger(), []
+    ledger, notes = RowFates(), []
     missing = tuple(name for name in (*COLUMNS, "concept") if name not in files)
     notes += [f"{name}: not in the extract; treated as empty" for name in missing]
     if maps.replaced:
@@ -156,7 +156,7 @@ ALONE_DAYS = 90
 """[D] How far after all others a few days (one in a thousand, at least one) must lie to be no evidence of the end."""
 
 
-def _whole_tables(files: OmopFolder, ledger: Ledger, notes: list[str]) -> None:
+def _whole_tables(files: OmopFolder, ledger: RowFates, notes: list[str]) -> None:
     """Tables that are not events: used as vocabulary or names, or not read at all. Counted, so that nothing is
     silently ignored."""
     for name in files.files:
@@ -172,7 +172,7 @@ def _whole_tables(files: OmopFolder, ledger: Ledger, notes: list[str]) -> None:
         ledger.whole[name] = ("used as names of teams" if name == "care_site" else fate, rows)
 
 
-def _unmapped(ledger: Ledger, vocabulary: Vocabulary) -> pd.DataFrame:
+def _unmapped(ledger: RowFates, vocabulary: Vocabulary) -> pd.DataFrame:
     frame = pd.concat(ledger.unmapped, ignore_index=True)
     named = [vocabulary.name(concept_id) for concept_id in frame["concept_id"]]
     frame["name"] = pd.Series([name for name, _ in named], dtype="str")

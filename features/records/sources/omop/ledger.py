@@ -20,7 +20,7 @@ ACCOUNTING_COLUMNS = ("omop_table", "fate", "rows")
 
 
 @dataclass
-class Ledger:
+class RowFates:
     """Fates by OMOP table (one a row), tables counted whole, and which input row each output row came from."""
 
     fates: dict[str, Fates] = field(default_factory=dict)

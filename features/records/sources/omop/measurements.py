@@ -8,14 +8,14 @@ import pandas as pd
 
 from features.records.parsing import read_bound
 from features.records.sources.omop.columns import CONCEPT_COLUMNS, day_text, has_concept
-from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, Ledger, repeated
+from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, RowFates, repeated
 from features.records.sources.omop.mappings import Mappings
 from features.records.sources.omop.vocabulary import Vocabulary
 from features.reference import TESTS
 
 
 def results(
-    name: str, events: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary, ledger: Ledger, notes: list[str]
+    name: str, events: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary, ledger: RowFates, notes: list[str]
 ) -> pd.DataFrame:
     """One row per event of table ``name`` and test in it: a panel makes several. The number stays only in a unit known
     for the test."""

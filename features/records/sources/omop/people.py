@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from features.records.sources.omop.columns import day_text, days
-from features.records.sources.omop.ledger import ASIDE, MAPPED, Ledger, repeated
+from features.records.sources.omop.ledger import ASIDE, MAPPED, RowFates, repeated
 from features.records.sources.omop.mappings import Mappings
 
 NO_CARE_SITE = "no_care_site"
@@ -25,7 +25,7 @@ class Referrals:
 
 
 def patients(
-    person: pd.DataFrame, death: pd.DataFrame, with_period: set[str], maps: Mappings, ledger: Ledger, notes: list[str]
+    person: pd.DataFrame, death: pd.DataFrame, with_period: set[str], maps: Mappings, ledger: RowFates, notes: list[str]
 ) -> pd.DataFrame:
     """One row a person, with or without visits, observation period or anything else. Birth day or month missing: the
     middle is taken."""
@@ -77,7 +77,7 @@ def _birth(person: pd.DataFrame, notes: list[str]) -> pd.Series:
     return built.where(exact, whole.fillna(built))
 
 
-def _deaths(person: pd.DataFrame, death: pd.DataFrame, ledger: Ledger) -> dict[str, str]:
+def _deaths(person: pd.DataFrame, death: pd.DataFrame, ledger: RowFates) -> dict[str, str]:
     day = day_text(death, "death")
     fates = np.full(len(death), f"{MAPPED}patients.died_on", dtype=object)
     fates[repeated(death["person_id"])] = f"{ASIDE}a second death of one person"
@@ -97,7 +97,7 @@ def referrals(
     died: dict[str, str],
     last_day: pd.Timestamp | None,
     maps: Mappings,
-    ledger: Ledger,
+    ledger: RowFates,
 ) -> Referrals:
     """An observation period is a referral to the care site that the person visited most during it.
 

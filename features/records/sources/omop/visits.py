@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 
 from features.records.sources.omop.columns import day_text, has_concept
-from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, Ledger, repeated
+from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, RowFates, repeated
 from features.records.sources.omop.mappings import Mappings
 from features.records.sources.omop.people import CARE_SITE
 
 
 def contacts_and_stays(
-    visits: pd.DataFrame, teams: set[str], maps: Mappings, ledger: Ledger
+    visits: pd.DataFrame, teams: set[str], maps: Mappings, ledger: RowFates
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Contacts and stays. A contact names its care site only where that is somebody's team: a claim's billing site is
     not a team."""
@@ -36,7 +36,7 @@ def _rule(concept: pd.Series, rules: pd.DataFrame, column: str) -> pd.Series:
     return values.mask(values == "")
 
 
-def _contacts(visits: pd.DataFrame, rules: pd.DataFrame, teams: set[str], ledger: Ledger) -> pd.DataFrame:
+def _contacts(visits: pd.DataFrame, rules: pd.DataFrame, teams: set[str], ledger: RowFates) -> pd.DataFrame:
     team = CARE_SITE + visits["care_site_id"]
     ledger.came_from("contacts", "visit_occurrence", visits.index.to_numpy(dtype=np.int64))
     return pd.DataFrame(
@@ -52,7 +52,7 @@ def _contacts(visits: pd.DataFrame, rules: pd.DataFrame, teams: set[str], ledger
     ).reset_index(drop=True)
 
 
-def _stays(visits: pd.DataFrame, rules: pd.DataFrame, ledger: Ledger) -> pd.DataFrame:
+def _stays(visits: pd.DataFrame, rules: pd.DataFrame, ledger: RowFates) -> pd.DataFrame:
     ledger.came_from("stays", "visit_occurrence", visits.index.to_numpy(dtype=np.int64))
     return pd.DataFrame(
         {
