@@ -15,7 +15,7 @@ LOG := $(VENV)/setup.log
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --root-user-action=ignore
 QUIETLY = >> $(LOG) 2>&1 || { tail -n 20 $(LOG); echo "      the installation failed; all that pip said is in $(LOG)"; exit 1; }
 
-.PHONY: help demo test check lint bench clean setup nhsuk oidc axe vnu dcurves screenshots
+.PHONY: help demo test check lint bench clean setup nhsuk oidc axe vnu dcurves screenshots fhirexamples
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -30,7 +30,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "[2/2] installing pinned packages (about a minute; what pip says goes to $(LOG))"
 	@$(PIP_INSTALL) --upgrade pip $(QUIETLY)
 	@$(PIP_INSTALL) --constraint constraints.txt --editable ".[$(EXTRAS)]" $(QUIETLY)
-	@$(MAKE) --no-print-directory nhsuk oidc axe vnu dcurves
+	@$(MAKE) --no-print-directory nhsuk oidc axe vnu dcurves fhirexamples
 	@touch $@
 	@echo "      ready"
 
@@ -75,6 +75,14 @@ DCURVES := dcurves==1.1.7 lifelines==0.30.3 autograd==1.9.1 autograd-gamma==0.5.
 dcurves:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade --target .tools/dcurves $(DCURVES) >/dev/null 2>&1 \
 	  && echo "      dcurves for tests installed" || echo "      dcurves could not be fetched: its test skips"
+
+# HL7's own examples of every FHIR R4 resource (CC0), in an untracked folder. The test that reads them skips without.
+FHIREXAMPLES := hl7.fhir.r4.examples@4.0.1
+fhirexamples:
+	@command -v npm >/dev/null || { echo "      npm is not here: the FHIR examples will skip"; exit 0; }; \
+	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(FHIREXAMPLES) >/dev/null 2>&1 && tar -xzf hl7.fhir.r4.examples-*.tgz \
+	  && cd "$(CURDIR)" && mkdir -p .tools/hl7-r4-examples && cp -r "$$work/package" .tools/hl7-r4-examples/ && echo "      FHIR examples for tests installed" \
+	  || echo "      the FHIR examples could not be fetched: their test skips"; rm -rf "$$work"
 
 demo: setup ## A simulated trust from nothing to worklists in a browser (PATIENTS=600, HOME_DIR=folder, ARGS=--fresh).
 	@$(BIN)/upstream demo --home $(HOME_DIR) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)

@@ -4,6 +4,7 @@ text."""
 from __future__ import annotations
 
 import hashlib
+import re
 import types
 import typing
 from collections.abc import Callable
@@ -134,4 +135,8 @@ def _part(value: r.Element, scope: Scope) -> r.Element:
 
 
 def _no_text(value: str, scope: Scope) -> str:
-    return "text"
+    """A number with its bound, else that there were words."""
+    return value if _NUMBER.fullmatch(value) else "words that are not kept"
+
+
+_NUMBER = re.compile(r"[<>]?=? ?\d+(\.\d+)?")

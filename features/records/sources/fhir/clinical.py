@@ -7,6 +7,7 @@ from features.records.sources.fhir import resources as r
 from features.records.sources.fhir.codebook import CONFLICT, Diagnosis
 from features.records.sources.fhir.dates import day
 from features.records.sources.fhir.sink import ASIDE, LEFT_OUT, MAPPED, NOT_READ, Sink
+from features.reference import TESTS
 
 _SEEN = ("final", "amended", "corrected", "preliminary")
 _WRONG = ("refuted", "entered-in-error")
@@ -35,6 +36,8 @@ def observation(one: r.Observation, key: str, sink: Sink) -> str:
         return sink.conflict()
     made: list[str] = []
     done = one.dataAbsentReason is None
+    if one.valueString is not None and book.code("not_done", one.valueString.strip().casefold()):
+        done = False  # "QNS": the specimen did not suffice
     parts = [part for part in one.component if part.dataAbsentReason is None]
     if one.component and not parts and one.valueQuantity is None:
         done = False
@@ -58,10 +61,12 @@ def observation(one: r.Observation, key: str, sink: Sink) -> str:
         return f"{ASIDE}no day"
     for test, quantity, whole in rows:
         if quantity is None or quantity.value is None:
-            sink.add("result", subject, test, on, whole, None, None, issued)
+            # Words in place of a number ("QNS", "<0.1") are kept for the checks to say that they could not be read.
+            words = one.valueString if TESTS[test].unit and test in tests and whole is None else None
+            sink.add("result", subject, test, on, whole, None, None, issued, words)
         else:
             unit = book.unit(test, quantity.code, quantity.unit)
-            sink.add("result", subject, test, on, quantity.value, quantity.comparator, unit, issued)
+            sink.add("result", subject, test, on, quantity.value, quantity.comparator, unit, issued, None)
     if rows:
         made.append("results")
     if made:

@@ -328,6 +328,10 @@ class Linking:
             text = rows["comparator"][bounded].astype("str") + rows["amount"][bounded].astype("str")
             value = value.astype("object")
             value[bounded] = text
+        worded = rows["words"].notna()
+        if worded.any():
+            value = value.astype("object")
+            value[worded] = rows["words"][worded].astype("str")
         return pd.DataFrame(
             {
                 "source": rows["source"],

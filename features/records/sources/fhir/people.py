@@ -20,7 +20,7 @@ def patient(one: r.Patient, key: str, sink: Sink) -> str:
     book, scope = sink.book, sink.scope
     replaced = next((scope.key(link.other) for link in one.link if link.type == "replaced-by"), None)
     updated = last_updated(one)
-    if one.meta and any(tag.code == "HTEST" for tag in one.meta.tag):
+    if one.meta and any(tag.code == "HTEST" for tag in [*one.meta.tag, *one.meta.security]):
         sink.mark_synthetic()
     died = day(one.deceasedDateTime)
     sink.note_partial("Patient", one.deceasedDateTime)

@@ -39,7 +39,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "business", "depot_missed",
     ),
     "medication": ("source", "key", "medicine", "route", "strength"),
-    "result": ("source", "subject", "test", "day", "amount", "comparator", "unit", "business"),
+    "result": ("source", "subject", "test", "day", "amount", "comparator", "unit", "business", "words"),
     "condition": ("source", "key", "subject", "category", "system", "code", "label", "day", "business", "column"),
     "provenance": ("source", "key", "recorded", "activity"),
 }  # fmt: skip

@@ -105,10 +105,21 @@ class _MhsdsWriting:
         kept = (conditions["category"] == "diagnosis") & conditions["system"].isin(["icd10", "snomed_ct"])
         self._lose("conditions: allergies and shared care", int((~kept).sum()))
         conditions = conditions[kept].reset_index(drop=True)
-        conditions["request"] = [
-            hang(who, day, None, f"XD{n}", day)
-            for n, (who, day) in enumerate(zip(conditions["patient_id"], conditions["recorded_on"], strict=True))
-        ]
+        # A diagnosis made before the person was referred is sent with their first referral.
+        first = {who: min(found) for who, found in spells.items()}
+        hung = []
+        for who, day in zip(conditions["patient_id"], conditions["recorded_on"], strict=True):
+            fit = [s for s in spells.get(who, ()) if s[0] <= day <= s[1]]
+            start = (fit[0] if fit else first.get(who, (None, None, None, None)))[0]
+            name = (fit[0] if fit else first.get(who, (None, None, None, None)))[3]
+            hung.append((name, day if start is None else max(day, start)))
+        conditions["request"] = [name for name, _ in hung]
+        conditions["sent"] = pd.Series([day for _, day in hung], index=conditions.index, dtype="datetime64[s]")
+        self._lose("conditions of people without a referral", int(conditions["request"].isna().sum()))
+        closed_by = dict(zip(referrals["referral_id"], closed, strict=True))
+        over = conditions["request"].map(closed_by)
+        conditions["sent"] = conditions["sent"].where(~(conditions["sent"] > over), over)
+        conditions = conditions[conditions["request"].notna()].reset_index(drop=True)
         self.tables["conditions"] = conditions
         extra = pd.DataFrame(alone, columns=["referral_id", "patient_id", "opened_on", "closed_on"])
         extra["closed_on"] = extra["closed_on"].where(extra["closed_on"] < end)
@@ -169,7 +180,7 @@ class _MhsdsWriting:
                   index=reviews.index)  # fmt: skip
         self._stays(place, start, end)
         conditions = self.tables["conditions"]
-        conditions = conditions[conditions["recorded_on"].between(start, end)]
+        conditions = conditions[conditions["sent"].between(start, end)]
         self._put(place, "MHS605SecDiag", ServiceRequestID=conditions["request"],
                   DiagSchemeInUse=conditions["system"].map({"icd10": "02", "snomed_ct": "06"}),
                   SecDiag=conditions["code"], CodedDiagTimestamp=_text(conditions["recorded_on"]) + "T00:00:00",

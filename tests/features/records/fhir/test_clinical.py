@@ -98,3 +98,9 @@ def test_a_date_that_cannot_be_read_sets_its_row_aside_and_no_other(tmp_path):
         "mapped to results": 1,
         "set aside: a date that cannot be read": 1,
     }
+
+
+def test_words_in_place_of_a_number_never_count_as_a_result_that_was_read(tmp_path):
+    records, _ = ingest(tmp_path / "in", observed(ANC_UK, valueString="QNS"))
+    assert [row for row in rows(records, "results", "value") if row != ("-",)] == []
+    assert len(records["results"]) == 0
