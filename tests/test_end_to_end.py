@@ -219,31 +219,3 @@ def test_real_input_from_omop_to_a_worklist_over_http(demo_home, tmp_path):
         ]
     assert len(listed) == 14
     assert all(0 < entry["probability"] < 1 for entry in listed)
-
-
-def test_a_worklist_over_http_from_fhir_alone_is_that_of_the_trusts_own_tables(demo_home, tmp_path):
-    home = Path(shutil.copytree(demo_home, tmp_path / "home"))
-    (home / "service.db").unlink()
-    folder = str(tmp_path / "ndjson")
-    written = upstream("export", "fhir", "--store", str(demo_home / "store"), "--out", folder, "--json")
-    resources = sum(json.loads(written.stdout)["resources"].values())
-    store = tmp_path / "store"
-    account = json.loads(upstream("ingest", "fhir", folder, "--out", str(store), "--json").stdout)
-    assert account["resources"] == resources == sum(kind["resources"] for kind in account["types"].values())
-    assert account["synthetic"] is True
-
-    def lists(folder: Path, records: Path) -> dict[str, list[tuple[str, float]]]:
-        upstream("score", "--home", str(folder), "--store", str(records), "--as-of", "2026-01-04")
-        headers = bearer(folder, "cmht_system")
-        with serving(folder, UPSTREAM_ENVIRONMENT="demo") as url:
-            teams = httpx.get(f"{url}/v1/teams", params={"limit": 200}, headers=headers).json()["items"]
-            found = {}
-            for team in (team["team_id"] for team in teams if team["people"]):
-                items = httpx.get(f"{url}/v1/teams/{team}/worklist", headers=headers).json()["items"]
-                found[team] = [(entry["patient_id"], entry["probability"]) for entry in items]
-            return found
-
-    own = Path(shutil.copytree(home, tmp_path / "own"))
-    from_fhir = lists(home, store)
-    assert sum(map(len, from_fhir.values())) > 50
-    assert from_fhir == lists(own, demo_home / "store")
