@@ -102,7 +102,6 @@ LARGER_FOLDERS = {
     "features/gaps/rules": "one module for each kind of care gap, all of one shape",
     "serving/web": "one module for each part of a page",
     "training/evaluation": "one module for each question that is asked of a model",
-    "training/simulator": "one module for each part of a simulated life",
 }
 
 

@@ -59,7 +59,7 @@ def simulate(
     from training.simulator import simulate as run
 
     if check:
-        from training.simulator.targets import check_lines, check_rates
+        from training.simulator.rates.targets import check_lines, check_rates
 
         checked = check_rates(patients, years, seed, teams)
         report(checked, as_json, lambda: check_lines(checked))

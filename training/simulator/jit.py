@@ -14,7 +14,9 @@ from typing import Any
 
 from numba import njit, types
 
-NOT_COMPILED = frozenset(("__init__", "audit", "planted", "rates", "recording", "teams", "trust", "truth", "world"))
+NOT_COMPILED = frozenset(
+    ("__init__", "observation", "oracle", "parameters", "planted", "realised", "simulation", "targets", "teams")
+)
 """Modules that hold no compiled code and no constants of it (the shapes of their arrays are part of every
 signature)."""
 
@@ -22,7 +24,7 @@ signature)."""
 def fingerprint() -> str:
     """SHA-256 of the package's sources: changes when the mechanism may have changed."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
         if path.stem not in NOT_COMPILED:
             digest.update(path.read_bytes())
     return digest.hexdigest()

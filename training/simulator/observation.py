@@ -29,7 +29,7 @@ from features.records.tables import (
     WARDS,
 )
 from training.simulator import state
-from training.simulator.formulary import FORMULARY, NAMES
+from training.simulator.care.formulary import FORMULARY, NAMES
 from training.simulator.parameters import World
 from training.simulator.random import hashed
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from features.errors import UpstreamError
-from training.simulator.formulary import formulary_rows
+from training.simulator.care.formulary import formulary_rows
 from training.simulator.parameters import World
 from training.simulator.person_day import run_course, run_oracle
 from training.simulator.teams import draw_teams

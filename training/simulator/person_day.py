@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.simulator.admissions import crises, inpatient_day, maybe_admit, write_stay
-from training.simulator.appointments import review_works
-from training.simulator.events import emit, emit_contact
-from training.simulator.formulary import CLOZAPINE
-from training.simulator.hidden_state import step_mind
-from training.simulator.jit import entry, step
-from training.simulator.monitoring import order_lithium
-from training.simulator.prescribing import collect_supplies, drift_regimen
-from training.simulator.random import sigmoid, stream_key
-from training.simulator.referrals import (
+from training.simulator.care.admissions import crises, inpatient_day, maybe_admit, write_stay
+from training.simulator.care.appointments import review_works
+from training.simulator.care.formulary import CLOZAPINE
+from training.simulator.care.monitoring import order_lithium
+from training.simulator.care.prescribing import collect_supplies, drift_regimen
+from training.simulator.care.referrals import (
     community_day,
     introduce,
     leave,
@@ -21,6 +17,10 @@ from training.simulator.referrals import (
     maybe_return,
     watch_silence,
 )
+from training.simulator.events import emit, emit_contact
+from training.simulator.hidden_state import step_mind
+from training.simulator.jit import entry, step
+from training.simulator.random import sigmoid, stream_key
 from training.simulator.state import (
     AWAY,
     CLOZAPINE_CLINIC,

@@ -12,7 +12,7 @@ import pandas as pd
 
 from features.errors import UpstreamError
 from features.records import Records
-from training.simulator.formulary import formulary_rows
+from training.simulator.care.formulary import formulary_rows
 from training.simulator.observation import Recording, frames_of
 from training.simulator.oracle import FIRST_DAY, VERSION, Truth
 from training.simulator.parameters import World

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from training.simulator import targets
+from training.simulator.rates import targets
 from upstream import app
 
 SMALL = ("--patients", "120", "--years", "1.5", "--teams", "3", "--seed", "4")

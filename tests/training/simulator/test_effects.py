@@ -18,7 +18,7 @@ import pytest
 from features.records.tables import CLOSE_REASONS
 from training.simulator import Truth, World
 from training.simulator import state as at
-from training.simulator.formulary import CLOZAPINE
+from training.simulator.care.formulary import CLOZAPINE
 from training.simulator.oracle import COURSE, FIRST_DAY
 from training.simulator.person_day import run_course
 from training.simulator.planted import ADMISSION, COMING, DETENTION, PLANTED, RELAPSE, SEVERITY, TAKING, WITHDRAWAL

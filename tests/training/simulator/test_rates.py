@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from training.simulator import simulate
-from training.simulator.targets import OUR_OWN, RATES, SANITY, SHARE, measure
+from training.simulator.rates.targets import OUR_OWN, RATES, SANITY, SHARE, measure
 
 HELD = (
     "psych_admission_28d_cmht_smi",

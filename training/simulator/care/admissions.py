@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-from training.simulator.appointments import book, since_start, weekday, working_day
-from training.simulator.events import emit, emit_circumstance, emit_contact, emit_supply
-from training.simulator.examinations import begin_course, clerk
-from training.simulator.formulary import CLOZAPINE
-from training.simulator.jit import step
-from training.simulator.prescribing import (
+from training.simulator.care.appointments import book, since_start, weekday, working_day
+from training.simulator.care.examinations import begin_course, clerk
+from training.simulator.care.formulary import CLOZAPINE
+from training.simulator.care.prescribing import (
     choose,
     fill,
     start_clozapine,
@@ -17,6 +15,8 @@ from training.simulator.prescribing import (
     switch,
     titrate,
 )
+from training.simulator.events import emit, emit_circumstance, emit_contact, emit_supply
+from training.simulator.jit import step
 from training.simulator.random import chance, normal, sigmoid, uniform
 from training.simulator.state import (
     ACUTE,

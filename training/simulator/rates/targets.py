@@ -2,7 +2,7 @@
 
 Most targets are rows of ``features/reference/epidemiology.csv``, by name, with the row's own status (verified,
 unverified, simulator default). Quantities that no row gives are held to plain sanity ranges, set by us and marked so.
-Each is measured from the records alone (``audit``).
+Each is measured from the records alone (``realised.py``).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pandas as pd
 
 from features.records import Records
 from features.reference import medicines_in, read_rows
-from training.simulator.realised import ANTIPSYCHOTICS, CLASSES, TrustFigures
+from training.simulator.rates.realised import ANTIPSYCHOTICS, CLASSES, TrustFigures
 from training.simulator.simulation import simulate
 
 FEWEST, SHARE = 36, 0.85

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.simulator.events import emit, emit_result, measure
-from training.simulator.formulary import (
+from training.simulator.care.formulary import (
     CARBAMAZEPINE,
     CLOZAPINE,
     LAMOTRIGINE,
@@ -18,6 +17,7 @@ from training.simulator.formulary import (
     OLANZAPINE_EMBONATE,
     VALPROATE,
 )
+from training.simulator.events import emit, emit_result, measure
 from training.simulator.jit import step
 from training.simulator.random import chance
 from training.simulator.state import (

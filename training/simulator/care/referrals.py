@@ -5,20 +5,20 @@ from __future__ import annotations
 
 import math
 
-from training.simulator.admissions import write_stay
-from training.simulator.appointments import after_missed, book, hold, next_routine, shocked
-from training.simulator.events import emit, emit_circumstance, emit_contact
-from training.simulator.examinations import examine, leave_marks
-from training.simulator.formulary import CLOZAPINE
-from training.simulator.jit import step
-from training.simulator.monitoring import check_body, visit_clozapine
-from training.simulator.prescribing import (
+from training.simulator.care.admissions import write_stay
+from training.simulator.care.appointments import after_missed, book, hold, next_routine, shocked
+from training.simulator.care.examinations import examine, leave_marks
+from training.simulator.care.formulary import CLOZAPINE
+from training.simulator.care.monitoring import check_body, visit_clozapine
+from training.simulator.care.prescribing import (
     review_treatment,
     start_regimen,
     stop_clozapine,
     stop_depot,
     visit_depot,
 )
+from training.simulator.events import emit, emit_circumstance, emit_contact
+from training.simulator.jit import step
 from training.simulator.random import chance, sigmoid, uniform, whole
 from training.simulator.state import (
     ADJUSTMENT,

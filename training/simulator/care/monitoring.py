@@ -3,9 +3,8 @@ done if people come."""
 
 from __future__ import annotations
 
-from training.simulator.appointments import hold, working_day
-from training.simulator.events import emit_circumstance, emit_result, measure
-from training.simulator.examinations import (
+from training.simulator.care.appointments import hold, working_day
+from training.simulator.care.examinations import (
     ANC,
     CALCIUM,
     CRP,
@@ -21,9 +20,10 @@ from training.simulator.examinations import (
     check_whole_body,
     tick,
 )
-from training.simulator.formulary import CLOZAPINE, LITHIUM
+from training.simulator.care.formulary import CLOZAPINE, LITHIUM
+from training.simulator.care.prescribing import stop_clozapine, supply
+from training.simulator.events import emit_circumstance, emit_result, measure
 from training.simulator.jit import step
-from training.simulator.prescribing import stop_clozapine, supply
 from training.simulator.random import chance, normal, uniform
 from training.simulator.state import (
     ATTENDED,

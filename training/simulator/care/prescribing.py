@@ -6,10 +6,9 @@ import math
 
 import numpy as np
 
-from training.simulator.appointments import hold, working_day
-from training.simulator.events import emit_circumstance, emit_supply
-from training.simulator.examinations import begin_course, mark_injection
-from training.simulator.formulary import (
+from training.simulator.care.appointments import hold, working_day
+from training.simulator.care.examinations import begin_course, mark_injection
+from training.simulator.care.formulary import (
     CARBAMAZEPINE,
     CLOZAPINE,
     LAMOTRIGINE,
@@ -17,6 +16,7 @@ from training.simulator.formulary import (
     PROCYCLIDINE,
     VALPROATE,
 )
+from training.simulator.events import emit_circumstance, emit_supply
 from training.simulator.jit import step
 from training.simulator.random import chance, normal, pick, uniform
 from training.simulator.state import (
