@@ -69,7 +69,7 @@ from serving.storage.database import Database, DatabaseUnavailable, NotHeld
 from serving.teams.endpoints import router as teams
 from serving.web.audit_pages import router as auditing_pages
 from serving.web.endpoints import router as pages
-from serving.web.gap_status_form import router as gap_status_pages
+from serving.web.forms.gap_status_form import router as gap_status_pages
 from serving.web.oidc_sign_in import router as provider
 from serving.web.rendering import STATIC_FOLDER, problem_page
 from serving.worklists.endpoints import pages as worklist_pages

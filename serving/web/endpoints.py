@@ -33,12 +33,13 @@ from serving.runs.schemas import STALE_DAYS, RunInfo
 from serving.security.tokens import SESSION_HOURS, revoke_token
 from serving.state import Service, Serving
 from serving.teams.service import team_overview
-from serving.web import gap_status_form, sign_in
+from serving.web import sign_in
 from serving.web.back_link import person_query, read_way_back, way_back
-from serving.web.filter_form import filter_fields
+from serving.web.forms import gap_status_form
+from serving.web.forms.filter_form import filter_fields
+from serving.web.forms.review_form import ReviewForm, Wrong, refused, review_fields
 from serving.web.person_view import drawn_year, explain
 from serving.web.rendering import around, page
-from serving.web.review_form import ReviewForm, Wrong, refused, review_fields
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.rules import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams

@@ -12,10 +12,10 @@ from markupsafe import Markup
 
 from serving.people.schemas import Person
 from serving.scoring.schemas import Risk, RiskReason
-from serving.web.bar_chart import Bar, draw_contributions
-from serving.web.trend_chart import TrendLine, draw_trends
-from serving.web.year_chart import draw_year
-from serving.web.year_view import Year, year_of
+from serving.web.charts.bar_chart import Bar, draw_contributions
+from serving.web.charts.trend_chart import TrendLine, draw_trends
+from serving.web.charts.year_chart import draw_year
+from serving.web.charts.year_view import Year, year_of
 from serving.wording import (
     about_in_100,
     day,

@@ -19,8 +19,9 @@ from serving.identity.callers import Caller
 from serving.runs.schemas import RunInfo
 from serving.security.tokens import form_token
 from serving.state import Service, service_of
-from serving.web import fragments, gap_wording, nhsuk, trend_chart, year_view
-from serving.web.gap_status_form import last_day
+from serving.web import fragments, gap_wording, nhsuk
+from serving.web.charts import trend_chart, year_view
+from serving.web.forms.gap_status_form import last_day
 
 STATIC_FOLDER = Path(__file__).parent / "static"
 FILTERS = (

@@ -7,7 +7,7 @@ import re
 import pytest
 from markupsafe import escape
 
-from serving.web.bar_chart import Bar, draw_contributions
+from serving.web.charts.bar_chart import Bar, draw_contributions
 
 PATHS = [
     "/",

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
-from serving.web.bar_chart import BLUE, FONT, GRID, INK
+from serving.web.charts.bar_chart import BLUE, FONT, GRID, INK
 from serving.wording import short_day
 
 Points = Sequence[tuple[dt.date, float]]

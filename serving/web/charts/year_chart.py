@@ -12,8 +12,8 @@ import textwrap
 
 from markupsafe import Markup, escape
 
-from serving.web.bar_chart import BLUE, FONT, INK, PALE
-from serving.web.year_view import Checks, Span, Year, YearMedicine
+from serving.web.charts.bar_chart import BLUE, FONT, INK, PALE
+from serving.web.charts.year_view import Checks, Span, Year, YearMedicine
 from serving.wording import short_day
 
 WIDTH, LEFT, RIGHT, TOP, LANE, FOOT = 1040, 226, 16, 54, 34, 30
