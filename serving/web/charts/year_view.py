@@ -1,7 +1,7 @@
 """The last year of a person's record as lanes: what was in hand and where it ran out, checks done and due, contacts,
 hospital.
 
-Values only: ``serving.web.charts.year_chart`` draws them and the person page writes them as tables. Everything is counted to
+Values only: ``year_chart.py`` draws them and the person page writes them as tables. Everything is counted to
 ``as_of``, the day of the list; what lies ahead is what is booked or due.
 """
 
