@@ -99,7 +99,10 @@ def walk(
             course.start = course.end = day
             course.first_row = row
             course.given = []
-        begin, end = _carried(day, course.end, length)
+        if day >= course.end:  # nothing in hand, the common case: what the rule says then, without the call
+            begin, end = day, day + length
+        else:
+            begin, end = _carried(day, course.end, length)
         course.end = end
         if end > kept:
             course.spans.append((begin, end))

@@ -74,7 +74,7 @@ def combination(person: PersonAsKnown) -> Iterator[Gap]:
     count = person.regimen("antipsychotics_60d")
     if not count >= 2:
         return
-    long = [c for c in antipsychotics(person) if person.as_of - c.start >= OVER_DAYS]
+    long = [c for c in antipsychotics(person) if person.as_of - c.start > OVER_DAYS]
     together = max(min(c.start for c in courses) for courses in by_base(long).values())
     names = " with ".join(c.medicine.name for c in long)
     said = f"{names}, together since {iso(together)}"

@@ -233,7 +233,7 @@ def test_names_agree_with_the_numbers_of_the_regimen(supplies):
     dependence = person.on(groups()["dependence forming"])
     named = {
         "antipsychotics": len(by_base(held)),
-        "antipsychotics_60d": len(by_base(c for c in held if t - c.start >= OVER_DAYS)),
+        "antipsychotics_60d": len(by_base(c for c in held if t - c.start > OVER_DAYS)),
         "psychotropics": len(by_base(c for c in person.current if c.medicine.is_psychotropic)),
         "percent_of_max": sum(shares) if shares else np.nan,
         "acb_total": sum(c.medicine.acb_score for c in person.current),
