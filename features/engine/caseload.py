@@ -149,7 +149,8 @@ def have_died(records: Records, day: int) -> npt.NDArray[np.bool_]:
     patients, referrals = records.columns("patients"), records.columns("referrals")
     known = (patients["known_on"] < day) | (patients["known_on"] == NO_DAY)
     found = np.asarray((patients["died_on"] < day) & known, dtype=bool)
-    closed = (referrals["closed_on"] < day) & (referrals["closed_known_on"] < day)
+    told = (referrals["opened_on"] < day) & (referrals["known_on"] < day)
+    closed = told & (referrals["closed_on"] < day) & (referrals["closed_known_on"] < day)
     found[records.tables["referrals"].patient[closed & (referrals["close_reason"] == _CLOSED_BY_DEATH)]] = True
     return found
 

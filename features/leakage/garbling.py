@@ -39,6 +39,8 @@ Random = np.random.Generator
 AHEAD_DAYS, BACK_DAYS, LATELY_DAYS = 90, 400, 30
 KNOWN_AFTER = ("results", "stays")
 """Tables whose rows cannot be known before they happened (features/records/checks.py)."""
+MEANT_FOR = {("circumstances", "value"): "kind"}
+"""Columns that are drawn from the same row as another: a value of housing is no word that smoking understands."""
 
 
 def garbled(records: Records, as_of: int, random: Random) -> Variant:
@@ -86,11 +88,14 @@ def _replace(table: Table, columns: Columns, places: Int, as_of: int, random: Ra
         known = np.maximum(known, day)
     donors = random.integers(0, len(table), n)
     alone = random.random(n) < 0.5
+    rows: dict[str, Int] = {}
     for column in spec.columns:
         if column.name in ("patient_id", spec.unique) or column.kind == "date":
             continue
         values = table.columns[column.name]
-        drawn = np.where(alone, random.integers(0, len(table), n), donors)
+        drawn = rows.get(MEANT_FOR.get((spec.name, column.name), ""))
+        if drawn is None:
+            drawn = rows[column.name] = np.where(alone, random.integers(0, len(table), n), donors)
         columns[column.name] = _put(columns[column.name], places, _mixed(column, take(values, drawn), alone, random))
     if spec.name == "results":
         _plausible(columns, places[alone], random)
