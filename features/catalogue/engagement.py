@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from features.catalogue.shorthand import SHARE, days_since, feature, share
 from features.engine import Feature, Stream, stream
+from features.records.attendance import CARER_KIND, DIRECT_MODES, WRITTEN_MODES
 
-DIRECT = ("face_to_face", "video", "telephone", "not_recorded")
-ATTENDED = stream("contacts", outcome="attended", mode=DIRECT, unless={"kind": ("carer",)})
-MISSED = stream("contacts", outcome="did_not_attend", unless={"kind": ("carer",), "mode": ("text", "email")})
-OFFERED = stream(
-    "contacts", outcome=("attended", "did_not_attend"), unless={"kind": ("carer",), "mode": ("text", "email")}
-)
+_NOT_MISSED = {"kind": (CARER_KIND,), "mode": WRITTEN_MODES}
+ATTENDED = stream("contacts", outcome="attended", mode=DIRECT_MODES, unless={"kind": (CARER_KIND,)})
+MISSED = stream("contacts", outcome="did_not_attend", unless=_NOT_MISSED)
+OFFERED = stream("contacts", outcome=("attended", "did_not_attend"), unless=_NOT_MISSED)
 BY_PATIENT = stream("contacts", outcome="cancelled_by_patient")
 BY_SERVICE = stream("contacts", outcome="cancelled_by_service")
 TEXTS = stream("contacts", mode="text", outcome=("attended", "did_not_attend"))

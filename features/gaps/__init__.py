@@ -12,7 +12,7 @@ import pandas as pd
 
 from features.engine.caseload import have_died
 from features.gaps.codes import CODES
-from features.gaps.gap import SEVERITIES, Code, Evidence, Gap
+from features.gaps.gap import Code, Evidence, Gap, gap_order
 from features.gaps.person_view import ConditionAnswers, PersonAsKnown, Shared, dues_by_person
 from features.gaps.rules import (
     antipsychotics,
@@ -79,7 +79,6 @@ COLUMNS = (
     "could_not_check",
     "shown",
 )
-_RANK = {severity: place for place, severity in enumerate(SEVERITIES)}
 
 
 def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Iterator[PersonAsKnown]:
@@ -105,12 +104,12 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
 
 
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
-    """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, worst first; the way without
-    pandas. Somebody who has died has none."""
+    """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, in :func:`gap_order`; the way
+    without pandas. Somebody who has died has none."""
     found, dead = [], have_died(records, as_of)
     for person in people(records, places, as_of):
         gaps = [] if dead[person.place] else [gap for rule in RULES for gap in rule(person)]
-        gaps.sort(key=lambda gap: (_RANK[gap.severity], not gap.safety, -(gap.overdue or 0)))
+        gaps.sort(key=gap_order)
         found.append(gaps)
     return found
 
@@ -141,7 +140,8 @@ def unchecked_of(records: Records, places: npt.NDArray[np.int64], as_of: int) ->
 
 
 def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | None = None) -> pd.DataFrame:
-    """One row per care gap known at 00:00 of ``as_of``, worst first for each person; none for somebody who has died.
+    """One row per care gap known at 00:00 of ``as_of``, safety first, then the worst, for each person; none for the
+    dead.
 
     ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high,
     medium, low), safety, title, due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence

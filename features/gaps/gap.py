@@ -108,6 +108,12 @@ class Gap:
         }
 
 
+def gap_order(gap: Gap) -> tuple[bool, int, int, str]:
+    """The key by which the gaps of a person are sorted, everywhere: safety first, then severity, then the longest
+    overdue, then the code."""
+    return not gap.safety, SEVERITIES.index(gap.severity), -(gap.overdue or 0), gap.code.code
+
+
 @lru_cache(maxsize=50_000)
 def iso(day: int) -> str:
     """The date of a day number as ISO text, empty for NO_DAY."""

@@ -13,7 +13,7 @@ from features.gaps.gap import Evidence, Finding
 from features.medicines import regimen
 from features.medicines.courses import Course, walk
 from features.monitoring import due_dates
-from features.records import Records
+from features.records import Records, attendance
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, PROTOCOLS, Medicine, medicines_in, medicines_meant
@@ -130,12 +130,6 @@ def _word_list(table: str, column: str) -> tuple[str, ...]:
     return (*TABLES[table].column(column).values, "")
 
 
-@cache
-def _modes(some: tuple[str, ...]) -> npt.NDArray[np.bool_]:
-    """Which modes of a contact are among some."""
-    return np.array([mode in some for mode in _word_list("contacts", "mode")])
-
-
 class Shared:
     """What every person of one set of records shares: made once per :func:`features.find_gaps`."""
 
@@ -150,10 +144,7 @@ class Shared:
         self.wards = _word_list("stays", "ward")
         self.review_kinds = frozenset(self.contact_kinds.index(kind) for kind in _REVIEW_KINDS)
         contacts = records.columns("contacts")
-        direct, written = _modes(_DIRECT)[contacts["mode"]], _modes(_WRITTEN)[contacts["mode"]]
-        person = contacts["kind"] != self.contact_kinds.index("carer")
-        self.attended = (contacts["outcome"] == self.outcomes.index("attended")) & direct & person
-        self.missed = (contacts["outcome"] == self.outcomes.index("did_not_attend")) & ~written & person
+        self.attended, self.missed = attendance.attended(contacts), attendance.missed(contacts)
 
     @cached_property
     def circumstances(self) -> tuple[list[str], list[str]]:
@@ -197,8 +188,6 @@ def _much_supplied(
     return frozenset((keys[total - (as_of - first) >= spare] // len(MEDICINES)).tolist())
 
 
-_DIRECT = ("face_to_face", "video", "telephone", "not_recorded")
-_WRITTEN = ("text", "email")
 _REVIEW_KINDS = ("medicines_review", "care_review")
 
 

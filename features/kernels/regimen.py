@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+from typing import Any
+
 import numpy as np
 
 from features.jit import jit
@@ -35,6 +38,8 @@ FIELDS = (
     "acb_high_days",
     "high_dose_days",
 )
+AT: Any = namedtuple("AT", FIELDS)(*range(len(FIELDS)))
+"""The place of each field, by its name."""
 CURRENT_GRACE_DAYS = 28
 SWITCH_DAYS = 60
 OVER_DAYS = 60
@@ -46,34 +51,6 @@ HIGH_DOSE_PERCENT = 100.0 + 1e-6
 _NEVER = -(2**40)
 
 ANTIPSYCHOTIC, PSYCHOTROPIC, QT, DEPENDENCE, PROCYCLIDINE = 1, 2, 4, 8, 32
-(
-    PERCENT,
-    N_AP,
-    N_AP_60,
-    N_PSY,
-    N_PSY_60,
-    ACB,
-    N_QT,
-    REGULAR,
-    REQUIRED,
-    DEPENDENCE_DAYS,
-    STARTS_28,
-    STARTS_90,
-    STOPS_28,
-    STOPS_90,
-    SWITCHES,
-    DOSES_28,
-    DOSES_90,
-    SINCE_CHANGE,
-    PRESCRIBERS,
-    SHARED,
-    PAIRS,
-    NEW_PAIRS,
-    PROCYCLIDINE_DAYS,
-    LONGEST,
-    ACB_HIGH_DAYS,
-    HIGH_DOSE_DAYS,
-) = range(26)
 
 
 @jit()
@@ -176,51 +153,53 @@ def regimen_kernel(
             continue
         row = out[r]
         row[:] = 0.0
-        row[PERCENT] = np.nan
-        row[ACB_HIGH_DAYS], row[HIGH_DOSE_DAYS] = np.nan, np.nan
-        row[DOSES_28], row[DOSES_90], row[PRESCRIBERS] = doses_28, doses_90, sides
+        row[AT.percent_of_max] = np.nan
+        row[AT.acb_high_days], row[AT.high_dose_days] = np.nan, np.nan
+        row[AT.dose_changes_28d], row[AT.dose_changes_90d], row[AT.prescriber_changes_180d] = doses_28, doses_90, sides
         for s in range(n):
             flag = flags[name[s]]
             run = t - start[s]
             psychotropic = flag & PSYCHOTROPIC != 0
-            row[SHARED] += trust_on[s] >= t - SHARED_DAYS and gp_on[s] >= t - SHARED_DAYS
+            row[AT.shared_prescribing_90d] += trust_on[s] >= t - SHARED_DAYS and gp_on[s] >= t - SHARED_DAYS
             if t > end[s] + CURRENT_GRACE_DAYS:
                 if psychotropic and not required[s]:
                     newest = max(newest, end[s])
                     since = t - end[s] - CURRENT_GRACE_DAYS
-                    row[STOPS_28] += since <= 28
-                    row[STOPS_90] += since <= 90
+                    row[AT.stops_28d] += since <= 28
+                    row[AT.stops_90d] += since <= 90
                 continue
-            row[ACB] += acb[name[s]]
-            row[N_QT] += flag & QT != 0
+            row[AT.acb_total] += acb[name[s]]
+            row[AT.qt_medicines] += flag & QT != 0
             if required[s]:
-                row[REQUIRED] += 1
+                row[AT.as_required_items] += 1
             else:
-                row[REGULAR] += 1
+                row[AT.regular_items] += 1
             if flag & DEPENDENCE:
-                row[DEPENDENCE_DAYS] = max(row[DEPENDENCE_DAYS], run)
+                row[AT.dependence_days] = max(row[AT.dependence_days], run)
             if flag & PROCYCLIDINE:
-                row[PROCYCLIDINE_DAYS] = max(row[PROCYCLIDINE_DAYS], run)
+                row[AT.procyclidine_days] = max(row[AT.procyclidine_days], run)
             first, first_60 = _new_base(base, name, start, end, s, t)
             if psychotropic:
-                row[N_PSY] += first
-                row[N_PSY_60] += first_60
-                row[LONGEST] = max(row[LONGEST], run)
+                row[AT.psychotropics] += first
+                row[AT.psychotropics_60d] += first_60
+                row[AT.longest_course_days] = max(row[AT.longest_course_days], run)
                 if not required[s]:
                     newest = max(newest, start[s])
-                    row[STARTS_28] += run <= 28
-                    row[STARTS_90] += run <= 90
+                    row[AT.starts_28d] += run <= 28
+                    row[AT.starts_90d] += run <= 90
             if flag & ANTIPSYCHOTIC:
-                row[N_AP] += first
-                row[N_AP_60] += first_60
+                row[AT.antipsychotics] += first
+                row[AT.antipsychotics_60d] += first_60
                 share = 100.0 * last_dose[s] / maximum[name[s]]
                 if not np.isnan(share):
-                    row[PERCENT] = share if np.isnan(row[PERCENT]) else row[PERCENT] + share
+                    row[AT.percent_of_max] = (
+                        share if np.isnan(row[AT.percent_of_max]) else row[AT.percent_of_max] + share
+                    )
             for other in range(s):
                 if t > end[other] + CURRENT_GRACE_DAYS or not important[name[s], name[other]]:
                     continue
-                row[PAIRS] += 1
-                row[NEW_PAIRS] += t - max(start[s], start[other]) <= NEW_PAIR_DAYS
+                row[AT.interactions] += 1
+                row[AT.new_interactions_30d] += t - max(start[s], start[other]) <= NEW_PAIR_DAYS
         for s in range(n):
             kin = family[name[s]]
             if kin < 0 or t > end[s] + CURRENT_GRACE_DAYS or t - start[s] > 90 or required[s]:
@@ -228,14 +207,14 @@ def regimen_kernel(
             for other in range(n):
                 stopped = t > end[other] + CURRENT_GRACE_DAYS and family[name[other]] == kin
                 if stopped and abs(end[other] - start[s]) <= SWITCH_DAYS:
-                    row[SWITCHES] += 1
+                    row[AT.switches_90d] += 1
                     break
-        if row[PERCENT] > HIGH_DOSE_PERCENT:
+        if row[AT.percent_of_max] > HIGH_DOSE_PERCENT:
             settled = _NEVER
             for s in range(n):
                 if flags[name[s]] & ANTIPSYCHOTIC and t <= end[s] + CURRENT_GRACE_DAYS:
                     settled = max(settled, max(start[s], dosed_on[s]))
-            row[HIGH_DOSE_DAYS] = t - settled
-        if row[ACB] >= 3:
-            row[ACB_HIGH_DAYS] = t - _reached_three(acb, name, start, end, n, t)
-        row[SINCE_CHANGE] = t - newest if newest > _NEVER else np.nan
+            row[AT.high_dose_days] = t - settled
+        if row[AT.acb_total] >= 3:
+            row[AT.acb_high_days] = t - _reached_three(acb, name, start, end, n, t)
+        row[AT.days_since_change] = t - newest if newest > _NEVER else np.nan

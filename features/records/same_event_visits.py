@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from features.records.attendance import attended
 from features.records.days import NO_DAY
 from features.records.table import take, words_of
 from features.records.tables import TABLES
@@ -42,7 +43,6 @@ _RANK = np.array(
     ]
 )
 """Which outcome stands where two rows of one contact differ and became known on one day."""
-_CONTACTS_IN_PERSON = ("face_to_face", "video", "telephone", "not_recorded")
 
 
 @dataclass(frozen=True)
@@ -180,13 +180,11 @@ def never_closed(
     """Stays without an end that attended contacts contradict (``OPEN_TOO_LONG_DAYS`` and its like). Contacts are in the
     order of days. The person was an inpatient on every list until the last of those contacts was known, and is not
     after it: nothing is read before it was known."""
-    modes = TABLES["contacts"].column("mode").values
-    direct = np.array([mode in _CONTACTS_IN_PERSON for mode in (*modes, "")])
+    with_person = attended(contacts)
     for row in np.flatnonzero(stays["discharged_on"] == NO_DAY).tolist():
         mine = slice(int(offsets[stay_patient[row]]), int(offsets[stay_patient[row] + 1]))
         day = contacts["contact_on"][mine]
-        seen = direct[contacts["mode"][mine]] & (contacts["outcome"][mine] == _OUTCOMES.index("attended"))
-        seen &= day > stays["admitted_on"][row] + OPEN_TOO_LONG_DAYS
+        seen = with_person[mine] & (day > stays["admitted_on"][row] + OPEN_TOO_LONG_DAYS)
         days, known = day[seen], contacts["outcome_known_on"][mine][seen]
         for last in range(CONTACTS_AGAINST - 1, len(days)):
             if days[last] - days[0] >= CONTACTS_SPAN_DAYS:

@@ -1,9 +1,8 @@
 """Has what the model reads moved away from what it was trained on? A population stability index for each input of the
 published list.
 
-``PSI = sum over bins of (now - then) * ln(now / then)``, with the training's own deciles as bins and one more for what
-is missing. Above 0.25 an input has moved (a rule of thumb of credit scoring, Siddiqi 2006, and no more than that): a
-reason to look at the extract first, at the model second.
+The index is that of :mod:`models.drift`, over the training's own deciles. An input with a large shift is a reason to
+look at the extract first, at the model second.
 """
 
 from __future__ import annotations
@@ -13,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-MOVED = 0.25
+from models.drift import LARGE_SHIFT, cells_of, stability_index
+
+MOVED = LARGE_SHIFT
 FEWEST_PEOPLE = 200
 """Below this a decile holds under twenty people, and chance alone moves it."""
-SMALLEST_SHARE = 1e-3
 
 
 def drifted(values: np.ndarray, names: Sequence[str], reference: Mapping[str, Any]) -> dict[str, float]:
@@ -25,19 +25,18 @@ def drifted(values: np.ndarray, names: Sequence[str], reference: Mapping[str, An
     if len(values) < FEWEST_PEOPLE:
         return {}
     then = {entry["name"]: entry for entry in reference["features"]}
-    found = {name: stability(column, then[name]) for name, column in zip(names, values.T, strict=True) if name in then}
+    found = {
+        name: stability(column, then[name], reference["rows"])
+        for name, column in zip(names, values.T, strict=True)
+        if name in then
+    }
     return {name: round(size, 4) for name, size in found.items() if size > MOVED}
 
 
-def stability(column: np.ndarray, then: Mapping[str, Any]) -> float:
-    """The stability index of one input."""
-    known = column[~np.isnan(column)]
-    missing = 1 - len(known) / len(column)
-    bins = len(then["shares"])
-    counts = np.bincount(np.searchsorted(then["edges"], known, side="left"), minlength=max(bins, 1))
-    shares = counts / max(len(known), 1)
-    then_shares = np.asarray(then["shares"] or np.zeros_like(shares))
-    now = np.append(shares * (1 - missing), missing)
-    before = np.append(then_shares * (1 - then["missing_share"]), then["missing_share"])
-    now, before = np.maximum(now, SMALLEST_SHARE), np.maximum(before, SMALLEST_SHARE)
-    return float(np.sum((now - before) * np.log(now / before)))
+def stability(column: np.ndarray, then: Mapping[str, Any], rows: int) -> float:
+    """The stability index of one input against the summary ``then`` of ``rows`` rows of training."""
+    edges = np.asarray(then["edges"], dtype=np.float64)
+    shares = np.asarray(then["shares"] or [0.0])
+    before = rows * np.append(shares * (1 - then["missing_share"]), then["missing_share"])
+    after = np.bincount(cells_of(column, edges), minlength=len(edges) + 2)
+    return float(stability_index(before, after))

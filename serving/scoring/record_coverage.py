@@ -15,6 +15,7 @@ import numpy.typing as npt
 from features import Records
 from features.kernels.lookups import ends
 from features.records import NO_DAY, TABLES
+from features.records.attendance import attended
 
 SHORT_HISTORY_DAYS = 90
 HISTORY_TABLES = ("referrals", "contacts", "supplies", "results", "stays")
@@ -91,16 +92,7 @@ def _last_seen(records: Records, as_of_day: int) -> Days:
     """Last attended contact, as docs/clinical.md section 2.1 defines it: with the person, face to face, by video or
     telephone."""
     contacts = records.columns("contacts")
-    direct = _direct()[contacts["mode"]]
-    seen = direct & (contacts["outcome"] == _code("outcome", "attended")) & (contacts["kind"] != _code("kind", "carer"))
-    return _ends(records, "contacts", contacts["outcome_known_on"], seen, as_of_day)[1]
-
-
-@cache
-def _direct() -> npt.NDArray[np.bool_]:
-    """Which modes of a contact are with the person; the last place, which a missing one reads, is not."""
-    modes = TABLES["contacts"].column("mode").values
-    return np.array([mode in ("face_to_face", "video", "telephone", "not_recorded") for mode in (*modes, "")])
+    return _ends(records, "contacts", contacts["outcome_known_on"], attended(contacts), as_of_day)[1]
 
 
 def _next_booked(records: Records, as_of_day: int, people: int) -> Days:

@@ -309,19 +309,10 @@ def _gaps_by_person(
     day = day_of(as_of)
     found = gaps_of(records, places, day)
     return {
-        patient: sorted((plain_gap(records, place, gap, day) for gap in gaps), key=gap_order)
+        patient: [plain_gap(records, place, gap, day) for gap in gaps]
         for patient, place, gaps in zip(people, places.tolist(), found, strict=True)
         if gaps
     }
-
-
-SEVERITIES = ("critical", "high", "medium", "low")
-
-
-def gap_order(gap: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Safety first, then severity, then the longest overdue, then the code: a stable order."""
-    late = gap["days_overdue"]
-    return (not gap["safety"], SEVERITIES.index(gap["severity"]), -(late or 0.0), gap["code"])
 
 
 def plain_gap(records: Records, place: int, gap: FoundGap, as_of: int) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from features.gaps.gap import SEVERITIES
 from serving.auditlog.log import Audit, Look
 from serving.http.problems import not_found
 from serving.identity.callers import Caller
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.scoring.record_coverage import EXPECTED_SOURCES
-from serving.scoring.service import SEVERITIES
 from serving.storage.database import Database
 from serving.teams import repository
 from serving.teams.schemas import (

@@ -19,13 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from features.records import Records
-from features.records.tables import CONTACT_KINDS, MODES, OUTCOMES, WARDS
+from features.records.attendance import CARER_KIND, attended
+from features.records.tables import CONTACT_KINDS, OUTCOMES, WARDS
 from training.dataset.spells import FOREVER, Days, Spells, as_int64, at, last_before, merge
 from training.settings import OutcomeSettings
 
-_ATTENDED, _MISSED, _PLANNED = (OUTCOMES.index(word) for word in ("attended", "did_not_attend", "planned"))
-_SPOKEN = tuple(MODES.index(word) for word in ("face_to_face", "video", "telephone", "not_recorded"))
-_CARER = CONTACT_KINDS.index("carer")
+_MISSED, _PLANNED = (OUTCOMES.index(word) for word in ("did_not_attend", "planned"))
+_CARER = CONTACT_KINDS.index(CARER_KIND)
 _PLACE_OF_SAFETY = WARDS.index("place_of_safety")
 
 
@@ -42,14 +42,6 @@ class Silences:
     trusted: npt.NDArray[np.bool_]
 
 
-def attended(records: Records) -> npt.NDArray[np.bool_]:
-    """For each contact, whether the person was seen (docs/clinical.md section 2.1): attended, spoken with, and not a
-    carer in their place."""
-    contacts = records.columns("contacts")
-    spoken = np.isin(contacts["mode"], _SPOKEN)
-    return (contacts["outcome"] == _ATTENDED) & spoken & (contacts["kind"] != _CARER)
-
-
 def hospital_spells(records: Records, gap_days: int) -> tuple[Spells, npt.NDArray[np.int64]]:
     """Hospital stays merged into spells, and the rows of stays they index. A place of safety alone is not a stay."""
     stays = records.columns("stays")
@@ -62,7 +54,7 @@ def seen(records: Records, hospital: Spells) -> tuple[npt.NDArray[np.int32], Day
     """Patient, first and last day of every time the person was with a service: attended contacts and hospital spells,
     in order."""
     contacts = records.columns("contacts")
-    rows = np.flatnonzero(attended(records))
+    rows = np.flatnonzero(attended(contacts))
     day = as_int64(contacts["contact_on"][rows])
     patient = np.concatenate([records.tables["contacts"].patient[rows], hospital.patient])
     start, end = np.concatenate([day, hospital.start]), np.concatenate([day, hospital.end])

@@ -1,7 +1,7 @@
 """Has the world moved? Inputs of the test slice against those of training (population stability index), and
 calibration over time, as late as it can be known.
 
-An index of 0.1 is commonly read as a shift and 0.25 as a large one. Rows of one person are alike, so small indices are
+The index is that of :mod:`models.drift`. Rows of one person are alike, so small indices are
 noise. Calibration is judged at each landmark only once its label is complete: the horizon and the settling days must
 have passed. A monitor in use must wait as long.
 """
@@ -15,37 +15,27 @@ import numpy as np
 import numpy.typing as npt
 
 from features.records import date_of
+from models.drift import LARGE_SHIFT, SHIFT, cells_of, stability_index
 from training.evaluation.subgroups import FEWEST
 from training.statistics.resampling import Draws, Estimate, Floats, codes
 
-SHIFT, LARGE_SHIFT = 0.1, 0.25
 CELLS = 10
 MOST_ROWS = 4000
 SHOWN = 20
 
 
-def stability_index(before: Floats, after: Floats) -> float:
+def index_of(before: Floats, after: Floats) -> float:
     """PSI of one feature over tenths of ``before`` (ties kept together) and a cell for missing."""
     *cell_of, cells = _cells(before, after)
     was, now = (np.bincount(cell, minlength=cells) for cell in cell_of)
-    return float(_index(was[None, :], now[None, :])[0])
+    return float(stability_index(was, now))
 
 
 def _cells(before: Floats, after: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
     """The cell of each value, in either slice, and how many cells there are."""
     known = before[~np.isnan(before)]
     cuts = np.unique(np.quantile(known, np.linspace(0, 1, CELLS + 1)[1:-1])) if len(known) else np.zeros(0)
-    was, now = (
-        np.where(np.isnan(values), len(cuts) + 1, np.searchsorted(cuts, values, side="left")).astype(np.int64)
-        for values in (before, after)
-    )
-    return was, now, len(cuts) + 2
-
-
-def _index(before: npt.NDArray[Any], after: npt.NDArray[Any]) -> Floats:
-    """PSI of counts, shape (draws, cells)."""
-    was, now = ((counts + 0.5) / (counts + 0.5).sum(axis=1, keepdims=True) for counts in (before, after))
-    return ((now - was) * np.log(now / was)).sum(axis=1)
+    return cells_of(before, cuts), cells_of(after, cuts), len(cuts) + 2
 
 
 def _centred(values: Floats) -> Floats:
@@ -69,7 +59,7 @@ def inputs(
     rng = np.random.default_rng(seed)
     at = [np.sort(rng.choice(len(rows), min(MOST_ROWS, len(rows)), replace=False)) for rows in (before, after)]
     was, now = (rows[chosen].astype(np.float64) for rows, chosen in zip((before, after), at, strict=True))
-    index = np.array([stability_index(was[:, column], now[:, column]) for column in range(len(names))])
+    index = np.array([index_of(was[:, column], now[:, column]) for column in range(len(names))])
     order = np.argsort(-index, kind="stable")
     both = Draws.of(
         codes(np.concatenate([who[chosen] for who, chosen in zip(people, at, strict=True)])), draws_number, seed
@@ -87,7 +77,7 @@ def inputs(
         missing = [Estimate.of(drawn.ratio(np.isnan(one))).as_dict() for drawn, one in zip(slices, values, strict=True)]
         return {
             "feature": names[column],
-            "index": Estimate.of(_centred(_index(*counts))).as_dict(),
+            "index": Estimate.of(_centred(stability_index(*counts))).as_dict(),
             "missing_before": missing[0],
             "missing_after": missing[1],
         }

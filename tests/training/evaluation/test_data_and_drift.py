@@ -45,12 +45,12 @@ def test_the_stability_index_is_the_sum_done_by_hand_and_sees_what_went_missing(
     after = np.repeat([0.0, 1.0], [800, 200])
     share = (np.array([500, 0, 500, 0, 0]) + 0.5) / 1002.5, (np.array([800, 0, 200, 0, 0]) + 0.5) / 1002.5
     by_hand = float(((share[1] - share[0]) * np.log(share[1] / share[0])).sum())
-    assert drift.stability_index(before, after) == pytest.approx(by_hand)
+    assert drift.index_of(before, after) == pytest.approx(by_hand)
     rng = np.random.default_rng(0)
-    same = drift.stability_index(rng.normal(size=4000), rng.normal(size=4000))
+    same = drift.index_of(rng.normal(size=4000), rng.normal(size=4000))
     gone = rng.normal(size=4000)
     gone[:2000] = np.nan
-    assert same < 0.02 < drift.LARGE_SHIFT < drift.stability_index(rng.normal(size=4000), gone)
+    assert same < 0.02 < drift.LARGE_SHIFT < drift.index_of(rng.normal(size=4000), gone)
 
 
 def test_the_most_shifted_feature_is_named_first():

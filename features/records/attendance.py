@@ -1,0 +1,49 @@
+"""Which contacts the person attended or missed: one definition for features, gaps, labels and pages.
+
+A contact is attended as the national access measure counts it (docs/clinical.md, section 2.1): the person, seen face to
+face, by video or telephone, and not a carer in their place. A message is no contact that somebody can miss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.records.tables import TABLES
+
+Bools = npt.NDArray[np.bool_]
+
+DIRECT_MODES = ("face_to_face", "video", "telephone", "not_recorded")
+"""Modes in which a contact is with the person."""
+WRITTEN_MODES = ("text", "email")
+CARER_KIND = "carer"
+"""The kind of a contact with a carer alone."""
+
+
+def attended(contacts: Mapping[str, Any]) -> Bools:
+    """Mask of the contacts that the person attended, of the columns of ``contacts`` (codes), as they stand. A
+    caller that asks as of a date also compares ``outcome_known_on``."""
+    return _outcome(contacts, "attended") & _modes(DIRECT_MODES)[contacts["mode"]] & _with_person(contacts)
+
+
+def missed(contacts: Mapping[str, Any]) -> Bools:
+    """Mask of the contacts that the person missed without notice; see :func:`attended`."""
+    return _outcome(contacts, "did_not_attend") & ~_modes(WRITTEN_MODES)[contacts["mode"]] & _with_person(contacts)
+
+
+def _outcome(contacts: Mapping[str, Any], word: str) -> Bools:
+    return np.asarray(contacts["outcome"] == TABLES["contacts"].column("outcome").values.index(word))
+
+
+def _with_person(contacts: Mapping[str, Any]) -> Bools:
+    return np.asarray(contacts["kind"] != TABLES["contacts"].column("kind").values.index(CARER_KIND))
+
+
+@cache
+def _modes(some: tuple[str, ...]) -> Bools:
+    """Mask of the contact modes in ``some``; the last place, which a missing mode reads, is False."""
+    return np.array([mode in some for mode in (*TABLES["contacts"].column("mode").values, "")])
