@@ -43,7 +43,8 @@ def proportion_of_days_covered(
     * CMA5 days covered, first to last supply; CMA6 the same to the window's end.
     * CMA7 days covered over the whole window, with supply carried in from before it (give supplies from at least 90
       days before ``start``). Days before the first supply count as not covered.
-    * CMA8 as CMA6, but the window begins when supply carried in has run out, and that supply does not count.
+    * CMA8 days covered from the day on which supply carried in has run out to the window's end, where that supply does
+      not count; from the window's own start where none is carried in. NaN where it lasts beyond the window.
     * CMA9 each supply's days over the days to the next supply (or the window's end), at most 1, what is over moving to
       the next; that share is applied to each day of the interval, and averaged over the window.
     * NaN where the definition's denominator is empty (fewer than two supplies for CMA1, 3 and 5; none for the others).
@@ -133,8 +134,9 @@ def _cma8(events: list[Supply], window: int) -> tuple[float, int]:
     used = _inside(events, window)
     if not used:
         return 0.0, 0
-    carried = max((day for day in _covered(before) if day >= 0), default=-1) + 1
-    first = carried if before and carried else used[0][0]
+    first = max((day for day in _covered(before) if day >= 0), default=-1) + 1
+    if first >= window:
+        return 0.0, 0
     lagged = [(max(day, first), days, medicine) for day, days, medicine in used]
     return float(len(_covered(lagged) & set(range(first, window)))), window - first
 

@@ -51,6 +51,21 @@ def test_worked_example(method, days, window):
     assert row["proportion_of_days_covered"] == pytest.approx(days / window)
 
 
+@pytest.mark.parametrize(
+    ("supplies", "days", "window"),
+    [
+        ("anna 2025-06-11 10", 10, 30),  # nothing carried in: the window keeps its own start, not the first supply's
+        ("anna 2025-05-01 28\nanna 2025-06-11 10", 10, 30),  # ran out on 29 May
+        ("anna 2025-05-22 20\nanna 2025-06-16 10", 10, 20),  # runs out on 11 June
+        ("anna 2025-05-22 60\nanna 2025-06-16 10", 0, 0),  # lasts beyond the window
+    ],
+)
+def test_the_window_of_cma8_begins_when_what_was_carried_in_has_run_out(supplies, days, window):
+    drawn = table("patient_id supplied_on days_supplied\n" + supplies)
+    (row,) = proportion_of_days_covered(drawn, "2025-06-01", "2025-07-01", "CMA8").to_dict("records")
+    assert (row["days_covered"], row["days_in_window"]) == (days, window)
+
+
 def test_too_much_is_more_than_1_only_where_the_definition_says_so():
     hoarded = table("patient_id supplied_on days_supplied\nanna 2025-06-01 40\nanna 2025-06-11 40")
     found = {
