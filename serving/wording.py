@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+from features.reference import TESTS
+
 OUTCOMES = {
     "admission": "Unplanned admission",
     "disengagement": "Disengagement",
@@ -141,6 +143,38 @@ def outcome_sentence(outcome: str) -> str:
 
 def source_label(table: str) -> str:
     return SOURCES.get(table, table)
+
+
+UNREAD_TABLES = {
+    **SOURCES,
+    "circumstances": "circumstances",
+    "conditions": "conditions",
+    "patients": "about the person",
+}
+SHOWN_OF_A_PERSON = ("birth_date", "died_on")
+"""Of the person's own row: protected characteristics stand on no page."""
+_COLUMN_WORDS = {"birth_date": "date of birth", "died_on": "date of death"}
+
+
+def unread_words(unread: Iterable[Any]) -> list[str]:
+    """One line for each value that was not understood: where, what it is about, as written, and the day. A medicine
+    that no table knows is named."""
+    lines = []
+    for one in unread:
+        if one.table == "patients" and one.column not in SHOWN_OF_A_PERSON:
+            continue
+        written = f" “{one.value}”" if one.value else ""
+        on = f", {short_day(one.on)}" if one.on else ""
+        if (one.table, one.column) == ("supplies", "medicine"):
+            lines.append(f"Medicine{written}{on}: not in Upstream's tables: no interaction or burden is known.")
+            continue
+        label = TESTS[one.concept].label if one.concept in TESTS else one.concept.replace("_", " ")
+        column = _COLUMN_WORDS.get(one.column, one.column.replace("_", " "))
+        what = f"{label}, {column}" if label else column
+        where = UNREAD_TABLES.get(one.table, one.table)
+        why = "" if written else f": {one.reason}"
+        lines.append(f"{upper_first(where)}: {what}{written}{on}{why}.")
+    return list(dict.fromkeys(lines))
 
 
 def severity_label(severity: str) -> str:

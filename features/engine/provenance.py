@@ -234,7 +234,8 @@ def _supply(row: _Cells, read: Stream, as_of: int) -> str:
 def _result(row: _Cells, read: Stream, as_of: int) -> str:
     test = TESTS[row.word("test")]
     value = row.number("value")
-    said = " done" if value is None else f" {value:.4g}{f' {test.unit}' if test.unit not in ('', '1') else ''}"
+    unit = f" {test.unit}" if test.unit not in ("", "1") else ""
+    said = " done" if value is None else f" {row.word('comparator')}{value:.4g}{unit}"
     return f"{test.label or test.name.replace('_', ' ')}{said}"
 
 

@@ -123,11 +123,12 @@ def could_not_check(person: PersonAsKnown, gaps: Sequence[Gap] = ()) -> list[str
     condition is not recorded, and what the gaps found could not check. "Nothing found" is said only beside this."""
     tests = [TESTS[item.test].label for item in person.unsure if item.test not in NOT_ASSESSED]
     checks = [f"whether {label} is due" for label in dict.fromkeys(tests)]
-    facts = [] if person.patient("birth_date") is not None else ["limits that turn on the date of birth: not recorded"]
-    if not person.courses:
-        facts.append("medicines: none recorded")
-    if not person.results:
-        facts.append("results: none recorded")
+    born = person.patient("birth_date") is not None
+    facts = [] if born else [f"limits that turn on the date of birth: {person.absent('patients.birth_date')}"]
+    tables = {one.table for one in person.unread}
+    for table, word, rows in (("supplies", "medicines", person.courses), ("results", "results", person.results)):
+        if not rows:
+            facts.append(f"{word}: {'recorded but not understood' if table in tables else 'none recorded'}")
     return [*facts, *checks, *dict.fromkeys(name for gap in gaps for name in gap.could_not_check)]
 
 

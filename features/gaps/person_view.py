@@ -15,7 +15,8 @@ from features.medicines.courses import Course, walk
 from features.monitoring import due_dates
 from features.records import Records, attendance
 from features.records.days import NO_DAY
-from features.records.tables import TABLES
+from features.records.tables import COMPARATORS, TABLES
+from features.records.unread import UnreadValue
 from features.reference import MEDICINES, PROTOCOLS, Medicine, medicines_in, medicines_meant
 from features.reference.diagnoses import in_group
 from features.reference.ethnicities import LOWER_BODY_MASS, in_ethnicity_group
@@ -34,6 +35,21 @@ class Reading(NamedTuple):
     day: int
     value: float
     row: int
+
+
+class Bound(float):
+    """The number of a result such as ``<0.5``, which compares as a number and is written with its sign."""
+
+    sign: str
+
+    @classmethod
+    def of(cls, value: float, sign: str) -> Bound:
+        made = cls(value)
+        made.sign = sign
+        return made
+
+    def __format__(self, how: str) -> str:
+        return f"{self.sign}{float(self):{how}}"
 
 
 class Contact(NamedTuple):
@@ -255,15 +271,19 @@ class PersonAsKnown:
 
     def _results(self) -> dict[str, list[tuple[int, float, int]]]:
         """(day, value, row) of every visible result, by test."""
-        first, (days, known, tests, values) = self._slices("results", ("taken_on", "known_on", "test", "value"))
+        first, (days, known, tests, values, signs) = self._slices(
+            "results", ("taken_on", "known_on", "test", "value", "comparator")
+        )
         words, t = self.shared.tests, self.as_of
         found: dict[int, list[tuple[int, float, int]]] = {}
-        for day, told, test, value, row in zip(
-            days, known, tests, values, range(first, first + len(days)), strict=True
+        for day, told, test, value, sign, row in zip(
+            days, known, tests, values, signs, range(first, first + len(days)), strict=True
         ):
             if day >= t:
                 break
             if told < t:
+                if sign >= 0:
+                    value = Bound.of(value, COMPARATORS[sign])
                 if test in found:
                     found[test].append((day, value, row))
                 else:
@@ -471,6 +491,30 @@ class PersonAsKnown:
         found = [self.results[name][-1] for name in meeting(test) if name in self.results]
         return Reading(*max(found)) if found else None
 
+    @cached_property
+    def unread(self) -> list[UnreadValue]:
+        """What is recorded of this person and was not understood, as known on the day."""
+        unread = self.shared.records.unread
+        return unread.of_person(self.place, self.as_of) if len(unread) else []
+
+    def absent(self, *concepts: str) -> str:
+        """What a gap says of a test or circumstance without a readable row: "not recorded", or the day on which it was
+        recorded and not understood. Nothing that was written down is called not recorded."""
+        days = self.unread_days(*concepts)
+        if not days:
+            return "not recorded"
+        return f"recorded but not understood{f' ({max(days)})' if max(days) else ''}"
+
+    def unread_days(self, *concepts: str) -> list[str]:
+        """Dates (ISO, empty where the row has none) of what was not understood of some tests, circumstances or
+        columns (``table.column``)."""
+        rows = (one for one in self.unread if one.concept in concepts or f"{one.table}.{one.column}" in concepts)
+        return [one.on.isoformat() if one.on else "" for one in rows]
+
+    def absent_test(self, test: str) -> str:
+        """:meth:`absent` of a test and of those that meet its schedule."""
+        return self.absent(*meeting(test))
+
     def away_days(self, start: int, end: int) -> int:
         """Days in [start, end) spent in hospital, as known."""
         days: set[int] = set()
@@ -510,6 +554,7 @@ def dues_by_person(scheduled: due_dates.Dues, as_of: int) -> list[list[Due]]:
 
 __all__ = [
     "YEAR",
+    "Bound",
     "Circumstance",
     "ConditionAnswers",
     "Contact",

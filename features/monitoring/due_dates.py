@@ -18,7 +18,8 @@ Rules (docs/clinical.md section 0, and [D] where the text leaves room):
   section 4.6).
 * Long-term scopes without a medicine count from the first referral (``smi_any``), or from the day the sum was reached.
 * A component (a white cell count) meets its parent's schedule (the full blood count), but for clozapine: there only a
-  count with neutrophils does. Platelets or white cells alone leave the count overdue. The earliest due date wins.
+  recorded full blood count does, or white cells and neutrophils of one day, from the day that both are known. Either
+  alone, or platelets, leave the count overdue. The earliest due date wins.
 """
 
 from __future__ import annotations
@@ -124,19 +125,41 @@ def prepare(records: Records) -> ScheduleInputs:
 
 
 def _prepare(records: Records) -> ScheduleInputs:
-    supplies, results = records.columns("supplies"), records.columns("results")
+    supplies = records.columns("supplies")
     return ScheduleInputs(
         records,
         applicability.prepare(records),
         supplies_once(records).length,
         _medicine_bits()[supplies["medicine"]],
-        _test_bits()[results["test"]],
+        _result_bits(records),
     )
 
 
 CLOZAPINE_COUNT = ("clozapine", "fbc")
-_COUNTED_BY = ("fbc", "anc")
+_COUNTED_BY = "fbc"
+_COUNTED_TOGETHER = ("wbc", "anc")
 """What meets the clozapine blood count: its own bit, the last, beside those of :func:`tests`."""
+
+
+def _result_bits(records: Records) -> npt.NDArray[np.uint64]:
+    """For each result the scheduled tests that it meets. White cells and neutrophils of one day make a clozapine count:
+    its bit goes to the one of them that was known last, so that no day sees the count before it was whole."""
+    results, patient = records.columns("results"), records.tables["results"].patient
+    bits = _test_bits()[results["test"]]
+    names = TABLES["results"].column("test").values
+    first: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
+    for name in _COUNTED_TOGETHER:
+        rows = np.flatnonzero(results["test"] == names.index(name))
+        # rows of a person and day lie in the order in which they became known: the first of each is the earliest
+        samples = patient[rows].astype(np.int64) << 32 | (results["taken_on"][rows].astype(np.int64) + 2**31)
+        keys, at = np.unique(samples, return_index=True)
+        first.append((keys, rows[at]))
+    (one, one_row), (other, other_row) = first
+    _, mine, its = np.intersect1d(one, other, assume_unique=True, return_indices=True)
+    white, neutrophils = one_row[mine], other_row[its]
+    last = np.where(results["known_on"][white] > results["known_on"][neutrophils], white, neutrophils)
+    bits[last] |= np.uint64(1 << len(tests()))
+    return bits
 
 
 def _place_of(item: Item) -> int:
@@ -158,8 +181,7 @@ def _test_bits() -> npt.NDArray[np.uint64]:
     for position, test in enumerate(tests()):
         for name in satisfying(test):
             of_test[names.index(name)] |= np.uint64(1 << position)
-    for name in _COUNTED_BY:
-        of_test[names.index(name)] |= np.uint64(1 << len(tests()))
+    of_test[names.index(_COUNTED_BY)] |= np.uint64(1 << len(tests()))
     return of_test
 
 

@@ -122,7 +122,11 @@ def _results(records: Records, t: int) -> dict[int, list[Any]]:
     day = columns["taken_on"]
     rows = np.flatnonzero((day < t) & (columns["known_on"] < t) & (day >= t - WINDOW_DAYS))
     return _by_person(
-        patient[rows], day[rows] - t, _words("results", "test", columns["test"][rows]), _number(columns["value"][rows])
+        patient[rows],
+        day[rows] - t,
+        _words("results", "test", columns["test"][rows]),
+        _number(columns["value"][rows]),
+        _words("results", "comparator", columns["comparator"][rows]),
     )
 
 

@@ -50,6 +50,7 @@ class ResultEvent(BaseModel):
     label: str
     value: float | None
     unit: str
+    comparator: str = Field(default="", description="< or > where the laboratory gave a bound and not a number")
 
 
 class CheckDue(BaseModel):

@@ -121,8 +121,16 @@ def last_year(events: Mapping[str, list[list[Any]]], as_of: dt.date) -> LastYear
             for day, medicine, kind, injection, start, end, mg, as_required in events["supplies"]
         ],
         results=[
-            ResultEvent(on=on(day), test=test, label=TESTS[test].label, value=value, unit=TESTS[test].unit)
-            for day, test, value in events["results"]
+            ResultEvent(
+                on=on(day),
+                test=test,
+                label=TESTS[test].label,
+                value=value,
+                unit=TESTS[test].unit,
+                comparator="".join(filter(None, sign)),
+            )
+            # a list of an older release holds no comparator
+            for day, test, value, *sign in events["results"]
         ],
         dues=[
             CheckDue(test=test, label=TESTS[test].label, due_on=on(due), last_on=maybe(last), grace_days=grace)

@@ -45,6 +45,7 @@ FILTERS = (
     "signed",
     "since",
     "source_label",
+    "unread_words",
     "upper_first",
     "without_row_ids",
 )

@@ -85,6 +85,12 @@ def records() -> Records:
                     "ward": "acute",
                 }
             )
+    rows["supplies"].append(
+        {"patient_id": "N02", "medicine": "newmab", "kind": "dispensed", "supplied_on": AS_OF - dt.timedelta(days=40)}
+    )
+    for test, value, days in (("anc", "haemolysed", 50), ("crp", "<0.5", 60)):
+        on, unit = AS_OF - dt.timedelta(days=days), {"anc": "10*9/L", "crp": "mg/L"}[test]
+        rows["results"].append({"patient_id": "N02", "test": test, "taken_on": on, "value": value, "unit": unit})
     frames = {name: pd.DataFrame(found) for name, found in rows.items()}
     frames["patients"] = pd.DataFrame({"patient_id": list(TEAM_OF)})
     frames["teams"] = pd.DataFrame(

@@ -317,8 +317,11 @@ def done(case: Case, test: str) -> dt.date | None:
 
 
 def counted(case: Case) -> dt.date | None:
-    """The day of the last clozapine blood count: one with neutrophils."""
-    days = [row["taken_on"] for row in case.results if row["test"] in ("fbc", "anc")]
+    """The day of the last clozapine blood count: a full one, or one with white cells and neutrophils."""
+    parts = {row["taken_on"]: set() for row in case.results}
+    for row in case.results:
+        parts[row["taken_on"]].add(row["test"])
+    days = [day for day, tests in parts.items() if "fbc" in tests or {"wbc", "anc"} <= tests]
     return days[-1] if days else None
 
 

@@ -59,7 +59,7 @@ def high_dose(person: PersonAsKnown) -> Iterator[Gap]:
     recent = ecg is not None and person.as_of - ecg.day <= ECG_DAYS
     said = (
         f"{total:.1f}% of maximum ({'; '.join(parts)}); ECG "
-        f"{f'last recorded {iso(ecg.day)}' if ecg else 'not recorded'}"
+        f"{f'last recorded {iso(ecg.day)}' if ecg else person.absent_test('ecg_qtc')}"
     )
     evidence = tuple(person.supplied(c, c.medicine.name) for c in held)
     yield from gap_of(CODES["HDAT"], [Finding("medium" if recent else "high", said, tuple(known), evidence)])

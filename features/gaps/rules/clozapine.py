@@ -108,7 +108,7 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
         [
             Finding(
                 severity,
-                f"{due_value(due)}{every}{why}{today}",
+                f"{due_value(person, due)}{every}{why}{today}",
                 (citations.protocol(due.protocol),),
                 (*due_evidence(person, due), *rows),
                 due.day,
@@ -232,7 +232,11 @@ def _reset(person: PersonAsKnown) -> tuple[str, int, str]:
     service = person.circumstance("clozapine_service")
     if service and service.value in SERVICES:
         return SERVICES[service.value], round(24 * RESET_DAYS[service.value]), service.value.upper()
-    return STRICTEST, round(24 * STRICTEST_DAYS), "monitoring service not recorded, the stricter limit"
+    return (
+        STRICTEST,
+        round(24 * STRICTEST_DAYS),
+        f"monitoring service {person.absent('clozapine_service')}, the stricter limit",
+    )
 
 
 def _reported(person: PersonAsKnown) -> Iterator[Finding]:
@@ -327,7 +331,7 @@ def _asked(person: PersonAsKnown, test: str, by_ben: str, finding: Finding) -> F
     """The same finding with the question whether BEN limits apply, which nobody has answered on file."""
     course = course_of(person)
     before = [r.value for r in person.readings(test) if course and r.day <= course.first_start]
-    said = f"BEN status not recorded: by BEN limits this is {by_ben}"
+    said = f"BEN status {person.absent('benign_ethnic_neutropenia')}: by BEN limits this is {by_ben}"
     if before:
         low, high = min(before), max(before)
         said += f"; before clozapine {low:g}" + (f" to {high:g}" if high > low else "")

@@ -119,7 +119,9 @@ def _yearly(person: PersonAsKnown) -> Iterator[Finding]:
             overdue = person.as_of - due.day
             action = "Take a trough level, 12 hours after the dose, with the next blood count."
             title = "Clozapine level not recorded for a year"
-            yield Finding("medium", due_value(due), known, evidence, due.day, overdue, action=action, title=title)
+            yield Finding(
+                "medium", due_value(person, due), known, evidence, due.day, overdue, action=action, title=title
+            )
 
 
 def _level(person: PersonAsKnown, course: Course) -> Iterator[Finding]:
@@ -248,7 +250,7 @@ def bowel(person: PersonAsKnown) -> Iterator[Gap]:
             found.append(
                 Finding(
                     "medium",
-                    due_value(due),
+                    due_value(person, due),
                     known,
                     due_evidence(person, due),
                     due.day,

@@ -64,7 +64,7 @@ def _lower(person: PersonAsKnown, courses: list[Course], base: str, taken: float
     for limit in above:
         if limit.age_from is not None:
             if years is None:
-                unsure.append((limit, "date of birth not recorded"))
+                unsure.append((limit, f"date of birth {person.absent('patients.birth_date')}"))
             elif years >= limit.age_from:
                 applying.append(limit)
         elif limit.egfr_below is not None and kidney and kidney[-1].value < limit.egfr_below:

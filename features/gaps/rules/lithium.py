@@ -107,7 +107,7 @@ def level_due(person: PersonAsKnown) -> Iterator[Gap]:
     known = [citations.protocol(due.protocol)]
     if flag:
         known.append(citations.protocol_named("mp140"))
-    value = f"{due_value(due)}{group}"
+    value = f"{due_value(person, due)}{group}"
     yield from gap_of(
         CODES["LI_LEVEL_OVERDUE"],
         [Finding("high", value, tuple(known), due_evidence(person, due), due.day, person.as_of - due.day), *found],
@@ -159,7 +159,7 @@ def _in_pregnancy(person: PersonAsKnown) -> Iterator[Finding]:
     due = (last.day if last else known.on) + PREGNANCY_LEVEL_DAYS
     if person.as_of > due:
         said = "pregnancy recorded: level every 4 weeks, weekly from week 36; "
-        said += f"last recorded {iso(last.day)}" if last else "none recorded"
+        said += f"last recorded {iso(last.day)}" if last else person.absent_test("lithium_level")
         yield Finding("high", said, (citations.protocol_named("mp140"),), (known,), due, person.as_of - due)
 
 
@@ -233,7 +233,7 @@ def organs(person: PersonAsKnown) -> Iterator[Gap]:
     found = [
         Finding(
             "medium",
-            due_value(due),
+            due_value(person, due),
             (citations.protocol(due.protocol),),
             due_evidence(person, due),
             due.day,

@@ -76,9 +76,13 @@ def due_evidence(person: PersonAsKnown, due: Due) -> tuple[Evidence, ...]:
     return ()
 
 
-def due_value(due: Due) -> str:
-    label = TESTS[due.item.test].label
-    return f"{label}: not recorded" if due.last == NO_DAY else f"{label}: last recorded {iso(due.last)}"
+def due_value(person: PersonAsKnown, due: Due) -> str:
+    """When a scheduled test was last recorded, and whether a later result of it was not understood."""
+    label, absent = TESTS[due.item.test].label, person.absent_test(due.item.test)
+    if due.last == NO_DAY:
+        return f"{label}: {absent}"
+    later = [day for day in person.unread_days(*meeting(due.item.test)) if day > iso(due.last)]
+    return f"{label}: last recorded {iso(due.last)}{f'; since then {absent}' if later else ''}"
 
 
 def _point_check(due: Due) -> bool:
@@ -178,7 +182,7 @@ def of_medicines(person: PersonAsKnown, past: list[Due]) -> Iterator[Gap]:
             severity = "medium"
         held = [c.medicine.name for c in person.current if c.medicine.name in scope_names(due.item.scope)]
         asked = f" ({', '.join(dict.fromkeys(held))})" if held else ""
-        value, known = f"{due_value(due)}{asked}", (citations.protocol(due.protocol),)
+        value, known = f"{due_value(person, due)}{asked}", (citations.protocol(due.protocol),)
         found.append(Finding(severity, value, known, due_evidence(person, due), due.day, t - due.day))
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 
@@ -202,7 +206,7 @@ def annual_check(person: PersonAsKnown, past: list[Due]) -> Iterator[Gap]:
     # what is checked every year comes first: a baseline that was missed is not what is overdue
     dues.sort(key=lambda due: (due.item.test != FULL_CHECK, _point_check(due), due.item.test not in _ANNUAL, due.day))
     first = min(alone, key=lambda due: (_point_check(due), due.day))
-    value = f"{'; '.join(due_value(due) for due in dues)}; {count} scheduled checks past due in all"
+    value = f"{'; '.join(due_value(person, due) for due in dues)}; {count} scheduled checks past due in all"
     known = tuple(citations.protocol(due.protocol) for due in dues)
     yield from gap_of(
         CODES["MONITORING_NEVER_DONE"],

@@ -285,7 +285,7 @@ def _qtc(person: PersonAsKnown) -> Iterator[Finding]:
         pair = next((row for *_, row in important_pairs(person) if row.lengthens_qt), None)
         said = (
             f"{qt:g} QT-prolonging medicines ({names}); ECG "
-            f"{f'last recorded {iso(ecg.day)}' if ecg else 'not recorded'}"
+            f"{f'last recorded {iso(ecg.day)}' if ecg else person.absent_test('ecg_qtc')}"
         )
         rows = tuple(person.supplied(c, c.medicine.name) for c in held)
         known = (citations.group(QT_GROUP), *((citations.interaction(pair.id),) if pair else ()))

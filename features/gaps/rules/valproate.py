@@ -43,14 +43,15 @@ def documents(person: PersonAsKnown) -> Iterator[Gap]:
     if person.answers.childbearing == 1:
         found.extend(_programme(person, course, started))
     elif person.answers.childbearing == -1:
+        unknown = person.absent("childbearing_potential")
         found.append(
             Finding(
                 "high",
-                "childbearing potential not recorded: cannot assess whether the annual form is due",
+                f"childbearing potential {unknown}: cannot assess whether the annual form is due",
                 (citations.protocol_named("mp161"), citations.clinical("1.1", "D")),
                 (started,),
                 action="Ask and record whether the pregnancy prevention programme applies.",
-                unchecked=("valproate annual form: childbearing potential not recorded",),
+                unchecked=(f"valproate annual form: childbearing potential {unknown}",),
             )
         )
     else:
@@ -69,7 +70,7 @@ def _programme(person: PersonAsKnown, course: Course, started: Evidence) -> Iter
         due = last.day + every if last else course.start
         if t <= due + row.grace_days:
             continue
-        said = f"{label} last recorded {iso(last.day)}" if last else f"{label} not recorded"
+        said = f"{label} last recorded {iso(last.day)}" if last else f"{label} {person.absent_test(row.test)}"
         evidence = Evidence("results", last.row, last.day, label) if last else started
         known = (citations.protocol_named(row.id),)
         action = _FORM_ACTION if row is _FORM else _CONTRACEPTION_ACTION
@@ -102,7 +103,7 @@ def _advice(person: PersonAsKnown, started: Evidence) -> Iterator[Finding]:
         return
     yield Finding(
         "medium",
-        "advice on contraception during treatment and for 3 months after not recorded",
+        f"advice on contraception during treatment and for 3 months after {person.absent_test(_CONTRACEPTION.test)}",
         (citations.protocol_named("mp163"),),
         (started,),
         action="Give and record the advice on contraception during treatment and for 3 months after; agree a plan.",
@@ -115,9 +116,10 @@ def _second_signature(person: PersonAsKnown, course: Course) -> Iterator[Finding
         return
     if (years is not None and years >= AGE_LIMIT) or person.results.get(_AGREEMENT.test):
         return
+    absent = person.absent_test(_AGREEMENT.test)
     yield Finding(
         "medium",
-        "agreement of a second specialist not recorded; it is needed at the next annual review",
+        f"agreement of a second specialist {absent}; it is needed at the next annual review",
         (citations.protocol_named("mp162"),),
         (person.supplied(course, "last supply of valproate"),),
         action="Bring a second specialist's signature to the next annual review.",
@@ -133,9 +135,9 @@ def _agreement(person: PersonAsKnown, course: Course, started: Evidence) -> Iter
     row = _AGREEMENT
     if any(day >= course.first_start + row.from_day for day, _, _ in person.results.get(row.test, ())):
         return
-    said = "agreement of two specialists for the new start not recorded"
+    said = f"agreement of two specialists for the new start {person.absent_test(row.test)}"
     if years is None:
-        said += "; cannot assess whether it is needed, date of birth not recorded"
+        said += f"; cannot assess whether it is needed, date of birth {person.absent('patients.birth_date')}"
     yield Finding(
         "high",
         said,

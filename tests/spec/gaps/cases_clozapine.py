@@ -27,6 +27,7 @@ BLOOD_COUNT = [
         results="""
         test taken_on value
         anc {count} 6.1
+        wbc {count} 6.1
         """,
     ),
     *family(  # weeks 1 to 18: every 7 days; weeks 19 to 52: every 14
@@ -51,25 +52,30 @@ BLOOD_COUNT = [
         results="""
         test taken_on value
         anc {count} 4.4
+        wbc {count} 6.1
         """,
     ),
-    *family(  # neutrophils are the count; white cells or platelets alone, other tests and a count known late are not
+    *family(  # white cells and neutrophils are the count, once both are known; either alone and other tests are not
         "CLZ_FBC_OVERDUE",
         """
-        test       value  known  severity  due  overdue
-        fbc        -      d-2    critical  d-12  12
-        wbc        6.0    d-2    critical  d-12  12
-        anc        4.0    d-1    -         -     -
-        platelets  200    d-1    critical  d-12  12
-        anc        6.0    d      critical  d-12  12
-        anc        6.0    d+3    critical  d-12  12
-        potassium  4.0    d-1    critical  d-12  12
+        test       value  known  white  severity  due  overdue
+        wbc        6.0    d-2    -      critical  d-12  12
+        anc        4.0    d-1    -      critical  d-12  12
+        anc        4.0    d-1    d-1    -         -     -
+        anc        4.0    d-1    d-2    -         -     -
+        platelets  200    d-1    d-1    critical  d-12  12
+        anc        6.0    d      d-1    critical  d-12  12
+        anc        6.0    d-1    d      critical  d-12  12
+        anc        6.0    d+3    d-1    critical  d-12  12
+        potassium  4.0    d-1    d-1    critical  d-12  12
         """,
         supplies=LONG,
         results="""
         test taken_on value known_on
         anc d-40 6.0 d-40
+        wbc d-40 6.0 d-40
         {test} d-3 {value} {known}
+        wbc d-3 6.0 {white}
         """,
     ),
     *family(  # amber: twice weekly, every 3 days; red: daily; back to 4 weeks after green
@@ -89,6 +95,7 @@ BLOOD_COUNT = [
         results="""
         test taken_on value
         anc d-20 6.0
+        wbc d-20 6.0
         anc {day} 4.0
         wbc {day} {value}
         """,
@@ -116,6 +123,7 @@ BLOOD_COUNT = [
         results="""
         test taken_on value
         anc {count} 6.0
+        wbc {count} 6.1
         """,
     ),
     *family(

@@ -118,12 +118,13 @@ def test_a_blood_count_removed_is_never_said_more_mildly(start: int, counts: lis
         days = [days_ago(ago) for ago in sorted(ages, reverse=True)]
         began = days_ago(start)
         supplies = {"medicine": "clozapine", "supplied_on": began, "days_supplied": start + 28, "known_on": began}
-        results = {"test": "anc", "taken_on": days, "known_on": days, "value": 4.0, "unit": TESTS["anc"].unit}
+        results = {"taken_on": days, "known_on": days, "value": 4.0, "unit": TESTS["anc"].unit}
+        both = [pd.DataFrame({"patient_id": "anna", "test": test, **results}) for test in ("anc", "wbc")]
         return Records.from_frames(
             {
                 "patients": pd.DataFrame({"patient_id": ["anna"]}),
                 "supplies": pd.DataFrame([{"patient_id": "anna", **supplies}]),
-                "results": pd.DataFrame({"patient_id": "anna", **results}),
+                "results": pd.concat(both),
             }
         )
 

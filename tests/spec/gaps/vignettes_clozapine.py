@@ -30,7 +30,7 @@ COUNTS = [
         Must("CLZ_FBC_OVERDUE", "high", does="ask the monitoring service whether supply can go on"),
         not_found=("CLZ_FBC_OVERDUE:hold",),
         supplies=STEADY,
-        results=RESULTS + "anc d-29 3.9",
+        results=RESULTS + "anc d-29 3.9\nwbc d-29 6.1",
     ),
     *(
         vignette(
@@ -39,19 +39,19 @@ COUNTS = [
             supplies=STEADY,
             results=RESULTS + f"anc d-40 3.9\nwbc d-40 6.1\n{alone} d-5 6.0",
         )
-        for alone in ("wbc", "platelets")
+        for alone in ("wbc", "anc", "platelets")
     ),
     vignette(
         "five days without supply, restarted: the weekly counts say why",
         Must("CLZ_FBC_OVERDUE", "critical", "every 7 days now, for 6 weeks after the break of 5 days to d-20"),
         supplies=HEAD + "clozapine d-400 375\nclozapine d-20 28",
-        results=RESULTS + "anc d-10 3.9",
+        results=RESULTS + "anc d-10 3.9\nwbc d-10 6.1",
     ),
     vignette(
         "a break of five weeks: a new start, and says so",
         Must("CLZ_FBC_OVERDUE", "high", "in week 3 since it was restarted on d-20 after a break of 40 days"),
         supplies=HEAD + "clozapine d-400 340\nclozapine d-20 28",
-        results=RESULTS + "anc d-8 3.9",
+        results=RESULTS + "anc d-8 3.9\nwbc d-8 6.1",
     ),
 ]
 BREAKS = [
