@@ -19,12 +19,14 @@ from features.records.checks import SECOND_OF_AN_ID, Finding, Mask, check, sent_
 from features.records.days import FIRST_DAY, NO_DAY, date_of, day_of
 from features.records.files import TableFile
 from features.records.kernels import any_outside, in_order
+from features.records.merged_people import COLUMN as REPLACED_BY
+from features.records.merged_people import MergedPeople, merged_people, renamed
 from features.records.nhs_numbers import BLANK, among, ten_digits, without_numbers
 from features.records.parsing import empty, parse, read_bound, read_date_column
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside, TableReport
 from features.records.same_event_visits import never_closed, one_each
 from features.records.table import Table, empty_table, offsets_of, take, words_of
-from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, TableSpec
+from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, Column, TableSpec
 from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
 
 Given = pd.DataFrame | TableFile | Mapping[str, Sequence[Any]]
@@ -32,6 +34,9 @@ PERSON_KEPT = " (the value was set aside, the person kept)"
 VALUE_ONLY = " (the value was set aside, the row kept)"
 _WITH_THEIR_ROW = {("results", "value"), ("results", "unit"), ("circumstances", "value")}
 LAST_REAL_DAY = day_of("2098-12-31")
+HEADER_AGAIN = "the header line again, within the table"
+STRANGER = "the patient is not in the patients table"
+LOST_ZEROS = f"{STRANGER}; an id with zeros before it is, so the zeros may have been lost"
 _QUARANTINE = ("table", "row", "column", "reason", "values")
 
 
@@ -53,6 +58,9 @@ class Loading:
         self.aside: list[SetAside] = []
         self.values: list[str | Mapping[str, Any]] = []
         self.unread: list[tuple[int, int, int, tuple[str, str, str, str, str]]] = []
+        self.headers: dict[str, Mask] = {}
+        self.merged = MergedPeople({}, [])
+        self.moved = np.zeros(0, bool)  # rows of patients whose id became another one
         self.ids = pa.array([], pa.string())  # everybody whose row could be read, in order
 
     def run(self) -> tuple[npt.NDArray[np.object_], dict[str, Table]]:
@@ -64,6 +72,7 @@ class Loading:
         self._refuse_nhs_numbers({name: columns for name, (columns, _) in parsed.items()})
         if self.problems:
             raise RecordsError(self.problems)
+        self._rename_merged({name: columns for name, (columns, _) in parsed.items()})
         people, patients = self._patients(*parsed["patients"])
         self.ids = pa.array(people, pa.string())
         tables = {"patients": patients}
@@ -148,7 +157,9 @@ class Loading:
         self.report.tables[spec.name] = TableReport(
             read=rows,
             absent_columns=tuple(c.name for c in spec.columns if c.name not in given),
-            unknown_columns=tuple(str(c) for c in given if c not in spec.names),
+            unknown_columns=tuple(
+                str(c) for c in given if c not in spec.names and (spec.name, c) != ("patients", REPLACED_BY)
+            ),
         )
         columns: dict[str, Any] = {}
         unread: dict[str, Mask] = {}
@@ -173,9 +184,37 @@ class Loading:
             self._read_bounds(given["value"], columns, unread)
         if spec.name == "circumstances":
             unread |= self._read_words(columns)
+        if spec.name == "patients" and REPLACED_BY in given:
+            replaced_by, _ = parse(Column(REPLACED_BY, "id"), given[REPLACED_BY])
+            self.merged = merged_people(columns["patient_id"], replaced_by)
+        key = _key_of(spec)
+        if key and pc.any(pc.equal(columns[key], key)).as_py():
+            self.headers[spec.name] = np.asarray(
+                pc.equal(columns[key], key).fill_null(False).to_numpy(zero_copy_only=False)
+            )
         if isinstance(given, TableFile):
             given.let_go()
         return columns, unread
+
+    def _rename_merged(self, parsed: Mapping[str, dict[str, Any]]) -> None:
+        """Rows of an id that another replaces become the other's, in every table."""
+        self.moved = np.zeros(len(parsed["patients"]["patient_id"]), bool)
+        if not self.merged.becomes:
+            return
+        for name, columns in parsed.items():
+            if "patient_id" in columns:
+                columns["patient_id"], moved = renamed(columns["patient_id"], self.merged.becomes)
+                if name == "patients":
+                    self.moved = moved
+        self._note("patients", f"{len(self.merged.becomes):,} ids are replaced by another; their rows are now its rows")
+
+    def _without_headers(self, spec: TableSpec, findings: list[Finding]) -> list[Finding]:
+        """Findings of a table's own rows: a header line that stands within the table is one finding of its own."""
+        header = self.headers.get(spec.name)
+        if header is None:
+            return findings
+        own = [(name, rows & ~header, reason) for name, rows, reason in findings]
+        return [(_key_of(spec), header, HEADER_AGAIN), *(one for one in own if one[1].any())]
 
     def _drop_sentinels(self, table: str, name: str, columns: dict[str, Any]) -> None:
         """Days that stand for none (1800-01-01, 1900-01-01, 9999-12-31) are read as not given, and counted."""
@@ -223,6 +262,9 @@ class Loading:
     def _patients(self, columns: dict[str, Any], unread: dict[str, Mask]) -> tuple[npt.NDArray[np.object_], Table]:
         spec = TABLES["patients"]
         findings = [self._keep_person(columns, *f) for f in check(spec, columns, unread, self.today)]
+        findings = self._without_headers(spec, findings)
+        self._name_unknown_words(spec, findings)
+        findings += [(name, rows, f"{reason}{PERSON_KEPT}") for name, rows, reason in self._unfollowed()]
         kept = self._set_aside(spec, findings)
         ids = np.asarray(columns["patient_id"].take(pa.array(kept)).to_pylist(), dtype=object)
         self._refuse_two_people_of_one_id(columns)
@@ -231,10 +273,14 @@ class Loading:
         patient = np.arange(len(rows), dtype=np.int32)
         place = np.full(len(columns["patient_id"]), -1, np.int32)
         place[rows] = patient
-        self._name_unknown_words(spec, findings)
         self._keep_unread(spec, {**columns, "known_on": np.full(len(place), NO_DAY, np.int32)}, place, findings)
         typed = {name: take(values, rows) for name, values in columns.items() if name != "patient_id"}
         return ids[order], Table(spec, typed, patient, offsets_of(patient, len(rows)))
+
+    def _unfollowed(self) -> list[Finding]:
+        header = self.headers.get("patients")
+        found = [(name, rows if header is None else rows & ~header, why) for name, rows, why in self.merged.findings]
+        return [one for one in found if one[1].any()]
 
     def _latest_of_each(self, columns: dict[str, Any], rows: Any, order: Any) -> tuple[Any, Any]:
         """One row a person: the version that became known last, a death before none where that is equal, and what it
@@ -253,6 +299,7 @@ class Loading:
             versions = sorted(
                 range(start, end),
                 key=lambda i: (
+                    not self.moved[rows[i]],  # the row of the id that stands, before one of an id it replaces
                     -1 if known[rows[i]] == NO_DAY else int(known[rows[i]]),
                     died[rows[i]] != NO_DAY,
                     str([values[int(rows[i])] for values in columns.values()]),
@@ -266,6 +313,9 @@ class Loading:
                 for i in reversed(versions[:-1]):
                     if _is_empty(values[last]):
                         values[last] = values[int(rows[i])]
+            for i in versions[:-1]:
+                if self.moved[rows[i]] and died[last] == NO_DAY:
+                    died[last] = died[int(rows[i])]
             keep[start:end] = False
             keep[versions[-1]] = True
         report = self.report.tables["patients"]
@@ -283,6 +333,7 @@ class Loading:
         given = self.given["patients"]["patient_id"]
         spelled = pd.Series(given if isinstance(given, pd.Series) else list(given)).astype("str")
         frame = pd.DataFrame({"id": ids.to_pandas(), "spelled": spelled.to_numpy(), "born": born})
+        frame = frame[~self.moved]
         frame = frame[frame["id"].notna() & frame["id"].duplicated(keep=False) & (frame["born"] != NO_DAY)]
         differ = frame.groupby("id").agg({"spelled": "nunique", "born": "nunique"})
         clash = int(((differ["spelled"] > 1) & (differ["born"] > 1)).sum())
@@ -327,6 +378,7 @@ class Loading:
         unread: dict[str, Mask],
     ) -> Table:
         findings = [self._keep_row(spec, columns, *f) for f in check(spec, columns, unread, self.today)]
+        findings = self._without_headers(spec, findings)
         if spec.name == "contacts":
             self._mode_of_attended(columns)
         if spec.name == "results":
@@ -348,7 +400,8 @@ class Loading:
         patient = (found.fill_null(-1) if found.null_count else found).to_numpy(zero_copy_only=False).astype(np.int32)
         if found.null_count > ids.null_count:
             stranger = (patient < 0) & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
-            findings.append(("patient_id", stranger, "the patient is not in the patients table"))
+            header = self.headers.get(spec.name)
+            findings += self._strangers(ids, stranger if header is None else stranger & ~header)
         failing = [rows for _, rows, reason in findings if not reason.endswith(VALUE_ONLY)]
         good = ~np.logical_or.reduce(failing) if failing else np.ones(len(ids), dtype=bool)
         self._keep_unread(spec, columns, patient, findings)
@@ -365,6 +418,13 @@ class Loading:
         if order is not None:
             typed, patient = {name: take(values, order) for name, values in typed.items()}, patient[order]
         return Table(spec, typed, patient, offsets_of(patient, len(self.ids)))
+
+    def _strangers(self, ids: pa.Array, stranger: Mask) -> list[Finding]:
+        """Rows of ids that the patients table does not hold; those that lost their leading zeros are told apart."""
+        stripped = pc.utf8_ltrim(self.ids, "0").filter(pc.starts_with(self.ids, "0"))
+        lost = stranger & np.asarray(pc.is_in(ids, stripped).to_numpy(zero_copy_only=False), bool)
+        told = (("patient_id", lost, LOST_ZEROS), ("patient_id", stranger & ~lost, STRANGER))
+        return [one for one in told if one[1].any()]
 
     def _one_order(
         self, spec: TableSpec, columns: dict[str, Any], patient: npt.NDArray[np.int32]
@@ -546,6 +606,12 @@ class Loading:
 
     def _note(self, name: str, note: str) -> None:
         self.report.tables[name].notes = (*self.report.tables[name].notes, note)
+
+
+def _key_of(spec: TableSpec) -> str:
+    """The id by which a header line within a table is known: its cell holds the column's own name."""
+    names = spec.names
+    return next((name for name in ("patient_id", "team_id") if name in names), "")
 
 
 def _mapped(text: pa.Array, meaning: Callable[[str], str]) -> pa.Array:

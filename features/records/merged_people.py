@@ -1,0 +1,78 @@
+"""Ids that became another person's: ``replaced_by`` in the patients table, followed to the id that stands.
+
+All rows of the old id are rows of the new one, on every day: two ids of one person never were two people.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.records.checks import Finding
+
+COLUMN = "replaced_by"
+LEADS_BACK = "replaced_by leads back to the id itself"
+UNKNOWN = "replaced_by names no id of the patients table"
+TWO = "rows of one id name different replacements"
+
+
+@dataclass(frozen=True)
+class MergedPeople:
+    """``becomes``: each old id and the id that stands for it. ``findings``: replacements that cannot be followed."""
+
+    becomes: dict[str, str]
+    findings: list[Finding]
+
+
+def merged_people(ids: pa.Array, replaced_by: pa.Array) -> MergedPeople:
+    """From the ids of the patients table and what replaces each (null for most)."""
+    old, new = ids.to_pylist(), replaced_by.to_pylist()
+    rows = [row for row, (one, other) in enumerate(zip(old, new, strict=True)) if one and other]
+    known = set(old)
+    named: dict[str, set[str]] = {}
+    for row in rows:
+        named.setdefault(old[row], set()).add(new[row])
+    wrong = {one: TWO for one, others in named.items() if len(others) > 1}
+    wrong |= {one: UNKNOWN for one, others in named.items() if one not in wrong and not others <= known}
+    links = {one: next(iter(others)) for one, others in named.items() if one not in wrong}
+    wrong |= dict.fromkeys(_in_a_circle(links), LEADS_BACK)
+    links = {one: other for one, other in links.items() if one not in wrong}
+    findings: list[Finding] = []
+    for reason in (TWO, UNKNOWN, LEADS_BACK):
+        mask = np.zeros(len(old), bool)
+        mask[[row for row in rows if wrong.get(old[row]) == reason]] = True
+        if mask.any():
+            findings.append((COLUMN, mask, reason))
+    return MergedPeople({one: _end(one, links) for one in links}, findings)
+
+
+def _in_a_circle(links: dict[str, str]) -> set[str]:
+    found: set[str] = set()
+    for start in links:
+        seen, at = [start], links[start]
+        while at in links and at not in seen:
+            seen.append(at)
+            at = links[at]
+        if at == start:
+            found.update(seen)
+    return found
+
+
+def _end(one: str, links: dict[str, str]) -> str:
+    while one in links:
+        one = links[one]
+    return one
+
+
+def renamed(ids: pa.Array, becomes: dict[str, str]) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
+    """Ids with each old one put as the one that stands, and which they were."""
+    place = pc.index_in(ids, pa.array(list(becomes), pa.string()))
+    moved = np.asarray(place.is_valid().to_numpy(zero_copy_only=False), bool)
+    return pc.if_else(pa.array(moved), pa.array(list(becomes.values()), pa.string()).take(place), ids), moved
+
+
+__all__ = ["COLUMN", "MergedPeople", "merged_people", "renamed"]
