@@ -1,0 +1,214 @@
+"""Faults of records on their way in, by kind, with three inputs each and what becomes of them.
+
+``docs/records.md`` shows this table, and ``test_kinds.py`` holds both to what the code does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from features import Records
+from features.records.problems import RecordsError
+from features.records.tables import TABLES
+from tests.tables import TODAY
+
+
+@dataclass(frozen=True)
+class Given:
+    """One row or several of one table, as CSV with its header, and the answer."""
+
+    table: str
+    csv: str
+    answer: str
+    encoding: str = "utf-8"
+
+    def shown(self) -> str:
+        """The input as one cell of a table."""
+        return " / ".join(self.csv.replace("\u2009", "(thin space)").splitlines())
+
+
+KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
+    "A": (
+        "What cannot be read stays with the person",
+        (
+            Given(
+                "results",
+                "test,taken_on,value,unit\nlithium_level,2025-03-01,\u2265 2.0,mmol/L",
+                "lithium_level >= 2 2025-03-01",
+            ),
+            Given(
+                "results",
+                "test,taken_on,value,unit\nanc,2025-03-01,trace,10^9/L",
+                "not understood: anc value trace; 1 set aside",
+            ),
+            Given(
+                "supplies",
+                "medicine,supplied_on,days_supplied\nclozapine,2025-03-01,one month",
+                "clozapine 2025-03-01; not understood: clozapine days_supplied one month",
+            ),
+        ),
+    ),
+    "B": (
+        "Rows of one event are one event",
+        (
+            Given(
+                "contacts",
+                "contact_id,contact_on,outcome\nc1,2025-03-01,DNA\nc1,2025-03-01,DNA\nc1,2025-03-01,DNA",
+                "2025-03-01 did_not_attend; 2 replaced",
+            ),
+            Given(
+                "stays",
+                "admitted_on,discharged_on\n2025-03-01,2025-03-20\n2025-03-04,2025-03-09",
+                "2025-03-01 2025-03-20; 1 merged",
+            ),
+            Given(
+                "referrals",
+                "referral_id,team_id,opened_on,closed_on\nr1,T1,2025-01-02,\nr1,T1,2025-01-02,2025-03-01",
+                "2025-01-02 2025-03-01; 1 replaced",
+            ),
+        ),
+    ),
+    "C": (
+        "A default is no fact",
+        (
+            Given(
+                "contacts",
+                "contact_id,contact_on,outcome\nc1,2025-03-01,attended",
+                "2025-03-01 not_recorded attended; mode by default: not_recorded",
+            ),
+            Given("results", "test,taken_on,value,unit\nanc,2025-06-30T23:30:00+00:00,4.0,10^9/L", "anc 4 2025-07-01"),
+            Given("supplies", "medicine,supplied_on\nclozapine,2025-03-01", "clozapine 2025-03-01"),
+        ),
+    ),
+    "D": (
+        "A word that is not known is not no",
+        (
+            Given(
+                "circumstances",
+                "kind,value,from_on\nsmoking,only at weekends,2025-03-01",
+                "not understood: smoking value only at weekends; 1 set aside",
+            ),
+            Given(
+                "circumstances",
+                "kind,value,from_on\nbenign_ethnic_neutropenia,query,2025-03-01",
+                "not understood: benign_ethnic_neutropenia value query; 1 set aside",
+            ),
+            Given(
+                "contacts",
+                "contact_id,contact_on,outcome\nc1,2025-03-01,went well",
+                "not understood: outcome went well; 1 set aside",
+            ),
+        ),
+    ),
+    "E": (
+        "Contradictions are not accepted",
+        (
+            Given(
+                "referrals",
+                "referral_id,team_id,opened_on,closed_on\nr1,T1,2025-03-01,2024-03-01",
+                "2025-03-01; not understood: closed_on 2024-03-01",
+            ),
+            Given(
+                "stays",
+                "admitted_on,discharged_on\n2025-03-09,2025-03-01",
+                "not understood: discharged_on 2025-03-01; 1 set aside",
+            ),
+            Given(
+                "results",
+                "test,taken_on,value,unit,known_on\nanc,2025-03-09,4.0,10^9/L,2025-03-01",
+                "anc 4 2025-03-09; not understood: anc known_on 2025-03-01",
+            ),
+        ),
+    ),
+    "F": (
+        "NHS numbers are found however they are written",
+        (
+            Given("patients", "patient_id\n943\u2009476\u20095919", "refused: patients: 1 ids are NHS numbers"),
+            Given(
+                "results",
+                "patient_id,test,taken_on,value,unit\n943-476-5919,anc,2025-03-01,4.0,10^9/L",
+                "refused: results: 1 ids are NHS numbers",
+            ),
+            Given(
+                "conditions",
+                "patient_id,category,recorded_on\n9434765919.00,allergy,2025-03-01",
+                "refused: conditions: 1 ids are NHS numbers",
+            ),
+        ),
+    ),
+    "G": (
+        "Files as they arrive",
+        (
+            Given("results", "test;taken_on;value;unit\nanc;2025-03-01;4,1;10^9/L", "anc 4.1 2025-03-01"),
+            Given("results", "test,taken_on,value,unit\nanc,2025-03-01,4.2,10^9/L", "anc 4.2 2025-03-01", "utf-16"),
+            Given(
+                "results",
+                "patient_id,test,taken_on,value,unit\nanna,anc,2025-03-01,4.3,10^9/L\npatient_id,test,taken_on,value,unit",
+                "anc 4.3 2025-03-01; 1 set aside",
+            ),
+        ),
+    ),
+}
+_SHOWN = {
+    "results": ("test", "comparator", "value", "taken_on"),
+    "supplies": ("medicine", "supplied_on", "days_supplied"),
+    "contacts": ("contact_on", "mode", "outcome"),
+    "stays": ("admitted_on", "discharged_on"),
+    "referrals": ("opened_on", "closed_on"),
+    "circumstances": ("kind", "value"),
+    "conditions": ("category",),
+    "patients": (),
+}
+
+
+def answer(given: Given, folder: Path) -> str:
+    """What becomes of an input, in words: the rows that stand, then what is kept as not understood or set aside."""
+    for name, spec in TABLES.items():
+        (folder / f"{name}.csv").write_text(",".join(spec.names) + "\n", encoding="utf-8")
+    (folder / "patients.csv").write_text("patient_id\nanna\n", encoding="utf-8")
+    text = given.csv
+    if "patient_id" in TABLES[given.table].names and not text.startswith("patient_id"):
+        mark = ";" if ";" in text.splitlines()[0] else ","
+        head, *rows = text.splitlines()
+        text = "\n".join([f"patient_id{mark}{head}", *(f"anna{mark}{row}" for row in rows)])
+    (folder / f"{given.table}.csv").write_text(text + "\n", encoding=given.encoding)
+    try:
+        records = Records.load(folder, today=TODAY)
+    except RecordsError as error:
+        return f"refused: {error.problems[0].table}: {error.problems[0].what}"
+    return "; ".join(_parts(records, given.table))
+
+
+def _parts(records: Records, table: str) -> Iterator[str]:
+    for row in records[table].to_dict("records"):
+        cells = [_word(row[name]) for name in _SHOWN[table]]
+        yield " ".join(cell for cell in cells if cell)
+    for one in records.unread_of("anna"):
+        yield f"not understood: {' '.join(filter(None, (one.concept, one.column, one.value)))}"
+    report = records.report.tables[table]
+    for name in ("set_aside", "replaced", "merged"):
+        if count := getattr(report, name):
+            yield f"{count} {name.replace('_', ' ')}"
+    yield from (f"{name} by default: {one['value']}" for name, one in report.defaults.items())
+
+
+def _word(value: object) -> str:
+    if value is None or value != value or value is pd.NaT:
+        return ""
+    if isinstance(value, pd.Timestamp):
+        return value.date().isoformat()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def rows() -> list[str]:
+    """The table of the page, line by line."""
+    lines = ["| kind | given | answer |", "|---|---|---|"]
+    for letter, (title, inputs) in KINDS.items():
+        for place, given in enumerate(inputs):
+            head = f"**{letter}** {title}" if place == 0 else ""
+            shown = given.shown().replace("|", "\\|")
+            lines.append(f"| {head} | {given.table}: `{shown}` | {given.answer.replace('<', '&lt;')} |")
+    return lines
