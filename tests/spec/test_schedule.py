@@ -36,10 +36,9 @@ def test_clozapine_blood_count_weekly_fortnightly_four_weekly(last_count, as_of,
     counts = f"""
     patient_id  test  taken_on      value  unit
     anna        anc   {last_count}  6.1    10^9/L
+    anna        wbc   {last_count}  6.1    10^9/L
     """
-    days = past_due(
-        "clozapine_fbc_days_past_due", as_of, supplies=CLOZAPINE, results=counts.replace("anna        anc", "anna anc")
-    )
+    days = past_due("clozapine_fbc_days_past_due", as_of, supplies=CLOZAPINE, results=counts)
     assert days == expected
 
 
@@ -48,6 +47,7 @@ def test_no_count_on_the_course_counts_from_the_start_of_the_phase():
     before = """
     patient_id  test  taken_on    value  unit
     anna        anc   2023-12-28  6.1    10^9/L
+    anna        wbc   2023-12-28  6.1    10^9/L
     """
     assert (
         past_due("clozapine_fbc_days_past_due", "2024-01-20", supplies=CLOZAPINE, results=before) == 11
@@ -58,7 +58,9 @@ def test_a_result_known_late_is_not_a_result_yet():
     late = """
     patient_id  test  taken_on    value  unit    known_on
     anna        anc   2025-06-01  6.1    10^9/L  2025-06-03
+    anna        wbc   2025-06-01  6.1    10^9/L  2025-06-03
     anna        anc   2025-06-27  6.1    10^9/L  2025-07-05
+    anna        wbc   2025-06-27  6.1    10^9/L  2025-07-05
     """
     assert past_due("clozapine_fbc_days_past_due", "2025-07-01", supplies=CLOZAPINE, results=late) == 2
     assert past_due("clozapine_fbc_days_past_due", "2025-07-05", supplies=CLOZAPINE, results=late) == 6, (
@@ -82,7 +84,7 @@ def test_a_break_of_more_than_4_weeks_is_a_new_start_not_six_weekly_counts():
     anna        clozapine  2024-02-05   100
     anna        clozapine  {restart}    400
     """
-    results = "patient_id test taken_on value unit\nanna anc {last} 6.0 10^9/L"
+    results = "patient_id test taken_on value unit\nanna anc {last} 6.0 10^9/L\nanna wbc {last} 6.0 10^9/L"
 
     def late(restart: str, last: str, as_of: str) -> float:
         tables = {"supplies": supplies.format(restart=restart), "results": results.format(last=last)}
@@ -143,6 +145,7 @@ def test_feature_and_gap_never_disagree(as_of, days):
         results="""
         patient_id  test  taken_on    value  unit
         anna        anc   2025-06-01  4.4    10^9/L
+        anna        wbc   2025-06-01  4.4    10^9/L
         """,
     )
     gap = find_gaps(made, as_of).query("code == 'CLZ_FBC_OVERDUE'")
@@ -242,7 +245,7 @@ def test_weekly_counts_for_six_weeks_after_a_clozapine_break_by_the_services_lim
     anna        clozapine  2024-02-05   100
     anna        clozapine  {restart}    400
     """
-    results = "patient_id test taken_on value unit\nanna anc {last} 6.0 10^9/L"
+    results = "patient_id test taken_on value unit\nanna anc {last} 6.0 10^9/L\nanna wbc {last} 6.0 10^9/L"
     service = "patient_id kind value from_on\nanna clozapine_service {service} 2023-01-01"
 
     def late(restart: str, name: str) -> float:
@@ -302,7 +305,7 @@ def test_clozapine_that_was_stopped_asks_for_the_last_count_and_then_for_nothing
     supplies = (
         "patient_id medicine supplied_on days_supplied\nanna clozapine 2023-01-01 400\nanna clozapine 2024-02-05 100"
     )
-    results = "patient_id test taken_on value unit\nanna anc 2024-05-01 6.0 10^9/L"
+    results = "patient_id test taken_on value unit\nanna anc 2024-05-01 6.0 10^9/L\nanna wbc 2024-05-01 6.0 10^9/L"
     ran_out = pd.Timestamp("2024-05-15")
 
     def late(days: int) -> float:
