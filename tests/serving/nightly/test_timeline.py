@@ -73,7 +73,7 @@ def test_nothing_that_was_not_known_is_kept():
         ],
     )
     assert found["events"]["supplies"] == [] and found["medicines"] == ""
-    assert found["events"]["results"] == [(-9, "anc", 2.1)]
+    assert found["events"]["results"] == [(-9, "anc", 2.1, "")]
     assert found["events"]["stays"] == [(-30, None, "", "")]
     assert [(day, outcome) for day, _, _, outcome in found["events"]["contacts"]] == [(9, "planned")]
 
