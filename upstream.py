@@ -165,6 +165,9 @@ def demo(
 
     _begin_demo(home, patients, fresh)
     steps, settings = Steps(7), Settings.load()
+    # A demo of any size ends with a page: a small one calibrates on few events, and says how few its gates could judge.
+    few = settings.training.model_copy(update={"fewest_calibration_events": 1})
+    settings = settings.model_copy(update={"training": few})
     records = _demo_records(steps, home, patients)
     _demo_model(steps, home, settings, records)
     _demo_lists(steps, home, settings, records)

@@ -124,6 +124,7 @@ class TrainingSettings(Section):
     row_fraction: float = Field(default=0.7, gt=0, le=1)
     l2: float = Field(default=50.0, ge=0)
     by_outcome: dict[str, OutcomeTraining] = Field(default={"admission": OutcomeTraining(l2=300.0)})
+    fewest_calibration_events: int = Field(default=10, ge=1)
     bins: int = Field(default=127, ge=3, le=255)
     seed: int = 20260101
     threads: int = Field(default=2, ge=1)

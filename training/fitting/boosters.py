@@ -111,7 +111,7 @@ def fit(
     for outcome, days in served.items():
         wanted = wanted_of[outcome]
         rows = np.flatnonzero(calibration & ~np.isnan(wanted).all(axis=1))
-        check_calibration_events(outcome, wanted[rows])
+        check_calibration_events(outcome, wanted[rows], settings.fewest_calibration_events)
         margin = raw_margins(boosters[outcome], matrix.values[rows], days, settings.threads)
         try:
             calibrations[outcome] = fit_calibration(

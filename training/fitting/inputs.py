@@ -20,8 +20,6 @@ from training.errors import NotEnoughData, ShapeError
 
 Mask = npt.NDArray[np.bool_]
 HORIZON_COLUMN = "horizon_days"
-FEWEST_CALIBRATION_EVENTS = 10
-"""Events of an outcome in the calibration slice, over all horizons, below which its slope and offsets would be luck."""
 _FORBIDDEN = re.compile(r"[\s,:\[\]{}\"\\]")
 
 
@@ -131,13 +129,14 @@ def check_masks(train: Any, calibration: Any, rows: int) -> tuple[Mask, Mask]:
     return found[0], found[1]
 
 
-def check_calibration_events(outcome: str, labels: npt.NDArray[np.float64]) -> None:
-    """Raises NotEnoughData where the calibration slice holds too few events to fit a slope on."""
+def check_calibration_events(outcome: str, labels: npt.NDArray[np.float64], fewest: int) -> None:
+    """Raises NotEnoughData where the calibration slice holds fewer events than ``fewest``, over all horizons of an
+    outcome: its slope and offsets would be luck."""
     events = int((labels == 1).any(axis=1).sum())
-    if events < FEWEST_CALIBRATION_EVENTS:
+    if events < fewest:
         raise NotEnoughData(
             f"{outcome} has {events} rows with an event in the calibration slice and at least "
-            f"{FEWEST_CALIBRATION_EVENTS} are needed: use a longer or later slice, or leave {outcome} out of "
+            f"{fewest} are needed: use a longer or later slice, or leave {outcome} out of "
             f"outcomes.horizons."
         )
 
