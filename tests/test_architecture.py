@@ -100,7 +100,6 @@ LARGER_FOLDERS = {
     "features/reference": "one module for each fact table",
     "features/records/sources/fhir": "one module for each kind of resource and each step from bundle to rows",
     "features/gaps/rules": "one module for each kind of care gap, all of one shape",
-    "training/evaluation": "one module for each question that is asked of a model",
 }
 
 

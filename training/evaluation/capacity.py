@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.groups import UNKNOWN, Partition
-from training.evaluation.subgroups import suppressed
+from training.evaluation.fairness.groups import UNKNOWN, Partition
+from training.evaluation.fairness.subgroups import suppressed
 from training.statistics import kernels
 from training.statistics.resampling import Draws, Estimate, Floats, Mask
 

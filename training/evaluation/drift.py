@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from features.records import date_of
 from models.drift import LARGE_SHIFT, SHIFT, cells_of, stability_index
-from training.evaluation.subgroups import FEWEST
+from training.evaluation.fairness.subgroups import FEWEST
 from training.statistics.resampling import Draws, Estimate, Floats, codes
 
 CELLS = 10

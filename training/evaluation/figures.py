@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation import calibration_curves, decision_curves, subgroups
-from training.evaluation.groups import Partition, periods
+from training.evaluation import calibration_curves, decision_curves
+from training.evaluation.fairness import subgroups
+from training.evaluation.fairness.groups import Partition, periods
 from training.statistics.metrics import Listing, Scored, as_dicts, same_share_of_lists, top_of_lists
 from training.statistics.resampling import Draws, Estimate, Floats, Mask
 

@@ -21,7 +21,7 @@ import pandas as pd
 from features.records import Records
 from training.dataset.labels import FollowUp
 from training.dataset.splits import Split
-from training.evaluation import groups, subgroups
+from training.evaluation.fairness import groups, subgroups
 from training.evaluation.figures import PairRows, figures_of, numbered, part_of
 from training.evaluation.oracle import regret, true_risks
 from training.evaluation.schema import AttritionStep, Evaluation, LeadAtSlots, Pair

@@ -24,7 +24,8 @@ from features.records import Records
 from models.shapley.trees import read_trees
 from training.dataset.labels import FollowUp
 from training.dataset.splits import Split
-from training.evaluation import capacity, coherence, drift, groups, planted, sample_size, stability, weekly
+from training.evaluation import capacity, drift, weekly
+from training.evaluation.fairness import groups
 from training.evaluation.oracle import TRUE_NAME
 from training.evaluation.schema import (
     AtLandmark,
@@ -36,6 +37,7 @@ from training.evaluation.schema import (
     SampleSize,
     Stability,
 )
+from training.evaluation.trials import coherence, planted, sample_size, stability
 from training.fitting.boosters import Fitted
 from training.fitting.contenders import Contenders
 from training.settings import Settings

@@ -19,8 +19,8 @@ from features.leakage.statement import JSON_NAME as STATEMENT
 from models.errors import BundleError
 from models.publishing import verify
 from training.errors import ArtefactAbsent, NoRun, Withdrawn
-from training.evaluation.group_shortfall import ALONE, ANY, Level, levels_of
-from training.evaluation.groups import UNKNOWN
+from training.evaluation.fairness.group_shortfall import ALONE, ANY, Level, levels_of
+from training.evaluation.fairness.groups import UNKNOWN
 from training.evaluation.schema import Evaluation, Figure, LeadAtSlots, Pair, Stability
 from training.registry import history, tracking
 from training.registry.comparison import FILE as COMPARISON_FILE
@@ -356,7 +356,7 @@ def _lead_gate(name: str, lead: LeadAtSlots | None, synthetic: bool, settings: P
 
 
 def _worst_gates(name: str, pair: Pair, synthetic: bool, settings: PromotionSettings) -> list[Gate]:
-    """No group and no team may be found clearly less often than everyone (:mod:`training.evaluation.group_shortfall`).
+    """No group and no team may be found clearly less often than everyone (``evaluation/fairness/group_shortfall.py``).
     Groups at the reviews teams really have; teams at the same share of each caseload, because how many people a team
     can review is no property of the model."""
     own = pair.model.captured_at_slots

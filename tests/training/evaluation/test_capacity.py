@@ -5,7 +5,7 @@ import pytest
 
 from training.evaluation import capacity
 from training.evaluation.capacity import Weekly
-from training.evaluation.groups import Partition
+from training.evaluation.fairness.groups import Partition
 from training.statistics import kernels
 from training.statistics.resampling import Draws
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from models.calibration import Calibration
-from training.evaluation import coherence, drift, sample_size
+from training.evaluation import drift
 from training.evaluation.schema import Figure
+from training.evaluation.trials import coherence, sample_size
 from training.statistics.resampling import Draws
 
 

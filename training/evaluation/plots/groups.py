@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import matplotlib.figure
 
+from training.evaluation.fairness.subgroups import EQUAL_CALIBRATION
 from training.evaluation.plots.style import BLUE, GREY, ORANGE, tidy, title
 from training.evaluation.schema import Pair, ShownLevel
-from training.evaluation.subgroups import EQUAL_CALIBRATION
 
 
 def forests(pairs: Mapping[str, Pair]) -> dict[str, matplotlib.figure.Figure]:

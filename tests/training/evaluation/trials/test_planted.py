@@ -4,7 +4,7 @@ nothing, and an unspoilt record moves no risk."""
 import numpy as np
 import pytest
 
-from training.evaluation import planted
+from training.evaluation.trials import planted
 from training.simulator import simulate
 
 

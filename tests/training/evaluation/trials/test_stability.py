@@ -6,7 +6,7 @@ import pytest
 
 from models.calibration import Calibration
 from training.dataset.prepare import prepare
-from training.evaluation import stability
+from training.evaluation.trials import stability
 from training.statistics.resampling import codes
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import Records
-from training.evaluation.groups import UNKNOWN, Partition, partitions
-from training.evaluation.subgroups import FEWEST, Rows, by_level, suppressed, unequal_calibration, worst_group
+from training.evaluation.fairness.groups import UNKNOWN, Partition, partitions
+from training.evaluation.fairness.subgroups import FEWEST, Rows, by_level, suppressed, unequal_calibration, worst_group
 from training.statistics.resampling import Draws
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from training.evaluation.group_shortfall import chance_of_so_few, levels_of
-from training.evaluation.groups import UNKNOWN
+from training.evaluation.fairness.group_shortfall import chance_of_so_few, levels_of
+from training.evaluation.fairness.groups import UNKNOWN
 from training.evaluation.schema import Figure, Levels, ShownLevel
 
 LEAST, FAR_BELOW = 0.8, 0.5

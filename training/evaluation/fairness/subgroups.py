@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from training.evaluation.groups import UNKNOWN, Partition
+from training.evaluation.fairness.groups import UNKNOWN, Partition
 from training.statistics.metrics import Listing, Scored
 from training.statistics.resampling import Draws, Estimate, Floats, Mask, as_dicts
 
