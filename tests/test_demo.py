@@ -1,0 +1,48 @@
+"""A demo ends with a page, also where a gate refuses the model."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.conftest import ROOT, serving, upstream
+from tests.training.conftest import SMALL
+
+IMPOSSIBLE = {"one_row_ms_at_most": 1e-9}
+"""No machine scores a row in a billionth of a millisecond."""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The settings of the repository, with a small model and a gate that nothing passes."""
+    own = yaml.safe_load((ROOT / "mlflow.yaml").read_text(encoding="utf-8"))
+    for section in ("training", "controls", "evaluation"):
+        own[section] |= SMALL[section]
+    own["evaluation"] |= {"oracle_rows": 0, "planted_people": 0}
+    own["promotion"] |= {"leak_checks": 20} | IMPOSSIBLE
+    path = tmp_path_factory.mktemp("settings") / "mlflow.yaml"
+    path.write_text(yaml.safe_dump(own), encoding="utf-8")
+    return path
+
+
+@pytest.mark.slow
+def test_a_demo_whose_model_a_gate_refuses_ends_with_a_page_that_says_so(settings: Path, tmp_path: Path):
+    home = tmp_path / "home"
+    words = ("demo", "--no-serve", "--patients", "200", "--home", str(home))
+    said = " ".join(upstream(*words, UPSTREAM_SETTINGS=str(settings)).stderr.split())
+    assert "not promoted, these gates refused" in said, said
+    assert "latency" in said, said
+    assert "The demo is ready" in said, said
+
+    with serving(home, UPSTREAM_ENVIRONMENT="demo", UPSTREAM_SETTINGS=str(settings)) as url:
+        page = " ".join(unescape(re.sub(r"<[^>]+>", " ", httpx.get(f"{url}/sign-in").text)).split())
+    assert re.search(r"Not promoted: \d+ checks? refused this model\.", page)
+
+    again = upstream(*words, UPSTREAM_SETTINGS=str(settings)).stderr
+    assert again.count("reused") == 6
+    assert "refused before, reused" in again
