@@ -181,3 +181,17 @@ def test_a_request_past_the_deadline_is_503_over_http(home, start, monkeypatch):
         answer = client.get("/v1/teams", headers=bearer(token))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     assert answer.json()["type"].endswith("too-slow")
+
+
+def test_a_full_table_forgets_who_has_a_full_bucket_and_nobody_else(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(rate_limit, "MOST_CLIENTS", 2)
+    rate = rate_limit.Rate(a_minute=2, now=lambda: clock[0])
+    rate.spend("rested")
+    clock[0] = 60.0
+    rate.spend("busy")
+    rate.spend("busy")
+    rate.spend("new")  # no room: the rested client goes, the busy one stays
+    with pytest.raises(Problem) as refused:
+        rate.spend("busy")
+    assert refused.value.status == 429

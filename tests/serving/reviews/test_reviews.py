@@ -22,18 +22,23 @@ DONE = {
 
 
 @pytest.fixture
-def pharmacist(home, start):
-    """A function that sends a review of N03 as a pharmacist of the north team; ``.client`` reads."""
+def signed_in(home, start):
+    """A client with the token of a pharmacist of the north team."""
     token = issue_token(home, "pharmacist", ["north"], "Sam Example")
     with start(home) as client:
         client.headers["Authorization"] = f"Bearer {token}"
-        yield lambda key, path=PATH, **changes: client.post(path, json=DONE | changes, headers={"Idempotency-Key": key})
+        yield client
 
 
 @pytest.fixture
-def read(pharmacist):
-    client = pharmacist.__closure__[0].cell_contents
-    return lambda path=PATH: client.get(path).json()
+def pharmacist(signed_in):
+    """A function that sends a review of N03."""
+    return lambda key, path=PATH, **changes: signed_in.post(path, json=DONE | changes, headers={"Idempotency-Key": key})
+
+
+@pytest.fixture
+def read(signed_in):
+    return lambda path=PATH: signed_in.get(path).json()
 
 
 def rows(database, table):
