@@ -292,6 +292,7 @@ CIRCUMSTANCE_KINDS = (
     "substance_use",
     "care_coordinator",
     "clozapine_service",
+    "clozapine_interval",
     "benign_ethnic_neutropenia",
     "childbearing_potential",
     "community_treatment_order",

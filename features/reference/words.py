@@ -68,6 +68,7 @@ CLOSED_KINDS = frozenset(
         "carer",
         "community_treatment_order",
         "clozapine_service",
+        "clozapine_interval",
     )
 )
 """Kinds of circumstance whose value must be a word of the table, because a rule or a page turns on it."""

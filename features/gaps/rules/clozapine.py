@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import PersonAsKnown, Reading
+from features.gaps.person_view import Circumstance, Due, PersonAsKnown, Reading
 from features.gaps.rules.monitoring import due_evidence, due_value
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.lookups import RED
 from features.medicines.courses import Course
+from features.monitoring import due_dates
+from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, THRESHOLDS, bands, low_limit
 from features.reference.clozapine_services import RESET_DAYS, SERVICES, STRICTEST, STRICTEST_DAYS
 
@@ -21,6 +23,9 @@ NEW_START_DAYS = 28
 HISTORY_DAYS = 1100
 """How far back breaks are looked for: those that set the interval lie within a year of treatment."""
 REPORT_DAYS = 14
+REGISTER_DAYS = {"weekly": 7, "fortnightly": 14, "four_weekly": 28}
+"""Days between blood counts by the interval that the register or the record gives."""
+_SET_BY_REGISTER = ("initiation", "maintenance", "treatment_break")
 DETECTION_MG_L = 0.05
 DETECTION_DAYS = 28
 MYOCARDITIS_DAYS = 56
@@ -83,7 +88,8 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
     """CLZ_FBC_OVERDUE: from the due day itself (section 4, engine rules). Severity [D]: medium on the day, high from 1
     day past due, critical from 3; from 7 the value says that it is the last step. Never left out, in hospital or not.
     More than 28 days after supply ran out only the counts after stopping are asked for, and for 90 days those of an
-    amber or red result (sections 4.2, 4.7)."""
+    amber or red result (sections 4.2, 4.7). The interval is the one recorded (``clozapine_interval``) where it is, else
+    that of the weeks on treatment."""
     held = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
     over = held is not None and not held.current(person.as_of)
     still = ("post_stop", "amber_result", "red_result") if course_of(person) else ("post_stop",)
@@ -94,6 +100,8 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
         and due.item.test == "fbc"
         and not (over and PROTOCOLS[due.protocol].phase not in still)
     ]
+    entry = None if over else _recorded_interval(person, held)
+    dues, entry = _by_register(person, dues, entry) if entry else (dues, None)
     if not dues:
         return
     due = min(dues, key=lambda one: one.day)
@@ -102,6 +110,10 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
     interval = PROTOCOLS[due.protocol].interval_days
     every = f"; every {interval} days now" if interval else ""
     why, rows = interval_reason(person, due.protocol)
+    if entry:
+        every = f"; every {REGISTER_DAYS[entry.value]} days now"
+        why = f", as recorded on {iso(entry.day)}"
+        rows = (Evidence("circumstances", entry.row, entry.day, "interval of blood counts recorded"),)
     today = "; due today" if overdue == 0 else ""
     yield from gap_of(
         CODES["CLZ_FBC_OVERDUE"],
@@ -117,6 +129,34 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
             )
         ],
     )
+
+
+def _recorded_interval(person: PersonAsKnown, course: Course | None) -> Circumstance | None:
+    """The interval that the register or the record gives. One older than the course or than a break that starts the
+    counts again no longer holds [D]."""
+    entry = person.circumstance("clozapine_interval")
+    if entry is None or course is None or entry.value not in REGISTER_DAYS:
+        return None
+    limit = _reset(person)[1] / 24
+    begun = [again for ended, again, _ in breaks(person) if again - ended > limit]
+    return entry if entry.day >= max([course.start, *begun]) else None
+
+
+def _by_register(person: PersonAsKnown, dues: list[Due], entry: Circumstance) -> tuple[list[Due], Circumstance | None]:
+    """The counts due with the recorded interval in place of that of the weeks on treatment, and the entry where it
+    set them. Counts asked for by an amber or red result, and a course without any count, keep the schedule's."""
+    if person.schedule is None:
+        return dues, None
+    scheduled, row = person.schedule
+    for place, item in enumerate(due_dates.items()):
+        protocol, last = int(scheduled.protocol[row, place]), int(scheduled.last[row, place])
+        if (item.scope, item.test) != ("clozapine", "fbc") or protocol < 0 or last == NO_DAY:
+            continue
+        if PROTOCOLS[protocol].phase in _SET_BY_REGISTER:
+            due = Due(item, protocol, last + REGISTER_DAYS[entry.value], last)
+            others = [one for one in dues if one.item != item]
+            return ([*others, due] if due.day <= person.as_of else others), entry
+    return dues, None
 
 
 def breaks(person: PersonAsKnown) -> list[tuple[int, int, int]]:

@@ -55,6 +55,33 @@ BLOOD_COUNT = [
         wbc {count} 6.1
         """,
     ),
+    *family(  # the interval recorded wins over the weeks on treatment, in both directions, from the course's start on
+        "CLZ_FBC_OVERDUE",
+        """
+        start  interval     entered  count  severity  due   overdue  says
+        d-60   four_weekly  d-20     d-14   -         -     -        -
+        d-60   four_weekly  d-20     d-29   high      d-1   1        every_28_days_now,_as_recorded_on_d-20
+        d-60   four_weekly  d-61     d-14   critical  d-7   7        in_week_9_since
+        d-60   4-weekly     d-20     d-14   -         -     -        -
+        d-200  weekly       d-30     d-8    high      d-1   1        every_7_days_now,_as_recorded_on_d-30
+        d-200  weekly       d-30     d-6    -         -     -        -
+        d-200  fortnightly  d-30     d-14   medium    d     0        every_14_days_now,_as_recorded_on_d-30
+        d-200  unknown      d-30     d-14   medium    d     0        in_week_29
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        clozapine {start} 300
+        """,
+        results="""
+        test taken_on value
+        anc {count} 4.4
+        wbc {count} 8.0
+        """,
+        circumstances="""
+        kind value from_on
+        clozapine_interval {interval} {entered}
+        """,
+    ),
     *family(  # white cells and neutrophils are the count, once both are known; either alone and other tests are not
         "CLZ_FBC_OVERDUE",
         """
