@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -222,7 +223,13 @@ def test_the_base_install_ingests_scores_and_serves(place, wheel, demo_home):
 
 
 def test_with_the_training_extra_it_goes_from_simulate_to_sync(place, wheel):
-    whole = replace(install(place, wheel, "training", frozenset({"training"})), overrides=SMALL_MODEL)
+    whole = install(place, wheel, "training", frozenset({"training"}))
+    own = whole.cwd / "mlflow.yaml"
+    brought = next(whole.bin.parent.glob("lib/python*/site-packages/features/mlflow.yaml")).read_text(encoding="utf-8")
+    # A trust's own copy, in which no gate is judged: so small a model would be refused, and then nothing is published.
+    own.write_text(re.sub(r"fewest_events: 100 ", "fewest_events: 1000000 ", brought), encoding="utf-8")
+    give(whole.cwd)
+    whole = replace(whole, overrides={**SMALL_MODEL, "UPSTREAM_SETTINGS": str(own)})
     whole.run("upstream", "simulate", "--patients", "400", "--out", ".upstream/store")
     whole.run("upstream", "train")
     whole.run("upstream", "evaluate")
