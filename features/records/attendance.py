@@ -32,7 +32,12 @@ def attended(contacts: Mapping[str, Any]) -> Bools:
 
 def missed(contacts: Mapping[str, Any]) -> Bools:
     """Mask of the contacts that the person missed without notice; see :func:`attended`."""
-    return _outcome(contacts, "did_not_attend") & ~_modes(WRITTEN_MODES)[contacts["mode"]] & _with_person(contacts)
+    return _outcome(contacts, "did_not_attend") & ~written(contacts) & _with_person(contacts)
+
+
+def written(contacts: Mapping[str, Any]) -> Bools:
+    """Mask of the contacts that are messages: a text or an email."""
+    return np.asarray(_modes(WRITTEN_MODES)[contacts["mode"]])
 
 
 def _outcome(contacts: Mapping[str, Any], word: str) -> Bools:

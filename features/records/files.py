@@ -172,10 +172,9 @@ def write_folder(
     try:
         for name, frame in frames:
             if format == "parquet":
-                table = pa.Table.from_pandas(frame, preserve_index=False)
-                if synthetic:  # a file that leaves its folder still says so
-                    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"synthetic": b"true"})
-                pq.write_table(table, beside / f"{name}.parquet", compression="zstd")
+                _write_parquet(
+                    pa.Table.from_pandas(frame, preserve_index=False), beside / f"{name}.parquet", bool(synthetic)
+                )
             else:
                 frame.to_csv(beside / f"{name}.csv", index=False, date_format="%Y-%m-%d")
         (beside / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -183,7 +182,7 @@ def write_folder(
             json.dumps({**report, **synthetic}, indent=2, sort_keys=True) + "\n", encoding="utf-8"
         )
         if unread.num_rows:
-            pq.write_table(unread, beside / UNREAD, compression="zstd")
+            _write_parquet(unread, beside / UNREAD, bool(synthetic))
         if len(quarantine):
             quarantine.assign(**synthetic).to_csv(beside / "quarantine.csv", index=False)
         beside.chmod(0o755)
@@ -197,3 +196,10 @@ def write_folder(
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder
+
+
+def _write_parquet(table: pa.Table, path: Path, synthetic: bool) -> None:
+    """Writes one file. One of a synthetic store says so in itself, and still does once it leaves its folder."""
+    if synthetic:
+        table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"synthetic": b"true"})
+    pq.write_table(table, path, compression="zstd")

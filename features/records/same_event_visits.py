@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.records.attendance import attended
+from features.records.attendance import attended, written
 from features.records.days import NO_DAY
 from features.records.table import take, words_of
 from features.records.tables import TABLES
@@ -35,6 +35,7 @@ _LATE = {
     "contacts": ("outcome", "outcome_known_on"),
     "stays": ("discharged_on", "discharge_known_on"),
 }
+_PLACE_OF_SAFETY = TABLES["stays"].column("ward").values.index("place_of_safety")
 _OUTCOMES = TABLES["contacts"].column("outcome").values
 _RANK = np.array(
     [
@@ -60,15 +61,23 @@ def one_each(table: str, columns: Columns, patient: npt.NDArray[np.int32]) -> On
     if table not in _LATE or not len(patient):
         return OneEach(columns, patient)
     event = str(TABLES[table].event_day)
-    key = columns[event] if table == "stays" else _codes(columns[str(TABLES[table].unique)])
-    columns, patient, replaced = _put_together(table, columns, patient, (key,))
+    if table == "stays":
+        keys: tuple[Any, ...] = (columns[event], _in_place_of_safety(columns))
+    else:
+        keys = (_codes(columns[str(TABLES[table].unique)]),)
+    columns, patient, replaced = _put_together(table, columns, patient, keys)
     merged = 0
-    if table == "contacts":
-        keys = (columns[event], _codes(columns["team_id"]), columns["kind"])
+    if table == "contacts":  # a text about a visit and the visit are two
+        keys = (columns[event], _codes(columns["team_id"]), columns["kind"], written(columns))
         columns, patient, merged = _put_together(table, columns, patient, keys)
     if table == "stays":
         columns, patient, merged = _union(columns, patient)
     return OneEach(columns, patient, replaced, merged)
+
+
+def _in_place_of_safety(stays: Columns) -> npt.NDArray[np.bool_]:
+    """A place of safety is no ward: a person goes from it to one, often on the same day, and that admission stands."""
+    return np.asarray(stays["ward"] == _PLACE_OF_SAFETY)
 
 
 def _codes(text: pa.Array) -> npt.NDArray[np.int32]:
@@ -140,17 +149,18 @@ def _plain(values: Any, row: int) -> Any:
 def _union(columns: Columns, patient: npt.NDArray[np.int32]) -> tuple[Columns, npt.NDArray[np.int32], int]:
     """Stays that overlap become one where nothing of it had to be known earlier than it was: the later row was known
     before the first one was known to have ended."""
-    order = np.lexsort((columns["known_on"], columns["discharged_on"], columns["admitted_on"], patient))
+    apart = patient.astype(np.int64) * 2 + _in_place_of_safety(columns)
+    order = np.lexsort((columns["known_on"], columns["discharged_on"], columns["admitted_on"], apart))
     columns = {name: values.copy() if isinstance(values, np.ndarray) else values for name, values in columns.items()}
     admitted, ends = columns["admitted_on"], columns["discharged_on"]
     told, known = columns["discharge_known_on"], columns["known_on"]
-    if not ((patient[order[1:]] == patient[order[:-1]]) & (admitted[order[1:]] < ends[order[:-1]])).any():
+    if not ((apart[order[1:]] == apart[order[:-1]]) & (admitted[order[1:]] < ends[order[:-1]])).any():
         return columns, patient, 0
     gone = np.zeros(len(patient), dtype=bool)
     head = int(order[0])
     for row in order[1:].tolist():
         closed = ends[head] != NO_DAY and ends[row] != NO_DAY
-        inside = patient[row] == patient[head] and admitted[row] < ends[head]
+        inside = apart[row] == apart[head] and admitted[row] < ends[head]
         if not (closed and inside and (ends[row] <= ends[head] or known[row] <= told[head])):
             head = row
             continue

@@ -116,6 +116,34 @@ def test_a_missed_and_an_attended_contact_of_a_day_are_an_attended_one():
     assert days(found, "contacts", "outcome") == [("attended",)]
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_text_about_a_visit_is_not_the_visit(turned):
+    """A text that stays unanswered, known a week later, leaves the visit of its day attended."""
+    visit = {"contact_id": "c2", "contact_on": "2025-05-20", "outcome": "attended", "mode": "face_to_face"}
+    text = visit | {"contact_id": "c3", "outcome": "DNA", "mode": "text", "known_on": "2025-05-27"}
+    found = load(contacts=[text, visit] if turned else [visit, text])
+    kept = {(row["mode"], row["outcome"]) for row in found["contacts"].to_dict("records")}
+    assert kept == {("face_to_face", "attended"), ("text", "did_not_attend")}
+
+
+@pytest.mark.parametrize(
+    ("safety", "ward"),
+    [
+        (("2025-01-01", "2025-01-01"), ("2025-01-01", "")),
+        (("2025-01-01", "2025-01-02"), ("2025-01-01", "2025-01-20")),
+        (("2025-01-01", "2025-01-03"), ("2025-01-02", "2025-01-20")),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_admission_from_a_place_of_safety_is_kept(safety, ward, turned):
+    rows = [
+        {"admitted_on": a, "discharged_on": d, "method": "emergency", "ward": where}
+        for (a, d), where in ((safety, "place_of_safety"), (ward, "acute"))
+    ]
+    found = days(load(stays=rows[::-1] if turned else rows), "stays", "ward", "admitted_on", "discharged_on")
+    assert ("acute", ward[0], ward[1] or "NaT") in found and len(found) == 2
+
+
 DAYS = st.sampled_from([f"2025-0{month}-1{day}" for month in (3, 4, 5) for day in (0, 1)])
 
 

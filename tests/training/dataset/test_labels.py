@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import Records
+from features.records.tables import CONTACT_KINDS
 from training.dataset import labels
 from training.errors import ShapeError
 from training.settings import OutcomeSettings
@@ -298,9 +299,10 @@ def test_a_silence_under_way_that_ends_in_time_is_no_event_and_no_exit():
 
 
 def test_silence_in_a_month_that_was_not_submitted_is_not_trusted():
-    """Ten contacts a day keep the provider's volume up, except in one month of the silence."""
+    """Ten contacts a day keep the provider's volume up, except in one month of the silence. Each is of another kind:
+    contacts of one person, day, team and kind are one."""
     gone = set(range(121, 152))  # May 2024
-    crowd = [(day, "attended", "text") for day in range(0, 366) if day not in gone for _ in range(10)]
+    crowd = [(day, "attended", "text", kind) for day in range(0, 366) if day not in gone for kind in CONTACT_KINDS[:10]]
     history = records(OPEN, [(100, "attended"), *MISSED, *crowd], until=600)
     assert status(history, 101, "disengagement", 180) == "exit: contacts not submitted in the silence"
     assert status(history, 101, "disengagement", 180, submission_gap_tolerance=None) == "event"
@@ -323,7 +325,8 @@ def test_a_spine_that_does_not_fit_is_refused_with_advice():
         labels.label(history, pd.DataFrame({"patient_id": ["p"], "as_of": [pd.NaT]}), HORIZONS)
 
 
-# The slow, obvious rules: one day at a time over plain tuples. Waiting times are short so that Hypothesis meets every
+# The slow, obvious rules: one day at a time over plain tuples, of contacts and stays that records have put together
+# (tests/features/records/test_same_event_visits.py holds how). Waiting times are short so that Hypothesis meets every
 # clause.
 
 SHORT = OutcomeSettings(
@@ -436,6 +439,25 @@ def slow_status(referrals, contacts, stays, died, as_of, outcome, horizon, last_
     return "none"
 
 
+def put_together(history):
+    """Contacts (day, outcome, mode, kind, booked) and stays (from, to, method, ward) as records hold them: one event is
+    one row."""
+
+    def rows(table, days, words):
+        frame = history[table]
+        for name in days:
+            frame[name] = [None if pd.isna(day) else (day.date() - FIRST).days for day in frame[name]]
+        return [
+            tuple(None if pd.isna(value) else int(value) if name in days else value for name, value in row.items())
+            for row in frame[words].to_dict("records")
+        ]
+
+    return (
+        rows("contacts", ["contact_on", "booked_on"], ["contact_on", "outcome", "mode", "kind", "booked_on"]),
+        rows("stays", ["admitted_on", "discharged_on"], ["admitted_on", "discharged_on", "method", "ward"]),
+    )
+
+
 @settings(max_examples=150, deadline=None)
 @given(REFERRALS, CONTACTS, STAYS, st.one_of(st.none(), st.integers(20, 90)))
 def test_the_fast_rules_agree_with_the_slow_ones(referrals, contacts, stays, died):
@@ -449,6 +471,7 @@ def test_the_fast_rules_agree_with_the_slow_ones(referrals, contacts, stays, die
         ((a, None if n is None else a + n, method, ward) for a, n, method, ward in stays), key=lambda s: s[0]
     )
     history = records(referrals, contacts, stays, died, until=75)
+    contacts, stays = put_together(history)
     as_of = list(range(2, 75, 3))
     follow_up = labels.follow_up(
         history, pd.DataFrame({"patient_id": ["p"] * len(as_of), "as_of": [on(d) for d in as_of]}), SHORT

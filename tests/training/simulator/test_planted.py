@@ -11,17 +11,10 @@ import training.simulator as package
 from training.simulator import World
 from training.simulator.planted import PLANTED
 
-MECHANISM = (
-    "appointments",
-    "referrals",
-    "admissions",
-    "hidden_state",
-    "traits",
-    "prescribing",
-    "monitoring",
-    "examinations",
-    "person_day",
-)
+FOLDER = Path(package.__file__).parent
+DRAWN = ("hidden_state", "traits", "person_day")
+MECHANISM = tuple(FOLDER / f"{name}.py" for name in DRAWN) + tuple(sorted((FOLDER / "care").glob("*.py")))
+"""Modules that act on a person; all of ``care``, so that a new one is read without being named here."""
 TRAITS = frozenset(
     [
         "deprivation",
@@ -68,8 +61,8 @@ def group_effects() -> list[tuple[str, int, set[str], set[str]]]:
     a group."""
     numbers = {field.name for field in fields(World)}
     found = []
-    for name in MECHANISM:
-        tree = ast.parse((Path(package.__file__).parent / f"{name}.py").read_text(encoding="utf-8"))
+    for path in MECHANISM:
+        name, tree = path.stem, ast.parse(path.read_text(encoding="utf-8"))
         for function in (n for n in tree.body if isinstance(n, ast.FunctionDef)):
             if function.name in DESCRIBES:
                 continue
@@ -95,6 +88,6 @@ def test_every_effect_is_named_once_has_a_size_and_every_number_of_the_world_is_
     names = [p.field for p in PLANTED]
     assert len(names) == len(set(names))
     assert all(p.size(World()) != 0 for p in PLANTED)
-    code = "".join(path.read_text(encoding="utf-8") for path in Path(package.__file__).parent.glob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.py"))
     assert not [field.name for field in fields(World) if code.count(field.name) < 2]
     assert len({p.group for p in PLANTED if p.group}) >= 8

@@ -102,7 +102,9 @@ def test_recording_faults_are_set_aside_or_reported_and_can_be_switched_off():
     assert local > 0
     reasons = records.quarantine.groupby(["table", "column"]).size()
     assert reasons["contacts", "kind"] == local
-    assert reasons["contacts", "contact_id"] > 0
+    again = int(dirty.frames["contacts"]["contact_id"].duplicated().sum())
+    assert records.report.tables["contacts"].replaced == again > 0
+    assert not records["contacts"]["contact_id"].duplicated().any()
     assert reasons["results", "test"] == (dirty.frames["results"]["test"] == "LOCAL-17").sum()
     assert any("LOCAL-17" in line for line in records.report.lines())
 

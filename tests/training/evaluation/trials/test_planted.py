@@ -43,7 +43,8 @@ def test_faults_move_a_risk_that_reads_what_was_spoilt_and_no_other(trust, spine
     by_fault = {row["fault"]: row for row in found}
     assert len(by_fault) == 6
     for fault, row in by_fault.items():
-        if "contact" in fault:
+        # A contact sent twice, under another id, is one contact once records are loaded.
+        if "contact" in fault and fault != "one contact in ten sent twice":
             assert row["largest_change"] > 0, fault
         else:
             assert row["largest_change"] == 0, fault
