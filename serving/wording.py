@@ -118,6 +118,8 @@ REFUSALS = {
     "not_too_good": "it is better than is believable, which points to a fault in the data",
     "lead_over_best_rule": "it does not find clearly more people than a simple rule",
     "worst_group": "it finds one group of people less often than the others",
+    "observed_to_expected": "it expects too many or too few outcomes in all",
+    "not_worse_than_champion": "on the same people it does worse than the model that serves now",
     "worst_team": "it finds the people of one team less often than those of the others",
 }
 """Why promotion refused a model, by the name of the check (training/registry/promotion.py)."""

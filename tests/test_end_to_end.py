@@ -113,7 +113,7 @@ def test_the_nightly_score_and_the_request_agree_and_every_person_adds_up(demo_h
             f"{service}/v1/patients/{scored['patient_id']}", headers=bearer(demo_home, "pharmacist", team)
         ).json()
         stored = {(risk["outcome"], risk["horizon_days"]): risk["probability"] for risk in nightly["risks"]}
-        assert len(scored["risks"]) == len(stored) == 5
+        assert len(scored["risks"]) == len(stored) == 4
         for risk in scored["risks"]:
             assert risk["probability"] == pytest.approx(stored[risk["outcome"], risk["horizon_days"]], abs=1e-9)
             parts = risk["base"] + risk["horizon_part"] + sum(c["contribution"] for c in risk["contributions"])
