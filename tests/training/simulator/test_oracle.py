@@ -172,20 +172,29 @@ def test_a_model_of_shuffled_labels_is_at_chance(ready, oracle_settings, happene
 
 
 def test_the_risk_of_a_new_disengagement_is_true_and_tells_people_apart(trust, ready):
-    """Of what begins on or after ``as_of``, as a model predicts it: as many as were said, over rows drawn by lot and
-    all rows before such an event. Over all events the same risk is far too low, and the measure says so."""
+    """Of what begins on or after ``as_of``, as a model predicts it: as many as were said, over all rows before such an
+    event and others drawn by lot, each of which stands for as many as it was drawn from. The risk of any disengagement
+    is far too high for them, and the measure says so."""
     status = np.asarray(ready.follow_up.new_only().status("disengagement", 180), dtype=str)
     left = np.char.startswith(status, "exit") & (status != UNDER_WAY)
     label = np.select([status == "event", (status == "none") | left], [1.0, 0.0], np.nan)
-    at = np.random.default_rng(3).choice(np.flatnonzero(~np.isnan(label)), 1500, replace=False)
+    before, rest = np.flatnonzero(label == 1), np.flatnonzero(label == 0)
+    some = np.random.default_rng(3).choice(rest, 2500, replace=False)
+    at, weight = np.r_[before, some], np.r_[np.ones(len(before)), np.full(len(some), len(rest) / len(some))]
+    assert len(before) >= 3 * FEWEST
     spine = ready.spine.iloc[at].reset_index(drop=True)
     outcomes = {"new_disengagement": (180,), "disengagement": (180,)}
     long = trust.truth.risk(spine, outcomes, draws=40, seed=4)
     new, every = (long.loc[long["outcome"] == name, "probability"].to_numpy() for name in outcomes)
     there = ~np.isnan(new)
     happened, person = label[at][there], codes(spine["patient_id"][there])
-    by_person = np.bincount(person, happened - new[there])
-    assert abs(by_person.sum()) < 3 * np.sqrt((by_person**2).sum())
-    off = np.bincount(person, happened - every[there])
-    assert abs(off.sum()) > 3 * np.sqrt((off**2).sum())
-    assert auroc(happened, new[there]) > 0.7
+
+    def off(risk: np.ndarray) -> float:
+        """Events less expected, in standard errors of whole people."""
+        by_person = np.bincount(person, weight[there] * (happened - risk[there]))
+        return float(by_person.sum() / np.sqrt((by_person**2).sum()))
+
+    assert abs(off(new)) < 3, off(new)
+    assert off(every) < -3, off(every)
+    assert abs(off(0.5 * new)) > 3
+    assert auroc(happened, new[there], sample_weight=weight[there]) > 0.7
