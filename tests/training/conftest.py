@@ -35,12 +35,12 @@ SMALL = {
 }
 
 
-def made_up_frames(seed=3):
+def made_up_frames(seed=3, people=PEOPLE):
     """People who keep three appointments in four, or one in four; who are missed drift off, come back, and are
     admitted more often."""
     rng = np.random.default_rng(seed)
     contacts, stays, referrals = [], [], []
-    for n in range(PEOPLE):
+    for n in range(people):
         patient, flaky, day = f"p{n:04d}", n % 3 == 0, int(rng.integers(0, 20))
         referrals.append((patient, f"r{n}", f"t{n % 3}", FIRST, None, None))
         while day < DAYS:
@@ -56,7 +56,7 @@ def made_up_frames(seed=3):
                 stays.append((patient, start, start + dt.timedelta(days=10), "emergency", "acute"))
                 day += 12
     return {
-        "patients": pd.DataFrame({"patient_id": [f"p{n:04d}" for n in range(PEOPLE)]}),
+        "patients": pd.DataFrame({"patient_id": [f"p{n:04d}" for n in range(people)]}),
         "teams": pd.DataFrame(
             {"team_id": ["t0", "t1", "t2"], "kind": ["A06", "A06", "A14"], "weekly_reviews": [5, 8, None]}
         ),

@@ -1,7 +1,7 @@
-"""Four models that are really built broken on a small made-up trust, and the gate that refuses each.
+"""Five models that are really built broken on a small made-up trust, and the gate that refuses each.
 
-The second of them is the honest model in all but its calibration: that every other gate lets it pass shows that they
-do not refuse everything.
+Two of them are the honest model in all but their calibration, one too sure of itself and one with risks too low: that
+every other gate lets them pass shows that the gates do not refuse everything.
 """
 
 import dataclasses
@@ -10,9 +10,11 @@ import datetime as dt
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import brentq
 
 from features import Records
 from features.records.tables import OUTCOMES
+from models.calibration import sigmoid
 from tests.leakage.plants import column_plus
 from tests.training.conftest import SMALL, made_up_frames
 from training import train
@@ -25,6 +27,7 @@ from training.settings import Settings
 GATES = {
     **SMALL["promotion"],
     "calibration_slope": [0.6, 1.6],
+    "observed_to_expected": [0.5, 2.0],
     "worst_group_at_least": 0.8,
     "worst_team_at_least": 0.8,
     "stability_at_least": 0.6,
@@ -35,7 +38,9 @@ STRICT = Settings(**{**SMALL, "promotion": GATES, "evaluation": QUICK})
 
 @pytest.fixture(scope="module")
 def trust():
+    """People who drift off are in every team, so that a team's list can hold them and leave the others out."""
     frames = made_up_frames()
+    frames["referrals"]["team_id"] = [f"t{(n // 3) % 3}" for n in range(len(frames["referrals"]))]
     frames["patients"]["sex"] = np.where(np.arange(len(frames["patients"])) % 2 == 0, "female", "male")
     return Records.from_frames(
         frames, about={"synthetic": True, "source": "made up in a test"}, today=dt.date(2030, 1, 1)
@@ -79,16 +84,32 @@ def test_a_leaky_model_is_refused_by_the_leak_proof(trust, home):
 
 @pytest.mark.slow
 def test_a_miscalibrated_model_is_refused_by_the_slope(trust, home, monkeypatch):
-    """A calibration three times too sure of itself: the order of the list is the same, the probabilities are not to be
-    believed."""
+    """A calibration three times too sure of itself: the order of the list and the events expected in all are the same,
+    the probabilities are not to be believed."""
     right = boosters.fit_calibration
 
-    def too_sure(*given):
-        found = right(*given)
-        return dataclasses.replace(found, slope=found.slope * 3)
+    def too_sure(margin, *given):
+        found = right(margin, *given)
+        expected = found.probability(margin).mean()
+        down = brentq(lambda by: sigmoid(3 * found.logit(margin) - by).mean() - expected, -50, 50)
+        offsets = tuple(3 * offset - down for offset in found.offsets)
+        return dataclasses.replace(found, slope=3 * found.slope, offsets=offsets)
 
     monkeypatch.setattr(boosters, "fit_calibration", too_sure)
     assert refusals(trust, home) == {"calibration_slope"}
+
+
+@pytest.mark.slow
+def test_a_model_whose_risks_are_too_low_is_refused_by_the_observed_over_the_expected(trust, home, monkeypatch):
+    """The odds of every risk are a quarter of what they should be: order and slope are right, the level is not."""
+    right = boosters.fit_calibration
+
+    def too_low(*given):
+        found = right(*given)
+        return dataclasses.replace(found, offsets=tuple(offset - np.log(4) for offset in found.offsets))
+
+    monkeypatch.setattr(boosters, "fit_calibration", too_low)
+    assert refusals(trust, home) == {"observed_to_expected"}
 
 
 @pytest.mark.slow
@@ -101,7 +122,8 @@ def test_an_unstable_model_is_refused_by_the_overlap_of_its_refits(trust, home):
         "leaves": 31,
         "min_rows_in_leaf": 1,
         "l2": 0.0,
-        "feature_fraction": 0.02,
+        "feature_fraction": 0.1,
+        "row_fraction": 0.3,
         "by_outcome": {},
     }
     training = STRICT.training.model_copy(update=learns_by_heart)

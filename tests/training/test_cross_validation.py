@@ -38,8 +38,9 @@ def settings():
 
 @pytest.fixture(scope="module")
 def made_up():
-    """The made-up trust of the other tests, with people who drift off in every team: there they are all in one."""
-    frames = made_up_frames()
+    """The made-up trust of the other tests at twice its size, with people who drift off in every team (there they are
+    all in one): a slice that holds a quarter of the people must still have events enough to calibrate on."""
+    frames = made_up_frames(people=520)
     frames["referrals"]["team_id"] = [f"t{(n // 3) % 3}" for n in range(len(frames["referrals"]))]
     return Records.from_frames(
         frames, about={"synthetic": True, "source": "made up in a test"}, today=dt.date(2030, 1, 1)

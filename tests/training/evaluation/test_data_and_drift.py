@@ -121,8 +121,14 @@ def test_the_walk_over_trees_is_that_of_lightgbm(monkeypatch):
     assert coherence.check(model, even, 200_000, 0)["largest_fall"] == pytest.approx(fall.max(), abs=1e-6)
 
 
-def test_the_run_has_no_crossing_and_says_what_it_lacks(trained):
+def test_the_run_has_no_crossing_and_says_what_it_lacks(trained, small_settings):
     evaluation = trained[1].evaluation
-    assert all(found.crossings == 0 and found.trees_with_the_horizon > 0 for found in evaluation.coherence.values())
+    horizons = small_settings.outcomes.horizons
+    assert evaluation.coherence.keys() == horizons.keys()
+    assert {outcome for outcome, days in horizons.items() if len(days) > 1} == {"admission"}
+    for outcome, found in evaluation.coherence.items():
+        assert (found.rows, found.crossings) == (small_settings.evaluation.coherence_rows, 0)
+        # Trees split on the horizon where there are several; with one horizon there is nothing to split on.
+        assert (found.trees_with_the_horizon > 0) == (len(horizons[outcome]) > 1)
     assert evaluation.drift.features > 300
     assert not evaluation.pairs["admission_90"].sample_size.enough

@@ -53,7 +53,7 @@ def test_the_same_model_again_is_perfectly_stable(trial):
 def test_a_model_that_ranks_by_chance_is_not(trial):
     _, fitted, values, probabilities, _, _ = trial
     chance = {o: np.random.default_rng(1).random(p.shape) for o, p in probabilities.items()}
-    found = judged(trial, same(fitted, chance))["disengagement_90"]
+    found = judged(trial, same(fitted, chance))["disengagement_180"]
     assert len(values) > 500
     assert found["median_jaccard_top25"]["value"] < 0.4
     assert found["mean_absolute_prediction_error"]["value"] > 0.3
