@@ -36,6 +36,7 @@ _LATE = {
     "stays": ("discharged_on", "discharge_known_on"),
 }
 _PLACE_OF_SAFETY = TABLES["stays"].column("ward").values.index("place_of_safety")
+_UNKNOWN_WARD = TABLES["stays"].column("ward").values.index("unknown")
 _OUTCOMES = TABLES["contacts"].column("outcome").values
 _RANK = np.array(
     [
@@ -62,7 +63,7 @@ def one_each(table: str, columns: Columns, patient: npt.NDArray[np.int32]) -> On
         return OneEach(columns, patient)
     event = str(TABLES[table].event_day)
     if table == "stays":
-        keys: tuple[Any, ...] = (columns[event], _in_place_of_safety(columns))
+        keys: tuple[Any, ...] = (columns[event], _in_place_of_safety(columns), _ward_left_at_once(columns, patient))
     else:
         keys = (_codes(columns[str(TABLES[table].unique)]),)
     columns, patient, replaced = _put_together(table, columns, patient, keys)
@@ -78,6 +79,18 @@ def one_each(table: str, columns: Columns, patient: npt.NDArray[np.int32]) -> On
 def _in_place_of_safety(stays: Columns) -> npt.NDArray[np.bool_]:
     """A place of safety is no ward: a person goes from it to one, often on the same day, and that admission stands."""
     return np.asarray(stays["ward"] == _PLACE_OF_SAFETY)
+
+
+def _ward_left_at_once(stays: Columns, patient: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """The ward, where a person left one on the day of admission and every ward of that day is known, otherwise -1: a
+    move to another ward on that day does not end the stay there."""
+    ward, admission = stays["ward"], patient.astype(np.int64) * 1_000_003 + stays["admitted_on"]
+    left = stays["discharged_on"] == stays["admitted_on"]
+    if not left.any():
+        return np.full(len(patient), -1, dtype=np.int64)
+    unknown = (ward < 0) | (ward == _UNKNOWN_WARD)
+    moved = np.isin(admission, admission[left]) & ~np.isin(admission, admission[unknown])
+    return np.where(moved, ward.astype(np.int64), -1)
 
 
 def _codes(text: pa.Array) -> npt.NDArray[np.int32]:

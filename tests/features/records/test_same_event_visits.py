@@ -144,6 +144,20 @@ def test_an_admission_from_a_place_of_safety_is_kept(safety, ward, turned):
     assert ("acute", ward[0], ward[1] or "NaT") in found and len(found) == 2
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "inpatient"),
+    [("acute", "picu", True), ("acute", "acute", False), ("acute", "", False), ("", "picu", False)],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_move_to_another_ward_on_the_day_of_admission_ends_no_stay_there(first, second, inpatient, turned):
+    """The first row ended on the day of admission. The second, still open, is the same stay unless its ward differs."""
+    ends = (("2025-11-01", first), ("", second))
+    rows = [
+        {"admitted_on": "2025-11-01", "discharged_on": end, "method": "emergency", "ward": where} for end, where in ends
+    ]
+    assert listed(load(stays=rows[::-1] if turned else rows), "2025-12-01") is not inpatient
+
+
 DAYS = st.sampled_from([f"2025-0{month}-1{day}" for month in (3, 4, 5) for day in (0, 1)])
 
 
