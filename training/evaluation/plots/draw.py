@@ -125,23 +125,16 @@ def _calibration(axes: Any, pair: Pair) -> None:
     curve, listed = pair.curve, pair.listed
     x = [point.predicted for point in curve]
     points = [Figure(value=p.observed, low=p.observed_low, high=p.observed_high) for p in curve]
-    top = max([*x, *(p.high or 0 for p in points), listed.observed.high or 0, 1e-3]) * 1.05
+    top = max([*x, *(p.high or 0 for p in points), listed.observed.high or 0, listed.observed.value or 0, 1e-3]) * 1.05
     axes.plot([0, top], [0, top], color=GREY, linestyle="--", linewidth=1, label="perfect")
     _band(axes, x, points, BLUE, "all scored rows, 95%")
     observed = listed.observed
     if observed.value is not None and observed.low is not None and observed.high is not None:
-        reach = [[observed.value - observed.low], [observed.high - observed.value]]
-        axes.errorbar(
-            listed.mean_predicted.value,
-            observed.value,
-            yerr=reach,
-            color=ORANGE,
-            marker="o",
-            markersize=5,
-            capsize=3,
-            linestyle="none",
-            label="those who made a list",
-        )
+        x_listed, label = listed.mean_predicted.value, "those who made a list"
+        # From low to high by themselves: the interval of a few draws need not hold the value.
+        middle, reach = (observed.low + observed.high) / 2, (observed.high - observed.low) / 2
+        axes.errorbar(x_listed, middle, yerr=reach, color=ORANGE, capsize=3, linestyle="none")
+        axes.plot(x_listed, observed.value, color=ORANGE, marker="o", markersize=5, linestyle="none", label=label)
     for row, (who, colour) in enumerate((("event", ORANGE), ("none", GREY))):
         spread = getattr(pair.risk_distribution, who)
         if spread:
