@@ -144,7 +144,7 @@ def test_behind_a_reverse_proxy(home, tmp_path):
         assert team.status_code == 200 and team.json()["items"]
         page = client.get("/sign-in")
         assert page.status_code == 200 and "default-src 'none'" in page.headers["content-security-policy"]
-        assert client.get("/livez", headers={"Host": "elsewhere.example"}).status_code == 400
+        assert client.get("/sign-in", headers={"Host": "elsewhere.example"}).status_code == 400
         large = client.post("/v1/scores", content=b"x" * 33_000_000, headers={"Authorization": f"Bearer {token}"})
         assert large.status_code == 413
         forged = [guess(client, f"10.0.0.{n}") for n in range(25)]
