@@ -13,7 +13,8 @@ import unicodedata
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numba import njit
+
+from features.jit import jit
 
 _WHOLE_FLOAT = re.compile(r"(\d+)\.0+", re.ASCII)
 _ROUNDED = re.compile(r"\d\.?\d*[eE]\+\d+", re.ASCII)
@@ -76,7 +77,7 @@ def _plain_throughout(ids: pa.Array) -> bool:
     )
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _visible(signs):  # type: ignore[no-untyped-def]
     """Whether every byte is a visible ASCII sign."""
     found = True
@@ -85,7 +86,7 @@ def _visible(signs):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _holds(signs, wanted):  # type: ignore[no-untyped-def]
     found = False
     for i in range(signs.shape[0]):

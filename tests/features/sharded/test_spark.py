@@ -67,7 +67,9 @@ def test_spark_deals_an_extract_as_one_machine_does(inputs: tuple[Path, Path], s
         (pieces / name).mkdir()
         pq.write_table(rows.slice(0, len(rows) // 3), pieces / name / "0.parquet", row_group_size=1000)
         pq.write_table(rows.slice(len(rows) // 3), pieces / name / "1.parquet", row_group_size=1000)
-    (pieces / "about.json").write_bytes((store / "about.json").read_bytes())
+    for name in ("about.json", "unread.parquet"):
+        if (store / name).exists():
+            (pieces / name).write_bytes((store / name).read_bytes())
     here = partition(store, tmp_path / "here", 5)
     there = spark.partition_on_spark(session, pieces, tmp_path / "there", 5)
     for shard in range(5):
