@@ -208,7 +208,7 @@ add(
     "days_since_any_result",
     place=events_with(lambda e: replace(e, known=np.where(e.known == NO_DAY, NO_DAY, e.known - 7).astype(np.int32))),
 )
-add("clock of the outcome forgotten", "attended_30d", "missed_90d", place=clocks_forget("contacts"))
+add("clock of the outcome forgotten", "attended_30d", "missed_90d", place=clocks_forget("contacts"), checks=RARE)
 add("clock of the closure forgotten", "closed_referrals_730d", place=clocks_forget("referrals"))
 add(
     "clock of the discharge forgotten",
