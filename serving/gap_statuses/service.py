@@ -49,6 +49,7 @@ def status_history(database: Database, caller: Caller, audit: Audit, patient_id:
     with database.read(caller) as connection:
         place = repository.place(connection, caller, patient_id)
         rows = repository.history(connection, caller, patient_id) if place else []
+        newest = statuses_of(connection, caller, [patient_id], {}, today)
     if place is None:
         audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
         raise not_found()
@@ -57,8 +58,9 @@ def status_history(database: Database, caller: Caller, audit: Audit, patient_id:
     items = []
     for row in rows:
         ended = "Replaced by a later one" if row.code in seen else ""
-        if not ended and row.until is not None and today >= row.until:
-            ended = "Its date has come"
+        if not ended and row.status != Status.OPEN:
+            judged_now = newest.get((patient_id, row.code))
+            ended = judged_now.ended if judged_now is not None else "The gap is not on the published list now"
         seen.add(row.code)
         why = WhyNot(row.why) if row.why else None
         items.append(

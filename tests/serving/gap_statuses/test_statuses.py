@@ -35,6 +35,8 @@ def test_a_status_is_seen_on_the_person_the_list_the_history_and_in_the_audit_lo
     status = gap_of(pharmacist.get(f"/v1/patients/{PERSON}"))["status"]
     assert status["status"] == "booked" and status["holds"] and status["set_by"] == "Noor"
     items = pharmacist.get("/v1/teams/north/worklist?limit=500").json()["items"]
+    (said,) = pharmacist.get(f"/v1/patients/{PERSON}/gap-statuses").json()["items"]
+    assert (said["holds"], said["ended"]) == (status["holds"], status["ended"]), "history and page agree"
     line = next(gap for e in items if e["patient_id"] == PERSON for gap in e["gaps"] if gap["code"] == CODE)
     assert line["status"].startswith("Booked, until ")
 
