@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-# One thread a library: verbs share the cores by processes and threads of their own. Set before any library loads and
-# whatever the caller's shell says, because figures and running times were measured so.
+# Each library gets one thread, because the commands start their own processes and threads. This must be set before
+# any library loads. It overrides the shell, because figures and running times were measured this way.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 PEOPLE_A_TEAM = 375
 DEMO_PEOPLE = 9_000
-"""As many as it takes to tell a lead of 0.03 over the best simple rule from luck (docs/evaluation.md, "The gates")."""
+"""Enough people to tell a lead of 0.03 over the best simple rule from chance (docs/evaluation.md, "The gates")."""
 EARLIER_LISTS = 3
 DEMO_NOTE = "demo.json"
 
 app = typer.Typer(
     cls=Commands,
-    help="Risk stratification and certain care gaps for community mental health teams.",
+    help="Risk stratification and overdue or missing care for community mental health teams.",
     epilog="Exit codes: 0 done; 1 not done, or a check found something, and standard error says what to do; "
     "2 the command line was not understood.",
     no_args_is_help=True,
@@ -106,15 +106,15 @@ def _findings(home: Path) -> Iterator[DoctorFinding]:
 
     missing = [name for name in ("mlflow", "sklearn", "shap") if find_spec(name) is None]
     yield DoctorFinding("Python", sys.version_info >= (3, 11), sys.version.split()[0])
-    yield looked_at("settings", settings, "mend the file that it names; UPSTREAM_SETTINGS names another")
+    yield looked_at("settings", settings, "correct the file named above, or set UPSTREAM_SETTINGS to another file")
     yield DoctorFinding("training extra", True, "installed" if not missing else "not installed; only training needs it")
     yield looked_at(
-        "store", lambda: f"{len(Records.load(home / 'store')):,} people", "upstream ingest, or upstream demo"
+        "store", lambda: f"{len(Records.load(home / 'store')):,} people", "run upstream ingest, or upstream demo"
     )
     if missing:
-        yield DoctorFinding("champion", True, "not looked up: that needs the training extra")
+        yield DoctorFinding("champion", True, "not checked: this needs the training extra")
     else:
-        yield looked_at("champion", lambda: _champion(home), "upstream train, then upstream promote")
+        yield looked_at("champion", lambda: _champion(home), "run upstream train, then upstream promote")
     yield looked_at(
         "bundle", lambda: RiskModel.load(home / "bundles", self_test=True).manifest.bundle_id, "upstream sync"
     )
@@ -153,11 +153,11 @@ def _published(home: Path) -> str:
 def demo(
     home: Home = DEFAULT_HOME,
     patients: Annotated[int, typer.Option(min=200, help="People in the simulated trust.")] = DEMO_PEOPLE,
-    no_serve: Annotated[bool, typer.Option("--no-serve", help="Do everything but serve.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Start again from nothing.")] = False,
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 is any free one.")] = 8000,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Do everything except serve.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete what an earlier demo left and start again.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 picks a free one.")] = 8000,
 ) -> None:
-    """A simulated trust from nothing to worklists in a browser. Everything in it is synthetic.
+    """Build a simulated trust and show its worklists in a browser. Everything in it is synthetic.
 
     Example: upstream demo --no-serve --patients 600 --home demo
     """
@@ -165,7 +165,8 @@ def demo(
 
     _begin_demo(home, patients, fresh)
     steps, settings = Steps(7), Settings.load()
-    # A demo of any size ends with a page: a small one calibrates on few events, and says how few its gates could judge.
+    # A demo of any size ends with a page. A small demo calibrates on few events and reports how few events its gates
+    # could judge.
     few = settings.training.model_copy(update={"fewest_calibration_events": 1})
     settings = settings.model_copy(update={"training": few})
     records = _demo_records(steps, home, patients)
@@ -189,7 +190,7 @@ def _teams(patients: int) -> int:
 
 
 def _begin_demo(home: Path, patients: int, fresh: bool) -> None:
-    """Notes what the demo is made of. Raises CommandError where the folder holds anything else."""
+    """Notes what the demo is made of. Raises CommandError if the folder holds any other files."""
     wanted = {
         "patients": patients,
         "years": training.cli.YEARS,
@@ -246,7 +247,7 @@ def _demo_model(steps: Steps, home: Path, settings: Settings, records: Records) 
     with steps.step("build features, train and evaluate both outcomes") as say:
         try:
             found = tracking.open_store(home, settings.tracking).version(tracking.CHALLENGER)
-            say(f"version {found.version} is there already, reused")
+            say(f"version {found.version} exists already, reused")
         except (StoreAbsent, NoRun):
             result = train(records, settings, home, truth=Truth.load(home / "truth"), progress=steps.note)
             say(f"version {result.version}")
@@ -266,17 +267,19 @@ def _demo_model(steps: Steps, home: Path, settings: Settings, records: Records) 
     for reason in refused.reasons if refused else ():
         steps.note(reason)
     if refused:
-        steps.note("A demo shows the model nevertheless, marked on every page as not promoted. Nothing else would.")
+        steps.note(
+            "A demo shows the model nevertheless, marked on every page as not promoted. No other home does this."
+        )
     with steps.step("publish the model's bundle") as say:
         if shown:
-            say(f"bundle {shown} serves already, reused")
+            say(f"bundle {shown} is served already, reused")
         else:
             state = sync_refused(home, settings, refused) if refused else sync(home, settings)
             say(f"bundle {state['bundle_id']}{'' if state['changed'] else ' serves already, reused'}")
 
 
 def _shown_unpromoted(home: Path) -> str:
-    """The id of the bundle that a demo shows although it was refused; empty where there is none."""
+    """The id of the bundle that a demo shows although the gates refused it; empty if there is none."""
     from models.bundle.not_promoted import is_demo
     from models.errors import BundleError
     from models.publishing import current_bundle, verify
@@ -292,7 +295,7 @@ def _demo_lists(steps: Steps, home: Path, settings: Settings, records: Records) 
     from serving.nightly.run import latest_as_of, score_store
 
     with steps.step("score everyone and publish worklists") as say:
-        # Lists of the weeks before come first, so that pages have trends to draw and people who joined and left.
+        # Publish lists of earlier weeks first, so that pages can show trends and people who joined or left.
         weeks = 0 if (home / "service.db").exists() else EARLIER_LISTS
         for week in range(weeks, -1, -1):
             as_of = latest_as_of(records) - dt.timedelta(days=7 * week)
@@ -308,7 +311,7 @@ def _demo_lists(steps: Steps, home: Path, settings: Settings, records: Records) 
 
 
 def main() -> None:
-    os.umask(0o077)  # what a home holds is about people: the account that made it, and nobody else
+    os.umask(0o077)  # The home holds data about people, so only the account that made it may read it.
     app()
 
 

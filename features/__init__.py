@@ -1,4 +1,4 @@
-"""What is known about people, turned into features in time and certain care gaps.
+"""What is known about people, turned into features in time and overdue or missing care.
 
 The public door: ``from features import Records, build, find_gaps, CATALOGUE, proportion_of_days_covered``. A name is
 imported when it is first asked for, so that the command line can print its help without loading the feature engine.

@@ -1,5 +1,5 @@
-"""The verbs that read and build: ``ingest`` and ``features``. Each imports what it needs when it runs, so that
-``--help`` is quick."""
+"""Commands that read records and build features: ``ingest`` and ``features``. Each command imports its packages when
+it runs, so that ``--help`` is quick."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ ingest = command_group("Turn an outside extract into a store of records.")
 Out = Annotated[Path | None, typer.Option("--out", help="Folder for the store.")]
 Into = Annotated[
     Path | None,
-    typer.Option("--into", help="A store that this source is added to, for the same people; instead of --out."),
+    typer.Option("--into", help="An existing store of the same people to add this source to. Use instead of --out."),
 ]
 export = command_group("Write a store of records in a format that other systems read.")
-features = command_group("List the features, build them, and prove that none sees the future.")
+features = command_group("List the features, build them, and prove that none reads the future.")
 
 
 @ingest.command("own")
 def ingest_own(
-    folder: Annotated[Path, typer.Argument(help="Folder with one CSV or Parquet file a table.")],
+    folder: Annotated[Path, typer.Argument(help="Folder with one CSV or Parquet file per table.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the store.")],
     nhs_key_file: Annotated[
-        Path | None, typer.Option(help="File of one line <key id>:<hex>; turns NHS numbers as ids into pseudonyms.")
+        Path | None,
+        typer.Option(help="File with one line <key id>:<hex>. Its key turns NHS numbers used as ids into pseudonyms."),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Check a folder with one CSV or Parquet file a table, and write it as a store.
+    """Check a folder with one CSV or Parquet file per table, and write it as a store.
 
     NHS numbers as ids are refused without --nhs-key-file, and never stored.
 
@@ -48,7 +49,10 @@ def ingest_own(
     records.save(out)
     wrong = records.about.get("rows_with_a_wrong_nhs_number", {})
     result = {**records.report.as_dict(), "store": str(out), "people": len(records), "data_hash": records.data_hash}
-    slips = [f"{name}: {rows:,} rows set aside, their NHS number fails its check" for name, rows in wrong.items()]
+    slips = [
+        f"{name}: {rows:,} rows set aside because the check digit of their NHS number is wrong"
+        for name, rows in wrong.items()
+    ]
     report(result, as_json, lambda: [*records.report.lines(), *slips, f"store: {out} ({len(records):,} people)"])
     _stop_where_all_was_set_aside(
         [name for name, table in records.report.tables.items() if table.read and table.set_aside == table.read]
@@ -62,7 +66,9 @@ def ingest_omop(
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Mark the records as synthetic, everywhere they go.")
     ] = False,
-    mappings: Annotated[Path | None, typer.Option(help="Folder with mapping tables that replace ours.")] = None,
+    mappings: Annotated[
+        Path | None, typer.Option(help="Folder with mapping tables to use instead of the built-in ones.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Turn an OMOP CDM 5.x extract into a store, accounting for every row.
@@ -79,11 +85,11 @@ def ingest_omop(
 
 
 def _stop_where_all_was_set_aside(tables: list[str]) -> None:
-    """Ends with exit code 1 where a table of the extract lost every row: it looks like care that stopped."""
+    """Exits with code 1 if a table of the extract lost every row: that would look like care that stopped."""
     if tables:
         typer.echo(
             f"every row of {', '.join(tables)} was set aside; the reasons are above and in the store's quarantine.csv. "
-            "Mend the extract and ingest it again before anything is scored.",
+            "Correct the extract and ingest it again before scoring.",
             err=True,
         )
         raise typer.Exit(1)
@@ -92,26 +98,30 @@ def _stop_where_all_was_set_aside(tables: list[str]) -> None:
 @ingest.command("fhir")
 def ingest_fhir(
     folder: Annotated[
-        Path | None, typer.Argument(help="Folder with NDJSON, a Bulk Data export, or Bundles; none with --replay.")
+        Path | None,
+        typer.Argument(help="Folder with NDJSON, a Bulk Data export, or Bundles. Leave it out with --replay."),
     ] = None,
     out: Out = None,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Mark the records as synthetic, everywhere they go.")
     ] = False,
-    mappings: Annotated[Path | None, typer.Option(help="Folder with mapping tables that replace ours.")] = None,
+    mappings: Annotated[
+        Path | None, typer.Option(help="Folder with mapping tables to use instead of the built-in ones.")
+    ] = None,
     dmd: Annotated[Path | None, typer.Option(help="Folder with a dm+d release, or code lists with BNF codes.")] = None,
     nhs_key_file: Annotated[
-        Path | None, typer.Option(help="File of one line <key id>:<hex>; turns NHS numbers into the ids of people.")
+        Path | None,
+        typer.Option(help="File with one line <key id>:<hex>. Its key turns NHS numbers into the ids of people."),
     ] = None,
     exported: Annotated[
-        str | None, typer.Option(help="Day of the export, YYYY-MM-DD, where no manifest says it.")
+        str | None, typer.Option(help="Day of the export, YYYY-MM-DD, if no manifest gives it.")
     ] = None,
     ledger: Annotated[
         Path | None,
-        typer.Option(help="Folder of the version ledger: keeps what was first seen when, export by export."),
+        typer.Option(help="Folder of the version ledger, which keeps the day each version was first seen."),
     ] = None,
     replay: Annotated[
-        str | None, typer.Option(help="YYYY-MM-DD: the store as it stood before this day, from the ledger alone.")
+        str | None, typer.Option(help="YYYY-MM-DD: rebuild the store as it was before this day, from the ledger alone.")
     ] = None,
     into: Into = None,
     as_json: Json = False,
@@ -132,10 +142,10 @@ def ingest_fhir(
     with _destination(out, into, "fhir") as target:
         if replay is not None:
             if ledger is None or folder is not None:
-                raise CommandError("--replay reads a ledger and no folder: name it with --ledger")
+                raise CommandError("--replay reads a ledger and no folder; give the ledger with --ledger")
             result = fhir.replay(_day(replay, "--replay"), target.folder, ledger, **options)
         elif folder is None:
-            raise CommandError("name the folder of the extract, or a day to --replay")
+            raise CommandError("give the folder of the extract, or a day with --replay")
         else:
             options["exported"] = _day(exported, "--exported") if exported else None
             options["progress"] = lambda done, total: count_of("read (kB)", done // 1024, total // 1024)
@@ -148,18 +158,19 @@ def ingest_fhir(
 
 @ingest.command("mhsds")
 def ingest_mhsds(
-    folder: Annotated[Path, typer.Argument(help="Folder with a folder a submission, one CSV a table.")],
+    folder: Annotated[Path, typer.Argument(help="Folder with one folder per submission and one CSV per table.")],
     out: Out = None,
     synthetic: Annotated[
         bool, typer.Option("--synthetic", help="Mark the records as synthetic, everywhere they go.")
     ] = False,
     nhs_key_file: Annotated[
-        Path | None, typer.Option(help="File of one line <key id>:<hex>; turns NHS numbers into the ids of people.")
+        Path | None,
+        typer.Option(help="File with one line <key id>:<hex>. Its key turns NHS numbers into the ids of people."),
     ] = None,
     into: Into = None,
     as_json: Json = False,
 ) -> None:
-    """Turn MHSDS submissions into a store, accounting for every row. It holds no bookings and no medicines.
+    """Turn MHSDS submissions into a store, accounting for every row. MHSDS has no bookings and no medicines.
 
     Example: upstream ingest mhsds submissions --nhs-key-file key.txt --into .upstream/store
     """
@@ -195,7 +206,7 @@ def ingest_hes(
 
 
 class _Destination:
-    """Where an ingest writes: a folder of its own, or beside a store that it is then merged into."""
+    """Where an ingest writes: its own folder, or a temporary folder that is then merged into a store."""
 
     def __init__(self, folder: Path, store: Path | None) -> None:
         self.folder, self.shown = folder, store or folder
@@ -212,11 +223,11 @@ class _Destination:
 
 @contextmanager
 def _destination(out: Path | None, into: Path | None, name: str) -> Iterator[_Destination]:
-    """The folder to write; on leaving, what was written is merged into the store of ``--into``."""
+    """The folder to write to. On leaving, its contents are merged into the store of ``--into``."""
     from features.records.sources import merging
 
     if (out is None) == (into is None):
-        raise CommandError("name --out for a store of its own, or --into for the store that this source is added to")
+        raise CommandError("give --out for a new store, or --into for an existing store to add this source to")
     if out is not None:
         yield _Destination(out, None)
         return
@@ -250,7 +261,9 @@ def export_fhir(
 def export_mhsds(
     store: Annotated[Path, typer.Option("--store", help="A store of records.")],
     out: Annotated[Path, typer.Option("--out", help="An empty folder for the submissions.")],
-    months: Annotated[int | None, typer.Option(min=1, help="Only the latest of them; all by default.")] = None,
+    months: Annotated[
+        int | None, typer.Option(min=1, help="Write only this many of the latest months; all by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Write a store as monthly MHSDS submissions, for tests and for handing data on.
@@ -267,11 +280,11 @@ def export_mhsds(
 
 
 def _day(text: str, option: str) -> dt.date:
-    """A day of the command line."""
+    """Parses a date option of the command line."""
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise CommandError(f"{option} is a day, YYYY-MM-DD") from None
+        raise CommandError(f"{option} is not a date; write YYYY-MM-DD") from None
 
 
 @features.command("list")
@@ -293,13 +306,20 @@ def features_build(
     spine: Annotated[
         Path | None, typer.Option("--spine", help="Parquet or CSV: patient_id, as_of and columns of your own.")
     ] = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="Instead of a spine: everybody on this day.")] = None,
-    engine: Annotated[ShardEngine, typer.Option(help="Shards in turn, or as Spark tasks.")] = ShardEngine.LOCAL,
-    master: Annotated[str, typer.Option(help="Spark master; spark-submit's own wins.")] = "local[2]",
-    shards: Annotated[int | None, typer.Option(min=1, help="About 5,000 people a shard by default.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Build everybody on this day instead of a spine.")
+    ] = None,
+    engine: Annotated[
+        ShardEngine, typer.Option(help="Build shards one after another (local) or as Spark tasks.")
+    ] = ShardEngine.LOCAL,
+    master: Annotated[str, typer.Option(help="Spark master; spark-submit's setting takes precedence.")] = "local[2]",
+    shards: Annotated[
+        int | None, typer.Option(min=1, help="Number of shards; by default about 5,000 people per shard.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Build every feature of a spine, shard by shard, in bounded memory. Killed? Run the same line again.
+    """Build every feature of a spine, shard by shard, in bounded memory. If it is interrupted, run the same command
+    again.
 
     Example: upstream features build --store .upstream/store --spine spine.parquet --out built
     """
@@ -316,15 +336,15 @@ def features_build(
 @features.command("prove")
 def features_prove(
     store: Annotated[Path | None, typer.Option("--store", help="A store of records.")] = None,
-    home: Annotated[Path | None, typer.Option("--home", help="A home; its store is taken.")] = None,
-    rows: Annotated[int, typer.Option(min=1, help="Checks of one person on one date.")] = 10_000,
+    home: Annotated[Path | None, typer.Option("--home", help="A home whose store to use.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="Number of checks, each of one person on one date.")] = 10_000,
     seed: Annotated[int, typer.Option(help="The same seed draws the same people and dates.")] = 0,
     out: Annotated[Path | None, typer.Option("--out", help="Folder for leakage.json and leakage.txt.")] = None,
     as_json: Json = False,
 ) -> None:
     """Delete and garble the future of random people on random dates: no feature and no care gap may change.
 
-    Exit code 1 where one changed.
+    Exit code 1 if one changed.
 
     Example: upstream features prove --home .upstream --rows 100000 --out evidence
     """
@@ -345,11 +365,13 @@ def features_prove(
 @features.command("gaps")
 def features_gaps(
     store: Annotated[Path | None, typer.Option("--store", help="A store of records.")] = None,
-    home: Annotated[Path | None, typer.Option("--home", help="A home; its store is taken.")] = None,
-    as_of: Annotated[str | None, typer.Option("--as-of", help="The day; by default the last that is known.")] = None,
+    home: Annotated[Path | None, typer.Option("--home", help="A home whose store to use.")] = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", help="Day to check; by default the last day in the records.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """How often each care gap fires on the caseload, beside its budget. Exit code 1 where one is over it.
+    """How often each care gap fires on the caseload, beside its budget. Exit code 1 if one is over budget.
 
     Example: upstream features gaps --home .upstream
     """
@@ -358,7 +380,7 @@ def features_gaps(
     from features.records import day_of
 
     if (store is None) == (home is None):
-        raise CommandError("say which records to look at: --store FOLDER or --home DIR")
+        raise CommandError("say which records to check: --store FOLDER or --home DIR")
     records = Records.load(store or Path(home or "") / "store")
     day = records.last_day_known() + 1 if as_of is None else day_of(_day(as_of, "--as-of"))
     found = prevalence(records, day)

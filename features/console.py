@@ -1,8 +1,7 @@
-"""What every verb of the command line shares: options, reports, progress, and errors as messages.
+"""What all commands share: options, reports, progress, and error messages.
 
-Exit codes: 0 done. 1 it could not be done, or a check found something: standard error says what and what to do. 2 the
-command line was not understood. An error that is no ``UpstreamError`` is a mistake in the program: Python prints its
-traceback and ends with 1.
+Exit codes: 0 done. 1 it failed, or a check found a problem: standard error says what to do. 2 the command line was
+not understood. Any error other than an ``UpstreamError`` is a bug: Python prints its traceback and ends with 1.
 """
 
 from __future__ import annotations
@@ -23,8 +22,8 @@ from typer.core import TyperGroup
 from features.errors import UpstreamError
 
 DEFAULT_HOME = Path(".upstream")
-Home = Annotated[Path, typer.Option("--home", help="Folder that holds everything a run makes.")]
-Json = Annotated[bool, typer.Option("--json", help="Report as one JSON object on standard output.")]
+Home = Annotated[Path, typer.Option("--home", help="Folder for everything that a run makes.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object on standard output.")]
 
 EXTRA_OF = {
     "mlflow": "training",
@@ -36,7 +35,7 @@ EXTRA_OF = {
     "psycopg": "postgres",
     "pyspark": "spark",
 }
-"""Packages that the base install leaves out, and the extra that brings each."""
+"""Packages that the base install leaves out, and the extra that installs each."""
 
 _THE_MACHINE_REFUSED = {errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EISDIR, errno.ENOTDIR}
 
@@ -46,18 +45,18 @@ class CommandError(UpstreamError):
 
 
 class MissingExtra(UpstreamError):
-    """A verb needs packages that this installation leaves out."""
+    """A command needs packages that this installation leaves out."""
 
     def __init__(self, package: str) -> None:
         extra = EXTRA_OF[package]
         super().__init__(
-            f"{package} is not installed: this verb needs the extra [{extra}]. "
+            f"{package} is not installed: this command needs the extra [{extra}]. "
             f"Install it with: pip install 'upstream[{extra}]'"
         )
 
 
 class Commands(TyperGroup):
-    """The verbs. An ``UpstreamError`` becomes its message on standard error and exit code 1."""
+    """The commands. An ``UpstreamError`` becomes its message on standard error and exit code 1."""
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -78,7 +77,7 @@ class Commands(TyperGroup):
 
 
 def command_group(help: str) -> typer.Typer:
-    """A group of verbs that prints its help where no verb is given."""
+    """A group of commands. It prints its help if no command is given."""
     return typer.Typer(help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -88,7 +87,9 @@ def report(result: dict[str, Any], as_json: bool, lines: Callable[[], list[str]]
 
 
 def count_of(stage: str, done: int, total: int) -> None:
-    """Progress within a stage: one line that a terminal writes over; first and last only where nobody watches."""
+    """Shows progress within a stage on one line, which a terminal overwrites. Without a terminal, shows only the
+    first and the last count.
+    """
     line = f"{stage}: {done:,} of {total:,}"
     if os.isatty(2):
         typer.echo(f"\r\x1b[K{line}", err=True, nl=done == total)
@@ -98,7 +99,7 @@ def count_of(stage: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class DoctorFinding:
-    """What ``doctor`` found of one thing it looked at. ``problems`` holds every one that was found, not the first."""
+    """One finding of ``doctor``. ``problems`` holds every problem found, not only the first."""
 
     what: str
     ok: bool
@@ -117,7 +118,7 @@ class DoctorFinding:
 
 
 def looked_at(what: str, look: Callable[[], str], do: str) -> DoctorFinding:
-    """Runs one check of ``doctor``. Each line of an error after its first is a problem of its own."""
+    """Runs one check of ``doctor``. Each line of an error after the first is a separate problem."""
     try:
         return DoctorFinding(what, True, look())
     except UpstreamError as error:
@@ -138,7 +139,9 @@ class Steps:
 
     @contextmanager
     def step(self, name: str) -> Iterator[Callable[[str], None]]:
-        """One step; call what it yields with the outcome. On a terminal a spinner turns while the step runs."""
+        """Runs one step. Call the yielded function with the outcome. On a terminal a spinner turns while the step
+        runs.
+        """
         self.number += 1
         head = f"[{self.number}/{self.total}] {name}"
         outcome: list[str] = []
@@ -153,9 +156,9 @@ class Steps:
         self.console.print(f"{head}{ended} ({time.monotonic() - began:.1f} s)", markup=False, soft_wrap=True)
 
     def note(self, words: str) -> None:
-        """A line below the step that runs now."""
+        """Prints a line below the current step."""
         self.console.print(f"      {words}", markup=False, soft_wrap=True)
 
     def end(self, words: str) -> None:
-        """The last line, with the time that all steps took."""
+        """Prints the last line, with the total time of all steps."""
         self.console.print(f"{words} ({time.monotonic() - self.began:.0f} s in all)", markup=False, soft_wrap=True)

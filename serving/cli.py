@@ -1,5 +1,5 @@
-"""The verbs that score and serve: ``score``, ``serve``, ``membership``, ``token`` and ``audit``. Each imports what it
-needs when it runs, so that ``--help`` is quick."""
+"""Commands that score and serve: ``score``, ``serve``, ``membership``, ``token`` and ``audit``. Each command imports
+its packages when it runs, so that ``--help`` is quick."""
 
 from __future__ import annotations
 
@@ -22,25 +22,34 @@ token = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 @app.command()
 def score(
     home: Home = DEFAULT_HOME,
-    store: Annotated[Path | None, typer.Option(help="Store to score; the home's own by default.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Store to score; the home's store by default.")] = None,
     as_of: Annotated[
-        str | None, typer.Option("--as-of", help="YYYY-MM-DD; the day after the newest event by default.")
+        str | None,
+        typer.Option("--as-of", help="Date to score, YYYY-MM-DD; by default the day after the newest event."),
     ] = None,
     ranking: Annotated[Ranking, typer.Option(help="Order of the published lists.")] = Ranking.RISK,
     explained_days: Annotated[
-        int, typer.Option(min=1, help="Runs older than this keep risks, places and gaps, and lose what explained them.")
+        int,
+        typer.Option(
+            min=1, help="Runs older than this many days keep risks, ranks and gaps, and lose their explanations."
+        ),
     ] = 35,
     accept_change: Annotated[
-        bool, typer.Option("--accept-change", help="Publish a list that was refused, on --by's word.")
+        bool, typer.Option("--accept-change", help="Publish a refused list. Give --by and --why with it.")
     ] = False,
-    by: Annotated[str, typer.Option(help="Who says that a refused list is right; in the audit log.")] = "",
-    why: Annotated[str, typer.Option(help="Why it is right, without anything about a person; in the audit log.")] = "",
+    by: Annotated[
+        str, typer.Option(help="Who confirms that the refused list is right. Written to the audit log.")
+    ] = "",
+    why: Annotated[
+        str, typer.Option(help="Why it is right, without details of any person. Written to the audit log.")
+    ] = "",
     as_json: Json = False,
 ) -> None:
-    """The nightly run: score everyone on a caseload and publish the worklists, whole or not at all.
+    """Run the nightly job: score everyone on a caseload and publish the worklists. It publishes all teams or none.
 
-    What arrived is compared with what the published list was made from; beyond the tolerances of mlflow.yaml (arrival)
-    nothing is published and exit code 1 says why. --accept-change publishes it on a named person's word.
+    The new records are compared with those behind the published list. If they differ by more than mlflow.yaml allows
+    (arrival), nothing is published, the message says why, and the exit code is 1. --accept-change publishes them when
+    a named person confirms them.
 
     Example: upstream score --home .upstream
     """
@@ -49,7 +58,7 @@ def score(
     from serving.nightly.run import score_store
 
     if (by or why) and not accept_change:
-        raise CommandError("--by and --why belong to --accept-change; leave them out, or add it")
+        raise CommandError("--by and --why need --accept-change; add it, or leave them out")
     settings = load_settings(NightlySettings)
     summary = score_store(
         store or home / "store",
@@ -70,7 +79,7 @@ def score(
 def serve(
     home: Home = DEFAULT_HOME,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 is any free one.")] = 8000,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 picks a free one.")] = 8000,
     log: Annotated[Path | None, typer.Option(help="File for the log of requests; standard error by default.")] = None,
 ) -> None:
     """Serve scores, worklists and pages from the home's bundle and database.
@@ -96,33 +105,31 @@ def serve(
 
 @app.command()
 def membership(
-    issuer: Annotated[str, typer.Option(help="The identity provider, as its tokens name it.")],
-    subject: Annotated[str, typer.Option(help="The person, as the provider's tokens name them (sub).")],
+    issuer: Annotated[str, typer.Option(help="The identity provider, as named in its tokens (iss).")],
+    subject: Annotated[str, typer.Option(help="The person, as named in the provider's tokens (sub).")],
     source: Annotated[str, typer.Option(help="On whose word.")],
-    team: Annotated[str | None, typer.Option(help="The team whose people they may see.")] = None,
-    lead: Annotated[
-        bool, typer.Option("--lead", help="They lead the team: they may take its list away as CSV.")
-    ] = False,
-    role: Annotated[Role | None, typer.Option(help="The role they hold here, if the provider names none.")] = None,
+    team: Annotated[str | None, typer.Option(help="A team whose people they may see.")] = None,
+    lead: Annotated[bool, typer.Option("--lead", help="They lead the team and may download its list as CSV.")] = False,
+    role: Annotated[Role | None, typer.Option(help="Their role, if the provider gives none.")] = None,
     begin: Annotated[str | None, typer.Option("--from", help="First day, YYYY-MM-DD.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="The day from which they are no longer in it.")] = None,
+    end: Annotated[str | None, typer.Option("--to", help="First day on which they are no longer a member.")] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
-    """Put somebody in a team or give them a role (--from), or end it (--to alone). Written to the audit log.
+    """Put somebody in a team or give them a role (--from), or end either (--to alone). Written to the audit log.
 
     Example: upstream membership --issuer https://id.example --subject sam --team T01 --from 2026-01-05 --source rota
     """
     from serving.security import memberships
 
     if (team is None) == (role is None):
-        raise typer.BadParameter("name a --team or a --role, one at a time")
+        raise typer.BadParameter("give either a --team or a --role, not both")
     first, last = _day("--from", begin), _day("--to", end)
     if first is not None and team:
         memberships.join_team(home, issuer, subject, team, first, last, source, lead)
     elif first is not None and role:
         memberships.assign_role(home, issuer, subject, role, first, last, source)
     elif last is None:
-        raise CommandError("say when it begins (--from) or ends (--to)")
+        raise CommandError("give the day it begins (--from) or ends (--to)")
     elif team and not memberships.leave_team(home, issuer, subject, team, last, source):
         raise CommandError(f"that person is not in team {team} now")
     elif role and not memberships.withdraw_role(home, issuer, subject, role, last, source):
@@ -141,14 +148,14 @@ def _day(option: str, text: str | None) -> dt.date | None:
 def audit_verify(
     home: Home = DEFAULT_HOME,
     against: Annotated[
-        str | None, typer.Option(help="A head that an earlier run printed and that was kept on another machine.")
+        str | None, typer.Option(help="A head that an earlier run printed, kept on another machine.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Walk the audit chain from its first event: finds any that was changed, removed, reordered or cut off. Exit code
-    1 if one was.
+    """Check the audit chain from its first event. Finds events that were changed, removed, reordered or cut off. Exit
+    code 1 if there are any.
 
-    Keep the head it prints somewhere else: a chain rewritten as a whole is found only by a head that left this machine.
+    Keep the printed head on another machine: only that shows whether the whole chain was rewritten.
 
     Example: upstream audit verify --home .upstream --against 7f83b1657ff1fc53...
     """
@@ -163,16 +170,16 @@ def audit_verify(
 @token.callback(invoke_without_command=True)
 def token_make(
     context: typer.Context,
-    role: Annotated[Role | None, typer.Option(help="What the holder of the token is.")] = None,
+    role: Annotated[Role | None, typer.Option(help="Role of the token's holder.")] = None,
     home: Home = DEFAULT_HOME,
     team: Annotated[list[str] | None, typer.Option("--team", help="A team the token may see; repeat for more.")] = None,
     label: Annotated[str, typer.Option(help="A name for it in the access log.")] = "",
     days: Annotated[float, typer.Option(help="How long it is valid.")] = 90,
-    lead: Annotated[bool, typer.Option("--lead", help="A pharmacist who leads these teams.")] = False,
+    lead: Annotated[bool, typer.Option("--lead", help="The holder is a pharmacist who leads these teams.")] = False,
 ) -> None:
     """Make a bearer token. It is shown once, alone on the last line.
 
-    ``list`` shows tokens and sessions that are live, ``revoke`` ends them.
+    ``list`` shows live tokens and sessions; ``revoke`` ends them.
 
     Example: upstream token --home .upstream --role pharmacist --team T01
     """
@@ -181,12 +188,12 @@ def token_make(
     if context.invoked_subcommand is not None:
         return
     if role is None:
-        raise typer.BadParameter("name a role, or one of the verbs list and revoke", param_hint="--role")
+        raise typer.BadParameter("give a role, or one of the commands list and revoke", param_hint="--role")
 
     made = issue_token(home, role, team, label, days, lead=lead)
     typer.echo(
         f"A {role} token for {', '.join(team) if team else 'all teams it may see'}, valid for {days:g} days. "
-        "Copy it now: it is not kept.",
+        "Copy it now: it is not stored.",
         err=True,
     )
     typer.echo(made)
@@ -195,10 +202,10 @@ def token_make(
 @token.command("list")
 def token_list(
     home: Home = DEFAULT_HOME,
-    ended: Annotated[bool, typer.Option("--ended", help="Those that are over too.")] = False,
+    ended: Annotated[bool, typer.Option("--ended", help="Also show expired and revoked ones.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Tokens and sessions that are live: whose, for which teams, until when. Never the secret.
+    """List live tokens and sessions: holder, teams and expiry, never the secret.
 
     Example: upstream token list --home .upstream
     """
@@ -210,18 +217,18 @@ def token_list(
     report(
         {"tokens": [asdict(one) for one in found]},
         as_json,
-        lambda: [one.line() for one in found] or ["no token and no session is live"],
+        lambda: [one.line() for one in found] or ["there are no live tokens or sessions"],
     )
 
 
 @token.command("revoke")
 def token_revoke(
-    source: Annotated[str, typer.Option(help="On whose word; in the audit log.")],
+    source: Annotated[str, typer.Option(help="Who asked for this, or why. Written to the audit log.")],
     token_id: Annotated[
-        str | None, typer.Option("--id", help="A token or session, as `upstream token list` names it.")
+        str | None, typer.Option("--id", help="Id of a token or session, from `upstream token list`.")
     ] = None,
     subject: Annotated[
-        str | None, typer.Option(help="A person, as the provider's tokens name them (sub): all their sessions.")
+        str | None, typer.Option(help="A person, as named in the provider's tokens (sub). Ends all their sessions.")
     ] = None,
     home: Home = DEFAULT_HOME,
 ) -> None:
@@ -233,5 +240,5 @@ def token_revoke(
 
     ended = end_access(home, source, token_id=token_id, subject=subject)
     if not ended:
-        raise CommandError("nothing of that name is live; `upstream token list` shows what is")
+        raise CommandError("no live token or session has that id; `upstream token list` shows them")
     typer.echo(f"ended: {', '.join(ended)}")

@@ -206,5 +206,5 @@ def test_doctor_works_without_the_training_extra(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1  # the home is empty
     assert "ok   training extra: not installed" in done.stdout
-    assert "ok   champion: not looked up" in done.stdout
+    assert "ok   champion: not checked" in done.stdout
     assert "Traceback" not in done.stderr

@@ -1,5 +1,6 @@
-"""The verbs that simulate, train and promote: ``simulate`` to ``sync``. Each imports what it needs when it runs, so
-that ``--help`` is quick."""
+"""Commands that simulate, train and promote: ``simulate`` to ``sync``. Each command imports its packages when it
+runs, so that ``--help`` is quick.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ TEAMS = 8
 
 
 class SplitChoice(StrEnum):
-    """How rows are divided. The last two are studies: they fit once for each team or origin and register nothing."""
+    """How rows are split. The last two are studies: they fit once for each team or origin and register no model."""
 
     TEMPORAL = "temporal"
     PATIENTS = "patients"
@@ -38,21 +39,19 @@ app = command_group("Simulate, train, evaluate and promote.")
 @app.command()
 def simulate(
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the store; the truth goes to a folder beside it.")
+        Path | None, typer.Option("--out", help="Folder for the store; the hidden truth goes to a folder beside it.")
     ] = None,
     patients: Annotated[int, typer.Option(min=1, help="People in the trust.")] = 3000,
     years: Annotated[float, typer.Option(min=0.5, help="Years of history.")] = YEARS,
-    teams: Annotated[int, typer.Option(min=1, help="Teams that share the people.")] = TEAMS,
+    teams: Annotated[int, typer.Option(min=1, help="Number of teams.")] = TEAMS,
     seed: Annotated[int, typer.Option(help="The same seed gives the same trust.")] = SEED,
-    check: Annotated[
-        bool, typer.Option("--check", help="Compare what the trust turned out like with published rates.")
-    ] = False,
+    check: Annotated[bool, typer.Option("--check", help="Compare the simulated trust with published rates.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Simulate a synthetic trust whose truth is known.
+    """Simulate a synthetic trust, so that true risks are known.
 
-    With --check nothing is written: about 80 quantities, each beside its target and range, and exit code 1 when
-    fewer than 36, or less than 85 percent of them, are within.
+    With --check it writes nothing and prints about 80 quantities with their targets and ranges. Exit code 1 if fewer
+    than 36, or less than 85 percent of them, are within range.
 
     Example: upstream simulate --patients 500 --out trust/store
     """
@@ -68,7 +67,7 @@ def simulate(
         raise typer.BadParameter("give the folder for the store, or --check", param_hint="--out")
     trust = run(patients=patients, years=years, seed=seed, teams=teams)
     truth, records = trust.truth, trust.records
-    del trust  # the frames are as large as the records
+    del trust  # the frames are as large as the records, so free them
     records.save(out)
     truth.save(out.parent / "truth")
     result = {
@@ -89,11 +88,13 @@ def train(
     home: Home = DEFAULT_HOME,
     split: Annotated[
         SplitChoice | None,
-        typer.Option(help="How rows are divided; mlflow.yaml says how by default. The last two are studies."),
+        typer.Option(help="How rows are split; mlflow.yaml sets the default. The last two are studies."),
     ] = None,
-    tune: Annotated[int | None, typer.Option(min=0, help="Parameter search: trials an outcome; 0 is none.")] = None,
+    tune: Annotated[
+        int | None, typer.Option(min=0, help="Parameter search: trials per outcome; 0 for no search.")
+    ] = None,
     compare: Annotated[
-        str | None, typer.Option(help="champion, another alias, or a version: beside the challenger on the same rows.")
+        str | None, typer.Option(help="Model to compare with on the same rows: champion, another alias, or a version.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -147,8 +148,7 @@ def evaluate(
     out: Annotated[Path | None, typer.Option(help="Folder for the report; reports/ in the home by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """The evaluation that a model was trained with: its figures here, and the whole report as one HTML page beside the
-    JSON.
+    """Print the figures of a trained model, and write the whole report as one HTML page and as JSON.
 
     Example: upstream evaluate --home .upstream --version champion
     """
@@ -157,7 +157,7 @@ def evaluate(
     from training.registry.find_report import find
 
     if run and version:
-        raise CommandError("say which model once: --run or --version")
+        raise CommandError("give either --run or --version, not both")
     store = tracking.open_store(home, _settings().tracking)
     found = find(
         store,
@@ -173,11 +173,11 @@ def evidence(
     home: Home = DEFAULT_HOME,
     out: Annotated[Path, typer.Option("--out", help="Folder for the evidence file.")] = Path("evidence"),
     version: Annotated[str | None, typer.Option(help="Registered version or alias; the challenger by default.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; say what was changed by hand.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; report what was changed by hand.")] = False,
     as_json: Json = False,
 ) -> None:
-    """The evidence file of a model: model card, TRIPOD+AI, PROBAST+AI, transparency record, hazard log. Every number
-    is looked up from its run.
+    """Write the evidence file of a model: model card, TRIPOD+AI, PROBAST+AI, transparency record, hazard log. Every
+    number is looked up from its run.
 
     Example: upstream evidence --home .upstream --out evidence
     """
@@ -188,7 +188,7 @@ def evidence(
     found = store.find(version) if version and version.isdecimal() else store.version(version or tracking.CHALLENGER)
     made = build(sources_of(store, found.run_id, {**found.tags, "version": found.version}))
     if check and (changed := made.differences(out)):
-        raise CommandError("\n".join([f"{out} is not what run {found.run_id} says:", *changed]))
+        raise CommandError("\n".join([f"{out} differs from run {found.run_id}:", *changed]))
     if not check:
         made.write(out)
     result = {
@@ -214,7 +214,7 @@ def promote(
     version: Annotated[str | None, typer.Option(help="Registered version; the challenger by default.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Make the challenger champion, if it passes the gates of mlflow.yaml. Exit code 1 if it does not.
+    """Make the challenger champion, if it passes the gates of mlflow.yaml. Exit code 1 if a gate refuses it.
 
     Example: upstream promote --home .upstream --by "A. Analyst" --why "better calibrated"
     """
@@ -233,7 +233,7 @@ def rollback(
     why: Annotated[str, typer.Option(help="Why.")] = "",
     again: Annotated[bool, typer.Option("--again", help="Bring back a version that a rollback withdrew.")] = False,
 ) -> None:
-    """Make the champion before this one champion again. Run sync afterwards.
+    """Make the previous champion the champion again. Run sync afterwards.
 
     Example: upstream rollback --home .upstream --by "A. Analyst" --why "alert rate doubled"
     """
@@ -245,7 +245,7 @@ def rollback(
 
 @app.command()
 def sync(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Fetch the champion's bundle from MLflow, verify it, make it the one that serves, and say what changed.
+    """Fetch the champion's bundle from MLflow, verify it, put it into service, and report what changed.
 
     Example: upstream sync --home .upstream
     """

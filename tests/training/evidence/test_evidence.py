@@ -153,4 +153,4 @@ def test_upstream_evaluate_finds_the_report_and_asks_for_one_model(trained, tmp_
     assert json.loads(found.stdout)["data_hash"] == result.evaluation.data_hash
     assert (tmp_path / "evaluation.html").is_file()
     both = command.invoke(app, ["evaluate", "--home", home, "--run", "x", "--version", "1"])
-    assert (both.exit_code, "say which model once" in both.stderr) == (1, True)
+    assert (both.exit_code, "give either --run or --version" in both.stderr) == (1, True)
