@@ -54,6 +54,7 @@ app.add_typer(features.cli.features, name="features")
 app.add_typer(training.cli.app)
 app.add_typer(serving.cli.app)
 app.add_typer(serving.cli.audit, name="audit")
+app.add_typer(serving.cli.identities, name="identities")
 app.add_typer(serving.cli.token, name="token")
 
 
@@ -164,7 +165,7 @@ def demo(
     from training.settings import Settings
 
     _begin_demo(home, patients, fresh)
-    steps, settings = Steps(7), Settings.load()
+    steps, settings = Steps(8), Settings.load()
     # A demo of any size ends with a page. A small demo calibrates on few events and reports how few events its gates
     # could judge.
     few = settings.training.model_copy(update={"fewest_calibration_events": 1})
@@ -172,6 +173,7 @@ def demo(
     records = _demo_records(steps, home, patients)
     _demo_model(steps, home, settings, records)
     _demo_lists(steps, home, settings, records)
+    _demo_names(steps, home, records)
     if no_serve:
         steps.end(f"The demo is ready in {home}.")
     else:
@@ -308,6 +310,24 @@ def _demo_lists(steps: Steps, home: Path, settings: Settings, records: Records) 
         if bad:
             raise CommandError("\n".join(bad))
         say("bundle, worklists and store are whole")
+
+
+def _demo_names(steps: Steps, home: Path, records: Records) -> None:
+    from features.records import date_of
+    from serving.identities.invented import invented
+    from serving.identities.keys import IdentityKeys, write_new_key
+    from serving.identities.loading import held, store_identities
+    from serving.settings import IDENTITY_KEY
+
+    with steps.step("invent a name for everyone") as say:
+        if held(home):
+            say("there already, reused")
+            return
+        write_new_key(home / IDENTITY_KEY)
+        born = [date_of(day) for day in records.columns("patients")["birth_date"].tolist()]
+        people = invented(zip(records.patient_ids.tolist(), born, strict=True))
+        store_identities(home, people, IdentityKeys.read(home / IDENTITY_KEY))
+        say(f"{len(people):,} invented names, sealed; NHS numbers from the test range 999")
 
 
 def main() -> None:

@@ -48,6 +48,7 @@ from serving.http.problems import (
 )
 from serving.http.protocol import BoundedProtocol
 from serving.http.thread_lanes import Lane, Turns
+from serving.identities.keys import IdentityKeyProblem, IdentityKeys
 from serving.model_loader import LiveModel
 from serving.observability.logs import write_log
 from serving.observability.metrics import Metrics
@@ -72,6 +73,7 @@ from serving.web.endpoints import router as pages
 from serving.web.forms.gap_status_form import router as gap_status_pages
 from serving.web.oidc_sign_in import router as provider
 from serving.web.rendering import STATIC_FOLDER, problem_page
+from serving.web.search_pages import router as search_pages
 from serving.worklists.endpoints import pages as worklist_pages
 from serving.worklists.endpoints import router as worklists
 
@@ -130,6 +132,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     settings = settings or ServiceSettings()
     metrics, tracing = Metrics(), tracing_to(settings.otlp_endpoint)
     nhs_key = NhsKey.read(settings.nhs_key_file) if settings.nhs_key_file else None
+    identity_keys = IdentityKeys.read(settings.identity_keys) if settings.identity_keys else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -147,6 +150,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
             metrics=metrics,
             rates=Rates.of(settings),
             nhs_key=nhs_key,
+            identity_keys=identity_keys,
         )
         database.check_is_held()
         migrations.upgrade(database)
@@ -191,6 +195,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         provider,
         auditing_pages,
         gap_status_pages,
+        search_pages,
         worklist_pages,
     ):
         app.include_router(router)
@@ -369,7 +374,7 @@ def serve(
             raise StartError(f"{error}; check that the home folder can be written, or UPSTREAM_DATABASE_URL") from None
         try:
             app = create_app(settings)
-        except (TracingMissing, KeyProblem) as error:
+        except (TracingMissing, KeyProblem, IdentityKeyProblem) as error:
             raise StartError(str(error)) from None
         write_log(log_file)
         app.state.alone = True

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,8 +14,12 @@ from features.console import DEFAULT_HOME, CommandError, Home, Json, command_gro
 from serving.identity.callers import Role
 from serving.worklists.rules import Ranking
 
+if TYPE_CHECKING:
+    from serving.identities.keys import IdentityKeys
+
 app = command_group("Score and serve.")
 audit = command_group("The audit log.")
+identities = command_group("Names and NHS numbers that pages show.")
 token = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -165,6 +169,56 @@ def audit_verify(
     report(found.as_dict(), as_json, found.lines)
     if found.broken:
         raise typer.Exit(1)
+
+
+KeyFile = Annotated[
+    Path | None,
+    typer.Option("--key", help="Key file; UPSTREAM_IDENTITY_KEY_FILE by default. Keep it off the database."),
+]
+
+
+@identities.command("load")
+def identities_load(
+    file: Annotated[Path, typer.Argument(help="CSV or Parquet: patient_id, name, birth_date, nhs_number.")],
+    home: Home = DEFAULT_HOME,
+    key: KeyFile = None,
+    as_json: Json = False,
+) -> None:
+    """Give pages the names of people, sealed by a key that is not in the database. Replaces the table as a whole.
+
+    Pharmacists then see who somebody is, of their own teams only, and find people by name or NHS number. What a row
+    says wrongly is left out and counted, by row number. Ids that are NHS numbers need UPSTREAM_NHS_KEY_FILE.
+
+    Example: upstream identities load names.csv --home .upstream --key identity.key
+    """
+    from features.records.nhs_numbers import NhsKey
+    from serving.identities.loading import load_identities
+
+    number_key = os.environ.get("UPSTREAM_NHS_KEY_FILE")
+    found = load_identities(
+        home, file, _identity_keys(home, key), NhsKey.read(Path(number_key)) if number_key else None
+    )
+    report(found.as_dict(), as_json, found.lines)
+
+
+@identities.command("rotate")
+def identities_rotate(home: Home = DEFAULT_HOME, key: KeyFile = None) -> None:
+    """Seal every name by the first key of the key file. Put a new key on top first; remove the old one afterwards.
+
+    Example: upstream identities rotate --home .upstream --key identity.key
+    """
+    from serving.identities.loading import rotate
+
+    again = rotate(home, _identity_keys(home, key))
+    typer.echo(f"{again:,} identities sealed by the current key; restart the service, then remove the old key")
+
+
+def _identity_keys(home: Path, given: Path | None) -> IdentityKeys:
+    from serving.identities.keys import IdentityKeys
+    from serving.settings import IDENTITY_KEY
+
+    path = given or Path(os.environ.get("UPSTREAM_IDENTITY_KEY_FILE") or home / IDENTITY_KEY)
+    return IdentityKeys.read(path)
 
 
 @token.callback(invoke_without_command=True)

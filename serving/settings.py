@@ -19,6 +19,8 @@ UPSTREAM_SESSION_IDLE_MINUTES      how long an unused session of the pages lives
 UPSTREAM_READ_DEADLINE_SECONDS     how long a page or a read may take before it is 503
 UPSTREAM_SCORE_DEADLINE_SECONDS    the same for scoring
 UPSTREAM_NHS_KEY_FILE      file of one line ``<key id>:<hex>``: POST /v1/scores then takes NHS numbers as pseudonyms
+UPSTREAM_IDENTITY_KEY_FILE keys that open names and NHS numbers (``upstream identities``); pages then show them
+UPSTREAM_RECORD_LINK       address of a person in the trust's record system, with {nhs_number} or {patient_id} in it
 UPSTREAM_OTLP_ENDPOINT     where OpenTelemetry spans go (extra ``otel``); none are made without it
 UPSTREAM_OIDC              JSON list of trusted identity providers (fields: ``OidcIssuer``; pages: its ``sign_in``)
 =========================  ============================================================================================
@@ -29,6 +31,7 @@ from __future__ import annotations
 import os
 from ipaddress import ip_address
 from pathlib import Path
+from string import Formatter
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -37,6 +40,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.identity.callers import Role
 
+IDENTITY_KEY = "identity.key"
+"""The key file that a demo makes in its home."""
+RECORD_LINK_FIELDS = frozenset(("nhs_number", "patient_id"))
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -104,6 +110,8 @@ class ServiceSettings(BaseSettings):
     read_deadline_seconds: float = Field(default=20.0, gt=0)
     score_deadline_seconds: float = Field(default=50.0, gt=0)
     nhs_key_file: Path | None = None
+    identity_key_file: Path | None = None
+    record_link: str = ""
     otlp_endpoint: str = ""
     public_url: str = ""
     oidc: tuple[OidcIssuer, ...] = ()
@@ -121,6 +129,19 @@ class ServiceSettings(BaseSettings):
                 "give Upstream a host name of its own, not a path of another's"
             )
         return url.rstrip("/")
+
+    @field_validator("record_link")
+    @classmethod
+    def a_record_is_reached_safely(cls, url: str) -> str:
+        if not url:
+            return url
+        names = [name for _, name, *_ in Formatter().parse(url) if name is not None]
+        if not names or not set(names) <= RECORD_LINK_FIELDS or any(field in urlsplit(url).netloc for field in "{}"):
+            raise ValueError(
+                "must hold {nhs_number} or {patient_id} after the host, and no other field, "
+                "as https://records.example.nhs.uk/open?nhs={nhs_number}"
+            )
+        return over_a_safe_line(url)
 
     @model_validator(mode="after")
     def a_provider_knows_the_way_back(self) -> ServiceSettings:
@@ -142,6 +163,12 @@ class ServiceSettings(BaseSettings):
     def database(self) -> str:
         """The SQLAlchemy URL in use."""
         return self.database_url or database_url_of(self.home)
+
+    @property
+    def identity_keys(self) -> Path | None:
+        """The file of the keys that open identities: the one that is set, or the one that a demo made for itself."""
+        own = self.home / IDENTITY_KEY
+        return self.identity_key_file or (own if self.environment == "demo" and own.exists() else None)
 
     @property
     def hosts(self) -> tuple[str, ...]:

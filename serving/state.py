@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -12,6 +12,8 @@ from serving.auditlog.log import Audit
 from serving.http.problems import request_id_of
 from serving.http.rate_limit import Rate
 from serving.http.thread_lanes import Lane, Turns
+from serving.identities.keys import IdentityKeys, new_keys
+from serving.identities.service import sees_names
 from serving.identity.callers import Caller, Role
 from serving.model_loader import LiveModel
 from serving.observability.metrics import Metrics
@@ -52,7 +54,8 @@ class Shown:
 @dataclass(frozen=True)
 class Service:
     """The running service. ``reads`` is the lane of database work, ``scoring`` the lane of model work,
-    ``large`` the turns of large bodies."""
+    ``large`` the turns of large bodies. ``identity_keys`` open names, ``searches`` seals what was typed to find
+    somebody."""
 
     settings: ServiceSettings
     database: Database
@@ -64,10 +67,17 @@ class Service:
     metrics: Metrics
     rates: Rates
     nhs_key: NhsKey | None = None
+    identity_keys: IdentityKeys | None = None
+    searches: IdentityKeys = field(default_factory=new_keys)
     shown: Shown = field(default_factory=Shown)
 
     def audit_for(self, caller: Caller, request: Request) -> Audit:
         return Audit.of(self.database, caller, request_id_of(request.scope))
+
+    def page_audit_for(self, caller: Caller, request: Request) -> Audit:
+        """The log of a page's look, which says where names were shown with it."""
+        named = {"names": True} if sees_names(caller, self.identity_keys) else {}
+        return replace(self.audit_for(caller, request), always=named)
 
 
 def address_of(request: Request, settings: ServiceSettings) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -65,6 +65,8 @@ class Audit:
     actor: str
     role: str
     request_id: str
+    always: Mapping[str, Any] = field(default_factory=dict)
+    """What the detail of every event of this request says."""
 
     @classmethod
     def of(cls, database: Database, caller: Caller, request_id: str) -> Audit:
@@ -113,7 +115,7 @@ def append(connection: Connection, by: Audit, look: Look) -> None:
         "run_id": look.run_id,
         "bundle_id": look.bundle_id,
         "request_id": by.request_id,
-        "detail": look.detail,
+        "detail": {**by.always, **look.detail},
         "previous": head.hash,
     }
     event["hash"] = _hash(event)

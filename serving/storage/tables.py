@@ -249,6 +249,15 @@ gap_statuses = Table(
     Index("ix_gap_statuses_patient", "patient_id", "code", "status_id"),
 )
 
+identities = Table(
+    "identities",
+    metadata,
+    Column("patient_id", String(200), primary_key=True),
+    Column("key_id", String(16), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("given_at", Moment, nullable=False),
+)
+
 tokens = Table(
     "tokens",
     metadata,
@@ -365,5 +374,17 @@ audit_head = Table(
 )
 
 PERSON_TABLES = frozenset(
-    {people, scores, gaps, timelines, person_groups, list_lines, list_exits, reviews, gap_statuses, exposures}
+    {
+        people,
+        scores,
+        gaps,
+        timelines,
+        person_groups,
+        list_lines,
+        list_exits,
+        reviews,
+        gap_statuses,
+        identities,
+        exposures,
+    }
 )

@@ -23,6 +23,7 @@ from serving.access import (
     spend_as_stranger,
 )
 from serving.http.problems import Problem
+from serving.identities.service import names_of
 from serving.identity.callers import Caller
 from serving.identity.ids import PersonId
 from serving.operations.service import readiness, version
@@ -39,11 +40,12 @@ from serving.web.forms import gap_status_form
 from serving.web.forms.filter_form import filter_fields
 from serving.web.forms.review_form import ReviewForm, Wrong, refused, review_fields
 from serving.web.person_view import drawn_year, explain
+from serving.web.record_link import record_link
 from serving.web.rendering import around, page
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.rules import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
-from serving.worklists.service import gone, is_listed, list_teams, team_worklist, unknown_horizon
+from serving.worklists.service import gone, is_listed, list_teams, shown_on, team_worklist, unknown_horizon
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
@@ -78,7 +80,7 @@ async def team(
     """A team's worklist. What it is cut to, its order and its page are all in the address, so it can be kept and
     sent."""
     outcome, horizon = viewed(view, outcome, horizon)
-    audit = service.audit_for(caller, request)
+    audit = service.page_audit_for(caller, request)
 
     if not await service.reads.run(is_listed, service.database, caller, audit, team_id):
         run = await service.reads.run(_run, service)
@@ -111,6 +113,7 @@ async def team(
         address=address,
         opened=person_query(f"{found.outcome}-{found.horizon_days}", way_back(found)),
         most=MAX_LIMIT,
+        names=await service.reads.run(names_of, service.database, caller, service.identity_keys, shown_on(found)),
     )
 
 
@@ -203,7 +206,7 @@ async def _person_page(
     answers: ReviewForm,
     wrong: Sequence[Wrong] = (),
 ) -> Response:
-    audit = service.audit_for(caller, request)
+    audit = service.page_audit_for(caller, request)
     try:
         found = await service.reads.run(show_person, service.database, caller, audit, patient_id)
     except Problem as problem:
@@ -219,12 +222,15 @@ async def _person_page(
     chosen = found.run.chosen(outcome, horizon)
     if chosen is None:
         raise unknown_horizon(found.run)
+    names = await service.reads.run(names_of, service.database, caller, service.identity_keys, [patient_id])
     return page(
         request,
         "person.html",
         surroundings=around(request, caller, found.run),
         status=422 if wrong else 200,
         person=found,
+        who=names.get(patient_id),
+        record_link=record_link(service.settings.record_link, patient_id, names.get(patient_id)),
         explained=explain(found, *chosen),
         year=drawn_year(found),
         form=review_fields(answers, wrong),

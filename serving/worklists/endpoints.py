@@ -109,10 +109,11 @@ async def worklist_csv_page(
     outcome: Outcome = None,
     horizon: Horizon = None,
     ranking: Ranking | None = None,
+    names: Literal["yes", ""] = "",
 ) -> Response:
-    """The same for a browser."""
+    """The same for a browser; with names where they are asked for."""
     outcome, horizon = viewed(view, outcome, horizon)
-    return await _exported(request, caller, service, team_id, filtering, outcome, horizon, ranking)
+    return await _exported(request, caller, service, team_id, filtering, outcome, horizon, ranking, bool(names))
 
 
 async def _exported(
@@ -124,17 +125,19 @@ async def _exported(
     outcome: str | None,
     horizon: int | None,
     ranking: Ranking | None,
+    names: bool = False,
 ) -> Response:
     return await service.reads.run(
         export_worklist,
         service.database,
         caller,
-        service.audit_for(caller, request),
+        service.page_audit_for(caller, request) if names else service.audit_for(caller, request),
         team_id,
         outcome=outcome,
         horizon=horizon,
         ranking=ranking,
         filters=filtering,
+        keys=service.identity_keys if names else None,
     )
 
 

@@ -10,11 +10,14 @@ from starlette.responses import Response
 
 from serving.auditlog.log import Audit
 from serving.http.problems import Problem
+from serving.identities.keys import IdentityKeys
+from serving.identities.schemas import Identity
+from serving.identities.service import Names, names_of
 from serving.identity.callers import Caller
 from serving.storage.database import Database
 from serving.worklists.rules import Ranking
 from serving.worklists.schemas import Filters, Worklist, WorklistEntry
-from serving.worklists.service import team_worklist
+from serving.worklists.service import shown_on, team_worklist
 
 EVERYBODY = 100_000
 COLUMNS = (
@@ -37,6 +40,8 @@ COLUMNS = (
     "model_version",
     "synthetic",
 )
+NAMED = ("name", "birth_date", "nhs_number")
+"""Columns of a file that was asked for with names, after the id."""
 STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -50,9 +55,10 @@ def export_worklist(
     horizon: int | None,
     ranking: Ranking | None,
     filters: Filters,
+    keys: IdentityKeys | None = None,
 ) -> Response:
-    """The list as a file. 404 for a team the caller may not see, 403 for one that they do not lead; both before
-    anything is read."""
+    """The list as a file, with names where ``keys`` open them. 404 for a team the caller may not see, 403 for one that
+    they do not lead; both before anything is read."""
     if not caller.is_beyond(team_id) and team_id not in caller.leads:
         raise Problem(
             403, "not-team-lead", "Only whoever leads this team may take its list away. Ask them, or read it here."
@@ -71,16 +77,22 @@ def export_worklist(
         action="worklist.exported",
     )
     headers = {"Content-Disposition": f'attachment; filename="worklist-{found.run.as_of}.csv"'}
-    return Response(as_csv(found), media_type="text/csv; charset=utf-8", headers=headers)
+    names = names_of(database, caller, keys, shown_on(found)) if keys is not None else None
+    return Response(as_csv(found, names), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def as_csv(found: Worklist) -> str:
-    """One row a person in the order of the list, with what a meeting needs and where it comes from."""
+def as_csv(found: Worklist, names: Names | None = None) -> str:
+    """One row a person in the order of the list, with what a meeting needs and where it comes from; and who they are
+    where ``names`` is given."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(COLUMNS if names is None else (*COLUMNS[:3], *NAMED, *COLUMNS[3:]))
     for entry in found.items:
-        writer.writerow([safe(value) for value in _row(found, entry)])
+        row = _row(found, entry)
+        if names is not None:
+            who = names.get(entry.patient_id, Identity())
+            row[3:3] = [who.name, who.birth_date, who.nhs_number]
+        writer.writerow([safe(value) for value in row])
     return out.getvalue()
 
 

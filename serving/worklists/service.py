@@ -107,6 +107,11 @@ def team_worklist(
     return found
 
 
+def shown_on(found: Worklist) -> list[str]:
+    """The people whose rows a list shows."""
+    return [entry.patient_id for entry in (*found.items, *found.first_below_line_with_safety_gap)]
+
+
 def week_of(now: dt.datetime) -> dt.datetime:
     """The start of the week, Monday 00:00 UTC, that capacity is counted in."""
     return (now - dt.timedelta(days=now.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -63,6 +63,7 @@ MATRIX = [
 # Forms of the pages: signing out, and those that test_the_review_form_by_role_and_scope and test_audit_pages.py send.
 FORMS = {
     "POST /patients/{patient_id}/gaps/{code}/status",
+    "POST /find",
     "POST /sign-out",
     "POST /emergency-access",
     "POST /patients/{patient_id}/reviews",
@@ -85,6 +86,7 @@ PAGES = [
     ("/model", None, set(ROLES)),
     ("/status", None, set(ROLES)),
     ("/patients/N03", "/patients/S02", {"pharmacist"}),
+    ("/find", None, {"pharmacist"}),
     ("/emergency-access", None, {"pharmacist"}),
     ("/audit", None, {"auditor"}),
 ]

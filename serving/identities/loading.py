@@ -1,0 +1,201 @@
+"""The trust's table of identities in: read, checked and sealed, whole or not at all. And the change of a key.
+
+What a row says wrongly is left out and counted, by row number and never by value. Where two rows could give a person
+another's name or number, neither is taken.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet
+
+from features.errors import UpstreamError
+from features.records.ids import clean_id
+from features.records.nhs_numbers import NhsKey, NotAnNhsNumber, checked, looks_like_one
+from serving.auditlog.log import Audit, Look, append
+from serving.identities import repository
+from serving.identities.keys import IdentityKeys
+from serving.identities.repository import Sealed
+from serving.identities.schemas import Identity
+from serving.storage import migrations
+from serving.storage.database import Database
+
+COLUMNS = ("patient_id", "name", "birth_date", "nhs_number")
+ROWS_NAMED = 20
+LONGEST = 200
+OLDEST = dt.date(1880, 1, 1)
+
+
+class IdentitiesNotRead(UpstreamError):
+    """The file cannot be read as a table of identities; nothing was changed."""
+
+
+@dataclass
+class LoadReport:
+    """What was read and what was left out. Rows are numbered from 1, the heading aside; no value is repeated."""
+
+    people: int = 0
+    with_nhs_number: int = 0
+    problems: dict[str, list[int]] = field(default_factory=dict)
+
+    def leave_out(self, why: str, row: int) -> None:
+        self.problems.setdefault(why, []).append(row)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        found = [f"{self.people:,} people named, {self.with_nhs_number:,} of them with an NHS number"]
+        for why, rows in self.problems.items():
+            named = ", ".join(map(str, rows[:ROWS_NAMED])) + (", ..." if len(rows) > ROWS_NAMED else "")
+            found.append(f"{len(rows):,} rows: {why} (row {named})")
+        return found
+
+
+def load_identities(
+    database: Path | str | Database, file: Path, keys: IdentityKeys, nhs_key: NhsKey | None = None
+) -> LoadReport:
+    """Replace the identities by those of ``file`` (CSV or Parquet; columns ``COLUMNS``, all but the id may be empty).
+
+    Ids that are NHS numbers become pseudonyms by ``nhs_key``, as ``upstream ingest`` made them. Raises
+    ``IdentitiesNotRead``.
+    """
+    frame = read_table(file)
+    people, report = read_identities(frame, nhs_key)
+    if not people:
+        raise IdentitiesNotRead(
+            "\n".join([f"{file.name}: no row names a person; nothing was changed", *report.lines()[1:]])
+        )
+    store_identities(database, people, keys)
+    return report
+
+
+def store_identities(database: Path | str | Database, people: dict[str, Identity], keys: IdentityKeys) -> None:
+    """Seal and store ``people``; whoever is not among them is held no longer. Audited, without a name."""
+    now = dt.datetime.now(dt.UTC)
+    rows = (Sealed(who, keys.current, keys.seal(one.as_json(), who)) for who, one in people.items())
+    with migrations.opened(database) as opened, opened.write() as connection:
+        repository.replace_all(connection, rows, now)
+        append(connection, _operator(opened), Look("identities.loaded", detail={"people": len(people)}))
+
+
+def held(database: Path | str | Database) -> int:
+    """How many people have a sealed identity."""
+    with migrations.opened(database) as opened, opened.write() as connection:
+        return sum(repository.keys_used(connection).values())
+
+
+def rotate(database: Path | str | Database, keys: IdentityKeys) -> int:
+    """Seal every identity by the current key; returns how many were sealed by another. Raises ``NotOpened``: then
+    nothing was changed."""
+    with migrations.opened(database) as opened, opened.write() as connection:
+        old = [row for row in repository.all_sealed(connection) if row.key_id != keys.current]
+        again = [
+            Sealed(
+                row.patient_id,
+                keys.current,
+                keys.seal(keys.open(row.sealed, row.patient_id, row.key_id), row.patient_id),
+            )
+            for row in old
+        ]
+        repository.seal_again(connection, again)
+        if again:
+            append(connection, _operator(opened), Look("identities.sealed_again", detail={"people": len(again)}))
+    return len(again)
+
+
+def _operator(database: Database) -> Audit:
+    return Audit(database, actor="identities", role="operator", request_id="command line")
+
+
+def read_table(file: Path) -> pd.DataFrame:
+    """The file as text columns. Raises ``IdentitiesNotRead`` for one that is no such table."""
+    try:
+        if file.suffix == ".parquet":
+            frame = pyarrow.parquet.read_table(file).to_pandas().astype("string").fillna("")
+        else:
+            frame = pd.read_csv(file, dtype="string", keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise IdentitiesNotRead(f"{file} is not there") from None
+    except (OSError, ValueError):
+        # pandas quotes the line that it could not read
+        raise IdentitiesNotRead(f"{file.name} cannot be read as CSV (UTF-8) or Parquet") from None
+    if "patient_id" not in frame:
+        raise IdentitiesNotRead(f"{file.name} has no column patient_id; it needs patient_id and any of {COLUMNS[1:]}")
+    if not set(COLUMNS[1:]) & set(frame.columns):
+        raise IdentitiesNotRead(f"{file.name} holds none of the columns {', '.join(COLUMNS[1:])}")
+    return frame
+
+
+def read_identities(frame: pd.DataFrame, nhs_key: NhsKey | None = None) -> tuple[dict[str, Identity], LoadReport]:
+    """People by id, and what was left out."""
+    report = LoadReport()
+    rows = list(_rows(frame, nhs_key, report))
+    said: dict[str, set[Identity]] = {}
+    for _, who, one in rows:
+        said.setdefault(who, set()).add(one)
+    numbers = Counter(number for ones in said.values() for number in {one.nhs_number for one in ones if one.nhs_number})
+    found: dict[str, Identity] = {}
+    for place, who, one in rows:
+        if len(said[who]) > 1:
+            report.leave_out("two rows of one person differ; neither is taken", place)
+            continue
+        if one.nhs_number and numbers[one.nhs_number] > 1:
+            report.leave_out("the NHS number is another person's too; it is left out", place)
+            one = Identity(one.name, one.birth_date)
+        if one != Identity():
+            found[who] = one
+    report.people = len(found)
+    report.with_nhs_number = sum(bool(one.nhs_number) for one in found.values())
+    return found, report
+
+
+def _rows(frame: pd.DataFrame, nhs_key: NhsKey | None, report: LoadReport) -> Iterator[tuple[int, str, Identity]]:
+    columns = {name: frame[name].fillna("").tolist() if name in frame else [""] * len(frame) for name in COLUMNS}
+    for place, (who, name, born, number) in enumerate(zip(*columns.values(), strict=True), 1):
+        patient_id = clean_id(who)
+        if looks_like_one(patient_id):
+            if nhs_key is None:
+                report.leave_out(
+                    "patient_id is an NHS number and no key makes a pseudonym (UPSTREAM_NHS_KEY_FILE)", place
+                )
+                continue
+            patient_id = nhs_key.pseudonym(patient_id)
+        if not patient_id or len(patient_id) > LONGEST:
+            report.leave_out("patient_id is empty or too long", place)
+            continue
+        plain = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
+        if len(plain) > LONGEST:
+            report.leave_out(f"the name is longer than {LONGEST} characters; it is left out", place)
+            plain = ""
+        yield place, patient_id, Identity(plain, _birth_date(born, place, report), _number(number, place, report))
+
+
+def _birth_date(text: str, place: int, report: LoadReport) -> dt.date | None:
+    if not text.strip():
+        return None
+    try:
+        born = dt.date.fromisoformat(text.strip()[:10])
+    except ValueError:
+        born = OLDEST
+    if OLDEST < born <= dt.date.today():
+        return born
+    report.leave_out("birth_date is not a past date as YYYY-MM-DD; it is left out", place)
+    return None
+
+
+def _number(text: str, place: int, report: LoadReport) -> str:
+    if not text.strip():
+        return ""
+    try:
+        return checked(text)
+    except NotAnNhsNumber:
+        report.leave_out("nhs_number is not a valid NHS number; it is left out", place)
+        return ""
