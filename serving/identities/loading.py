@@ -38,7 +38,7 @@ class IdentitiesNotRead(UpstreamError):
 
 
 @dataclass
-class LoadReport:
+class IdentitiesReport:
     """What was read and what was left out. Rows are numbered from 1, the heading aside; no value is repeated."""
 
     people: int = 0
@@ -61,7 +61,7 @@ class LoadReport:
 
 def load_identities(
     database: Path | str | Database, file: Path, keys: IdentityKeys, nhs_key: NhsKey | None = None
-) -> LoadReport:
+) -> IdentitiesReport:
     """Replace the identities by those of ``file`` (CSV or Parquet; columns ``COLUMNS``, all but the id may be empty).
 
     Ids that are NHS numbers become pseudonyms by ``nhs_key``, as ``upstream ingest`` made them. Raises
@@ -134,9 +134,9 @@ def read_table(file: Path) -> pd.DataFrame:
     return frame
 
 
-def read_identities(frame: pd.DataFrame, nhs_key: NhsKey | None = None) -> tuple[dict[str, Identity], LoadReport]:
+def read_identities(frame: pd.DataFrame, nhs_key: NhsKey | None = None) -> tuple[dict[str, Identity], IdentitiesReport]:
     """People by id, and what was left out."""
-    report = LoadReport()
+    report = IdentitiesReport()
     rows = list(_rows(frame, nhs_key, report))
     said: dict[str, set[Identity]] = {}
     for _, who, one in rows:
@@ -157,7 +157,7 @@ def read_identities(frame: pd.DataFrame, nhs_key: NhsKey | None = None) -> tuple
     return found, report
 
 
-def _rows(frame: pd.DataFrame, nhs_key: NhsKey | None, report: LoadReport) -> Iterator[tuple[int, str, Identity]]:
+def _rows(frame: pd.DataFrame, nhs_key: NhsKey | None, report: IdentitiesReport) -> Iterator[tuple[int, str, Identity]]:
     columns = {name: frame[name].fillna("").tolist() if name in frame else [""] * len(frame) for name in COLUMNS}
     for place, (who, name, born, number) in enumerate(zip(*columns.values(), strict=True), 1):
         patient_id = clean_id(who)
@@ -178,7 +178,7 @@ def _rows(frame: pd.DataFrame, nhs_key: NhsKey | None, report: LoadReport) -> It
         yield place, patient_id, Identity(plain, _birth_date(born, place, report), _number(number, place, report))
 
 
-def _birth_date(text: str, place: int, report: LoadReport) -> dt.date | None:
+def _birth_date(text: str, place: int, report: IdentitiesReport) -> dt.date | None:
     if not text.strip():
         return None
     try:
@@ -191,7 +191,7 @@ def _birth_date(text: str, place: int, report: LoadReport) -> dt.date | None:
     return None
 
 
-def _number(text: str, place: int, report: LoadReport) -> str:
+def _number(text: str, place: int, report: IdentitiesReport) -> str:
     if not text.strip():
         return ""
     try:

@@ -24,7 +24,7 @@ NOBODY: Names = {}
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundPerson:
     """A person whom a search found."""
 
     patient_id: str
@@ -37,7 +37,7 @@ class Found:
 class SearchResult:
     """The first of those found, the very person before others; ``total`` counts all."""
 
-    items: tuple[Found, ...]
+    items: tuple[FoundPerson, ...]
     total: int
 
 
@@ -69,7 +69,7 @@ def search_people(
         rank = sought.rank(row.patient_id, identity, words)
         if rank is not None:
             key = (rank, identity.name.casefold() if identity else "", row.patient_id)
-            found.append((key, Found(row.patient_id, row.team_id, row.team_name, identity)))
+            found.append((key, FoundPerson(row.patient_id, row.team_id, row.team_name, identity)))
     found.sort(key=lambda pair: pair[0])
     items = tuple(one for _, one in found[:MOST_FOUND])
     run_id = rows[0].run_id if rows else None
