@@ -55,6 +55,7 @@ app.add_typer(training.cli.app)
 app.add_typer(serving.cli.app)
 app.add_typer(serving.cli.audit, name="audit")
 app.add_typer(serving.cli.identities, name="identities")
+app.add_typer(serving.cli.keys, name="keys")
 app.add_typer(serving.cli.token, name="token")
 
 

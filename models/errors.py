@@ -12,6 +12,8 @@ ModelError
         BundleRefused     the self-test or a rule failed: the files are whole, the model must not serve
         BundleBusy        another publisher holds the lock
         BundleUnwritable  the disk refused a write; nothing was changed
+        SignatureInvalid  signed by nobody who is trusted, or altered after it was signed
+    KeyUnusable           a key file that is absent, of another kind, or open to others
 """
 
 from __future__ import annotations
@@ -60,4 +62,12 @@ class BundleBusy(BundleError):
 
 
 class BundleUnwritable(BundleError):
+    pass
+
+
+class SignatureInvalid(BundleError):
+    pass
+
+
+class KeyUnusable(ModelError):
     pass

@@ -26,6 +26,7 @@ from models.bundle.manifest import (
     CURRENT,
     LAST_GOOD,
     MANIFEST,
+    SIGNATURE,
     FileEntry,
     MadeWith,
     Manifest,
@@ -38,11 +39,13 @@ from models.bundle.manifest import (
     verify,
 )
 from models.bundle.not_promoted import marked, refuse_unless_demo
+from models.bundle.signature import read_signature, refuse_unsigned
 from models.calibration import Calibration
 from models.errors import BundleDamaged, BundleError, BundleMissing, BundleRefused
 from models.explain.protected import refuse_protected
 from models.explain.reasons import ConceptText, FeatureText, check_wording
 from models.risk_model import RiskModel, stack_horizons
+from models.signing import Signature
 
 if TYPE_CHECKING:
     import lightgbm
@@ -136,15 +139,21 @@ def write_bundle(
 
 
 def publish(
-    root: Path | str, bundle_folder: Path | str, *, not_promoted: Sequence[str] = (), wait_seconds: float = 10.0
+    root: Path | str,
+    bundle_folder: Path | str,
+    *,
+    not_promoted: Sequence[str] = (),
+    signature: Signature | None = None,
+    wait_seconds: float = 10.0,
 ) -> Path:
     """Make a bundle the one that serves: copy it to ``root/<bundle_id>``, self-test it there, swap ``current``. Gives
     the new folder.
 
     ``not_promoted`` are the gates that refused the model: the copy is marked with them, and published only where
-    ``root`` is in the home of a demo and the model was trained on synthetic data. Raises ``BundleRefused`` elsewhere,
-    ``BundleBusy`` where another publisher keeps the lock for ``wait_seconds``, and any ``BundleError``; then
-    ``current`` is as it was.
+    ``root`` is in the home of a demo and the model was trained on synthetic data. ``signature`` is that of its
+    promotion, by default the one in the folder. Raises ``BundleRefused`` elsewhere, ``SignatureInvalid`` where the
+    home of ``root`` trusts keys and none of them signed, ``BundleBusy`` where another publisher keeps the lock for
+    ``wait_seconds``, and any ``BundleError``; then ``current`` is as it was.
     """
     root, source = Path(root), Path(bundle_folder)
     with writing_to(root):
@@ -155,9 +164,13 @@ def publish(
             if not_promoted:
                 manifest = marked(manifest, not_promoted)
             refuse_unless_demo(manifest, root.parent)
+            signature = None if not_promoted else signature or read_signature(source)
+            refuse_unsigned(manifest, signature, root.parent)
             contents[MANIFEST] = _json(manifest.document())
+            if signature is not None:
+                contents[SIGNATURE] = signature.model_dump_json().encode()
             target = root / manifest.bundle_id
-            if not _is_whole(target):
+            if not _is_whole(target) or read_signature(target) != signature:
                 if target.exists():
                     target.rename(beside(target))
                 write_folder(target, contents)
@@ -172,7 +185,9 @@ def rollback(root: Path | str, *, wait_seconds: float = 10.0) -> Path:
     root = Path(root)
     with writing_to(root), locked(root, wait_seconds):
         target = last_good_bundle(root)
-        refuse_unless_demo(verify(target), root.parent)
+        manifest = verify(target)
+        refuse_unless_demo(manifest, root.parent)
+        refuse_unsigned(manifest, read_signature(target), root.parent)
         RiskModel.load(target, self_test=True)
         _swap(root, target)
     return target

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.bundle.card import checked_card
 from models.bundle.manifest import Manifest, check_versions, locate, read_verified
+from models.bundle.signature import read_signature
 from models.calibration import Calibration, sigmoid
 from models.errors import BundleDamaged, BundleRefused, CalibrationError, FeatureMismatch, TreesError
 from models.explain.protected import refuse_protected
@@ -21,6 +22,7 @@ from models.explain.reasons import ConceptText, FeatureText, Reason, Reasoner
 from models.explain.what_if import NOTE, WhatIf, changes, find_offers
 from models.scores import OutcomeScores, Scores
 from models.shapley.explainer import TreeShapley
+from models.signing import Signature
 
 Floats = NDArray[np.float64]
 
@@ -87,10 +89,10 @@ class _Outcome:
 class RiskModel:
     """Open one with ``RiskModel.load``. Immutable; may be used from several threads at once."""
 
-    def __init__(self, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+    def __init__(self, manifest: Manifest, contents: Mapping[str, bytes], signature: Signature | None = None) -> None:
         """``contents`` are the verified bytes of the bundle's files. Raises ``BundleDamaged`` or ``BundleRefused``
         where they do not fit together."""
-        self.manifest = manifest
+        self.manifest, self.signature = manifest, signature
         check_versions(manifest)
         try:
             documents = {name: json.loads(data) for name, data in contents.items() if name.endswith(".json")}
@@ -127,11 +129,12 @@ class RiskModel:
     @classmethod
     def load(cls, path: Path | str, *, self_test: bool = True) -> RiskModel:
         """Open a bundle folder, or a bundles root by its ``current`` pointer. Every file is verified before any is
-        parsed.
+        parsed. Whether it has to be signed is for the home to say (``bundle.signature.refuse_unsigned``).
 
         Raises a ``BundleError`` that names the file, what was expected, and what to do.
         """
-        model = cls(*read_verified(locate(path)))
+        folder = locate(path)
+        model = cls(*read_verified(folder), read_signature(folder))
         if self_test:
             model.self_test()
         return model

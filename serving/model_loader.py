@@ -13,6 +13,7 @@ from pathlib import Path
 
 from models import ModelError, RiskModel
 from models.bundle.not_promoted import refuse_unless_demo
+from models.bundle.signature import refuse_unsigned
 from serving.observability.logs import logger
 
 log = logger()
@@ -100,6 +101,7 @@ class LiveModel:
                 raise ModelError("the pointer leads out of the bundles folder")
             model = RiskModel.load(folder, self_test=True)
             refuse_unless_demo(model.manifest, self._root.parent if self._demo else None)
+            refuse_unsigned(model.manifest, model.signature, self._root.parent)
             self._warm(model)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a new bundle, the old one keeps serving
             problem = (

@@ -212,15 +212,21 @@ def promote(
     by: Annotated[str, typer.Option(help="Who promotes.")] = "unnamed",
     why: Annotated[str, typer.Option(help="Why.")] = "gates met",
     version: Annotated[str | None, typer.Option(help="Registered version; the challenger by default.")] = None,
+    sign_with: Annotated[
+        Path | None,
+        typer.Option(envvar="UPSTREAM_SIGNING_KEY", help="Private key that signs the bundle (`upstream keys new`)."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Make the challenger champion, if it passes the gates of mlflow.yaml. Exit code 1 if a gate refuses it.
 
     Example: upstream promote --home .upstream --by "A. Analyst" --why "better calibrated"
     """
+    from models.signing import SigningKey
     from training.registry.promotion import promote as run
 
-    result = run(home, _settings(), by=by, why=why, version=version)
+    key = None if sign_with is None else SigningKey.load(sign_with)
+    result = run(home, _settings(), by=by, why=why, version=version, signing_key=key)
     report(asdict(result), as_json, result.lines)
     if not result.promoted:
         raise typer.Exit(1)

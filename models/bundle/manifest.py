@@ -26,6 +26,7 @@ BUNDLE_FORMAT = 2
 
 FORMATS_READ = (1, 2)
 MANIFEST = "manifest.json"
+SIGNATURE = "signature.json"
 CURRENT = "current"
 LAST_GOOD = "last_good"
 JSON_FILES = ("calibration.json", "features.json", "reference.json", "card.json", "golden.json")
@@ -133,7 +134,7 @@ def read_verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
     found = {path.name for path in folder.iterdir()}
     if absent := sorted(expected - found):
         raise BundleDamaged(f"{folder.name}: {', '.join(absent)} is absent; the manifest lists it. {_REPAIR}")
-    if extra := sorted(found - expected):
+    if extra := sorted(found - expected - {SIGNATURE}):
         raise BundleDamaged(
             f"{folder.name}: {', '.join(extra)} is not in the manifest; a bundle holds nothing else. {_REPAIR}"
         )

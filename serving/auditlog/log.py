@@ -15,14 +15,12 @@ from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, make_url, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from features.errors import UpstreamError
 from serving.identity.callers import Caller
-from serving.settings import database_url_of
 from serving.storage.database import Database, DatabaseUnavailable
 from serving.storage.tables import audit_events, audit_head, exposures
 
@@ -115,7 +113,7 @@ def append(connection: Connection, by: Audit, look: Look) -> None:
         "run_id": look.run_id,
         "bundle_id": look.bundle_id,
         "request_id": by.request_id,
-        "detail": {**by.always, **look.detail},
+        "detail": {**by.always, **look.detail, **({EXPOSURES: rows_hash(look.shown)} if look.shown else {})},
         "previous": head.hash,
     }
     event["hash"] = _hash(event)
@@ -124,6 +122,17 @@ def append(connection: Connection, by: Audit, look: Look) -> None:
     if look.shown:
         about = {"audit_seq": head.seq, "run_id": look.run_id, "team_id": look.team_id, "shown_at": datetime.now(UTC)}
         connection.execute(insert(exposures), [row | about for row in look.shown])
+
+
+EXPOSED = ("patient_id", "outcome", "horizon_days", "ranking", "position", "rank")
+EXPOSURES = "exposures_sha256"
+"""The key in an event's detail under which the hash of its rows in the exposure log stands."""
+
+
+def rows_hash(rows: Sequence[dict[str, Any]]) -> str:
+    """One hash of the rows of the exposure log that an event wrote, in whatever order they come."""
+    kept = sorted([row[name] for name in EXPOSED] for row in rows)
+    return hashlib.sha256(json.dumps(kept, separators=(",", ":")).encode()).hexdigest()
 
 
 def check_writable(database: Database) -> None:
@@ -168,33 +177,6 @@ class Verified:
         if not self.broken:
             return [f"the audit chain holds: {self.events:,} events", f"head: {self.head}"]
         return ["THE AUDIT CHAIN IS BROKEN", *(f"event {place.seq}: {place.reason}" for place in self.broken)]
-
-
-def verify_home(home: Path, against: str | None = None) -> Verified:
-    """``verify_chain`` of a home's database, without changing it. Raises ``DatabaseUnavailable`` where there is none.
-
-    ``against`` is a head that was kept elsewhere. It must be in the chain, so that a chain rewritten or cut as a whole
-    is found.
-    """
-    url = database_url_of(home)
-    path = make_url(url).database if url.startswith("sqlite") else None
-    if path and not Path(path).is_file():
-        raise DatabaseUnavailable(f"there is no service database at {path}; name its home with --home")
-    database = Database(url)
-    try:
-        broken = verify_chain(database)
-        with database.read() as connection:
-            head = connection.execute(select(audit_head)).first()
-            if against is not None and against != START:
-                kept = connection.scalar(
-                    select(audit_events.c.seq).where(audit_events.c.hash == against.strip().lower())
-                )
-                if kept is None:
-                    words = "the head that was kept elsewhere is in no event: the chain was rewritten, or cut before it"
-                    broken = [*broken, Broken(head.seq if head else 0, words)]
-    finally:
-        database.close()
-    return Verified(head.seq if head else 0, head.hash if head else "", broken)
 
 
 def _check(row: Row[Any], previous: str, expected: int) -> Sequence[Broken]:

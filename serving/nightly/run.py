@@ -31,6 +31,7 @@ from features.settings import ArrivalSettings
 from features.sharded.partition import code_identity
 from models import RiskModel
 from models.bundle.not_promoted import refuse_unless_demo
+from models.bundle.signature import refuse_unsigned
 from serving.auditlog.log import Audit, Look, append
 from serving.nightly.arrival import Acceptance, Arrived, ListRefused, arrived, refusals
 from serving.nightly.lists import Lists, make_lists, plain_rules
@@ -158,10 +159,14 @@ def score_store(
     began = time.perf_counter()
     progress("loading", 0, 2)
     model = bundle if isinstance(bundle, RiskModel) else RiskModel.load(bundle, self_test=True)
+    home = _home_of(database)
+    refuse_unsigned(
+        model.manifest, model.signature, home if home or isinstance(bundle, RiskModel) else Path(bundle).parent
+    )
     progress("loading", 1, 2)
     records = Records.load(store)
     progress("loading", 2, 2)
-    refuse_unless_demo(model.manifest, _home_of(database), synthetic=records.synthetic)
+    refuse_unless_demo(model.manifest, home, synthetic=records.synthetic)
     day = latest_as_of(records) if as_of is None else _date(as_of)
     loaded = time.perf_counter()
     rules = list_rules(model, ranking)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from serving.auditlog.linked import content_hash
 from serving.auditlog.log import Audit, AuditUnavailable, Look, append
 from serving.http.problems import FieldProblem, Problem, not_found
 from serving.identity.callers import Caller
@@ -112,12 +111,11 @@ def _recorded(
     }
     repository.add(connection, row)
     # All that it says is in the chain too, so that a review changed in its table is found.
-    words = json.dumps(content, sort_keys=True, default=str)
     what = {
         "review_id": row["review_id"],
         "replaces": review.replaces,
         "actions": content["actions"],
-        "sha256": hashlib.sha256(words.encode()).hexdigest(),
+        "sha256": content_hash(content),
     }
     action = "review.replaced" if review.replaces else "review.recorded"
     append(connection, audit, Look(action, (patient_id,), place.team_id, place.run_id, detail=what))

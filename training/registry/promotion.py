@@ -18,11 +18,12 @@ import yaml
 from features.leakage.statement import JSON_NAME as STATEMENT
 from models.errors import BundleError
 from models.publishing import verify
+from models.signing import SigningKey
 from training.errors import ArtefactAbsent, NoRun, Withdrawn
 from training.evaluation.fairness.group_shortfall import ALONE, ANY, Level, levels_of
 from training.evaluation.fairness.groups import UNKNOWN
 from training.evaluation.schema import Evaluation, Figure, LeadAtSlots, Pair, Stability
-from training.registry import history, tracking
+from training.registry import history, signatures, tracking
 from training.registry.comparison import FILE as COMPARISON_FILE
 from training.registry.release_checks import LATENCY
 from training.registry.tracking import CHALLENGER, CHAMPION, PREVIOUS, Store, Version
@@ -83,12 +84,20 @@ class Promotion:
         return [*(str(gate) for gate in self.gates), f"version {self.version} {decision}"]
 
 
-def promote(home: str | Path, settings: Settings, *, by: str, why: str, version: str | None = None) -> Promotion:
+def promote(
+    home: str | Path,
+    settings: Settings,
+    *,
+    by: str,
+    why: str,
+    version: str | None = None,
+    signing_key: SigningKey | None = None,
+) -> Promotion:
     """Put ``version`` (by default the challenger) through the gates; where all hold it becomes the champion.
 
     The decision, the gates and the hash of their settings are kept with the version, and added to its history, either
-    way. Raises StoreAbsent, NoChallenger or NoRun where there is
-    nothing to promote.
+    way. With a ``signing_key`` the bundle of a version that passes is signed; ``sync`` brings the signature along.
+    Raises StoreAbsent, NoChallenger or NoRun where there is nothing to promote.
     """
     store = tracking.open_store(home, settings.tracking)
     candidate = store.version(CHALLENGER) if version is None else store.find(version)
@@ -107,6 +116,9 @@ def promote(home: str | Path, settings: Settings, *, by: str, why: str, version:
         "promotion.settings_sha256": settings.promotion.sha256,
         **{f"promotion.gate.{gate.name}": str(gate) for gate in gates},
     }
+    if passed and signing_key is not None:
+        with store.files_of(candidate.run_id, tracking.BUNDLE) as folder:
+            stamp |= signatures.tag(verify(folder), signing_key, by)
     store.tag(candidate.version, stamp)
     refused_by = [gate.name for gate in gates if not gate.passed]
     decision = {"decision": stamp["promotion.decision"], "by": by, "why": why, "refused_by": refused_by}

@@ -14,10 +14,12 @@ from typing import Any
 
 from models.bundle.manifest import Manifest
 from models.bundle.not_promoted import marked
+from models.bundle.signature import read_signature
 from models.errors import BundleError
 from models.publishing import current_bundle, publish, verify
 from training.registry import tracking
 from training.registry.promotion import Promotion
+from training.registry.signatures import signature_of
 from training.registry.tracking import CHAMPION, Store, Version
 from training.settings import Settings, TrackingSettings
 
@@ -56,9 +58,10 @@ def _publish(home: Path, store: Store, champion: Version, refused_by: tuple[str,
         manifest = verify(folder)
         if refused_by:
             manifest = marked(manifest, refused_by)
+        signature = None if refused_by else signature_of(champion)
         changed = before is None or before.manifest.bundle_id != manifest.bundle_id
-        if changed:
-            publish(root, folder, not_promoted=refused_by)
+        if changed or read_signature(root / manifest.bundle_id) != signature:
+            publish(root, folder, not_promoted=refused_by, signature=signature)
         changes = None if before is None or not changed else _changes(store, before, Opened.of(folder, manifest))
     state = {
         "bundle_id": manifest.bundle_id,
@@ -68,6 +71,7 @@ def _publish(home: Path, store: Store, champion: Version, refused_by: tuple[str,
         "version": champion.version,
         "run_id": champion.run_id,
         "synthetic": manifest.synthetic,
+        "signed_by": None if signature is None else signature.signed_by,
         "not_promoted": list(refused_by),
         "synced_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "changes": changes,
@@ -79,7 +83,8 @@ def _publish(home: Path, store: Store, champion: Version, refused_by: tuple[str,
 def lines(state: dict[str, Any]) -> list[str]:
     """The answer of ``sync`` for a terminal."""
     verb = "now serves" if state["changed"] else "serves already"
-    found = [f"version {state['version']} {verb}: bundle {state['bundle_id']}"]
+    signed = f", signed by {state['signed_by']}" if state.get("signed_by") else ", not signed"
+    found = [f"version {state['version']} {verb}: bundle {state['bundle_id']}{signed}"]
     changes = state["changes"]
     if changes is None:
         return found

@@ -11,7 +11,7 @@ import pytest
 
 from features.records.nhs_numbers import KeyProblem, NhsKey
 from serving.app import keep_private
-from serving.auditlog.log import verify_home
+from serving.auditlog.home import verify_home
 from serving.security.tokens import issue_token
 from tests.serving.conftest import bearer
 

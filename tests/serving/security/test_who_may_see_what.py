@@ -262,8 +262,15 @@ def test_person_tables_are_only_read_in_repositories_and_only_scoped():
     caller's view."""
     root = Path(serving.__file__).parent
     person_tables = {"people", "scores", "gaps", "reviews", "timelines", "person_groups"}
-    # The staging of a run is read by that run alone, before anybody can see it.
-    allowed = {"storage/tables.py", "storage/visible.py", "runs/repository.py", "nightly/staging.py"}
+    # The staging of a run is read by that run alone, before anybody can see it; the verifier of the log compares
+    # reviews with their events and hands out none.
+    allowed = {
+        "storage/tables.py",
+        "storage/visible.py",
+        "runs/repository.py",
+        "nightly/staging.py",
+        "auditlog/linked.py",
+    }
     for file in sorted(root.rglob("*.py")):
         name = file.relative_to(root).as_posix()
         tree = ast.parse(file.read_text())

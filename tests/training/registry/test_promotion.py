@@ -6,8 +6,9 @@ import shutil
 import pytest
 
 from models import RiskModel
-from models.errors import BundleDamaged
+from models.errors import BundleDamaged, SignatureInvalid
 from models.publishing import current_bundle
+from models.signing import TRUSTED_KEYS, SigningKey, new_key
 from training.errors import ArtefactAbsent, NoChallenger, NoChampion, NoRun, StoreAbsent, Withdrawn
 from training.evaluation.schema import ShownLevel
 from training.registry import history, tracking
@@ -294,3 +295,15 @@ def test_what_is_absent_is_named(home, trained, small_settings, tmp_path):
     tracking.open_store(home, small_settings.tracking).drop_alias(tracking.CHALLENGER)
     with pytest.raises(NoChallenger, match="upstream train"):
         promote(home, small_settings, by="x", why="y")
+
+
+def test_a_promotion_signs_and_a_home_that_trusts_the_key_takes_nothing_else(home, small_settings, tmp_path):
+    new_key(tmp_path / "promotion.key", home / TRUSTED_KEYS / "promotion.pub")
+    promote(home, small_settings, by="a data scientist", why="first model")
+    with pytest.raises(SignatureInvalid, match="--sign-with"):
+        sync(home, small_settings)
+    key = SigningKey.load(tmp_path / "promotion.key")
+    promote(home, small_settings, by="a data scientist", why="signed", signing_key=key)
+    state = sync(home, small_settings)
+    assert state["signed_by"] == "a data scientist"
+    assert RiskModel.load(home / "bundles").signature.key_id == key.key_id

@@ -60,7 +60,7 @@ def check(home, settings, two_parts):
         None,
         None,
     )
-    assert lines(state) == [f"version 1 now serves: bundle {state['bundle_id']}"]
+    assert lines(state) == [f"version 1 now serves: bundle {state['bundle_id']}, not signed"]
     assert sync(home, settings)["changed"] is False
 
     register(home, settings, second, SECOND)
@@ -80,7 +80,7 @@ def check(home, settings, two_parts):
         },
     }
     assert lines(moved) == [
-        f"version 2 now serves: bundle {moved['bundle_id']}",
+        f"version 2 now serves: bundle {moved['bundle_id']}, not signed",
         f"before: version 1, bundle {state['bundle_id']}",
         "features added: kept_share",
         "features removed: missed_share",
