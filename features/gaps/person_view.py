@@ -93,13 +93,14 @@ class Injection(NamedTuple):
 
 
 class Due(NamedTuple):
-    """One scheduled test: its due day, the protocol (position in PROTOCOLS) that asks for it and the last result's day
-    (NO_DAY if none)."""
+    """One scheduled test: its due day, the protocol (position in PROTOCOLS) that asks for it, the last result's day
+    (NO_DAY if none), and the day from which its days count."""
 
     item: due_dates.Item
     protocol: int
     day: int
     last: int
+    start: int
 
     def past_grace(self, as_of: int) -> bool:
         return as_of > self.day + PROTOCOLS[self.protocol].grace_days
@@ -540,15 +541,16 @@ def dues_by_person(scheduled: due_dates.Dues, as_of: int) -> list[list[Due]]:
     found: list[list[Due]] = [[] for _ in range(len(scheduled.day))]
     rows, places = np.nonzero((scheduled.protocol >= 0) & (scheduled.day <= as_of))
     items = due_dates.items()
-    for row, place, protocol, day, latest in zip(
+    for row, place, protocol, day, latest, start in zip(
         rows.tolist(),
         places.tolist(),
         scheduled.protocol[rows, places].tolist(),
         scheduled.day[rows, places].tolist(),
         scheduled.last[rows, places].tolist(),
+        scheduled.start[rows, places].tolist(),
         strict=True,
     ):
-        found[row].append(Due(items[place], protocol, day, latest))
+        found[row].append(Due(items[place], protocol, day, latest, start))
     return found
 
 

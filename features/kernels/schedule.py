@@ -98,8 +98,11 @@ def _due(rows, places, first, last_row, today, start, ended, result, from_start,
             if since < begin - grace and anchor + stop < due:
                 due, fired = anchor + stop, places[j]
             continue
-        counts = since >= 0 or (since > -2 * FOREVER and not from_start)
-        mine = max(since + interval, begin) if counts else begin + interval
+        if since < 0 and (result == NO_DAY or from_start):
+            # the start of the course stands in for a result: a check removed is never asked for later
+            mine = max(min(begin, 1) + interval, begin) if from_start else begin + interval
+        else:
+            mine = max((max(since, min(begin, 1)) if from_start else since) + interval, begin)
         if mine > stop:
             continue
         chained = rows[j, 5] < 0 and _chained(rows[first:last_row], applies, j - first, last_row - first)

@@ -421,5 +421,6 @@ CONDITIONS: dict[str, Callable[[Situation], Answers]] = {
     "Han Chinese or Thai ancestry": _never_known,
 }
 """Each text of ``applies_if`` and how it is assessed. ``_always`` where the phase or the scope says it already."""
+UNCONDITIONAL = frozenset(text for text, assess in CONDITIONS.items() if assess is _always)
 
-__all__ = ["CONDITIONS", "EVENTS", "ConditionInputs", "Situation", "prepare"]
+__all__ = ["CONDITIONS", "EVENTS", "UNCONDITIONAL", "ConditionInputs", "Situation", "prepare"]

@@ -6,7 +6,8 @@ Rules (docs/clinical.md section 0, and [D] where the text leaves room):
 * Days count from the first supply of the current course; a new course starts after more than 90 days without supply. A
   person is on a course until then.
 * A row with an interval: a test is due at the last result of the course plus the interval of the phase in which that
-  day falls, or at the start of the phase plus its interval where there is no result. An obligation that fell due in
+  day falls. Where the course has no result its start stands in: a check that is removed is never asked for later than
+  one that was made [D]; for a scope of people it is the start of the phase. An obligation that fell due in
   one phase stands in the phase that follows it directly; where days lie between two phases, it lapses [D].
 * A row without an interval is a point check due at ``to_day``; any result from ``from_day`` less the grace days
   onwards meets it [D].
@@ -108,14 +109,15 @@ class ScheduleInputs:
 @dataclass(frozen=True)
 class Dues:
     """Shape (rows, items) each: ``day`` due or NO_DAY, ``protocol`` that asks (position in PROTOCOLS or -1),
-    ``unsure`` where a row that may apply could not be assessed, ``last`` result's day or NO_DAY; and the situation
-    they were worked out from.
+    ``unsure`` where a row that may apply could not be assessed, ``last`` result's day or NO_DAY, ``start`` of the
+    course or of what else the item's days count from; and the situation they were worked out from.
     """
 
     day: npt.NDArray[np.int32]
     protocol: npt.NDArray[np.int16]
     unsure: npt.NDArray[np.bool_]
     last: npt.NDArray[np.int32]
+    start: npt.NDArray[np.int32]
     situation: Situation
 
 
@@ -261,7 +263,7 @@ def _due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: n
     day, fired, unsure = np.empty(shape, np.int32), np.empty(shape, np.int16), np.empty(shape, np.bool_)
     from_start = np.array([scope not in PERSON_SCOPES for scope in scopes()])
     due_kernel(heads, rows, places, start, end, gap, newest, from_start, applies, events, as_of, day, fired, unsure)
-    return Dues(day, fired, unsure, newest[:, heads[:, 1]], situation)
+    return Dues(day, fired, unsure, newest[:, heads[:, 1]], start[:, heads[:, 0]], situation)
 
 
 def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:

@@ -365,12 +365,12 @@ def obligations(case: Case, scope: str, test: str, rows: list[Protocol]) -> list
             if last is None or last < begins - row.grace_days * DAY:
                 found.append(Obligation(scope, test, row, ends))
             continue
-        counts = last is not None and (last >= anchor or scope in PERSON)
-        due = (
-            max(last + row.interval_days * DAY, begins)
-            if last is not None and counts
-            else begins + row.interval_days * DAY
-        )
+        first = anchor + min(row.from_day, 1) * DAY  # stands in for a result where the course has none
+        if scope in PERSON:
+            due = max(last, begins - row.interval_days * DAY) if last is not None else begins
+        else:
+            due = max(last if last is not None and last >= anchor else first, first)
+        due = max(due + row.interval_days * DAY, begins)
         if due <= ends and (case.today <= stands_until or followed(case, row, rows)):
             found.append(Obligation(scope, test, row, due))
     return found

@@ -153,7 +153,7 @@ def _by_register(person: PersonAsKnown, dues: list[Due], entry: Circumstance) ->
         if (item.scope, item.test) != ("clozapine", "fbc") or protocol < 0 or last == NO_DAY:
             continue
         if PROTOCOLS[protocol].phase in _SET_BY_REGISTER:
-            due = Due(item, protocol, last + REGISTER_DAYS[entry.value], last)
+            due = Due(item, protocol, last + REGISTER_DAYS[entry.value], last, int(scheduled.start[row, place]))
             others = [one for one in dues if one.item != item]
             return ([*others, due] if due.day <= person.as_of else others), entry
     return dues, None

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Iterator
 
 from features.gaps import citations
 from features.gaps.codes import CODES
-from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
+from features.gaps.gap import SEVERITIES, Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, Due, PersonAsKnown, Reading, meeting, scope_names
+from features.monitoring.applicability import UNCONDITIONAL
 from features.monitoring.due_dates import CLOZAPINE_COUNT
 from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, TESTS, Protocol
@@ -55,8 +56,10 @@ _BESIDE = frozenset(
 """Checks that are done along with a review or an annual check. By themselves they are a line once they are a year
 past their due day."""
 _SOFT = frozenset(("side_effect_scale", "adherence_review", "clinical_review", "lai_review"))
-EARLY_DAYS = 84
-"""Weekly weights end with week 6; the check at 12 weeks closes the start of treatment."""
+EARLY_DAYS = 126
+"""Weekly weights end with week 6; the check at 12 weeks closes the start of treatment. Six weeks more are left to
+catch up."""
+REVIEW_DAYS = 84
 
 
 def due_evidence(person: PersonAsKnown, due: Due) -> tuple[Evidence, ...]:
@@ -111,7 +114,7 @@ def _scheduled_again(rows: tuple[Protocol, ...]) -> bool:
 def _seen_instead(person: PersonAsKnown, due: Due) -> bool:
     """A clinical review is held at a contact and seldom recorded as a test."""
     seen = person.last_seen
-    return due.item.test == "clinical_review" and seen is not None and seen.day >= due.day - EARLY_DAYS
+    return due.item.test == "clinical_review" and seen is not None and seen.day >= due.day - REVIEW_DAYS
 
 
 def _past(person: PersonAsKnown) -> list[Due]:
@@ -132,7 +135,7 @@ def _of_a_medicine(due: Due, as_of: int) -> bool:
     """Whether a check belongs to MONITORING_OVERDUE: what one medicine asks for, or the weekly weight of a start."""
     row, test = PROTOCOLS[due.protocol], due.item.test
     if due.item.scope in _GENERAL_SCOPES:
-        weekly = test == "weight_bmi" and row.phase == "initiation" and as_of - due.day <= EARLY_DAYS
+        weekly = test == "weight_bmi" and row.phase == "initiation" and as_of - due.start <= EARLY_DAYS
         return weekly or test == "ecg_qtc"
     if due.item.scope == "olanzapine" and test in _ANNUAL:
         return False
@@ -151,10 +154,34 @@ def _earliest(dues: Iterable[Due]) -> list[Due]:
     return list(first.values())
 
 
-def _missed_whole(due: Due, as_of: int) -> bool:
-    """Whether another whole interval has passed since the check was due."""
-    interval = PROTOCOLS[due.protocol].interval_days
-    return interval is not None and as_of - due.day > interval
+def _asking(due: Due, as_of: int) -> list[Protocol]:
+    """The row that asks for a check, and every row of it that has asked since: what was missed once is missed still.
+    An older due day has more of them, so a check removed never asks for less."""
+    first = PROTOCOLS[due.protocol]
+    if first.phase == "event" or due.start == NO_DAY:
+        return [first]
+    begin, end = due.day - due.start, as_of - due.start
+    since = [
+        row
+        for row in due.item.rows
+        if row.phase != "event"
+        and (row.applies_if in UNCONDITIONAL or row.applies_if == first.applies_if)
+        and row.from_day <= end
+        and (row.to_day is None or row.to_day >= begin)
+    ]
+    return [first, *since]
+
+
+def _severity(due: Due, as_of: int) -> Severity:
+    """[D]: high for a check that a protocol calls mandatory, or calls required and that missed a whole interval more;
+    medium for other required checks and ECGs; else low."""
+    asking = _asking(due, as_of)
+    wanted = {row.requirement for row in asking}
+    intervals = [row.interval_days for row in asking if row.interval_days is not None]
+    missed = bool(intervals) and as_of - due.day > min(intervals)
+    if "mandatory" in wanted or ("required" in wanted and missed):
+        return "high"
+    return "medium" if "required" in wanted or due.item.test == "ecg_qtc" else "low"
 
 
 def overdue(person: PersonAsKnown) -> Iterator[Gap]:
@@ -168,21 +195,17 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
 def of_medicines(person: PersonAsKnown, past: list[Due]) -> Iterator[Gap]:
     """MONITORING_OVERDUE: checks that a medicine asks for, past their grace, never recorded or recorded once.
 
-    [D]: high for a check that its protocol calls mandatory, or calls required and that missed a whole interval more;
-    medium for other required checks and ECGs; else low. The value names each check, the medicine and the last result.
+    Each check is named once, with the medicine that asked for it first and the last result, as severely as any
+    medicine asks for it (:func:`_severity`).
     """
     t = person.as_of
+    asked = [due for due in past if _of_a_medicine(due, t)]
     found = []
-    for due in _earliest([due for due in past if _of_a_medicine(due, t)]):
-        row = PROTOCOLS[due.protocol]
-        severity: Severity = "low"
-        if row.requirement == "mandatory" or (row.requirement == "required" and _missed_whole(due, t)):
-            severity = "high"
-        elif row.requirement in _NEEDED or due.item.test == "ecg_qtc":
-            severity = "medium"
+    for due in _earliest(asked):
+        severity = min((_severity(one, t) for one in asked if one.item.test == due.item.test), key=SEVERITIES.index)
         held = [c.medicine.name for c in person.current if c.medicine.name in scope_names(due.item.scope)]
-        asked = f" ({', '.join(dict.fromkeys(held))})" if held else ""
-        value, known = f"{due_value(person, due)}{asked}", (citations.protocol(due.protocol),)
+        by = f" ({', '.join(dict.fromkeys(held))})" if held else ""
+        value, known = f"{due_value(person, due)}{by}", (citations.protocol(due.protocol),)
         found.append(Finding(severity, value, known, due_evidence(person, due), due.day, t - due.day))
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 

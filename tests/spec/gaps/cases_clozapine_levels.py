@@ -90,7 +90,7 @@ LEVEL = [
         why                level   before     after    severity  due    overdue  says
         within_grace       d-425   smoker     smoker   -         -      -        -
         past_it            d-426   smoker     smoker   medium    d-61   61       last_recorded_d-426
-        never_taken        -       smoker     smoker   medium    d-245  245      clozapine_level:_not_recorded
+        never_taken        -       smoker     smoker   medium    d-334  334      clozapine_level:_not_recorded
         halved             d-100   20_a_day   10_a_day  high     d-13   13       smoking_reduced
         a_little_less      d-100   20_a_day   11_a_day  -        -      -        -
         stopped            d-100   20_a_day   0_a_day  high      d-13   13       smoking_stopped

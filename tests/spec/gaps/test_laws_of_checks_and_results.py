@@ -6,8 +6,7 @@ from __future__ import annotations
 import re
 
 import pandas as pd
-import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from features import Records, find_gaps
@@ -64,21 +63,20 @@ def overdue(found: list[dict]) -> dict[str, int]:
     return named
 
 
-@pytest.mark.xfail(
-    reason="known: with lithium, a removed check can move the full blood count from a high line to a medium one "
-    "(CHANGELOG, known faults); found by chance in some runs only",
-    strict=False,
-)
-@QUICK
+@settings(max_examples=300, deadline=None)
 @given(
-    st.sampled_from(MEDICINES),
+    st.lists(st.sampled_from(MEDICINES), min_size=1, max_size=2, unique=True),
     st.integers(10, 1500),
     st.lists(st.tuples(st.sampled_from(CHECKS), st.integers(1, 1400)), min_size=1, max_size=8),
     st.integers(0, 7),
     st.one_of(st.none(), st.integers(1, 900)),
 )
-def test_a_check_removed_or_older_is_said_no_less(medicine, start, results, which, older):
-    supplies = [(medicine, ago, 390, None) for ago in range(start, 0, -380)]
+@example(["lithium"], 559, [("weight", 569)], 0, None)  # a baseline is not said again by what asks for it every year
+@example(["haloperidol"], 596, [("fbc", 547)], 0, 95)  # a check before the course is not asked for later than never
+@example(["haloperidol"], 142, [("weight", 102)], 0, 432)
+@example(["valproate"], 136, [("lft", 163)], 0, None)
+def test_a_check_removed_or_older_is_said_no_less(medicines, start, results, which, older):
+    supplies = [(medicine, ago, 390, None) for ago in range(start, 0, -380) for medicine in medicines]
     before = [(test, ago, None) for test, ago in results]
     which %= len(before)
     test, ago, _ = before[which]
