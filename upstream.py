@@ -120,7 +120,23 @@ def _findings(home: Path) -> Iterator[DoctorFinding]:
     yield looked_at(
         "bundle", lambda: RiskModel.load(home / "bundles", self_test=True).manifest.bundle_id, "upstream sync"
     )
+    yield looked_at("signatures", lambda: _signatures(home), "see docs/security.md, Which model serves")
     yield looked_at("worklists", lambda: _published(home), "upstream score")
+
+
+def _signatures(home: Path) -> str:
+    from models import RiskModel
+    from models.bundle.signature import refuse_unsigned
+    from models.signing import TrustedKeys
+
+    trusted = TrustedKeys.of_home(home)
+    if trusted is None:
+        return "not asked for: no trusted keys, so any bundle with sound hashes is served"
+    model = RiskModel.load(home / "bundles", self_test=False)
+    refuse_unsigned(model.manifest, model.signature, home)
+    return f"{len(trusted.keys)} trusted keys; " + (
+        f"signed by {model.signature.signed_by}" if model.signature else "a demo's model, not promoted and not signed"
+    )
 
 
 def _champion(home: Path) -> str:
@@ -242,6 +258,7 @@ def _demo_records(steps: Steps, home: Path, patients: int) -> Records:
 def _demo_model(steps: Steps, home: Path, settings: Settings, records: Records) -> None:
     from training.errors import NoRun, StoreAbsent
     from training.registry import tracking
+    from models.signing import demo_key
     from training.registry.promotion import promote
     from training.registry.sync import sync, sync_refused
     from training.simulator import Truth
@@ -264,7 +281,8 @@ def _demo_model(steps: Steps, home: Path, settings: Settings, records: Records) 
             if shown:
                 say("refused before, reused")
             else:
-                promotion = promote(home, settings, by="demo", why="first model of the demo")
+                key = demo_key(home)
+                promotion = promote(home, settings, by="demo", why="first model of the demo", signing_key=key)
                 say(promotion.summary if promotion.promoted else "not promoted, these gates refused")
                 refused = None if promotion.promoted else promotion
     for reason in refused.reasons if refused else ():

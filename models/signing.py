@@ -151,6 +151,14 @@ def new_key(private: Path, public: Path) -> str:
     return _key_id(key.public_key())
 
 
+def demo_key(home: Path) -> SigningKey:
+    """The key that a demo signs with, made once and trusted by its home alone. A trust keeps its own key elsewhere."""
+    private = home / "demo_signing.key"
+    if not private.exists():
+        new_key(private, home / TRUSTED_KEYS / f"demo{PUBLIC_SUFFIX}")
+    return SigningKey.load(private)
+
+
 def _key_id(key: Ed25519PublicKey) -> str:
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).hexdigest()[:16]
 
