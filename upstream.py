@@ -256,9 +256,9 @@ def _demo_records(steps: Steps, home: Path, patients: int) -> Records:
 
 
 def _demo_model(steps: Steps, home: Path, settings: Settings, records: Records) -> None:
+    from models.signing import demo_key
     from training.errors import NoRun, StoreAbsent
     from training.registry import tracking
-    from models.signing import demo_key
     from training.registry.promotion import promote
     from training.registry.sync import sync, sync_refused
     from training.simulator import Truth
