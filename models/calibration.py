@@ -1,8 +1,8 @@
 """Affine calibration on the logit: one slope per outcome and one offset per horizon.
 
 ``logit(probability) = slope * margin + offset[horizon]`` with ``slope > 0`` and offsets that never fall as the horizon
-grows. Affine, so that additive contributions on the margin stay additive on the calibrated logit (docs/architecture.md
-rule 4); ordered, so that a longer horizon never carries less risk.
+grows. It is affine so that additive contributions on the margin stay additive on the calibrated logit
+(docs/architecture.md rule 4). The offsets are ordered so that a longer horizon never carries less risk.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ _LARGEST_PARAMETER = 100.0
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibration of one outcome: ``offsets[i]`` belongs to ``horizons[i]`` (days, rising). Refuses a slope or offsets
-    that break the rules."""
+    """Calibration of one outcome: ``offsets[i]`` belongs to ``horizons[i]`` (days, rising). Raises
+    ``CalibrationError`` for a slope or offsets that break the rules."""
 
     horizons: tuple[int, ...]
     slope: float
@@ -54,15 +54,15 @@ class Calibration:
 
     @classmethod
     def identity(cls, horizons: Sequence[int]) -> Calibration:
-        """Leaves the margin as it is."""
+        """The calibration that leaves the margin unchanged."""
         return cls(tuple(int(h) for h in horizons), 1.0, (0.0,) * len(horizons))
 
     def logit(self, margin: Floats) -> Floats:
-        """Margins (rows, horizons) to calibrated logits of the same shape."""
+        """Calibrated logits for margins; both have shape (rows, horizons)."""
         return self.slope * margin + np.asarray(self.offsets)
 
     def probability(self, margin: Floats) -> Floats:
-        """Margins (rows, horizons) to probabilities of the same shape."""
+        """Probabilities for margins; both have shape (rows, horizons)."""
         return sigmoid(self.logit(margin))
 
     def to_json(self) -> dict[str, Any]:
@@ -81,7 +81,7 @@ class Calibration:
 
 
 def sigmoid(logit: Floats) -> Floats:
-    """The logistic function without overflow, rising wherever its argument rises."""
+    """The logistic function without overflow. It rises wherever its argument rises."""
     small = np.exp(-np.abs(logit))
     return np.where(logit >= 0, 1.0 / (1.0 + small), small / (1.0 + small))
 
@@ -90,11 +90,11 @@ def fit_calibration(margin: ArrayLike, label: ArrayLike, horizon: ArrayLike) -> 
     """Maximum likelihood over rows stacked over horizons, without penalty (Platt scaling with one offset per horizon).
 
     ``margin``, ``label`` (1 event, 0 none, NaN censored and dropped) and ``horizon`` (days) have shape (rows,). The
-    rows should come from people and days that neither trained nor test the model. The order of the offsets is kept
-    exactly: the likelihood is concave, so its best point under the order has some neighbours equal; every way to tie
-    neighbours is fitted and the best one in order is kept.
+    rows should come from people and days that neither trained nor test the model. The order of the offsets holds
+    exactly. The likelihood is concave, so its best ordered point has some equal neighbours: every way to tie
+    neighbours is fitted, and the best ordered fit is kept.
 
-    Raises ``CalibrationError`` where a horizon has only one kind of label, the labels are separated by the margin, or
+    Raises ``CalibrationError`` if a horizon has only one kind of label, the labels are separated by the margin, or
     the slope is not above 0.
     """
     m, y, h = (np.asarray(a, dtype=np.float64).ravel() for a in (margin, label, horizon))
@@ -128,7 +128,7 @@ def fit_calibration(margin: ArrayLike, label: ArrayLike, horizon: ArrayLike) -> 
 
 def _best_in_order(m: Floats, y: Floats, index: NDArray[np.int64], n: int) -> tuple[float, Floats]:
     best: tuple[float, float, Floats] | None = None
-    # The first is "no ties": where it is in order already, it is the best of all.
+    # The first is "no ties". If its offsets are ordered, it is the best fit.
     for ties in sorted(product((False, True), repeat=n - 1), key=sum):
         group = np.concatenate(([0], np.cumsum(~np.asarray(ties, dtype=bool)))).astype(np.int64)
         likelihood, slope, tied = _newton(m, y, group[index], int(group[-1]) + 1)
@@ -142,7 +142,7 @@ def _best_in_order(m: Floats, y: Floats, index: NDArray[np.int64], n: int) -> tu
 
 
 def _newton(m: Floats, y: Floats, group: NDArray[np.int64], n: int) -> tuple[float, float, Floats]:
-    """Damped Newton steps for one slope and ``n`` offsets; gives (log likelihood, slope, offsets)."""
+    """Damped Newton steps for one slope and ``n`` offsets. Returns (log likelihood, slope, offsets)."""
     centre, scale = float(m.mean()), float(m.std())
     if scale <= 1e-12 * max(1.0, abs(centre)):
         raise CalibrationError(

@@ -1,8 +1,8 @@
 """The population stability index: how far the values of an input have moved between two sets of rows.
 
 ``PSI = sum over cells of (after - before) * ln(after / before)``. The cells are quantile bins of the earlier rows and
-one more for what is missing; both sides are shares of rows. Half a row is added to each cell of either side, so that an
-empty cell has a finite index that depends on how many rows it was empty among. Training and serving both read it here.
+one cell for missing values; both sides are shares of rows. Half a row is added to each cell of both sides, so that
+the index of an empty cell is finite and depends on the number of rows. Training and serving both use this definition.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 ADDED_ROWS = 0.5
-"""Added to each cell of either side (Jeffreys): an index of an empty cell is finite."""
+"""Added to each cell of both sides (Jeffreys), so that the index of an empty cell is finite."""
 SHIFT, LARGE_SHIFT = 0.1, 0.25
-"""Commonly read as a shift and as a large one (a rule of thumb of credit scoring, Siddiqi 2006, no more than that)."""
+"""Common thresholds for a shift and a large shift: a rule of thumb from credit scoring (Siddiqi 2006), no more."""
 
 
 def cells_of(values: npt.NDArray[np.floating], edges: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
-    """The cell of each value: the first whose edge it does not exceed, ``len(edges) + 1`` where it is missing."""
+    """The cell of each value: the first whose edge it does not exceed, or ``len(edges) + 1`` if it is missing."""
     bins = np.searchsorted(edges, values, side="left")
     return np.where(np.isnan(values), len(edges) + 1, bins).astype(np.int64)
 

@@ -1,4 +1,4 @@
-"""Every error of this package. A message says what was found, what was expected and what to do; it never holds a
+"""All errors of this package. A message says what was found, what was expected and what to do. It never holds a
 patient's value.
 
 ModelError

@@ -1,8 +1,8 @@
-"""Writing and publishing bundles: whole or not at all, at every step.
+"""Writes and publishes bundles, whole or not at all.
 
-``write_bundle`` writes beside its target, syncs, and renames. ``publish`` copies a bundle under a root, self-tests it
-from there, and only then swaps the pointer ``current`` by one rename, after ``last_good`` was set to what served
-before. A kill at any step leaves a pointer to a whole bundle.
+``write_bundle`` writes next to its target, syncs, and renames. ``publish`` copies a bundle under a root, runs its
+self-test there, sets ``last_good`` to the bundle served before, and only then replaces the pointer ``current`` by one
+rename. A kill at any step leaves a pointer to a whole bundle.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ Floats = NDArray[np.float64]
 
 
 class FeatureLike(Protocol):
-    """What is read of a feature; ``features.engine`` defines the real one."""
+    """The attributes of a feature that a bundle needs; ``features.engine`` defines the real class."""
 
     @property
     def name(self) -> str: ...
@@ -97,16 +97,16 @@ def write_bundle(
     provenance: Mapping[str, Any],
     concepts: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Write a bundle to ``folder``, which must not exist, and give its path.
+    """Writes a bundle to ``folder``, which must not exist, and returns its path.
 
     ``features`` are objects with the attributes of ``FeatureLike``, in the order of the boosters' columns, whose last
     column is ``horizon_days``. ``reference_matrix`` (rows, features) is summarised, never stored. ``provenance`` must
-    state ``synthetic``; of its other keys run_id, model_version, data_hash, code_commit, feature_list_hash and
-    trained_on have a place in the manifest, and the rest goes to its notes. ``concepts`` maps a concept to an object
+    state ``synthetic``; of its other keys, run_id, model_version, data_hash, code_commit, feature_list_hash and
+    trained_on are fields of the manifest, and the rest goes to its notes. ``concepts`` maps a concept to an object
     or mapping with label, raises and lowers; by default ``features.catalogue.CONCEPTS``.
 
-    Raises ``BundleRefused`` where the parts do not fit together and ``BundleUnwritable`` where the disk refuses; then
-    nothing is left behind.
+    Raises ``BundleRefused`` if the parts do not fit together and ``BundleUnwritable`` if the disk refuses. Either
+    leaves nothing behind.
     """
     folder = Path(folder)
     if folder.exists():
@@ -146,8 +146,8 @@ def publish(
     signature: Signature | None = None,
     wait_seconds: float = 10.0,
 ) -> Path:
-    """Make a bundle the one that serves: copy it to ``root/<bundle_id>``, self-test it there, swap ``current``. Gives
-    the new folder.
+    """Puts a bundle into service: copies it to ``root/<bundle_id>``, runs its self-test there, and sets ``current``.
+    Returns the new folder.
 
     ``not_promoted`` are the gates that refused the model: the copy is marked with them, and published only where
     ``root`` is in the home of a demo and the model was trained on synthetic data. ``signature`` is that of its
@@ -180,8 +180,9 @@ def publish(
 
 
 def rollback(root: Path | str, *, wait_seconds: float = 10.0) -> Path:
-    """Point ``current`` at the last good bundle after a self-test, and ``last_good`` at what served until now. Gives
-    the folder that serves."""
+    """Points ``current`` at the last good bundle after a self-test, and ``last_good`` at the bundle served until now.
+    Returns the folder that now serves.
+    """
     root = Path(root)
     with writing_to(root), locked(root, wait_seconds):
         target = last_good_bundle(root)
@@ -194,7 +195,7 @@ def rollback(root: Path | str, *, wait_seconds: float = 10.0) -> Path:
 
 
 def last_good_bundle(root: Path | str) -> Path:
-    """The folder that served before the current one. Raises ``BundleMissing`` where there is none."""
+    """The folder that served before the current one. Raises ``BundleMissing`` if there is none."""
     return read_pointer(Path(root), LAST_GOOD)
 
 
@@ -258,7 +259,7 @@ def _manifest(
 def _golden(
     boosters: Mapping[str, lightgbm.Booster], calibration: Mapping[str, Calibration], rows: Floats
 ) -> dict[str, Any]:
-    """Expected outputs straight from LightGBM, so that the self-test compares two independent ways to score."""
+    """Expected outputs from LightGBM itself, so that the self-test compares two independent ways to score."""
     expected = {}
     for name, booster in boosters.items():
         fitted = calibration[name]
@@ -312,7 +313,7 @@ def _check_parts(
 
 def _wording(texts: Sequence[FeatureText], concepts: Mapping[str, Any] | None) -> list[ConceptText]:
     if concepts is None:
-        # Here and not above: only the writer of a bundle needs the catalogue, never what serves from it.
+        # Imported here, because only writing a bundle needs the catalogue; serving does not.
         from features.catalogue import CONCEPTS
 
         concepts = CONCEPTS

@@ -28,16 +28,17 @@ Floats = NDArray[np.float64]
 
 HORIZON = "horizon_days"
 MARGIN_TOLERANCE = 1e-12
-"""How far a margin may be from the one recorded at training: it is a sum of leaf values in the order of the trees, so
-it should be the same to the bit."""
+"""Largest allowed difference from the margin recorded at training. A margin is a sum of leaf values in tree order, so
+it should be identical.
+"""
 SELF_TEST_TOLERANCE = 1e-9
-"""The same for what LightGBM adds up in another order than we do."""
+"""The same for values that LightGBM sums in another order."""
 _CHUNK = 8192
 
 
 @runtime_checkable
 class Matrix(Protocol):
-    """What ``features.build`` gives: values (rows, features), NaN where missing, and the names of the columns."""
+    """The result of ``features.build``: values (rows, features), NaN if missing, and the names of the columns."""
 
     @property
     def values(self) -> NDArray[np.floating]: ...
@@ -87,7 +88,7 @@ class _Outcome:
 
 
 class RiskModel:
-    """Open one with ``RiskModel.load``. Immutable; may be used from several threads at once."""
+    """A served model. Open one with ``RiskModel.load``. Immutable; safe for use from several threads."""
 
     def __init__(self, manifest: Manifest, contents: Mapping[str, bytes], signature: Signature | None = None) -> None:
         """``contents`` are the verified bytes of the bundle's files. Raises ``BundleDamaged`` or ``BundleRefused``
@@ -106,7 +107,8 @@ class RiskModel:
             card = checked_card(documents["card.json"])
         except (ValueError, KeyError, TypeError) as error:
             raise BundleDamaged(
-                f"{manifest.bundle_id}: its files are whole but not as this code writes them ({error}); train again"
+                f"{manifest.bundle_id}: its files are whole but do not have the "
+                f"form that this code writes ({error}); train again"
             ) from error
         refuse_protected(self.features)
         self.feature_names: tuple[str, ...] = tuple(feature.name for feature in self.features)
@@ -148,11 +150,11 @@ class RiskModel:
         threads: int = 1,
         outcomes: Sequence[str] | None = None,
     ) -> Scores:
-        """Probabilities of every outcome and horizon, and what they consist of.
+        """Probabilities of every outcome and horizon, and the parts that add up to them.
 
         ``matrix`` is a feature matrix, or an array (rows, features) with ``names``; NaN means missing. Use
-        ``threads=2`` for large batches only. Raises ``FeatureMismatch`` where names or order differ from the model's,
-        or a value is infinite.
+        ``threads=2`` for large batches only. Raises ``FeatureMismatch`` if names or order differ from the model's, or
+        a value is infinite.
         """
         if names is None and not isinstance(matrix, Matrix):
             raise FeatureMismatch(
@@ -167,7 +169,7 @@ class RiskModel:
         )
 
     def margins(self, values: NDArray[np.floating]) -> dict[str, Floats]:
-        """Raw scores (rows, horizons) of every outcome, before calibration: what the golden rows are held to."""
+        """Raw scores (rows, horizons) of every outcome, before calibration. The golden rows are compared with them."""
         return {name: outcome.margin(values) for name, outcome in self._outcomes.items()}
 
     def reasons(self, scores: Scores, row: int, outcome: str, horizon: int, top: int = 5) -> list[Reason]:
@@ -180,7 +182,9 @@ class RiskModel:
     def all_reasons(
         self, scores: Scores, row: int, top: int = 5, features: bool = True
     ) -> dict[tuple[str, int], list[Reason]]:
-        """The same for every outcome and horizon of one row, in their order. Without ``features`` reasons list none."""
+        """The same for every outcome and horizon of one row, in order. Without ``features``, reasons do not list
+        features.
+        """
         parts = [found.contributions[row] for found in scores.values() if found.contributions is not None]
         keys = [(name, horizon) for name, found in scores.items() for horizon in found.horizons]
         if sum(map(len, parts)) < len(keys):
@@ -189,13 +193,14 @@ class RiskModel:
         return dict(zip(keys, found, strict=True))
 
     def outside_training(self, scores: Scores, row: int) -> list[dict[str, Any]]:
-        """Inputs of one row that lie outside the middle 99% of the training rows and had a part in a score: {name,
+        """Inputs of one row that lie outside the middle 99% of the training rows and have a part in a score: {name,
         value, low, high}.
 
-        What is missing is never outside, and a feature that training never saw recorded has no range to lie outside of.
+        A missing value is never outside. A feature never recorded in training has no range.
         """
         values = scores.inputs[row].astype(np.float64)
-        # The range was taken in double precision of single-precision inputs, so that a value on the edge is inside.
+        # The range was computed in double precision from single-precision inputs; this keeps a value on the edge
+        # inside.
         beyond = np.flatnonzero((values < self._low) | (values > self._high))
         used = [i for i in beyond.tolist() if any(_has_part(found, row, i) for found in scores.values())]
         return [
@@ -209,13 +214,14 @@ class RiskModel:
         ]
 
     def what_ifs(self, scores: Scores, threads: int = 1) -> list[list[WhatIf]]:
-        """For every row the actions that are due and what the model would give with each one done, in the order of
-        ``models.explain.what_if.ACTIONS``."""
+        """For every row, the actions that are due and the estimate with each one done, in the order of
+        ``models.explain.what_if.ACTIONS``.
+        """
         found: list[list[WhatIf]] = [[] for _ in range(scores.rows)]
         offers = find_offers(scores.inputs, self.feature_names)
         if not offers:
             return found
-        # One call for all actions: a few rows at a time would cost each action a pass over all trees.
+        # One call for all actions, because a call with a few rows would cost each action a pass over all trees.
         inputs = np.concatenate([offer.inputs for offer in offers])
         changed = {name: self._outcomes[name].score(name, inputs, False, threads) for name in scores}
         at = 0
@@ -239,20 +245,21 @@ class RiskModel:
         return found
 
     def self_test(self) -> None:
-        """Score the golden rows and compare with what LightGBM gave when the bundle was written. Raises
-        ``BundleRefused``."""
+        """Scores the golden rows and compares them with LightGBM's results from when the bundle was written. Raises
+        ``BundleRefused`` if they differ.
+        """
         rows = np.array([[np.nan if v is None else v for v in row] for row in self._golden["rows"]], dtype=np.float64)
         rows = rows.reshape(len(rows), len(self.feature_names))
         single = rows.astype(np.float32)
-        # Features are single precision; scoring them as such also compiles, once and here, what requests will run.
+        # Features are single precision. Scoring them as such also compiles here, once, what requests will run.
         inputs = single if np.array_equal(single, rows, equal_nan=True) else rows
         scores, alone = self.score(inputs, names=self.feature_names), self.score(inputs[:1], names=self.feature_names)
         if set(self._golden["expected"]) != set(self.outcomes):
-            raise BundleRefused(f"{self.manifest.bundle_id}: the golden rows are of other outcomes; train again")
+            raise BundleRefused(f"{self.manifest.bundle_id}: the golden rows belong to other outcomes; train again")
         margins = self.margins(inputs)
         for name, expected in self._golden["expected"].items():
             found = scores[name]
-            # Format 1 kept no margins; its probabilities stand for them.
+            # Format 1 stored no margins; its probabilities are compared instead.
             if "margin" in expected and not _within(margins[name], expected["margin"], MARGIN_TOLERANCE, relative=0.0):
                 raise BundleRefused(_differs(self.manifest.bundle_id, name, "margin"))
             assert found.contributions is not None and found.horizon_part is not None
@@ -317,8 +324,9 @@ def _has_part(found: OutcomeScores, row: int, feature: int) -> bool:
 
 
 def stack_horizons(values: NDArray[np.floating], horizons: Sequence[int]) -> NDArray[np.floating]:
-    """Rows (rows, features) to (rows * horizons, features + 1): each row once per horizon, with ``horizon_days``
-    last."""
+    """Turns rows (rows, features) into (rows * horizons, features + 1): each row once per horizon, with
+    ``horizon_days`` as the last column.
+    """
     rows, features = values.shape
     stacked = np.empty((rows, len(horizons), features + 1), dtype=values.dtype)
     stacked[:, :, :features] = values[:, None, :]
@@ -327,7 +335,7 @@ def stack_horizons(values: NDArray[np.floating], horizons: Sequence[int]) -> NDA
 
 
 def describe_mismatch(found: Sequence[str], expected: Sequence[str]) -> str:
-    """How two lists of feature names differ, and what to do."""
+    """Describes how two lists of feature names differ, and what to do."""
     absent = [name for name in expected if name not in set(found)]
     extra = [name for name in found if name not in set(expected)]
     parts = [f"{len(found)} features given, the model reads {len(expected)}"]

@@ -1,4 +1,4 @@
-"""What scoring gives: calibrated probabilities and the parts that add up to them."""
+"""Results of scoring: calibrated probabilities and the parts that add up to them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class OutcomeScores:
     """Scores of one outcome for all rows and horizons.
 
     ``logit(probability[r, h]) == base[h] + horizon_part[r, h] + contributions[r, h, :].sum()`` to 1e-9
-    (docs/architecture.md rule 4), for probabilities below 0.9999999, beyond which the logit of a double itself is less
-    exact. The last two are None where contributions were not asked for.
+    (docs/architecture.md rule 4), for probabilities below 0.9999999. Above that, the logit of a double is less exact.
+    The last two are None if contributions were not requested.
     """
 
     outcome: str
@@ -28,7 +28,7 @@ class OutcomeScores:
     contributions: Floats | None
 
     def column(self, horizon: int) -> int:
-        """Position of a horizon in days. Raises ``KeyError`` with what there is."""
+        """Position of a horizon in days. Raises ``KeyError`` listing the horizons that exist."""
         if horizon not in self.horizons:
             raise KeyError(f"{self.outcome} has no horizon of {horizon} days: there are {self.horizons}")
         return self.horizons.index(horizon)
@@ -36,7 +36,7 @@ class OutcomeScores:
 
 @dataclass(frozen=True)
 class Scores(Mapping[str, OutcomeScores]):
-    """Scores per outcome, with the inputs (rows, features) they were made from, for the wording of reasons."""
+    """Scores per outcome, with the inputs (rows, features) they were made from, which the wording of reasons needs."""
 
     outcomes: Mapping[str, OutcomeScores]
     inputs: NDArray[np.floating]

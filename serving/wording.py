@@ -245,14 +245,14 @@ def reason_words(label: str, said: str) -> str:
     """A reason in a few words for a row of a list: ``a recent discharge from hospital``, out of the sentence of
     ``models.explain.reasons``.
 
-    Where nothing is recorded, or where not every part is in order, the label stands, so that nothing reads as if all
+    Where nothing is recorded, or where not all is in order, the label stands, so that nothing reads as if all
     were well.
     """
     _, _, what = said.partition(": ")
     first, _, rest = what.rstrip(".").partition(". ")
     if rest:
         return f"{label}: nothing on record"
-    short = label if not first or ", taken together" in first else first
+    short = label if not first or ", on balance" in first else first
     return upper_first(short)
 
 

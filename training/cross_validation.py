@@ -1,7 +1,6 @@
 """The same settings fitted over several splits: each team left out in turn, or earlier origins in time. A study
-registers no model.
-
-What a single test slice cannot say is how far figures move between teams and between periods; a new team should expect
+registers no model. What a single test slice cannot say is how far figures move between teams and between periods; a
+new team should expect
 the range, not the mean. Every split is fitted, calibrated and tested on its own slices, with the embargo, and its
 figures become a run of their own under the study's run in MLflow.
 """
@@ -33,14 +32,14 @@ from training.statistics.resampling import Draws, Estimate, codes
 KINDS = ("leave-one-team-out", "rolling")
 FIGURES = ("auroc", "scaled_brier", "calibration_slope", "observed_to_expected", "captured_at_slots")
 FEWEST_EVENTS = 10
-"""Figures about fewer events than this are not shown (docs/clinical.md section 5)."""
+"""Figures based on fewer events than this are not shown (docs/clinical.md section 5)."""
 
 
 @dataclass(frozen=True)
 class Study:
     """``parts`` holds one entry per split: name, rows, people, and by outcome and horizon events and figures (None
-    where too few events to show). ``not_judged`` says of each split that could not be fitted why: without a large
-    team, say, too few events may be left to learn from."""
+    where too few events to show). ``not_judged`` gives the reason for each split that could not be fitted. For
+    example, without a large team too few events may be left to train on."""
 
     kind: str
     run_id: str
@@ -52,8 +51,9 @@ class Study:
         return {**vars(self), "range": self.range()}
 
     def range(self) -> dict[str, dict[str, Any]]:
-        """By outcome and horizon: how many splits could be judged, and the least, median and largest of each figure
-        over them."""
+        """By outcome and horizon: how many splits could be judged, and the lowest, median and highest value of each
+        figure.
+        """
         found: dict[str, dict[str, Any]] = {}
         for name in self.parts[0]["pairs"]:
             shown = [part["pairs"][name]["figures"] for part in self.parts if part["pairs"][name]["figures"]]
@@ -89,8 +89,9 @@ class Study:
 def study(
     records: Records, settings: Settings, home: str | Path, kind: str, progress: Callable[[str], None] = lambda _: None
 ) -> Study:
-    """Fit and test over every split of ``kind`` (one of :data:`KINDS`), and keep the figures in the MLflow store of
-    ``home``."""
+    """Fits and tests every split of ``kind`` (one of :data:`KINDS`), and keeps the figures in the MLflow store of
+    ``home``.
+    """
     if kind not in KINDS:
         raise ValueError(f"there is no study {kind!r}: choose {' or '.join(KINDS)}")
     ready = prepare(records, settings, Clock(progress))

@@ -1,18 +1,18 @@
-"""The errors of training, all of them. ``SettingsError``, of mlflow.yaml, is in ``features.errors``: the nightly run
+"""All errors of training. ``SettingsError``, for mlflow.yaml, is in ``features.errors``, because the nightly run
 reads that file too.
 
 TrainingError
 ├── NotEnoughData       a slice has no rows, or an outcome has too few events to learn from
 ├── SplitLeak           a label window or a person crosses from one slice into another
-├── ShapeError          a spine or a frame of labels that someone brought does not have the shape asked for
-├── StoreAbsent         there is no MLflow store where one was looked for
-├── StoreFault          the MLflow store did not answer as it should; the message names its address and the cause
+├── ShapeError          a given spine or frame of labels does not have the expected shape
+├── StoreAbsent         there is no MLflow store at the given place
+├── StoreFault          the MLflow store failed; the message names its address and the cause
 ├── Withdrawn           a rollback would bring back a version that a rollback withdrew
 ├── NoRun               the store holds no such run, version or alias
 │   ├── NoChallenger    nothing has been trained yet
 │   └── NoChampion      nothing has been promoted yet
 ├── EvidenceError       a template of the evidence file holds a typed number or a dead reference
-├── ArtefactAbsent      a run is in the store, its files are not where they should be
+├── ArtefactAbsent      a run is in the store, but its files are missing
 └── HomeMoved           the home folder was moved after MLflow wrote its addresses into the store
 """
 
@@ -22,7 +22,7 @@ from features.errors import UpstreamError
 
 
 class TrainingError(UpstreamError):
-    """Something about training, evaluation or promotion that a person can put right."""
+    """A problem with training, evaluation or promotion that the user can solve."""
 
 
 class NotEnoughData(TrainingError):
@@ -34,11 +34,11 @@ class SplitLeak(TrainingError):
 
 
 class ShapeError(TrainingError):
-    """A spine or a frame of labels does not have the shape asked for."""
+    """A spine or a frame of labels does not have the expected shape."""
 
 
 class StoreAbsent(TrainingError):
-    """There is no MLflow store where one was looked for."""
+    """There is no MLflow store at the given place."""
 
 
 class NoRun(TrainingError):
@@ -54,15 +54,15 @@ class NoChampion(NoRun):
 
 
 class Withdrawn(TrainingError):
-    """The version to go back to was itself withdrawn by a rollback."""
+    """A rollback would bring back a version that a rollback withdrew."""
 
 
 class StoreFault(TrainingError):
-    """The MLflow store did not answer as it should: away, refused, of another version, or a mistyped address."""
+    """The MLflow store failed: unreachable, access refused, another version, or a mistyped address."""
 
 
 class ArtefactAbsent(TrainingError):
-    """A run is in the store, its files are not where they should be."""
+    """A run is in the store, but its files are missing."""
 
 
 class HomeMoved(TrainingError):
@@ -70,4 +70,4 @@ class HomeMoved(TrainingError):
 
 
 class EvidenceError(TrainingError):
-    """The evidence file cannot be built as it stands, or was changed by hand after it was built."""
+    """The evidence file cannot be built, or was changed by hand after it was built."""

@@ -1,1 +1,1 @@
-"""The files of a bundle: its manifest, the hashes that are checked before anything is read, and atomic writes."""
+"""Files of a bundle: the manifest, the hashes that are checked before anything is read, and atomic writes."""

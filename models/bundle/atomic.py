@@ -1,7 +1,7 @@
-"""Writes that are whole or not at all, and the one lock of a bundles root.
+"""Atomic writes, and the lock of a folder of bundles.
 
-Everything is written beside its place under a hidden name, synced to the disk, and renamed. A name that ends in
-``PARTIAL`` is never read.
+Files are written next to their target under a hidden name, synced to disk, and renamed, so a target is always whole.
+A name that ends in ``PARTIAL`` is never read.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ PARTIAL = ".partial"
 
 
 def beside(path: Path) -> Path:
-    """A fresh hidden name next to ``path``."""
+    """A new hidden name next to ``path``."""
     return path.parent / f".{path.name}.{secrets.token_hex(4)}{PARTIAL}"
 
 
 def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Write a folder of files that appears whole, or not at all."""
+    """Writes a folder of files. It appears whole or not at all."""
     partial = beside(folder)
     partial.mkdir()
     try:
@@ -57,7 +57,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def write_pointer(root: Path, pointer: str, bundle_id: str) -> None:
-    """Swap a pointer file by one rename."""
+    """Replaces a pointer file by one rename."""
     partial = beside(root / pointer)
     _write_file(partial, f"{bundle_id}\n".encode())
     partial.replace(root / pointer)
@@ -65,14 +65,14 @@ def write_pointer(root: Path, pointer: str, bundle_id: str) -> None:
 
 
 def sweep(root: Path) -> None:
-    """Remove what a killed publisher left; the lock is held, so none of it is in use."""
+    """Removes what a killed publisher left. The caller holds the lock, so none of it is in use."""
     for path in root.glob(f".*{PARTIAL}"):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def locked(root: Path, wait_seconds: float) -> Iterator[None]:
-    """Hold the root's publisher lock; the operating system frees it when its holder dies."""
+    """Holds the root's publisher lock. The operating system frees it when the process ends."""
     with (root / LOCK).open("ab") as file:
         deadline = time.monotonic() + wait_seconds
         while True:
@@ -82,7 +82,7 @@ def locked(root: Path, wait_seconds: float) -> Iterator[None]:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     raise BundleBusy(
-                        f"another publisher has held {root / LOCK} for {wait_seconds:g} s: wait for it to end, then "
+                        f"another publisher has held {root / LOCK} for {wait_seconds:g} s; wait for it to end, then "
                         f"try again"
                     ) from None
                 time.sleep(0.05)
@@ -91,7 +91,7 @@ def locked(root: Path, wait_seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def writing_to(where: Path) -> Iterator[None]:
-    """Turn a refusal of the disk into ``BundleUnwritable``."""
+    """Turns an ``OSError`` into ``BundleUnwritable``."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""The model card as it stands in a bundle: free in what it says, and typed in what pages read of it."""
+"""The model card inside a bundle. Its content is free; the fields that pages read are typed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class TrainedOn(BaseModel):
 
 
 class Card(BaseModel):
-    """Everything else that a card says is kept as it is."""
+    """The typed fields of a card. All other fields are kept as they are."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -30,6 +30,6 @@ class Card(BaseModel):
 
 
 def checked_card(document: Any) -> dict[str, Any]:
-    """The card, if it is one. Raises ``ValueError`` (pydantic) for a null, a list, or a part of another shape."""
+    """The checked card. Raises ``ValueError`` (pydantic) for a null, a list, or a field of the wrong shape."""
     Card.model_validate(document)
     return dict(document)

@@ -1,5 +1,4 @@
-"""What the model's inputs looked like at training: the base of drift checks, and rows for the self-test. No row of it
-is a person."""
+"""Summary of the model's inputs at training, for drift checks, and rows for the self-test. No row of it is a person."""
 
 from __future__ import annotations
 
@@ -14,11 +13,11 @@ GOLDEN_ROWS = 32
 
 
 def summarise(matrix: NDArray[np.floating], names: Sequence[str]) -> dict[str, Any]:
-    """Per feature: share missing, inner edges of up to ten quantile bins, the share of known values in each, and the
-    0.5% and 99.5% points.
+    """For each feature: the share missing, the inner edges of up to ten quantile bins, the share of known values in
+    each, and the 0.5% and 99.5% quantiles.
 
     A value belongs to the first bin whose edge it does not exceed (``numpy.searchsorted(edges, value, side="left")``).
-    The outermost values are left out, since a smallest or largest value is one person's.
+    The outermost values are left out, because a smallest or largest value belongs to one person.
     """
     features = []
     for name, column in zip(names, np.asarray(matrix, dtype=np.float64).T, strict=True):
@@ -46,8 +45,9 @@ def summarise(matrix: NDArray[np.floating], names: Sequence[str]) -> dict[str, A
 
 
 def golden_rows(matrix: NDArray[np.floating], seed: int = 0) -> NDArray[np.float64]:
-    """At most 32 rows for the self-test (float64), the last one all missing. Every value is drawn on its own from its
-    column, so no row is a person's."""
+    """At most 32 rows for the self-test (float64); the last one is all missing. Each value is drawn independently
+    from its column, so no row is a person's.
+    """
     rng = np.random.default_rng(seed)
     rows = np.array(matrix, dtype=np.float64)[
         rng.integers(len(matrix), size=(GOLDEN_ROWS - 1, matrix.shape[1])), np.arange(matrix.shape[1])

@@ -1,9 +1,9 @@
-"""What a bundle is on disk, and the one way to open it: every byte is checked before anything is parsed.
+"""The format of a bundle on disk, and the only way to open one: every byte is checked before anything is parsed.
 
 A bundle is a folder of plain files: ``manifest.json``, one ``booster_<outcome>.txt`` per outcome,
 ``calibration.json``, ``features.json``, ``reference.json``, ``card.json`` and ``golden.json``. The manifest holds the
 SHA-256 of every other file and a digest of itself, so that one flipped bit anywhere is found. A bundles root holds
-bundle folders and two small text files, ``current`` and ``last_good``, that name one each.
+bundle folders and two small text files, ``current`` and ``last_good``, which each name one of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from models.errors import BundleDamaged, BundleIncompatible, BundleMissing
 
 BUNDLE_FORMAT = 2
-"""What is written. Format 2 added the margins of the golden rows and the version of numba."""
+"""The format that is written. Format 2 added the margins of the golden rows and the version of numba."""
 
 FORMATS_READ = (1, 2)
 MANIFEST = "manifest.json"
@@ -53,11 +53,11 @@ class OutcomeEntry(_Strict):
 
 
 class MadeWith(_Strict):
-    """What the bundle was made with.
+    """Versions of the libraries that made the bundle.
 
-    The rule (``check_versions``): a format that this code does not know, and a newer major of LightGBM than the
-    installed one, are refused. Any other difference is allowed, since the golden rows decide: a machine whose
-    libraries do not give the recorded margins to 1e-12 does not serve the bundle.
+    ``check_versions`` refuses a format that this code does not know, and a newer major version of LightGBM than the
+    installed one. All other differences are allowed, because the golden rows decide: if the libraries do not
+    reproduce the recorded margins to 1e-12, the bundle is not served.
     """
 
     lightgbm: str
@@ -67,10 +67,10 @@ class MadeWith(_Strict):
 
 
 class Manifest(_Strict):
-    """Where a model came from and what it consists of. ``notes`` keeps what the trainer adds beyond the named fields.
+    """Where a model came from and which files it has. ``notes`` keeps what the trainer adds beyond the named fields.
 
-    ``not_promoted`` holds the gates that refused the model. It is empty for every model but that of a demo
-    (``models.bundle.not_promoted``); a release that does not know it refuses the bundle.
+    ``not_promoted`` lists the gates that refused the model. It is empty for every model except a demo's
+    (``models.bundle.not_promoted``). A release that does not know this field refuses the bundle.
     """
 
     format: int
@@ -91,7 +91,7 @@ class Manifest(_Strict):
     not_promoted: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Any]:
-        """The manifest as it is written. An empty ``not_promoted`` is left out: older releases do not know it."""
+        """The manifest as JSON data. An empty ``not_promoted`` is left out, because older releases do not know it."""
         written = self.model_dump(mode="json")
         if not self.not_promoted:
             del written["not_promoted"]
@@ -107,7 +107,7 @@ class Manifest(_Strict):
 
 
 def canonical(value: Any) -> bytes:
-    """The one JSON spelling that digests are taken of."""
+    """JSON in one fixed form, for digests."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -121,7 +121,8 @@ def feature_list_hash(names: tuple[str, ...]) -> str:
 
 
 def read_verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
-    """The manifest and the bytes of every file, each checked against its SHA-256; what is returned is what was hashed.
+    """The manifest and the bytes of every file. Each is checked against its SHA-256, and the bytes returned are the
+    bytes that were hashed.
 
     Raises ``BundleMissing``, ``BundleDamaged`` or ``BundleIncompatible``.
     """
@@ -143,12 +144,12 @@ def read_verified(folder: Path) -> tuple[Manifest, dict[str, bytes]]:
 
 
 def verify(folder: Path | str) -> Manifest:
-    """Check every file of a bundle folder and give its manifest. Raises as ``read_verified``."""
+    """Checks every file of a bundle folder and returns its manifest. Raises the errors of ``read_verified``."""
     return read_verified(Path(folder))[0]
 
 
 def locate(path: Path | str) -> Path:
-    """The bundle folder that ``path`` means: itself, or what ``current`` in it names."""
+    """The bundle folder for ``path``: ``path`` itself, or the folder that its ``current`` names."""
     path = Path(path)
     return current_bundle(path) if (path / CURRENT).is_file() else path
 
@@ -169,7 +170,9 @@ def read_pointer(root: Path, pointer: str) -> Path:
     except UnicodeDecodeError:
         text = ""
     if not _ID.fullmatch(text):
-        raise BundleDamaged(f"{root / pointer} does not hold a bundle id: publish a bundle again, or name one by hand")
+        raise BundleDamaged(
+            f"{root / pointer} does not hold a bundle id; publish a bundle again, or write its id into the file"
+        )
     if not (root / text).is_dir():
         raise BundleMissing(f"{root / pointer} names {text}, which is not in {root}: run `upstream sync`")
     return root / text
@@ -206,18 +209,20 @@ def _read_manifest(folder: Path) -> Manifest:
 
 
 def check_versions(manifest: Manifest) -> None:
-    """Refuse a bundle of a newer major of LightGBM (see ``MadeWith`` for the rule). Raises ``BundleIncompatible``."""
+    """Refuses a bundle made with a newer major version of LightGBM (rule in ``MadeWith``). Raises
+    ``BundleIncompatible``.
+    """
     made, here = manifest.versions.lightgbm, metadata.version("lightgbm")
     if _major(made) > _major(here):
         raise BundleIncompatible(
-            f"{manifest.bundle_id}: made with LightGBM {made}, here is {here}; its trees may mean something else. "
+            f"{manifest.bundle_id}: made with LightGBM {made}, installed is {here}; its trees may mean something else. "
             f"Install {made}, or train again"
         )
 
 
 def _major(version: str) -> int:
     head = version.partition(".")[0]
-    # A version that cannot be read is newer than any.
+    # A version that cannot be read counts as newer than any.
     return int(head) if head.isdecimal() else 10**6
 
 

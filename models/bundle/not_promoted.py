@@ -1,7 +1,7 @@
-"""A model that promotion refused: a demo may show it, marked, and nothing else may.
+"""Models that the promotion gates refused. Only a demo may show one, and marks it.
 
-A demo of a few hundred simulated people cannot always pass the gates, and still has to end with a page. The manifest of
-such a bundle lists the gates that refused. Publishing, scoring and serving each ask ``refuse_unless_demo`` first.
+A demo of a few hundred simulated people cannot always pass the gates, and must still end with a page. The manifest of
+such a bundle lists the gates that refused. Publishing, scoring and serving each call ``refuse_unless_demo`` first.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from models.bundle.manifest import Manifest
 from models.errors import BundleRefused
 
 DEMO_NOTE = "demo.json"
-"""The file that ``upstream demo`` writes into the home that it makes, and into no other."""
+"""A file that only ``upstream demo`` writes, into the home that it makes."""
 
 
 def is_demo(home: Path) -> bool:
@@ -23,7 +23,7 @@ def is_demo(home: Path) -> bool:
 
 
 def marked(manifest: Manifest, gates: Sequence[str]) -> Manifest:
-    """The manifest of the same model with the gates that refused it, under an id of its own."""
+    """The manifest of the same model with the gates that refused it, under a new id."""
     draft = manifest.model_copy(update={"not_promoted": tuple(gates)})
     digest = draft.own_digest()
     label = re.sub(r"-[0-9a-f]{12}$", "", manifest.bundle_id)
@@ -32,7 +32,8 @@ def marked(manifest: Manifest, gates: Sequence[str]) -> Manifest:
 
 def refuse_unless_demo(manifest: Manifest, home: Path | None, *, synthetic: bool = True) -> None:
     """Raises ``BundleRefused`` for a model that was not promoted, unless it was trained on synthetic data and serves
-    synthetic data in the home of a demo. ``home`` is None where there is no home folder."""
+    synthetic data in a demo's home. ``home`` is None if there is no home folder.
+    """
     if not manifest.not_promoted:
         return
     if manifest.synthetic and synthetic and home is not None and is_demo(home):

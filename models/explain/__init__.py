@@ -1,1 +1,1 @@
-"""Reasons in clinical words, what-ifs, and what may never be shown as a reason."""
+"""Reasons in clinical words, what-ifs, and the protected characteristics that are never reasons."""

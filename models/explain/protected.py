@@ -1,5 +1,6 @@
-"""What never trains a model and is never a reason (docs/architecture.md rule 6), by name. Asked when a bundle is
-written and again whenever one is opened."""
+"""Names of protected characteristics, which never train a model and are never a reason (docs/architecture.md rule 6).
+Checked when a bundle is written and whenever one is opened.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Iterable
 from models.errors import BundleRefused
 from models.explain.reasons import FeatureText
 
-# Whole words of a feature's name or concept; `age` only where it is a person's.
+# Whole words of a feature's name or concept; `age` only as a person's age.
 PROTECTED_WORDS = frozenset(
     {"sex", "gender", "ethnicity", "ethnic", "race", "deprivation", "imd", "language", "interpreter"}
     | {"disability", "autism", "autistic", "housing", "homeless"}
@@ -17,7 +18,7 @@ PROTECTED_NAMES = ("age", "age_years", "patient_age", "age_at", "birth_date")
 
 
 def refuse_protected(texts: Iterable[FeatureText]) -> None:
-    """Raises ``BundleRefused`` that names every feature that is, or belongs to, a protected characteristic."""
+    """Raises ``BundleRefused`` and names every feature that is, or belongs to, a protected characteristic."""
     wrong = [
         t.name
         for t in texts

@@ -1,9 +1,9 @@
-"""From contributions of features to reasons a clinician can read: summed by clinical concept, ranked by size, worded
+"""Turns contributions of features into reasons for clinicians: summed by clinical concept, ranked by size, worded
 "raises" or "lowers".
 
-A reason says what the model weighed, never why a person is unwell. Concepts are summed before ranking, because windows
-of one signal share credit between them. The part of the horizon is not a reason, and protected characteristics are not
-features at all (docs/architecture.md rule 6).
+A reason says what the model weighed, never why a person is unwell. Contributions are summed before ranking, because
+windows of one signal share credit between them. The horizon's part is not a reason, and protected characteristics are
+not features (docs/architecture.md rule 6).
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ _SMALLEST = 1e-9
 
 @dataclass(frozen=True)
 class FeatureText:
-    """What a bundle keeps of a feature, so that it explains itself: ``low`` and ``high`` are the allowed range,
-    ``missing`` says what absence means."""
+    """What a bundle stores about a feature. ``low`` and ``high`` are the allowed range; ``missing`` says what absence
+    means.
+    """
 
     name: str
     concept: str
@@ -38,8 +39,9 @@ class FeatureText:
 
 @dataclass(frozen=True)
 class ConceptText:
-    """The wording of one concept: a label, and for each direction a phrase that finishes "Raises the estimated risk:
-    ..."."""
+    """The wording of one concept: a label, and for each direction a phrase that completes "Raises the estimated risk:
+    ...".
+    """
 
     slug: str
     label: str
@@ -48,22 +50,22 @@ class ConceptText:
 
     @classmethod
     def plain(cls, slug: str) -> ConceptText:
-        """Wording made from the slug, for a concept without an entry in the table."""
+        """Wording made from the slug, for a concept that has no entry in the table."""
         label = slug.replace("_", " ")
         return cls(slug, label.capitalize(), label, label)
 
     def sentence(self, raises: bool, recorded: bool, in_order: bool = True) -> str:
-        """What the reason says. Where nothing behind it is recorded, it says that and nothing else: absence is never
-        worded as normal.
+        """The sentence of the reason. If nothing is recorded for the concept, the sentence says only that: absence is
+        never worded as normal.
 
-        ``in_order`` is false where a part of the concept is overdue or has happened; then "lowers" is not worded as if
-        all were well.
+        ``in_order`` is false if a part of the concept is overdue or has happened. Then "lowers" does not suggest that
+        all is well.
         """
         verb = "Raises" if raises else "Lowers"
         if not recorded:
             return f"{verb} the estimated risk: {self.label.lower()}. There is nothing on record, or it does not apply."
         if not raises and not in_order:
-            return f"{verb} the estimated risk: {self.label.lower()}, taken together; not every part of it is in order."
+            return f"{verb} the estimated risk: {self.label.lower()}, on balance; not all is in order."
         return f"{verb} the estimated risk: {(self.raises if raises else self.lowers).rstrip('.')}."
 
 
@@ -92,7 +94,7 @@ def check_wording(concepts: Sequence[ConceptText]) -> None:
 
 
 class Reasoner:
-    """Finds the reasons of a row. Made once for a model, since every score of every person passes through it."""
+    """Finds the reasons of a row. Made once per model, because every score uses it."""
 
     def __init__(self, features: Sequence[FeatureText], concepts: Mapping[str, ConceptText]) -> None:
         self._features = tuple(features)
@@ -103,27 +105,29 @@ class Reasoner:
         self._starts = np.cumsum([0, *(len(inside) for inside in members)][:-1])
         self._members = members
         self._zero_is_none = np.array([feature.missing == "zero" for feature in features], dtype=bool)
-        # A check that cannot be assessed is not a check that is up to date.
+        # A check that cannot be assessed does not count as up to date.
         self._bad_news = np.array(
             [feature.direction > 0 or "past_due" in feature.name or "unsure" in feature.name for feature in features],
             dtype=bool,
         )
 
     def find(self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int) -> list[Reason]:
-        """At most ``top`` reasons for one score. ``contributions`` and ``values`` have shape (features,), in the order
-        of the features."""
+        """At most ``top`` reasons for one score. ``contributions`` and ``values`` have shape (features,), in feature
+        order.
+        """
         return self.find_all(contributions[None], values, top)[0]
 
     def find_all(
         self, contributions: NDArray[np.float64], values: NDArray[np.floating], top: int, features: bool = True
     ) -> list[list[Reason]]:
-        """The same for several scores of one row: ``contributions`` has shape (scores, features). Without ``features``
-        reasons list none."""
+        """The same for several scores of one row: ``contributions`` has shape (scores, features). Without
+        ``features``, reasons do not list features.
+        """
         if not self._features:
             return [[] for _ in contributions]
         totals = np.add.reduceat(contributions[:, self._order], self._starts, axis=1)
         sizes = np.abs(totals)
-        # The slugs are in order, and the sort is stable: equal sizes come by name.
+        # The slugs are sorted and the sort is stable, so equal sizes are ordered by name.
         ranked = np.argsort(-sizes, axis=1, kind="stable")[:, :top]
         large = np.take_along_axis(sizes, ranked, axis=1) >= _SMALLEST
         recorded, wrong = self._standing(values)
@@ -140,12 +144,12 @@ class Reasoner:
         ]
 
     def _standing(self, values: NDArray[np.floating]) -> tuple[list[bool], list[bool]]:
-        """For each concept whether anything behind it is recorded, and whether something of it is overdue or has
+        """For each concept: whether anything is recorded for it, and whether something of it is overdue or has
         happened.
 
-        A count that reads 0 where there is no row at all (``missing`` is "zero") records nothing: "none missed" of no
-        appointments is not good news. Features that had no part in this score are looked at too, since they tell "none
-        missed of five" from "nobody has been in touch".
+        A count of 0 from no rows at all (``missing`` is "zero") records nothing: "none missed" of no appointments is
+        not good news. Features without a part in this score are read too, because they distinguish "none missed of
+        five" from "nobody has been in touch".
         """
         recorded = ~np.isnan(values) & ~((values == 0) & self._zero_is_none)
         wrong = (values > 0) & self._bad_news
@@ -155,7 +159,7 @@ class Reasoner:
         )
 
     def _parts(self, c: int, contributions: list[float], values: list[float]) -> list[dict[str, Any]]:
-        """The features of a concept that had a part in a score, largest first."""
+        """The features of a concept that have a part in a score, largest first."""
         parts = [
             (-abs(contributions[i]), self._features[i].name, i, contributions[i], values[i])
             for i in self._members[c]

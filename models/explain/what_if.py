@@ -1,12 +1,12 @@
-"""What the model would say if a check or contact that is due were done: its sensitivity, not an effect.
+"""What the model would give if a due check or contact were done: the model's sensitivity, not an effect.
 
-A closed table says which actions there are, which inputs each one changes, and to what. Only what a team can do next
-is in it, and only inputs that doing it resets: days since, days past due, a gap that is open now. Never a count over
-the past, never a protected characteristic, never a result's value. An action is offered where it is due, and only
-then. Clozapine after a gap has no entry: restarting it is a clinical decision (docs/clinical.md section 4.6).
+A closed table lists the actions, the inputs that each one changes, and their new values. It holds only what a team
+can do next, and only inputs that doing it resets: days since, days past due, a gap that is open now. It never changes
+a count over the past, a protected characteristic or a result's value. An action is offered only when it is due.
+Clozapine after a gap has no entry, because restarting it is a clinical decision (docs/clinical.md section 4.6).
 
-The estimate can move either way. All of them are given, with the same words: leaving out those that rise would turn a
-description into advice. Whatever is due stays due.
+The estimate can rise or fall. All actions are shown with the same wording, because leaving out those that raise the
+estimate would turn a description into advice. Overdue checks stay due.
 """
 
 from __future__ import annotations
@@ -19,21 +19,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 NOTE = (
-    "This is how the model's number moves. It is not the effect of doing it. What is due is due, whatever the "
-    "number does."
+    "This shows how the model's estimate would change. It is not the "
+    "effect of doing it. Do overdue checks whatever the "
+    "estimate."
 )
 LATER_THAN_DAYS = 28
-"""Being seen is offered to somebody not seen for four weeks. Our own choice, not from a guideline."""
+"""The action "see the person" is offered if nobody has seen them for four weeks. Our own choice, not from a
+guideline.
+"""
 
 
 @dataclass(frozen=True)
 class Action:
-    """One thing a team can do next. ``label`` finishes "If ...".
+    """One thing a team can do next. ``label`` completes "If ...".
 
-    ``since`` become 0 days. ``due`` pairs days past due with the days since that it counts from: it starts again, as
-    far ahead as the person's own interval says (days since less days past due); where that is not known it becomes 0,
-    no longer late. ``fewer`` lose one, the test that was done. ``ended`` become 0 where they are recorded. ``offered``
-    names inputs of which one must be above ``above``; the action is not offered where one of ``unless`` is recorded.
+    ``since`` inputs become 0 days. ``due`` pairs days past due with the days since that it counts from: the interval
+    starts again, as long as the person's own interval (days since less days past due); if that is unknown, days past
+    due becomes 0. ``fewer`` inputs fall by one, for the test that was done. ``ended`` inputs become 0 if they are
+    recorded. ``offered`` names inputs of which one must exceed ``above``; the action is not offered if one of
+    ``unless`` is recorded.
     """
 
     code: str
@@ -124,7 +128,7 @@ ACTIONS: tuple[Action, ...] = (
 
 @dataclass(frozen=True)
 class Change:
-    """One input as it is and as the what-if has it; ``value`` is None where nothing is recorded."""
+    """One input before and after the what-if; ``value`` is None if nothing is recorded."""
 
     name: str
     unit: str | None
@@ -134,8 +138,9 @@ class Change:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """One action for one person. ``risks`` holds {outcome, horizon_days, probability, difference}: what the model
-    would give, less what it gives."""
+    """One action for one person. ``risks`` holds {outcome, horizon_days, probability, difference}: the estimate with
+    the action done, and its difference from the current estimate.
+    """
 
     code: str
     label: str
@@ -154,8 +159,9 @@ class Offer:
 
 
 def find_offers(inputs: NDArray[np.floating], names: Sequence[str]) -> list[Offer]:
-    """The actions offered to some row. ``inputs`` (rows, features) is in the order of ``names``; an action no feature
-    of the model knows is left out."""
+    """The actions offered to at least one row. ``inputs`` (rows, features) is in the order of ``names``. An action
+    without a known feature is left out.
+    """
     place = {name: i for i, name in enumerate(names)}
     found = []
     for action in ACTIONS:
@@ -169,7 +175,7 @@ def find_offers(inputs: NDArray[np.floating], names: Sequence[str]) -> list[Offe
 
 
 def changes(before: NDArray[np.floating], after: NDArray[np.floating], features: Sequence[Any]) -> tuple[Change, ...]:
-    """What differs between two rows of inputs, in the order of ``features`` (objects with name and unit)."""
+    """The inputs that differ between two rows, in the order of ``features`` (objects with name and unit)."""
     moved = np.flatnonzero((before != after) & ~np.isnan(after)).tolist()
     return tuple(
         Change(features[i].name, features[i].unit, None if np.isnan(before[i]) else float(before[i]), float(after[i]))

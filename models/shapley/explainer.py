@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
-# The arrays of Tables in the order in which the kernels take them.
+# The arrays of Tables in the order of the kernels' arguments.
 _ARGUMENTS = (
     "expected_value",
     "column_feature",
@@ -53,7 +53,7 @@ _ARGUMENTS = (
 class TreeShapley:
     """Exact contributions and margins of one booster. Immutable; may be used from several threads at once.
 
-    Takes a booster or its text. Trees deeper than the tables reach are explained by LightGBM itself: slower, equally
+    Takes a booster or its text. Trees too deep for the tables are explained by LightGBM itself: slower, equally
     exact. Categorical splits, linear leaves and several classes raise ``TreesError``.
     """
 
@@ -63,7 +63,7 @@ class TreeShapley:
         self._tables: Tables | None = tabulate(trees) if can_tabulate(trees) else None
         self._booster: lightgbm.Booster | None = None
         if self._tables is None:
-            import lightgbm  # 85 MB and a second that a service with tables has no use for
+            import lightgbm  # 85 MB and a second that a service with tables does not need
 
             text = booster if isinstance(booster, str) else booster.model_to_string()
             self._booster = lightgbm.Booster(model_str=text)
@@ -74,7 +74,7 @@ class TreeShapley:
 
     @property
     def tabulated(self) -> bool:
-        """Whether the fast tables serve; otherwise LightGBM does."""
+        """True if the fast tables are used; otherwise LightGBM is."""
         return self._tables is not None
 
     @property
@@ -82,16 +82,16 @@ class TreeShapley:
         return 0 if self._tables is None else self._tables.nbytes
 
     def contributions(self, X: NDArray[np.floating], threads: int = 1) -> Floats:
-        """(rows, features) to float64 (rows, features + 1); the last column is the expected value. Raises
-        ``FeatureMismatch``."""
+        """Contributions for (rows, features): float64 (rows, features + 1). The last column is the expected value.
+        Raises ``FeatureMismatch``.
+        """
         X = self._checked(X)
         if self._tables is None:
             return self._predict(X, threads, pred_contrib=True)
         return self._run(X, threads, contributions=True, margins=False)[0]
 
     def margins(self, X: NDArray[np.floating], threads: int = 1) -> Floats:
-        """(rows, features) to the raw score, float64 (rows,): to the bit what ``booster.predict(X, raw_score=True)``
-        gives."""
+        """Raw scores for (rows, features): float64 (rows,), identical to ``booster.predict(X, raw_score=True)``."""
         X = self._checked(X)
         if self._tables is None:
             return self._predict(X, threads, raw_score=True)

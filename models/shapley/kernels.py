@@ -1,7 +1,8 @@
 """Compiled loops over the tables: rows in, margins and contributions out.
 
-Each loop is compiled once and kept (``cache``), runs without the interpreter's lock (``nogil``), and adds in a fixed
-order without re-association, so results do not depend on the machine's vector width, the size of the batch or the
+Each loop is compiled once and cached (``cache``), runs without the interpreter's lock (``nogil``), and adds in a
+fixed order without re-association, so results do not depend on the machine's vector width, the size of the batch or
+the
 number of threads.
 """
 
@@ -13,19 +14,20 @@ from features.jit import jit
 from models.shapley.trees import MISSING_NAN, MISSING_ZERO, ZERO
 
 MOST_SPLITS = 8
-"""Splits above a leaf that a pattern of one byte can hold. A deeper tree has no table."""
+"""The most splits above a leaf that a one-byte pattern can hold. A deeper tree has no table."""
 
 SLOTS = MOST_SPLITS + 2
-"""Patterns at hand while a tree is walked: slot 0 is all zeros, slot d holds the pattern of a path of d splits, the
-last one is the group's own."""
+"""Patterns stored while a tree is walked: slot 0 is all zeros, slot d holds the pattern of a path of d splits, and
+the last slot is the group's own.
+"""
 
 BLOCK = 1024
-"""Rows taken together: enough that a table is fetched once for many rows, few enough that their sums stay in the
+"""Rows per block: enough that a table is fetched once for many rows, few enough that their sums stay in the
 second-level cache. Measured: blocks of 256 take 2.3 times as long, of 4,096 1.2 times
 (``tests/benchmarks/shapley_variants.py``)."""
 
 FEW = 4
-"""Rows that fit side by side into one word; more go as a block."""
+"""Rows that fit side by side into one word. More rows are processed as a block."""
 
 
 @jit(error_model="numpy")
@@ -35,8 +37,9 @@ def explain(  # type: ignore[no-untyped-def]
     feature_start, features, term_group,
     table_start, values,
 ):  # fmt: skip
-    """Fill ``shap`` (rows, features + 1) and ``margin`` (rows), each where asked for; the rest are the arrays of
-    ``Tables``."""
+    """Fills ``shap`` (rows, features + 1) and ``margin`` (rows), each if requested. The other arguments are the
+    arrays of ``Tables``.
+    """
     rows, n_features = X.shape
     width = min(rows, BLOCK)
     binned = np.empty((2 * len(column_feature), width), np.uint8)
@@ -82,7 +85,7 @@ def explain_few(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """The same for up to ``FEW`` rows (one person's horizons). Same sums in the same order.
 
-    The rows go side by side: a byte of each in one 16-bit lane of a word. Taking a byte from ``cut + 256`` leaves bit
+    The rows lie side by side: one byte of each in a 16-bit lane of a word. Taking a byte from ``cut + 256`` leaves bit
     8 set where ``byte <= cut``, so one subtraction evaluates a split for all rows, and no lane borrows from another.
     Unused lanes repeat the last row.
     """
@@ -95,8 +98,8 @@ def explain_few(  # type: ignore[no-untyped-def]
         lanes[c] = 0
         for r in range(FEW):
             lanes[c] |= np.uint64(binned[c, min(r, rows - 1)]) << np.uint64(16 * r)
-    # Flat loops over all steps, groups and terms: no loop of a few turns for the processor to guess wrong, and table
-    # rows are fetched many at a time.
+    # Flat loops over all steps, groups and terms: short loops would cost branch mispredictions, and many table rows
+    # are fetched at a time.
     slots = np.zeros(SLOTS + len(group_step) - 1, np.uint64)
     for i in range(len(flat_to)):
         holds = (np.uint64(step_cut[i]) + np.uint64(256)) * _ONES - lanes[step_row[i]] >> np.uint64(8) & _ONES
@@ -143,8 +146,9 @@ _ONES = np.uint64(0x0001000100010001)
 
 @jit(error_model="numpy")
 def _bin(X, first, n, binned, column, column_feature, column_missing, cut_start, cuts):  # type: ignore[no-untyped-def]
-    """One byte per value: how many cuts lie below it, so that ``value <= cuts[k]`` is ``byte <= k``; see ``Tables``
-    for what is missing."""
+    """One byte per value: the number of cuts below it, so that ``value <= cuts[k]`` is ``byte <= k``. For missing
+    values see ``Tables``.
+    """
     for c in range(len(column_feature)):
         start, end = cut_start[c], cut_start[c + 1]
         f, kind = column_feature[c], column_missing[c]
@@ -153,7 +157,7 @@ def _bin(X, first, n, binned, column, column_feature, column_missing, cut_start,
             column[r] = X[first + r, f]
             if kind != MISSING_NAN and np.isnan(column[r]):
                 column[r] = 0.0
-            # LightGBM leaves out what is this near to 0 when it reads a row, so it is 0 before any threshold is met.
+            # LightGBM sets values this near to 0 to 0 when it reads a row, before it compares them with a threshold.
             if -ZERO <= column[r] <= ZERO:
                 column[r] = np.nan if kind == MISSING_ZERO else 0.0
         for r in range(n):
@@ -171,11 +175,11 @@ def _bin(X, first, n, binned, column, column_feature, column_missing, cut_start,
 
 @jit(error_model="numpy")
 def _step(first, last, n, binned, slots, step_to, step_from, step_row, step_cut, step_bit):  # type: ignore[no-untyped-def]
-    """Take the steps of one group for ``n`` rows."""
+    """Takes the steps of one group for ``n`` rows."""
     for i in range(first, last):
         source, to, column = slots[step_from[i]], slots[step_to[i]], binned[step_row[i]]
         cut, bit = step_cut[i], np.uint8(1 << step_bit[i])
-        # Two loops: one in place, one from slot to slot. In a single loop the two may overlap, and the compiler would
+        # Two loops: one in place, one between slots. In a single loop the slots may overlap, and the compiler would
         # not use vector instructions.
         if step_from[i] == step_to[i]:
             for r in range(n):
@@ -187,7 +191,7 @@ def _step(first, last, n, binned, slots, step_to, step_from, step_row, step_cut,
 
 @jit(error_model="numpy")
 def _add(n, total, pattern, features, table):  # type: ignore[no-untyped-def]
-    """Add one group's table rows to the sums of its features: four features, then two, then one at a time."""
+    """Adds one group's table rows to the sums of its features: four features at a time, then two, then one."""
     k = len(features)
     j = 0
     while j + 4 <= k:
@@ -215,7 +219,8 @@ def _add(n, total, pattern, features, table):  # type: ignore[no-untyped-def]
 
 @jit(error_model="numpy")
 def _add_leaf(n, leaf, pattern, width, table):  # type: ignore[no-untyped-def]
-    """Add the value of the leaf that each row reaches; at most one group of a tree gives other than 0, so the sum over
-    groups is exact."""
+    """Adds the value of the leaf that each row reaches. At most one group of a tree gives a value other than 0, so
+    the sum over groups is exact.
+    """
     for r in range(n):
         leaf[r] += table[np.int64(pattern[r]) * width + width - 1]

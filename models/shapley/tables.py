@@ -1,5 +1,5 @@
-"""Shapley values of a booster, tabulated once: what each group of leaves adds to each feature, for every way its
-splits can fall.
+"""Tables of Shapley values of a booster: what each group of leaves adds to each feature, for every outcome of its
+splits.
 
 The path-dependent value of a leaf depends only on which conditions of its path hold, so on one bit per split: at most
 2^depth patterns. Leaves of a subtree share their path, so a subtree is tabulated as one group as long as the splits
@@ -27,21 +27,25 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 GROUP_SPLITS = 7
-"""Splits a group of several leaves may hold. Measured: 8 is no faster (1.07 times the time) and takes a fifth more
-memory; 6 takes 1.3 times the time, and a table for every leaf 2.5 times and twice the memory. Single-precision tables
-were no faster on batches. ``tests/benchmarks/shapley_variants.py`` times all of them."""
+"""Largest number of splits in a group of several leaves. Measured: 8 is no faster (1.07 times the time) and takes a
+fifth more memory; 6 takes 1.3 times the time, and a table for every leaf 2.5 times the time and twice the memory.
+Single-precision tables were no faster on batches. ``tests/benchmarks/shapley_variants.py`` times all of them.
+"""
 
 COLUMN_CUTS = 255
-"""Thresholds a column may hold, so that a binned value is one byte; a feature with more becomes several columns."""
+"""Largest number of thresholds per column, so that a binned value is one byte. A feature with more becomes several
+columns.
+"""
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Everything the kernels read, as flat arrays.
+    """All arrays that the kernels read, flat.
 
     Columns: value to byte. A column is one feature with one kind of missing value and rising
-    ``cuts[cut_start[c]:cut_start[c + 1]]``. It gives two rows of bytes: ``2 * c`` puts what is missing above all cuts
-    (so it goes right), ``2 * c + 1`` below all (left). Steps: ``slot[step_to] = slot[step_from] | (byte[step_row] <=
+    ``cuts[cut_start[c]:cut_start[c + 1]]``. It gives two rows of bytes: ``2 * c`` puts missing values above all cuts
+    (they go right), ``2 * c + 1`` below all cuts (they go left). Steps: ``slot[step_to] = slot[step_from] |
+    (byte[step_row] <=
     step_cut) << step_bit``. Groups: group ``g`` of tree ``t`` (``tree_group[t] <= g < tree_group[t + 1]``) first takes
     its steps, then adds to its ``features`` (from ``feature_start[g]`` on) the row ``slot[last]`` of its table, which
     starts at ``table_start[g]`` in ``values``. A row ends with the value of the leaf that the row reaches, or 0 where
@@ -79,7 +83,7 @@ class Tables:
 
 @dataclass
 class _TableColumns:
-    """Thresholds of every (feature, kind of missing), and where a node finds its own."""
+    """Thresholds of every (feature, kind of missing), and the position of each node's threshold."""
 
     features: list[int] = field(default_factory=list)
     missing: list[int] = field(default_factory=list)
@@ -111,8 +115,9 @@ Path = list[tuple[int, int, int]]
 
 @dataclass
 class _Group:
-    """Leaves tabulated together, each with the conditions that lead to it; ``steps_end`` counts the plan's steps up to
-    and with this group's."""
+    """Leaves tabulated together, each with the conditions that lead to it. ``steps_end`` is the number of the plan's
+    steps up to and including this group's.
+    """
 
     tree: int
     bits: int
@@ -130,8 +135,7 @@ class _TreePlan:
     groups: list[_Group] = field(default_factory=list)
 
     def tree(self, t: int) -> None:
-        """Cut tree ``t`` into groups and write the steps that find their patterns, in the order in which the groups
-        come."""
+        """Cuts tree ``t`` into groups and writes the steps that find their patterns, in the order of the groups."""
         nodes = self.trees.nodes(t)
         left, right = self.trees.left[nodes].tolist(), self.trees.right[nodes].tolist()
         if not left:
@@ -164,8 +168,8 @@ class _TreePlan:
             waiting += [(right[node], [*conditions, (node, bit, 0)]), (left[node], [*conditions, (node, bit, 1)])]
             bit += 1
         if root < 0:
-            # A lone leaf has no split of its own: its pattern is its parent's, so the parent's last step is taken
-            # again, into the last slot.
+            # A lone leaf has no split of its own: its pattern is its parent's, so the parent's last step is repeated
+            # into the last slot.
             node, at, _ = path[-1]
             self._step(first + node, len(path), SLOTS - 1, at)
         used = {int(self.trees.feature[first + node]) for _, conditions in leaves for node, _, _ in conditions}
@@ -200,13 +204,14 @@ def deepest_path(trees: Trees) -> int:
 
 
 def can_tabulate(trees: Trees) -> bool:
-    """Whether every path fits a pattern and every split was reached in training (a cover of 0 gives no weights to
-    divide by)."""
+    """True if every path fits a pattern and every split was reached in training (a cover of 0 gives no weights to
+    divide by).
+    """
     return deepest_path(trees) <= MOST_SPLITS and bool(np.all(trees.node_cover > 0) and np.all(trees.leaf_cover > 0))
 
 
 def tabulate(trees: Trees) -> Tables:
-    """Build the tables. ``can_tabulate(trees)`` must hold."""
+    """Builds the tables. Requires ``can_tabulate(trees)``."""
     columns, node_row, node_cut = _TableColumns.of(trees)
     plan = _TreePlan(trees, node_row, node_cut)
     tree_group = [0]
@@ -288,7 +293,7 @@ def _expected_value(trees: Trees) -> float:
 
 
 def _constant(trees: Trees, t: int) -> float:
-    """The value of a tree of one leaf; 0 for any other."""
+    """The value of a tree with one leaf; 0 for any other tree."""
     nodes, leaves = trees.nodes(t), trees.leaves(t)
     return float(trees.leaf_value[leaves.start]) if nodes.stop == nodes.start else 0.0
 
@@ -303,7 +308,7 @@ def _running(lengths: list[int]) -> Ints:
 
 @jit(error_model="numpy")
 def _fill(values, table_start, feature_start, bits, group_leaf, leaf_condition, value, position, bit, want, ratio):  # type: ignore[no-untyped-def]
-    """Fill the tables of all groups, leaf by leaf, pattern by pattern."""
+    """Fills the tables of all groups, leaf by leaf, pattern by pattern."""
     held = np.empty(16, np.float64)
     weights = np.empty(16, np.float64)
     feature = np.empty(16, np.int64)
@@ -345,8 +350,8 @@ def _shapley(hold, u, n, share, held, weights):  # type: ignore[no-untyped-def]
     """Shapley value of player ``u`` in the game whose worth is the product over players of (holds if in the coalition,
     else its share of cover).
 
-    Only coalitions of players that hold have worth beyond the shares, so: a polynomial over those, by size of the
-    coalition.
+    Only coalitions of players that hold have worth beyond the shares, so the value is a polynomial over those, by
+    size of the coalition.
     """
     outside = 1.0
     size = 0

@@ -1,8 +1,8 @@
 """A booster's trees as flat arrays, read from LightGBM's text.
 
-Only what exact contributions cover is read: one output, numeric splits, constant leaves. Everything else is refused
-with a ``TreesError`` that names it. The text is checked as a document from outside: every length, every child, every
-cover.
+It reads only what exact contributions cover: one output, numeric splits, constant leaves. It refuses everything else
+with a ``TreesError`` that names it. The text counts as untrusted input: every length, every child and every cover is
+checked.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Ints = NDArray[np.int32]
 
 MISSING_NONE, MISSING_ZERO, MISSING_NAN = 0, 1, 2
 ZERO = float(np.float32(1e-35))
-"""LightGBM's kZeroThreshold: a value this near to 0 counts as 0 where zero means missing."""
+"""LightGBM's kZeroThreshold: a value this near to 0 counts as 0 if zero means missing."""
 
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2
 
@@ -35,8 +35,8 @@ class Trees:
     Tree ``t`` owns the nodes ``node_start[t]:node_start[t + 1]`` and the leaves ``leaf_start[t]:leaf_start[t + 1]``; a
     tree of one leaf has no node. In ``left`` and ``right`` a child at or above 0 is a node of the same tree, counted
     from its first, and ``-1 - i`` is its leaf ``i``. ``cover`` is the number of training rows that reached a node or
-    leaf. A value goes left where ``value <= threshold``; what is missing (``missing``: none, zero or NaN, per node)
-    goes left where ``default_left``.
+    leaf. A value goes left if ``value <= threshold``; a missing value (``missing``: none, zero or NaN, per node) goes
+    left if ``default_left``.
     """
 
     n_features: int
@@ -63,7 +63,7 @@ class Trees:
 
 
 def read_trees(booster: lightgbm.Booster | str) -> Trees:
-    """Read a booster, or the text that ``model_to_string`` gives. Raises ``TreesError``."""
+    """Reads a booster, or the text that ``model_to_string`` returns. Raises ``TreesError``."""
     text = booster if isinstance(booster, str) else booster.model_to_string()
     body, end, _ = text.partition("\nend of trees")
     if not text.startswith("tree\n") or not end:
@@ -171,7 +171,7 @@ def _check(found: dict[str, Floats], n_features: int, where: str) -> None:
         )
     if np.any(found["internal_count"] <= 0) or np.any(found["leaf_count"] <= 0):
         raise TreesError(
-            f"{where}: a node or leaf states that no training row reached it, so contributions are not defined: use "
+            f"{where}: a node or leaf has a cover of 0, so contributions are not defined: use "
             f"the text that LightGBM wrote after training"
         )
     left, right = found["left_child"].astype(np.int64), found["right_child"].astype(np.int64)

@@ -191,7 +191,7 @@ def test_a_newer_lightgbm_is_refused(copy, made_with):
     manifest = verify_free(copy)
     manifest["versions"]["lightgbm"] = made_with
     seal(copy, manifest)
-    with pytest.raises(BundleIncompatible, match=f"made with LightGBM {made_with}, here is 4"):
+    with pytest.raises(BundleIncompatible, match=f"made with LightGBM {made_with}, installed is 4"):
         RiskModel.load(copy)
 
 
@@ -280,7 +280,7 @@ def test_the_golden_rows_hold_the_margin_to_one_part_in_a_million_million(copy, 
 
 def test_golden_rows_that_leave_an_outcome_out_are_refused(copy):
     rewrite(copy, "golden.json", lambda document: document["expected"].pop("disengagement"))
-    with pytest.raises(BundleRefused, match="golden rows are of other outcomes"):
+    with pytest.raises(BundleRefused, match="golden rows belong to other outcomes"):
         RiskModel.load(copy)
 
 

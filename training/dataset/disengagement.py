@@ -1,12 +1,12 @@
-"""Silences: stretches of an open referral in which nobody saw the person, and the day on which one becomes
+"""Silences: stretches of an open referral in which nobody saw the person, and the day on which a silence becomes
 disengagement (D1).
 
 docs/clinical.md section 2.3: an open referral, no attended contact for at least 90 consecutive days, at least two
-contacts offered and missed within them. The event day is the 90th silent day; where the second missed offer comes
-later than that, it is the day of that offer, because on no earlier day is the definition met. Someone whose next
-contact was booked further away than a quarter is given twice that interval.
+contacts offered and missed within them. The event day is the 90th silent day, or the day of the second missed offer
+if that is later: only then is the definition met. If the next contact was booked more than a quarter ahead, the limit
+is twice that interval.
 
-A hospital stay is not silence: the count starts again on the day of discharge. Days before the extract began are not
+A hospital stay is not silence: the count restarts on the day of discharge. Days before the extract began are not
 silence either.
 """
 
@@ -32,8 +32,8 @@ _PLACE_OF_SAFETY = WARDS.index("place_of_safety")
 @dataclass(frozen=True)
 class Silences:
     """Qualifying silences (D1), in order of person and day. ``anchor`` is the last day seen, ``event`` the day the
-    definition is met, ``ended`` the day the person was seen again or the referral ended. ``trusted`` is False where a
-    submission gap may have made the silence."""
+    definition is met, ``ended`` the day the person was seen again or the referral ended. ``trusted`` is False if a
+    submission gap may have caused the silence."""
 
     patient: npt.NDArray[np.int32]
     anchor: Days
@@ -51,8 +51,9 @@ def hospital_spells(records: Records, gap_days: int) -> tuple[Spells, npt.NDArra
 
 
 def seen(records: Records, hospital: Spells) -> tuple[npt.NDArray[np.int32], Days, Days]:
-    """Patient, first and last day of every time the person was with a service: attended contacts and hospital spells,
-    in order."""
+    """Patient, first day and last day of every time the person was with a service (attended contacts and hospital
+    spells), in order.
+    """
     contacts = records.columns("contacts")
     rows = np.flatnonzero(attended(contacts))
     day = as_int64(contacts["contact_on"][rows])
@@ -63,7 +64,7 @@ def seen(records: Records, hospital: Spells) -> tuple[npt.NDArray[np.int32], Day
 
 
 def find(records: Records, referred: Spells, hospital: Spells, settings: OutcomeSettings) -> Silences:
-    """Every qualifying silence of every in-scope referral spell, whenever it was known: labels read everything."""
+    """Every qualifying silence of every in-scope referral spell, whenever it was known: labels ignore ``known_on``."""
     people = len(records.patient_ids)
     contacts = records.columns("contacts")
     who = records.tables["contacts"].patient
@@ -94,7 +95,7 @@ def find(records: Records, referred: Spells, hospital: Spells, settings: Outcome
 
 
 def last_seen(records: Records, hospital: Spells, patient: npt.NDArray[np.int64], day: Days) -> Days:
-    """The last day on or before ``day`` on which the person was with a service; very early where there is none."""
+    """The last day up to ``day`` on which the person was with a service; a very early day if there is none."""
     seen_patient, _, seen_to = seen(records, hospital)
     order = np.lexsort((seen_to, seen_patient))
     return at(seen_to[order], last_before(seen_patient[order], seen_to[order], patient, day + 1), -FOREVER)
@@ -126,7 +127,7 @@ class _Months:
             self.low = np.cumsum(low[months - months[0]].astype(np.int64))
 
     def none_between(self, after: Days, until: Days) -> npt.NDArray[np.bool_]:
-        """Whether no day in (after, until] lies in such a month."""
+        """True if no day in (after, until] lies in such a month."""
         if not len(self.low):
             return np.ones(len(after), dtype=bool)
         counts = np.concatenate([[0], self.low])
@@ -207,8 +208,7 @@ def _becomes(  # type: ignore[no-untyped-def]
     offers,
     quarter,
 ):
-    """The day on which silence after ``anchor`` meets the definition; a day on or after ``until`` where it never
-    does."""
+    """The day on which silence after ``anchor`` meets the definition; a day on or after ``until`` if it never does."""
     if until - anchor <= silent:
         return until
     wait = silent

@@ -1,21 +1,21 @@
-"""Outcomes exactly as docs/clinical.md sections 2.2, 2.3 and 2.6 state them, for any spine.
+"""Labels of any spine, exactly as docs/clinical.md sections 2.2, 2.3 and 2.6 define the outcomes.
 
 ``admission``: the first unplanned admission to an acute, older adult or intensive care bed. ``disengagement``: D1 (a
 qualifying silence, :mod:`training.dataset.disengagement`) or D2 (the referral closed because the person did not attend
 or refused), whichever is first.
 
-Time is half-open: an event counts on days in [as_of, as_of + horizon). Labels read the truth, whenever it became
+Time is half-open: an event counts on days in [as_of, as_of + horizon). Labels read all events, whenever they became
 known. A label is 1 (event), 0 (none) or missing (censored), and every missing label has one reason:
 
 - *not at risk* at ``as_of``: died, in hospital, already silent (D1 began before), no referral open, or gone before;
 - *past the end*: the window reaches beyond the last settled day of the extract, whether or not an event was already
   seen in it;
 - *exit*: the person left before an event and within the window, by death, transfer, moving away or planned discharge.
-  Never a good result. On one and the same day the event comes first.
+  An exit never counts as a good result. If both fall on one day, the event counts.
 - *already under way* (:meth:`FollowUp.new_only`, which training and evaluation use): the silence that led to the event
   had begun before ``as_of``.
 
-Someone who was never seen stays at risk (docs/architecture.md rule 7 over the 180-day clause of docs/clinical.md
+A person who was never seen stays at risk (docs/architecture.md rule 7 over the 180-day clause of docs/clinical.md
 section 2.3).
 """
 
@@ -53,9 +53,9 @@ UNDER_WAY = "exit: silence already under way"
 
 @dataclass(frozen=True)
 class Followed:
-    """One outcome, one value per spine row. ``event_day`` and ``exit_day`` are day numbers, ``FOREVER`` where there is
-    none. ``not_at_risk`` and ``exit_reason`` are words, empty where they do not apply. ``new`` is True where what led
-    to the event began on or after ``as_of``."""
+    """One outcome, one value per spine row. ``event_day`` and ``exit_day`` are day numbers, ``FOREVER`` if there is
+    none. ``not_at_risk`` and ``exit_reason`` are texts, empty if they do not apply. ``new`` is True if what led to
+    the event began on or after ``as_of``."""
 
     event_day: Days
     exit_day: Days
@@ -66,8 +66,7 @@ class Followed:
 
 @dataclass(frozen=True)
 class FollowUp:
-    """What happened to every row of a spine after its ``as_of``. ``last_day`` is the last day whose events are
-    settled."""
+    """What happened to every row of a spine after its ``as_of``. ``last_day`` is the last day with complete events."""
 
     spine: pd.DataFrame
     day: Days
@@ -75,7 +74,7 @@ class FollowUp:
     outcomes: Mapping[str, Followed]
 
     def status(self, outcome: str, horizon: int) -> npt.NDArray[np.object_]:
-        """``event``, ``none``, or the reason for which the label is missing; one per row."""
+        """One status per row: ``event``, ``none``, or the reason why the label is missing."""
         followed = self.outcomes[outcome]
         until = self.day + horizon
         event = (followed.event_day < until) & (followed.event_day <= followed.exit_day)
@@ -99,19 +98,21 @@ class FollowUp:
         return pd.DataFrame(columns, index=self.spine.index)
 
     def new_only(self) -> FollowUp:
-        """The same follow-up in which only what begins on or after ``as_of`` is an event.
+        """The same follow-up, counting only events that begin on or after ``as_of``.
 
-        A silence that had begun is under way: it is a care gap, certain and shown as one, and no prediction. The day on
-        which it is complete ends the follow-up of the row, as a death does.
+        A silence that had already begun is under way: it is shown as overdue or missing care and is not predicted.
+        The day on which it completes ends the row's follow-up, as a death does.
         """
         return replace(self, outcomes={name: _new_only(one) for name, one in self.outcomes.items()})
 
     def new_events(self, horizons: Horizons) -> pd.DataFrame:
-        """Labels of what begins on or after ``as_of``; missing where a silence under way was completed."""
+        """Labels of events that begin on or after ``as_of``; missing if a silence under way was completed."""
         return self.new_only().labels(horizons)
 
     def censoring(self, horizons: Horizons) -> pd.DataFrame:
-        """outcome, horizon, status, rows: how many rows have an event, none, or no label, and why."""
+        """One row per outcome, horizon and status with its number of rows: how many rows have an event, none, or no
+        label, and why.
+        """
         rows = []
         for outcome, days in horizons.items():
             for horizon in days:
@@ -121,7 +122,7 @@ class FollowUp:
 
 
 def _new_only(followed: Followed) -> Followed:
-    """One outcome with its events that were under way turned into exits."""
+    """One outcome with its events already under way turned into exits."""
     under_way = (followed.event_day < FOREVER) & ~followed.new & (followed.event_day <= followed.exit_day)
     return replace(
         followed,
@@ -149,7 +150,8 @@ def follow_up(
     in_scope_kinds: Sequence[str] = IN_SCOPE_TEAM_KINDS,
 ) -> FollowUp:
     """Follows every row of ``spine`` to its events and exits. Raises ShapeError for missing columns, dates or
-    people."""
+    people.
+    """
     settings = settings or OutcomeSettings()
     patient, day = positions(records, spine)
     hospital, stay_rows = disengagement.hospital_spells(records, settings.stay_gap_days)
@@ -187,14 +189,14 @@ def positions(records: Records, spine: pd.DataFrame) -> tuple[npt.NDArray[np.int
 
 
 def last_settled_day(records: Records, settling_days: int) -> int:
-    """The last day whose events can be taken as complete: late rows are still to come for the days after it."""
+    """The last day whose events count as complete; for later days, rows may still arrive."""
     return records.last_day_known() - settling_days
 
 
 def referral_spells(
     records: Records, gap_days: int, in_scope_kinds: Sequence[str]
 ) -> tuple[Spells, npt.NDArray[np.object_]]:
-    """In-scope referrals merged into spells, and the reason for which each spell ended (empty where it has not)."""
+    """In-scope referrals merged into spells, and the reason why each spell ended (empty if it has not)."""
     referrals = records.columns("referrals")
     rows = np.flatnonzero(in_scope_referrals(records, in_scope_kinds))
     patient = records.tables["referrals"].patient[rows]
@@ -277,7 +279,7 @@ def _disengagement(
         "exit: died",
         np.where(exit_day == closed_exit, "exit: " + reason, "exit: contacts not submitted in the silence"),
     )
-    # What led to a closure began when the person was last seen; what led to a silence, at its anchor.
+    # The cause of a closure starts on the day the person was last seen; the cause of a silence starts at its anchor.
     seen_last = disengagement.last_seen(records, hospital, patient, np.minimum(event, closed))
     anchor = np.where(silent_day <= closed_event, at(silences.anchor, coming, -FOREVER), seen_last)
     at_risk = _first_word(
@@ -296,7 +298,7 @@ def _disengagement(
 
 
 def _is_one_of(codes: npt.NDArray[np.int16], words: Sequence[str], wanted: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Whether each code is a wanted word; a missing code is ``unknown``."""
+    """Whether each code is one of the wanted words; a missing code counts as ``unknown``."""
     table = np.asarray([word in wanted for word in words] + ["unknown" in wanted])
     return table[codes]
 

@@ -1,7 +1,6 @@
 """The rows of training and evaluation: the caseload at landmark dates, with an attrition table.
 
-Who is scored on a date is decided in one place for every runner, ``features.engine.caseload``; this module adds the
-calendar.
+``features.engine.caseload`` decides for every runner who is scored on a date; this module adds the dates.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ def landmarks(
 ) -> npt.NDArray[np.datetime64]:
     """Dates from ``history_days`` after the first contact of the extract up to ``last_day`` (a day number, included).
 
-    Raises NotEnoughData where the extract is shorter than the history asked for.
+    Raises NotEnoughData if the extract is shorter than the history asked for.
     """
     contacts = records.columns("contacts")
     happened = contacts["contact_on"][contacts["outcome"] != OUTCOMES.index("planned")]

@@ -1,5 +1,4 @@
-"""Everything a model is fitted on, made of records: who is scored at each landmark, features, labels, and which slice
-each row belongs to."""
+"""Prepares training data from records: who is scored at each landmark, features, labels, and the slice of each row."""
 
 from __future__ import annotations
 
@@ -24,10 +23,10 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """Everything a model is fitted on: rows, what is known on them, what happened after them, and which slice each
-    belongs to.
+    """The data a model is fitted on: rows, features, follow-up and slices.
 
-    ``follow_up`` and ``labels`` hold what begins on or after ``as_of``; ``with_under_way`` also what had begun before.
+    ``follow_up`` and ``labels`` hold events that begin on or after ``as_of``; ``with_under_way`` also holds events
+    already under way.
     """
 
     spine: pd.DataFrame
@@ -41,7 +40,7 @@ class Prepared:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """How much it is, for the parameters of a run and the card of a model."""
+        """Sizes of the data, for the parameters of a run and the model card."""
         return {
             "people": int(self.spine["patient_id"].nunique()),
             "rows": len(self.spine),
@@ -53,7 +52,7 @@ class Prepared:
 
 
 class Clock:
-    """Names each stage as it begins, and times it."""
+    """Prints the name of each stage as it begins, and times it."""
 
     def __init__(self, progress: Progress = lambda _: None) -> None:
         self.progress, self.seconds, self._name, self._from = progress, dict[str, float](), "", 0.0
@@ -68,7 +67,7 @@ class Clock:
 
 
 def prepare(records: Records, settings: Settings, clock: Clock | None = None) -> Prepared:
-    """Cohort at landmarks, features, labels and split of ``records``. Raises NotEnoughData where nobody is on a
+    """Cohort at landmarks, features, labels and split of ``records``. Raises NotEnoughData if nobody is on a
     caseload, or the extract is too short."""
     clock = clock or Clock()
     clock.stage("cohort", "choosing who is scored at each landmark")
@@ -96,8 +95,9 @@ def prepare(records: Records, settings: Settings, clock: Clock | None = None) ->
 
 
 def team_slots(records: Records, teams: pd.Series, otherwise: int) -> list[int]:
-    """Weekly reviews of each distinct team of ``teams``, in order of first sight; ``otherwise`` where a team states
-    none."""
+    """Weekly reviews of each distinct team of ``teams``, in order of first appearance; ``otherwise`` for a team that
+    states none.
+    """
     stated = records["teams"].set_index("team_id")["weekly_reviews"]
     found = [stated.get(name, np.nan) for name in pd.unique(teams)]
     return [otherwise if pd.isna(value) else int(value) for value in found]

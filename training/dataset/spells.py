@@ -1,6 +1,6 @@
-"""Intervals merged into spells, and events found by person and day. Outcomes stand on these two.
+"""Merges intervals into spells, and finds events by person and day. Outcomes are built from these two.
 
-Days are int64 here, and ``FOREVER`` is a missing end: wide enough to add a horizon to.
+Days are int64 here, wide enough to add a horizon to ``FOREVER``, which stands for a missing end.
 """
 
 from __future__ import annotations
@@ -38,13 +38,14 @@ class Spells:
         return np.searchsorted(self.patient, np.arange(people + 1)).astype(np.int64)
 
     def before(self, patient: npt.NDArray[np.int64], day: Days) -> npt.NDArray[np.int64]:
-        """The last spell of ``patient`` that started before ``day``; -1 where there is none."""
+        """The last spell of ``patient`` that started before ``day``; -1 if there is none."""
         return last_before(self.patient, self.start, patient, day)
 
 
 def merge(patient: npt.NDArray[np.int32], start: Days, end: Days, gap_days: int) -> Spells:
-    """Intervals (in order of person and start) that overlap, or start at most ``gap_days`` after the latest end so
-    far, become one spell."""
+    """Merges intervals (in order of person and start) that overlap, or start at most ``gap_days`` after the latest
+    end so far, into one spell.
+    """
     spell, latest = _merge(patient, start, end, gap_days)
     first = np.flatnonzero(np.diff(spell, prepend=-1))
     count = len(first)
@@ -94,7 +95,7 @@ def first_from(
 
 
 def at(values: npt.NDArray[np.int64], place: npt.NDArray[np.int64], otherwise: int) -> npt.NDArray[np.int64]:
-    """``values[place]``, and ``otherwise`` where ``place`` is -1."""
+    """``values[place]``, or ``otherwise`` where ``place`` is -1."""
     if not len(values):
         return np.full(len(place), otherwise, dtype=np.int64)
     return np.where(place >= 0, values[np.maximum(place, 0)], otherwise)

@@ -1,10 +1,10 @@
 """Slices by time with an embargo, and people held out: train | embargo | calibration | embargo | test.
 
-A row's label reads [as_of, as_of + horizon). The embargo is the longest horizon, so no label of an earlier slice reads
-a day on or after the first ``as_of`` of a later one. A share of people, chosen by a hash of their id, is in no
-training or calibration row: what the model scores on them in the test slice cannot be memory of the person.
+A row's label reads [as_of, as_of + horizon). The embargo is the longest horizon, so no label of an earlier slice
+reads a day on or after the first ``as_of`` of a later one. A share of people, chosen by a hash of their id, is left
+out of training and calibration: the model's results on them in the test slice cannot come from memory of the person.
 
-Three variants keep the embargo and add to it: nobody in two slices (:func:`by_patients`), a team the model never saw
+Three variants keep the embargo and add to it: no person in two slices (:func:`by_patients`), a team the model never saw
 (:func:`leave_one_team_out`), and earlier origins of the same split (:func:`rolling_origins`).
 """
 
@@ -51,8 +51,8 @@ def by_time(spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: 
     """Split ``spine`` (patient_id, as_of) by date. ``last_day`` is the last settled day of the extract, as a day
     number.
 
-    The shares divide the dates whose longest window is complete, less two embargoes; the test slice then runs on to
-    the last date, where shorter horizons still have labels. Raises NotEnoughData where the extract is too short.
+    The shares divide the dates whose longest window is complete, less two embargoes. The test slice then continues to
+    the last date, because shorter horizons still have labels there. Raises NotEnoughData if the extract is too short.
     """
     settings = settings or SplitSettings()
     day = _days(spine)
@@ -86,12 +86,12 @@ def by_time(spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: 
 def by_patients(
     spine: pd.DataFrame, longest_horizon: int, last_day: int, settings: SplitSettings | None = None
 ) -> Split:
-    """The patient-disjoint variant of :func:`by_time`: the same three stretches of time, and nobody has rows in more
-    than one of them.
+    """The patient-disjoint variant of :func:`by_time`: the same three periods, and no person has rows in more than
+    one of them.
 
-    Everyone belongs to one slice, by a hash of their id, in the shares of ``settings`` (what training and calibration
-    leave is tested). Strict, and dear: a slice keeps only its own people's rows. ``unseen`` is then everyone outside
-    training and calibration, so the whole test slice.
+    Each person belongs to one slice, by a hash of their id, in the shares of ``settings`` (the test slice gets what
+    training and calibration leave). This is strict and costs rows: a slice keeps only its own people's rows.
+    ``unseen`` is then the whole test slice.
     """
     settings = settings or SplitSettings()
     split = by_time(spine, longest_horizon, last_day, settings.model_copy(update={"unseen_patients": 0.0}))
@@ -113,9 +113,9 @@ def by_patients(
 
 def leave_one_team_out(spine: pd.DataFrame, split: Split) -> Iterator[tuple[str, Split]]:
     """For each team with rows in the test slice: a split that tests on that team alone and never trained or calibrated
-    on anyone it ever had.
+    on anybody it ever had.
 
-    Time and embargo stay as in ``split``. A team without which a slice would be empty is left out.
+    Time and embargo stay as in ``split``. A team is skipped if a slice would be empty without it.
     """
     if "team_id" not in spine.columns:
         raise NotEnoughData("leave-one-team-out needs a team_id in the spine: there is one team only.")
@@ -143,8 +143,8 @@ def rolling_origins(
     day they test on.
 
     Each origin moves every boundary back by the length of the test slice, so no day is tested twice; training always
-    begins at the first landmark. An origin that would leave less than ``shortest_training`` days of landmarks to train
-    on is not given.
+    begins at the first landmark. An origin that leaves less than ``shortest_training`` days of training landmarks is
+    skipped.
     """
     settings = settings or SplitSettings()
     latest = by_time(spine, longest_horizon, last_day, settings)
@@ -171,7 +171,9 @@ def rolling_origins(
 
 
 def check(split: Split, spine: pd.DataFrame) -> None:
-    """Raises SplitLeak where a label window reaches into a later slice, or a held-out person trained or calibrated."""
+    """Raises SplitLeak if a label window reaches into a later slice, or a held-out person is in training or
+    calibration.
+    """
     day = _days(spine)
     order = [("train", split.train), ("calibration", split.calibration), ("test", split.test)]
     for name, rows in order:
@@ -192,14 +194,14 @@ def check(split: Split, spine: pd.DataFrame) -> None:
 
 
 def check_people_apart(split: Split, spine: pd.DataFrame) -> None:
-    """Raises SplitLeak where somebody has rows in more than one slice of a split that promises otherwise."""
+    """Raises SplitLeak if somebody has rows in more than one slice of a split that keeps people apart."""
     owners = [set(spine["patient_id"][rows]) for rows in (split.train | split.calibration, split.test)]
     if crossed := len(owners[0] & owners[1]):
-        raise SplitLeak(f"{crossed} people have rows both in what the model learned from and in the test slice.")
+        raise SplitLeak(f"{crossed} people have rows both in training or calibration and in the test slice.")
 
 
 def held_out(patient_ids: pd.Series, share: float) -> Mask:
-    """True for about ``share`` of people, the same ones every time: by SHA-256 of the id."""
+    """True for about ``share`` of people, always the same ones: by SHA-256 of the id."""
     if share <= 0:
         return np.zeros(len(patient_ids), dtype=bool)
     return _draws(patient_ids) < share
@@ -217,8 +219,9 @@ def _days(spine: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def _moved(rows: Mask, day: npt.NDArray[np.int64], days: int, *, from_start: bool = False) -> Mask:
-    """Rows whose date lies within the dates of ``rows``, ``days`` earlier; from the first date of all where
-    ``from_start``."""
+    """Rows whose date lies within the dates of ``rows``, moved ``days`` earlier; from the very first date if
+    ``from_start``.
+    """
     low = int(day.min()) if from_start else int(day[rows].min()) - days
     return (day >= low) & (day <= int(day[rows].max()) - days)
 

@@ -1,4 +1,4 @@
-"""What moves the risks, from the served bundle's own exact contributions on rows of the test slice."""
+"""What contributes to the risks: exact contributions of the served bundle on rows of the test slice."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Explained:
-    """One outcome at one horizon: contributions to the calibrated log odds (rows, features), the values they came
-    from, and the base they add to."""
+    """One outcome at one horizon: contributions to the calibrated log odds (rows, features), the input values, and
+    the base.
+    """
 
     outcome: str
     horizon: int
@@ -25,7 +26,7 @@ class Explained:
     base: Floats
 
     def by_concept(self) -> tuple[list[str], Floats]:
-        """Names of the concepts, and contributions summed into them, shape (rows, concepts)."""
+        """Names of the concepts, and their summed contributions, shape (rows, concepts)."""
         names, place = np.unique(np.asarray(self.concepts, dtype=str), return_inverse=True)
         summed = np.zeros((len(self.contributions), len(names)))
         for column, concept in enumerate(place):
@@ -38,8 +39,9 @@ class Explained:
         return {name: round(float(size), 6) for name, size in zip(names, np.abs(summed).mean(axis=0), strict=True)}
 
     def of_the_highest(self, share: float = 0.1) -> tuple[list[str], Floats, float]:
-        """Concepts, their mean contribution over the rows of highest risk, and the mean base: it adds up as one row
-        does, and is nobody in particular."""
+        """Concepts, their mean contribution over the rows of highest risk, and the mean base. It adds up as a single
+        row does, but describes no single person.
+        """
         names, summed = self.by_concept()
         total = self.base + self.contributions.sum(axis=1)
         top = np.argsort(-total, kind="stable")[: max(1, int(share * len(total)))]

@@ -1,5 +1,6 @@
-"""The smooth calibration curve with its band, calibration among the listed, and how the risks are spread: what the
-calibration plot is drawn from."""
+"""Data for the calibration plot: the smooth curve with its band, calibration among the listed, and the spread of
+risks.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ PERCENTILES = (5, 25, 50, 75, 95)
 
 
 def smooth_curve(scored: Scored, draws: Draws) -> list[dict[str, float | None]]:
-    """Observed share against predicted risk, both averaged by one Gaussian kernel over the rank of the risk: no shape
-    is assumed."""
+    """Observed share against predicted risk, both averaged by one Gaussian kernel over the rank of the risk. No shape
+    is assumed.
+    """
     rows = len(scored.score)
     if not rows:
         return []
@@ -39,7 +41,7 @@ def smooth_curve(scored: Scored, draws: Draws) -> list[dict[str, float | None]]:
 
 
 def among_listed(scored: Scored, listed: Mask, draws: Draws) -> dict[str, Any]:
-    """Calibration where it is acted on: of the rows that made a list (docs/methods.md section 3, item 4)."""
+    """Calibration among the rows that made a list, where it matters most (docs/methods.md section 3, item 4)."""
     top, drawn = Scored(scored.label[listed], scored.score[listed]), draws.where(listed)
     figures: dict[str, Floats] = {
         "mean_predicted": drawn.ratio(top.score),
@@ -52,8 +54,8 @@ def among_listed(scored: Scored, listed: Mask, draws: Draws) -> dict[str, Any]:
 
 
 def risk_distribution(scored: Scored) -> dict[str, list[float]]:
-    """Percentiles (5, 25, 50, 75, 95) of the predicted risk of rows with an event and of rows without: what overlaps
-    cannot be told apart."""
+    """Percentiles (5, 25, 50, 75, 95) of the predicted risk of rows with an event and of rows without. Where these
+    overlap, the risk cannot separate them."""
     return {
         name: [round(float(p), 6) for p in np.percentile(scored.score[rows], PERCENTILES)] if rows.any() else []
         for name, rows in (("event", scored.label == 1), ("none", scored.label == 0))

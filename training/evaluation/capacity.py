@@ -1,14 +1,13 @@
-"""What weekly lists of limited length would have done: 5, 10, 15 and 25 slots per team per week
-(docs/methods.md section 5).
+"""Figures of weekly lists of limited length: 5, 10, 15 and 25 reviews per team per week (docs/methods.md section 5).
 
-Everybody at risk on the day is ranked, people who later left among them: who will leave is not known on the day. A row
-whose outcome cannot be known takes its slot and counts neither for nor against the list; the share of such slots is
-stated. An event counts once, at the first listing of the person within the horizon before it: that listing gives the
-lead time, and says whether the team was told something new.
+Everybody at risk on the day is ranked, including people who later left, because that is not known on the day. A row
+whose outcome cannot be known takes a place and counts neither for nor against the list; the share of such places is
+reported. An event counts once, at the first listing of the person within the horizon before it. That listing gives
+the lead time, and shows whether the person was news to the team.
 
-Two readings. *As listed*: the same people may stand on a list for weeks; precision, turnover and lead time are of this
-list. *With a cool-off*: whoever was reviewed is left off for 28 days, as a team that works through its list would do.
-Capture is compared between model and rules on the second: on the first, a list drawn by lot would seem to catch most
+There are two readings. *As listed*: the same people may stay on a list for weeks; precision, turnover and lead time
+use this list. *With a cool-off*: people who were reviewed are left off for 28 days, as in a team that works through
+its list. Capture of model and rules is compared on the second: on the first, a random list would seem to catch most
 events merely by naming everybody in turn.
 """
 
@@ -29,20 +28,21 @@ from training.statistics.resampling import Draws, Estimate, Floats, Mask
 
 SLOTS = (5, 10, 15, 25)
 EARLY_DAYS = 7
-"""A flag later than this before the event is no prevention."""
+"""A listing later than this before the event is too late for prevention."""
 LEADS = (0, 1, 3, 7, 14, 28, 56, 84, 112, 140, 168)
 COOL_OFF_DAYS = 28
 EFFECTS = (0.1, 0.2)
-"""Assumed shares of events that a review averts, for the arithmetic of events averted per 100 reviews: nobody has
-measured them here."""
+"""Assumed shares of events that a review averts, to compute events averted per 100 reviews. Nobody has measured them
+here.
+"""
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Weekly:
-    """Rows at risk, one per person per week. ``known`` is False where no outcome can be known (the person left);
+    """Rows at risk, one per person per week. ``known`` is False if the outcome cannot be known (the person left);
     ``event`` numbers the event within the horizon (-1: none), which happens ``lead`` days after the row. ``news`` is
-    True where the team has no other reason to think of the person: no crisis or admission in the last year, not seen
+    True if the team has no other reason to think of the person: no crisis or admission in the last year, not seen
     in the last 14 days."""
 
     person: Ints
@@ -56,7 +56,7 @@ class Weekly:
 
     @cached_property
     def before(self) -> Ints:
-        """Position of the same person's row one list earlier (7 days), -1 where there is none."""
+        """Position of the same person's row one list earlier (7 days), -1 if there is none."""
         order = np.lexsort((self.day, self.person))
         earlier = np.full(len(order), -1, dtype=np.int64)
         follows = (self.person[order][1:] == self.person[order][:-1]) & (np.diff(self.day[order]) <= 7)
@@ -65,14 +65,13 @@ class Weekly:
 
     @cached_property
     def events(self) -> tuple[Ints, Ints]:
-        """Numbers of the events, and whose each is."""
+        """Numbers of the events, and the person of each."""
         happened = np.flatnonzero(self.event >= 0)
         numbers, first = np.unique(self.event[happened], return_index=True)
         return numbers, self.person[happened][first]
 
     def first_listing(self, listed: Mask) -> Ints:
-        """For each event, the row of the first listing within the horizon before it; -1 where no list held the
-        person."""
+        """For each event, the row of the first listing within the horizon before it; -1 if no list held the person."""
         rows = np.flatnonzero(listed & (self.event >= 0))
         order = rows[np.lexsort((self.day[rows], self.event[rows]))]
         found, first = np.unique(self.event[order], return_index=True)
@@ -89,8 +88,9 @@ def figures(
     team_names: Sequence[str],
     enough: int,
 ) -> dict[str, Any]:
-    """By number of slots: every contender's precision and capture, and for the model everything else. ``rules`` names
-    the simple rules among ``scores``."""
+    """By list length: precision and capture of every contender, and all other figures for the model. ``rules`` names
+    the simple rules among ``scores``.
+    """
     order = {who: _by_week(rows, score) for who, score in scores.items()}
     out: dict[str, Any] = {
         "rows": len(rows.person),
@@ -163,7 +163,7 @@ def _of_list(rows: Weekly, listed: Mask) -> dict[str, Any]:
 
 
 def _by_week(rows: Weekly, score: Floats) -> Ints:
-    """Rows by day, then team, then falling score; ties by lot, the same lot every time."""
+    """Rows by day, then team, then falling score; ties in a random order that is always the same."""
     lot = np.random.default_rng(0).permutation(len(score))
     return np.lexsort((lot, -score, rows.team, rows.day))
 
@@ -186,7 +186,8 @@ def _teams(rows: Weekly, names: Sequence[str]) -> Partition:
 
 def _worst(rows: Weekly, listed: Mask, partitions: Sequence[Partition], enough: int) -> dict[str, Any] | None:
     """The level whose events the lists capture least, among levels that may be shown and have ``enough`` events. An
-    event belongs to the level that its person had on the last row before it."""
+    event belongs to the level of the person's last row before it.
+    """
     numbers, owner = rows.events
     found = rows.first_listing(listed) >= 0
     happened = np.flatnonzero(rows.event >= 0)

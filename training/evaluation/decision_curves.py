@@ -1,10 +1,10 @@
-"""Decision curves: what acting at a risk is worth, beside reviewing everybody, nobody, or by the best simple rule
-(Vickers and Elkin 2006).
+"""Decision curves: net benefit of acting at a risk, compared with reviewing everybody, nobody, or by the best
+simple rule (Vickers and Elkin 2006).
 
-Net benefit at threshold t is events reviewed less (t / (1 - t)) times non-events reviewed, per row: t is one over the
-reviews one would do to find one event. A rule is no probability; it is put on that scale by what happened to the
-people whom it ranked alike in an earlier slice or, where none is at hand, in these rows (which flatters the rule,
-never the model). ``dcurves`` is the outside check (tests).
+Net benefit at threshold t is events reviewed less (t / (1 - t)) times non-events reviewed, per row; 1 / t is the
+number of reviews that one would do to find one event. A rule gives no probability. Its score becomes one from the
+outcomes of people with a similar rank in an earlier slice or, if there is none, in these rows (which flatters the
+rule, never the model). ``dcurves`` is the outside check (tests).
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ from training.statistics.metrics import Scored
 from training.statistics.resampling import Draws, Estimate, Floats
 
 HEADLINE = (0.05, 0.10)
-"""One event in twenty and in ten reviews: the two the report states in words (docs/methods.md section 5)."""
+"""One event in twenty and in ten reviews: the two thresholds that the report puts in words (docs/methods.md section
+5).
+"""
 
 
 def thresholds(prevalence: float, points: int = 30) -> Floats:
-    """From a fifth of the prevalence to where a list would be mostly events, evenly on the log scale, with the two
-    headline thresholds among them."""
+    """Thresholds from a fifth of the prevalence up to lists of mostly events, evenly on the log scale, including the
+    two headline thresholds.
+    """
     low, high = max(0.002, prevalence / 5), min(0.5, max(0.2, prevalence * 5))
     return np.unique(np.concatenate([np.geomspace(low, high, points), HEADLINE]))
 
@@ -35,8 +38,9 @@ def as_probability(rule: Floats, label: Floats) -> Floats:
 
 
 def curves(scored: Mapping[str, Scored], draws: Draws) -> dict[str, Any]:
-    """Net benefit of each of ``scored`` (probabilities) and of treating all; treating none is worth 0. With intervals,
-    and the model's lead at each."""
+    """Net benefit of each of ``scored`` (probabilities) and of treating all (treating none is worth 0), with
+    intervals, and the model's lead at each threshold.
+    """
     label = next(iter(scored.values())).label
     at = thresholds(float(label.mean()) if len(label) else 0.0)
     everybody = Scored(label, np.ones(len(label)))

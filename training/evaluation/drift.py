@@ -1,9 +1,9 @@
-"""Has the world moved? Inputs of the test slice against those of training (population stability index), and
-calibration over time, as late as it can be known.
+"""Drift: inputs of the test slice against those of training (population stability index), and calibration over time,
+dated by when it can be known.
 
-The index is that of :mod:`models.drift`. Rows of one person are alike, so small indices are
-noise. Calibration is judged at each landmark only once its label is complete: the horizon and the settling days must
-have passed. A monitor in use must wait as long.
+The index is defined in :mod:`models.drift`. Rows of one person are similar, so small indices are noise. Calibration
+at a landmark is judged only when its labels are complete: the horizon and the settling days must have passed. A
+monitor in use must wait as long.
 """
 
 from __future__ import annotations
@@ -32,15 +32,16 @@ def index_of(before: Floats, after: Floats) -> float:
 
 
 def _cells(before: Floats, after: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
-    """The cell of each value, in either slice, and how many cells there are."""
+    """The cell of each value in both slices, and the number of cells."""
     known = before[~np.isnan(before)]
     cuts = np.unique(np.quantile(known, np.linspace(0, 1, CELLS + 1)[1:-1])) if len(known) else np.zeros(0)
     return cells_of(before, cuts), cells_of(after, cuts), len(cuts) + 2
 
 
 def _centred(values: Floats) -> Floats:
-    """The draws moved to lie around the figure: an index is never below 0, so that the noise of drawing again only
-    ever adds to it."""
+    """The draws shifted to lie around the figure. An index is never below 0, so the noise of resampling only adds to
+    it.
+    """
     shift = values[1:].mean() - values[0] if len(values) > 1 else 0.0
     return np.append(values[:1], np.maximum(values[1:] - shift, 0.0))
 
@@ -53,9 +54,9 @@ def inputs(
     people: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]],
     draws_number: int,
 ) -> dict[str, Any]:
-    """PSI of every feature, on at most 4,000 rows of each slice; the largest are named, with the share missing in each
-    slice and with intervals. ``people`` is the person of each row of either slice: they are drawn with their rows of
-    both."""
+    """PSI of every feature, on at most 4,000 rows of each slice; the largest are named, with the share missing in
+    each slice and with intervals. ``people`` is the person of each row in both slices: people are drawn with all
+    their rows of both."""
     rng = np.random.default_rng(seed)
     at = [np.sort(rng.choice(len(rows), min(MOST_ROWS, len(rows)), replace=False)) for rows in (before, after)]
     was, now = (rows[chosen].astype(np.float64) for rows, chosen in zip((before, after), at, strict=True))
@@ -96,9 +97,8 @@ def inputs(
 def calibration_over_time(
     label: Floats, risk: Floats, day: npt.NDArray[np.int64], draws: Draws, horizon: int, settling_days: int
 ) -> list[dict[str, Any]]:
-    """Observed over expected at each landmark with the first day on which it could be known, and from the first
-    landmark to this one (a drift that builds up shows there). Landmarks of fewer than ten event rows are not shown
-    alone."""
+    """Observed over expected at each landmark, with the first day on which it could be known, and cumulatively from
+    the first landmark (which shows slow drift). Landmarks with fewer than ten event rows are not shown alone."""
     out = []
     for landmark in np.unique(day):
         at, so_far = day == landmark, day <= landmark

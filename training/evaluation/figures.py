@@ -41,8 +41,9 @@ class PairRows:
 
 
 def numbered(people: npt.NDArray[np.int64], day: npt.NDArray[np.int64], happened: Mask) -> npt.NDArray[np.int64]:
-    """A number for each distinct (person, day of event) among ``happened`` rows, -1 elsewhere: one event counts once,
-    however many rows saw it."""
+    """A number for each distinct (person, day of event) among ``happened`` rows, -1 elsewhere. One event counts once,
+    however many rows precede it.
+    """
     event = np.full(len(people), -1, dtype=np.int64)
     if happened.any():
         _, event[happened] = np.unique(np.column_stack([people[happened], day[happened]]), axis=0, return_inverse=True)
@@ -59,7 +60,7 @@ def figures_of(
     team_names: Sequence[str],
     enough: int,
 ) -> dict[str, Any]:
-    """``probabilities`` (the first of them ``model``) and ``rules`` by name, one score a row of ``rows``."""
+    """Figures of ``probabilities`` (the first is ``model``) and ``rules`` by name, one score per row of ``rows``."""
     draws = rows.draws
     scored = {who: Scored(rows.label, score) for who, score in {**probabilities, **rules}.items()}
     lists = {
@@ -117,8 +118,9 @@ def figures_of(
 
 
 def part_of(rows: PairRows, model: Floats, rules: Mapping[str, Floats], keep: Mask) -> dict[str, Any]:
-    """AUROC and slope of the model, and AUROC of the best rule, on some of the rows: people who never trained it, or
-    events that had not begun."""
+    """AUROC and slope of the model, and AUROC of the best rule, on some of the rows: people not in training, or
+    events that had not begun.
+    """
     draws = rows.draws.where(keep)
     label = rows.label[keep]
     own = Scored(label, model[keep])
@@ -153,8 +155,9 @@ def _over_by_team(model: Listing, rule: Listing, rows: PairRows) -> dict[str, fl
 
 
 def _with_equal_share(by_team: dict[str, Any], equal: Mapping[str, Any]) -> dict[str, Any]:
-    """Adds to each team what its list would capture if every team could review the same share of its caseload: a short
-    list finds less of what there is to find, which says nothing about the model."""
+    """Adds to each team what its list would capture if every team could review the same share of its caseload. A
+    short list finds fewer events, which says nothing about the model.
+    """
     for level, same in zip(by_team["levels"], equal["levels"], strict=True):
         if not level["suppressed"]:
             level["captured_at_equal_share"] = same["captured_at_slots"]
@@ -162,8 +165,9 @@ def _with_equal_share(by_team: dict[str, Any], equal: Mapping[str, Any]) -> dict
 
 
 def _across(by_team: Mapping[str, Any]) -> dict[str, Any] | None:
-    """AUROC over teams by random effects (DerSimonian and Laird, on the logit), with the 95% range in which a new
-    team's would lie."""
+    """AUROC over teams by random effects (DerSimonian and Laird, on the logit), with the 95% prediction range for a
+    new team.
+    """
     shown = [
         level["auroc"]
         for level in by_team["levels"]

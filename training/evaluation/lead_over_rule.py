@@ -1,11 +1,11 @@
-"""Does the model find more events than the best simple rule a team could use instead, at the same slots? The figure
-behind the first promotion gate.
+"""The model's lead over the best simple rule that a team could use instead, at the same number of reviews. The first
+promotion gate reads it.
 
 Every team's list of 5, 10, 15 and 25 people (``promotion.slots``) is drawn up at each landmark of the test slice, by
-the model and by the rule. An event is found by a list of that length where the person was on one before it; the figure
-is the share of events found, averaged over the lengths. The rule is the one that finds most in the **calibration**
-slice: to choose it on the test slice would credit the rule with the luck of that slice. The interval is a paired
-bootstrap of whole teams (docs/methods.md section 5): the model ships only where its lower end lies above 0.
+the model and by the rule. A list finds an event if it held the person before the event; the figure is the share of
+events found, averaged over the lengths. The rule is the one that finds most in the **calibration** slice: choosing it
+on the test slice would favour it by chance. The interval is a paired
+bootstrap of whole teams (docs/methods.md section 5): the model ships only if its lower end lies above 0.
 """
 
 from __future__ import annotations
@@ -30,8 +30,7 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class Place:
-    """Labelled rows of one outcome and horizon in one slice. ``event`` numbers distinct events, -1 where there is
-    none."""
+    """Labelled rows of one outcome and horizon in one slice. ``event`` numbers distinct events, -1 if there is none."""
 
     at: npt.NDArray[np.int64]
     team: npt.NDArray[np.int64]
@@ -48,8 +47,9 @@ class Place:
         return cls(at, team, follow_up.day[at], event)
 
     def found(self, score: Floats, slots: Sequence[int]) -> Floats:
-        """Share of list lengths at which each event is found, shape (events, lengths). ``score`` is one a row of this
-        place."""
+        """Share of list lengths at which each event is found, shape (events, lengths). ``score`` has one value per
+        row of this place.
+        """
         number = int(self.event.max()) + 1 if len(self.event) else 0
         order, place = places_in_lists(score, self.team, self.day)
         rank = np.empty(len(order), dtype=np.int64)
@@ -78,8 +78,9 @@ def over_best_rule(
     labels: Mapping[str, str],
     slots: Sequence[int],
 ) -> dict[str, Any] | None:
-    """The lead as plain data; None where either slice holds no event. Scores are one a row of ``tested`` or of
-    ``chosen_in``."""
+    """The lead as plain data; None if either slice holds no event. Scores have one value per row of ``tested`` or of
+    ``chosen_in``.
+    """
     if not (tested.event >= 0).any() or not (chosen_in.event >= 0).any():
         return None
     shares = {rule: float(chosen_in.found(score, slots).mean()) for rule, score in rules_chosen.items()}
@@ -118,7 +119,8 @@ def by_pair(
     slots: Sequence[int],
 ) -> dict[str, dict[str, Any] | None]:
     """The lead by outcome and horizon. ``later`` holds the scores of the test rows, ``earlier`` those of the
-    calibration rows, one a spine row."""
+    calibration rows, one per spine row.
+    """
     found = {}
     for name, score in later.model.items():
         label = labels[name].to_numpy(dtype=np.float64)

@@ -1,5 +1,6 @@
-"""Against the oracle: on simulated people the true risk is known, so what a model leaves on the table is known too
-(regret), and how far it is off."""
+"""Comparison with the oracle: on simulated people the true risk is known, so the distance of the model to it (regret)
+is too.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +17,11 @@ from training.statistics.metrics import Scored
 from training.statistics.resampling import Estimate, Floats, Mask
 
 TRUE_NAME = {"disengagement": "new_disengagement"}
-"""What the truth calls an outcome of ours: a model predicts the disengagement that begins on or after ``as_of``."""
+"""The oracle's name for each of our outcomes: a model predicts disengagement that begins on or after ``as_of``."""
 EVENT_SHARE = 2 / 3
-"""Of the rows asked about, so many come from rows before an event, as far as there are so many: drawn alike, one in
-fifty would be, and no regret could be told."""
+"""Of the sampled rows, this many come from rows before an event, if there are enough. A uniform sample would hold one
+in fifty, too few to measure regret.
+"""
 
 
 def true_risks(
@@ -32,10 +34,10 @@ def true_risks(
     futures: int,
     seed: int,
 ) -> tuple[npt.NDArray[np.int64], dict[str, Floats]]:
-    """Positions of about ``rows`` test rows and their true risks by outcome and horizon; empty where no truth is known.
-
-    ``happened`` marks rows before an event, within any horizon. A position stands as often as there are rows like it:
-    where one row in 30 was drawn, 30 times. So every figure over the positions is one of the whole test slice.
+    """Positions of about ``rows`` test rows and their true risks by outcome and horizon; empty if no truth is known.
+    || ``happened`` marks rows before an event, within any horizon. A position is repeated as often as it represents
+    rows: if one row in 30 was drawn, 30 times. So every figure over the positions is a figure of the whole test
+    slice.
     """
     at = np.flatnonzero(test)
     if truth is None or not rows or not len(at):
@@ -55,8 +57,9 @@ def true_risks(
 def _drawn(
     at: npt.NDArray[np.int64], happened: Mask, rows: int, rng: np.random.Generator
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Some of ``at`` in order, and how many rows each stands for: one in so many, of rows before an event and of the
-    others."""
+    """A sample of ``at`` in order, and how many rows each represents, drawn separately from rows before an event and
+    from other rows.
+    """
     before, others = at[happened], at[~happened]
     room = min(len(before), round(EVENT_SHARE * rows))
     found = []
@@ -70,10 +73,10 @@ def _drawn(
 def regret(
     rows: PairRows, model: Floats, rules: Mapping[str, Floats], at: npt.NDArray[np.int64], risk: Floats | None
 ) -> dict[str, Any] | None:
-    """AUROC of the oracle less that of the model on the same sampled rows, paired; how far the risks lie apart; and
-    the share of the way from the best rule to the oracle that the model goes. ``model`` and ``rules`` are scores of
-    ``rows``; ``risk`` belongs to the spine positions ``at``, which may stand there more than once
-    (:func:`true_risks`)."""
+    """AUROC of the oracle less AUROC of the model on the same sampled rows, paired; the distance between their risks;
+    and how far the model gets from the best rule to the oracle, as a share. ``model`` and ``rules`` are scores of
+    ``rows``; ``risk`` belongs to the spine positions ``at``, which may repeat (:func:`true_risks`).
+    """
     if risk is None:
         return None
     place = np.searchsorted(rows.at, at)

@@ -1,5 +1,6 @@
-"""The report as one self-contained page: numbers from ``evaluation.json``, wording from ``report.html``, pictures
-inline. Nothing is loaded from anywhere."""
+"""The report as one self-contained page: numbers from ``evaluation.json``, wording from ``report.html``, inline
+pictures. It loads nothing from elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +36,7 @@ def render(evaluation: Evaluation, pictures: Mapping[str, str]) -> str:
 
 
 def headline(evaluation: Evaluation) -> list[str]:
-    """The pair that stands for each outcome: 90 days where there is one, else the shortest."""
+    """The headline pair of each outcome: 90 days if there is one, else the shortest."""
     found: dict[str, str] = {}
     for name, pair in evaluation.pairs.items():
         if pair.outcome not in found or pair.horizon == 90:
@@ -47,7 +48,7 @@ Shown = Figure | Mapping[str, float | None] | float | None
 
 
 def figure(value: Shown, digits: int = 3) -> str:
-    """A figure with its interval, or a dash where it is not defined."""
+    """A figure with its interval, or a dash if it is not defined."""
     found = _as_figure(value)
     if found.value is None:
         return "–"
@@ -64,7 +65,7 @@ def plain(value: Shown, digits: int = 2) -> str:
 
 
 def percent(value: Shown, digits: int = 0) -> str:
-    """A share as a percentage, with its interval where it has one."""
+    """A share as a percentage, with its interval if it has one."""
     found = _as_figure(value)
     if found.value is None:
         return "–"

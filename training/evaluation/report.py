@@ -1,9 +1,9 @@
 """One evaluation: model, rules, control and (on simulated data) the oracle, on the same later rows, per outcome and
 horizon.
 
-The result is plain data (``evaluation.json``) from which the page (``evaluation.html``), the metrics of the run and
-the promotion gates are all read, so no figure exists twice. With synthetic data an AUROC measures the simulator: read
-the regret to the oracle instead.
+The result is plain data (``evaluation.json``). The page (``evaluation.html``), the metrics of the run and the
+promotion gates are all read from it, so no figure is computed twice. With synthetic data an AUROC measures the
+simulator: read the regret to the oracle instead.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def evaluate(
 ) -> Evaluation:
     """Every figure of the test slice. ``truth`` (simulated data) has ``risk(spine, outcomes, draws, seed)``.
 
-    ``follow_up`` says what begins on or after ``as_of``: every figure, the rules to beat among them, is of that.
-    ``with_under_way`` also holds what had begun before; how well that is ranked is shown apart.
+    ``follow_up`` holds events that begin on or after ``as_of``; every figure, including the rules to beat, is about
+    those. ``with_under_way`` also holds events already under way; their ranking is shown separately.
     """
     horizons, own = settings.outcomes.horizons, settings.evaluation
     labels = follow_up.labels(horizons)
@@ -57,7 +57,7 @@ def evaluate(
     )
 
     def under_way(name: str, outcome: str) -> dict[str, Any] | None:
-        """Figures with the silences under way counted as events; None where there is none."""
+        """Figures that count silences under way as events; None if there are none."""
         label = wider[name].to_numpy()
         if with_under_way is None or not ((label == 1) & split.test & np.isnan(labels[name].to_numpy())).any():
             return None
@@ -110,7 +110,8 @@ def with_run(
     evaluation: Evaluation, attrition: pd.DataFrame, split: str, leads: Mapping[str, Mapping[str, Any] | None]
 ) -> Evaluation:
     """The same evaluation with what the run knows: the attrition of its cohort, its kind of split, and the lead over
-    the best simple rule of each pair."""
+    the best simple rule of each pair.
+    """
     steps = [AttritionStep.model_validate(row) for row in attrition.to_dict("records")]
     pairs = {
         name: pair.model_copy(update={"lead": LeadAtSlots.model_validate(leads[name]) if leads[name] else None})
@@ -137,7 +138,9 @@ def _rows(
 def _teams(
     records: Records, spine: pd.DataFrame, otherwise: int
 ) -> tuple[npt.NDArray[np.int64], list[str], dict[int, int]]:
-    """Team code of each row, the name of each code, and its weekly slots. A spine without teams is one team."""
+    """Team code of each row, the name of each code, and its weekly reviews. A spine without teams counts as one
+    team.
+    """
     if "team_id" not in spine.columns:
         return np.zeros(len(spine), dtype=np.int64), ["everybody"], {0: otherwise}
     team, names = pd.factorize(spine["team_id"], use_na_sentinel=False)
@@ -194,7 +197,7 @@ def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
 
 
 def _auroc(pair: Pair, who: str) -> float | None:
-    """None where ``who`` was not judged."""
+    """None if ``who`` was not judged."""
     return pair.contenders[who].auroc.value if who in pair.contenders else None
 
 

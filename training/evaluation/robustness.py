@@ -1,4 +1,4 @@
-"""What an evaluation says beyond the scores of the test rows: figures that need the fitted model itself.
+"""Figures of an evaluation that need the fitted model itself, beyond the scores of the test rows.
 
 - each pair: ``stability`` (refits), ``capacity`` (weekly lists), ``calibration_over_time``, ``sample_size`` and
   ``validation_widths``
@@ -47,7 +47,7 @@ Score = Callable[[FeatureMatrix], Contenders]
 
 
 class PreparedRun(Protocol):
-    """What is read of a prepared run."""
+    """The parts of a prepared run that are read here."""
 
     @property
     def spine(self) -> pd.DataFrame: ...
@@ -76,7 +76,8 @@ def examine(
     truth: Any | None = None,
 ) -> Evaluation:
     """The same evaluation with the figures named above. ``contenders`` are scores of the spine; ``score`` scores any
-    other matrix as they were made."""
+    other matrix in the same way.
+    """
     tested = np.flatnonzero(ready.split.test)
     people = codes(ready.spine["patient_id"])
     shifted = drift.inputs(
@@ -135,8 +136,9 @@ def _stability(
 def _capacity(
     records: Records, ready: PreparedRun, score: Score, tested: npt.NDArray[np.int64], settings: Settings
 ) -> dict[str, dict[str, Any]]:
-    """Weekly lists from the first day of the test slice on: by then nothing that trained or calibrated the model
-    reads."""
+    """Weekly lists from the first day of the test slice on, when nothing is left that trained or calibrated the
+    model.
+    """
     own = settings.evaluation
     if not own.capacity_weeks:
         return {}
@@ -167,7 +169,9 @@ def _planted(
     settings: Settings,
     truth: Any | None,
 ) -> dict[str, Any] | None:
-    """On one day a quarter into the test slice, on some people whose hidden course can be replayed."""
+    """Planted causes and faults, on one day a quarter into the test slice, for some people whose hidden course can be
+    replayed.
+    """
     own, seed = settings.evaluation, settings.training.seed
     if truth is None or not own.planted_people or not hasattr(truth, "course"):
         return None
@@ -199,7 +203,7 @@ def _planted(
 def _data(
     evaluation: Evaluation, ready: PreparedRun, fitted: Fitted, contenders: Contenders, settings: Settings
 ) -> dict[str, dict[str, Any]]:
-    """Enough data to train and to validate on, and calibration from landmark to landmark."""
+    """Whether there is enough data to train and to validate, and calibration from landmark to landmark."""
     found = {}
     people = codes(ready.spine["patient_id"])
     for outcome, horizons in settings.outcomes.horizons.items():

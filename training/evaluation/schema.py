@@ -1,7 +1,7 @@
 """The evaluation of one run as typed models: what ``evaluation.json`` holds, and what the page, the metrics, the gates,
 the evidence file and the plots read.
 
-The modules beside this one work figures out; :func:`training.evaluation.report.evaluate` puts them together once, here.
+The modules next to this one compute figures; :func:`training.evaluation.report.evaluate` combines them once, here.
 Nothing changes an evaluation after that. A field that an older run did not write is None.
 """
 
@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict
 
 
 class FrozenModel(BaseModel):
-    """A frozen part of the evaluation. A name that no field has is an error."""
+    """A frozen part of the evaluation. An unknown field name is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
 class Figure(FrozenModel):
-    """A figure and its 95% interval. None where it is not defined (no events, say)."""
+    """A figure and its 95% interval. None if it is not defined (for example no events)."""
 
     value: float | None
     low: float | None = None
@@ -28,7 +28,7 @@ class Figure(FrozenModel):
 
 
 class RuleFigures(FrozenModel):
-    """A simple rule: it orders people and is judged as an order."""
+    """A simple rule, judged as a ranking."""
 
     label: str
     auroc: Figure
@@ -38,7 +38,7 @@ class RuleFigures(FrozenModel):
 
 
 class Probability(FrozenModel):
-    """The model, or a control that gives a probability too."""
+    """The model, or a control that also gives a probability."""
 
     label: str
     auroc: Figure
@@ -77,7 +77,7 @@ class EqualShare(FrozenModel):
 
 
 class SuppressedLevel(FrozenModel):
-    """A group, team or period too small to be shown."""
+    """A group, team or period that is too small to show."""
 
     level: str
     suppressed: Literal[True]
@@ -109,7 +109,7 @@ class ShownLevel(FrozenModel):
 
 
 class SensitivityGap(FrozenModel):
-    """Events captured in the best level less those in the worst."""
+    """Share of events captured in the best level less that in the worst."""
 
     best: str
     worst: str
@@ -162,7 +162,7 @@ class UnequalCalibration(FrozenModel):
 
 
 class AcrossTeams(FrozenModel):
-    """AUROC over teams by random effects, and where a new team's would lie."""
+    """AUROC over teams by random effects, and the prediction range for a new team."""
 
     teams: int
     auroc: float
@@ -201,7 +201,7 @@ class RiskDistribution(FrozenModel):
 
 
 class DecisionCurve(FrozenModel):
-    """Net benefit by threshold; ``model_best_between`` is None where the model is best at no threshold."""
+    """Net benefit by threshold; ``model_best_between`` is None if the model is best at no threshold."""
 
     thresholds: list[float]
     net_benefit: dict[str, list[Figure]]
@@ -210,14 +210,14 @@ class DecisionCurve(FrozenModel):
 
 
 class NotJudged(FrozenModel):
-    """A control that could not be fitted, and why."""
+    """A control that could not be fitted, and the reason."""
 
     label: str
     why: str
 
 
 class PartOfRows(FrozenModel):
-    """The model on some of the rows: people who never trained it, or silences that had not begun."""
+    """The model on some of the rows: people not in training, or silences that had not begun."""
 
     rows: int
     event_rows: int
@@ -228,7 +228,7 @@ class PartOfRows(FrozenModel):
 
 
 class OracleFigures(FrozenModel):
-    """The model beside the true risk of simulated people, on the same sampled rows."""
+    """The model compared with the true risk of simulated people, on the same sampled rows."""
 
     rows: int
     event_rows: int
@@ -269,7 +269,7 @@ class RefitPoint(FrozenModel):
 
 
 class Stability(FrozenModel):
-    """How far refits on other draws of people move the list and the risks."""
+    """How much refits on other draws of people change the list and the risks."""
 
     refits: int
     median_jaccard_top25: Figure
@@ -281,7 +281,7 @@ class Stability(FrozenModel):
 
 
 class ListFigures(FrozenModel):
-    """What weekly lists of one length would have done."""
+    """Figures of weekly lists of one length."""
 
     listings: int
     precision: Figure
@@ -341,7 +341,7 @@ class Capacity(FrozenModel):
 
 
 class Needed(FrozenModel):
-    """People and events that Riley's criteria ask for."""
+    """People and events that Riley's criteria require."""
 
     parameters: int
     prevalence: float
@@ -354,7 +354,7 @@ class Needed(FrozenModel):
 
 
 class SampleSize(FrozenModel):
-    """What training had, beside what the criteria ask for."""
+    """The size of the training data, compared with what the criteria require."""
 
     people: int
     events: int
@@ -366,7 +366,7 @@ class SampleSize(FrozenModel):
 
 
 class Width(FrozenModel):
-    """How wide the test slice leaves an interval."""
+    """How wide an interval the test slice gives."""
 
     width: float | None
     at_most: float
@@ -500,7 +500,7 @@ class Coherence(FrozenModel):
 
 
 class PlantedEffect(FrozenModel):
-    """Does the model's risk rise with a hidden cause as the true risk does?"""
+    """Whether the model's risk rises with a hidden cause as the true risk does."""
 
     concept: str
     acts_on: str
@@ -512,7 +512,7 @@ class PlantedEffect(FrozenModel):
 
 
 class PlantedFault(FrozenModel):
-    """How far risks move where the records are spoilt."""
+    """How much risks change if the records are damaged in a known way."""
 
     fault: str
     pair: str
@@ -555,7 +555,7 @@ class Evaluation(FrozenModel):
 
     @classmethod
     def read(cls, text: str | bytes) -> Evaluation:
-        """The evaluation that ``evaluation.json`` holds. Raises pydantic.ValidationError for another file."""
+        """The evaluation in ``evaluation.json``. Raises pydantic.ValidationError for any other file."""
         return cls.model_validate_json(text)
 
     def as_json(self) -> dict[str, Any]:

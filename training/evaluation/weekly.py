@@ -1,5 +1,6 @@
-"""The weekly lists of the test slice: everybody on a caseload in each of its weeks, scored as the service would have
-scored them."""
+"""The weekly lists of the test slice: everybody on a caseload in each week, scored as the service would have scored
+them.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ class Weeks:
     follow_up: FollowUp
 
     def rows(self, outcome: str, horizon: int, draws: int, seed: int) -> tuple[npt.NDArray[np.int64], Weekly]:
-        """Positions of the rows at risk whose window is complete, and what the capacity figures read of them."""
+        """Positions of the rows at risk whose window is complete, and the columns that the capacity figures read."""
         followed, day = self.follow_up.outcomes[outcome], self.follow_up.day
         complete = day + horizon <= self.follow_up.last_day + 1
         at = np.flatnonzero((followed.not_at_risk == labels.AT_RISK) & complete)
@@ -53,7 +54,9 @@ class Weeks:
         return np.searchsorted(names, teams.to_numpy(dtype=str)).astype(np.int64), names
 
     def _news(self) -> npt.NDArray[np.bool_]:
-        """No crisis and no admission in the last year, and not seen in the last 14 days, as far as the records know."""
+        """True if there was no crisis or admission in the last year and no contact in the last 14 days, as far as the
+        records show.
+        """
         crises, stays, seen = (
             self.matrix.column(name) for name in ("crisis_contacts_365d", "admissions_365d", "days_since_attended")
         )
@@ -61,8 +64,9 @@ class Weeks:
 
 
 def weeks(records: Records, settings: Settings, first_day: int, last_day: int) -> Weeks:
-    """Every ``score_every_days`` from ``first_day`` (the first of the test slice), at most ``capacity_weeks`` of them
-    and none after ``last_day``."""
+    """Every ``score_every_days`` from ``first_day`` (the first of the test slice), at most ``capacity_weeks`` dates
+    and none after ``last_day``.
+    """
     days = np.arange(first_day, last_day + 1, settings.cohort.score_every_days, dtype=np.int32)
     chosen = landmarks.select(records, to_datetime64(days[: settings.evaluation.capacity_weeks]), settings.cohort)
     followed = labels.follow_up(records, chosen.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)

@@ -1,4 +1,4 @@
-"""Building the evidence file from a run, and checking that nobody has changed a number in it since."""
+"""Builds the evidence file from a run, and checks that nobody has changed a number in it since."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ code{background:#f0f4f5;padding:1px 4px;font-size:14px;overflow-wrap:anywhere}na
 
 @dataclass(frozen=True)
 class EvidenceFile:
-    """``files`` by name, as they are to be written; ``open`` are the questions left to the deployer; ``numbers`` how
-    many were looked up."""
+    """``files`` by name, as they will be written; ``open`` are the questions left to the deployer; ``numbers`` is how
+    many were looked up.
+    """
 
     files: Mapping[str, str]
     open: tuple[str, ...]
@@ -48,12 +49,14 @@ class EvidenceFile:
             (out / name).write_text(text, encoding="utf-8")
 
     def differences(self, out: Path) -> list[str]:
-        """Where files in ``out`` differ from what the run says, one line each: a number edited by hand, a file gone."""
+        """Differences between the files in ``out`` and the run, one line each: a number edited by hand, a missing
+        file.
+        """
         found = []
         for name, text in self.files.items():
             path = out / name
             if not path.is_file():
-                found.append(f"{name}: it is not there")
+                found.append(f"{name}: missing; write it again with upstream evidence")
                 continue
             here, should = path.read_text(encoding="utf-8").splitlines(), text.splitlines()
             for number in range(max(len(here), len(should))):
@@ -68,7 +71,7 @@ class EvidenceFile:
 
 
 def sources_of(store: Store, run_id: str, tags: Mapping[str, str]) -> Sources:
-    """Everything the references of the templates may lead to, from the files of one run."""
+    """Everything that references in the templates may point to, from the files of one run."""
     with store.files_of(run_id, tracking.EVALUATION) as folder:
         evaluation = Evaluation.model_validate(_json(folder / JSON_NAME, run_id))
     with store.files_of(run_id, tracking.BUNDLE) as folder:
@@ -87,8 +90,8 @@ def sources_of(store: Store, run_id: str, tags: Mapping[str, str]) -> Sources:
 
 
 def build(sources: Sources, templates: Path = TEMPLATES) -> EvidenceFile:
-    """Every document of the evidence file. Raises EvidenceError where a template holds a typed number, a dead
-    reference or a test that is not there."""
+    """Every document of the evidence file. Raises EvidenceError if a template holds a typed number, a dead reference
+    or a test that does not exist."""
     mark = SYNTHETIC if sources.evaluation.synthetic else ""
     files = {}
     for name in DOCUMENTS:

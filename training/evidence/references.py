@@ -1,13 +1,12 @@
-"""References in a template, and what they stand for: ``{{metric:headline.admission.contenders.model.auroc|2}}`` is
-looked up, never typed.
+"""References in a template, and how they are looked up: ``{{metric:headline.admission.contenders.model.auroc|2}}``.
 
 - ``metric`` a figure of ``evaluation.json`` (``headline.OUTCOME`` is the pair that stands for an outcome); ``setting``
   a value of the run's own settings; ``run`` its id, version, hashes and commit; ``card`` a field of the bundle's model
   card; ``table`` a table made from the evaluation
-- ``test`` a test that must exist; ``open`` what only a deployer can answer: listed, never invented
+- ``test`` a test that must exist; ``open`` what only a deployer can answer: listed, never made up
 
-A numeral outside a reference, inline code or the first cell of a table row (an item's number) is refused: somebody
-typed it.
+A numeral outside a reference, inline code or the first cell of a table row (an item's number) is refused, because
+somebody typed it.
 """
 
 from __future__ import annotations
@@ -31,8 +30,9 @@ TESTS = Path(__file__).resolve().parents[2] / "tests"
 
 @dataclass
 class Sources:
-    """Where references lead; ``figures`` is the evaluation as plain data. ``used`` collects every number with its
-    reference, ``open`` every question left to the deployer."""
+    """The sources of references; ``figures`` is the evaluation as plain data. ``used`` collects every number with its
+    reference, ``open`` every question left to the deployer.
+    """
 
     evaluation: Evaluation
     figures: Mapping[str, Any]
@@ -44,8 +44,7 @@ class Sources:
     open: list[str] = field(default_factory=list)
 
     def resolve(self, kind: str, path: str, how: str | None, where: str) -> str:
-        """The text that stands for one reference. Raises EvidenceError naming the template, the reference and what to
-        do."""
+        """The text for one reference. Raises EvidenceError that names the template, the reference and what to do."""
         path = path.strip()
         if kind == "open":
             self.open.append(path)
@@ -69,8 +68,9 @@ class Sources:
 
 
 def fill(text: str, sources: Sources, where: str) -> str:
-    """A template with every reference looked up. Raises EvidenceError for a reference that leads nowhere, and for a
-    numeral that somebody typed."""
+    """A template with every reference looked up. Raises EvidenceError for a reference that points nowhere, and for a
+    typed number.
+    """
     check_numerals(text, where)
     return REFERENCE.sub(lambda found: sources.resolve(found[1], found[2], found[3], where), text)
 
@@ -100,13 +100,14 @@ def look_up(root: Mapping[str, Any], path: str, where: str, kind: str) -> Any:
                 if isinstance(value, list)
                 else value
             )
-            raise EvidenceError(f"{where}: {kind}:{path} leads nowhere at {step!r}; there is {there}.") from None
+            raise EvidenceError(f"{where}: {kind}:{path} points nowhere at {step!r}; there is {there}.") from None
     return value
 
 
 def shown(value: Any, how: str | None, where: str) -> str:
-    """A value as text: ``percent``, ``count``, a number of digits, or as it stands. What is not defined on these data
-    says so."""
+    """A value as text: ``percent``, ``count``, a number of digits, or unchanged. A value not defined on these data is
+    named as such.
+    """
     if value is None or (isinstance(value, Mapping) and value.get("value", 0) is None):
         return "not defined on these data"
     if how == "percent":
@@ -129,8 +130,9 @@ def shown(value: Any, how: str | None, where: str) -> str:
 
 
 def _test(path: str, where: str) -> str:
-    """A test as inline code, once it is known to exist. Where there are no tests (an image without them) it is named
-    as it stands."""
+    """A test as inline code, after checking that it exists. If there are no tests (an image without them), the name
+    is not checked.
+    """
     file, _, name = path.partition("::")
     if TESTS.is_dir() and name not in _tests_of(file):
         raise EvidenceError(

@@ -73,7 +73,7 @@ MISSED = (
 )
 MISSED_TEXT = {"missed": ConceptText("missed", "Missed appointments", "missed appointments", "few missed appointments")}
 NOTHING = "Lowers the estimated risk: missed appointments. There is nothing on record, or it does not apply."
-NOT_ALL = "Lowers the estimated risk: missed appointments, taken together; not every part of it is in order."
+NOT_ALL = "Lowers the estimated risk: missed appointments, on balance; not all is in order."
 
 
 @pytest.mark.parametrize(

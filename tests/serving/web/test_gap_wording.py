@@ -151,7 +151,7 @@ def test_a_line_marks_a_safety_gap_and_a_critical_one_and_escapes_a_title():
         ),
         (
             "Physical health checks",
-            "Lowers the estimated risk: physical health checks, taken together; not every part of it is in order.",
+            "Lowers the estimated risk: physical health checks, on balance; not all is in order.",
             "Physical health checks",
         ),
         ("A label", "A sentence of an older run", "A label"),

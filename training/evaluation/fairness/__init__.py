@@ -1,1 +1,1 @@
-"""Figures by group and team: who is in which, small numbers suppressed, who is found less often by more than luck."""
+"""Figures by group and team: levels, suppression of small numbers, and shortfalls larger than chance."""

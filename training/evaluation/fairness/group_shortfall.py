@@ -1,11 +1,11 @@
-"""Is a group, or a team, found less often than everyone by more than luck? The arithmetic behind the gates
+"""Tests whether a group or team is found less often than everyone by more than chance. Computes the gates
 ``worst_group`` and ``worst_team``.
 
-The worst of many levels is low by luck alone, so a gate on its figure would refuse every model that is audited well; a
-gate on the upper end of its interval would pass a group that is found half as often as everyone. Each level is
-therefore asked: if its events were found as often as everyone's, how likely were so few? That chance is the binomial
-tail, with the events divided by the design effect of everyone's figure (events of one person are found together), and
-it is also given for some one of all the levels that were judged (Bonferroni).
+The worst of many levels is low by chance alone, so a gate on its figure would refuse every model that is audited
+well. A gate on the upper end of its interval would pass a group that is found half as often as everyone. So for each
+level: if its events were found as often as everyone's, how likely would so few be? That chance is the binomial tail,
+with the events divided by the design effect of everyone's figure (events of one person are found together). It is
+also given for any one of all levels judged (Bonferroni).
 """
 
 from __future__ import annotations
@@ -18,14 +18,16 @@ from scipy.special import betainc
 from training.evaluation.schema import Figure, Levels
 
 ANY, ALONE = 0.05, 0.025
-"""A shortfall is more than luck below these chances: of some one of the levels judged, and of this level by itself (a
-95% interval that excludes parity)."""
+"""A shortfall counts as more than chance below these probabilities: for any one of the levels judged, and for this
+level by itself (a 95% interval that excludes parity).
+"""
 
 
 @dataclass(frozen=True)
 class Level:
-    """One level with enough events. ``found`` is the share of its events that were found, ``share`` that over
-    everyone's; ``alone`` and ``any`` are chances."""
+    """One level with enough events. ``found`` is the share of its events that were found, ``share`` is that divided
+    by everyone's share; ``alone`` and ``any`` are probabilities.
+    """
 
     name: str
     events: int
@@ -35,8 +37,9 @@ class Level:
     any: float
 
     def left_behind(self, least: float, far_below: float) -> bool:
-        """Below ``least`` of everyone's by more than the luck of all levels, or below ``far_below`` by more than its
-        own."""
+        """True if below ``least`` of everyone's by more than chance over all levels, or below ``far_below`` by more
+        than chance for this level.
+        """
         return (self.share < least and self.any < ANY) or (self.share < min(far_below, least) and self.alone < ALONE)
 
 
@@ -48,10 +51,8 @@ def levels_of(
     unknown: str,
 ) -> list[Level]:
     """The levels of ``partitions`` (``groups`` or ``teams`` of ``evaluation.json``) with enough events, the least
-    likely by luck first.
-
-    ``everyone`` is the figure over all ``events``, with its interval; ``figure`` names it in a level. Empty where
-    everyone's is not defined or nobody is found.
+    likely by chance first. || ``everyone`` is the figure over all ``events``, with its interval; ``figure`` names it
+    in a level. Empty if everyone's is not defined or nobody is found.
     """
     middle, low, high = everyone.value, everyone.low, everyone.high
     if not middle or low is None or high is None:
@@ -67,8 +68,9 @@ def levels_of(
 
 
 def chance_of_so_few(share: float, events: float, everyone: float) -> float:
-    """P(at most ``share`` of ``events`` found) where each is found with the chance ``everyone``; ``events`` need not
-    be whole."""
+    """P(at most ``share`` of ``events`` found) if each is found with probability ``everyone``. ``events`` need not be
+    whole.
+    """
     kept = share * events
     return 1.0 if kept >= events else float(betainc(events - kept, kept + 1, 1 - everyone))
 

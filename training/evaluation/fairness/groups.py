@@ -1,9 +1,8 @@
-"""Who the audit looks at: every row's level in each group of docs/clinical.md section 5, as it was known on the day of
-scoring.
+"""Groups of the audit: every row's level in each group of docs/clinical.md section 5, as known on the day of scoring.
 
-Groups are read here for the audit alone: none of them is a feature of the model, nor is shown as a reason
-(docs/architecture.md rule 6). A level that nobody recorded is a level of its own, *not recorded*: missing is not the
-majority. What docs/clinical.md asks for and the records cannot tell is named in :data:`NOT_IN_RECORDS`.
+Groups are read for the audit only: none is a feature of the model or shown as a reason (docs/architecture.md rule 6).
+*Not recorded* is a separate level: missing is never counted with the majority. :data:`NOT_IN_RECORDS` names the
+groups that docs/clinical.md asks for and the records do not hold.
 """
 
 from __future__ import annotations
@@ -24,13 +23,12 @@ NOT_SETTLED = ("rough_sleeping", "hostel", "temporary", "sofa_surfing")
 EARLY_INTERVENTION = "A14"
 AGES = ((18, "under 25"), (25, "25 to 44"), (45, "45 to 64"), (65, "65 and over"))
 NOT_IN_RECORDS = ("rural access",)
-"""Groups of docs/clinical.md section 5 for which no table of the records has a field: listed as open in the report, not
-made up."""
+"""Groups of docs/clinical.md section 5 that no table of the records holds. The report lists them as open."""
 
 
 @dataclass(frozen=True)
 class Partition:
-    """One way to divide rows: ``level`` is a word a row. ``crossed`` marks an intersection of two others."""
+    """One way to divide rows: ``level`` is one word per row. ``crossed`` marks an intersection of two others."""
 
     name: str
     label: str
@@ -145,7 +143,9 @@ def _interpreter(records: Records, rows: pd.DataFrame) -> Words:
 
 
 def _housing(records: Records, rows: pd.DataFrame) -> Words:
-    """Not settled in the last 12 months: a status without a settled home in force on any day of them."""
+    """True if the person was not in settled housing in the last 12 months: a status without a settled home applied on
+    any day of them.
+    """
     found = _circumstance(records, rows, ["housing"]).sort_values(["row", "from_on"], kind="stable")
     until = found.groupby("row")["from_on"].shift(-1)
     recent = until.isna() | (until > found["as_of"] - pd.Timedelta(days=365))
@@ -156,7 +156,9 @@ def _housing(records: Records, rows: pd.DataFrame) -> Words:
 
 
 def _diagnosed(records: Records, rows: pd.DataFrame, counts) -> npt.NDArray[np.int64]:  # type: ignore[no-untyped-def]
-    """How many distinct diagnoses (by the first three signs of the code) for which ``counts(code, label)`` holds."""
+    """The number of distinct diagnoses (by the first three characters of the code) for which ``counts(code, label)``
+    holds.
+    """
     facts = records["conditions"]
     codes, labels = facts["code"].astype(object).fillna(""), facts["label"].astype(object).fillna("")
     belongs = {pair: counts(*pair) for pair in set(zip(codes, labels, strict=True))}
@@ -170,8 +172,9 @@ def _diagnosed(records: Records, rows: pd.DataFrame, counts) -> npt.NDArray[np.i
 
 
 def _conditions(records: Records, rows: pd.DataFrame) -> Words:
-    """Conditions outside chapter F of ICD-10. A code of another system is counted too where its label is no group of
-    severe mental illness."""
+    """Conditions outside chapter F of ICD-10. A code of another system counts too, unless its label is a group of
+    severe mental illness.
+    """
     number = _diagnosed(
         records, rows, lambda code, label: not code.startswith("F") and not in_group("smi", code, label)
     )

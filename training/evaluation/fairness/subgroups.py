@@ -1,8 +1,8 @@
-"""Figures by group, team and period, with small numbers suppressed so that they cannot be worked back either.
+"""Figures by group, team and period, with small numbers suppressed so that they cannot be recovered from the others.
 
-A level is shown only where at least :data:`FEWEST` people, and as many events, are behind it. Where its numbers could
-be had by taking the shown levels from the total, the next smallest level is suppressed too (secondary suppression).
-Levels of fewer than ``enough`` events are shown and marked: no level is called worst, and no gap is drawn, on so few
+A level is shown only if it has at least :data:`FEWEST` people and as many events. If its numbers could be computed as
+the total less the shown levels, the next smallest level is suppressed too (secondary suppression). Levels with fewer
+than ``enough`` events are shown and marked, and are never used for the worst level or a gap
 (docs/clinical.md section 5).
 """
 
@@ -22,8 +22,9 @@ from training.statistics.resampling import Draws, Estimate, Floats, Mask, as_dic
 FEWEST = 10
 EQUAL_CALIBRATION = (0.8, 1.25)
 LARGEST_GAP = 0.10
-"""docs/clinical.md section 5: observed over expected within these bounds, and sensitivity at most this far apart,
-between groups with events enough."""
+"""docs/clinical.md section 5: observed over expected lies within these bounds, and sensitivity differs at most this
+much between groups with enough events.
+"""
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class Rows:
 
 
 def suppressed(people: Sequence[int], events: Sequence[int], all_of_them: bool = False, fewest: int = FEWEST) -> Mask:
-    """Which levels are not shown. ``all_of_them``: one small level hides every level (an intersection, whose margins
-    are published elsewhere)."""
+    """The levels that are not shown. ``all_of_them``: one small level hides every level (for an intersection, whose
+    totals are published elsewhere).
+    """
     sizes, happened = np.asarray(people, dtype=np.int64), np.asarray(events, dtype=np.int64)
     hidden = (sizes < fewest) | (happened < fewest)
     if all_of_them and hidden.any():
@@ -70,8 +72,9 @@ def suppressed(people: Sequence[int], events: Sequence[int], all_of_them: bool =
 
 
 def by_level(rows: Rows, partition: Partition, enough: int) -> dict[str, Any]:
-    """One partition as plain data: every level with its figures and intervals, or that it is suppressed; the gaps
-    between levels with events enough."""
+    """One partition as plain data: every level with its figures and intervals, or marked as suppressed; and the gaps
+    between levels with enough events.
+    """
     names = sorted(set(partition.level), key=lambda name: (name == UNKNOWN, name))
     parts = [rows.where(partition.level == name) for name in names]
     hidden = suppressed([part.people for part in parts], [part.events for part in parts], partition.crossed)
@@ -115,8 +118,7 @@ def _figures(part: Rows) -> dict[str, Floats]:
 
 
 def _gap(judged: dict[str, Floats]) -> dict[str, Any] | None:
-    """Between the level whose events are captured most and the one whose are captured least, paired on the same
-    draws."""
+    """The gap between the levels whose events are captured most and least, paired on the same draws."""
     if len(judged) < 2:
         return None
     best, worst = (pick(judged, key=lambda name: judged[name][0]) for pick in (max, min))
@@ -131,8 +133,9 @@ def _gap(judged: dict[str, Floats]) -> dict[str, Any] | None:
 
 
 def worst_group(partitions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """The level, of all partitions, whose events the lists capture least, among levels with events enough to say so;
-    None where there is none."""
+    """The level, over all partitions, whose events the lists capture least, among levels with enough events; None if
+    there is none.
+    """
     found = [
         (level["captured_at_slots"]["value"], part["label"], level)
         for part in partitions
@@ -152,7 +155,7 @@ def worst_group(partitions: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
 
 
 def unequal_calibration(partitions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Levels with events enough whose observed over expected lies outside 0.8 to 1.25."""
+    """Levels with enough events whose observed over expected lies outside 0.8 to 1.25."""
     low, high = EQUAL_CALIBRATION
     return [
         {"group": part["label"], "level": level["level"], **level["observed_to_expected"]}

@@ -1,5 +1,6 @@
-"""Pictures of an evaluation, drawn without a display, one a question: small multiples over outcomes and horizons, in
-one style. As HTML and as PNG files."""
+"""Plots of an evaluation, one per question: small multiples over outcomes and horizons, in one style, as HTML and as
+PNG files. Drawn without a display.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +28,7 @@ Figures = dict[str, matplotlib.figure.Figure]
 
 
 def draw(evaluation: Evaluation, explained: Mapping[str, Any] | None = None) -> Figures:
-    """Figures by name. ``explained`` (see :mod:`training.evaluation.attributions`) adds what moves the risks."""
+    """Figures by name. ``explained`` (see :mod:`training.evaluation.attributions`) adds plots of contributions."""
     pairs = evaluation.pairs
     with matplotlib.rc_context(STYLE):
         figures = {"contenders": _contenders(pairs), "calibration": _panels(pairs, _calibration, 3.0)}
@@ -49,8 +50,9 @@ def draw(evaluation: Evaluation, explained: Mapping[str, Any] | None = None) -> 
 
 
 def as_html(figures: Figures) -> dict[str, str]:
-    """What a page holds in place of each figure: SVG text, or a PNG where thousands of points would make it heavy. No
-    date in them: the same figures give the same text."""
+    """HTML for each figure of the page: SVG text, or a PNG if thousands of points would make it large. It holds no
+    date, so the same figures give the same text.
+    """
     texts = {}
     with matplotlib.rc_context(STYLE):
         for name, figure in figures.items():
@@ -66,7 +68,7 @@ def as_html(figures: Figures) -> dict[str, str]:
 
 
 def save(pictures: Mapping[str, str], folder: Path) -> None:
-    """The same pictures as files, SVG or PNG: what the MLflow page shows."""
+    """Saves the same plots as files, SVG or PNG, for the MLflow page."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in pictures.items():
         if text.startswith("<svg"):
@@ -78,14 +80,14 @@ def save(pictures: Mapping[str, str], folder: Path) -> None:
 def _panels(
     pairs: Mapping[str, Pair], draw_one: Callable[[Any, Pair], None], height: float
 ) -> matplotlib.figure.Figure:
-    """One panel an outcome and horizon: a row an outcome, with one legend above for all of them."""
+    """One panel per outcome and horizon: one row per outcome, with one legend above for all."""
     outcomes = list(dict.fromkeys(pair.outcome for pair in pairs.values()))
     of = {o: [pair for pair in pairs.values() if pair.outcome == o] for o in outcomes}
     across = max(len(found) for found in of.values())
     tall = height * len(outcomes) + 0.4
     figure = matplotlib.figure.Figure(figsize=(3.3 * across, tall))
-    # Margins by hand: they are the same for every panel, and matplotlib's own layout would take longer than the
-    # drawing.
+    # Margins are set by hand: they are the same for every panel, and matplotlib's own layout would take longer than
+    # the drawing.
     figure.subplots_adjust(left=0.065, right=0.99, top=1 - 0.6 / tall, bottom=0.55 / tall, hspace=0.5, wspace=0.3)
     grid = figure.subplots(len(outcomes), across, squeeze=False)
     for row, outcome in enumerate(outcomes):
@@ -131,7 +133,7 @@ def _calibration(axes: Any, pair: Pair) -> None:
     observed = listed.observed
     if observed.value is not None and observed.low is not None and observed.high is not None:
         x_listed, label = listed.mean_predicted.value, "those who made a list"
-        # From low to high by themselves: the interval of a few draws need not hold the value.
+        # Ordered here: the interval of a few draws need not contain the value.
         middle, reach = (observed.low + observed.high) / 2, (observed.high - observed.low) / 2
         axes.errorbar(x_listed, middle, yerr=reach, color=ORANGE, capsize=3, linestyle="none")
         axes.plot(x_listed, observed.value, color=ORANGE, marker="o", markersize=5, linestyle="none", label=label)

@@ -1,5 +1,6 @@
-"""What moves the risks, drawn by shap's own plots from our exact contributions: a beeswarm over rows, and a waterfall
-of an average listed person."""
+"""Plots of contributions: shap's own plots from our exact values, a beeswarm over rows and a waterfall of an average
+listed person.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ def _importance(one: Explained) -> matplotlib.figure.Figure:
 
 
 def _beeswarm(one: Explained) -> matplotlib.figure.Figure:
-    import shap  # three seconds to import: only where it draws
+    import shap  # imported here because it takes three seconds
 
     rows = slice(None, None, max(1, len(one.values) // ROWS))
     moved = shap.Explanation(
@@ -46,9 +47,13 @@ def _beeswarm(one: Explained) -> matplotlib.figure.Figure:
         feature_names=[name.replace("_", " ") for name in one.names],
     )
     before, state = set(plt.get_fignums()), np.random.get_state()
-    np.random.seed(0)  # shap jitters overlapping points by the global generator: the same rows give the same picture
+    np.random.seed(
+        0
+    )  # shap jitters overlapping points with the global generator; the seed gives the same rows the same picture
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # shap's own about matplotlib's colour maps and layout; nothing to act on
+        warnings.simplefilter(
+            "ignore"
+        )  # shap's own warnings about matplotlib's colour maps and layout; nothing to act on
         shap.plots.beeswarm(moved, max_display=FEATURES, show=False, plot_size=(7.4, 4.2), color_bar_label="value")
     np.random.set_state(state)
     return _taken(before, "Contribution to the log odds")
@@ -67,7 +72,7 @@ def _waterfall(one: Explained) -> matplotlib.figure.Figure:
 
 
 def _taken(before: set[int], label: str) -> matplotlib.figure.Figure:
-    """The figure that shap made, out of pyplot's hands."""
+    """The figure that shap made, detached from pyplot."""
     number = next(iter(set(plt.get_fignums()) - before), plt.gcf().number)
     figure = plt.figure(number)
     if label:

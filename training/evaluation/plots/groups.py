@@ -1,4 +1,4 @@
-"""The forest: for every group, how many of its events the lists reach, and whether its risk is told truly."""
+"""The forest plot: for every group, how many of its events the lists reach, and whether its risk is calibrated."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from training.evaluation.schema import Pair, ShownLevel
 
 
 def forests(pairs: Mapping[str, Pair]) -> dict[str, matplotlib.figure.Figure]:
-    """One figure for the longest-used horizon of each outcome: the middle one, by which teams are listed."""
+    """One figure for the middle horizon of each outcome, by which teams are listed."""
     found = {}
     for outcome in dict.fromkeys(pair.outcome for pair in pairs.values()):
         of = [pair for pair in pairs.values() if pair.outcome == outcome]

@@ -1,4 +1,4 @@
-"""Colours, fonts and axes that every picture shares."""
+"""Colours, fonts and axes shared by all plots."""
 
 from __future__ import annotations
 

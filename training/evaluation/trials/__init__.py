@@ -1,1 +1,1 @@
-"""What the model is put through beyond its test rows: refits, planted causes and faults, random rows."""
+"""Trials of the model beyond its test rows: refits, planted causes and faults, random rows."""

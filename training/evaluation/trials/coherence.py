@@ -1,8 +1,8 @@
-"""A longer horizon never carries less risk: tried on a million random rows, with values far outside training and one
-in five missing.
+"""Checks that a longer horizon never carries less risk, on a million random rows with values far outside training and
+one in five missing.
 
 Risks of one row differ between horizons only by the trees that split on the horizon and by the offsets of the
-calibration. So those trees alone are walked, which is exact and makes a million rows affordable in every run.
+calibration. So only those trees are evaluated, which is exact and makes a million rows affordable in every run.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from training.statistics import kernels
 
 
 def _share(crossings: int, rows: int) -> dict[str, float | None]:
-    """Of all such rows, with the exact interval of Clopper and Pearson: none in a million still leaves up to 4 in a
-    million."""
+    """The share over all such rows, with the exact interval of Clopper and Pearson: 0 in a million still allows up to
+    4 in a million.
+    """
     if not rows:
         return {"value": None, "low": None, "high": None}
     low = float(beta.ppf(0.025, crossings, rows - crossings + 1)) if crossings else 0.0
@@ -28,14 +29,15 @@ def _share(crossings: int, rows: int) -> dict[str, float | None]:
 
 
 def check(booster: Any, calibration: Calibration, rows: int, seed: int) -> dict[str, Any]:
-    """``rows``, ``crossings`` (rows in which a longer horizon has less risk), their ``share``, ``largest_fall`` in log
-    odds, and how many trees can make a difference."""
+    """Returns ``rows``, ``crossings`` (rows in which a longer horizon has less risk), their ``share``,
+    ``largest_fall`` in log odds, and how many trees can make a difference.
+    """
     trees = read_trees(booster)
     horizon = trees.n_features - 1
     low, high = np.full(trees.n_features, -1.0), np.full(trees.n_features, 1.0)
     for column in np.unique(trees.feature):
         cuts = trees.threshold[trees.feature == column]
-        cuts = cuts[np.isfinite(cuts)]  # a split of missing from known alone has no finite threshold
+        cuts = cuts[np.isfinite(cuts)]  # a split that only separates missing from known has no finite threshold
         if not len(cuts):
             continue
         reach = max(1.0, float(cuts.max() - cuts.min()))

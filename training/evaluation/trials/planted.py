@@ -1,12 +1,12 @@
-"""On simulated people only: are the planted causes found, and do the figures survive planted faults?
+"""Trials on simulated people: whether the planted causes are found, and whether the figures survive planted faults.
 
 *Recovery*. The simulator's hidden state of a person on the day of scoring is replayed, and both the true risk and the
 model's are regressed on each hidden quantity (per standard deviation over the same people). The share recovered is the
-model's slope over the true one: 1 where the model's risk moves with the cause as much as the truth does, though it has
-seen records only. A hidden quantity is no feature: it reaches the model through what follows from it.
+model's slope over the true one: 1 where the model's risk moves with the cause as much as the truth does, though it
+reads only records. A hidden quantity is not a feature: it reaches the model only through its effects on the records.
 
-*Faults*. The records of the same people are spoilt as extracts are (rows sent twice, words that no vocabulary holds, a
-month that was not sent, tests that are missing, things known late), features are built again, and the risks compared.
+*Faults*. The records of the same people are damaged as real extracts are (rows sent twice, unknown words, a month not
+sent, missing tests, late rows), features are built again, and the risks compared.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ CAUSES = (
     ("side effects", "coming to contacts", "side_effects", "disengagement"),
     ("withdrawal under way", "contacts missed", "withdrawn", "disengagement"),
 )
-"""Planted concept, what it acts on, the hidden column, and the outcome it should move
-(``training.simulator.planted``). Higher is worse in each."""
+"""The planted concept, its target, the hidden column, and the outcome it should change
+(``training.simulator.planted``). Higher is worse in each.
+"""
 TOP = 0.1
 Score = Callable[[Any], Mapping[str, Floats]]
 
@@ -45,7 +46,9 @@ def effects(
     draws_number: int,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """``true`` and ``model`` are risks by outcome of the rows of ``spine``, one row a person."""
+    """Effect of each hidden quantity on the true and the modelled risk. ``true`` and ``model`` are risks by outcome
+    of the rows of ``spine``, one row per person.
+    """
     hidden = _hidden(truth, spine)
     draws = Draws.of(np.arange(len(spine)), draws_number, seed)
     found = []
@@ -96,14 +99,14 @@ def _slope(draws: Draws, x: Floats, y: Floats) -> Floats:
 
 
 def _twice(rows: pd.DataFrame, key: str, rng: np.random.Generator) -> pd.DataFrame:
-    """One row in ten sent again under another id."""
+    """Sends one row in ten again under another id."""
     again = rows[rng.random(len(rows)) < 0.1].copy()
     again[key] = again[key].astype(str) + "-again"
     return pd.concat([rows, again], ignore_index=True)
 
 
 def _late(rows: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Known two weeks later than it was."""
+    """Shifts ``known_on`` by 14 days."""
     return rows.assign(**{name: rows[name] + pd.Timedelta(days=14) for name in columns})
 
 
@@ -130,8 +133,9 @@ def _spoilt(records: Records, last: pd.Timestamp, seed: int) -> dict[str, dict[s
 def faults(
     records: Records, spine: pd.DataFrame, labels: Mapping[str, Floats], score: Score, draws_number: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Each fault by each of ``labels`` (outcome and horizon): how far the risks move, whose place at the top changes,
-    and AUROC. ``spine`` holds the rows of the people looked at, on one day each."""
+    """For each fault and each of ``labels`` (outcome and horizon): how much the risks change, how many people leave
+    or join the top, and AUROC. ``spine`` holds the rows of the people looked at, on one day each.
+    """
     people = records.select(spine["patient_id"].unique())
     frames = {name: people[name] for name in people.tables}
     whole = score(build(people, spine))
@@ -161,14 +165,14 @@ def faults(
 
 
 def _shared(a: Floats, b: Floats) -> float:
-    """Of the tenth of highest risk by either, the share that both name (Jaccard)."""
+    """Jaccard overlap: of the tenth of highest risk by either, the share that both contain."""
     size = max(1, int(TOP * len(a)))
     tops: list[set[int]] = [set(np.argsort(-risk, kind="stable")[:size].tolist()) for risk in (a, b)]
     return round(len(tops[0] & tops[1]) / len(tops[0] | tops[1]), 6)
 
 
 def sample(people: npt.NDArray[np.int64], at: npt.NDArray[np.int64], number: int, seed: int) -> npt.NDArray[np.int64]:
-    """Positions among ``at``: one row each of at most ``number`` people, by lot."""
+    """Positions among ``at``: one random row each of at most ``number`` people."""
     mixed = np.random.default_rng(seed).permutation(at)
     _, first = np.unique(people[mixed], return_index=True)
     chosen = np.random.default_rng(seed).permutation(mixed[first])[:number]

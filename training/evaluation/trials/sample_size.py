@@ -1,9 +1,10 @@
-"""Is there enough data? Riley's criteria for a binary outcome, and the widths that a validation should reach.
+"""Whether there is enough data: Riley's criteria for a binary outcome, and the interval widths that a validation
+should reach.
 
 Criteria of Riley 2019 (Statistics in Medicine 38:1276) as ``pmsampsize`` computes them: (1) shrinkage of at least 0.9,
-(2) optimism of at most 0.05 in Nagelkerke's R squared, (3) the overall risk to within 0.05. They speak of regression
-parameters and one row per person. Boosting asks for more: over 200 events a candidate variable have been named (van
-der Ploeg 2014), so a small trust is told what it lacks rather than that all is well.
+(2) optimism of at most 0.05 in Nagelkerke's R squared, (3) the overall risk to within 0.05. They are about regression
+parameters and one row per person. Boosting needs more (over 200 events per candidate variable, van der Ploeg 2014),
+so for a small trust the report says what is missing.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ OPTIMISM = 0.05
 MARGIN = 0.05
 BOOSTING_EVENTS = 200
 WIDTHS = {"calibration_slope": 0.2, "observed_to_expected": 0.2, "auroc": 0.1}
-"""Widest intervals that a validation should leave (defaults of ``pmvalsampsize``)."""
+"""The widest intervals that a validation should leave (defaults of ``pmvalsampsize``)."""
 
 
 def cox_snell(auroc: float, prevalence: float) -> float:
-    """R squared of Cox and Snell of a model with this AUROC where log odds are normal with equal spread in events and
-    non-events."""
+    """Cox and Snell's R squared of a model with this AUROC, if log odds are normal with equal spread in events and
+    non-events.
+    """
     apart = math.sqrt(2) * norm.ppf(auroc)
     x = np.linspace(-9, 9 + apart, 20_001)
     step = x[1] - x[0]
@@ -40,7 +42,7 @@ def cox_snell(auroc: float, prevalence: float) -> float:
 
 
 def needed(parameters: int, prevalence: float, auroc: float) -> dict[str, Any]:
-    """People (one row each) that each criterion asks for, the largest of them, and the events among those."""
+    """People (one row each) that each criterion requires, the largest of them, and the events among those."""
     r2 = cox_snell(auroc, prevalence)
     null = prevalence * math.log(prevalence) + (1 - prevalence) * math.log(1 - prevalence)
     highest = 1 - math.exp(2 * null)
@@ -65,8 +67,9 @@ def needed(parameters: int, prevalence: float, auroc: float) -> dict[str, Any]:
 
 
 def judge(people: int, events: int, parameters: int, prevalence: float, auroc: float) -> dict[str, Any]:
-    """What training had, beside what the criteria ask for. ``events`` are distinct events of ``people``.
-    ``parameters`` are the features the model uses."""
+    """The size of the training data, compared with what the criteria require. ``events`` are distinct events of
+    ``people``. ``parameters`` is the number of features the model uses.
+    """
     if not 0 < prevalence < 1 or not 0.5 < auroc < 1 or not parameters:
         return {"people": people, "events": events, "needed": None, "enough": False, "parameters_supported": 0}
     asked = needed(parameters, prevalence, auroc)
@@ -84,7 +87,7 @@ def judge(people: int, events: int, parameters: int, prevalence: float, auroc: f
 
 
 def widths(figures: Mapping[str, Figure]) -> dict[str, Width]:
-    """How wide the test slice leaves each interval, and whether that is narrow enough."""
+    """How wide each interval of the test slice is, and whether that is narrow enough."""
     out = {}
     for name, most in WIDTHS.items():
         low, high = figures[name].low, figures[name].high

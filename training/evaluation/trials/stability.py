@@ -1,10 +1,11 @@
-"""Would the list have been another one, had other people been in the training data? Refits on bootstrap draws of
-people (Riley and Collins 2023).
+"""Whether the list depends on who was in the training data: refits on bootstrap draws of people (Riley and Collins
+2023).
 
 Each refit draws people with replacement, trains and calibrates with the same settings on all their rows, and scores
 the same test rows. Compared with the model itself: who is in the top 25 of each team (Jaccard), how far each risk
-moved, whether a person's listing flips, and whether the three concepts that move a listed person's risk most are the
-same. The number of refits is bounded in the settings and stated beside the figures; the literature asks for 200.
+moved, whether a person's listing flips, and whether the three concepts that contribute most to a listed person's risk
+are the same. The settings limit the number of refits, which is stated beside the figures; the literature asks for
+200.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def refits(
             margin = raw_margins(booster, values[again], horizons, 1)
             try:
                 fit = fit_calibration(margin, wanted[again], np.broadcast_to(days, margin.shape))
-            except CalibrationError:  # a draw without events in the calibration slice says nothing
+            except CalibrationError:  # a draw without events in the calibration slice cannot be calibrated
                 continue
             found.append(Refit(booster, fit, fit.probability(raw_margins(booster, tested, horizons, 1))))
         return found
@@ -135,8 +136,9 @@ def figures(
 
 
 def _curve(own: Floats, others: Floats) -> list[dict[str, float]]:
-    """In twentieths of the model's own risk: its mean, and the 5th, 50th and 95th percentile of what the refits say of
-    the same rows."""
+    """In twentieths of the model's own risk: its mean, and the 5th, 50th and 95th percentile of the refits on the
+    same rows.
+    """
     if not others.size:
         return []
     curve = []
@@ -155,7 +157,7 @@ def _top(score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64])
 
 
 def _jaccards(a: Mask, b: Mask, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64]) -> Floats:
-    """Shared over either, for each team's list on each day."""
+    """Overlap (shared over either) of each team's list on each day."""
     lists = codes(team * (int(day.max()) + 1) + day)
     both, either = np.bincount(lists, a & b), np.bincount(lists, a | b)
     return both[either > 0] / either[either > 0]
@@ -170,7 +172,9 @@ def _concept_agreement(
     outcome: str,
     explained: int,
 ) -> dict[str, float | None]:
-    """Mean share of the three concepts that move a risk most which a refit names too, over the rows of highest risk."""
+    """Mean share of the three concepts with the largest contributions that a refit also names, over the rows of
+    highest risk.
+    """
     rows = np.argsort(-risk, kind="stable")[:explained]
     middle = fitted.horizons[outcome][len(fitted.horizons[outcome]) // 2]
     stacked = np.column_stack([values[rows], np.full(len(rows), middle, dtype=values.dtype)])
@@ -193,7 +197,7 @@ def _leading(booster: lightgbm.Booster, stacked: npt.NDArray[np.floating], conce
 
 
 def _spread(values: Sequence[float]) -> dict[str, float | None]:
-    """The median over refits, with the lowest and the highest: a few refits have no percentiles."""
+    """The median over refits, with the lowest and the highest, because a few refits have no percentiles."""
     if not values:
         return {"value": None, "low": None, "high": None}
     return {"value": round(float(np.median(values)), 6), "low": round(min(values), 6), "high": round(max(values), 6)}
