@@ -56,7 +56,7 @@ class EvidenceFile:
         for name, text in self.files.items():
             path = out / name
             if not path.is_file():
-                found.append(f"{name}: missing; write it again with upstream evidence")
+                found.append(f"{name}: missing; run upstream evidence to write it")
                 continue
             here, should = path.read_text(encoding="utf-8").splitlines(), text.splitlines()
             for number in range(max(len(here), len(should))):

@@ -183,7 +183,7 @@ def test_later_origins_train_on_more_and_short_ones_are_not_given():
 def test_somebody_in_two_slices_is_named():
     spine = two_teams(8, np.arange(START, START + 1000, 10))
     split = splits.by_time(spine, 90, START + 1090, SplitSettings(unseen_patients=0))
-    with pytest.raises(SplitLeak, match="8 people have rows both in what the model learned from"):
+    with pytest.raises(SplitLeak, match="8 people have rows both in training or calibration"):
         splits.check_people_apart(split, spine)
     with pytest.raises(NotEnoughData, match="one team only"):
         list(splits.leave_one_team_out(spine.drop(columns="team_id"), split))

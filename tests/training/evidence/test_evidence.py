@@ -81,7 +81,7 @@ def test_a_number_edited_by_hand_is_found_by_file_and_line(evidence, tmp_path):
     assert found.startswith("model_card.md, line ")
     assert "should be" in found
     (tmp_path / "hazard_log.md").unlink()
-    assert "hazard_log.md: missing; write it again" in evidence.differences(tmp_path)
+    assert "hazard_log.md: missing; run upstream evidence" in evidence.differences(tmp_path)
 
 
 def templates_with(tmp_path, name, change):
@@ -100,7 +100,7 @@ def test_a_number_typed_into_a_template_fails_the_build(sources, tmp_path):
 @pytest.mark.parametrize(
     ("reference", "says"),
     [
-        ("{{metric:headline.admission.contenders.model.aurok}}", "leads nowhere at 'aurok'"),
+        ("{{metric:headline.admission.contenders.model.aurok}}", "points nowhere at 'aurok'"),
         ("{{metric:headline.admission.contenders.model.auroc|nicely}}", "is no format"),
         ("{{test:serving/auditlog/test_log.py::test_that_never_was}}", "there is no test"),
         ("{{table:of_contents}}", "no table of_contents"),
