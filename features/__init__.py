@@ -1,7 +1,7 @@
-"""What is known about people, turned into features in time and overdue or missing care.
+"""Turns records about people into features and into overdue or missing care.
 
-The public door: ``from features import Records, build, find_gaps, CATALOGUE, proportion_of_days_covered``. A name is
-imported when it is first asked for, so that the command line can print its help without loading the feature engine.
+Public names: ``from features import Records, build, find_gaps, CATALOGUE, proportion_of_days_covered``. A name is
+imported on first use, so that the command line can print its help without loading the feature engine.
 """
 
 from importlib import import_module
@@ -34,7 +34,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a public name from the module that defines it, once."""
+    """Imports a public name from the module that defines it, on first use."""
     if name not in _HOMES:
         raise AttributeError(f"module 'features' has no attribute {name!r}")
     value = getattr(import_module(_HOMES[name]), name)

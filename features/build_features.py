@@ -19,7 +19,7 @@ def build(
 ) -> FeatureMatrix:
     """Features of every row of ``spine`` (patient_id, as_of[, team_id]), rows in the order given.
 
-    ``features`` are names of the catalogue or Feature values; all of the catalogue by default. ``as_of`` means 00:00
+    ``features`` are names in the catalogue or Feature values; by default the whole catalogue. ``as_of`` means 00:00
     of that day: only rows whose event day and ``known_on`` lie before it are read. Raises SpineError for rows that
     cannot be computed, KeyError for an unknown name.
     """

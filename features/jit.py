@@ -1,8 +1,8 @@
-"""``jit``: numba's compiler for every kernel, with a cache that knows all that a kernel was compiled from.
+"""``jit``: numba's compiler with a cache that tracks everything a kernel was compiled from.
 
-numba's own cache looks at the file that holds a function and nothing else. A kernel also bakes in the functions it
-calls and the constants it reads, which often stand in other files: a change there would go unnoticed. The stamp of this
-cache is a hash of the function itself and of everything it reaches.
+numba's own cache watches only the file of a function. But compiled code also contains the functions it calls and the
+constants it reads, often from other files, and numba would not notice a change there. The stamp of this cache is a
+hash of the function and of everything it reaches.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
 
 LIBRARIES = ("builtins", "math", "numpy", "numba")
-"""Where a name comes from that changes only with the library, whose version numba's cache knows."""
+"""Modules that change only with their library; numba's cache knows the library's version."""
 
 
 class Unstampable(TypeError):
-    """A kernel reads something that the stamp cannot stand for. The message names the kernel and the name."""
+    """A kernel reads something that cannot be hashed. The message names the kernel and the name."""
 
 
 def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Decorator: compiles a function for threads (no interpreter lock) and caches it until the function, a function it
-    calls, or a constant it reads changes. ``options`` go to ``numba.njit``."""
+    """Decorator that compiles a function for threads (no interpreter lock) and caches it until the function, a
+    function it calls, or a constant it reads changes. ``options`` go to ``numba.njit``.
+    """
 
     def compile_it(function: Callable[..., Any]) -> Any:
         compiled: Any = njit(**({"nogil": True} | options))(function)
@@ -47,7 +48,7 @@ def fingerprint(function: Callable[..., Any], options: str = "") -> str:
 
 
 class StampedCache(FunctionCache):
-    """numba's cache with the fingerprint for its stamp, taken at first use, when every module has been read."""
+    """numba's cache with the fingerprint as its stamp, computed at first use, when every module has been imported."""
 
     def __init__(self, function: Callable[..., Any], options: str) -> None:
         super().__init__(function)  # type: ignore[no-untyped-call]

@@ -24,13 +24,13 @@ Days = Annotated[int, Field(gt=0)]
 
 
 class Section(BaseModel):
-    """A part of mlflow.yaml: frozen, and a misspelt name is an error rather than a silent default."""
+    """A part of mlflow.yaml. It is frozen, and an unknown name is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CohortSettings(Section):
-    """Who is on a caseload that is scored, and on which days training looks at them."""
+    """Who is scored, and on which days training looks at them."""
 
     in_scope_team_kinds: tuple[str, ...] = ("A05", "A06", "A08", "A09", "A12", "A13", "A14", "A16", "C10", "care_site")
     landmark_every_days: Days = 28
@@ -42,8 +42,9 @@ Share = Annotated[float, Field(ge=0)]
 
 
 class ArrivalSettings(Section):
-    """How far what arrives tonight may differ from what the published list was made from, before a person has to say
-    that it is right. Shares are of the number before."""
+    """How much tonight's records may differ from those behind the published list before a person must confirm them.
+    Shares are relative to the earlier number.
+    """
 
     fewest: int = Field(default=20, ge=1, description="numbers below this are not compared: chance alone moves them")
     rows_fall: Share = 0.2
@@ -76,8 +77,9 @@ class FileSettings(BaseSettings):
 
 
 class NightlySettings(FileSettings):
-    """What the nightly run reads of mlflow.yaml. The sections of training are known by name and not looked into, so
-    that a misspelt ``cohort`` is still refused."""
+    """What the nightly run reads from mlflow.yaml. It lists the sections of training by name without reading them, so
+    that a misspelt ``cohort`` is still refused.
+    """
 
     cohort: CohortSettings = CohortSettings()
     arrival: ArrivalSettings = ArrivalSettings()
@@ -103,8 +105,8 @@ def settings_path() -> Path:
 
 
 def load_settings(model: type[Model], path: str | Path | None = None) -> Model:
-    """``model`` filled from `path`, by default from ``settings_path()``. Raises SettingsError that names every wrong
-    value at once."""
+    """``model`` filled from `path`, by default from ``settings_path()``. Raises SettingsError, which lists every
+    wrong value."""
     path = Path(path) if path else settings_path()
     try:
         return model(**(yaml.safe_load(path.read_text(encoding="utf-8")) or {}))

@@ -1,6 +1,6 @@
-"""What a feature is: a frozen value in a closed vocabulary, so that an author cannot write a leak.
+"""The definition of a feature: a frozen value in a closed vocabulary, so that an author cannot write a leak.
 
-An author names a stream of events (a table, which rows, which day column) and a verb. Clocks are not theirs to choose:
+An author names a stream of events (a table, which rows, which day column) and a verb. Authors cannot choose clocks:
 the engine reads a row only when its event day and every clock of the columns that the stream reads lie before
 ``as_of`` (docs/architecture.md rules 1 and 2).
 """
@@ -58,21 +58,22 @@ Verb = Literal[
     "blood_colour",
 ]
 Missing = Literal["zero", "unknown"]
-"""What no event means: ``zero`` (none happened) or ``unknown`` (not recorded: NaN, never read as normal)."""
+"""Meaning of no events: ``zero`` (none happened) or ``unknown`` (not recorded: NaN, never read as normal)."""
 
 EVER = 0
-"""Window of a feature that looks at the whole history."""
+"""Window of a feature that reads the whole history."""
 
 PROTECTED = frozenset(
     ("birth_date", "sex", "ethnicity", "deprivation_decile", "learning_disability", "autism", "died_on")
 )
-"""Columns no feature may read: they are used to audit fairness, never to train (docs/architecture.md rule 6)."""
+"""Columns that no feature may read: they are used to audit fairness, never to train (docs/architecture.md rule 6)."""
 PROTECTED_CIRCUMSTANCES = frozenset(("housing", "language", "interpreter", "accessible_format"))
 
 
 class SpecError(ValueError):
     """A feature or stream that the vocabulary does not allow. The message says what was written and what to write
-    instead."""
+    instead.
+    """
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ class Stream:
         return self.on or TABLES[self.table].event_day or ""
 
     def columns_read(self, value: str = "") -> tuple[str, ...]:
-        """Every column that decides what the stream says."""
+        """Every column that decides whether a row belongs to the stream."""
         read = {
             self.day_column,
             *(column for column, _ in self.where),
@@ -189,7 +190,7 @@ def _pairs(where: Mapping[str, Iterable[str] | str]) -> tuple[tuple[str, tuple[s
 class Feature:
     """One feature. ``window`` is days before ``as_of`` ([as_of - window, as_of)), EVER for the whole history.
 
-    ``direction`` is +1 or -1 where medicine is sure that more of it raises or lowers the risk, else 0. Values are
+    ``direction`` is +1 or -1 if it is medically certain that more of it raises or lowers the risk, else 0. Values are
     clipped to [``low``, ``high``]. ``value`` is the column a verb reads, ``of`` the second stream of a share,
     ``number`` a verb's own parameter, ``test`` and ``scope`` the schedule of a monitoring verb.
     """

@@ -1,4 +1,4 @@
-"""What the features are: one frozen list, in the order in which a model reads them."""
+"""The catalogue of features: one frozen list, in the order in which a model reads them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clinical concepts: what several features of one signal say together. Reasons are summed to concepts before they are
+"""Clinical concepts: groups of features about one signal. Reasons are summed to concepts before they are
 ranked.
 
 The wording says what raises or lowers the estimate. It never says why something happens, and never blames
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Concept:
-    """``label`` heads a reason; ``raises`` and ``lowers`` finish it as a sentence."""
+    """``label`` is the heading of a reason; ``raises`` and ``lowers`` complete its sentence."""
 
     slug: str
     label: str
@@ -78,7 +78,7 @@ CONCEPTS: dict[str, Concept] = {
         Concept(
             "missed_contacts",
             "Missed appointments",
-            "some appointments were missed of late",
+            "some recent appointments were missed",
             "few of the appointments were missed",
         ),
         Concept(
@@ -95,9 +95,9 @@ CONCEPTS: dict[str, Concept] = {
             "how often the team has seen this person",
         ),
         Concept("continuity", "Seeing the same staff", "many different members of staff", "seeing the same staff"),
-        Concept("crisis", "Crisis contacts", "a contact in a crisis of late", "no contact in a crisis of late"),
+        Concept("crisis", "Crisis contacts", "a recent contact in a crisis", "no recent contact in a crisis"),
         Concept(
-            "admissions", "Hospital admissions", "one or more earlier stays in hospital", "no stay in hospital of late"
+            "admissions", "Hospital admissions", "one or more earlier stays in hospital", "no recent stay in hospital"
         ),
         Concept(
             "discharge_recency",
@@ -118,8 +118,8 @@ CONCEPTS: dict[str, Concept] = {
         Concept(
             "substance_use",
             "Substance use recorded",
-            "the use of substances is on record",
-            "no use of substances is on record",
+            "substance use is on record",
+            "no substance use is on record",
         ),
         Concept(
             "data_freshness",

@@ -1,7 +1,8 @@
-"""Contacts: attended, missed, cancelled and by whom; how long since, and against the person's own usual gap.
+"""Features of contacts: attended, missed, cancelled and by whom; time since, also relative to the person's own
+usual gap.
 
-A contact is attended as the national access measure counts it (docs/clinical.md section 2.1): the person, seen face to
-face, by video or telephone.
+A contact counts as attended by the rule of the national access measure (docs/clinical.md section 2.1): the person was
+seen face to face, by video or by telephone.
 """
 
 from __future__ import annotations
@@ -105,7 +106,7 @@ FEATURES: tuple[Feature, ...] = (
         "count_since",
         MISSED,
         ("contacts", 0, 50),
-        "Missed contacts since the person was last seen: the run that ends in losing touch.",
+        "Missed contacts since the person was last seen.",
         direction=+1,
         missing="zero",
         total=ATTENDED,
@@ -166,7 +167,7 @@ FEATURES: tuple[Feature, ...] = (
         "count",
         stream("circumstances", kind="care_coordinator"),
         ("changes", 0, 20),
-        "Care coordinators named in the last year: each change is a relationship to begin again.",
+        "Care coordinators named in the last year: each change means a new relationship.",
         window=365,
         missing="zero",
     ),

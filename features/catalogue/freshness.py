@@ -1,5 +1,6 @@
-"""How fresh each source is. Absence is signal: a person nobody has recorded anything about is not a person who is
-well."""
+"""Features of how fresh each source is. Missing records are a signal: no records does not mean that the person is
+well.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +9,7 @@ from features.engine import Feature, Stream, stream
 
 
 def _since(name: str, of: Stream, words: str) -> Feature:
-    return feature(
-        name, "data_freshness", "days_since_last", of, FIVE_YEARS, f"Days since the last {words} that is known."
-    )
+    return feature(name, "data_freshness", "days_since_last", of, FIVE_YEARS, f"Days since the last known {words}.")
 
 
 def _never(name: str, of: Stream, words: str) -> Feature:
@@ -20,7 +19,7 @@ def _never(name: str, of: Stream, words: str) -> Feature:
         "never_recorded",
         of,
         YES_NO,
-        f"Whether no {words} has ever been recorded: that is not the same as normal.",
+        f"Whether no {words} has ever been recorded, which is not the same as normal.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Blood tests, levels and physical checks: how long since, how far past due, and what the values say."""
+"""Features of blood tests, levels and physical checks: time since, days past due, and the values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _days_since(test: str, concept: str, words: str) -> Feature:
         "days_since_last",
         results_of(test),
         FIVE_YEARS,
-        f"Days since the last {words} that is known; never recorded is left missing, never taken as normal.",
+        f"Days since the last known {words}; missing if never recorded, never taken as normal.",
     )
 
 
@@ -66,7 +66,7 @@ def _value(test: str, verb: Verb, window: int, concept: str, unit: str, low: flo
 
 
 def _out(name: str, of: Stream, test: str, concept: str, words: str) -> tuple[Feature, Feature]:
-    """Whether the latest value is past its limits and unresolved, and how many were in the last year."""
+    """Whether the latest value is out of range and unresolved, and how many were in the last year."""
     return (
         feature(
             f"{name}_unresolved",
@@ -128,7 +128,7 @@ _OTHER_TESTS = tuple(
     for test in dict.fromkeys(row.test for row in PROTOCOLS)
     if test not in _NAMED and test not in ("wbc", "anc")
 )
-"""Every other test that a protocol schedules: rarely filled, and then what a review turns on."""
+"""All other tests that a protocol schedules. They are rarely filled, but matter in a review when they are."""
 _DUE_ONLY = (
     ("fbc", "clozapine_blood", "full blood count"),
     ("annual_physical_health_check", "physical_checks", "annual physical health check"),
@@ -149,7 +149,7 @@ FEATURES: tuple[Feature, ...] = (
         "10^9/L",
         0,
         30,
-        "Latest neutrophil count, the value clozapine is stopped on.",
+        "Latest neutrophil count, which decides whether clozapine is stopped.",
     ),
     _value("wbc", "latest", EVER, "clozapine_blood", "10^9/L", 0, 50, "Latest white cell count."),
     _value(
@@ -362,7 +362,7 @@ FEATURES: tuple[Feature, ...] = (
         "count",
         _ANY_RESULT,
         ("results", 0, 1000),
-        "Results known from the last year: people who are not tested look well on paper.",
+        "Results known from the last year: people who are not tested appear well in the record.",
         window=365,
         missing="zero",
     ),

@@ -1,4 +1,4 @@
-"""Supply, adherence and depots."""
+"""Features of supply, adherence and depots."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _supply(key: str) -> tuple[Feature, ...]:
             "supply_left_days",
             of,
             ("days", 0, 180),
-            f"Days of {words} still in hand by the supplies recorded.",
+            f"Days of {words} still in hand, from recorded supplies.",
         ),
         feature(
             f"{key}_covered_share_90d",
@@ -136,7 +136,7 @@ def _supply(key: str) -> tuple[Feature, ...]:
             "in_hand_at_discharge",
             of,
             ("days", 0, 180),
-            f"Days of {words} in hand on the day of the last discharge, by the supplies recorded.",
+            f"Days of {words} in hand on the day of the last discharge, from recorded supplies.",
         ),
     )
 
@@ -196,7 +196,7 @@ _DEPOT_COUNTS = (
         "depot_missed_windows_365d",
         "depot_missed_windows",
         0,
-        "past the product's missed-dose limit, the one now due included",
+        "past the product's missed-dose limit, including the one due now",
     ),
 )
 

@@ -1,5 +1,6 @@
-"""What is taken now, and how it has changed: doses against the maximum, combinations, burdens, starts, stops and
-prescribers."""
+"""Features of current medicines and their changes: doses against the maximum, combinations, burdens, starts, stops
+and prescribers.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +32,7 @@ _REGIMEN = (
         "medicines",
         10,
         0,
-        "Antipsychotics taken for more than 60 days: combinations that are no cross-taper.",
+        "Antipsychotics taken for more than 60 days: combinations other than a cross-taper.",
     ),
     _regimen("psychotropics", "dose_burden", "medicines", 20, 0, "Psychotropics taken now."),
     _regimen("psychotropics_60d", "dose_burden", "medicines", 20, 0, "Psychotropics taken for more than 60 days."),
@@ -76,7 +77,7 @@ _REGIMEN = (
         "medicines",
         10,
         +1,
-        "Psychotropics whose stop became certain in the last 28 days.",
+        "Psychotropics confirmed as stopped in the last 28 days.",
     ),
     _regimen(
         "stops_90d",
@@ -84,7 +85,7 @@ _REGIMEN = (
         "medicines",
         10,
         +1,
-        "Psychotropics whose stop became certain in the last 90 days.",
+        "Psychotropics confirmed as stopped in the last 90 days.",
     ),
     _regimen(
         "switches_90d",
@@ -118,7 +119,7 @@ _REGIMEN = (
         "medicines",
         10,
         0,
-        "Medicines prescribed by both trust and GP in the last 90 days: nobody may be in charge.",
+        "Medicines prescribed by both trust and GP in the last 90 days: responsibility may be unclear.",
     ),
     _regimen(
         "interactions", "dose_burden", "pairs", 20, 0, "Pairs of current medicines with an interaction that matters."

@@ -1,4 +1,4 @@
-"""Admissions, crisis contacts, referrals and what the person has told the team."""
+"""Features of admissions, crisis contacts, referrals and what the person has told the team."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FEATURES: tuple[Feature, ...] = (
         365,
         "crisis",
         "contacts",
-        "Crisis contacts in the last year: hard to beat as a single rule.",
+        "Crisis contacts in the last year: the strongest single rule.",
     ),
     _since("days_since_crisis", CRISIS, "crisis", 0, "Days since the last crisis contact."),
     _count("admissions_365d", _ADMISSION, 365, "admissions", "admissions", "Admissions in the last year."),
@@ -65,7 +65,7 @@ FEATURES: tuple[Feature, ...] = (
         _DISCHARGE,
         "discharge_recency",
         0,
-        "Days since the last discharge: the hazard is highest at once and falls.",
+        "Days since the last discharge: the risk is highest at first and then falls.",
     ),
     _count(
         "discharges_28d",

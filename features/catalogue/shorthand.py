@@ -1,4 +1,4 @@
-"""The short way to write a feature: what nearly all of them share is said once."""
+"""Short functions to write a feature, with the values that most features share as defaults."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def feature(
     missing: Missing = "unknown",
     **rest: Any,
 ) -> Feature:
-    """A Feature over the whole history, of unknown direction, for which an empty history is unknown, unless said
-    otherwise."""
+    """A Feature with these defaults: whole history, unknown direction, and an empty history counts as unknown."""
     if "total" in rest:
         rest["of"] = rest.pop("total")
     unit, low, high = scale

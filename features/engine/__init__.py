@@ -1,4 +1,4 @@
-"""How a feature is computed, anywhere: spec, kernels, schedules and the one build that every runner calls."""
+"""Computes features for every runner: plan, events, and the one ``build`` that all runners call."""
 
 from features.engine.build import build, build_values
 from features.engine.matrix import FeatureMatrix, SpineError, read_spine

@@ -1,8 +1,7 @@
-"""``build``: the one way from records to features, whoever asks: a training backfill, the nightly run or a single
-request.
+"""``build`` turns records into features, for training, the nightly run and single requests alike.
 
-Features are grouped by the walk that can fill them together; people are split into shards; threads run the compiled
-walks of a shard, each writing its own rows.
+Features that one walk can compute are grouped; people are split into shards; threads run the compiled walks of a
+shard, and each writes its own rows.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ from features.spec import Feature
 MIN_SHARD = 64
 SHARDS_PER_THREAD = 8
 MAX_SHARD = 20_000
-"""Rows of a shard at most: bounds the memory of a walk's working arrays."""
+"""Largest number of rows in a shard, which limits the memory of a walk's working arrays."""
 MAX_BLOCK = 500_000
-"""Rows for whose people the walks are prepared at once: bounds the memory of their arrays."""
+"""Number of rows whose people are prepared together, which limits the memory of their arrays."""
 
 Values = npt.NDArray[np.float32]
 
@@ -42,7 +41,7 @@ def build(
 ) -> FeatureMatrix:
     """Features of every row of ``spine`` (patient_id, as_of[, team_id]), rows in the order given.
 
-    ``threads`` defaults to the cores there are. Raises SpineError for rows that cannot be computed.
+    ``threads`` defaults to the number of cores. Raises SpineError for rows that cannot be computed.
     """
     person, day = read_spine(records, spine)
     values = build_values(records, person, day, features, threads=threads)
@@ -57,8 +56,9 @@ def build_values(
     *,
     threads: int | None = None,
 ) -> Values:
-    """The same without pandas: positions in ``records.patient_ids`` and day numbers in, float32 (rows x features)
-    out."""
+    """The same without pandas: takes positions in ``records.patient_ids`` and day numbers, returns float32 (rows x
+    features).
+    """
     values = np.empty((len(person), len(features)), dtype=np.float32)
     if not len(person) or not features:
         return values
@@ -109,7 +109,7 @@ def _ranges(person: npt.NDArray[np.int64], wanted: int) -> list[tuple[int, int]]
 
 @dataclass(frozen=True)
 class _Limits:
-    """Each feature's range and what missing means, one entry a column."""
+    """The range of each feature and the meaning of a missing value, one entry per column."""
 
     low: Values
     high: Values
@@ -121,13 +121,15 @@ class _Limits:
         return cls(low, high, np.array([f.missing == "zero" for f in features]))
 
     def apply(self, values: Values, rows: npt.NDArray[np.int64]) -> None:
-        """In place, to some rows: missing as zero where that is the rule, and everything inside its range."""
+        """Applies the limits to some rows in place: sets missing to zero if that is the rule, and clips to the
+        range.
+        """
         _put_inside(values, rows, self.low, self.high, self.zero)
 
 
 @jit()
 def _put_inside(values, rows, low, high, zero):  # type: ignore[no-untyped-def]
-    """What :class:`_Limits` says, in one pass."""
+    """Applies :class:`_Limits` in one pass."""
     for row in rows:
         for k in range(values.shape[1]):
             x = values[row, k]

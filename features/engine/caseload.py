@@ -1,4 +1,4 @@
-"""Who is scored on a date: the one rule of the caseload, for training backfill, the nightly run and a single request.
+"""The caseload: who is scored on a date, by one rule for training, the nightly run and single requests.
 
 A person is on the caseload at ``as_of`` (00:00 of that day) when, *as known by then* (docs/architecture.md rules 1 and
 2),
@@ -9,8 +9,8 @@ A person is on the caseload at ``as_of`` (00:00 of that day) when, *as known by 
 3. they are not an inpatient: no stay admitted and known before ``as_of`` whose discharge has not happened and become
    known by then. A place of safety alone is not an admission (docs/clinical.md section 2.2).
 
-Nobody leaves the caseload for being silent, untested or unseen (docs/architecture.md rule 7). What docs/clinical.md
-section 2.3 asks further of the at-risk set of an outcome is a matter of labels (``training.dataset.labels``), not of
+Nobody leaves the caseload for being silent, untested or unseen (docs/architecture.md rule 7). The further conditions
+of docs/clinical.md section 2.3 on who is at risk of an outcome apply to labels (``training.dataset.labels``), not to
 who is scored.
 """
 
@@ -45,8 +45,9 @@ REASONS = (
     DIED,
     INPATIENT,
 )
-"""In the order the rules are applied: a person counts under the first that removes them. Codes of ``Caseload.reason``
-index this."""
+"""In the order in which the rules apply: a person counts under the first rule that removes them. Codes of
+``Caseload.reason`` index this.
+"""
 
 _CLOSED_BY_DEATH = TABLES["referrals"].column("close_reason").values.index("died")
 _PLACE_OF_SAFETY = TABLES["stays"].column("ward").values.index("place_of_safety")
@@ -55,8 +56,7 @@ Day = int | str | dt.date | np.datetime64
 
 @dataclass(frozen=True)
 class Caseload:
-    """``spine`` has patient_id, as_of (datetime64[s]) and team_id, ordered by person, then date: contiguous for the
-    kernels.
+    """``spine`` has patient_id, as_of (datetime64[s]) and team_id, ordered by person, then date, as the kernels need.
 
     ``reason`` is int8, shape (dates, people): an index into ``REASONS`` for every person on every date.
     """
@@ -103,7 +103,7 @@ def caseload(
 ) -> Caseload:
     """Who is on the caseload on each date of ``as_of``, and why everyone else is not.
 
-    ``in_scope_kinds`` are values of ``teams.kind``; empty means every team. ``team_id`` is the team of the most
+    ``in_scope_kinds`` are values of ``teams.kind``; empty means all teams. ``team_id`` is the team of the most
     recently opened referral that is open and in scope. Cost: a few array passes over referrals and stays for each
     date.
     """
@@ -119,7 +119,7 @@ def caseload(
         still_open = _under_way(
             referrals["opened_on"], referrals["known_on"], referrals["closed_on"], referrals["closed_known_on"], day
         )
-        # Rows are in order of opening, and of repeated positions numpy keeps the last: the most recently opened.
+        # Rows are in order of opening, and numpy keeps the last of repeated positions: the most recently opened.
         ours = np.flatnonzero(still_open & in_scope)
         referral[row, referred[ours]] = ours
         reason[row] = out_of_reach(records, int(day))
@@ -141,10 +141,10 @@ def caseload(
 
 
 def have_died(records: Records, day: int) -> npt.NDArray[np.bool_]:
-    """Shape (people,): who has died, as known by 00:00 of ``day``: their own row says so, or a referral that was closed
-    because they died.
+    """Shape (people,): True for people who have died, as known by 00:00 of ``day``, from their own row or from a
+    referral closed because they died.
 
-    A death of which nobody says since when it is known still counts: listing someone who died hurts those who are left.
+    A death without a known date of report still counts, because listing a person who died hurts their family.
     """
     patients, referrals = records.columns("patients"), records.columns("referrals")
     known = (patients["known_on"] < day) | (patients["known_on"] == NO_DAY)
@@ -156,7 +156,9 @@ def have_died(records: Records, day: int) -> npt.NDArray[np.bool_]:
 
 
 def are_inpatients(records: Records, day: int) -> npt.NDArray[np.bool_]:
-    """Shape (people,): who is in hospital, as known by 00:00 of ``day``. A place of safety alone is no admission."""
+    """Shape (people,): True for people in hospital, as known by 00:00 of ``day``. A place of safety alone is not an
+    admission.
+    """
     stays = records.columns("stays")
     admitted = (stays["ward"] != _PLACE_OF_SAFETY) & _under_way(
         stays["admitted_on"], stays["known_on"], stays["discharged_on"], stays["discharge_known_on"], np.int32(day)
@@ -167,8 +169,9 @@ def are_inpatients(records: Records, day: int) -> npt.NDArray[np.bool_]:
 
 
 def out_of_reach(records: Records, day: int) -> npt.NDArray[np.int8]:
-    """Shape (people,): an index into ``REASONS`` for everybody whom no door scores or lists, whatever their referrals
-    say; 0 for others."""
+    """Shape (people,): an index into ``REASONS`` for people who are never scored or listed, whatever their referrals
+    say; 0 for all others.
+    """
     reason = np.zeros(len(records.patient_ids), dtype=np.int8)
     reason[are_inpatients(records, day)] = REASONS.index(INPATIENT)
     reason[have_died(records, day)] = REASONS.index(DIED)
@@ -176,8 +179,8 @@ def out_of_reach(records: Records, day: int) -> npt.NDArray[np.int8]:
 
 
 def in_scope_referrals(records: Records, in_scope_kinds: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """For each row of referrals, whether its team is in scope. A team that is not in the teams table has no kind and
-    is out of scope."""
+    """For each row of referrals, whether its team is in scope. A team missing from the teams table has no kind and is
+    out of scope."""
     team_of = records.columns("referrals")["team_id"]
     if not in_scope_kinds:
         return np.ones(len(team_of), dtype=bool)
@@ -195,5 +198,5 @@ def _under_way(
     ended_known: npt.NDArray[np.int32],
     day: np.int32,
 ) -> npt.NDArray[np.bool_]:
-    """Whether an interval is known to have begun, and not known to have ended, before ``day``."""
+    """Whether an interval has begun, as known before ``day``, and is not known to have ended before ``day``."""
     return (began < day) & (began_known < day) & ~((ended < day) & (ended_known < day))

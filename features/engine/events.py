@@ -1,5 +1,4 @@
-"""From a stream's description to arrays: which rows, which day, and the latest of the clocks of every column that was
-read."""
+"""Turns the description of a stream into arrays: which rows, their days, and the latest clock of every column read."""
 
 from __future__ import annotations
 
@@ -17,8 +16,9 @@ from features.spec import Stream
 
 
 def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:
-    """Day columns by which everything the stream reads was known: the row's own clock, and those of late columns it
-    touches."""
+    """The day columns that say when everything the stream reads was known: the row's own clock, and those of late
+    columns.
+    """
     read = stream.columns_read(value)
     late = [late.known_on for late in TABLES[stream.table].late if late.column in read or late.known_on in read]
     if stream.table == "referrals" and "close_reason" in read:
@@ -27,7 +27,7 @@ def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:
 
 
 def known_by(columns: Mapping[str, Any], clocks: Sequence[str]) -> npt.NDArray[np.int32]:
-    """The day by which each row of a table was known: the latest of some of its clocks."""
+    """The day on which each row of a table was known: the latest of the given clocks."""
     known: npt.NDArray[np.int32] = columns[clocks[0]]
     for clock in clocks[1:]:
         known = np.maximum(known, columns[clock])
@@ -36,7 +36,9 @@ def known_by(columns: Mapping[str, Any], clocks: Sequence[str]) -> npt.NDArray[n
 
 @dataclass(frozen=True)
 class Group:
-    """Streams of one table that share a day column, clocks, a value and an identity: one walk of one kernel."""
+    """Streams of one table that share a day column, clocks, a value and an identity, so that one walk of one kernel
+    reads them.
+    """
 
     table: str
     day_column: str
@@ -47,8 +49,7 @@ class Group:
 
 @dataclass(frozen=True)
 class EventArrays:
-    """The arrays of one group, grouped by patient and sorted by day. ``bits`` is empty where there is one stream
-    only."""
+    """The arrays of one group, grouped by patient and sorted by day. ``bits`` is empty if there is only one stream."""
 
     offsets: npt.NDArray[np.int64]
     day: npt.NDArray[np.int32]
@@ -57,11 +58,11 @@ class EventArrays:
     value: npt.NDArray[np.float64]
     ident: npt.NDArray[np.int32]
     rows: npt.NDArray[np.int64] | None
-    """Position of each event in its table; None where every row is an event, in the order of the table."""
+    """Position of each event in its table; None if every row is an event, in the order of the table."""
 
 
 def events_of(records: Records, group: Group, streams: Membership) -> EventArrays:
-    """Events of some streams; a row that is in none of them is left out."""
+    """Events of the given streams; a row in none of them is left out."""
     columns = records.columns(group.table)
     table = records.tables[group.table]
     bits = streams.bits(records)
@@ -69,7 +70,7 @@ def events_of(records: Records, group: Group, streams: Membership) -> EventArray
     offsets = table.offsets if rows is None else np.searchsorted(rows, table.offsets)
     day = _of(columns[group.day_column], rows)
     if group.day_column != TABLES[group.table].event_day:
-        # Rows lie by another day: put each person's own in order.
+        # Rows are dated by another day, so sort them within each person.
         rows = np.arange(len(day)) if rows is None else rows
         order = np.lexsort((day, table.patient[rows]))
         rows, day = rows[order], day[order]
@@ -78,7 +79,7 @@ def events_of(records: Records, group: Group, streams: Membership) -> EventArray
         known = np.maximum(known, _of(columns[clock], rows))
     value = _of(columns[group.value], rows).astype(np.float64, copy=False) if group.value else _NO_VALUES
     ident = _identities(records, group.table, group.ident, rows) if group.ident else _NO_IDENTITIES
-    # Every event of a single stream is one: no bits needed.
+    # With a single stream no bits are needed: every event belongs to it.
     bits = _of(bits, rows) if len(streams.streams) > 1 else _NO_BITS
     return EventArrays(offsets.astype(np.int64, copy=False), day, known, bits, value, ident, rows)
 
@@ -89,7 +90,7 @@ _NO_BITS = np.zeros(0, np.uint64)
 
 
 def _of(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:
-    """The chosen rows; where all are chosen, the column itself and no copy."""
+    """The chosen rows; if all are chosen, the column itself without a copy."""
     return values if rows is None else values[rows]
 
 

@@ -1,4 +1,4 @@
-"""The spine (which rows to compute) and the matrix that comes back."""
+"""The spine (which rows to compute) and the resulting matrix."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from features.records.days import day_of, from_datetimes
 
 
 class SpineError(UpstreamError, ValueError):
-    """The spine cannot be computed. The message says which rows (by position) and what to do, never whose."""
+    """The spine cannot be computed. The message gives the rows by position and what to do, never whose they are."""
 
 
 @dataclass(frozen=True)
 class FeatureMatrix:
-    """``values`` (float32, rows x features; NaN is missing), ``names``, and the ``spine`` in the order in which it was
-    given."""
+    """``values`` (float32, rows x features; NaN is missing), ``names``, and the ``spine`` in its given order."""
 
     values: npt.NDArray[np.float32]
     names: tuple[str, ...]
@@ -39,7 +38,7 @@ class FeatureMatrix:
             raise KeyError(f"{name} was not built; built were {', '.join(self.names[:5])}, ...") from None
 
     def to_pandas(self) -> pd.DataFrame:
-        """The spine's columns followed by one float32 column a feature."""
+        """The spine's columns followed by one float32 column per feature."""
         features = pd.DataFrame(self.values, columns=list(self.names), index=self.spine.index)
         return pd.concat([self.spine, features], axis=1)
 
@@ -75,8 +74,9 @@ def check_rows(records: Records, person: npt.NDArray[np.int64], day: npt.NDArray
 
 
 def in_order(person: npt.NDArray[np.int64], day: npt.NDArray[np.int32]) -> bool:
-    """True where rows ascend by person and then by day, each (person, day) once: the usual spine, which needs no
-    sorting."""
+    """True if rows ascend by person and then by day, each (person, day) once: the usual spine, which needs no
+    sorting.
+    """
     later = person[1:] > person[:-1]
     return bool((later | ((person[1:] == person[:-1]) & (day[1:] > day[:-1]))).all())
 

@@ -1,5 +1,6 @@
-"""From features to walks: which features one compiled walk can fill together, and the arrays it needs. Made once per
-build."""
+"""Groups features into walks: which features one compiled walk can compute together, and the arrays it needs. Made
+once per build.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ from features.spec import EVER, Feature, SpecError, Stream
 
 Int = npt.NDArray[np.int64]
 Walk = Callable[[Int, npt.NDArray[np.int32], Int, npt.NDArray[np.float32]], None]
-"""(person, as_of, rows of the matrix, matrix): fills the walk's columns of those rows."""
+"""(person, as_of, rows of the matrix, matrix): computes the walk's columns of those rows."""
 
 Placed = tuple[int, Feature]
 """A feature and its column of the matrix."""
@@ -80,12 +81,12 @@ NEEDS = {
     "usual_provider": windows.NEEDS_DISTINCT,
     "gap_ratio": windows.NEEDS_GAPS,
 }
-"""What each window verb reads of an event beside its day."""
+"""What each window verb reads of an event besides its day."""
 
 
 @dataclass(frozen=True)
 class _Window:
-    """One window walk before it meets records: which streams it reads and what it fills."""
+    """One window walk, independent of records: the streams it reads and the columns it computes."""
 
     group: Group
     streams: Membership
@@ -102,8 +103,9 @@ class _Window:
 
 @dataclass(frozen=True)
 class _Ops:
-    """Features of one walk: what to compute, of which of its ``streams``, over how many days, by which number, into
-    which column."""
+    """Features of one walk: what to compute, from which of its ``streams``, over how many days, with which number,
+    into which column.
+    """
 
     streams: Membership
     ops: Int
@@ -138,7 +140,7 @@ class _Spells:
 
 @dataclass(frozen=True)
 class _Plan:
-    """How a list of features is walked, whatever the records: the same for every request, so made once."""
+    """How a list of features is walked, independent of records. The same for every request, so it is made once."""
 
     features: tuple[Feature, ...]
     windows: tuple[_Window, ...]
@@ -151,7 +153,7 @@ class _Plan:
 
 
 def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
-    """The walks that fill every feature. Raises SpecError for a verb that no walk knows."""
+    """The walks that compute every feature. Raises SpecError for a verb that no walk computes."""
     plan = _PLANS.of(features)
     return [
         *(_window_walk(records, window) for window in plan.windows),
@@ -239,7 +241,7 @@ def _windows(placed: Iterable[Placed]) -> Iterator[_Window]:
 
 
 def _merged(groups: dict[Group, list[Placed]]) -> dict[Group, list[Placed]]:
-    """Features that read no value or identity join a walk over the same events that does: one walk fills them all."""
+    """Merges features that read no value or identity into a walk over the same events that reads one."""
     merged: dict[Group, list[Placed]] = {}
     for group in sorted(groups, key=lambda g: (g.value == "", g.ident == "")):
         host = next((g for g in merged if _hosts(g, group)), group)
@@ -253,7 +255,7 @@ def _hosts(host: Group, guest: Group) -> bool:
 
 
 def _split(group: Group, members: list[Placed]) -> Iterator[_Window]:
-    """One walk, or several where a group has more streams than a mask has bits."""
+    """One walk, or several if a group has more streams than a mask has bits."""
     batch: list[Placed] = []
     streams: dict[Stream, None] = {}
     for column, feature in members:
@@ -378,7 +380,7 @@ def _coverage_walks(records: Records, plan: _Ops | None) -> list[Walk]:
 
 @cache
 def _bases() -> Int:
-    """The medicine itself, whatever its form, by position in MEDICINES."""
+    """The medicine without its form, by position in MEDICINES."""
     base = {name: place for place, name in enumerate(dict.fromkeys(m.base for m in MEDICINES.values()))}
     return np.array([base[m.base] for m in MEDICINES.values()], np.int64)
 

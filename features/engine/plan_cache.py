@@ -1,5 +1,6 @@
-"""What follows from a list of features alone, made once and found again by the identity of the features: comparing
-hundreds takes longer than a request."""
+"""A cache for what depends only on the list of features. Entries are found by the identity of the features, because
+comparing hundreds of features takes longer than a request.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +14,11 @@ MOST_LISTS = 16
 
 
 class ByFeatures(Generic[T]):
-    """``make(features)``, kept for the last ``MOST_LISTS`` lists that were asked for."""
+    """``make(features)``, kept for the last ``MOST_LISTS`` lists requested."""
 
     def __init__(self, make: Callable[[tuple[Feature, ...]], T]) -> None:
         self._make = make
-        # The features are kept beside what was made of them, so that no identity is used twice.
+        # Keeping the features alive ensures that no identity is used twice.
         self._kept: dict[tuple[int, ...], tuple[tuple[Feature, ...], T]] = {}
 
     def of(self, features: Sequence[Feature]) -> T:

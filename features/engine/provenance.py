@@ -1,8 +1,8 @@
-"""The dated rows of the record behind a feature: what the number was read from, newest first.
+"""The dated rows of the record that a feature was computed from, newest first.
 
-The same streams, windows and clocks as the features themselves, so that no row is shown that the feature could not
-have read. What a row says is made of codes and numbers only: no free text, no kind of circumstance that a feature did
-not ask for, no label of a diagnosis (docs/architecture.md rule 6).
+It uses the streams, windows and clocks of the features, so it shows no row that the feature could not have read. The
+description of a row holds only codes and numbers: no free text, no kind of circumstance that the feature does not
+read, no label of a diagnosis (docs/architecture.md rule 6).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from features.spec import PROTECTED_CIRCUMSTANCES, Feature, Stream, satisfying, 
 Rows = npt.NDArray[np.int64]
 
 MOST = 3
-"""Rows kept of one stream for one person."""
+"""Number of rows kept per stream and person."""
 
 _OUTCOMES = {
     "attended": "attended",
@@ -42,7 +42,7 @@ _OUTCOMES = {
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One row: its table, its place among the person's own rows of that table, its day, and what it says."""
+    """One row: its table, its position among the person's rows of that table, its day, and its description."""
 
     table: str
     row: int
@@ -56,7 +56,7 @@ class SourceRow:
 
 @dataclass(frozen=True)
 class OfPerson:
-    """The newest rows of one person by reading: their positions in the table (-1 for none) and their days."""
+    """The newest rows of one person by reading: their positions in the table (-1 if none) and their days."""
 
     person: int
     rows: list[list[int]]
@@ -65,7 +65,9 @@ class OfPerson:
 
 @dataclass(frozen=True)
 class _Reading:
-    """What decides which rows are behind a feature, its window apart: many features of one stream share one."""
+    """Everything except the window that decides which rows are behind a feature. Many features of one stream share a
+    reading.
+    """
 
     stream: Stream
     clocks: tuple[str, ...]
@@ -73,8 +75,9 @@ class _Reading:
 
 @dataclass(frozen=True)
 class _ReadingPlan:
-    """What is behind a list of features, whatever the records: the readings, in groups that one walk of the events
-    finds together."""
+    """The readings behind a list of features, independent of records, in groups that one walk of the events finds
+    together.
+    """
 
     features: tuple[Feature, ...]
     readings: tuple[_Reading, ...]
@@ -84,7 +87,7 @@ class _ReadingPlan:
     """The reading of each feature."""
     window: Rows
     whole: dict[str, int]
-    """For each table the reading of every row that a feature may read."""
+    """For each table, the reading of every row that a feature may read."""
 
 
 def _plan(features: tuple[Feature, ...]) -> _ReadingPlan:
@@ -113,8 +116,9 @@ _PLANS = ByFeatures(_plan)
 
 
 class SourceRows:
-    """Rows behind each of ``features`` for everybody in ``records`` at 00:00 of a day. Features are named by their
-    place in the list."""
+    """Rows behind each of ``features`` for everybody in ``records`` at 00:00 of a day. Features are given by position
+    in the list.
+    """
 
     def __init__(self, records: Records, as_of_day: int, features: Sequence[Feature]) -> None:
         self._records, self._as_of, self._plan = records, as_of_day, _PLANS.of(features)
@@ -124,29 +128,30 @@ class SourceRows:
             events = events_of(records, group, members)
             newest_rows(events.offsets, events.day, events.known, events.bits, as_of_day, places, self._row, self._on)
             if events.rows is not None and len(events.rows):
-                # From positions among the events to positions in the table.
+                # Turn positions among the events into positions in the table.
                 found = self._row[:, places]
                 self._row[:, places] = np.where(found < 0, -1, events.rows[found])
 
     @cached_property
     def days(self) -> npt.NDArray[np.int32]:
-        """Shape (people, features): the day of the newest row behind each feature, ``NO_DAY`` where there is none."""
+        """Shape (people, features): the day of the newest row behind each feature, ``NO_DAY`` if there is none."""
         newest = self._on[:, self._plan.of_feature, 0]
         return np.where(newest >= self._as_of - self._plan.window, newest, np.int32(NO_DAY))
 
     def of(self, person: int) -> OfPerson:
-        """The newest rows of one person, to be asked about many concepts."""
+        """The newest rows of one person, for queries about many concepts."""
         return OfPerson(person, self._row[person].tolist(), self._on[person].tolist())
 
     def behind(self, chosen: Sequence[int], newest: OfPerson, most: int) -> list[SourceRow]:
-        """At most ``most`` rows behind some features: the newest of each in the order given, then the next newest.
-        Given newest first."""
+        """At most ``most`` rows behind some features: the newest of each in the given order, then the next newest.
+        Returned newest first.
+        """
         person, rows, days, (reading, first) = newest.person, newest.rows, newest.days, self._reach
         found: dict[tuple[str, int], SourceRow] = {}
         for depth in range(MOST):
             for feature in chosen:
                 read = reading[feature]
-                # The newest rows come first, so a window only leaves out the last of them.
+                # The newest rows come first, so a window only cuts off the end.
                 position, day = rows[read][depth], days[read][depth]
                 if position < 0 or day < first[feature]:
                     continue
@@ -159,11 +164,11 @@ class SourceRows:
 
     @cached_property
     def _reach(self) -> tuple[list[int], list[int]]:
-        """The reading of each feature, and the first day that its window reaches."""
+        """The reading of each feature, and the first day of its window."""
         return self._plan.of_feature.tolist(), (self._as_of - self._plan.window).tolist()
 
     def ages(self, tables: Iterable[str], newest: OfPerson) -> list[tuple[str, int | None]]:
-        """Days since the newest known row of each table, None where there is none."""
+        """Days since the newest known row of each table, None if there is none."""
         days = {table: newest.days[self._plan.whole[table]][0] for table in tables}
         return [(table, None if day == NO_DAY else self._as_of - day) for table, day in days.items()]
 
@@ -181,7 +186,7 @@ def _whole(table: str) -> _Reading:
 
 
 def _read_by(feature: Feature) -> Stream:
-    """The rows that a feature reads: its stream, or for a schedule the results that meet it."""
+    """The rows that a feature reads: its stream or, for a schedule, the results that satisfy it."""
     if feature.verb not in due_dates.VERBS:
         return feature.stream
     asked = dict.fromkeys(due_dates.items()[item].test for item in due_dates.select(feature.scope, feature.tests))
@@ -206,7 +211,7 @@ class _Cells:
     position: int
 
     def word(self, name: str) -> str:
-        """A code in plain words; empty where it is missing."""
+        """A code in plain words; empty if it is missing."""
         code = int(self.columns[name][self.position])
         return "" if code < 0 else _words(self.table, name)[code]
 

@@ -1,7 +1,8 @@
-"""Which streams each row of a table belongs to: all streams at once, one look-up a column, one bit a stream.
+"""Which streams each row of a table belongs to, computed for all streams at once: one lookup per column, one bit
+per stream.
 
-What a stream asks of a column depends on the column's value alone, so for every value there is one word that says
-which streams allow it; a row's streams are those that every column allows.
+A stream's condition on a column depends only on the column's value. So each value has one word whose bits say which
+streams allow it, and a row belongs to the streams that all its columns allow.
 """
 
 from __future__ import annotations
@@ -24,27 +25,31 @@ MAX_STREAMS = 64
 Bits = npt.NDArray[np.unsignedinteger[Any]]
 
 LONG = 10_000
-"""Rows from which on a look at the least and the greatest code costs little beside a look-up of every row."""
+"""From this number of rows on, finding the smallest and largest code costs little compared with a lookup of every
+row.
+"""
 _ANOTHER = "\0"
 """Stands for every word that no stream names."""
 
 
 @dataclass(frozen=True)
 class Membership:
-    """Up to ``MAX_STREAMS`` streams of one table, ready to be asked of any records. Make one with ``Membership.of``."""
+    """Up to ``MAX_STREAMS`` streams of one table, independent of records. Make one with ``Membership.of``."""
 
     table: str
     streams: tuple[Stream, ...]
     codes: tuple[tuple[str, Bits], ...]
-    """Columns of codes or flags: which streams allow each code; the last place, which a missing code (-1) reads, says
-    which allow none."""
+    """For columns of codes or flags: which streams allow each code. The last position, read by a missing code (-1),
+    holds the streams that allow a missing value.
+    """
     texts: tuple[tuple[str, dict[str | None, np.uint64]], ...]
-    """Columns of text: the same by word, with ``_ANOTHER`` for all the rest."""
+    """For columns of text: the same by word, with ``_ANOTHER`` for all other words."""
     given: tuple[tuple[str, np.uint64], ...]
-    """Columns of days or numbers: which streams allow a missing one."""
+    """For columns of days or numbers: which streams allow a missing value."""
     limited: npt.NDArray[np.int64]
-    """Places of the streams with limits outside of which a result must lie; NaN in ``low`` or ``high`` is no limit on
-    that side."""
+    """Positions of the streams that keep results outside limits; NaN in ``low`` or ``high`` means no limit on that
+    side.
+    """
     low: npt.NDArray[np.float64]
     high: npt.NDArray[np.float64]
 
@@ -80,8 +85,9 @@ class Membership:
         )
 
     def bits(self, records: Records) -> Bits:
-        """One word a row of the table, in the order of its rows. Of a single stream without limits a word is one byte:
-        nobody reads more of it."""
+        """One word per row of the table, in its order. For a single stream without limits a word is one byte, because
+        nobody reads more of it.
+        """
         columns = records.columns(self.table)
         kind: type[np.unsignedinteger[Any]] = np.uint64
         if len(self.streams) == 1 and not len(self.limited):
@@ -89,8 +95,8 @@ class Membership:
         found = np.full(len(columns["known_on"]), 2 ** len(self.streams) - 1, kind)
         for name, words in self.codes:
             codes = columns[name]
-            # A long table may say one thing in every row (the results of one test): then there is nothing to look up
-            # row by row.
+            # A long table may hold one value in every row (the results of one test); then no lookup row by row is
+            # needed.
             alike = len(codes) > LONG and codes.min() == codes.max()
             found &= words.astype(kind)[codes[0] if alike else codes]
         for name, by_word in self.texts:
@@ -131,7 +137,7 @@ def _allows(stream: Stream, column: str, value: str | None) -> bool:
 
 @jit()
 def _outside(value, limited, low, high, bits):  # type: ignore[no-untyped-def]
-    """Takes away the bits of streams inside whose limits a value lies, or that have limits where there is no value."""
+    """Clears the bits of streams whose limits a value lies within, or that have limits when there is no value."""
     for k in range(limited.shape[0]):
         without = ~(np.uint64(1) << np.uint64(limited[k]))
         for i in range(value.shape[0]):

@@ -1,5 +1,6 @@
-"""Sets as the bits of one word, inside compiled loops: which streams an event belongs to, which tests were asked
-for."""
+"""Sets stored as the bits of one word, for compiled loops: which streams an event belongs to, which tests are
+wanted.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +12,15 @@ from features.jit import jit
 
 @jit(inline="always")
 def lowest_bit(mask):
-    """Place of the lowest bit that is set; the mask (uint64) must not be 0. One instruction, where a loop over 64
-    places took most of a walk."""
+    """Position of the lowest set bit; the mask (uint64) must not be 0. One instruction, because a loop over 64
+    positions took most of a walk's time.
+    """
     return trailing_zeros(mask)  # type: ignore[call-arg]  # an intrinsic: numba hands it the first argument
 
 
 @jit()
 def bits_set(mask):
-    """How many bits are set."""
+    """Number of set bits."""
     found = 0
     while mask != 0:
         mask &= mask - np.uint64(1)

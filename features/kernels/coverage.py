@@ -1,4 +1,4 @@
-"""Compiled loops over supplies: days covered with carry-over, gaps, what is left, and depot due dates.
+"""Compiled loops over supplies: days covered with carry-over, gaps, supply left, and depot due dates.
 
 Conventions (docs/clinical.md section 3). A supply of ``s`` days on day ``d`` covers ``d .. d + s - 1``, later if
 supply of the same medicine is left: it then starts when that runs out (carry-over). A day is covered when any medicine
@@ -21,23 +21,24 @@ MAX_MEDICINES = 32
 COURSE_GAP_DAYS = 90
 """A course ends after more than 90 days without supply (docs/clinical.md section 0, restart rule [D])."""
 SILENT_AFTER_DAYS = 365
-"""Coverage of a class is unknown when no supply of it is known in this many days: the person is not on it."""
+"""Coverage of a class is unknown if no supply of it is known in this many days: the person is not taking it."""
 
 
 CARRY_DAYS = 7
 """Supply in hand on the day of a collection counts for at most this many days more [D].
 
-NHS practice lets a repeat item be ordered about a week before it runs out, so a week in hand is ordinary; more is what
-a habit of early collection adds up on paper (28 days collected every 26 days make 50 days in hand in two years), and it
-must not hide that nothing has been collected. AdhereR carries over without a limit; where less than this is in hand the
-two agree.
+In NHS practice a repeat item can be ordered about a week before it runs out, so a week in hand is usual. More comes
+from regular early collection (28 days collected every 26 days add up to 50 days in hand in two years), and must not
+hide that nothing has been collected. AdhereR carries over without a limit; the two agree if less than this is in
+hand.
 """
 
 
 @jit()
 def carried(day, end, length):
-    """(first day covered, first day no longer covered) by a supply of ``length`` days on ``day``, where supply in hand
-    lasts to ``end``."""
+    """(first day covered, first day no longer covered) by a supply of ``length`` days on ``day``, if supply in hand
+    lasts to ``end``.
+    """
     begin = min(max(day, end), day + CARRY_DAYS)
     return begin, max(end, begin + length)
 
@@ -78,7 +79,7 @@ def coverage_kernel(
     op_column,
     out,
 ):
-    """Features of supply classes. ``bits`` says which classes a supply belongs to; classes are walked one after
+    """Features of supply classes. ``bits`` says which classes a supply belongs to; classes are processed one after
     another."""
     classes = 0
     for k in range(ops.shape[0]):
@@ -174,7 +175,7 @@ def coverage_kernel(
 
 @jit()
 def _last_discharge(offsets, start, known, end, end_known, who, t):
-    """Day of the latest discharge known by ``t``; a very early day where there is none."""
+    """Day of the latest discharge known by ``t``; a very early day if there is none."""
     last = -(2**41)
     for i in range(offsets[who], offsets[who + 1]):
         if start[i] < t and known[i] < t and end[i] < t and end_known[i] < t:
@@ -230,8 +231,9 @@ def depot_kernel(
 ):
     """Days past the due date of the next long-acting injection, and how many were given late or missed their window.
 
-    Due is the last injection plus its interval. More than COURSE_GAP_DAYS past due the course has ended and all are
-    unknown. LATE_BETWEEN counts a band of docs/clinical.md section 3 (``op_number`` 0: 1 to 7 days late, 1: 8 to 14, 2:
+    Due is the last injection plus its interval. If it is more than COURSE_GAP_DAYS past due, the course has ended and
+    all are unknown. LATE_BETWEEN counts a band of docs/clinical.md section 3 (``op_number`` 0: 1 to 7 days late, 1: 8
+    to 14, 2:
     more). MISSED_WINDOWS counts injections, and the one now due, past the product's missed-dose limit.
     """
     for r in range(person.shape[0]):
@@ -246,7 +248,7 @@ def depot_kernel(
             for i in range(offsets[who], offsets[who + 1]):
                 if day[i] >= t:
                     break
-                if known[i] >= t or not keep[i] or day[i] == last:  # a second row of one day is the same visit
+                if known[i] >= t or not keep[i] or day[i] == last:  # a second row on one day is the same visit
                     continue
                 if day[i] >= t - op_window[k] and due > last and day[i] - due <= COURSE_GAP_DAYS:
                     given += 1

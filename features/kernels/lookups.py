@@ -1,5 +1,6 @@
-"""Small compiled look-ups that conditions are made of: was it recorded, what was the latest value, when did it change.
-Both clocks in every loop."""
+"""Compiled point-in-time lookups for conditions: latest row, first row, latest value, last change. Every loop checks
+both clocks.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ _NEVER = -(2**40)
 
 @jit()
 def latest_row(offsets, day, known, keep, person, as_of):
-    """Position of the latest visible row that is kept, -1 where there is none."""
+    """Position of the latest visible row that ``keep`` marks, -1 if there is none."""
     out = np.full(person.shape[0], -1, np.int64)
     for r in range(person.shape[0]):
         start = offsets[person[r]]
@@ -31,7 +32,7 @@ def latest_row(offsets, day, known, keep, person, as_of):
 
 @jit()
 def first_row(offsets, day, known, keep, person, as_of):
-    """Position of the first visible row that is kept, -1 where there is none."""
+    """Position of the first visible row that ``keep`` marks, -1 if there is none."""
     out = np.full(person.shape[0], -1, np.int64)
     for r in range(person.shape[0]):
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
@@ -48,8 +49,8 @@ def newest_rows(offsets, day, known, bits, as_of, places, row, on):
     """Fills ``row[p, places[s]]`` and ``on[p, places[s]]`` with the newest visible events of each person ``p`` and
     stream ``s`` and their days, newest first.
 
-    As many as the last axis holds; what is not filled stays as it was. ``bits`` is empty where every event is of the
-    one stream.
+    It fills at most the length of the last axis and leaves the rest unchanged. ``bits`` is empty if every event
+    belongs to the one stream.
     """
     most = row.shape[2]
     found = np.zeros(places.shape[0], np.int64)
@@ -70,8 +71,9 @@ def newest_rows(offsets, day, known, bits, as_of, places, row, on):
 
 @jit()
 def ends(offsets, day, known, keep, as_of, first, last):
-    """Fills ``first`` and ``last`` (people) with the earliest and latest day of each person's visible rows that are
-    kept, NO_DAY where there is none."""
+    """Fills ``first`` and ``last`` (people) with the earliest and latest day of each person's visible kept rows,
+    NO_DAY if there are none.
+    """
     for p in range(offsets.shape[0] - 1):
         first[p], last[p] = NO_DAY, NO_DAY
         for i in range(offsets[p], offsets[p + 1]):
@@ -82,8 +84,7 @@ def ends(offsets, day, known, keep, as_of, first, last):
 
 @jit()
 def latest_change(offsets, day, known, code, person, as_of):
-    """Day on which the visible value last changed from another one (codes below 0 are left out); NO_DAY where it never
-    did."""
+    """Day on which the visible value last changed (codes below 0 are left out); NO_DAY if it never did."""
     out = np.full(person.shape[0], NO_DAY, np.int32)
     for r in range(person.shape[0]):
         last = -1
@@ -100,7 +101,7 @@ def latest_change(offsets, day, known, code, person, as_of):
 
 @jit()
 def lowest_value(offsets, day, known, keep, value, person, as_of):
-    """Lowest visible value ever recorded, NaN where there is none."""
+    """Lowest visible value ever recorded, NaN if there is none."""
     out = np.full(person.shape[0], np.nan)
     for r in range(person.shape[0]):
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
@@ -113,11 +114,11 @@ def lowest_value(offsets, day, known, keep, value, person, as_of):
 
 @jit()
 def blood_colour(offsets, day, known, part, value, limits, registered, person, as_of):
-    """State of the clozapine blood count: (colour that is in force, day of the count that set it).
+    """State of the clozapine blood count: (colour in force, day of the count that set it).
 
     ``part`` is 0 for white cells, 1 for neutrophils, -1 otherwise. ``limits[b]`` holds (amber, red) of each part,
     general (b = 0) and with benign ethnic neutropenia registered (b = 1). Counts of one day are read together. Amber
-    lasts until a green count, red until two in a row.
+    lasts until a green count, red until two green counts in a row.
     """
     colour = np.zeros(person.shape[0], np.int8)
     since = np.full(person.shape[0], NO_DAY, np.int32)
@@ -151,8 +152,9 @@ def blood_colour(offsets, day, known, part, value, limits, registered, person, a
 
 @jit()
 def latest_break(offsets, day, known, until, length, keep, limit, person, as_of):
-    """Latest restart after more than ``limit[r]`` days without supply, and how long the break was; (NO_DAY, 0) where
-    there was none."""
+    """Latest restart after more than ``limit[r]`` days without supply, and the length of the break; (NO_DAY, 0) if
+    there was none.
+    """
     restart = np.full(person.shape[0], NO_DAY, np.int32)
     missed = np.zeros(person.shape[0], np.int32)
     for r in range(person.shape[0]):

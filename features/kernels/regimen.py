@@ -1,4 +1,4 @@
-"""The compiled loop of the regimen: one pass over a person's supplies, then over the medicines they hold."""
+"""The compiled loop of the regimen: one pass over a person's supplies, then over their medicines."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FIELDS = (
     "high_dose_days",
 )
 AT: Any = namedtuple("AT", FIELDS)(*range(len(FIELDS)))
-"""The place of each field, by its name."""
+"""The position of each field, by its name."""
 CURRENT_GRACE_DAYS = 28
 SWITCH_DAYS = 60
 OVER_DAYS = 60
@@ -47,7 +47,9 @@ SHARED_DAYS = 90
 NEW_PAIR_DAYS = 30
 MAX_SLOTS = 64
 HIGH_DOSE_PERCENT = 100.0 + 1e-6
-"""High dose exceeds the maximum (RCPsych CR190): the sum of rounded shares at the maximum is none."""
+"""High dose means above the maximum (RCPsych CR190). This margin stops the sum of rounded shares at the maximum from
+counting as above it.
+"""
 _NEVER = -(2**40)
 
 ANTIPSYCHOTIC, PSYCHOTROPIC, QT, DEPENDENCE, PROCYCLIDINE = 1, 2, 4, 8, 32
@@ -55,8 +57,9 @@ ANTIPSYCHOTIC, PSYCHOTROPIC, QT, DEPENDENCE, PROCYCLIDINE = 1, 2, 4, 8, 32
 
 @jit()
 def _new_base(base, name, start, end, s, t):
-    """Whether no earlier current slot holds the same medicine in another form; and the same among courses of 60 days
-    or more."""
+    """Whether no earlier current slot holds the same medicine in another form, and the same among courses of 60 days
+    or more.
+    """
     fresh, long_fresh = True, t - start[s] > OVER_DAYS
     for other in range(s):
         if base[name[other]] == base[name[s]] and t <= end[other] + CURRENT_GRACE_DAYS:
@@ -68,7 +71,7 @@ def _new_base(base, name, start, end, s, t):
 
 @jit()
 def _reached_three(acb, name, start, end, n, t):
-    """The first day on which the anticholinergic scores of today's medicines added up to 3."""
+    """The first day on which the anticholinergic scores of the medicines current today added up to 3."""
     best = t
     for s in range(n):
         total = 0
@@ -101,8 +104,9 @@ def regimen_kernel(
     as_of,
     out,
 ):
-    """Fills ``out`` (rows x FIELDS). Slots are the medicines a person has held, at most MAX_SLOTS; later ones share
-    the last slot."""
+    """Fills ``out`` (rows x FIELDS). A slot is one medicine that a person has had. There are at most MAX_SLOTS; later
+    medicines share the last slot.
+    """
     name = np.zeros(MAX_SLOTS, np.int64)
     start = np.zeros(MAX_SLOTS, np.int64)
     end = np.zeros(MAX_SLOTS, np.int64)

@@ -1,5 +1,6 @@
-"""The compiled loops of the schedule: courses from supplies, the latest result of each test, and the due day of every
-item."""
+"""Compiled loops of the schedule: courses from supplies, the latest result of each test, and the due day of every
+item.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +14,14 @@ from features.records.days import NO_DAY
 FOREVER = 10**6
 """Longer than any course."""
 EVENT_LAPSES_DAYS = 90
-"""A check that an event asked for and that was never done is no longer due this long after its phase [D]."""
+"""A check that an event asked for and that was never done lapses this long after its phase [D]."""
 APPLIES, DOES_NOT, CANNOT_ASSESS = 1, 0, -1
 DAYS_PAST_DUE, TESTS_DUE, TESTS_OVERDUE, TESTS_UNSURE, COMPLETE_SHARE, BLOOD_COLOUR = range(6)
 
 
 @jit()
 def courses_kernel(offsets, day, known, until, length, bits, gap, person, as_of, start, end):
-    """Fills ``start`` and ``end`` (rows x scopes) of the latest course: NO_DAY where nothing of the scope was supplied.
+    """Fills ``start`` and ``end`` (rows x scopes) of the latest course; NO_DAY if nothing of the scope was supplied.
 
     A new course starts after more than ``gap[s]`` days without supply. ``end`` is the first day that supply no longer
     covers.
@@ -48,7 +49,7 @@ def courses_kernel(offsets, day, known, until, length, bits, gap, person, as_of,
 
 @jit()
 def latest_kernel(offsets, day, known, bits, person, as_of, last):
-    """Fills ``last`` (rows x tests) with the day of the latest visible result, NO_DAY where there is none."""
+    """Fills ``last`` (rows x tests) with the day of the latest visible result, NO_DAY if there is none."""
     for r in range(person.shape[0]):
         last[r, :] = NO_DAY
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
@@ -64,7 +65,7 @@ def latest_kernel(offsets, day, known, bits, person, as_of, last):
 
 @jit()
 def _chained(rows, applies, j, last_row):
-    """Whether an interval row that applies takes over on the day after row ``j`` ends."""
+    """Whether an interval row that applies continues on the day after row ``j`` ends."""
     for k in range(last_row):
         if rows[k, 2] >= 0 and rows[k, 0] == rows[j, 1] + 1 and rows[k, 5] < 0 and applies[rows[k, 4]] == APPLIES:
             return True
@@ -76,8 +77,9 @@ def _due(rows, places, first, last_row, today, start, ended, result, from_start,
     """Due day, protocol position and whether anything could not be assessed, for one item of one person.
 
     ``rows`` are (from, to, interval or -1, grace, condition, event or -1). ``result`` is the day of the latest result
-    or NO_DAY; ``from_start`` says that only results of the course set the next due date (a person scope takes any).
-    Once the course has ``ended`` only what an event asked for is left, and what has no end of its own lapses too.
+    or NO_DAY. ``from_start`` means that only results of the course set the next due date (a person scope takes any
+    result). Once the course has ``ended``, only items that an event asked for remain, and those without an end of
+    their own lapse too.
     """
     due, fired, unsure = FOREVER, -1, False
     for j in range(first, last_row):
@@ -106,7 +108,7 @@ def _due(rows, places, first, last_row, today, start, ended, result, from_start,
         if mine > stop:
             continue
         chained = rows[j, 5] < 0 and _chained(rows[first:last_row], applies, j - first, last_row - first)
-        # the earliest stands: what the next phase asks for by itself is always due later than what fell due in this one
+        # keep the earliest: the next phase's own due date is always later than a check that fell due in this phase
         if (day <= lapse or chained) and anchor + mine < due:
             due, fired = anchor + mine, places[j]
     return due, fired, unsure
@@ -145,11 +147,11 @@ def due_kernel(heads, rows, places, start, end, after, last, from_start, applies
 def verbs_kernel(
     due, fired, unsure, counted, colour, grace, test_of, verbs, first, readers, as_of, out_row, columns, out
 ):
-    """Features of the schedule. Item ``i`` is read by the features ``readers[first[i]:first[i + 1]]``; a test that two
-    items of a feature ask for counts once.
+    """Features of the schedule. Item ``i`` is read by the features ``readers[first[i]:first[i + 1]]``; a test in two
+    items of one feature counts once.
 
-    ``test_of`` gives the test of each item, below 64; ``grace`` the days of each protocol. Of many items a person has
-    few: only those are looked at.
+    ``test_of`` gives the test of each item, below 64; ``grace`` the days of each protocol. A person has few of the
+    many items, and only those are read.
     """
     features = verbs.shape[0]
     asked, hit = np.zeros(features, np.uint64), np.zeros(features, np.uint64)

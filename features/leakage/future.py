@@ -1,9 +1,8 @@
-"""Which parts of a record lie at or after a date: rows whose event day or ``known_on`` does, and late parts of rows
-that were known.
+"""The parts of a record that lie at or after a date: rows by event day or ``known_on``, and late parts of known rows.
 
 ``patients`` has no event day. Its ``known_on`` is the clock of ``died_on`` (features/engine/caseload.py reads it so):
-a row written again on a death must not hide the birth date of the months before it. Birth date, sex and the other
-columns of ``patients`` carry no day and are left alone.
+a row rewritten after a death must not hide the birth date in the months before it. Birth date, sex and the other
+columns of ``patients`` have no day and are left unchanged.
 """
 
 from __future__ import annotations
@@ -30,15 +29,15 @@ BLANK: dict[str, dict[str, int]] = {
     "stays": {"discharged_on": NO_DAY, "discharge_known_on": NO_DAY},
     "patients": {"died_on": NO_DAY, "known_on": NO_DAY},
 }
-"""What the columns of a late part hold while it is not known."""
+"""What the columns of a late part hold before it is known."""
 _ENDS = {"referrals": ("closed_on", "closed_known_on"), "stays": ("discharged_on", "discharge_known_on")}
 EVENT_TABLES = tuple(name for name, spec in TABLES.items() if spec.event_day)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Records with another future. ``origin[table]`` is the row that each row was in the records it was made from;
-    ``rows`` counts the rows and ``parts`` the late parts that were changed, by table.
+    """Records with another future. ``origin[table]`` is the row's position in the original records; ``rows`` and
+    ``parts`` count the changed rows and late parts by table.
     """
 
     records: Records
@@ -54,8 +53,9 @@ def future_rows(table: Table, as_of: int) -> Bools:
 
 
 def late_parts(table: Table, as_of: int) -> Bools:
-    """Rows whose late part (:data:`BLANK`) had not happened, or was not known, before the day. Meant for rows that
-    were known themselves."""
+    """Rows whose late part (:data:`BLANK`) had not happened, or was not known, before the day. For rows that were
+    themselves known.
+    """
     columns, name = table.columns, table.spec.name
     if name == "contacts":
         return np.asarray(columns["outcome_known_on"] >= as_of)
@@ -67,13 +67,13 @@ def late_parts(table: Table, as_of: int) -> Bools:
 
 
 def holds_something(table: Table) -> Bools:
-    """Rows whose late part says anything: an outcome, a closure, a discharge, a death."""
+    """Rows whose late part holds a value: an outcome, a closure, a discharge, a death."""
     (column, blank), *_ = BLANK[table.spec.name].items()
     return np.asarray(table.columns[column] != blank)
 
 
 def blanked(table: Table, rows: Bools) -> dict[str, Any]:
-    """The columns of ``table`` with the late part of ``rows`` taken out."""
+    """The columns of ``table`` with the late part of ``rows`` blanked."""
     changed = {
         column: np.where(rows, np.asarray(value, table.columns[column].dtype), table.columns[column])
         for column, value in BLANK[table.spec.name].items()
@@ -82,7 +82,7 @@ def blanked(table: Table, rows: Bools) -> dict[str, Any]:
 
 
 def deleted(records: Records, as_of: int) -> Variant:
-    """The records as they stood at 00:00 of the day: nothing that happened or became known later."""
+    """The records as they were at 00:00 of the day, without anything that happened or became known later."""
     tables, origin, rows, parts = dict(records.tables), {}, {}, {}
     for name, table in records.tables.items():
         if name in BLANK:

@@ -2,8 +2,8 @@
 
 A garbled row takes its columns from a random row of the same table, half the time each column from another row or from
 the whole vocabulary, half the time for another person. Its days keep at least one clock at or after the date, and
-often exactly on it: the edge is where leaks are. The result is as valid as a loaded extract: codes of the vocabulary,
-numbers in range, ends after beginnings, rows in order.
+often exactly on it: leaks are most likely at the edge. The result is as valid as a loaded extract: codes of the
+vocabulary, numbers in range, ends after beginnings, rows in order.
 """
 
 from __future__ import annotations
@@ -40,12 +40,13 @@ AHEAD_DAYS, BACK_DAYS, LATELY_DAYS = 90, 400, 30
 KNOWN_AFTER = ("results", "stays")
 """Tables whose rows cannot be known before they happened (features/records/checks.py)."""
 MEANT_FOR = {("circumstances", "value"): "kind"}
-"""Columns that are drawn from the same row as another: a value of housing is no word that smoking understands."""
+"""Columns that are drawn from the same row as another, because a value of one is not valid for the other (a value of
+housing is no value of smoking).
+"""
 
 
 def garbled(records: Records, as_of: int, random: Random) -> Variant:
-    """The records with everything at or after the day replaced at random. Nothing before it is touched, in value or in
-    order."""
+    """The records with everything at or after the day replaced at random. Values and order before it are unchanged."""
     tables, origin, rows, parts = dict(records.tables), {}, {}, {}
     for name, table in records.tables.items():
         if name == "patients":
@@ -71,7 +72,7 @@ def garbled(records: Records, as_of: int, random: Random) -> Variant:
 
 
 def _elsewhere(patient: npt.NDArray[np.int32], random: Random) -> npt.NDArray[np.int32]:
-    """Half of the rows dealt out anew among the people they belong to."""
+    """Half of the rows reassigned at random among their people."""
     moved = np.flatnonzero(random.random(len(patient)) < 0.5)
     patient[moved] = patient[random.permutation(moved)]
     return patient
@@ -139,7 +140,7 @@ def _late(name: str, columns: Columns, late: Bools, as_of: int, random: Random) 
 
 
 def _death(table: Table, late: Bools, as_of: int, random: Random) -> Columns:
-    """Deaths at random on or after the day, or before it and not told until then."""
+    """Random deaths: on or after the day, or before it and reported later."""
     columns, places = blanked(table, late), np.flatnonzero(late)
     n = len(places)
     died = np.where(random.random(n) < 0.5, _from(n, as_of, random), _before(n, as_of, random))
@@ -193,8 +194,9 @@ def _outcome_clock(columns: Columns, places: Int, told: Days) -> None:
 
 
 def _mixed(column: Column, values: Any, alone: Bools, random: Random) -> Any:
-    """Values of other rows; where columns are drawn alone also codes of the whole vocabulary and numbers stretched
-    within their range."""
+    """Values of other rows. Columns drawn independently also take codes of the whole vocabulary, and numbers
+    stretched within their range.
+    """
     if column.kind == "code" and column.values:
         return np.where(alone, random.integers(0, len(column.values), len(alone)), values)
     if column.kind == "number":
@@ -204,7 +206,7 @@ def _mixed(column: Column, values: Any, alone: Bools, random: Random) -> Any:
 
 
 def _put(values: Any, places: Int, new: Any) -> Any:
-    """``values`` with ``new`` at ``places``, for numpy and pyarrow alike; the original is left as it was."""
+    """``values`` with ``new`` at ``places``, for numpy and pyarrow. The original is unchanged."""
     if isinstance(values, np.ndarray):
         out = values.copy()
         out[places] = np.asarray(new).astype(values.dtype)

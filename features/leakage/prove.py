@@ -1,5 +1,6 @@
-"""The proof: for random people on random dates, take the future away, then replace it by another, and compare
-everything."""
+"""The proof: for random people on random dates, delete the future, then replace it with another, and compare
+everything.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ from features.records.days import NO_DAY, date_of
 
 Int = npt.NDArray[np.int64]
 Told = list[dict[str, list[tuple[object, ...]]]]
-"""The gaps of each person by code, with evidence rows named by the row that they were at first."""
+"""The gaps of each person by code, with evidence rows numbered as in the original records."""
 
 PEOPLE_AT_ONCE = 1000
 WAYS = ("deleted", "garbled")
@@ -47,8 +48,8 @@ def prove(
     """Checks ``rows`` random (person, date) pairs, all different, dates spread evenly over the extract.
 
     One check deletes, and separately garbles, everything of the person with an event day or ``known_on`` at or after
-    the date, late parts of rows included, and asks for every feature and every gap to be identical. ``progress`` is
-    told the checks done and the checks in all. Fewer checks are made where the extract holds fewer pairs. Raises
+    the date, late parts of rows included, and compares every feature and every gap. ``progress`` receives the number
+    of checks done and in total. Fewer checks are made if the extract holds fewer pairs. Raises
     NothingToProve for no rows or no people.
     """
     if rows < 1 or not len(records):
@@ -91,8 +92,9 @@ def prove(
 
 @dataclass
 class ProofCounts:
-    """What some checks found: gaps compared, rows and parts changed (by way, then table), differences by (name,
-    way)."""
+    """Results of some checks: gaps compared, rows and parts changed (by way, then table), differences by (name,
+    way).
+    """
 
     gaps: int = 0
     rows: dict[str, dict[str, int]] = field(default_factory=lambda: {way: {} for way in WAYS})
@@ -118,8 +120,9 @@ def _sum(into: dict[str, int], more: Mapping[str, int]) -> None:
 
 
 def check(records: Records, as_of: int, people: Int, random: np.random.Generator) -> ProofCounts:
-    """All features and gaps of the people at ascending ``people`` on one day: with their future, without it, and with
-    another."""
+    """All features and gaps of the people (ascending ``people``) on one day: with their future, without it, and with
+    another.
+    """
     ours = records.at(people)
     values, told = _all(ours, as_of, None)
     found = ProofCounts(gaps=sum(len(rows) for person in told for rows in person.values()))
@@ -187,8 +190,9 @@ def _tables(*sides: list[tuple[object, ...]]) -> str:
 
 
 def _drawn(records: Records, rows: int, seed: int) -> Iterator[tuple[int, Int, np.random.Generator]]:
-    """(day, people, random numbers) of each batch: days drawn one from each of equal parts of the extract, people
-    without repetition."""
+    """(day, people, random numbers) of each batch. Days are drawn one from each equal part of the extract, people
+    without repetition.
+    """
     first, last = span(records)
     days, people = last - first + 1, len(records)
     size = min(people, max(PEOPLE_AT_ONCE, -(-rows // days)))
@@ -203,7 +207,8 @@ def _drawn(records: Records, rows: int, seed: int) -> Iterator[tuple[int, Int, n
 
 def span(records: Records) -> tuple[int, int]:
     """First and last day to check: from the day by which a tenth of all events had happened to the day after the last
-    thing known to have happened."""
+    known event.
+    """
     days = [records.columns(name)[records.tables[name].spec.event_day or ""] for name in EVENT_TABLES]
     every = np.concatenate(days)
     every = every[every != NO_DAY]

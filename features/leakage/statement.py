@@ -1,6 +1,6 @@
 """The leakage statement: what was checked and what was found, as JSON for machines and as text for a TRIPOD+AI report.
 
-It names features, codes, tables and dates, never a person and never a value.
+It names features, codes, tables and dates, but no person and no value.
 """
 
 from __future__ import annotations
@@ -33,8 +33,9 @@ NOT_CHECKED = (
 
 @dataclass(frozen=True)
 class Difference:
-    """One feature or gap code that changed with the future: in how many checks, and the first of them by date and
-    table."""
+    """One feature or gap code that changed with the future: the number of checks, and the first of them by date and
+    table.
+    """
 
     name: str
     kind: str
@@ -75,7 +76,7 @@ class Statement:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing differed."""
+        """True if nothing differed."""
         return not self.differences
 
     @property
@@ -136,7 +137,7 @@ class Statement:
         ]
 
     def write(self, folder: str | Path) -> tuple[Path, Path]:
-        """Writes ``leakage.json`` and ``leakage.txt`` and says where."""
+        """Writes ``leakage.json`` and ``leakage.txt`` and returns where."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         as_json, as_text = folder / JSON_NAME, folder / TEXT_NAME

@@ -1,1 +1,1 @@
-"""Medicines in time: who takes what, for how long, and how well supplies cover the days."""
+"""Medicines over time: who takes what, for how long, and how well supplies cover the days."""

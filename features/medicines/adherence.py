@@ -1,5 +1,6 @@
-"""Proportion of days covered, by the published definitions, for anyone's supplies. The features use the same
-conventions, compiled."""
+"""Proportion of days covered, by the published definitions, for any supplies. The features use the same conventions
+in compiled code.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +19,7 @@ Supply = tuple[int, int, str]
 
 
 class AdherenceError(UpstreamError, ValueError):
-    """Supplies or a window that no definition covers. The message says what was expected, and names rows by
-    position."""
+    """Supplies or a window that no definition covers. The message says what was expected and gives rows by position."""
 
 
 def proportion_of_days_covered(
@@ -45,9 +45,9 @@ def proportion_of_days_covered(
       days before ``start``). Days before the first supply count as not covered.
     * CMA8 days covered from the day on which supply carried in has run out to the window's end, where that supply does
       not count; from the window's own start where none is carried in. NaN where it lasts beyond the window.
-    * CMA9 each supply's days over the days to the next supply (or the window's end), at most 1, what is over moving to
-      the next; that share is applied to each day of the interval, and averaged over the window.
-    * NaN where the definition's denominator is empty (fewer than two supplies for CMA1, 3 and 5; none for the others).
+    * CMA9 each supply's days over the days to the next supply (or the window's end), at most 1, any excess moving to
+    the next; that share is applied to each day of the interval, and averaged over the window.
+    * NaN if the definition's denominator is empty (fewer than two supplies for CMA1, 3 and 5; none for the others).
     * Inpatient days are removed by the features, which know the stays; this function knows only supplies.
 
     Source: Vollmer 2012 and the AdhereR definitions (Dima and Dediu 2017), as docs/clinical.md section 3 gives them.

@@ -1,8 +1,8 @@
-"""The medicines a person holds, by name: the walk of :mod:`features.kernels.regimen` in plain Python, with the same
-conventions.
+"""Medicine courses of a person, by name: the algorithm of :mod:`features.kernels.regimen` in plain Python, with the
+same conventions.
 
-The numbers of the regimen decide whether a gap fires; these names say which medicines they count. A law in the tests
-holds the two together.
+The numbers of the regimen decide whether a gap fires; these names say which medicines they count. A property test
+checks that the two agree.
 """
 
 from __future__ import annotations
@@ -60,30 +60,30 @@ class Course:
         self.last_day, self.last_row = day, row
 
     def current(self, as_of: int) -> bool:
-        """While its supply lasts and for 28 days after."""
+        """Whether the course is current: while its supply lasts and for 28 days after."""
         return as_of <= self.end + CURRENT_GRACE_DAYS
 
     @property
     def dose(self) -> float | None:
-        """The latest dose known of this course, mg a day."""
+        """The latest known dose of this course, in mg a day."""
         return self.doses[-1][1] if self.doses and self.doses[-1][0] >= self.start else None
 
     def dose_on(self, day: int) -> float | None:
-        """The dose known on a day, mg a day."""
+        """The dose known on a day, in mg a day."""
         known = [dose for on, dose in self.doses if on <= day]
         return known[-1] if known else None
 
 
 _carried = carried.py_func  # the one rule of carry-over, without the compiler
 KEPT_DAYS = 200
-"""How far back the days covered are kept."""
+"""How far back covered days are kept."""
 
 
 def walk(
     rows: Iterable[tuple[int, int, int, int, int, int, float, bool, int]], medicines: Sequence[Medicine], as_of: int
 ) -> list[Course]:
     """Courses from supplies in order of day: (row, day, known, until, length, medicine, mg a day, as required, side).
-    Rows that are not visible, or that another row stands for, are left out."""
+    Rows that are not visible, or that another row replaces, are left out."""
     held: dict[int, Course] = {}
     kept = as_of - KEPT_DAYS
     for row, day, known, until, length, place, dose, required, side in rows:
@@ -99,7 +99,7 @@ def walk(
             course.start = course.end = day
             course.first_row = row
             course.given = []
-        if day >= course.end:  # nothing in hand, the common case: what the rule says then, without the call
+        if day >= course.end:  # shortcut for the common case of nothing in hand, without calling the rule
             begin, end = day, day + length
         else:
             begin, end = _carried(day, course.end, length)
@@ -123,7 +123,7 @@ def walk(
 
 
 def by_base(courses: Iterable[Course]) -> dict[str, list[Course]]:
-    """Courses grouped by medicine, whatever the form: an injection and a tablet of one medicine are one."""
+    """Courses grouped by medicine, whatever the form: an injection and a tablet of one medicine belong together."""
     found: dict[str, list[Course]] = {}
     for course in courses:
         found.setdefault(course.medicine.base, []).append(course)

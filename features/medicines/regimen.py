@@ -1,5 +1,5 @@
-"""What a person is taking now and how it has changed: doses against the maximum, combinations, burdens, starts and
-stops.
+"""The regimen: what a person takes now and how it has changed. Doses against the maximum, combinations, burdens,
+starts and stops.
 
 Conventions ([D] where docs/clinical.md leaves room):
 
@@ -7,8 +7,8 @@ Conventions ([D] where docs/clinical.md leaves room):
   is current while its supply lasts and for 28 days after [D]: a late collection is not a stop. An injection lasts its
   interval.
 * Percentage of maximum: daily dose over the BNF maximum for oral medicines, dose over interval against the product's
-  maximum for injections, summed over current antipsychotics, as-required ones included (RCPsych CR190). Unknown where
-  no dose is known.
+  maximum for injections, summed over current antipsychotics, as-required ones included (RCPsych CR190). Unknown if no
+dose is known.
 * A stop is dated on the day supply ran out, and counts once the 28 days have passed. A switch is a start within 60
   days of a stop in the same family.
 
@@ -37,7 +37,7 @@ ANTIPSYCHOTIC, PSYCHOTROPIC, QT, DEPENDENCE, INJECTION, PROCYCLIDINE = 1, 2, 4, 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the kernel needs to know of each medicine, by its position in MEDICINES."""
+    """Facts about each medicine that the kernel needs, by its position in MEDICINES."""
 
     flags: npt.NDArray[np.int64]
     family: npt.NDArray[np.int64]
@@ -82,13 +82,13 @@ def facts() -> Facts:
 
 @dataclass(frozen=True)
 class RegimenInputs:
-    """The kernel's view of the supplies of a set of records."""
+    """The supplies of a set of records as the kernel reads them."""
 
     offsets: npt.NDArray[np.int64]
     day: npt.NDArray[np.int32]
     known: npt.NDArray[np.int32]
     until: npt.NDArray[np.int32]
-    """The last day on which a row stands: see :mod:`features.records.same_event`."""
+    """The last day on which a row is valid: see :mod:`features.records.same_event`."""
     length: npt.NDArray[np.int32]
     medicine: npt.NDArray[np.int64]
     dose_mg_a_day: npt.NDArray[np.float64]
@@ -97,7 +97,7 @@ class RegimenInputs:
 
 
 def prepare(records: Records) -> RegimenInputs:
-    """What the kernels read of ``records``."""
+    """Prepares ``records`` for the kernel."""
     return records.once("regimen", lambda: _prepare(records))
 
 
@@ -123,8 +123,9 @@ def _prepare(records: Records) -> RegimenInputs:
 def regimen_of(
     prepared: RegimenInputs, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float64]:
-    """Shape (rows, len(FIELDS)): the regimen of each person as known at 00:00 of each day; NaN where it cannot be
-    assessed."""
+    """Shape (rows, len(FIELDS)): the regimen of each person as known at 00:00 of each day; NaN if it cannot be
+    assessed.
+    """
     out = np.full((len(person), len(FIELDS)), np.nan)
     p, f = prepared, facts()
     regimen_kernel(

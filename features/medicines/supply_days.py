@@ -14,12 +14,13 @@ from features.records.tables import TABLES
 from features.reference import MEDICINES
 
 USUAL_SUPPLY_DAYS = 28
-"""A supply that does not say how long it lasts is taken to last four weeks, the usual length in England [D]."""
+"""A supply without a stated length is taken to last four weeks, the usual length in England [D]."""
 
 
 def lengths_of(records: Records) -> npt.NDArray[np.int32]:
-    """How many days each supply lasts: days supplied, an injection's interval, the product's usual interval, or four
-    weeks."""
+    """Days that each supply lasts: days supplied, an injection's interval, the product's usual interval, or four
+    weeks.
+    """
     return records.once("supply lengths", lambda: _lengths_of(records))
 
 
@@ -32,7 +33,7 @@ def _lengths_of(records: Records) -> npt.NDArray[np.int32]:
 
 
 def supplies_once(records: Records) -> OneSupply:
-    """Each supply once, whatever rows tell of it: what every reader of supplies in time reads."""
+    """Each supply once, even if several rows describe it. Every reader of supplies over time uses this."""
     return records.once("supplies once", lambda: _supplies_once(records))
 
 
@@ -43,7 +44,7 @@ def _supplies_once(records: Records) -> OneSupply:
 
 
 def days_assumed(records: Records) -> npt.NDArray[np.bool_]:
-    """Which supplies say nothing of how long they last: their length is the product's usual interval or four weeks."""
+    """Which supplies state no length, so that it is the product's usual interval or four weeks."""
     columns = records.columns("supplies")
     return np.isnan(np.where(is_injection(records), columns["interval_days"], columns["days_supplied"]))
 

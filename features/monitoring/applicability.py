@@ -1,7 +1,7 @@
-"""Conditions of the monitoring protocols: for each person and day, does it apply, does it not, or can it not be
-assessed.
+"""Conditions of the monitoring protocols: for each person and day, whether a condition applies, does not apply, or
+cannot be assessed.
 
-Every text of ``applies_if`` is named here or refused, so a new protocol row cannot be skipped in silence. What the
+Every text of ``applies_if`` is listed here or refused, so a new protocol row cannot be skipped silently. What the
 record does not hold is "cannot assess", never "no" (docs/clinical.md section 0). Age and sex are read here as clinical
 facts; no feature holds them.
 """
@@ -54,7 +54,7 @@ _DIURETIC = ("thiazide diuretic", "loop diuretic", "potassium-sparing diuretic")
 
 @dataclass(frozen=True)
 class ConditionInputs:
-    """What conditions read of a set of records, made once: masks and codes of rows, never anything about time."""
+    """What conditions read from a set of records, made once: masks and codes of rows, independent of time."""
 
     records: Records
     regimen: regimen.RegimenInputs
@@ -69,7 +69,7 @@ class ConditionInputs:
 
 
 def prepare(records: Records) -> ConditionInputs:
-    """What the kernels read of ``records``."""
+    """Prepares ``records`` for the conditions."""
     return records.once("conditions", lambda: _prepare(records))
 
 
@@ -126,7 +126,7 @@ def _of(scopes: tuple[str, ...]) -> Bools:
 
 
 class Situation:
-    """The facts of some rows of the spine, each worked out at most once."""
+    """Facts about some rows of the spine, each computed at most once."""
 
     def __init__(self, prepared: ConditionInputs, person: Int, as_of: Days) -> None:
         self.p, self.person, self.as_of = prepared, person, as_of
@@ -158,7 +158,7 @@ class Situation:
         )
 
     def yes_no(self, kind: str) -> npt.NDArray[np.int8]:
-        """1 yes, 0 no, -1 not recorded: the latest word on a circumstance."""
+        """1 yes, 0 no, -1 not recorded: the latest value of a circumstance."""
         codes = self.p.yes_no[kind]
         return self._code(codes)
 
@@ -168,13 +168,14 @@ class Situation:
 
     @cached_property
     def service_limit(self) -> Int:
-        """Days of break after which the blood counts are reset: the service's limit, the strictest where the service
-        is not recorded."""
+        """Days of break after which blood counts restart: the service's limit, or the strictest if the service is not
+        recorded.
+        """
         code = self._code(self.p.service)
         return np.where(code >= 0, code, int(STRICTEST_DAYS)).astype(np.int64)
 
     def result(self, test: str, lowest: bool = False) -> npt.NDArray[np.float64]:
-        """The latest (or lowest) visible value of a test, NaN where there is none."""
+        """The latest (or lowest) visible value of a test, NaN if there is none."""
         records, columns = self.p.records, self.p.records.columns("results")
         keep = (columns["test"] == list(TESTS).index(test)) & ~np.isnan(columns["value"])
         if lowest:
@@ -198,7 +199,7 @@ class Situation:
         return (row >= 0) & ((ends[row] if len(ends) else NO_DAY) + 28 >= self.as_of)
 
     def changed(self, name: str) -> Days:
-        """Day on which the dose of a medicine last changed, NO_DAY where it did not."""
+        """Day on which the dose of a medicine last changed, NO_DAY if it did not."""
         p, columns = self.p, self.p.records.columns("supplies")
         stands = p.medicine_in[name] & (p.regimen.until > p.regimen.known)
         dose = np.where(stands & ~np.isnan(p.regimen.dose_mg_a_day), p.regimen.dose_mg_a_day, -1.0)
@@ -207,8 +208,9 @@ class Situation:
         )
 
     def started(self, name: str) -> Days:
-        """Day on which a medicine of a set was last started, or started again after it had run out for more than 28
-        days."""
+        """Day on which a medicine of a set was last started, or restarted after it had run out for more than 28
+        days.
+        """
         p = self.p
         keep = p.medicine_in[name]
         limit = np.full(len(self.person), 28, np.int64)
@@ -229,8 +231,9 @@ class Situation:
 
     @cached_property
     def lithium_high_risk(self) -> Answers:
-        """docs/clinical.md, mp140: any one of these suffices. Symptom control and fluid change are not in the
-        records."""
+        """docs/clinical.md, mp140: any one of these is enough. Symptom control and fluid change are not in the
+        records.
+        """
         any_of = self.age >= 65
         any_of |= self.current("interacting")
         any_of |= self.result("lithium_level") >= LITHIUM_HIGHER_RISK
@@ -242,7 +245,9 @@ class Situation:
 
     @cached_property
     def childbearing(self) -> Answers:
-        """Recorded potential; else male or 55 and over is no, and anyone else cannot be assessed."""
+        """Childbearing potential as recorded; otherwise no for males and people of 55 and over, and cannot be
+        assessed for all others.
+        """
         told = self.yes_no("childbearing_potential")
         male = self.sex == TABLES["patients"].column("sex").values.index("male")
         ruled_out = male | (self.age >= 55)
@@ -254,7 +259,7 @@ class Situation:
 
     @cached_property
     def colour(self) -> tuple[npt.NDArray[np.int8], Days]:
-        """The clozapine blood count's colour in force and the day that set it."""
+        """The colour of the clozapine blood count in force, and the day that set it."""
         records, columns = self.p.records, self.p.records.columns("results")
         names = list(TESTS)
         part = np.where(
@@ -279,7 +284,7 @@ class Situation:
         return ~np.isnan(self.result("wbc")) | ~np.isnan(self.result("anc"))
 
     def events(self, clozapine_end: Days) -> Days:
-        """Shape (rows, len(EVENTS)): the day each event's schedule counts from, NO_DAY where it is not in force."""
+        """Shape (rows, len(EVENTS)): the day from which each event's schedule counts, NO_DAY if it is not in force."""
         p = self.p
         colour, since = self.colour
         out = np.full((len(self.person), len(EVENTS)), NO_DAY, np.int32)
@@ -325,7 +330,7 @@ def _latest_of(*days: Days) -> Days:
 
 
 def _known_if(yes: Bools) -> Answers:
-    """A history that is recorded applies; one that is not recorded cannot be assessed."""
+    """A recorded history applies; one that is not recorded cannot be assessed."""
     return np.where(yes, APPLIES, CANNOT_ASSESS).astype(np.int8)
 
 
@@ -352,7 +357,7 @@ def _under_55(s: Situation) -> Answers:
 
 
 def _young(s: Situation) -> Answers:
-    """Age 18 to 25 applies. The other half of the condition is nothing this service assesses."""
+    """Age 18 to 25 applies. The other half of the condition cannot be assessed by this service."""
     return _known_if((s.age >= 18) & (s.age < 26))
 
 
@@ -420,7 +425,7 @@ CONDITIONS: dict[str, Callable[[Situation], Answers]] = {
     "toxicity, interaction or adherence concern": _never_known,
     "Han Chinese or Thai ancestry": _never_known,
 }
-"""Each text of ``applies_if`` and how it is assessed. ``_always`` where the phase or the scope says it already."""
+"""Each text of ``applies_if`` and its assessment. ``_always`` if the phase or the scope already implies it."""
 UNCONDITIONAL = frozenset(text for text, assess in CONDITIONS.items() if assess is _always)
 
 __all__ = ["CONDITIONS", "EVENTS", "UNCONDITIONAL", "ConditionInputs", "Situation", "prepare"]

@@ -1,5 +1,4 @@
-"""Due or done: one engine reads the monitoring protocols, and both the features and the care gaps take their due dates
-from it.
+"""Due dates from the monitoring protocols. Both the features and the care gaps use them.
 
 Rules (docs/clinical.md section 0, and [D] where the text leaves room):
 
@@ -18,9 +17,9 @@ Rules (docs/clinical.md section 0, and [D] where the text leaves room):
 * Clozapine: a break of more than 28 days is a new start, and the course ends 28 days after supply (docs/clinical.md
   section 4.6).
 * Long-term scopes without a medicine count from the first referral (``smi_any``), or from the day the sum was reached.
-* A component (a white cell count) meets its parent's schedule (the full blood count), but for clozapine: there only a
-  recorded full blood count does, or white cells and neutrophils of one day, from the day that both are known. Either
-  alone, or platelets, leave the count overdue. The earliest due date wins.
+* A component (a white cell count) meets its parent's schedule (the full blood count), except for clozapine. There
+only a recorded full blood count does, or white cells and neutrophils of one day, from the day on which both are
+known. Either alone, or platelets, leave the count overdue. The earliest due date wins.
 """
 
 from __future__ import annotations
@@ -97,7 +96,7 @@ def tests() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class ScheduleInputs:
-    """The arrays that the kernels need of a set of records: made once, read by every row of the spine."""
+    """The arrays that the kernels need from a set of records, made once and read by every row of the spine."""
 
     records: Records
     conditions: applicability.ConditionInputs
@@ -122,7 +121,7 @@ class Dues:
 
 
 def prepare(records: Records) -> ScheduleInputs:
-    """The kernels' view of ``records``."""
+    """Prepares ``records`` for the kernels."""
     return records.once("schedule", lambda: _prepare(records))
 
 
@@ -140,19 +139,20 @@ def _prepare(records: Records) -> ScheduleInputs:
 CLOZAPINE_COUNT = ("clozapine", "fbc")
 _COUNTED_BY = "fbc"
 _COUNTED_TOGETHER = ("wbc", "anc")
-"""What meets the clozapine blood count: its own bit, the last, beside those of :func:`tests`."""
+"""The bit of results that satisfy the clozapine blood count: the last one, after those of :func:`tests`."""
 
 
 def _result_bits(records: Records) -> npt.NDArray[np.uint64]:
-    """For each result the scheduled tests that it meets. White cells and neutrophils of one day make a clozapine count:
-    its bit goes to the one of them that was known last, so that no day sees the count before it was whole."""
+    """For each result, the scheduled tests that it satisfies. White cells and neutrophils of one day make a clozapine
+    count: its bit goes to the one known last, so that the count does not exist before both are known.
+    """
     results, patient = records.columns("results"), records.tables["results"].patient
     bits = _test_bits()[results["test"]]
     names = TABLES["results"].column("test").values
     first: list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = []
     for name in _COUNTED_TOGETHER:
         rows = np.flatnonzero(results["test"] == names.index(name))
-        # rows of a person and day lie in the order in which they became known: the first of each is the earliest
+        # rows of a person and day are in the order in which they became known, so the first of each is the earliest
         samples = patient[rows].astype(np.int64) << 32 | (results["taken_on"][rows].astype(np.int64) + 2**31)
         keys, at = np.unique(samples, return_index=True)
         first.append((keys, rows[at]))
@@ -165,19 +165,19 @@ def _result_bits(records: Records) -> npt.NDArray[np.uint64]:
 
 
 def _place_of(item: Item) -> int:
-    """The bit of the results that meet an item."""
+    """The bit of the results that satisfy an item."""
     return len(tests()) if (item.scope, item.test) == CLOZAPINE_COUNT else tests().index(item.test)
 
 
 @cache
 def _test_of() -> npt.NDArray[np.int32]:
-    """The test of each item by its position: two items that ask for one test count once."""
+    """The test of each item by its position; two items with one test count once."""
     return np.array([tests().index(item.test) for item in items()], np.int32)
 
 
 @cache
 def _test_bits() -> npt.NDArray[np.uint64]:
-    """For each test of the results table the scheduled tests that it meets, one bit each."""
+    """For each test of the results table, the scheduled tests that it satisfies, one bit each."""
     names = TABLES["results"].column("test").values
     of_test = np.zeros(len(names), np.uint64)
     for position, test in enumerate(tests()):
@@ -221,7 +221,7 @@ def _compiled() -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArr
 def due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: npt.NDArray[np.int32]) -> Dues:
     """Due day of every item for every row (position of the person in ``records.patient_ids``, day number)."""
     if len(person) == 1:
-        # One person asked for: the features and the care gaps read the same row.
+        # With one person, keep the answer: the features and the care gaps read the same row.
         key = ("dues", int(person[0]), int(as_of[0]))
         return prepared.records.once(key, lambda: _due_dates(prepared, person, as_of))
     return _due_dates(prepared, person, as_of)
@@ -267,7 +267,7 @@ def _due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: n
 
 
 def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:
-    """Day from which each scope without a medicine counts; NO_DAY where the person is not in it."""
+    """Day from which each scope without a medicine counts; NO_DAY if the person is not in it."""
     records, person, as_of = situation.p.records, situation.person, situation.as_of
     referrals = records.columns("referrals")
     opened = referrals["opened_on"]
@@ -299,8 +299,9 @@ VERBS = {
 
 @dataclass(frozen=True)
 class Verbs:
-    """Features of the schedule: what each is to say and into which column, and which of them read item ``i``
-    (``readers[first[i]:first[i + 1]]``)."""
+    """Maps each monitoring feature to its verb and output column, and lists which features read item ``i``
+    (``readers[first[i]:first[i + 1]]``).
+    """
 
     verbs: npt.NDArray[np.int64]
     first: npt.NDArray[np.int64]
@@ -309,7 +310,7 @@ class Verbs:
 
     @classmethod
     def of(cls, placed: Sequence[tuple[int, Feature]]) -> Verbs:
-        """For features and their columns. Raises SpecError for one that no protocol row schedules."""
+        """The mapping for features and their columns. Raises SpecError for a feature that no protocol row schedules."""
         chosen = [select(feature.scope, feature.tests) for _, feature in placed]
         for (_, feature), mine in zip(placed, chosen, strict=True):
             if not mine:
@@ -332,7 +333,7 @@ class Verbs:
         rows: npt.NDArray[np.int64],
         values: npt.NDArray[np.float32],
     ) -> None:
-        """Writes the features of each row of ``dues`` into ``values[rows]``; NaN where nothing is scheduled."""
+        """Writes the features of each row of ``dues`` into ``values[rows]``; NaN if nothing is scheduled."""
         situation = dues.situation
         schedule.verbs_kernel(
             dues.day,

@@ -1,5 +1,4 @@
-"""What medicine says: the fact tables, and typed access to them. Every row names its source; rows marked unverified
-stay marked."""
+"""Medical reference tables, and typed access to them. Every row names its source; unverified rows stay marked."""
 
 from features.reference.clinical_tests import TESTS, ClinicalTest, Conversion
 from features.reference.files import ReferenceTableError, is_unverified, read_rows

@@ -1,4 +1,4 @@
-"""Groups of diagnoses that clinical rules turn on (``diagnosis_groups.csv``): by ICD-10 category, by SNOMED CT
+"""Groups of diagnoses that clinical rules use (``diagnosis_groups.csv``): by ICD-10 category, by SNOMED CT
 concept, or by the group a source names as the label."""
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ def _load() -> dict[str, dict[str, frozenset[str]]]:
 
 @cache
 def in_group(group: str, code: str | None, label: str | None) -> bool:
-    """Whether a recorded diagnosis belongs to ``group``. An ICD-10 code belongs by itself or by any of its parents
-    (F32.3 to F323, F32, F3); a SNOMED CT concept by itself."""
+    """Whether a recorded diagnosis belongs to ``group``. An ICD-10 code belongs if it or any of its parents is in the
+    group (F32.3: F323, F32, F3); a SNOMED CT concept only if it is itself in the group."""
     ways = _load()[group]
     if label and label.casefold() in ways["label"]:
         return True

@@ -1,4 +1,6 @@
-"""Groups of ethnicity words that a clinical limit turns on (``ethnicity_groups.csv``). A group is read, never named."""
+"""Groups of ethnicity words that a clinical limit depends on (``ethnicity_groups.csv``). A group is used, never
+shown.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Reads the fact tables. A row that cannot be read stops everything and is named: a clinical rule is never skipped in
-silence."""
+"""Reads the reference tables. An unreadable row stops the program with an error that names it: no clinical rule is
+skipped silently.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ FOLDER = Path(__file__).parent
 
 
 class ReferenceTableError(UpstreamError, ValueError):
-    """A fact table cannot be used. The message names the file, the row's id and the field."""
+    """A reference table cannot be used. The message names the file, the row's id and the field."""
 
 
 def read_rows(name: str, folder: Path = FOLDER) -> Iterator[dict[str, str]]:
@@ -30,12 +31,12 @@ def read_rows(name: str, folder: Path = FOLDER) -> Iterator[dict[str, str]]:
 
 
 def is_unverified(source: str) -> bool:
-    """Whether a row's source is still to be checked against the document it names (docs/clinical.md section 7)."""
+    """Whether a row's source must still be checked against the document it names (docs/clinical.md section 7)."""
     return "unverified" in source.lower()
 
 
 def number(row: dict[str, str], field: str, table: str) -> float | None:
-    """The number in ``field``, or None where it is blank."""
+    """The number in ``field``, or None if it is blank."""
     text = row[field].strip()
     if not text:
         return None
@@ -47,7 +48,7 @@ def number(row: dict[str, str], field: str, table: str) -> float | None:
 
 
 def days(row: dict[str, str], field: str, table: str) -> int | None:
-    """The whole number of days in ``field``, or None where it is blank."""
+    """The whole number of days in ``field``, or None if it is blank."""
     value = number(row, field, table)
     if value is None:
         return None

@@ -12,7 +12,7 @@ from features.reference.medicines import MEDICINES
 
 @dataclass(frozen=True)
 class InjectionStart:
-    """One product: days from the first injection. None where the product asks for nothing of the kind."""
+    """One product: days from the first injection. None if the product requires nothing of the kind."""
 
     medicine: str
     second_dose_day: int | None

@@ -1,5 +1,6 @@
-"""Interactions between medicines (``smoking_and_interactions.csv``) and the groups that their words mean, always
-through tables."""
+"""Interactions between medicines (``smoking_and_interactions.csv``) and the medicine groups in that table, resolved
+through tables only.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ SEVERITIES = ("low", "moderate", "high", "contraindicated")
 @dataclass(frozen=True)
 class Interaction:
     """One row. ``b_type`` is medicine, lifestyle or clinical_event; ``onset_days`` is how soon the effect shows;
-    ``stands`` is False where the harm is one of the start alone."""
+    ``stands`` is False if only the start of the combination is harmful."""
 
     id: str
     a: str
@@ -42,7 +43,7 @@ class Interaction:
 
     @property
     def to_be_avoided(self) -> bool:
-        """Whether the table's action leaves no second choice ("avoid", not "avoid or ...")."""
+        """Whether the table's action is only to avoid ("avoid", not "avoid or ...")."""
         return self.action.startswith("avoid") and not self.action.startswith("avoid_or")
 
 
@@ -72,9 +73,8 @@ def _terms() -> dict[str, tuple[str, ...]]:
 
 
 def medicines_meant(term: str) -> frozenset[str]:
-    """Medicines that a word of the interaction table means; a scope that begins with ``!`` is taken away.
-
-    Raises ReferenceTableError for a word that no table knows."""
+    """Medicines that a word of the interaction table means; a scope that begins with ``!`` is removed. Raises
+    ReferenceTableError for a word that is in no table."""
     found: set[str] = set()
     for scope in _terms().get(term, (term,)):
         name = scope.removeprefix("!")
@@ -142,7 +142,7 @@ def pairs() -> npt.NDArray[np.int16]:
 
 
 def between(a: str, b: str) -> Interaction | None:
-    """The most severe interaction of two medicines, None where the table holds none."""
+    """The most severe interaction of two medicines, None if the table holds none."""
     names = list(MEDICINES)
     place = int(pairs()[names.index(a), names.index(b)])
     return INTERACTIONS[place] if place >= 0 else None

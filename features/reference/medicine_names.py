@@ -1,7 +1,8 @@
 """Which medicine a name means (``medicine_names.csv``): brands, salts and other spellings, and product names with a
 strength and a form.
 
-A name that no table holds stays a name: the person has a medicine that we do not know, and it is never guessed.
+A name that is in no table is kept as a name: the person takes a medicine that Upstream does not know, and it is
+never guessed.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _INJECTED = frozenset(
 
 @cache
 def names() -> dict[str, str]:
-    """Medicine by every name that the tables hold, as ``plain_word`` spells it."""
+    """Medicine by every name in the tables, as ``plain_word`` spells it."""
     found = {plain_word(name): name for name in MEDICINES}
     for row in read_rows("medicine_names"):
         if row["medicine"] not in MEDICINES:
@@ -45,11 +46,10 @@ def _forms() -> frozenset[str]:
 
 @lru_cache(maxsize=65_536)
 def medicine_named(text: str) -> str | None:
-    """The medicine that a name, a brand or a product means; None where no table knows.
+    """The medicine for a name, a brand or a product; None if no table has it.
 
-    What is left of a product name without its strength and form must be a name of the table. An injection of a
-    medicine that the table holds only by mouth is not understood: ``olanzapine 210mg powder for injection`` may be the
-    long-acting one.
+    After removing strength and form, a product name must be a name of the table. An injection of a medicine that the
+    table holds only by mouth is not understood: ``olanzapine 210mg powder for injection`` may be the long-acting one.
     """
     plain = plain_word(text)
     if plain in names():
@@ -64,7 +64,7 @@ def medicine_named(text: str) -> str | None:
 
 
 def medicine_word(value: Any) -> str | None:
-    """The same for a value of any kind, as the reader of codes asks: empty text for none."""
+    """The same for a value of any type, as the reader of codes needs: empty text for none."""
     if not isinstance(value, str):
         return None
     return medicine_named(value) if value.strip() else ""

@@ -1,4 +1,6 @@
-"""Medicines that are not to stop suddenly, and from when supply that ran out is asked about (``sudden_stops.csv``)."""
+"""Medicines that must not be stopped suddenly, and how soon after supply runs out to ask about it
+(``sudden_stops.csv``).
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from features.reference.medicines import MEDICINES, in_scope
 
 @dataclass(frozen=True)
 class SuddenStop:
-    """One row: asked about from ``from_day`` days without supply, after ``taken_days`` days of treatment or more."""
+    """One row: ask after ``from_day`` days without supply, if treatment lasted ``taken_days`` days or more."""
 
     scope: str
     from_day: int
@@ -47,5 +49,5 @@ SUDDEN_STOPS: tuple[SuddenStop, ...] = _load()
 
 @cache
 def sudden_stop(medicine: str) -> SuddenStop | None:
-    """The first row that holds for a medicine, None where none does."""
+    """The first row that applies to a medicine, None if none does."""
     return next((row for row in SUDDEN_STOPS if in_scope(MEDICINES[medicine], row.scope)), None)

@@ -1,4 +1,4 @@
-"""Limits of results and what to do past them (``thresholds.csv``)."""
+"""Limits of results and what to do beyond them (``thresholds.csv``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from features.reference.files import FOLDER, ReferenceTableError, is_unverified, number, read_rows
 
 NEEDED: dict[str, tuple[str, ...]] = {"low": ("high",), "high": ("low",), "in_range": ("low",)}
-"""The limit that a row of each direction must state: without it the band would hold every value."""
+"""The limit that a row of each direction must state; without it the band would hold every value."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Threshold:
 
 @cache
 def load(folder: Path = FOLDER) -> dict[str, Threshold]:
-    """Rows of ``thresholds.csv`` by id. A limit that is blank, or bands of one test and context that overlap (a blank
-    inner limit does that), stop the start and name the row."""
+    """Rows of ``thresholds.csv`` by id. Raises ReferenceTableError, which names the row, for a blank limit or for
+    overlapping bands of one test and context (a blank inner limit causes that)."""
     rows = {
         row["threshold_id"]: Threshold(
             id=row["threshold_id"],
@@ -66,7 +66,7 @@ def load(folder: Path = FOLDER) -> dict[str, Threshold]:
         if (one.test, one.context) == (other.test, other.context) and _overlap(one, other):
             raise ReferenceTableError(
                 f"thresholds.csv: rows {one.id} and {other.id} overlap: both hold some values of {one.test} "
-                f"({one.context}); fill the limit that is blank or mend the one that is wrong"
+                f"({one.context}); fill in the blank limit or correct the wrong one"
             )
     return rows
 
@@ -97,7 +97,7 @@ THRESHOLDS: dict[str, Threshold] = load()
 
 
 def band(key: str) -> Threshold:
-    """The row ``key``, by its id. Raises ReferenceTableError naming the row where the table has none."""
+    """The row with the id ``key``. Raises ReferenceTableError naming the row if the table has none."""
     if key not in THRESHOLDS:
         raise ReferenceTableError(f"thresholds.csv: row {key} is missing; a rule needs it")
     return THRESHOLDS[key]
@@ -109,7 +109,7 @@ def bands(*keys: str) -> tuple[str, ...]:
 
 
 def low_limit(key: str) -> float:
-    """The lower limit of row ``key``. Read it where a module starts, so that a missing limit stops the start."""
+    """The lower limit of row ``key``. Read it at import, so that a missing limit stops the start."""
     return _stated(band(key), "low")
 
 

@@ -1,5 +1,4 @@
-"""The one table of words that a free value may be written in (``words.csv``): what each means, and which fields are
-closed.
+"""The table of words that values may be written in (``words.csv``): the meaning of each, and which fields are closed.
 
 A word is compared without case, spaces at its ends, and punctuation. A value that the table does not hold is not
 understood: it never means "no" and never means a change.
@@ -14,19 +13,20 @@ from functools import cache, lru_cache
 from features.reference.files import ReferenceTableError, read_rows
 
 UNKNOWN = "unknown"
-"""What a source says that does not know. It is understood, and says nothing."""
+"""The value of a source that does not know. It is understood and carries no information."""
 
 OPEN_KINDS = frozenset(
     ("infection", "accessible_format", "reasonable_adjustment", "reported_missed_doses", "substance_use")
 )
-"""Kinds of circumstance whose value may be any text (which infection, how many doses): words of the table are read as
-what they mean, the rest as it is."""
+"""Kinds of circumstance whose value may be any text (which infection, how many doses): words of the table take their
+meaning, other text is kept.
+"""
 
 _PUNCTUATION = re.compile(r"[^\w<>=?+&]+|_")
 
 
 _CIGARETTES = re.compile(r"(?:smokes )?(\d{1,3})(?: cigarettes?| cigs?)? (?:a|per|each) day")
-"""How many cigarettes: understood as it is, so that a rule can tell that it fell."""
+"""A number of cigarettes is kept as it is, so that a rule can see that it fell."""
 
 
 @lru_cache(maxsize=65_536)
@@ -71,7 +71,7 @@ CLOSED_KINDS = frozenset(
         "clozapine_interval",
     )
 )
-"""Kinds of circumstance whose value must be a word of the table, because a rule or a page turns on it."""
+"""Kinds of circumstance whose value must be a word of the table, because a rule or a page depends on it."""
 
 
 def circumstance_kind(text: str) -> str:
@@ -80,8 +80,9 @@ def circumstance_kind(text: str) -> str:
 
 
 def circumstance_value(kind: str, text: str) -> str | None:
-    """What a value of a kind means: a word of the table, the text itself for kinds that take any, ``UNKNOWN``, or None
-    where it is not understood."""
+    """The meaning of a value of a kind: a word of the table, the text itself for kinds that take any, ``UNKNOWN``, or
+    None if it is not understood.
+    """
     meant = meanings(kind).get(plain_word(text))
     if meant is not None:
         return meant

@@ -1,5 +1,6 @@
-"""What ``upstream features build`` asks for: a spine or one day for everybody, and the engine that deals with the
-shards."""
+"""The command ``upstream features build``: takes a spine, or one day for everybody, and the engine that builds the
+shards.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ def build_features(
     *,
     progress: Progress = lambda _: None,
 ) -> dict[str, Any]:
-    """Parts and manifest in ``out``, by the engine asked for; returns the manifest.
+    """Writes parts and manifest into ``out`` with the chosen engine; returns the manifest.
 
     Exactly one of ``spine`` (a file) and ``as_of`` (YYYY-MM-DD: one row for everybody in the store) is given. Raises
     SpineError for neither or both and for a date that cannot be read, and what ``build_store`` and
@@ -47,8 +48,7 @@ def build_features(
 
 
 def _everybody(store: Path, out: Path, as_of: str) -> Path:
-    """A spine beside ``out`` with one row for each person of the store: the same file whenever it is asked for
-    again."""
+    """A spine file next to ``out`` with one row for each person of the store. It is the same file every time."""
     try:
         day = dt.date.fromisoformat(as_of)
     except ValueError:

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class ShardEngine(StrEnum):
-    """``local``: shards in turn, on this machine. ``spark``: shards as Spark tasks."""
+    """``local``: shards one after another, on this machine. ``spark``: shards as Spark tasks."""
 
     LOCAL = "local"
     SPARK = "spark"

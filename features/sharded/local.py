@@ -1,8 +1,8 @@
 """Builds larger than memory: each shard of people is loaded and built on its own, by the same ``build_values`` as
-anything else.
+every build.
 
-A shard of a store is a store (:mod:`features.sharded.partition`). Parts are written beside and renamed: a run that was
-killed starts again with what is missing and ends with the same bytes.
+A shard of a store is a store (:mod:`features.sharded.partition`). Parts are written to a temporary file and renamed,
+so an interrupted run resumes with the missing parts and gives the same bytes.
 """
 
 from __future__ import annotations
@@ -51,15 +51,14 @@ from features.sharded.partition import (
 from features.spec import Feature
 
 BLOCK_ROWS = 50_000
-"""Spine rows that are computed and written together: bounds the matrix in memory, whatever the spine asks of a
-shard."""
+"""Spine rows that are computed and written together, which limits the memory of the matrix."""
 ROW = "spine_row"
-"""Column of a dealt spine: the row's position in the spine as given, so that an error can name it."""
+"""Column of a dealt spine: the row's position in the original spine, for error messages."""
 
 
 @dataclass(frozen=True)
 class ShardJob:
-    """Everything that the build of one shard needs; small, so that it travels to another machine."""
+    """Everything that the build of one shard needs; small, so that it can be sent to another machine."""
 
     partition: Path
     spine: Path
@@ -73,7 +72,7 @@ class ShardJob:
         return self.out / f"part-{shard:05}.parquet"
 
     def missing(self) -> list[int]:
-        """Shards whose part is not there yet."""
+        """Shards without a finished part."""
         return [shard for shard in range(self.shards) if not self.part(shard).exists()]
 
 
@@ -121,7 +120,7 @@ def _refuse(rows: npt.NDArray[np.int64], what: str, do: str) -> None:
 
 
 def _deal_spine(job: ShardJob, spine: Path, progress: Progress) -> None:
-    """The rows of each shard in a file of its own, checked before anything is computed."""
+    """Writes the rows of each shard to a file of its own, checked before anything is computed."""
     if (job.spine / DONE).exists():
         return
     shutil.rmtree(job.spine, ignore_errors=True)
@@ -157,7 +156,7 @@ def _deal_spine(job: ShardJob, spine: Path, progress: Progress) -> None:
 
 
 def _last_day_known(job: ShardJob) -> int:
-    """Read only where a spine asks for days past today (synthetic records may lie there)."""
+    """Read only if a spine asks for days after today (synthetic records may lie there)."""
     return max(_load(job, shard).last_day_known() for shard in range(job.shards))
 
 
@@ -196,7 +195,9 @@ def batches_of_shard(job: ShardJob, shard: int, threads: int | None = None) -> I
 
 
 def build_part(job: ShardJob, shard: int, threads: int | None = None) -> dict[str, Any]:
-    """Writes the part of one shard beside and renames it; a receipt: shard, rows, seconds, peak_mb of the process."""
+    """Writes the part of one shard to a temporary file and renames it. Returns a receipt: shard, rows, seconds,
+    peak_mb of the process.
+    """
     began = time.perf_counter()
     final = job.part(shard)
     beside = final.with_name(f".{final.name}.{os.getpid()}")
@@ -212,7 +213,7 @@ def build_part(job: ShardJob, shard: int, threads: int | None = None) -> dict[st
 
 
 def peak_mb() -> int:
-    """The most memory this process has held."""
+    """The peak memory of this process, in MB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
@@ -225,7 +226,7 @@ def begin(
     progress: Progress,
     divide: Callable[..., Path] = partition,
 ) -> ShardJob:
-    """A job whose partition and dealt spine are ready. A store that is a partition already is used as it is."""
+    """A job whose partition and dealt spine are ready. A store that is already a partition is used as it is."""
     made = (store / "partition.json").exists()
     if not spine.is_file():
         raise SpineError(f"{spine} is not there; give a Parquet or CSV file with patient_id and as_of")
@@ -267,7 +268,7 @@ def _complete(made: Path) -> None:
 
 
 def finish(job: ShardJob, receipts: Sequence[Mapping[str, Any]], engine: str, began: float) -> dict[str, Any]:
-    """Completes ``manifest.json`` and removes the copies of records that this build made for itself."""
+    """Completes ``manifest.json`` and deletes the copies of records that this build made for itself."""
     path = job.out / "manifest.json"
     before = json.loads(path.read_text(encoding="utf-8"))
     if before[DONE]:
@@ -308,8 +309,8 @@ def build_store(
 
     ``out`` holds ``part-00000.parquet``, ...: the spine's columns (``as_of`` as a date) and one float32 column a
     feature, rows ordered by patient and date within each part. ``store`` may be a partition made before. A second call
-    resumes. Raises StoreError, SpineError or RecordsError before anything is computed where the inputs cannot be used
-    or ``out`` was begun from others.
+    resumes. Raises StoreError, SpineError or RecordsError before anything is computed if the inputs cannot be used or
+    ``out`` was begun from other inputs.
     """
     began = time.perf_counter()
     job = begin(Path(store), Path(spine), Path(out), features, shards, progress)

@@ -1,7 +1,7 @@
-"""Dealing a Parquet store into shards of people by a hash of their id: each shard is a store of its own.
+"""Splits a Parquet store into shards of people by a hash of their id. Each shard is a store of its own.
 
-People are independent (docs/architecture.md rule 3). What is finished carries its final name, because everything is
-written beside and renamed.
+People are independent (docs/architecture.md rule 3). Everything is written to a temporary name and renamed, so a
+final name means a finished file.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from features.records.tables import TABLES
 from features.spec import Feature
 
 PEOPLE_PER_SHARD = 5_000
-"""Usual size of a shard: 4 years of records of so many people load into some 250 MB."""
+"""Usual number of people in a shard: 4 years of their records load into about 250 MB."""
 BATCH_ROWS = 65_536
 BUFFER_BYTES = 128 * 2**20
-"""How much is held while dealing rows into shards, before it goes to the disk."""
+"""Bytes held in memory while dealing rows into shards, before they are written."""
 OPEN_FILES = 400
-"""Shard files open at once; more shards take another pass over the store."""
+"""Shard files open at once; more shards need another pass over the store."""
 DONE = "complete"
 FORMAT = 1
 
@@ -104,8 +104,9 @@ def partition(
 
 
 def finish_shard(store: Path, folder: Path, final: Path, shards: int) -> None:
-    """Adds what was not understood of its people, ``about.json``, which says whose shard this is, and the mark that the
-    shard is complete; then gives it its name."""
+    """Adds the unmapped values of its people, ``about.json`` (which says whose shard this is) and the mark that the
+    shard is complete; then renames it.
+    """
     about = {**about_of(store), "shard": int(final.name), "shards": shards}
     (folder / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     unread = read_unread(store)
@@ -123,7 +124,7 @@ def about_of(store: Path) -> dict[str, Any]:
 
 
 def shards_for(store: Path) -> int:
-    """As many shards as keep each at about ``PEOPLE_PER_SHARD`` people."""
+    """The number of shards that keeps each at about ``PEOPLE_PER_SHARD`` people."""
     people = sum(pq.read_metadata(path).num_rows for path in files_of(store, "patients"))
     return max(1, -(-people // PEOPLE_PER_SHARD))
 
@@ -139,8 +140,7 @@ def batches_of(paths: Sequence[Path]) -> Iterator[pa.RecordBatch]:
 
 
 def deal(batches: Iterable[pa.RecordBatch], files: Mapping[int, Path], shards: int) -> None:
-    """Writes each row to the file of its patient's shard, in the order given; rows of shards not asked for are passed
-    over."""
+    """Writes each row to the file of its patient's shard, in the given order; skips rows of other shards."""
     writers: dict[int, pq.ParquetWriter] = {}
     held: dict[int, list[pa.RecordBatch]] = {shard: [] for shard in files}
     size = 0
@@ -173,7 +173,7 @@ def _flush(held: dict[int, list[pa.RecordBatch]], writers: Mapping[int, pq.Parqu
 
 
 def data_identity(store: Path) -> str:
-    """SHA-256 over the store's table files and ``about.json``; of a partition, that of the store it was made from."""
+    """SHA-256 over the store's table files and ``about.json``. For a partition, that of the store it was made from."""
     made = store / "partition.json"
     if made.exists():
         return str(json.loads(made.read_text(encoding="utf-8"))["data"])
@@ -182,7 +182,9 @@ def data_identity(store: Path) -> str:
 
 
 def code_identity() -> str:
-    """SHA-256 over the code and reference facts of ``features``: a folder never holds the parts of two definitions."""
+    """SHA-256 over the code and reference tables of ``features``, so that a folder never holds parts of two
+    definitions.
+    """
     root = Path(__file__).resolve().parent.parent
     return hash_files(root, sorted(path for end in ("*.py", "*.csv") for path in root.rglob(end)))
 
@@ -214,8 +216,7 @@ def tables_of(store: Path) -> dict[str, list[Path]]:
 
 
 def same_or_new(path: Path, identity: Mapping[str, Any], folder: Path, more: Mapping[str, Any] | None = None) -> None:
-    """Writes ``identity`` (and ``more``) where nothing stands yet; refuses a folder that was begun from anything
-    else."""
+    """Writes ``identity`` (and ``more``) if the folder is empty; refuses a folder begun from anything else."""
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
         other = [name for name, value in identity.items() if before.get(name) != value]

@@ -1,8 +1,8 @@
-"""The sharded build on Apache Spark: Spark decides where and when a shard is built, never how.
+"""The sharded build on Apache Spark: Spark decides only where and when a shard is built.
 
 Each task calls the functions of :mod:`features.sharded.local` on its shard and returns Arrow batches (``mapInArrow``),
 so a local run and a run on a cluster write the same bytes. Needs the extra ``[spark]`` and a Java runtime; both are
-looked for only when something here is called.
+checked only when something here is called.
 """
 
 from __future__ import annotations
@@ -51,8 +51,9 @@ _ONE_MACHINE = {
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
-"""What a run on one machine needs: nothing listens beyond it. On a cluster, spark-submit says where the driver
-listens."""
+"""Settings for a run on one machine: nothing listens outside it. On a cluster, spark-submit sets where the driver
+listens.
+"""
 _ALWAYS = {
     "spark.speculation": "false",
     "spark.sql.session.timeZone": "UTC",
@@ -61,11 +62,11 @@ _ALWAYS = {
 
 
 class SparkMissing(UpstreamError, ValueError):
-    """PySpark or Java is not here. The message says how to install it."""
+    """PySpark or Java is missing. The message says how to install it."""
 
 
 def why_absent() -> str:
-    """What Spark lacks on this machine; empty where it can run."""
+    """What Spark lacks on this machine; empty if it can run."""
     try:
         import pyspark  # noqa: F401
     except ImportError:
@@ -81,7 +82,7 @@ def why_absent() -> str:
 
 @contextmanager
 def _arrow_only() -> Iterator[None]:
-    """PySpark warns of pandas 3 whenever a function is handed to it; what we hand it sees Arrow batches only."""
+    """Hides PySpark's warning about pandas 3, which it gives for every function: ours see only Arrow batches."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
         yield
@@ -163,7 +164,7 @@ def build_store_on_spark(
 
 
 def matrix_on_spark(spark: SparkSession, job: ShardJob, threads: int = 1) -> DataFrame:
-    """The feature rows of a job (from :func:`features.sharded.local.begin`) as a Spark DataFrame, for who goes on in
+    """The feature rows of a job (from :func:`features.sharded.local.begin`) as a Spark DataFrame, for further work in
     Spark.
 
     One task a shard; nothing is written. ``as_of`` is a date, features are floats, and what is missing is NaN, as in
@@ -177,7 +178,7 @@ def matrix_on_spark(spark: SparkSession, job: ShardJob, threads: int = 1) -> Dat
 
 
 def _numbers(spark: SparkSession, shards: list[int]) -> DataFrame:
-    """One row and one task a shard."""
+    """One row and one task per shard."""
     context = spark.sparkContext
     return spark.createDataFrame(context.parallelize([(shard,) for shard in shards], len(shards)), "shard long")
 
@@ -219,7 +220,7 @@ def partition_on_spark(
     shards, rows in the same order.
 
     A table may be a folder of Parquet files. Spark reads, deals by ``crc32(patient_id)`` and sorts by file and row;
-    the worker that writes a shard checks with ``shard_of`` that every row belongs there. A run that was killed deals
+    the worker that writes a shard checks with ``shard_of`` that every row belongs there. An interrupted run deals
     again what is not complete.
     """
     store, out = Path(store).absolute(), Path(out).absolute()
@@ -268,7 +269,7 @@ def _deal_table(spark: SparkSession, paths: list[Path], name: str, out: Path, sh
 def _write_shards(
     out: Path, name: str, shards: int, schema: pa.Schema, batches: Iterator[pa.RecordBatch]
 ) -> Iterator[pa.RecordBatch]:
-    """Rows come sorted by shard: one file is open at a time."""
+    """Rows come sorted by shard, so one file is open at a time."""
     open_shard, rows, writer = -1, 0, None
     for batch in batches:
         homes = batch.column("_shard").to_numpy()
@@ -297,7 +298,7 @@ def _write_shards(
 
 
 def _as(column: pa.Array, kind: pa.DataType) -> pa.Array:
-    """The type that the store's file had: Spark widens times to microseconds in UTC."""
+    """The type that the store's file had, because Spark widens times to microseconds in UTC."""
     if pa.types.is_timestamp(column.type) and column.type.tz is not None:
         column = column.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("us"))
     return column.cast(kind)
