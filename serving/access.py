@@ -20,7 +20,7 @@ from starlette.responses import Response
 from serving.http.bodies import require_json
 from serving.http.problems import Problem, forbidden, unauthorised
 from serving.identity.callers import EVERYONE, SEES_PEOPLE, Caller, Role
-from serving.security.tokens import PREFIX, SESSION_HOURS, find_caller, form_token, session_caller
+from serving.security.tokens import PREFIX, REMEMBERED, SESSION_HOURS, find_caller, form_token, session_caller
 from serving.state import Service, address_of, service_of
 
 SESSION_COOKIE = "upstream_session"
@@ -86,7 +86,13 @@ def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
     """Put a session into the browser: out of reach of scripts, sent by our own pages only, over https wherever pages
     are."""
     answer.set_cookie(
-        SESSION_COOKIE, secret, max_age=SESSION_HOURS * 3600, httponly=True, samesite="strict", secure=secure
+        SESSION_COOKIE,
+        secret,
+        # Longer than the session: what a form holds when a session has ended is kept for whoever's it was.
+        max_age=SESSION_HOURS * 3600 + int(REMEMBERED.total_seconds()),
+        httponly=True,
+        samesite="strict",
+        secure=secure,
     )
 
 

@@ -24,7 +24,7 @@ from fastapi.routing import iter_route_contexts
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.staticfiles import StaticFiles
 
@@ -35,6 +35,7 @@ from models import RiskModel
 from serving.access import GuardedRoute, Requires, RequiresSession, SignInNeeded
 from serving.auditing.endpoints import router as auditing
 from serving.auditlog.log import AuditUnavailable
+from serving.drafts.sealing import Sealer
 from serving.gap_statuses.endpoints import router as gap_statuses
 from serving.http.middleware import STATIC, Boundary
 from serving.http.problems import (
@@ -74,6 +75,8 @@ from serving.web.forms.gap_status_form import router as gap_status_pages
 from serving.web.oidc_sign_in import router as provider
 from serving.web.rendering import STATIC_FOLDER, problem_page
 from serving.web.search_pages import router as search_pages
+from serving.web.review_pages import router as review_pages
+from serving.web.review_pages import session_ended
 from serving.worklists.endpoints import pages as worklist_pages
 from serving.worklists.endpoints import router as worklists
 
@@ -149,6 +152,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
             issuers=Issuers(settings.oidc),
             metrics=metrics,
             rates=Rates.of(settings),
+            sealer=Sealer.of_home(settings.home),
             nhs_key=nhs_key,
             identity_keys=identity_keys,
         )
@@ -196,6 +200,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         auditing_pages,
         gap_status_pages,
         search_pages,
+        review_pages,
         worklist_pages,
     ):
         app.include_router(router)
@@ -261,7 +266,7 @@ def _handle_errors(app: FastAPI) -> None:
         return render(request, found)
 
     async def sign_in(request: Request, error: Exception) -> Response:
-        return RedirectResponse("/sign-in", 303)
+        return await session_ended(request)
 
     for kind in (Problem, HTTPException, RequestValidationError, AuditUnavailable, DatabaseUnavailable):
         app.add_exception_handler(kind, problem)
@@ -401,9 +406,9 @@ def serve(
 
 
 def keep_private(home: Path) -> None:
-    """Let nobody but the account of the service into the home and its database. Raises ``StartError`` where that cannot
-    be done."""
-    for path, mode in ((home, 0o700), *((found, 0o600) for found in home.glob("service.db*"))):
+    """Let nobody but the account of the service into the home, its database and its keys. Raises ``StartError`` where
+    that cannot be done."""
+    for path, mode in ((home, 0o700), *((found, 0o600) for found in (*home.glob("service.db*"), *home.glob("*.key")))):
         try:
             if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
                 path.chmod(mode)

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 
 from features.records.nhs_numbers import NhsKey
 from serving.auditlog.log import Audit
+from serving.drafts.sealing import Sealer
 from serving.http.problems import request_id_of
 from serving.http.rate_limit import Rate
 from serving.http.thread_lanes import Lane, Turns
@@ -66,6 +67,7 @@ class Service:
     issuers: Issuers
     metrics: Metrics
     rates: Rates
+    sealer: Sealer
     nhs_key: NhsKey | None = None
     identity_keys: IdentityKeys | None = None
     searches: IdentityKeys = field(default_factory=new_keys)

@@ -27,14 +27,19 @@ ANYBODY = Caller("emergency", Role.CMHT_SYSTEM, None, "emergency access")
 
 @dataclass(frozen=True)
 class Asked:
-    """Which events: of one actor, of one action, about one person, before a number or a day (``YYYY-MM-DD``). None is
-    all."""
+    """Which events: of one actor or one name, of one action, about one person, before a number or of a day
+    (``YYYY-MM-DD``). None is all."""
 
     actor: str | None = None
     action: str | None = None
     patient_id: str | None = None
     on: str | None = None
     before: int | None = None
+    named: str | None = None
+    """Part of what the actor is called, in any case."""
+
+
+MOST_NAMED = 500
 
 
 def grant(connection: Connection, row: dict[str, Any]) -> None:
@@ -74,6 +79,8 @@ def events(connection: Connection, asked: Asked, limit: int) -> list[Any]:
     query = select(audit_events).order_by(audit_events.c.seq.desc())
     if asked.actor is not None:
         query = query.where(audit_events.c.actor == asked.actor)
+    if asked.named is not None:
+        query = query.where(audit_events.c.actor.in_(_actors_named(connection, asked.named)))
     if asked.action is not None:
         query = query.where(audit_events.c.action == asked.action)
     if asked.patient_id is not None:
@@ -85,6 +92,17 @@ def events(connection: Connection, asked: Asked, limit: int) -> list[Any]:
     if asked.before is not None:
         query = query.where(audit_events.c.seq < asked.before)
     return list(connection.execute(query.limit(limit)))
+
+
+def _actors_named(connection: Connection, part: str) -> list[str]:
+    """Who is called something with ``part`` in it, or is that very actor."""
+    label = tokens.c.label.icontains(part, autoescape=True)
+    known = connection.execute(select(tokens.c.token_id, tokens.c.issuer, tokens.c.subject).where(label))
+    found = {person_id(row.issuer, row.subject) if row.subject is not None else row.token_id for row in known}
+    for table in (memberships, role_assignments):
+        query = select(table.c.issuer, table.c.subject).where(table.c.subject.icontains(part, autoescape=True))
+        found |= {person_id(row.issuer, row.subject) for row in connection.execute(query)}
+    return [part, *sorted(found)[:MOST_NAMED]]
 
 
 def names_of(connection: Connection, actors: Iterable[str]) -> dict[str, str]:

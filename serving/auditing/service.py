@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 
+from sqlalchemy import Connection
+
 from serving.auditing import repository
 from serving.auditing.repository import Asked
 from serving.auditing.schemas import ACCESS_MINUTES, MOST_AN_HOUR, AuditEvents, Emergencies, Emergency, Event
@@ -83,9 +85,29 @@ def list_emergencies(database: Database, audit: Audit, limit: int) -> Emergencie
 
 def list_events(database: Database, audit: Audit, asked: Asked, limit: int) -> AuditEvents:
     with database.read() as connection:
-        rows = repository.events(connection, asked, limit)
-        names = repository.names_of(connection, {row.actor for row in rows})
+        found = _events(connection, asked, limit)
+    audit.record(_look(asked, found))
+    return found
+
+
+def whole_log(
+    database: Database, audit: Audit, asked: Asked, limit: int, most_emergencies: int
+) -> tuple[Emergencies, AuditEvents]:
+    """Emergency access and the events asked for, as one look: one event in the log."""
+    with database.read() as connection:
+        rows, total = repository.grants(connection, most_emergencies)
+        found = _events(connection, asked, limit)
+    audit.record(_look(asked, found, emergencies=len(rows)))
+    return Emergencies(items=[Emergency(**row._mapping) for row in rows], total=total), found
+
+
+def _events(connection: Connection, asked: Asked, limit: int) -> AuditEvents:
+    rows = repository.events(connection, asked, limit)
+    names = repository.names_of(connection, {row.actor for row in rows})
     items = [Event(**row._mapping, actor_name=names.get(row.actor, "")) for row in rows]
-    about = (asked.patient_id,) if asked.patient_id else ()
-    audit.record(Look("audit.seen", about, detail={"shown": len(items)}))
     return AuditEvents(items=items, next_before=items[-1].seq if len(items) == limit and items[-1].seq > 1 else None)
+
+
+def _look(asked: Asked, found: AuditEvents, **more: int) -> Look:
+    about = (asked.patient_id,) if asked.patient_id else ()
+    return Look("audit.seen", about, detail={"shown": len(found.items), **more})

@@ -18,7 +18,7 @@ from serving.auditlog.log import EXPOSURES, Broken, rows_hash
 from serving.storage.database import Database
 from serving.storage.tables import audit_events, emergency_access, exposures, reviews
 
-REVIEWED = ("review.recorded", "review.replaced")
+REVIEWED = ("review.recorded", "review.replaced", "review.undone")
 EMERGENCY = "emergency.opened"
 
 
@@ -65,7 +65,7 @@ def _reviews(connection: Connection) -> Iterator[Broken]:
         row = rows.pop(detail.get("review_id", ""), None)
         if row is None:
             yield Broken(seq, "the review that it recorded is gone")
-        elif detail.get("sha256") != content_hash(dict(row)):
+        elif detail.get("sha256") != content_hash(dict(row)) or bool(detail.get("undone")) != row["undone"]:
             yield Broken(seq, "the review that it recorded was changed")
     if rows:
         yield Broken(newest, f"{len(rows)} reviews have no event: they were slipped in")

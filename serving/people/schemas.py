@@ -114,7 +114,8 @@ class Person(BaseModel):
         description="what is due, and how the model's numbers would move if it were done; empty in older runs"
     )
     trend: list[TrendPoint]
-    reviews: list[Review] = Field(description="newest first, without the versions that were replaced")
+    reviews: list[Review] = Field(description="newest first, without the versions that were replaced or undone")
+    review_versions: list[Review] = Field(description="every version of every review, newest first")
     emergency: Emergency | None = Field(
         description="the emergency access by which the caller sees this person of another team; null for their own"
     )

@@ -47,7 +47,8 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
         row = repository.person(connection, caller, patient_id) if run is not None else None
         if run is not None and row is not None:
             kept = repository.timeline(connection, caller, patient_id)
-            reviews = [row for row in history(connection, caller, patient_id) if row.replaced_by is None]
+            versions = history(connection, caller, patient_id)
+            reviews = [row for row in versions if row.replaced_by is None and not row.undone]
             found = Person(
                 patient_id=patient_id,
                 team=PersonTeam(
@@ -65,6 +66,7 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
                 trend=[TrendPoint(**point._mapping) for point in repository.trend(connection, caller, patient_id)],
                 emergency=_emergency(connection, caller, row.team_id, patient_id),
                 reviews=[as_review(review) for review in reviews],
+                review_versions=[as_review(version) for version in versions],
             )
     if run is None or row is None:
         audit.record(Look("person.not_visible", patient_ids=(patient_id,)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import reviews
@@ -23,7 +23,8 @@ def place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any, A
 def history(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
     """Every version of every review of the person with ``replaced_by``, newest first."""
     visible = _versions(caller).where(reviews.c.patient_id == patient_id)
-    query = visible.order_by(reviews.c.reviewed_at.desc(), reviews.c.review_id)
+    written = func.coalesce(reviews.c.written_at, reviews.c.reviewed_at)
+    query = visible.order_by(reviews.c.reviewed_at.desc(), written.desc(), reviews.c.review_id)
     return list(connection.execute(query.limit(MOST_SHOWN)))
 
 

@@ -71,6 +71,16 @@ ACTION_LABELS: dict[ReviewAction, str] = {
     ReviewAction.NO_CHANGE_NEEDED: "Reviewed, no change needed",
 }
 
+CLOSING_QUESTIONS = {
+    "medicines_reconciled": "Medicines reconciled",
+    "allergies_up_to_date": "Allergies up to date",
+    "side_effects_assessed": "Side effects assessed",
+}
+LISTING_LABELS = {
+    "useful": "Listing useful",
+    "already_known": "Listing already known to the team",
+    "wrong_data": "Listing wrong: the record it rests on is not right",
+}
 ListingWas = Literal["useful", "already_known", "wrong_data"]
 IdempotencyKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9._~:-]+$")]
 MAX_SNOOZE_DAYS = 183
@@ -110,11 +120,12 @@ class ReviewIn(Strict):
 
 
 class Review(BaseModel):
-    """One version of a review. The one with ``replaced_by`` null is the one that counts."""
+    """One version of a review. The one with ``replaced_by`` null is the one that counts, unless it is ``undone``."""
 
     review_id: str
     patient_id: str
-    reviewed_at: dt.datetime
+    reviewed_at: dt.datetime = Field(description="when the review was first recorded; a correction does not move it")
+    written_at: dt.datetime | None = Field(description="when this version was written; null in older rows")
     reviewer: str = Field(description="who, as the audit log names them")
     reviewer_name: str
     run_id: str | None = Field(description="the list that was published when the review was recorded")
@@ -126,6 +137,20 @@ class Review(BaseModel):
     snooze_until: dt.date | None
     replaces: str | None
     replaced_by: str | None
+    undone: bool = Field(description="this version takes the review back: it counts for nothing and stays in history")
+
+    @property
+    def is_correction(self) -> bool:
+        return self.replaces is not None and not self.undone
+
+    @property
+    def answers(self) -> list[tuple[str, bool]]:
+        """The three closing questions, as they were answered."""
+        return [(label, bool(getattr(self, name))) for name, label in CLOSING_QUESTIONS.items()]
+
+    @property
+    def listing_label(self) -> str:
+        return LISTING_LABELS.get(self.listing_was or "", "")
 
     @property
     def action_labels(self) -> list[str]:

@@ -28,6 +28,7 @@ from serving.storage.tables import (
     scores,
     timelines,
 )
+from serving.storage.visible import review_counts
 
 CHUNK = 2_000
 EXPLAINED: tuple[tuple[Table, dict[str, Any]], ...] = (
@@ -89,13 +90,12 @@ def lines_of(connection: Connection, run_id: str) -> list[Row[Any]]:
 
 def newest_reviews(connection: Connection) -> list[Row[Any]]:
     """patient_id, reviewed_at, snooze_until and run_id of everybody's newest review, in the version that counts."""
-    replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
     newest = func.row_number().over(
         partition_by=reviews.c.patient_id, order_by=(reviews.c.reviewed_at.desc(), reviews.c.review_id)
     )
     counted = (
         select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.snooze_until, reviews.c.run_id, newest.label("n"))
-        .where(reviews.c.review_id.not_in(replaced))
+        .where(review_counts())
         .subquery()
     )
     return list(connection.execute(select(counted).where(counted.c.n == 1)))

@@ -28,6 +28,8 @@ PREFIX = "upstream_"
 SESSION_HOURS = 8
 NOTED_EVERY = timedelta(minutes=1)
 """The use of a session is written down once a minute at most, so that turning pages does not write."""
+REMEMBERED = timedelta(hours=16)
+"""How long an ended session still says whose it was, so that what was filled in is kept for its author."""
 Kind = Literal["token", "session"]
 
 
@@ -191,6 +193,28 @@ def session_caller(database: Database, secret: str, idle: timedelta) -> Caller |
         with database.write() as connection:
             connection.execute(update(tokens).where(tokens.c.token_id == row.token_id).values(last_used_at=now))
     return caller
+
+
+def ended_session(database: Database, secret: str) -> Caller | None:
+    """Whose session this was, where it ended by itself within ``REMEMBERED``: by its hours, or unused.
+
+    None for one that is unknown, that somebody ended, or whose person holds no role now. It proves nothing but where a
+    draft belongs: nothing is shown for it.
+    """
+    now = datetime.now(UTC)
+    with database.read() as connection:
+        query = select(tokens).where(tokens.c.sha256 == digest(secret), tokens.c.kind == "session")
+        row = connection.execute(query).first()
+        if row is None or row.revoked_at is not None or now - row.expires_at > REMEMBERED:
+            return None
+        return _caller(connection, row)
+
+
+def session_person(database: Database, secret: str) -> str:
+    """Who a live session belongs to (``Caller.person``); empty for none."""
+    with database.read() as connection:
+        caller = find_caller(connection, secret, "session")
+    return caller.person if caller is not None else ""
 
 
 def _live(connection: Connection, secret: str, kind: Kind, now: datetime) -> Row[Any] | None:

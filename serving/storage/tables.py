@@ -225,6 +225,8 @@ reviews = Table(
     Column("allergies_up_to_date", Boolean, nullable=False, server_default=false()),
     Column("side_effects_assessed", Boolean, nullable=False, server_default=false()),
     Column("reviewer_name", String(200), nullable=False, server_default=""),
+    Column("undone", Boolean, nullable=False, server_default=false()),
+    Column("written_at", Moment),
     Index("ix_reviews_replaces", "replaces", unique=True),
     UniqueConstraint("reviewer", "idempotency_key"),
     Index("ix_reviews_patient", "patient_id", "reviewed_at"),
@@ -256,6 +258,33 @@ identities = Table(
     Column("key_id", String(16), nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("given_at", Moment, nullable=False),
+)
+
+work_items = Table(
+    "work_items",
+    metadata,
+    Column("item_id", Integer, primary_key=True),
+    Column("patient_id", String(200), nullable=False),
+    Column("team_id", String(200), nullable=False),
+    Column("run_id", ForeignKey("runs.run_id")),
+    Column("given_to", String(64)),
+    Column("given_to_name", String(200), nullable=False),
+    Column("this_week", Boolean, nullable=False),
+    Column("notes", JSON, nullable=False),
+    Column("set_at", Moment, nullable=False),
+    Column("set_by", String(200), nullable=False),
+    Column("set_by_name", String(200), nullable=False),
+    Index("ix_work_items_patient", "patient_id", "team_id", "item_id"),
+)
+
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("saved_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
 )
 
 tokens = Table(
@@ -385,6 +414,8 @@ PERSON_TABLES = frozenset(
         reviews,
         gap_statuses,
         identities,
+        work_items,
+        drafts,
         exposures,
     }
 )

@@ -10,11 +10,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Select, false, or_, select
+from sqlalchemy import CTE, ColumnElement, Select, and_, false, or_, select
 
 from serving.identity.callers import Caller
 from serving.storage.database import SCOPE_NAME
-from serving.storage.tables import emergency_access, people, publications, run_teams, runs
+from serving.storage.tables import emergency_access, people, publications, reviews, run_teams, runs
 
 
 def published_run() -> Select[Any]:
@@ -52,6 +52,12 @@ def visible_lists(caller: Caller) -> CTE:
     elif caller.team_ids is not None:
         query = query.where(run_teams.c.team_id.in_(sorted(caller.team_ids)))
     return query.cte(SCOPE_NAME)
+
+
+def review_counts() -> ColumnElement[bool]:
+    """The row of ``reviews`` was replaced by no other, and was not undone."""
+    replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
+    return and_(reviews.c.review_id.not_in(replaced), reviews.c.undone.is_(false()))
 
 
 def _opened(caller: Caller) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, and_, case, func, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import gaps, list_lines, people, person_groups, reviews
-from serving.storage.visible import visible_people
+from serving.storage.visible import review_counts, visible_people
 from serving.worklists.repository import PRESSING
 from serving.worklists.rules import Standing
 
@@ -79,10 +79,9 @@ def everybody(connection: Connection, caller: Caller, team_id: str) -> list[Row[
 def reviews_since(connection: Connection, caller: Caller, team_id: str, since: dt.datetime) -> list[Row[Any]]:
     """(patient_id, reviewed_at, listing_was) of the reviews that count, of people now in the team."""
     visible = visible_people(caller)
-    replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
     query = (
         select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.listing_was)
         .join(visible, visible.c.patient_id == reviews.c.patient_id)
-        .where(visible.c.team_id == team_id, reviews.c.reviewed_at >= since, reviews.c.review_id.not_in(replaced))
+        .where(visible.c.team_id == team_id, reviews.c.reviewed_at >= since, review_counts())
     )
     return list(connection.execute(query))

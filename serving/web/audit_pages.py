@@ -4,19 +4,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from features.records.nhs_numbers import looks_like_one
 from serving.access import AuditorReader, GuardedRoute, PharmacistReader, require_own_form
-from serving.auditing.endpoints import About, Action, Actor, Before, On
+from serving.auditing.endpoints import PLAIN, Action, Actor, Before
 from serving.auditing.repository import Asked
 from serving.auditing.schemas import ACCESS_MINUTES, REASON_LABELS, Event
-from serving.auditing.service import list_emergencies, list_events, open_in_emergency
+from serving.auditing.service import open_in_emergency, whole_log
 from serving.http.problems import Problem
 from serving.identity.callers import ROLE_LABELS
 from serving.state import Serving
@@ -24,6 +25,7 @@ from serving.web.rendering import around, page
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
+Text = Annotated[str, Query(max_length=200, pattern=PLAIN)]
 EVENTS_A_PAGE = 50
 EMERGENCIES_SHOWN = 2_000
 PEOPLE_NAMED = 12
@@ -44,6 +46,10 @@ ACTIONS = {
     "review.recorded": "Recorded a review",
     "review.replaced": "Corrected a review",
     "review.repeated": "Sent a review again",
+    "review.undone": "Undid a review",
+    "draft.kept": "Filled in a review that is not recorded",
+    "work.set": "Gave somebody to a colleague, or marked them for this week",
+    "work.seen": "Read who a person was given to",
     "scores.requested": "Had people scored",
     "emergency.opened": "Opened a person in an emergency",
     "emergency.refused": "Asked for a person in an emergency, and was refused",
@@ -88,17 +94,26 @@ async def audit_page(
     service: Serving,
     actor: Actor = None,
     action: Action = None,
-    patient_id: About = None,
-    on: On = None,
+    patient_id: Text = "",
+    named: Text = "",
+    on: Text = "",
     before: Before = None,
 ) -> Response:
-    """Emergency access of today on top, then of earlier days, then the log. Empty fields of the form are no filter."""
+    """Emergency access of today on top, then of earlier days, then the log. Empty fields of the form are no filter; a
+    field that cannot be read is named at the top, and filters nothing."""
     audit = service.audit_for(caller, request)
-    asked = Asked(actor or None, action or None, patient_id or None, on or None, before)
-    emergencies = await service.reads.run(list_emergencies, service.database, audit, EMERGENCIES_SHOWN)
-    events = await service.reads.run(list_events, service.database, audit, asked, EVENTS_A_PAGE)
+    wrong = {}
+    if on and not _is_day(on):
+        wrong["on"] = "Write the day as year, month and day, for example 2026-01-05, or leave it empty"
+    if looks_like_one(patient_id):
+        wrong["patient_id"] = "That is an NHS number: enter the person's number in Upstream instead"
+    day, person = ("" if "on" in wrong else on), ("" if "patient_id" in wrong else patient_id.strip())
+    asked = Asked(actor or None, action or None, person or None, day or None, before, named.strip() or None)
+    emergencies, events = await service.reads.run(
+        whole_log, service.database, audit, asked, EVENTS_A_PAGE, EMERGENCIES_SHOWN
+    )
     now = dt.datetime.now(dt.UTC)
-    kept = {"actor": actor, "action": action, "patient_id": patient_id, "on": on}
+    kept = {"actor": actor, "action": action, "patient_id": person, "named": named, "on": day}
 
     def address(**changed: Any) -> str:
         return "/audit?" + urlencode({name: value for name, value in (kept | changed).items() if value})
@@ -116,7 +131,17 @@ async def audit_page(
         asked=asked,
         actions=sorted(ACTIONS.items(), key=lambda pair: pair[1]),
         address=address,
+        actor_name=next((event.actor_name for event in events.items if event.actor == actor), actor or ""),
+        wrong=wrong,
+        status=422 if wrong else 200,
     )
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(re.fullmatch(r"\d{4}-\d{2}-\d{2}", text)) and dt.date.fromisoformat(text) is not None
+    except ValueError:
+        return False
 
 
 def line_of(event: Event) -> AuditLine:

@@ -1,4 +1,4 @@
-"""The pages: ``/``, ``/sign-in``, ``/sign-out``, ``/teams/{team_id}``, ``/patients/{patient_id}`` and its review form.
+"""The pages: ``/``, ``/sign-in``, ``/sign-out``, ``/teams/{team_id}`` and ``/patients/{patient_id}``.
 
 Each calls what the JSON calls.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -28,20 +28,20 @@ from serving.identity.callers import Caller
 from serving.identity.ids import PersonId
 from serving.operations.service import readiness, version
 from serving.people.service import show_person
-from serving.reviews.service import record_review
 from serving.runs.repository import current_run, newest_refusal
 from serving.runs.schemas import STALE_DAYS, RunInfo
-from serving.security.tokens import SESSION_HOURS, revoke_token
+from serving.security.tokens import SESSION_HOURS, revoke_token, session_person
 from serving.state import Service, Serving
 from serving.teams.service import team_overview
-from serving.web import sign_in
+from serving.web import after_sign_in, sign_in
 from serving.web.back_link import person_query, read_way_back, way_back
 from serving.web.forms import gap_status_form
 from serving.web.forms.filter_form import filter_fields
-from serving.web.forms.review_form import ReviewForm, Wrong, refused, review_fields
+from serving.web.forms.review_form import ReviewForm, Wrong, review_fields
 from serving.web.person_view import drawn_year, explain
 from serving.web.record_link import record_link
 from serving.web.rendering import around, page
+from serving.web.review_pages import draft_of
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.rules import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
@@ -166,34 +166,13 @@ async def person(
     back: str = "",
 ) -> Response:
     """One person. ``back`` is the query string of the list they were opened from."""
-    answers = ReviewForm(back=read_way_back(back))
-    return await _person_page(request, caller, service, patient_id, *viewed(view, outcome, horizon), answers)
-
-
-@router.post("/patients/{patient_id}/reviews")
-async def review_form(
-    request: Request,
-    caller: PeopleReader,
-    service: Serving,
-    patient_id: PersonId,
-    answers: Annotated[ReviewForm, Form()],
-) -> Response:
-    """Record a review and come back to the person; what is wrong is said on the form, with every answer kept."""
-    require_own_form(request, answers.proof)
-    view = viewed(answers.view, None, None)
-    review, wrong = answers.read()
-    if review is not None:
-        audit = service.audit_for(caller, request)
-        try:
-            await service.reads.run(record_review, service.database, caller, audit, patient_id, review, answers.key)
-        except Problem as problem:
-            if not problem.errors:
-                raise
-            wrong = refused(problem.errors)
-        else:
-            query = person_query(answers.view, read_way_back(answers.back), recorded=1)
-            return RedirectResponse(f"/patients/{quote(patient_id, safe='')}?{query}#reviews", 303)
-    return await _person_page(request, caller, service, patient_id, *view, answers, wrong)
+    draft = await draft_of(service, caller, patient_id)
+    answers = draft or ReviewForm()
+    wrong = answers.read()[1] if draft and request.query_params.get("refused") == "1" else []
+    answers = answers.model_copy(update={"back": read_way_back(back)})
+    return await _person_page(
+        request, caller, service, patient_id, *viewed(view, outcome, horizon), answers, wrong, has_draft=bool(draft)
+    )
 
 
 async def _person_page(
@@ -205,6 +184,8 @@ async def _person_page(
     horizon: int | None,
     answers: ReviewForm,
     wrong: Sequence[Wrong] = (),
+    *,
+    has_draft: bool = False,
 ) -> Response:
     audit = service.page_audit_for(caller, request)
     try:
@@ -227,14 +208,14 @@ async def _person_page(
         request,
         "person.html",
         surroundings=around(request, caller, found.run),
-        status=422 if wrong else 200,
         person=found,
         who=names.get(patient_id),
         record_link=record_link(service.settings.record_link, patient_id, names.get(patient_id)),
         explained=explain(found, *chosen),
         year=drawn_year(found),
-        form=review_fields(answers, wrong),
-        recorded=request.query_params.get("recorded") == "1",
+        form=review_fields(answers, wrong, [(gap.code, gap.title) for gap in found.gaps]),
+        has_draft=has_draft,
+        recorded=request.query_params.get("recorded", ""),
         status_set=request.query_params.get("status_set", ""),
         status_wrong=gap_status_form.WRONG.get(request.query_params.get("status_wrong", ""), ""),
         status_choices=gap_status_form.CHOICES,
@@ -255,6 +236,8 @@ async def sign_in_page(request: Request, service: Serving) -> Response:
         "sign_in.html",
         surroundings=around(request, None, run),
         is_open=is_open,
+        kept="kept" in request.query_params,
+        lost="lost" in request.query_params,
         choices=choices,
         providers=service.issuers.with_sign_in,
         session_hours=SESSION_HOURS,
@@ -267,7 +250,8 @@ async def sign_in_form(request: Request, service: Serving, choice: Annotated[str
     """Start a session of the demo."""
     sign_in.require_open(request)
     secret = await service.reads.run(sign_in.open_session, service, choice)
-    answer = RedirectResponse("/", 303)
+    person = await service.reads.run(session_person, service.database, secret)
+    answer = after_sign_in.forget(request, RedirectResponse(after_sign_in.next_page(request, person), 303))
     set_session_cookie(answer, secret, secure=request.url.scheme == "https")
     return answer
 

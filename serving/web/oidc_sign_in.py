@@ -12,7 +12,9 @@ from serving.access import set_session_cookie, spend_as_stranger
 from serving.http.problems import not_found, request_id_of
 from serving.security import code_flow
 from serving.security.code_flow import BACK, MINUTES, NoRole
+from serving.security.tokens import session_person
 from serving.state import Service, Serving
+from serving.web import after_sign_in
 from serving.web.rendering import around, page
 
 router = APIRouter(include_in_schema=False, dependencies=[Depends(spend_as_stranger)])
@@ -67,9 +69,11 @@ async def come_back(
         )
     except NoRole as known:
         return _forget(service, page(request, "no_role.html", surroundings=around(request), status=403, known=known))
+    caller = await service.reads.run(session_person, service.database, secret)
     # The browser came here from another site, and a strict cookie does not follow a redirect of that journey: the page
     # says where to go, and the next request is our own.
-    answer = page(request, "signed_in.html", surroundings=around(request))
+    wanted = after_sign_in.next_page(request, caller)
+    answer = after_sign_in.forget(request, page(request, "signed_in.html", surroundings=around(request), next=wanted))
     set_session_cookie(answer, secret, secure=service.settings.is_https)
     return _forget(service, answer)
 

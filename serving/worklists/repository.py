@@ -40,7 +40,7 @@ from serving.storage.tables import (
     scores,
     timelines,
 )
-from serving.storage.visible import visible_lists, visible_people, visible_teams
+from serving.storage.visible import review_counts, visible_lists, visible_people, visible_teams
 from serving.worklists.rules import CRITICAL, NO_SAFETY_GAP, Ranking, Standing
 from serving.worklists.schemas import Filters, GapLine, Reviewed, RiskBefore
 
@@ -172,11 +172,10 @@ def _snoozes(visible: CTE) -> Select[Any]:
     newest = func.row_number().over(
         partition_by=reviews.c.patient_id, order_by=(reviews.c.reviewed_at.desc(), reviews.c.review_id)
     )
-    replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
     counted = (
         select(reviews.c.patient_id, reviews.c.snooze_until, visible.c.run_id, newest.label("n"))
         .join(visible, visible.c.patient_id == reviews.c.patient_id)
-        .where(reviews.c.review_id.not_in(replaced))
+        .where(review_counts())
         .subquery("counted")
     )
     as_of = select(runs.c.as_of).where(runs.c.run_id == counted.c.run_id).scalar_subquery()
@@ -214,7 +213,7 @@ def _conditions(visible: Subquery, filters: Filters, now: dt.datetime) -> list[C
     if filters.medicine:
         found.append(visible.c.medicines.contains(f",{filters.medicine},", autoescape=True))
     if filters.reviewed:
-        ever = exists().where(reviews.c.patient_id == visible.c.patient_id)
+        ever = exists().where(reviews.c.patient_id == visible.c.patient_id, review_counts())
         days = 7 if filters.reviewed is Reviewed.WEEK else 28
         lately = ever.where(reviews.c.reviewed_at >= now - dt.timedelta(days=days))
         wanted = {Reviewed.NEVER: ~ever, Reviewed.NOT_MONTH: ~lately}.get(filters.reviewed, lately)
@@ -242,7 +241,7 @@ def reviewed_since(connection: Connection, caller: Caller, team_id: str, since: 
     query = (
         select(func.count(reviews.c.patient_id.distinct()))
         .join(visible, visible.c.patient_id == reviews.c.patient_id)
-        .where(visible.c.team_id == team_id, reviews.c.reviewed_at >= since)
+        .where(visible.c.team_id == team_id, reviews.c.reviewed_at >= since, review_counts())
     )
     return connection.scalar(query) or 0
 
@@ -343,11 +342,10 @@ def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -
 def reviews_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Any]]:
     """``reviewed_at``, ``reviewer_name`` and ``actions`` of the reviews that count, oldest first, by person."""
     visible = visible_people(caller)
-    replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
     query = (
         select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.reviewer_name, reviews.c.actions)
         .join(visible, visible.c.patient_id == reviews.c.patient_id)
-        .where(reviews.c.patient_id.in_(_all_of(patients)), reviews.c.review_id.not_in(replaced))
+        .where(reviews.c.patient_id.in_(_all_of(patients)), review_counts())
         .order_by(reviews.c.reviewed_at)
     )
     found: dict[str, list[Any]] = {}

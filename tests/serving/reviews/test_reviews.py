@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from serving.auditlog.log import verify_chain
 from serving.security.tokens import issue_token
@@ -149,3 +149,84 @@ def test_review_and_audit_event_are_written_together_or_not_at_all(pharmacist, r
         )
     assert pharmacist("key-0003").status_code == 503
     assert rows(database, reviews) == 2
+
+
+def test_a_correction_keeps_the_day_of_the_review_and_says_when_it_was_written(pharmacist, database):
+    first = pharmacist("key-0001").json()
+    with database.write() as connection:
+        connection.execute(update(reviews).values(reviewed_at=dt.datetime(2026, 1, 6, 9, tzinfo=dt.UTC)))
+    second = pharmacist("key-0002", side_effects_assessed=True, replaces=first["review_id"]).json()
+    assert second["reviewed_at"][:10] == "2026-01-06"
+    assert second["written_at"][:10] == dt.datetime.now(dt.UTC).date().isoformat()
+    assert second["run_id"] == first["run_id"]
+
+
+@pytest.fixture
+def undo(signed_in):
+    return lambda review_id, person="N03": signed_in.post(f"/v1/patients/{person}/reviews/{review_id}/undo")
+
+
+def test_an_undone_review_counts_for_nothing_and_stays_in_the_history(pharmacist, read, undo):
+    day = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)).isoformat()
+    first = pharmacist("key-0001", snooze_until=day).json()["review_id"]
+    listed = {person["patient_id"]: person for person in read("/v1/teams/north/worklist")["items"]}
+    assert listed["N03"]["snoozed_until"] == day
+    answer = undo(first)
+    assert answer.status_code == 200 and answer.json()["undone"] is True
+    assert read("/v1/patients/N03")["reviews"] == []
+    listed = {person["patient_id"]: person for person in read("/v1/teams/north/worklist")["items"]}
+    assert listed["N03"]["snoozed_until"] is None and listed["N03"]["last_review"] is None
+    assert [person["patient_id"] for person in read("/v1/teams/north/worklist?reviewed=7")["items"]] == []
+    assert [(r["review_id"] == first, r["undone"]) for r in read()["items"]] == [(False, True), (True, False)]
+
+
+def test_undoing_twice_is_harmless_and_a_version_that_was_corrected_is_not_undone(pharmacist, undo, database):
+    first = pharmacist("key-0001").json()["review_id"]
+    second = pharmacist("key-0002", replaces=first).json()["review_id"]
+    assert undo(first).status_code == 409
+    assert undo(second).json() == undo(second).json()
+    assert rows(database, reviews) == 3
+
+
+def test_what_was_undone_can_be_recorded_again(pharmacist, read, undo):
+    first = pharmacist("key-0001").json()["review_id"]
+    undone = undo(first).json()["review_id"]
+    again = pharmacist("key-0002", replaces=undone)
+    assert again.status_code == 201
+    assert [r["review_id"] for r in read("/v1/patients/N03")["reviews"]] == [again.json()["review_id"]]
+
+
+def test_nobody_undoes_a_review_of_another_person_or_team(pharmacist, undo, database):
+    first = pharmacist("key-0001").json()["review_id"]
+    assert undo(first, "N04").status_code == 404
+    assert undo(first, "S02").status_code == 404
+    assert undo("0" * 24).status_code == 404
+    assert rows(database, reviews) == 1
+
+
+@pytest.mark.parametrize("role", ["data_scientist", "auditor", "operator"])
+def test_roles_that_see_no_people_undo_nothing(pharmacist, signed_in, home, role):
+    first = pharmacist("key-0001").json()["review_id"]
+    headers = {"Authorization": f"Bearer {issue_token(home, role)}"}
+    assert signed_in.post(f"/v1/patients/N03/reviews/{first}/undo", headers=headers).status_code == 403
+
+
+def test_undoing_is_in_the_audit_log(pharmacist, undo, database):
+    undo(pharmacist("key-0001").json()["review_id"])
+    with database.engine.connect() as connection:
+        newest = connection.execute(select(audit_events).order_by(audit_events.c.seq.desc())).first()
+    assert newest.action == "review.undone" and newest.patient_ids == ["N03"] and newest.detail["replaces"]
+    assert verify_chain(database) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"actions": ["no_change_needed", "medicine_changed"]}, "body.actions"),
+        ({"actions": ["not_reached"], "side_effects_assessed": True}, "body.side_effects_assessed"),
+    ],
+)
+def test_what_contradicts_itself_is_refused(pharmacist, database, changes, where):
+    answer = pharmacist("key-0001", **changes)
+    assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, where)
+    assert rows(database, reviews) == 0

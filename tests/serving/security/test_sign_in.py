@@ -19,7 +19,9 @@ CHOICE = {"choice": "pharmacist:north"}
 
 def test_the_cookie_is_strict_and_out_of_reach_of_scripts(client):
     cookie = client.post("/sign-in", data=CHOICE).headers["set-cookie"]
-    assert "HttpOnly" in cookie and "SameSite=strict" in cookie and "Max-Age=28800" in cookie
+    assert "HttpOnly" in cookie and "SameSite=strict" in cookie and "Max-Age=86400" in cookie, (
+        "longer than the session, so that what a form holds when it ended is kept for its author"
+    )
 
 
 def test_production_has_no_sign_in(home, start):
@@ -132,7 +134,7 @@ def test_a_session_that_nobody_uses_ends(signed_in):
     assert signed_in.get("/teams/north").status_code == 200
     moved(signed_in, created_at=timedelta(minutes=31), last_used_at=timedelta(minutes=31))
     late = signed_in.post("/patients/N00/reviews", data=form)
-    assert (late.status_code, late.headers["location"]) == (303, "/sign-in")
+    assert (late.status_code, late.headers["location"]) == (303, "/sign-in?kept=1")
     assert signed_in.get("/teams/north").headers["location"] == "/sign-in"
     with signed_in.app.state.service.database.read() as connection:
         assert (

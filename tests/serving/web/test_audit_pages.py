@@ -186,3 +186,36 @@ def test_every_action_that_the_service_writes_down_has_words():
     written = set(re.findall(r'Look\(\s*"([a-z_.]+)"', source)) | set(re.findall(r'action: str = "([a-z_.]+)"', source))
     assert {"team.overview_seen", "worklist.seen", "person.left_seen"} <= written
     assert written - set(ACTIONS) == set()
+
+
+@pytest.mark.parametrize("query", ["on=", "on=&patient_id=&named=&action=", "on=&actor="])
+def test_an_empty_field_of_the_form_is_no_filter(hospital, query):
+    hospital("pharmacist:north").get("/patients/N03")
+    page = hospital("auditor").get(f"/audit?{query}")
+    assert page.status_code == 200 and any("Read a person" in row[2] for row in rows(page.text, "log"))
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [("on=5.1.2026", "Write the day as year, month and day"), ("patient_id=9434765919", "That is an NHS number")],
+)
+def test_a_field_that_cannot_be_read_is_named_and_the_page_stays(hospital, query, said):
+    page = hospital("auditor").get(f"/audit?{query}")
+    assert page.status_code == 422 and said in page.text and 'role="alert"' in page.text
+    assert "9434765919" not in page.text
+
+
+def test_the_log_is_searched_by_a_part_of_a_name(hospital):
+    hospital("pharmacist:north").get("/patients/N03")
+    hospital("pharmacist:south").get("/patients/S02")
+    auditor = hospital("auditor")
+    found = rows(auditor.get("/audit?named=north+TEAM").text, "log")
+    assert found and {row[1] for row in found} == {"Pharmacist, North team Pharmacist"}
+    assert "Nothing in the log fits." in auditor.get("/audit?named=nobody+of+this+name").text
+
+
+def test_a_look_at_the_log_is_one_event(hospital):
+    auditor = hospital("auditor")
+    auditor.get("/audit")
+    events = [row[2] for row in rows(auditor.get("/audit").text, "log")]
+    assert events.count("Read this log") == 1 and "Read the emergency access" not in events

@@ -1,0 +1,53 @@
+"""All queries over drafts. Reading starts at ``visible_people``: who may not see a person now reads no draft of
+them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+
+from serving.identity.callers import Caller
+from serving.storage.tables import drafts
+from serving.storage.visible import visible_people
+
+
+def is_own(connection: Connection, caller: Caller, patient_id: str) -> bool:
+    """The caller may see the person, and not in an emergency only."""
+    visible = visible_people(caller)
+    teams = connection.scalars(select(visible.c.team_id).where(visible.c.patient_id == patient_id))
+    return any(not caller.is_beyond(team) for team in teams)
+
+
+def find(connection: Connection, caller: Caller, patient_id: str, now: dt.datetime) -> bytes | None:
+    visible = visible_people(caller)
+    query = select(drafts.c.sealed).where(
+        drafts.c.owner == caller.person,
+        drafts.c.patient_id == patient_id,
+        drafts.c.expires_at > now,
+        select(visible.c.patient_id).where(visible.c.patient_id == drafts.c.patient_id).exists(),
+    )
+    return connection.scalar(query)
+
+
+def waiting(connection: Connection, caller: Caller, now: dt.datetime) -> list[str]:
+    """The people of whom the caller has a draft."""
+    visible = visible_people(caller)
+    query = select(drafts.c.patient_id).where(
+        drafts.c.owner == caller.person,
+        drafts.c.expires_at > now,
+        select(visible.c.patient_id).where(visible.c.patient_id == drafts.c.patient_id).exists(),
+    )
+    return sorted(connection.scalars(query))
+
+
+def keep(connection: Connection, row: dict[str, Any], now: dt.datetime) -> None:
+    """Put a draft in the place of an earlier one; drafts whose time is over go."""
+    forget(connection, row["owner"], row["patient_id"])
+    connection.execute(delete(drafts).where(drafts.c.expires_at <= now))
+    connection.execute(insert(drafts), row)
+
+
+def forget(connection: Connection, owner: str, patient_id: str) -> None:
+    connection.execute(delete(drafts).where(drafts.c.owner == owner, drafts.c.patient_id == patient_id))

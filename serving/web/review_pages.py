@@ -1,0 +1,180 @@
+"""Recording, correcting and undoing a review on the page.
+
+Every form is answered with a redirect, also one that was refused: its answers wait sealed for their author, and the
+page that follows shows them with what is wrong. So the browser's Back and Reload never send a form again, and an
+ended session loses nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from pydantic import ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from serving.access import SESSION_COOKIE, GuardedRoute, PeopleReader, require_own_form
+from serving.auditlog.log import Audit, Look
+from serving.drafts.service import drop_draft, find_draft, keep_draft
+from serving.http.problems import Problem, not_found, request_id_of
+from serving.identity.callers import Caller
+from serving.identity.ids import PersonId
+from serving.people.service import show_person
+from serving.reviews.endpoints import ReviewId
+from serving.reviews.service import record_review, undo_review
+from serving.security.tokens import ended_session
+from serving.state import Service, Serving, service_of
+from serving.web import after_sign_in
+from serving.web.back_link import person_query, read_way_back
+from serving.web.forms.review_form import ReviewForm, review_fields
+from serving.web.rendering import around, page
+
+router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
+
+_REVIEW_OF = re.compile(r"/patients/([^/]+)/reviews")
+LONGEST_FORM = 20_000
+
+
+@router.post("/patients/{patient_id}/reviews")
+async def review_form(
+    request: Request,
+    caller: PeopleReader,
+    service: Serving,
+    patient_id: PersonId,
+    answers: Annotated[ReviewForm, Form()],
+) -> Response:
+    """Record a review, or a correction of one, and come back to the person."""
+    require_own_form(request, answers.proof)
+    review, _ = answers.read()
+    audit = service.audit_for(caller, request)
+    if review is not None and len(answers.key) >= 8:
+        try:
+            await service.reads.run(record_review, service.database, caller, audit, patient_id, review, answers.key)
+        except Problem as problem:
+            if not problem.errors:
+                raise
+        else:
+            await service.reads.run(drop_draft, service.database, caller, patient_id)
+            return _to_person(patient_id, answers, "reviews", recorded="corrected" if review.replaces else 1)
+    kept = await service.reads.run(
+        keep_draft, service.database, service.sealer, caller, audit, patient_id, answers.kept
+    )
+    if not kept:
+        await service.reads.run(audit.record, Look("person.not_visible", (patient_id,)))
+        raise not_found()
+    if answers.replaces:
+        return RedirectResponse(_edit_address(patient_id, answers), 303)
+    return _to_person(patient_id, answers, "", refused=1)
+
+
+@router.get("/patients/{patient_id}/reviews/{review_id}/edit")
+async def edit(
+    request: Request,
+    caller: PeopleReader,
+    service: Serving,
+    patient_id: PersonId,
+    review_id: ReviewId,
+    refused: str = "",
+    view: str = "",
+    back: str = "",
+) -> Response:
+    """The form of a review that is there, filled in as it was, or as its author last sent it."""
+    audit = service.audit_for(caller, request)
+    person = await service.reads.run(show_person, service.database, caller, audit, patient_id)
+    old = next((one for one in person.review_versions if one.review_id == review_id), None)
+    if old is None or old.replaced_by is not None or person.emergency:
+        raise not_found()
+    answers = await draft_of(service, caller, patient_id, replaces=review_id) or ReviewForm.of(old)
+    wrong = answers.read()[1] if refused else []
+    return page(
+        request,
+        "review_edit.html",
+        surroundings=around(request, caller, person.run),
+        person=person,
+        review=old,
+        form=review_fields(answers, wrong, [(gap.code, gap.title) for gap in person.gaps]),
+        view=view[:80],
+        back=read_way_back(back),
+    )
+
+
+@router.post("/patients/{patient_id}/reviews/{review_id}/undo")
+async def undo(
+    request: Request,
+    caller: PeopleReader,
+    service: Serving,
+    patient_id: PersonId,
+    review_id: ReviewId,
+    answers: Annotated[ReviewForm, Form()],
+) -> Response:
+    """Take a review back and come back to the person."""
+    require_own_form(request, answers.proof)
+    audit = service.audit_for(caller, request)
+    await service.reads.run(undo_review, service.database, caller, audit, patient_id, review_id)
+    return _to_person(patient_id, answers, "reviews", recorded="undone")
+
+
+@router.post("/patients/{patient_id}/reviews/draft/drop")
+async def drop(
+    request: Request,
+    caller: PeopleReader,
+    service: Serving,
+    patient_id: PersonId,
+    answers: Annotated[ReviewForm, Form()],
+) -> Response:
+    """Throw the caller's own draft away."""
+    require_own_form(request, answers.proof)
+    await service.reads.run(drop_draft, service.database, caller, patient_id)
+    return _to_person(patient_id, answers, "reviews")
+
+
+async def draft_of(service: Service, caller: Caller, patient_id: str, replaces: str = "") -> ReviewForm | None:
+    """The caller's own draft of a new review of a person, or of a correction; None where there is none."""
+    found = await service.reads.run(find_draft, service.database, service.sealer, caller, patient_id)
+    if found is None or found.get("replaces", "") != replaces:
+        return None
+    try:
+        return ReviewForm.model_validate(found)
+    except ValidationError:  # of an earlier release, whose form was another
+        return None
+
+
+async def session_ended(request: Request) -> Response:
+    """Lead to the sign-in page. A review that was sent after its session ended is kept for its own author."""
+    service, secret = service_of(request), request.cookies.get(SESSION_COOKIE, "")
+    caller = await service.reads.run(ended_session, service.database, secret) if secret else None
+    if request.method != "POST" or caller is None:
+        return after_sign_in.to_sign_in(request, caller.person if caller else "", lost=request.method == "POST")
+    found = _REVIEW_OF.fullmatch(request.url.path)
+    kept = found is not None and await _keep(request, service, caller, found[1])
+    return after_sign_in.to_sign_in(request, caller.person, kept=kept, lost=not kept)
+
+
+async def _keep(request: Request, service: Service, caller: Caller, patient_id: str) -> bool:
+    if int(request.headers.get("content-length") or LONGEST_FORM + 1) > LONGEST_FORM:
+        return False
+    form = await request.form(max_files=0, max_fields=100)
+    sent: dict[str, Any] = {name: value for name, value in form.items() if name in ReviewForm.model_fields}
+    sent["actions"] = form.getlist("actions")
+    try:
+        answers = ReviewForm.model_validate(sent)
+        require_own_form(request, answers.proof)
+    except (ValidationError, Problem):
+        return False
+    audit = Audit.of(service.database, caller, request_id_of(request.scope))
+    return await service.reads.run(
+        keep_draft, service.database, service.sealer, caller, audit, patient_id, answers.kept
+    )
+
+
+def _to_person(patient_id: str, answers: ReviewForm, part: str, **more: Any) -> RedirectResponse:
+    query = person_query(answers.view, read_way_back(answers.back), **more)
+    place = f"#{part}" if part else ""
+    return RedirectResponse(f"/patients/{quote(patient_id, safe='')}?{query}{place}", 303)
+
+
+def _edit_address(patient_id: str, answers: ReviewForm) -> str:
+    query = person_query(answers.view, read_way_back(answers.back), refused=1)
+    return f"/patients/{quote(patient_id, safe='')}/reviews/{quote(answers.replaces, safe='')}/edit?{query}"
