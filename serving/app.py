@@ -74,9 +74,9 @@ from serving.web.endpoints import router as pages
 from serving.web.forms.gap_status_form import router as gap_status_pages
 from serving.web.oidc_sign_in import router as provider
 from serving.web.rendering import STATIC_FOLDER, problem_page
-from serving.web.search_pages import router as search_pages
 from serving.web.review_pages import router as review_pages
 from serving.web.review_pages import session_ended
+from serving.web.search_pages import router as search_pages
 from serving.worklists.endpoints import pages as worklist_pages
 from serving.worklists.endpoints import router as worklists
 

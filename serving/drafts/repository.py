@@ -12,6 +12,9 @@ from serving.identity.callers import Caller
 from serving.storage.tables import drafts
 from serving.storage.visible import visible_people
 
+# Deleting looks at nobody: an owner's own rows, and those whose time is over.
+_OWNER, _ABOUT, _ENDS = drafts.c.owner, drafts.c.patient_id, drafts.c.expires_at
+
 
 def is_own(connection: Connection, caller: Caller, patient_id: str) -> bool:
     """The caller may see the person, and not in an emergency only."""
@@ -45,9 +48,9 @@ def waiting(connection: Connection, caller: Caller, now: dt.datetime) -> list[st
 def keep(connection: Connection, row: dict[str, Any], now: dt.datetime) -> None:
     """Put a draft in the place of an earlier one; drafts whose time is over go."""
     forget(connection, row["owner"], row["patient_id"])
-    connection.execute(delete(drafts).where(drafts.c.expires_at <= now))
+    connection.execute(delete(drafts).where(_ENDS <= now))
     connection.execute(insert(drafts), row)
 
 
 def forget(connection: Connection, owner: str, patient_id: str) -> None:
-    connection.execute(delete(drafts).where(drafts.c.owner == owner, drafts.c.patient_id == patient_id))
+    connection.execute(delete(drafts).where(_OWNER == owner, _ABOUT == patient_id))
