@@ -48,9 +48,9 @@ def waiting(connection: Connection, caller: Caller, now: dt.datetime) -> list[st
 def keep(connection: Connection, row: dict[str, Any], now: dt.datetime) -> None:
     """Put a draft in the place of an earlier one; drafts whose time is over go."""
     forget(connection, row["owner"], row["patient_id"])
-    connection.execute(delete(drafts).where(_ENDS <= now))
+    connection.execute(delete(drafts).where(now >= _ENDS))
     connection.execute(insert(drafts), row)
 
 
 def forget(connection: Connection, owner: str, patient_id: str) -> None:
-    connection.execute(delete(drafts).where(_OWNER == owner, _ABOUT == patient_id))
+    connection.execute(delete(drafts).where(owner == _OWNER, patient_id == _ABOUT))
