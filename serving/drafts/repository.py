@@ -6,14 +6,16 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import drafts
 from serving.storage.visible import visible_people
 
 # Deleting looks at nobody: an owner's own rows, and those whose time is over.
-_OWNER, _ABOUT, _ENDS = drafts.c.owner, drafts.c.patient_id, drafts.c.expires_at
+_OWNER: ColumnElement[Any] = drafts.c.owner
+_ABOUT: ColumnElement[Any] = drafts.c.patient_id
+_ENDS: ColumnElement[Any] = drafts.c.expires_at
 
 
 def is_own(connection: Connection, caller: Caller, patient_id: str) -> bool:
