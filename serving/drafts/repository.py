@@ -55,4 +55,4 @@ def keep(connection: Connection, row: dict[str, Any], now: dt.datetime) -> None:
 
 
 def forget(connection: Connection, owner: str, patient_id: str) -> None:
-    connection.execute(delete(drafts).where(owner == _OWNER, patient_id == _ABOUT))
+    connection.execute(delete(drafts).where(_OWNER.in_([owner]), _ABOUT.in_([patient_id])))
