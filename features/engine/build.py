@@ -7,7 +7,7 @@ shard, and each writes its own rows.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -59,6 +59,35 @@ def build_values(
     """The same without pandas: takes positions in ``records.patient_ids`` and day numbers, returns float32 (rows x
     features).
     """
+    values = _values(records, person, day, features, threads=threads)
+    for rows in _of_corrected(records, person, day):
+        # Rows that were corrected since: the few people they are about, as they were known on that day.
+        people, then = np.unique(person[rows]), int(day[rows[0]])
+        known = records.at(people).as_known(then)
+        values[rows] = _values(known, np.searchsorted(people, person[rows]), day[rows], features, threads=threads)
+    return values
+
+
+def _of_corrected(
+    records: Records, person: npt.NDArray[np.int64], day: npt.NDArray[np.int32]
+) -> Iterator[npt.NDArray[np.int64]]:
+    """Rows of the spine that read a row which was corrected since, those of one day together."""
+    if not records.versions:
+        return
+    rows = np.flatnonzero(records.read_otherwise(person, day))
+    rows = rows[np.argsort(day[rows], kind="stable")]
+    if len(rows):
+        yield from np.split(rows, np.flatnonzero(np.diff(day[rows])) + 1)
+
+
+def _values(
+    records: Records,
+    person: npt.NDArray[np.int64],
+    day: npt.NDArray[np.int32],
+    features: Sequence[Feature],
+    *,
+    threads: int | None,
+) -> Values:
     values = np.empty((len(person), len(features)), dtype=np.float32)
     if not len(person) or not features:
         return values

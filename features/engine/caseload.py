@@ -109,35 +109,47 @@ def caseload(
     """
     days = as_days(as_of)
     people = len(records.patient_ids)
-    referrals = records.columns("referrals")
-    referred = records.tables["referrals"].patient
-    in_scope = in_scope_referrals(records, in_scope_kinds)
-
     reason = np.zeros((len(days), people), dtype=np.int8)
-    referral = np.full((len(days), people), -1, dtype=np.int64)
-    for row, day in enumerate(days):
-        still_open = _under_way(
-            referrals["opened_on"], referrals["known_on"], referrals["closed_on"], referrals["closed_known_on"], day
-        )
-        # Rows are in order of opening, and numpy keeps the last of repeated positions: the most recently opened.
-        ours = np.flatnonzero(still_open & in_scope)
-        referral[row, referred[ours]] = ours
-        reason[row] = out_of_reach(records, int(day))
-        anywhere = np.zeros(people, dtype=bool)
-        anywhere[referred[still_open]] = True
-        without = referral[row] < 0
-        reason[row, without & anywhere] = 2
-        reason[row, without & ~anywhere] = 1
+    team = np.full((len(days), people), None, dtype=object)
+    in_scope = in_scope_referrals(records, in_scope_kinds)
+    for row, day in enumerate(days.tolist()):
+        then = records.as_known(day, ("referrals", "stays"))
+        ours = in_scope if then is records else in_scope_referrals(then, in_scope_kinds)
+        reason[row], team[row] = _on_a_day(then, day, ours)
 
     person, date = np.nonzero(reason.T == 0)
     spine = pd.DataFrame(
         {
             "patient_id": pd.array(records.patient_ids[person], dtype="str"),
             "as_of": to_datetime64(days[date]),
-            "team_id": pd.array(referrals["team_id"].take(pa.array(referral[date, person])), dtype="str"),
+            "team_id": pd.array(team[date, person], dtype="str"),
         }
     )
     return Caseload(spine, days, reason, records.patient_ids)
+
+
+def _on_a_day(
+    records: Records, day: int, in_scope: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.object_]]:
+    """Why each person is off the caseload (0 where they are on it), and the team of those who are on it."""
+    people = len(records.patient_ids)
+    referrals, referred = records.columns("referrals"), records.tables["referrals"].patient
+    still_open = _under_way(
+        referrals["opened_on"], referrals["known_on"], referrals["closed_on"], referrals["closed_known_on"], day
+    )
+    referral = np.full(people, -1, dtype=np.int64)
+    # Rows are in order of opening, and of repeated positions numpy keeps the last: the most recently opened.
+    ours = np.flatnonzero(still_open & in_scope)
+    referral[referred[ours]] = ours
+    reason = out_of_reach(records, day)
+    anywhere = np.zeros(people, dtype=bool)
+    anywhere[referred[still_open]] = True
+    reason[(referral < 0) & anywhere] = 2
+    reason[(referral < 0) & ~anywhere] = 1
+    team = np.full(people, None, dtype=object)
+    listed = np.flatnonzero(reason == 0)
+    team[listed] = referrals["team_id"].take(pa.array(referral[listed])).to_pylist()
+    return reason, team
 
 
 def have_died(records: Records, day: int) -> npt.NDArray[np.bool_]:
@@ -161,7 +173,7 @@ def are_inpatients(records: Records, day: int) -> npt.NDArray[np.bool_]:
     """
     stays = records.columns("stays")
     admitted = (stays["ward"] != _PLACE_OF_SAFETY) & _under_way(
-        stays["admitted_on"], stays["known_on"], stays["discharged_on"], stays["discharge_known_on"], np.int32(day)
+        stays["admitted_on"], stays["known_on"], stays["discharged_on"], stays["discharge_known_on"], day
     )
     found = np.zeros(len(records.patient_ids), dtype=bool)
     found[records.tables["stays"].patient[admitted]] = True
@@ -172,6 +184,7 @@ def out_of_reach(records: Records, day: int) -> npt.NDArray[np.int8]:
     """Shape (people,): an index into ``REASONS`` for people who are never scored or listed, whatever their referrals
     say; 0 for all others.
     """
+    records = records.as_known(day, ("referrals", "stays"))
     reason = np.zeros(len(records.patient_ids), dtype=np.int8)
     reason[are_inpatients(records, day)] = REASONS.index(INPATIENT)
     reason[have_died(records, day)] = REASONS.index(DIED)
@@ -196,7 +209,7 @@ def _under_way(
     began_known: npt.NDArray[np.int32],
     ended: npt.NDArray[np.int32],
     ended_known: npt.NDArray[np.int32],
-    day: np.int32,
+    day: int,
 ) -> npt.NDArray[np.bool_]:
     """Whether an interval has begun, as known before ``day``, and is not known to have ended before ``day``."""
     return (began < day) & (began_known < day) & ~((ended < day) & (ended_known < day))

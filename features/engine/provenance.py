@@ -121,6 +121,7 @@ class SourceRows:
     """
 
     def __init__(self, records: Records, as_of_day: int, features: Sequence[Feature]) -> None:
+        records = records.as_known(as_of_day)
         self._records, self._as_of, self._plan = records, as_of_day, _PLANS.of(features)
         shape = (len(records), len(self._plan.readings), MOST)
         self._row, self._on = np.full(shape, -1, np.int64), np.full(shape, NO_DAY, np.int32)

@@ -83,6 +83,7 @@ COLUMNS = (
 
 def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Iterator[PersonAsKnown]:
     """Each person at ``places`` in ``records.patient_ids`` as known on a day number: what the rules read."""
+    records = records.as_known(as_of)
     days = np.full(len(places), as_of, np.int32)
     prepared = due_dates.prepare(records)
     scheduled = due_dates.due_dates(prepared, places, days)
@@ -106,6 +107,7 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
     """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, in :func:`gap_order`; the way
     without pandas. Somebody who has died has none."""
+    records = records.as_known(as_of)
     found, dead = [], have_died(records, as_of)
     for person in people(records, places, as_of):
         gaps = [] if dead[person.place] else [gap for rule in RULES for gap in rule(person)]
@@ -146,7 +148,7 @@ def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | 
 
     ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high,
     medium, low), safety, title, due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence
-    (list of {table, row, on, what}, where ``row`` is the position in ``records[table]``), action, standard, source,
+    (list of {table, row, on, what}, where ``row`` is the position in ``records.as_known(as_of)[table]``), action, standard, source,
     verified (False where a fact behind it is still to be checked), could_not_check (what the rule could not check),
     shown (whether a page shows it unasked). Raises KeyError for a patient who is not in the records.
     """

@@ -61,6 +61,7 @@ class Prevalence:
 
 def caseload(records: Records, as_of: int) -> list[int]:
     """Positions of the people alive, with an open referral, as known at 00:00 of a day number."""
+    records = records.as_known(as_of, ("referrals",))
     referrals, patients = records.columns("referrals"), records.columns("patients")
     started = (referrals["opened_on"] < as_of) & (referrals["known_on"] < as_of)
     closed = (referrals["closed_on"] < as_of) & (referrals["closed_known_on"] < as_of)

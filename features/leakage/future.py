@@ -8,7 +8,7 @@ columns of ``patients`` have no day and are left unchanged.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -82,7 +82,11 @@ def blanked(table: Table, rows: Bools) -> dict[str, Any]:
 
 
 def deleted(records: Records, as_of: int) -> Variant:
-    """The records as they were at 00:00 of the day, without anything that happened or became known later."""
+    """The records as they were at 00:00 of the day, without anything that happened or became known later.
+
+    Of the versions of a row, those that became known later are removed. A version that moved an appointment to a day
+    ahead stays: the move was known.
+    """
     tables, origin, rows, parts = dict(records.tables), {}, {}, {}
     for name, table in records.tables.items():
         if name in BLANK:
@@ -97,5 +101,15 @@ def deleted(records: Records, as_of: int) -> Variant:
             rows[name], origin[name] = int(gone.sum()), kept
             table = table.take(kept, table.patient[kept], len(records))
         tables[name] = table
+    versions = {}
+    for name, one in records.versions.items():
+        late, known = late_parts(one.table, as_of), one.table.columns["known_on"] < as_of
+        parts[name] += int((late & known & holds_something(one.table)).sum())
+        rows[name] += int((~known).sum())
+        table = Table(one.table.spec, blanked(one.table, late), one.table.patient, one.table.offsets)
+        kept = np.flatnonzero(known)
+        versions[name] = replace(one, table=table.take(kept, table.patient[kept], len(records)))
     unread = records.unread.before(as_of)
-    return Variant(Records(records.patient_ids, tables, records.about, unread=unread), origin, rows, parts)
+    return Variant(
+        Records(records.patient_ids, tables, records.about, unread=unread, versions=versions), origin, rows, parts
+    )

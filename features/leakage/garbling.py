@@ -8,6 +8,7 @@ vocabulary, numbers in range, ends after beginnings, rows in order.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,30 @@ def garbled(records: Records, as_of: int, random: Random) -> Variant:
         order = np.lexsort((columns["known_on"], columns[table.spec.event_day or ""], patient))
         tables[name] = Table(table.spec, columns, patient, table.offsets).take(order, patient[order], len(records))
         origin[name] = order.astype(np.int64)
-    return Variant(Records(records.patient_ids, tables, records.about, unread=records.unread), origin, rows, parts)
+    versions = {}
+    for name, one in records.versions.items():
+        versions[name] = dataclasses.replace(one, table=_garbled_versions(one.table, as_of, random))
+        rows[name] += int((one.table.columns["known_on"] >= as_of).sum())
+    return Variant(
+        Records(records.patient_ids, tables, records.about, unread=records.unread, versions=versions),
+        origin,
+        rows,
+        parts,
+    )
+
+
+def _garbled_versions(table: Table, as_of: int, random: Random) -> Table:
+    """Every version that was not known by the day replaced by one that is not known by it either."""
+    future = table.columns["known_on"] >= as_of
+    late = late_parts(table, as_of) & ~future
+    columns, patient = _late(table.spec.name, blanked(table, late), late, as_of, random), table.patient.copy()
+    places = np.flatnonzero(future)
+    _replace(table, columns, places, as_of, random)
+    columns["known_on"] = _put(columns["known_on"], places, np.maximum(columns["known_on"][places], as_of))
+    patient[places] = _elsewhere(patient[places], random)
+    order = np.lexsort((columns["known_on"], columns[table.spec.event_day or ""], patient))
+    people = len(table.offsets) - 1
+    return Table(table.spec, columns, patient, table.offsets).take(order, patient[order], people)
 
 
 def _elsewhere(patient: npt.NDArray[np.int32], random: Random) -> npt.NDArray[np.int32]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 
@@ -140,16 +140,17 @@ def _all(records: Records, as_of: int, variant: Variant | None) -> tuple[Values,
     places = np.arange(len(records), dtype=np.int64)
     days = np.full(len(places), as_of, np.int32)
     values = build_values(records, places, days, tuple(CATALOGUE), threads=1)
-    origin = {name: rows.tolist() for name, rows in variant.origin.items()} if variant else None
+    origin = {name: rows.tolist() for name, rows in variant.origin.items()} if variant else {}
+    corrected = [name for name, one in records.versions.items() if one.read_on(places, days).any()]
+    origin |= {name: () for name in corrected}
     return values, [_by_code(gaps, origin) for gaps in gaps_of(records, places, as_of)]
 
 
-def _by_code(gaps: list[Gap], origin: Mapping[str, list[int]] | None) -> dict[str, list[tuple[object, ...]]]:
+def _by_code(gaps: list[Gap], origin: Mapping[str, Sequence[int]]) -> dict[str, list[tuple[object, ...]]]:
     told: dict[str, list[tuple[object, ...]]] = {}
     for gap in gaps:
         rows = tuple(
-            (row.table, origin[row.table][row.row] if origin and row.table in origin else row.row, row.on, row.what)
-            for row in gap.evidence
+            (row.table, _origin(origin.get(row.table), row.row), row.on, row.what) for row in gap.evidence
         )
         said = (
             gap.severity,
@@ -165,6 +166,12 @@ def _by_code(gaps: list[Gap], origin: Mapping[str, list[int]] | None) -> dict[st
         )
         told.setdefault(gap.code.code, []).append(said)
     return told
+
+
+def _origin(rows: Sequence[int] | None, row: int) -> int | None:
+    """The row that a row was at first. None in a table of which earlier versions are read: its rows are put together
+    anew for the day."""
+    return row if rows is None else rows[row] if rows else None
 
 
 def _compare(before: Values, after: Values, told: Told, told_now: Told, way: str, as_of: int) -> Iterator[Difference]:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import UpstreamError
@@ -58,6 +59,9 @@ class TableFile(Mapping[str, pd.Series]):
 
     def frame(self) -> pd.DataFrame:
         return pd.DataFrame(dict(self))
+
+    def arrow(self) -> pa.Table:
+        return self._whole()
 
     def let_go(self) -> None:
         self._table = None
@@ -113,7 +117,31 @@ def read_folder(folder: Path) -> tuple[dict[str, TableFile], dict[str, Any]]:
     if problems:
         raise RecordsError(problems)
     about = folder / "about.json"
+    if about.exists():
+        _join_versions(folder, frames)
     return frames, json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
+
+
+def versions_file(table: str) -> str:
+    """The name, without its ending, of the file with every row of the people of whom an earlier version of a row of
+    ``table`` said something else."""
+    return f"{table}_versions"
+
+
+def _join_versions(folder: Path, frames: dict[str, TableFile]) -> None:
+    """Puts every version of a store's rows in the place of the rows that stand."""
+    for name, file in list(frames.items()):
+        parquet, text = (folder / f"{versions_file(name)}.{end}" for end in ("parquet", "csv"))
+        if parquet.exists() or text.exists():
+            read = _parquet(parquet) if parquet.exists() else _csv(text)
+            frames[name] = TableFile(lambda file=file, read=read: _replaced(file.arrow(), read()))  # type: ignore[misc]
+
+
+def _replaced(table: pa.Table, versions: pa.Table) -> pa.Table:
+    ids = versions.column("patient_id")
+    theirs = pc.is_in(table.column("patient_id"), value_set=ids.combine_chunks().cast(table.column("patient_id").type))
+    rest = table.filter(pc.invert(theirs)).replace_schema_metadata(None)
+    return pa.concat_tables([rest, versions.replace_schema_metadata(None)], promote_options="permissive")
 
 
 def read_unread(folder: Path) -> pa.Table | None:

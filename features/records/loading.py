@@ -18,15 +18,16 @@ import pyarrow.compute as pc
 from features.records.checks import SECOND_OF_AN_ID, Finding, Mask, check, sent_again, to_canonical_units
 from features.records.days import FIRST_DAY, NO_DAY, date_of, day_of
 from features.records.files import TableFile
-from features.records.kernels import any_outside, in_order
+from features.records.kernels import any_outside
 from features.records.merged_people import COLUMN as REPLACED_BY
 from features.records.merged_people import MergedPeople, merged_people, renamed
 from features.records.nhs_numbers import BLANK, among, ten_digits, without_numbers
 from features.records.parsing import empty, parse, read_bound, read_date_column
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside, TableReport
-from features.records.same_event_visits import never_closed, one_each
+from features.records.same_event_visits import Contradiction
 from features.records.table import Table, empty_table, offsets_of, take, words_of
 from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, Column, TableSpec
+from features.records.versions import VERSIONED, Versions, contradicted, in_one_order, kept, settled
 from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
 
 Given = pd.DataFrame | TableFile | Mapping[str, Sequence[Any]]
@@ -60,6 +61,8 @@ class Loading:
         self.unread: list[tuple[int, int, int, tuple[str, str, str, str, str]]] = []
         self.headers: dict[str, Mask] = {}
         self.merged = MergedPeople({}, [])
+        self.versions: dict[str, Versions] = {}
+        self.every_stay: tuple[dict[str, Any], npt.NDArray[np.int32]] = ({}, np.zeros(0, np.int32))
         self.moved = np.zeros(0, bool)  # rows of patients whose id became another one
         self.ids = pa.array([], pa.string())  # everybody whose row could be read, in order
 
@@ -410,14 +413,16 @@ class Loading:
         if len(kept) < len(ids):
             typed, patient = {name: take(values, kept) for name, values in typed.items()}, patient[kept]
         self._second_clock(spec, typed)
-        one = one_each(spec.name, typed, patient)
-        typed, patient = one.columns, one.patient
+        if spec.name not in VERSIONED:
+            return in_one_order(spec, typed, patient, len(self.ids), stored=self.stored)
+        one = settled(spec, typed, patient, len(self.ids), stored=self.stored)
         self.report.tables[spec.name].replaced, self.report.tables[spec.name].merged = one.replaced, one.merged
         self.report.tables[spec.name].kept -= one.replaced + one.merged
-        order = self._one_order(spec, typed, patient)
-        if order is not None:
-            typed, patient = {name: take(values, order) for name, values in typed.items()}, patient[order]
-        return Table(spec, typed, patient, offsets_of(patient, len(self.ids)))
+        if one.versions is not None:
+            self.versions[spec.name] = one.versions
+        if spec.name == "stays":
+            self.every_stay = typed, patient
+        return one.table
 
     def _strangers(self, ids: pa.Array, stranger: Mask) -> list[Finding]:
         """Rows of ids that the patients table does not hold; those that lost their leading zeros are told apart."""
@@ -425,26 +430,6 @@ class Loading:
         lost = stranger & np.asarray(pc.is_in(ids, stripped).to_numpy(zero_copy_only=False), bool)
         told = (("patient_id", lost, LOST_ZEROS), ("patient_id", stranger & ~lost, STRANGER))
         return [one for one in told if one[1].any()]
-
-    def _one_order(
-        self, spec: TableSpec, columns: dict[str, Any], patient: npt.NDArray[np.int32]
-    ) -> npt.NDArray[np.int64] | None:
-        """The order of the rows by patient, day and known day, and then by what they say, so that no order of an
-        extract gives another store. None for rows that stand so already: those of a store that we wrote."""
-        keys = patient, columns[spec.event_day or "known_on"], columns["known_on"]
-        if self.stored and in_order(*keys):
-            return None
-        order = np.lexsort(keys[::-1])
-        tied = np.zeros(len(order), dtype=bool)
-        if len(order) > 1:
-            same = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])
-            tied[1:] |= same
-            tied[:-1] |= same
-        if tied.any():
-            rows = order[tied]
-            told = [_ranked(columns[name], rows) for name in sorted(columns)]
-            order[tied] = rows[np.lexsort((*told[::-1], *(key[rows] for key in keys[::-1])))]
-        return order
 
     def _mode_of_attended(self, columns: dict[str, Any]) -> None:
         """An attended contact whose mode nobody wrote was a contact with the person: it is not taken for a text."""
@@ -503,26 +488,42 @@ class Loading:
     def _end_contradicted_stays(self, tables: dict[str, Table]) -> None:
         """A stay that nobody closed must not keep a person off every list: contacts attended since end it, and the
         contradiction is kept with the person."""
-        stays, contacts = tables["stays"], tables["contacts"]
-        columns = dict(stays.columns)
-        found = list(never_closed(columns, stays.patient, contacts.columns, contacts.offsets))
+        stays, every = contradicted(tables["stays"], tables["contacts"])
+        self._keep_every_stay(stays, every)
+        found = [one for one in every if one.until == NO_DAY]
         if not found:
             return
-        for name, known in (("discharged_on", False), ("discharge_known_on", True)):
-            columns[name] = columns[name].copy()
-            columns[name][[one.row for one in found]] = [one.known_on if known else one.ended_on for one in found]
         for one in found:
             day = date_of(one.ended_on)
             reason = f"the stay was never closed; contacts attended since contradict it: read as ended on {day}"
             words = ("stays", "discharged_on", "", "stay", reason)
             self.unread.append((int(stays.patient[one.row]), one.ended_on, one.known_on, words))
-        tables["stays"] = Table(stays.spec, columns, stays.patient, stays.offsets)
+        tables["stays"] = stays
         self.report.tables["stays"].contradicted = len(found)
         self._note(
             "stays",
             f"{len(found):,} were never closed and contacts attended since contradict them: the people stay on their "
             "lists, and each is told with the person",
         )
+
+    def _keep_every_stay(self, stays: Table, every: list[Contradiction]) -> None:
+        """Keeps every row of the people whose stay read as ended for a while before its end was known, or was
+        contradicted by contacts that have versions."""
+        spans = [(int(stays.patient[one.row]), one.known_on, one.until) for one in every if one.until != NO_DAY]
+        if (contacts := self.versions.get("contacts")) is not None:
+            for who in {int(stays.patient[one.row]) for one in every}:
+                mine = slice(*contacts.offsets[who : who + 2])
+                days = zip(contacts.since[mine].tolist(), contacts.until[mine].tolist(), strict=True)
+                spans += [(who, since, until) for since, until in days]
+        if spans:
+            columns, patient = self.every_stay
+            before = self.versions.get("stays")
+            if before is not None:
+                owner = np.repeat(np.arange(len(self.ids)), np.diff(before.offsets))
+                spans += zip(owner.tolist(), before.since.tolist(), before.until.tolist(), strict=True)
+            made = kept(TABLES["stays"], columns, patient, len(self.ids), tuple(spans))
+            if made is not None:
+                self.versions["stays"] = made
 
     def _second_clock(self, spec: TableSpec, columns: dict[str, Any]) -> None:
         """Applies the usual delay wherever the extract does not say when a row, or the late part of it, became
@@ -636,17 +637,6 @@ def _concept(spec: TableSpec, columns: Mapping[str, Any], about: str, row: int, 
     if spec.column(about).kind != "code":
         return str(value.as_py() or "")
     return spec.column(about).values[value] if value >= 0 else _short(given.get(about))
-
-
-def _ranked(values: Any, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    """Values of some rows as numbers that sort as they do, whatever came first."""
-    if isinstance(values, np.ndarray):
-        return values[rows]
-    codes, words = words_of(values.take(pa.array(rows)))
-    rank = np.empty(len(words) + 1, np.int64)
-    rank[np.argsort(np.array(words, dtype=object), kind="stable") if words else []] = np.arange(len(words))
-    rank[-1] = len(words)
-    return rank[codes]
 
 
 def _is_empty(value: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.records.days import day_of
-from features.records.files import joined_quarantine, read_folder, read_quarantine, read_unread, write_folder
+from features.records.files import joined_quarantine, read_folder, read_quarantine, read_unread, versions_file, write_folder
 from features.records.loading import Loading
 from features.records.memory import give_back
 from features.records.nhs_numbers import NhsKey, pseudonymised
@@ -25,6 +26,7 @@ from features.records.problems import LoadReport, RecordsError, RecordsProblem, 
 from features.records.table import Table, offsets_of, words_of
 from features.records.tables import TABLES
 from features.records.unread import Unread, UnreadValue, from_table, to_table
+from features.records.versions import VERSIONED, Versions, tables_as_known
 
 T = TypeVar("T")
 KEPT_PEOPLE = 2_500
@@ -39,7 +41,8 @@ class Records:
     ``records[name]`` is a table as a pandas DataFrame. ``patient_ids`` is sorted. ``about`` says where the records
     come from and whether they are synthetic. ``report`` and ``quarantine`` say what was read, and which rows were set
     aside and why; ``set_aside`` is the same without the rows themselves. ``unread`` holds, for each person, what was
-    recorded and not understood.
+    recorded and not understood. ``versions`` holds what rows said before they were corrected: whoever reads as of a day
+    reads :meth:`as_known` of it.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Records:
         quarantine: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
         set_aside: Sequence[SetAside] = (),
         unread: Unread | None = None,
+        versions: Mapping[str, Versions] | None = None,
     ) -> None:
         self.patient_ids = patient_ids
         self.tables = dict(tables)
@@ -59,6 +63,7 @@ class Records:
         self._quarantine = quarantine
         self.set_aside = tuple(set_aside)
         self.unread = unread if unread is not None else Unread.none()
+        self.versions = dict(versions or {})
         self._kept: dict[Any, Any] = {}
 
     @cached_property
@@ -116,7 +121,7 @@ class Records:
         loading = Loading(given, today, usual_delays, stored="data_hash" in (about or {}))
         people, tables = loading.run()
         unread = Unread.of(loading.unread)
-        records = cls(people, tables, about, loading.report, loading.quarantine, loading.aside, unread)
+        records = cls(people, tables, about, loading.report, loading.quarantine, loading.aside, unread, loading.versions)
         records._ids = loading.ids
         return records
 
@@ -162,10 +167,50 @@ class Records:
     def save(self, folder: str | Path, format: Literal["parquet", "csv"] = "parquet") -> Path:
         """Writes one file a table, ``about.json``, ``report.json`` and, where rows were set aside,
         ``quarantine.csv``."""
-        frames = ((name, self[name]) for name in TABLES)  # one table at a time in memory
+        tables = ((name, self[name]) for name in TABLES)  # one table at a time in memory
+        versions = ((versions_file(name), one.table.to_pandas(self.patient_ids)) for name, one in self.versions.items())
+        frames = itertools.chain(tables, versions)
         about = {**self.about, "data_hash": self.data_hash}
         unread = to_table(self.unread, self.patient_ids)
         return write_folder(Path(folder), frames, about, self.report.as_dict(), self.quarantine, unread, format)
+
+    def as_known(self, day: int, tables: Iterable[str] = VERSIONED) -> Records:
+        """The records with the rows of ``tables`` that were corrected later as they were known at 00:00 of ``day`` (a
+        day number): for readers of that day alone. These themselves where nothing reads otherwise on it."""
+        if not self.versions:
+            return self
+        return self.once(("as known", day, tuple(tables)), lambda: self._as_known(day, tables))
+
+    def _as_known(self, day: int, tables: Iterable[str]) -> Records:
+        found = tables_as_known(self.tables, self.versions, day, tables)
+        if not found:
+            return self
+        then = {**self.tables, **found}
+        return Records(
+            self.patient_ids, then, self.about, self.report, self._quarantine, self.set_aside, unread=self.unread
+        )
+
+    def read_otherwise(self, person: npt.NDArray[np.int64], day: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
+        """Which (place of a person, day number) read an earlier version of a row."""
+        found = np.zeros(len(person), bool)
+        for one in self.versions.values():
+            found |= one.read_on(person, day)
+        return found
+
+    def with_versions(self, name: str) -> pd.DataFrame:
+        """A table with every version of its rows, as it would have to be given again."""
+        one = self.versions.get(name)
+        if one is None:
+            return self[name]
+        table = self.tables[name]
+        others = np.flatnonzero(~np.isin(table.patient, one.table.patient))
+        return pd.concat(
+            [
+                table.take(others, table.patient[others], len(self)).to_pandas(self.patient_ids),
+                one.table.to_pandas(self.patient_ids),
+            ],
+            ignore_index=True,
+        )
 
     def _remember(self, folder: Path) -> None:
         """What was set aside and not understood when this store was written: the next run does not forget it."""
@@ -219,6 +264,9 @@ class Records:
         digest.update(json.dumps(self.patient_ids.tolist()).encode())
         for name in TABLES:
             self.tables[name].update_hash(digest)
+        for name, one in sorted(self.versions.items()):
+            digest.update(name.encode())
+            one.table.update_hash(digest)
         if len(self.unread):
             digest.update(json.dumps(self.unread.rows()).encode())
         return digest.hexdigest()
@@ -266,13 +314,16 @@ class Records:
             begins = np.cumsum(counts) - counts
             rows = np.arange(int(counts.sum()), dtype=np.int64) + np.repeat(starts - begins, counts)
             tables[name] = table.take(rows, patient, len(places))
-        return Records(self.patient_ids[places], tables, self.about, self.report, unread=self.unread.at(places))
+        versions = {name: found for name, one in self.versions.items() if (found := one.at(places)) is not None}
+        unread = self.unread.at(places)
+        return Records(self.patient_ids[places], tables, self.about, self.report, unread=unread, versions=versions)
 
     def between(self, first: int, last: int) -> Records:
         """The records of the people at ``first`` up to ``last``, as views of these."""
         tables = {n: t.between(first, last) if t.spec.per_patient else t for n, t in self.tables.items()}
-        unread = self.unread.between(first, last)
-        return Records(self.patient_ids[first:last], tables, self.about, self.report, unread=unread)
+        unread, places = self.unread.between(first, last), np.arange(first, last)
+        versions = {name: found for name, one in self.versions.items() if (found := one.at(places)) is not None}
+        return Records(self.patient_ids[first:last], tables, self.about, self.report, unread=unread, versions=versions)
 
     def last_day_known(self) -> int:
         """The latest event day of what has happened (bookings ahead left out), as a day number; the horizon of the

@@ -8,8 +8,10 @@ day reads what was known then. Which row comes first in the extract never matter
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,10 +21,12 @@ import pyarrow as pa
 from features.records.attendance import attended, written
 from features.records.days import NO_DAY
 from features.records.table import take, words_of
-from features.records.tables import TABLES
+from features.records.tables import MODES, TABLES
 
-Rows = npt.NDArray[np.int64]
 Columns = dict[str, Any]
+Span = tuple[int, int, int]
+"""Place of a person, and the days after which and up to which an earlier version said something else."""
+Spans = tuple[Span, ...]
 
 OPEN_TOO_LONG_DAYS = 180
 CONTACTS_AGAINST = 3
@@ -30,13 +34,14 @@ CONTACTS_SPAN_DAYS = 56
 """[D] A stay that was never closed is contradicted once it has been open for half a year and then three contacts are
 attended over eight weeks."""
 
-_LATE = {
+LATE = {
     "referrals": ("closed_on", "closed_known_on"),
     "contacts": ("outcome", "outcome_known_on"),
     "stays": ("discharged_on", "discharge_known_on"),
 }
 _PLACE_OF_SAFETY = TABLES["stays"].column("ward").values.index("place_of_safety")
 _UNKNOWN_WARD = TABLES["stays"].column("ward").values.index("unknown")
+_MODE_NOT_RECORDED = MODES.index("not_recorded")
 _OUTCOMES = TABLES["contacts"].column("outcome").values
 _RANK = np.array(
     [
@@ -49,31 +54,37 @@ _RANK = np.array(
 
 @dataclass(frozen=True)
 class OneEach:
-    """The rows that stand, and how many were earlier versions of one (``replaced``) or the same event (``merged``)."""
+    """The rows that stand, and how many were earlier versions of one (``replaced``) or the same event (``merged``).
+
+    ``spans`` says for whom (place) and when an earlier version said something else: after the first day and up to the
+    second, the rows that stand are not what was known.
+    """
 
     columns: Columns
     patient: npt.NDArray[np.int32]
     replaced: int = 0
     merged: int = 0
+    spans: Spans = ()
 
 
 def one_each(table: str, columns: Columns, patient: npt.NDArray[np.int32]) -> OneEach:
     """Rows of one event put together. ``columns`` are typed, with both clocks filled in, rows in any order."""
-    if table not in _LATE or not len(patient):
+    if table not in LATE or not len(patient):
         return OneEach(columns, patient)
     event = str(TABLES[table].event_day)
+    spans: list[Span] = []
     if table == "stays":
         keys: tuple[Any, ...] = (columns[event], _in_place_of_safety(columns), _ward_left_at_once(columns, patient))
     else:
         keys = (_codes(columns[str(TABLES[table].unique)]),)
-    columns, patient, replaced = _put_together(table, columns, patient, keys)
+    columns, patient, replaced = _put_together(table, columns, patient, keys, spans)
     merged = 0
     if table == "contacts":  # a text about a visit and the visit are two
         keys = (columns[event], _codes(columns["team_id"]), columns["kind"], written(columns))
-        columns, patient, merged = _put_together(table, columns, patient, keys)
+        columns, patient, merged = _put_together(table, columns, patient, keys, spans)
     if table == "stays":
-        columns, patient, merged = _union(columns, patient)
-    return OneEach(columns, patient, replaced, merged)
+        columns, patient, merged = _union(columns, patient, spans)
+    return OneEach(columns, patient, replaced, merged, tuple(spans))
 
 
 def _in_place_of_safety(stays: Columns) -> npt.NDArray[np.bool_]:
@@ -98,9 +109,9 @@ def _codes(text: pa.Array) -> npt.NDArray[np.int32]:
 
 
 def _put_together(
-    table: str, columns: Columns, patient: npt.NDArray[np.int32], keys: tuple[Any, ...]
+    table: str, columns: Columns, patient: npt.NDArray[np.int32], keys: tuple[Any, ...], spans: list[Span]
 ) -> tuple[Columns, npt.NDArray[np.int32], int]:
-    """Rows of one person with equal keys become one."""
+    """Rows of one person with equal keys become one; fills ``spans`` (see :class:`OneEach`)."""
     mixed = patient.astype(np.int64)
     for values in keys:
         mixed = mixed * np.int64(1_000_003) + np.asarray(values, dtype=np.int64)
@@ -116,52 +127,124 @@ def _put_together(
     gone = np.zeros(len(patient), dtype=bool)
     sizes = np.diff(np.r_[starts, len(order)])
     for start, size in zip(starts[sizes > 1].tolist(), sizes[sizes > 1].tolist(), strict=True):
-        rows = order[start : start + size]
-        gone[rows] = True
-        gone[_stands(table, columns, rows)] = False
+        versions = [_Version.read(table, columns, row) for row in order[start : start + size].tolist()]
+        stands = _composite(versions)
+        if (days := _differing(versions, stands)) is not None:
+            spans.append((int(patient[stands.row]), *days))
+        gone[order[start : start + size]] = True
+        gone[stands.row] = False
+        columns["known_on"][stands.row] = stands.known
+        columns[LATE[table][1]][stands.row] = stands.late_known
     kept = np.flatnonzero(~gone)
     return {name: take(values, kept) for name, values in columns.items()}, patient[kept], int(gone.sum())
 
 
-def _stands(table: str, columns: Columns, rows: Rows) -> int:
-    """The row that stands for all of ``rows``, with both clocks of the event put into it."""
-    event = str(TABLES[table].event_day)
-    late, late_known = _LATE[table]
-    ordered = sorted(rows.tolist(), key=lambda row: _version(table, columns, row))
+@dataclass(frozen=True)
+class _Version:
+    """One row of an event. ``late`` is what the row adds later (an outcome, an end), ``open`` where that is nothing."""
+
+    table: str
+    row: int
+    day: int
+    known: int
+    late_known: int
+    late: tuple[Any, ...]
+    open: bool
+    rest: tuple[Any, ...]
+    mode: int
+
+    @classmethod
+    def read(cls, table: str, columns: Columns, row: int) -> _Version:
+        late, clock = LATE[table]
+        names = [late, *(["close_reason"] if table == "referrals" else [])]
+        said = tuple(_plain(columns[name], row) for name in names)
+        blank = bool(said[0] == NO_DAY) if table != "contacts" else _OUTCOMES[said[0]] == "planned"
+        rest = tuple(_plain(columns[n], row) for n in sorted(columns) if n not in (*names, clock, "known_on", "mode"))
+        mode = int(columns["mode"][row]) if table == "contacts" else -1
+        mode = -1 if mode == _MODE_NOT_RECORDED else mode  # written only once somebody has attended
+        day = int(columns[str(TABLES[table].event_day)][row])
+        return cls(table, row, day, int(columns["known_on"][row]), int(columns[clock][row]), said, blank, rest, mode)
+
+    @property
+    def order(self) -> tuple[Any, ...]:
+        """Ascending: the version that stands is the largest. What became known last; then a settled row before an open
+        one; then the content, so that the order of the extract decides nothing."""
+        settled = int(_RANK[self.late[0]]) if self.table == "contacts" else int(not self.open)
+        known = self.known
+        if self.table == "contacts" and settled and self.late_known != NO_DAY:
+            known = max(known, self.late_known)
+        content = tuple(map(str, self.says()))
+        if self.table == "stays":  # a closed row beats an open one, whenever it became known
+            return settled, known, content, self.late_known
+        return known, settled, content, self.late_known
+
+    @property
+    def shown(self) -> int:
+        """The day after which the late part is read: known, and for an end also past."""
+        return self.late_known if self.table == "contacts" else max(self.late_known, int(self.late[0]))
+
+    def as_known(self, day: int) -> _Version | None:
+        """The row as one could read it at 00:00 of a day."""
+        if self.known >= day:
+            return None
+        if self.open or self.shown < day:
+            return self
+        return replace(self, late=_BLANK[self.table], late_known=NO_DAY, open=True)
+
+    def says(self) -> tuple[Any, ...]:
+        return *self.late, *self.rest, self.mode
+
+
+_BLANK: dict[str, tuple[int, ...]] = {
+    "contacts": (_OUTCOMES.index("planned"),),
+    "referrals": (NO_DAY, -1),
+    "stays": (NO_DAY,),
+}
+"""What the late part of a row says while it is not known."""
+
+
+def _composite(versions: list[_Version]) -> _Version:
+    """The version that stands for all, with both clocks of the event put into it."""
+    ordered = sorted(versions, key=lambda one: one.order)
     last = ordered[-1]
-    own_known = int(columns["known_on"][last])
-    same_day = [row for row in ordered if columns[event][row] == columns[event][last]]
-    columns["known_on"][last] = min(int(columns["known_on"][row]) for row in same_day)
-    settled = columns[late][last] != NO_DAY if table != "contacts" else _OUTCOMES[columns[late][last]] != "planned"
-    before = [row for row in same_day if columns[late][row] == columns[late][last]]
-    if settled and len(before) == len(same_day):  # every version says so: the first to say it counts
-        columns[late_known][last] = min(int(columns[late_known][row]) for row in same_day)
-    elif settled:
-        columns[late_known][last] = max(int(columns[late_known][last]), own_known)
-    return last
+    same_day = [one for one in ordered if one.day == last.day]
+    known, late_known = min(one.known for one in same_day), last.late_known
+    if not last.open:
+        since = len(same_day)
+        while since and same_day[since - 1].late == last.late:
+            since -= 1
+        run = same_day[since:]
+        # the first to say it counts: the day its late part was known, or the row that brought it where others said
+        # something else before
+        late_known = min(max(one.late_known, one.known) if since else one.late_known for one in run)
+    return replace(last, known=known, late_known=late_known)
 
 
-def _version(table: str, columns: Columns, row: int) -> tuple[Any, ...]:
-    """Ascending: the version that stands is the largest. What became known last; then a settled row before an open
-    one; then the content, so that the order of the extract decides nothing."""
-    late, late_known = _LATE[table]
-    settled = _RANK[columns[late][row]] if table == "contacts" else int(columns[late][row] != NO_DAY)
-    known = int(columns["known_on"][row])
-    if table == "contacts" and settled and columns[late_known][row] != NO_DAY:
-        known = max(known, int(columns[late_known][row]))
-    content = tuple(str(_plain(columns[name], row)) for name in sorted(columns))
-    if table == "stays":  # a closed row beats an open one, whenever it became known
-        return settled, known, content
-    return known, settled, content
+def _differing(versions: list[_Version], stands: _Version) -> tuple[int, int] | None:
+    """After which day and up to which the versions known by then say something else than the one that stands."""
+    if len({(one.known, one.late_known, one.says()) for one in versions}) == 1:
+        return None
+    clocks = sorted({clock for one in versions for clock in (one.known, one.shown) if clock != NO_DAY})
+    found = []
+    for clock, following in itertools.pairwise(clocks):
+        # nothing changes between two clocks, so one day stands for all of them
+        seen = [one for version in versions if (one := version.as_known(clock + 1)) is not None]
+        then = _composite(seen).as_known(clock + 1) if seen else None
+        now = stands.as_known(clock + 1)
+        if (then and then.says()) != (now and now.says()):
+            found.append((clock, following))
+    return (found[0][0], found[-1][1]) if found else None
 
 
 def _plain(values: Any, row: int) -> Any:
     return values[row].as_py() if isinstance(values, (pa.Array, pa.ChunkedArray)) else values[row]
 
 
-def _union(columns: Columns, patient: npt.NDArray[np.int32]) -> tuple[Columns, npt.NDArray[np.int32], int]:
+def _union(
+    columns: Columns, patient: npt.NDArray[np.int32], spans: list[Span]
+) -> tuple[Columns, npt.NDArray[np.int32], int]:
     """Stays that overlap become one where nothing of it had to be known earlier than it was: the later row was known
-    before the first one was known to have ended."""
+    before the first one was known to have ended. Until both ends are known, they read as what was known of each."""
     apart = patient.astype(np.int64) * 2 + _in_place_of_safety(columns)
     order = np.lexsort((columns["known_on"], columns["discharged_on"], columns["admitted_on"], apart))
     columns = {name: values.copy() if isinstance(values, np.ndarray) else values for name, values in columns.items()}
@@ -178,20 +261,34 @@ def _union(columns: Columns, patient: npt.NDArray[np.int32]) -> tuple[Columns, n
             head = row
             continue
         gone[row] = True
+        clocks = [int(clock) for clock in (known[row], told[row], known[head], told[head])]
+        spans.append((int(patient[row]), min(clocks), max(clocks)))
         if ends[row] > ends[head]:
             ends[head], told[head] = ends[row], max(told[row], told[head])
     kept = np.flatnonzero(~gone)
     return {name: take(values, kept) for name, values in columns.items()}, patient[kept], int(gone.sum())
 
 
+def as_known(table: str, columns: Columns, day: int) -> Columns:
+    """The columns with the late part of every row blank that could not be read at 00:00 of a day."""
+    late, clock = LATE[table]
+    hidden = columns[clock] >= day
+    if table != "contacts":
+        hidden |= columns[late] >= day
+    names = [late, *(["close_reason"] if table == "referrals" else [])]
+    blank = dict(zip(names, _BLANK[table], strict=True)) | {clock: NO_DAY}
+    return {**columns, **{n: np.where(hidden, columns[n].dtype.type(v), columns[n]) for n, v in blank.items()}}
+
+
 @dataclass(frozen=True)
 class Contradiction:
-    """A stay that was never closed and that later contacts contradict: its row, and from when it reads as ended."""
+    """A stay that later contacts contradict: its row, and from when it reads as ended. ``until`` is the day on which
+    its true end became known, NO_DAY where it never did."""
 
     row: int
     ended_on: int
     known_on: int
-    contacts: int
+    until: int
 
 
 def never_closed(
@@ -200,16 +297,30 @@ def never_closed(
     contacts: Mapping[str, Any],
     offsets: npt.NDArray[np.int64],
 ) -> Iterator[Contradiction]:
-    """Stays without an end that attended contacts contradict (``OPEN_TOO_LONG_DAYS`` and its like). Contacts are in the
-    order of days. The person was an inpatient on every list until the last of those contacts was known, and is not
-    after it: nothing is read before it was known."""
+    """Stays that attended contacts contradict while no end is known (``OPEN_TOO_LONG_DAYS`` and its like). The person
+    was an inpatient on every list until enough of those contacts were known, and is not after it: nothing is read
+    before it was known."""
+    told, open_ = stays["discharge_known_on"], stays["discharged_on"] == NO_DAY
+    long_open = open_ | (told.astype(np.int64) - stays["admitted_on"] > OPEN_TOO_LONG_DAYS)
+    if not long_open.any():
+        return
     with_person = attended(contacts)
-    for row in np.flatnonzero(stays["discharged_on"] == NO_DAY).tolist():
+    for row in np.flatnonzero(long_open).tolist():
         mine = slice(int(offsets[stay_patient[row]]), int(offsets[stay_patient[row] + 1]))
         day = contacts["contact_on"][mine]
         seen = with_person[mine] & (day > stays["admitted_on"][row] + OPEN_TOO_LONG_DAYS)
-        days, known = day[seen], contacts["outcome_known_on"][mine][seen]
-        for last in range(CONTACTS_AGAINST - 1, len(days)):
-            if days[last] - days[0] >= CONTACTS_SPAN_DAYS:
-                yield Contradiction(row, int(days[last]), int(known[: last + 1].max()), len(days))
-                break
+        found = _first_against(day[seen].tolist(), contacts["outcome_known_on"][mine][seen].tolist())
+        if found is not None and (open_[row] or found[1] < told[row]):
+            yield Contradiction(row, *found, NO_DAY if open_[row] else int(told[row]))
+
+
+def _first_against(days: list[int], known: list[int]) -> tuple[int, int] | None:
+    """The contact that was one too many and the first day by which enough of them were known."""
+    seen: list[int] = []
+    for told, group in itertools.groupby(sorted(zip(known, days, strict=True)), key=lambda one: one[0]):
+        for _, day in group:
+            bisect.insort(seen, day)
+        last = max(CONTACTS_AGAINST - 1, bisect.bisect_left(seen, seen[0] + CONTACTS_SPAN_DAYS))
+        if last < len(seen):
+            return seen[last], max(told, seen[last])
+    return None

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import UpstreamError
-from features.records.files import UNREAD, read_unread
+from features.records.files import UNREAD, read_unread, versions_file
 from features.records.ids import clean_ids
 from features.records.tables import TABLES
 from features.spec import Feature
@@ -93,7 +93,7 @@ def partition(
             folder.mkdir()
         for name, paths in files.items():
             progress(f"dealing {name} into {len(group)} shards")
-            if not TABLES[name].per_patient:
+            if name == "teams":
                 for folder in making.values():
                     pq.write_table(pq.read_table(paths), folder / f"{name}.parquet", compression="zstd")
                 continue
@@ -178,7 +178,8 @@ def data_identity(store: Path) -> str:
     if made.exists():
         return str(json.loads(made.read_text(encoding="utf-8"))["data"])
     about = [store / "about.json"] if (store / "about.json").exists() else []
-    return hash_files(store, [path for name in TABLES for path in files_of(store, name)] + about)
+    files = [path for name in TABLES for file in (name, versions_file(name)) for path in files_of(store, file)]
+    return hash_files(store, files + about)
 
 
 def code_identity() -> str:
@@ -212,7 +213,7 @@ def tables_of(store: Path) -> dict[str, list[Path]]:
             f"the store has no Parquet file of {', '.join(gone)}; a build in shards reads Parquet, so write the store "
             f"with upstream ingest"
         )
-    return files
+    return files | {file: paths for file in map(versions_file, TABLES) if (paths := files_of(store, file))}
 
 
 def same_or_new(path: Path, identity: Mapping[str, Any], folder: Path, more: Mapping[str, Any] | None = None) -> None:

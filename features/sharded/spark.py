@@ -22,7 +22,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.errors import UpstreamError
-from features.records.tables import TABLES
 from features.sharded.local import ShardJob, batches_of_shard, begin, build_part, finish, schema_of
 from features.sharded.partition import (
     DONE,
@@ -234,7 +233,7 @@ def partition_on_spark(
         (out / f".{shard:05}").mkdir()
     for name, paths in files.items() if todo else ():
         progress(f"dealing {name} into {len(todo)} shards")
-        if TABLES[name].per_patient:
+        if name != "teams":
             _deal_table(spark, paths, name, out, shards, todo)
         else:
             for shard in todo:

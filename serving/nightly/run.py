@@ -337,7 +337,7 @@ def _score_shards(
 
     def work(first: int) -> None:
         ids = people[first : first + shard]
-        part = records.select(ids)
+        part = records.select(ids).as_known(day_of(day))
         found = score_people(model, part, day, ids)
         rows = rows_of(found, dict(zip(ids, team_of[first : first + shard], strict=True)), unknown)
         rows["timelines"] = timelines(part, day, ids)

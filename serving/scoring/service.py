@@ -93,6 +93,7 @@ def score_people(
     """Score ``people`` (ids that are in ``records``) at 00:00 of ``as_of``: every outcome, every horizon, with
     contributions and gaps."""
     ids, today = tuple(people), day_of(as_of)
+    records = records.as_known(today)
     place, days = records.positions(ids), np.full(len(ids), today, np.int32)
     check_rows(records, place, days)
     values = build_values(records, place, days, _features_of(model.feature_names), threads=threads)

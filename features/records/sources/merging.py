@@ -52,7 +52,7 @@ def merge_into(store: str | Path, added: str | Path, name: str) -> dict[str, Any
     frames: dict[str, pd.DataFrame] = {}
     rows: dict[str, dict[str, int]] = {}
     for table in TABLES:
-        mine, theirs = here[table], there[table]
+        mine, theirs = here.with_versions(table), there.with_versions(table)
         rows[table] = {"store": len(mine), "added": len(theirs)}
         if table in ("patients", "teams"):
             key = "patient_id" if table == "patients" else "team_id"
