@@ -148,9 +148,9 @@ def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | 
 
     ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high,
     medium, low), safety, title, due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence
-    (list of {table, row, on, what}, where ``row`` is the position in ``records.as_known(as_of)[table]``), action, standard, source,
-    verified (False where a fact behind it is still to be checked), could_not_check (what the rule could not check),
-    shown (whether a page shows it unasked). Raises KeyError for a patient who is not in the records.
+    (list of {table, row, on, what}, where ``row`` is the position in ``records.as_known(as_of)[table]``), action,
+    standard, source, verified (False where a fact behind it is still to be checked), could_not_check (what the rule
+    could not check), shown (whether a page shows it unasked). Raises KeyError for a patient who is not in the records.
     """
     wanted = records.patient_ids if patients is None else list(patients)
     places = records.positions(wanted)

@@ -149,9 +149,7 @@ def _all(records: Records, as_of: int, variant: Variant | None) -> tuple[Values,
 def _by_code(gaps: list[Gap], origin: Mapping[str, Sequence[int]]) -> dict[str, list[tuple[object, ...]]]:
     told: dict[str, list[tuple[object, ...]]] = {}
     for gap in gaps:
-        rows = tuple(
-            (row.table, _origin(origin.get(row.table), row.row), row.on, row.what) for row in gap.evidence
-        )
+        rows = tuple((row.table, _origin(origin.get(row.table), row.row), row.on, row.what) for row in gap.evidence)
         said = (
             gap.severity,
             gap.value,

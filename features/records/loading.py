@@ -445,7 +445,9 @@ class Loading:
 
     def _keep_unread(self, spec: TableSpec, columns: dict[str, Any], patient: Any, findings: list[Finding]) -> None:
         """Remembers, for each person, what was not understood, with the row's two clocks as far as they can be read."""
-        about = {"results": "test", "supplies": "medicine", "circumstances": "kind"}.get(spec.name, "")
+        about = {"results": "test", "supplies": "medicine", "circumstances": "kind", "conditions": "category"}.get(
+            spec.name, ""
+        )
         day, known = columns[spec.event_day or "known_on"], columns["known_on"]
         for name, rows, reason in findings:
             if name == "patient_id" or reason == SECOND_OF_AN_ID:

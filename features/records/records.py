@@ -18,7 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.records.days import day_of
-from features.records.files import joined_quarantine, read_folder, read_quarantine, read_unread, versions_file, write_folder
+from features.records.files import (
+    joined_quarantine,
+    read_folder,
+    read_quarantine,
+    read_unread,
+    versions_file,
+    write_folder,
+)
 from features.records.loading import Loading
 from features.records.memory import give_back
 from features.records.nhs_numbers import NhsKey, pseudonymised
@@ -121,7 +128,9 @@ class Records:
         loading = Loading(given, today, usual_delays, stored="data_hash" in (about or {}))
         people, tables = loading.run()
         unread = Unread.of(loading.unread)
-        records = cls(people, tables, about, loading.report, loading.quarantine, loading.aside, unread, loading.versions)
+        records = cls(
+            people, tables, about, loading.report, loading.quarantine, loading.aside, unread, loading.versions
+        )
         records._ids = loading.ids
         return records
 

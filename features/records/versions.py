@@ -45,9 +45,7 @@ class Versions:
         rows, counts = _rows_of(self.table.offsets, places), np.diff(self.table.offsets)[places]
         patient = np.repeat(np.arange(len(places), dtype=np.int32), counts)
         offsets = np.concatenate([[0], np.cumsum(np.diff(self.offsets)[places])])
-        return Versions(
-            self.table.take(rows, patient, len(places)), offsets, self.since[spans], self.until[spans]
-        )
+        return Versions(self.table.take(rows, patient, len(places)), offsets, self.since[spans], self.until[spans])
 
     def read_on(self, person: Int, day: Days) -> Bools:
         """Which (person, day) read an earlier version."""
@@ -196,7 +194,6 @@ def _in_a_span(offsets, since, until, person, day):  # type: ignore[no-untyped-d
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
             found[r] |= since[i] < day[r] and day[r] <= until[i]
     return found
-
 
 
 VERSIONED = tuple(name for name in TABLES if name in ("referrals", "contacts", "stays"))

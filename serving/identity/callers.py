@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from features.errors import UpstreamError
+from features.records.ids import clean_id
 
 
 class Role(StrEnum):
@@ -84,6 +85,14 @@ class ScopeError(UpstreamError, ValueError):
     """A token was asked for with a team scope its role cannot have."""
 
 
+def team_named(team_id: str) -> str:
+    """The one spelling of a team's id, as the records have it. Raises ``ScopeError`` where nothing is left of it."""
+    plain = clean_id(team_id)
+    if not plain:
+        raise ScopeError("a team id is empty, or a number that a spreadsheet rounded; write it as the records have it")
+    return plain
+
+
 def checked_scope(role: Role, team_ids: list[str] | None) -> frozenset[str] | None:
     """The team scope a role may hold: named teams, or None (all) for a CMHT system. Raises ``ScopeError`` with what to
     do."""
@@ -92,7 +101,7 @@ def checked_scope(role: Role, team_ids: list[str] | None) -> frozenset[str] | No
             raise ScopeError(f"the role {role.value} sees no people, so it takes no team; leave the team out")
         return frozenset()
     if team_ids:
-        return frozenset(team_ids)
+        return frozenset(team_named(one) for one in team_ids)
     if role in MAY_SEE_ALL_TEAMS:
         return None
     raise ScopeError(f"the role {role.value} needs at least one team; name it, for example --team T01")

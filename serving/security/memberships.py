@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from features.errors import UpstreamError
 from serving.auditlog.log import Audit, Look, append
-from serving.identity.callers import Role
+from serving.identity.callers import Role, team_named
 from serving.storage import migrations
 from serving.storage.database import Database
 from serving.storage.tables import memberships, role_assignments
@@ -68,14 +68,14 @@ def join_team(
     lead: bool = False,
 ) -> None:
     """Record a membership with its audit event. ``source`` says on whose word. Raises ``MembershipError``."""
-    _begin(where, memberships, issuer, subject, {"team_id": team_id, "lead": lead}, from_on, to_on, source)
+    _begin(where, memberships, issuer, subject, {"team_id": team_named(team_id), "lead": lead}, from_on, to_on, source)
 
 
 def leave_team(
     where: Path | str | Database, issuer: str, subject: str, team_id: str, to_on: dt.date, source: str
 ) -> int:
     """End the open memberships of somebody in a team; how many there were."""
-    return _end(where, memberships, issuer, subject, {"team_id": team_id}, to_on, source)
+    return _end(where, memberships, issuer, subject, {"team_id": team_named(team_id)}, to_on, source)
 
 
 def assign_role(

@@ -109,7 +109,7 @@ def drawn_year(person: Person) -> DrawnYear | None:
     """None in a run that did not keep it."""
     if person.last_year is None:
         return None
-    lanes = year_of(person.last_year, person.run.as_of)
+    lanes = year_of(person.last_year, person.run.as_of, person.flags.unread)
     words = (
         f"Twelve months to {day(person.run.as_of)}: medicines in hand and gaps, injections, checks done and due, "
         f"contacts and hospital. "

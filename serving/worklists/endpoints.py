@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from pydantic import AfterValidator
 
+from features.records.ids import clean_id
 from serving.access import PeopleCaller, PharmacistCaller, PharmacistReader
 from serving.http.etag import NOT_MODIFIED, answer
 from serving.identity.callers import Caller
@@ -21,7 +23,7 @@ pages = APIRouter(include_in_schema=False)
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
-TeamId = Annotated[str, Path(min_length=1, max_length=200)]
+TeamId = Annotated[str, AfterValidator(clean_id), Path(min_length=1, max_length=200)]
 Outcome = Annotated[str | None, Query(max_length=64, examples=["admission"])]
 Horizon = Annotated[int | None, Query(ge=1, le=3_650, description="days", examples=[90])]
 # One field holds both, so that a plain form can offer only pairs that exist.

@@ -55,10 +55,12 @@ def medicines_review(person: PersonAsKnown) -> Iterator[Gap]:
 
 def allergy(person: PersonAsKnown) -> Iterator[Gap]:
     """ALLERGY_NOT_RECORDED: allergy status absent, or last recorded more than 365 days ago; "none known" counts as
-    recorded [D]."""
+    recorded [D]. An allergy that was set aside was recorded: it is named as not understood."""
     rows = person.conditions["allergy"]
     if not rows:
-        yield from gap_of(CODES["ALLERGY_NOT_RECORDED"], [Finding("low", "allergy status not recorded", _DECIDED)])
+        # a condition whose category could not be read may be one
+        said = f"allergy status {person.absent('allergy', 'conditions.category')}"
+        yield from gap_of(CODES["ALLERGY_NOT_RECORDED"], [Finding("low", said, _DECIDED)])
         return
     row, day, _ = rows[-1]
     due = day + YEAR

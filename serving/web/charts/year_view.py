@@ -12,7 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from features.spec import satisfying
 from serving.people.schemas import CheckDue, LastYear, StayEvent, SupplyEvent
+from serving.scoring.schemas import UnreadValueOut
 from serving.wording import days as in_days
 
 BEFORE, AHEAD = 365, 63
@@ -64,6 +66,8 @@ class Checks:
     due: dt.date | None
     last: dt.date | None
     overdue: int
+    unread: tuple[dt.date | None, ...] = ()
+    """Days of results that were recorded and not understood, None for one without a readable day."""
 
     @property
     def label(self) -> str:
@@ -89,8 +93,8 @@ class Year:
         return not (record.supplies or record.results or record.dues or record.contacts or record.stays)
 
 
-def year_of(record: LastYear, as_of: dt.date) -> Year:
-    """The lanes of ``record``."""
+def year_of(record: LastYear, as_of: dt.date, unread: Iterable[UnreadValueOut] = ()) -> Year:
+    """The lanes of ``record``; a check of which a result is in ``unread`` is never called not recorded."""
     stays = tuple((stay.admitted_on, stay.discharged_on or as_of) for stay in record.stays)
     by_name: dict[str, list[SupplyEvent]] = {}
     for supply in record.supplies:
@@ -103,7 +107,7 @@ def year_of(record: LastYear, as_of: dt.date) -> Year:
         as_of + dt.timedelta(days=AHEAD),
         record,
         tuple(medicines),
-        tuple(_checks(record, as_of)),
+        tuple(_checks(record, as_of, unread)),
         stays,
     )
 
@@ -144,7 +148,7 @@ def _gap(start: dt.date, end: dt.date, stays: Sequence[StayEvent], as_of: dt.dat
     return YearGap(start, end, (end - start).days - len(away), open_)
 
 
-def _checks(record: LastYear, as_of: dt.date) -> Iterable[Checks]:
+def _checks(record: LastYear, as_of: dt.date, unread: Iterable[UnreadValueOut]) -> Iterable[Checks]:
     """Scheduled checks, the longest overdue first; those of the same days together. Then what was done without a
     schedule."""
     done: dict[str, list[dt.date]] = {}
@@ -154,16 +158,21 @@ def _checks(record: LastYear, as_of: dt.date) -> Iterable[Checks]:
         labels[result.test] = result.label
     dues: dict[str, CheckDue] = {due.test: due for due in record.dues}
     labels |= {due.test: due.label for due in record.dues}
+    lost: dict[str, list[dt.date | None]] = {}
+    for one in unread:
+        lost.setdefault(one.concept, []).append(one.on)
     together: dict[tuple[object, ...], list[str]] = {}
     for test in labels:
         due = dues.get(test)
-        key = (tuple(dict.fromkeys(done.get(test, []))), due.due_on if due else None, due.last_on if due else None)
+        not_read = tuple(dict.fromkeys(day for name in satisfying(test) for day in lost.get(name, ())))
+        days_done = tuple(dict.fromkeys(done.get(test, [])))
+        key = (days_done, due.due_on if due else None, due.last_on if due else None, not_read)
         together.setdefault(key, []).append(test)
     found = []
-    for (days, due_on, last_on), tests in together.items():
+    for (days, due_on, last_on, lost_on), tests in together.items():
         late = (as_of - due_on).days if due_on is not None else 0  # type: ignore[operator]
         named = tuple(sorted((labels[test] for test in tests), key=str.lower))
-        found.append(Checks(named, days, due_on, last_on, max(0, late)))  # type: ignore[arg-type]
+        found.append(Checks(named, days, due_on, last_on, max(0, late), lost_on))  # type: ignore[arg-type]
     return sorted(
         found, key=lambda c: (c.due is None, not c.done and c.last is None, -c.overdue, c.due or as_of, c.label)
     )

@@ -1,4 +1,4 @@
-"""What became known after a day changes neither a feature nor a gap of that day: the extract as it was, and as it is."""
+"""What became known after a day changes neither a feature nor a gap of that day."""
 
 from __future__ import annotations
 

@@ -63,3 +63,19 @@ def test_a_circumstance_that_was_not_understood_is_not_called_not_recorded(value
 def test_a_bound_is_written_with_its_sign():
     results = RESULTS + "anc d-2 <0.5 10^9/L d-2"
     assert said("CLZ_RESULT_RED_AMBER", CLOZAPINE, results=results).startswith("neutrophils <0.5 10^9/L on 2025-06-29")
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        (None, "allergy status not recorded"),
+        ("allergy d-900000 d-5", "allergy status recorded but not understood"),
+        ("alergy d-10 d-9", "allergy status recorded but not understood (2025-06-21)"),
+        ("diagnosis d-10 d-9", "allergy status not recorded"),
+    ],
+)
+def test_an_allergy_that_was_set_aside_is_not_called_not_recorded(conditions, words):
+    tables = {"conditions": f"category recorded_on known_on\n{conditions}"} if conditions else {}
+    if conditions and "900000" in conditions:
+        tables["conditions"] = tables["conditions"].replace("d-900000", "someday")
+    assert said("ALLERGY_NOT_RECORDED", VALPROATE, **tables) == words
