@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from serving.auditlog.linked import content_hash
+from serving.auditlog.linked import ROW_HASH, content_hash
 from serving.auditlog.log import Audit, AuditUnavailable, Look, append
 from serving.http.problems import FieldProblem, Problem, not_found
 from serving.identity.callers import Caller
@@ -194,7 +194,7 @@ def _added(
         "review_id": row["review_id"],
         "replaces": content["replaces"],
         "actions": content["actions"],
-        "sha256": content_hash(content),
+        ROW_HASH: content_hash(row),
     }
     if undone:
         what["undone"] = True

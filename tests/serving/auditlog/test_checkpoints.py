@@ -11,7 +11,9 @@ import upstream
 from models.signing import SigningKey, TrustedKeys, new_key
 from serving.auditlog.checkpoints import CheckpointsUnusable
 from serving.auditlog.home import checkpoint_home, verify_home
+from serving.auditlog.linked import REVIEW_CONTENT
 from serving.auditlog.log import Audit, Look
+from serving.reviews.schemas import ReviewIn
 from serving.security.tokens import issue_token
 from serving.settings import database_url_of
 from serving.storage.database import Database
@@ -123,6 +125,7 @@ def test_a_file_without_checkpoints_is_an_error_and_not_a_pass(home, tmp_path, c
         ("UPDATE reviews SET medicines_reconciled = 0", "the review that it recorded was changed"),
         ("UPDATE reviews SET snooze_until = '2030-01-01'", "the review that it recorded was changed"),
         ("UPDATE reviews SET undone = 1", "the review that it recorded was changed"),
+        ("UPDATE reviews SET patient_id = 'N04'", "the review that it recorded was changed"),
         ("DELETE FROM reviews", "the review that it recorded is gone"),
         ("UPDATE reviews SET review_id = 'other'", "slipped in"),
         ("UPDATE exposures SET position = 7", "was changed in the exposure log"),
@@ -143,6 +146,10 @@ def test_what_changes_care_is_held_by_the_chain(home, database, start, tampering
     assert verify_home(home).broken == []
     change(home, tampering)
     assert any(said in one.reason for one in verify_home(home).broken)
+
+
+def test_all_that_a_review_says_is_held():
+    assert set(ReviewIn.model_fields) <= set(REVIEW_CONTENT)
 
 
 def test_an_emergency_access_that_was_slipped_in_is_found(home, database):

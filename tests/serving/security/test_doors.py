@@ -106,7 +106,7 @@ def test_a_review_is_in_the_chain_with_all_that_it_says(home, start):
         assert client.post("/v1/patients/N03/reviews", json=review, headers=headers).status_code == 201
     with sqlite3.connect(home / "service.db") as connection:
         query = "SELECT detail FROM audit_events WHERE action = 'review.recorded'"
-        assert len(json.loads(connection.execute(query).fetchone()[0])["sha256"]) == 64
+        assert len(json.loads(connection.execute(query).fetchone()[0])["row_sha256"]) == 64
 
 
 def test_refusals_are_events_with_an_address_and_no_value(home, start, caplog):
