@@ -77,6 +77,9 @@ from serving.web.rendering import STATIC_FOLDER, problem_page
 from serving.web.review_pages import router as review_pages
 from serving.web.review_pages import session_ended
 from serving.web.search_pages import router as search_pages
+from serving.web.work_pages import router as work_pages
+from serving.work.endpoints import router as work
+from serving.work.schemas import WorkIn
 from serving.worklists.endpoints import pages as worklist_pages
 from serving.worklists.endpoints import router as worklists
 
@@ -101,6 +104,8 @@ KNOWN_NAMES = known_names() | {
     "before",
     "on",
     *ReviewIn.model_fields,
+    *WorkIn.model_fields,
+    "work",
 }
 SIGN_IN_ROUTES = ("/sign-in/with/{place}", "/sign-in/back")
 OPEN_TO_ANYBODY = frozenset(
@@ -201,6 +206,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         gap_status_pages,
         search_pages,
         review_pages,
+        work,
+        work_pages,
         worklist_pages,
     ):
         app.include_router(router)

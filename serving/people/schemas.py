@@ -11,6 +11,7 @@ from serving.gap_statuses.schemas import GapStatus
 from serving.reviews.schemas import Review
 from serving.runs.schemas import RunInfo
 from serving.scoring.schemas import CareGap, Flags, Risk, WhatIfAnswer
+from serving.work.schemas import Work
 from serving.worklists.schemas import Adjustment
 
 
@@ -116,6 +117,7 @@ class Person(BaseModel):
     trend: list[TrendPoint]
     reviews: list[Review] = Field(description="newest first, without the versions that were replaced or undone")
     review_versions: list[Review] = Field(description="every version of every review, newest first")
+    work: Work = Field(description="who of the team has the person now, and who could")
     emergency: Emergency | None = Field(
         description="the emergency access by which the caller sees this person of another team; null for their own"
     )

@@ -36,12 +36,20 @@ from serving.runs.schemas import RunInfo
 from serving.scoring.evidence import iso_day, with_what_is_behind
 from serving.scoring.schemas import Contribution, Flags, Risk, RiskReason, WhatIfAnswer
 from serving.storage.database import Database
+from serving.work.service import NOBODY, work_of
 from serving.worklists.schemas import Adjustment
 
 
-def show_person(database: Database, caller: Caller, audit: Audit, patient_id: str) -> Person:
+def show_person(
+    database: Database,
+    caller: Caller,
+    audit: Audit,
+    patient_id: str,
+    demo: Mapping[str, Sequence[str]] = NOBODY,
+    shown_as: str = "",
+) -> Person:
     """Everything current about a person. 404 for one who does not exist and for one of another team alike; both are
-    audited."""
+    audited. ``demo`` holds the pharmacists of a demo by team; ``shown_as`` says for the log which sheet it is for."""
     with database.read(caller) as connection:
         run = current_run(connection)
         row = repository.person(connection, caller, patient_id) if run is not None else None
@@ -64,6 +72,7 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
                 what_if=[WhatIfAnswer.model_validate(stored) for stored in row.what_if or []],
                 risks=[_risk(score, run, row) for score in repository.risks(connection, caller, patient_id)],
                 trend=[TrendPoint(**point._mapping) for point in repository.trend(connection, caller, patient_id)],
+                work=work_of(connection, caller, patient_id, row.team_id, demo.get(row.team_id, ())),
                 emergency=_emergency(connection, caller, row.team_id, patient_id),
                 reviews=[as_review(review) for review in reviews],
                 review_versions=[as_review(version) for version in versions],
@@ -78,7 +87,10 @@ def show_person(database: Database, caller: Caller, audit: Audit, patient_id: st
             team_id=row.team_id,
             run_id=run.run_id,
             bundle_id=run.bundle_id,
-            detail={"emergency": True} if caller.is_beyond(row.team_id) else {},
+            detail={
+                **({"emergency": True} if caller.is_beyond(row.team_id) else {}),
+                **({"as": shown_as} if shown_as else {}),
+            },
         )
     )
     return found

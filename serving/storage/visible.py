@@ -14,7 +14,7 @@ from sqlalchemy import CTE, ColumnElement, Select, and_, false, or_, select
 
 from serving.identity.callers import Caller
 from serving.storage.database import SCOPE_NAME
-from serving.storage.tables import emergency_access, people, publications, reviews, run_teams, runs
+from serving.storage.tables import emergency_access, people, publications, reviews, run_teams, runs, work_items
 
 
 def published_run() -> Select[Any]:
@@ -58,6 +58,19 @@ def review_counts() -> ColumnElement[bool]:
     """The row of ``reviews`` was replaced by no other, and was not undone."""
     replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
     return and_(reviews.c.review_id.not_in(replaced), reviews.c.undone.is_(false()))
+
+
+def work_is_done() -> ColumnElement[bool]:
+    """A review that counts was recorded after the row of ``work_items``."""
+    return (
+        select(reviews.c.review_id)
+        .where(
+            reviews.c.patient_id == work_items.c.patient_id,
+            reviews.c.reviewed_at > work_items.c.set_at,
+            review_counts(),
+        )
+        .exists()
+    )
 
 
 def _opened(caller: Caller) -> ColumnElement[bool]:

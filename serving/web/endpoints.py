@@ -33,7 +33,7 @@ from serving.runs.schemas import STALE_DAYS, RunInfo
 from serving.security.tokens import SESSION_HOURS, revoke_token, session_person
 from serving.state import Service, Serving
 from serving.teams.service import team_overview
-from serving.web import after_sign_in, sign_in
+from serving.web import after_sign_in, sign_in, work_pages
 from serving.web.back_link import person_query, read_way_back, way_back
 from serving.web.forms import gap_status_form
 from serving.web.forms.filter_form import filter_fields
@@ -189,7 +189,8 @@ async def _person_page(
 ) -> Response:
     audit = service.page_audit_for(caller, request)
     try:
-        found = await service.reads.run(show_person, service.database, caller, audit, patient_id)
+        demo = await service.reads.run(sign_in.demo_pharmacists, service)
+        found = await service.reads.run(show_person, service.database, caller, audit, patient_id, demo)
     except Problem as problem:
         left = (
             await service.reads.run(gone, service.database, caller, audit, patient_id)
@@ -216,6 +217,9 @@ async def _person_page(
         form=review_fields(answers, wrong, [(gap.code, gap.title) for gap in found.gaps]),
         has_draft=has_draft,
         recorded=request.query_params.get("recorded", ""),
+        work_set=request.query_params.get("work_set", ""),
+        work_wrong=work_pages.WRONG if request.query_params.get("work_wrong") else "",
+        work_notes=work_pages.NOTES,
         status_set=request.query_params.get("status_set", ""),
         status_wrong=gap_status_form.WRONG.get(request.query_params.get("status_wrong", ""), ""),
         status_choices=gap_status_form.CHOICES,

@@ -79,6 +79,17 @@ def choices(database: Database) -> list[DemoSignIn]:
     return found
 
 
+def demo_pharmacists(service: Service) -> dict[str, list[str]]:
+    """The names of a demo's pharmacists by team, whether they are signed in or not; none outside the demo."""
+    if service.settings.environment != "demo":
+        return {}
+    found: dict[str, list[str]] = {}
+    for choice in choices(service.database):
+        for team in choice.team_ids:
+            found.setdefault(team, []).append(choice.label)
+    return found
+
+
 def open_session(service: Service, value: str) -> str:
     """A session for one of ``choices``; the secret goes into the cookie. 422 for anything else."""
     if holds_real_people(service.database):

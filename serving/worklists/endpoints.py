@@ -15,7 +15,7 @@ from serving.identity.callers import Caller
 from serving.state import Service, Serving
 from serving.worklists.export import export_worklist
 from serving.worklists.rules import Ranking
-from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Filters, Reviewed, Teams, Worklist
+from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Filters, Reviewed, Teams, Worklist, WorkOf
 from serving.worklists.service import list_teams, team_worklist
 
 router = APIRouter(tags=["worklists"])
@@ -32,10 +32,15 @@ Word = Annotated[str | None, Query(max_length=200)]
 
 
 def filters(
-    gap: Word = None, reason: Word = None, medicine: Word = None, reviewed: Reviewed | Literal[""] | None = None
+    gap: Word = None,
+    reason: Word = None,
+    medicine: Word = None,
+    reviewed: Reviewed | Literal[""] | None = None,
+    work: WorkOf | Literal[""] | None = None,
 ) -> Filters:
     """An empty choice of a form is none."""
-    return Filters(gap=gap or None, reason=reason or None, medicine=medicine or None, reviewed=reviewed or None)
+    given = {"gap": gap, "reason": reason, "medicine": medicine, "reviewed": reviewed, "work": work}
+    return Filters.model_validate({name: value or None for name, value in given.items()})
 
 
 Filtering = Annotated[Filters, Depends(filters)]

@@ -39,10 +39,11 @@ from serving.storage.tables import (
     runs,
     scores,
     timelines,
+    work_items,
 )
-from serving.storage.visible import review_counts, visible_lists, visible_people, visible_teams
+from serving.storage.visible import review_counts, visible_lists, visible_people, visible_teams, work_is_done
 from serving.worklists.rules import CRITICAL, NO_SAFETY_GAP, Ranking, Standing
-from serving.worklists.schemas import Filters, GapLine, Reviewed, RiskBefore
+from serving.worklists.schemas import Filters, GapLine, Reviewed, RiskBefore, WorkOf
 
 EARLIER_LISTS = 6
 _GAP_LINE = tuple(field.name for field in fields(GapLine) if field.name != "status")
@@ -182,14 +183,16 @@ def _snoozes(visible: CTE) -> Select[Any]:
     return select(counted.c.patient_id, counted.c.snooze_until).where(counted.c.n == 1, counted.c.snooze_until > as_of)
 
 
-def everybody_of(connection: Connection, everybody: Select[Any], filters: Filters, now: dt.datetime) -> list[Row[Any]]:
+def everybody_of(
+    connection: Connection, everybody: Select[Any], filters: Filters, now: dt.datetime, person: str = ""
+) -> list[Row[Any]]:
     """All of ``ranked`` by ``position``, with ``kept`` where the filters leave the row.
 
     One reading of the whole list, from which pages, counts and filter choices are taken: a team is hundreds of people,
     and the places of all of them are worked out for any page.
     """
     visible = everybody.subquery("visible")
-    kept = case((and_(true(), *_conditions(visible, filters, now)), 1), else_=0).label("kept")
+    kept = case((and_(true(), *_conditions(visible, filters, now, person)), 1), else_=0).label("kept")
     # What is only shown is joined last: the database sorts everybody five times, and sorts narrow rows faster.
     query = (
         select(visible, people.c.last_seen_on, people.c.next_booked_on, people.c.flags, timelines.c.adjustments, kept)
@@ -202,8 +205,9 @@ def everybody_of(connection: Connection, everybody: Select[Any], filters: Filter
     return list(connection.execute(query).all())
 
 
-def _conditions(visible: Subquery, filters: Filters, now: dt.datetime) -> list[ColumnElement[bool]]:
-    """What each filter asks of a row of ``ranked``, which holds only people the caller may see."""
+def _conditions(visible: Subquery, filters: Filters, now: dt.datetime, person: str) -> list[ColumnElement[bool]]:
+    """What each filter asks of a row of ``ranked``, which holds only people the caller may see. ``person`` is who
+    asks."""
     found: list[ColumnElement[bool]] = []
     if filters.gap:
         own = and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id)
@@ -218,7 +222,26 @@ def _conditions(visible: Subquery, filters: Filters, now: dt.datetime) -> list[C
         lately = ever.where(reviews.c.reviewed_at >= now - dt.timedelta(days=days))
         wanted = {Reviewed.NEVER: ~ever, Reviewed.NOT_MONTH: ~lately}.get(filters.reviewed, lately)
         found.append(wanted)
+    if filters.work:
+        found.append(_work_is(visible, filters.work, person))
     return found
+
+
+def _work_is(visible: Subquery, wanted: WorkOf, person: str) -> ColumnElement[bool]:
+    """The newest word on the person, for this team, is what the filter asks for."""
+    later = work_items.alias("later")
+    same = and_(work_items.c.patient_id == visible.c.patient_id, work_items.c.team_id == visible.c.team_id)
+    newer = exists().where(
+        later.c.patient_id == work_items.c.patient_id,
+        later.c.team_id == work_items.c.team_id,
+        later.c.item_id > work_items.c.item_id,
+    )
+    newest = exists().where(same, ~newer)
+    if wanted is WorkOf.MINE:
+        return newest.where(work_items.c.given_to == person)
+    if wanted is WorkOf.NOBODY:
+        return ~newest.where(work_items.c.given_to.is_not(None))
+    return newest.where(work_items.c.this_week.is_(True), ~work_is_done())
 
 
 def gap_choices(connection: Connection, caller: Caller, team_id: str) -> list[Row[Any]]:

@@ -27,6 +27,14 @@ class Reviewed(StrEnum):
     NOT_MONTH = "not-28"
 
 
+class WorkOf(StrEnum):
+    """Whose people, and which."""
+
+    MINE = "mine"
+    THIS_WEEK = "this_week"
+    NOBODY = "nobody"
+
+
 class Filters(BaseModel):
     """What a list is cut to. Places and ranks stay those of the whole list, and so does the line of this week's
     capacity."""
@@ -38,6 +46,9 @@ class Filters(BaseModel):
     medicine: str | None = Field(default=None, description="people who hold this medicine now")
     reviewed: Reviewed | None = Field(
         default=None, description="never; in the last 7 or 28 days; or not in the last 28 days"
+    )
+    work: WorkOf | None = Field(
+        default=None, description="given to the caller; to do this week, by anybody; or given to nobody"
     )
 
     @property
@@ -162,6 +173,7 @@ class WorklistEntry(BaseModel):
     )
     listed_since: dt.date | None
     snoozed_until: dt.date | None = Field(description="a snooze that holds now; it takes effect when it is recorded")
+    work: str = Field(default="", description="who has the person, and whether to do it this week, in words")
     risk_before: list[RiskBefore] = Field(description="the same risk in earlier lists of other days, oldest first")
 
     @property

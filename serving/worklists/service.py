@@ -22,6 +22,8 @@ from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
 from serving.wording import about_in_100
+from serving.work.repository import newest as newest_work
+from serving.work.service import in_words
 from serving.worklists import repository
 from serving.worklists.rules import LeftReason, Ranking, Standing
 from serving.worklists.schemas import (
@@ -183,7 +185,7 @@ def _read(
     published = rules is not None and (*chosen, ranking) == (rules.outcome, rules.horizon_days, rules.ranking)
     capacity = team.weekly_reviews
     everybody = repository.ranked(caller, team.team_id, *chosen, ranking, as_published=published, line=capacity)
-    whole = repository.everybody_of(connection, everybody, filters, now)
+    whole = repository.everybody_of(connection, everybody, filters, now, caller.person)
     kept = [row for row in whole if row.kept]
     rows = kept[offset : offset + limit]
     within, snoozed = sum(row.within for row in whole), sum(row.snoozed_until is not None for row in whole)
@@ -327,6 +329,7 @@ def _entries(
     gaps = repository.gap_lines(connection, caller, patients)
     reviews = repository.reviews_of(connection, caller, patients)
     statuses = statuses_of(connection, caller, patients, reviews, dt.datetime.now(dt.UTC).date())
+    work = newest_work(connection, caller, patients)
     before = repository.risks_before(connection, caller, patients, *chosen, as_of)
     found = _ENTRIES.validate_python(
         [
@@ -352,6 +355,7 @@ def _entries(
                 "joined": bool(row.joined),
                 "listed_since": row.listed_since,
                 "snoozed_until": row.snoozed_until,
+                "work": in_words(work.get(row.patient_id), caller),
                 "risk_before": before.get(row.patient_id, []),
             }
             for row in rows

@@ -6,13 +6,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from serving.worklists.schemas import FilterChoice, FilterChoices, Filters, Reviewed
+from serving.worklists.schemas import FilterChoice, FilterChoices, Filters, Reviewed, WorkOf
 
 REVIEWED = {
     Reviewed.NEVER: "No review recorded",
     Reviewed.NOT_MONTH: "Not in the last 28 days",
     Reviewed.WEEK: "In the last 7 days",
     Reviewed.MONTH: "In the last 28 days",
+}
+WORK = {
+    WorkOf.MINE: "Given to me",
+    WorkOf.THIS_WEEK: "To do this week",
+    WorkOf.NOBODY: "Given to nobody",
 }
 
 
@@ -27,13 +32,15 @@ class FilterField:
 
 
 def filter_fields(given: Filters, choices: FilterChoices) -> list[FilterField]:
-    """The four filters, in the order of the form. What is chosen stays an option even where it leaves nobody."""
+    """The filters, in the order of the form. What is chosen stays an option even where it leaves nobody."""
     reviewed = [FilterChoice(value=value, label=label, people=-1) for value, label in REVIEWED.items()]
+    work = [FilterChoice(value=value, label=label, people=-1) for value, label in WORK.items()]
     fields = (
         ("gap", "Overdue or missing", given.gap, choices.gap),
         ("reason", "Reason that raises", given.reason, choices.reason),
         ("medicine", "Medicine held", given.medicine, choices.medicine),
         ("reviewed", "Reviewed", given.reviewed, reviewed),
+        ("work", "Who has them", given.work, work),
     )
     return [_field(name, label, str(value or ""), offered) for name, label, value, offered in fields]
 

@@ -36,6 +36,8 @@ BODIES = {
     "/v1/patients/S01/emergency-access": {"reason": "crisis_call"},
     "/v1/patients/N03/reviews": REVIEW,
     "/v1/patients/S02/reviews": REVIEW,
+    "/v1/patients/N03/work": {"this_week": True},
+    "/v1/patients/S02/work": {"this_week": True},
 }
 
 GAP_OF = "/v1/patients/{}/gaps/ALLERGY_NOT_RECORDED/status"
@@ -53,6 +55,8 @@ MATRIX = [
     ("POST", "/v1/patients/N03/reviews", "/v1/patients/S02/reviews", {"pharmacist", "cmht_system"}),
     ("POST", "/v1/patients/S01/emergency-access", None, {"pharmacist"}),
     ("GET", "/v1/patients/N03/gap-statuses", "/v1/patients/S02/gap-statuses", {"pharmacist", "cmht_system"}),
+    ("GET", "/v1/patients/N03/work", "/v1/patients/S02/work", {"pharmacist", "cmht_system"}),
+    ("POST", "/v1/patients/N03/work", "/v1/patients/S02/work", {"pharmacist", "cmht_system"}),
     ("POST", GAP_OF.format("N03"), GAP_OF.format("S02"), {"pharmacist", "cmht_system"}),
     ("GET", "/v1/audit/events", None, {"auditor"}),
     ("GET", "/v1/audit/emergency-access", None, {"auditor"}),
@@ -64,6 +68,7 @@ MATRIX = [
 FORMS = {
     "POST /patients/{patient_id}/gaps/{code}/status",
     "POST /find",
+    "POST /patients/{patient_id}/work",
     "POST /sign-out",
     "POST /emergency-access",
     "POST /patients/{patient_id}/reviews",

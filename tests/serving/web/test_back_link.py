@@ -103,5 +103,5 @@ def test_whatever_is_sent_the_way_back_is_a_query_string_of_a_list(sent):
     """Of known names alone, in characters that end no address; read again, it is itself."""
     found = read_way_back(sent)
     assert re.fullmatch(r"[A-Za-z0-9_.~%+=&-]*", found)
-    assert set(parse_qs(found)) <= {"gap", "reason", "medicine", "reviewed", "ranking", "limit", "offset"}
+    assert set(parse_qs(found)) <= {"gap", "reason", "medicine", "reviewed", "work", "ranking", "limit", "offset"}
     assert read_way_back(found) == found

@@ -1,0 +1,60 @@
+"""The form of a person's page that gives them to a colleague, hands them over, or marks them for this week."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Form, Request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.responses import RedirectResponse, Response
+
+from serving.access import GuardedRoute, PeopleReader, require_own_form
+from serving.http.problems import Problem
+from serving.identity.ids import PersonId
+from serving.state import Serving
+from serving.web import sign_in
+from serving.web.back_link import MAX_LENGTH, person_query, read_way_back
+from serving.work.schemas import NOTE_LABELS, WorkIn
+from serving.work.service import set_work
+
+router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
+
+NOTES = [(note.value, label) for note, label in NOTE_LABELS.items()]
+WRONG = "Choose a colleague of this team, or nobody"
+
+
+class SentWork(BaseModel):
+    """The form as it was sent; everything is text."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    proof: str = Field(default="", max_length=128)
+    view: str = Field(default="", max_length=80)
+    back: str = Field(default="", max_length=MAX_LENGTH)
+    given_to: str = Field(default="", max_length=64)
+    this_week: str = Field(default="", max_length=10)
+    notes: list[str] = Field(default_factory=list, max_length=40)
+
+
+@router.post("/patients/{patient_id}/work")
+async def change(
+    request: Request, caller: PeopleReader, service: Serving, patient_id: PersonId, sent: Annotated[SentWork, Form()]
+) -> Response:
+    """Record who has the person and come back to them. What is wrong is said at the top of the page."""
+    require_own_form(request, sent.proof)
+    given = {"given_to": sent.given_to or None, "this_week": sent.this_week == "yes", "notes": sent.notes}
+    said = {"work_set": 1}
+    try:
+        work = WorkIn.model_validate(given)
+        audit = service.audit_for(caller, request)
+        demo = await service.reads.run(sign_in.demo_pharmacists, service)
+        await service.reads.run(set_work, service.database, caller, audit, patient_id, work, demo)
+    except ValidationError:
+        said = {"work_wrong": 1}
+    except Problem as problem:
+        if not problem.errors:
+            raise
+        said = {"work_wrong": 1}
+    query = person_query(sent.view, read_way_back(sent.back), **said)
+    return RedirectResponse(f"/patients/{quote(patient_id, safe='')}?{query}", 303)
