@@ -298,5 +298,8 @@ CIRCUMSTANCE_KINDS = (
     "community_treatment_order",
     "reported_missed_doses",
     "infection",
+    "side_effect",
+    "wish",
 )
-"""Kinds of circumstance the engine reads. Others are kept and named in the load report."""
+"""Kinds of circumstance that are read: by the engine, and the last two by the conversation sheet alone. Others are kept
+and named in the load report."""

@@ -22,6 +22,7 @@ from features.medicines.supply_days import is_injection, lengths_of
 from features.monitoring import due_dates
 from features.records import NO_DAY, TABLES, day_of
 from features.reference import MEDICINES
+from serving.nightly.told import told
 
 WINDOW_DAYS, AHEAD_DAYS = 365, 90
 ADJUSTMENTS = ("interpreter", "language", "accessible_format", "reasonable_adjustment")
@@ -47,6 +48,7 @@ def timelines(records: Records, as_of: dt.date, people: Sequence[str]) -> list[d
     supplies, held = _supplies(records, t)
     results, contacts, stays = _results(records, t), _contacts(records, t), _stays(records, t)
     dues, adjustments = _dues(records, t, places), _adjustments(records, t)
+    said = told(records, t, places.tolist())
     return [
         {
             "patient_id": patient,
@@ -58,6 +60,7 @@ def timelines(records: Records, as_of: dt.date, people: Sequence[str]) -> list[d
                 "dues": dues[row],
                 "contacts": contacts.get(place, []),
                 "stays": stays.get(place, []),
+                "told": said[row],
             },
         }
         for row, (patient, place) in enumerate(zip(people, places.tolist(), strict=True))

@@ -82,6 +82,14 @@ class StayEvent(BaseModel):
     method: str
 
 
+class Told(BaseModel):
+    """What is recorded of a person's circumstances and own words; ``on`` is null where the record gives no day."""
+
+    kind: str
+    value: str
+    on: dt.date | None
+
+
 class LastYear(BaseModel):
     """The record of the last twelve months, as it was known on the day of the list, and what lies ahead."""
 
@@ -90,6 +98,7 @@ class LastYear(BaseModel):
     dues: list[CheckDue]
     contacts: list[ContactEvent]
     stays: list[StayEvent]
+    told: list[Told] = Field(default_factory=list, description="circumstances, side effects and wishes on record")
 
 
 class GapOfPerson(CareGap):

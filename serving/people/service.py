@@ -27,6 +27,7 @@ from serving.people.schemas import (
     ResultEvent,
     StayEvent,
     SupplyEvent,
+    Told,
     TrendPoint,
 )
 from serving.reviews.repository import history
@@ -158,6 +159,8 @@ def last_year(events: Mapping[str, list[list[Any]]], as_of: dt.date) -> LastYear
             StayEvent(admitted_on=on(start), discharged_on=maybe(end), ward=ward, method=method)
             for start, end, ward, method in events["stays"]
         ],
+        # a list of an older release holds none
+        told=[Told(kind=kind, value=value, on=maybe(day)) for kind, value, day in events.get("told", [])],
     )
 
 

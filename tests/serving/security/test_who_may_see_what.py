@@ -158,7 +158,7 @@ def test_page_by_role_and_scope(browser, path, other, allowed, choice):
 def test_the_review_form_by_role_and_scope(browser, choice):
     signed_in = browser(choice)
     proof = re.search(r'name="proof" value="([^"]+)"', signed_in.get("/").text)[1]
-    form = {name: "yes" for name in REVIEW if name != "actions"} | {"actions": "not_reached", "key": f"{choice}-1234"}
+    form = {name: "yes" for name in REVIEW if name != "actions"} | {"actions": "gp_informed", "key": f"{choice}-1234"}
     sees = choice.startswith("pharmacist")
     assert signed_in.post("/patients/N03/reviews", data=form | {"proof": "forged"}).status_code == 403
     assert signed_in.post("/patients/N03/reviews", data=form | {"proof": proof}).status_code == (303 if sees else 403)

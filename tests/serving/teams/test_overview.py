@@ -14,7 +14,7 @@ from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
 from serving.teams.suppression import LEAST, suppressed
 
-REVIEW = {"actions": ["not_reached"], "medicines_reconciled": True, "allergies_up_to_date": True}
+REVIEW = {"actions": ["gp_informed"], "medicines_reconciled": True, "allergies_up_to_date": True}
 REVIEW |= {"side_effects_assessed": False, "listing_was": "useful"}
 
 

@@ -133,7 +133,7 @@ def test_a_row_says_who_reviewed_last_and_the_risk_in_the_list_a_week_before(hom
             made = client.post(
                 "/v1/patients/N03/reviews",
                 headers=headers | {"Idempotency-Key": key},
-                json=review | {"actions": ["not_reached"], "replaces": replaces},
+                json=review | {"actions": ["gp_informed"], "replaces": replaces},
             ).json()
             replaces = made["review_id"]
         found = row(client)
@@ -216,7 +216,7 @@ def test_a_review_frees_the_slot_a_snooze_counts_at_once_and_who_left_has_a_reas
             answer = client.post(
                 f"/v1/patients/{entry['patient_id']}/reviews",
                 headers=headers | {"Idempotency-Key": f"review-{number}"},
-                json=done | snooze | {"actions": ["not_reached"]},
+                json=done | snooze | {"actions": ["gp_informed"]},
             )
             assert answer.status_code == 201
         now = list_of(client)
