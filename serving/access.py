@@ -1,7 +1,7 @@
-"""Who may call a route, as a typed dependency: ``caller: Annotated[Caller, Depends(Requires(Role.PHARMACIST))]``.
+"""Access to routes by typed dependency: ``caller: Annotated[Caller, Depends(Requires(Role.PHARMACIST))]``.
 
-The JSON routes take a bearer token only and the pages a session cookie only, so no page can be made to send a JSON
-request for somebody.
+The JSON routes take a bearer token only and the pages a session cookie only, so a page cannot be tricked into sending
+a JSON request for somebody.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from serving.state import Service, address_of, service_of
 
 SESSION_COOKIE = "upstream_session"
 LONGEST_SECRET = 10_000
-"""Characters of a bearer token or a session. A token of an identity provider has 2,000 to 8,000."""
+"""Longest accepted bearer token or session, in characters. A token of an identity provider has 2,000 to 8,000."""
 
 
 class Requires(SecurityBase):
@@ -52,17 +52,17 @@ class Requires(SecurityBase):
 
 
 def spend_as_stranger(request: Request) -> None:
-    """Count a request that proves nothing against its address. Raises 429."""
+    """Counts a request without valid credentials against its address. Raises 429."""
     service = service_of(request)
     service.rates.strangers.spend(address_of(request, service.settings))
 
 
 class SignInNeeded(Exception):
-    """A page was asked for without a live session."""
+    """A page was requested without a live session."""
 
 
 class RequiresSession:
-    """Admits browsers with a live session and one of ``roles``: others go to the sign-in page, or get 403."""
+    """Admits browsers with a live session and one of ``roles``. Others go to the sign-in page, or get 403."""
 
     def __init__(self, *roles: Role) -> None:
         self.roles = frozenset(roles)
@@ -83,8 +83,9 @@ class RequiresSession:
 
 
 def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
-    """Put a session into the browser: out of reach of scripts, sent by our own pages only, over https wherever pages
-    are."""
+    """Sets the session cookie: scripts cannot read it, only our own pages send it, and over https if pages use
+    https.
+    """
     answer.set_cookie(
         SESSION_COOKIE,
         secret,
@@ -97,14 +98,14 @@ def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
 
 
 def require_own_form(request: Request, proof: str) -> None:
-    """403 unless the form came from a page of this very session."""
+    """403 unless the form came from a page of this session."""
     secret = request.cookies.get(SESSION_COOKIE, "")
     if not secret or not hmac.compare_digest(proof.encode(), form_token(secret).encode()):
         raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
 
 
 def admitted(request: Request, service: Service, caller: Caller, guard: Requires | RequiresSession) -> Caller:
-    """The caller, if it has not used up its share of requests (429) and holds one of the roles (403)."""
+    """The caller, if it has requests left (429) and holds one of the roles (403)."""
     request.scope["state"]["role"] = caller.role.value
     request.scope["state"]["caller"] = caller
     service.rates.spend(caller)
@@ -115,15 +116,16 @@ def admitted(request: Request, service: Service, caller: Caller, guard: Requires
 
 
 def _admitted_before(request: Request, guard: Requires | RequiresSession) -> Caller | None:
-    """The caller that this very guard has admitted for this very request."""
+    """The caller that this same guard has already admitted for this same request."""
     by, caller = request.scope["state"].get("admitted", (None, None))
     return caller if by is guard else None
 
 
 class GuardedRoute(APIRoute):
-    """A route whose callers are looked at before their body is. The framework alone reads and parses a body first.
+    """A route that checks the caller before it reads the body. The framework by default reads and parses the body
+    first.
 
-    Every router uses it (``APIRouter(route_class=GuardedRoute)``), or its routes with a body are not mounted.
+    Every router uses it (``APIRouter(route_class=GuardedRoute)``), otherwise routes with a body are refused at start.
     """
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:

@@ -1,4 +1,4 @@
-"""The application and its start: routes, errors, the life of the model and the database, and ``serve``."""
+"""The application and its start: routes, errors, the lifetime of model and database, and ``serve``."""
 
 from __future__ import annotations
 
@@ -111,8 +111,9 @@ SIGN_IN_ROUTES = ("/sign-in/with/{place}", "/sign-in/back")
 OPEN_TO_ANYBODY = frozenset(
     {"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", *SIGN_IN_ROUTES, STATIC.rstrip("/")}
 )
-"""Routes that answer without a caller. They hold nothing about people. Every other route declares its roles, or is not
-mounted."""
+"""Routes that answer without a caller. They hold nothing about people. Every other route must declare its roles, or
+the service does not start.
+"""
 JSON_PATHS = ("/v1/", "/livez", "/readyz", "/version", "/openapi.json", "/metrics", STATIC)
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDetails, "description": description}
@@ -135,7 +136,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def create_app(settings: ServiceSettings | None = None) -> FastAPI:
-    """The service as an ASGI application. Its lifespan migrates the database, loads the model and watches for a newer
+    """The service as an ASGI application. On start it migrates the database, loads the model and watches for a newer
     one."""
     settings = settings or ServiceSettings()
     metrics, tracing = Metrics(), tracing_to(settings.otlp_endpoint)
@@ -165,11 +166,11 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         migrations.upgrade(database)
         live.start()
         if app.state.alone:
-            # What the start left behind stays for good. Left in sight of the collector, its full passes stop a page
-            # for half a second.
+            # Objects made at start live for good. If the garbage collector scanned them, a full pass would stop a
+            # page for half a second.
             gc.collect()
             gc.freeze()
-            # A list of 500 people makes some 20,000 objects that all go with the answer; to look through them finds
+            # A list of 500 people makes some 20,000 objects that are all freed with the answer; scanning them finds
             # nothing.
             gc.set_threshold(50_000, 10, 10)
         try:
@@ -183,7 +184,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         title="Upstream",
         version=own_version(),
         summary="Risk stratification and overdue or missing care for community mental health teams",
-        redirect_slashes=False,  # behind TLS the framework would redirect to http, with what was sent in clear
+        redirect_slashes=False,  # behind TLS the framework would redirect to http, and send the form data in clear text
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
@@ -230,12 +231,13 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
 
 
 def warm(model: RiskModel) -> None:
-    """Answer the example of the schema once, so that every compiled kernel is ready before the first request, and the
-    compiler can go."""
+    """Answers the example of the schema once, so that every compiled kernel is ready before the first request and the
+    compiler can be freed.
+    """
     body, today = ScoresRequest.model_validate(EXAMPLE), dt.date.today()
     answer_of(model, body, body.as_of or today, today)
     forget_code("libllvmlite")
-    # What was loaded stays for good: the collector need not go through it in the middle of a request.
+    # What was loaded stays for good, so the collector need not scan it during a request.
     gc.collect()
     gc.freeze()
 
@@ -249,7 +251,7 @@ def render(request: Request, problem: Problem) -> Response:
 
 
 def _described(app: FastAPI) -> dict[str, Any]:
-    """The OpenAPI document, with errors under the media type they are sent as."""
+    """The OpenAPI document, with errors under the media type they are sent with."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         document["components"]["schemas"] |= BODIES
@@ -281,7 +283,7 @@ def _handle_errors(app: FastAPI) -> None:
 
 
 def as_problem(error: Exception) -> Problem:
-    """Every error that a request can end in, as a problem that repeats nothing of the request."""
+    """Turns any error of a request into a problem that repeats nothing of the request."""
     match error:
         case Problem():
             return error
@@ -299,7 +301,7 @@ def as_problem(error: Exception) -> Problem:
 
 
 def check_access_declared(app: FastAPI) -> None:
-    """Refuse to start with a route that does not say who may call it."""
+    """Refuses to start with a route that does not declare who may call it."""
     undeclared = [path for path, roles in access_of(app).items() if roles is None]
     if undeclared:
         raise RuntimeError(
@@ -308,7 +310,7 @@ def check_access_declared(app: FastAPI) -> None:
 
 
 def access_of(app: FastAPI) -> dict[str, frozenset[str] | None]:
-    """Who may call each route, as ``METHOD path``: roles, an empty set for anybody, None where nothing is declared."""
+    """Who may call each route, as ``METHOD path``: its roles, an empty set for anybody, None if nothing is declared."""
     found: dict[str, frozenset[str] | None] = {}
     for context in iter_route_contexts(app.routes):
         path, methods = str(context.path), sorted(getattr(context.original_route, "methods", None) or ["GET"])
@@ -322,7 +324,7 @@ def access_of(app: FastAPI) -> dict[str, frozenset[str] | None]:
 
 
 def check_bodies_guarded(app: FastAPI) -> None:
-    """Refuse to start with a route that would read a body before it knows who sent it."""
+    """Refuses to start with a route that reads a body before it knows the caller."""
     for context in iter_route_contexts(app.routes):
         route = context.original_route
         asks = _declared(getattr(route, "dependant", None)) is not None
@@ -333,8 +335,7 @@ def check_bodies_guarded(app: FastAPI) -> None:
 
 
 def methods_of(app: FastAPI, path: str) -> list[str]:
-    """Every method that an address takes. The framework names those of the first route only, where RFC 9110 asks for
-    all."""
+    """Every method that an address takes. The framework names only those of the first route; RFC 9110 requires all."""
     return sorted(
         method
         for context in iter_route_contexts(app.routes)
@@ -361,9 +362,8 @@ def serve(
     on_ready: Callable[[str], None] = lambda address: None,
     log_file: Path | None = None,
 ) -> None:
-    """Run the service until it is told to stop (SIGTERM, Ctrl-C), letting requests in flight finish.
-
-    ``on_ready`` gets the address once the port is ours. The log goes to ``log_file``, else to standard error. Raises
+    """Runs the service until SIGTERM or Ctrl-C; requests in flight finish. || ``on_ready`` receives the address once
+    the port is bound. The log goes to ``log_file``, else to standard error. Raises
     ``StartError`` for a port in use, a wrong setting, a database that does not answer, or a demo beyond loopback.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -399,14 +399,14 @@ def serve(
             server_header=False,
             proxy_headers=False,
             timeout_graceful_shutdown=20,
-            # Longer than a reverse proxy keeps an idle connection (nginx: 60 s): whoever closes first must not be us,
-            # or a request is lost.
+            # Longer than a reverse proxy keeps an idle connection (nginx: 60 s): if we close first, a request is
+            # lost.
             timeout_keep_alive=75,
         )
         named = f"[{settings.host}]" if ":" in settings.host else settings.host
         on_ready(f"http://{named}:{listening.getsockname()[1]}")
         if threading.current_thread() is threading.main_thread():
-            # The server raises the signal again once it has stopped in good order; that is a success.
+            # The server raises the signal again after an orderly stop; that is a success.
             signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         with suppress(KeyboardInterrupt):
             uvicorn.Server(config).run(sockets=[listening])
@@ -429,7 +429,7 @@ def keep_private(home: Path) -> None:
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
-    # Only after a restart's own leftovers; a live listener still refuses.
+    # Allows only the leftovers of a restart; a port with a live listener is still refused.
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))

@@ -1,7 +1,7 @@
-"""The model that is serving now: loaded from the bundles root, swapped when the pointer moves, kept when the new one
-is not sound.
+"""The served model: loaded from the bundles root, replaced when the pointer moves, kept if the new one fails its
+checks.
 
-A request takes ``current`` once and keeps that object to its end, so a swap never mixes two models in one answer.
+A request reads ``current`` once and keeps that object, so a swap never mixes two models in one answer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LAST_GOOD = "last_good"
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """What is loaded: the model (or None), the pointer it came from, and what went wrong last, in words."""
+    """The loaded model (or None), the pointer it came from, and the last problem in words."""
 
     model: RiskModel | None = None
     pointer: str = ""
@@ -32,7 +32,8 @@ class LoadedModel:
 
 class LiveModel:
     """Watches ``root/current``. ``warm`` is called with a model before it serves, so that the first request finds
-    compiled kernels. Only a ``demo`` loads a model that was not promoted."""
+    compiled kernels. Only a ``demo`` loads a model that was not promoted.
+    """
 
     def __init__(
         self,
@@ -45,7 +46,7 @@ class LiveModel:
         self._demo = demo
         self._root, self._poll, self._warm = root, poll_seconds, warm
         self._standing = LoadedModel()
-        # What was looked at last: a bundle that was mended under the same name is looked at again.
+        # Remembers what was checked last, so that a bundle repaired under the same name is checked again.
         self._tried: tuple[str, int, int] = ("", 0, 0)
         self._stop = threading.Event()
         self._checking = threading.Lock()
@@ -60,7 +61,7 @@ class LiveModel:
         return self._standing
 
     def start(self) -> None:
-        """Load what is published, falling back to the last good bundle, and start watching."""
+        """Loads the published bundle, or the last good one if that fails, and starts watching."""
         self.check()
         if self._standing.model is None:
             self._fall_back()
@@ -73,8 +74,9 @@ class LiveModel:
             self._thread.join(timeout=10)
 
     def check(self) -> None:
-        """Look at the pointer once; load, self-test and swap if it moved. Never raises: an unsound bundle leaves the
-        old one serving."""
+        """Checks the pointer once; loads, self-tests and swaps if it moved. Never raises: an unusable bundle leaves
+        the old one serving.
+        """
         with self._checking:
             name = _read(self._root / POINTER)
             seen = (name, _touched(self._root / POINTER), _touched(self._root / name))
@@ -98,7 +100,7 @@ class LiveModel:
     def _load(self, folder: Path, name: str) -> None:
         try:
             if folder.parent != self._root:
-                raise ModelError("the pointer leads out of the bundles folder")
+                raise ModelError("the pointer names a place outside the bundles folder")
             model = RiskModel.load(folder, self_test=True)
             refuse_unless_demo(model.manifest, self._root.parent if self._demo else None)
             refuse_unsigned(model.manifest, model.signature, self._root.parent)

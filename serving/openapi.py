@@ -1,5 +1,5 @@
-"""``python -m serving.openapi docs/openapi.json`` writes the committed description of the interface; a test holds it
-to the running one."""
+"""``python -m serving.openapi docs/openapi.json`` writes the committed description of the interface; a test compares
+it with the running service."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from serving.settings import ServiceSettings
 
 
 def document() -> str:
-    """The OpenAPI document as it is committed: sorted, indented, without our own version, which every release
-    changes."""
+    """The OpenAPI document as committed: sorted, indented, without our version, which changes with every release."""
     described = create_app(ServiceSettings(home=Path(), database_url="sqlite://", environment="production")).openapi()
     described = described | {"info": described["info"] | {"version": "see /version"}}
     return json.dumps(described, indent=1, sort_keys=True, ensure_ascii=False) + "\n"

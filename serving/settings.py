@@ -1,13 +1,13 @@
-"""What the service is told from outside: environment variables that start with ``UPSTREAM_``.
+"""Settings of the service: environment variables that start with ``UPSTREAM_``.
 
 =========================  ============================================================================================
-UPSTREAM_HOME              folder that holds everything a run made (store, bundles, service database)
+UPSTREAM_HOME              folder for everything that a run makes (store, bundles, service database)
 UPSTREAM_DATABASE_URL      SQLAlchemy URL; without it, SQLite at ``<home>/service.db``
 UPSTREAM_ENVIRONMENT       ``demo`` (choose a role, no password, loopback only) or ``production`` (sign-in)
 UPSTREAM_HOST              address to listen on
 UPSTREAM_PORT              port to listen on
 UPSTREAM_ALLOWED_HOSTS     JSON list of host names that requests may ask for; loopback names are always allowed
-UPSTREAM_POLL_SECONDS      how often the bundle pointer is looked at
+UPSTREAM_POLL_SECONDS      how often the bundle pointer is checked
 UPSTREAM_MAX_BODY_BYTES    largest request body accepted
 UPSTREAM_PUBLIC_URL        how browsers reach the pages (``https://upstream.example.nhs.uk``); sign-in needs it
 UPSTREAM_BEHIND_PROXY      ``true`` where our reverse proxy writes X-Forwarded-For: its last address is the client's
@@ -48,7 +48,8 @@ LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 class OidcSignIn(BaseModel):
     """How people sign in to the pages at a provider: the authorisation-code flow with PKCE. Addresses are pinned, not
-    discovered."""
+    discovered.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,7 +67,7 @@ class OidcSignIn(BaseModel):
 
 
 class OidcIssuer(BaseModel):
-    """One identity provider that is trusted, and everything about its tokens that is pinned."""
+    """A trusted identity provider, with everything about its tokens that is pinned."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -77,7 +78,7 @@ class OidcIssuer(BaseModel):
         default=("RS256",), min_length=1
     )
     role_claim: str = "role"
-    roles: dict[str, Role] = Field(description="what each value of the role claim is here; others are no role")
+    roles: dict[str, Role] = Field(description="our role for each value of the role claim; other values give no role")
     leeway_seconds: int = Field(default=30, ge=0, le=300)
     sign_in: OidcSignIn | None = Field(default=None, description="people sign in to the pages here too")
 
@@ -88,8 +89,7 @@ class OidcIssuer(BaseModel):
 
 
 class ServiceSettings(BaseSettings):
-    """Typed settings; unknown ``UPSTREAM_`` variables are ignored, wrong values stop the start with the field's
-    name."""
+    """Typed settings; unknown ``UPSTREAM_`` variables are ignored, wrong values stop the start and are named."""
 
     model_config = SettingsConfigDict(env_prefix="UPSTREAM_", frozen=True)
 
@@ -123,7 +123,7 @@ class ServiceSettings(BaseSettings):
             return url
         parts = urlsplit(over_a_safe_line(url))
         if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
-            # Every link of a page begins at the root, so below a path each would leave it.
+            # Every link of a page begins at the root and would break below a path.
             raise ValueError(
                 "must be a scheme and a host alone, as https://upstream.example.nhs.uk: "
                 "give Upstream a host name of its own, not a path of another's"
@@ -151,7 +151,7 @@ class ServiceSettings(BaseSettings):
 
     @model_validator(mode="after")
     def demo_stays_on_this_machine(self) -> ServiceSettings:
-        """The demo sign-in asks for no password, so a demo that others can reach is refused outright."""
+        """The demo sign-in asks for no password, so a demo that others can reach is refused."""
         if self.environment == "demo" and not is_loopback(self.host):
             raise ValueError(
                 "the demo environment listens on a loopback address only; "
@@ -166,19 +166,19 @@ class ServiceSettings(BaseSettings):
 
     @property
     def identity_keys(self) -> Path | None:
-        """The file of the keys that open identities: the one that is set, or the one that a demo made for itself."""
+        """The file of the keys that open identities: the configured one, or the one that a demo made."""
         own = self.home / IDENTITY_KEY
         return self.identity_key_file or (own if self.environment == "demo" and own.exists() else None)
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Names that a request may be addressed to, besides loopback."""
+        """Host names, besides loopback, that a request may be addressed to."""
         public = urlsplit(self.public_url).hostname
         return (*self.allowed_hosts, *([public] if public else []))
 
     @property
     def is_https(self) -> bool:
-        """Browsers reach the pages over https, whatever the reverse proxy speaks to us."""
+        """True if browsers reach the pages over https, whatever the reverse proxy uses."""
         return self.public_url.startswith("https:")
 
     @property
@@ -187,7 +187,7 @@ class ServiceSettings(BaseSettings):
 
 
 def database_url_of(home: Path) -> str:
-    """The database of a home folder: UPSTREAM_DATABASE_URL where it is set, else SQLite inside the folder."""
+    """The database of a home folder: UPSTREAM_DATABASE_URL if set, else SQLite inside the folder."""
     return os.environ.get("UPSTREAM_DATABASE_URL") or f"sqlite:///{(Path(home) / 'service.db').resolve()}"
 
 

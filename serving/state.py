@@ -1,4 +1,4 @@
-"""What a request needs from the running service, in one value."""
+"""What a request needs from the running service, as one value."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from serving.storage.database import Database
 
 @dataclass(frozen=True)
 class Rates:
-    """How much each kind of client may ask: a person, a CMHT system, an address that has proved nothing."""
+    """Rate limits for each kind of client: a person, a CMHT system, an unauthenticated address."""
 
     people: Rate
     systems: Rate
@@ -41,21 +41,21 @@ class Rates:
         )
 
     def spend(self, caller: Caller) -> None:
-        """Count one request of a caller. Raises 429."""
+        """Counts one request of a caller. Raises 429."""
         (self.systems if caller.role is Role.CMHT_SYSTEM else self.people).spend(caller.token_id)
 
 
 @dataclass
 class Shown:
-    """The published run that a page showed last."""
+    """The published run that a page last showed."""
 
     run: RunInfo | None = None
 
 
 @dataclass(frozen=True)
 class Service:
-    """The running service. ``reads`` is the lane of database work, ``scoring`` the lane of model work,
-    ``large`` the turns of large bodies. ``identity_keys`` open names, ``searches`` seals what was typed to find
+    """The running service. ``reads`` is the lane for database work, ``scoring`` the lane for model work, ``large``
+    the turns for large bodies. ``identity_keys`` open names, ``searches`` seals what was typed to find
     somebody."""
 
     settings: ServiceSettings
@@ -77,14 +77,14 @@ class Service:
         return Audit.of(self.database, caller, request_id_of(request.scope))
 
     def page_audit_for(self, caller: Caller, request: Request) -> Audit:
-        """The log of a page's look, which says where names were shown with it."""
+        """The log for a page view, which records whether names were shown."""
         named = {"names": True} if sees_names(caller, self.identity_keys) else {}
         return replace(self.audit_for(caller, request), always=named)
 
 
 def address_of(request: Request, settings: ServiceSettings) -> str:
-    """Where a request comes from; behind a proxy of ours, the last address that it wrote down."""
-    # A client may send lines of its own; a proxy adds its word to the last, or a line after it.
+    """The source address of a request; behind our own proxy, the last address that the proxy wrote."""
+    # A client may send such lines itself; a proxy appends to the last line, or adds one after it.
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")) if settings.behind_proxy else ""
     return forwarded.rpartition(",")[2].strip() or (request.client.host if request.client else "unknown")
 

@@ -1,5 +1,6 @@
-"""Numbers, dates and codes in words. docs/architecture.md rule 6 lives here: nobody is graded down, nothing is called
-a cause."""
+"""Numbers, dates and codes in words, by docs/architecture.md rule 6: nobody is graded down, nothing is called a
+cause.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ OUTCOMES = {
 }
 OUTCOME_SENTENCES = {
     "admission": "have an unplanned psychiatric admission",
-    "disengagement": "drop out of contact with the team",
+    "disengagement": "lose contact with the team",
 }
 SOURCES = {
     "referrals": "referrals",
@@ -35,7 +36,7 @@ CODES_IN_WORDS = {
     "fifth 5": "Least deprived fifth",
 }
 SEVERITIES = {"critical": "Critical", "high": "High", "medium": "Medium", "low": "Routine"}
-"""A gap of the last severity is still a gap: it is called routine, so that the word low stands nowhere."""
+"""The lowest severity is called routine, so that the word "low" appears nowhere."""
 WITHOUT_UNIT = ("", "1", "flag", "count", "ratio")
 _ISO = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 PHRASES = {"u_and_e": "urea and electrolytes", "hla_b_1502": "HLA-B*1502", "follow_up": "follow-up"}
@@ -59,7 +60,7 @@ IN_FULL = {
     "tsh": "TSH",
     "wbc": "white cells",
 }
-"""Parts of a feature's name that are short in the catalogue and said in full, or as they are written, on a page."""
+"""Parts of feature names that are abbreviated in the catalogue and written in full on a page."""
 ANSWERS: dict[str, dict[float, str]] = {
     "yes or no": {0.0: "no", 1.0: "yes"},
     "0 green, 1 amber, 2 red": {0.0: "green", 1.0: "amber", 2.0: "red"},
@@ -71,7 +72,7 @@ SEVERITY_COLOURS = {"critical": "red", "high": "orange", "medium": "yellow", "lo
 
 
 def in_100(probability: float) -> str:
-    """``about 21 in 100``; the ends are said as ``fewer than 1`` and ``more than 99``."""
+    """``about 21 in 100``; the extremes are ``fewer than 1`` and ``more than 99``."""
     if probability < 0.005:
         return "fewer than 1 in 100"
     if probability > 0.995:
@@ -80,7 +81,7 @@ def in_100(probability: float) -> str:
 
 
 def about_in_100(probability: float) -> str:
-    """A probability as a pharmacist would say it: ``about 21 in 100 people like this``."""
+    """A probability in a pharmacist's words: ``about 21 in 100 people like this``."""
     return f"{in_100(probability)} people like this"
 
 
@@ -89,18 +90,18 @@ _ROW_ID = re.compile(r"\b(?:th|mp|ix|ep)\d{3}:\s*")
 
 def without_row_ids(source: str) -> str:
     """A source without the ids of our reference rows, which mean nothing to a reader: ``NICE CG178``, not ``mp001:
-    NICE CG178``. What several rows share is said once."""
+    NICE CG178``. A source shared by several rows is named once."""
     parts = (part.strip() for part in _ROW_ID.sub("", source).split(";"))
     return "; ".join(dict.fromkeys(part for part in parts if part))
 
 
 def short_in_100(probability: float) -> str:
-    """The number alone, for a table that says what it counts: ``21``."""
+    """The number alone, for a table whose heading says what it counts: ``21``."""
     return "under 1" if probability < 0.005 else "over 99" if probability > 0.995 else str(round(probability * 100))
 
 
 def plain(code: str) -> str:
-    """A code as words: ``did_not_attend`` as ``Did not attend``; nothing as ``Not recorded``."""
+    """A code as words: ``did_not_attend`` as ``Did not attend``; empty as ``Not recorded``."""
     if code in CODES_IN_WORDS:
         return CODES_IN_WORDS[code]
     return code.replace("_", " ").capitalize() if code else "Not recorded"
@@ -154,13 +155,13 @@ UNREAD_TABLES = {
     "patients": "about the person",
 }
 SHOWN_OF_A_PERSON = ("birth_date", "died_on")
-"""Of the person's own row: protected characteristics stand on no page."""
+"""Kinds that pages leave out because they are protected characteristics."""
 _COLUMN_WORDS = {"birth_date": "date of birth", "died_on": "date of death"}
 
 
 def unread_words(unread: Iterable[Any]) -> list[str]:
-    """One line for each value that was not understood: where, what it is about, as written, and the day. A medicine
-    that no table knows is named."""
+    """One line for each value that was not understood: table, subject, text as written, and day. An unknown medicine
+    is named."""
     lines = []
     for one in unread:
         if one.table == "patients" and one.column not in SHOWN_OF_A_PERSON:
@@ -168,7 +169,7 @@ def unread_words(unread: Iterable[Any]) -> list[str]:
         written = f" “{one.value}”" if one.value else ""
         on = f", {short_day(one.on)}" if one.on else ""
         if (one.table, one.column) == ("supplies", "medicine"):
-            lines.append(f"Medicine{written}{on}: not in Upstream's tables: no interaction or burden is known.")
+            lines.append(f"Medicine{written}{on}: not in Upstream's tables: its interactions and burden are not known.")
             continue
         label = TESTS[one.concept].label if one.concept in TESTS else one.concept.replace("_", " ")
         column = _COLUMN_WORDS.get(one.column, one.column.replace("_", " "))
@@ -194,12 +195,12 @@ def day(value: dt.date | dt.datetime | None) -> str:
 
 @lru_cache(maxsize=4_096)
 def _short(value: dt.date) -> str:
-    # A list names the same few hundred days thousands of times, and strftime is slow.
+    # A list shows the same few hundred days thousands of times, and strftime is slow.
     return f"{value.day} {value:%b %Y}"
 
 
 def short_day(value: dt.date | dt.datetime | str | None) -> str:
-    """``3 Jan 2026``; text that holds a date is read, other text is kept."""
+    """``3 Jan 2026``; a text with a date is converted, other text is kept."""
     if isinstance(value, str):
         try:
             return short_day(dt.date.fromisoformat(value))
@@ -209,7 +210,7 @@ def short_day(value: dt.date | dt.datetime | str | None) -> str:
 
 
 def dated(text: str) -> str:
-    """The text with every ``2026-01-03`` in it said as ``3 Jan 2026``."""
+    """The text with each ``2026-01-03`` written as ``3 Jan 2026``."""
     return _ISO.sub(lambda found: short_day(found[0]), text)
 
 
@@ -219,15 +220,15 @@ def days(number: float | int) -> str:
 
 
 def since(then: dt.date | None, as_of: dt.date) -> str:
-    """``23 days ago`` or ``in 9 days``, counted from the day the list is as of."""
+    """``23 days ago`` or ``in 9 days``, counted from the list's date."""
     if then is None:
         return ""
     gone = (as_of - then).days
-    return f"{days(gone)} ago" if gone > 0 else "the list's own day" if gone == 0 else f"in {days(-gone)}"
+    return f"{days(gone)} ago" if gone > 0 else "the list's date" if gone == 0 else f"in {days(-gone)}"
 
 
 def adjustment_words(adjustments: Iterable[Any]) -> list[str]:
-    """What a person needs so that care reaches them, from (kind, value) rows: ``Interpreter: Somali``."""
+    """A person's needs in care, from (kind, value) rows: ``Interpreter: Somali``."""
     said = {_get(row, "kind"): str(_get(row, "value")).replace("_", " ").strip() for row in adjustments}
     found = []
     if "interpreter" in said:
@@ -242,11 +243,9 @@ def adjustment_words(adjustments: Iterable[Any]) -> list[str]:
 
 
 def reason_words(label: str, said: str) -> str:
-    """A reason in a few words for a row of a list: ``a recent discharge from hospital``, out of the sentence of
-    ``models.explain.reasons``.
-
-    Where nothing is recorded, or where not all is in order, the label stands, so that nothing reads as if all
-    were well.
+    """A reason in a few words for a row of a list: ``a recent discharge from hospital``, from the sentence of
+    ``models.explain.reasons``. || If nothing is recorded, or not all is in order, it keeps the label, so that nothing
+    reads as if all were well.
     """
     _, _, what = said.partition(": ")
     first, _, rest = what.rstrip(".").partition(". ")
@@ -257,7 +256,7 @@ def reason_words(label: str, said: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """The text with a capital and a full stop."""
+    """The text with a capital letter and a full stop."""
     text = text.strip()
     return text if not text else f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
@@ -267,7 +266,7 @@ def people(number: int) -> str:
 
 
 def ago(then: dt.date | None, as_of: dt.date) -> str:
-    """``34 days before``, relative to the day the list is as of."""
+    """``34 days before``, relative to the list's date."""
     if then is None:
         return ""
     gone = (as_of - then).days
@@ -275,7 +274,7 @@ def ago(then: dt.date | None, as_of: dt.date) -> str:
 
 
 def signed(value: float) -> str:
-    """``+0.42`` or ``−0.42`` with a true minus sign; what rounds to nothing has no sign."""
+    """``+0.42`` or ``−0.42`` with a true minus sign; a value that rounds to zero has no sign."""
     text = f"{abs(value):.2f}"
     return text if text == "0.00" else f"{'+' if value > 0 else '−'}{text}"
 
@@ -307,7 +306,7 @@ def feature_words(feature: dict[str, Any] | Any) -> str:
 
 
 def upper_first(text: str) -> str:
-    """The text with a capital, and the rest of it as it was: ``HbA1c`` and ``eGFR`` stay as they are written."""
+    """The text with a capital first letter; ``HbA1c`` and ``eGFR`` stay as they are written."""
     return text if text[1:2].isupper() else text[:1].upper() + text[1:]
 
 

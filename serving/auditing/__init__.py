@@ -1,2 +1,3 @@
-"""What the auditor sees: who saw whom, when, why and with which model; and emergency access, which callers open
-here."""
+"""What the auditor sees: who saw whom, when, why and with which model. Also emergency access, which callers open
+here.
+"""

@@ -45,7 +45,7 @@ async def emergency(
 
 @router.get("/v1/audit/emergency-access")
 async def emergencies(request: Request, caller: AuditorCaller, service: Serving, limit: Limit = 100) -> Emergencies:
-    """Who opened whom beyond their team, why and until when."""
+    """Lists who opened whom beyond their team, why and until when."""
     return await service.reads.run(list_emergencies, service.database, service.audit_for(caller, request), limit)
 
 
@@ -61,7 +61,7 @@ async def events(
     before: Before = None,
     limit: Limit = 100,
 ) -> AuditEvents:
-    """Who saw whom, when, why and with which model, newest first. Reading it is written to it."""
+    """Lists who saw whom, when, why and with which model, newest first. Reading the log is itself recorded in it."""
     audit = service.audit_for(caller, request)
     asked = Asked(actor, action, patient_id, on, before)
     return await service.reads.run(list_events, service.database, audit, asked, limit)

@@ -1,5 +1,4 @@
-"""Queries over the audit log and emergency access. Neither is a table of people's records; only the auditor reads
-them."""
+"""Queries over the audit log and emergency access. Neither holds people's records, and only the auditor reads them."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ from serving.storage.tables import (
 from serving.storage.visible import visible_people
 
 ANYBODY = Caller("emergency", Role.CMHT_SYSTEM, None, "emergency access")
-"""Looks through the choke point at every team, to say whether somebody exists and is not the caller's own."""
+"""A caller for all teams, used only to find out whether somebody exists and is not the caller's own."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,13 @@ def grant(connection: Connection, row: dict[str, Any]) -> None:
 
 
 def granted_since(connection: Connection, actor: str, since: dt.datetime) -> int:
-    """How many people somebody has opened since then."""
+    """How many people an actor has opened since a time."""
     query = select(func.count()).select_from(emergency_access)
     return connection.scalar(query.where(emergency_access.c.actor == actor, emergency_access.c.granted_at > since)) or 0
 
 
 def team_of(connection: Connection, patient_id: str) -> str | None:
-    """The team of a person of the published run, whoever asks; None for nobody."""
+    """The team of a person of the published run, whoever asks; None if nobody has that id."""
     visible = visible_people(ANYBODY)
     return connection.scalar(select(visible.c.team_id).where(visible.c.patient_id == patient_id))
 
@@ -65,7 +64,7 @@ def grants(connection: Connection, limit: int) -> tuple[list[Row[Any]], int]:
 
 
 def open_grant(connection: Connection, caller: Caller, patient_id: str, now: dt.datetime) -> Row[Any] | None:
-    """The caller's own emergency access to a person, where one is open; of several the one that ends last."""
+    """The caller's open emergency access to a person, if any; of several, the one that ends last."""
     query = select(emergency_access).where(
         emergency_access.c.actor == caller.token_id,
         emergency_access.c.patient_id == patient_id,
@@ -84,7 +83,7 @@ def events(connection: Connection, asked: Asked, limit: int) -> list[Any]:
     if asked.action is not None:
         query = query.where(audit_events.c.action == asked.action)
     if asked.patient_id is not None:
-        # The list is kept as JSON text, where a name stands between quotes.
+        # The list is stored as JSON text, so a name stands between quotes.
         named = cast(audit_events.c.patient_ids, Text).contains(json.dumps(asked.patient_id), autoescape=True)
         query = query.where(named)
     if asked.on is not None:
@@ -106,8 +105,7 @@ def _actors_named(connection: Connection, part: str) -> list[str]:
 
 
 def names_of(connection: Connection, actors: Iterable[str]) -> dict[str, str]:
-    """What each actor of the log is called: the label of a token, or the name that an identity provider gives a
-    person."""
+    """The display name of each actor of the log: the label of a token, or the name that an identity provider gives."""
     wanted = set(actors)
     query = select(tokens.c.token_id, tokens.c.label).where(tokens.c.token_id.in_(wanted))
     found = {row.token_id: row.label for row in connection.execute(query) if row.label}

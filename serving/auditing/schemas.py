@@ -1,4 +1,4 @@
-"""The audit log and emergency access as they leave the service."""
+"""Models of the audit log and emergency access in the API."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from serving.http.types import Strict
 
 Reason = Literal["immediate_risk", "crisis_call", "cover_for_absence", "wrong_team_recorded"]
-"""Why somebody looked beyond their team. Coded: a free text would end up holding a person's story."""
+"""Why somebody opened a person of another team. It is a code, because free text would soon hold details of the
+person.
+"""
 REASON_LABELS = {
     "immediate_risk": "Immediate risk to the person or to others",
     "crisis_call": "The person, a carer or another service is on the line in a crisis",
@@ -59,7 +61,7 @@ class Event(BaseModel):
     seq: int
     at: str = Field(description="UTC, to the microsecond")
     actor: str
-    actor_name: str = Field(description="what the actor is called; empty where nobody knows")
+    actor_name: str = Field(description="display name of the actor; empty if unknown")
     role: str
     action: str
     team_id: str | None
@@ -71,7 +73,7 @@ class Event(BaseModel):
 
 
 class AuditEvents(BaseModel):
-    """Newest first. ``next_before`` goes on from here; null when there is no more."""
+    """Newest first. ``next_before`` continues from here; null if there is no more."""
 
     items: list[Event]
     next_before: int | None

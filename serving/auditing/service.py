@@ -1,4 +1,4 @@
-"""Emergency access is opened and written to the log in one transaction; reading the log is itself in the log."""
+"""Opens emergency access and logs it in one transaction; reading the log is itself logged."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def open_in_emergency(
     """Let ``caller`` read one person of another team for ``ACCESS_MINUTES``.
 
     Raises ``Problem`` 404 where no list holds the person, 409 for one of the caller's own, 429 after ``most_an_hour``
-    people within an hour: somebody who needs more is not in an emergency, or needs a membership. Each is in the log.
+    people within an hour: somebody who needs more is not in an emergency, or needs a membership. Each access is logged.
     """
     now = now or dt.datetime.now(dt.UTC)
     found = Emergency(
@@ -45,7 +45,7 @@ def open_in_emergency(
         team = repository.team_of(connection, patient_id)
     try:
         with database.write(caller) as connection:
-            # The event first: it makes writers queue, so that what is counted next is all there is.
+            # Write the event first: it makes other writers wait, so that the count below is complete.
             append(connection, audit, Look("emergency.opened", (patient_id,), detail=detail))
             opened = repository.granted_since(connection, caller.token_id, now - dt.timedelta(hours=1))
             refused = _refusal(caller, team, opened, most_an_hour)
@@ -70,9 +70,9 @@ def _refusal(caller: Caller, team: str | None, opened: int, most_an_hour: int) -
             headers={"Retry-After": "3600"},
         )
     if team is None:
-        return Problem(404, "not-found", "No list holds a person of that number. Check it; nothing was opened.")
+        return Problem(404, "not-found", "No list holds a person with that id. Check the id; nothing was opened.")
     if not caller.is_beyond(team):
-        return Problem(409, "own-person", "That person is with a team of yours: open them from your list.")
+        return Problem(409, "own-person", "That person is with one of your teams: open them from your list.")
     return None
 
 

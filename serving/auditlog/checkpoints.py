@@ -1,8 +1,8 @@
 """Signed checkpoints of the audit log: its newest event's number and hash, signed, in a file on another machine.
 
-Whoever can write the database can rewrite the whole chain, so that it holds. A checkpoint that left the machine, signed
-by a key that is not in the database, shows it: the event that it names is then not in the chain any more, or has
-another hash. Checkpoints are JSON lines; each holds the hash of the line before it, so that none can be taken out.
+Anybody who can write to the database can rewrite the whole chain consistently. A checkpoint on another machine,
+signed by a key that is not in the database, shows this: its event is then missing from the chain or has another hash.
+Checkpoints are JSON lines; each holds the hash of the line before it, so that none can be removed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class CheckpointsUnusable(UpstreamError):
 
 
 class Checkpoint(BaseModel):
-    """What is signed: the newest event, and the hash of the line before this one."""
+    """The signed content: the newest event, and the hash of the line before this one."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -55,7 +55,7 @@ class SignedCheckpoint(BaseModel):
 
 
 def add_checkpoint(database: Database, key: SigningKey, file: Path, by: str) -> Checkpoint:
-    """Sign the newest event and append it to ``file``, synced to the disk. Raises ``CheckpointsUnusable``."""
+    """Signs the newest event and appends it to ``file``, synced to disk. Raises ``CheckpointsUnusable``."""
     with database.read() as connection:
         head = connection.execute(select(audit_head.c.seq, audit_head.c.hash)).one()
     try:
@@ -80,8 +80,9 @@ def add_checkpoint(database: Database, key: SigningKey, file: Path, by: str) -> 
 
 
 def check_against(database: Database, file: Path, trusted: TrustedKeys) -> list[Broken]:
-    """Every checkpoint of ``file`` that does not fit the log, or was not signed by a trusted key. Raises
-    ``CheckpointsUnusable`` where the file cannot be read or holds no checkpoint."""
+    """Every checkpoint of ``file`` that does not match the log, or was not signed by a trusted key. Raises
+    ``CheckpointsUnusable`` if the file cannot be read or holds no checkpoint.
+    """
     try:
         lines = file.read_bytes().splitlines()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""``upstream audit``: the log of a home, verified or signed without the service."""
+"""``upstream audit``: verifies or signs the log of a home, without the service."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def verify_home(
     home: Path, against: str | None = None, checkpoints: Path | None = None, trusted: TrustedKeys | None = None
 ) -> Verified:
     """``verify_chain`` and ``check_linked`` of a home's database, without changing it. Raises ``DatabaseUnavailable``
-    where there is none.
+    if there is none.
 
-    ``against`` is a head that was kept elsewhere. It must be in the chain, so that a chain rewritten or cut as a whole
-    is found. ``checkpoints`` is a file of signed heads; each must be signed by a ``trusted`` key (by default those of
+    ``against`` is a head kept elsewhere. It must be in the chain; this detects a chain that was rewritten or cut as a
+    whole. ``checkpoints`` is a file of signed heads; each must be signed by a ``trusted`` key (by default those of
     the home) and be in the chain. Raises ``CheckpointsUnusable`` where there are none.
     """
     with _database_of(home) as database:
@@ -39,8 +39,9 @@ def verify_home(
 
 
 def checkpoint_home(home: Path, key: SigningKey, file: Path, by: str) -> Checkpoint:
-    """Sign the newest event of a home's log into ``file``. Raises ``DatabaseUnavailable`` or
-    ``CheckpointsUnusable``."""
+    """Signs the newest event of a home's log into ``file``. Raises ``DatabaseUnavailable`` or
+    ``CheckpointsUnusable``.
+    """
     with _database_of(home) as database:
         return add_checkpoint(database, key, file, by)
 
@@ -50,7 +51,7 @@ def _unknown_head(database: Database, kept: str) -> list[Broken]:
         if connection.scalar(select(audit_events.c.seq).where(audit_events.c.hash == kept)) is not None:
             return []
         newest = connection.scalar(select(audit_head.c.seq)) or 0
-    words = "the head that was kept elsewhere is in no event: the chain was rewritten, or cut before it"
+    words = "the head kept elsewhere is in no event: the chain was rewritten, or cut before that event"
     return [Broken(newest, words)]
 
 

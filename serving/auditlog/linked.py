@@ -1,7 +1,7 @@
-"""What changes care is held by the chain too: reviews, emergency access and the log of who was shown.
+"""Ties reviews, emergency access and the exposure log to the audit chain.
 
-These live in tables of their own, which whoever can write the database can change. The event written with each row
-holds the row's hash or its key facts, so a row that was changed, removed or slipped in without an event is found.
+They live in their own tables, which anybody with write access to the database can change. The event written with each
+row holds the row's hash or its key facts, so a row that was changed, removed or added without an event is found.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ def content_hash(review: Mapping[str, Any]) -> str:
 
 
 def check_linked(database: Database) -> list[Broken]:
-    """Every row of those tables that is not as its event says, is gone, or has no event.
+    """Every row of those tables that differs from its event, is missing, or has no event.
 
-    Rows are compared and never handed out, so this asks as the service's own job, held to no team.
+    Rows are compared and never returned, so this reads as the service's own job, for all teams.
     """
     found: list[Broken] = []
     for check in (_reviews, _emergencies, _exposures):
@@ -74,7 +74,7 @@ def _reviews(connection: Connection) -> Iterator[Broken]:
         elif detail.get(ROW_HASH, content_hash(dict(row))) != content_hash(dict(row)):
             yield Broken(seq, "the review that it recorded was changed")
     if rows:
-        yield Broken(newest, f"{len(rows)} reviews have no event: they were slipped in")
+        yield Broken(newest, f"{len(rows)} reviews have no event: they were added to the table directly")
 
 
 def _emergencies(connection: Connection) -> Iterator[Broken]:
@@ -88,7 +88,7 @@ def _emergencies(connection: Connection) -> Iterator[Broken]:
         elif (row["reason"], row["expires_at"].isoformat()) != (detail.get("reason"), detail.get("until")):
             yield Broken(seq, "the emergency access that it opened was changed")
     if rows:
-        yield Broken(newest, f"{len(rows)} emergency accesses have no event: they were slipped in")
+        yield Broken(newest, f"{len(rows)} emergency accesses have no event: they were added to the table directly")
 
 
 def _exposures(connection: Connection) -> Iterator[Broken]:

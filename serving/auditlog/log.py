@@ -1,8 +1,8 @@
-"""Who saw or changed what: an append-only, hash-chained log, written before the data leaves.
+"""The audit log of who saw or changed what: append-only, hash-chained, written before the data leaves.
 
 Every event holds the hash of the one before it, and ``audit_head`` holds the newest number and hash, so a changed,
 removed, reordered or cut-off event is found by ``verify_chain``. The head row is updated first, which makes writers
-queue on SQLite and PostgreSQL alike. If the log cannot be written, ``AuditUnavailable`` is raised and the caller gets
+queue on both SQLite and PostgreSQL. If the log cannot be written, ``AuditUnavailable`` is raised and the caller gets
 503 instead of the data.
 """
 
@@ -25,7 +25,7 @@ from serving.storage.database import Database, DatabaseUnavailable
 from serving.storage.tables import audit_events, audit_head, exposures
 
 START = "0" * 64
-"""Stands where the first event's predecessor would be."""
+"""Used in place of a predecessor's hash by the first event."""
 
 
 class AuditUnavailable(UpstreamError):
@@ -34,7 +34,7 @@ class AuditUnavailable(UpstreamError):
 
 @dataclass(frozen=True)
 class Look:
-    """One look or change. ``patient_ids`` are the people whose data is about to leave, in the order shown."""
+    """One view or change. ``patient_ids`` are the people whose data is about to leave, in the order shown."""
 
     action: str
     patient_ids: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Broken:
-    """Where and how the chain does not hold."""
+    """Where and how the chain is broken."""
 
     seq: int
     reason: str
@@ -57,21 +57,21 @@ class Broken:
 
 @dataclass(frozen=True)
 class Audit:
-    """The log, bound to one request and its caller, so that services only say what is looked at."""
+    """The log, bound to one request and its caller, so that services only say what was viewed."""
 
     database: Database
     actor: str
     role: str
     request_id: str
     always: Mapping[str, Any] = field(default_factory=dict)
-    """What the detail of every event of this request says."""
+    """Added to the detail of every event of this request."""
 
     @classmethod
     def of(cls, database: Database, caller: Caller, request_id: str) -> Audit:
         return cls(database, caller.token_id, caller.role.value, request_id)
 
     def record(self, look: Look) -> None:
-        """Write and commit one event. Raises ``AuditUnavailable``; call it before handing out what was looked at."""
+        """Writes and commits one event. Raises ``AuditUnavailable``; call it before returning what was viewed."""
         try:
             with self.database.write() as connection:
                 append(connection, self, look)
@@ -80,11 +80,11 @@ class Audit:
 
     @contextmanager
     def recording(self, look: Look) -> Iterator[None]:
-        """``record`` beside the work of the block: most of it is waiting for the disk. What was looked at may leave
-        once the block has ended.
+        """Runs ``record`` in parallel with the work of the block, because writing mostly waits for the disk. The data
+        may leave once the block has ended.
 
-        The event stays where the work then fails: the log may name a look that came to nothing, never miss one. Raises
-        ``AuditUnavailable``.
+        If the work then fails, the event remains: the log may hold a view that came to nothing, but never misses one.
+        Raises ``AuditUnavailable``.
         """
         written = self.database.beside.submit(self.record, look)
         try:
@@ -95,7 +95,7 @@ class Audit:
 
 
 def append(connection: Connection, by: Audit, look: Look) -> None:
-    """Add one event inside the caller's transaction."""
+    """Adds one event inside the caller's transaction."""
     head = connection.execute(
         update(audit_head)
         .where(audit_head.c.head_id == 1)
@@ -126,17 +126,17 @@ def append(connection: Connection, by: Audit, look: Look) -> None:
 
 EXPOSED = ("patient_id", "outcome", "horizon_days", "ranking", "position", "rank")
 EXPOSURES = "exposures_sha256"
-"""The key in an event's detail under which the hash of its rows in the exposure log stands."""
+"""The key in an event's detail for the hash of its rows in the exposure log."""
 
 
 def rows_hash(rows: Sequence[dict[str, Any]]) -> str:
-    """One hash of the rows of the exposure log that an event wrote, in whatever order they come."""
+    """One hash of the exposure-log rows of an event, independent of their order."""
     kept = sorted([row[name] for name in EXPOSED] for row in rows)
     return hashlib.sha256(json.dumps(kept, separators=(",", ":")).encode()).hexdigest()
 
 
 def check_writable(database: Database) -> None:
-    """Raise ``AuditUnavailable`` unless an event could be written now; leaves nothing behind."""
+    """Raises ``AuditUnavailable`` unless an event could be written now; leaves no trace."""
     try:
         with database.write() as connection:
             changed = connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(head_id=1))
@@ -147,7 +147,7 @@ def check_writable(database: Database) -> None:
 
 
 def verify_chain(database: Database) -> list[Broken]:
-    """Walk the whole chain and return every place where it does not hold; an empty list means it holds."""
+    """Checks the whole chain and returns every place where it is broken; an empty list means it is intact."""
     broken: list[Broken] = []
     previous, expected = START, 1
     with database.read() as connection:
@@ -162,8 +162,7 @@ def verify_chain(database: Database) -> list[Broken]:
 
 @dataclass(frozen=True)
 class Verified:
-    """What a walk of the chain found: how many events, the head to keep elsewhere, and every place where it does not
-    hold."""
+    """Result of checking the chain: the number of events, the head to keep elsewhere, and every broken place."""
 
     events: int
     head: str

@@ -1,5 +1,6 @@
-"""What a request may send, and when it is read: little before it has proved who it is, more after, and never for
-ever."""
+"""Limits on request bodies: how much may be sent before and after the caller is authenticated, and how long it may
+take.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +16,20 @@ from starlette.types import Message, Receive, Scope
 from serving.http.problems import Problem
 
 SMALL_BODY = 64_000
-"""Bytes that a request may send before it has proved who it is, and to every route that asks for no more."""
+"""Largest body, in bytes, before the caller is authenticated, and for every route that does not allow more."""
 LARGE_BODY = 1_000_000
-"""Bytes from which a body takes one of few turns, and is let go of as soon as it was answered."""
+"""From this size on, a body takes one of few turns and is freed as soon as it is answered."""
 HEADERS = 32_000
-"""Bytes of all header lines together. A token of an identity provider has 2,000 to 8,000."""
+"""Largest size of all header lines together. A token of an identity provider has 2,000 to 8,000."""
 BODY_SECONDS = 60.0
 """How long a body may take to arrive."""
 
 
 class LimitedBody:
-    """``receive`` of one request that stops at the limit of the moment: ``SMALL_BODY`` until ``allow`` raises it.
+    """``receive`` of one request that stops at the current limit: ``SMALL_BODY`` until ``allow`` raises it.
 
     Raises ``HTTPException``, which the framework passes on: 413 before a byte too many is read, 408 for a body that
-    does not come. ``read`` counts what came.
+    does not arrive. ``read`` counts the bytes received.
     """
 
     def __init__(self, scope: Scope, receive: Receive, most: int) -> None:
@@ -37,7 +38,7 @@ class LimitedBody:
         self._whole, self._ends = False, time.monotonic() + BODY_SECONDS
 
     async def __call__(self) -> Message:
-        if self._whole:  # what is waited for now is that the client goes
+        if self._whole:  # from here on, only the client's disconnect is awaited
             return await self._receive()
         if max(self._announced, self.read) > self.limit:
             raise HTTPException(413)
@@ -56,7 +57,7 @@ class LimitedBody:
 
 
 def announced(headers: Headers) -> int | None:
-    """The length that a request says its body has, or None where it says none. 413 for one that is no number."""
+    """The body length that a request announces, or None if it announces none. 413 if it is not a number."""
     length = headers.get("content-length")
     if length is None:
         return None
@@ -66,23 +67,23 @@ def announced(headers: Headers) -> int | None:
 
 
 def allow(request: Request, limit: int) -> None:
-    """Let a request that has proved who it is send up to ``limit`` bytes."""
+    """Lets an authenticated request send up to ``limit`` bytes."""
     body: LimitedBody = request.scope["state"]["body"]
     body.limit = min(limit, body.most)
 
 
 def is_large(request: Request) -> bool:
-    """Whether a body is large, or does not say how long it is."""
+    """Whether a body is large, or does not state its length."""
     length = announced(request.headers)
     return length > LARGE_BODY if length is not None else "transfer-encoding" in request.headers
 
 
 async def json_body(request: Request) -> bytes:
-    """The body of a request that says it is JSON. Raises a 415 ``Problem`` for one that does not, 413, 408."""
+    """The body of a request that declares JSON. Raises a ``Problem``: 415 for another type, 413, 408."""
     require_json(request)
     found = bytearray()
     try:
-        async for part in request.stream():  # not request.body(), which would keep it as long as the request
+        async for part in request.stream():  # not request.body(), which would keep the body for as long as the request
             found += part
     except ClientDisconnect:
         raise HTTPException(400) from None
@@ -90,7 +91,9 @@ async def json_body(request: Request) -> bytes:
 
 
 def require_json(request: Request) -> None:
-    """415 unless Content-Type is JSON; the answer names the header, since some programs send a form's by themselves."""
+    """415 unless Content-Type is JSON. The message names the header, because some programs send a form's type by
+    default.
+    """
     message = email.message.Message()
     message["content-type"] = request.headers.get("content-type", "text/plain")
     subtype = message.get_content_subtype()

@@ -1,5 +1,5 @@
-"""The request boundary, as plain ASGI: request ids, security headers, host and origin checks, the last catch for
-errors; and one log line, one measurement and, where asked for, one span for each request.
+"""The request boundary, as plain ASGI: request ids, security headers, host and origin checks, the last handler for
+errors; and for each request one log line, one measurement and, if enabled, one span.
 
 No ``BaseHTTPMiddleware``: it costs a task group per request and breaks context variables.
 """
@@ -52,14 +52,16 @@ HEADERS = {
 }
 STATIC = "/static/"
 LARGE = 8_000_000
-"""Bytes of an answer (about 35 people scored) after which memory is given back: 500 people leave 120 MB behind."""
+"""Answer size in bytes (about 35 people scored) after which memory is returned to the system: 500 people leave 120 MB
+behind.
+"""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ANY_HOST = frozenset({"/livez", "/readyz", "/metrics"})
-"""Probes of load balancers and clusters call a process by its own address. They hold nothing about people."""
+"""Health checks of load balancers and clusters call a process by its own address. They hold nothing about people."""
 HELD = 8_000_000
-"""Bytes of bodies that came in since memory was last given back."""
+"""Bytes of bodies received since memory was last returned."""
 PROBES = frozenset({"/livez", "/readyz", "/metrics", "/static"})
-"""Asked every few seconds by machines: a line only where one goes wrong."""
+"""Called every few seconds by machines, so only failures are logged."""
 SECURITY = frozenset({401, 403, 429})
 SIGNING_IN = frozenset({"/sign-in", "/sign-in/back", "/sign-out"})
 log = logger()
@@ -67,9 +69,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Boundary:
-    """The outermost layer of ours. ``allowed_hosts`` are names besides loopback that a request may be addressed to.
-
-    ``max_body_bytes`` limits what a request may send, announced or not. ``render`` turns a problem into an answer.
+    """The outermost middleware. ``allowed_hosts`` are the names, besides loopback, that a request may be addressed
+    to. ``max_body_bytes`` limits the body, whether its length is announced or not. ``render`` turns a problem into an
+    answer.
     """
 
     def __init__(
@@ -95,7 +97,7 @@ class Boundary:
             await self.app(scope, receive, send)
             return
         request_id, method = secrets.token_hex(8), scope["method"]
-        if method == "HEAD":  # as GET, of which the server sends the head alone; every route answers it so
+        if method == "HEAD":  # handled as GET; the server sends only the head, and every route answers it this way
             scope = {**scope, "method": "GET"}
         body = LimitedBody(scope, receive, self.max_body_bytes)
         scope.setdefault("state", {}).update(request_id=request_id, body=body)
@@ -126,14 +128,14 @@ class Boundary:
         finally:
             self._note(scope, method, status, request_id, time.perf_counter() - began, began_ns)
         self._held += body.read
-        if sent > LARGE or self._held > HELD:  # answered, and nothing holds the request any more
+        if sent > LARGE or self._held > HELD:  # the request is answered and nothing refers to it any more
             self._held = 0
             del body
             scope["state"].pop("body", None)
             await to_thread.run_sync(_tidy)
 
     def _note(self, scope: Scope, method: str, status: int, request_id: str, seconds: float, began_ns: int) -> None:
-        """Write down that a request was answered: by its route's template, never its address."""
+        """Logs that a request was answered: by its route's template, never its address."""
         method = method if method in METHODS else "other"
         route, state = route_of(scope), scope["state"]
         self.metrics.answered(method, route, status, seconds)
@@ -158,7 +160,7 @@ class Boundary:
         )
 
     def _security(self, scope: Scope, kind: str, status: int, request_id: str) -> None:
-        """An event of the security log, with the address that it came from: at most sixty a minute of one address."""
+        """Logs an event of the security log with its source address: at most sixty a minute per address."""
         self.metrics.security(kind)
         address = self.address_of(Request(scope))
         try:
@@ -180,7 +182,7 @@ class Boundary:
             raise HTTPException(413)
         if scope["method"] in SAFE_METHODS:
             return
-        # Every browser of today says where a form came from; Origin alone decides for older ones.
+        # All current browsers send Sec-Fetch-Site; for older ones, Origin alone decides.
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
         foreign_origin = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
         if site not in (None, "same-origin", "none") or (site is None and foreign_origin):
@@ -188,14 +190,17 @@ class Boundary:
 
 
 def _tidy() -> None:
-    """What a large request leaves is cycles, too few in number for the collector to come by itself; then pages that
-    nothing is on."""
+    """Collects the reference cycles that a large request leaves, which are too few to trigger the collector, and
+    returns free pages to the system.
+    """
     gc.collect()
     give_back()
 
 
 def route_of(scope: Scope) -> str:
-    """The template of the route that answered, as ``/v1/patients/{patient_id}``; ``unmatched`` where there was none."""
+    """The template of the route that answered, such as ``/v1/patients/{patient_id}``; ``unmatched`` if there was
+    none.
+    """
     return str(getattr(scope.get("route"), "path", None) or "unmatched")
 
 
@@ -213,7 +218,7 @@ def _as_problem(error: Exception, request_id: str) -> Problem:
     if isinstance(error, HTTPException):
         return from_http(error)
     log_unexpected(error, request_id)
-    return Problem(500, "unexpected", "Something went wrong here, and it was logged without any patient data.")
+    return Problem(500, "unexpected", "Something went wrong in the service. It was logged without patient data.")
 
 
 def _host_name(host: str) -> str:

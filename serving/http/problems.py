@@ -1,7 +1,7 @@
 """One shape for every error: problem details (RFC 9457), which never repeat a value that was submitted.
 
-Validation errors name the place by our own field names and positions; a name we did not choose (an unknown column
-could be a person's name) is replaced. Texts come from the table here, never from the exception.
+Validation errors give the place by our own field names and positions. A name that we did not choose is replaced,
+because an unknown column could be a person's name. Texts come from the table here, never from the exception.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class ProblemDetails(BaseModel):
 
 
 class Problem(Exception):
-    """An error to be answered. ``detail`` is a fixed text of ours: it must not hold anything from the request."""
+    """An error to return. ``detail`` is a fixed text of ours and must not hold anything from the request."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class Problem(Exception):
 def not_found() -> Problem:
     """The same answer for what does not exist and for what belongs to another team."""
     return Problem(
-        404, "not-found", "Nothing here that you may see. Check the address, or ask who looks after this team."
+        404, "not-found", "There is nothing here that you may see. Check the address, or ask who looks after this team."
     )
 
 
@@ -104,7 +104,7 @@ def unauthorised() -> Problem:
 
 
 def forbidden() -> Problem:
-    return Problem(403, "role-may-not", "Your role may not do this. Ask for a token of a role that may.")
+    return Problem(403, "role-may-not", "Your account's role cannot do this. Ask for access with a role that can.")
 
 
 def unavailable(kind: str, detail: str, retry_after: int = 5) -> Problem:
@@ -118,14 +118,14 @@ _STATUS_TEXT = {
     ),
     404: ("not-found", not_found().detail),
     405: ("method-not-allowed", "This address does not take this method; see /openapi.json."),
-    429: ("too-many-requests", "This client asks more than its share; try again later."),
+    429: ("too-many-requests", "This client sent too many requests; try again later."),
     408: ("too-slow-a-body", "The request body did not arrive in time; send it again."),
     413: ("too-large", "The request body is larger than this service accepts. Send fewer people per request."),
 }
 
 
 def from_http(error: HTTPException) -> Problem:
-    """A framework's error in our words; its own text is dropped, since it may quote the request."""
+    """A framework's error in our words. Its own text is dropped, because it may quote the request."""
     kind, detail = _STATUS_TEXT.get(error.status_code, ("request-refused", "The request was refused."))
     return Problem(error.status_code, kind, detail, headers=dict(error.headers or {}))
 
@@ -173,7 +173,7 @@ _WHAT = {
 
 
 def from_validation(error: RequestValidationError, known_names: frozenset[str]) -> Problem:
-    """A refused request: every fault with its place; names outside ``known_names`` are not repeated."""
+    """A validation error as a problem: every fault with its place; names outside ``known_names`` are not repeated."""
     found = [
         FieldProblem(
             where=_place(fault["loc"], known_names, unknown_last=fault["type"] == "extra_forbidden"),
@@ -199,7 +199,7 @@ def _place(loc: tuple[Any, ...], known_names: frozenset[str], *, unknown_last: b
 
 
 def answer(request: Request, problem: Problem) -> Response:
-    """The problem as JSON; pages turn it into a page of their own."""
+    """The problem as JSON. Pages render it as a page."""
     body = problem.body(request_id_of(request.scope))
     return JSONResponse(body.model_dump(), problem.status, headers=problem.headers, media_type=MEDIA_TYPE)
 
@@ -209,7 +209,7 @@ def request_id_of(scope: Any) -> str:
 
 
 def log_unexpected(error: BaseException, request_id: str) -> None:
-    """Log where an unexpected error came from. Its text is left out: it may hold a patient's value."""
+    """Logs where an unexpected error came from. Its text is left out, because it may hold a patient's value."""
     frames = [
         f"{_OURS.sub('', frame.filename)}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-8:]
     ]

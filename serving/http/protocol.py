@@ -1,7 +1,7 @@
-"""HTTP/1.1 as uvicorn reads it, with a limit on what comes before a body and on how long it may take.
+"""uvicorn's HTTP/1.1 protocol with limits on the size and duration of the head of a request.
 
 uvicorn's parser takes header lines, trailers and chunk extensions of any length and waits for ever for the first
-request of a connection: one client without a token could take all memory, or all connections.
+request of a connection. One client without a token could take all memory or all connections.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from serving.http.bodies import HEADERS
 
 HEAD_BYTES = 2 * HEADERS
-"""The address, the header lines and the line ends of one request."""
+"""Largest size of the address, header lines and line ends of one request."""
 HEAD_SECONDS = 20.0
-"""How long a client may take for the head of a request, from the connection or from its first byte."""
+"""How long a client may take to send the head of a request, from the connection or from its first byte."""
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes a connection that sends ``HEAD_BYTES`` without a body among them, or no whole head in ``HEAD_SECONDS``."""
+    """Closes a connection that sends ``HEAD_BYTES`` without reaching a body, or no whole head within
+    ``HEAD_SECONDS``.
+    """
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)

@@ -1,10 +1,10 @@
-"""How much one client may ask: so many requests a minute, with as many at once; whoever asks for more hears 429 and
-how long to wait.
+"""Rate limits: a number of requests per minute for each client, and as many at once. A client above it gets 429 and
+the time to wait.
 
-A bucket of tokens for each client, in the memory of this process. The package ``limits`` was tried: its memory store
-starts a thread on every request. A client is a caller, so that a token shared by two programs is one client and two
-pharmacists behind one address are two. Requests that prove nothing count against their address instead, and only they
-are refused: nobody can lock a colleague out by guessing.
+Each client has a token bucket in the memory of this process. The package ``limits`` was tried: its memory store
+starts a thread on every request. A client is a caller, so two programs with one token are one client, and two
+pharmacists behind one address are two. Unauthenticated requests count against their address, and only they are
+refused, so nobody can lock out a colleague by guessing.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Rate:
         self._lock = threading.Lock()
 
     def spend(self, client: str) -> None:
-        """Take one request from the client's bucket. Raises a 429 ``Problem`` with Retry-After where it is empty."""
+        """Takes one request from the client's bucket. Raises a 429 ``Problem`` with Retry-After if it is empty."""
         with self._lock:
             now = self._now()
             left, since = self._left.get(client, (self._most, now))
@@ -40,8 +40,9 @@ class Rate:
             self._left[client] = (left - 1, now)
 
     def _forget(self, now: float) -> None:
-        """Drop clients whose bucket is full again: they are as good as new. Where none is, all: better that than to
-        grow without end."""
+        """Drops clients whose bucket is full again, because they are as good as new. If there are none, drops all
+        clients, so that memory stays bounded.
+        """
         self._left = {
             client: (left, since)
             for client, (left, since) in self._left.items()
@@ -55,6 +56,6 @@ def too_many(retry_after: int) -> Problem:
     return Problem(
         429,
         "too-many-requests",
-        "This client asks more than its share; try again after the seconds in Retry-After.",
+        "This client sent too many requests; try again after the seconds in Retry-After.",
         headers={"Retry-After": str(retry_after)},
     )

@@ -1,8 +1,9 @@
-"""Threads for work that would hold up the event loop, with limits of our own instead of the framework's shared forty.
+"""Threads for work that would block the event loop, with our own limits instead of the framework's shared forty
+threads.
 
-When a lane is full for longer than its patience, or a piece of work is not done by its deadline, the caller gets 503
-with Retry-After: waiting longer would only make everyone late. A thread cannot be stopped, so work past its deadline
-keeps its turn until it ends.
+If a lane is full for longer than its patience, or work misses its deadline, the caller gets 503 with Retry-After,
+because longer queues would make everyone late. A thread cannot be stopped, so work past its deadline keeps its turn
+until it ends.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ T = TypeVar("T")
 
 
 class Turns:
-    """At most ``width`` at once of something that takes much memory; one waits at most ``patience`` seconds. Make it
-    inside the event loop."""
+    """At most ``width`` concurrent uses of something that takes much memory; each waits at most ``patience`` seconds.
+    Create it inside the event loop."""
 
     def __init__(self, width: int, patience: float) -> None:
         self._turns, self._patience = CapacityLimiter(width), patience
 
     @asynccontextmanager
     async def take(self) -> AsyncIterator[None]:
-        """Hold a turn. Raises a 503 ``Problem`` when none came in time."""
+        """Holds a turn. Raises a 503 ``Problem`` if none came in time."""
         turn = object()
         await _turn(self._turns, turn, self._patience)
         try:
@@ -48,10 +49,10 @@ async def _turn(turns: CapacityLimiter, turn: object, patience: float) -> None:
 
 
 class Lane:
-    """At most ``width`` pieces of work at once; one waits at most ``patience`` seconds for its turn and then has
+    """At most ``width`` pieces of work at once. Each waits at most ``patience`` seconds for its turn and then has
     ``deadline`` seconds.
 
-    Make it inside the event loop.
+    Create it inside the event loop.
     """
 
     def __init__(self, width: int, patience: float, deadline: float) -> None:
@@ -71,7 +72,7 @@ class Lane:
             try:
                 return work(*args, **kwargs)
             finally:
-                # Told, not asked: to wait for the loop would hold up the answer. Shutting down, there may be no loop
+                # Fire and forget: waiting for the loop would delay the answer. During shutdown there may be no loop
                 # left.
                 with suppress(RuntimeError):
                     loop.call_soon_threadsafe(self._turns.release_on_behalf_of, turn)
@@ -83,4 +84,4 @@ class Lane:
             if not begun:
                 self._turns.release_on_behalf_of(turn)
         assert in_time.cancelled_caught
-        raise unavailable("too-slow", "This took longer than an answer may take; try again with less, or later.", 10)
+        raise unavailable("too-slow", "This took too long; try again with less data, or later.", 10)

@@ -1,4 +1,4 @@
-"""Types of requests and answers that several routes share."""
+"""Types that requests and answers of several routes share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 
 
 def _text_only(value: object) -> object:
-    """A date is written as text. Pydantic alone would read the number 0 as 1 January 1970 and score on that day."""
+    """Accepts a date only as text. Pydantic alone would read the number 0 as 1 January 1970 and score on that day."""
     if isinstance(value, str) and not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
         raise PydanticCustomError("date_parsing", "not a date")
     if value is not None and not isinstance(value, str | dt.date):

@@ -1,1 +1,3 @@
-"""Who a person is: name, date of birth and NHS number, where a trust gives them. Sealed at rest, read by pages only."""
+"""Identities of people: name, date of birth and NHS number, if the trust gives them. Sealed at rest, read by pages
+only.
+"""

@@ -1,5 +1,4 @@
-"""Identities for a demo, plainly invented: surnames that nobody has, and NHS numbers of the range kept for tests
-(999)."""
+"""Invented identities for a demo: surnames that nobody has, and NHS numbers from the range for tests (999)."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ SURNAMES = tuple(
 
 
 def invented(people: Iterable[tuple[str, dt.date | None]]) -> dict[str, Identity]:
-    """An identity for each (id, date of birth), the same every time for the same people in the same order."""
+    """An identity for each (id, date of birth), always the same for the same people in the same order."""
     found: dict[str, Identity] = {}
     number = 0
     for patient_id, born in people:

@@ -1,8 +1,8 @@
-"""The keys that seal what identifies a person. They lie in a file, never in the database.
+"""The keys that seal identities. They are kept in a file, never in the database.
 
-The file holds one key a line, ``<key id>:<64 hex digits>``. The first seals; the others only open what was sealed
-before, so a key is changed by putting a new one on top and running ``upstream identities rotate``. AES-256-GCM ties
-each sealed value to the id of its person: moved to another row it does not open.
+The file holds one key per line, ``<key id>:<64 hex digits>``. The first key seals; the others only open older values.
+To change the key, put a new one on top and run ``upstream identities rotate``. AES-256-GCM ties each sealed value to
+its person's id, so it does not open in another row.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class IdentityKeyProblem(UpstreamError, ValueError):
 
 
 class NotOpened(UpstreamError):
-    """Something sealed that no key of the file opens, or that was changed or moved."""
+    """A sealed value that no key of the file opens, or that was changed or moved."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class IdentityKeys:
         return cls(next(iter(found)), found)
 
     def seal(self, text: bytes, about: str) -> bytes:
-        """``text`` sealed by the current key, to be opened for ``about`` only."""
+        """Seals ``text`` with the current key; it opens only for the same ``about``."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + AESGCM(self.secrets[self.current]).encrypt(nonce, text, about.encode())
 
     def open(self, sealed: bytes, about: str, key_id: str) -> bytes:
-        """What was sealed. Raises ``NotOpened``."""
+        """Opens a sealed value. Raises ``NotOpened``."""
         secret = self.secrets.get(key_id)
         if secret is None:
             raise NotOpened(f"the identity key file holds no key {key_id}: add it under the current one")
@@ -76,12 +76,12 @@ class IdentityKeys:
 
 
 def new_keys() -> IdentityKeys:
-    """One new key, kept nowhere: what it seals is lost when the process ends."""
+    """One new key that is stored nowhere: what it seals is lost when the process ends."""
     return IdentityKeys("once", {"once": secrets.token_bytes(KEY_BYTES)})
 
 
 def write_new_key(path: Path) -> None:
-    """A key file with one new key, readable by its owner alone. Leaves one that is there."""
+    """Writes a key file with one new key, readable by its owner only. Keeps an existing file."""
     if path.exists():
         return
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:

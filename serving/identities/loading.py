@@ -1,7 +1,7 @@
-"""The trust's table of identities in: read, checked and sealed, whole or not at all. And the change of a key.
+"""Loads the trust's table of identities: reads, checks and seals it, whole or not at all. Also changes the key.
 
-What a row says wrongly is left out and counted, by row number and never by value. Where two rows could give a person
-another's name or number, neither is taken.
+Wrong values are left out and counted by row number, never shown. If two rows could give a person another's name or
+number, neither is used.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class IdentitiesNotRead(UpstreamError):
 
 @dataclass
 class IdentitiesReport:
-    """What was read and what was left out. Rows are numbered from 1, the heading aside; no value is repeated."""
+    """What was read and what was left out. Rows are numbered from 1 after the heading; no value is repeated."""
 
     people: int = 0
     with_nhs_number: int = 0
@@ -62,7 +62,8 @@ class IdentitiesReport:
 def load_identities(
     database: Path | str | Database, file: Path, keys: IdentityKeys, nhs_key: NhsKey | None = None
 ) -> IdentitiesReport:
-    """Replace the identities by those of ``file`` (CSV or Parquet; columns ``COLUMNS``, all but the id may be empty).
+    """Replaces the identities with those of ``file`` (CSV or Parquet; columns ``COLUMNS``, all but the id may be
+    empty).
 
     Ids that are NHS numbers become pseudonyms by ``nhs_key``, as ``upstream ingest`` made them. Raises
     ``IdentitiesNotRead``.
@@ -78,7 +79,7 @@ def load_identities(
 
 
 def store_identities(database: Path | str | Database, people: dict[str, Identity], keys: IdentityKeys) -> None:
-    """Seal and store ``people``; whoever is not among them is held no longer. Audited, without a name."""
+    """Seals and stores ``people`` and deletes all other identities. Audited, without a name."""
     now = dt.datetime.now(dt.UTC)
     rows = (Sealed(who, keys.current, keys.seal(one.as_json(), who)) for who, one in people.items())
     with migrations.opened(database) as opened, opened.write() as connection:
@@ -93,8 +94,9 @@ def held(database: Path | str | Database) -> int:
 
 
 def rotate(database: Path | str | Database, keys: IdentityKeys) -> int:
-    """Seal every identity by the current key; returns how many were sealed by another. Raises ``NotOpened``: then
-    nothing was changed."""
+    """Seals every identity with the current key; returns how many were sealed with another. Raises ``NotOpened`` and
+    then changes nothing.
+    """
     with migrations.opened(database) as opened, opened.write() as connection:
         old = [row for row in repository.all_sealed(connection) if row.key_id != keys.current]
         again = [
@@ -116,16 +118,16 @@ def _operator(database: Database) -> Audit:
 
 
 def read_table(file: Path) -> pd.DataFrame:
-    """The file as text columns. Raises ``IdentitiesNotRead`` for one that is no such table."""
+    """The file as text columns. Raises ``IdentitiesNotRead`` if it is not such a table."""
     try:
         if file.suffix == ".parquet":
             frame = pyarrow.parquet.read_table(file).to_pandas().astype("string").fillna("")
         else:
             frame = pd.read_csv(file, dtype="string", keep_default_na=False, encoding="utf-8-sig")
     except FileNotFoundError:
-        raise IdentitiesNotRead(f"{file} is not there") from None
+        raise IdentitiesNotRead(f"{file} does not exist") from None
     except (OSError, ValueError):
-        # pandas quotes the line that it could not read
+        # pandas quotes the line that it could not read, so its message is not passed on
         raise IdentitiesNotRead(f"{file.name} cannot be read as CSV (UTF-8) or Parquet") from None
     if "patient_id" not in frame:
         raise IdentitiesNotRead(f"{file.name} has no column patient_id; it needs patient_id and any of {COLUMNS[1:]}")
@@ -145,10 +147,10 @@ def read_identities(frame: pd.DataFrame, nhs_key: NhsKey | None = None) -> tuple
     found: dict[str, Identity] = {}
     for place, who, one in rows:
         if len(said[who]) > 1:
-            report.leave_out("two rows of one person differ; neither is taken", place)
+            report.leave_out("two rows of one person differ; neither is used", place)
             continue
         if one.nhs_number and numbers[one.nhs_number] > 1:
-            report.leave_out("the NHS number is another person's too; it is left out", place)
+            report.leave_out("another person has the same NHS number; it is left out", place)
             one = Identity(one.name, one.birth_date)
         if one != Identity():
             found[who] = one

@@ -1,4 +1,6 @@
-"""All queries over identities. Reads start at ``visible_people``; only the verbs of ``upstream identities`` write."""
+"""All queries over identities. Reads start at ``visible_people``; only the commands of ``upstream identities``
+write.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,7 @@ def sealed_of(connection: Connection, caller: Caller, patients: Sequence[str]) -
 
 
 def everybody(connection: Connection, caller: Caller) -> list[Row[Any]]:
-    """Everybody whom the caller may see, with team and, where there is one, the sealed identity."""
+    """Everybody whom the caller may see, with team and, if there is one, the sealed identity."""
     visible = visible_people(caller)
     query = (
         select(
@@ -56,7 +58,7 @@ def everybody(connection: Connection, caller: Caller) -> list[Row[Any]]:
 
 
 def replace_all(connection: Connection, rows: Iterable[Sealed], at: dt.datetime) -> None:
-    """The whole table anew, inside the caller's transaction: whoever is not in ``rows`` is held no longer."""
+    """Replaces the whole table inside the caller's transaction: people not in ``rows`` are deleted."""
     connection.execute(delete(identities))
     insert_rows(connection, identities, ({**vars(row), "given_at": at} for row in rows))
 
@@ -67,7 +69,7 @@ def all_sealed(connection: Connection) -> list[Row[Any]]:
 
 
 def seal_again(connection: Connection, rows: Sequence[Sealed]) -> None:
-    """The same identities under another key, inside the caller's transaction."""
+    """Stores the same identities sealed with another key, inside the caller's transaction."""
     if rows:
         query = update(identities).where(identities.c.patient_id == bindparam("which"))
         connection.execute(

@@ -1,4 +1,4 @@
-"""What identifies a person, as values: a name, a date of birth, an NHS number, each where the trust gave it."""
+"""What identifies a person: a name, a date of birth and an NHS number, each if the trust gave it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,9 @@ class Sought:
         return len(self.as_id) >= SHORTEST_SEARCH
 
     def rank(self, patient_id: str, identity: Identity | None, name_words: frozenset[str]) -> int | None:
-        """0 for the very person (their id or NHS number), 1 for a name or an id that begins so; None for another
-        person."""
+        """0 for an exact match (id or NHS number), 1 for a name or an id that begins with the text, None for no
+        match.
+        """
         folded = patient_id.casefold()
         if folded == self.as_id or (self.digits and identity is not None and identity.nhs_number == self.digits):
             return 0
@@ -69,7 +70,7 @@ class Sought:
 
 
 def name_words(name: str) -> frozenset[str]:
-    """The words of a name as they are looked for: without case and accents, ``O'Brien`` as obrien, o and brien."""
+    """The words of a name for searching: without case and accents; ``O'Brien`` gives obrien, o and brien."""
     joined = _BETWEEN.sub("", name.rpartition(" ")[2]) if name else ""
     return frozenset((*_words(name), *_words(_APOSTROPHES.sub("", name)), *_words(joined)))
 

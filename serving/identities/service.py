@@ -18,7 +18,7 @@ from serving.storage.database import Database
 
 MOST_FOUND = 50
 KEPT_OPEN = 20_000
-"""Opened identities that the process keeps, by what was sealed. Who may see one is asked of the database each time."""
+"""Cache of opened identities, by sealed value. The database is asked each time who may see one."""
 Names = Mapping[str, Identity]
 NOBODY: Names = {}
 
@@ -35,20 +35,21 @@ class FoundPerson:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The first of those found, the very person before others; ``total`` counts all."""
+    """The first people found, exact matches first; ``total`` counts all."""
 
     items: tuple[FoundPerson, ...]
     total: int
 
 
 def sees_names(caller: Caller, keys: IdentityKeys | None) -> bool:
-    """Names are for pharmacists, on pages. A CMHT system has its own, and every other role sees no people."""
+    """Only pharmacists see names, on pages. A CMHT system has its own names, and all other roles see no people."""
     return keys is not None and caller.role is Role.PHARMACIST
 
 
 def names_of(database: Database, caller: Caller, keys: IdentityKeys | None, patients: Sequence[str]) -> Names:
-    """The identities of those of ``patients`` whom the caller may see; empty where the trust gave none. The look at the
-    page is audited by whoever shows it, as a look with names."""
+    """The identities of those of ``patients`` whom the caller may see; empty if the trust gave none. The page that
+    shows them audits it as a view with names.
+    """
     if keys is None or not patients or not sees_names(caller, keys):
         return NOBODY
     with database.read(caller) as connection:
@@ -59,7 +60,7 @@ def names_of(database: Database, caller: Caller, keys: IdentityKeys | None, pati
 def search_people(
     database: Database, caller: Caller, keys: IdentityKeys | None, audit: Audit, text: str
 ) -> SearchResult:
-    """People of the caller's whose name, NHS number or id fits ``text``. What was typed is written nowhere."""
+    """The caller's people whose name, NHS number or id matches ``text``. The search text is not stored."""
     sought, shown = Sought.of(text), sees_names(caller, keys)
     with database.read(caller) as connection:
         rows = repository.everybody(connection, caller) if sought.long_enough else []
@@ -86,8 +87,9 @@ def _opened(keys: IdentityKeys, rows: Iterable[Row[Any]]) -> Iterable[tuple[str,
 
 
 def _open_row(keys: IdentityKeys, row: Row[Any]) -> tuple[Identity | None, frozenset[str]]:
-    """The identity of a row and the words of its name; None where there is none, or no key opens it: then the page
-    works by id."""
+    """The identity of a row and the words of its name; None if there is none or no key opens it, and then the page
+    uses the id.
+    """
     if row.sealed is None:
         return None, frozenset()
     secret = keys.secrets.get(row.key_id)

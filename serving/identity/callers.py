@@ -11,7 +11,7 @@ from features.records.ids import clean_id
 
 
 class Role(StrEnum):
-    """What a caller is. A role says what may be done, the team scope says for whom."""
+    """What a caller is. A role decides what they may do, the team scope for whom."""
 
     PHARMACIST = "pharmacist"
     CMHT_SYSTEM = "cmht_system"
@@ -22,7 +22,7 @@ class Role(StrEnum):
 
 EVERYONE = tuple(Role)
 SEES_PEOPLE = (Role.PHARMACIST, Role.CMHT_SYSTEM)
-"""Roles that may ever receive rows about people. The others get none, whatever their team scope says."""
+"""Roles that may receive rows about people. All others get none, whatever their team scope."""
 MAY_SEE_ALL_TEAMS = (Role.CMHT_SYSTEM,)
 
 ROLE_LABELS = {
@@ -39,8 +39,9 @@ VOUCHED = "oidc-"
 
 @dataclass(frozen=True)
 class Caller:
-    """Somebody who proved who they are. ``team_ids`` is None for every team (a CMHT system only); ``leads`` are those
-    they lead."""
+    """An authenticated caller. ``team_ids`` is None for all teams (a CMHT system only); ``leads`` are the teams they
+    lead.
+    """
 
     token_id: str
     role: Role
@@ -53,7 +54,7 @@ class Caller:
         return self.role in SEES_PEOPLE
 
     def is_beyond(self, team_id: str) -> bool:
-        """The team is not one of the caller's: whoever sees its people nevertheless opened them in an emergency."""
+        """True if the team is not one of the caller's: people of it are visible only through emergency access."""
         return self.team_ids is not None and team_id not in self.team_ids
 
     @property
@@ -82,7 +83,7 @@ def local_person(role: Role, label: str) -> str:
 
 
 class ScopeError(UpstreamError, ValueError):
-    """A token was asked for with a team scope its role cannot have."""
+    """A token was requested with a team scope that its role cannot have."""
 
 
 def team_named(team_id: str) -> str:

@@ -1,5 +1,6 @@
-"""A person's id as it may come in: a local pseudonym in its one spelling. An NHS number is refused where it would end
-up in an address, a log or a table."""
+"""Checks an incoming person id: a local pseudonym in one spelling. An NHS number is refused, because it would end up
+in an address, a log or a table.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from features.records.nhs_numbers import looks_like_one
 
 
 def local_id(text: str) -> str:
-    """The one spelling of ``text``, unless it is an NHS number. A local id of ten digits passes the check by chance
+    """``text`` in its one spelling, unless it is an NHS number. A local id of ten digits passes the check by chance
     one time in eleven: put a letter before it."""
     if looks_like_one(text):
         raise PydanticCustomError("nhs_number_as_id", "an NHS number")

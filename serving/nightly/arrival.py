@@ -1,7 +1,7 @@
-"""What arrived tonight beside what the published list was made from: reasons not to publish, in plain words.
+"""Compares tonight's records with those behind the published list, and gives reasons not to publish.
 
-A feed that was cut off, a table that came empty and a wrong clock all look like an ordinary night to a program that
-knows tonight alone. No reason names a person.
+A feed that was cut off, an empty table and a wrong clock all look like an ordinary night to a program that sees only
+tonight. No reason names a person.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from serving.scoring.record_coverage import EXPECTED_SOURCES, HISTORY_TABLES
 
 @dataclass(frozen=True)
 class Acceptance:
-    """On whose word, and why, a list is published although it is refused."""
+    """Who decided that a refused list is published, and why."""
 
     by: str
     why: str
@@ -37,7 +37,7 @@ class AcceptanceIncomplete(UpstreamError):
 
 
 class ListRefused(UpstreamError):
-    """What arrived does not fit the published list; the message says how, and how to publish all the same."""
+    """The records do not fit the published list. The message says how, and how to publish anyway."""
 
     def __init__(self, reasons: list[str]) -> None:
         self.reasons = reasons
@@ -46,7 +46,7 @@ class ListRefused(UpstreamError):
                 [
                     "the list was NOT published; the one before stands:",
                     *(f"  - {reason}" for reason in reasons),
-                    "Look at the extract first. If this is right, publish it on a named person's word: "
+                    "Look at the extract first. If it is right, a named person can publish it: "
                     "upstream score --accept-change --by NAME --why REASON",
                 ]
             )
@@ -55,7 +55,7 @@ class ListRefused(UpstreamError):
 
 @dataclass(frozen=True)
 class Arrived:
-    """The size and age of what a run was made from. Kept in the run's summary; nobody is named."""
+    """The size and age of a run's records. Kept in the run's summary; nobody is named."""
 
     as_of: str
     synthetic: bool
@@ -71,12 +71,12 @@ class Arrived:
 
     @classmethod
     def of(cls, kept: Mapping[str, Any] | None) -> Arrived | None:
-        """What an earlier run kept; None for a run of a release that kept nothing."""
+        """The figures that an earlier run kept; None for a run of a release that kept nothing."""
         return cls(**kept) if kept else None
 
 
 def arrived(records: Records, day: dt.date, synthetic: bool, teams: Mapping[str, int]) -> Arrived:
-    """What is in ``records``. ``teams`` holds how many people are on each team's list."""
+    """The figures of ``records``. ``teams`` holds the number of people on each team's list."""
     planned = TABLES["contacts"].column("outcome").values.index("planned")
     rows, newest = {}, {}
     for name, table in TABLES.items():
@@ -95,28 +95,30 @@ def arrived(records: Records, day: dt.date, synthetic: bool, teams: Mapping[str,
 
 
 def refusals(now: Arrived, before: Arrived | None, published: dt.date | None, allowed: ArrivalSettings) -> list[str]:
-    """Every reason not to publish; empty where there is none. ``published`` is the day of the list that stands."""
+    """Every reason not to publish; empty if there is none. ``published`` is the day of the published list."""
     found = []
     as_of = dt.date.fromisoformat(now.as_of)
     if as_of > dt.date.today() and not now.synthetic:
-        found.append(f"the list would be as of {as_of:%-d %B %Y}, which has not come yet: look at the clock")
+        found.append(f"the list would be as of {as_of:%-d %B %Y}, which is in the future: check the clock")
     if published is not None and as_of < published:
         found.append(
             f"the list would be as of {as_of:%-d %B %Y}, and the published one is as of {published:%-d %B %Y}: "
-            "look at the clock and at the date of the extract"
+            "check the clock and the date of the extract"
         )
     if before is None:
         return found + _never_so_empty(now, allowed)
     if before.synthetic and not now.synthetic:
-        return found  # the first list of real people after a demo: nothing to compare
+        return found  # the first list of real people after a demo has nothing to compare with
     return [*found, *_sizes(now, before, allowed), *_days(now, before, allowed), *_gaps(now, before, allowed)]
 
 
 def _never_so_empty(now: Arrived, allowed: ArrivalSettings) -> list[str]:
-    """The first list has nothing to be compared with, but not one contact among a whole caseload is no extract."""
+    """The first list has nothing to compare with, but an extract without a single contact for a whole caseload is
+    wrong.
+    """
     if now.listed < allowed.fewest:
         return []
-    return [f"{name} holds no row at all" for name in EXPECTED_SOURCES if not now.rows.get(name)]
+    return [f"{name} holds no rows" for name in EXPECTED_SOURCES if not now.rows.get(name)]
 
 
 def _sizes(now: Arrived, before: Arrived, allowed: ArrivalSettings) -> list[str]:

@@ -1,5 +1,6 @@
-"""The lists of one run: from what was staged, the list before and the reviews since, by the rules of
-``serving.worklists.rules``."""
+"""The lists of one run, made from the staged scores, the previous list and the reviews since, by the rules of
+``serving.worklists.rules``.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +31,7 @@ MOVERS = 10
 
 @dataclass(frozen=True)
 class Lists:
-    """Rows of ``list_lines`` and ``list_exits``, and what the summary says: of each team, and of those whose risk
-    moved most."""
+    """Rows of ``list_lines`` and ``list_exits``, and the summary of each team and of the largest changes of risk."""
 
     lines: list[dict[str, Any]]
     exits: list[dict[str, Any]]
@@ -48,8 +48,9 @@ def make_lists(
     capacity: Mapping[str, int | None],
     gone: Mapping[str, str],
 ) -> Lists:
-    """The list of every team. ``capacity`` holds its weekly reviews, ``gone`` why people of the records are not on a
-    caseload."""
+    """The list of every team. ``capacity`` holds its weekly reviews, ``gone`` says why people of the records are not
+    on a caseload.
+    """
     earlier = repository.run_before(connection, staging.run_id, as_of)
     before = _before(connection, earlier.run_id) if earlier is not None else {}
     people = _candidates(connection, staging, rules)
@@ -126,7 +127,7 @@ def _lines(team: str, members: list[Candidate], made: TeamList) -> list[dict[str
 
 
 def _counts(made: TeamList, has_before: bool) -> dict[str, Any]:
-    """What the summary says of one team. Nobody is named: operators read it."""
+    """The summary of one team. It names nobody, because operators read it."""
     slots = [line for line in made.lines if line.standing is Standing.LISTED]
     return {
         "listed": len(slots),
@@ -144,7 +145,7 @@ def _counts(made: TeamList, has_before: bool) -> dict[str, Any]:
 
 
 def _movers(people: Mapping[str, list[Candidate]], before: Mapping[str, Mapping[str, Before]]) -> list[dict[str, Any]]:
-    """Whose risk moved most since the list before: the team and the places by risk in it, no names."""
+    """The largest changes of risk since the previous list: team and ranks by risk, no names."""
     moved = []
     for team, members in people.items():
         earlier = before.get(team, {})

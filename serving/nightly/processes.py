@@ -1,8 +1,7 @@
-"""Pieces of work side by side in forked processes: what is loaded is shared, and two cores are used though Python
-holds one lock.
+"""Runs work in forked processes, which share loaded data and use several cores in spite of Python's lock.
 
-A worker dies with its parent, and never holds the parent's lock: a run that was killed leaves nothing behind that
-could go on writing.
+A worker dies with its parent and never holds the parent's lock, so a killed run leaves nothing that could continue
+writing.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from features.errors import UpstreamError
 
 _DIE_WITH_PARENT = 1
-"""PR_SET_PDEATHSIG of Linux. Elsewhere a worker ends at its next report."""
+"""PR_SET_PDEATHSIG of Linux. On other systems a worker ends at its next report."""
 
 
 class WorkerDied(UpstreamError, RuntimeError):
@@ -35,10 +34,10 @@ def in_processes(
     *,
     close: int | None = None,
 ) -> None:
-    """``work(piece)`` for every piece, ``processes`` at a time; ``done(piece)`` here after each.
+    """Calls ``work(piece)`` for every piece, ``processes`` at a time, and ``done(piece)`` in this process after each.
 
-    ``close`` is a file number that workers close at once. An exception of a worker is raised here, after which nothing
-    goes on. With one process, or one piece, everything happens in this one.
+    ``close`` is a file number that workers close at once. An exception of a worker is raised here and stops all work.
+    With one process, or one piece, everything runs in this process.
     """
     if processes == 1 or len(pieces) < 2:
         for piece in pieces:
@@ -47,7 +46,7 @@ def in_processes(
         return
     context = multiprocessing.get_context("fork")
     parent = os.getpid()
-    # Shared pages stay shared: the collector would write to each object it looks at.
+    # Keeps shared pages shared: the collector would write to each object it scans.
     gc.collect()
     gc.freeze()
     running: dict[Connection, multiprocessing.process.BaseProcess] = {}
@@ -58,7 +57,7 @@ def in_processes(
             arguments = (work, pieces[number::processes], theirs, parent, close)
             process = context.Process(target=_worker, args=arguments, daemon=True)
             with warnings.catch_warnings():
-                # Python warns of any thread; those of pyarrow and numpy are idle here and made to be forked.
+                # Python warns about any thread; those of pyarrow and numpy are idle here and safe to fork.
                 warnings.simplefilter("ignore", DeprecationWarning)
                 process.start()
             theirs.close()
@@ -72,7 +71,7 @@ def in_processes(
 
 
 def _follow(running: dict[Connection, multiprocessing.process.BaseProcess], done: Callable[[int], None]) -> None:
-    """Hand on what workers report until each has said that it is through."""
+    """Passes on the workers' reports until each has finished."""
     while running:
         for pipe in wait(list(running)):
             assert isinstance(pipe, Connection)
@@ -102,8 +101,8 @@ def _worker(
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if close is not None:
         os.close(close)
-    # Thousands of small values are made and kept until a shard is written; looking through them again and again took a
-    # fifth of the time.
+    # Thousands of small values are made and kept until a shard is written; scanning them repeatedly took a fifth of
+    # the time.
     gc.disable()
     try:
         for piece in pieces:

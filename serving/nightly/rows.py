@@ -11,9 +11,9 @@ from serving.worklists.schemas import SHOWN_REASONS
 
 
 def rows_of(scored: ScoredPeople, team_of: dict[str, str], unknown: dict[str, int]) -> dict[str, list[dict[str, Any]]]:
-    """One scored shard as rows, by table. ``unknown`` counts each person's supplies of medicines we do not know."""
+    """One scored shard as rows, by table. ``unknown`` counts each person's supplies of unknown medicines."""
     rows: dict[str, list[dict[str, Any]]] = {"people": [], "scores": [], "gaps": []}
-    # The features of a reason are in the contributions; kept once, put together again when read.
+    # The features of a reason are in the contributions, so they are stored once and joined again when read.
     reasons = [scored.reasons(row, features=False) for row in range(len(scored.people))]
     for row, patient in enumerate(scored.people):
         flags = scored.flags(row) | {"unknown_medicines": unknown.get(patient, 0)}
@@ -29,7 +29,7 @@ def rows_of(scored: ScoredPeople, team_of: dict[str, str], unknown: dict[str, in
                 "feature_values": pack(scored.scores.inputs[row]),
                 "feature_days": pack_days(scored.behind.days[row]),
                 "behind": scored.behind.concepts(row, shown),
-                # The note is the same for all and is put back when read.
+                # The note is the same for all, so it is added again when read.
                 "what_if": [
                     {key: value for key, value in plain_what_if(found).items() if key != "note"}
                     for found in scored.what_ifs[row]

@@ -1,9 +1,9 @@
-"""The nightly run: a records store in, one published set of worklists out, whole or not at all.
+"""The nightly run: turns a store of records into one published set of worklists, whole or not at all.
 
 The run's id is a hash of the bundle, the data and the date, so the same run is never made twice. Everything is scored
 first, in shards of people, by the function that answers ``POST /v1/scores``, on two cores; each finished shard goes to
-disk, so memory holds one shard a core and a run that was killed goes on where it was. Then one transaction writes the
-rows, the audit event and the pointer. A lock keeps a second runner out.
+disk, so memory holds one shard per core and an interrupted run resumes. Then one transaction writes the rows, the
+audit event and the pointer. A lock prevents a second run at the same time.
 """
 
 from __future__ import annotations
@@ -50,19 +50,20 @@ from serving.worklists.rules import ListRules, Ranking
 SHARD = 2_000
 DEFAULT_TOLERANCES = ArrivalSettings()
 EXPLAINED_DAYS = 35
-"""How long a run keeps what explains it once another is published. It is most of a run's size, and the same bundle and
-records make it again."""
+"""How many days a run keeps its explanations after another is published. They are most of a run's size, and the same
+bundle and records make them again.
+"""
 Progress = Callable[[str, int, int], None]
-"""Called with the stage, how much is done and how much there is."""
+"""Called with the stage, how much is done and the total."""
 
 
 class NothingToScore(UpstreamError):
-    """The store holds nobody on a caseload on that day; the message says why people were left out."""
+    """Nobody in the store is on a caseload on that day. The message says why people were left out."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a nightly run did. ``reused`` means that this very run was there already."""
+    """The result of a nightly run. ``reused`` means that this same run already existed."""
 
     run_id: str
     reused: bool
@@ -101,14 +102,13 @@ class Summary:
         if any(team.get("risk_best") for team in self.teams):
             found.append(self._cost())
         if self.thinned:
-            found.append(
-                f"{self.thinned} older runs keep their risks, places and gaps, and no longer what explained them"
-            )
+            found.append(f"{self.thinned} older runs keep their risks, ranks and gaps, and lost their explanations")
         return [*found, f"seconds: {', '.join(f'{stage} {taken}' for stage, taken in self.seconds.items())}"]
 
     def _cost(self) -> str:
-        """What steady lists and the turns of the longest unseen cost: expected events that the order alone would have
-        put at the slots."""
+        """The cost of steady lists and of places for the longest unseen: expected events that pure rank order would
+        have listed.
+        """
         best, listed, stay = (
             sum(team.get(name, 0.0) for team in self.teams) for name in ("risk_best", "risk_listed", "given_up_to_stay")
         )
@@ -145,16 +145,16 @@ def score_store(
     accept: Acceptance | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Summary:
-    """Score everybody on the caseload and publish the worklists.
+    """Scores everybody on the caseload and publishes the worklists.
 
     ``store`` is a folder of records; ``bundle`` a bundle folder, a bundles root or a loaded model; ``database`` a home
     folder, a database URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event;
     ``ranking`` is the order of the published lists; ``shard`` is how many people each of ``threads`` processes holds
-    in memory at once. Runs older than ``explained_days`` keep their risks, places and gaps and lose what explains
-    them. What arrived is compared with what the published list was made from: beyond ``tolerances`` nothing is
+    in memory at once. Runs older than ``explained_days`` keep their risks, ranks and gaps and lose their
+    explanations. The records are compared with those behind the published list: beyond ``tolerances`` nothing is
     published and ``ListRefused`` says why, unless ``accept`` names who decided otherwise. Raises ``AlreadyRunning``
-    when another run is at work, ``NothingToScore``, ``RecordsError``, ``BundleError`` or ``DatabaseUnavailable``;
-    nothing is published then.
+    if another run is active, ``NothingToScore``, ``RecordsError``, ``BundleError`` or ``DatabaseUnavailable``;
+    then nothing is published.
     """
     began = time.perf_counter()
     progress("loading", 0, 2)
@@ -183,7 +183,7 @@ def score_store(
             return before
         if chosen.spine.empty:
             raise NothingToScore(_nobody(chosen))
-        # Shards that other code scored are not gone on with.
+        # Shards scored by other code are not reused.
         who = [code_identity(), str(shard), *chosen.spine["patient_id"], *chosen.spine["team_id"]]
         staging = Staging(folder, run_id, who)
         resumed = len(staging.finished)
@@ -200,7 +200,7 @@ def score_store(
         reasons = _guard(opened, sizes, run_id, tolerances, accept)
         with opened.write() as connection:
             made = find_run(connection, run_id)
-            if made is not None:  # meanwhile, by a runner on another machine
+            if made is not None:  # written meanwhile by a run on another machine
                 return _reused(made)
             lists = _make_lists(connection, new, staging, rules, day, chosen)
             summary = replace(_summary(new, lists, staging, model, records, chosen, day), shards_resumed=resumed)
@@ -212,7 +212,7 @@ def score_store(
             staging.copy_into(connection)
             _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people, accept, reasons)
         staging.remove()
-        with opened.write() as connection:  # apart: what is published stays published
+        with opened.write() as connection:  # separate: what is published stays published
             now = dt.datetime.now(dt.UTC)
             thinned = thin(connection, now - dt.timedelta(days=explained_days), now)
         summary = replace(summary, thinned=thinned)
@@ -222,18 +222,20 @@ def score_store(
 
 
 def _home_of(database: Path | str | Database) -> Path | None:
-    """The home folder that ``score_store`` was given, or None for a database that belongs to none."""
+    """The home folder that ``score_store`` was given, or None for a database without a home."""
     if isinstance(database, Database) or (isinstance(database, str) and "://" in database):
         return None
     return Path(database)
 
 
 LONGEST_ID = 200
-"""Characters of an id in the service database. PostgreSQL refuses a longer one, or a NUL, with all other lists."""
+"""Longest id in the service database. PostgreSQL refuses a longer one, or one with a NUL, and with it all other
+lists.
+"""
 
 
 def _storable(chosen: Caseload) -> tuple[Caseload, int]:
-    """The caseload without those whose id, or whose team's, no database takes; and how many they are."""
+    """The caseload without people whose id, or whose team's id, a database refuses; and how many they are."""
     fits = pd.Series(True, index=chosen.spine.index)
     for name in ("patient_id", "team_id"):
         ids = chosen.spine[name].astype("str")
@@ -242,19 +244,19 @@ def _storable(chosen: Caseload) -> tuple[Caseload, int]:
 
 
 def _text(value: Any, most: int = LONGEST_ID) -> str | None:
-    """A name as the database takes it: no control characters, and cut where it is too long."""
+    """A name that the database accepts: no control characters, and cut if too long."""
     if value is None:
         return None
     return "".join(sign for sign in str(value) if sign.isprintable())[:most]
 
 
 def _compile(model: RiskModel, records: Records, day: dt.date, person: str) -> None:
-    """Score one person, so that every kernel is compiled or read from its cache before workers are forked."""
+    """Scores one person, so that every kernel is compiled or read from its cache before workers are forked."""
     score_people(model, records.select([person]), day, [person])
 
 
 def _staging_folder(database: Database, store: Path) -> Path:
-    """Beside the database where that is a file, else beside the store."""
+    """Next to the database if that is a file, else next to the store."""
     file = database.url.database if database.url.get_backend_name() == "sqlite" else None
     return (Path(file).parent if file else store.parent) / "nightly"
 
@@ -262,8 +264,9 @@ def _staging_folder(database: Database, store: Path) -> Path:
 def _guard(
     database: Database, sizes: Arrived, run_id: str, tolerances: ArrivalSettings, accept: Acceptance | None
 ) -> list[str]:
-    """Why this run should not be published. Raises ``ListRefused``, and keeps the refusal for the status page, where
-    nobody accepts it."""
+    """Checks for reasons not to publish. Raises ``ListRefused``, and keeps the refusal for the status page, if nobody
+    accepts it.
+    """
     with database.read() as connection:
         run = current_run(connection)
     before = Arrived.of(run.summary.get("arrived")) if run is not None else None
@@ -278,7 +281,7 @@ def _guard(
 
 
 def _again(database: Database, model: RiskModel, run_id: str, accept: Acceptance | None) -> Summary | None:
-    """The summary of this very run if it was made before; pointed at again if another is published."""
+    """The summary of this same run if it was made before; it is published again if another run is."""
     with database.write() as connection:
         before = find_run(connection, run_id)
         if before is None:
@@ -295,21 +298,21 @@ def _reused(run: Row[Any]) -> Summary:
 
 
 def latest_as_of(records: Records) -> dt.date:
-    """The day after the newest recorded event (planned contacts aside), and no later than today."""
+    """The day after the newest recorded event (except planned contacts), and no later than today."""
     newest = _newest_day(records)
     today = dt.date.today()
     return today if newest is None else min(today, newest + dt.timedelta(days=1))
 
 
 def list_rules(model: RiskModel, ranking: Ranking) -> ListRules:
-    """The lists are ranked by admission within 90 days where the model gives it."""
+    """Rules of the lists: ranked by admission within 90 days if the model gives it."""
     outcome = "admission" if "admission" in model.outcomes else next(iter(model.outcomes))
     horizons = model.outcomes[outcome]
     return ListRules(outcome, 90 if 90 in horizons else horizons[0], ranking)
 
 
 def run_id_of(model: RiskModel, records: Records, as_of: dt.date, rules: ListRules) -> str:
-    """The same bundle, data, date and rules of the lists give the same run."""
+    """The id of a run: the same bundle, data, date and rules of the lists give the same id."""
     words = json.dumps(plain_rules(rules), sort_keys=True)
     text = "\n".join((model.manifest.bundle_id, records.data_hash, as_of.isoformat(), words))
     return hashlib.sha256(text.encode()).hexdigest()[:32]
@@ -327,11 +330,11 @@ def _score_shards(
     progress: Progress,
     lock: int,
 ) -> None:
-    """Score every shard that is not finished yet and put it on disk, ``processes`` at a time."""
+    """Scores every unfinished shard and writes it to disk, ``processes`` at a time."""
     people, team_of = chosen.spine["patient_id"].tolist(), chosen.spine["team_id"].tolist()
     finished = staging.finished
     missing = [first for first in range(0, len(people), shard) if first not in finished]
-    # The last shard is a short one; to know how far the run is, that is near enough.
+    # The last shard is shorter; for the progress display that is close enough.
     scored = min(len(people), len(finished) * shard)
     progress("scoring", scored, len(people))
 
@@ -361,7 +364,7 @@ def _complete(
     started: dt.datetime,
     in_scope_kinds: tuple[str, ...],
 ) -> None:
-    """Add the teams and what is true of the run as a whole."""
+    """Adds the teams and the figures of the run as a whole."""
     sizes = staging.team_sizes()
     for team in records["teams"].to_dict("records"):
         fits = len(str(team["team_id"])) <= LONGEST_ID and str(team["team_id"]).isprintable()
@@ -408,7 +411,7 @@ def middles(staging: Staging) -> dict[str, dict[str, float]]:
 def _make_lists(
     connection: Connection, new: NewRun, staging: Staging, rules: ListRules, day: dt.date, chosen: Caseload
 ) -> Lists:
-    """Add the lists of every team, which go on from the list published before."""
+    """Adds the lists of every team, each continuing from the list published before."""
     capacity = {team["team_id"]: team["weekly_reviews"] for team in new.teams}
     excluded = chosen.excluded()
     gone = dict(zip(excluded["patient_id"], excluded["reason"], strict=True))

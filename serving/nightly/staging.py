@@ -1,9 +1,9 @@
-"""Where a nightly run keeps its finished shards until it publishes: one SQLite file a shard, beside the service
+"""Storage for the finished shards of a nightly run until it publishes: one SQLite file per shard, next to the service
 database.
 
-A shard is written beside, synced and renamed, so after a power cut or ``kill -9`` each is there whole or not at all,
-and the next run begins where this one ended. Processes write their shards side by side. The folder is named by the run
-and by who is in it; it is removed once the run is published, and so is any older one.
+A shard is written to a temporary name, synced and renamed, so after a power cut or ``kill -9`` each is whole or
+absent, and the next run resumes. Processes write their shards in parallel. The folder's name depends on the run and
+its people. It is removed once the run is published, with any older one.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ CHUNK = 2_000
 
 
 class AlreadyRunning(UpstreamError):
-    """Another nightly run is at work on this home; the message names its process."""
+    """Another nightly run is active on this home; the message names its process."""
 
 
 @contextmanager
 def only_runner(folder: Path) -> Iterator[int]:
-    """Hold the lock of ``folder``; gives the file number of the lock, for a forked worker to close. The operating
-    system lets go of it when the process ends however it ends, so it is never stale."""
+    """Holds the lock of ``folder`` and returns the lock's file number, for a forked worker to close. The operating
+    system frees the lock when the process ends in any way, so it is never stale."""
     folder.mkdir(parents=True, exist_ok=True)
-    # Rows about people will lie here.
+    # Rows about people will be stored here.
     folder.chmod(0o700)
     with (folder / "lock").open("a+", encoding="ascii") as lock:
         try:
@@ -70,7 +70,8 @@ def only_runner(folder: Path) -> Iterator[int]:
 
 class Staging:
     """The finished shards of one run. ``who`` is everything besides the run that decides what a shard holds. Use it
-    under ``only_runner``."""
+    under ``only_runner``.
+    """
 
     def __init__(self, folder: Path, run_id: str, who: Sequence[str]) -> None:
         self.run_id = run_id
@@ -81,11 +82,11 @@ class Staging:
 
     @property
     def finished(self) -> frozenset[int]:
-        """First people of the shards that are there."""
+        """The first person's position of each finished shard."""
         return frozenset(int(path.stem) for path in self._shards.glob("*.db"))
 
     def add(self, first: int, rows: dict[str, list[dict[str, Any]]]) -> None:
-        """Write the shard that begins at person ``first``: rows by table name, without ``run_id``."""
+        """Writes the shard that begins at person ``first``: rows by table name, without ``run_id``."""
         beside = self._shards / f"{first}.{os.getpid()}"
         engine = _engine(beside)
         try:
@@ -104,7 +105,7 @@ class Staging:
             beside.unlink(missing_ok=True)
 
     def team_sizes(self) -> dict[str, int]:
-        """How many people each team has."""
+        """The number of people in each team."""
         sizes: Counter[str] = Counter()
         for team, number in self._read(select(people.c.team_id, func.count()).group_by(people.c.team_id)):
             sizes[team] += number
@@ -148,7 +149,7 @@ class Staging:
         )
 
     def people_by_code(self) -> dict[str, int]:
-        """How many people have each kind of gap."""
+        """The number of people with each kind of gap."""
         found: dict[str, int] = {}
         query = select(gaps.c.code, func.count(gaps.c.patient_id.distinct())).group_by(gaps.c.code)
         for code, count in self._read(query):  # a person is in one shard only
@@ -156,7 +157,7 @@ class Staging:
         return dict(sorted(found.items()))
 
     def gap_counts(self, pressing: Sequence[str]) -> tuple[int, int]:
-        """How many gaps there are, and how many people have a safety gap of a ``pressing`` severity."""
+        """The number of gaps, and of people with a safety gap of a ``pressing`` severity."""
         unsafe = gaps.c.safety.is_(True) & gaps.c.severity.in_(pressing)
         # A person is in one shard only.
         query = select(func.count(), func.count(case((unsafe, gaps.c.patient_id)).distinct()))
@@ -164,7 +165,7 @@ class Staging:
         return sum(found for found, _ in counts), sum(people for _, people in counts)
 
     def rows(self, table: Table) -> Iterator[dict[str, Any]]:
-        """Every staged row of ``table``, shard by shard in the order of its key, a chunk in memory at a time."""
+        """Every staged row of ``table``, shard by shard in key order, one chunk in memory at a time."""
         query = select(table).order_by(*table.primary_key.columns)
         for engine in self._engines():
             with engine.connect() as connection:
@@ -172,8 +173,9 @@ class Staging:
                     yield dict(row)
 
     def copy_into(self, connection: Connection) -> None:
-        """Insert every staged row inside the caller's transaction. SQLite to SQLite the values go over as they are
-        stored."""
+        """Inserts every staged row inside the caller's transaction. From SQLite to SQLite, values are copied as
+        stored.
+        """
         as_stored = connection.dialect.name == "sqlite"
         for table in STAGED:
             if not as_stored:
@@ -208,7 +210,7 @@ class Staging:
                 engine.dispose()
 
     def remove(self, keep: str = "") -> None:
-        """Remove every staged run of this folder but the one named ``keep``."""
+        """Removes every staged run of this folder except ``keep``."""
         for path in self._folder.iterdir():
             if path.is_dir() and path.name != keep:
                 shutil.rmtree(path)
@@ -223,7 +225,9 @@ def _sync(path: Path) -> None:
 
 
 def _json_text(value: Any) -> str:
-    """A night writes a million small JSON values; pydantic's writer takes a quarter of the time of the standard one."""
+    """Writes JSON with pydantic: a night writes a million small values, and the standard writer takes four times as
+    long.
+    """
     return to_json(value, inf_nan_mode="constants").decode()
 
 

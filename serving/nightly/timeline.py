@@ -1,5 +1,5 @@
-"""What the pages show of a person's own record: the last year as events, the medicines held, adjustments needed, and
-groups for the equality view.
+"""The parts of a person's record that the pages show: the last year as events, the medicines held, adjustments
+needed, and groups for the equality view.
 
 Computed by the nightly run from the records of a shard, column by column, and stored with the scores, so that a page
 reads no extract. Everything reads both clocks: a row counts only if it happened and became known before ``as_of``.
@@ -35,15 +35,16 @@ RESULT = ("day", "test", "value")
 DUE = ("test", "due", "last", "grace")
 CONTACT = ("day", "kind", "mode", "outcome")
 STAY = ("from", "to", "ward", "method")
-"""The fields of one event of each list, in order. ``from`` and ``to`` of a supply are the days it covers, what was in
-hand carried over; ``mg`` is a day's dose, or an injection's."""
+"""The fields of one event of each list, in order. ``from`` and ``to`` of a supply are the days it covers, with
+carry-over; ``mg`` is the dose of a day or of an injection."""
 
 _Days = npt.NDArray[np.int32]
 
 
 def timelines(records: Records, as_of: dt.date, people: Sequence[str]) -> list[dict[str, Any]]:
-    """One row of the table ``timelines`` a person, without ``run_id``: ``medicines`` held now, ``adjustments`` and
-    ``events``."""
+    """One row of the table ``timelines`` per person, without ``run_id``: current ``medicines``, ``adjustments`` and
+    ``events``.
+    """
     t, places = day_of(as_of), records.positions(people)
     supplies, held = _supplies(records, t)
     results, contacts, stays = _results(records, t), _contacts(records, t), _stays(records, t)
@@ -68,13 +69,15 @@ def timelines(records: Records, as_of: dt.date, people: Sequence[str]) -> list[d
 
 
 def listed(names: Iterable[str]) -> str:
-    """Words as one text in which each stands between commas, so that one can be looked for: ``,clozapine,lithium,``."""
+    """Words as one text in which each stands between commas, so that SQL can search for one:
+    ``,clozapine,lithium,``.
+    """
     found = sorted(set(names))
     return f",{','.join(found)}," if found else ""
 
 
 def covered(group: npt.NDArray[np.int64], day: _Days, length: _Days) -> tuple[npt.NDArray[np.int64], ...]:
-    """The days [from, to) that each supply covers, what was in hand carried over: the walk of
+    """The days [from, to) that each supply covers, with carry-over: the algorithm of
     :mod:`features.medicines.courses`, without a loop.
 
     Rows are in order of day within each ``group``, and groups are together. ``to`` is ``max(to of the one before, day)
@@ -85,14 +88,14 @@ def covered(group: npt.NDArray[np.int64], day: _Days, length: _Days) -> tuple[np
     begins = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
     before = np.cumsum(length, dtype=np.int64) - length
     before -= np.repeat(before[begins], np.diff(np.r_[begins, len(day)]))
-    # Groups are kept apart by steps larger than any value, so that one running maximum serves all of them.
+    # Offsets larger than any value keep groups apart, so that one running maximum serves all of them.
     step = np.repeat(np.arange(len(begins), dtype=np.int64) << 40, np.diff(np.r_[begins, len(day)]))
     start = np.maximum.accumulate(day - before + step) - step + before
     return start, start + length
 
 
 def _supplies(records: Records, t: int) -> tuple[dict[int, list[Any]], dict[int, list[str]]]:
-    """Supplies that touch the window, by person; and the names of the medicines each holds now."""
+    """Supplies that overlap the window, by person, and the names of each person's current medicines."""
     columns, patient = records.columns("supplies"), records.tables["supplies"].patient
     known = np.flatnonzero((columns["supplied_on"] < t) & (columns["known_on"] < t))
     medicine = columns["medicine"].astype(np.int64)
@@ -134,7 +137,7 @@ def _results(records: Records, t: int) -> dict[int, list[Any]]:
 
 
 def _contacts(records: Records, t: int) -> dict[int, list[Any]]:
-    """Contacts of the window and what is booked ahead; an outcome that is not known yet reads as planned."""
+    """Contacts of the window and booked contacts; an outcome that is not known yet reads as planned."""
     columns, patient = records.columns("contacts"), records.tables["contacts"].patient
     day = columns["contact_on"]
     rows = np.flatnonzero((columns["known_on"] < t) & (day >= t - WINDOW_DAYS) & (day < t + AHEAD_DAYS))
@@ -147,7 +150,7 @@ def _contacts(records: Records, t: int) -> dict[int, list[Any]]:
 
 
 def _stays(records: Records, t: int) -> dict[int, list[Any]]:
-    """Stays that touch the window; a discharge that is not known yet reads as none."""
+    """Stays that overlap the window; a discharge that is not known yet reads as none."""
     columns, patient = records.columns("stays"), records.tables["stays"].patient
     ended = (columns["discharged_on"] < t) & (columns["discharge_known_on"] < t)
     touches = ~ended | (columns["discharged_on"] > t - WINDOW_DAYS)
@@ -159,8 +162,9 @@ def _stays(records: Records, t: int) -> dict[int, list[Any]]:
 
 
 def _dues(records: Records, t: int, places: npt.NDArray[np.int64]) -> list[list[Any]]:
-    """The earliest due day of every scheduled test by row of ``places``: the schedule that the features and the gaps
-    read."""
+    """The earliest due day of every scheduled test by row of ``places``, from the schedule that features and gaps
+    use.
+    """
     days = np.full(len(places), t, np.int32)
     dues = due_dates.due_dates(due_dates.prepare(records), places, days)
     found: list[dict[str, Any]] = [{} for _ in range(len(places))]
@@ -175,19 +179,20 @@ def _dues(records: Records, t: int, places: npt.NDArray[np.int64]) -> list[list[
 
 
 def _adjustments(records: Records, t: int) -> dict[int, dict[str, str]]:
-    """The latest of each kind of need, by person; one that says nothing is needed is left out."""
+    """The latest of each kind of need, by person; an entry that says nothing is needed is left out."""
     found = _latest(records, t, ADJUSTMENTS)
     needs = {
         place: {kind: value for kind, value in kinds.items() if value.strip().lower() not in NOT_NEEDED}
         for place, kinds in found.items()
     }
-    # A language alone is no need: it says which interpreter to ask for.
+    # A language alone is not a need: it says which interpreter to ask for.
     return {place: kinds for place, kinds in needs.items() if set(kinds) - {"language"}}
 
 
 def groups(records: Records, as_of: dt.date, people: Sequence[str]) -> list[dict[str, Any]]:
-    """One row of the table ``person_groups`` a person: the groups that the equality view counts. Nothing else reads
-    them."""
+    """One row of the table ``person_groups`` per person: the groups that the equality view counts. Nothing else reads
+    them.
+    """
     t, columns = day_of(as_of), records.columns("patients")
     circumstances = _latest(records, t, ("interpreter", "housing"))
     ethnicity = columns["ethnicity"].to_pylist()
@@ -248,7 +253,7 @@ def _words(table: str, column: str, codes: npt.NDArray[Any]) -> npt.NDArray[np.o
 
 
 def _number(values: npt.NDArray[np.float64]) -> npt.NDArray[np.object_]:
-    """Numbers as plain values with three decimals, None where there is none: for showing, not for computing."""
+    """Numbers as plain values with three decimals, None if there is none: for display, not for computing."""
     out = np.round(values, 3).astype(object)
     out[np.isnan(values)] = None
     return out

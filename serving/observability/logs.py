@@ -1,8 +1,7 @@
-"""What the service writes for whoever runs it: one JSON line an event, holding fields of the list below and nothing
-else.
+"""Operational logs: one JSON line per event, with only the fields listed below.
 
 A field that is not on the list is dropped and counted, so that a careless line loses its value instead of leaking it.
-Lines of libraries keep their logger, level and place and lose their text: it may quote a request. Who looked at whom
+Lines of libraries keep their logger, level and place, but not their text, which may quote a request. Who viewed whom
 is in the audit log, under the request id.
 """
 
@@ -25,11 +24,11 @@ ALLOWED = frozenset(
         "timestamp",
         "request_id",
         "method",
-        "route",  # the template, as /v1/patients/{patient_id}: never the address
+        "route",  # the template, such as /v1/patients/{patient_id}: never the address
         "status",
         "milliseconds",
         "role",
-        "address",  # where a refused request came from: of the security events alone
+        "address",  # source address of a refused request: only in security events
         "security",  # the kind of a security event
         "problem",  # the kind of an error answer
         "error",  # the class of an exception: never its text
@@ -43,7 +42,7 @@ OUR_LOGGERS = ("upstream",)
 
 
 def only_allowed(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """The processor that drops what is not on the list and says how many fields it dropped."""
+    """A processor that drops fields not on the list and records how many it dropped."""
     dropped = [name for name in fields if name not in ALLOWED]
     for name in dropped:
         del fields[name]
@@ -53,8 +52,9 @@ def only_allowed(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -
 
 
 def logger() -> Any:
-    """The service's log: ``log.info("answered", status=200)``. Quiet below WARNING until ``write_log`` was
-    called."""
+    """The service's log: ``log.info("answered", status=200)``. Below WARNING it is silent until ``write_log`` is
+    called.
+    """
     return structlog.wrap_logger(
         logging.getLogger(NAME),
         processors=[
@@ -70,7 +70,9 @@ def logger() -> Any:
 
 
 class OneLine(logging.Formatter):
-    """Our lines as they are; of anybody else's only the logger, the level, the place and the class of an exception."""
+    """Formats our own lines unchanged; of other lines it keeps only the logger, the level, the place and the class of
+    an exception.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         if record.name.startswith(OUR_LOGGERS):
@@ -86,8 +88,8 @@ class OneLine(logging.Formatter):
 
 
 def write_log(file: Path | None = None) -> None:
-    """Send every line of this process to standard error, or to ``file``, one JSON object each. For ``serve``; tests
-    read the records instead. A file is cut over at 5 MB, and the one before it is kept."""
+    """Sends every line of this process to standard error, or to ``file``, one JSON object each. For ``serve``; tests
+    read the records instead. A file is rotated at 5 MB, and the previous one is kept."""
     handler: logging.Handler = logging.StreamHandler(sys.stderr)
     if file is not None:
         handler = RotatingFileHandler(file, maxBytes=5_000_000, backupCount=1, encoding="utf-8")

@@ -1,9 +1,7 @@
-"""Numbers for a monitoring system (Prometheus): how long answers take, what was refused, what is scored, how old the
-data is, what drifts.
+"""Metrics for Prometheus: latency, refused requests, people scored, age of the data, drift.
 
-Labels are routes, roles' verdicts, teams and bundles; never a person, an address or a caller. What was counted lives
-in a registry of the application; what stands in the database is read when somebody asks, so a restart loses none of
-it.
+Labels are routes, outcomes of access checks, teams and bundles; never a person, an address or a caller. Counters live
+in a registry of the application. Values in the database are read on each scrape, so a restart does not lose them.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
 
 
 class Metrics:
-    """What is counted as it happens."""
+    """Counters, updated as events happen."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -70,8 +68,9 @@ class Metrics:
 
 @dataclass(frozen=True)
 class GaugeValues:
-    """What is true now. ``list_people`` is by team; ``drifted`` holds the features whose distribution has moved, by
-    how much (PSI)."""
+    """Current values. ``list_people`` is by team; ``drifted`` holds the features whose distribution has shifted, and
+    by how much (PSI).
+    """
 
     bundle: str = ""
     version: str = ""
@@ -123,7 +122,7 @@ def _gauge(name: str, what: str, value: float) -> Metric:
 
 
 def _age(name: str, what: str, day: dt.date | None, today: dt.date) -> Metric:
-    """Nothing at all where there is no day: an age of 0 would say that all is well."""
+    """None if there is no day: an age of 0 would mean that all is well."""
     found = GaugeMetricFamily(name, what)
     if day is not None:
         found.add_metric((), (today - day).days)

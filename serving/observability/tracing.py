@@ -1,8 +1,8 @@
-"""OpenTelemetry, off unless UPSTREAM_OTLP_ENDPOINT says where spans go (extra ``otel``): one span a request, with
-fields of a fixed list.
+"""OpenTelemetry tracing, off unless UPSTREAM_OTLP_ENDPOINT is set (extra ``otel``): one span per request, with fields
+of a fixed list.
 
-A span holds the route's template, never the address, and no header, body or exception. Of an incoming trace only the
-ids are taken on.
+A span holds the route's template, never the address, and no header, body or exception. From an incoming trace only
+the ids are used.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Off:
 
 
 class Spans:
-    """Spans through an OpenTelemetry provider of our own; nothing global is set."""
+    """Spans through our own OpenTelemetry provider; nothing global is set."""
 
     def __init__(self, provider: Any) -> None:
         from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -69,7 +69,7 @@ class Spans:
 
 
 class TracingMissing(UpstreamError):
-    """Tracing was asked for and its packages are not installed."""
+    """Tracing was enabled, but its packages are not installed."""
 
 
 def tracing_to(endpoint: str) -> Tracing:

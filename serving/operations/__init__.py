@@ -1,1 +1,1 @@
-"""What is serving, and whether it is fit to."""
+"""The served model, and whether the service is ready."""

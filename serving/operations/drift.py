@@ -1,8 +1,7 @@
-"""Has what the model reads moved away from what it was trained on? A population stability index for each input of the
-published list.
+"""Drift of the model's inputs since training: a population stability index for each input of the published list.
 
-The index is that of :mod:`models.drift`, over the training's own deciles. An input with a large shift is a reason to
-look at the extract first, at the model second.
+The index is defined in :mod:`models.drift` and uses the deciles of the training data. If an input shifts a lot, check
+the extract first, and the model second.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from models.drift import LARGE_SHIFT, cells_of, stability_index
 
 MOVED = LARGE_SHIFT
 FEWEST_PEOPLE = 200
-"""Below this a decile holds under twenty people, and chance alone moves it."""
+"""With fewer people a decile holds under twenty, and chance alone shifts it."""
 
 
 def drifted(values: np.ndarray, names: Sequence[str], reference: Mapping[str, Any]) -> dict[str, float]:

@@ -20,13 +20,13 @@ router = APIRouter(tags=["operations"])
 
 @router.get("/livez")
 async def livez() -> Alive:
-    """The event loop turns."""
+    """Always answers while the event loop runs."""
     return Alive()
 
 
 @router.get("/readyz", responses={503: {"model": Ready}})
 async def readyz(service: Serving, response: Response) -> Ready:
-    """Whether this process should get requests, with reasons if not (503)."""
+    """Whether this process can take requests; 503 with reasons if not."""
     ready = await service.reads.run(rules.readiness, service)
     response.status_code = 200 if ready.ready else 503
     return ready

@@ -1,5 +1,6 @@
-"""What ``/metrics`` says of the model, the list and the data. Never fails: a database that does not answer is itself
-one of the numbers."""
+"""Values for ``/metrics`` about the model, the list and the data. It never fails: a database that does not answer is
+one of the values.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from serving.storage.database import DatabaseUnavailable
 
 
 class Monitor:
-    """Reads the state when asked. The drift of a list is worked out once, since a published list never changes."""
+    """Reads the state on each scrape. The drift of a list is computed once, because a published list never changes."""
 
     def __init__(self) -> None:
         self._drift: tuple[str, dict[str, float] | None] = ("", None)
@@ -47,7 +48,7 @@ class Monitor:
             return GaugeValues(**about)
 
     def _drifted(self, connection: Any, run: Any, model: RiskModel | None) -> dict[str, float] | None:
-        """None where the list was made by another model than the one whose training is at hand."""
+        """None if the list was made by another model than the one whose training summary is loaded."""
         if model is None or run.bundle_id != model.manifest.bundle_id:
             return None
         with self._lock:

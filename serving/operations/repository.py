@@ -12,9 +12,9 @@ from serving.storage.tables import people
 from serving.storage.visible import visible_people
 
 MONITORING = Caller("monitoring", Role.CMHT_SYSTEM, None, "monitoring")
-"""Reads every team's list through the choke point, to count it."""
+"""A caller that reads every team's list through the choke point, to count it."""
 MOST_PEOPLE = 5_000
-"""A sample of the list is enough to see an input move."""
+"""A sample of the list is enough to detect a shifted input."""
 
 
 def people_by_team(connection: Connection) -> dict[str, int]:
@@ -25,8 +25,7 @@ def people_by_team(connection: Connection) -> dict[str, int]:
 
 
 def inputs(connection: Connection, features: int) -> np.ndarray:
-    """What the model read of at most ``MOST_PEOPLE`` people of the published list, (people, features), without who
-    they are."""
+    """The model's inputs for at most ``MOST_PEOPLE`` people of the published list, (people, features), without ids."""
     visible = visible_people(MONITORING)
     query = (
         select(people.c.feature_values)

@@ -1,4 +1,4 @@
-"""What the service says about itself."""
+"""Models of the service's state in the API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Alive(BaseModel):
 class Check(BaseModel):
     name: str
     ok: bool
-    detail: str = Field(description="what is wrong and what to do; empty when nothing is")
+    detail: str = Field(description="what is wrong and what to do; empty if all is well")
 
 
 class Ready(BaseModel):
@@ -45,7 +45,7 @@ class ModelInfo(BaseModel):
     created_at: str
     features: int
     outcomes: dict[str, list[int]]
-    problem: str = Field(description="why a newer bundle is not serving; empty when nothing is wrong")
+    problem: str = Field(description="why a newer bundle is not served; empty if all is well")
 
 
 class ModelCard(BaseModel):

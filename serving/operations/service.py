@@ -1,4 +1,4 @@
-"""Probes and the model that is serving. Nothing here is about a person."""
+"""Health checks and the served model. Nothing here is about a person."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from serving.storage.database import DatabaseUnavailable
 
 
 def readiness(service: Service) -> Ready:
-    """Every check with its reason. A refused newer bundle does not make the service unready: the last good one
-    serves."""
+    """Every check with its reason. A refused newer bundle does not make the service unready, because the last good
+    one is served.
+    """
     checks = [_model(service), _database(service), _audit(service)]
     return Ready(ready=all(check.ok for check in checks), checks=checks)
 

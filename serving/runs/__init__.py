@@ -1,1 +1,1 @@
-"""Published runs: writing one whole, and saying which one everybody sees."""
+"""Published runs: writes one whole, and decides which one everybody sees."""

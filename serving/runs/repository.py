@@ -1,7 +1,6 @@
-"""All queries over runs: finding one, writing one, publishing one; and what a run reads of the runs and reviews before
-it.
+"""All queries over runs: find, write and publish a run, and read the earlier runs and reviews that a new run needs.
 
-Rows about people are read here by the nightly run alone, in its own transaction, and never on behalf of a caller.
+Only the nightly run reads rows about people here, in its own transaction, and never on behalf of a caller.
 """
 
 from __future__ import annotations
@@ -102,7 +101,7 @@ def newest_reviews(connection: Connection) -> list[Row[Any]]:
 
 
 def codes_at_review(connection: Connection, severity: str) -> list[Row[Any]]:
-    """(patient, run, code): the safety gaps of one severity that stood in the runs under which people were reviewed."""
+    """(patient, run, code): the safety gaps of one severity in the runs under which people were reviewed."""
     query = select(gaps.c.patient_id, gaps.c.run_id, gaps.c.code).where(
         gaps.c.safety.is_(True),
         gaps.c.severity == severity,
@@ -114,7 +113,7 @@ def codes_at_review(connection: Connection, severity: str) -> list[Row[Any]]:
 
 
 def write_run(connection: Connection, new: NewRun) -> None:
-    """Insert every row of a run inside the caller's transaction. The thinned rest of the same run gives way to it."""
+    """Inserts every row of a run inside the caller's transaction, and replaces the thinned rest of the same run."""
     run_id = new.run["run_id"]
     rest = connection.execute(update(runs).where(runs.c.run_id == run_id).values({**new.run, "thinned_at": None}))
     if rest.rowcount:
@@ -136,27 +135,27 @@ def write_run(connection: Connection, new: NewRun) -> None:
 
 
 def publish(connection: Connection, run_id: str, at: dt.datetime) -> None:
-    """Point everybody at ``run_id``. The pointer is the newest row, so the history of publications stays."""
+    """Makes ``run_id`` the published run. The newest row counts, so the history of publications stays."""
     connection.execute(insert(publications), {"run_id": run_id, "published_at": at})
 
 
 def refuse(connection: Connection, run_id: str, as_of: dt.date, reasons: list[str], at: dt.datetime) -> None:
-    """Keep that a run was refused, and why, until a list is published."""
+    """Records that a run was refused, and why, until a list is published."""
     connection.execute(insert(refusals), {"run_id": run_id, "as_of": as_of, "reasons": reasons, "refused_at": at})
 
 
 def newest_refusal(connection: Connection) -> Row[Any] | None:
-    """The newest refused run (as_of, reasons, refused_at); None where a list was published since."""
+    """The newest refused run (as_of, reasons, refused_at); None if a list was published since."""
     row = connection.execute(select(refusals).order_by(refusals.c.refusal_id.desc()).limit(1)).first()
     now = current_run(connection)
     return None if row is None or (now is not None and now.published_at >= row.refused_at) else row
 
 
 def thin(connection: Connection, finished_before: dt.datetime, at: dt.datetime) -> int:
-    """Takes what explains a risk, and the pictures, from every run that finished before then and is not published now.
-    Returns how many runs.
+    """Deletes explanations and pictures of every run that finished before then and is not published now. Returns how
+    many runs.
 
-    Risks, places, gaps and who was listed stay: trends, reviews and the lists to come read them.
+    Risks, ranks, gaps and who was listed stay, because trends, reviews and later lists read them.
     """
     now = current_run(connection)
     old = select(runs.c.run_id).where(runs.c.thinned_at.is_(None), runs.c.finished_at < finished_before)
@@ -188,7 +187,7 @@ def unpack_days(data: bytes | None) -> list[int]:
 
 
 def insert_rows(connection: Connection, table: Table, rows: Iterable[dict[str, Any]]) -> None:
-    """Insert a stream of rows, a chunk in memory at a time."""
+    """Inserts a stream of rows, one chunk in memory at a time."""
     chunk: list[dict[str, Any]] = []
     for row in rows:
         chunk.append(row)

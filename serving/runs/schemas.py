@@ -1,4 +1,4 @@
-"""What an answer says about the run it comes from."""
+"""Models that describe the run behind an answer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row
 
 STALE_DAYS = 2
-"""Of a nightly list. Older than this, a night or two went wrong, and every page says so."""
+"""For a nightly list. If it is older, a night or two failed, and every page says so."""
 
 
 class RunInfo(BaseModel):
@@ -50,12 +50,15 @@ class RunInfo(BaseModel):
         )
 
     def is_stale(self, today: dt.date) -> bool:
-        """A list of real people is stale after two days. A synthetic calendar has no today."""
+        """A list of real people is stale after two days. A synthetic list never is, because its calendar has no
+        today.
+        """
         return not self.synthetic and (today - self.as_of).days > STALE_DAYS
 
     def chosen(self, outcome: str | None, horizon: int | None) -> tuple[str, int] | None:
-        """The outcome and horizon asked for, or admission within 90 days, or the first there is; None if what was
-        asked is not there."""
+        """The requested outcome and horizon, or admission within 90 days, or the first one; None if the requested one
+        does not exist.
+        """
         outcome = outcome or ("admission" if "admission" in self.outcomes else next(iter(self.outcomes), None))
         horizons = self.outcomes.get(outcome or "", [])
         if not outcome or not horizons:

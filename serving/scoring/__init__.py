@@ -1,1 +1,1 @@
-"""Histories in; risks, reasons and gaps out. The one scoring function, and the route that stores nothing."""
+"""Scores histories: risks, reasons and gaps. One scoring function, and a route that stores nothing."""

@@ -23,13 +23,15 @@ from serving.state import Serving
 router = APIRouter(tags=["scoring"], route_class=GuardedRoute)
 _SCHEMA = ScoresRequest.model_json_schema(ref_template="#/components/schemas/{model}")
 BODIES: dict[str, Any] = {**_SCHEMA.pop("$defs"), "ScoresRequest": _SCHEMA}
-"""Schemas of the body for the description: the framework does not read this body, so it does not describe it either."""
+"""Schemas of the body for the OpenAPI document, because the framework does not read this body and so does not
+describe it.
+"""
 _BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ScoresRequest"}}}}
 
 
 @router.post("/v1/scores", response_model=ScoresAnswer, openapi_extra={"requestBody": _BODY})
 async def score(request: Request, caller: SystemCaller, service: Serving) -> Response:
-    """Score people from the histories sent along: risks with all their parts, reasons, care gaps, flags.
+    """Score people from the histories in the request: risks with all their parts, reasons, care gaps, flags.
 
     For a CMHT system. Nothing is stored except an audit event naming the people.
     """
@@ -48,7 +50,9 @@ async def score(request: Request, caller: SystemCaller, service: Serving) -> Res
 def _answer(
     body: bytes, key: NhsKey | None, model: RiskModel | None, today: dt.date, audit: Audit
 ) -> Answered | list[dict[str, Any]]:
-    """The answer to a body, or what is wrong with it. Returned and not raised: an exception holds on to the body."""
+    """The answer to a body, or its faults. Faults are returned, not raised, because an exception would keep the body
+    in memory.
+    """
     try:
         asked = read_scores(body)
     except Unreadable as error:
@@ -57,8 +61,9 @@ def _answer(
 
 
 def without_nhs_numbers(body: ScoresRequest, key: NhsKey | None) -> ScoresRequest:
-    """The request with pseudonyms for NHS numbers, before anything else sees it. 422 where it has some and there is no
-    key."""
+    """Replaces NHS numbers by pseudonyms before anything else reads the request. 422 if it has some and there is no
+    key.
+    """
     if all(person.nhs_number is None for person in body.people):
         return body
     if key is None:

@@ -1,8 +1,8 @@
-"""What stands behind a person's reasons: the dated rows of the record, the day of the newest row of each feature, and
-how old each source is.
+"""The evidence for a person's reasons: dated rows of the record, the day of each feature's newest row, and the age of
+each source.
 
-One answer a concept and person, whatever the outcome and horizon: the rows come from the features of the concept that
-count most in any of the person's scores.
+There is one answer per concept and person, the same for all outcomes and horizons. The rows come from the concept's
+features with the largest contributions to any of the person's scores.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ MOST_ROWS = 5
 
 
 class Behind:
-    """For people at ``place`` in ``records``, one a row of ``scores``, as of a day. ``names`` are the model's features
-    in order."""
+    """For people at ``place`` in ``records``, one per row of ``scores``, on a day. ``names`` are the model's features
+    in order.
+    """
 
     def __init__(
         self, records: Records, as_of_day: int, place: npt.NDArray[np.int64], scores: Scores, names: tuple[str, ...]
@@ -36,7 +37,7 @@ class Behind:
 
     @cached_property
     def days(self) -> npt.NDArray[np.int32]:
-        """Shape (rows, features): the day of the newest row behind each feature, ``NO_DAY`` where there is none."""
+        """Shape (rows, features): the day of the newest row behind each feature, ``NO_DAY`` if there is none."""
         return self._rows.days[self._place]
 
     def concepts(self, row: int, slugs: Iterable[str]) -> dict[str, dict[str, Any]]:
@@ -47,7 +48,7 @@ class Behind:
 
     @cached_property
     def _weights(self) -> npt.NDArray[np.float64]:
-        """Shape (rows, features): the largest size of each feature's part over all outcomes and horizons."""
+        """Shape (rows, features): the largest absolute contribution of each feature over all outcomes and horizons."""
         parts = [
             np.abs(found.contributions).max(axis=1)
             for found in self._scores.values()
@@ -56,7 +57,7 @@ class Behind:
         return np.max(parts, axis=0)
 
     def _concept(self, slug: str, weight: list[float], newest: OfPerson) -> dict[str, Any]:
-        # The sort is stable: equal weights come in the order of the features.
+        # The sort is stable: equal weights keep the order of the features.
         chosen = sorted((i for i in self._members[slug] if weight[i] > 0), key=weight.__getitem__, reverse=True)
         tables = dict.fromkeys(self._features[i].table for i in chosen)
         return {
@@ -70,7 +71,7 @@ class Behind:
 
 @cache
 def _layout(names: tuple[str, ...]) -> tuple[tuple[Feature, ...], dict[str, list[int]]]:
-    """The features of a model, and the places of each concept's among them."""
+    """The features of a model, and the positions of each concept's features among them."""
     features = tuple(CATALOGUE[name] for name in names)
     members: dict[str, list[int]] = {}
     for i, feature in enumerate(features):
@@ -87,7 +88,7 @@ def iso_day(day: int) -> str | None:
 def with_what_is_behind(
     reason: Mapping[str, Any], behind: Mapping[str, Any], days: Mapping[str, str | None]
 ) -> dict[str, Any]:
-    """A reason with its rows and sources, and each of its features with the day of its newest row."""
+    """A reason with its rows and sources; each feature gets the day of its newest row."""
     features = [{**feature, "date": days.get(feature["name"])} for feature in reason["features"]]
     return {**reason, "features": features, "rows": behind.get("rows", []), "sources": behind.get("sources", [])}
 

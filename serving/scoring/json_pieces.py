@@ -1,5 +1,6 @@
-"""The long lists of an answer as pieces of JSON: of 334 contributions a score only the numbers differ, so the words
-are written once for a model."""
+"""Writes the long lists of an answer as pieces of JSON. Of 334 contributions per score only the numbers differ, so
+the text is written once per model.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +18,9 @@ from models.explain.reasons import FeatureText
 
 
 def with_list(members: dict[str, Any], name: str, items: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
-    """Pieces of a JSON object: some members, and one more of this name that is a list of ``items``, each given as
-    pieces."""
+    """Pieces of a JSON object: some members, and one member of this name that is a list of ``items``, each given as
+    pieces.
+    """
     yield to_json(members)[:-1]
     before = b',"%s":[' % name.encode()
     for item in items:
@@ -29,31 +31,32 @@ def with_list(members: dict[str, Any], name: str, items: Iterable[Iterable[bytes
 
 
 class Contributions:
-    """How one model's contributions are written. Made once for an answer."""
+    """The JSON text of one model's contributions. Made once per answer."""
 
     def __init__(self, features: Sequence[FeatureText]) -> None:
         self._words = _words(tuple(map(attrgetter("name"), features)), tuple(map(attrgetter("concept"), features)))
 
     def heads(self, values: npt.NDArray[np.floating]) -> list[bytes]:
-        """What stands before each number that differs from score to score. ``values`` has shape (features,), NaN where
-        nothing is recorded."""
+        """The text before each number that differs from score to score. ``values`` has shape (features,), NaN if
+        nothing is recorded.
+        """
         told = [None if value != value else value for value in values.tolist()]
         return [b'%s%s,"contribution":' % pair for pair in zip(self._words, _numbers(told), strict=True)]
 
 
 def contributions(heads: Sequence[bytes], parts: Sequence[float]) -> bytes:
-    """One ``Contribution`` a feature, in the order of the features, separated by commas."""
+    """One ``Contribution`` per feature, in the order of the features, separated by commas."""
     return b"".join(chain.from_iterable(zip(heads, _numbers(parts), strict=True))) + b"}"
 
 
 @cache
 def _words(names: tuple[str, ...], concepts: tuple[str, ...]) -> tuple[bytes, ...]:
-    """Each feature's entry up to its value, after the end of the one before."""
+    """Each feature's entry up to its value, after the end of the previous one."""
     pairs = zip(names, concepts, strict=True)
     entries = [to_json({"name": name, "concept": concept})[:-1] + b',"value":' for name, concept in pairs]
     return (*entries[:1], *(b"}," + entry for entry in entries[1:]))
 
 
 def _numbers(values: Sequence[Any]) -> list[bytes]:
-    """Each number as JSON writes it, null for None: all of them in one call."""
+    """Each number as JSON, null for None, all in one call."""
     return to_json(values)[1:-1].split(b",")

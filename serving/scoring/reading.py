@@ -1,8 +1,8 @@
-"""The body of ``POST /v1/scores`` as people and rows. Called in a thread, never on the event loop.
+"""Reads the body of ``POST /v1/scores`` as people and rows. Called in a thread, never on the event loop.
 
-A small body is read in one go. Python's JSON reader and pydantic hold the interpreter's lock until they are done, more
-than a second for 30 MB, and a thread alone would not help: everything else would stand still. So a large body is read a
-few hundred rows at a time, each part checked before the next is read, and the first part that is wrong ends it.
+A small body is read at once. Python's JSON reader and pydantic hold the interpreter's lock until they finish, more
+than a second for 30 MB, and everything else would stop even if a thread did it. So a large body is read a few hundred
+rows at a time; each part is checked before the next is read, and the first wrong part ends it.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from pydantic import TypeAdapter, ValidationError
 from serving.scoring.schemas import MAX_PEOPLE, MAX_ROWS, ROWS, PersonIn, PersonTables, ScoresRequest
 
 ONE_GO = 200_000
-"""Bytes up to which a body is read in one go: a few milliseconds."""
+"""Up to this many bytes a body is read at once, in a few milliseconds."""
 ROWS_A_TIME = 200
 LONGEST_ROW = 20_000
-"""Characters of one row. The longest that the description allows has under 8,000."""
+"""Longest row, in characters. The longest row that the API allows has under 8,000."""
 Loc = tuple[str | int, ...]
 _CHOICES = frozenset({"str", "constrained-str", "float", "bool"})
-"""What pydantic calls the types of a cell."""
+"""Pydantic's names for the types of a cell."""
 
 
 class Unreadable(Exception):
-    """What is wrong with a body, as pydantic says it, without any value of the body."""
+    """The faults of a body as pydantic reports them, without any value of the body."""
 
     def __init__(self, faults: list[dict[str, Any]]) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Unreadable(Exception):
 
 
 def read_scores(body: bytes, one_go: int = ONE_GO) -> ScoresRequest:
-    """The request in ``body``. Raises ``Unreadable``, which holds nothing of it."""
+    """The request in ``body``. Raises ``Unreadable``, which holds no value of it."""
     try:
         if len(body) <= one_go:
             return ScoresRequest.model_validate(json.loads(body, parse_constant=_no_number))
@@ -129,7 +129,7 @@ def _adapter(table: str) -> TypeAdapter[Any]:
 
 
 class _Walker:
-    """Walks a JSON text from the outside in; only what is small is handed to the compiled reader."""
+    """Walks a JSON text from the outside in; only small parts go to the compiled reader."""
 
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0
@@ -142,7 +142,7 @@ class _Walker:
         while not self._closes("}", first):
             name = self.scalar(*loc)
             if not isinstance(name, str) or name in seen:
-                raise ValueError("a name that is no text, or twice")
+                raise ValueError("a name that is not a text, or is there twice")
             seen.add(name)
             self._take(":")
             yield name
@@ -166,7 +166,7 @@ class _Walker:
         return value
 
     def row(self, *loc: str | int) -> Any:
-        """A flat object: up to the first closing brace that makes it whole, for a text may hold one."""
+        """A flat object: up to the first closing brace that makes it valid, because a text may hold a brace."""
         if self._next() != "{":
             raise Unreadable.at("dict_type", *loc)
         end = self._at
@@ -183,7 +183,7 @@ class _Walker:
         raise Unreadable.at("json_invalid", *loc)
 
     def end(self) -> None:
-        """Nothing may follow."""
+        """Checks that nothing follows."""
         if self._next():
             raise ValueError("more after the end")
 
@@ -193,7 +193,7 @@ class _Walker:
         self._at += 1
 
     def _closes(self, bracket: str, first: bool) -> bool:
-        """Whether the list or object ends here; steps over the comma where it does not."""
+        """Whether the list or object ends here; if not, steps over the comma."""
         if self._next() == bracket:
             self._at += 1
             return True
@@ -204,11 +204,11 @@ class _Walker:
 
     def _take(self, sign: str) -> None:
         if self._next() != sign:
-            raise ValueError("another sign was expected")
+            raise ValueError("another character was expected")
         self._at += 1
 
     def _next(self) -> str:
-        """The next character that is no white space, which is stepped over; empty at the end."""
+        """The next character that is not white space; empty at the end."""
         text, at = self._text, self._at
         while at < len(text) and text[at] in " \t\n\r":
             at += 1

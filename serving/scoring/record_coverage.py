@@ -1,4 +1,4 @@
-"""What a worklist says about a person's record besides scores: how long it is, what is absent, last seen, next booked.
+"""What a worklist shows about a person's record besides scores: its length, missing sources, last seen, next booked.
 
 Everything reads both clocks: a row counts on ``as_of`` only if it happened and became known before that day.
 """
@@ -20,11 +20,12 @@ from features.records.attendance import attended
 SHORT_HISTORY_DAYS = 90
 HISTORY_TABLES = ("referrals", "contacts", "supplies", "results", "stays")
 EXPECTED_SOURCES = ("referrals", "contacts", "supplies", "results")
-"""Tables that hold something for nearly everybody on a caseload; an empty one is worth saying. Most people have no
-stay."""
+"""Tables that hold something for nearly everybody on a caseload, so an empty one is worth reporting. Most people have
+no stay.
+"""
 
 STALE_AFTER_DAYS = {"contacts": 90, "supplies": 90, "results": 400}
-"""Days after which a source that once spoke is called stale: a quarter without contact or supply, and a yearly check
+"""Days after which a source counts as stale: a quarter without contact or supply, and a yearly check
 with a month to spare.
 
 Our own choice, not from a guideline. A referral is never stale: an open one of three years ago still holds.
@@ -48,8 +49,9 @@ class History:
     last_day: dict[str, Days]
 
     def sources(self, person: int, as_of_day: int) -> list[dict[str, Any]]:
-        """How old each source is for one person: days since its latest known row (None where there is none), and
-        whether that is stale."""
+        """Age of each source for one person: days since its latest known row (None if there is none), and whether it
+        is stale.
+        """
         ages = {
             name: None if (day := int(last[person])) == NO_DAY else as_of_day - day
             for name, last in self.last_day.items()
@@ -60,7 +62,7 @@ class History:
         ]
 
     def days(self, person: int, as_of_day: int) -> int | None:
-        """Length of the person's record in days, None where nothing is known before ``as_of``."""
+        """Length of the person's record in days, None if nothing is known before ``as_of``."""
         first = int(self.first_day[person])
         return None if first == NO_DAY else as_of_day - first
 
@@ -81,7 +83,7 @@ def history_of(records: Records, as_of_day: int) -> History:
 
 
 def _ends(records: Records, table: str, known: Days, keep: npt.NDArray[np.bool_], as_of_day: int) -> tuple[Days, Days]:
-    """Shape (people,) each: the earliest and the latest day of the rows that are kept and known."""
+    """Shape (people,) each: the earliest and the latest day of the kept and known rows."""
     first, last = np.empty(len(records), np.int32), np.empty(len(records), np.int32)
     event = records.columns(table)[str(TABLES[table].event_day)]
     ends(records.offsets(table), event, known, keep, as_of_day, first, last)
@@ -89,8 +91,9 @@ def _ends(records: Records, table: str, known: Days, keep: npt.NDArray[np.bool_]
 
 
 def _last_seen(records: Records, as_of_day: int) -> Days:
-    """Last attended contact, as docs/clinical.md section 2.1 defines it: with the person, face to face, by video or
-    telephone."""
+    """Last attended contact by the definition of docs/clinical.md section 2.1: with the person, face to face, by
+    video or telephone.
+    """
     contacts = records.columns("contacts")
     return _ends(records, "contacts", contacts["outcome_known_on"], attended(contacts), as_of_day)[1]
 

@@ -1,8 +1,8 @@
-"""What ``POST /v1/scores`` takes and gives. The row models are made from ``features.records.TABLES``, so they cannot
-drift from it.
+"""Models of the request and answer of ``POST /v1/scores``. The row models are made from ``features.records.TABLES``,
+so they always match it.
 
-A wrong *value* in a row is no error of the request: the row is set aside and reported under ``flags.set_aside``, and
-the person is scored on the rest. A wrong *shape* (an unknown column, a table that does not exist, a list where a
+A wrong *value* in a row is not an error of the request: the row is set aside and reported under ``flags.set_aside``,
+and the person is scored without it. A wrong *shape* (an unknown column, a table that does not exist, a list where a
 number belongs) is a 422.
 """
 
@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 from pydantic_core import PydanticCustomError
-from typing_extensions import TypedDict  # pydantic needs this one before Python 3.12
+from typing_extensions import TypedDict  # pydantic needs this class before Python 3.12
 
 from features.records import TABLES
 from features.records.ids import clean_id
@@ -41,20 +41,19 @@ def _row_field(column: Column) -> Any:
     description = {
         "date": "a date as YYYY-MM-DD",
         "code": f"one of {', '.join(column.values)}",
-        "flag": "true, false or null; a word for one is read, another sets the value aside",
+        "flag": "true, false or null; a word for one of them is read, any other word sets the value aside",
         "number": "a number, of a result also a bound such as <0.1; text that is no number is set aside",
     }.get(column.kind, "text")
     if column.name == "patient_id":
         return NotRequired[Annotated[Annotated[str, Field(max_length=500)] | None, Field(description=description)]]
     description += "; a row without it is set aside" if column.required else "; set aside where it cannot be read"
-    # "<0.1" among results is one value that cannot be read, and no reason to refuse everybody in the request.
+    # "<0.1" among results is one unreadable value, not a reason to refuse everybody in the request.
     kind: Any = Annotated[str, Field(max_length=500)] | StrictFloat | StrictBool | None
     return NotRequired[Annotated[kind, Field(description=description)]]
 
 
 def _row(name: str, spec: TableSpec) -> Any:
-    """A row is a plain dictionary of what was sent: an object a row held more memory than the rest of a request
-    together."""
+    """A row is a plain dictionary: one object per row took more memory than the rest of a request together."""
     fields = {c.name: _row_field(c) for c in spec.columns}
     row: Any = TypedDict(f"{name.capitalize()}Row", fields)  # type: ignore[misc]
     row.__doc__ = f"One row of {name}. `patient_id` may be left out; if given, it must be the person's."
@@ -94,12 +93,12 @@ class PersonIn(Strict):
 
     @property
     def pseudonym(self) -> str:
-        """The local pseudonym: given, or made of the NHS number before anything reads it."""
+        """The local pseudonym: given, or made from the NHS number before anything reads it."""
         assert self.patient_id is not None
         return self.patient_id
 
     def rows(self, table: str) -> list[dict[str, Any]]:
-        """The rows of one table; a person without a row in ``patients`` gets one that says nothing but who they are."""
+        """The rows of one table. A person without a row in ``patients`` gets one with only their id."""
         rows = getattr(self.tables, table)
         return rows or ([{}] if table == "patients" else [])
 
@@ -112,7 +111,7 @@ class PersonIn(Strict):
         return self
 
     def pseudonymised(self, key: NhsKey) -> PersonIn:
-        """The same person without the NHS number, named by its pseudonym."""
+        """The same person without the NHS number, identified by the pseudonym."""
         if self.nhs_number is None:
             return self
         return self.model_copy(update={"patient_id": key.pseudonym(self.nhs_number), "nhs_number": None})
@@ -202,8 +201,9 @@ class ReasonFeature(BaseModel):
 
 
 class RecordRow(BaseModel):
-    """One row of the record behind a reason. ``row`` is its place among the person's own rows of that table, in the
-    order of days, from 0."""
+    """One row of the record behind a reason. ``row`` is its position among the person's rows of that table, by day,
+    from 0.
+    """
 
     table: str
     row: int
@@ -216,7 +216,7 @@ class SourceAge(BaseModel):
 
     source: str
     age_days: int | None = Field(description="days since its latest known row; null where there is none")
-    stale: bool = Field(description="the latest row is older than one would expect of somebody in care")
+    stale: bool = Field(description="the latest row is older than expected for somebody in care")
 
 
 class RiskReason(BaseModel):
@@ -255,7 +255,7 @@ class GapEvidence(BaseModel):
 
 
 class CareGap(BaseModel):
-    """A care gap that follows from a rule, whatever the model says."""
+    """A care gap found by a rule, independent of the model."""
 
     code: str
     severity: str
@@ -268,8 +268,10 @@ class CareGap(BaseModel):
     action: str
     standard: str
     source: str
-    verified: bool = Field(description="false: the fact behind this rule has not been checked against its source yet")
-    shown: bool = Field(default=True, description="critical or high, or due within 14 days: a page shows it unasked")
+    verified: bool = Field(description="false: the source of this rule has not been checked yet")
+    shown: bool = Field(
+        default=True, description="critical or high, or due within 14 days: a page shows it without being asked"
+    )
     could_not_check: list[str] = Field(default_factory=list, description="what the rule could not check")
 
 
@@ -283,7 +285,7 @@ class SetAsideRow(BaseModel):
 
 
 class UnreadValueOut(BaseModel):
-    """Something recorded that was not understood: never read as no, as normal or as not recorded."""
+    """Something recorded that was not understood: never read as no, normal or not recorded."""
 
     table: str
     column: str
@@ -295,7 +297,7 @@ class UnreadValueOut(BaseModel):
 
 
 class OutsideTraining(BaseModel):
-    """An input beyond what the middle 99% of the training rows held, so that the model stands on little there."""
+    """An input outside the middle 99% of the training rows, where the model has little to go on."""
 
     name: str
     value: float
@@ -311,7 +313,7 @@ class Flags(BaseModel):
     missing_sources: list[str] = Field(description="tables that usually hold something and hold nothing here")
     sources: list[SourceAge] = Field(default_factory=list)
     outside_training: list[OutsideTraining] = Field(
-        default_factory=list, description="inputs that had a part in a score and lie outside the training range"
+        default_factory=list, description="inputs that contributed to a score and lie outside the training range"
     )
     unknown_medicines: int | None = Field(
         default=None,
@@ -322,7 +324,7 @@ class Flags(BaseModel):
 
 
 class WhatIfChange(BaseModel):
-    """An input as it is, null where nothing is recorded, and as the what-if has it."""
+    """An input before (null if nothing is recorded) and after the what-if."""
 
     name: str
     unit: str | None
@@ -331,7 +333,7 @@ class WhatIfChange(BaseModel):
 
 
 class WhatIfRisk(BaseModel):
-    """What the model would give, and how far that is from what it gives."""
+    """The estimate with the action done, and its difference from the current estimate."""
 
     outcome: str
     horizon_days: int
@@ -340,10 +342,9 @@ class WhatIfRisk(BaseModel):
 
 
 class WhatIfAnswer(BaseModel):
-    """One thing that is due and that a team can do next: how the model's numbers would move if it were done.
+    """One due action that a team can take next, and how the model's estimates would change if it were done.
 
-    The model's sensitivity, not an effect: nothing is said about what doing it achieves. Listed whether the numbers
-    rise or fall.
+    This is the model's sensitivity, not the effect of the action. It is listed whether the estimates rise or fall.
     """
 
     code: str
@@ -366,7 +367,7 @@ class PersonScore(BaseModel):
 
 
 class NotScored(BaseModel):
-    """Somebody who gets no score and no gaps, and why."""
+    """Somebody without a score and gaps, and the reason."""
 
     patient_id: str
     reason: str = Field(
@@ -384,7 +385,7 @@ class ScoresAnswer(BaseModel):
 
 
 def known_names() -> frozenset[str]:
-    """Every field name of ours that an error may repeat."""
+    """All our field names that an error may repeat."""
     names = {"body", "query", "path", "as_of", "people", "patient_id", "nhs_number", "tables", *ROWS}
     for spec in TABLES.values():
         names |= set(spec.names)

@@ -1,6 +1,6 @@
-"""The one scoring function: records, a date and people in; risks with their parts, reasons, gaps and flags out.
+"""The scoring function: from records, a date and people to risks with their parts, reasons, gaps and flags.
 
-``score_people`` is called by the route and by the nightly run alike, so the two cannot disagree. It reads no database,
+Both the route and the nightly run call ``score_people``, so they cannot disagree. It reads no database,
 no clock and no request.
 """
 
@@ -59,7 +59,7 @@ class ScoredPeople:
         """The largest reasons of each outcome and horizon as plain values, without the rows behind them (``behind``),
         and without ``features`` if asked."""
         found = self.model.all_reasons(self.scores, row, TOP_REASONS, features)
-        # Not dataclasses.asdict: its deep copies took as long as finding the reasons.
+        # Not dataclasses.asdict, whose deep copies took as long as finding the reasons.
         plain = {score: [dict(vars(reason)) for reason in reasons] for score, reasons in found.items()}
         if not features:
             for reason in (reason for reasons in plain.values() for reason in reasons):
@@ -67,8 +67,9 @@ class ScoredPeople:
         return plain
 
     def flags(self, row: int) -> dict[str, Any]:
-        """What limits this person's scores: how long the record is, how old each source, and which inputs the model
-        hardly knows."""
+        """Limits of this person's scores: length of the record, age of each source, and inputs that the model hardly
+        knows.
+        """
         person, today = int(self.place[row]), day_of(self.as_of)
         days = self.history.days(person, today)
         return {
@@ -90,8 +91,9 @@ class ScoredPeople:
 def score_people(
     model: RiskModel, records: Records, as_of: dt.date, people: Sequence[str], *, threads: int = 1
 ) -> ScoredPeople:
-    """Score ``people`` (ids that are in ``records``) at 00:00 of ``as_of``: every outcome, every horizon, with
-    contributions and gaps."""
+    """Scores ``people`` (ids in ``records``) at 00:00 of ``as_of``: every outcome and horizon, with contributions and
+    gaps.
+    """
     ids, today = tuple(people), day_of(as_of)
     records = records.as_known(today)
     place, days = records.positions(ids), np.full(len(ids), today, np.int32)

@@ -1,8 +1,8 @@
 """Sign-in to the pages at an identity provider: the authorisation-code flow of OpenID Connect with PKCE, one provider
 at a time.
 
-What is under way is kept in the database, not in the browser, and is used up by the first answer that names it,
-whatever comes of it: a state, and with it a code, works once. A cookie of the browser that began must come back with
+A sign-in under way is kept in the database, not in the browser, and the first answer that names it uses it up,
+whatever the result: a state, and with it a code, works once. The cookie of the browser that began must come back with
 the answer, so that nobody can finish somebody else's sign-in. The ID token passes the same pinned checks as a bearer
 token, with our client id as the audience and our nonce.
 """
@@ -43,16 +43,16 @@ class Begun:
 
 @dataclass(frozen=True)
 class NoRole(Exception):
-    """Somebody proved who they are and holds no role here. ``subject`` is what whoever runs the service needs to give
-    them one."""
+    """An authenticated person without a role here. An administrator needs ``subject`` to give them one."""
 
     label: str
     subject: str
 
 
 def begin(database: Database, issuer: OidcIssuer, public_url: str) -> Begun:
-    """Start a sign-in. Nothing is asked of the provider yet, so this works while it is away; the browser will find
-    out."""
+    """Starts a sign-in. It asks nothing of the provider, so it works while the provider is down; the browser will
+    find out.
+    """
     provider = _sign_in(issuer)
     state, browser, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(4))
     now = dt.datetime.now(dt.UTC)
@@ -85,14 +85,14 @@ def finish(
     browser: str,
     claimed_issuer: str | None = None,
 ) -> str:
-    """Turn the provider's answer into a session and return its secret. ``code`` is empty where the provider gave none.
+    """Turns the provider's answer into a session and returns its secret. ``code`` is empty if the provider gave none.
 
     Raises ``Problem`` 400 for an answer that belongs to no sign-in of this browser (unknown, late, used before), 403
-    for a code or a token that does not hold, 503 for a provider that does not answer; ``NoRole`` for somebody who
-    holds no role here.
+    for a code or a token that does not hold, 503 for a provider that does not answer; ``NoRole`` for somebody without
+    a role here.
     """
     issuer, nonce, verifier = _take(database, issuers, state, browser)
-    # Where the provider names itself (RFC 9207), an answer of another one is not taken for this one's.
+    # If the provider names itself (RFC 9207), an answer of another provider is refused.
     if not code or (claimed_issuer is not None and claimed_issuer != issuer.issuer):
         raise _refused()
     token = _id_token(issuer, public_url, code, verifier)
@@ -109,7 +109,7 @@ def finish(
 
 
 def _open(database: Database, issuer: OidcIssuer, claims: dict[str, Any], request_id: str) -> str:
-    """A session and its audit event, in one transaction; ``NoRole`` where there is no role to open one for."""
+    """Opens a session with its audit event in one transaction; raises ``NoRole`` if the person has no role."""
     subject = str(claims["sub"])
     with database.read() as connection:
         role, assigned = role_for(connection, issuer, claims, dt.datetime.now(dt.UTC).date())
@@ -128,7 +128,7 @@ def _open(database: Database, issuer: OidcIssuer, claims: dict[str, Any], reques
 
 
 def _take(database: Database, issuers: Issuers, state: str, browser: str) -> tuple[OidcIssuer, str, str]:
-    """The sign-in under way that ``state`` names, used up by this. 400 where there is none for this browser."""
+    """The sign-in under way that ``state`` names; this uses it up. 400 if this browser has none."""
     with database.write() as connection:
         gone = delete(sign_ins).where(sign_ins.c.state_sha256 == digest(state)).returning(sign_ins)
         row = connection.execute(gone).first()
@@ -143,7 +143,7 @@ def _take(database: Database, issuers: Issuers, state: str, browser: str) -> tup
 
 
 def _id_token(issuer: OidcIssuer, public_url: str, code: str, verifier: str) -> str:
-    """The ID token that the provider gives for a code. 403 where it refuses, 503 where it does not answer."""
+    """The ID token that the provider gives for a code. 403 if it refuses, 503 if it does not answer."""
     try:
         with _client(issuer, public_url) as client:
             answer = client.fetch_token(
@@ -160,7 +160,7 @@ def _id_token(issuer: OidcIssuer, public_url: str, code: str, verifier: str) -> 
 
 
 def _sign_in(issuer: OidcIssuer) -> OidcSignIn:
-    """Settings of sign-in at a provider that a caller has already found to offer it."""
+    """Settings of sign-in at a provider, after checking that the provider offers it."""
     assert issuer.sign_in is not None
     return issuer.sign_in
 
@@ -181,7 +181,7 @@ def _client(issuer: OidcIssuer, public_url: str) -> OAuth2Client:
 
 
 def _no_outage(answer: httpx2.Response) -> httpx2.Response:
-    """A 5xx is the provider's trouble, not a refusal."""
+    """A 5xx is an outage of the provider, not a refusal."""
     if answer.status_code >= 500:
         answer.raise_for_status()
     return answer

@@ -1,7 +1,7 @@
-"""Who is in which team and who holds which role, from when to when, and who says so.
+"""Memberships of teams and assignments of roles, with their dates and source.
 
-The identity provider says who somebody is; these tables say whose people they see, and which role they hold where the
-provider names none (a national identity may come without a role).
+The identity provider says who somebody is. These tables say whose people they see, and their role if the provider
+names none (a national identity may come without a role).
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from serving.storage.tables import memberships, role_assignments
 
 
 class MembershipError(UpstreamError, ValueError):
-    """A membership that cannot be; the message says what to do."""
+    """A membership that is not possible; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class TeamsHeld:
-    """The teams somebody is in on a day, and those of them that they lead."""
+    """The teams of a person on a day, and those that they lead."""
 
     ids: frozenset[str]
     leads: frozenset[str]
@@ -42,7 +42,7 @@ def teams_of(connection: Connection, issuer: str, subject: str, on: dt.date) -> 
 
 
 def assigned_role(connection: Connection, issuer: str, subject: str, on: dt.date) -> Role | None:
-    """The one role that we say somebody holds on a day; None where there is none, or where there are several."""
+    """The single role assigned to a person on a day; None if there is none, or more than one."""
     query = _held(select(role_assignments.c.role), role_assignments, issuer, subject, on)
     found = set(connection.scalars(query))
     return Role(found.pop()) if len(found) == 1 else None
@@ -87,15 +87,14 @@ def assign_role(
     to_on: dt.date | None,
     source: str,
 ) -> None:
-    """Record that somebody holds a role here, with its audit event. Raises ``MembershipError``, ``ValueError`` for an
-    unknown role."""
+    """Records a role with its audit event. Raises ``MembershipError``, and ``ValueError`` for an unknown role."""
     _begin(where, role_assignments, issuer, subject, {"role": Role(role).value}, from_on, to_on, source)
 
 
 def withdraw_role(
     where: Path | str | Database, issuer: str, subject: str, role: Role | str, to_on: dt.date, source: str
 ) -> int:
-    """End the open assignments of a role to somebody; how many there were."""
+    """Ends the open assignments of a role to a person; returns how many there were."""
     return _end(where, role_assignments, issuer, subject, {"role": Role(role).value}, to_on, source)
 
 
@@ -110,7 +109,7 @@ def _begin(
     source: str,
 ) -> None:
     if to_on is not None and to_on <= from_on:
-        raise MembershipError("it ends after it begins; look at --from and --to")
+        raise MembershipError("it must end after it begins; check --from and --to")
     when = {"from_on": from_on, "to_on": to_on, "source": source}
     with migrations.opened(where) as database, database.write() as connection:
         try:

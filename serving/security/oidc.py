@@ -1,9 +1,8 @@
-"""Bearer tokens of an outside identity provider (OpenID Connect, JWT): who vouches, for whom they vouch, and with
-which keys.
+"""Verifies bearer tokens of an outside identity provider (OpenID Connect, JWT).
 
-Everything that a token could choose for itself is pinned here instead: the issuer, the audience, the algorithms and
-where keys come from. Keys are fetched in the lane of the request (a thread), never on the event loop, at most once per
-cool-down whatever tokens are thrown at us; while the provider is away the keys we have go on working for a day.
+Nothing is taken from the token that it could choose itself: the issuer, the audience, the algorithms and the source
+of keys are pinned here. Keys are fetched in the request's thread, never on the event loop, at most once per cool-down
+whatever tokens arrive. If the provider is down, known keys work for a day.
 """
 
 from __future__ import annotations
@@ -41,11 +40,11 @@ NOT_FROM_A_TOKEN = ("jku", "jwk", "x5u", "x5c")
 
 
 class Refused(Exception):
-    """The token is not one to trust. The reason is for the log and tests; the caller hears 401 and no more."""
+    """The token cannot be trusted. The reason is for the log and tests; the caller gets only 401."""
 
 
 class KeysUnavailable(Exception):
-    """The provider's keys cannot be had and none are kept."""
+    """The provider's keys cannot be fetched and none are stored."""
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -62,7 +61,7 @@ def fetch_keys(url: str) -> dict[str, Any]:
     body = b""
     try:
         with _opener.open(url, timeout=FETCH_SECONDS) as answer:
-            # The timeout is for each read of the socket; an answer that comes in drops would never meet it.
+            # The timeout applies to each read of the socket; an answer that trickles in would never meet it.
             while (some := answer.read1(MAX_KEYS_BYTES)) and len(body) <= MAX_KEYS_BYTES:
                 body += some
                 if time.monotonic() > ends:
@@ -88,12 +87,13 @@ class KeyCache:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, kid: str) -> Any:
-        """The key called ``kid``. Raises ``Refused`` where the provider has none, ``KeysUnavailable`` where nobody
-        knows."""
+        """The key with the id ``kid``. Raises ``Refused`` if the provider has no such key, ``KeysUnavailable`` if its
+        keys are not available.
+        """
         key = self._known(kid)
         if key is not None and self._age() <= FRESH_SECONDS:
             return key
-        # Whoever has a key that still serves does not wait for somebody else's fetch.
+        # A request whose key is still valid does not wait for another request's fetch.
         if self._lock.acquire(blocking=key is None or self._age() > STALE_SECONDS):
             try:
                 key = self._known(kid)
@@ -118,7 +118,9 @@ class KeyCache:
         return self._tried is None or self.now() - self._tried >= COOL_DOWN_SECONDS
 
     def _refresh(self) -> None:
-        """Fetch; a failure leaves the keys that we have, so that a provider's bad minute is not ours."""
+        """Fetches the keys. A failure leaves the known keys in place, so that a short outage of the provider does no
+        harm.
+        """
         self._tried = self.now()
         try:
             self._keys = KeySet.import_key_set(self.fetch(self.url))  # type: ignore[arg-type]
@@ -128,7 +130,7 @@ class KeyCache:
 
 
 class Issuers:
-    """The identity providers that are trusted, each with its keys. ``clock`` is seconds since 1970."""
+    """The trusted identity providers, each with its keys. ``clock`` is seconds since 1970."""
 
     def __init__(
         self,
@@ -155,10 +157,10 @@ class Issuers:
     def verified(
         self, token: str, *, audience: str | None = None, nonce: str | None = None
     ) -> tuple[OidcIssuer, dict[str, Any]]:
-        """The claims of a token that holds, and who vouched for them. Raises ``Refused`` or ``KeysUnavailable``.
+        """The claims of a valid token, and its issuer. Raises ``Refused`` or ``KeysUnavailable``.
 
-        ``audience`` is whom it must be for, the issuer's own where nothing is said; ``nonce`` must be in it where one
-        is given.
+        ``audience`` is the expected audience, by default the issuer's; ``nonce`` must be in the token if one is
+        given.
         """
         header, claims = _unverified(token)
         issuer, keys = self._trusted.get(str(claims.get("iss")), (None, None))
@@ -185,11 +187,10 @@ class Issuers:
         return issuer, decoded.claims
 
     def caller(self, token: str, connection: Connection, today: dt.date) -> Caller | None:
-        """The caller behind a token, or None for one that does not hold. Teams are ours (``memberships``), never the
-        token's.
+        """The caller of a token, or None if it is invalid. Teams come from ``memberships``, never from the token.
 
-        Raises a 403 ``Problem`` for somebody without a role here, which a national identity allows, and 503 where keys
-        cannot be had.
+        Raises a 403 ``Problem`` for somebody without a role here, which a national identity allows, and 503 if keys
+        are not available.
         """
         try:
             issuer, claims = self.verified(token)
@@ -200,7 +201,7 @@ class Issuers:
         role, _ = role_for(connection, issuer, claims, today)
         if role is None:
             raise Problem(
-                403, "no-role", "You are known, but hold no role here. Ask for one, or choose it when signing in."
+                403, "no-role", "You are signed in, but have no role here. Ask for one, or choose it when signing in."
             )
         subject = str(claims["sub"])
         name = person_id(issuer.issuer, subject)
@@ -217,11 +218,10 @@ def identity_unavailable() -> Problem:
 def role_for(
     connection: Connection, issuer: OidcIssuer, claims: dict[str, Any], today: dt.date
 ) -> tuple[Role | None, bool]:
-    """The role somebody holds here, and whether it is one of ours: the provider's where it names any, and only then
-    ours.
+    """The role of a person, and whether we assigned it: the provider's role if it names any, else ours.
 
-    A role that the provider names and we do not know is no role: whoever signed in as a receptionist is not looked up
-    as a pharmacist.
+    An unknown role from the provider counts as no role: somebody who signed in as a receptionist is not looked up as
+    a pharmacist.
     """
     if claims.get(issuer.role_claim) in (None, "", []):
         return assigned_role(connection, issuer.issuer, str(claims["sub"]), today), True
@@ -229,7 +229,7 @@ def role_for(
 
 
 def role_of(issuer: OidcIssuer, claims: dict[str, Any]) -> Role | None:
-    """The role that the issuer's claim stands for; None where there is none, or where several are claimed at once."""
+    """The role for the issuer's claim; None if there is none, or if several are claimed at once."""
     claimed = claims.get(issuer.role_claim)
     values = claimed if isinstance(claimed, list) else [claimed]
     found = {issuer.roles[value] for value in values if isinstance(value, str) and value in issuer.roles}
@@ -237,7 +237,7 @@ def role_of(issuer: OidcIssuer, claims: dict[str, Any]) -> Role | None:
 
 
 def _unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Header and claims as the token says them: good for choosing whom to ask, and for nothing else."""
+    """Header and claims of an unverified token. They may only be used to choose whom to ask."""
     parts = token.split(".")
     try:
         header, claims = (json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) for part in parts[:2])

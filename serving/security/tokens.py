@@ -1,8 +1,8 @@
 """Bearer tokens and sessions: random, shown once, stored as SHA-256, with a role, a team scope and an expiry.
 
-A session is a token too, so a sign-out revokes it at once and there is nothing in the cookie to forge. 32 random bytes
-need no slow hash: nobody can guess their way to one. A session of somebody who signed in at an identity provider holds
-no teams: they are looked up on every request, so that whoever leaves a team loses its people at once.
+A session is a token too, so a sign-out revokes it at once and there is nothing in the cookie to forge. 32 random
+bytes cannot be guessed, so they need no slow hash. A session from an identity provider holds no teams: they are
+looked up on every request, so that somebody who leaves a team loses access to its people at once.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ def issue_token(
     kind: Kind = "token",
     lead: bool = False,
 ) -> str:
-    """Make a token and return it; only its SHA-256 is kept. ``where`` is a home folder, a database URL or a
+    """Makes a token and returns it; only its SHA-256 is stored. ``where`` is a home folder, a database URL or a
     ``Database``.
 
-    ``teams`` None or empty means all teams, which only ``cmht_system`` may have. ``lead``: of these teams, who may
-    take lists away. Raises ``ScopeError``; ``ValueError`` for an unknown role.
+    ``teams`` None or empty means all teams, which only ``cmht_system`` may have. ``lead``: the holder leads these
+    teams and may download their lists. Raises ``ScopeError``; ``ValueError`` for an unknown role.
     """
     if days <= 0:
         raise ScopeError(f"a token must last longer than 0 days, got {days:g}")
@@ -69,7 +69,7 @@ def issue_token(
 
 @dataclass(frozen=True)
 class Issued:
-    """A token or session as whoever runs the service sees it; never its secret."""
+    """A token or session as an administrator sees it, without its secret."""
 
     token_id: str
     kind: str
@@ -83,7 +83,7 @@ class Issued:
     is_live: bool
 
     def line(self) -> str:
-        """One line for a terminal."""
+        """The token or session as one line for a terminal."""
         state = f"until {self.expires_at:%Y-%m-%d %H:%M}" if self.is_live else "ended"
         whom = self.person or self.label or "no label"
         scope = ", ".join(self.teams) or "no named team"
@@ -91,7 +91,7 @@ class Issued:
 
 
 def issued(where: Path | str | Database, *, ended: bool = False) -> list[Issued]:
-    """Every live token and session, newest first; with ``ended`` those that are over too."""
+    """Every live token and session, newest first; with ``ended`` also expired and revoked ones."""
     now = datetime.now(UTC)
     with migrations.opened(where) as database, database.read() as connection:
         teams: dict[str, list[str]] = {}
@@ -119,10 +119,11 @@ def issued(where: Path | str | Database, *, ended: bool = False) -> list[Issued]
 def end_access(
     where: Path | str | Database, source: str, *, token_id: str | None = None, subject: str | None = None
 ) -> list[str]:
-    """End one token or session by its id, or every session of somebody by the provider's name for them. Returns the
-    ids that were live. ``source`` says on whose word; it is in the audit log."""
+    """Ends one token or session by its id, or every session of a person by their name at the provider. Returns the
+    ids that were live. ``source`` says who asked for it, and is written to the audit log.
+    """
     if (token_id is None) == (subject is None):
-        raise ScopeError("name one token by its id, or one person by the provider's name for them")
+        raise ScopeError("give either the id of one token, or one person by the provider's name for them")
     named = tokens.c.token_id == token_id if token_id is not None else tokens.c.subject == subject
     now = datetime.now(UTC)
     with migrations.opened(where) as database, database.write() as connection:
@@ -145,8 +146,9 @@ def _note(connection: Connection, database: Database, action: str, detail: dict[
 def issue_session(
     connection: Connection, issuer: str, subject: str, role: Role, label: str, *, assigned: bool
 ) -> tuple[str, Caller]:
-    """A session of somebody whom ``issuer`` vouches for, inside the caller's transaction. ``assigned``: the role is
-    ours, not the provider's."""
+    """A session of somebody from ``issuer``, inside the caller's transaction. ``assigned``: we assigned the role, not
+    the provider.
+    """
     secret, row = _new(role, label, SESSION_HOURS / 24, "session")
     row |= {"all_teams": False, "issuer": issuer, "subject": subject, "assigned": assigned}
     connection.execute(insert(tokens), row)
@@ -169,20 +171,19 @@ def _new(role: Role, label: str, days: float, kind: Kind) -> tuple[str, dict[str
 
 
 def revoke_token(database: Database, secret: str) -> None:
-    """End a token now. An unknown one is no error: the caller wanted it gone."""
+    """Ends a token now. An unknown token is not an error, because the caller wanted it ended."""
     with database.write() as connection:
         connection.execute(update(tokens).where(tokens.c.sha256 == digest(secret)).values(revoked_at=datetime.now(UTC)))
 
 
 def find_caller(connection: Connection, secret: str, kind: Kind) -> Caller | None:
-    """The caller of a live token of this kind, or None for one that is unknown, expired, revoked or of the other
-    kind."""
+    """The caller of a live token of this kind, or None if it is unknown, expired, revoked or of another kind."""
     row = _live(connection, secret, kind, datetime.now(UTC))
     return None if row is None else _caller(connection, row)
 
 
 def session_caller(database: Database, secret: str, idle: timedelta) -> Caller | None:
-    """The caller of a live session that was used within ``idle``, which this use prolongs; None for any other."""
+    """The caller of a live session used within ``idle``, which this use extends; None otherwise."""
     now = datetime.now(UTC)
     with database.read() as connection:
         row = _live(connection, secret, "session", now)
@@ -233,7 +234,7 @@ def _caller(connection: Connection, row: Row[Any]) -> Caller | None:
 
 
 def _signed_in(connection: Connection, row: Row[Any]) -> Caller | None:
-    """Somebody of an identity provider, with the teams of today; None once a role of ours was withdrawn."""
+    """A person from an identity provider with today's teams; None if their assigned role was withdrawn."""
     today, role = datetime.now(UTC).date(), Role(row.role)
     if row.assigned and assigned_role(connection, row.issuer, row.subject, today) is not role:
         return None
@@ -246,7 +247,7 @@ def _signed_in(connection: Connection, row: Row[Any]) -> Caller | None:
 
 
 def form_token(secret: str) -> str:
-    """The hidden field of every form of a session: proof that the page that sent it was ours."""
+    """The hidden field of every form of a session, which proves that our own page sent it."""
     return hmac.new(secret.encode(), b"form", hashlib.sha256).hexdigest()
 
 

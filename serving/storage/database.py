@@ -1,4 +1,4 @@
-"""Engines and transactions. SQLite by default (WAL, busy timeout, foreign keys), PostgreSQL by one URL.
+"""Engines and transactions. SQLite by default (WAL, busy timeout, foreign keys), PostgreSQL if the URL says so.
 
 Reads about people go through ``Database.read``, which refuses a statement that touches a person table without the
 choke point of ``serving.storage.visible``. Writes go through ``Database.write``: one transaction, committed at the end
@@ -34,7 +34,7 @@ class DatabaseUnavailable(UpstreamError):
 
 
 class NotHeld(UpstreamError):
-    """The database would not hold this login to the policies of its rows; the message says what to do."""
+    """The database would not apply its row policies to this login; the message says what to do."""
 
 
 class UnscopedQuery(Exception):
@@ -47,20 +47,20 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = make_url(url)
         self.engine = _engine(url)
-        # One snapshot per read, so that a page never shows the rows of two runs.
+        # One snapshot per read, so that a page never mixes the rows of two runs.
         snapshot = {"isolation_level": "REPEATABLE READ"} if self.url.get_backend_name() == "postgresql" else {}
         self._reading = self.engine.execution_options(upstream_scoped=True, **snapshot)
         self._writing = self.engine.execution_options(upstream_writing=True)
-        # Threads that write while their caller works on; started when first asked for.
+        # Threads that write while their caller continues; started on first use.
         self.beside = ThreadPoolExecutor(WRITERS, thread_name_prefix="database")
 
     @contextmanager
     def read(self, caller: Caller | None = None) -> Iterator[Connection]:
-        """A connection for reading on behalf of a caller. Queries over people must be scoped, or ``UnscopedQuery`` is
-        raised.
+        """A connection for reading on behalf of a caller. Raises ``UnscopedQuery`` for queries over people that are
+        not scoped.
 
-        On PostgreSQL row-level security holds the connection to the caller's teams as well; without a caller it shows
-        no people at all.
+        On PostgreSQL row-level security also limits the connection to the caller's teams; without a caller it shows
+        no people.
         """
         with _errors(), self._reading.connect() as connection:
             if caller is not None:

@@ -1,7 +1,7 @@
 """The service database as SQLAlchemy tables. Dates are dates, moments are UTC, contributions are little-endian float64.
 
 A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines``, ``person_groups``,
-``list_lines`` and ``list_exits`` once; later only ``repository.thin`` takes away what explains an old one.
+``list_lines`` and ``list_exits`` once; later only ``repository.thin`` deletes the explanations of old runs.
 ``publications`` is the pointer: its newest row names the run that everybody sees. Tables in ``PERSON_TABLES`` hold
 rows about people and may only be read through ``serving.storage.visible.visible_people``; the database session
 enforces it.
@@ -36,7 +36,7 @@ from sqlalchemy import (
 
 
 class Moment(TypeDecorator[datetime]):
-    """An instant in UTC. SQLite keeps no zone, so it is put back on the way out."""
+    """An instant in UTC. SQLite stores no zone, so it is added again when read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True

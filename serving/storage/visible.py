@@ -1,5 +1,5 @@
-"""The choke point: whose rows a caller may see. Every query over people starts here; the database session refuses any
-other.
+"""The choke point: which rows a caller may see. Every query over people starts here; the database session refuses all
+others.
 
 ``visible_people(caller)`` is a common table expression named ``visible_people`` with ``run_id``, ``patient_id`` and
 ``team_id`` of the published run, cut to the caller's teams. Join to it; never filter by team by hand.
@@ -36,11 +36,11 @@ def visible_people(caller: Caller) -> CTE:
 
 
 def visible_lists(caller: Caller) -> CTE:
-    """Rows (run_id, as_of, team_id) of the published lists that ``caller`` may see, whoever is on them: those of their
-    own teams.
+    """Rows (run_id, as_of, team_id) of the published lists of the caller's own teams, including people no longer on
+    the caseload.
 
-    It is named like ``visible_people`` and counts as the same choke point: who left a caseload is in no later run, and
-    the team they left may still read that they did. What was opened in an emergency opens no list.
+    It has the same name as ``visible_people`` and counts as the same choke point. People who left a caseload are in
+    no later run, but their former team may see that they left. Emergency access opens no list.
     """
     query = (
         select(run_teams.c.run_id, runs.c.as_of, run_teams.c.team_id)
@@ -55,7 +55,7 @@ def visible_lists(caller: Caller) -> CTE:
 
 
 def review_counts() -> ColumnElement[bool]:
-    """The row of ``reviews`` was replaced by no other, and was not undone."""
+    """The caller opened the person in an emergency, and the time has not run out."""
     replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
     return and_(reviews.c.review_id.not_in(replaced), reviews.c.undone.is_(false()))
 

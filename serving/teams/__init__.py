@@ -1,2 +1,3 @@
-"""A team as a whole: who is new and who left its list, its certain gaps, its reviews against capacity, and who its
-slots reach."""
+"""A team as a whole: who is new and who left its list, overdue or missing care, reviews against capacity, and
+equality.
+"""

@@ -1,4 +1,4 @@
-"""All queries over a team as a whole. Every one starts at ``visible_people``."""
+"""All queries over a team as a whole. Each starts at ``visible_people``."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def people_with_safety_gap(connection: Connection, caller: Caller, team_id: str)
 
 
 def everybody(connection: Connection, caller: Caller, team_id: str) -> list[Row[Any]]:
-    """Everybody in the team: last seen, next booked, flags, groups, and whether they have a slot; unseen for longest
-    first."""
+    """Everybody in the team: last seen, next booked, flags, groups, and whether they have a place on the list; unseen
+    for longest first."""
     visible = visible_people(caller)
     same = {
         table: and_(table.c.run_id == visible.c.run_id, table.c.patient_id == visible.c.patient_id)
@@ -77,7 +77,7 @@ def everybody(connection: Connection, caller: Caller, team_id: str) -> list[Row[
 
 
 def reviews_since(connection: Connection, caller: Caller, team_id: str, since: dt.datetime) -> list[Row[Any]]:
-    """(patient_id, reviewed_at, listing_was) of the reviews that count, of people now in the team."""
+    """(patient_id, reviewed_at, listing_was) of valid reviews of people now in the team."""
     visible = visible_people(caller)
     query = (
         select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.listing_was)

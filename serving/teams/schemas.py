@@ -1,4 +1,4 @@
-"""A team's overview as it leaves the service."""
+"""Models of a team's overview in the API."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from serving.worklists.schemas import ListChanges, Team
 
 
 class GapKind(BaseModel):
-    """One kind of certain care gap in the team."""
+    """One kind of overdue or missing care in the team."""
 
     code: str
     title: str
-    severity: str = Field(description="the worst among them")
+    severity: str = Field(description="the highest severity among them")
     safety: bool
     people: int
     longest_overdue: float | None
@@ -29,16 +29,16 @@ class Week(BaseModel):
 
 
 class Unseen(BaseModel):
-    """Somebody not seen for long; ``last_seen_on`` is null for somebody never recorded as seen."""
+    """Somebody not seen for a long time; ``last_seen_on`` is null if they were never recorded as seen."""
 
     patient_id: str
     last_seen_on: dt.date | None
     next_booked_on: dt.date | None
-    listed: bool = Field(description="has a slot on the published list")
+    listed: bool = Field(description="has a place on the published list")
 
 
 class SourceFreshness(BaseModel):
-    """How old one source is over the team's people: days since each person's newest row of it."""
+    """Age of one source over the team's people: days since each person's newest row of it."""
 
     source: str
     newest_age_days: int | None
@@ -48,7 +48,7 @@ class SourceFreshness(BaseModel):
 
 
 class GroupRow(BaseModel):
-    """One group of an equality table. A number is null where it is hidden, so that nobody can be picked out."""
+    """One group of an equality table. A number is null if it is hidden, so that nobody can be identified."""
 
     group: str
     people: int | None
@@ -62,8 +62,9 @@ class EqualityTable(BaseModel):
 
 
 class Equality(BaseModel):
-    """Who slots and reviews reach, by group. Small numbers are hidden, and as many others as keep them from being
-    worked out."""
+    """Which groups places and reviews reach. Small numbers are hidden, with as many others as needed to stop
+    subtraction.
+    """
 
     reviewed_since: dt.date
     least_shown: int
@@ -71,7 +72,7 @@ class Equality(BaseModel):
 
 
 class TeamOverview(BaseModel):
-    """One team as a whole, as of the published list."""
+    """One team as a whole, on the date of the published list."""
 
     team: Team
     run: RunInfo

@@ -1,4 +1,4 @@
-"""What a team's overview shows, and to whom it may be shown. The page and the JSON both call ``team_overview``."""
+"""The content of a team's overview, and who may see it. The page and the JSON both call ``team_overview``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WEEKS, QUARTER_DAYS, LISTING_DAYS, UNSEEN_SHOWN = 4, 91, 28, 10
 
 
 def team_overview(database: Database, caller: Caller, audit: Audit, team_id: str, now: dt.datetime) -> TeamOverview:
-    """One team as a whole. 404 for a team the caller may not see; whoever is named on it is in the audit event."""
+    """One team as a whole. 404 for a team the caller may not see; everybody named on it is in the audit event."""
     with database.read(caller) as connection:
         run = current_run(connection)
         team = find_team(connection, caller, team_id) if run is not None else None
@@ -136,7 +136,7 @@ def _sources(people: Sequence[Row[Any]]) -> list[SourceFreshness]:
 
 
 def _equality(people: Sequence[Row[Any]], reviewed: set[str], since: dt.date) -> Equality:
-    """Counts of people, slots and reviews by group of each dimension, small numbers hidden."""
+    """Counts of people, places and reviews by group of each dimension, with small numbers hidden."""
     grouped = [row for row in people if row.groups]
     dimensions = list(dict.fromkeys(name for row in grouped for name in row.groups))
     tables = [EqualityTable(dimension=name, groups=_groups(name, grouped, reviewed)) for name in dimensions]

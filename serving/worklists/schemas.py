@@ -145,7 +145,7 @@ class WorklistEntry(BaseModel):
     tied: bool
     within_capacity: bool | None = Field(
         description=(
-            "has a slot on the published list or, in any other order, a place the capacity reaches; null "
+            "has a place on the published list or, in any other order, a place the capacity reaches; null "
             "where the team has stated no capacity"
         )
     )
@@ -167,9 +167,9 @@ class WorklistEntry(BaseModel):
             "lists were kept"
         )
     )
-    slot: Slot | None = Field(description="why the person has a slot on the published list; null where they have none")
+    slot: Slot | None = Field(description="why the person has a place on the published list; null where they have none")
     joined: bool = Field(
-        description="has a slot on the published list and had none on the list before it; nobody on a team's first list"
+        description="has a place on the published list and had none on the list before it; nobody on a team's first list"
     )
     listed_since: dt.date | None
     snoozed_until: dt.date | None = Field(description="a snooze that holds now; it takes effect when it is recorded")

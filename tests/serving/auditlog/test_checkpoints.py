@@ -127,7 +127,7 @@ def test_a_file_without_checkpoints_is_an_error_and_not_a_pass(home, tmp_path, c
         ("UPDATE reviews SET undone = 1", "the review that it recorded was changed"),
         ("UPDATE reviews SET patient_id = 'N04'", "the review that it recorded was changed"),
         ("DELETE FROM reviews", "the review that it recorded is gone"),
-        ("UPDATE reviews SET review_id = 'other'", "slipped in"),
+        ("UPDATE reviews SET review_id = 'other'", "added to the table directly"),
         ("UPDATE exposures SET position = 7", "was changed in the exposure log"),
         ("DELETE FROM exposures", "is gone from the exposure log"),
     ],

@@ -50,7 +50,7 @@ def test_what_a_row_says_wrongly_is_left_out_and_told_by_its_number(row, left, s
 
 def test_two_rows_that_differ_give_nobody_a_name():
     found, report = read_identities(table(["N00", "Sam", "", ""], ["N00", "Alex", "", ""], ["N01", "Kit", "", ""]))
-    assert set(found) == {"N01"} and report.problems == {"two rows of one person differ; neither is taken": [1, 2]}
+    assert set(found) == {"N01"} and report.problems == {"two rows of one person differ; neither is used": [1, 2]}
 
 
 def test_a_number_that_two_people_have_is_neithers():

@@ -58,7 +58,7 @@ CASES = {
         ["the newest record of all is of 2026-01-03, and was of 2026-01-04 before"],
     ),
     "a clock of last year": ({"as_of": "2025-01-06"}, ["the published one is as of 5 January 2026"]),
-    "a clock of next year": ({"as_of": "2099-01-06"}, ["which has not come yet"]),
+    "a clock of next year": ({"as_of": "2099-01-06"}, ["which is in the future"]),
     "a gap that everybody has at once": (
         {"gaps": {**NIGHT.gaps, "CLZ_FBC_OVERDUE": 300}},
         ["people with CLZ_FBC_OVERDUE: 40 before and 300 now"],
@@ -80,7 +80,7 @@ def test_what_is_refused(case):
 
 def test_the_first_list_holds_something_of_everything():
     assert refusals(NIGHT, None, None, ALLOWED) == []
-    assert refusals(replace(NIGHT, rows=rows(results=0)), None, None, ALLOWED) == ["results holds no row at all"]
+    assert refusals(replace(NIGHT, rows=rows(results=0)), None, None, ALLOWED) == ["results holds no rows"]
     assert refusals(replace(NIGHT, rows=rows(results=0), listed=3), None, None, ALLOWED) == []
 
 

@@ -63,7 +63,7 @@ def test_a_table_nearly_empty_is_not_published_until_somebody_says_so(home, star
 
 def test_a_list_of_an_earlier_day_is_not_published_over_a_newer_one(home, world):
     before = published(home)
-    with pytest.raises(ListRefused, match="look at the clock"):
+    with pytest.raises(ListRefused, match="check the clock"):
         score_store(home / "store", home / "bundles", home, world.AS_OF - dt.timedelta(days=365), threads=1)
     assert published(home) == before
 
