@@ -34,7 +34,7 @@ EXPLAINED: tuple[tuple[Table, dict[str, Any]], ...] = (
     (people, {"feature_values": b"", "feature_days": null(), "behind": null(), "what_if": null()}),
     (scores, {"contributions": b"", "reasons": []}),
 )
-"""What explains a run and is most of its size, with what stands there once it is thinned."""
+"""The explanations of a run, which are most of its size, and what replaces each when they are deleted."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class NewRun:
 
 
 def find_run(connection: Connection, run_id: str) -> Row[Any] | None:
-    """The run of that id, whole; None where it was never made, or only its thinned rest is there."""
+    """The run with that id, if whole; None if it was never made, or only its thinned rest exists."""
     return connection.execute(select(runs).where(runs.c.run_id == run_id, runs.c.thinned_at.is_(None))).first()
 
 
@@ -70,8 +70,9 @@ def current_run(connection: Connection) -> Row[Any] | None:
 
 
 def run_before(connection: Connection, run_id: str, as_of: dt.date) -> Row[Any] | None:
-    """The run that was published last for ``as_of`` or an earlier day, this one aside: its list is the one to go on
-    from."""
+    """The run that was published last for ``as_of`` or an earlier day, except this one. Its list is the one to
+    continue.
+    """
     query = (
         select(runs)
         .join(publications, publications.c.run_id == runs.c.run_id)
@@ -88,7 +89,7 @@ def lines_of(connection: Connection, run_id: str) -> list[Row[Any]]:
 
 
 def newest_reviews(connection: Connection) -> list[Row[Any]]:
-    """patient_id, reviewed_at, snooze_until and run_id of everybody's newest review, in the version that counts."""
+    """patient_id, reviewed_at, snooze_until and run_id of everybody's newest review, in the valid version."""
     newest = func.row_number().over(
         partition_by=reviews.c.patient_id, order_by=(reviews.c.reviewed_at.desc(), reviews.c.review_id)
     )

@@ -115,7 +115,7 @@ def score_people(
 
 
 def _unread(records: Records, place: int, as_of_day: int) -> list[dict[str, Any]]:
-    """What is recorded of a person and was not understood, as plain values."""
+    """A person's records that were not understood, as plain values."""
     if not len(records.unread):
         return []
     found = [one.as_dict() for one in records.unread.of_person(place, as_of_day)]
@@ -132,7 +132,7 @@ def _features_of(names: tuple[str, ...]) -> tuple[Feature, ...]:
 
 @dataclass(frozen=True)
 class Answered:
-    """An answer as it leaves: a ``ScoresAnswer`` in JSON, which bundle made it and for how many people."""
+    """A finished answer: a ``ScoresAnswer`` as JSON, its bundle and its number of people."""
 
     bundle_id: str
     people: int
@@ -140,11 +140,10 @@ class Answered:
 
 
 def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.date, audit: Audit) -> Answered:
-    """Answer ``POST /v1/scores``. Nothing is stored but the audit event, which is on disk before the answer is handed
-    over.
+    """Answers ``POST /v1/scores``. It stores only the audit event, which is on disk before the answer is returned.
 
-    The answer is put together from plain values and pieces of JSON: an object for each of the thousands of
-    contributions took longer than scoring. A test holds it to ``ScoresAnswer``.
+    The answer is built from plain values and pieces of JSON, because an object for each of the thousands of
+    contributions took longer than scoring. A test checks it against ``ScoresAnswer``.
     """
     if model is None:
         raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
@@ -160,7 +159,7 @@ def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.dat
 
 
 def answer_of(model: RiskModel, request: ScoresRequest, as_of: dt.date, today: dt.date) -> Answered:
-    """The same without an audit event: for nobody to see."""
+    """The same without an audit event, for answers that nobody sees."""
     records, positions = records_of(request.people, today)
     aside = _set_aside(records, positions)
     why = not_scored(records, request.people, as_of, aside)
@@ -183,13 +182,15 @@ def answer_of(model: RiskModel, request: ScoresRequest, as_of: dt.date, today: d
 UNREADABLE = "their own row could not be read"
 DEATH_UNREADABLE = "a day of death was sent that could not be read"
 NO_DEATH = ("9999", "2999", "1800-01-01", "1900-01-01", "0001-01-01")
-"""How a day of death begins that stands for none."""
+"""Prefix of a placeholder date of death that means none."""
 
 
 def not_scored(
     records: Records, people: Sequence[PersonIn], as_of: dt.date, aside: Mapping[str, list[SetAsideRow]]
 ) -> dict[str, str]:
-    """Why each person who gets no score has none: the caseload's rule, without what only a team's list can ask."""
+    """Why each person without a score has none: the caseload's rule, without the parts that only a team's list
+    needs.
+    """
     places = records.positions([person.pseudonym for person in people])
     reasons = out_of_reach(records, day_of(as_of))
     found = {}
@@ -204,7 +205,7 @@ def not_scored(
 
 
 def _hides_a_death(person: PersonIn, aside: SetAsideRow) -> bool:
-    """Whether what was set aside is a day of death. To score the person as alive would hurt those who are left."""
+    """Whether a value that was set aside is a date of death. Scoring the person as alive would hurt their family."""
     if (aside.table, aside.column) != ("patients", "died_on"):
         return False
     sent = person.rows("patients")[aside.row].get("died_on")
@@ -241,7 +242,7 @@ def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dic
 
 
 def _cells(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
-    """One column of rows as they were sent; a truth where a number belongs stays one, and is no 0 or 1."""
+    """One column of rows as sent; true or false in place of a number is kept and not read as 1 or 0."""
     found = [row.get(column.name) for row in rows]
     if column.kind == "number" and any(isinstance(value, bool) for value in found):
         return [str(value) if isinstance(value, bool) else value for value in found]
@@ -249,7 +250,7 @@ def _cells(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
 
 
 def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, int]]]) -> dict[str, list[SetAsideRow]]:
-    """Rows set aside, by person, with their position in that person's own list."""
+    """Rows set aside, by person, with their position in that person's list."""
     out: dict[str, list[SetAsideRow]] = {}
     starts = {table: [first for first, _, _ in begins] for table, begins in positions.items()}
     for aside in records.set_aside:
@@ -319,8 +320,9 @@ def _gaps_by_person(
 
 
 def plain_gap(records: Records, place: int, gap: FoundGap, as_of: int) -> dict[str, Any]:
-    """A gap as plain values. Evidence rows count from the person's own first row: the same in a request, a shard and
-    the whole store."""
+    """A gap as plain values. Evidence rows count from the person's own first row, so they are the same in a request,
+    a shard and the whole store.
+    """
     found = gap.as_dict()
     found["shown"] = gap.shown(as_of)
     found["due_on"] = date_of(gap.due)
