@@ -169,7 +169,7 @@ class WorklistEntry(BaseModel):
     )
     slot: Slot | None = Field(description="why the person has a place on the published list; null where they have none")
     joined: bool = Field(
-        description="has a place on the published list and had none on the list before it; nobody on a team's first list"
+        description="has a place on the published list and had none on the list before; nobody on a team's first list"
     )
     listed_since: dt.date | None
     snoozed_until: dt.date | None = Field(description="a snooze that holds now; it takes effect when it is recorded")
