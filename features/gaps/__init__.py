@@ -12,6 +12,7 @@ import pandas as pd
 
 from features.engine.caseload import have_died
 from features.gaps.codes import CODES
+from features.gaps.folding import one_line_each
 from features.gaps.gap import Code, Evidence, Gap, gap_order
 from features.gaps.person_view import ConditionAnswers, PersonAsKnown, Shared, dues_by_person
 from features.gaps.rules import (
@@ -110,7 +111,7 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
     records = records.as_known(as_of)
     found, dead = [], have_died(records, as_of)
     for person in people(records, places, as_of):
-        gaps = [] if dead[person.place] else [gap for rule in RULES for gap in rule(person)]
+        gaps = [] if dead[person.place] else one_line_each([gap for rule in RULES for gap in rule(person)])
         gaps.sort(key=gap_order)
         found.append(gaps)
     return found

@@ -53,7 +53,8 @@ class Finding(NamedTuple):
     ``due`` is a day number or NO_DAY; ``overdue`` counts days past due (0 on the day itself), None where there is no
     due date. ``action`` and ``title`` are this finding's own; empty means the code's. ``alarm`` is False for a finding
     of a safety code that is no safety alarm by itself (a blood pressure of 144). ``unchecked`` names what the rule
-    could not check for want of a record.
+    could not check for want of a record. ``stale`` marks what nothing newer replaced for more than a year (a value that
+    says so is too), and ``folds`` a finding that another line may take (features/gaps/folding.py).
     """
 
     severity: Severity
@@ -66,6 +67,8 @@ class Finding(NamedTuple):
     title: str = ""
     alarm: bool = True
     unchecked: tuple[str, ...] = ()
+    stale: bool = False
+    folds: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class Gap:
     title: str = ""
     safety: bool = False
     could_not_check: tuple[str, ...] = ()
+    stale: bool = False
+    folds: bool = False
 
     def shown(self, as_of: int) -> bool:
         """Whether a page shows the gap unasked on a day number: critical or high, or due in the next 14 days."""
@@ -121,6 +126,14 @@ def iso(day: int) -> str:
     return date.isoformat() if date else ""
 
 
+NOT_REPEATED = "; not repeated in over a year"
+"""What is said of a result that nothing newer has replaced for more than a year."""
+
+
+def _is_stale(finding: Finding) -> bool:
+    return finding.stale or NOT_REPEATED in finding.value
+
+
 def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
     """The gap that all findings of one code make together: worst severity and its title, earliest due date, every
     value, every action that fits, every source. None from none."""
@@ -145,6 +158,8 @@ def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
         worst_first[0].title or code.title,
         code.safety and any(finding.alarm for finding in findings),
         tuple(dict.fromkeys(name for finding in findings for name in finding.unchecked)),
+        all(_is_stale(finding) for finding in findings),
+        all(finding.folds for finding in findings),
     )
 
 
@@ -164,4 +179,6 @@ def _of_one(code: Code, finding: Finding) -> Gap:
         finding.title or code.title,
         code.safety and finding.alarm,
         tuple(dict.fromkeys(finding.unchecked)),
+        _is_stale(finding),
+        finding.folds,
     )

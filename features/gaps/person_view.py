@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.gaps.gap import Evidence, Finding
+from features.gaps.gap import NOT_REPEATED, Evidence, Finding
 from features.medicines import regimen
 from features.medicines.courses import Course, walk
 from features.monitoring import due_dates
@@ -234,7 +234,7 @@ class PersonAsKnown:
         self.results = self._results()
         self.contacts = self._contacts()
         self.stays = self._stays()
-        self.gone: tuple[dict[str, Finding], list[Finding]] | None = None
+        self.gone: tuple[dict[str, Finding], list[Finding], list[Finding]] | None = None
         self.inpatient = any(stay.discharged == NO_DAY for stay in self.stays)
         self.circumstances = self._circumstances()
 
@@ -485,7 +485,7 @@ class PersonAsKnown:
 
     def not_repeated(self, day: int) -> str:
         """What is said of a result of a day that nothing newer has replaced for more than a year; else empty."""
-        return "; not repeated in over a year" if self.as_of - day > YEAR else ""
+        return NOT_REPEATED if self.as_of - day > YEAR else ""
 
     def last_met(self, test: str) -> Reading | None:
         """The latest result, with or without a number, that meets a test's schedule."""

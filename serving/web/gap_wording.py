@@ -39,6 +39,7 @@ GAPS: dict[str, Said] = {
     ),
     "LAI_OVERDUE": Said("Long-acting injection", now="due now"),
     "SUPPLY_GAP_ORAL": Said("Supply of a regular medicine", "ran out {} ago", date="Supply ran out"),
+    "WITHDRAWAL_RISK": Said("Supply of a medicine not to stop suddenly", "ran out {} ago", date="Supply ran out"),
     "NO_ANTIPSYCHOTIC": Said("No antipsychotic", "for {}", date="Supply or cover ended"),
     "REGIMEN_CHANGE_RECENT": Said("Recent start, stop or switch", "review {} overdue"),
     "POST_DISCHARGE_RECONCILE": Said("Discharged in the last 28 days"),

@@ -95,8 +95,9 @@ def _prolactin(person: PersonAsKnown) -> Iterator[Finding]:
 
 
 def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
-    """ANTICHOLINERGIC_BURDEN: scores of the current medicines sum to 3 or more, from two or more medicines of which two
-    score 2 or more or three score at all, or from 65 years (which is never named).
+    """ANTICHOLINERGIC_BURDEN: scores of the current medicines sum to 3 or more, from two that score 2 or more,
+    or to 6 from three; or with procyclidine for more than 90 days and no review in 90; or from 65 years (which is never
+    named).
 
     One licensed antipsychotic that scores 3 is no burden by itself: the score was validated over 65. [D]: low, medium
     from 6, with procyclidine for more than 90 days, or from 65 years.
@@ -110,10 +111,11 @@ def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
         scores[course.medicine.base] = max(scores.get(course.medicine.base, 0), course.medicine.acb_score)
     years = person.years_old(person.as_of)
     older = years is not None and years >= OLDER
-    stacked = sum(score >= STRONG_SCORE for score in scores.values()) >= 2 or len(scores) > 2
-    if not (stacked or older):
+    strong = sum(score >= STRONG_SCORE for score in scores.values()) >= 2
+    stacked = strong or (len(scores) > 2 and total >= HIGH_LOAD)
+    long = person.regimen("procyclidine_days") > PROCYCLIDINE_DAYS and not _reviewed(person)
+    if not (stacked or older or long):
         return
-    long = person.regimen("procyclidine_days") > PROCYCLIDINE_DAYS
     severity: Severity = "medium" if total >= HIGH_LOAD or long or older else "low"
     parts = ", ".join(f"{c.medicine.name} {c.medicine.acb_score}" for c in held)
     said = f"score {total:g} ({parts})"
@@ -127,8 +129,17 @@ def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
         known.append(citations.clinical("1.1", "D"))
         action = "Try to withdraw procyclidine slowly: it is seldom needed for more than 3 months."
     rows = tuple(person.supplied(c, c.medicine.name) for c in held)
-    finding = Finding(severity, said, tuple(known), rows, action=action, unchecked=unchecked)
+    only = all(c.medicine.is_antipsychotic for c in held)
+    finding = Finding(severity, said, tuple(known), rows, action=action, unchecked=unchecked, folds=only)
     yield from gap_of(CODES["ANTICHOLINERGIC_BURDEN"], [finding])
+
+
+def _reviewed(person: PersonAsKnown) -> bool:
+    """Whether a medicines review was attended or recorded in the last 90 days, as mp218 and mp221 ask."""
+    recorded = person.last_met("structured_medication_review")
+    days = [c.day for c in person.contacts if c.attended and c.kind == "medicines_review"]
+    days += [recorded.day] if recorded else []
+    return any(person.as_of - day <= REVIEWED_DAYS for day in days)
 
 
 def _anticholinergic_action(held: list[Course]) -> str:
@@ -142,9 +153,9 @@ def _anticholinergic_action(held: list[Course]) -> str:
 def dependence(person: PersonAsKnown) -> Iterator[Gap]:
     """BZD_Z_PREGABALIN_LONG: a dependence-forming medicine current for more than 28 days without a break.
 
-    [D]: high where an opioid and another of the group are both current; low where a medicines review was attended or
-    recorded in the last 90 days; else medium. Opioids alone are left to the GP's review: the code is for
-    benzodiazepines, z-drugs and gabapentinoids.
+    [D]: high where an opioid and another of the group are both current; silent where a medicines review was attended
+    or recorded in the last 90 days, as mp218 asks; else medium. Opioids alone are left to the GP's review: the code is
+    for benzodiazepines, z-drugs and gabapentinoids.
     """
     if not person.regimen("dependence_days") > LONG_DAYS:
         return
@@ -155,8 +166,6 @@ def dependence(person: PersonAsKnown) -> Iterator[Gap]:
     if not long:
         return
     with_opioid = [c for c in held if c.medicine.name in opioid] or person.on(opioid)
-    reviewed = person.last_met("structured_medication_review")
-    recent = [c for c in person.contacts if c.attended and c.kind == "medicines_review" and t - c.day <= REVIEWED_DAYS]
     severity: Severity = "medium"
     said = ", ".join(f"{c.medicine.name} for {t - c.start} days" for c in long)
     known = [citations.group(DEPENDENCE), citations.protocol_named("mp218")]
@@ -164,9 +173,8 @@ def dependence(person: PersonAsKnown) -> Iterator[Gap]:
         severity = "high"
         said += f"; with {', '.join(c.medicine.name for c in with_opioid)}"
         known.append(citations.interaction("ix068"))
-    elif recent or (reviewed and t - reviewed.day <= REVIEWED_DAYS):
-        severity = "low"
-        said += "; reviewed in the last 90 days"
+    elif _reviewed(person):
+        return
     rows = tuple(Evidence("supplies", c.first_row, c.start, f"{c.medicine.name} started") for c in long)
     yield from gap_of(CODES["BZD_Z_PREGABALIN_LONG"], [Finding(severity, said, tuple(known), rows)])
 

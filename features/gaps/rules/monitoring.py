@@ -23,6 +23,7 @@ _OWN_CODES = frozenset(
         ("clozapine", "fbc"),
         ("clozapine", "clozapine_level"),
         ("clozapine", "constipation_check"),
+        ("high_dose_or_combined_antipsychotics", "ecg_qtc"),
         ("olanzapine embonate injection", "post_injection_observation"),
         *(("lithium", test) for test in ("lithium_level", "egfr", "u_and_e", "tft", "calcium")),
         *(
@@ -140,7 +141,7 @@ def _of_a_medicine(due: Due, as_of: int) -> bool:
     if due.item.scope == "olanzapine" and test in _ANNUAL:
         return False
     if due.item.scope == "high_dose_or_combined_antipsychotics":
-        return test == "ecg_qtc"
+        return False
     if row.requirement in _NEEDED or test in ("ecg_qtc", "prolactin", "rash_check"):
         return True
     return due.item.scope != "clozapine" and test not in _SOFT
@@ -184,22 +185,51 @@ def _severity(due: Due, as_of: int) -> Severity:
     return "medium" if "required" in wanted or due.item.test == "ecg_qtc" else "low"
 
 
+def _required(due: Due, as_of: int) -> bool:
+    return any(row.requirement in _NEEDED for row in _asking(due, as_of))
+
+
+def _worth_a_line(dues: list[Due], as_of: int) -> list[Due]:
+    """Of the annual check, what is a line by itself; the rest is named beside it."""
+    return [
+        due
+        for due in _earliest(dues)
+        if due.item.test in _ANNUAL or due.item.test not in _BESIDE or as_of - due.day > YEAR
+    ]
+
+
 def overdue(person: PersonAsKnown) -> Iterator[Gap]:
-    """The annual check, then the checks of each medicine: both read the same list of what is past its grace."""
+    """The annual check, then the checks of each medicine: both read the same list of what is past its grace.
+
+    What a medicine asks for and no protocol requires is named in the annual check where that is overdue too: one
+    visit holds both. So is a required check that the annual check asks for as well, until it has missed a whole
+    interval more.
+    """
     past = _past(person)
-    if past:
-        yield from annual_check(person, past)
-        yield from of_medicines(person, past)
+    if not past:
+        return
+    t = person.as_of
+    general = [due for due in past if not _of_a_medicine(due, t)]
+    asked = [due for due in past if _of_a_medicine(due, t)]
+    if _worth_a_line(general, t):
+        both = {due.item.test for due in general}
+        required = {
+            due.item.test
+            for due in asked
+            if _required(due, t) and (due.item.test not in both or _severity(due, t) == "high")
+        }
+        yield from annual_check(person, general, [due for due in asked if due.item.test not in required])
+        asked = [due for due in asked if due.item.test in required]
+    yield from of_medicines(person, asked)
 
 
-def of_medicines(person: PersonAsKnown, past: list[Due]) -> Iterator[Gap]:
+def of_medicines(person: PersonAsKnown, asked: list[Due]) -> Iterator[Gap]:
     """MONITORING_OVERDUE: checks that a medicine asks for, past their grace, never recorded or recorded once.
 
     Each check is named once, with the medicine that asked for it first and the last result, as severely as any
     medicine asks for it (:func:`_severity`).
     """
     t = person.as_of
-    asked = [due for due in past if _of_a_medicine(due, t)]
     found = []
     for due in _earliest(asked):
         severity = min((_severity(one, t) for one in asked if one.item.test == due.item.test), key=SEVERITIES.index)
@@ -210,21 +240,22 @@ def of_medicines(person: PersonAsKnown, past: list[Due]) -> Iterator[Gap]:
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 
 
-def annual_check(person: PersonAsKnown, past: list[Due]) -> Iterator[Gap]:
+def annual_check(person: PersonAsKnown, general: list[Due], beside: list[Due]) -> Iterator[Gap]:
     """MONITORING_NEVER_DONE: the annual physical health check or a part of it past its grace, or a check that was
     never recorded.
 
-    Checks of one medicine are in MONITORING_OVERDUE. [D]: what is done along with a review (waist, movement, a
-    side-effect scale) is named here, and by itself only once it is a year past its due day. Medium where the protocol
-    of one of them says required, else low. The value names each check and counts all that are past due.
+    Checks that a medicine requires are in MONITORING_OVERDUE; those that it recommends come ``beside``. [D]: what is
+    done along with a review (waist, movement, a side-effect scale) is named here, and by itself only once it is a year
+    past its due day. Medium where the protocol of one of them says required or an ECG is overdue, else low. The value
+    names each check and counts all that are past due.
     """
     t = person.as_of
-    dues = _earliest([due for due in past if not _of_a_medicine(due, t)])
-    alone = [due for due in dues if due.item.test in _ANNUAL or due.item.test not in _BESIDE or t - due.day > YEAR]
-    if not alone:
-        return
+    alone = _worth_a_line(general, t)
+    dues = _earliest([*general, *beside])
     count = len({due.item.test for due in person.due if due.past_grace(t)})
-    needed = any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone)
+    needed = any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone) or any(
+        _severity(due, t) != "low" for due in beside
+    )
     severity: Severity = "medium" if needed else "low"
     # what is checked every year comes first: a baseline that was missed is not what is overdue
     dues.sort(key=lambda due: (due.item.test != FULL_CHECK, _point_check(due), due.item.test not in _ANNUAL, due.day))

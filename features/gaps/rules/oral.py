@@ -57,22 +57,28 @@ def _over(person: PersonAsKnown, course: Course) -> bool:
 
 def supply_gap(person: PersonAsKnown) -> Iterator[Gap]:
     """SUPPLY_GAP_ORAL: all regular medicine of a class ran out 14 or more days ago (days in hospital left out), 7 where
-    it is dispensed weekly; or one ran out that is not to stop suddenly (``sudden_stops.csv``, from 3 days for lithium).
+    it is dispensed weekly; or a mood stabiliser ran out that is not to stop suddenly (``sudden_stops.csv``, from 3 days
+    for lithium). WITHDRAWAL_RISK: another medicine of that table ran out: antidepressants, benzodiazepines, z-drugs,
+    gabapentinoids.
 
     [D]: antipsychotics and mood stabilisers are medium to 30 days and high above, or where under half of 90 days was
     covered; the table gives the others. After 90 days NO_ANTIPSYCHOTIC tells antipsychotics; the rest stand for a year
     or until a review was attended since. Where clozapine or an injection lasted longest, CLZ_BREAK or LAI_OVERDUE
     tells it. Silent in hospital. Falling cover of the same medicine is said here, not as ADHERENCE_FALLING too.
     """
-    found = [*_gone(person)[0].values(), *_gone(person)[1]]
-    if found:
-        yield from gap_of(CODES["SUPPLY_GAP_ORAL"], found)
+    by_class, mood, others = _gone(person)
+    yield from gap_of(CODES["SUPPLY_GAP_ORAL"], [*by_class.values(), *mood])
+    yield from gap_of(CODES["WITHDRAWAL_RISK"], others)
 
 
-def _gone(person: PersonAsKnown) -> tuple[dict[str, Finding], list[Finding]]:
-    """Classes and medicines of which supply ran out, worked out once; none in hospital."""
+def _gone(person: PersonAsKnown) -> tuple[dict[str, Finding], list[Finding], list[Finding]]:
+    """Classes of which supply ran out, then mood stabilisers and other medicines that are not to stop suddenly; worked
+    out once, none in hospital."""
     if person.gone is None:
-        person.gone = ({}, []) if person.inpatient else (class_gaps(person), [*_sudden_stops(person)])
+        stops = [] if person.inpatient else [*_sudden_stops(person)]
+        mood = [finding for medicine, finding in stops if _class_of(medicine)]
+        others = [finding for medicine, finding in stops if not _class_of(medicine)]
+        person.gone = ({} if person.inpatient else class_gaps(person), mood, others)
     return person.gone
 
 
@@ -111,7 +117,7 @@ def class_gaps(person: PersonAsKnown) -> dict[str, Finding]:
     return found
 
 
-def _sudden_stops(person: PersonAsKnown) -> Iterator[Finding]:
+def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
     """Medicines whose supply ran out and that are not to stop suddenly. Another of the family, in hand, is a switch."""
     for course in person.courses:
         medicine = course.medicine
@@ -127,7 +133,7 @@ def _sudden_stops(person: PersonAsKnown) -> Iterator[Finding]:
         if family and any(in_scope(c.medicine, family) and c.end > course.end for c in person.courses):
             continue
         severity: Severity = "high" if rule.severity == "high" else "medium"
-        yield Finding(
+        finding = Finding(
             severity,
             f"supply of {medicine.name} ran out on {iso(course.end)}, {gap} days ago: {rule.risk}",
             (citations.sudden_stop(rule.scope),),
@@ -137,6 +143,7 @@ def _sudden_stops(person: PersonAsKnown) -> Iterator[Finding]:
             action=rule.action,
             title=f"Supply of {medicine.name} ran out: not to stop suddenly",
         )
+        yield medicine, finding
 
 
 def covered(person: PersonAsKnown, courses: list[Course], start: int, end: int) -> float | None:
@@ -184,13 +191,13 @@ def _fall(person: PersonAsKnown, name: str, courses: list[Course]) -> Finding | 
 
 
 def _often(person: PersonAsKnown, name: str, courses: list[Course]) -> Finding | None:
-    """Two gaps or more of over 14 days in 180, in a class supplied for so long."""
+    """Two gaps or more of over 14 days in 180, one of them in the last 90, in a class supplied for so long."""
     t = person.as_of
     last = max(courses, key=lambda course: course.end)
     if min(c.first_start for c in courses) > t - 2 * WINDOW or t > last.end + COURSE_GAP_DAYS:
         return None
     gaps = gaps_over(person, courses, t - 2 * WINDOW)
-    if gaps < 2:
+    if gaps < 2 or not gaps_over(person, courses, t - WINDOW):
         return None
     said = f"{name}: {gaps} gaps of more than 14 days in the last 180 days"
     evidence = (person.supplied(last, f"last supply of {last.medicine.name}"),)
@@ -212,7 +219,7 @@ def falling(person: PersonAsKnown) -> Iterator[Gap]:
     with the dose not recorded does not fire. What ran out now is one problem: the gap's own line tells it, not this.
     """
     found = []
-    gone, stops = _gone(person)
+    gone, stops, _ = _gone(person)
     stopped = [finding.evidence[0].row for finding in stops]
     for name, courses in classes(person).items():
         last = max(courses, key=lambda course: course.end)

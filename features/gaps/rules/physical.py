@@ -89,11 +89,13 @@ def _value(test: str, reading: Reading, key: str, said: str = "") -> Finding:
 def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
     """METABOLIC_WORSENING, for people with a current antipsychotic.
 
-    [D]: weight up by more than 5 kg within 91 days (th065, from the lowest), or by 7% from the baseline (the last
-    weight from 90 days before to 14 after the start of the antipsychotic held longest), or by 5% within its first
-    month; HbA1c or glucose in a Lester band, or with known diabetes (a diagnosis, or a medicine for it) HbA1c of 58 and
-    above; BMI that came into a higher band within a year or has nothing to compare it with, and beside any of these
-    the waist; BMI below 18.5;
+    [D]: an HbA1c of 42 to 47 that has been there for more than a year is low; what did not come into its band within a
+    year, or has nothing before it, is said in the annual check where that is overdue. Weight up by more than 5 kg
+    within 91 days (th065, from the lowest), or by 7% from the baseline (the last weight from 90 days before to 14
+    after the start of the antipsychotic held longest), or by 5% within its first month; HbA1c or
+    glucose in a Lester band, or with known diabetes (a diagnosis, or a medicine for it) HbA1c of 58 and above;
+    BMI that came into a higher band within a year or has nothing to compare it with, and beside any of these the waist;
+    BMI below 18.5;
     cholesterol of 6 or QRISK3 of 10 and above with no statin recorded; triglycerides. The lower limits of BMI hold for
     those whom they are for; the group is never named. A value stands until a newer one, and is said to be old.
     """
@@ -137,7 +139,9 @@ def _glucose(person: PersonAsKnown) -> Iterator[Finding]:
         last = person.newest(test)
         key = last and _holding(keys, last.value)
         if last and key:
-            yield _value(test, last, key, person.not_repeated(last.day))
+            finding = _value(test, last, key, person.not_repeated(last.day))
+            known = THRESHOLDS[key].severity == "amber" and not _came_into(person, test, last, low_limit(key))
+            yield finding._replace(severity="low", folds=True) if known else finding
 
 
 def _waist(person: PersonAsKnown) -> Iterator[Finding]:
@@ -149,16 +153,33 @@ def _waist(person: PersonAsKnown) -> Iterator[Finding]:
     if SEX[code] == "male":
         key = _WAIST_MEN_LOWER if person.lower_body_mass_limits else _WAIST_MEN
     if THRESHOLDS[key].holds(last.value) and _came_into(person, "waist", last, low_limit(key)):
-        yield _value("waist", last, key)._replace(severity="low")
+        yield _value("waist", last, key)._replace(severity="low", folds=True)
+
+
+_FIRST = "; no earlier value recorded"
 
 
 def _came_into(person: PersonAsKnown, test: str, last: Reading, floor: float) -> str:
     """Where a value came into its band within a year, or nothing older tells whether it did: what is said of it."""
     before = [r for r in person.readings(test) if r.day < last.day]
+    if test == "bmi":
+        before = sorted([*before, *_by_weight(person, last)])
     if not before:
-        return "; no earlier value recorded"
+        return _FIRST
     below = [r for r in before if last.day - YEAR <= r.day and r.value < floor]
     return f", up from {below[-1].value:g} on {iso(below[-1].day)}" if below else ""
+
+
+def _by_weight(person: PersonAsKnown, last: Reading) -> list[Reading]:
+    """Earlier body mass by the weights that stand beside it: height does not change."""
+    weights = person.readings("weight")
+    then = [r for r in weights if abs(r.day - last.day) <= MONTHS_3]
+    if not then:
+        return []
+    near = min(then, key=lambda r: abs(r.day - last.day))
+    if not near.value > 0:
+        return []
+    return [Reading(r.day, round(last.value * r.value / near.value, 1), r.row) for r in weights if r.day < near.day]
 
 
 def _weight(person: PersonAsKnown, held: list[Course]) -> Iterator[Finding]:
@@ -204,7 +225,8 @@ def _bmi(person: PersonAsKnown) -> Iterator[Finding]:
     came = key and _came_into(person, "bmi", last, low_limit(key))
     if key and came:
         finding = _value("bmi", last, key, came + person.not_repeated(last.day))
-        yield finding._replace(severity="medium" if THRESHOLDS[key].severity == "red" else "low")
+        severity: Severity = "medium" if THRESHOLDS[key].severity == "red" else "low"
+        yield finding._replace(severity=severity, folds=came == _FIRST)
 
 
 def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:

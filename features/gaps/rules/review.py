@@ -65,10 +65,11 @@ def allergy(person: PersonAsKnown) -> Iterator[Gap]:
     row, day, _ = rows[-1]
     due = day + YEAR
     if person.as_of > due:
-        said = f"last confirmed on {iso(day)}"
+        said = f"allergy status last confirmed on {iso(day)}"
         evidence = (Evidence("conditions", row, day, "allergy status"),)
         yield from gap_of(
-            CODES["ALLERGY_NOT_RECORDED"], [Finding("low", said, _DECIDED, evidence, due, person.as_of - due)]
+            CODES["ALLERGY_NOT_RECORDED"],
+            [Finding("low", said, _DECIDED, evidence, due, person.as_of - due, stale=True)],
         )
 
 

@@ -303,6 +303,18 @@ STOPS = [
         lamotrigine  d-32  -         -         -      -        -
         lamotrigine  d-33  -         high      d-5    5        rash_if_restarted_at_the_full_dose
         lamotrigine  d-33  valproate  high     d-5    5        supply_of_lamotrigine_ran_out
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        {medicine} d-500 60
+        {medicine} {last} 28
+        {other} d-20 28
+        """,
+    ),
+    *family(  # medicines whose sudden stop brings withdrawal
+        "WITHDRAWAL_RISK",
+        """
+        medicine    last  other      severity  due    overdue  says
         paroxetine  d-33  -          medium    d-5    5        withdrawal
         paroxetine  d-33  sertraline  -        -      -        -
         sertraline  d-34  -          -         -      -        -

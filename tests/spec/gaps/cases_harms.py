@@ -317,8 +317,27 @@ OVERDUE = [
         valproate      alt        d-400  fbc      -      medium    d-35   35       liver_function:_last_recorded_d-400_(valproate)
         valproate      alt        d-800  fbc      -      high      d-435  435      liver_function:_last_recorded_d-800
         carbamazepine  platelets  d-700  u_and_e  lft    low       d-520  520      full_blood_count:_last_recorded_d-700_(carbamazepine)
-        risperidone    prolactin  d-900  -        -      low       d-535  535      prolactin:_last_recorded_d-900
-        haloperidol    qtc        d-900  prolactin  -    medium    d-535  535      ECG:_last_recorded_d-900
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        {medicine} d-1100 390
+        {medicine} d-710 400
+        {medicine} d-310 340
+        """,
+        results="""
+        test taken_on
+        {test} {day}
+        weight d-30
+        {one} d-30
+        {two} d-30
+        """,
+    ),
+    *family(  # what a medicine recommends is said in the annual check where that is overdue too
+        "MONITORING_NEVER_DONE",
+        """
+        medicine       test       day    one        two  severity  due    overdue  says
+        risperidone    prolactin  d-900  -          -    low       d-919  919      prolactin:_last_recorded_d-900
+        haloperidol    qtc        d-900  prolactin  -    medium    d-919  919      ECG:_last_recorded_d-900
         """,
         supplies="""
         medicine supplied_on days_supplied

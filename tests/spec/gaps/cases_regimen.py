@@ -305,7 +305,7 @@ DEPENDENCE = [
         "BZD_Z_PREGABALIN_LONG",
         """
         day   outcome         severity
-        d-90  attended        low
+        d-90  attended        -
         d-91  attended        medium
         d-90  did_not_attend  medium
         """,
@@ -322,7 +322,7 @@ DEPENDENCE = [
         "BZD_Z_PREGABALIN_LONG",
         """
         test                          day    severity  says
-        structured_medication_review  d-90   low       reviewed_in_the_last_90_days
+        structured_medication_review  d-90   -         -
         structured_medication_review  d-91   medium    diazepam_for_120_days
         """,
         supplies="""

@@ -71,6 +71,7 @@ OTHER_CODES = [
     "SMOKING_CHANGE",
     "CTO_TREATMENT_FORM",
     "LIVING_SITUATION",
+    "WITHDRAWAL_RISK",
 ]
 FORBIDDEN = re.compile(
     r"\b(age|aged|years old|elderly|sex|male|female|man|men|woman|women|gender|ethnic\w*|race|black|white "

@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.spec.gaps import vignettes_antipsychotics, vignettes_clozapine, vignettes_contact, vignettes_depots
+from tests.spec.gaps import (
+    vignettes_antipsychotics,
+    vignettes_clozapine,
+    vignettes_contact,
+    vignettes_depots,
+    vignettes_folding,
+)
 from tests.spec.gaps.vignettes import answers, check
 
 VIGNETTES = [
@@ -15,6 +21,7 @@ VIGNETTES = [
     *vignettes_contact.VIGNETTES,
     *vignettes_depots.VIGNETTES,
     *vignettes_antipsychotics.VIGNETTES,
+    *vignettes_folding.VIGNETTES,
 ]
 
 

@@ -25,7 +25,7 @@ ABOUT = {
     "olanzapine": ("SUPPLY_GAP_ORAL", "NO_ANTIPSYCHOTIC"),
     "lithium": ("SUPPLY_GAP_ORAL",),
     "lamotrigine": ("SUPPLY_GAP_ORAL",),
-    "sertraline": ("SUPPLY_GAP_ORAL",),
+    "sertraline": ("WITHDRAWAL_RISK",),
 }
 """The gaps that tell of a medicine that is not in hand."""
 NAMES = {"injection": "haloperidol decanoate injection"}

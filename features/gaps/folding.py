@@ -1,0 +1,85 @@
+"""One problem, one line: gaps of one person that tell of one problem become one, which holds all that each said.
+
+What is folded stays in the line that takes it: its value, its rows, its action, its sources and what could not be
+checked. The line is as severe as the worst of them. So nothing that was found is lost, and nobody reads it twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from features.gaps.gap import SEVERITIES, Gap
+
+
+class Fold(NamedTuple):
+    """Gaps of ``code`` that meet ``when`` are named in the gap of ``into``, where the person has one."""
+
+    code: str
+    into: str
+    when: Callable[[Gap], bool]
+    why: str
+
+
+def _mild(gap: Gap) -> bool:
+    return gap.severity in ("medium", "low") and not gap.safety
+
+
+def _stale(gap: Gap) -> bool:
+    return _mild(gap) and gap.stale
+
+
+FOLDS = (
+    Fold("ALLERGY_NOT_RECORDED", "MEDICINES_REVIEW_OVERDUE", lambda gap: gap.stale, "confirmed at the same review"),
+    Fold("BP_PULSE_QTC", "MONITORING_NEVER_DONE", _stale, "the check that is overdue repeats it"),
+    Fold("METABOLIC_WORSENING", "MONITORING_NEVER_DONE", _stale, "the check that is overdue repeats it"),
+    Fold("SIDE_EFFECT_BURDEN", "MONITORING_NEVER_DONE", _stale, "the check that is overdue repeats it"),
+    Fold(
+        "METABOLIC_WORSENING",
+        "MONITORING_NEVER_DONE",
+        lambda gap: _mild(gap) and gap.folds,
+        "nothing tells that it worsened: it is raised at the annual check",
+    ),
+    Fold("ANTICHOLINERGIC_BURDEN", "SIDE_EFFECT_BURDEN", _mild, "the scale asks about its effects"),
+    Fold(
+        "BP_PULSE_QTC",
+        "METABOLIC_WORSENING",
+        lambda gap: gap.severity == "low" and not gap.safety,
+        "weight, glucose, lipids and pressure are one risk, handed over to the GP once",
+    ),
+    Fold(
+        "ANTICHOLINERGIC_BURDEN",
+        "ANTIPSYCHOTIC_POLYPHARMACY",
+        lambda gap: gap.folds,
+        "the load is that of the antipsychotics together",
+    ),
+)
+"""In this order. What would go to a line that was folded away goes where that went."""
+
+
+def one_line_each(gaps: Sequence[Gap]) -> list[Gap]:
+    """The gaps of one person after every fold that applies."""
+    by_code = {gap.code.code: gap for gap in gaps}
+    went: dict[str, str] = {}
+    for fold in FOLDS:
+        target = went.get(fold.into, fold.into)
+        gap, into = by_code.get(fold.code), by_code.get(target)
+        if gap is not None and into is not None and fold.when(gap):
+            by_code[target] = _joined(into, gap)
+            del by_code[fold.code]
+            went[fold.code] = target
+    return list(by_code.values())
+
+
+def _joined(into: Gap, gap: Gap) -> Gap:
+    return replace(
+        into,
+        severity=min(into.severity, gap.severity, key=SEVERITIES.index),
+        value=f"{into.value}; {gap.value}",
+        source="; ".join(dict.fromkeys((*into.source.split("; "), *gap.source.split("; ")))),
+        verified=into.verified and gap.verified,
+        evidence=tuple(dict.fromkeys((*into.evidence, *gap.evidence))),
+        action=f"{into.action or into.code.action} {gap.action or gap.code.action}",
+        could_not_check=tuple(dict.fromkeys((*into.could_not_check, *gap.could_not_check))),
+    )
