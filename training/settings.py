@@ -102,7 +102,7 @@ class SplitSettings(Section):
 
 
 class OutcomeTraining(Section):
-    """Parameters that one outcome has to itself; what is not stated is as for every outcome."""
+    """Parameters of one outcome; what is not set is taken from the parameters for every outcome."""
 
     trees: int | None = Field(default=None, ge=1, le=5000)
     learning_rate: float | None = Field(default=None, gt=0, le=1)
@@ -167,7 +167,7 @@ class EvaluationSettings(Section):
 class PromotionSettings(Section):
     @property
     def sha256(self) -> str:
-        """Hash of every gate, for the record of a decision."""
+        """Hash of all gates, recorded with each decision."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     headline: tuple[str, ...] = ("admission_90", "disengagement_180")
@@ -190,8 +190,8 @@ class PromotionSettings(Section):
 
 
 class Settings(FileSettings):
-    """All of mlflow.yaml. ``Settings()`` is the defaults, ``Settings.load()`` reads the file; environment variables
-    override both."""
+    """All of mlflow.yaml. ``Settings()`` gives the defaults, ``Settings.load()`` reads the file; environment
+    variables override both."""
 
     tracking: TrackingSettings = TrackingSettings()
     cohort: CohortSettings = CohortSettings()
@@ -215,7 +215,7 @@ class Settings(FileSettings):
         return self
 
     def with_options(self, split: str | None = None, trials: int | None = None) -> Settings:
-        """The same with what a command line asked for. Raises SettingsError for a split there is none of."""
+        """The same settings with the options of a command line. Raises SettingsError for an unknown split."""
         kinds = ("temporal", "patients")
         if split is not None and split not in kinds:
             raise SettingsError(
@@ -227,7 +227,7 @@ class Settings(FileSettings):
 
     @staticmethod
     def _refuse_gates_from_outside() -> None:
-        """Gates are read from the file alone: its hash goes into the record of every decision."""
+        """Gates are read only from the file, because its hash is recorded with every decision."""
         named = sorted(name for name in os.environ if name.upper().startswith(f"{ENV_PREFIX}PROMOTION"))
         if named:
             raise SettingsError(

@@ -1,6 +1,6 @@
 """One training run, from records to a registered challenger: prepare, tune, fit, score, evaluate, prove, record.
 
-Whatever goes wrong before the end leaves a failed run in MLflow and the aliases as they were.
+Any failure before the end leaves a failed run in MLflow and the aliases unchanged.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def train(
 ) -> TrainResult:
     """Train on ``records`` and register the result in the MLflow store of ``home`` with the alias ``challenger``.
 
-    ``truth`` is what only a simulator knows (``risk(spine, outcomes, draws, seed)``); it is asked after fitting, for
-    the evaluation only. ``compare`` (``champion``, another alias, or a version) is scored beside the challenger on the
-    same test rows; by default the champion, where there is one: a gate reads the difference. Parameters are searched
-    first where ``settings.tuning.trials`` is above 0. Raises StoreFault, NotEnoughData, HomeMoved, NoChampion, and
-    whatever the records or the bundle refuse.
+    ``truth`` is the simulator's knowledge (``risk(spine, outcomes, draws, seed)``); it is used after fitting, for the
+    evaluation only. ``compare`` (``champion``, another alias, or a version) is scored beside the challenger on the
+    same test rows; by default the champion, if there is one, because a gate reads the difference. Parameters are
+    searched first if ``settings.tuning.trials`` is above 0. Raises StoreFault, NotEnoughData, HomeMoved, NoChampion,
+    and the errors of records and bundles.
     """
     clock = Clock(progress)
     tracking.open_store(home, settings.tracking, create=True).check_place()
@@ -88,7 +88,7 @@ def train(
 
 
 def _rival(home: str | Path, settings: Settings, compare: str | None) -> comparison.Champion | None:
-    """The version to compare with: the one asked for, else the champion where there is one."""
+    """The version to compare with: the requested one, else the champion if there is one."""
     if compare is not None:
         return comparison.load(home, settings, compare)
     try:
@@ -103,7 +103,7 @@ def _tune(ready: Prepared, settings: Settings, clock: Clock) -> Tuned:
         f"searching parameters: {settings.tuning.trials} trials an outcome, at most {settings.tuning.seconds:g} s in "
         f"all",
     )
-    from training.fitting.tune import tune  # Optuna is imported only where a search was asked for
+    from training.fitting.tune import tune  # Optuna is imported only if a search was requested
 
     found = tune(
         ready.matrix,
@@ -119,6 +119,6 @@ def _tune(ready: Prepared, settings: Settings, clock: Clock) -> Tuned:
         clock.progress(f"{outcome}: log loss {best.log_loss:.5f} with trial {best.number} (0 is mlflow.yaml's own)")
     if found.cut:
         clock.progress(
-            f"the seconds ran out before the trials of {', '.join(found.cut)}: another machine may find another answer"
+            f"the time ran out before the trials of {', '.join(found.cut)}: another machine may find another answer"
         )
     return found

@@ -1,1 +1,1 @@
-"""Fitting: boosters, tuning, permanent benchmarks and the simple rules a team could use instead."""
+"""Fits boosters, tunes them, and fits the permanent benchmarks and the simple rules that a team could use instead."""

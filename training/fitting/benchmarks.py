@@ -1,9 +1,8 @@
 """The permanent controls of every run: a logistic regression and an explainable boosting machine, both on all features.
 
-A black box must earn its place: parity with a model whose shape can be read on paper is the prior
-(docs/methods.md section 4). They see the same training rows as the model, and the same test rows; they are
-never served. What has too few events to fit a control on is left out of it, and the evaluation says so
-(``not_judged``): a control that cannot be had is no reason to be without a model.
+A black box must be better than a model that people can read; without evidence, assume it is not (docs/methods.md
+section 4). The controls see the same training and test rows as the model, and are never served. A control with too
+few events is left out, and the evaluation says so (``not_judged``): a missing control does not stop the model.
 """
 
 from __future__ import annotations
@@ -40,8 +39,9 @@ class Logistic:
     models: Mapping[str, LogisticRegression]
 
     def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
-        """By outcome and horizon (``admission_28``), one per row; without those that had no event, or nothing else, to
-        learn from."""
+        """Probabilities by outcome and horizon (``admission_28``), one per row, without those whose labels are all
+        the same.
+        """
         prepared = self._prepare(values)
         return {name: model.predict_proba(prepared)[:, 1] for name, model in self.models.items()}
 
@@ -58,7 +58,7 @@ def fit_logistic(
     """Fits the control on the ``train`` rows with a label. ``strength`` is scikit-learn's C: small, because rows of a
     person are near-copies.
 
-    0.001 was found on calibration slices: 0.02 loses 0.02 to 0.04 AUROC there, and a control must not be a straw man.
+    0.001 was chosen on calibration slices: 0.02 loses 0.02 to 0.04 AUROC there, and a control must be a fair one.
     """
     learned = np.asarray(matrix.values[train], dtype=np.float64)
     missing = np.isnan(learned)
@@ -95,8 +95,9 @@ class Boosting:
     horizons: Mapping[str, tuple[int, ...]]
 
     def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
-        """By outcome and horizon (``admission_28``), one per row; without outcomes that had too few events to fit a
-        machine on."""
+        """Probabilities by outcome and horizon (``admission_28``), one per row, without outcomes with too few events
+        to fit a machine.
+        """
         found: dict[str, Floats] = {}
         for outcome, machine in self.machines.items():
             days = self.horizons[outcome]
@@ -120,19 +121,21 @@ def fit_boosting(
     settings: ControlSettings,
     seed: int = 0,
 ) -> Boosting:
-    """Fits on at most ``settings.boosting_rows`` stacked rows an outcome, drawn by lot: the whole of a large trust
+    """Fits on at most ``settings.boosting_rows`` random stacked rows per outcome, because all rows of a large trust
     would take longer than the model.
 
-    An outcome without events among those who learn, or among those kept aside, has no machine. Rounds stop where they
-    no longer help one person in five, who is kept whole: rows of one person on both sides would hide that it learns
-    them by heart.
+    An outcome without events among the training people, or among those held out for early stopping, has no machine.
+    Rounds stop when they no longer help the held-out people, one in five, with all their rows: rows of one person on
+    both sides would hide overfitting.
     """
     who, _ = pd.factorize(pd.Series(list(people)))
     aside = np.random.default_rng(seed).random(int(who.max()) + 1) < 1 / 5
     served = {outcome: tuple(int(h) for h in days) for outcome, days in horizons.items()}
 
     def machine(outcome: str) -> Any:
-        from interpret.glassbox import ExplainableBoostingClassifier  # five seconds to import: only where one is fitted
+        from interpret.glassbox import (
+            ExplainableBoostingClassifier,
+        )  # imported only where one is fitted, because it takes five seconds
 
         wanted = labels[[f"{outcome}_{h}" for h in served[outcome]]].to_numpy(dtype=np.float64)
         chosen = _some(train, wanted, settings.boosting_rows, seed)
@@ -159,8 +162,9 @@ def fit_boosting(
             random_state=seed,
         ).fit(stacked, answers, bags=bags[:, None])
 
-    # Around the threads, not inside: filters belong to the process, and one thread would put back what another still
-    # needs. About features that are never recorded, among others: a control is not a place to mend data.
+    # Outside the threads, because warning filters belong to the process, and one thread would restore what another
+    # still needs. The warnings are about features that are never recorded, among others, which is no fault of a
+    # control.
     with warnings.catch_warnings(), ThreadPoolExecutor(2) as pool:
         warnings.simplefilter("ignore")
         made = dict(zip(served, pool.map(machine, served), strict=True))
@@ -168,7 +172,7 @@ def fit_boosting(
 
 
 def _some(train: npt.NDArray[np.bool_], wanted: Floats, most: int, seed: int) -> Floats:
-    """``wanted`` with all but ``most`` of the training labels taken away, by lot."""
+    """``wanted`` without all but ``most`` of the training labels, chosen at random."""
     at = np.argwhere(train[:, None] & ~np.isnan(wanted))
     if len(at) <= most:
         return wanted

@@ -1,7 +1,7 @@
 """One LightGBM booster per outcome on rows stacked over horizons, then calibration on a slice of its own
 (docs/scores.md).
 
-The horizon is the last column under a +1 monotone constraint, and features whose direction medicine is sure of are
+The horizon is the last column under a +1 monotone constraint, and features whose direction is medically certain are
 constrained too. No resampling, no class weights: both destroy the probability (docs/methods.md section 4). The
 same matrix, labels and settings give the same trees.
 """
@@ -37,8 +37,9 @@ Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 __all__ = ["HORIZON_COLUMN", "Fitted", "fit", "lightgbm_parameters", "raw_margins", "stacked_rows"]
 FEWEST_EVENTS = 20
-"""Fewer events than this in the training slice and no model is fitted; it would be noise. A floor against accidents,
-not a sample size."""
+"""With fewer events in the training slice no model is fitted, because it would be noise. A safeguard, not a sample
+size.
+"""
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ def fit(
     """Fit on the ``train`` rows and calibrate on the ``calibration`` rows of anyone's matrix and labels.
 
     ``labels`` has one float column per outcome and horizon (``admission_28``): 1, 0 or NaN, rows as in the matrix.
-    ``features`` describes the columns; by default they are looked up in the catalogue. Raises ShapeError for what a
-    model cannot be fitted on (:mod:`training.fitting.inputs`) and NotEnoughData where events are too few.
+    ``features`` describes the columns; by default they are looked up in the catalogue. Raises ShapeError for data
+    that a model cannot be fitted on (:mod:`training.fitting.inputs`) and NotEnoughData if events are too few.
     """
     settings = settings or TrainingSettings()
     matrix = as_matrix(data)
@@ -103,8 +104,8 @@ def fit(
     def grow(outcome: str) -> lightgbm.Booster:
         return _booster(matrix.values, wanted_of[outcome], train, served[outcome], outcome, known, settings.of(outcome))
 
-    # Outcomes side by side, one thread each: LightGBM's own threads wait for each other after every leaf, which a busy
-    # machine turns into minutes.
+    # Outcomes run in parallel, one thread each: LightGBM's own threads wait for each other after every leaf, which
+    # takes minutes on a busy machine.
     with ThreadPoolExecutor(settings.threads) as pool:
         boosters = dict(zip(served, pool.map(grow, served), strict=True))
     calibrations = {}
@@ -128,7 +129,7 @@ def fit(
 
 
 def described(matrix: Matrix, features: Sequence[Any] | None = None) -> tuple[Any, ...]:
-    """What describes the columns of ``matrix``: ``features`` where given, else the catalogue's."""
+    """The descriptions of the columns of ``matrix``: ``features`` if given, else from the catalogue."""
     return tuple(features) if features is not None else _from_catalogue(matrix.names)
 
 
@@ -166,7 +167,7 @@ def lightgbm_parameters(settings: TrainingSettings, features: Sequence[Any]) -> 
 def stacked_rows(
     values: npt.NDArray[np.floating], labels: Floats, rows: npt.NDArray[np.bool_], horizons: Sequence[int]
 ) -> tuple[npt.NDArray[np.float32], Floats]:
-    """Rows with a label, once per horizon, with the horizon as last column; and their labels."""
+    """Rows with a label, once per horizon, with the horizon as the last column; and their labels."""
     blocks, answers = [], []
     for column, horizon in enumerate(horizons):
         known = np.flatnonzero(rows & ~np.isnan(labels[:, column]))

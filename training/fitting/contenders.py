@@ -1,5 +1,6 @@
-"""Scores of rows by the model, the controls and the rules: fitted once, then asked about the test slice, the
-calibration slice, weekly lists, or any matrix."""
+"""Scores of the model, the controls and the rules: fitted once, then applied to the test slice, the calibration
+slice, weekly lists, or any matrix.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +45,7 @@ class Contenders:
     boosting: Mapping[str, Floats] = field(default_factory=dict)
 
     def spread(self, at: npt.NDArray[np.int64], rows: int) -> Contenders:
-        """The same scores over ``rows`` rows of which these are at ``at``; NaN elsewhere."""
+        """The same scores placed at the positions ``at`` of ``rows`` rows; NaN elsewhere."""
 
         def wide(scores: Mapping[str, Floats]) -> dict[str, Floats]:
             out = {name: np.full(rows, np.nan) for name in scores}
@@ -55,8 +56,9 @@ class Contenders:
         return Contenders(*(wide(getattr(self, field.name)) for field in fields(self)))
 
     def probabilities(self, name: str) -> dict[str, Floats]:
-        """Every probability for one outcome and horizon, the model first: judged as a probability, not as a ranking
-        alone."""
+        """Every probability for one outcome and horizon, the model first. These are judged as probabilities, not only
+        as rankings.
+        """
         controls = {who: getattr(self, who) for who in CONTROLS}
         return {"model": self.model[name]} | {who: risk[name] for who, risk in controls.items() if name in risk}
 
@@ -65,8 +67,9 @@ class Contenders:
         return {who: {"label": LABELS[who], "why": TOO_FEW} for who in CONTROLS if name not in getattr(self, who)}
 
     def simple(self, name: str) -> dict[str, Floats]:
-        """Every simple rule's score for one outcome and horizon; the five-factor rule is fitted, so it differs between
-        them."""
+        """Every simple rule's score for one outcome and horizon. The five-factor rule is fitted, so it differs
+        between them.
+        """
         fitted = {"five_factors": self.five_factors[name]} if name in self.five_factors else {}
         return {**self.rules, **fitted}
 
@@ -75,8 +78,9 @@ Scorer = Callable[[FeatureMatrix], Contenders]
 
 
 def scorer(ready: Prepared, fitted: Fitted, settings: ControlSettings | None = None) -> Scorer:
-    """Fits the controls beside the model, and gives what scores the rows of any matrix with the model, the controls
-    and the rules."""
+    """Fits the controls, and returns a function that scores the rows of any matrix with the model, the controls and
+    the rules.
+    """
     settings, train = settings or ControlSettings(), ready.split.train
     logistic = benchmarks.fit_logistic(ready.matrix, ready.labels, train, strength=settings.logistic_strength)
     boosting = benchmarks.fit_boosting(
@@ -98,7 +102,7 @@ def scorer(ready: Prepared, fitted: Fitted, settings: ControlSettings | None = N
 
 
 def score_test_rows(ready: Prepared, score: Scorer) -> Contenders:
-    """Scores of the test rows; NaN elsewhere, so that nothing in an evaluation can look at a row that trained."""
+    """Scores of the test rows; NaN elsewhere, so that an evaluation cannot read a training row."""
     return score_rows(ready, score, ready.split.test)
 
 

@@ -1,6 +1,6 @@
-"""Refuses, by name, a matrix, labels or slices that a model cannot be fitted on.
+"""Refuses a matrix, labels or slices that a model cannot be fitted on, and names the fault.
 
-A model fitted on them would fail with an error of LightGBM's that names nothing or, worse, be fitted and give wrong
+A model fitted on them would fail with an unclear error of LightGBM or, worse, would be fitted and give wrong
 probabilities.
 """
 
@@ -71,7 +71,7 @@ def check_names(names: Sequence[str], columns: int) -> None:
 
 
 def check_values(values: npt.NDArray[np.floating], names: Sequence[str]) -> None:
-    """Raises ShapeError for values that are no numbers or are infinite. NaN means missing and is welcome."""
+    """Raises ShapeError for values that are not numbers or are infinite. NaN is allowed and means missing."""
     if not np.issubdtype(values.dtype, np.floating):
         raise ShapeError(f"The features are of type {values.dtype}: give float32 or float64, NaN where missing.")
     infinite = np.isinf(values).any(axis=0)
@@ -130,8 +130,9 @@ def check_masks(train: Any, calibration: Any, rows: int) -> tuple[Mask, Mask]:
 
 
 def check_calibration_events(outcome: str, labels: npt.NDArray[np.float64], fewest: int) -> None:
-    """Raises NotEnoughData where the calibration slice holds fewer events than ``fewest``, over all horizons of an
-    outcome: its slope and offsets would be luck."""
+    """Raises NotEnoughData if the calibration slice holds fewer events than ``fewest`` over all horizons of an
+    outcome: its slope and offsets would be chance.
+    """
     events = int((labels == 1).any(axis=1).sum())
     if events < fewest:
         raise NotEnoughData(

@@ -1,8 +1,8 @@
 """What a team could use instead of a model: simple rules.
 
-A rule is a number per person, higher for who would be reviewed first; it is not a probability. Rules read the same
-feature columns as the model, so both see the same past on both clocks. Where a fact is missing, the rule says what a
-team would assume.
+A rule is a number per person, higher for people to review first; it is not a probability. Rules read the same feature
+columns as the model, so both see the same past on both clocks. If a fact is missing, the rule assumes what a team
+would assume.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from training.fitting.benchmarks import Logistic, fit_logistic
 Floats = npt.NDArray[np.float64]
 Column = Callable[[str], Floats]
 NEVER = 10_000.0
-"""Days since something that never happened, where a rule must rank it: longer ago than anything that did."""
+"""Days since something that never happened, for ranking: longer ago than anything that did."""
 
 
 @dataclass(frozen=True)
@@ -52,15 +52,17 @@ FIVE_FACTORS = (
     "missed_180d",
     "tests_overdue",
 )
-"""What a five-factor logistic regression may read: past admissions, crises, silence, missed appointments, overdue
-checks."""
+"""The inputs of a five-factor logistic regression: past admissions, crises, silence, missed appointments, overdue
+checks.
+"""
 
 _RECENT_DAYS = 28
 
 
 def _ordered(x: Column) -> Floats:
-    """A fixed list of predictors, each deciding only between people whom the ones before it leave tied (as published
-    ordered lists do)."""
+    """A fixed list of predictors; each decides only between people whom the earlier ones leave tied (as in published
+    ordered lists).
+    """
     crises = _or(x("crisis_contacts_365d"), 0) + _or(x("admissions_365d"), 0)
     discharged = _or(x("days_since_discharge"), NEVER) < _RECENT_DAYS
     order = np.lexsort(
@@ -123,7 +125,7 @@ RULES: tuple[Rule, ...] = (
 
 
 def apply_rules(matrix: Matrix, rules: Sequence[Rule] = RULES) -> dict[str, Floats]:
-    """Scores by rule name, one per row. A rule whose features are not in the matrix is left out."""
+    """Scores by rule name, one per row. A rule is left out if its features are not in the matrix."""
     place = {name: column for column, name in enumerate(matrix.names)}
 
     def column(name: str) -> Floats:
@@ -135,8 +137,9 @@ def apply_rules(matrix: Matrix, rules: Sequence[Rule] = RULES) -> dict[str, Floa
 
 
 def without_looking(people: Sequence[str], seed: int) -> dict[str, Floats]:
-    """The two rules that look at nothing: by lot (one lot a row), and by the alphabet. The records hold no names, so
-    ids stand in for them."""
+    """The two rules that read nothing: at random (one number per row), and alphabetical. The records hold no names,
+    so ids take their place.
+    """
     _, place = np.unique(np.asarray(people, dtype=str), return_inverse=True)
     return {
         "random": np.random.default_rng(seed).random(len(place)),
@@ -145,7 +148,7 @@ def without_looking(people: Sequence[str], seed: int) -> dict[str, Floats]:
 
 
 def fit_five_factors(matrix: Matrix, labels: pd.DataFrame, train: npt.NDArray[np.bool_]) -> Logistic | None:
-    """A logistic regression on :data:`FIVE_FACTORS` alone; None where the matrix lacks one of them."""
+    """A logistic regression on :data:`FIVE_FACTORS` alone; None if the matrix lacks one of them."""
     if not set(FIVE_FACTORS) <= set(matrix.names):
         return None
     return fit_logistic(_five(matrix), labels, train, strength=1.0)

@@ -1,10 +1,10 @@
-"""Searching the training parameters within a stated budget, from a seed: Optuna, on the training slice alone.
+"""Searches the training parameters within a budget, from a seed, with Optuna on the training slice alone.
 
 A trial trains on two thirds of the training slice's people and is judged by the log loss on the other third, three
-times over (people are never on both sides). Neither the calibration slice nor the test slice is looked at. Each
-outcome is searched by itself; the settings of ``mlflow.yaml`` are always trial 0, so a search never ends below them by
-its own measure. The same seed and number of trials give the same result; where the seconds run out first, the result
-says so, because then it depends on the machine.
+times (people are never on both sides). It reads neither the calibration slice nor the test slice. Each outcome is
+searched separately. The settings of ``mlflow.yaml`` are always trial 0, so the result is never worse than they are by
+this measure. The same seed and number of trials give the same result. If the time runs out first, the result says so,
+because it then depends on the machine.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ class Trial:
 
 @dataclass(frozen=True)
 class Tuned:
-    """``settings`` hold the best parameters of each outcome; ``cut`` names the outcomes whose seconds ran out before
-    their trials."""
+    """``settings`` hold the best parameters of each outcome; ``cut`` names the outcomes whose time ran out before
+    their trials.
+    """
 
     settings: TrainingSettings
     trials: tuple[Trial, ...]
@@ -70,8 +71,9 @@ def tune(
     features: Sequence[Any] | None = None,
     progress: Callable[[Trial], None] = lambda _: None,
 ) -> Tuned:
-    """Search each outcome with ``budget.trials`` trials beside the stated settings, within ``budget.seconds``. Rows
-    outside ``train`` are never read."""
+    """Searches each outcome with ``budget.trials`` trials besides the stated settings, within ``budget.seconds``.
+    Never reads rows outside ``train``.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     known = described(matrix, features)
     person = codes(pd.Series(list(people)))

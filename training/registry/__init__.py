@@ -1,1 +1,1 @@
-"""MLflow: runs, versions, promotion gates and the bundle that serves. Only ``tracking`` imports mlflow."""
+"""MLflow: runs, versions, promotion gates and the served bundle. Only ``tracking`` imports mlflow."""

@@ -1,8 +1,7 @@
 """Challenger and champion side by side, on the same rows: the test slice of the challenger's run.
 
 The champion is scored from its own bundle, as it serves. Every difference is paired: the same draws of people for
-both. Where the champion learned from dates inside this test slice, the comparison says so: it then flatters the
-champion.
+both. If the champion was trained on dates inside this test slice, the comparison favours it and says so.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ FILE = "comparison.json"
 
 @dataclass(frozen=True)
 class Champion:
-    """The model that is promoted: its bundle, and what the registry says of it."""
+    """The promoted model: its bundle, and its entry in the registry."""
 
     version: str
     run_id: str
@@ -117,7 +116,7 @@ def side_by_side(
 
 
 def _overlap(model: RiskModel, dates: pd.Series) -> bool:
-    """Whether the champion trained or calibrated on a date in this test slice; True where its bundle does not say."""
+    """Whether the champion trained or calibrated on a date in this test slice; True if its bundle does not say."""
     trained: Any = model.manifest.trained_on or {}
     slices = trained.get("slices") or []
     learned = [pd.Timestamp(part["last"]) for part in slices if part["slice"] in ("train", "calibration")]
@@ -134,7 +133,7 @@ def lines(comparison: Mapping[str, Any]) -> list[str]:
         )
     ]
     if comparison["champion_learned_from_these_dates"]:
-        out.append("The champion learned from dates inside this slice: the comparison flatters it.")
+        out.append("The champion was trained on dates inside this slice, so the comparison favours it.")
     out.append(f"{'outcome, days':<22}{'figure':<30}{'challenger':>11}{'champion':>10}  difference (95%)")
     for name, pair in comparison["pairs"].items():
         for figure, words in FIGURES.items():

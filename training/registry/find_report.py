@@ -1,5 +1,6 @@
-"""The report of a run, found again: by run, by registered version, or the challenger's; copied out of wherever MLflow
-keeps it."""
+"""Finds the report of a run: by run, by registered version, or the challenger's; and copies it from where MLflow
+keeps it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ from training.registry.tracking import Store
 
 @dataclass(frozen=True)
 class Found:
-    """``evaluation`` as the run wrote it, and the page beside it."""
+    """``evaluation`` as the run wrote it, and the page with it."""
 
     run_id: str
     evaluation: Evaluation
@@ -26,7 +27,7 @@ class Found:
 def find(store: Store, out: Path, *, run: str | None = None, version: str | None = None) -> Found:
     """Copies the report of ``run``, of ``version`` (a number or an alias) or of the challenger to ``out``.
 
-    Raises NoRun or NoChallenger where there is no such run, and ArtefactAbsent where it wrote no report.
+    Raises NoRun or NoChallenger if there is no such run, and ArtefactAbsent if it wrote no report.
     """
     if run is None:
         found = (

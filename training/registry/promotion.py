@@ -1,7 +1,8 @@
-"""Promotion: a challenger becomes champion only through the gates of mlflow.yaml, and who and why is kept.
+"""Promotion: a challenger becomes champion only if it passes the gates of mlflow.yaml. Who decided, and why, is
+recorded.
 
-Every gate reads ``evaluation.json`` of the run that made the version: no figure is typed in. There is no way to force
-one.
+Every gate reads ``evaluation.json`` of the run that made the version: no figure is typed in. No gate can be
+overridden.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ from training.settings import PromotionSettings, Settings
 
 @dataclass(frozen=True)
 class Gate:
-    """One condition: the figure found, what was needed, and whether it holds.
+    """One condition: the figure found, the figure needed, and whether the condition holds.
 
-    ``judged`` is False where the test slice holds too few events to tell. On synthetic data such a gate is shown and
-    does not refuse (a demonstration of a few hundred people must run, and its model serves nobody); on anyone else's
-    data it refuses.
+    ``judged`` is False if the test slice holds too few events to tell. On synthetic data such a gate is shown and
+    does not refuse, because a demo of a few hundred people must run and its model is used for nobody. On real data it
+    refuses.
     """
 
     name: str
@@ -56,8 +57,9 @@ class Gate:
 
 @dataclass(frozen=True)
 class Promotion:
-    """``promoted`` says whether ``version`` now is the champion; ``reasons`` are the gates that refused it.
-    ``settings_sha256`` is the hash of the gates that were asked."""
+    """``promoted`` is True if ``version`` is now the champion; ``reasons`` are the gates that refused it.
+    ``settings_sha256`` is the hash of the gates.
+    """
 
     version: str
     run_id: str
@@ -93,7 +95,7 @@ def promote(
     version: str | None = None,
     signing_key: SigningKey | None = None,
 ) -> Promotion:
-    """Put ``version`` (by default the challenger) through the gates; where all hold it becomes the champion.
+    """Checks ``version`` (by default the challenger) against the gates; if it passes all, it becomes the champion.
 
     The decision, the gates and the hash of their settings are kept with the version, and added to its history, either
     way. With a ``signing_key`` the bundle of a version that passes is signed; ``sync`` brings the signature along.
@@ -138,7 +140,7 @@ class RolledBack(NamedTuple):
 
 
 def withdrawn_before(home: str | Path, settings: Settings) -> str | None:
-    """A warning where the version that a rollback would bring back was itself withdrawn by a rollback; else None."""
+    """A warning if a rollback itself withdrew the version that this rollback would bring back; else None."""
     store = tracking.open_store(home, settings.tracking)
     try:
         previous = store.version(PREVIOUS)
@@ -155,10 +157,10 @@ def withdrawn_before(home: str | Path, settings: Settings) -> str | None:
 
 
 def rollback(home: str | Path, settings: Settings, *, by: str, why: str, again: bool = False) -> RolledBack:
-    """The previous champion becomes champion again, and both versions' histories say so.
+    """Makes the previous champion the champion again, and records it in both versions' histories.
 
-    Raises NoChampion or NoRun where there is none to go back to, and Withdrawn where that version was itself withdrawn
-    by a rollback, unless ``again`` says that it is wanted back.
+    Raises NoChampion or NoRun if there is none to go back to, and Withdrawn if a rollback had withdrawn that version,
+    unless ``again`` is set.
     """
     warning = withdrawn_before(home, settings)
     if warning is not None and not again:
@@ -183,7 +185,7 @@ def _now() -> str:
 
 
 def evaluation_of(store: Store, version: Version) -> Evaluation:
-    """The evaluation of the run that made ``version``, as it was written then."""
+    """The evaluation written by the run that made ``version``."""
     with store.files_of(version.run_id, tracking.EVALUATION) as folder:
         path = folder / "evaluation.json"
         if not path.is_file():
@@ -213,7 +215,7 @@ def check(store: Store, version: Version, settings: PromotionSettings) -> list[G
 
 
 def _headline_of_run(store: Store, version: Version) -> tuple[str, ...]:
-    """The pairs that the run itself named: a promotion may add to them, and never looks at fewer."""
+    """The pairs that the run named as its headline: promotion may add pairs, but never checks fewer."""
     try:
         with store.files_of(version.run_id, "settings") as folder:
             found = yaml.safe_load((folder / "mlflow.yaml").read_text(encoding="utf-8"))
@@ -225,10 +227,10 @@ def _headline_of_run(store: Store, version: Version) -> tuple[str, ...]:
 def _champion_gates(
     store: Store, version: Version, champion: Version | None, settings: PromotionSettings
 ) -> list[Gate]:
-    """One gate a pair of the headline: not worse than the champion on the same rows, by more than luck."""
+    """One gate per pair of the headline: not worse than the champion on the same rows, by more than chance."""
     if not settings.not_worse_than_champion or champion is None or champion.run_id == version.run_id:
         return []
-    needed = "AUROC not below the champion's on the same rows by more than luck"
+    needed = "AUROC not below the champion's on the same rows by more than chance"
     synthetic = evaluation_of(store, version).synthetic
     try:
         with store.files_of(version.run_id, tracking.COMPARISON) as folder:
@@ -253,7 +255,9 @@ def _champion_gates(
 
 
 def _judge(gates: list[Gate], events: int, synthetic: bool, fewest: int) -> list[Gate]:
-    """The gates as they are where events suffice; else not judged, which passes synthetic data only."""
+    """The gates unchanged if there are enough events; otherwise marked not judged, which passes only on synthetic
+    data.
+    """
     if events >= fewest:
         return gates
     few = f"; {events} events of the {fewest} needed to judge"
@@ -271,7 +275,7 @@ def _bundle_gate(store: Store, version: Version) -> Gate:
 
 
 def _check_gates(store: Store, version: Version, data_hash: str, settings: PromotionSettings) -> list[Gate]:
-    """The leak proof and the latency of the bundle, as the run measured them."""
+    """The leakage proof and the latency of the bundle, as the run measured them."""
     proof = "a statement on the data that trained, without a difference"
     quick = f"at most {settings.one_row_ms_at_most:g} ms, one row scored and explained"
     try:
@@ -321,8 +325,9 @@ def _pair_gates(name: str, pair: Pair, settings: PromotionSettings) -> list[Gate
 
 
 def _ratio_gate(name: str, ratio: Figure, bounds: tuple[float, float]) -> Gate:
-    """Events observed over events expected: refused outside ``bounds`` where the interval excludes 1, so by more than
-    luck."""
+    """Events observed over events expected. Refused outside ``bounds`` if the interval excludes 1, so only if the
+    deviation is more than chance.
+    """
     found, low, high = _number(ratio.value), _number(ratio.low), _number(ratio.high)
     inside = bounds[0] <= found <= bounds[1]
     luck = low <= 1 <= high
@@ -339,12 +344,11 @@ def _capture_gate(name: str, lead: LeadAtSlots | None, least: float) -> Gate:
 
 
 def _lead_gate(name: str, lead: LeadAtSlots | None, synthetic: bool, settings: PromotionSettings) -> Gate:
-    """Better than the best simple rule at the same slots, by more than the luck of these teams (docs/methods.md
-    section 5).
+    """Better than the best simple rule at the same number of reviews, by more than chance between teams
+    (docs/methods.md section 5).
 
-    The interval decides three ways: all of it above ``difference_above``, a lead; none of it as large as
-    ``smallest_lead``, no lead worth having; else these events cannot tell, which refuses anyone's data but synthetic
-    ones.
+    The interval decides between three results: all above ``difference_above`` is a lead; all below ``smallest_lead``
+    is no useful lead; otherwise these events cannot tell, which refuses on real data and passes on synthetic data.
     """
     above, worth = settings.difference_above or 0.0, settings.smallest_lead
     gate, needed = (
@@ -369,8 +373,8 @@ def _lead_gate(name: str, lead: LeadAtSlots | None, synthetic: bool, settings: P
 
 def _worst_gates(name: str, pair: Pair, synthetic: bool, settings: PromotionSettings) -> list[Gate]:
     """No group and no team may be found clearly less often than everyone (``evaluation/fairness/group_shortfall.py``).
-    Groups at the reviews teams really have; teams at the same share of each caseload, because how many people a team
-    can review is no property of the model."""
+    Groups are judged at the reviews that teams really have. Teams are judged at the same share of each caseload,
+    because a team's review capacity is not a property of the model."""
     own = pair.model.captured_at_slots
     equal = pair.equal_share.captured if pair.equal_share else None
     gates = []
@@ -410,7 +414,7 @@ def _stability_gate(name: str, stability: Stability | None, least: float) -> Gat
 
 
 def _number(value: float | None) -> float:
-    """NaN, which passes no gate, where a figure is not defined."""
+    """NaN for a figure that is not defined, which passes no gate."""
     return math.nan if value is None else float(value)
 
 

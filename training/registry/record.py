@@ -1,5 +1,6 @@
-"""What a training run leaves behind: parameters, metrics, boosters, bundle, report, plots and proofs in MLflow, and
-the alias ``challenger``."""
+"""Records a training run: parameters, metrics, boosters, bundle, report, plots and proofs in MLflow, and the alias
+``challenger``.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +41,9 @@ _EXPLAINED_ROWS = 1000
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a run made. ``metrics`` are named ``admission_28/auroc``; ``seconds`` are wall-clock by stage;
-    ``evaluation`` is evaluation.json."""
+    """The results of a run. ``metrics`` are named ``admission_28/auroc``; ``seconds`` are wall-clock by stage;
+    ``evaluation`` is evaluation.json.
+    """
 
     run_id: str
     version: str
@@ -58,8 +60,9 @@ class TrainResult:
 
 @dataclass(frozen=True)
 class Made:
-    """What a run has made before it is recorded. ``tuned`` and ``rival`` are None where no search and no comparison
-    was asked for."""
+    """What a run has made before it is recorded. ``tuned`` and ``rival`` are None if no search and no comparison was
+    requested.
+    """
 
     ready: Prepared
     fitted: Fitted
@@ -102,7 +105,9 @@ def record(
         }
         for outcome, model_id in model_ids.items():
             run.metrics({key: value for key, value in found.items() if key.startswith(f"{outcome}_")}, model_id)
-        run.metrics(found)  # after the boosters: MLflow gives each logged model the metrics that its run has by then
+        run.metrics(
+            found
+        )  # after the boosters, because MLflow gives each logged model the metrics that its run has by then
         served_id = run.new_model("upstream")
         version = run.register(served_id, {**facts, **{f"model_id.{o}": m for o, m in model_ids.items()}})
         bundle = write_bundle(
@@ -156,15 +161,16 @@ def record(
 
 
 def _run_name(records: Records, ready: Prepared) -> str:
-    """When, on whom and on what: two runs of one store differ by the second."""
+    """When, on whom and on what. Two runs of one store differ by the second."""
     kind = "synthetic, " if records.synthetic else ""
     people, when = ready.sizes["people"], datetime.now().strftime("%Y-%m-%d %H:%M:%S")
     return f"{when}: {kind}{people:,} people, records {records.data_hash[:8]}"
 
 
 def _predictions(ready: Prepared, contenders: Contenders) -> pd.DataFrame:
-    """One row for each labelled test row of each outcome and horizon: person (a number of this table alone, no id),
-    as_of, outcome, horizon, label and the model's probability."""
+    """One row for each labelled test row of each outcome and horizon: person (a number valid only in this table, not
+    an id), as_of, outcome, horizon, label and the model's probability.
+    """
     people = codes(ready.spine["patient_id"])
     parts = []
     for name, risk in contenders.model.items():
@@ -178,7 +184,7 @@ def _predictions(ready: Prepared, contenders: Contenders) -> pd.DataFrame:
 
 
 def _compare(records: Records, settings: Settings, made: Made, version: str) -> dict[str, Any] | None:
-    """The rival of ``made`` beside it on the same test rows; None where none was asked for."""
+    """The comparison of ``made`` with its rival on the same test rows; None if none was requested."""
     if made.rival is None:
         return None
     ready = made.ready
@@ -198,8 +204,7 @@ def _compare(records: Records, settings: Settings, made: Made, version: str) -> 
 
 
 def _explain(served: RiskModel, ready: Prepared, contenders: Contenders) -> dict[str, Explained]:
-    """What moves the risks of some test rows, by outcome. Also proves that the bundle scores as the fitted model
-    did."""
+    """Contributions for some test rows, by outcome. Also checks that the bundle scores as the fitted model did."""
     rows = np.flatnonzero(ready.split.test)[:: max(1, int(ready.split.test.sum()) // _EXPLAINED_ROWS)]
     matrix = rows_of(ready.matrix.values, rows)
     scores = served.score(matrix, names=ready.matrix.names)
@@ -222,8 +227,7 @@ def _explain(served: RiskModel, ready: Prepared, contenders: Contenders) -> dict
 
 
 def card(records: Records, settings: Settings, ready: Prepared, evaluation: Evaluation) -> dict[str, Any]:
-    """The model card that travels in the bundle: what it is for, what it is not, what it learned from, and how well it
-    did."""
+    """The model card in the bundle: what it is for, what it is not for, its training data, and its performance."""
     return {
         "name": "Upstream risk of disengagement and unplanned psychiatric admission",
         "synthetic": records.synthetic,

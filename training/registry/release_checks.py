@@ -1,5 +1,5 @@
-"""What goes with a run besides its evaluation: the proof that no feature sees the future, and how long one person
-takes to score and explain.
+"""Checks that a run makes besides its evaluation: the proof that no feature reads the future, and the time to score
+and explain one person.
 
 Both are files of the run, ``checks/leakage.json`` and ``checks/latency.json``, and promotion reads them there: a model
 without them is not promoted.
@@ -24,8 +24,9 @@ _WARM, _TIMED = 20, 200
 
 
 def leakage(records: Records, rows: int, seed: int, threads: int) -> Statement:
-    """The statement on the records that trained: ``rows`` checks of one person on one date, each with the future
-    deleted and garbled."""
+    """The leakage statement on the training records: ``rows`` checks of one person on one date, each with the future
+    deleted and garbled.
+    """
     return prove(records, rows, seed, threads=threads)
 
 

@@ -1,6 +1,6 @@
 """The registered model as code: MLflow runs this file when it loads a version, and nothing is unpickled.
 
-It opens the bundle that serves, verified, so that ``mlflow.pyfunc.load_model`` and ``mlflow models serve`` give the
+It opens and verifies the served bundle, so that ``mlflow.pyfunc.load_model`` and ``mlflow models serve`` give the
 probabilities that the service gives. Nothing in this project imports this module: ``tracking`` hands its path to
 MLflow.
 """
@@ -25,7 +25,7 @@ class ServedBundle(PythonModel):  # type: ignore[misc, unused-ignore]
 
     def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> Any:
         """One row for each row of features, and one column for each outcome and horizon (``admission_28``); a Series
-        where one of them was asked for.
+        if only one of them was requested.
 
         ``params``: ``outcomes`` and ``horizons`` (days) choose among those that the model was trained for; by default
         all of them. Raises ValueError for an outcome or a horizon that it does not know.

@@ -1,4 +1,4 @@
-"""Absence and failure told apart: only "there is no such thing" is absence; everything else is a named error."""
+"""Tells absence from failure: only "there is no such thing" is absence; everything else is a named error."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from training.errors import StoreFault, TrainingError
 
 ON_THE_WAY: tuple[type[Exception], ...] = (SQLAlchemyError, ImportError, OSError)
-"""A database that refuses, a driver that is not installed, faults of the network and of files."""
+"""Refused by a database, missing driver, or faults of the network and of files."""
 _SECRET = re.compile(r"://[^/@\s]+@")
 
 
 def is_absence(error: Any) -> bool:
-    """Whether the store said that there is no such model, version, alias or run.
+    """Whether the store reported that there is no such model, version, alias or run.
 
-    MLflow says so with RESOURCE_DOES_NOT_EXIST, and for an alias with INVALID_PARAMETER_VALUE and these words. A 404 of
-    another program, a login page say, carries neither.
+    MLflow reports this as RESOURCE_DOES_NOT_EXIST, and for an alias as INVALID_PARAMETER_VALUE with these words. A
+    404 from another program, such as a login page, has neither.
     """
     code, words = getattr(error, "error_code", None), str(error)
     if code == "RESOURCE_DOES_NOT_EXIST":
@@ -35,9 +35,9 @@ def without_password(text: str) -> str:
 
 @contextlib.contextmanager
 def naming_faults(uri: str, doing: str, errors: tuple[type[Exception], ...]) -> Iterator[None]:
-    """Turns whatever the store or the way to it raises into StoreFault, with the address and the cause in it.
+    """Turns any error of the store or of the connection to it into StoreFault, with the address and the cause.
 
-    ``errors`` are what counts as a fault: MLflow's own and, where only the store was asked, ``ON_THE_WAY``.
+    ``errors`` are the types that count as a fault: MLflow's own and, if only the store was called, ``ON_THE_WAY``.
     """
     try:
         yield

@@ -1,6 +1,6 @@
-"""From the registry to the service: fetch the champion's bundle, verify it, and make it the one that serves.
+"""Takes a model from the registry to the service: fetches the champion's bundle, verifies it, and puts it into service.
 
-The service reads bundles and never MLflow; this is the only step between them, and it can be run as often as one likes.
+The service reads bundles and never MLflow; this is the only step between them, and it can be run at any time.
 """
 
 from __future__ import annotations
@@ -26,18 +26,17 @@ from training.settings import Settings, TrackingSettings
 STATE = "sync.json"
 
 
-# Of all that a run records, the figures that say at a glance whether the list got better: one of each for every
-# outcome and horizon.
+# The recorded figures that show at a glance whether the list got better, one of each for every outcome and horizon.
 COMPARED = ("auroc", "scaled_brier", "calibration_slope", "captured_at_slots")
 
 
 def sync(home: str | Path, settings: Settings | TrackingSettings | None = None) -> dict[str, Any]:
-    """Publish the champion's bundle to ``home/bundles``. Gives what is serving now, what served before, and what
-    changed between the two.
+    """Publishes the champion's bundle to ``home/bundles``. Returns the bundle served now, the one before, and the
+    changes between them.
 
     ``changes`` holds the version before, features and outcomes added and removed, and ``metrics`` {name: {before,
-    now}}; it is None where the champion serves already or nothing served. Raises StoreAbsent, NoChampion,
-    ArtefactAbsent, or a BundleError of ``models``; then what served goes on serving.
+    now}}; it is None if the champion is already served or nothing was served. Raises StoreAbsent, NoChampion,
+    ArtefactAbsent, or a BundleError of ``models``; then the served bundle stays the same.
     """
     chosen = settings.tracking if isinstance(settings, Settings) else settings
     store = tracking.open_store(Path(home), chosen)
@@ -45,8 +44,9 @@ def sync(home: str | Path, settings: Settings | TrackingSettings | None = None) 
 
 
 def sync_refused(home: str | Path, settings: Settings, promotion: Promotion) -> dict[str, Any]:
-    """Publish a version that the gates refused, marked with those gates. Only in the home of a demo, and only a model
-    of synthetic data: raises BundleRefused elsewhere. Gives what ``sync`` gives."""
+    """Publishes a version that the gates refused, marked with those gates. Allowed only in the home of a demo, for a
+    model of synthetic data: raises BundleRefused otherwise. Returns the same as ``sync``.
+    """
     store = tracking.open_store(Path(home), settings.tracking)
     return _publish(Path(home), store, store.find(promotion.version), promotion.reasons)
 
@@ -81,7 +81,7 @@ def _publish(home: Path, store: Store, champion: Version, refused_by: tuple[str,
 
 
 def lines(state: dict[str, Any]) -> list[str]:
-    """The answer of ``sync`` for a terminal."""
+    """The result of ``sync`` as lines for a terminal."""
     verb = "now serves" if state["changed"] else "serves already"
     signed = f", signed by {state['signed_by']}" if state.get("signed_by") else ", not signed"
     found = [f"version {state['version']} {verb}: bundle {state['bundle_id']}{signed}"]
@@ -105,7 +105,7 @@ def lines(state: dict[str, Any]) -> list[str]:
 
 @dataclass(frozen=True)
 class Opened:
-    """What is compared of a bundle."""
+    """The parts of a bundle that are compared."""
 
     manifest: Manifest
     features: tuple[str, ...]
@@ -138,7 +138,7 @@ def _number(value: float | None) -> str:
 
 
 def _serving(root: Path) -> Opened | None:
-    """The bundle that serves, where there is one and it is whole."""
+    """The served bundle, if there is one and it is whole."""
     try:
         folder = current_bundle(root)
         return Opened.of(folder, verify(folder))

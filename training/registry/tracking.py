@@ -2,8 +2,8 @@
 MLflow itself runs (``served_model``).
 
 With ``tracking.uri: null`` the store is SQLite, ``mlflow.db`` under the home folder, and files lie under ``artefacts``
-beside it. MLflow writes absolute addresses into its store; a home that was moved is still read (files are looked for
-under the home as it is now), and refused for new runs.
+beside it. MLflow writes absolute addresses into its store. A home that was moved can still be read (files are
+searched under its present place), but takes no new runs.
 
 Aliases of the registered model: ``challenger`` (last trained), ``champion`` (promoted), ``previous`` (the champion
 before it).
@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-# Before mlflow is imported: it reads these once. No telemetry leaves a trust's network, and nothing in the store is
-# ever unpickled (docs/architecture.md rule 8).
+# Set before mlflow is imported, because it reads these once. No telemetry leaves a trust's network, and nothing in
+# the store is ever unpickled (docs/architecture.md rule 8).
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["DO_NOT_TRACK"] = "true"
 os.environ["MLFLOW_ALLOW_PICKLE_DESERIALIZATION"] = "false"
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-# MLflow tries seven times, which is minutes of silence where a server is away.
+# MLflow tries seven times by default, which means minutes of silence if a server is down.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
@@ -87,13 +87,14 @@ class Run:
         mlflow.log_params({name: str(value)[:6000] for name, value in values.items()})
 
     def metrics(self, values: Mapping[str, float], model_id: str | None = None) -> None:
-        """Logs what is a finite number, of the run and of ``model_id``; a figure that is not defined on these data is
-        left out rather than logged as 0."""
+        """Logs the finite numbers, for the run and for ``model_id``. A figure that is not defined on these data is
+        left out, not logged as 0.
+        """
         defined = {name: float(value) for name, value in values.items() if value is not None and np.isfinite(value)}
         mlflow.log_metrics(defined, model_id=model_id)
 
     def input(self, slices: pd.DataFrame, data_hash: str, source: str) -> None:
-        """Logs what data went in, by hash and by the sizes of its slices. No row of a person is logged."""
+        """Logs the input data by hash and by the sizes of its slices. No row of a person is logged."""
         dataset = mlflow.data.from_pandas(slices, source=source, name="records", digest=data_hash[:36])  # type: ignore[attr-defined]
         mlflow.log_input(dataset, context="training")
 
@@ -102,14 +103,15 @@ class Run:
         mlflow.log_table(rows, name)
 
     def new_model(self, name: str) -> str:
-        """The id of a logged model whose files are still to come (:meth:`serve`)."""
+        """The id of a logged model whose files follow later (:meth:`serve`)."""
         experiment = self.store.client.get_run(self.run_id).info.experiment_id
         made = self.store.client.create_logged_model(experiment, name=name, source_run_id=self.run_id)
         return str(made.model_id)
 
     def serve(self, model_id: str, bundle: Path, example: pd.DataFrame, result: pd.DataFrame) -> None:
-        """Logs the bundle as an MLflow model that gives what the service gives. ``example`` holds rows of features,
-        ``result`` their probabilities by outcome and horizon."""
+        """Logs the bundle as an MLflow model that gives the same answers as the service. ``example`` holds rows of
+        features, ``result`` their probabilities by outcome and horizon.
+        """
         outcomes = list(dict.fromkeys(str(name).rpartition("_")[0] for name in result))
         schema = ParamSchema(
             [
@@ -133,7 +135,7 @@ class Run:
 
     def child(self, name: str, parameters: Mapping[str, Any], metrics: Mapping[str, float]) -> None:
         """A finished run under this one: one trial of a search, one team of a study."""
-        # A nested run goes to MLflow's default experiment unless it is told its parent's.
+        # A nested run goes to MLflow's default experiment unless the parent's is given.
         experiment = self.store.client.get_run(self.run_id).info.experiment_id
         with mlflow.start_run(run_name=name, nested=True, experiment_id=experiment):
             self.parameters(parameters)
@@ -154,7 +156,7 @@ class Run:
         return str(info.model_id)
 
     def register(self, model_id: str, tags: Mapping[str, str]) -> Version:
-        """A new version of the registered model, with the logged model as its source."""
+        """Registers a new version of the model, with the logged model as its source."""
         client, name = self.store.client, self.store.settings.registered_model
         try:
             client.create_registered_model(
@@ -183,7 +185,7 @@ class Store:
             return mlflow.MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
     def _asked(self, doing: str) -> contextlib.AbstractContextManager[None]:
-        """Names the fault where the store does not answer as it should (StoreFault)."""
+        """Turns errors of the store into StoreFault."""
         return naming_faults(self.uri, doing, (MlflowException, *ON_THE_WAY))
 
     @property
@@ -196,10 +198,11 @@ class Store:
 
     @contextlib.contextmanager
     def run(self, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
-        """Records a run; it is marked failed where the body raises. Raises HomeMoved where files would be written to
-        the folder of old."""
-        # The registry is asked through `client`, never through MLflow's global: set once, it would not follow the
-        # tracking address of whoever called.
+        """Records a run, and marks it failed if the body raises. Raises HomeMoved if files would be written to the
+        old folder.
+        """
+        # The registry is accessed through `client`, not MLflow's global: once set, the global would not follow the
+        # caller's tracking address.
         before = mlflow.get_tracking_uri()
         mlflow.set_tracking_uri(self.uri)
         try:
@@ -208,7 +211,8 @@ class Store:
                 warnings.catch_warnings(),
                 mlflow.start_run(run_id=self._begin(name, tags)) as active,
             ):
-                # About type hints inside MLflow's own modules; nothing that whoever trains here could act on.
+                # These warnings are about type hints inside MLflow's own modules; nobody who trains here can act on
+                # them.
                 warnings.filterwarnings("ignore", module=r"mlflow\.")
                 yield Run(self, active.info.run_id)
         finally:
@@ -247,7 +251,7 @@ class Store:
                 ) from error
 
     def version_of_run(self, run_id: str) -> str | None:
-        """The number of the version that a run made, None where the registry does not hold one (any more)."""
+        """The number of the version that a run made; None if the registry does not hold one (any more)."""
         if not run_id:
             return None
         wanted = f"name = '{self.settings.registered_model}' and run_id = '{run_id}'"
@@ -256,7 +260,7 @@ class Store:
         return str(found[0].version) if found else None
 
     def metrics_of(self, run_id: str) -> dict[str, float]:
-        """The last value of every metric of a run; empty where the store does not hold the run (any more)."""
+        """The last value of every metric of a run; empty if the store does not hold the run (any more)."""
         with self._asked(f"reading the metrics of run {run_id}"):
             try:
                 return dict(self.client.get_run(run_id).data.metrics) if run_id else {}
@@ -282,8 +286,9 @@ class Store:
 
     @contextlib.contextmanager
     def files_of(self, run_id: str, under: str) -> Iterator[Path]:
-        """The folder ``under`` among a run's files: in place where the store is local, else downloaded to a private
-        folder that is removed again."""
+        """The folder ``under`` among a run's files: in place if the store is local, else downloaded to a private
+        folder that is deleted afterwards.
+        """
         if self.local:
             folder = self.artefacts / run_id / "artifacts" / under
             if not folder.is_dir():
@@ -305,8 +310,9 @@ class Store:
             yield Path(path)
 
     def check_place(self) -> None:
-        """Raises HomeMoved or StoreFault, before a long run rather than after it, where a new run could not be
-        recorded: opens a run, writes a file to it, asks for logged models and removes the run again."""
+        """Checks before a long run whether a new run could be recorded: opens a run, writes a file to it, asks for
+        logged models and deletes the run. Raises HomeMoved or StoreFault.
+        """
         with self._asked("trying the store before the run"):
             client, experiment = self.client, self._experiment()
             run_id = client.create_run(experiment, run_name="trying the store").info.run_id
@@ -318,7 +324,7 @@ class Store:
                 client.delete_run(run_id)
 
     def _begin(self, name: str, tags: Mapping[str, str]) -> str:
-        """A new run of our experiment, whatever run MLFLOW_RUN_ID names in the environment."""
+        """A new run of our experiment, ignoring MLFLOW_RUN_ID in the environment."""
         return str(self.client.create_run(self._experiment(), run_name=name, tags=dict(tags)).info.run_id)
 
     def _location(self) -> str | None:
@@ -350,7 +356,7 @@ class Store:
         return str(found.experiment_id)
 
     def _create_experiment(self, client: mlflow.MlflowClient) -> str:
-        """A new experiment; where another training was quicker, its experiment."""
+        """A new experiment; if another training was quicker, its experiment."""
         try:
             return str(client.create_experiment(self.settings.experiment, artifact_location=self._location()))
         except MlflowException as error:
@@ -364,7 +370,7 @@ class Store:
 
 @contextlib.contextmanager
 def _one_at_a_time(home: Path) -> Iterator[None]:
-    """Holds a lock of ``home``, so that two first trainings do not both make the store."""
+    """Holds a lock of ``home``, so that two first trainings do not both create the store."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / ".mlflow.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -372,7 +378,7 @@ def _one_at_a_time(home: Path) -> Iterator[None]:
 
 
 def open_store(home: str | Path, settings: TrackingSettings | None = None, *, create: bool = False) -> Store:
-    """The store of ``home``. Raises StoreAbsent where there is none, unless ``create`` (the first use of SQLite takes
+    """The store of ``home``. Raises StoreAbsent if there is none, unless ``create`` (the first use of SQLite takes
     a few seconds)."""
     settings, home = settings or TrackingSettings(), Path(home).resolve()
     database = home / DATABASE
@@ -397,9 +403,10 @@ def open_store(home: str | Path, settings: TrackingSettings | None = None, *, cr
 
 @contextlib.contextmanager
 def _without_waiting_for_the_disk() -> Iterator[None]:
-    """MLflow makes a new SQLite file by some sixty migrations, each of which waits for the disk: five to ten seconds.
-    A file that holds nothing yet has nothing to lose, so the connections opened meanwhile do not wait; afterwards they
-    do, as all others."""
+    """Speeds up the creation of the SQLite store. MLflow creates it with some sixty migrations, each of which waits
+    for the disk: five to ten seconds. A new file has nothing to lose, so connections opened here do not wait for the
+    disk; later ones do.
+    """
     opened: list[Any] = []
 
     def connected(connection: Any, _: Any) -> None:

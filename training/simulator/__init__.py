@@ -1,5 +1,6 @@
-"""A simulated trust whose truth is known: a day-by-day mechanism, the records it leaves, and the oracle. Everything
-here is synthetic."""
+"""A simulated trust with known true risks: a day-by-day mechanism, the records it leaves, and the oracle. Everything
+here is synthetic.
+"""
 
 from training.simulator.oracle import Truth, TruthError
 from training.simulator.parameters import World

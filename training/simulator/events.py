@@ -1,4 +1,4 @@
-"""How compiled code writes down what happened: every event of every table is one row of the same shape."""
+"""Writes events from compiled code: every event of every table is one row of the same shape."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from training.simulator.state import CIRCUMSTANCES, CONTACTS, RESULTS, SUPPLIES
 
 @step
 def emit(p, s, x, table, day, day2, a, b, c, number, first, second):
-    """One row. Nothing is written while the oracle looks ahead, nor past the end of the rows (the caller counts and
-    asks for more room)."""
+    """Writes one row. Nothing is written while the oracle looks ahead, nor past the end of the rows (the caller then
+    allocates more)."""
     if s.recording == 0:
         return
     i = s.rows
@@ -52,7 +52,7 @@ def emit_result(p, s, x, test, value, kept):
     """``kept`` marks the rows of a register of its own (clozapine, lithium). A world may lose the tests of people who
     are unwell."""
     if x.world.informative_missing > 0.0:
-        # not a draw of the stream, so that the hidden course is the same with and without the loss
+        # not drawn from the stream, so that the hidden course is the same with and without the loss
         u = float(mix(s.key + s.counter * MIX_1 + np.uint64(test)) >> S11) * TO_UNIT
         if u < 1.0 - math.exp(-x.world.informative_missing * max(0.0, s.severity)):
             return

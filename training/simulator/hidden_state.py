@@ -1,7 +1,7 @@
 """The hidden processes of one person, moved on by one day: severity and relapse, substance episodes, adherence, side
 effects, engagement.
 
-Nothing here is written to a record. Care sees the person only through contacts, tests and collected supplies.
+None of this is recorded. Services see the person only through contacts, tests and collected supplies.
 """
 
 from __future__ import annotations
@@ -61,8 +61,9 @@ def step_severity(p, s, x):
 
 @step
 def take_medicines(p, s, m, x):
-    """Take today's tablets or not (all alike); depots work by themselves. Sets how well the person is protected, and
-    what was missed."""
+    """Whether today's tablets are taken (all or none); depots work by themselves. Sets the protection and the missed
+    doses.
+    """
     inpatient = s.status == INPATIENT
     takes = inpatient or (s.stopped == 0 and chance(s, sigmoid(s.adherence)))
     load, shield, wanted, count = 0.0, 0.0, 0.0, 0
@@ -118,7 +119,7 @@ def step_adherence(p, s, x):
 
 @step
 def step_engagement(p, s, x):
-    """The wish to come, on the logit; and withdrawal, a spell of not answering at all."""
+    """The wish to come, on the logit; and withdrawal, a period of not answering."""
     w = x.world
     target = p.engagement - w.engagement_side_effects * (s.side_effects - 0.6)
     s.engagement = s.engagement + w.engagement_pull * (target - s.engagement) + w.engagement_noise * normal(s)

@@ -1,4 +1,4 @@
-"""Compiled entry points whose cache knows about every file of the simulator.
+"""Compiled entry points whose cache depends on every file of the simulator.
 
 numba's own cache looks only at the file that holds the function, so a change in a function it calls would go unnoticed
 and two machines could give different bytes for one seed. Here the stamp of the cache is a hash of all sources of this

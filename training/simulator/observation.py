@@ -1,5 +1,4 @@
-"""From what happened to what the record says: late rows, lost rows, values nobody wrote down, and the extract taken on
-the last day.
+"""Turns events into records: late rows, lost rows, missing values, and the extract taken on the last day.
 
 Every choice is hashed from (seed, person, the row's place among the person's rows), never drawn in sequence, so one
 person's rows do not depend on anybody else's. A row, an outcome, a closure or a discharge that became known after the
@@ -151,8 +150,7 @@ def keep(
     lost: np.ndarray | None = None,
     twice: np.ndarray | None = None,
 ) -> pd.DataFrame:
-    """The rows that had become known by the last day, and were not lost; rows of ``twice`` stand there two times in a
-    row."""
+    """The rows known by the last day and not lost; rows of ``twice`` appear twice in a row."""
     here = known_on <= extract.last_day
     if lost is not None:
         here &= ~lost
@@ -162,8 +160,9 @@ def keep(
 
 
 def localised(column: pd.Series, salt: int, rows: np.ndarray, extract: Recording) -> pd.Series:
-    """Some rows carry a code of a local system that no vocabulary holds, as real extracts do; the checks of
-    ``Records`` must set them aside."""
+    """Gives some rows a code of a local system that is in no vocabulary, as in real extracts; ``Records`` must set
+    them aside.
+    """
     return column.mask(extract.noise(salt, rows) < extract.world.local_codes, "LOCAL-17")
 
 
@@ -179,7 +178,7 @@ def patient(rows: np.ndarray, extract: Recording) -> pd.Series:
 
 
 def patients(people: np.ndarray, extract: Recording) -> pd.DataFrame:
-    """The death of someone makes their row known anew; a death nobody told of by the last day is not in it."""
+    """A death updates the person's row; a death not reported by the last day is missing."""
     number = people["index"]
     told = np.where(
         extract.died_on == NO_DAY,
@@ -207,8 +206,7 @@ def patients(people: np.ndarray, extract: Recording) -> pd.DataFrame:
 
 
 def contacts(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
-    """A booked contact is known from its booking; what came of it, days later. An outcome that is not known yet reads
-    as planned."""
+    """A booked contact is known from its booking, its outcome days later. An outcome not yet known reads as planned."""
     team, staff = rows["number"] // 100, rows["number"] % 100
     day, booked = rows["day"].astype(np.int64), rows["day2"].astype(np.int64)
     elsewhere = staff == 99
@@ -283,7 +281,7 @@ def results(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
 
 
 def stays(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
-    """One emergency in fifty has no method written down: unknown counts as unplanned (docs/clinical.md section 2.2)."""
+    """One emergency in fifty has no method recorded: unknown counts as unplanned (docs/clinical.md section 2.2)."""
     left = rows["day2"].astype(np.int64)
     told = np.where(left == NO_DAY, NO_DAY, left + extract.delay(50, rows, 1.2))
     unknown = (rows["a"] == state.EMERGENCY) & (extract.noise(52, rows) < 0.02)

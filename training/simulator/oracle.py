@@ -1,8 +1,8 @@
-"""What nobody in a real trust knows: each person's risk, from the full hidden state.
+"""The oracle: each person's true risk, from the full hidden state, which no real trust has.
 
 A risk is the share of imagined futures in which the event happens. The person is replayed, day for day, to the date
-(the same stream gives the same past), and from that morning on the same machine runs with fresh random numbers. Event
-definitions are those of docs/clinical.md section 2.2 and 2.3 as the machine watches for them. Death, moving away,
+(the same stream gives the same past), and from that morning on the same machine runs with fresh random numbers.
+Events follow docs/clinical.md sections 2.2 and 2.3. Death, moving away,
 transfer out of the trust and a planned end close a future: they count as no event in it.
 """
 
@@ -46,13 +46,14 @@ and ``protection`` lie in 0 to 1."""
 
 
 class TruthError(UpstreamError, ValueError):
-    """A question that the truth cannot answer, and why."""
+    """The oracle cannot answer this question; the message says why."""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything that made a simulated trust: enough to replay anybody to any day. Lives beside the store, never
-    inside it."""
+    """Everything that made a simulated trust, enough to replay anybody to any day. It is stored next to the store,
+    never inside it.
+    """
 
     seed: int
     patients: int
@@ -79,10 +80,11 @@ class Truth:
         of the spine.
 
         ``outcomes`` maps an outcome to horizons in days. The standard error of a probability p is sqrt(p(1-p)/draws).
-        ``new_disengagement`` is that whose silence begins on or after ``as_of``, among futures that complete no silence
-        under way first. NaN where the person was not there (not yet referred, gone, moved away, dead) on that date.
-        The answer does not depend on the order of the spine. ``reviewed`` asks for the risk had a medicines review been
-        delivered on the morning of ``as_of``.
+        ``new_disengagement`` counts silences that begin on or after ``as_of``, among futures that do not first
+        complete a silence under way. NaN if the person was not there on that date (not yet referred, gone, moved
+        away, dead).
+        The answer does not depend on the order of the spine. ``reviewed`` gives the risk as if a medicines review had
+        taken place on the morning of ``as_of``.
         """
         outcomes = outcomes or {"admission": (28, 90, 180), "disengagement": (90, 180)}
         unknown = [name for name in outcomes if name not in OUTCOMES]
@@ -115,9 +117,9 @@ class Truth:
         """As ``risk``, with ``reviewed`` (the risk had a review been delivered on ``as_of``) and ``effect`` = reviewed
         - probability; below 0 helps.
 
-        Both arms start from the same hidden morning and the same random numbers, and part where the review makes the
-        first difference. What is delivered is what a review does by itself (``appointments.review_works``); that it is
-        also a contact is not counted. Where a world's reviews do nothing the effect is 0 exactly.
+        Both arms start from the same hidden state and the same random numbers, and diverge when the review first
+        makes a difference. The effect is that of the review itself (``appointments.review_works``), not of the
+        contact. In a world whose reviews do nothing the effect is exactly 0.
         """
         effect = self.risk(spine, outcomes, draws, seed, threads)
         effect["reviewed"] = self.risk(spine, outcomes, draws, seed, threads, reviewed=True)["probability"]
@@ -169,8 +171,9 @@ class Truth:
         return self.seed, float(self.years), self.world.to_record(), formulary_rows(), rows, FIRST_DAY, self.last_day
 
     def save(self, folder: str | Path) -> Path:
-        """Writes ``truth.json``: the seed, the sizes, the version and the numbers of the world; replay does the
-        rest."""
+        """Writes ``truth.json``: the seed, the sizes, the version and the numbers of the world. The rest is
+        replayed.
+        """
         path = Path(folder) / FILE
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps({"synthetic": True, **asdict(self)}, indent=2), encoding="utf-8")
@@ -193,7 +196,7 @@ class Truth:
 
 
 def _blocks(index: np.ndarray, threads: int) -> list[np.ndarray]:
-    """Positions in blocks of whole people, a few to each thread."""
+    """Positions in blocks of whole people, a few per thread."""
     cuts = np.flatnonzero(np.diff(index)) + 1
     people = np.split(np.arange(len(index)), cuts) if len(index) else []
     size = max(1, len(people) // (threads * 8))

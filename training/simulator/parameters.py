@@ -1,4 +1,4 @@
-"""The rules of the simulated world as numbers: one frozen value, so that a harder world is a copy with a few numbers
+"""The parameters of the simulated world as one frozen value, so that a harder world is a copy with a few numbers
 changed.
 
 Daily hazards are per day. Effects are on the log-hazard or logit scale unless the name says otherwise. Every number is
@@ -84,7 +84,7 @@ class World:
     withdrawal_engagement: float = 0.75
     withdrawal_substance: float = 0.45
     withdrawal_insight: float = 0.25
-    withdrawal_severity: float = 0.2  # people who are unwell are held on to
+    withdrawal_severity: float = 0.2  # services keep hold of people who are unwell
     withdrawal_stopped: float = 0.3
     withdrawal_young: float = 0.35
     withdrawal_living_alone: float = 0.35
@@ -157,7 +157,7 @@ class World:
         0.04  # attended clozapine clinics whose blood the register has and whose visit the team's system has not
     )
 
-    # adversarial worlds: all off here; switching one on changes nothing but what it names
+    # adversarial worlds: all off here; each one changes only what it names
     drift_admission: float = 0.0  # added to the log-hazard of admission for each year since the first day
     drift_engagement: float = 0.0  # added to the logit of attending for each year since the first day
     policy_year: float = 0.0  # years after the first day on which a policy begins; 0 for never
@@ -165,7 +165,7 @@ class World:
     policy_remote: float = 0.0  # from then on, this share of face-to-face routine contacts is by telephone
     informative_missing: float = 0.0  # tests vanish with chance 1 - exp(-this x severity above the ordinary)
     list_feedback: float = (
-        0.0  # chance that somebody who missed two contacts is put on a list, seen within days and reviewed
+        0.0  # probability that somebody who missed two contacts is put on a list, seen within days and reviewed
     )
 
     def to_record(self) -> np.ndarray:

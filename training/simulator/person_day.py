@@ -1,4 +1,4 @@
-"""The state machine: one person, one day at a time. The simulation and the oracle run the very same days."""
+"""The state machine: one person, one day at a time. The simulation and the oracle run the same code."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def clear(s, m):
 
 @step
 def finish(p, s, m, x):
-    """What is still open after the last day: the stay, the referral, and contacts booked ahead."""
+    """Records what is still open after the last day: the stay, the referral, and contacts booked ahead."""
     if s.status == INPATIENT:
         write_stay(p, s, x, NONE)
     if s.opened_on != NONE:
@@ -118,8 +118,8 @@ def finish(p, s, m, x):
 
 @entry
 def run_people(people, died_on, first, seed, years, world, medicines, teams, first_day, last_day, events):
-    """Simulate ``len(people)`` people from index ``first``; returns the rows wanted (more than ``len(events)`` means:
-    give more room)."""
+    """Simulate ``len(people)`` people from index ``first``; returns the number of rows needed (above ``len(events)``,
+    allocate more)."""
     x = Setting(world[0], medicines, teams, first_day, last_day, events)
     states = np.zeros(1, dtype=STATE)
     m = np.zeros(SLOTS, dtype=SLOT)

@@ -1,8 +1,8 @@
-"""What was put into the mechanism on purpose, in one table: a model that reads records well should find these, and an
-audit should see the groups.
+"""The effects planted in the mechanism, in one table. A model that reads records well should find them, and an audit
+should show the groups.
 
-``field`` is the number of ``World`` that does it; nothing is repeated by hand. ``concept`` is what acts, ``group`` the
-inequality group it falls on, if any.
+``field`` is the parameter of ``World`` that causes it; no value is repeated here. ``concept`` is what acts,
+``group`` the inequality group it falls on, if any.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Planted(NamedTuple):
     group: str = ""
 
     def size(self, world: World) -> float:
-        """The number as it acts, with its sign."""
+        """The parameter's value with its sign."""
         return self.sign * float(getattr(world, self.field))
 
 

@@ -1,5 +1,5 @@
-"""Random numbers by counter: draw ``n`` of person ``i`` depends on (seed, i, n) alone, so nobody's course changes
-anybody else's.
+"""Random numbers by counter: draw ``n`` of person ``i`` depends only on (seed, i, n), so one person's course never
+changes another's.
 
 The mixing function is SplitMix64 (Steele, Lea, Flood 2014). Compiled code draws from a state record; columns of rows
 draw with ``hashed``.

@@ -1,4 +1,4 @@
-"""``simulate``: a whole synthetic trust, as records that look like a trust's and the truth that no trust has."""
+"""``simulate``: makes a whole synthetic trust, with realistic records and the truth that no real trust has."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ TABLES = 7
 
 
 class SimulationError(UpstreamError, ValueError):
-    """Sizes that make no trust."""
+    """Sizes with which no trust can be made."""
 
 
 @dataclass(frozen=True)
 class SimulatedTrust:
-    """``frames`` are the nine tables as pandas; ``records`` the same, checked and typed; ``truth`` answers what only a
-    simulator can."""
+    """``frames`` are the nine tables as pandas; ``records`` the same, checked and typed; ``truth`` answers what only
+    a simulator knows."""
 
     frames: dict[str, pd.DataFrame]
     truth: Truth
@@ -51,7 +51,7 @@ def simulate(
     """A trust of ``patients`` people (first day's caseload and arrivals) over ``years`` from 2022-01-03, all of it
     synthetic.
 
-    The same arguments give the same bytes; ``threads`` changes nothing but the time. A person depends on (seed,
+    The same arguments give the same bytes; ``threads`` changes only the time. A person depends on (seed,
     number, years, teams, world) only. Raises SimulationError for sizes below one person, one team or a tenth of a
     year.
     """
@@ -86,7 +86,7 @@ def simulate(
 
 
 def _run(truth: Truth, teams: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Traits, deaths and event rows by table, people in order. Shards are independent and run side by side."""
+    """Traits, deaths and event rows by table, people in order. Shards are independent and run in parallel."""
     people = np.zeros(truth.patients, dtype=PERSON)
     died_on = np.zeros(truth.patients, dtype=np.int64)
     world, medicines = truth.world.to_record(), formulary_rows()

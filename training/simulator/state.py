@@ -171,7 +171,7 @@ PERSON = np.dtype(
         ("referred_on", "i8"),  # first referral opened
         ("born_on", "i8"),
         ("initial", "i8"),  # on the caseload on the first day
-        ("established", "i8"),  # already treated when we meet them
+        ("established", "i8"),  # already treated on the first day
         ("sex", "i8"),
         ("ethnicity", "i8"),
         ("deprivation", "i8"),
@@ -333,8 +333,9 @@ EVENT = np.dtype(
 
 
 class Setting(NamedTuple):
-    """What every step of the machine may look at, besides the person: the world's numbers, medicines, teams, calendar,
-    and the event rows."""
+    """What every step of the simulation may read besides the person: the world's numbers, medicines, teams, calendar,
+    and the event rows.
+    """
 
     world: np.ndarray
     medicines: np.ndarray

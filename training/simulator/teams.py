@@ -35,7 +35,7 @@ def draw_teams(teams: int, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
     table = pd.DataFrame(
         {
             "team_id": [f"T{i + 1:02d}" for i in number],
-            # As many digits as the last team has: names are listed in the order of the alphabet.
+            # As many digits as the last team's number has, because names are sorted alphabetically.
             "name": [f"Team {i + 1:0{len(str(teams))}} (synthetic)" for i in number],
             "kind": kinds,
             "weekly_reviews": (15 + np.floor(11 * hashed(seed, 990, number))).astype(float),

@@ -31,8 +31,7 @@ def deprived(p):
 
 @step
 def draw_calendar(p, s, x, years):
-    """Initial caseload or arrival: how many of each depends on the turnover alone, so the caseload stays roughly
-    steady."""
+    """Initial caseload or arrival. The numbers depend only on the turnover, so the caseload stays roughly steady."""
     initial = chance(s, 1.0 / (1.0 + x.world.arrivals_per_year * years))
     arrival = x.first_day + int(uniform(s) * (x.last_day - x.first_day + 1))
     since = int(-1300.0 * np.log(1.0 - uniform(s))) + 30
@@ -100,8 +99,7 @@ def draw_illness(p, s, x):
 
 @step
 def draw_team(p, s, x):
-    """A team whose doors are open to the person: early intervention takes the young with psychosis, others take
-    anyone."""
+    """A team that takes the person: early intervention takes young people with psychosis, others take anyone."""
     teams = x.teams
     early = p.young > 0.0 and p.diagnosis <= OTHER_PSYCHOSIS and chance(s, 0.6)
     shares = np.ones(len(teams))

@@ -175,8 +175,8 @@ def calibration_errors(people, label, risk, weights, bins):
 
 @njit(nogil=True, cache=True)
 def _quantile(value, weight, wanted, largest):
-    """The smallest of ``value`` (0 to ``largest``) at or below which at least ``wanted`` of the weight lies: exact,
-    without sorting all."""
+    """The smallest ``value`` (0 to ``largest``) with at least ``wanted`` of the weight at or below it. Exact, without
+    sorting all."""
     cells = 1024
     scale = (cells - 1) / largest if largest > 0 else 0.0
     mass = np.zeros(cells)
@@ -202,8 +202,8 @@ def _quantile(value, weight, wanted, largest):
 
 @njit(nogil=True, cache=True)
 def weekly_lists(order, day, team, person, slots, cool_off):
-    """Marks who is listed, ``slots`` to a team and day, leaving off whoever was listed less than ``cool_off`` days
-    ago. ``order`` is by day, then team, then place in the list."""
+    """Marks who is listed, ``slots`` to a team and day, leaving off people listed less than ``cool_off`` days ago.
+    ``order`` is by day, then team, then place in the list."""
     listed = np.zeros(len(order), np.bool_)
     if len(order) == 0:
         return listed
@@ -242,7 +242,7 @@ def crossings(
     """How many of ``rows`` random rows have a shorter horizon with the higher calibrated logit, and the largest such
     fall.
 
-    Only trees that split on the horizon can make risks differ between horizons, so only those are given. ``used`` are
+    Only trees that split on the horizon can make risks differ between horizons, so only those are passed. ``used`` are
     their features; a value is missing one time in five, else uniform over ``low`` to ``high``.
     """
     np.random.seed(seed)

@@ -1,5 +1,4 @@
-"""Figures of merit, each computed for the rows as they are and for every draw of the bootstrap at once. scikit-learn
-is the outside check (tests)."""
+"""Metrics on the sample and on each bootstrap replicate. Tests compare them with scikit-learn."""
 
 from __future__ import annotations
 
@@ -14,8 +13,9 @@ from training.statistics import kernels
 from training.statistics.resampling import Draws, Estimate, Floats, Mask, as_dicts
 
 SMOOTH_BINS = 20
-"""Groups of equal weight whose mean risks and observed shares make the smooth curve behind ICI, E50 and E90. Loess
-would need minutes for what a bootstrap asks."""
+"""Number of groups of equal weight behind the smooth curve of ICI, E50 and E90. Loess would take minutes for a
+bootstrap.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Scored:
         return np.argsort(self.score, kind="stable")
 
     def ranking(self, draws: Draws) -> dict[str, Floats]:
-        """What can be said of any ranking, probability or not. AUROC: the chance that an event scores above a
+        """Metrics of any ranking, probability or not. AUROC: the chance that an event scores above a
         non-event, ties counting half. Average precision: area under the precision-recall curve as scikit-learn defines
         it; read it beside the prevalence."""
         falling = self._rising[::-1]
@@ -44,7 +44,7 @@ class Scored:
         return draws.ratio((self.score - self.label) ** 2)
 
     def scaled_brier(self, draws: Draws) -> Floats:
-        """1 less the Brier score over that of the prevalence told to everyone: 0 tells nothing, 1 knows everything."""
+        """1 - Brier / Brier of always predicting the prevalence: 0 is uninformative, 1 is perfect."""
         share = draws.ratio(self.label)
         useless = share * (1 - share)
         return 1 - np.divide(self.brier(draws), useless, out=np.full(len(share), np.nan), where=useless > 0)
@@ -68,8 +68,8 @@ class Scored:
 
     def calibration_line(self, draws: Draws) -> dict[str, Floats]:
         """Slope and intercept of a logistic regression of the label on the logit of the score (1 and 0 where the
-        probability is right), and calibration in the large: the intercept where the slope is held at 1, in log odds;
-        above 0 risks are too low."""
+        probability is right), and calibration in the large: the intercept where the slope is held at 1, in log odds.
+        Above 0, risks are too low."""
         found = kernels.lines(draws.people, self.label, self.logit, draws.weights)
         names = ("calibration_slope", "calibration_intercept", "calibration_in_the_large")
         return {name: found[:, column] for column, name in enumerate(names)}
@@ -83,7 +83,7 @@ class Scored:
         return draws.ratio(flagged * (self.label - threshold / (1 - threshold) * (1 - self.label)))
 
     def probability(self, draws: Draws) -> dict[str, Floats]:
-        """Every figure of a probability: discrimination, overall, calibration."""
+        """All metrics of a probability: discrimination, overall, calibration."""
         return {
             **self.ranking(draws),
             "brier": self.brier(draws),
@@ -102,7 +102,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lists of limited length would have found. ``listed`` marks rows; events are numbered, so that one event
+    """Results of lists of limited length. ``listed`` marks rows; events are numbered, so that one event
     counts once.
 
     ``event`` is -1 for a row without an event; rows of one person before one and the same event share a number.
@@ -136,8 +136,8 @@ def top_of_lists(
     slots: Mapping[int, int] | Sequence[int],
     seed: int = 0,
 ) -> Mask:
-    """Marks the ``slots[team]`` highest scores of each team on each day. Ties are broken by lot, the same lot every
-    time: no order of names or ids."""
+    """Marks the ``slots[team]`` highest scores of each team on each day. Ties are broken at random, in the same way
+    every time, and not by name or id."""
     order, place = places_in_lists(score, team, day, seed)
     listed = np.zeros(len(score), dtype=bool)
     number = (
@@ -150,8 +150,9 @@ def top_of_lists(
 def same_share_of_lists(
     score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64], share: float, seed: int = 0
 ) -> Mask:
-    """Marks the same share of every team's rows on each day, highest scores first: how well teams are ranked, whatever
-    reviews each of them can do."""
+    """Marks the same share of every team's rows on each day, highest scores first. This measures how well teams are
+    ranked, independent of their review capacity.
+    """
     order, place = places_in_lists(score, team, day, seed)
     listed = np.zeros(len(score), dtype=bool)
     if len(score):
@@ -164,8 +165,9 @@ def same_share_of_lists(
 def places_in_lists(
     score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64], seed: int = 0
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows in order of team, day and falling score (ties by lot), and the place (0 is first) that each of them has in
-    its list."""
+    """Rows in order of team, day and falling score (ties at random), and the position (0 is first) of each in its
+    list.
+    """
     lot = np.random.default_rng(seed).permutation(len(score))
     order = np.lexsort((lot, -score, day, team))
     new = (

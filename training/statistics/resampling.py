@@ -1,4 +1,4 @@
-"""The bootstrap: people are drawn, with all their rows, and a draw is a row of weights. No frame is ever resampled.
+"""The bootstrap: people are drawn with all their rows, and a draw is a row of weights. No frame is ever resampled.
 
 Rows of one person are near-copies of each other, so a bootstrap of rows would make every interval too narrow. Row 0 of
 the weights is all ones, so a figure and its draws are computed in one go: ``values[0]`` is the figure, ``values[1:]``
@@ -28,7 +28,9 @@ class Estimate:
 
     @classmethod
     def of(cls, values: Floats) -> Estimate:
-        """From a figure (first) and its draws (the rest): the 2.5th and 97.5th percentile of those that are defined."""
+        """An estimate from a figure (first) and its draws (the rest): the 2.5th and 97.5th percentile of the defined
+        ones.
+        """
         drawn = values[1:][np.isfinite(values[1:])]
         if not len(drawn):
             return cls(float(values[0]), float("nan"), float("nan"))
@@ -61,7 +63,7 @@ class Draws:
         return cls(people, weights)
 
     def where(self, keep: Mask | npt.NDArray[np.int64]) -> Draws:
-        """The same draws over some of the rows, marked or by position."""
+        """The same draws for some of the rows, given by mask or position."""
         return Draws(self.people[keep], self.weights)
 
     def total(self, value: npt.NDArray[Any]) -> Floats:

@@ -117,7 +117,7 @@ def maybe_admit(p, s, m, x):
 
 @step
 def admit(p, s, m, x, method):
-    """Into hospital today: bookings fall away, the silence clock stops."""
+    """Admits the person today: bookings are cancelled, the silence clock stops."""
     w = x.world
     s.admitted_on = s.day
     s.admissions += 1
@@ -173,7 +173,9 @@ def inpatient_day(p, s, m, x):
 
 @step
 def change_on_ward(p, s, m, x):
-    """Wards change regimens: missed oral medicine to a depot, resistance to clozapine, otherwise a dose or a switch."""
+    """Ward changes of regimens: missed oral medicine to a depot, resistance to clozapine, otherwise a dose or a
+    switch.
+    """
     psychosis = p.diagnosis <= OTHER_PSYCHOSIS
     if m[MAIN].medicine == CLOZAPINE:
         return

@@ -1,4 +1,4 @@
-"""Booking and holding contacts: who comes, what a missed contact does to engagement, and how the team reaches out."""
+"""Booking and holding contacts: who comes, how a missed contact affects engagement, and how the team reaches out."""
 
 from __future__ import annotations
 
@@ -66,8 +66,9 @@ def policy_holds(s, x):
 
 @step
 def shocked(s, x):
-    """Whether the person's team is in trouble in these four weeks (sickness, a fire, a strike): the same for all of
-    its people."""
+    """Whether the person's team is in trouble in these four weeks (sickness, a fire, a strike). The same for all of
+    its people.
+    """
     weeks = np.uint64(s.day // 28)
     return float(mix(x.teams[s.team].shock_key + weeks * GOLDEN) >> S11) * TO_UNIT < x.world.team_shock
 
@@ -106,8 +107,9 @@ def will_attend(p, s, x, kind, mode):
 
 @step
 def hold(p, s, x, booked_on, kind, mode):
-    """Today's booked contact happens or does not. Returns its outcome, writes the row and moves engagement and the
-    silence clock."""
+    """Holds today's booked contact, or not. Returns its outcome, writes the row and updates engagement and the
+    silence clock.
+    """
     w = x.world
     clinic = kind in (DEPOT_CLINIC, CLOZAPINE_CLINIC)
     thin = 0.25 if clinic or kind in (OUTREACH, FOLLOW_UP) else 1.0
@@ -134,7 +136,7 @@ def hold(p, s, x, booked_on, kind, mode):
 
 @step
 def be_seen(p, s, x, kind, own_staff):
-    """A contact that took place: the silence clock starts again, trust grows, and staff may notice what is hidden."""
+    """A contact that took place: the silence clock restarts, trust grows, and staff may notice hidden problems."""
     w = x.world
     s.last_attended = s.day
     s.silent_from = s.day
@@ -160,8 +162,9 @@ def be_seen(p, s, x, kind, own_staff):
 
 @step
 def review_works(s, x):
-    """What a medicines review does by itself, besides being a contact: tablets are taken for better reasons for some
-    months, side effects eased."""
+    """The effect of a medicines review beyond that of a contact: tablets are taken more regularly for some months,
+    side effects eased.
+    """
     effect = x.world.review_effect
     s.adherence = s.adherence + effect
     s.lift = min(2.0 * effect, s.lift + effect)
@@ -187,8 +190,9 @@ def book(p, s, x, gap, kind):
 
 @step
 def usual_gap(p, s, x):
-    """Days to the next routine contact: the team's cadence, shorter when the person was seen to be unwell or has just
-    left a ward."""
+    """Days to the next routine contact: the team's cadence, shorter if the person was seen to be unwell or has just
+    left a ward.
+    """
     t = x.teams[s.team]
     gap = x.world.cadence_days * t.cadence * (1.0 + 0.22 * normal(s))
     gap /= 1.0 + 0.35 * max(0.0, min(2.5, s.severity))
@@ -203,7 +207,7 @@ def usual_gap(p, s, x):
 
 @step
 def next_routine(p, s, x):
-    """Which kind the next contact is: a review when one is due and the team gets round to it."""
+    """The kind of the next contact: a review if one is due and the team manages it."""
     t = x.teams[s.team]
     kind = ROUTINE
     if s.day > s.medicines_review_on + 300 and chance(s, 0.22 * t.reviews):

@@ -1,7 +1,6 @@
-"""What is measured and ticked when somebody is examined: vital signs, bloods, the tests around the start of a course,
-and the marks that reviews leave.
+"""Examinations: vital signs, bloods, the tests around the start of a course, and the entries that reviews make.
 
-Who is examined, and when, is decided elsewhere (``monitoring``, ``caseload``, ``hospital``, ``prescribing``). Shares
+Other modules decide who is examined and when (``monitoring``, ``referrals``, ``admissions``, ``prescribing``). Shares
 are simulator defaults unless a row of ``epidemiology.csv`` is named.
 """
 
@@ -71,7 +70,7 @@ TWO_SPECIALISTS_FROM = 19723
 
 @step
 def tick(p, s, x, test, share, kept):
-    """A check without a number is written down, with this chance."""
+    """Records a check without a number, with this probability."""
     if chance(s, share):
         emit_result(p, s, x, test, np.nan, kept)
 
@@ -94,7 +93,7 @@ def take_vital_signs(p, s, x):
 
 @step
 def take_bloods(p, s, m, x):
-    """Fasting bloods. Prolactin is asked for where a medicine raises it, and now and then elsewhere."""
+    """Fasting bloods. Prolactin is tested if a medicine raises it, and occasionally otherwise."""
     over = max(0.0, s.weight / (p.height * p.height) - 24.0)
     sugar = 31.5 + 0.4 * over + 0.08 * (s.day - p.born_on) / 365.25 + 15.0 * p.diabetic
     measure(p, s, x, HBA1C, sugar, 3.0, False)
@@ -136,14 +135,14 @@ def ask_habits(p, s, x):
 
 @step
 def confirm_allergy(p, s, x, share):
-    """Allergies are asked about again: the same answer, with a new date."""
+    """Allergies are checked again: the same answer, with a new date."""
     if s.day >= x.first_day and chance(s, share):
         emit(p, s, x, CONDITIONS, s.day, 0, 1, 0, 0, p.allergy, 0.0, 0.0)
 
 
 @step
 def examine(p, s, m, x):
-    """The first assessment by a team: what guidance calls the baseline, in most cases."""
+    """The first assessment by a team: in most cases the baseline that guidance asks for."""
     if chance(s, 0.9):
         take_vital_signs(p, s, x)
         ask_habits(p, s, x)
@@ -156,7 +155,7 @@ def examine(p, s, m, x):
 
 @step
 def clerk(p, s, m, x):
-    """Every ward examines who it admits, if the person lets it."""
+    """The examination on admission, if the person allows it."""
     if not chance(s, 0.9):
         return
     take_vital_signs(p, s, x)
@@ -184,7 +183,7 @@ def begin_course(p, s, m, x, k):
     """The tests before a course of clozapine, lithium or an antiepileptic, on the day it started (ep127, ep128, ep135
     to ep138).
 
-    Courses of established people began before we meet them; registers still hold these tests, so they are ``kept``.
+    Courses of established people began before the first day; registers still hold these tests, so they are ``kept``.
     """
     medicine = m[k].medicine
     if medicine < 0 or not (k == MOOD or (k == MAIN and medicine == CLOZAPINE)):
@@ -243,7 +242,7 @@ def sign_valproate_forms(p, s, x, share):
 
 @step
 def mark_injection(p, s, x, medicine):
-    """What an injection clinic writes beside the injection: now and then the yearly review of it."""
+    """An injection clinic's entry with the injection: sometimes the yearly review of it."""
     tick(p, s, x, LAI_REVIEW, 0.0025 * x.medicines[medicine].interval, False)
     if medicine == OLANZAPINE_EMBONATE:
         tick(p, s, x, POST_INJECTION, 0.98, False)
@@ -251,15 +250,15 @@ def mark_injection(p, s, x, medicine):
 
 @step
 def at_high_dose(m, x):
-    """Near the top of the range, or two antipsychotics: whoever reviews the medicines looks at the dose too."""
+    """Near the top of the range, or two antipsychotics: the reviewer also checks the dose."""
     main = m[MAIN].medicine
     return m[SECOND].medicine >= 0 or (main >= 0 and m[MAIN].dose > 0.8 * x.medicines[main].high)
 
 
 @step
 def leave_marks(p, s, m, x, kind):
-    """What a contact that took place leaves in the results: scales at reviews and now and then elsewhere, ticks,
-    allergies asked about again."""
+    """Results that a contact produces: scales at reviews and occasionally elsewhere, checks, allergies checked
+    again."""
     review = kind == MEDICINES_REVIEW
     if chance(s, 0.75 if review else 0.03):
         measure(p, s, x, GASS, 6.0 + 14.0 * s.side_effects, 4.0, False)

@@ -1,4 +1,4 @@
-"""The medicines of the simulated trust: usual doses, how they weigh on a person, and who starts on what.
+"""The medicines of the simulated trust: usual doses, their burden, and who starts on what.
 
 Names are rows of ``features/reference/medicines.csv`` and ``other_medicines.csv``. Shares follow ``epidemiology.csv``
 (ep090 to ep112). Loads of side effects (0 to 1) are simulator defaults that keep the known order (olanzapine and

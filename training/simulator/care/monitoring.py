@@ -114,8 +114,7 @@ def count_blood(p, s, m, x):
 
 @step
 def order_lithium(p, s, m, x):
-    """Level and organs: three-monthly in the first year, then six-monthly, when somebody orders them and the person
-    goes."""
+    """Level and organ tests: three-monthly in the first year, then six-monthly, if ordered and if the person goes."""
     if m[MOOD].medicine != LITHIUM:
         return
     interval = 90 if s.day - m[MOOD].started < 365 else 180

@@ -182,8 +182,8 @@ def stop_clozapine(s, m):
 
 @step
 def collect_supplies(p, s, m, x):
-    """Oral medicine is collected when it runs low and the person gets round to it. Clozapine is handed over at the
-    blood test."""
+    """Oral medicine is collected when it runs low and the person manages to. Clozapine is given out at the blood
+    test."""
     if s.status == INPATIENT or s.stopped == 1:
         return
     ready = 0.0
@@ -239,7 +239,7 @@ def visit_depot(p, s, m, x):
 
 @step
 def titrate(s, m, x, k, direction):
-    """One step of dose, written at the next supply. Few are taken into the last fifth of the range."""
+    """One step of dose, recorded at the next supply. Few people go into the last fifth of the range."""
     row = x.medicines[m[k].medicine]
     if direction > 0.0 and m[k].dose + row.step > 0.8 * row.high and not chance(s, 0.3):
         return
@@ -259,7 +259,7 @@ def switch(p, s, m, x):
 
 @step
 def review_treatment(p, s, m, x, thorough):
-    """What a prescriber does about what can be seen at a contact that took place."""
+    """A prescriber's response to what a contact shows."""
     w = x.world
     sees = w.visit_detects * (1.8 if thorough else 1.0)
     psychosis = p.diagnosis <= OTHER_PSYCHOSIS

@@ -228,7 +228,7 @@ def watch_silence(s, x):
 
 @step
 def leave(p, s, m, x):
-    """The ways out of today. None is taken before the first day, so that the caseload then is whole."""
+    """Ways to leave today. None happens before the first day, so that the caseload is complete then."""
     w = x.world
     if s.day < x.first_day:
         return

@@ -1,1 +1,1 @@
-"""The rates that a simulated trust has, beside the published ones that it is held to."""
+"""The rates of a simulated trust, compared with published ones."""

@@ -1,5 +1,5 @@
-"""What an audit of one trust's records would measure: shares of its caseload, waits and gaps. Reads records only,
-never the truth."""
+"""Measures a trust's records as an audit would: shares of its caseload, waits and gaps. Reads records only, never the
+hidden truth."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def odds_ratio(happened: pd.Series, exposed: pd.Series) -> float:
 
 
 class TrustFigures:
-    """Tables of one trust as the rates need them, computed once."""
+    """Tables of one trust for the rates, computed once."""
 
     def __init__(self, records: Records) -> None:
         self.records = records
@@ -203,8 +203,8 @@ class TrustFigures:
 
     @cached_property
     def percent_of_maximum(self) -> pd.Series:
-        """Sum of the percentages of the maximum dose of all antipsychotics of each person of the current caseload; NaN
-        where it is not known."""
+        """Sum of the percentages of the maximum dose of all antipsychotics of each person of the current caseload;
+        NaN if it is not known."""
         places = self.records.positions(list(self.current))
         days = np.full(len(places), day_of(self.middle.date()), dtype=np.int32)
         columns = regimen.regimen_of(regimen.prepare(self.records), places, days)

@@ -1,8 +1,8 @@
-"""What the simulated trust turned out like, beside what it should: name, target, range, value, within, source.
+"""Compares the simulated trust with its targets: name, target, range, value, within, source.
 
 Most targets are rows of ``features/reference/epidemiology.csv``, by name, with the row's own status (verified,
-unverified, simulator default). Quantities that no row gives are held to plain sanity ranges, set by us and marked so.
-Each is measured from the records alone (``realised.py``).
+unverified, simulator default). Quantities without a row have sanity ranges that we set and mark. Each is measured
+from the records alone (``realised.py``).
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from training.simulator.rates.realised import ANTIPSYCHOTICS, CLASSES, TrustFigu
 from training.simulator.simulation import simulate
 
 FEWEST, SHARE = 36, 0.85
-"""A trust passes the check when at least so many quantities, and at least this share of all of them, lie within their
-ranges."""
+"""A trust passes the check if at least this many quantities, and at least this share of all of them, lie within their
+ranges.
+"""
 OUR_OWN = "plain sanity range"
 
 
@@ -191,8 +192,9 @@ RATES: dict[str, Callable[[TrustFigures], float]] = {
 
 
 class Sanity:
-    """A range of our own for what no reference row gives: wide enough for the noise of 2,000 people, narrow enough to
-    catch a trust nobody would believe."""
+    """Our own range for a quantity without a reference row: wide enough for the noise of 2,000 people, narrow enough
+    to catch an implausible trust.
+    """
 
     def __init__(self, target: float, low: float, high: float, measured: Callable[[TrustFigures], float]) -> None:
         self.target, self.low, self.high, self.measured = target, low, high, measured
@@ -259,8 +261,9 @@ def measure(records: Records) -> pd.DataFrame:
 
 
 def check_rates(patients: int, years: float, seed: int, teams: int) -> dict[str, Any]:
-    """A trust of that size, measured: ``rates`` (name, target, low, high, value, within), how many are within, and
-    what was simulated."""
+    """Simulates and measures a trust of that size: ``rates`` (name, target, low, high, value, within), how many are
+    within, and what was simulated.
+    """
     trust = simulate(patients=patients, years=years, seed=seed, teams=teams)
     table = measure(trust.records)
     rates = [{**row, "value": None if np.isnan(row["value"]) else row["value"]} for row in table.to_dict("records")]
@@ -278,7 +281,7 @@ def check_rates(patients: int, years: float, seed: int, teams: int) -> dict[str,
 
 
 def check_lines(checked: dict[str, Any]) -> list[str]:
-    """``check_rates`` for a terminal."""
+    """``check_rates`` as lines for a terminal."""
     head = f"{'name':<56}{'target':>9}{'low':>9}{'high':>9}{'simulated':>11}  {'within':<8}source"
     lines = ["Synthetic records. None of these people exist.", head]
     for row in checked["rates"]:
