@@ -77,6 +77,7 @@ from serving.web.rendering import STATIC_FOLDER, problem_page
 from serving.web.review_pages import router as review_pages
 from serving.web.review_pages import session_ended
 from serving.web.search_pages import router as search_pages
+from serving.web.sheets.pages import router as sheet_pages
 from serving.web.work_pages import router as work_pages
 from serving.work.endpoints import router as work
 from serving.work.schemas import WorkIn
@@ -209,6 +210,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         review_pages,
         work,
         work_pages,
+        sheet_pages,
         worklist_pages,
     ):
         app.include_router(router)

@@ -96,6 +96,7 @@ PAGES = [
     ("/model", None, set(ROLES)),
     ("/status", None, set(ROLES)),
     ("/patients/N03", "/patients/S02", {"pharmacist"}),
+    ("/patients/N03/conversation", "/patients/S02/conversation", {"pharmacist"}),
     ("/find", None, {"pharmacist"}),
     ("/emergency-access", None, {"pharmacist"}),
     ("/audit", None, {"auditor"}),

@@ -1,0 +1,210 @@
+"""The conversation sheet of one person: what matters to them, their medicines in plain words, what could be simpler,
+how collecting has gone, what to ask, what they need, and who else is involved.
+
+It says what the record holds and, from a table with sources, what is known of a medicine. It never holds a risk, and
+where nothing is recorded it says so and asks.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from features.reference.medicine_facts import MedicineFacts, facts_about
+from serving.people.schemas import Person, SupplyEvent, Told
+from serving.web.charts.year_view import Year, YearMedicine, year_of
+from serving.web.sheets.sheet_words import PLAIN, SheetWords
+from serving.wording import adjustment_words, day, days, short_day, upper_first
+
+DUE_AHEAD_DAYS = 28
+COLLECTED_DAYS = 90
+MANY_DAYS = 4
+SCALES = ("gass_total", "gass_clozapine_total", "sedation_score", "movement_score")
+ONCE = frozenset(("", "1"))
+NEAR_HOME = ("hostel", "rough_sleeping", "temporary")
+
+
+@dataclass(frozen=True)
+class SheetMedicine:
+    """One medicine in plain words. ``next_words`` says when supply ends or the next injection is due."""
+
+    name: str
+    dose: str
+    how: str
+    next_words: str
+    injection: bool
+    facts: MedicineFacts | None
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Everything on the sheet, in its order. Lists of sentences; an empty one means that nothing is recorded."""
+
+    matters: list[str]
+    medicines: list[SheetMedicine]
+    simpler: list[str]
+    collecting: list[str]
+    due: list[str]
+    questions: list[str]
+    needs: list[str]
+    involved: list[str]
+
+
+def conversation_of(person: Person, words: SheetWords = PLAIN) -> Conversation:
+    """The sheet of a person, in plain or in easy-read words."""
+    year = year_of(person.last_year, person.run.as_of) if person.last_year is not None else None
+    told = person.last_year.told if person.last_year is not None else []
+    medicines = [] if year is None else _medicines(year)
+    return Conversation(
+        matters=_matters(person, told, words),
+        medicines=medicines,
+        simpler=[] if year is None else _simpler(year, medicines, words),
+        collecting=[] if year is None else _collecting(year, told, words),
+        due=[] if year is None else _due(year),
+        questions=_questions(medicines, words),
+        needs=_needs(person, told, medicines, words),
+        involved=_involved(person, told, words),
+    )
+
+
+def _matters(person: Person, told: Sequence[Told], words: SheetWords) -> list[str]:
+    """Recorded wishes and side effects with their days; scores of side-effect scales of the last year."""
+    found = [words.wish.format(_dated(one)) for one in told if one.kind == "wish"]
+    found += [words.side_effect.format(_dated(one)) for one in told if one.kind == "side_effect"]
+    scored = [one for one in (person.last_year.results if person.last_year else []) if one.value is not None]
+    for scale in SCALES if words.scale else ():
+        mine = [one for one in scored if one.test == scale]
+        if mine:
+            newest = max(mine, key=lambda one: one.on)
+            label = upper_first(newest.label)
+            found.append(words.scale.format(label, f"{newest.value:g}", newest.unit, short_day(newest.on)))
+    return found
+
+
+def _medicines(year: Year) -> list[SheetMedicine]:
+    newest = {supply.medicine: supply for supply in year.record.supplies}
+    return [_medicine(one, newest[one.name], year.as_of) for one in year.medicines if one.current]
+
+
+def _medicine(one: YearMedicine, supply: SupplyEvent, as_of: dt.date) -> SheetMedicine:
+    end = one.in_hand[-1][1]
+    if one.as_required:
+        how, following = "Taken when needed", f"last supplied {short_day(supply.on)}"
+    elif one.injection:
+        how, following = "Long-acting injection", f"{'next due' if end >= as_of else 'was due'} {short_day(end)}"
+    else:
+        how, following = "Taken by mouth", f"supply {'lasts to' if end >= as_of else 'ran out'} {short_day(end)}"
+    dose = "" if supply.mg is None else f"{supply.mg:g} mg" + ("" if one.injection or one.as_required else " a day")
+    return SheetMedicine(
+        upper_first(one.name), dose or "dose not recorded", how, following, one.injection, facts_about(one.name)
+    )
+
+
+def _simpler(year: Year, medicines: Sequence[SheetMedicine], words: SheetWords) -> list[str]:
+    """From the record: how many medicines, and days of collecting. From the table: simpler forms that exist."""
+    regular = [one for one in year.medicines if one.current and not one.as_required and not one.injection]
+    found = []
+    if len(regular) > 1:
+        found.append(words.many.format(len(regular)))
+    since = year.as_of - dt.timedelta(days=COLLECTED_DAYS)
+    collected = {on for one in regular for on in one.supplied if on >= since}
+    if len(regular) > 1 and len(collected) > MANY_DAYS:
+        found.append(words.many_days.format(len(collected), days(COLLECTED_DAYS)))
+    for one in medicines:
+        if one.facts is not None and one.facts.simpler:
+            often = one.facts.usual_times_a_day
+            found.append(
+                words.simpler.format(one.name, one.facts.simpler) + ("" if often in ONCE else words.times.format(often))
+            )
+    if regular and words.not_in_record:
+        found.append(words.not_in_record)
+    return found
+
+
+def _collecting(year: Year, told: Sequence[Told], words: SheetWords) -> list[str]:
+    """How supply has gone in the last twelve months, by medicine, and what was reported."""
+    found = []
+    for one in year.medicines:
+        if not one.current or one.as_required:
+            continue
+        name = upper_first(one.name)
+        if one.injection:
+            late = [words.late.format(gap.outside, short_day(gap.start)) for gap in one.gaps]
+            found.append("; ".join([words.given.format(name, short_day(one.supplied[-1])), *late]))
+        elif one.gaps:
+            gaps = [
+                f"{days(gap.outside)} from {short_day(gap.start)}{', not ended' if gap.open else ''}"
+                for gap in one.gaps
+            ]
+            found.append(words.without.format(name, "; ".join(gaps)))
+        else:
+            found.append(words.steady.format(name))
+    found += [
+        words.missed.format(_on(one)) for one in told if (one.kind, one.value) == ("reported_missed_doses", "yes")
+    ]
+    return found
+
+
+def _due(year: Year) -> list[str]:
+    """Checks that are due by the schedules, within four weeks or overdue, each day once."""
+    ahead = year.as_of + dt.timedelta(days=DUE_AHEAD_DAYS)
+    by_day: dict[dt.date, list[str]] = {}
+    for due in sorted(year.record.dues, key=lambda one: (one.due_on, one.label)):
+        if due.due_on < ahead:
+            by_day.setdefault(due.due_on, []).append(due.label)
+    return [
+        f"{upper_first(', '.join(dict.fromkeys(labels)))}: {'due' if on >= year.as_of else 'was due'} {day(on)}"
+        for on, labels in by_day.items()
+    ]
+
+
+def _questions(medicines: Sequence[SheetMedicine], words: SheetWords) -> list[str]:
+    """Questions that let the person say it in their own words (teach-back)."""
+    about = {one.name.lower() for one in medicines} | {"injection" for one in medicines if one.injection}
+    return [*words.questions, *(question for what, question in words.questions_about.items() if what in about)]
+
+
+def _needs(person: Person, told: Sequence[Told], medicines: Sequence[SheetMedicine], words: SheetWords) -> list[str]:
+    """Adjustments on record and what they ask for."""
+    found = list(adjustment_words(person.adjustments))
+    for one in told:
+        if one.kind == "housing" and one.value in words.housing:
+            found.append(words.housing[one.value].format(_on(one)))
+            if one.value in NEAR_HOME and any(medicine.injection for medicine in medicines):
+                found.append(words.injection_there)
+        elif (one.kind, one.value) == ("living_alone", "yes"):
+            found.append(words.alone.format(_on(one)))
+        elif one.kind in ("autism", "learning_disability"):
+            found.append(getattr(words, one.kind).format(one.value))
+    return found
+
+
+def _involved(person: Person, told: Sequence[Told], words: SheetWords) -> list[str]:
+    """Who the record names. Who is not named is not there."""
+    found = [f"Team: {person.team.name}"]
+    for kind, label in (("care_coordinator", "Named worker"), ("carer", "Carer")):
+        one = next((one for one in told if one.kind == kind), None)
+        if one is None:
+            found.append(words.not_recorded.format(label))
+        elif one.value in ("yes", "no"):
+            there = "there is one" if one.value == "yes" else "there is none"
+            found.append(f"{label}: recorded that {there}{_on(one)}")
+        else:
+            found.append(f"{label}: {one.value}{_on(one)}")
+    if person.next_booked_on is not None:
+        found.append(f"Next appointment booked: {day(person.next_booked_on)}")
+    return [line for line in found if line]
+
+
+def _dated(one: Told) -> str:
+    return one.value + _on(one)
+
+
+def _on(one: Told) -> str:
+    return f" ({short_day(one.on)})" if one.on is not None else ""
+
+
+def sources(medicines: Iterable[SheetMedicine]) -> list[str]:
+    """The sources behind the facts, each once."""
+    return list(dict.fromkeys(one.facts.source for one in medicines if one.facts))
