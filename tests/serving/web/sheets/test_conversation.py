@@ -1,5 +1,5 @@
-"""The conversation sheet: a small record in, the sentences of the sheet out. It never holds a risk, and says nothing that
-the record does not."""
+"""The conversation sheet: a small record in, the sentences of the sheet out. It never holds a risk, and says nothing
+that the record does not."""
 
 from __future__ import annotations
 
