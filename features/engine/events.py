@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.engine.stream_masks import Membership
+from features.medicines.supply_days import is_injection, supplies_once
 from features.records import Records
 from features.records.tables import TABLES
 from features.spec import Stream
@@ -54,6 +55,9 @@ class EventArrays:
     offsets: npt.NDArray[np.int64]
     day: npt.NDArray[np.int32]
     known: npt.NDArray[np.int32]
+    until: npt.NDArray[np.int32]
+    """The last day on which each event stands: a supply that several rows tell of is one event. Empty where every
+    event stands."""
     bits: npt.NDArray[np.unsignedinteger[Any]]
     value: npt.NDArray[np.float64]
     ident: npt.NDArray[np.int32]
@@ -77,13 +81,23 @@ def events_of(records: Records, group: Group, streams: Membership) -> EventArray
     known = _of(columns["known_on"], rows)
     for clock in group.clocks[1:]:
         known = np.maximum(known, _of(columns[clock], rows))
-    value = _of(columns[group.value], rows).astype(np.float64, copy=False) if group.value else _NO_VALUES
+    until = _of(supplies_once(records).until, rows) if group.table == "supplies" else _ALL_STAND
+    value = _of(_values(records, group), rows).astype(np.float64, copy=False) if group.value else _NO_VALUES
     ident = _identities(records, group.table, group.ident, rows) if group.ident else _NO_IDENTITIES
     # With a single stream no bits are needed: every event belongs to it.
     bits = _of(bits, rows) if len(streams.streams) > 1 else _NO_BITS
-    return EventArrays(offsets.astype(np.int64, copy=False), day, known, bits, value, ident, rows)
+    return EventArrays(offsets.astype(np.int64, copy=False), day, known, until, bits, value, ident, rows)
 
 
+def _values(records: Records, group: Group) -> npt.NDArray[Any]:
+    """A column of numbers; the daily dose of a supply is that of all the strengths of its day."""
+    values: npt.NDArray[Any] = records.columns(group.table)[group.value]
+    if (group.table, group.value) == ("supplies", "daily_dose_mg"):
+        return np.where(is_injection(records), values, supplies_once(records).dose_mg_a_day)
+    return values
+
+
+_ALL_STAND = np.zeros(0, np.int32)
 _NO_VALUES = np.zeros(0, np.float64)
 _NO_IDENTITIES = np.zeros(0, np.int32)
 _NO_BITS = np.zeros(0, np.uint64)

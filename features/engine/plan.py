@@ -290,7 +290,7 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Wind
 
 def _window_walk(records: Records, w: _Window) -> Walk:
     events = events_of(records, w.group, w.streams)
-    if len(w.needs) == 1 and np.isin(w.ops, windows.ADDED).all():
+    if len(w.needs) == 1 and not len(events.until) and np.isin(w.ops, windows.ADDED).all():
         return _sums_walk(events, w)
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
@@ -298,6 +298,7 @@ def _window_walk(records: Records, w: _Window) -> Walk:
             events.offsets,
             events.day,
             events.known,
+            events.until,
             events.bits,
             events.value,
             events.ident,
@@ -395,7 +396,7 @@ def _depot_walks(records: Records, plans: Sequence[_Ops]) -> list[Walk]:
     if not plans:
         return []
     columns = records.columns("supplies")
-    lengths = lengths_of(records)
+    lengths, undone = lengths_of(records), supplies_once(records).undone
     administered = TABLES["supplies"].column("kind").values.index("administered")
     given = is_injection(records) & ((columns["kind"] == administered) | (columns["kind"] < 0))
     missed_after = _missed_after()[columns["medicine"]]
@@ -408,6 +409,7 @@ def _depot_walks(records: Records, plans: Sequence[_Ops]) -> list[Walk]:
                 records.offsets("supplies"),
                 columns["supplied_on"],
                 columns["known_on"],
+                undone,
                 lengths,
                 missed_after,
                 keep,

@@ -20,6 +20,7 @@ from features.engine.events import Group, clocks_of, events_of
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import MAX_STREAMS, Membership
 from features.kernels.lookups import newest_rows
+from features.medicines import supply_days
 from features.monitoring import due_dates
 from features.records import Records
 from features.records.days import NO_DAY, date_of
@@ -127,7 +128,17 @@ class SourceRows:
         self._row, self._on = np.full(shape, -1, np.int64), np.full(shape, NO_DAY, np.int32)
         for group, members, places in self._plan.groups:
             events = events_of(records, group, members)
-            newest_rows(events.offsets, events.day, events.known, events.bits, as_of_day, places, self._row, self._on)
+            newest_rows(
+                events.offsets,
+                events.day,
+                events.known,
+                events.until,
+                events.bits,
+                as_of_day,
+                places,
+                self._row,
+                self._on,
+            )
             if events.rows is not None and len(events.rows):
                 # Turn positions among the events into positions in the table.
                 found = self._row[:, places]
@@ -234,7 +245,8 @@ def _contact(row: _Cells, read: Stream, as_of: int) -> str:
 def _supply(row: _Cells, read: Stream, as_of: int) -> str:
     days = row.number("days_supplied")
     kind = row.word("kind") or "supplied"
-    return f"{row.word('medicine')} {kind}{f', {days:.0f} days' if days else ''}"
+    assumed = supply_days.assumed_in(row.columns, row.position)
+    return f"{row.word('medicine')} {kind}{f', {days:.0f} days' if days else ''}{assumed and f', {assumed}'}"
 
 
 def _result(row: _Cells, read: Stream, as_of: int) -> str:

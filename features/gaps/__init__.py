@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.engine.caseload import have_died
+from features.gaps.assumed_days import mark_assumed_days
 from features.gaps.codes import CODES
 from features.gaps.folding import one_line_each
 from features.gaps.gap import Code, Evidence, Gap, gap_order
@@ -111,7 +112,8 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
     records = records.as_known(as_of)
     found, dead = [], have_died(records, as_of)
     for person in people(records, places, as_of):
-        gaps = [] if dead[person.place] else one_line_each([gap for rule in RULES for gap in rule(person)])
+        rules = () if dead[person.place] else RULES
+        gaps = one_line_each([mark_assumed_days(person, gap) for rule in rules for gap in rule(person)])
         gaps.sort(key=gap_order)
         found.append(gaps)
     return found

@@ -7,10 +7,9 @@ from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from features.gaps.gap import NOT_REPEATED, Evidence, Finding
-from features.medicines import regimen
+from features.gaps.gap import NOT_REPEATED, Evidence, Finding, iso
+from features.medicines import regimen, supply_days
 from features.medicines.courses import Course, walk
 from features.monitoring import due_dates
 from features.records import Records, attendance
@@ -177,7 +176,7 @@ class Shared:
         more than the days that passed since the first: a net that lets nobody fall through, drawn once a day."""
         key = (as_of, within, spare)
         if key not in self._much:
-            self._much[key] = _much_supplied(self.records, self.taking.length, as_of, within, spare)
+            self._much[key] = _much_supplied(self.records, self.taking, as_of, within, spare)
         return self._much[key]
 
     @cached_property
@@ -190,11 +189,11 @@ class Shared:
 
 
 def _much_supplied(
-    records: Records, length: npt.NDArray[np.int32], as_of: int, within: int, spare: int
+    records: Records, taking: regimen.RegimenInputs, as_of: int, within: int, spare: int
 ) -> frozenset[int]:
-    columns, offsets = records.columns("supplies"), records.offsets("supplies")
-    days = columns["supplied_on"]
-    rows = np.flatnonzero((days < as_of) & (days >= as_of - within) & (columns["known_on"] < as_of))
+    columns, offsets, days, length = records.columns("supplies"), taking.offsets, taking.day, taking.length
+    stands = (taking.known < as_of) & (taking.until >= as_of)
+    rows = np.flatnonzero((days < as_of) & (days >= as_of - within) & stands)
     if not len(rows):
         return frozenset()
     person = np.searchsorted(offsets, rows, side="right") - 1
@@ -380,10 +379,11 @@ class PersonAsKnown:
         first, (days, known, kinds, doses) = self._slices("supplies", ("supplied_on", "known_on", "kind", "dose_mg"))
         part = slice(first, first + len(days))
         medicines = self.shared.records.columns("supplies")["medicine"][part].tolist()
-        lengths = self.shared.taking.length[part].tolist()
+        lengths = supply_days.lengths_of(self.shared.records)[part].tolist()
+        undone = supply_days.supplies_once(self.shared.records).undone[part].tolist()
         found = []
         for i, day in enumerate(days):
-            if day < self.as_of and known[i] < self.as_of:
+            if day < self.as_of and known[i] < self.as_of <= undone[i]:
                 medicine = _MEDICINES[medicines[i]]
                 if medicine.is_antipsychotic and medicine.is_long_acting_injection:
                     given = kinds[i] < 0 or kinds[i] == _ADMINISTERED
@@ -530,6 +530,9 @@ class PersonAsKnown:
         return self.as_of - end - (self.away_days(end, self.as_of) if self.stays else 0)
 
     def supplied(self, course: Course, what: str) -> Evidence:
+        """The latest supply of a course; of tablets with the day on which they run out."""
+        if not course.injection:
+            what = f"{what}: {supply_days.carried_words(iso(course.end))}"
         return Evidence("supplies", course.last_row, course.last_day, what)
 
 

@@ -227,7 +227,21 @@ def _share(covered, away, newest, oldest):
 
 @jit()
 def depot_kernel(
-    offsets, day, known, interval, missed_after, keep, person, as_of, out_row, ops, op_window, op_number, op_column, out
+    offsets,
+    day,
+    known,
+    until,
+    interval,
+    missed_after,
+    keep,
+    person,
+    as_of,
+    out_row,
+    ops,
+    op_window,
+    op_number,
+    op_column,
+    out,
 ):
     """Days past the due date of the next long-acting injection, and how many were given late or missed their window.
 
@@ -248,7 +262,8 @@ def depot_kernel(
             for i in range(offsets[who], offsets[who + 1]):
                 if day[i] >= t:
                     break
-                if known[i] >= t or not keep[i] or day[i] == last:  # a second row on one day is the same visit
+                # a second row of one day is the same visit
+                if known[i] >= t or until[i] < t or not keep[i] or day[i] == last:
                     continue
                 if day[i] >= t - op_window[k] and due > last and day[i] - due <= COURSE_GAP_DAYS:
                     given += 1

@@ -17,13 +17,19 @@ _NEVER = -(2**40)
 
 
 @jit()
-def latest_row(offsets, day, known, keep, person, as_of):
-    """Position of the latest visible row that ``keep`` marks, -1 if there is none."""
+def _stands(until, i, t):
+    return until.shape[0] == 0 or until[i] >= t
+
+
+@jit()
+def latest_row(offsets, day, known, until, keep, person, as_of):
+    """Position of the latest visible row that is kept, -1 where there is none. ``until`` is the last day on which each
+    row stands (:mod:`features.records.same_event`), empty where every row does."""
     out = np.full(person.shape[0], -1, np.int64)
     for r in range(person.shape[0]):
         start = offsets[person[r]]
         i = bisect(day, start, offsets[person[r] + 1], as_of[r]) - 1
-        while i >= start and not (keep[i] and known[i] < as_of[r]):
+        while i >= start and not (keep[i] and known[i] < as_of[r] and _stands(until, i, as_of[r])):
             i -= 1
         if i >= start:
             out[r] = i
@@ -31,33 +37,33 @@ def latest_row(offsets, day, known, keep, person, as_of):
 
 
 @jit()
-def first_row(offsets, day, known, keep, person, as_of):
-    """Position of the first visible row that ``keep`` marks, -1 if there is none."""
+def first_row(offsets, day, known, until, keep, person, as_of):
+    """Position of the first visible row that is kept, -1 where there is none. ``until`` as in :func:`latest_row`."""
     out = np.full(person.shape[0], -1, np.int64)
     for r in range(person.shape[0]):
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
             if day[i] >= as_of[r]:
                 break
-            if keep[i] and known[i] < as_of[r]:
+            if keep[i] and known[i] < as_of[r] and _stands(until, i, as_of[r]):
                 out[r] = i
                 break
     return out
 
 
 @jit()
-def newest_rows(offsets, day, known, bits, as_of, places, row, on):
+def newest_rows(offsets, day, known, until, bits, as_of, places, row, on):
     """Fills ``row[p, places[s]]`` and ``on[p, places[s]]`` with the newest visible events of each person ``p`` and
     stream ``s`` and their days, newest first.
 
-    It fills at most the length of the last axis and leaves the rest unchanged. ``bits`` is empty if every event
-    belongs to the one stream.
+    As many as the last axis holds; what is not filled stays as it was. ``bits`` is empty where every event is of the
+    one stream, ``until`` where every row stands.
     """
     most = row.shape[2]
     found = np.zeros(places.shape[0], np.int64)
     for p in range(offsets.shape[0] - 1):
         found[:] = 0
         for i in range(offsets[p + 1] - 1, offsets[p] - 1, -1):
-            if day[i] >= as_of or known[i] >= as_of:
+            if day[i] >= as_of or known[i] >= as_of or not _stands(until, i, as_of):
                 continue
             mask = bits[i] if bits.shape[0] > 0 else np.uint64(1)
             while mask != 0:
@@ -83,19 +89,35 @@ def ends(offsets, day, known, keep, as_of, first, last):
 
 
 @jit()
-def latest_change(offsets, day, known, code, person, as_of):
-    """Day on which the visible value last changed (codes below 0 are left out); NO_DAY if it never did."""
+def latest_change(offsets, day, known, until, code, person, as_of):
+    """Day on which the visible value last changed from another one (codes below 0 are left out); NO_DAY where it never
+    did. ``until`` as in :func:`latest_row`."""
     out = np.full(person.shape[0], NO_DAY, np.int32)
     for r in range(person.shape[0]):
         last = -1
         for i in range(offsets[person[r]], offsets[person[r] + 1]):
             if day[i] >= as_of[r]:
                 break
-            if code[i] < 0 or known[i] >= as_of[r]:
+            if code[i] < 0 or known[i] >= as_of[r] or not _stands(until, i, as_of[r]):
                 continue
             if last >= 0 and code[i] != last:
                 out[r] = day[i]
             last = code[i]
+    return out
+
+
+@jit()
+def latest_end(offsets, day, known, until, length, keep, person, as_of):
+    """First day that no supply of those kept covers any more, each counted from its own day; NO_DAY where there is
+    none."""
+    out = np.full(person.shape[0], NO_DAY, np.int32)
+    for r in range(person.shape[0]):
+        for i in range(offsets[person[r]], offsets[person[r] + 1]):
+            if day[i] >= as_of[r]:
+                break
+            if keep[i] and known[i] < as_of[r] <= until[i]:
+                end = day[i] + length[i]
+                out[r] = end if out[r] == NO_DAY else max(out[r], end)
     return out
 
 

@@ -110,6 +110,7 @@ def window_kernel(
     offsets,
     day,
     known,
+    until,
     bits,
     value,
     ident,
@@ -129,7 +130,8 @@ def window_kernel(
 ):
     """Counts, totals, recency, extremes, trends and shares of up to 64 streams of one table.
 
-    ``bits`` (uint64, one an event; empty where there is one stream) says which streams an event belongs to.
+    ``bits`` (uint64, one an event; empty where there is one stream) says which streams an event belongs to; ``until``
+    (empty where every event stands) the last day on which it stands.
     ``windows`` ascends; its last entry is the whole history, of which nothing before ``deepest`` days is asked for.
     ``ops`` and its companions are the features: operation, stream, other stream, window index, number, column of
     ``out``.
@@ -192,7 +194,7 @@ def window_kernel(
         i = bisect(day, start, offsets[who + 1], t) - 1
         w = 0
         while i >= start and t - day[i] <= deepest:
-            if known[i] < t:
+            if known[i] < t and (until.shape[0] == 0 or until[i] >= t):
                 mask = bits[i] if bits.shape[0] > 0 else np.uint64(1)
                 age = t - day[i]
                 while age > windows[w]:

@@ -3,32 +3,32 @@ regimen."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from features.kernels.coverage import CARRY_DAYS
 from features.records import Records
 from features.records.same_event import OneSupply, one_supply
-from features.records.tables import TABLES
+from features.records.supply_rows import USUAL_SUPPLY_DAYS, days_not_recorded, doses_given, injections
 from features.reference import MEDICINES
-
-USUAL_SUPPLY_DAYS = 28
-"""A supply without a stated length is taken to last four weeks, the usual length in England [D]."""
 
 
 def lengths_of(records: Records) -> npt.NDArray[np.int32]:
-    """Days that each supply lasts: days supplied, an injection's interval, the product's usual interval, or four
-    weeks.
-    """
-    return records.once("supply lengths", lambda: _lengths_of(records))
+    """How many days each supply lasts: days supplied, an injection's interval, the product's usual interval, a day for
+    a single dose that was given, or four weeks."""
+    return records.once("supply lengths", lambda: lengths(records.columns("supplies")))
 
 
-def _lengths_of(records: Records) -> npt.NDArray[np.int32]:
-    columns = records.columns("supplies")
-    injection, usual = is_injection(records), _usual_intervals()[columns["medicine"]]
+def lengths(columns: Mapping[str, Any]) -> npt.NDArray[np.int32]:
+    """The same of the columns of any rows of ``supplies``."""
+    injection, usual = injections(columns), _usual_intervals()[columns["medicine"]]
     days = np.where(injection, columns["interval_days"], columns["days_supplied"])
     days = np.where(np.isnan(days) & injection, usual, days)
+    days = np.where(np.isnan(days) & doses_given(columns), 1, days)
     return np.where(np.isnan(days), USUAL_SUPPLY_DAYS, days).astype(np.int32)
 
 
@@ -44,23 +44,35 @@ def _supplies_once(records: Records) -> OneSupply:
 
 
 def days_assumed(records: Records) -> npt.NDArray[np.bool_]:
-    """Which supplies state no length, so that it is the product's usual interval or four weeks."""
-    columns = records.columns("supplies")
-    return np.isnan(np.where(is_injection(records), columns["interval_days"], columns["days_supplied"]))
+    """Which supplies say nothing of how long they last: their length is the product's usual interval or four weeks."""
+    return records.once("days assumed", lambda: days_not_recorded(records.columns("supplies")))
+
+
+def assumption(injection: bool, days: int) -> str:
+    """What is said of a supply that does not say how long it lasts."""
+    what = "days between injections" if injection else "days of supply"
+    return f"{what} not recorded: {days} days assumed"
+
+
+def assumed_in(columns: Mapping[str, Any], row: int) -> str:
+    """:func:`assumption` of one row; empty where the record says how long it lasts."""
+    read = ("medicine", "route", "kind", "days_supplied", "interval_days")
+    one = {name: columns[name][row : row + 1] for name in read}
+    if not days_not_recorded(one)[0]:
+        return ""
+    return assumption(bool(injections(one)[0]), int(lengths(one)[0]))
+
+
+def carried_words(until: str) -> str:
+    """What is said of the day on which supply runs out."""
+    return f"by supplies in hand until {until}, counting at most {CARRY_DAYS} days carried over"
 
 
 def is_injection(records: Records) -> npt.NDArray[np.bool_]:
     """Which supplies are long-acting injections, by the row's route or the medicine's."""
-    columns = records.columns("supplies")
-    code = TABLES["supplies"].column("route").values.index("long_acting_injection")
-    return np.asarray((columns["route"] == code) | _injections()[columns["medicine"]])
+    return records.once("injections", lambda: injections(records.columns("supplies")))
 
 
 @cache
 def _usual_intervals() -> npt.NDArray[np.float64]:
     return np.array([m.lai_usual_interval_days or np.nan for m in MEDICINES.values()])
-
-
-@cache
-def _injections() -> npt.NDArray[np.bool_]:
-    return np.array([m.is_long_acting_injection for m in MEDICINES.values()])

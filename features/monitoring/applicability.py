@@ -31,6 +31,8 @@ Days = npt.NDArray[np.int32]
 Answers = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
 
+_ALL_STAND = np.zeros(0, np.int32)
+"""For tables of which every row stands."""
 EVENTS = ("amber_result", "red_result", "treatment_break", "clozapine_event", "lithium_event", "clozapine_stop")
 NEW_START_DAYS = 28
 """A clozapine break of more than four weeks is a new start, not a break (docs/clinical.md section 4.6)."""
@@ -151,10 +153,10 @@ class Situation:
         columns = self.p.records.columns("conditions")
         return self._latest("conditions", columns["recorded_on"], self.p.diagnosis[group]) >= 0
 
-    def _latest(self, table: str, day: Days, keep: Bools) -> Int:
+    def _latest(self, table: str, day: Days, keep: Bools, until: Days = _ALL_STAND) -> Int:
         records = self.p.records
         return lookups.latest_row(
-            records.offsets(table), day, records.columns(table)["known_on"], keep, self.person, self.as_of
+            records.offsets(table), day, records.columns(table)["known_on"], until, keep, self.person, self.as_of
         )
 
     def yes_no(self, kind: str) -> npt.NDArray[np.int8]:
@@ -193,18 +195,25 @@ class Situation:
 
     def current(self, name: str) -> Bools:
         """Whether a medicine of a set was supplied and has not run out for more than 28 days."""
-        columns = self.p.records.columns("supplies")
-        row = self._latest("supplies", columns["supplied_on"], self.p.medicine_in[name])
-        ends = columns["supplied_on"] + self.p.regimen.length
-        return (row >= 0) & ((ends[row] if len(ends) else NO_DAY) + 28 >= self.as_of)
+        p, taking = self.p, self.p.regimen
+        end = lookups.latest_end(
+            taking.offsets,
+            taking.day,
+            taking.known,
+            taking.until,
+            taking.length,
+            p.medicine_in[name],
+            self.person,
+            self.as_of,
+        )
+        return np.asarray((end != NO_DAY) & (end.astype(np.int64) + 28 >= self.as_of))
 
     def changed(self, name: str) -> Days:
-        """Day on which the dose of a medicine last changed, NO_DAY if it did not."""
-        p, columns = self.p, self.p.records.columns("supplies")
-        stands = p.medicine_in[name] & (p.regimen.until > p.regimen.known)
-        dose = np.where(stands & ~np.isnan(p.regimen.dose_mg_a_day), p.regimen.dose_mg_a_day, -1.0)
+        """Day on which the dose of a medicine last changed, NO_DAY where it did not."""
+        p, taking = self.p, self.p.regimen
+        dose = np.where(p.medicine_in[name] & ~np.isnan(taking.dose_mg_a_day), taking.dose_mg_a_day, -1.0)
         return lookups.latest_change(
-            p.regimen.offsets, columns["supplied_on"], columns["known_on"], dose, self.person, self.as_of
+            taking.offsets, taking.day, taking.known, taking.until, dose, self.person, self.as_of
         )
 
     def started(self, name: str) -> Days:
@@ -225,7 +234,9 @@ class Situation:
             self.person,
             self.as_of,
         )
-        first = lookups.first_row(p.regimen.offsets, p.regimen.day, p.regimen.known, keep, self.person, self.as_of)
+        first = lookups.first_row(
+            p.regimen.offsets, p.regimen.day, p.regimen.known, p.regimen.until, keep, self.person, self.as_of
+        )
         begun = np.where(first >= 0, p.regimen.day[first] if len(p.regimen.day) else NO_DAY, NO_DAY)
         return np.where(restart == NO_DAY, begun, restart).astype(np.int32)
 
@@ -307,6 +318,7 @@ class Situation:
             p.records.offsets("circumstances"),
             circumstances["from_on"],
             circumstances["known_on"],
+            _ALL_STAND,
             p.smoking,
             self.person,
             self.as_of,
@@ -381,7 +393,7 @@ def _inpatient_or_cardiac(s: Situation) -> Answers:
 
 def _methadone(s: Situation) -> Answers:
     columns = s.p.records.columns("supplies")
-    row = s._latest("supplies", columns["supplied_on"], s.p.medicine_in["methadone"])
+    row = s._latest("supplies", columns["supplied_on"], s.p.medicine_in["methadone"], s.p.regimen.until)
     dose = np.where(row >= 0, s.p.regimen.dose_mg_a_day[row] if len(s.p.regimen.day) else np.nan, np.nan)
     yes = (dose > 100) | (s.regimen("qt_medicines") >= 2)
     return np.where(yes, APPLIES, np.where(np.isnan(dose), CANNOT_ASSESS, DOES_NOT)).astype(np.int8)

@@ -272,7 +272,13 @@ def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:
     referrals = records.columns("referrals")
     opened = referrals["opened_on"]
     first = lookups.first_row(
-        records.offsets("referrals"), opened, referrals["known_on"], np.ones(len(opened), bool), person, as_of
+        records.offsets("referrals"),
+        opened,
+        referrals["known_on"],
+        np.zeros(0, np.int32),
+        np.ones(len(opened), bool),
+        person,
+        as_of,
     )
     smi = np.where(first >= 0, opened[first] if len(opened) else NO_DAY, NO_DAY)
 

@@ -25,6 +25,7 @@ from features.records.nhs_numbers import BLANK, among, ten_digits, without_numbe
 from features.records.parsing import empty, parse, read_bound, read_date_column
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside, TableReport
 from features.records.same_event_visits import Contradiction
+from features.records.supply_rows import USUAL_SUPPLY_DAYS, beside_a_reversal, read_supplies, settle
 from features.records.table import Table, empty_table, offsets_of, take, words_of
 from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, Column, TableSpec
 from features.records.versions import VERSIONED, Versions, contradicted, in_one_order, kept, settled
@@ -187,6 +188,8 @@ class Loading:
             self._read_bounds(given["value"], columns, unread)
         if spec.name == "circumstances":
             unread |= self._read_words(columns)
+        if spec.name == "supplies":
+            read_supplies(given, columns, unread)
         if spec.name == "patients" and REPLACED_BY in given:
             replaced_by, _ = parse(Column(REPLACED_BY, "id"), given[REPLACED_BY])
             self.merged = merged_people(columns["patient_id"], replaced_by)
@@ -408,11 +411,15 @@ class Loading:
         failing = [rows for _, rows, reason in findings if not reason.endswith(VALUE_ONLY)]
         good = ~np.logical_or.reduce(failing) if failing else np.ones(len(ids), dtype=bool)
         self._keep_unread(spec, columns, patient, findings)
+        if spec.name == "supplies":
+            good &= ~beside_a_reversal(columns)
         kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, good)])
         typed = {name: values for name, values in columns.items() if name != "patient_id"}
         if len(kept) < len(ids):
             typed, patient = {name: take(values, kept) for name, values in typed.items()}, patient[kept]
         self._second_clock(spec, typed)
+        if spec.name == "supplies":
+            typed = self._settled_supplies(typed, patient)
         if spec.name not in VERSIONED:
             return in_one_order(spec, typed, patient, len(self.ids), stored=self.stored)
         one = settled(spec, typed, patient, len(self.ids), stored=self.stored)
@@ -423,6 +430,29 @@ class Loading:
         if spec.name == "stays":
             self.every_stay = typed, patient
         return one.table
+
+    def _settled_supplies(self, columns: dict[str, Any], patient: npt.NDArray[np.int32]) -> dict[str, Any]:
+        """Supplies with the days that quantity and dose give; what was worked out, assumed or undone is counted."""
+        settled = settle(columns, patient)
+        report = self.report.tables["supplies"]
+        if settled.days_from_quantity:
+            self._note("supplies", f"days worked out from quantity and dose in {settled.days_from_quantity:,} rows")
+        assumed = settled.days_assumed + settled.intervals_assumed
+        if assumed:
+            report.defaults["days_assumed"] = {"value": USUAL_SUPPLY_DAYS, "rows": assumed}
+            self._note(
+                "supplies",
+                f"days_assumed: {assumed:,} rows do not say how long they last, by days, or by quantity and dose: "
+                f"{settled.days_assumed:,} are read as {USUAL_SUPPLY_DAYS} days, {settled.intervals_assumed:,} "
+                "injections as the product's usual interval; what rests on them says so",
+            )
+        if settled.reversed:
+            self._note(
+                "supplies",
+                f"{settled.reversed:,} reversals undo a supply from the day that they became known; "
+                f"{settled.reversed_nothing:,} of them match no supply",
+            )
+        return settled.columns
 
     def _strangers(self, ids: pa.Array, stranger: Mask) -> list[Finding]:
         """Rows of ids that the patients table does not hold; those that lost their leading zeros are told apart."""

@@ -102,6 +102,9 @@ CONTACT_KINDS = (
 OUTCOMES = ("attended", "did_not_attend", "cancelled_by_patient", "cancelled_by_service", "planned")
 ROUTES = ("oral", "long_acting_injection", "injection", "other")
 SUPPLY_KINDS = ("prescribed", "dispensed", "administered")
+SUPPLY_STATUSES = ("supplied", "reversed", "planned")
+"""``reversed`` undoes the supply that its row tells of: cancelled, returned, entered in error. The row's ``known_on``
+is the day on which that became known. ``planned`` was not handed over yet and is no supply."""
 PRESCRIBERS = ("trust", "gp", "other")
 ADMISSION_METHODS = ("emergency", "planned", "transfer", "unknown")
 WARDS = ("acute", "older_adult", "picu", "specialist", "rehabilitation", "place_of_safety", "unknown")
@@ -222,6 +225,10 @@ TABLES: dict[str, TableSpec] = {
                 Column("daily_dose_mg", "number", low=0, high=20_000),
                 Column("dose_mg", "number", low=0, high=20_000),
                 Column("interval_days", "number", low=1, high=400),
+                Column("quantity", "number", low=0, high=100_000),
+                Column("units_a_day", "number", low=0, high=1_000),
+                Column("strength_mg", "number", low=0, high=20_000),
+                Column("status", "code", values=SUPPLY_STATUSES),
                 Column("as_required", "flag"),
                 Column("prescriber", "code", values=PRESCRIBERS),
                 KNOWN_ON,

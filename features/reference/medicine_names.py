@@ -63,6 +63,23 @@ def medicine_named(text: str) -> str | None:
     return None if by_mouth and _INJECTED & set(words) else found
 
 
+_MG = re.compile(
+    r"(?<![\d./])(\d+(?:[.,]\d+)?)\s*(mg|milligrams?|g|grams?|mcg|micrograms?)(?![\w/]|\s*/)", re.IGNORECASE
+)
+
+
+@lru_cache(maxsize=65_536)
+def strength_mg_in(text: str) -> float:
+    """The mg of one unit that a product's name gives ("Clozapine 100mg tablets"); NaN where it gives none, or more
+    than one."""
+    found = _MG.findall(text)
+    if len(found) != 1:
+        return float("nan")
+    number, unit = found[0][0].replace(",", "."), found[0][1].casefold()
+    factor = 1.0 if unit.startswith(("mg", "milli")) else 1000.0 if unit.startswith("g") else 0.001
+    return float(number) * factor
+
+
 def medicine_word(value: Any) -> str | None:
     """The same for a value of any type, as the reader of codes needs: empty text for none."""
     if not isinstance(value, str):

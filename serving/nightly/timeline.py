@@ -17,8 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from features import Records
+from features.jit import jit
+from features.kernels.coverage import carried
 from features.kernels.regimen import CURRENT_GRACE_DAYS
-from features.medicines.supply_days import is_injection, lengths_of
+from features.medicines import regimen
+from features.medicines.supply_days import days_assumed, is_injection
 from features.monitoring import due_dates
 from features.records import NO_DAY, TABLES, day_of
 from features.reference import MEDICINES
@@ -30,13 +33,14 @@ NOT_NEEDED = frozenset(("not_required", "not required", "no", "none"))
 UNKNOWN = "not recorded"
 AGE_BANDS = ((0, "under 25"), (25, "25 to 44"), (45, "45 to 64"), (65, "65 and over"))
 
-SUPPLY = ("day", "medicine", "kind", "injection", "from", "to", "mg", "as_required")
+SUPPLY = ("day", "medicine", "kind", "injection", "from", "to", "mg", "as_required", "days_assumed")
 RESULT = ("day", "test", "value")
 DUE = ("test", "due", "last", "grace")
 CONTACT = ("day", "kind", "mode", "outcome")
 STAY = ("from", "to", "ward", "method")
-"""The fields of one event of each list, in order. ``from`` and ``to`` of a supply are the days it covers, with
-carry-over; ``mg`` is the dose of a day or of an injection."""
+"""The fields of one event of each list, in order. ``from`` and ``to`` of a supply are the days it covers, what was in
+hand carried over for at most ``CARRY_DAYS``; ``mg`` is a day's dose, or an injection's; ``days_assumed`` is how many
+days were assumed where the record does not say how long it lasts, else 0."""
 
 _Days = npt.NDArray[np.int32]
 
@@ -76,51 +80,46 @@ def listed(names: Iterable[str]) -> str:
     return f",{','.join(found)}," if found else ""
 
 
-def covered(group: npt.NDArray[np.int64], day: _Days, length: _Days) -> tuple[npt.NDArray[np.int64], ...]:
-    """The days [from, to) that each supply covers, with carry-over: the algorithm of
-    :mod:`features.medicines.courses`, without a loop.
-
-    Rows are in order of day within each ``group``, and groups are together. ``to`` is ``max(to of the one before, day)
-    + length``; less the running sum of lengths that is a running maximum.
-    """
-    if not len(day):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    begins = np.flatnonzero(np.r_[True, group[1:] != group[:-1]])
-    before = np.cumsum(length, dtype=np.int64) - length
-    before -= np.repeat(before[begins], np.diff(np.r_[begins, len(day)]))
-    # Offsets larger than any value keep groups apart, so that one running maximum serves all of them.
-    step = np.repeat(np.arange(len(begins), dtype=np.int64) << 40, np.diff(np.r_[begins, len(day)]))
-    start = np.maximum.accumulate(day - before + step) - step + before
-    return start, start + length
-
-
 def _supplies(records: Records, t: int) -> tuple[dict[int, list[Any]], dict[int, list[str]]]:
-    """Supplies that overlap the window, by person, and the names of each person's current medicines."""
-    columns, patient = records.columns("supplies"), records.tables["supplies"].patient
-    known = np.flatnonzero((columns["supplied_on"] < t) & (columns["known_on"] < t))
-    medicine = columns["medicine"].astype(np.int64)
-    known = known[np.lexsort((known, medicine[known], patient[known]))]
-    day, length = columns["supplied_on"][known], lengths_of(records)[known]
-    start, end = covered(patient[known].astype(np.int64) * len(MEDICINES) + medicine[known], day, length)
+    """Supplies that touch the window, by person, each once whatever rows tell of it; and the names of the medicines
+    each holds now."""
+    taking, patient, injection = regimen.prepare(records), records.tables["supplies"].patient, is_injection(records)
+    columns, assumed = records.columns("supplies"), days_assumed(records)
+    stands = np.flatnonzero((taking.day < t) & (taking.known < t) & (taking.until >= t))
+    medicine = taking.medicine
+    stands = stands[np.lexsort((stands, medicine[stands], patient[stands]))]
+    begin, end = _covered(patient[stands].astype(np.int64), medicine[stands], taking.day[stands], taking.length[stands])
     now = end + CURRENT_GRACE_DAYS >= t
-    names = np.array(list(MEDICINES), dtype=object)[medicine[known]]
+    names = np.array(list(MEDICINES), dtype=object)[medicine[stands]]
     held: dict[int, list[str]] = {}
-    for place, name in zip(patient[known][now].tolist(), names[now].tolist(), strict=True):
+    for place, name in zip(patient[stands][now].tolist(), names[now].tolist(), strict=True):
         held.setdefault(place, []).append(name)
     shown = np.flatnonzero(end > t - WINDOW_DAYS)
-    rows = known[shown]
-    injection = is_injection(records)[rows]
+    rows = stands[shown]
+    mg = np.where(injection[rows], columns["dose_mg"][rows], taking.dose_mg_a_day[rows])
     return _by_person(
         patient[rows],
-        day[shown] - t,
+        taking.day[rows] - t,
         names[shown],
         _words("supplies", "kind", columns["kind"][rows]),
-        injection.astype(int),
-        start[shown] - t,
+        injection[rows].astype(int),
+        begin[shown] - t,
         end[shown] - t,
-        _number(np.where(injection, columns["dose_mg"][rows], columns["daily_dose_mg"][rows])),
-        (columns["as_required"][rows] == 1).astype(int),
+        _number(mg),
+        taking.as_required[rows].astype(int),
+        np.where(assumed[rows], taking.length[rows], 0),
     ), held
+
+
+@jit()
+def _covered(person, medicine, day, length):  # type: ignore[no-untyped-def]
+    """The days [from, to) that each supply covers, what was in hand carried over by the one rule of
+    :func:`features.kernels.coverage.carried`. Rows of one person and medicine are together, in order of day."""
+    begin, end = np.zeros(len(day), np.int64), np.zeros(len(day), np.int64)
+    for i in range(len(day)):
+        again = i > 0 and person[i] == person[i - 1] and medicine[i] == medicine[i - 1]
+        begin[i], end[i] = carried(day[i], end[i - 1] if again else day[i], length[i])
+    return begin, end
 
 
 def _results(records: Records, t: int) -> dict[int, list[Any]]:

@@ -33,7 +33,7 @@ class PersonTeam(BaseModel):
 
 
 class SupplyEvent(BaseModel):
-    """A supply and the days it covers, [from, to), with what was in hand carried over."""
+    """A supply and the days it covers, [from, to), with at most 7 days of what was in hand carried over."""
 
     on: dt.date
     medicine: str
@@ -43,6 +43,9 @@ class SupplyEvent(BaseModel):
     covers_to: dt.date
     mg: float | None = Field(description="a day's dose, or an injection's")
     as_required: bool
+    days_assumed: str = Field(
+        default="", description="what was assumed where the record does not say how long it lasts"
+    )
 
 
 class ResultEvent(BaseModel):

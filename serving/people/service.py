@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from features.medicines.supply_days import assumption
 from features.reference import TESTS
 from serving.auditing.repository import open_grant
 from serving.auditing.schemas import Emergency
@@ -132,8 +133,12 @@ def last_year(events: Mapping[str, list[list[Any]]], as_of: dt.date) -> LastYear
                 covers_to=on(end),
                 mg=mg,
                 as_required=bool(as_required),
+                days_assumed=assumption(bool(injection), days_assumed) if days_assumed else "",
             )
-            for day, medicine, kind, injection, start, end, mg, as_required in events["supplies"]
+            # a list of an older release holds no days assumed
+            for day, medicine, kind, injection, start, end, mg, as_required, days_assumed in (
+                (*one, 0)[:9] for one in events["supplies"]
+            )
         ],
         results=[
             ResultEvent(

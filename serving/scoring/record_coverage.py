@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from features import Records
 from features.kernels.lookups import ends
+from features.medicines.supply_days import supplies_once
 from features.records import NO_DAY, TABLES
 from features.records.attendance import attended
 
@@ -75,6 +76,8 @@ def history_of(records: Records, as_of_day: int) -> History:
     for name in HISTORY_TABLES:
         columns = records.columns(name)
         every = np.ones(len(columns["known_on"]), bool)
+        if name == "supplies":
+            every = supplies_once(records).undone >= as_of_day
         began, last = _ends(records, name, columns["known_on"], every, as_of_day)
         first = np.minimum(first, began)
         if name in EXPECTED_SOURCES:

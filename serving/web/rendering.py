@@ -12,6 +12,7 @@ from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader,
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from features.kernels.coverage import CARRY_DAYS
 from serving import wording
 from serving.access import SESSION_COOKIE
 from serving.http.problems import Problem, request_id_of
@@ -121,6 +122,7 @@ def environment() -> Environment:
     made.filters.update(last_status_day=last_day)
     made.filters.update(gap_date=gap_wording.gap_date, gap_length=gap_wording.gap_length)
     made.filters.update(gap_said=fragments.gap_said, gap_line=fragments.gap_line, reason_lines=fragments.reason_lines)
+    made.globals["carry_days"] = CARRY_DAYS
     made.filters.update(sparkline=trend_chart.sparkline, moved=trend_chart.moved, gap_words=year_view.gap_words)
     made.globals["nhsuk_style"] = (nhsuk.FOLDER / nhsuk.STYLE).is_file()
     made.globals["nhsuk_script"] = (nhsuk.FOLDER / nhsuk.SCRIPT).is_file()

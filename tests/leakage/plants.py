@@ -201,7 +201,7 @@ add(
     "window: as_of means the end of the day",
     "days_since_any_supply",
     "attended_30d",
-    place=handed(windows, "window_kernel", 7, lambda t: t + 1),
+    place=handed(windows, "window_kernel", 8, lambda t: t + 1),
 )
 add(
     "window: a week of tolerance on known_on",
@@ -305,7 +305,7 @@ add(
 add(
     "depot: as_of means the end of the day",
     "depot_days_past_due",
-    place=handed(coverage, "depot_kernel", 7, lambda t: t + 1),
+    place=handed(coverage, "depot_kernel", 8, lambda t: t + 1),
 )
 add(
     "regimen: known_on ignored in what is prepared",

@@ -91,8 +91,7 @@ class Case:
         return everything(self)
 
     def current(self, *scopes: str) -> bool:
-        rows = self.of(*scopes)
-        return bool(rows) and self.today <= rows[-1]["supplied_on"] + (length(rows[-1]) + 28) * DAY
+        return any(self.today <= row["supplied_on"] + (length(row) + 28) * DAY for row in self.of(*scopes))
 
 
 INTERACTING = (

@@ -23,6 +23,8 @@ def length(row: Row) -> int:
         return row["stands_for"]
     if injection(row):
         return int(row["interval_days"] or MEDICINES[row["medicine"]].lai_usual_interval_days or 28)
+    if row["days_supplied"] is None and given_by_mouth(row):
+        return 1
     return int(28 if row["days_supplied"] is None else row["days_supplied"])
 
 
@@ -47,28 +49,58 @@ def strength(row: Row) -> int:
     return ("prescribed", "dispensed", "administered").index(row["kind"] or usual)
 
 
+def given_by_mouth(row: Row) -> bool:
+    return strength(row) == 2 and not injection(row)
+
+
 def one_supply(rows: list[Row]) -> list[Row]:
     """``rows`` of one person, all known today and in order of day, each supply once: the row that stands for it, with
     ``stands_for`` days of ``dose_a_day``."""
     same: Callable[[Row], Any] = lambda r: (r["medicine"], injection(r), r["as_required"] is True)  # noqa: E731
-    stand = [row for row in rows if not any(same(s) == same(row) and replaces(s, row) for s in rows)]
+    rows = [row for row in rows if row.get("status") != "planned"]
+    real = [row for row in rows if row.get("status") != "reversed"]
     by_strength: dict[Any, list[Row]] = {}
-    for row in stand:
+    for row in rows:
         by_strength.setdefault((*same(row), row["supplied_on"], row["prescriber"], strength(row)), []).append(row)
     kept = {}
     for group in by_strength.values():
         last = max(enumerate(group), key=lambda pair: (pair[1]["known_on"], pair[0]))[1]
-        doses = {(length(row), dose(row)) for row in group if dose(row) is not None}
+        left = [row for row in group if row.get("status") != "reversed" and not undone(row, group)]
+        if not left or any(same(s) == same(last) and (replaces(s, last) or holds_dose(s, last)) for s in real):
+            continue
+        doses = {(length(row), dose(row)) for row in left if dose(row) is not None}
         total = sum(mg for _, mg in doses) if doses else None
-        kept[id(last)] = last | {"stands_for": max(map(length, group)), "dose_a_day": total}
+        kept[id(last)] = last | {"stands_for": max(map(length, left)), "dose_a_day": total}
     return [kept[id(row)] for row in rows if id(row) in kept]
 
 
+def undone(row: Row, group: list[Row]) -> bool:
+    """Whether a reversal tells of the row and became known no earlier than it."""
+    said = length(row), dose(row)
+    return any(
+        r.get("status") == "reversed" and r["known_on"] >= row["known_on"] and (length(r), dose(r)) == said
+        for r in group
+    )
+
+
+def two_sides(one: Row, other: Row) -> bool:
+    return len({one["prescriber"], other["prescriber"]} - {None}) == 2
+
+
+def holds_dose(supply: Row, row: Row) -> bool:
+    """Whether a row is a single dose by mouth out of a supply in hand."""
+    if not given_by_mouth(row) or strength(supply) >= 2 or two_sides(supply, row) or length(row) >= length(supply):
+        return False
+    day, began = row["supplied_on"], supply["supplied_on"]
+    return began <= day < began + length(supply) * DAY or day <= began <= day + 3 * DAY
+
+
 def replaces(strong: Row, weak: Row) -> bool:
-    sides = {weak["prescriber"], strong["prescriber"]} - {None}
-    if strength(strong) <= strength(weak) or len(sides) == 2:
+    if strength(strong) <= strength(weak) or two_sides(strong, weak):
+        return False
+    if given_by_mouth(strong) and length(strong) < length(weak):
         return False
     day, other = weak["supplied_on"], strong["supplied_on"]
     if day - 3 * DAY <= other < day + max(length(weak), 1) * DAY:
         return True
-    return other <= day <= other + (length(strong) + 90) * DAY
+    return not given_by_mouth(strong) and other <= day <= other + (length(strong) + 90) * DAY

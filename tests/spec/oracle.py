@@ -81,6 +81,13 @@ def events(history: History, stream: Stream, patient: str, as_of: dt.date, also:
     rows = [
         row for row in history.of(stream.table, patient) if holds(row, stream) and visible(row, stream, as_of, also)
     ]
+    if stream.table == "supplies":
+        once = {row["row"]: row for row in supplied(history, patient, as_of)}
+        rows = [
+            row | {"row": id(row)} | ({} if injection(row) else {"daily_dose_mg": once[id(row)]["dose_a_day"]})
+            for row in rows
+            if id(row) in once
+        ]
     return sorted(rows, key=lambda row: row[stream.day_column])
 
 
@@ -162,8 +169,9 @@ def days_since_first(f, h, p, t):
 def count_since(f, h, p, t):
     """Events after the last event of ``of``; on one day the row that stands later in the table counts as later."""
     order = {id(row): place for place, row in enumerate(h.of(f.table, p))}
-    marks = [order[id(row)] for row in events(h, f.of, p, t)]
-    return sum(order[id(row)] > max(marks, default=-1) for row in events(h, f.stream, p, t))
+    place = lambda row: order[row.get("row", id(row))]  # noqa: E731
+    marks = [place(row) for row in events(h, f.of, p, t)]
+    return sum(place(row) > max(marks, default=-1) for row in events(h, f.stream, p, t))
 
 
 def recent_share(f, h, p, t):
@@ -180,7 +188,7 @@ def gap_ratio(f, h, p, t):
 
 
 def supplies(f: Feature, h: History, p: str, t: dt.date) -> list[Row]:
-    chosen = {id(r) for r in events(h, f.stream, p, t)}
+    chosen = {r["row"] for r in events(h, f.stream, p, t)}
     rows = [r for r in supplied(h, p, t) if r["row"] in chosen]
     return [r for r in rows if r["as_required"] is not True and not injection(r)]
 

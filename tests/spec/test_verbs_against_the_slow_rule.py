@@ -74,11 +74,13 @@ def supplies(draw):
         "dose_mg": draw(st.sampled_from([50.0, 300.0, None])) if depot else None,
         "prescriber": draw(st.sampled_from(["trust", "gp", None])),
         "as_required": draw(st.sampled_from([False, False, True, None])),
+        "status": draw(st.sampled_from(STATUSES)),
         "known_on": later(day, draw(delays)),
     }
 
 
-KINDS = ["dispensed", "dispensed", "prescribed", None]
+KINDS = ["dispensed", "dispensed", "prescribed", "administered", None]
+STATUSES = [None, None, None, "supplied", "reversed", "planned"]
 
 
 @st.composite

@@ -50,6 +50,8 @@ class YearMedicine:
     supplied: tuple[dt.date, ...]
     due: dt.date | None
     current: bool
+    days_assumed: str = ""
+    """What was assumed of supplies that do not say how long they last."""
 
     @property
     def days_without(self) -> int:
@@ -134,8 +136,9 @@ def _medicine(name: str, supplies: Sequence[SupplyEvent], stays: Sequence[StayEv
         in_hand=tuple(spans),
         gaps=tuple(gap for gap in gaps if gap.outside >= WORTH_SHOWING and (gap.end - gap.start).days <= STOPPED_AFTER),
         supplied=tuple(supply.on for supply in supplies),
-        due=end if newest.injection and current else None,
+        due=end if newest.injection and newest.kind in ("administered", "") and current else None,
         current=current,
+        days_assumed=next((supply.days_assumed for supply in reversed(supplies) if supply.days_assumed), ""),
     )
 
 

@@ -99,7 +99,7 @@ def test_the_report_accounts_for_every_row():
         supplies="""
         patient_id  medicine  supplied_on  days_supplied  colour
         anna        lithium   2025-01-01   28             red
-        anna        lithium   1800-01-01   -28            red
+        anna        lithium   1800-01-01   -27            red
         zoe         lithium   2025-01-01   28             red
         """
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from features import Records
 from features.gaps import people
 from features.records import day_of
-from serving.nightly.timeline import covered, groups, timelines
+from serving.nightly.timeline import _covered, groups, timelines
 
 AS_OF = dt.date(2026, 1, 5)
 
@@ -39,10 +39,10 @@ def supply(days_ago, medicine="olanzapine", days=28.0, **changed):
 
 def test_supplies_carry_over_what_was_in_hand_and_leave_the_gap_open():
     found = one(supplies=[supply(100), supply(80), supply(20)])
-    assert [(day, start, end) for day, _, _, _, start, end, _, _ in found["events"]["supplies"]] == [
+    assert [(row[0], row[4], row[5]) for row in found["events"]["supplies"]] == [
         (-100, -100, -72),
-        (-80, -72, -44),  # eight days were in hand
-        (-20, -20, 8),  # nothing from -44 to -20
+        (-80, -73, -45),  # eight days were in hand, of which a week counts
+        (-20, -20, 8),  # nothing from -45 to -20
     ]
     assert found["medicines"] == ",olanzapine,"
 
@@ -107,17 +107,17 @@ rows = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 500), st.integers(0,
 
 
 @given(rows)
-def test_cover_without_a_loop_equals_the_walk(drawn):
-    """The law: from = max(end of the one before, day); to = from + length, within each medicine."""
+def test_cover_of_the_picture_is_that_of_the_features(drawn):
+    """The law: a supply begins when what is in hand runs out, at most a week after its day, within each medicine."""
     drawn = sorted(drawn, key=lambda row: row[:2])
     group, day, length = (
         (np.array(column, dtype=np.int32) for column in zip(*drawn, strict=True))
         if drawn
         else 3 * (np.zeros(0, np.int32),)
     )
-    start, end = covered(group.astype(np.int64), day, length)
+    start, end = _covered(np.zeros(len(group), np.int64), group.astype(np.int64), day, length)
     ends: dict[int, int] = {}
     for i, (which, on, days) in enumerate(drawn):
-        begin = max(ends.get(which, on), on)
-        ends[which] = begin + days
-        assert (start[i], end[i]) == (begin, begin + days)
+        begin = min(max(ends.get(which, on), on), on + 7)
+        ends[which] = max(ends.get(which, on), begin + days)
+        assert (start[i], end[i]) == (begin, ends[which])

@@ -1,0 +1,62 @@
+"""Marks on gaps that rest on a length of supply that nobody recorded."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from features.gaps.gap import Evidence, Gap
+from features.gaps.person_view import PersonAsKnown
+from features.medicines import supply_days
+from features.medicines.courses import KEPT_DAYS
+
+COUNT_DAYS = frozenset(
+    (
+        "ADHERENCE_FALLING",
+        "ANTIPSYCHOTIC_NEED",
+        "BZD_Z_PREGABALIN_LONG",
+        "CLZ_BREAK",
+        "LAI_OVERDUE",
+        "LAI_SAFE_USE",
+        "NO_ANTIPSYCHOTIC",
+        "REGIMEN_CHANGE_RECENT",
+        "STOCK_AT_HOME",
+        "SUPPLY_GAP_ORAL",
+    )
+)
+"""Codes that count days of supply: what such a gap says is marked, not only the rows behind it."""
+
+
+def mark_assumed_days(person: PersonAsKnown, gap: Gap) -> Gap:
+    """``gap`` with a mark on each supply behind it that does not say how long it lasts; and in its words, where it
+    counts days and such a supply of the same medicine lies in the last 200 days."""
+    rows = [one for one in gap.evidence if one.table == "supplies"]
+    if not rows:
+        return gap
+    records = person.shared.records
+    assumed = supply_days.days_assumed(records)
+    first, last = (int(place) for place in records.offsets("supplies")[person.place : person.place + 2])
+    if not assumed[first:last].any():
+        return gap
+    medicine, day = records.columns("supplies")["medicine"], records.columns("supplies")["supplied_on"]
+    known, length = records.columns("supplies")["known_on"], supply_days.lengths_of(records)
+    injection = supply_days.is_injection(records)
+
+    def told(row: int) -> str:
+        return supply_days.assumption(bool(injection[row]), int(length[row]))
+
+    evidence = tuple(_marked(one, told(one.row)) if one in rows and assumed[one.row] else one for one in gap.evidence)
+    behind = {int(medicine[one.row]) for one in rows}
+    resting = [
+        row
+        for row in range(first, last)
+        if assumed[row]
+        and int(medicine[row]) in behind
+        and person.as_of - KEPT_DAYS <= day[row] < person.as_of
+        and known[row] < person.as_of
+    ]
+    words = list(dict.fromkeys(told(row) for row in resting)) if gap.code.code in COUNT_DAYS else []
+    return replace(gap, evidence=evidence, value="; ".join((gap.value, *words)))
+
+
+def _marked(one: Evidence, words: str) -> Evidence:
+    return one._replace(what=f"{one.what}; {words}")
