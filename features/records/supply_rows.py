@@ -58,9 +58,10 @@ def days_not_recorded(columns: Mapping[str, Any]) -> Mask:
     return np.isnan(np.where(injection, columns["interval_days"], columns["days_supplied"])) & ~doses_given(columns)
 
 
-def read_supplies(given: Mapping[Any, Any], columns: Columns, unread: dict[str, Mask]) -> None:
+def read_supplies(given: Any, columns: Columns, unread: dict[str, Mask]) -> None:
     """Reads reversals out of a negative quantity or number of days and out of words among the kinds, and the strength
-    out of a product's name where a quantity needs it. Changes ``columns`` and ``unread``."""
+    out of a product's name where a quantity needs it. ``given`` is the table as it came. Changes ``columns`` and
+    ``unread``."""
     back = (columns["quantity"] < 0) | _negative_days_of_a_supply(columns)
     if "kind" in unread:
         back |= _reversals_among_kinds(given["kind"], unread)

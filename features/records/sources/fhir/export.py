@@ -273,22 +273,32 @@ class _FhirWriting:
         type_name = {"prescribed": "MedicationRequest", "dispensed": "MedicationDispense"}.get(
             kind, "MedicationAdministration"
         )
+        reversals = self._reversals()
         for row in self._rows("supplies"):
+            if row.get("status") in ("reversed", "planned"):  # a reversal is told with what it undoes
+                self.left_out["supplies not handed over yet"] += row["status"] == "planned" and row.get("kind") == kind
+                continue
             if row.get("kind") != kind:
                 self.left_out["supplies without a kind"] += "kind" not in row and kind == "dispensed"
                 continue
-            base = self._base(type_name, f"s-{row['row']}", row)
+            undone = reversals.get(_supply_told(row), "")
+            undone = undone if undone >= row.get("known_on", "") else ""
+            status = "entered-in-error" if undone else "active" if kind == "prescribed" else "completed"
+            quantity = {"quantity": {"value": row["quantity"]}} if "quantity" in row else {}
+            base = self._base(type_name, f"s-{row['row']}", row, late=undone or None)
             medicine = {"medicationCodeableConcept": _own("medicine", row["medicine"]), "subject": self._subject(row)}
             dosage, prescriber = _dosage(row), _PRESCRIBERS.get(row.get("prescriber", ""))
             typed = [{"url": PRESCRIPTION_TYPE, "valueCoding": {"code": prescriber}}] if prescriber else []
             order = {"status": "active", "intent": "order", **medicine}
             if kind == "prescribed":
                 length = {"value": row.get("days_supplied"), "unit": "day", "system": _UCUM_URL, "code": "d"}
-                wanted = {"dispenseRequest": {"expectedSupplyDuration": length}} if "days_supplied" in row else {}
+                asked = {**quantity, **({"expectedSupplyDuration": length} if "days_supplied" in row else {})}
+                wanted = {"dispenseRequest": asked} if asked else {}
                 yield {
                     **base,
                     **({"extension": typed} if typed else {}),
                     **order,
+                    "status": status,
                     "authoredOn": row["supplied_on"],
                     **dosage,
                     **wanted,
@@ -306,9 +316,10 @@ class _FhirWriting:
                 yield {
                     **base,
                     "contained": [request],
-                    "status": "completed",
+                    "status": status,
                     **medicine,
                     "authorizingPrescription": [{"reference": "#m"}],
+                    **quantity,
                     **({"daysSupply": length} if "days_supplied" in row else {}),
                     "whenHandedOver": _noon(row["supplied_on"]),
                     **dosage,
@@ -318,12 +329,20 @@ class _FhirWriting:
             yield {
                 **base,
                 "contained": [request],
-                "status": "completed",
+                "status": status,
                 **medicine,
                 "effectiveDateTime": _noon(row["supplied_on"]),
                 "request": {"reference": "#m"},
                 **({"dosage": {"dose": dose}} if "dose_mg" in row else {}),
             }
+
+    def _reversals(self) -> dict[tuple[Any, ...], str]:
+        """The day on which each reversed supply was known to be reversed."""
+        frame = self.records["supplies"]
+        if not (frame["status"] == "reversed").any():
+            return {}
+        rows = [row for row in self._rows("supplies") if row.get("status") == "reversed"]
+        return {_supply_told(row): row.get("known_on", "") for row in rows}
 
     def _observations(self) -> Iterator[JsonDict]:
         codes = _exact_codes(self.book)
@@ -441,6 +460,11 @@ def _channel(row: JsonDict) -> JsonDict:
     code = _CHANNELS.get(row["mode"])
     concept = _coded("channel", code) if code else _own("mode", row["mode"])
     return {"extension": [{"url": f"{UK_CORE}DeliveryChannel", "valueCodeableConcept": concept}]}
+
+
+def _supply_told(row: JsonDict) -> tuple[Any, ...]:
+    """What a row of supplies tells, its place, status and known day apart."""
+    return tuple(sorted((k, str(v)) for k, v in row.items() if k not in ("row", "status", "known_on")))
 
 
 def _dosage(row: JsonDict) -> JsonDict:

@@ -317,7 +317,19 @@ class Linking:
         self._mark(unknown, f"{ASIDE}the reference to the medicine leads nowhere or to one that is not known")
         self._missed = missed
         frame["known_on"] = self._known("supplies", frame, frame.pop("day").to_numpy(np.int32), keys=frame.pop("key"))
-        return frame.drop(columns="business")
+        return self._with_reversals(frame.drop(columns="business"))
+
+    def _with_reversals(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """A supply that was withdrawn as two rows: the supply, and its reversal on the day that it became known."""
+        late = frame.pop("late").to_numpy(np.int32)
+        back = (frame["status"] == "reversed").to_numpy(bool)
+        frame["status"] = None
+        if not back.any():
+            return frame
+        reversal = frame[back].assign(status="reversed")
+        ledger = self.seen.of(reversal["source"].to_numpy(np.int32), late=True)
+        reversal["known_on"] = to_datetime64(np.where(ledger == NO_DAY, late[back], ledger).astype(np.int32))
+        return pd.concat([frame, reversal], ignore_index=True)
 
     def _results(self) -> pd.DataFrame:
         rows = self._of_people("result")

@@ -133,6 +133,7 @@ def _prescriber(one: r.Resource, sink: Sink) -> str | None:
 def _add(
     one: _Coded, key: str, kind: str, on: int, dose: Dose, sink: Sink, *, days: float = NAN, quantity: float = NAN,
     expected: float = NAN, prescriber: str | None = None, business: int = NO_DAY, missed: bool = False,
+    reversed_on: int = NO_DAY,
 ) -> str:  # fmt: skip
     if on == NO_DAY:
         return f"{ASIDE}no day"
@@ -147,8 +148,16 @@ def _add(
         (product.route if product else "") or (route.route if route else ""), product.strength_mg if product else NAN,
         kind, on, days, quantity, dose.units_a_day, dose.mg_a_day, dose.dose_units, dose.dose_mg, expected,
         dose.interval, dose.as_required, prescriber, business, missed,
+        None if reversed_on == NO_DAY else "reversed", reversed_on,
     )  # fmt: skip
     return f"{MAPPED}contacts" if missed else f"{MAPPED}supplies"
+
+
+def _reversed_on(one: r.Resource, on: int) -> int:
+    """The day on which something that stood in the record was withdrawn: its last update, where that is after its own
+    day. Else it never stood."""
+    updated = last_updated(one)
+    return updated if NO_DAY not in (updated, on) and updated > on else NO_DAY
 
 
 def request(one: r.MedicationRequest, key: str, sink: Sink) -> str:
@@ -156,18 +165,20 @@ def request(one: r.MedicationRequest, key: str, sink: Sink) -> str:
         return f"{LEFT_OUT}an order not to give"
     if one.intent not in _ORDERS:
         return f"{LEFT_OUT}not an order"
-    if one.status == "cancelled":
-        return f"{LEFT_OUT}withdrawn"
-    if one.status in ("draft", "entered-in-error", "unknown", None):
-        return f"{NOT_READ}status"
     wanted = one.dispenseRequest
     start = one.authoredOn or (wanted.validityPeriod.start if wanted and wanted.validityPeriod else None)
+    withdrawn = one.status in ("cancelled", "entered-in-error")
+    reversed_on = _reversed_on(one, day(start)) if withdrawn else NO_DAY
+    if one.status == "cancelled" and reversed_on == NO_DAY:
+        return f"{LEFT_OUT}withdrawn"
+    if one.status in ("draft", "unknown", None) or (withdrawn and reversed_on == NO_DAY):
+        return f"{NOT_READ}status"
     sink.note_partial("MedicationRequest", start)
     return _add(
         one, key, "prescribed", day(start), dose_of(one.dosageInstruction, sink), sink,
         quantity=_units(wanted.quantity if wanted else None, sink),
         expected=_days(wanted.expectedSupplyDuration if wanted else None, sink),
-        prescriber=_prescriber(one, sink), business=day(one.authoredOn),
+        prescriber=_prescriber(one, sink), business=day(one.authoredOn), reversed_on=reversed_on,
     )  # fmt: skip
 
 
@@ -177,16 +188,20 @@ def _units(quantity: r.Quantity | None, sink: Sink) -> float:
 
 
 def dispense(one: r.MedicationDispense, key: str, sink: Sink) -> str:
-    """A supply where the type code of EPS says so, whatever the status; else where the status is completed."""
-    if one.status == "entered-in-error":
-        return f"{NOT_READ}status"
+    """A supply where the type code of EPS says so, whatever the status; else where the status is completed. One that
+    was handed over and then cancelled or found to be an error is a supply and its reversal."""
     meaning = sink.book.word("dispense_type", one.type)
     if meaning == CONFLICT:
         return sink.conflict()
-    if meaning is not None and meaning != "supply":
-        return f"{LEFT_OUT}{meaning}, not handed over"
-    if meaning is None and one.status != "completed":
-        return f"{NOT_READ}status"
+    withdrawn = one.status in ("entered-in-error", "cancelled") or meaning == "cancelled"
+    reversed_on = _reversed_on(one, day(one.whenHandedOver)) if withdrawn else NO_DAY
+    if reversed_on == NO_DAY:
+        if one.status == "entered-in-error":
+            return f"{NOT_READ}status"
+        if meaning is not None and meaning != "supply":
+            return f"{LEFT_OUT}{meaning}, not handed over"
+        if meaning is None and one.status != "completed":
+            return f"{NOT_READ}status"
     dose, expected, prescriber = dose_of(one.dosageInstruction, sink), NAN, None
     for reference in one.authorizingPrescription:
         name = sink.scope.key(reference)
@@ -200,17 +215,18 @@ def dispense(one: r.MedicationDispense, key: str, sink: Sink) -> str:
                 expected = _days(held.dispenseRequest.expectedSupplyDuration, sink)
     return _add(
         one, key, "dispensed", day(one.whenHandedOver), dose, sink, days=_days(one.daysSupply, sink),
-        quantity=_units(one.quantity, sink), expected=expected, prescriber=prescriber,
+        quantity=_units(one.quantity, sink), expected=expected, prescriber=prescriber, reversed_on=reversed_on,
     )  # fmt: skip
 
 
 def administration(one: r.MedicationAdministration, key: str, sink: Sink) -> str:
     """What was given. A depot that was not given is a contact that was missed, never a supply."""
-    if one.status not in ("completed", "in-progress", "not-done"):
-        return f"{NOT_READ}status"
     dose = Dose()
     period = one.effectivePeriod
     on = day(one.effectiveDateTime or (period.end or period.start if period else None))
+    reversed_on = _reversed_on(one, on) if one.status == "entered-in-error" else NO_DAY
+    if one.status not in ("completed", "in-progress", "not-done") and reversed_on == NO_DAY:
+        return f"{NOT_READ}status"
     if one.dosage is not None:
         kind, amount = _amount(one.dosage.dose, sink)
         dose.route = _route(one.dosage.route)
@@ -224,7 +240,10 @@ def administration(one: r.MedicationAdministration, key: str, sink: Sink) -> str
         ordered = dose_of(held.dosageInstruction, sink)
         dose.interval, dose.as_required = ordered.interval, ordered.as_required
         dose.mg_a_day, dose.units_a_day = ordered.mg_a_day, ordered.units_a_day
-    return _add(one, key, "administered", on, dose, sink, prescriber=prescriber, missed=one.status == "not-done")
+    return _add(
+        one, key, "administered", on, dose, sink, prescriber=prescriber, missed=one.status == "not-done",
+        reversed_on=reversed_on,
+    )  # fmt: skip
 
 
 def statement(one: r.MedicationStatement, key: str, sink: Sink) -> str:

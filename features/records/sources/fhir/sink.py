@@ -36,7 +36,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "supply": (
         "source", "key", "subject", "medication", "medicine", "route", "strength", "kind", "day", "days", "quantity",
         "units_a_day", "mg_a_day", "dose_units", "dose_mg", "expected", "interval", "as_required", "prescriber",
-        "business", "depot_missed",
+        "business", "depot_missed", "status", "late",
     ),
     "medication": ("source", "key", "medicine", "route", "strength"),
     "result": ("source", "subject", "test", "day", "amount", "comparator", "unit", "business", "words"),

@@ -13,6 +13,7 @@ _DEPOTS = frozenset(name for name, medicine in MEDICINES.items() if medicine.is_
 _USUAL = {name: medicine.route for name, medicine in MEDICINES.items()}
 MOST_MG = 20_000
 MOST_DAYS = 400
+MOST_UNITS = 100_000
 
 
 def supply_frames(
@@ -54,6 +55,11 @@ def supply_frames(
             "daily_dose_mg": mg_a_day.where(mg_a_day <= MOST_MG).mask(depot),
             "dose_mg": dose.where(dose <= MOST_MG).where(depot | (rows["kind"] == "administered")),
             "interval_days": rows["interval"].where(depot & rows["interval"].between(1, MOST_DAYS)),
+            "quantity": rows["quantity"].where(rows["quantity"] <= MOST_UNITS),
+            "units_a_day": rows["units_a_day"].where(rows["units_a_day"] <= 1_000).mask(depot),
+            "strength_mg": strength.where(strength <= MOST_MG),
+            "status": rows["status"].astype("str"),
+            "late": rows["late"],
             "as_required": rows["as_required"],
             "prescriber": rows["prescriber"].astype("str"),
         }

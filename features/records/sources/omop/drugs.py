@@ -132,9 +132,14 @@ def _account(
 
 def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFrame:
     days = pd.to_numeric(lines["days_supply"], errors="coerce")
+    quantity = pd.to_numeric(lines["quantity"], errors="coerce")
+    # A pharmacy's system takes a supply back by the same row with what was handed over below 0.
+    reversal = (quantity < 0) | (days < 0)
+    days, quantity = days.abs(), quantity.abs()
+    if reversal.any():
+        notes.append(f"drug_exposure: {int(reversal.sum())} mapped rows with a quantity below 0 reverse a supply")
     if (days == 0).any():
         notes.append(f"drug_exposure: days_supply is 0 in {int((days == 0).sum())} mapped rows; read as missing")
-    quantity = pd.to_numeric(lines["quantity"], errors="coerce")
     start, last = (days_of(day_text(lines, f"drug_exposure_{end}")) for end in ("start", "end"))
     spanned = ((last - start).dt.days + 1).where((last >= start) & ~(days > 0))
     kinds = {key: row["kind"] for key, row in maps.by_id("drug_types").items()}
@@ -151,7 +156,7 @@ def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFram
         notes.append(
             f"drug_exposure: {without} mapped rows have neither days_supply nor an end date; their length is not known"
         )
-    given = lines["days_supply"].mask(days == 0)
+    given = lines["days_supply"].mask((days == 0) | reversal, days.mask(days == 0).astype("string"))
     days = days.where(days > 0).fillna(spanned)
     solid = (lines["basis"] == "solid") & (days > 0) & (quantity > 0)
     daily = (quantity * lines["strength_mg"] / days).where(solid)
@@ -172,5 +177,8 @@ def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFram
             # An odd quantity must not cost the row: a dose beyond any sense is missing, the supply stays.
             "daily_dose_mg": daily.where(daily <= 20_000),
             "dose_mg": unit.where(unit <= 20_000),
+            "quantity": quantity.where((quantity > 0) & (quantity <= 100_000)),
+            "strength_mg": lines["strength_mg"].where((lines["basis"] == "solid") & (lines["strength_mg"] <= 20_000)),
+            "status": reversal.map({True: "reversed"}).astype("str"),
         }
     ).reset_index(drop=True)

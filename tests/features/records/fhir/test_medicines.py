@@ -142,3 +142,36 @@ def test_a_statement_that_doses_were_missed_is_a_circumstance_and_any_other_no_s
     records, _ = ingest(tmp_path / "in", said, one("MedicationStatement", "s2", status="active", subject=SUBJECT))
     assert rows(records, "circumstances", "kind", "value") == [("reported_missed_doses", "yes")]
     assert len(records["supplies"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        (dispense(CLOZAPINE_VTM, status="entered-in-error", meta={"lastUpdated": "2025-03-09T09:00:00Z"}), "dispensed"),
+        (dispense(CLOZAPINE_VTM, status="cancelled", meta={"lastUpdated": "2025-03-09T09:00:00Z"}), "dispensed"),
+        (request(CLOZAPINE_VTM, status="cancelled", meta={"lastUpdated": "2025-03-09T09:00:00Z"}), "prescribed"),
+        (request(CLOZAPINE_VTM, status="entered-in-error", meta={"lastUpdated": "2025-03-09T09:00:00Z"}), "prescribed"),
+    ],
+)
+def test_what_was_withdrawn_later_is_a_supply_and_its_reversal(tmp_path, message, kind):
+    """It counts until the withdrawal is known, and not after."""
+    records, _ = ingest(tmp_path / "in", message)
+    assert rows(records, "supplies", "kind", "supplied_on", "status") == [
+        (kind, "2025-03-01", "-"),
+        (kind, "2025-03-01", "reversed"),
+    ]
+    assert records["supplies"]["known_on"].dt.date.astype("str").tolist()[-1] == "2025-03-09"
+
+
+def test_what_was_withdrawn_on_its_own_day_never_was_a_supply(tmp_path):
+    records, report = ingest(
+        tmp_path / "in",
+        dispense(CLOZAPINE_VTM, status="entered-in-error", meta={"lastUpdated": "2025-03-01T12:00:00Z"}),
+    )
+    assert fate(report, "MedicationDispense") == "not read: status" and not len(records["supplies"])
+
+
+def test_quantity_alone_is_kept_and_the_days_are_said_to_be_assumed(tmp_path):
+    records, _ = ingest(tmp_path / "in", dispense(RISPERIDONE_1MG, quantity={"value": 56, "unit": "tablet"}))
+    assert rows(records, "supplies", "days_supplied", "quantity", "strength_mg") == [("-", 56.0, 1.0)]
+    assert records.report.tables["supplies"].defaults["days_assumed"]["rows"] == 1
