@@ -43,10 +43,11 @@ def ingest_own(
     """
     from features import Records
     from features.records.nhs_numbers import NhsKey
+    from features.records.withdrawn import replace_store
 
     key = NhsKey.read(nhs_key_file) if nhs_key_file else None
     records = Records.load(folder, nhs_key=key)
-    records.save(out)
+    replace_store(records, out)
     wrong = records.about.get("rows_with_a_wrong_nhs_number", {})
     result = {**records.report.as_dict(), "store": str(out), "people": len(records), "data_hash": records.data_hash}
     slips = [

@@ -28,7 +28,7 @@ _KNOWN_AFTER = {"results", "stays"}
 """Tables whose rows cannot be known before they happened."""
 
 
-SECOND_OF_AN_ID = "the id was used by an earlier row; the first row was kept"
+SECOND_OF_AN_ID = "another row has this id; the row that says most was kept"
 
 
 def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], today: int) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
         early = columns["known_on"] < columns[spec.event_day]
         yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"
     if spec.unique and not spec.per_patient and len(columns[spec.unique].unique()) < len(columns[spec.unique]):
-        again = _duplicates(columns[spec.unique])
+        again = _duplicates(spec, columns)
         if again.any():
             yield spec.unique, again, SECOND_OF_AN_ID
 
@@ -118,12 +118,22 @@ def _numbers(name: str, values: npt.NDArray[np.float64], low: float | None, high
             yield name, over, f"above {high:g}"
 
 
-def _duplicates(ids: pa.Array) -> Mask:
-    codes = ids.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    again = np.ones(len(ids), dtype=bool)
-    _, first = np.unique(codes, return_index=True)
-    again[first] = False
-    return again & ~np.asarray(ids.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+def _duplicates(spec: TableSpec, columns: dict[str, Any]) -> Mask:
+    """Rows of an id that another row has: the row that says most is kept, and of two such the first in order of what
+    they say, so that the order of the extract decides nothing."""
+    told = [columns[name].to_pylist() if hasattr(columns[name], "to_pylist") else columns[name] for name in spec.names]
+    rows = list(zip(*(list(values) for values in told), strict=True))
+    place = spec.names.index(spec.unique or "")
+
+    def says(row: int) -> tuple[Any, ...]:
+        empty = sum(value is None or value != value for value in rows[row])
+        return empty, *map(str, rows[row])
+
+    best: dict[Any, int] = {}
+    for row in sorted(range(len(rows)), key=says):
+        best.setdefault(rows[row][place], row)
+    again = np.array([best[values[place]] != row for row, values in enumerate(rows)], bool)
+    return again & ~np.asarray(columns[spec.unique or ""].is_null().to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def sent_again(spec: TableSpec, columns: dict[str, Any], good: Mask) -> Iterator[Finding]:

@@ -399,6 +399,7 @@ class Loading:
         self._name_unknown_words(spec, findings)
         if not spec.per_patient:
             kept = self._set_aside(spec, findings)
+            kept = kept[np.argsort(columns[spec.names[0]].take(pa.array(kept)).to_numpy(zero_copy_only=False))]
             nobody = np.zeros(0, dtype=np.int32)
             return Table(spec, {n: take(v, kept) for n, v in columns.items()}, nobody, offsets_of(nobody, 0))
         ids = columns["patient_id"]
@@ -478,15 +479,14 @@ class Loading:
         about = {"results": "test", "supplies": "medicine", "circumstances": "kind", "conditions": "category"}.get(
             spec.name, ""
         )
-        day, known = columns[spec.event_day or "known_on"], columns["known_on"]
+        clocks = columns[spec.event_day or "known_on"], columns["known_on"]
         for name, rows, reason in findings:
             if name == "patient_id" or reason == SECOND_OF_AN_ID:
                 continue
             places = np.flatnonzero(rows & (patient >= 0))
             told = self._given_rows(spec.name, places, [name, about] if about else [name])
             for row, values in zip(places.tolist(), told, strict=True):
-                on = int(day[row])
-                told_on = int(known[row])
+                on, told_on = (int(days[row]) if FIRST_DAY <= days[row] <= LAST_REAL_DAY else NO_DAY for days in clocks)
                 if told_on == NO_DAY and on != NO_DAY:
                     told_on = on + self.delays.get(spec.name, 0)
                 words = (spec.name, name, _short(values.get(name)), _concept(spec, columns, about, row, values), reason)

@@ -3,6 +3,7 @@ value."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,11 +71,14 @@ class LoadReport:
 
     tables: dict[str, TableReport] = field(default_factory=dict)
     reasons: dict[str, dict[str, int]] = field(default_factory=dict)
+    withdrawn: dict[str, int] = field(default_factory=dict)
+    """Rows by table that the store before held and this extract does not."""
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "tables": {name: dict(vars(report)) for name, report in self.tables.items()},
             "reasons": self.reasons,
+            "withdrawn": self.withdrawn,
         }
 
     def lines(self) -> list[str]:
@@ -99,4 +103,13 @@ class LoadReport:
             out.extend(f"{name}: {note}" for note in table.notes)
             for reason, count in self.reasons.get(name, {}).items():
                 out.append(f"{name}: {count:,} rows set aside: {reason}")
+        out.extend(withdrawn_lines(self.withdrawn))
         return out
+
+
+def withdrawn_lines(withdrawn: Mapping[str, int]) -> list[str]:
+    """What an extract no longer holds, for a terminal."""
+    return [
+        f"{name}: {count:,} rows of the store that was replaced are not in this extract any more; they are withdrawn"
+        for name, count in withdrawn.items()
+    ]

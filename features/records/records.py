@@ -232,6 +232,17 @@ class Records:
             frame = read_quarantine(earlier)
             self._quarantine = lambda: joined_quarantine(frame, now() if callable(now) else now)
 
+    def remember(self, *stores: Records) -> None:
+        """Takes over what the stores that these records were put together from set aside and did not understand."""
+        for store in stores:
+            place = self.positions(store.patient_ids).tolist()
+            rows = [(place[who], on, known, words) for who, on, known, words in store.unread.rows() if place[who] >= 0]
+            self.unread = self.unread.merged(Unread.of(rows))
+            earlier, now = store.quarantine, self.quarantine
+            if len(earlier):
+                self._quarantine = joined_quarantine(earlier, now)
+                del self.quarantine  # made again of both when it is asked for
+
     def unread_of(self, patient_id: str, as_of: dt.date | None = None) -> list[UnreadValue]:
         """What is recorded of a person and was not understood; with ``as_of`` only what was known before that day."""
         (place,) = self.positions([patient_id])

@@ -162,6 +162,7 @@ TABLES: dict[str, TableSpec] = {
             ),
             event_day="from_on",
             usual_delay_days=7,
+            sent_again=True,
         ),
         TableSpec(
             "teams",
@@ -282,6 +283,7 @@ TABLES: dict[str, TableSpec] = {
             ),
             event_day="recorded_on",
             usual_delay_days=14,
+            sent_again=True,
         ),
     )
 }

@@ -47,9 +47,13 @@ class Appended:
     changed: int
     unchanged: int
     deleted: int
+    not_sent: int = 0
+    """Records that the ledger holds and the export does not name: it may hold changes alone, so they are kept."""
 
     def as_dict(self) -> dict[str, int]:
-        return {"new": self.new, "changed": self.changed, "unchanged": self.unchanged, "deleted": self.deleted}
+        return {"new": self.new, "changed": self.changed, "unchanged": self.unchanged, "deleted": self.deleted} | {
+            "not_sent": self.not_sent
+        }
 
 
 @dataclass(frozen=True)
@@ -129,7 +133,8 @@ class Ledger:
                 "late": np.concatenate([versions.late[write], np.zeros(len(gone), np.uint64)]),
             }
         )
-        counts = Appended(int((~live).sum()), int((live & ~same).sum()), int(same.sum()), len(gone))
+        unsent = int(head["live"].sum()) - int(live.sum()) - len(gone)
+        counts = Appended(int((~live).sum()), int((live & ~same).sum()), int(same.sum()), len(gone), unsent)
         self._write(day, segment, counts, _moved(head, place, key, check, versions, gone_at[gone]))
         return counts
 

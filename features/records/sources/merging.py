@@ -62,6 +62,7 @@ def merge_into(store: str | Path, added: str | Path, name: str) -> dict[str, Any
     sources = [*here.about.get("sources", [here.about.get("source", "own")]), there.about.get("source", name)]
     about = {k: v for k, v in here.about.items() if k != "data_hash"} | {"sources": sources}
     merged = Records.from_frames(frames, about=about)
+    merged.remember(here, there)
     merged.save(store)
     return {
         "rows": rows,

@@ -16,6 +16,7 @@ import pandas as pd
 
 from features.records.days import NO_DAY, date_of, day_of
 from features.records.nhs_numbers import NhsKey
+from features.records.problems import withdrawn_lines
 from features.records.records import Records
 from features.records.sources.fhir.codebook import load_codebook
 from features.records.sources.fhir.extract import Extract, Progress, read
@@ -24,6 +25,7 @@ from features.records.sources.fhir.linking import Linked, Linking, Seen
 from features.records.sources.fhir.parts import Job
 from features.records.sources.fhir.references import Identities
 from features.records.sources.fhir.sink import ASIDE, SYNTHETIC
+from features.records.withdrawn import replace_store
 
 MOST_FREQUENT = 30
 MOST_BROKEN = 1_000
@@ -100,8 +102,8 @@ def ingest(
 def write(found: FhirExtract, out: Path, format: Literal["parquet", "csv"] = "parquet") -> dict[str, Any]:
     """Checks the tables, writes the store and its account."""
     records = Records.from_frames(found.frames, about=found.about)
+    replace_store(records, out, format)
     report = summary(found, records)
-    records.save(out, format=format)
     (out / "ingest.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     if found.extract.broken:
         lines = pd.DataFrame(found.extract.broken[:MOST_BROKEN], columns=["file", "line", "reason"])
@@ -140,6 +142,7 @@ def summary(found: FhirExtract, records: Records) -> dict[str, Any]:
         "broken_lines": [{"file": f, "line": n, "reason": why} for f, n, why in extract.broken[:MOST_FREQUENT]],
         "notes": [f"{note} ({count:,})" for note, count in sorted(extract.notes.items())],
         "checks": records.report.lines(),
+        "withdrawn": records.report.withdrawn,
     }
 
 
@@ -183,6 +186,7 @@ def lines(report: dict[str, Any], out: Path) -> list[str]:
         if shares:
             found.append(f"second clock of {table}: {shares}")
     found += [f"note: {note}" for note in report["notes"]]
+    found += withdrawn_lines(report["withdrawn"])
     found += [
         f"not mapped: {one['what']} {one['system']} {one['code']} {one['name']} ({one['resources']:,})"
         for one in report["unmapped"][:10]

@@ -17,11 +17,12 @@ import pandas as pd
 
 from features.records.dates import read_day
 from features.records.days import NO_DAY, date_of
-from features.records.problems import RecordsError, RecordsProblem
+from features.records.problems import RecordsError, RecordsProblem, withdrawn_lines
 from features.records.records import Records
 from features.records.sources.accounting import ASIDE, Account
 from features.records.sources.fhir.codebook import load_codebook
 from features.records.sources.fhir.resources import CodeableConcept, Coding
+from features.records.withdrawn import replace_store
 
 USUAL_DELAY_DAYS = 90
 """HES is published about three months after the month it is of [J]."""
@@ -201,6 +202,7 @@ def ingest(folder: str | Path, out: str | Path, *, about: Mapping[str, Any] | No
         frames, about={"source": "HES", "extract": Path(folder).resolve().name, **(about or {})}
     )
     account.settle(records.set_aside)
+    replace_store(records, out)
     report = {
         "source": "HES",
         "synthetic": records.synthetic,
@@ -210,8 +212,8 @@ def ingest(folder: str | Path, out: str | Path, *, about: Mapping[str, Any] | No
         "cannot_give": list(CANNOT_GIVE),
         "checks": records.report.lines(),
         "account": account.lines(),
+        "withdrawn": records.report.withdrawn,
     }
-    records.save(out)
     (Path(out) / "ingest.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
 
@@ -220,6 +222,7 @@ def lines(report: dict[str, Any], out: Path) -> list[str]:
     """The account as a table for a terminal."""
     return [
         *report["account"],
+        *withdrawn_lines(report["withdrawn"]),
         *(f"cannot give {what}" for what in report["cannot_give"]),
         f"{report['people_kept']:,} people",
         f"store: {out}; the whole account: {Path(out) / 'ingest.json'}",

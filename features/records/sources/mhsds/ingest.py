@@ -14,12 +14,13 @@ import pandas as pd
 from features.records.dates import read_day
 from features.records.days import NO_DAY, to_datetime64
 from features.records.nhs_numbers import NhsKey, looks_like_one
-from features.records.problems import RecordsError, RecordsProblem
+from features.records.problems import RecordsError, RecordsProblem, withdrawn_lines
 from features.records.records import Records
 from features.records.sources.accounting import ASIDE, Account
 from features.records.sources.fhir.codebook import load_codebook
 from features.records.sources.fhir.resources import CodeableConcept, Coding
 from features.records.sources.mhsds.folder import Submissions, open_submissions, rows_of
+from features.records.withdrawn import replace_store
 
 USUAL_DELAY_DAYS = 45
 """How late MHSDS knows of what lies before its first submission [J]."""
@@ -408,6 +409,7 @@ def ingest(
         stated["nhs_key_id"] = nhs_key.key_id
     records = Records.from_frames(frames, about=stated)
     account.settle(records.set_aside)
+    replace_store(records, out)
     report = {
         "source": "MHSDS",
         "synthetic": records.synthetic,
@@ -419,8 +421,8 @@ def ingest(
         "notes": [f"{note} ({count:,})" for note, count in sorted(account.notes.items())],
         "checks": records.report.lines(),
         "account": account.lines(),
+        "withdrawn": records.report.withdrawn,
     }
-    records.save(out)
     (Path(out) / "ingest.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
 
@@ -429,6 +431,7 @@ def lines(report: dict[str, Any], out: Path) -> list[str]:
     """The account as a table for a terminal."""
     return [
         *report["account"],
+        *withdrawn_lines(report["withdrawn"]),
         *(f"cannot give {what}" for what in report["cannot_give"]),
         f"{report['people_kept']:,} people from {report['submissions']} submissions",
         f"store: {out}; the whole account: {Path(out) / 'ingest.json'}",

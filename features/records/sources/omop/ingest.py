@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from features.records.problems import withdrawn_lines
 from features.records.records import Records
 from features.records.sources.omop.extract import OmopExtract, read
 from features.records.sources.omop.ledger import ASIDE, MAPPED
+from features.records.withdrawn import replace_store
 
 MOST_FREQUENT = 30
 
@@ -28,8 +30,8 @@ def ingest(
     ``summary``)."""
     extract = read(folder, mappings=mappings, about={"extract": Path(folder).resolve().name, **(about or {})})
     records = Records.from_frames(extract.frames, about=extract.about)
+    replace_store(records, out, format)
     report = summary(extract, records)
-    records.save(Path(out), format=format)
     (Path(out) / "ingest.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     return report
 
@@ -54,6 +56,7 @@ def summary(extract: OmopExtract, records: Records) -> dict[str, Any]:
         "missing_tables": list(extract.missing),
         "unmapped": extract.unmapped.head(MOST_FREQUENT).to_dict("records"),
         "notes": list(extract.notes),
+        "withdrawn": records.report.withdrawn,
         "checks": records.report.lines(),
     }
 
@@ -87,6 +90,7 @@ def lines(report: dict[str, Any], out: Path) -> list[str]:
                 f"{name:<24}{table['rows']:>8,}{table['mapped']:>8,}{table['not_mapped']:>12,}{table['set_aside']:>11,}"
             )
     found += [f"note: {note}" for note in report["notes"]]
+    found += withdrawn_lines(report["withdrawn"])
     found.append(
         f"{report['people_kept']:,} people, {report['people_without_visits']} without a visit; {report['first_day']} "
         f"to {report['last_day']}"

@@ -69,7 +69,7 @@ def test_what_appears_later_was_known_on_the_day_of_its_export(tmp_path):
     world.export(days(9), ANNA)
     records, report = world.export(days(10), anc())
     assert rows(records, "results", "taken_on", "known_on") == [("2025-03-01", "2025-03-11")]
-    assert report["export"]["versions"] == {"new": 1, "changed": 0, "unchanged": 0, "deleted": 0}
+    assert report["export"]["versions"] == {"new": 1, "changed": 0, "unchanged": 0, "deleted": 0, "not_sent": 1}
 
 
 def test_a_line_sent_again_changes_nothing_even_where_the_system_touched_it(tmp_path):
