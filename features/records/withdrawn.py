@@ -54,10 +54,10 @@ def replace_store(now: Records, folder: str | Path, format: Literal["parquet", "
 
 def _hashed(frame: pd.DataFrame) -> npt.NDArray[np.uint64]:
     """One hash a row; a day is the same as a date, as a time and as text."""
-    text = {
-        name: values.astype("str").str.slice(0, 10 if name.endswith("_on") else None) for name, values in frame.items()
-    }
-    return pd.util.hash_pandas_object(pd.DataFrame(text).fillna(""), index=False).to_numpy()
+    text = {str(name): values.astype("str") for name, values in frame.items()}
+    days = {name: values.str.slice(0, 10) for name, values in text.items() if name.endswith("_on")}
+    hashes = pd.util.hash_pandas_object(pd.DataFrame(text | days).fillna(""), index=False)
+    return np.asarray(hashes, dtype=np.uint64)
 
 
 __all__ = ["replace_store", "withdrawn"]
