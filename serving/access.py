@@ -17,13 +17,17 @@ from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from starlette.responses import Response
 
-from serving.http.bodies import require_json
+from serving.http.bodies import allow, require_json
 from serving.http.problems import Problem, forbidden, unauthorised
 from serving.identity.callers import EVERYONE, SEES_PEOPLE, Caller, Role
+from serving.security.client_tokens import ClientToken, spend
+from serving.security.oidc import KeysUnavailable, Refused, identity_unavailable
 from serving.security.tokens import PREFIX, REMEMBERED, SESSION_HOURS, find_caller, form_token, session_caller
-from serving.state import Service, address_of, service_of
+from serving.state import Service, address_of, base_url_of, service_of
 
 SESSION_COOKIE = "upstream_session"
+LARGEST_HOOK = 2_000_000
+"""Bytes of one hook request with what it prefetches: twenty times what a person of ten years has."""
 LONGEST_SECRET = 10_000
 """Longest accepted bearer token or session, in characters. A token of an identity provider has 2,000 to 8,000."""
 
@@ -49,6 +53,46 @@ class Requires(SecurityBase):
             spend_as_stranger(request)
             raise unauthorised()
         return admitted(request, service, caller, self)
+
+
+class RequiresCdsClient(Requires):
+    """Admits systems with a signed token of CDS Hooks for this very address, used for the first time: 401 otherwise.
+
+    Such a system counts as a CMHT system with the teams that its settings name. A token made by ``upstream token``
+    opens nothing here, and this token opens nothing else.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Role.CMHT_SYSTEM)
+        self.model = BearerModel(description="A JWT that the client signs for each call (CDS Hooks 2.0).")
+        self.scheme_name = "cdsClient"
+
+    async def __call__(self, request: Request) -> Caller:
+        if (known := _admitted_before(request, self)) is not None:
+            return known
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        service, secret = service_of(request), secret.strip()
+        if scheme.lower() != "bearer" or not 0 < len(secret) <= LONGEST_SECRET:
+            spend_as_stranger(request)
+            raise unauthorised()
+        token = await service.reads.run(_client_token, service, secret, base_url_of(request) + request.url.path)
+        if token is None:
+            spend_as_stranger(request)
+            raise unauthorised()
+        request.scope["state"]["cds_client"] = token.client
+        allow(request, LARGEST_HOOK)
+        return admitted(request, service, token.caller, self)
+
+
+def _client_token(service: Service, secret: str, audience: str) -> ClientToken | None:
+    """A client's token, spent by this; None for one that does not hold or was used before."""
+    try:
+        token = service.cds_clients.verified(secret, audience)
+    except Refused:
+        return None
+    except KeysUnavailable:
+        raise identity_unavailable() from None
+    return token if spend(service.database, token) else None
 
 
 def spend_as_stranger(request: Request) -> None:
@@ -157,6 +201,7 @@ SystemCaller = Annotated[Caller, Depends(Requires(Role.CMHT_SYSTEM))]
 PharmacistCaller = Annotated[Caller, Depends(Requires(Role.PHARMACIST))]
 OperatorCaller = Annotated[Caller, Depends(Requires(Role.OPERATOR))]
 AuditorCaller = Annotated[Caller, Depends(Requires(Role.AUDITOR))]
+CdsCaller = Annotated[Caller, Depends(RequiresCdsClient())]
 AnyReader = Annotated[Caller, Depends(RequiresSession(*EVERYONE))]
 PharmacistReader = Annotated[Caller, Depends(RequiresSession(Role.PHARMACIST))]
 AuditorReader = Annotated[Caller, Depends(RequiresSession(Role.AUDITOR))]

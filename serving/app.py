@@ -35,8 +35,11 @@ from models import RiskModel
 from serving.access import GuardedRoute, Requires, RequiresSession, SignInNeeded
 from serving.auditing.endpoints import router as auditing
 from serving.auditlog.log import AuditUnavailable
+from serving.cds.endpoints import router as cds
+from serving.cds.schemas import NAMES as CDS_NAMES
 from serving.drafts.sealing import Sealer
 from serving.gap_statuses.endpoints import router as gap_statuses
+from serving.http.cors import Cors
 from serving.http.middleware import STATIC, Boundary
 from serving.http.problems import (
     MEDIA_TYPE,
@@ -63,6 +66,7 @@ from serving.scoring.endpoints import BODIES
 from serving.scoring.endpoints import router as scoring
 from serving.scoring.schemas import EXAMPLE, ScoresRequest, known_names
 from serving.scoring.service import answer_of
+from serving.security.client_tokens import CdsClients
 from serving.security.oidc import Issuers
 from serving.settings import ServiceSettings
 from serving.state import Rates, Service, address_of
@@ -107,6 +111,7 @@ KNOWN_NAMES = known_names() | {
     *ReviewIn.model_fields,
     *WorkIn.model_fields,
     "work",
+    *CDS_NAMES,
 }
 SIGN_IN_ROUTES = ("/sign-in/with/{place}", "/sign-in/back")
 OPEN_TO_ANYBODY = frozenset(
@@ -115,7 +120,7 @@ OPEN_TO_ANYBODY = frozenset(
 """Routes that answer without a caller. They hold nothing about people. Every other route must declare its roles, or
 the service does not start.
 """
-JSON_PATHS = ("/v1/", "/livez", "/readyz", "/version", "/openapi.json", "/metrics", STATIC)
+JSON_PATHS = ("/v1/", "/cds-services", "/livez", "/readyz", "/version", "/openapi.json", "/metrics", STATIC)
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDetails, "description": description}
     for status, description in (
@@ -125,6 +130,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (404, "nothing here, or nothing that this caller may see"),
         (409, "it contradicts what is already recorded"),
         (408, "the body did not arrive in time"),
+        (412, "data that this service asks for was not sent along"),
         (413, "the body is too large"),
         (415, "the body is not sent as JSON; see Content-Type"),
         (422, "the request does not match this description"),
@@ -143,6 +149,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     metrics, tracing = Metrics(), tracing_to(settings.otlp_endpoint)
     nhs_key = NhsKey.read(settings.nhs_key_file) if settings.nhs_key_file else None
     identity_keys = IdentityKeys.read(settings.identity_keys) if settings.identity_keys else None
+    clients = CdsClients(settings.cds)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -160,6 +167,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
             metrics=metrics,
             rates=Rates.of(settings),
             sealer=Sealer.of_home(settings.home),
+            cds_clients=clients,
             nhs_key=nhs_key,
             identity_keys=identity_keys,
         )
@@ -202,6 +210,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         gap_statuses,
         auditing,
         operations,
+        cds,
         pages,
         provider,
         auditing_pages,
@@ -224,6 +233,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         tracing=tracing,
         https=settings.is_https,
         address_of=lambda request: address_of(request, settings),
+        cors=Cors("/cds-services", clients.origins),
     )
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]
     _handle_errors(app)

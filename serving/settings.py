@@ -22,6 +22,8 @@ UPSTREAM_NHS_KEY_FILE      file of one line ``<key id>:<hex>``: POST /v1/scores 
 UPSTREAM_IDENTITY_KEY_FILE keys that open names and NHS numbers (``upstream identities``); pages then show them
 UPSTREAM_RECORD_LINK       address of a person in the trust's record system, with {nhs_number} or {patient_id} in it
 UPSTREAM_OTLP_ENDPOINT     where OpenTelemetry spans go (extra ``otel``); none are made without it
+UPSTREAM_DMD_FOLDER        dm+d release or code lists by which order-select knows products; without it by VTM and BNF
+UPSTREAM_CDS               JSON list of systems that may ask for decision support (fields: ``CdsClient``)
 UPSTREAM_OIDC              JSON list of trusted identity providers (fields: ``OidcIssuer``; pages: its ``sign_in``)
 =========================  ============================================================================================
 """
@@ -88,6 +90,45 @@ class OidcIssuer(BaseModel):
         return over_a_safe_line(url)
 
 
+class CdsClient(BaseModel):
+    """One system that may ask for decision support (CDS Hooks), and everything about its tokens that is pinned."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuer: str = Field(min_length=1, max_length=300, description="the iss of its tokens")
+    jwks_url: str | None = Field(default=None, description="where its public keys are; a token's jku must equal it")
+    jwks_file: Path | None = Field(default=None, description="its public keys as a file, where it publishes none")
+    algorithms: tuple[Literal["ES384", "RS384", "ES256", "PS384", "ES512"], ...] = Field(
+        default=("ES384", "RS384"), min_length=1
+    )
+    teams: tuple[str, ...] | Literal["all"] = Field(description="whose people it may ask about")
+    patients: Literal["id", "nhs_number"] = Field(
+        default="id", description="how it names people: by our local id, or by an NHS number in the Patient it sends"
+    )
+    tenants: tuple[str, ...] = Field(default=(), description="allowed values of the claim tenant; none: it is not read")
+    origins: tuple[str, ...] = Field(default=(), description="origins of browser-based clients, for CORS")
+    leeway_seconds: int = Field(default=30, ge=0, le=60)
+
+    @model_validator(mode="after")
+    def keys_come_from_one_place(self) -> CdsClient:
+        if (self.jwks_url is None) == (self.jwks_file is None):
+            raise ValueError("name exactly one of jwks_url and jwks_file")
+        if self.jwks_url is not None:
+            over_a_safe_line(self.jwks_url)
+        if not self.teams:
+            raise ValueError('teams must name at least one team, or be "all"')
+        return self
+
+    @field_validator("origins")
+    @classmethod
+    def origins_are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            parts = urlsplit(over_a_safe_line(origin))
+            if origin != f"{parts.scheme}://{parts.netloc}":
+                raise ValueError("an origin is a scheme and a host alone, as https://epr.example.nhs.uk")
+        return origins
+
+
 class ServiceSettings(BaseSettings):
     """Typed settings; unknown ``UPSTREAM_`` variables are ignored, wrong values stop the start and are named."""
 
@@ -115,6 +156,8 @@ class ServiceSettings(BaseSettings):
     otlp_endpoint: str = ""
     public_url: str = ""
     oidc: tuple[OidcIssuer, ...] = ()
+    cds: tuple[CdsClient, ...] = ()
+    dmd_folder: Path | None = None
 
     @field_validator("public_url")
     @classmethod

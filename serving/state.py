@@ -19,6 +19,7 @@ from serving.identity.callers import Caller, Role
 from serving.model_loader import LiveModel
 from serving.observability.metrics import Metrics
 from serving.runs.schemas import RunInfo
+from serving.security.client_tokens import CdsClients
 from serving.security.oidc import Issuers
 from serving.settings import ServiceSettings
 from serving.storage.database import Database
@@ -68,6 +69,7 @@ class Service:
     metrics: Metrics
     rates: Rates
     sealer: Sealer
+    cds_clients: CdsClients = field(default_factory=lambda: CdsClients(()))
     nhs_key: NhsKey | None = None
     identity_keys: IdentityKeys | None = None
     searches: IdentityKeys = field(default_factory=new_keys)
@@ -87,6 +89,13 @@ def address_of(request: Request, settings: ServiceSettings) -> str:
     # A client may send such lines itself; a proxy appends to the last line, or adds one after it.
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")) if settings.behind_proxy else ""
     return forwarded.rpartition(",")[2].strip() or (request.client.host if request.client else "unknown")
+
+
+def base_url_of(request: Request) -> str:
+    """How this service is reached, without a slash at the end: the public address where the settings name one, else
+    the host that was asked for, which is one that the service answers to."""
+    public = service_of(request).settings.public_url
+    return public or f"{request.url.scheme}://{request.url.netloc}"
 
 
 def service_of(request: Request) -> Service:

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from features.records.memory import give_back
 from serving.http.bodies import HEADERS as MOST_HEADERS
 from serving.http.bodies import LimitedBody, announced
+from serving.http.cors import Cors
 from serving.http.problems import Problem, from_http, log_unexpected
 from serving.http.rate_limit import Rate
 from serving.observability.logs import logger
@@ -84,7 +85,9 @@ class Boundary:
         tracing: Tracing,
         https: bool = False,
         address_of: Callable[[Request], str] = lambda request: request.client.host if request.client else "unknown",
+        cors: Cors | None = None,
     ) -> None:
+        self.cors = cors or Cors()
         self.address_of, self._security_lines = address_of, Rate(60)
         self.app, self.render, self.max_body_bytes = app, render, max_body_bytes
         self._headers = {**HEADERS, **({"Strict-Transport-Security": "max-age=31536000"} if https else {})}
@@ -111,6 +114,7 @@ class Boundary:
             if message["type"] == "http.response.start":
                 started, status = True, message["status"]
                 _add_headers(message, self._headers, scope["path"], request_id)
+                self.cors.add(message, scope)
             sent += len(message.get("body", b""))
             if method == "HEAD" and "body" in message:
                 message = {**message, "body": b""}
@@ -118,6 +122,9 @@ class Boundary:
 
         try:
             self._check(Headers(scope=scope), scope)
+            if method == "OPTIONS" and self.cors.admits(scope):
+                await self.cors.preflight(scope, receive, send_with_headers)
+                return
             await self.app(scope, body, send_with_headers)
         except Exception as error:  # noqa: BLE001 - the boundary: whatever escapes becomes a problem without its text
             if started:
@@ -180,7 +187,7 @@ class Boundary:
             )
         if (announced(headers) or 0) > self.max_body_bytes:
             raise HTTPException(413)
-        if scope["method"] in SAFE_METHODS:
+        if scope["method"] in SAFE_METHODS or self.cors.admits(scope):
             return
         # All current browsers send Sec-Fetch-Site; for older ones, Origin alone decides.
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")

@@ -162,7 +162,7 @@ class Issuers:
         ``audience`` is the expected audience, by default the issuer's; ``nonce`` must be in the token if one is
         given.
         """
-        header, claims = _unverified(token)
+        header, claims = unverified(token)
         issuer, keys = self._trusted.get(str(claims.get("iss")), (None, None))
         if issuer is None or keys is None:
             raise Refused("the issuer is not trusted")
@@ -236,7 +236,7 @@ def role_of(issuer: OidcIssuer, claims: dict[str, Any]) -> Role | None:
     return Role(found.pop()) if len(found) == 1 else None
 
 
-def _unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def unverified(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Header and claims of an unverified token. They may only be used to choose whom to ask."""
     parts = token.split(".")
     try:

@@ -376,6 +376,40 @@ exposures = Table(
     Column("shown_at", Moment, nullable=False),
 )
 
+client_token_ids = Table(
+    "client_token_ids",
+    metadata,
+    Column("token_sha256", String(64), primary_key=True),
+    Column("expires_at", Moment, nullable=False),
+    Index("ix_client_token_ids_expires_at", "expires_at"),
+)
+
+cards = Table(
+    "cards",
+    metadata,
+    Column("card_id", String(36), primary_key=True),
+    Column("client", String(64), nullable=False),
+    Column("service", String(64), nullable=False),
+    Column("about", JSON, nullable=False),
+    Column("patient_id", String(200)),
+    Column("team_id", String(200)),
+    Column("run_id", String(64)),
+    Column("shown_at", Moment, nullable=False),
+    Index("ix_cards_patient", "patient_id", "shown_at"),
+)
+
+card_feedback = Table(
+    "card_feedback",
+    metadata,
+    Column("card_id", ForeignKey("cards.card_id"), primary_key=True),
+    Column("outcome", String(16), primary_key=True),
+    Column("outcome_at", Moment, primary_key=True),
+    Column("reason", String(64)),
+    Column("suggestions", Integer, nullable=False),
+    Column("commented", Boolean, nullable=False),
+    Column("received_at", Moment, nullable=False),
+)
+
 audit_events = Table(
     "audit_events",
     metadata,
@@ -417,5 +451,6 @@ PERSON_TABLES = frozenset(
         work_items,
         drafts,
         exposures,
+        cards,
     }
 )

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 from markupsafe import Markup
 
+from serving.gap_wording import gap_parts
 from serving.scoring.schemas import CareGap
-from serving.web.gap_wording import gap_parts
 from serving.wording import reason_words
 from serving.worklists.schemas import GapLine, ReasonLine
 

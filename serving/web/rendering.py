@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from features.kernels.coverage import CARRY_DAYS
-from serving import wording
+from serving import gap_wording, wording
 from serving.access import SESSION_COOKIE
 from serving.http.problems import Problem, request_id_of
 from serving.identity.callers import Caller
 from serving.runs.schemas import RunInfo
 from serving.security.tokens import form_token
 from serving.state import Service, service_of
-from serving.web import fragments, gap_wording, nhsuk
+from serving.web import fragments, nhsuk
 from serving.web.charts import trend_chart, year_view
 from serving.web.forms.gap_status_form import last_day
 

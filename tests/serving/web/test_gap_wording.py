@@ -11,8 +11,8 @@ import pytest
 from features import CATALOGUE, CONCEPTS
 from features.gaps.codes import CODES
 from models.explain.reasons import ConceptText
+from serving.gap_wording import GAPS, gap_date, gap_parts
 from serving.web.fragments import gap_line, gap_said
-from serving.web.gap_wording import GAPS, gap_date, gap_parts
 from serving.wording import IN_FULL, dated, feature_name, feature_words, reason_words, upper_first
 from serving.worklists.schemas import GapLine
 

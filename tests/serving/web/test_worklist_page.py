@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import update
 
 import serving.web.endpoints
+from serving.gap_wording import gap_parts
 from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
 from serving.storage.tables import people, timelines
-from serving.web.gap_wording import gap_parts
 from serving.wording import in_100, reason_words, short_day
 from serving.worklists.schemas import WorklistEntry
 

@@ -1,0 +1,44 @@
+"""``records_of``: FHIR resources that came with a request as records, by the reader of the extracts. Nothing is written
+to a disk."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.records.days import day_of
+from features.records.records import Records
+from features.records.sources.fhir.codebook import CodeBook
+from features.records.sources.fhir.extract import Gathering
+from features.records.sources.fhir.folder import FilePart
+from features.records.sources.fhir.ingest import link
+from features.records.sources.fhir.linking import Seen
+from features.records.sources.fhir.reading import of_lines, read_batch
+from features.records.sources.fhir.references import Identities, Scope
+
+_HERE = FilePart(Path("request"), "lines")
+
+
+@dataclass(frozen=True)
+class Read:
+    """Records of some resources, and how many of them were understood by nobody (broken, or a code in no table)."""
+
+    records: Records
+    not_understood: int
+
+
+def records_of(resources: Iterable[bytes], today: dt.date, book: CodeBook, base: str | None = None) -> Read:
+    """Records of resources as JSON, known by the end of ``today``. Ids are those of the Patient resources.
+
+    ``base``: the server they come from, so that its absolute references are found. Raises RecordsError for STU3.
+    """
+    gathering = Gathering()
+    gathering.add(_HERE, read_batch(of_lines(resources, 1, Scope(Identities(), base)), book))
+    extract = gathering.extract()
+    found = link(extract, Seen(), day_of(today), {"source": "a request"}, None)
+    return Read(
+        Records.from_frames(found.frames, about=found.about, today=today + dt.timedelta(days=1)),
+        sum(extract.unmapped.values()) + len(extract.broken),
+    )

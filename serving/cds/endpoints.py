@@ -1,0 +1,63 @@
+"""``GET /cds-services``, ``POST /cds-services/{id}`` and ``POST /cds-services/{id}/feedback``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+
+from serving.access import CdsCaller, GuardedRoute
+from serving.cds.catalogue import ORDER_SELECT, PATIENT_VIEW, known, services
+from serving.cds.feedback import take_feedback
+from serving.cds.order_select import order_select
+from serving.cds.patient_view import patient_view
+from serving.cds.schemas import CardFeedback, CdsServices, FeedbackTaken, HookCards, OrderSelect, PatientView
+from serving.cds.showing import Answering, Reached
+from serving.identity.callers import Caller
+from serving.settings import CdsClient
+from serving.state import Service, Serving, base_url_of
+
+router = APIRouter(tags=["decision support"], route_class=GuardedRoute)
+ServiceId = Annotated[str, Path(min_length=1, max_length=64, examples=[PATIENT_VIEW])]
+
+
+@router.get("/cds-services", response_model_exclude_none=True)
+async def discovery(request: Request, caller: CdsCaller) -> CdsServices:
+    """The services of CDS Hooks, and what each asks to be sent along."""
+    return services(client_of(request).patients)
+
+
+@router.post(f"/cds-services/{PATIENT_VIEW}", response_model_exclude_none=True)
+async def view(request: Request, caller: CdsCaller, service: Serving, body: PatientView) -> HookCards:
+    """Cards about the person whose record is opened, from the published list."""
+    answering = _answering(request, caller, service, PATIENT_VIEW)
+    return await service.reads.run(patient_view, answering, body, client_of(request), service.nhs_key)
+
+
+@router.post(f"/cds-services/{ORDER_SELECT}", response_model_exclude_none=True)
+async def select(request: Request, caller: CdsCaller, service: Serving, body: OrderSelect) -> HookCards:
+    """Cards about the medicine that is selected, by rules alone. Nothing is kept of what is sent."""
+    answering = _answering(request, caller, service, ORDER_SELECT)
+    return await service.scoring.run(order_select, answering, body, dt.date.today(), service.settings.dmd_folder)
+
+
+@router.post("/cds-services/{service_id}/feedback")
+async def feedback(
+    request: Request, caller: CdsCaller, service: Serving, service_id: ServiceId, body: CardFeedback
+) -> FeedbackTaken:
+    """What became of cards. The same entry counts once; free text is counted and not kept."""
+    known(service_id)
+    audit = service.audit_for(caller, request)
+    return await service.reads.run(take_feedback, service.database, caller, audit, service_id, body)
+
+
+def client_of(request: Request) -> CdsClient:
+    """The settings of the client that the guard admitted."""
+    client: CdsClient = request.scope["state"]["cds_client"]
+    return client
+
+
+def _answering(request: Request, caller: Caller, service: Service, service_id: str) -> Answering:
+    audit = service.audit_for(caller, request)
+    return Answering(service.database, caller, audit, Reached(base_url_of(request)), service_id)

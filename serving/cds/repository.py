@@ -1,0 +1,84 @@
+"""All queries of the decision support. Those over people start at ``visible_people``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from serving.identity.callers import Caller
+from serving.storage.tables import card_feedback, cards, gaps, list_lines, scores
+from serving.storage.visible import visible_people
+
+
+def place(connection: Connection, caller: Caller, patient_id: str) -> Any | None:
+    """``team_id``, ``run_id`` and the place on the list (None where lists were not kept) of somebody the caller may
+    see; None for anybody else."""
+    visible = visible_people(caller)
+    query = (
+        select(visible.c.team_id, visible.c.run_id, list_lines.c.standing, list_lines.c.place)
+        .outerjoin(
+            list_lines,
+            and_(
+                list_lines.c.run_id == visible.c.run_id,
+                list_lines.c.patient_id == visible.c.patient_id,
+                list_lines.c.team_id == visible.c.team_id,
+            ),
+        )
+        .where(visible.c.patient_id == patient_id)
+        .order_by(visible.c.team_id)
+    )
+    return connection.execute(query).first()
+
+
+def risk(connection: Connection, caller: Caller, patient_id: str, outcome: str, horizon: int) -> Any | None:
+    """``probability`` and ``reasons`` of one outcome and horizon of the published run."""
+    visible = visible_people(caller)
+    query = (
+        select(scores.c.probability, scores.c.reasons)
+        .join(visible, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
+        .where(scores.c.patient_id == patient_id, scores.c.outcome == outcome, scores.c.horizon_days == horizon)
+    )
+    return connection.execute(query).first()
+
+
+def shown_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
+    """The care gaps of the published run that a page shows unasked, in its order."""
+    visible = visible_people(caller)
+    query = (
+        select(gaps)
+        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
+        .where(gaps.c.patient_id == patient_id, gaps.c.shown.is_(True))
+        .order_by(gaps.c.position)
+    )
+    return list(connection.execute(query).all())
+
+
+def add_cards(connection: Connection, rows: list[dict[str, Any]]) -> None:
+    connection.execute(insert(cards), rows)
+
+
+def shown_to(connection: Connection, client: str, service: str, card_id: str) -> bool:
+    """Whether this client was shown the card by this service. Tells nothing of the person it was about."""
+    query = select(cards.c.card_id).where(
+        cards.c.card_id == card_id, cards.c.client == client, cards.c.service == service
+    )
+    return connection.execute(query).first() is not None
+
+
+def add_feedback(connection: Connection, row: dict[str, Any]) -> bool:
+    """Store one entry. False where the same card, outcome and moment was stored before."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(card_feedback), row)
+    except IntegrityError:
+        return False
+    return True
+
+
+def feedback_since(connection: Connection, since: dt.datetime) -> list[Row[Any]]:
+    """Every entry received since then, oldest first; it names cards and no people."""
+    query = select(card_feedback).where(card_feedback.c.received_at >= since)
+    return list(connection.execute(query.order_by(card_feedback.c.received_at, card_feedback.c.card_id)))

@@ -1,0 +1,135 @@
+"""Cards leave here: each with its id, its links, a row in the table of cards, and its place in the audit and exposure
+logs, all on disk before the answer is handed over."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from serving.auditlog.log import Audit, AuditUnavailable, Look, append
+from serving.cds import repository
+from serving.cds.schemas import CardLink, CardSource, HookCard, HookCards, Indicator
+from serving.cds.wording import OVERRIDE_REASONS, short
+from serving.identity.callers import Caller
+from serving.runs.schemas import RunInfo
+from serving.storage.database import Database, DatabaseUnavailable
+
+LINK = "Open this person in Upstream"
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A card before it is shown. ``about`` is what it is about, in codes."""
+
+    summary: str
+    indicator: Indicator
+    source: str
+    detail: str
+    about: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PersonOnList:
+    """Somebody whom the client may see, where they stand on the published list."""
+
+    patient_id: str
+    team_id: str
+    run: RunInfo
+    place: int | None = None
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How this service is reached: the address that links begin with, and whether people can start it from their own
+    system."""
+
+    base_url: str
+    smart: bool = False
+
+    def link(self, person: PersonOnList) -> CardLink:
+        """To the person's page, under the rights of whoever follows it."""
+        if self.smart:
+            return CardLink(label=LINK, url=f"{self.base_url}/launch", type="smart")
+        return CardLink(
+            label=LINK, url=f"{self.base_url}/patients/{quote(person.patient_id, safe='')}", type="absolute"
+        )
+
+
+@dataclass(frozen=True)
+class Answering:
+    """One call of a service, bound to its caller."""
+
+    database: Database
+    caller: Caller
+    audit: Audit
+    reached: Reached
+    service: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    def show(self, drafts: list[Draft], person: PersonOnList | None) -> HookCards:
+        """The cards, once they are on record. ``person`` is None for somebody who is on no list of this client's: then
+        the card is counted and says nothing about whom."""
+        made = [self._card(draft, person) for draft in drafts]
+        now = dt.datetime.now(dt.UTC)
+        rows = [
+            {
+                "card_id": str(card.uuid),
+                "client": self.caller.token_id,
+                "service": self.service,
+                "about": list(draft.about),
+                "patient_id": person.patient_id if person else None,
+                "team_id": person.team_id if person else None,
+                "run_id": person.run.run_id if person else None,
+                "shown_at": now,
+            }
+            for card, draft in zip(made, drafts, strict=True)
+        ]
+        look = Look(
+            "card.shown",
+            patient_ids=(person.patient_id,) if person else (),
+            team_id=person.team_id if person else None,
+            run_id=person.run.run_id if person else None,
+            bundle_id=person.run.bundle_id if person else None,
+            detail={"service": self.service, "cards": len(made), **self.detail},
+            shown=_exposure(self.service, person) if made and person else (),
+        )
+        try:
+            with self.database.write(self.caller) as connection:
+                if rows:
+                    repository.add_cards(connection, rows)
+                append(connection, self.audit, look)
+        except DatabaseUnavailable as error:
+            raise AuditUnavailable(str(error)) from None
+        return HookCards(cards=made)
+
+    def _card(self, draft: Draft, person: PersonOnList | None) -> HookCard:
+        return HookCard(
+            uuid=uuid.uuid4(),
+            summary=short(draft.summary),
+            detail=draft.detail,
+            indicator=draft.indicator,
+            source=CardSource(label=draft.source, url=f"{self.reached.base_url}/model" if person else None),
+            overrideReasons=OVERRIDE_REASONS,
+            links=[self.reached.link(person)] if person else None,
+        )
+
+
+def _exposure(service: str, person: PersonOnList) -> tuple[dict[str, Any], ...]:
+    """Somebody was shown to somebody: later training must know who had the chance of a review."""
+    chosen = listed_by(person.run)
+    if chosen is None:
+        return ()
+    row = {"patient_id": person.patient_id, "outcome": chosen[0], "horizon_days": chosen[1], "ranking": service[:32]}
+    return ({**row, "position": 1, "rank": person.place or 0},)
+
+
+def listed_by(run: RunInfo) -> tuple[str, int] | None:
+    """The outcome and horizon that the published lists are made by."""
+    rules = run.list_rules or {}
+    return run.chosen(rules.get("outcome"), rules.get("horizon_days"))
+
+
+__all__ = ["Answering", "Draft", "PersonOnList", "Reached", "listed_by"]
