@@ -128,6 +128,7 @@ class TrainingSettings(Section):
     bins: int = Field(default=127, ge=3, le=255)
     seed: int = 20260101
     threads: int = Field(default=2, ge=1)
+    refit_folds: int = Field(default=3, ge=0, le=10)
 
     @model_validator(mode="after")
     def _outcomes_are_known(self) -> TrainingSettings:

@@ -13,11 +13,13 @@ from training.dataset.prepare import Clock, Prepared, Progress, prepare
 from training.errors import NoChampion, StoreAbsent
 from training.evaluation import lead_over_rule, report
 from training.evaluation.robustness import examine
-from training.fitting.boosters import fit
+from training.fitting.boosters import Fitted, fit
 from training.fitting.contenders import score_rows, score_test_rows, scorer
+from training.fitting.refit import refit
 from training.registry import comparison, release_checks, tracking
 from training.registry.record import Made, TrainResult, record
 from training.settings import Settings
+from training.statistics.resampling import codes
 
 if TYPE_CHECKING:
     from training.fitting.tune import Tuned
@@ -82,9 +84,18 @@ def train(
     statement = release_checks.leakage(
         records, settings.promotion.leak_checks, settings.training.seed, settings.training.threads
     )
+    served = _refit(ready, fitted, settings, clock)
     clock.stage("record", "recording the run in MLflow")
-    made = Made(ready, fitted, contenders, evaluation, statement, tuned, rival)
+    made = Made(ready, fitted, served, contenders, evaluation, statement, tuned, rival)
     return record(records, settings, Path(home), made, clock)
+
+
+def _refit(ready: Prepared, fitted: Fitted, settings: Settings, clock: Clock) -> Fitted:
+    """The model that serves: fitted again on everything, or the evaluated one where the settings ask for that."""
+    if not settings.training.refit_folds:
+        return fitted
+    clock.stage("refit", f"fitting the served model on all {len(ready.spine):,} rows")
+    return refit(ready.matrix.values, ready.labels, codes(ready.spine["patient_id"]), fitted, settings.training)
 
 
 def _rival(home: str | Path, settings: Settings, compare: str | None) -> comparison.Champion | None:

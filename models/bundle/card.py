@@ -14,6 +14,13 @@ class TrainedOn(BaseModel):
     rows: int | None = None
 
 
+class ServedModel(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+    fitted_on: str
+    not_tested: str | None = None
+
+
 class Card(BaseModel):
     """The typed fields of a card. All other fields are kept as they are."""
 
@@ -27,6 +34,7 @@ class Card(BaseModel):
     outcomes: dict[str, str] | None = None
     figures: dict[str, dict[str, Any]] | None = None
     trained_on: TrainedOn | None = None
+    served_model: ServedModel | None = None
 
 
 def checked_card(document: Any) -> dict[str, Any]:

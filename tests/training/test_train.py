@@ -47,7 +47,15 @@ def test_the_run_holds_what_a_data_scientist_compares(run, made_up):
         "seconds/fit",
     } <= logged.data.metrics.keys()
     names = {item.path for item in store.client.list_artifacts(result.run_id)}
-    assert names == {"bundle", "checks", "evaluation", "evaluation_predictions.parquet", "plots", "settings"}
+    assert names == {
+        "bundle",
+        "checks",
+        "evaluated",
+        "evaluation",
+        "evaluation_predictions.parquet",
+        "plots",
+        "settings",
+    }
     assert {item.path for item in store.client.list_artifacts(result.run_id, "checks")} == {
         f"checks/{name}" for name in ("latency.json", "leakage.json", "leakage.txt")
     }
@@ -224,3 +232,21 @@ def test_what_fails_leaves_no_challenger_and_says_why(made_up, small_settings, t
         train(made_up, nobody, tmp_path / "nobody")
     with pytest.raises(NoChallenger):
         tracking.open_store(tmp_path / "few").version(tracking.CHALLENGER)
+
+
+def test_what_serves_was_fitted_again_on_everything_and_the_card_says_so(run):
+    """The evaluated model stopped before the test slice; the served one learned to the end, and differs."""
+    store, _, result = run
+    with store.files_of(result.run_id, tracking.BUNDLE) as folder:
+        served = RiskModel.load(folder)
+    with store.files_of(result.run_id, tracking.EVALUATED) as folder:
+        evaluated = RiskModel.load(folder)
+    (learned,) = served.manifest.trained_on["slices"]
+    stopped = next(one for one in evaluated.manifest.trained_on["slices"] if one["slice"] == "train")
+    assert learned["last"] > stopped["last"] and learned["rows"] > stopped["rows"]
+    until = served.card["served_model"]["trained_until"]
+    assert until["admission_28"] > until["admission_180"] > stopped["last"], (
+        "each horizon has its own last complete day"
+    )
+    assert "no later row" in served.card["served_model"]["not_tested"]
+    assert served.manifest.digest != evaluated.manifest.digest

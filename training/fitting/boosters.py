@@ -35,7 +35,7 @@ from training.settings import TrainingSettings
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-__all__ = ["HORIZON_COLUMN", "Fitted", "fit", "lightgbm_parameters", "raw_margins", "stacked_rows"]
+__all__ = ["HORIZON_COLUMN", "Fitted", "fit", "grow", "lightgbm_parameters", "raw_margins", "stacked_rows"]
 FEWEST_EVENTS = 20
 """With fewer events in the training slice no model is fitted, because it would be noise. A safeguard, not a sample
 size.
@@ -101,13 +101,13 @@ def fit(
         outcome: labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64) for outcome, days in served.items()
     }
 
-    def grow(outcome: str) -> lightgbm.Booster:
-        return _booster(matrix.values, wanted_of[outcome], train, served[outcome], outcome, known, settings.of(outcome))
+    def grown(outcome: str) -> lightgbm.Booster:
+        return grow(matrix.values, wanted_of[outcome], train, served[outcome], outcome, known, settings.of(outcome))
 
     # Outcomes run in parallel, one thread each: LightGBM's own threads wait for each other after every leaf, which
     # takes minutes on a busy machine.
     with ThreadPoolExecutor(settings.threads) as pool:
-        boosters = dict(zip(served, pool.map(grow, served), strict=True))
+        boosters = dict(zip(served, pool.map(grown, served), strict=True))
     calibrations = {}
     for outcome, days in served.items():
         wanted = wanted_of[outcome]
@@ -179,7 +179,7 @@ def stacked_rows(
     return np.concatenate(blocks), np.concatenate(answers)
 
 
-def _booster(
+def grow(
     values: npt.NDArray[np.floating],
     labels: Floats,
     train: npt.NDArray[np.bool_],
@@ -188,6 +188,7 @@ def _booster(
     features: tuple[Any, ...],
     settings: TrainingSettings,
 ) -> lightgbm.Booster:
+    """One booster on the rows of ``train``, stacked over ``horizons``. Raises NotEnoughData for too few events."""
     stacked, answers = stacked_rows(values, labels, train, horizons)
     events = int(answers.sum())
     if events < FEWEST_EVENTS or events == len(answers):

@@ -1,7 +1,8 @@
 """Challenger and champion side by side, on the same rows: the test slice of the challenger's run.
 
-The champion is scored from its own bundle, as it serves. Every difference is paired: the same draws of people for
-both. If the champion was trained on dates inside this test slice, the comparison favours it and says so.
+The champion is scored by the model that was evaluated, not by the one that serves, which was fitted again on
+everything and so has seen these rows. Every difference is paired: the same draws of people for both. If the champion
+was trained on dates inside this test slice, the comparison favours it and says so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pandas as pd
 from models.risk_model import RiskModel
 from training.dataset.labels import FollowUp
 from training.dataset.splits import Mask
+from training.errors import ArtefactAbsent
 from training.evaluation.figures import numbered
 from training.registry import tracking
 from training.settings import Settings
@@ -48,8 +50,12 @@ def load(home: str | Path, settings: Settings, which: str) -> Champion:
     ArtefactAbsent."""
     store = tracking.open_store(home, settings.tracking)
     found = store.find(which) if which.isdigit() else store.version(which)
-    with store.files_of(found.run_id, tracking.BUNDLE) as folder:
-        return Champion(found.version, found.run_id, RiskModel.load(folder))
+    try:
+        with store.files_of(found.run_id, tracking.EVALUATED) as folder:
+            return Champion(found.version, found.run_id, RiskModel.load(folder))
+    except ArtefactAbsent:  # a run of before the served model was fitted again: what served was what was evaluated
+        with store.files_of(found.run_id, tracking.BUNDLE) as folder:
+            return Champion(found.version, found.run_id, RiskModel.load(folder))
 
 
 def side_by_side(

@@ -29,6 +29,7 @@ from training.evaluation.plots import draw
 from training.evaluation.schema import Evaluation
 from training.fitting.boosters import HORIZON_COLUMN, Fitted
 from training.fitting.contenders import Contenders, rows_of
+from training.fitting.refit import trained_until
 from training.registry import comparison, release_checks, tracking
 from training.settings import Settings
 from training.statistics.resampling import codes
@@ -60,17 +61,22 @@ class TrainResult:
 
 @dataclass(frozen=True)
 class Made:
-    """What a run has made before it is recorded. ``tuned`` and ``rival`` are None if no search and no comparison was
-    requested.
-    """
+    """What a run has made before it is recorded: ``fitted`` was evaluated, ``served`` is what serves. ``tuned`` and
+    ``rival`` are None if no search and no comparison was requested."""
 
     ready: Prepared
     fitted: Fitted
+    served: Fitted
     contenders: Contenders
     evaluation: Evaluation
     statement: Statement
     tuned: Tuned | None
     rival: comparison.Champion | None
+
+    @property
+    def refitted(self) -> bool:
+        """Whether what serves was fitted again, on everything, after the evaluation."""
+        return self.served is not self.fitted
 
 
 def record(
@@ -80,7 +86,7 @@ def record(
     made: Made,
     clock: Clock,
 ) -> TrainResult:
-    ready, fitted, evaluation = made.ready, made.fitted, made.evaluation
+    ready, fitted, evaluation = made.ready, made.served, made.evaluation
     store = tracking.open_store(home, settings.tracking, create=True)
     facts = {
         "data_hash": records.data_hash,
@@ -116,21 +122,24 @@ def record(
             calibration=fitted.calibration,
             horizons=fitted.horizons,
             features=fitted.features,
-            reference_matrix=ready.matrix.values[ready.split.train],
-            card=card(records, settings, ready, evaluation),
+            reference_matrix=ready.matrix.values
+            if made.served is not made.fitted
+            else ready.matrix.values[ready.split.train],
+            card=card(records, settings, made),
             provenance={
                 **facts,
                 "synthetic": records.synthetic,
                 "run_id": run.run_id,
                 "model_version": f"{version.name}-{version.version}",
-                "trained_on": {**ready.sizes, "slices": [one.model_dump() for one in evaluation.slices]},
+                "trained_on": {**ready.sizes, "slices": _slices(made), "until": _until(made)},
             },
         )
         served = RiskModel.load(bundle)
+        run.files(_evaluated_bundle(Path(scratch), made, records), tracking.EVALUATED)
         run.files(bundle, tracking.BUNDLE)
         rows = ready.matrix.to_pandas().iloc[np.flatnonzero(ready.split.test)[:5]][list(fitted.names)]
         run.serve(served_id, bundle, rows, pd.DataFrame(fitted.by_pair(rows.to_numpy(dtype=np.float32))))
-        pictures = draw.as_html(draw.draw(evaluation, _explain(served, ready, made.contenders)))
+        pictures = draw.as_html(draw.draw(evaluation, _explain(served, ready, fitted)))
         page.write(evaluation, Path(scratch) / tracking.EVALUATION, pictures)
         run.files(Path(scratch) / tracking.EVALUATION, tracking.EVALUATION)
         draw.save(pictures, Path(scratch) / "plots")
@@ -158,6 +167,58 @@ def record(
     # Only a run that ended well becomes the challenger.
     store.alias(tracking.CHALLENGER, version.version)
     return TrainResult(run.run_id, version.version, bundle_id, found, dict(clock.seconds), evaluation, beside)
+
+
+def _slices(made: Made) -> list[dict[str, Any]]:
+    """The slices of the evaluation; and where the served model was fitted again, the one slice that it learned from."""
+    slices = [one.model_dump() for one in made.evaluation.slices]
+    if not made.refitted:
+        return slices
+    dates = made.ready.spine["as_of"]
+    everything = {"slice": "train", "first": str(dates.min())[:10], "last": max(_until(made).values())}
+    sizes = {"landmarks": int(dates.nunique()), "rows": len(dates), "people": made.ready.sizes["people"]}
+    return [{**everything, **sizes}]
+
+
+def _until(made: Made) -> dict[str, str]:
+    """The last ``as_of`` that the served model learned from, by outcome and horizon."""
+    ready, rows = made.ready, slice(None) if made.refitted else made.ready.split.train
+    return trained_until(ready.labels[rows], ready.spine[rows], made.served.horizons)
+
+
+def _evaluated_bundle(scratch: Path, made: Made, records: Records) -> Path:
+    """The model that was evaluated, as a bundle: a later challenger is compared with it, on rows it never saw."""
+    return write_bundle(
+        scratch / tracking.EVALUATED,
+        boosters=made.fitted.boosters,
+        calibration=made.fitted.calibration,
+        horizons=made.fitted.horizons,
+        features=made.fitted.features,
+        reference_matrix=made.ready.matrix.values[made.ready.split.train],
+        card={"name": "the model of the evaluation; not the one that serves", "synthetic": records.synthetic},
+        provenance={
+            "data_hash": records.data_hash,
+            "synthetic": records.synthetic,
+            "trained_on": {**made.ready.sizes, "slices": [one.model_dump() for one in made.evaluation.slices]},
+        },
+    )
+
+
+def _served_words(made: Made, settings: Settings) -> dict[str, Any]:
+    """What the card says of the model that serves, beside the one that was evaluated."""
+    if not made.refitted:
+        return {"fitted_on": "the training slice: it is the model that was evaluated"}
+    return {
+        "fitted_on": "every labelled row of the extract, after the evaluation",
+        "trained_until": _until(made),
+        "calibrated_on": (
+            f"people of {settings.training.refit_folds} folds, each scored by boosters that had not seen them"
+        ),
+        "not_tested": (
+            "no later row is left to test it on. The figures below are of a model with the same settings that stopped "
+            "before the test slice; watch observed against expected once it serves."
+        ),
+    }
 
 
 def _run_name(records: Records, ready: Prepared) -> str:
@@ -203,21 +264,22 @@ def _compare(records: Records, settings: Settings, made: Made, version: str) -> 
     )
 
 
-def _explain(served: RiskModel, ready: Prepared, contenders: Contenders) -> dict[str, Explained]:
+def _explain(served: RiskModel, ready: Prepared, fitted: Fitted) -> dict[str, Explained]:
     """Contributions for some test rows, by outcome. Also checks that the bundle scores as the fitted model did."""
     rows = np.flatnonzero(ready.split.test)[:: max(1, int(ready.split.test.sum()) // _EXPLAINED_ROWS)]
     matrix = rows_of(ready.matrix.values, rows)
     scores = served.score(matrix, names=ready.matrix.names)
+    expected = fitted.by_pair(matrix)
     concepts = [CATALOGUE[name].concept for name in ready.matrix.names]
     found: dict[str, Explained] = {}
     for outcome, days in served.outcomes.items():
         scored, middle = scores[outcome], len(days) // 2
         for column, horizon in enumerate(days):
-            apart = np.abs(scored.probability[:, column] - contenders.model[f"{outcome}_{horizon}"][rows]).max()
+            apart = np.abs(scored.probability[:, column] - expected[f"{outcome}_{horizon}"]).max()
             if apart > 1e-9:
                 raise BundleRefused(
                     f"the bundle scores {outcome} at {horizon} days {apart:.2g} apart from the model that was "
-                    f"evaluated: report this"
+                    f"fitted: report this"
                 )
         assert scored.horizon_part is not None and scored.contributions is not None
         base = scored.base[middle] + scored.horizon_part[:, middle]
@@ -226,8 +288,9 @@ def _explain(served: RiskModel, ready: Prepared, contenders: Contenders) -> dict
     return found
 
 
-def card(records: Records, settings: Settings, ready: Prepared, evaluation: Evaluation) -> dict[str, Any]:
+def card(records: Records, settings: Settings, made: Made) -> dict[str, Any]:
     """The model card in the bundle: what it is for, what it is not for, its training data, and its performance."""
+    ready, evaluation = made.ready, made.evaluation
     return {
         "name": "Upstream risk of disengagement and unplanned psychiatric admission",
         "synthetic": records.synthetic,
@@ -260,6 +323,7 @@ def card(records: Records, settings: Settings, ready: Prepared, evaluation: Eval
             "source": str(records.about.get("source", "not stated")),
             "data_hash": records.data_hash,
         },
+        "served_model": _served_words(made, settings),
         "not_used": "age, sex, ethnicity, deprivation, language, disability, autism and housing are not features",
         "slices": [one.model_dump() for one in evaluation.slices],
         "figures": {

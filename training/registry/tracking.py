@@ -61,6 +61,7 @@ with warnings.catch_warnings():
 CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous"
 DATABASE = "mlflow.db"
 BUNDLE, EVALUATION, CHECKS, COMPARISON = "bundle", "evaluation", "checks", "comparison"
+EVALUATED = "evaluated"
 _REQUIREMENTS = ("lightgbm", "numpy")
 _SERVED_REQUIREMENTS = ("lightgbm", "numba", "numpy", "pandas", "pydantic", "pydantic-settings", "pyarrow", "pyyaml")
 _SERVED = Path(__file__).with_name("served_model.py")

@@ -81,7 +81,7 @@ def test_a_number_edited_by_hand_is_found_by_file_and_line(evidence, tmp_path):
     assert found.startswith("model_card.md, line ")
     assert "should be" in found
     (tmp_path / "hazard_log.md").unlink()
-    assert "hazard_log.md: missing; run upstream evidence" in evidence.differences(tmp_path)
+    assert "hazard_log.md: missing; run upstream evidence to write it" in evidence.differences(tmp_path)
 
 
 def templates_with(tmp_path, name, change):
