@@ -19,16 +19,16 @@ TEXT = """# The simulated trust
 
 Everything here is synthetic. None of these people exist, and no number on this page was estimated from patients.
 
-No public data holds prescriptions, monitoring, attendance and psychiatric admission for one population. `upstream simulate` builds a trust whose truth
-is known: hidden processes move by the day, care responds to what it can see, outcomes emerge from both, and a recording layer writes down part of it,
-late. `upstream simulate --check [--patients N] [--json]` prints what came out beside what should have, each with its source: rows of
+No public data holds prescriptions, monitoring, attendance and psychiatric admission for one population. `upstream simulate` builds a trust whose true risks
+are known: hidden processes change day by day, care responds to what it can see, outcomes emerge from both, and a recording layer writes down part of it,
+late. `upstream simulate --check [--patients N] [--json]` compares the result with its targets, each with its source: rows of
 `features/reference/epidemiology.csv` by name (verified, unverified or simulator default, as the row itself says), relative risks of inequality groups, and
 plain ranges of our own for what no row gives: depots and clozapine by group, and how many people have each care gap.
 
 ![One synthetic person: hidden course above, records left below]({picture})
 
-*One person of the trust with seed 7 (`python -m docs.simulator` draws it). The upper half is what no trust has; the lower half is all that a
-model sees.*
+*One person of the trust with seed 7 (`python -m docs.simulator` draws it). The upper half is hidden from every trust; the lower half is all that a
+model reads.*
 
 ## What happens, and what is written
 
@@ -68,8 +68,8 @@ Interpreter and adjustment needs act only where they are not met; homelessness, 
 measured (November 2026; 103.6 s and 4,720 MB on the same machine when others were using it). It prints the figure of the day and fails above 180 s or 6,000 MB.
 
 `upstream simulate --check` with its usual 3,000 people finds 78 of 86 quantities within their ranges. What is outside is left as it is, because moving one
-number moves others: schizophrenia is admitted less within a year than told (0.13 for 0.15 to 0.35); few people are above the maximum dose (0.04 for 0.09
-to 0.11: titration stops at the maximum, and only combinations go over it); detention of Black people is 1.6 times others' for a told 1.9 to 3.2, though the
+number moves others: people with schizophrenia are admitted less often within a year than the target (0.13 for 0.15 to 0.35); few people are above the maximum dose (0.04 for 0.09
+to 0.11: titration stops at the maximum, and only combinations go over it); detention of Black people is 1.6 times others' for a target of 1.9 to 3.2, though the
 planted effect is there; admission of the most deprived fifth 1.19 for 1.2 to 1.6. The other four miss their range by less than 0.01.
 
 ## What it does not claim

@@ -1,7 +1,7 @@
 """Ed25519 signatures: a private key in one file, public keys in a folder of trusted ones.
 
 A bundle is signed when it is promoted, and the head of the audit log when a checkpoint is made. Both say where the
-signed thing came from, which a hash beside it cannot: whoever changes the thing changes the hash too.
+signed thing came from, which a hash stored with it cannot: an attacker who changes the file changes the hash too.
 
 Key files are PEM, as ``openssl genpkey -algorithm ed25519`` writes them, so that a trust may make and keep them with
 its own tools.

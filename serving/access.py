@@ -133,7 +133,7 @@ def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
     answer.set_cookie(
         SESSION_COOKIE,
         secret,
-        # Longer than the session: what a form holds when a session has ended is kept for whoever's it was.
+        # Longer than the session: what a form holds when a session has ended is kept for the person who wrote it.
         max_age=SESSION_HOURS * 3600 + int(REMEMBERED.total_seconds()),
         httponly=True,
         samesite="strict",

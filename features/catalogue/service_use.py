@@ -1,4 +1,4 @@
-"""Features of admissions, crisis contacts, referrals and what the person has told the team."""
+"""Features of admissions, crisis contacts, referrals and what the person has reported to the team."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from features.spec import Stream
 
 
 def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:
-    """The day columns that say when everything the stream reads was known: the row's own clock, and those of late
-    columns.
+    """The day columns that say when everything the stream reads was known: the row's own clock, and those of
+    columns known late.
     """
     read = stream.columns_read(value)
     late = [late.known_on for late in TABLES[stream.table].late if late.column in read or late.known_on in read]

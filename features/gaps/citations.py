@@ -1,4 +1,4 @@
-"""What stands behind a gap: reference rows and sentences of docs/clinical.md, each with its source and whether it has
+"""The evidence for a gap: reference rows and sentences of docs/clinical.md, each with its source and whether it has
 been checked.
 
 A gap's ``verified`` mark is computed from these and never typed: one unchecked fact makes the gap unverified.

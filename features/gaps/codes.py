@@ -10,7 +10,8 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "CLZ_FBC_OVERDUE",
         "Clozapine blood count overdue",
         True,
-        "Arrange a blood count the same day; ask the monitoring service whether supply can go on; check stock at home.",
+        "Arrange a blood count the same day; ask the monitoring "
+        "service whether supply can continue; check stock at home.",
         "Weekly to week 18, fortnightly to week 52, then every 4 weeks",
     ),
     (

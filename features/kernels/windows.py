@@ -58,8 +58,8 @@ def sums_kernel(
     :func:`window_kernel`.
 
     The same sums in the same order: within a window from the newest event to the oldest, then window upon window. A
-    later row of the same person goes on from where the row before found its newest event; what is not visible adds
-    nothing instead of being stepped over, so the only jumps are those at the ends of windows. ``value`` is empty where
+    later row of the same person continues from the newest event of the row before; what is not visible adds nothing
+    instead of being stepped over, so the only jumps are those at the ends of windows. ``value`` is empty where
     nothing but events is counted.
     """
     n_windows = windows.shape[0]

@@ -135,7 +135,7 @@ class Loading:
             if not isinstance(given, pd.DataFrame | TableFile) and len({len(given[column]) for column in given}) > 1:
                 self.problems.append(
                     RecordsProblem(
-                        name, "columns of different lengths", "one value a row in each column", "mend the extract"
+                        name, "columns of different lengths", "one value a row in each column", "correct the extract"
                     )
                 )
 
@@ -350,7 +350,7 @@ class Loading:
                         "patients",
                         f"{clash} ids differ only by spaces or invisible signs and have different dates of birth",
                         "one spelling for one person, and different ids for different people",
-                        "mend the ids in the source",
+                        "correct the ids in the source",
                     )
                 ]
             )
@@ -456,7 +456,7 @@ class Loading:
         return settled.columns
 
     def _strangers(self, ids: pa.Array, stranger: Mask) -> list[Finding]:
-        """Rows of ids that the patients table does not hold; those that lost their leading zeros are told apart."""
+        """Rows of ids that the patients table does not hold; ids that lost their leading zeros are recognised."""
         stripped = pc.utf8_ltrim(self.ids, "0").filter(pc.starts_with(self.ids, "0"))
         lost = stranger & np.asarray(pc.is_in(ids, stripped).to_numpy(zero_copy_only=False), bool)
         told = (("patient_id", lost, LOST_ZEROS), ("patient_id", stranger & ~lost, STRANGER))
@@ -535,7 +535,7 @@ class Loading:
         self._note(
             "stays",
             f"{len(found):,} were never closed and contacts attended since contradict them: the people stay on their "
-            "lists, and each is told with the person",
+            "lists, and each is shown with the person",
         )
 
     def _keep_every_stay(self, stays: Table, every: list[Contradiction]) -> None:

@@ -37,8 +37,9 @@ DTYPES: dict[str, Any] = {"date": np.int32, "code": np.int16, "number": np.float
 
 
 class _Words(dict[Any, int]):
-    """Codes by word. What is looked up as it stands is found at once; another spelling of a word is told by
-    ``spelt``."""
+    """Codes by word. What is looked up as it stands is found at once; another spelling of a word is recognised by
+    ``spelt``.
+    """
 
     def __init__(self, words: Mapping[str, int], spelt: Callable[[Any], str | None]) -> None:
         super().__init__(words)

@@ -48,8 +48,8 @@ class Records:
     ``records[name]`` is a table as a pandas DataFrame. ``patient_ids`` is sorted. ``about`` says where the records
     come from and whether they are synthetic. ``report`` and ``quarantine`` say what was read, and which rows were set
     aside and why; ``set_aside`` is the same without the rows themselves. ``unread`` holds, for each person, what was
-    recorded and not understood. ``versions`` holds what rows said before they were corrected: whoever reads as of a day
-    reads :meth:`as_known` of it.
+    recorded and not understood. ``versions`` holds what rows said before they were corrected: to read as of a day,
+    use :meth:`as_known`.
     """
 
     def __init__(

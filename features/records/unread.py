@@ -72,8 +72,9 @@ class Unread:
         return list(zip(self.patient.tolist(), self.on.tolist(), self.known_on.tolist(), self.words, strict=True))
 
     def of_person(self, place: int, as_of: int | None = None) -> list[UnreadValue]:
-        """Values of the person at ``place``; with ``as_of`` (a day number) only those known before it. A value whose
-        row has no readable day is always told."""
+        """Values of the person at ``place``; with ``as_of`` (a day number) only those known before it. A value
+        whose row has no readable day is always shown.
+        """
         first, last = np.searchsorted(self.patient, [place, place + 1])
         return [
             UnreadValue(table, column, value, concept, date_of(on), date_of(known), reason)

@@ -18,7 +18,7 @@ _PURPOSE = "bundle"
 
 
 def sign(manifest: Manifest, key: SigningKey, by: str) -> Signature:
-    """The signature of a bundle by whoever promotes it."""
+    """The signature of a bundle by the person who promotes it."""
     return key.sign(_PURPOSE, manifest.own_digest().encode(), by)
 
 

@@ -52,7 +52,7 @@ def granted_since(connection: Connection, actor: str, since: dt.datetime) -> int
 
 
 def team_of(connection: Connection, patient_id: str) -> str | None:
-    """The team of a person of the published run, whoever asks; None if nobody has that id."""
+    """The team of a person of the published run, for any caller; None if nobody has that id."""
     visible = visible_people(ANYBODY)
     return connection.scalar(select(visible.c.team_id).where(visible.c.patient_id == patient_id))
 

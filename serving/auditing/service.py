@@ -65,7 +65,7 @@ def _refusal(caller: Caller, team: str | None, opened: int, most_an_hour: int) -
         return Problem(
             429,
             "too-many-emergencies",
-            f"You have opened {most_an_hour} people of other teams within an hour. Call whoever runs Upstream: "
+            f"You have opened {most_an_hour} people of other teams within an hour. Call the Upstream administrator: "
             "cover for a team is a membership, not an emergency.",
             headers={"Retry-After": "3600"},
         )

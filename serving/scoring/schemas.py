@@ -297,7 +297,7 @@ class UnreadValueOut(BaseModel):
 
 
 class OutsideTraining(BaseModel):
-    """An input outside the middle 99% of the training rows, where the model has little to go on."""
+    """An input outside the middle 99% of the training rows, where the model has seen few people."""
 
     name: str
     value: float

@@ -119,7 +119,7 @@ async def team(
 
 @router.get("/teams/{team_id}/overview")
 async def overview(request: Request, caller: PeopleReader, service: Serving, team_id: TeamId) -> Response:
-    """A team as a whole, for whoever leads it."""
+    """A team as a whole, for its lead."""
     audit = service.audit_for(caller, request)
     if not await service.reads.run(is_listed, service.database, caller, audit, team_id):
         run = await service.reads.run(_run, service)

@@ -151,7 +151,7 @@ def _rendered(template: Template, values: dict[str, Any]) -> str:
 
 
 def problem_page(request: Request, problem: Problem) -> Response:
-    """The same problem as the JSON, as a page, for whoever is signed in where that is known already."""
+    """The same problem as the JSON, as a page, for the signed-in person, if already known."""
     answer = page(
         request,
         "problem.html",

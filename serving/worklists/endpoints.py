@@ -101,7 +101,7 @@ async def worklist_csv(
     horizon: Horizon = None,
     ranking: Ranking | None = None,
 ) -> Response:
-    """The whole list as a file, for whoever leads the team. Everybody on it is named in the audit log."""
+    """The whole list as a file, for the team lead. Everybody on it is named in the audit log."""
     return await _exported(request, caller, service, team_id, filtering, outcome, horizon, ranking)
 
 

@@ -1,4 +1,4 @@
-"""A team's list as CSV, for whoever leads the team to take to a meeting. The whole list, audited with everybody on
+"""A team's list as CSV, for the team lead to take to a meeting. The whole list, audited with everybody on
 it."""
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def export_worklist(
     they do not lead; both before anything is read."""
     if not caller.is_beyond(team_id) and team_id not in caller.leads:
         raise Problem(
-            403, "not-team-lead", "Only whoever leads this team may take its list away. Ask them, or read it here."
+            403, "not-team-lead", "Only the lead of this team may download its list. Ask them, or read it here."
         )
     found = team_worklist(
         database,

@@ -3,16 +3,17 @@ a clock.
 
 1. **Slots** are the reviews the team can do in a week. The list is the next week's work: a review done frees its slot
    for the next person.
-2. **Order** is by risk, by certain safety gaps, or blended (both in turn). Equal people stand in the order of their
+2. **Order** is by risk, by safety gaps, or blended (both in turn). Equal people stand in the order of their
    ids, on every machine.
 3. **Set aside for now**: after a review a person takes no slot until the day the reviewer chose (a snooze), or for
    ``rest_days``. With a critical safety gap that is a week at most and never a snooze (docs/architecture.md rule 5),
    and a critical gap that was not there at the review ends it.
-4. **Steady**: whoever holds a slot keeps it unless a challenger's risk is more than ``stay`` higher. So the risk at
-   the slots is at least the largest possible divided by ``1 + stay``; what was given up is counted and reported.
+4. **Steady**: a person who holds a place keeps it unless a challenger's risk is more than ``stay`` higher. So the
+risk at the slots is at least the largest possible divided by ``1 + stay``; what was given up is counted and
+reported.
 5. **Everybody is seen eventually**: one slot in a week, two from ten slots on, go to those whom nobody saw, reviewed
    or listed for longest. Each lasts a week. A team with one slot gives it so in one week of four.
-6. **Nobody disappears silently**: whoever was listed and is not any more has one reason.
+6. **Nobody disappears silently**: everybody who leaves the list has one reason.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ WEEK = 7
 
 
 class Ranking(StrEnum):
-    """``risk``: the highest probability first. ``gaps``: the most severe certain safety gap first, then risk.
+    """``risk``: the highest probability first. ``gaps``: the most severe safety gap first, then risk.
     ``blended``: the two in turn."""
 
     RISK = "risk"

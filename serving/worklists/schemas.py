@@ -232,8 +232,7 @@ class ListChanges(BaseModel):
 
 
 class Worklist(BaseModel):
-    """One page of a team's list. ``safety_below_line`` names people past the capacity line who have a certain safety
-    gap.
+    """One page of a team's list. ``safety_below_line`` names people past the capacity line who have a safety gap.
 
     In the published order slots come first; the snoozed come last in every order.
     """

@@ -55,7 +55,7 @@ MOST_CHANGES = 200
 
 
 def list_teams(database: Database, caller: Caller, audit: Audit, limit: int, offset: int) -> Teams:
-    """The caller's teams, with how many people each has and how many of them have a certain safety gap."""
+    """The caller's teams, with how many people each has and how many of them have a safety gap."""
     with database.read(caller) as connection:
         run = current_run(connection)
         rows, total = repository.teams(connection, caller, limit, offset)

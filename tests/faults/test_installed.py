@@ -204,7 +204,7 @@ def wait_for(path: str, client: httpx.Client | None = None, seconds: float = 60)
 
 
 def test_a_new_database_password(home, start, postgres, world):
-    """Changed in PostgreSQL and in the settings: the old one starts nothing any more and is not told, the new one
+    """Changed in PostgreSQL and in the settings: the old one starts nothing any more and does not get it, the new one
     serves the same list."""
     score_store(home / "store", home / "bundles", postgres.url, world.AS_OF, threads=1)
     token = issue_token(postgres.url, "pharmacist", ["north"])

@@ -1,4 +1,4 @@
-"""Models swapped and damaged under load, the process told to stop, wrong clocks, one bad record among many."""
+"""Models swapped and damaged under load, the process asked to stop, wrong clocks, one bad record among many."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ FAULTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("disk full while writing", "nothing is left behind", ("test_a_full_disk_while_writing_leaves_nothing",)),
     (
         "disk full while publishing, at every step",
-        "what served goes on",
+        "the served bundle stays",
         ("test_a_full_disk_while_publishing_leaves_what_served",),
     ),
     (
@@ -88,7 +88,7 @@ FAULTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     (
         "two publishers at once",
-        "one after the other, or told to wait",
+        "one after the other, or the second waits",
         ("test_two_publishers_at_once_leave_two_whole_bundles", "test_a_second_publisher_waits_then_gives_up"),
     ),
     (

@@ -289,7 +289,7 @@ def test_golden_rows_that_leave_an_outcome_out_are_refused(copy):
     [("name", "housing_changes_365d"), ("name", "age"), ("concept", "ethnicity"), ("concept", "interpreter_need")],
 )
 def test_a_protected_feature_is_refused_on_loading_too(copy, field, value):
-    """The writer refuses it; whoever writes past the writer is refused by everyone who opens it."""
+    """The writer refuses it; a bundle written without the writer is refused by everyone who opens it."""
     rewrite(copy, "features.json", lambda document: document["features"][1].__setitem__(field, value))
     with pytest.raises(BundleRefused, match="protected characteristic"):
         RiskModel.load(copy, self_test=False)

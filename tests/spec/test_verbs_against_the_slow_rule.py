@@ -241,7 +241,7 @@ def test_what_is_only_added_up_has_a_loop_of_its_own_that_agrees_with_the_slow_r
 
 
 def test_what_is_added_up_does_not_depend_on_the_row_before_it():
-    """The loop goes on from where the row before ended. ``build`` puts rows in order, and here they are not; all is
+    """The loop continues from where the row before ended. ``build`` puts rows in order, and here they are not; all is
     known ahead, so only the day decides."""
     made = pd.DataFrame(
         {"patient_id": "anna", "contact_on": pd.date_range("2025-01-01", periods=40, freq="5D"), "outcome": "attended"}

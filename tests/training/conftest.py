@@ -71,7 +71,7 @@ def made_up_frames(seed=3, people=PEOPLE):
 
 
 class MadeUpTruth:
-    """Stands in for the simulator's truth: whoever is flaky is at risk."""
+    """Stands in for the simulator's truth: people who are flaky are at risk."""
 
     def risk(self, spine, outcomes, draws, seed):
         flaky = spine["patient_id"].str[1:].astype(int) % 3 == 0

@@ -114,7 +114,7 @@ def test_a_model_whose_risks_are_too_low_is_refused_by_the_observed_over_the_exp
 
 @pytest.mark.slow
 def test_an_unstable_model_is_refused_by_the_overlap_of_its_refits(trust, home):
-    """Trees that learn single rows by heart: other people in the training data, another list."""
+    """Trees that memorise single rows: other people in the training data, another list."""
     learns_by_heart = {
         "trees": 40,
         "learning_rate": 1.0,

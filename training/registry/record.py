@@ -316,7 +316,7 @@ def card(records: Records, settings: Settings, made: Made) -> dict[str, Any]:
         ),
         "method": (
             "one LightGBM booster per outcome over stacked horizons, monotone in the horizon, calibrated "
-            "affinely on later data"
+            "on the logit (affine), on later data"
         ),
         "trained_on": {
             **ready.sizes,

@@ -59,7 +59,7 @@ _TELLS = {
     ),
     "amber": (
         "Amber blood result on clozapine",
-        "Clozapine goes on; blood count twice weekly until green; look for infection and other causes.",
+        "Clozapine continues; blood count twice weekly until green; look for infection and other causes.",
     ),
     "platelets": ("Low platelets on clozapine", "Repeat the same day; stopping clozapine is advised; haematology."),
     "eosinophils": (
@@ -315,7 +315,7 @@ def red_or_amber(person: PersonAsKnown) -> Iterator[Gap]:
     troponin or CRP in the first 8 weeks.
 
     Limits registered for BEN apply where that is recorded. [D]: platelets and eosinophils of the present course only
-    (from 10 days before it); a trend (three falling values) is told with a value that fired and does not fire alone.
+    (from 10 days before it); a trend (three falling values) is shown with a value that fired and does not fire alone.
     """
     course = course_of(person)
     if course is None:

@@ -46,7 +46,7 @@ _FORMS = ("cto_treatment_form", "cto11", "cto12", "treatment_form", "consent_to_
 
 
 def living(person: PersonAsKnown) -> Iterator[Gap]:
-    """LIVING_SITUATION, for people with a current psychotropic: nowhere safe to keep medicines may be at hand, or a
+    """LIVING_SITUATION, for people with a current psychotropic: there may be no safe place to keep medicines, or a
     carer is recorded and no contact with the carer in a year.
 
     [D]: medium where the record says there is no fixed place or the medicine is clozapine, lithium or valproate, else

@@ -36,7 +36,7 @@ class Bar:
 
 
 def draw_contributions(bars: Sequence[Bar], description: str) -> Markup:
-    """What raises (right) and lowers (left) a risk, around a base line at nought. ``description`` is read out in its
+    """What raises (right) and lowers (left) a risk, around a base line at zero. ``description`` is read out in its
     place."""
     largest = max((abs(bar.value) for bar in bars), default=0.0) or 1.0
     parts: list[Markup] = []

@@ -1,8 +1,8 @@
 """How a risk has moved over the published lists: a small line for a row of the worklist, and one picture an outcome
 for the person page.
 
-Inline SVG drawn on the server. The words that stand for a picture hold every number of it; lines are told apart by
-dashes, marks and their own labels, never by colour alone.
+Inline SVG drawn on the server. The words that stand for a picture hold every number of it; lines are distinguished
+by dashes, marks and their own labels, never by colour alone.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def draw_trends(lines: Sequence[TrendLine], description: str) -> Markup:
     ends = _apart([FLOOR - (FLOOR - CEILING) * line.points[-1][1] / top for line in lines])
     drawn = [_line(line, place, xs, top, end) for place, (line, end) in enumerate(zip(lines, ends, strict=True))]
     return Markup(
-        "<svg class='drawing drawing--trend' viewBox='0 0 {w} {h}' role='img' aria-label='{text}' xmlns='http://www.w3.org/2000/svg'>"
+        "<svg class='drawing drawing--trend' viewBox='0 0 {w} {h}' role='img' "
+        "aria-label='{text}' xmlns='http://www.w3.org/2000/svg'>"
         "{grid}{lines}"
         "<text x='{l}' y='{foot}' {font} font-size='13' fill='{ink}'>{first}</text>"
         "<text x='{r}' y='{foot}' {font} font-size='13' fill='{ink}' text-anchor='end'>{last}</text></svg>"

@@ -17,7 +17,7 @@ from serving.security.tokens import issue_token
 
 
 def asks(rate, client="a"):
-    """0 for a request that may go on, else the seconds to wait."""
+    """0 for an allowed request, else the seconds to wait."""
     try:
         rate.spend(client)
     except Problem as problem:

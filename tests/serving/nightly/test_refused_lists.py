@@ -1,5 +1,6 @@
-"""The nightly run over a store that cannot be right: nothing is published, everybody is told, and one person's word
-publishes it."""
+"""The nightly run over a store that cannot be right: nothing is published, every page says so, and one named person
+can publish it.
+"""
 
 from __future__ import annotations
 

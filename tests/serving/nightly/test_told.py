@@ -18,7 +18,7 @@ def ago(days):
 
 
 def of_a(*rows, **about):
-    """What is told of A; each row is (kind, value, days ago happened[, days ago known])."""
+    """What is shown of A; each row is (kind, value, days ago happened[, days ago known])."""
     frame = pd.DataFrame(
         [
             {

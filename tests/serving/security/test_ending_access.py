@@ -1,4 +1,4 @@
-"""Whoever runs the service can see every live token and session and end it; both are in the audit log."""
+"""An administrator can see every live token and session and end it; both are in the audit log."""
 
 from __future__ import annotations
 

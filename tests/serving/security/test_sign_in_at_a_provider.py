@@ -54,7 +54,7 @@ def client(service, provider):
 
 
 def signs_in(provider, *, how=None, **claims):
-    """What the provider will say of whoever signs in next."""
+    """What the provider will say of the next person to sign in."""
     provider.ask("change", claims={"role": "R8000", "name": "Jo Doe"} | claims, **(how or {}))
 
 

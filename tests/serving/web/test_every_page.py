@@ -82,7 +82,7 @@ def test_each_designed_state_says_what_it_is_and_what_to_do(pages):
         "nothing published": "no nightly run has been published",
         "team with no list yet": "until then use your usual list",
         "team not in the list": "its feed has stopped",
-        "none of my teams": "ask whoever runs upstream to check your teams",
+        "none of my teams": "ask the upstream administrator to check your teams",
         "model card without a model": "no model is loaded",
         "status without a model": "something needs attention",
         "no permission": "you are signed in as data scientist",

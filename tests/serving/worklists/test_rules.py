@@ -320,7 +320,7 @@ def test_a_list_made_again_on_the_same_data_does_not_move(caseload, slots, days)
 @settings(max_examples=60, deadline=None)
 @given(CASELOAD)
 def test_blended_serves_both_orders_at_half_speed(caseload):
-    """Whoever is n-th by risk, or n-th by gaps with a gap, is among the first 2n - 1 or 2n."""
+    """The n-th person by risk, or n-th by gaps with a gap, is among the first 2n - 1 or 2n."""
     place = {c.patient_id: n for n, c in enumerate(in_order(caseload, Ranking.BLENDED), 1)}
     for n, c in enumerate(in_order(caseload, Ranking.RISK), 1):
         assert place[c.patient_id] <= 2 * n - 1

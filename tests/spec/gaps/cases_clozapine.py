@@ -307,7 +307,7 @@ RESULT = [
         {test} d-2 {value}
         """,
     ),
-    *family(  # amber until a green, red until two in a row; a trend is told; a result known late is not one yet
+    *family(  # amber until a green, red until two in a row; a trend is shown; a result known late is not one yet
         "CLZ_RESULT_RED_AMBER",
         """
         one   two   three  known  severity  says

@@ -61,7 +61,7 @@ DOCUMENTS = [
         childbearing_potential {potential} d-60 {known}
         """,
     ),
-    *family(  # a new start since January 2024 under 55, whoever takes it: agreement of two specialists
+    *family(  # a new start since January 2024 under 55, for any person: agreement of two specialists
         "VALPROATE_PPP",
         """
         start       born        agreed      severity  due         overdue  says

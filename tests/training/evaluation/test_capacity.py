@@ -77,7 +77,7 @@ def test_each_team_lists_its_slots_and_a_cool_off_leaves_off_who_was_just_review
 
 
 def test_naming_everybody_in_turn_does_not_look_like_foresight():
-    """With a cool-off a ranking by lot captures what chance gives it, and one that knows the events more."""
+    """With a cool-off a random ranking captures what chance gives it, and one that knows the events more."""
     rng = np.random.default_rng(0)
     people, weeks = 200, 8
     person, day = np.tile(np.arange(people), weeks), np.repeat(np.arange(weeks) * 7, people)

@@ -19,7 +19,7 @@ from training.fitting.simple_rules import (
 def test_every_rule_reads_features_that_exist():
     assert all(name in CATALOGUE for rule in RULES for name in rule.needs)
     assert all(name in CATALOGUE for name in FIVE_FACTORS)
-    # With the rule by lot, the rule by the alphabet and the five-factor logistic: the ten of the issue, and
+    # With the random rule, the alphabetical rule and the five-factor logistic: the ten of the issue, and
     # missed_in_a_row, a harder bar.
     assert len({rule.name for rule in RULES}) == 8
 

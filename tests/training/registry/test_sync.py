@@ -148,7 +148,7 @@ def test_the_champion_of_an_mlflow_server(tmp_path, two_parts, mlflow_server, mo
     home, settings = tmp_path / "home", TrackingSettings(uri=mlflow_server)
     check(home, settings, two_parts)
     assert not (home / "mlflow.db").exists()
-    # A bundle that was damaged on the server: what served goes on serving.
+    # A bundle that was damaged on the server: the served bundle stays.
     serving = current_bundle(home / "bundles")
     store = tracking.open_store(home, settings)
     champion = store.version(tracking.CHAMPION)

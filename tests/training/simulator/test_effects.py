@@ -1,8 +1,8 @@
 """Every planted effect acts where the table says it acts, in the direction it says, on whom it says: looked for over
 several seeds, not one lucky one.
 
-Each world is the ordinary one with one number raised far. People draw their own random numbers, so whoever the effect
-does not reach lives the very same days in both worlds, and what differs is the effect.
+Each world is the ordinary one with one number raised far. People draw their own random numbers, so people without
+the effect live the very same days in both worlds, and what differs is the effect.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ PAIRS = ("admission_90", "disengagement_180")
 GLANCE, DRAWS, OTHERS = 10, 100, 700
 SEEN = {"admission_90": 0.2, "disengagement_180": 0.0}
 """Disengagements are one row in fifty. The oracle glances at every row in ten futures, then looks closely at every row
-before an event, every row where a glance saw more than ``SEEN``, and so many of the rest, by lot; each of these then
+before an event, every row where a glance saw more than ``SEEN``, and so many of the rest, at random; each of these then
 stands for as many as it was drawn from."""
 FEWEST = 40
 
@@ -173,8 +173,9 @@ def test_a_model_of_shuffled_labels_is_at_chance(ready, oracle_settings, happene
 
 def test_the_risk_of_a_new_disengagement_is_true_and_tells_people_apart(trust, ready):
     """Of what begins on or after ``as_of``, as a model predicts it: as many as were said, over all rows before such an
-    event and others drawn by lot, each of which stands for as many as it was drawn from. The risk of any disengagement
-    is far too high for them, and the measure says so."""
+    event and others drawn at random, each of which stands for as many as it was drawn from. The risk of any
+    disengagement is far too high for them, and the measure says so.
+    """
     status = np.asarray(ready.follow_up.new_only().status("disengagement", 180), dtype=str)
     left = np.char.startswith(status, "exit") & (status != UNDER_WAY)
     label = np.select([status == "event", (status == "none") | left], [1.0, 0.0], np.nan)

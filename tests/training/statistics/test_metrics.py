@@ -1,4 +1,4 @@
-"""Figures of merit, against scikit-learn and against small sums done by hand."""
+"""Metrics, against scikit-learn and against small sums done by hand."""
 
 import numpy as np
 import pytest
@@ -156,7 +156,7 @@ def test_each_team_lists_as_many_as_it_has_slots():
     score = np.array([0.1, 0.9, 0.5, 0.3, 0.2, 0.4, 0.0, 0.0])
     listed = top_of_lists(score, team, day, {0: 1, 1: 2})
     assert listed[:6].tolist() == [False, True, False, True, False, True]
-    assert listed[6:].sum() == 1  # a tie: one by lot
+    assert listed[6:].sum() == 1  # a tie: one at random
 
 
 def test_an_event_counts_once_however_often_the_person_was_listed():

@@ -191,7 +191,7 @@ def _capacity(axes: Any, pair: Pair) -> None:
     x = [int(n) for n in slots]
     of = {who: [found.contenders[who].captured_with_cool_off for found in slots.values()] for who in pair.contenders}
     if "random" in of:
-        axes.plot(x, [p.value for p in of["random"]], color=GREY, linestyle=":", label="by lot")
+        axes.plot(x, [p.value for p in of["random"]], color=GREY, linestyle=":", label="random list")
     axes.plot(
         x,
         [found.contenders[found.best_rule].captured_with_cool_off.value for found in slots.values()],

@@ -127,7 +127,7 @@ def load_products(folder: str | Path | None = None) -> Products:
     wrong = sorted({p.medicine for p in listed.values() if p.medicine not in MEDICINES})
     if wrong:
         raise RecordsError(
-            [RecordsProblem("dm+d", f"unknown medicines {', '.join(wrong)}", "medicines.csv", "mend the table")]
+            [RecordsProblem("dm+d", f"unknown medicines {', '.join(wrong)}", "medicines.csv", "correct the table")]
         )
     depots = tuple((r["base"], float(r["from_mg"]), float(r["to_mg"]), r["medicine"]) for r in _rows("depots"))
     routes = {

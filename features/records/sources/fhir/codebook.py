@@ -156,7 +156,11 @@ def load_codebook(mappings: str | Path | None = None, dmd: str | Path | None = N
     for row in rows["tests"]:
         if row["test"] not in TESTS:
             raise RecordsError(
-                [RecordsProblem("FHIR mapping tests.csv", f"unknown test {row['test']}", "tests.csv", "mend the row")]
+                [
+                    RecordsProblem(
+                        "FHIR mapping tests.csv", f"unknown test {row['test']}", "tests.csv", "correct the row"
+                    )
+                ]
             )
         key = row["system"], row["code"]
         tests[key] = tuple(dict.fromkeys((*tests.get(key, ()), row["test"])))

@@ -67,7 +67,7 @@ def read_fhir(
 
 
 def last_day_of(folder: FhirFolder, exported: dt.date | None) -> int:
-    """The day of an export: as told, as its manifest says, else today."""
+    """The day of an export: as given, else from its manifest, else today."""
     if exported is not None:
         return day_of(exported)
     return folder.transaction_day if folder.transaction_day != NO_DAY else day_of(dt.date.today())

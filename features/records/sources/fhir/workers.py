@@ -1,4 +1,4 @@
-"""Worker processes that read parts of an extract: each is told its parts as lines of JSON, and answers with Arrow
+"""Worker processes that read parts of an extract: each receives its parts as lines of JSON, and answers with Arrow
 files. Nothing is pickled, and keys travel through a pipe, never through arguments."""
 
 from __future__ import annotations

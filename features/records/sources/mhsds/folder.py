@@ -67,7 +67,7 @@ def open_submissions(folder: str | Path) -> Submissions:
         start = read_day(str(row["ReportingPeriodStartDate"].iloc[0])).day
         if day is None or start is None:
             raise RecordsError(
-                [_problem(f"{header.parent.name}: the header's dates cannot be read", "mend the header")]
+                [_problem(f"{header.parent.name}: the header's dates cannot be read", "correct the header")]
             )
         made.append((day, start, header.parent, version))
     made.sort(key=lambda one: (one[0], one[1]))

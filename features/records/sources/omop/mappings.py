@@ -122,7 +122,7 @@ def _check(name: str, rows: tuple[Row, ...]) -> Iterable[RecordsProblem]:
                 label,
                 f"{column} of row {wrong[0]} is not allowed ({len(wrong)} rows)",
                 ", ".join(filter(None, allowed)),
-                "mend the row",
+                "correct the row",
             )
     for column in ("concept_id", "strength_mg", "open_within_days"):
         if column in rows[0]:
@@ -132,7 +132,7 @@ def _check(name: str, rows: tuple[Row, ...]) -> Iterable[RecordsProblem]:
                     label,
                     f"{column} of row {wrong[0]} is not a number ({len(wrong)} rows)",
                     "a number or blank",
-                    "mend the row",
+                    "correct the row",
                 )
 
 
