@@ -109,14 +109,20 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
     """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, in :func:`gap_order`; the way
     without pandas. Somebody who has died has none."""
+    return [gaps for _, gaps in people_with_gaps(records, places, as_of)]
+
+
+def people_with_gaps(
+    records: Records, places: npt.NDArray[np.int64], as_of: int
+) -> Iterator[tuple[PersonAsKnown, list[Gap]]]:
+    """The same with the person as known, one at a time, for who has more to say of them than their gaps."""
     records = records.as_known(as_of)
-    found, dead = [], have_died(records, as_of)
+    dead = have_died(records, as_of)
     for person in people(records, places, as_of):
         rules = () if dead[person.place] else RULES
         gaps = one_line_each([mark_assumed_days(person, gap) for rule in rules for gap in rule(person)])
         gaps.sort(key=gap_order)
-        found.append(gaps)
-    return found
+        yield person, gaps
 
 
 NOT_ASSESSED = frozenset(("clinical_review",))
@@ -183,5 +189,6 @@ __all__ = [
     "find_gaps",
     "gaps_of",
     "people",
+    "people_with_gaps",
     "unchecked_of",
 ]

@@ -29,6 +29,7 @@ from features.records import NO_DAY, TABLES, date_of, day_of
 from features.records.unmapped import unknown_medicines
 from features.settings import ArrivalSettings
 from features.sharded.partition import code_identity
+from features.summaries import summary_of
 from models import RiskModel
 from models.bundle.not_promoted import refuse_unless_demo
 from models.bundle.signature import refuse_unsigned
@@ -38,12 +39,13 @@ from serving.nightly.lists import Lists, make_lists, plain_rules
 from serving.nightly.processes import in_processes
 from serving.nightly.rows import rows_of
 from serving.nightly.staging import Staging, only_runner
-from serving.nightly.timeline import groups, timelines
+from serving.nightly.timeline import groups, listed, timelines
 from serving.runs.repository import NewRun, current_run, find_run, publish, refuse, thin, write_run
 from serving.scoring.record_coverage import HISTORY_TABLES
 from serving.scoring.service import score_people
 from serving.storage import migrations
 from serving.storage.database import Database
+from serving.summaries.schemas import stored
 from serving.worklists.repository import PRESSING
 from serving.worklists.rules import ListRules, Ranking
 
@@ -341,10 +343,15 @@ def _score_shards(
     def work(first: int) -> None:
         ids = people[first : first + shard]
         part = records.select(ids).as_known(day_of(day))
-        found = score_people(model, part, day, ids)
+        kept: list[dict[str, Any]] = []
+        found = score_people(model, part, day, ids, each=lambda one: kept.append(stored(summary_of(one), one.as_of)))
         rows = rows_of(found, dict(zip(ids, team_of[first : first + shard], strict=True)), unknown)
         rows["timelines"] = timelines(part, day, ids)
         rows["person_groups"] = groups(part, day, ids)
+        rows["summaries"] = [
+            {"patient_id": patient, **row, "on_registers": listed(register[0] for register in row["registers"])}
+            for patient, row in zip(ids, kept, strict=True)
+        ]
         staging.add(first, rows)
 
     def done(first: int) -> None:

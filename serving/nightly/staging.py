@@ -35,9 +35,9 @@ from sqlalchemy import (
 
 from features.errors import UpstreamError
 from serving.runs.repository import insert_rows
-from serving.storage.tables import gaps, people, person_groups, runs, scores, timelines
+from serving.storage.tables import gaps, people, person_groups, runs, scores, summaries, timelines
 
-STAGED = (people, scores, gaps, timelines, person_groups)
+STAGED = (people, scores, gaps, timelines, person_groups, summaries)
 CHUNK = 2_000
 
 

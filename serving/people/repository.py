@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, select
 
 from serving.identity.callers import Caller
-from serving.storage.tables import gaps, people, publications, run_teams, runs, scores, timelines
+from serving.storage.tables import gaps, people, publications, run_teams, runs, scores, summaries, timelines
 from serving.storage.visible import visible_people
 
 TREND_RUNS = 26
@@ -55,6 +55,12 @@ def care_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[d
 def timeline(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
     """The events of the last year and the recorded needs; None in runs made before they were kept."""
     query = select(timelines).where(timelines.c.patient_id == patient_id, _seen(visible_people(caller), timelines))
+    return connection.execute(query).first()
+
+
+def summary(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
+    """Medicines, facts and what falls due; None in runs made before they were kept."""
+    query = select(summaries).where(summaries.c.patient_id == patient_id, _seen(visible_people(caller), summaries))
     return connection.execute(query).first()
 
 

@@ -11,6 +11,7 @@ from serving.gap_statuses.schemas import GapStatus
 from serving.reviews.schemas import Review
 from serving.runs.schemas import RunInfo
 from serving.scoring.schemas import CareGap, Flags, Risk, WhatIfAnswer
+from serving.summaries.schemas import AtAGlance
 from serving.work.schemas import Work
 from serving.worklists.schemas import Adjustment
 
@@ -120,6 +121,9 @@ class Person(BaseModel):
     next_booked_on: dt.date | None
     flags: Flags
     adjustments: list[Adjustment] = Field(description="recorded needs, so that a review reaches the person")
+    summary: AtAGlance | None = Field(
+        description="medicines with doses, recorded facts and what falls due; null in runs made before it was kept"
+    )
     last_year: LastYear | None = Field(description="null in runs made before it was kept")
     gaps: list[GapOfPerson]
     risks: list[Risk]

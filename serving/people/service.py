@@ -38,6 +38,7 @@ from serving.runs.schemas import RunInfo
 from serving.scoring.evidence import iso_day, with_what_is_behind
 from serving.scoring.schemas import Contribution, Flags, Risk, RiskReason, WhatIfAnswer
 from serving.storage.database import Database
+from serving.summaries.schemas import summary_of_row
 from serving.work.service import NOBODY, work_of
 from serving.worklists.schemas import Adjustment
 
@@ -59,6 +60,7 @@ def show_person(
             kept = repository.timeline(connection, caller, patient_id)
             versions = history(connection, caller, patient_id)
             reviews = [row for row in versions if row.replaced_by is None and not row.undone]
+            summary = repository.summary(connection, caller, patient_id)
             found = Person(
                 patient_id=patient_id,
                 team=PersonTeam(
@@ -69,6 +71,7 @@ def show_person(
                 next_booked_on=row.next_booked_on,
                 flags=Flags(**row.flags),
                 adjustments=[Adjustment(kind=k, value=v) for k, v in kept.adjustments] if kept else [],
+                summary=summary_of_row(summary, run.as_of) if summary is not None else None,
                 last_year=last_year(kept.events, run.as_of) if kept else None,
                 gaps=_gaps(connection, caller, patient_id, reviews),
                 what_if=[WhatIfAnswer.model_validate(stored) for stored in row.what_if or []],

@@ -25,6 +25,7 @@ from serving.storage.tables import (
     run_teams,
     runs,
     scores,
+    summaries,
     timelines,
 )
 from serving.storage.visible import review_counts
@@ -49,6 +50,7 @@ class NewRun:
     gaps: Iterable[dict[str, Any]] = field(default_factory=list)
     timelines: Iterable[dict[str, Any]] = field(default_factory=list)
     person_groups: Iterable[dict[str, Any]] = field(default_factory=list)
+    summaries: Iterable[dict[str, Any]] = field(default_factory=list)
     list_lines: list[dict[str, Any]] = field(default_factory=list)
     list_exits: list[dict[str, Any]] = field(default_factory=list)
 
@@ -118,7 +120,7 @@ def write_run(connection: Connection, new: NewRun) -> None:
     run_id = new.run["run_id"]
     rest = connection.execute(update(runs).where(runs.c.run_id == run_id).values({**new.run, "thinned_at": None}))
     if rest.rowcount:
-        for table in (list_exits, list_lines, person_groups, timelines, gaps, scores, people, run_teams):
+        for table in (list_exits, list_lines, summaries, person_groups, timelines, gaps, scores, people, run_teams):
             connection.execute(delete(table).where(table.c.run_id == run_id))
     else:
         connection.execute(insert(runs), new.run)
@@ -129,6 +131,7 @@ def write_run(connection: Connection, new: NewRun) -> None:
         (gaps, new.gaps),
         (timelines, new.timelines),
         (person_groups, new.person_groups),
+        (summaries, new.summaries),
         (list_lines, new.list_lines),
         (list_exits, new.list_exits),
     ):
@@ -164,7 +167,8 @@ def thin(connection: Connection, finished_before: dt.datetime, at: dt.datetime) 
     for run_id in found:
         for table, rest in EXPLAINED:
             connection.execute(update(table).where(table.c.run_id == run_id).values(rest))
-        connection.execute(delete(timelines).where(timelines.c.run_id == run_id))
+        for table in (timelines, summaries):
+            connection.execute(delete(table).where(table.c.run_id == run_id))
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(thinned_at=at))
     return len(found)
 

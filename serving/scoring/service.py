@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,7 +20,8 @@ from features.engine.build import build_values
 from features.engine.caseload import REASONS, out_of_reach
 from features.engine.matrix import SpineError, check_rows
 from features.gaps import Gap as FoundGap
-from features.gaps import gaps_of
+from features.gaps import people_with_gaps
+from features.gaps.person_view import PersonAsKnown
 from features.records import TABLES, date_of, day_of
 from features.records.tables import Column
 from models import RiskModel, Scores
@@ -89,10 +90,16 @@ class ScoredPeople:
 
 
 def score_people(
-    model: RiskModel, records: Records, as_of: dt.date, people: Sequence[str], *, threads: int = 1
+    model: RiskModel,
+    records: Records,
+    as_of: dt.date,
+    people: Sequence[str],
+    *,
+    threads: int = 1,
+    each: Callable[[PersonAsKnown], None] | None = None,
 ) -> ScoredPeople:
     """Scores ``people`` (ids in ``records``) at 00:00 of ``as_of``: every outcome and horizon, with contributions and
-    gaps.
+    gaps. ``each`` is called with every person as the gaps know them, in the order of ``people``.
     """
     ids, today = tuple(people), day_of(as_of)
     records = records.as_known(today)
@@ -107,7 +114,7 @@ def score_people(
         place=place,
         scores=scores,
         history=history_of(records, today),
-        gaps=_gaps_by_person(records, as_of, ids, place),
+        gaps=_gaps_by_person(records, as_of, ids, place, each),
         behind=Behind(records, today, place, scores, model.feature_names),
         what_ifs=model.what_ifs(scores, threads),
         unread=[_unread(records, person, today) for person in place.tolist()],
@@ -307,16 +314,21 @@ def plain_what_if(found: ModelWhatIf) -> dict[str, Any]:
 
 
 def _gaps_by_person(
-    records: Records, as_of: dt.date, people: tuple[str, ...], places: np.ndarray
+    records: Records,
+    as_of: dt.date,
+    people: tuple[str, ...],
+    places: np.ndarray,
+    each: Callable[[PersonAsKnown], None] | None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Gaps of each person who has any, in the order they are shown."""
     day = day_of(as_of)
-    found = gaps_of(records, places, day)
-    return {
-        patient: [plain_gap(records, place, gap, day) for gap in gaps]
-        for patient, place, gaps in zip(people, places.tolist(), found, strict=True)
-        if gaps
-    }
+    found = {}
+    for patient, (person, gaps) in zip(people, people_with_gaps(records, places, day), strict=True):
+        if each is not None:
+            each(person)
+        if gaps:
+            found[patient] = [plain_gap(records, person.place, gap, day) for gap in gaps]
+    return found
 
 
 def plain_gap(records: Records, place: int, gap: FoundGap, as_of: int) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The service database as SQLAlchemy tables. Dates are dates, moments are UTC, contributions are little-endian float64.
 
 A nightly run writes ``runs``, ``run_teams``, ``people``, ``scores``, ``gaps``, ``timelines``, ``person_groups``,
-``list_lines`` and ``list_exits`` once; later only ``repository.thin`` deletes the explanations of old runs.
+``summaries``, ``list_lines`` and ``list_exits`` once; later only ``repository.thin`` deletes the explanations of old
+runs.
 ``publications`` is the pointer: its newest row names the run that everybody sees. Tables in ``PERSON_TABLES`` hold
 rows about people and may only be read through ``serving.storage.visible.visible_people``; the database session
 enforces it.
@@ -174,6 +175,18 @@ person_groups = Table(
     Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
     Column("patient_id", String(200), primary_key=True),
     Column("groups", JSON, nullable=False),
+)
+
+summaries = Table(
+    "summaries",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("medicines", JSON, nullable=False),
+    Column("about", JSON, nullable=False),
+    Column("dues", JSON, nullable=False),
+    Column("registers", JSON, nullable=False),
+    Column("on_registers", String(200), nullable=False),
 )
 
 list_lines = Table(
@@ -443,6 +456,7 @@ PERSON_TABLES = frozenset(
         gaps,
         timelines,
         person_groups,
+        summaries,
         list_lines,
         list_exits,
         reviews,

@@ -38,8 +38,8 @@ from serving.web.back_link import person_query, read_way_back, way_back
 from serving.web.forms import gap_status_form
 from serving.web.forms.filter_form import filter_fields
 from serving.web.forms.review_form import ReviewForm, Wrong, review_fields
+from serving.web.identities.record_link import record_link
 from serving.web.person_view import drawn_year, explain
-from serving.web.record_link import record_link
 from serving.web.rendering import around, page
 from serving.web.review_pages import draft_of
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed

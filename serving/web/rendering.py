@@ -20,6 +20,7 @@ from serving.identity.callers import Caller
 from serving.runs.schemas import RunInfo
 from serving.security.tokens import form_token
 from serving.state import Service, service_of
+from serving.summaries import words as summary_words
 from serving.web import fragments, nhsuk
 from serving.web.charts import trend_chart, year_view
 from serving.web.forms.gap_status_form import last_day
@@ -50,6 +51,8 @@ FILTERS = (
     "upper_first",
     "without_row_ids",
 )
+
+SUMMARY_FILTERS = ("dose_of", "due_words", "form_words", "prescriber_words", "scope_words")
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ def environment() -> Environment:
     )
     made.filters.update({name: getattr(wording, name) for name in FILTERS})
     made.filters.update(last_status_day=last_day)
+    made.filters.update({name: getattr(summary_words, name) for name in SUMMARY_FILTERS})
     made.filters.update(gap_date=gap_wording.gap_date, gap_length=gap_wording.gap_length)
     made.filters.update(gap_said=fragments.gap_said, gap_line=fragments.gap_line, reason_lines=fragments.reason_lines)
     made.globals["carry_days"] = CARRY_DAYS

@@ -145,18 +145,42 @@ def _recorded_interval(person: PersonAsKnown, course: Course | None) -> Circumst
 def _by_register(person: PersonAsKnown, dues: list[Due], entry: Circumstance) -> tuple[list[Due], Circumstance | None]:
     """The counts due with the recorded interval in place of that of the weeks on treatment, and the entry where it
     set them. Counts asked for by an amber or red result, and a course without any count, keep the schedule's."""
-    if person.schedule is None:
+    planned = _scheduled_count(person)
+    if planned is None or planned.last == NO_DAY or PROTOCOLS[planned.protocol].phase not in _SET_BY_REGISTER:
         return dues, None
+    due = planned._replace(day=planned.last + REGISTER_DAYS[entry.value])
+    others = [one for one in dues if one.item != planned.item]
+    return ([*others, due] if due.day <= person.as_of else others), entry
+
+
+def _scheduled_count(person: PersonAsKnown) -> Due | None:
+    """The blood count that the schedule asks for, due or to come."""
+    if person.schedule is None:
+        return None
     scheduled, row = person.schedule
     for place, item in enumerate(due_dates.items()):
-        protocol, last = int(scheduled.protocol[row, place]), int(scheduled.last[row, place])
-        if (item.scope, item.test) != ("clozapine", "fbc") or protocol < 0 or last == NO_DAY:
-            continue
-        if PROTOCOLS[protocol].phase in _SET_BY_REGISTER:
-            due = Due(item, protocol, last + REGISTER_DAYS[entry.value], last, int(scheduled.start[row, place]))
-            others = [one for one in dues if one.item != item]
-            return ([*others, due] if due.day <= person.as_of else others), entry
-    return dues, None
+        protocol = int(scheduled.protocol[row, place])
+        if (item.scope, item.test) == due_dates.CLOZAPINE_COUNT and protocol >= 0:
+            day, last, start = (int(part[row, place]) for part in (scheduled.day, scheduled.last, scheduled.start))
+            return Due(item, protocol, day, last, start)
+    return None
+
+
+def next_count(person: PersonAsKnown) -> Due | None:
+    """The next blood count, due or to come, by the rule of :func:`blood_count`: the interval recorded where it is, else
+    the schedule's."""
+    held = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
+    planned = _scheduled_count(person)
+    if held is None or planned is None:
+        return None
+    phase = PROTOCOLS[planned.protocol].phase
+    if not held.current(person.as_of):
+        still = ("post_stop", "amber_result", "red_result") if course_of(person) else ("post_stop",)
+        return planned if phase in still else None
+    entry = _recorded_interval(person, held)
+    if entry is None or planned.last == NO_DAY or phase not in _SET_BY_REGISTER:
+        return planned
+    return planned._replace(day=planned.last + REGISTER_DAYS[entry.value])
 
 
 def breaks(person: PersonAsKnown) -> list[tuple[int, int, int]]:
