@@ -113,7 +113,8 @@ def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
     older = years is not None and years >= OLDER
     strong = sum(score >= STRONG_SCORE for score in scores.values()) >= 2
     stacked = strong or (len(scores) > 2 and total >= HIGH_LOAD)
-    long = person.regimen("procyclidine_days") > PROCYCLIDINE_DAYS and not _reviewed(person)
+    long = person.regimen("procyclidine_days") > PROCYCLIDINE_DAYS
+    long = long and not _reviewed(person, person.as_of - PROCYCLIDINE_DAYS)
     if not (stacked or older or long):
         return
     severity: Severity = "medium" if total >= HIGH_LOAD or long or older else "low"
@@ -134,12 +135,13 @@ def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
     yield from gap_of(CODES["ANTICHOLINERGIC_BURDEN"], [finding])
 
 
-def _reviewed(person: PersonAsKnown) -> bool:
-    """Whether a medicines review was attended or recorded in the last 90 days, as mp218 and mp221 ask."""
+def _reviewed(person: PersonAsKnown, since: int) -> bool:
+    """Whether a medicines review was attended or recorded in the last 90 days, as mp218 and mp221 ask, and since the
+    medicine began."""
     recorded = person.last_met("structured_medication_review")
     days = [c.day for c in person.contacts if c.attended and c.kind == "medicines_review"]
     days += [recorded.day] if recorded else []
-    return any(person.as_of - day <= REVIEWED_DAYS for day in days)
+    return any(person.as_of - day <= REVIEWED_DAYS and day >= since for day in days)
 
 
 def _anticholinergic_action(held: list[Course]) -> str:
@@ -173,7 +175,7 @@ def dependence(person: PersonAsKnown) -> Iterator[Gap]:
         severity = "high"
         said += f"; with {', '.join(c.medicine.name for c in with_opioid)}"
         known.append(citations.interaction("ix068"))
-    elif _reviewed(person):
+    elif _reviewed(person, max(c.start for c in long)):
         return
     rows = tuple(Evidence("supplies", c.first_row, c.start, f"{c.medicine.name} started") for c in long)
     yield from gap_of(CODES["BZD_Z_PREGABALIN_LONG"], [Finding(severity, said, tuple(known), rows)])

@@ -138,7 +138,8 @@ def unmet_need(person: PersonAsKnown) -> Iterator[Gap]:
     """EQUALITY_NEED_UNMET: a need that is recorded and nothing that meets it.
 
     [D]: the latest interpreter, accessible_format or reasonable_adjustment row states a need (for a format, any value
-    that does not say it is met); met is a later row that says so, or an interpreter_present row in the last 365 days.
+    that does not say it is met); met is a later row that says so, or an interpreter_present row of the last 365 days
+    and since the need was first recorded.
     A confirmed or suspected flag in the patients table counts as a possible need for adjustments while none is
     recorded; the flag is never named. Medium for a stated need, low for a possible one.
     """
@@ -146,7 +147,9 @@ def unmet_need(person: PersonAsKnown) -> Iterator[Gap]:
     row = person.circumstance("interpreter")
     if row and row.value in _NEEDED:
         present = person.circumstance("interpreter_present")
-        if not (present and present.value not in ("no", "none") and person.as_of - present.day <= YEAR):
+        stated = [one.day for one in person.circumstances["interpreter"] if one.value in _NEEDED]
+        met = present and present.value not in ("no", "none") and person.as_of - present.day <= YEAR
+        if not (met and present and present.day >= stated[0]):
             evidence = (Evidence("circumstances", row.row, row.day, "interpreter need"),)
             said = "interpreter need recorded; no contact with an interpreter recorded"
             found.append(Finding("medium", said, _DECIDED, evidence))

@@ -9,13 +9,14 @@ from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, PersonAsKnown, meant
 from features.kernels.regimen import NEW_PAIR_DAYS
-from features.medicines.courses import Course
+from features.medicines.courses import Course, by_base
 from features.reference import INTERACTIONS, MEDICINES, Interaction, pairs
 
 _PLACE = {name: place for place, name in enumerate(MEDICINES)}
 _PAIRS = pairs().tolist()
 IMPORTANT = ("high", "contraindicated")
 _NEW: dict[str, Severity] = {"contraindicated": "critical", "high": "high", "moderate": "low", "low": "low"}
+QT_GROUP = "qt prolonging medicine"
 _STOMACH = "proton pump inhibitor"
 _DECIDE = "Decide with the prescriber today: one of the two has to stop or change."
 _REVIEW = "Review with the prescriber whether both are needed, and what is monitored; record the plan."
@@ -84,9 +85,14 @@ def new_interaction(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 def unwatched_qt(person: PersonAsKnown) -> bool:
-    """Whether no ECG is recorded in the last year: BP_PULSE_QTC then tells a pair that lengthens the QT interval."""
-    ecg = person.last_met("ecg_qtc")
-    return ecg is None or person.as_of - ecg.day > YEAR
+    """Whether no ECG is recorded in the last year, or none since the medicines that lengthen the QT interval came
+    together more than 30 days ago: BP_PULSE_QTC then tells the pair."""
+    ecg, t = person.last_met("ecg_qtc"), person.as_of
+    if ecg is None or t - ecg.day > YEAR:
+        return True
+    held = by_base(person.on(meant(QT_GROUP))).values()
+    together = max((min(c.start for c in courses) for courses in held), default=t)
+    return ecg.day < together and t - together > NEW_PAIR_DAYS
 
 
 def standing(person: PersonAsKnown) -> Iterator[Gap]:
@@ -95,7 +101,7 @@ def standing(person: PersonAsKnown) -> Iterator[Gap]:
 
     [D]: contraindicated is critical until a review was attended since both are taken, then high; one rated high is
     high where the table says to avoid it, else medium (low with stomach protection). A pair that lengthens the QT
-    interval is medium with an ECG in the last year; without one BP_PULSE_QTC tells it.
+    interval is medium with an ECG in the last year and since both are taken; without one BP_PULSE_QTC tells it.
     """
     if not person.regimen("interactions") > 0:
         return

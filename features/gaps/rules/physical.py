@@ -12,7 +12,7 @@ from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, PersonAsKnown, Reading, meant
-from features.gaps.rules.interactions import important_pairs, unwatched_qt
+from features.gaps.rules.interactions import QT_GROUP, important_pairs, unwatched_qt
 from features.medicines.courses import Course
 from features.records.tables import SEX
 from features.reference import TESTS, THRESHOLDS, bands, low_limit
@@ -65,7 +65,6 @@ TEMPERATURE_DAYS = 14
 _TRIGLYCERIDE_RAISERS = ("clozapine", "olanzapine", "quetiapine")
 _POSTURAL = ("clozapine", "quetiapine", "risperidone")
 _SLOWING = ("lithium", "propranolol", "atenolol", "bisoprolol", "metoprolol", "carvedilol", "sotalol", "donepezil")
-QT_GROUP = "qt prolonging medicine"
 _FOR_DIABETES = frozenset(("insulin", "gliclazide", "glipizide", "glibenclamide", "glimepiride")) | frozenset(
     ("pioglitazone", "sitagliptin")
 )
@@ -89,8 +88,8 @@ def _value(test: str, reading: Reading, key: str, said: str = "") -> Finding:
 def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
     """METABOLIC_WORSENING, for people with a current antipsychotic.
 
-    [D]: an HbA1c of 42 to 47 that has been there for more than a year is low; what did not come into its band within a
-    year, or has nothing before it, is said in the annual check where that is overdue. Weight up by more than 5 kg
+    [D]: an HbA1c of 42 to 47 that has been there for more than a year is low, and said in the annual check where that
+    is overdue. Weight up by more than 5 kg
     within 91 days (th065, from the lowest), or by 7% from the baseline (the last weight from 90 days before to 14
     after the start of the antipsychotic held longest), or by 5% within its first month; HbA1c or
     glucose in a Lester band, or with known diabetes (a diagnosis, or a medicine for it) HbA1c of 58 and above;
@@ -156,16 +155,13 @@ def _waist(person: PersonAsKnown) -> Iterator[Finding]:
         yield _value("waist", last, key)._replace(severity="low", folds=True)
 
 
-_FIRST = "; no earlier value recorded"
-
-
 def _came_into(person: PersonAsKnown, test: str, last: Reading, floor: float) -> str:
     """Where a value came into its band within a year, or nothing older tells whether it did: what is said of it."""
     before = [r for r in person.readings(test) if r.day < last.day]
     if test == "bmi":
         before = sorted([*before, *_by_weight(person, last)])
     if not before:
-        return _FIRST
+        return "; no earlier value recorded"
     below = [r for r in before if last.day - YEAR <= r.day and r.value < floor]
     return f", up from {below[-1].value:g} on {iso(below[-1].day)}" if below else ""
 
@@ -226,7 +222,7 @@ def _bmi(person: PersonAsKnown) -> Iterator[Finding]:
     if key and came:
         finding = _value("bmi", last, key, came + person.not_repeated(last.day))
         severity: Severity = "medium" if THRESHOLDS[key].severity == "red" else "low"
-        yield finding._replace(severity=severity, folds=came == _FIRST)
+        yield finding._replace(severity=severity)
 
 
 def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:
@@ -319,7 +315,7 @@ def _qtc(person: PersonAsKnown) -> Iterator[Finding]:
             (*known, citations.clinical("1.1", "D")),
             rows,
             action="ECG now; potassium and magnesium; ask the prescriber whether one of them can change.",
-            title="QT-prolonging medicines together and no ECG in a year",
+            title="QT-prolonging medicines together and no ECG since, or in a year",
         )
 
 

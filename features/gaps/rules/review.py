@@ -38,10 +38,13 @@ def medicines_review(person: PersonAsKnown) -> Iterator[Gap]:
     first = min(c.first_start for c in person.courses if c.medicine.is_psychotropic)
     due = (first if last == NO_DAY else last) + YEAR
     said = f"last medicines review on {iso(last)}" if evidence else "no medicines review recorded"
-    left = max((s.discharged for s in person.stays if s.discharged != NO_DAY), default=NO_DAY)
+    stay = max((s for s in person.stays if s.discharged != NO_DAY), key=lambda s: s.discharged, default=None)
+    left = stay.discharged if stay else NO_DAY
     lately = left != NO_DAY and t - left <= YEAR and not person.inpatient
     if lately and (last == NO_DAY or last < left) and left + RECENT_DAYS < due:
         due = left + RECENT_DAYS
+        if stay:  # a review recorded before the discharge does not settle it
+            evidence = (*evidence, Evidence("stays", stay.row, left, "discharge"))
         said += f"; none since the discharge of {iso(left)}"
     if t <= due:
         return

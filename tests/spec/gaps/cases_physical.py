@@ -236,19 +236,22 @@ HEART = [
         {test} d-9 {value}
         """,
     ),
-    *family(  # two QT-prolonging medicines and no ECG in a year
+    *family(  # two QT-prolonging medicines and no ECG in a year, or none since they came together over 30 days ago
         "BP_PULSE_QTC",
         """
-        two         ecg    severity  says
-        citalopram  -      high      2_QT-prolonging_medicines_(haloperidol,_citalopram);_ECG_not_recorded
-        citalopram  d-365  -         -
-        citalopram  d-366  high      last_recorded_d-366
-        sertraline  -      -         -
+        two         start  ecg    severity  says
+        citalopram  d-390  -      high      2_QT-prolonging_medicines_(haloperidol,_citalopram);_ECG_not_recorded
+        citalopram  d-390  d-365  -         -
+        citalopram  d-390  d-366  high      last_recorded_d-366
+        citalopram  d-31   d-32   high      last_recorded_d-32
+        citalopram  d-30   d-32   -         -
+        citalopram  d-31   d-31   -         -
+        sertraline  d-390  -      -         -
         """,
         supplies="""
         medicine supplied_on days_supplied
-        haloperidol d-60 80
-        {two} d-60 80
+        haloperidol d-390 400
+        {two} {start} 400
         """,
         results="""
         test taken_on

@@ -13,6 +13,7 @@ from tests.spec.gaps import (
     vignettes_contact,
     vignettes_depots,
     vignettes_folding,
+    vignettes_kinds,
 )
 from tests.spec.gaps.vignettes import answers, check
 
@@ -22,6 +23,7 @@ VIGNETTES = [
     *vignettes_depots.VIGNETTES,
     *vignettes_antipsychotics.VIGNETTES,
     *vignettes_folding.VIGNETTES,
+    *vignettes_kinds.VIGNETTES,
 ]
 
 
