@@ -109,6 +109,32 @@ def serve(
 
 
 @app.command()
+def digest(
+    home: Home = DEFAULT_HOME,
+    out: Annotated[Path | None, typer.Option(help="File to write it to; standard output by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The week of every team in counts, to send: how many people have overdue care, how many were reviewed.
+
+    It names nobody. Run it once a week, after the nightly run.
+
+    Example: upstream digest --home .upstream --out digest.txt
+    """
+    from serving.auditlog.log import Audit
+    from serving.digest.service import EVERY_TEAM, weekly_digest
+    from serving.storage import migrations
+
+    with migrations.opened(home) as database:
+        found = weekly_digest(database, EVERY_TEAM, Audit(database, "command line", "operator", "none"))
+    text = found.model_dump_json(indent=2) if as_json else "\n".join(found.lines())
+    if out is None:
+        typer.echo(text)
+        return
+    out.write_text(text + "\n", encoding="utf-8")
+    typer.echo(f"written to {out}", err=True)
+
+
+@app.command()
 def membership(
     issuer: Annotated[str, typer.Option(help="The identity provider, as named in its tokens (iss).")],
     subject: Annotated[str, typer.Option(help="The person, as named in the provider's tokens (sub).")],

@@ -21,6 +21,7 @@ UPSTREAM_SCORE_DEADLINE_SECONDS    the same for scoring
 UPSTREAM_NHS_KEY_FILE      file of one line ``<key id>:<hex>``: POST /v1/scores then takes NHS numbers as pseudonyms
 UPSTREAM_IDENTITY_KEY_FILE keys that open names and NHS numbers (``upstream identities``); pages then show them
 UPSTREAM_RECORD_LINK       address of a person in the trust's record system, with {nhs_number} or {patient_id} in it
+UPSTREAM_SUPPORT_CONTACT   whom people ask for help, as the pages say it: a name, an e-mail address, a telephone number
 UPSTREAM_OTLP_ENDPOINT     where OpenTelemetry spans go (extra ``otel``); none are made without it
 UPSTREAM_DMD_FOLDER        dm+d release or code lists by which order-select knows products; without it by VTM and BNF
 UPSTREAM_CDS               JSON list of systems that may ask for decision support (fields: ``CdsClient``)
@@ -155,6 +156,7 @@ class ServiceSettings(BaseSettings):
     record_link: str = ""
     otlp_endpoint: str = ""
     public_url: str = ""
+    support_contact: str = Field(default="", max_length=300)
     oidc: tuple[OidcIssuer, ...] = ()
     cds: tuple[CdsClient, ...] = ()
     dmd_folder: Path | None = None

@@ -54,6 +54,7 @@ ACTIONS = {
     "emergency.opened": "Opened a person in an emergency",
     "emergency.refused": "Asked for a person in an emergency, and was refused",
     "emergencies.seen": "Read the emergency access",
+    "digest.seen": "Read the weekly digest",
     "audit.seen": "Read this log",
     "person.not_visible": "Asked for a person they may not see",
     "team.not_visible": "Asked for a team they may not see",

@@ -71,6 +71,7 @@ class Around:
     model_problem: str
     model_loaded: bool
     form_token: str
+    support: str
 
 
 def around(request: Request, caller: Caller | None = None, run: RunInfo | None = None) -> Around:
@@ -93,6 +94,7 @@ def around(request: Request, caller: Caller | None = None, run: RunInfo | None =
         model_problem=standing.problem,
         model_loaded=model is not None,
         form_token=form_token(secret) if secret else "",
+        support=service.settings.support_contact,
     )
 
 

@@ -105,6 +105,9 @@ PAGES = [
     ("/patients/N03", "/patients/S02", {"pharmacist"}),
     ("/patients/N03/conversation", "/patients/S02/conversation", {"pharmacist"}),
     ("/find", None, {"pharmacist"}),
+    ("/digest", None, {"pharmacist"}),
+    ("/help", None, set(ROLES)),
+    ("/glossary", None, set(ROLES)),
     ("/emergency-access", None, {"pharmacist"}),
     ("/audit", None, {"auditor"}),
 ]

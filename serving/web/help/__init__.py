@@ -1,0 +1,1 @@
+"""Help for every page, and the glossary of the words that are left on them."""
