@@ -169,7 +169,7 @@ def unread_words(unread: Iterable[Any]) -> list[str]:
         written = f" “{one.value}”" if one.value else ""
         on = f", {short_day(one.on)}" if one.on else ""
         if (one.table, one.column) == ("supplies", "medicine"):
-            lines.append(f"Medicine{written}{on}: not in Upstream's tables: its interactions and burden are not known.")
+            lines.append(f"Medicine{written}{on}: not in Upstream's tables: no interaction or burden is known.")
             continue
         label = TESTS[one.concept].label if one.concept in TESTS else one.concept.replace("_", " ")
         column = _COLUMN_WORDS.get(one.column, one.column.replace("_", " "))

@@ -21,7 +21,8 @@ MAX_MEDICINES = 32
 COURSE_GAP_DAYS = 90
 """A course ends after more than 90 days without supply (docs/clinical.md section 0, restart rule [D])."""
 SILENT_AFTER_DAYS = 365
-"""Coverage of a class is unknown if no supply of it is known in this many days: the person is not taking it."""
+"""Coverage of a class is unknown if all known supply of it ran out more than this many days ago: the person is not
+taking it. A window that supply still reaches into is always known."""
 
 
 CARRY_DAYS = 7
@@ -100,7 +101,7 @@ def coverage_kernel(
         for c in range(classes):
             n_names, n = 0, 0
             in_hand = np.nan
-            final, first, latest = -1, 2**40, -(2**40)
+            final, first = -1, 2**40
             covered[:] = 0
             for i in range(offsets[who], offsets[who + 1]):
                 if day[i] >= t:
@@ -109,7 +110,6 @@ def coverage_kernel(
                     continue
                 if left_on > -(2**40) and first <= left_on < day[i] and np.isnan(in_hand):
                     in_hand = max(0, final - left_on)
-                latest = day[i]
                 first = min(first, day[i])
                 days[n], lengths[n] = day[i], days_supplied[i]
                 n += 1
@@ -129,7 +129,7 @@ def coverage_kernel(
                     covered[t - d - 1] = 1
             if left_on > -(2**40) and first <= left_on and np.isnan(in_hand):
                 in_hand = max(0, final - left_on)
-            on_it = first < t and t - latest <= SILENT_AFTER_DAYS
+            on_it = first < t and t - final <= SILENT_AFTER_DAYS
             if on_it and not marked:
                 _inpatient(away, stay_offsets, stay_start, stay_known, stay_end, stay_end_known, who, t, LONGEST_WINDOW)
                 marked = True

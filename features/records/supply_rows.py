@@ -23,7 +23,7 @@ Columns = dict[str, Any]
 
 USUAL_SUPPLY_DAYS = 28
 """A supply that does not say how long it lasts is taken to last four weeks, the usual length in England [D]."""
-MOST_DAYS = 400
+MOST_DAYS, MOST_MG_A_DAY = 400, 20_000
 REVERSED_WITHIN_DAYS = 180
 """A reversal undoes a supply of at most this many days before it [D]."""
 _SPEC = TABLES["supplies"]
@@ -156,7 +156,7 @@ def _days_and_doses(columns: Columns) -> Mask:
         columns["days_supplied"] = days = np.where(worked_out, np.maximum(np.floor(lasts + 1e-9), 1), days)
         mg = np.where(np.isnan(units), quantity * strength / days, units * strength)
     plausible = np.isnan(daily) & tablets & (columns["as_required"] != 1) & (mg > 0)
-    plausible &= mg <= (_SPEC.column("daily_dose_mg").high or np.inf)
+    plausible &= mg <= MOST_MG_A_DAY
     columns["daily_dose_mg"] = np.where(plausible, mg, daily)
     return np.asarray(worked_out)
 

@@ -8,6 +8,7 @@ never guessed.
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache, lru_cache
 from typing import Any
 
@@ -21,7 +22,7 @@ _STRENGTH = re.compile(
     re.IGNORECASE,
 )
 _INJECTED = frozenset(
-    ("injection", "injections", "depot", "syringe", "syringes", "vial", "vials", "ampoule", "ampoules")
+    ("injection", "injections", "inj", "lai", "depot", "syringe", "syringes", "vial", "vials", "ampoule", "ampoules")
 )
 
 
@@ -41,7 +42,18 @@ def names() -> dict[str, str]:
 
 @cache
 def _forms() -> frozenset[str]:
-    return frozenset(word for row in read_rows("medicine_forms") for word in plain_word(row["words"]).split())
+    return _words_of(salts=False)
+
+
+@cache
+def _salts() -> frozenset[str]:
+    """Salts that make no other medicine. Those of injections (decanoate, palmitate, embonate) are not among them."""
+    return _words_of(salts=True)
+
+
+def _words_of(*, salts: bool) -> frozenset[str]:
+    rows = [row for row in read_rows("medicine_forms") if (row["note"] == "salts") == salts]
+    return frozenset(word for row in rows for word in plain_word(row["words"]).split())
 
 
 @lru_cache(maxsize=65_536)
@@ -54,13 +66,37 @@ def medicine_named(text: str) -> str | None:
     plain = plain_word(text)
     if plain in names():
         return names()[plain]
-    words = plain_word(_STRENGTH.sub(" ", text)).split()
-    left = " ".join(word for word in words if word not in _forms())
-    found = names().get(left)
+    text = unicodedata.normalize("NFKC", text)
+    words = set(plain_word(_STRENGTH.sub(" ", text)).split())
+    found = _one_of(text)
     if found is None:
         return None
     by_mouth = MEDICINES[found].route == "oral"
-    return None if by_mouth and _INJECTED & set(words) else found
+    return None if by_mouth and _INJECTED & words else found
+
+
+def _one_of(text: str) -> str | None:
+    """The medicine of a product name; of one with brackets the medicine that each part means."""
+    whole = _by_words(text)
+    if whole is not None or not _BRACKETS.search(text):
+        return whole
+    parts = [part for part in _BRACKETS.split(text) if _without_forms(part)]
+    found = {_by_words(part) for part in parts}
+    return found.pop() if len(found) == 1 else None
+
+
+def _by_words(text: str) -> str | None:
+    """The medicine that is left without strength and form, or without the salt too."""
+    left = _without_forms(text)
+    bare = " ".join(word for word in left if word not in _salts())
+    return names().get(" ".join(left)) or names().get(bare)
+
+
+def _without_forms(text: str) -> list[str]:
+    return [word for word in plain_word(_STRENGTH.sub(" ", text)).split() if word not in _forms()]
+
+
+_BRACKETS = re.compile(r"[()\[\]]")
 
 
 _MG = re.compile(

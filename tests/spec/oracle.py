@@ -222,7 +222,7 @@ def away(h: History, p: str, t: dt.date) -> set[dt.date]:
 
 
 def on_it(rows: list[Row], t: dt.date) -> bool:
-    return bool(rows) and (t - rows[-1]["supplied_on"]).days <= 365
+    return bool(rows) and (t - covered_days(rows)[1]).days <= 365
 
 
 def covered(f, h, p, t, newest, oldest):

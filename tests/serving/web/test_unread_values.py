@@ -20,7 +20,7 @@ def test_the_page_shows_what_was_not_understood_and_names_a_medicine_that_no_tab
     text = text_of(browser("pharmacist:north").get("/patients/N02"))
     assert "Recorded but not understood" in text
     assert "Test results: neutrophil count, value \u201chaemolysed\u201d, 16 Nov 2025." in text
-    unknown = "not in Upstream's tables: its interactions and burden are not known"
+    unknown = "not in Upstream's tables: no interaction or burden is known"
     assert f"Medicine \u201cnewmab\u201d, 26 Nov 2025: {unknown}." in text.replace("&#39;", "'")
 
 
