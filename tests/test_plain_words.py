@@ -39,6 +39,7 @@ REPLACED = {
 WORD = re.compile(rf"\b(?:{'|'.join(REPLACED)})\b")
 
 ALLOWED = {
+    "You told us": "words to the person on their own sheet",
     "GP told in writing": "a reviewer's answer, stored as it is",
     "MEND": "a mark in the output of doctor; only lower case is searched",
 }

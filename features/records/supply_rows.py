@@ -32,7 +32,7 @@ PLANNED = _SPEC.column("status").values.index("planned")
 _ADMINISTERED = _SPEC.column("kind").values.index("administered")
 _AMOUNTS = ("quantity", "days_supplied", "daily_dose_mg", "dose_mg")
 _OWN = ("status", "known_on")
-"""What a reversal keeps of its own: the rest is told by the supply that it undoes."""
+"""What a reversal keeps of its own: the rest comes from the supply that it undoes."""
 
 
 def injections(columns: Mapping[str, Any]) -> Mask:
@@ -117,8 +117,9 @@ class Settled:
 
 
 def settle(columns: Columns, patient: npt.NDArray[np.int32]) -> Settled:
-    """Days and doses that quantity, strength and dose give, and each reversal told in the words of the supply that it
-    undoes. ``columns`` are typed, with both clocks filled in, rows in any order."""
+    """Days and doses that quantity, strength and dose give, and each reversal with the values of the supply that it
+    undoes. ``columns`` are typed, with both clocks filled in, rows in any order.
+    """
     columns = dict(columns)
     worked_out = _days_and_doses(columns)
     reversals = np.flatnonzero(columns["status"] == REVERSED)

@@ -173,7 +173,7 @@ def _valproate(person: PersonAsKnown) -> RegisterRow | None:
         _names(courses),
         last,
         None if applies != 1 else start if last is None else last + FORM_DAYS,
-        words.get(applies, "cannot be told whether the programme applies"),
+        words.get(applies, "not known whether the programme applies"),
         more=(
             ("Contraception", _said(person, "contraception_status")),
             ("Two specialists", _said(person, "two_specialist_agreement")),

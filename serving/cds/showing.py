@@ -50,7 +50,7 @@ class Reached:
     smart: bool = False
 
     def link(self, person: PersonOnList) -> CardLink:
-        """To the person's page, under the rights of whoever follows it."""
+        """To the person's page, under the rights of the person who follows it."""
         if self.smart:
             return CardLink(label=LINK, url=f"{self.base_url}/launch", type="smart")
         return CardLink(

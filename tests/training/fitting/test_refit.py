@@ -41,7 +41,7 @@ def test_it_learns_more_and_stays_calibrated(both):
 
 
 def test_it_is_calibrated_on_people_that_its_folds_had_not_seen():
-    """Labels of pure chance and trees that learn them by heart: seen people would give a steep slope, unseen ones give
+    """Labels of pure chance and trees that memorise them: seen people would give a steep slope, unseen ones give
     risks near the prevalence or are refused."""
     chance = pd.DataFrame({"a_90": (np.random.default_rng(2).random(len(RISK)) < 0.1).astype(float)})
     heart = SETTINGS.model_copy(update={"trees": 200, "min_rows_in_leaf": 1, "l2": 0.0, "max_depth": 6, "leaves": 31})

@@ -275,7 +275,7 @@ class _FhirWriting:
         )
         reversals = self._reversals()
         for row in self._rows("supplies"):
-            if row.get("status") in ("reversed", "planned"):  # a reversal is told with what it undoes
+            if row.get("status") in ("reversed", "planned"):  # a reversal goes with what it undoes
                 self.left_out["supplies not handed over yet"] += row["status"] == "planned" and row.get("kind") == kind
                 continue
             if row.get("kind") != kind:
