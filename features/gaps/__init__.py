@@ -1,5 +1,4 @@
-"""What is certain without a model: care gaps that follow from a rule, with the standard, the date and the rows they
-came from."""
+"""Care gaps: overdue or missing care found by a rule, with the standard, the date and the rows it comes from."""
 
 from __future__ import annotations
 
@@ -84,7 +83,7 @@ COLUMNS = (
 
 
 def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Iterator[PersonAsKnown]:
-    """Each person at ``places`` in ``records.patient_ids`` as known on a day number: what the rules read."""
+    """Each person at ``places`` in ``records.patient_ids`` as known on a day number, as the rules read them."""
     records = records.as_known(as_of)
     days = np.full(len(places), as_of, np.int32)
     prepared = due_dates.prepare(records)
@@ -107,8 +106,9 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
 
 
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
-    """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, in :func:`gap_order`; the way
-    without pandas. Somebody who has died has none."""
+    """Gaps of each person at ``places`` in ``records.patient_ids`` on a day number, in :func:`gap_order`, without
+    pandas. People who have died have none.
+    """
     return [gaps for _, gaps in people_with_gaps(records, places, as_of)]
 
 
@@ -126,12 +126,14 @@ def people_with_gaps(
 
 
 NOT_ASSESSED = frozenset(("clinical_review",))
-"""Half of its condition is nothing that this service assesses, for anybody."""
+"""This service cannot assess half of its condition for anybody."""
 
 
 def could_not_check(person: PersonAsKnown, gaps: Sequence[Gap] = ()) -> list[str]:
-    """What applies to a person and could not be checked for want of a record, in words: the scheduled checks whose
-    condition is not recorded, and what the gaps found could not check. "Nothing found" is said only beside this."""
+    """What applies to a person and could not be checked because a record is missing, in words: the scheduled checks
+    whose condition is not recorded, and what the gaps found could not check. "Nothing found" is shown only together
+    with this.
+    """
     tests = [TESTS[item.test].label for item in person.unsure if item.test not in NOT_ASSESSED]
     checks = [f"whether {label} is due" for label in dict.fromkeys(tests)]
     born = person.patient("birth_date") is not None
@@ -159,7 +161,8 @@ def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | 
     medium, low), safety, title, due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence
     (list of {table, row, on, what}, where ``row`` is the position in ``records.as_known(as_of)[table]``), action,
     standard, source, verified (False where a fact behind it is still to be checked), could_not_check (what the rule
-    could not check), shown (whether a page shows it unasked). Raises KeyError for a patient who is not in the records.
+    could not check), shown (whether a page shows it without being asked). Raises KeyError for a patient who is not
+    in the records.
     """
     wanted = records.patient_ids if patients is None else list(patients)
     places = records.positions(wanted)

@@ -69,13 +69,13 @@ def medicine(name: str, fields: tuple[str, ...], unverified: tuple[str, ...]) ->
 
 
 def of_medicine(row: Medicine, *fields: str) -> Fact:
-    """Fields of a medicine: unverified where the row marks any of them so."""
+    """Fields of a medicine; unverified if the row marks any of them so."""
     return medicine(row.name, fields, row.unverified_fields)
 
 
 @cache
 def group(name: str) -> Fact:
-    """A named group of medicine_groups.csv; unverified where any of its rows is."""
+    """A named group of medicine_groups.csv; unverified if any of its rows is."""
     sources = [row["source"] for row in read_rows("medicine_groups") if row["group"] == name]
     worst = next(filter(is_unverified, sources), sources[0])
     return Fact(f"medicine_groups.csv {name}: {worst}", not is_unverified(worst))
@@ -89,5 +89,5 @@ def clinical(section: str, mark: str) -> Fact:
 
 
 def document(name: str, checked: bool) -> Fact:
-    """A document that no table cites yet; ``checked`` where it was read."""
+    """A document that no table cites yet; ``checked`` if it was read."""
     return Fact(name if checked else f"{name} (unverified)", checked)

@@ -378,12 +378,12 @@ _BUDGETS: dict[str, tuple[float, str]] = {
     "LIVING_SITUATION": (0.15, "no fixed place, or a carer who was not heard in a year; folded"),
 }
 """Largest share of a caseload on which each code may fire, and why: the measured share on the simulated trust or the
-published rate, with room for a bad month. A code past its budget is a rule to be put right: made right, merged or
-folded; a true finding is never dropped for it."""
+published rate, with room for a bad month. If a code exceeds its budget, the rule must be corrected, merged or folded;
+a true finding is never dropped for it."""
 SHOWN_LIMIT = 0.15
-"""Share of a caseload on which a page may show a code unasked; the reviews of the year are excepted."""
+"""Largest share of a caseload on which a page may show a code without being asked, except for yearly reviews."""
 SHOWN_MEAN_LIMIT = 1.2
-"""Gaps a person that a page shows unasked, on average, at most."""
+"""Largest average number of gaps per person that a page shows without being asked."""
 ANNUAL_REVIEWS = frozenset({"MEDICINES_REVIEW_OVERDUE", "MONITORING_NEVER_DONE"})
 
 CODES: dict[str, Code] = {row[0]: Code(*row, *_BUDGETS[row[0]]) for row in (*_ROWS, *_OF_CHECKS_AND_RESULTS)}

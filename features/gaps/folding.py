@@ -1,7 +1,7 @@
-"""One problem, one line: gaps of one person that tell of one problem become one, which holds all that each said.
+"""Merges gaps of one person about the same problem into one line, which keeps the content of each.
 
-What is folded stays in the line that takes it: its value, its rows, its action, its sources and what could not be
-checked. The line is as severe as the worst of them. So nothing that was found is lost, and nobody reads it twice.
+The line keeps the value, rows, action, sources and unchecked facts of each folded gap, and has the highest severity.
+So nothing found is lost, and nobody reads it twice.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from features.gaps.gap import SEVERITIES, Gap
 
 
 class Fold(NamedTuple):
-    """Gaps of ``code`` that meet ``when`` are named in the gap of ``into``, where the person has one."""
+    """Gaps of ``code`` that meet ``when`` are named in the gap of ``into``, if the person has one."""
 
     code: str
     into: str
@@ -55,7 +55,7 @@ FOLDS = (
         "the load is that of the antipsychotics together",
     ),
 )
-"""In this order. What would go to a line that was folded away goes where that went."""
+"""Applied in this order. A gap folded into a line that was itself folded goes where that line went."""
 
 
 def one_line_each(gaps: Sequence[Gap]) -> list[Gap]:

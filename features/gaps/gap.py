@@ -1,4 +1,4 @@
-"""What a care gap is: something certain, with the date, the value and the rows that make it so."""
+"""A care gap: overdue or missing care, with the date, the value and the rows that show it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Evidence(NamedTuple):
 
 SHOWN_SEVERITIES: tuple[Severity, ...] = ("critical", "high")
 SHOWN_DUE_DAYS = 14
-"""A page shows what is critical or high and what falls due in the next 14 days; the rest folds into one line."""
+"""A page shows gaps that are critical or high, or due in the next 14 days; all others fold into one line."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,11 @@ class Code:
 class Finding(NamedTuple):
     """One trigger of a code that fired. A code whose triggers fire together becomes one gap (:func:`gap_of`).
 
-    ``due`` is a day number or NO_DAY; ``overdue`` counts days past due (0 on the day itself), None where there is no
-    due date. ``action`` and ``title`` are this finding's own; empty means the code's. ``alarm`` is False for a finding
+    ``due`` is a day number or NO_DAY; ``overdue`` counts days past due (0 on the day itself), None if there is no due
+    date. ``action`` and ``title`` are this finding's own; empty means the code's. ``alarm`` is False for a finding
     of a safety code that is no safety alarm by itself (a blood pressure of 144). ``unchecked`` names what the rule
-    could not check for want of a record. ``stale`` marks what nothing newer replaced for more than a year (a value that
+    could not check because a record is missing. ``stale`` marks what nothing newer replaced for more than a year (a
+    value that
     says so is too), and ``folds`` a finding that another line may take (features/gaps/folding.py).
     """
 
@@ -73,7 +74,7 @@ class Finding(NamedTuple):
 
 @dataclass(frozen=True)
 class Gap:
-    """One gap of one person. ``verified`` is False where any fact behind it is still to be checked (docs/clinical.md
+    """One gap of one person. ``verified`` is False if any fact behind it is still to be checked (docs/clinical.md
     section 7). ``could_not_check`` names what its rule could not check."""
 
     code: Code
@@ -92,7 +93,9 @@ class Gap:
     folds: bool = False
 
     def shown(self, as_of: int) -> bool:
-        """Whether a page shows the gap unasked on a day number: critical or high, or due in the next 14 days."""
+        """Whether a page shows the gap without being asked on a day number: critical or high, or due in the next 14
+        days.
+        """
         return self.severity in SHOWN_SEVERITIES or as_of <= self.due < as_of + SHOWN_DUE_DAYS
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,7 +130,7 @@ def iso(day: int) -> str:
 
 
 NOT_REPEATED = "; not repeated in over a year"
-"""What is said of a result that nothing newer has replaced for more than a year."""
+"""Added to a result that nothing newer has replaced for more than a year."""
 
 
 def _is_stale(finding: Finding) -> bool:
@@ -135,8 +138,9 @@ def _is_stale(finding: Finding) -> bool:
 
 
 def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
-    """The gap that all findings of one code make together: worst severity and its title, earliest due date, every
-    value, every action that fits, every source. None from none."""
+    """The gap from all findings of one code: the worst severity and its title, the earliest due date, every value,
+    every fitting action, every source. None if there are no findings.
+    """
     if not findings:
         return
     if len(findings) == 1:
@@ -164,7 +168,7 @@ def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
 
 
 def _of_one(code: Code, finding: Finding) -> Gap:
-    """What :func:`gap_of` makes of a single finding, which most gaps have."""
+    """:func:`gap_of` for a single finding, which most gaps have."""
     facts = tuple(dict.fromkeys(finding.facts))
     return Gap(
         code,

@@ -71,7 +71,7 @@ class Stay(NamedTuple):
 
 
 class Supply(NamedTuple):
-    """One supply: how many days it lasts, and whether trust (0) or GP (1) prescribed it, -1 where not recorded."""
+    """One supply: how many days it lasts, and whether trust (0) or GP (1) prescribed it, -1 if not recorded."""
 
     day: int
     length: int
@@ -173,7 +173,7 @@ class Shared:
 
     def much_supplied(self, as_of: int, within: int, spare: int) -> frozenset[int]:
         """Places of people of whom one medicine was supplied in the last ``within`` days for at least ``spare`` days
-        more than the days that passed since the first: a net that lets nobody fall through, drawn once a day."""
+        more than the days that passed since the first: a filter that misses nobody, computed once a day."""
         key = (as_of, within, spare)
         if key not in self._much:
             self._much[key] = _much_supplied(self.records, self.taking, as_of, within, spare)
@@ -480,11 +480,11 @@ class PersonAsKnown:
         return None
 
     def newest(self, test: str) -> Reading | None:
-        """The latest result with a number, however old: age alone does not make an abnormal result normal."""
+        """The latest result with a number, however old, because age alone does not make an abnormal result normal."""
         return self.latest(test, within=self.as_of + 2**30)
 
     def not_repeated(self, day: int) -> str:
-        """What is said of a result of a day that nothing newer has replaced for more than a year; else empty."""
+        """Added to a result of a day that nothing newer has replaced for more than a year; else empty."""
         return NOT_REPEATED if self.as_of - day > YEAR else ""
 
     def last_met(self, test: str) -> Reading | None:

@@ -1,4 +1,6 @@
-"""How often each code fires on a caseload, beside its budget: what keeps "overdue or missing care" from being muted."""
+"""How often each code fires on a caseload, compared with its budget, so that "overdue or missing care" does not
+become noise.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from features.records import Records
 
 @dataclass(frozen=True)
 class CodeShare:
-    """One code: the people on whom it fires and on whom a page shows it unasked, as shares of a caseload."""
+    """One code: the people on whom it fires, and those to whom a page shows it without being asked, as shares of a
+    caseload.
+    """
 
     code: str
     people: int
@@ -27,7 +31,7 @@ class CodeShare:
 
     @property
     def within(self) -> bool:
-        """Within its budget, and shown on few enough: the reviews of the year may be shown on more."""
+        """True if it is within its budget and shown on few enough people. Yearly reviews may be shown on more."""
         return self.share <= self.budget and (self.shown_share <= SHOWN_LIMIT or self.code in ANNUAL_REVIEWS)
 
 
@@ -48,7 +52,7 @@ class Prevalence:
         return {**asdict(self), "codes": [{**asdict(code), "within": code.within} for code in self.codes]}
 
     def lines(self) -> list[str]:
-        """The table as text, the code that fires most first."""
+        """The table as text, the most frequent code first."""
         found = [
             f"{self.people:,} people; {self.gaps_a_person:.2f} gaps a person, {self.shown_a_person:.2f} shown",
             f"{'code':<28}{'people':>8}{'share':>8}{'shown':>8}{'budget':>8}",

@@ -1,5 +1,5 @@
-"""A folder of records: one CSV or Parquet file a table, written beside and renamed, so that a half-written store is
-never read."""
+"""A folder of records: one CSV or Parquet file per table, written under a temporary name and renamed, so that a
+half-written store is never read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from features.records.problems import RecordsError, RecordsProblem
 from features.records.tables import TABLES
 
 UNREAD = "unread.parquet"
-"""What was not understood, by person, beside the tables of a store."""
+"""Values that were not understood, by person, stored with the tables."""
 
 
 class FolderTaken(UpstreamError, FileExistsError):
@@ -29,11 +29,10 @@ class FolderTaken(UpstreamError, FileExistsError):
 
 
 class TableFile(Mapping[str, pd.Series]):
-    """A table as it lies in a file. A column becomes pandas when it is asked for and is not kept, because nobody needs
-    two at once.
+    """A table in a file. A column is converted to pandas when read and is not kept, because nobody needs two at once.
 
-    ``read`` gives the table, and gives it again after :meth:`let_go`: what was parsed is seldom asked for again, and
-    the columns of a trust fill a gigabyte.
+    ``read`` returns the table, also again after :meth:`let_go`. Parsed columns are seldom needed again, and those of
+    a trust fill a gigabyte.
     """
 
     def __init__(self, read: Callable[[], pa.Table]) -> None:
@@ -123,13 +122,14 @@ def read_folder(folder: Path) -> tuple[dict[str, TableFile], dict[str, Any]]:
 
 
 def versions_file(table: str) -> str:
-    """The name, without its ending, of the file with every row of the people of whom an earlier version of a row of
-    ``table`` said something else."""
+    """The name, without its ending, of the file with all rows of the people for whom an earlier version of a row of
+    ``table`` had other values.
+    """
     return f"{table}_versions"
 
 
 def _join_versions(folder: Path, frames: dict[str, TableFile]) -> None:
-    """Puts every version of a store's rows in the place of the rows that stand."""
+    """Replaces the current rows of a store by all their versions."""
     for name, file in list(frames.items()):
         parquet, text = (folder / f"{versions_file(name)}.{end}" for end in ("parquet", "csv"))
         if parquet.exists() or text.exists():
@@ -145,7 +145,7 @@ def _replaced(table: pa.Table, versions: pa.Table) -> pa.Table:
 
 
 def read_unread(folder: Path) -> pa.Table | None:
-    """What was not understood when the store was written; None where the folder holds nothing of it."""
+    """Values that were not understood when the store was written; None if there are none."""
     path = folder / UNREAD
     return pq.read_table(path) if path.exists() else None
 
@@ -155,13 +155,15 @@ def read_quarantine(path: Path) -> pd.DataFrame:
 
 
 def joined_quarantine(earlier: pd.DataFrame, now: pd.DataFrame | None) -> pd.DataFrame:
-    """What an earlier run set aside, and this one: rows of a store are not those of the extract it came from."""
+    """Rows set aside by an earlier run and by this one, because the rows of a store are not those of the extract it
+    came from.
+    """
     earlier = earlier[[column for column in earlier if column != "synthetic"]]
     return earlier if now is None or not len(now) else pd.concat([earlier, now], ignore_index=True)
 
 
 def _parquet(path: Path) -> Callable[[], pa.Table]:
-    # The file stays open, so that the same one is read again even where another has been put in its place.
+    # The file stays open, so that the same file is read again even if another has replaced it.
     file = pa.OSFile(str(path))
     return lambda: pq.read_table(file)
 
@@ -172,7 +174,7 @@ def _csv(path: Path) -> Callable[[], pa.Table]:
 
 
 def _parts(folder: Path) -> Callable[[], pa.Table]:
-    """A folder of files is one table: the Parquet or CSV files in it, in order of name."""
+    """A folder of files is one table: its Parquet or CSV files, in order of name."""
     files = [path for path in sorted(folder.rglob("*")) if not path.name.startswith(("_", "."))]
     parquet, text = ([path for path in files if path.suffix.lower() == end] for end in (".parquet", ".csv"))
     if bool(parquet) == bool(text):
@@ -191,7 +193,7 @@ def write_folder(
     unread: pa.Table,
     format: Literal["parquet", "csv"],
 ) -> Path:
-    """Writes the whole folder beside ``folder`` and renames it into place; an older store of ours there is replaced."""
+    """Writes the whole folder under a temporary name and renames it to ``folder``, where it replaces an older store."""
     if folder.exists() and any(folder.iterdir()) and not (folder / "about.json").exists():
         raise FolderTaken(f"{folder} holds other files; choose an empty folder for the store")
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -227,7 +229,9 @@ def write_folder(
 
 
 def _write_parquet(table: pa.Table, path: Path, synthetic: bool) -> None:
-    """Writes one file. One of a synthetic store says so in itself, and still does once it leaves its folder."""
+    """Writes one file. A file of a synthetic store is marked inside, so that the mark stays when it leaves its
+    folder.
+    """
     if synthetic:
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"synthetic": b"true"})
     pq.write_table(table, path, compression="zstd")

@@ -1,5 +1,4 @@
-"""Ids as every door writes them: one spelling for one person, whatever a spreadsheet, a database or a browser made of
-it.
+"""Ids in one spelling per person, whatever a spreadsheet, a database or a browser did to them.
 
 Everything that compares ids (uniqueness, the check for NHS numbers, the join of tables, shards, team membership) reads
 the cleaned spelling, so that two spellings never become one person after the check has passed.
@@ -23,7 +22,7 @@ _SPACES = re.compile(r" {2,}")
 
 def clean_id(text: str) -> str:
     """The one spelling of an id: no outer or double space, plain digits and letters for full-width ones, nothing that
-    cannot be seen, no ``.0`` after a whole number. Empty where nothing is left.
+    cannot be seen, no ``.0`` after a whole number. Empty if nothing is left.
 
     An id that a spreadsheet rounded (``9.43E+09``) has lost its digits: it becomes empty, never a guess.
     """
@@ -51,7 +50,7 @@ def _plain(sign: str) -> str:
 
 
 def clean_ids(ids: pa.Array) -> pa.Array:
-    """``clean_id`` of every id, null where nothing is left. Ids that are plain already are not looked at one by one."""
+    """``clean_id`` of every id, null if nothing is left. Ids that are already plain are skipped."""
     if _plain_throughout(ids):
         return ids
     encoded = ids.dictionary_encode()

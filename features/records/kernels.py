@@ -1,5 +1,5 @@
-"""Compiled passes over whole columns. Most are questions answered without a mask: nearly always nothing is wrong, and
-only then is it worth finding out where."""
+"""Compiled passes over whole columns. Most check whether anything is wrong without building a mask, because usually
+nothing is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from features.jit import jit
 from features.records.days import NO_DAY
 
 OUT_OF_RANGE = 3
-"""What :func:`convert` says of a value that lies outside the limits of its test."""
+"""Returned by :func:`convert` for a value outside the limits of its test."""
 
 
 @jit()
@@ -23,7 +23,7 @@ def any_outside(days, first, last):
 
 @jit()
 def any_before(days, others):
-    """Whether a day lies before the one beside it."""
+    """Whether a day lies before the corresponding day of the other column."""
     found = False
     for i in range(days.shape[0]):
         found |= days[i] < others[i]
@@ -41,8 +41,7 @@ def holds(values, wanted):
 
 @jit()
 def in_order(patient, day, known):
-    """Whether rows ascend by patient, then day, then the day they were known: a stored snapshot does, and needs no
-    sorting."""
+    """Whether rows ascend by patient, then day, then known day. A stored snapshot does and needs no sorting."""
     found = True
     for i in range(1, patient.shape[0]):
         if patient[i] != patient[i - 1]:

@@ -1,4 +1,4 @@
-"""From tables as given to typed, checked, sorted tables: what fails is set aside with a reason, and everything is
+"""Turns raw tables into typed, checked, sorted tables. Rows that fail are set aside with a reason, and everything is
 counted."""
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _QUARANTINE = ("table", "row", "column", "reason", "values")
 
 
 class Loading:
-    """One load of an extract. Collects problems and rows set aside over all tables before anything is refused."""
+    """One load of an extract. It collects all problems and set-aside rows of all tables before it refuses anything."""
 
     def __init__(
         self,
@@ -65,10 +65,10 @@ class Loading:
         self.versions: dict[str, Versions] = {}
         self.every_stay: tuple[dict[str, Any], npt.NDArray[np.int32]] = ({}, np.zeros(0, np.int32))
         self.moved = np.zeros(0, bool)  # rows of patients whose id became another one
-        self.ids = pa.array([], pa.string())  # everybody whose row could be read, in order
+        self.ids = pa.array([], pa.string())  # all people whose row could be read, in order
 
     def run(self) -> tuple[npt.NDArray[np.object_], dict[str, Table]]:
-        """Patient ids (sorted) and every table; raises RecordsError with all problems at once."""
+        """Patient ids (sorted) and every table; raises RecordsError with all problems together."""
         self._look_over()
         if self.problems:
             raise RecordsError(self.problems)
@@ -90,7 +90,7 @@ class Loading:
             tables[name] = self._finish(spec, *parsed[name])
         self._end_contradicted_stays(tables)
         self._notes(tables)
-        self.given = {}  # the quarantine, which lives as long as the records, holds its own copy of what was set aside
+        self.given = {}  # the quarantine lives as long as the records, so it holds its own copy of the rows set aside
         return people, tables
 
     def quarantine(self) -> pd.DataFrame:
@@ -140,7 +140,7 @@ class Loading:
                 )
 
     def _refuse_nhs_numbers(self, parsed: Mapping[str, Mapping[str, Any]]) -> None:
-        """No table may hold an NHS number as the id of a person: it would be stored, logged and shown."""
+        """No table may hold an NHS number as the id of a person, because it would be stored, logged and shown."""
         for name, columns in parsed.items():
             if "patient_id" in columns and (number := among(columns["patient_id"])):
                 self.problems.append(
@@ -154,8 +154,7 @@ class Loading:
                 )
 
     def _parse(self, spec: TableSpec) -> tuple[dict[str, Any], dict[str, Mask]]:
-        """Typed columns, and where a column holds what could not be read; no mask for a column that could be read
-        throughout."""
+        """Typed columns, and where a column holds unreadable values; no mask for a column without any."""
         given = self.given[spec.name]
         rows = _rows_of(given)
         self.report.tables[spec.name] = TableReport(
@@ -203,7 +202,7 @@ class Loading:
         return columns, unread
 
     def _rename_merged(self, parsed: Mapping[str, dict[str, Any]]) -> None:
-        """Rows of an id that another replaces become the other's, in every table."""
+        """Gives the rows of replaced ids the id that replaces them, in every table."""
         self.moved = np.zeros(len(parsed["patients"]["patient_id"]), bool)
         if not self.merged.becomes:
             return
@@ -215,7 +214,7 @@ class Loading:
         self._note("patients", f"{len(self.merged.becomes):,} ids are replaced by another; their rows are now its rows")
 
     def _without_headers(self, spec: TableSpec, findings: list[Finding]) -> list[Finding]:
-        """Findings of a table's own rows: a header line that stands within the table is one finding of its own."""
+        """The problems of a table's rows; a repeated header line within the table counts as one problem."""
         header = self.headers.get(spec.name)
         if header is None:
             return findings
@@ -223,7 +222,7 @@ class Loading:
         return [(_key_of(spec), header, HEADER_AGAIN), *(one for one in own if one[1].any())]
 
     def _drop_sentinels(self, table: str, name: str, columns: dict[str, Any]) -> None:
-        """Days that stand for none (1800-01-01, 1900-01-01, 9999-12-31) are read as not given, and counted."""
+        """Days that mean none (1800-01-01, 1900-01-01, 9999-12-31) are read as not given, and counted."""
         days = columns[name]
         if not any_outside(days, FIRST_DAY, LAST_REAL_DAY):
             return
@@ -232,7 +231,7 @@ class Loading:
         self._note(table, f"{name}: {int(sentinel.sum()):,} dates that stand for none (before 1900-01-02, from 2099)")
 
     def _read_bounds(self, given: Any, columns: dict[str, Any], unread: dict[str, Mask]) -> None:
-        """Results such as ``<0.1`` keep their number as a bound, and the comparator beside it."""
+        """Results such as ``<0.1`` keep their number as a bound, with the comparator."""
         rows = np.flatnonzero(unread["value"])
         told = given.iloc[rows].tolist() if isinstance(given, pd.Series) else [given[row] for row in rows.tolist()]
         found = [(row, bound) for row, one in zip(rows.tolist(), told, strict=True) if (bound := read_bound(one))]
@@ -245,7 +244,9 @@ class Loading:
             del unread["value"]
 
     def _read_words(self, columns: dict[str, Any]) -> dict[str, Mask]:
-        """Circumstances in the words of ``words.csv``; what is not understood, or says that nobody knows, is unread."""
+        """Reads circumstances in the words of ``words.csv``; a value that is not understood, or means "not known", is
+        unread.
+        """
         kinds = _mapped(columns["kind"], circumstance_kind)
         kind_codes, kind_words = words_of(kinds)
         value_codes, value_words = words_of(columns["value"])
@@ -289,8 +290,8 @@ class Loading:
         return [one for one in found if one[1].any()]
 
     def _latest_of_each(self, columns: dict[str, Any], rows: Any, order: Any) -> tuple[Any, Any]:
-        """One row a person: the version that became known last, a death before none where that is equal, and what it
-        leaves empty from the version before. ``rows`` are in the order of ids."""
+        """One row per person: the version known last (if equal, one with a death), with empty values filled from the
+        version before. ``rows`` are in the order of ids."""
         codes = words_of(columns["patient_id"])[0][rows]
         again = np.flatnonzero(codes[1:] == codes[:-1])
         if not len(again):
@@ -305,7 +306,7 @@ class Loading:
             versions = sorted(
                 range(start, end),
                 key=lambda i: (
-                    not self.moved[rows[i]],  # the row of the id that stands, before one of an id it replaces
+                    not self.moved[rows[i]],  # the row of the current id, before one of an id it replaces
                     -1 if known[rows[i]] == NO_DAY else int(known[rows[i]]),
                     died[rows[i]] != NO_DAY,
                     str([values[int(rows[i])] for values in columns.values()]),
@@ -330,8 +331,8 @@ class Loading:
         return rows[keep], order[keep]
 
     def _refuse_two_people_of_one_id(self, columns: dict[str, Any]) -> None:
-        """Ids that were spelled differently and are one once cleaned are one person's only if nothing says otherwise:
-        rows of two people never meet."""
+        """Ids that differ only in spelling belong to one person only if nothing contradicts it, so that rows of two
+        people are never mixed."""
         ids, born = columns["patient_id"], columns["birth_date"]
         codes = ids.dictionary_encode()
         if len(codes.dictionary) == len(ids) - ids.null_count:
@@ -356,8 +357,9 @@ class Loading:
             )
 
     def _keep_person(self, columns: dict[str, Any], name: str, rows: Mask, reason: str) -> Finding:
-        """A value that cannot be right is set aside, the person is not: nobody leaves the caseload over a mistyped
-        birth date."""
+        """Sets aside a value that cannot be right but keeps the person: nobody leaves the caseload because of a
+        mistyped birth date.
+        """
         if name == "patient_id":
             return name, rows, reason
         column = TABLES["patients"].column(name)
@@ -365,8 +367,8 @@ class Loading:
         return name, rows, f"{reason}{PERSON_KEPT}"
 
     def _keep_row(self, spec: TableSpec, columns: dict[str, Any], name: str, rows: Mask, reason: str) -> Finding:
-        """An optional value that cannot be right is set aside, its row is not: a mistyped closing date must not take a
-        person off a list. What a row cannot do without, and the number of a result, take the row with them."""
+        """Sets aside an optional value that cannot be right but keeps its row: a mistyped closing date must not take
+        a person off a list. A wrong required value, or the number of a result, sets the row aside."""
         column = spec.column(name)
         if column.required or column.kind in ("id", "text") or (spec.name, name) in _WITH_THEIR_ROW:
             return name, rows, reason
@@ -463,7 +465,7 @@ class Loading:
         return [one for one in told if one[1].any()]
 
     def _mode_of_attended(self, columns: dict[str, Any]) -> None:
-        """An attended contact whose mode nobody wrote was a contact with the person: it is not taken for a text."""
+        """Reads an attended contact without a mode as a contact with the person, not as a text."""
         outcomes = TABLES["contacts"].column("outcome").values
         silent = (columns["mode"] < 0) & (columns["outcome"] == outcomes.index("attended"))
         if silent.any():
@@ -475,7 +477,9 @@ class Loading:
             )
 
     def _keep_unread(self, spec: TableSpec, columns: dict[str, Any], patient: Any, findings: list[Finding]) -> None:
-        """Remembers, for each person, what was not understood, with the row's two clocks as far as they can be read."""
+        """Stores, for each person, values that were not understood, with the row's two clocks as far as they can be
+        read.
+        """
         about = {"results": "test", "supplies": "medicine", "circumstances": "kind", "conditions": "category"}.get(
             spec.name, ""
         )
@@ -518,8 +522,8 @@ class Loading:
                 self._note(spec.name, f"{name} not understood: {named}")
 
     def _end_contradicted_stays(self, tables: dict[str, Table]) -> None:
-        """A stay that nobody closed must not keep a person off every list: contacts attended since end it, and the
-        contradiction is kept with the person."""
+        """Ends stays that were never closed, because they would keep a person off every list: attended contacts since
+        then end the stay, and the contradiction is stored with the person."""
         stays, every = contradicted(tables["stays"], tables["contacts"])
         self._keep_every_stay(stays, every)
         found = [one for one in every if one.until == NO_DAY]
@@ -558,8 +562,7 @@ class Loading:
                 self.versions["stays"] = made
 
     def _second_clock(self, spec: TableSpec, columns: dict[str, Any]) -> None:
-        """Applies the usual delay wherever the extract does not say when a row, or the late part of it, became
-        known."""
+        """Applies the usual delay if the extract does not say when a row, or its late part, became known."""
         if not spec.per_patient or spec.event_day is None:
             return
         delay = self.delays[spec.name]
@@ -642,13 +645,13 @@ class Loading:
 
 
 def _key_of(spec: TableSpec) -> str:
-    """The id by which a header line within a table is known: its cell holds the column's own name."""
+    """The id that marks a repeated header line within a table: its cell holds the column's own name."""
     names = spec.names
     return next((name for name in ("patient_id", "team_id") if name in names), "")
 
 
 def _mapped(text: pa.Array, meaning: Callable[[str], str]) -> pa.Array:
-    """Text with each word put in the place of its meaning."""
+    """Text with each word replaced by its meaning."""
     codes, words = words_of(text)
     meant = [meaning(word) for word in words]
     if meant == words:
@@ -662,7 +665,7 @@ def _short(value: Any) -> str:
 
 
 def _concept(spec: TableSpec, columns: Mapping[str, Any], about: str, row: int, given: Mapping[str, Any]) -> str:
-    """What the row is about in our words, or in its own where those could not be read."""
+    """What the row is about, in our words or, if those could not be read, in its own."""
     if not about:
         return ""
     value = columns[about][row]

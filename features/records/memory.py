@@ -1,4 +1,6 @@
-"""Giving memory back. Reading an extract takes several times what is kept, and allocators hold on to what was freed."""
+"""Returns memory to the system. Reading an extract takes several times the memory of the result, and allocators
+keep what was freed.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Ids that became another person's: ``replaced_by`` in the patients table, followed to the id that stands.
+"""Merged ids: follows ``replaced_by`` in the patients table to the current id.
 
-All rows of the old id are rows of the new one, on every day: two ids of one person never were two people.
+All rows of the old id become rows of the new one, on every day, because two ids of one person never were two people.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ TWO = "rows of one id name different replacements"
 
 @dataclass(frozen=True)
 class MergedPeople:
-    """``becomes``: each old id and the id that stands for it. ``findings``: replacements that cannot be followed."""
+    """``becomes`` maps each old id to the current id. ``findings``: replacements that cannot be followed."""
 
     becomes: dict[str, str]
     findings: list[Finding]
@@ -69,7 +69,7 @@ def _end(one: str, links: dict[str, str]) -> str:
 
 
 def renamed(ids: pa.Array, becomes: dict[str, str]) -> tuple[pa.Array, npt.NDArray[np.bool_]]:
-    """Ids with each old one put as the one that stands, and which they were."""
+    """Ids with each old one replaced by the current one, and which were replaced."""
     place = pc.index_in(ids, pa.array(list(becomes), pa.string()))
     moved = np.asarray(place.is_valid().to_numpy(zero_copy_only=False), bool)
     return pc.if_else(pa.array(moved), pa.array(list(becomes.values()), pa.string()).take(place), ids), moved

@@ -1,5 +1,4 @@
-"""What is wrong with an extract: problems that stop it, and rows that are set aside. No message repeats a patient's
-value."""
+"""Problems of an extract: those that stop it, and rows that are set aside. No message repeats a patient's value."""
 
 from __future__ import annotations
 

@@ -75,15 +75,16 @@ class Records:
 
     @cached_property
     def quarantine(self) -> pd.DataFrame:
-        """Rows set aside: table, row, column, reason and the row as given. Made when it is asked for: a request seldom
-        has any."""
+        """Rows set aside: table, row, column, reason and the row as given. Built on first use, because a request
+        seldom has any.
+        """
         if callable(self._quarantine):
             return self._quarantine()
         return pd.DataFrame() if self._quarantine is None else self._quarantine
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What ``make`` gives, kept for as long as these records live where they are few (a request, a shard); of many
-        it would hold memory.
+        """The result of ``make``, cached as long as these records live if they are few (a request, a shard); for many
+        it would take too much memory.
 
         ``key`` names everything that ``make`` depends on besides the records. What is kept must not be changed.
         """
@@ -145,8 +146,8 @@ class Records:
     ) -> Records:
         """Records from a folder with one CSV or Parquet file a table, and an ``about.json`` where there is one.
 
-        Every table of ``features/records/tables.py`` must be there: a feed that was lost looks like care that stopped.
-        An empty file with its header says that there is nothing to tell. NHS numbers as ids are turned into pseudonyms
+        Every table of ``features/records/tables.py`` must be there: a lost feed would look like care that stopped.
+        An empty file with its header says that there are no rows. NHS numbers as ids are turned into pseudonyms
         with ``nhs_key`` before anything else reads them, and refused without one.
         """
         files, about = read_folder(Path(folder))
@@ -200,7 +201,7 @@ class Records:
         )
 
     def read_otherwise(self, person: npt.NDArray[np.int64], day: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
-        """Which (place of a person, day number) read an earlier version of a row."""
+        """The (place of a person, day number) pairs for which an earlier version of a row must be read."""
         found = np.zeros(len(person), bool)
         for one in self.versions.values():
             found |= one.read_on(person, day)
@@ -222,7 +223,9 @@ class Records:
         )
 
     def _remember(self, folder: Path) -> None:
-        """What was set aside and not understood when this store was written: the next run does not forget it."""
+        """Remembers what was set aside and not understood when this store was written, so that the next run keeps
+        it.
+        """
         stored = read_unread(folder)
         if stored is not None and stored.num_rows:
             places = {patient: place for place, patient in enumerate(self.patient_ids.tolist())}
@@ -317,7 +320,7 @@ class Records:
         return pa.array(self.patient_ids, pa.string())
 
     def select(self, patient_ids: Iterable[str]) -> Records:
-        """The records of some people only (a shard). Teams come along whole."""
+        """The records of some people only (a shard). All teams are kept."""
         places = np.unique(self.positions(patient_ids))
         return self.at(places[places >= 0])
 

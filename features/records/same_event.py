@@ -1,4 +1,4 @@
-"""One supply, however many rows tell of it: the step between the tables and the engine.
+"""Merges rows about one supply: the step between the tables and the engine.
 
 A prescription, its dispensing and its administration are one supply, and the strongest row that is known stands for it.
 Rows of one medicine and strength of evidence on one day are one supply: their doses add up, the longest length counts.
@@ -52,7 +52,9 @@ def one_supply(
     length: npt.NDArray[np.int32],
     dose_mg_a_day: npt.NDArray[np.float64],
 ) -> OneSupply:
-    """What each row of ``supplies`` stands for. ``length`` and ``dose_mg_a_day`` are those of the row alone."""
+    """The supply that each row of ``supplies`` represents. ``length`` and ``dose_mg_a_day`` are those of the row
+    alone.
+    """
     until, longest, total = np.full(len(length), FOREVER, np.int32), length.copy(), dose_mg_a_day.copy()
     kind = columns["kind"]
     # prescribed 1, dispensed 2, administered 3; what does not say is as strong as the usual row of its route

@@ -1,9 +1,9 @@
 """Contacts, stays and referrals that are one event: sent twice, amended, reopened, recorded in two systems, never
 closed.
 
-The version that became known last stands. What it adds (an outcome, a closure, a discharge) counts from the day that
-it became known, and the event itself from the day that its first version became known, so that a feature of an earlier
-day reads what was known then. Which row comes first in the extract never matters.
+The version known last is kept. What it adds (an outcome, a closure, a discharge) counts from the day it became known,
+and the event itself from the day its first version became known, so that a feature of an earlier day reads what was
+known then. The order of rows in the extract does not matter.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _RANK = np.array(
         for o in _OUTCOMES
     ]
 )
-"""Which outcome stands where two rows of one contact differ and became known on one day."""
+"""Which outcome is kept if two rows of one contact differ and became known on one day."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ def one_each(table: str, columns: Columns, patient: npt.NDArray[np.int32]) -> On
 
 
 def _in_place_of_safety(stays: Columns) -> npt.NDArray[np.bool_]:
-    """A place of safety is no ward: a person goes from it to one, often on the same day, and that admission stands."""
+    """A place of safety is not a ward: a person goes from it to one, often on the same day, and that admission is
+    kept.
+    """
     return np.asarray(stays["ward"] == _PLACE_OF_SAFETY)
 
 

@@ -1,4 +1,4 @@
-"""The status of a care gap as it comes in and as it leaves. Everything is coded; there is no free text."""
+"""Models of the status of a care gap in the API. Everything is coded; there is no free text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from serving.http.types import Day, Strict
 
 
 class Status(StrEnum):
-    """What somebody says about a gap. ``open`` takes an earlier status back."""
+    """Status of a gap, set by a person. ``open`` cancels an earlier status."""
 
     ACKNOWLEDGED = "acknowledged"
     BOOKED = "booked"
@@ -47,13 +47,13 @@ WHY_NOT_LABELS = {
     WhyNot.ANOTHER_TEAM_MONITORS: "Another team monitors this",
 }
 MOST_DAYS = {Status.ACKNOWLEDGED: 28, Status.BOOKED: 183, Status.NOT_APPLICABLE: 365, Status.DONE: 28}
-"""How many days ahead each status may reach. Decided here: a status is a promise to look again, not a way out."""
+"""How many days ahead each status may reach. Decided here: a status is a promise to check again, not a way out."""
 MOST_DAYS_CRITICAL = 7
 """A critical gap is never set aside for longer, whatever its status."""
 
 
 class StatusIn(Strict):
-    """What is said about a gap, and until when. ``open`` takes the status back and has no date."""
+    """A new status of a gap, and until when. ``open`` cancels the status and has no date."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "open"}]})
 
@@ -63,7 +63,7 @@ class StatusIn(Strict):
 
 
 class GapStatus(BaseModel):
-    """The newest thing said about a gap, and whether it still holds."""
+    """The newest status of a gap, and whether it is still valid."""
 
     code: str
     status: Status
@@ -72,12 +72,12 @@ class GapStatus(BaseModel):
     set_at: dt.datetime
     set_by: str = Field(description="the name of the person who said it")
     holds: bool = Field(description="false: the gap is open again, for the reason in ``ended``")
-    ended: str = Field(description="why it no longer holds, in words; empty while it does")
+    ended: str = Field(description="why it is no longer valid, in words; empty while it is")
     in_words: str
 
 
 class GapStatuses(BaseModel):
-    """Everything said about a person's gaps, newest first."""
+    """All statuses of a person's gaps, newest first."""
 
     patient_id: str
     items: list[GapStatus]

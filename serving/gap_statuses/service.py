@@ -29,7 +29,7 @@ def set_status(
     """Record a status of a gap of the published list, in one transaction with its audit event.
 
     ``Problem`` 404 for a person the caller may not see, or a gap that is not on the published list; 403 for somebody
-    who sees the person in an emergency only; 422 for a date or reason that cannot be.
+    with emergency access only; 422 for an impossible date or reason.
     """
     now = now or dt.datetime.now(dt.UTC)
     try:
@@ -44,7 +44,7 @@ def set_status(
 
 
 def status_history(database: Database, caller: Caller, audit: Audit, patient_id: str) -> GapStatuses:
-    """Everything said about a person's gaps, newest first. 404 where the caller may not see them; both are audited."""
+    """All statuses of a person's gaps, newest first. 404 if the caller may not see them; both are audited."""
     today = dt.datetime.now(dt.UTC).date()
     with database.read(caller) as connection:
         place = repository.place(connection, caller, patient_id)
@@ -117,7 +117,7 @@ def _recorded(
     if caller.is_beyond(place.team_id):
         raise Problem(403, "forbidden", "Emergency access is for reading; the person's own team sets a status.")
     if wrong := problems_with(sent, gap.severity, now.date()):
-        raise Problem(422, "invalid-request", "The status was not set; put the places named right.", errors=wrong)
+        raise Problem(422, "invalid-request", "The status was not set; correct the fields named below.", errors=wrong)
     row = {
         "patient_id": patient_id,
         "team_id": place.team_id,

@@ -14,7 +14,7 @@ TREND_RUNS = 26
 
 
 def person(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
-    """The person's row in the published run with the team's name, or None where the caller may not see them."""
+    """The person's row in the published run with the team's name, or None if the caller may not see them."""
     visible = visible_people(caller)
     query = (
         select(people, run_teams.c.name.label("team_name"))
@@ -65,7 +65,9 @@ def summary(connection: Connection, caller: Caller, patient_id: str) -> Row[Any]
 
 
 def trend(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
-    """The person's risks in the last published runs, oldest first; seen now means that their past is too."""
+    """The person's risks in the last published runs, oldest first. Somebody who may see them now may also see their
+    past.
+    """
     visible = visible_people(caller)
     newest = (
         select(publications.c.run_id, func.max(publications.c.publication_id).label("newest"))

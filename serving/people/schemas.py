@@ -1,4 +1,4 @@
-"""A person as they leave the service."""
+"""Models of a person in the API."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class Person(BaseModel):
     gaps: list[GapOfPerson]
     risks: list[Risk]
     what_if: list[WhatIfAnswer] = Field(
-        description="what is due, and how the model's numbers would move if it were done; empty in older runs"
+        description="due actions, and how the model's estimates would change if they were done; empty in older runs"
     )
     trend: list[TrendPoint]
     reviews: list[Review] = Field(description="newest first, without the versions that were replaced or undone")

@@ -1,4 +1,4 @@
-"""What is shown of one person. The page and the JSON both call ``show_person``."""
+"""What is shown about one person. The page and the JSON both call ``show_person``."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What was done about a listing: recorded once, edited by replacing, never overwritten."""
+"""Reviews: recorded once, corrected by a new version, never overwritten."""

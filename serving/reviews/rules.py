@@ -12,8 +12,7 @@ A = ReviewAction
 
 
 class Clash(NamedTuple):
-    """Two answers that cannot both be true: the place to look at, and what to do, in words that repeat our own labels
-    only."""
+    """Two answers that contradict each other: the field, and what to do, in words that repeat only our own labels."""
 
     field: str
     words: str
@@ -32,7 +31,7 @@ NEEDS_THE_PERSON = frozenset({A.ADHERENCE_DISCUSSED, A.DEPRESCRIBING_AGREED})
 
 
 def contradictions(actions: Collection[str], *, side_effects_assessed: bool | None) -> list[Clash]:
-    """Everything about a review that contradicts itself; empty where nothing does."""
+    """All contradictions of a review; empty if there are none."""
     given = {ReviewAction(action) for action in actions}
     found = []
     if A.NO_CHANGE_NEEDED in given and (changes := given & CHANGES_TREATMENT):
@@ -97,7 +96,9 @@ SUGGESTED: dict[str, tuple[ReviewAction, ...]] = {
     "ALLERGY_NOT_RECORDED": (A.GP_INFORMED,),
     "SHARED_CARE_UNCLEAR": (A.SHARED_CARE_AGREED, A.GP_INFORMED),
 }
-"""What to tick for a gap, by its code. A code that is not here suggests nothing, and its boxes stand under the rest."""
+"""What to tick for a gap, by its code. A code that is not listed suggests nothing, and its boxes are under "the
+rest".
+"""
 
 
 class BoxGroup(NamedTuple):

@@ -1,5 +1,4 @@
-"""A review as it comes in and as it leaves. Everything is coded: free text about a person has no place in this
-service."""
+"""Models of a review in the API. Everything is coded: this service takes no free text about a person."""
 
 from __future__ import annotations
 
@@ -13,8 +12,9 @@ from serving.http.types import Day, Strict
 
 
 class ReviewAction(StrEnum):
-    """What a medicines review did, by the eight domains of docs/clinical.md section 1 and the suggested actions of its
-    reason codes."""
+    """What a medicines review did, by the eight domains of docs/clinical.md section 1 and the suggested actions of
+    its reason codes.
+    """
 
     INDICATION_REVIEWED = "indication_reviewed"
     DEPRESCRIBING_AGREED = "deprescribing_agreed"
@@ -84,7 +84,7 @@ LISTING_LABELS = {
 ListingWas = Literal["useful", "already_known", "wrong_data"]
 IdempotencyKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9._~:-]+$")]
 MAX_SNOOZE_DAYS = 183
-"""Half a year: longer would be taking somebody off the list, which a snooze is not."""
+"""Half a year. A longer snooze would take somebody off the list, which a snooze must not do."""
 
 
 class ReviewIn(Strict):

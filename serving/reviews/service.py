@@ -37,11 +37,11 @@ def record_review(
     key: str,
     now: dt.datetime | None = None,
 ) -> Recorded:
-    """Record what was done, in one transaction with its audit event: neither is ever there without the other.
+    """Records what was done, in one transaction with its audit event, so that neither exists without the other.
 
     ``key`` makes a repeat harmless: the same review under the same key is answered as it was stored. ``Problem`` 404
     for a person the caller may not see, 409 for a key used for something else or a version that was replaced already,
-    422 for what cannot be.
+    422 for an impossible review.
     """
     now = now or dt.datetime.now(dt.UTC)
     _check(review, now.date())
@@ -215,7 +215,9 @@ def _check(review: ReviewIn, today: dt.date) -> None:
     found = contradictions(review.actions, side_effects_assessed=review.side_effects_assessed)
     wrong += [FieldProblem(where=f"body.{one.field}", what=one.words) for one in found]
     if wrong:
-        raise Problem(422, "invalid-request", "The review was not recorded; put the places named right.", errors=wrong)
+        raise Problem(
+            422, "invalid-request", "The review was not recorded; correct the fields named below.", errors=wrong
+        )
 
 
 def _replaced(connection: Connection, caller: Caller, patient_id: str, review_id: str | None) -> Row[Any] | None:
@@ -226,7 +228,7 @@ def _replaced(connection: Connection, caller: Caller, patient_id: str, review_id
     if old is None or old.patient_id != patient_id:
         wrong = FieldProblem(where="body.replaces", what="is no review of this person")
         raise Problem(
-            422, "invalid-request", "The review was not recorded; put the places named right.", errors=[wrong]
+            422, "invalid-request", "The review was not recorded; correct the fields named below.", errors=[wrong]
         )
     if old.replaced_by is not None:
         raise _already_replaced()

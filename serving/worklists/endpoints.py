@@ -38,7 +38,7 @@ def filters(
     reviewed: Reviewed | Literal[""] | None = None,
     work: WorkOf | Literal[""] | None = None,
 ) -> Filters:
-    """An empty choice of a form is none."""
+    """An empty choice of a form means no filter."""
     given = {"gap": gap, "reason": reason, "medicine": medicine, "reviewed": reviewed, "work": work}
     return Filters.model_validate({name: value or None for name, value in given.items()})
 
@@ -68,8 +68,8 @@ async def worklist(
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
 ) -> Response:
-    """Everybody on a team's caseload, ranked. Capacity draws a line; it drops nobody. Filters cut what is shown, not
-    the places."""
+    """Everybody on a team's caseload, ranked. Capacity draws a line and drops nobody. Filters hide rows; ranks do not
+    change."""
     found = await service.reads.run(
         team_worklist,
         service.database,

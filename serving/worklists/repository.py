@@ -308,7 +308,7 @@ def last_place(connection: Connection, caller: Caller, patient_id: str) -> Row[A
 
 
 def last_exit(connection: Connection, caller: Caller, patient_id: str, team_id: str) -> Row[Any] | None:
-    """Why the person left the team's list for the last time; None where they had no slot."""
+    """Why the person last left the team's list; None if they had no place."""
     visible = visible_lists(caller)
     query = (
         select(list_exits, visible.c.as_of)
@@ -415,7 +415,7 @@ def risks_before(
 
 
 def _all_of(patients: Sequence[str]) -> BindParameter[Sequence[str]]:
-    """A page's people as one parameter: as 500 of them, each is looked at on the way."""
+    """A page's people as one parameter: 500 parameters would each be processed."""
     return bindparam("patients", list(patients), expanding=True, unique=True)
 
 

@@ -39,7 +39,7 @@ class Ranking(StrEnum):
 
 
 class Standing(StrEnum):
-    """Where a person stands: in a slot, next in line, reviewed lately, or snoozed."""
+    """A person's position: in a place, next in line, reviewed recently, or snoozed."""
 
     LISTED = "listed"
     WAITING = "waiting"
@@ -48,8 +48,9 @@ class Standing(StrEnum):
 
 
 class Slot(StrEnum):
-    """Why a person has a slot: by the order, kept from the list before, unseen for longest, or because the team stated
-    no capacity."""
+    """Why a person has a place: by the order, kept from the list before, unseen for longest, or because the team
+    stated no capacity.
+    """
 
     ORDER = "order"
     KEPT = "kept"
@@ -58,7 +59,7 @@ class Slot(StrEnum):
 
 
 class LeftReason(StrEnum):
-    """Why a person who was listed is not any more."""
+    """Why a person who was listed no longer is."""
 
     LEFT_CASELOAD = "left_caseload"
     REVIEWED = "reviewed"
@@ -99,7 +100,7 @@ class Candidate:
     reviewed_on: dt.date | None = None
     snoozed_until: dt.date | None = None
     new_critical: bool = False
-    """A critical safety gap stands that did not at the last review."""
+    """A critical safety gap exists that did not at the last review."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def is_snoozed(snoozed_until: dt.date | None, worst: int, as_of: dt.date) -> boo
 
 
 def set_aside(c: Candidate, as_of: dt.date, rules: ListRules) -> Standing | None:
-    """``SNOOZED`` or ``REVIEWED`` for somebody who takes no slot for now; None for everybody else."""
+    """``SNOOZED`` or ``REVIEWED`` for somebody who takes no place for now; None for everybody else."""
     if c.reviewed_on is None or c.new_critical:
         return None
     until = c.snoozed_until or c.reviewed_on + dt.timedelta(days=rules.rest_days)
@@ -189,7 +190,7 @@ def set_aside(c: Candidate, as_of: dt.date, rules: ListRules) -> Standing | None
 
 
 def unseen_slots(slots: int, as_of: dt.date) -> int:
-    """How many of a week's slots go to the longest unseen."""
+    """How many of a week's places go to the longest unseen."""
     if slots >= 10:
         return 2
     if slots >= 2:
@@ -240,12 +241,12 @@ def make_list(
 
 
 def _risk(people: Iterable[Candidate]) -> float:
-    """Exactly rounded, so that the order of people changes nothing."""
+    """Exactly rounded, so that the order of people makes no difference."""
     return math.fsum(c.risk for c in people)
 
 
 def _held(line: Before | None) -> bool:
-    """The person had a slot that may be kept; the turn of the longest unseen ends by itself."""
+    """The person had a place that may be kept; the turn of the longest unseen ends by itself."""
     return line is not None and line.slot is not None and line.slot is not Slot.LONGEST_UNSEEN
 
 

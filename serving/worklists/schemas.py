@@ -1,5 +1,4 @@
-"""Teams and worklists as they leave the service. What a list holds thousands of is a dataclass: one object each, where
-a model is three."""
+"""Models of teams and worklists in the API. List items are dataclasses: one allocation instead of three."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ SHOWN_REASONS = 3
 
 
 class Reviewed(StrEnum):
-    """Which people a list is cut to, by when somebody last recorded a review of them."""
+    """Filter by when somebody last recorded a review of the person."""
 
     NEVER = "never"
     WEEK = "7"
@@ -36,8 +35,7 @@ class WorkOf(StrEnum):
 
 
 class Filters(BaseModel):
-    """What a list is cut to. Places and ranks stay those of the whole list, and so does the line of this week's
-    capacity."""
+    """Filters of a list. Ranks and the line of this week's capacity stay those of the whole list."""
 
     gap: str | None = Field(default=None, description="people with a care gap of this code")
     reason: str | None = Field(
@@ -178,7 +176,7 @@ class WorklistEntry(BaseModel):
 
     @property
     def pressing_gaps(self) -> list[GapLine]:
-        """The gaps that a list shows unasked: critical or high, or due within 14 days."""
+        """The gaps that a list shows without being asked: critical or high, or due within 14 days."""
         return [gap for gap in self.gaps if gap.shown]
 
     def over_lists(self, as_of: dt.date) -> list[tuple[dt.date, float]]:
@@ -258,7 +256,7 @@ class Worklist(BaseModel):
     )
     items: list[WorklistEntry]
     filters: Filters
-    choices: FilterChoices = Field(description="what the list can be cut to, with how many people each leaves")
+    choices: FilterChoices = Field(description="filters of the list, with how many people each leaves")
     matching: int = Field(description="people that the filters leave; all of them without a filter")
     total: int
     limit: int

@@ -1,5 +1,5 @@
-"""Rules of the worklist: what is shown of whom, and where the line of this week's capacity falls. Pages and JSON both
-call this."""
+"""The content of a worklist: what is shown about whom, and where the line of this week's capacity falls. Pages and
+JSON both call this."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def week_of(now: dt.datetime) -> dt.datetime:
 
 
 def _choices(connection: Connection, caller: Caller, team_id: str, whole: Sequence[Row[Any]]) -> FilterChoices:
-    """What a list can be cut to, commonest first."""
+    """The filters of a list, commonest first."""
     kinds = repository.gap_choices(connection, caller, team_id)
     return FilterChoices(
         gap=[FilterChoice(value=row.code, label=row.title, people=row.people) for row in kinds],

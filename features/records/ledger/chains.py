@@ -1,4 +1,4 @@
-"""Chains of versions: sorted by name and export, which is the latest, and since when it has its content."""
+"""Chains of versions, sorted by name and export: which is the latest, and since when it has its content."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ def latest(code: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
 
 
 def seen_since(code: npt.NDArray[np.int32], content: Hashes, alive: npt.NDArray[np.bool_], seen: Days) -> Days:
-    """Since when each version has its content: the day of the first version in a row with the same. A version after a
-    deletion begins anew."""
+    """Since when each version has its content: the day of the first of consecutive equal versions. A version after a
+    deletion starts again.
+    """
     begins = np.ones(len(code), np.bool_)
     begins[1:] = (code[1:] != code[:-1]) | (content[1:] != content[:-1]) | (alive[1:] != alive[:-1])
     first = np.maximum.accumulate(np.where(begins, np.arange(len(code)), 0)) if len(code) else np.zeros(0, np.int64)

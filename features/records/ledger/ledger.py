@@ -1,8 +1,8 @@
 """``Ledger``: every version of every record that an export brought, by the day of the export.
 
-A folder with one Parquet file an export (only what was new, changed or deleted), and a head: the latest digest of each
-key. An export is compared with the head alone, so the cost of a look-up does not grow with the number of exports.
-Nothing that was written is ever changed: the state before any day is read from the files of earlier days.
+A folder with one Parquet file per export (only new, changed or deleted records), and a head: the latest digest of
+each key. An export is compared only with the head, so the cost of a lookup does not grow with the number of exports.
+Written files never change: the state before any day is read from the files of earlier days.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ _HEAD = ("key", "check", "base", "late", "live")
 
 @dataclass(frozen=True)
 class Versions:
-    """What one export holds, one entry a record. ``names`` are unique. ``base`` and ``late`` are hashes of the content:
-    of the part that dates the row, and of the part that becomes known later (an outcome, an end)."""
+    """The content of one export, one entry per record. ``names`` are unique. ``base`` and ``late`` are hashes of
+    the content: of the part that dates the row, and of the part that becomes known later (an outcome, an end).
+    """
 
     names: Sequence[str]
     payloads: Sequence[bytes]
@@ -41,7 +42,7 @@ class Versions:
 
 @dataclass(frozen=True)
 class Appended:
-    """What an export changed."""
+    """The changes of one export."""
 
     new: int
     changed: int
@@ -69,7 +70,7 @@ class State:
 
 
 class Ledger:
-    """The ledger in ``folder``; made where it is not there."""
+    """The ledger in ``folder``; created if it does not exist."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
@@ -186,7 +187,7 @@ class Ledger:
         return {name: np.asarray(table[name].to_numpy()) for name in _HEAD}
 
     def _write(self, day: int, segment: pa.Table, counts: Appended, head: dict[str, npt.NDArray[Any]]) -> None:
-        """Both files first, then the list that names them: an export is in the ledger whole or not at all."""
+        """Writes both files first, then the list that names them, so an export is in the ledger whole or not at all."""
         number = len(self.exports) + 1
         self.folder.mkdir(parents=True, exist_ok=True)
         file, head_file = f"{number:05d}-{date_of(day)}.parquet", f"head-{number:05d}.parquet"
@@ -207,7 +208,7 @@ class Ledger:
 
 
 def _hashes(names: Sequence[str]) -> tuple[Hashes, Hashes]:
-    """Two 64-bit hashes of each name: one to find it, one to be sure."""
+    """Two 64-bit hashes of each name: one to find it, one to confirm it."""
     import hashlib
 
     digests = b"".join(hashlib.blake2b(name.encode(), digest_size=16).digest() for name in names)
@@ -216,7 +217,7 @@ def _hashes(names: Sequence[str]) -> tuple[Hashes, Hashes]:
 
 
 def _find(head: dict[str, npt.NDArray[Any]], key: Hashes, check: Hashes) -> npt.NDArray[np.int64]:
-    """Where each key stands in the head; -1 for one that is not there."""
+    """Position of each key in the head; -1 if it is not there."""
     if not len(head["key"]):
         return np.full(len(key), -1, np.int64)
     place = np.minimum(np.searchsorted(head["key"], key), len(head["key"]) - 1)
@@ -238,7 +239,7 @@ def _moved(
     versions: Versions,
     gone: npt.NDArray[np.int64],
 ) -> dict[str, npt.NDArray[Any]]:
-    """The head after an export: known keys moved on, new ones in their place."""
+    """The head after an export: known keys updated, new ones inserted."""
     base, late, live = head["base"].copy(), head["late"].copy(), head["live"].copy()
     known = place >= 0
     base[place[known]], late[place[known]], live[place[known]] = versions.base[known], versions.late[known], True
