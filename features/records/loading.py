@@ -191,7 +191,7 @@ class Loading:
             read_supplies(given, columns, unread)
         if spec.name == "patients" and REPLACED_BY in given:
             replaced_by, _ = parse(Column(REPLACED_BY, "id"), given[REPLACED_BY])
-            self.merged = merged_people(columns["patient_id"], replaced_by)
+            self.merged = merged_people(columns["patient_id"], replaced_by, columns["known_on"])
         key = _key_of(spec)
         if key and pc.any(pc.equal(columns[key], key)).as_py():
             self.headers[spec.name] = np.asarray(

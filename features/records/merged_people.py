@@ -1,6 +1,8 @@
 """Merged ids: follows ``replaced_by`` in the patients table to the current id.
 
-All rows of the old id become rows of the new one, on every day, because two ids of one person never were two people.
+All rows of the old id are rows of the new one, on every day, however late the merge became known: two ids of one
+person never were two people. Of several rows of one id the version that became known last decides, so a merge can be
+corrected or undone by a later row; a store takes it back when the extract is ingested again.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.records.checks import Finding
+from features.records.days import NO_DAY
 
 COLUMN = "replaced_by"
 LEADS_BACK = "replaced_by leads back to the id itself"
@@ -28,10 +31,19 @@ class MergedPeople:
     findings: list[Finding]
 
 
-def merged_people(ids: pa.Array, replaced_by: pa.Array) -> MergedPeople:
-    """From the ids of the patients table and what replaces each (null for most)."""
+def merged_people(ids: pa.Array, replaced_by: pa.Array, known_on: npt.NDArray[np.int32]) -> MergedPeople:
+    """From the ids of the patients table, what replaces each (null for most), and since when each row is known."""
     old, new = ids.to_pylist(), replaced_by.to_pylist()
-    rows = [row for row, (one, other) in enumerate(zip(old, new, strict=True)) if one and other]
+    named_rows = [row for row, (one, other) in enumerate(zip(old, new, strict=True)) if one and other]
+    known_last: dict[str, int] = {}
+    if named_rows:
+        known = np.where(known_on == NO_DAY, np.int32(-(2**31)), known_on).tolist()
+        merged = {old[row] for row in named_rows}
+        for one, day in zip(old, known, strict=True):
+            if one in merged:
+                known_last[one] = max(known_last.get(one, day), day)
+        named_rows = [row for row in named_rows if known[row] == known_last[old[row]]]
+    rows = named_rows
     known = set(old)
     named: dict[str, set[str]] = {}
     for row in rows:

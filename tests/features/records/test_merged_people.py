@@ -123,3 +123,24 @@ def test_an_id_that_lost_its_zeros_is_set_aside_with_a_hint(given, reason):
     (found,) = records.report.reasons["results"]
     assert reason in found
     assert ("zeros" in found) == ("zeros" in reason)
+
+
+@pytest.mark.parametrize(
+    ("rows", "people"),
+    [
+        ([("a", "b", "2025-01-02")], ["b", "c"]),
+        ([("a", "b", "2025-01-02"), ("a", None, "2025-02-02")], ["a", "b", "c"]),  # undone
+        ([("a", "b", "2025-01-02"), ("a", "c", "2025-02-02")], ["b", "c"]),  # corrected: a is c
+        ([("a", None, None), ("a", "b", "2025-02-02")], ["b", "c"]),  # a merge that arrives late
+        ([("a", "b", "2025-01-02"), ("a", None, "2025-01-02")], ["b", "c"]),  # one day: a merge before none
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_row_that_became_known_last_decides_a_merge(rows, people, turned):
+    """And the rows of the old id are the other's on every day, also before the merge was known."""
+    given = [{"patient_id": one, "replaced_by": other, "known_on": known} for one, other, known in rows]
+    frame = pd.DataFrame([*(given[::-1] if turned else given), {"patient_id": "b"}, {"patient_id": "c"}])
+    count = pd.DataFrame([{"patient_id": "a", "test": "anc", "taken_on": "2024-12-01", "known_on": "2024-12-02"}])
+    records = Records.from_frames({"patients": frame, "results": count}, today=TODAY)
+    assert list(records.patient_ids) == people
+    assert owners(records, "results") == ["a" if "a" in people else "c" if rows[-1][1] == "c" else "b"]
