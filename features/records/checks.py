@@ -56,7 +56,11 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
             continue
         backwards = (first != NO_DAY) & (last != NO_DAY) & (last < first)
         if backwards.any():
-            yield end, backwards, f"{end} is before {start}"
+            # what the row can do without is set aside: a booking after the contact must not take the contact with it
+            if spec.column(end).required and not spec.column(start).required:
+                yield start, backwards, f"{start} is after {end}"
+            else:
+                yield end, backwards, f"{end} is before {start}"
     if spec.name in _KNOWN_AFTER and spec.event_day and any_before(columns["known_on"], columns[spec.event_day]):
         early = columns["known_on"] < columns[spec.event_day]
         yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"

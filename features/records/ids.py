@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 from features.jit import jit
 
 _WHOLE_FLOAT = re.compile(r"(\d+)\.0+", re.ASCII)
-_ROUNDED = re.compile(r"\d\.?\d*[eE]\+\d+", re.ASCII)
+_ROUNDED = re.compile(r"\d\.?\d*[eE]\+\d+|\d\.\d+[eE]\d+", re.ASCII)
+_QUOTED = re.compile(r"""=?"(.*)"|'(.*?)'?""")
 _SPACES = re.compile(r" {2,}")
 
 
@@ -24,10 +25,13 @@ def clean_id(text: str) -> str:
     """The one spelling of an id: no outer or double space, plain digits and letters for full-width ones, nothing that
     cannot be seen, no ``.0`` after a whole number. Empty if nothing is left.
 
+    Quotes that keep a spreadsheet from reading a number (``'123``, ``="123"``) are no part of it.
     An id that a spreadsheet rounded (``9.43E+09``) has lost its digits: it becomes empty, never a guess.
     """
     plain = "".join(_plain(sign) for sign in text)
     plain = _SPACES.sub(" ", plain).strip()
+    while quoted := _QUOTED.fullmatch(plain):
+        plain = (quoted[1] or quoted[2] or "").strip()
     whole = _WHOLE_FLOAT.fullmatch(plain)
     if whole:
         return whole[1]
@@ -71,8 +75,11 @@ def _plain_throughout(ids: pa.Array) -> bool:
         return False
     if ids.null_count + int(pc.sum(pc.equal(pc.binary_length(ids), 0)).as_py() or 0) > ids.null_count:
         return False
+    if _holds(signs, 0x22) or _holds(signs, 0x27):
+        return False
     return not (
-        (_holds(signs, 0x2E) or _holds(signs, 0x2B)) and pc.any(pc.match_substring_regex(ids, r"\.0+$|[eE]\+")).as_py()
+        (_holds(signs, 0x2E) or _holds(signs, 0x2B))
+        and pc.any(pc.match_substring_regex(ids, r"\.0+$|[eE]\+|\.\d+[eE]\d")).as_py()
     )
 
 

@@ -22,8 +22,11 @@ import pyarrow.compute as pc
 from features.errors import UpstreamError
 from features.records.ids import clean_id
 
-_SHAPE = re.compile(r"(?:[^\d]*nhs[^\d]*)?((?:\d[ .\-\u2010-\u2015/_]*){9}\d)", re.ASCII | re.IGNORECASE)
-"""Ten digits, grouped in any way, with or without a prefix that says what they are."""
+_SHAPE = re.compile(
+    r"(?:[^\d]*nhs[^\d]*)?((?:\d[ .\-\u2010-\u2015/_]*){9}\d)(?:e\+?0+|[ .\-/_]+[a-z0-9]{1,3})?",
+    re.ASCII | re.IGNORECASE,
+)
+"""Ten digits, grouped in any way, with or without a prefix that says what they are or a short suffix (``/1``)."""
 _WITHIN = re.compile(r"(?<!\d)(?:\d[ .\-\u00a0\u2010-\u2015]{0,2}){9}\d(?!\d)")
 _KEY_ID = re.compile(r"[a-z0-9]{1,16}")
 MIN_KEY_BYTES = 32
