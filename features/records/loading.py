@@ -28,7 +28,7 @@ from features.records.same_event_visits import Contradiction
 from features.records.supply_rows import USUAL_SUPPLY_DAYS, beside_a_reversal, read_supplies, settle
 from features.records.table import Table, empty_table, offsets_of, take, words_of
 from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, Column, TableSpec
-from features.records.versions import VERSIONED, Versions, contradicted, in_one_order, kept, settled
+from features.records.versions import VERSIONED, RowVersions, contradicted, in_one_order, kept, settled
 from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
 
 Given = pd.DataFrame | TableFile | Mapping[str, Sequence[Any]]
@@ -39,6 +39,7 @@ LAST_REAL_DAY = day_of("2098-12-31")
 HEADER_AGAIN = "the header line again, within the table"
 STRANGER = "the patient is not in the patients table"
 LOST_ZEROS = f"{STRANGER}; an id with zeros before it is, so the zeros may have been lost"
+TWO_BIRTHS = "two different dates of birth; neither is used"
 _QUARANTINE = ("table", "row", "column", "reason", "values")
 
 
@@ -62,7 +63,8 @@ class Loading:
         self.unread: list[tuple[int, int, int, tuple[str, str, str, str, str]]] = []
         self.headers: dict[str, Mask] = {}
         self.merged = MergedPeople({}, [])
-        self.versions: dict[str, Versions] = {}
+        self.versions: dict[str, RowVersions] = {}
+        self.two_births: list[int] = []  # rows of patients
         self.every_stay: tuple[dict[str, Any], npt.NDArray[np.int32]] = ({}, np.zeros(0, np.int32))
         self.moved = np.zeros(0, bool)  # rows of patients whose id became another one
         self.ids = pa.array([], pa.string())  # all people whose row could be read, in order
@@ -281,6 +283,10 @@ class Loading:
         place = np.full(len(columns["patient_id"]), -1, np.int32)
         place[rows] = patient
         self._keep_unread(spec, {**columns, "known_on": np.full(len(place), NO_DAY, np.int32)}, place, findings)
+        words = ("patients", "birth_date", "", "", TWO_BIRTHS)
+        self.unread += [(int(place[row]), NO_DAY, NO_DAY, words) for row in self.two_births]
+        if self.two_births:
+            self._note("patients", f"birth_date: {len(self.two_births):,} people with {TWO_BIRTHS}")
         typed = {name: take(values, rows) for name, values in columns.items() if name != "patient_id"}
         return ids[order], Table(spec, typed, patient, offsets_of(patient, len(rows)))
 
@@ -320,6 +326,7 @@ class Loading:
                 for i in reversed(versions[:-1]):
                     if _is_empty(values[last]):
                         values[last] = values[int(rows[i])]
+            self._one_birth_date(columns, [int(rows[i]) for i in versions])
             for i in versions[:-1]:
                 if self.moved[rows[i]] and died[last] == NO_DAY:
                     died[last] = died[int(rows[i])]
@@ -329,6 +336,15 @@ class Loading:
         report.replaced = int((~keep).sum())
         report.kept -= report.replaced
         return rows[keep], order[keep]
+
+    def _one_birth_date(self, columns: dict[str, Any], versions: list[int]) -> None:
+        """Takes out the birth date of the last of some rows of one id where another row that became known on the same
+        day holds a different one: nobody can say which is right."""
+        born, known, last = columns["birth_date"], columns["known_on"], versions[-1]
+        same = [row for row in versions if known[row] == known[last] and self.moved[row] == self.moved[last]]
+        if len({int(born[row]) for row in same} - {NO_DAY}) > 1:
+            born[last] = NO_DAY
+            self.two_births.append(last)
 
     def _refuse_two_people_of_one_id(self, columns: dict[str, Any]) -> None:
         """Ids that differ only in spelling belong to one person only if nothing contradicts it, so that rows of two

@@ -33,7 +33,7 @@ from features.records.problems import LoadReport, RecordsError, RecordsProblem, 
 from features.records.table import Table, offsets_of, words_of
 from features.records.tables import TABLES
 from features.records.unread import Unread, UnreadValue, from_table, to_table
-from features.records.versions import VERSIONED, Versions, tables_as_known
+from features.records.versions import VERSIONED, RowVersions, tables_as_known
 
 T = TypeVar("T")
 KEPT_PEOPLE = 2_500
@@ -61,7 +61,7 @@ class Records:
         quarantine: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
         set_aside: Sequence[SetAside] = (),
         unread: Unread | None = None,
-        versions: Mapping[str, Versions] | None = None,
+        versions: Mapping[str, RowVersions] | None = None,
     ) -> None:
         self.patient_ids = patient_ids
         self.tables = dict(tables)

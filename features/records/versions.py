@@ -28,7 +28,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Versions:
+class RowVersions:
     """``table`` holds every row of the people in question, each with its own clocks. Person ``p`` is read from it on
     a day ``t`` where ``since[i] < t <= until[i]`` for an ``i`` in ``offsets[p]:offsets[p + 1]``."""
 
@@ -37,7 +37,7 @@ class Versions:
     since: Days
     until: Days
 
-    def at(self, places: Int) -> Versions | None:
+    def at(self, places: Int) -> RowVersions | None:
         """Those of the people at ascending ``places``, who become 0, 1, 2, ...; None where there are none."""
         spans = _rows_of(self.offsets, places)
         if not len(spans):
@@ -45,7 +45,7 @@ class Versions:
         rows, counts = _rows_of(self.table.offsets, places), np.diff(self.table.offsets)[places]
         patient = np.repeat(np.arange(len(places), dtype=np.int32), counts)
         offsets = np.concatenate([[0], np.cumsum(np.diff(self.offsets)[places])])
-        return Versions(self.table.take(rows, patient, len(places)), offsets, self.since[spans], self.until[spans])
+        return RowVersions(self.table.take(rows, patient, len(places)), offsets, self.since[spans], self.until[spans])
 
     def read_on(self, person: Int, day: Days) -> Bools:
         """Which (person, day) read an earlier version."""
@@ -53,26 +53,26 @@ class Versions:
 
 
 @dataclass(frozen=True)
-class Settled:
+class SettledTable:
     """A table with each event once, the versions that it needs beside it, and how many rows were put together."""
 
     table: Table
-    versions: Versions | None
+    versions: RowVersions | None
     replaced: int
     merged: int
 
 
 def settled(
     spec: TableSpec, columns: Columns, patient: Days, people: int, *, stored: bool = False, spans: Spans = ()
-) -> Settled:
+) -> SettledTable:
     """From every row of a table, in any order. ``stored`` rows may lie in order already; ``spans`` are added to those
     that the rows themselves give."""
     one = one_each(spec.name, columns, patient)
     table = in_one_order(spec, one.columns, one.patient, people, stored=stored)
-    return Settled(table, kept(spec, columns, patient, people, (*one.spans, *spans)), one.replaced, one.merged)
+    return SettledTable(table, kept(spec, columns, patient, people, (*one.spans, *spans)), one.replaced, one.merged)
 
 
-def kept(spec: TableSpec, columns: Columns, patient: Days, people: int, spans: Spans) -> Versions | None:
+def kept(spec: TableSpec, columns: Columns, patient: Days, people: int, spans: Spans) -> RowVersions | None:
     """Every row of the people who have a span, each once; None without any."""
     if not spans:
         return None
@@ -85,7 +85,7 @@ def kept(spec: TableSpec, columns: Columns, patient: Days, people: int, spans: S
         ranks = _ranked(values, np.arange(len(table)))
         again[1:] &= (ranks[1:] == ranks[:-1]) | ((ranks[1:] != ranks[1:]) & (ranks[:-1] != ranks[:-1]))
     once = np.flatnonzero(~again)
-    return Versions(
+    return RowVersions(
         table.take(once, table.patient[once], people),
         offsets_of(who.astype(np.int32), people),
         since.astype(np.int32),
@@ -94,7 +94,7 @@ def kept(spec: TableSpec, columns: Columns, patient: Days, people: int, spans: S
 
 
 def tables_as_known(
-    tables: Mapping[str, Table], versions: Mapping[str, Versions], day: int, names: Iterable[str]
+    tables: Mapping[str, Table], versions: Mapping[str, RowVersions], day: int, names: Iterable[str]
 ) -> dict[str, Table]:
     """Those of the tables ``names`` that read otherwise at 00:00 of ``day``, with the rows as they were known then."""
     found: dict[str, Table] = {}
@@ -200,4 +200,13 @@ VERSIONED = tuple(name for name in TABLES if name in ("referrals", "contacts", "
 """Tables with earlier versions, contacts before the stays that they can contradict."""
 
 
-__all__ = ["VERSIONED", "Settled", "Versions", "contradicted", "in_one_order", "kept", "settled", "tables_as_known"]
+__all__ = [
+    "VERSIONED",
+    "RowVersions",
+    "SettledTable",
+    "contradicted",
+    "in_one_order",
+    "kept",
+    "settled",
+    "tables_as_known",
+]

@@ -144,3 +144,18 @@ def test_the_row_that_became_known_last_decides_a_merge(rows, people, turned):
     records = Records.from_frames({"patients": frame, "results": count}, today=TODAY)
     assert list(records.patient_ids) == people
     assert owners(records, "results") == ["a" if "a" in people else "c" if rows[-1][1] == "c" else "b"]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("known", "born"),
+    [((None, None), "NaT"), (("2025-01-02",) * 2, "NaT"), (("2025-01-02", "2025-02-02"), "1980-01-02")],
+)
+def test_two_dates_of_birth_of_one_id_are_neither_unless_one_came_later(known, born, turned):
+    rows = [
+        {"patient_id": "anna", "birth_date": day, "known_on": on}
+        for day, on in zip(("1980-01-01", "1980-01-02"), known, strict=True)
+    ]
+    records = Records.from_frames({"patients": pd.DataFrame(rows[::-1] if turned else rows)}, today=TODAY)
+    assert str(records["patients"]["birth_date"].iloc[0])[:10] == born
+    assert [one.column for one in records.unread_of("anna")] == (["birth_date"] if born == "NaT" else [])
