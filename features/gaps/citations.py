@@ -10,6 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from features.reference import INTERACTIONS, PROTOCOLS, THRESHOLDS, Medicine, Protocol
+from features.reference.clozapine_schedules import clozapine_schedules
 from features.reference.files import is_unverified, read_rows
 from features.reference.injections import INJECTION_STARTS
 from features.reference.stops import SUDDEN_STOPS
@@ -60,6 +61,12 @@ def injection_start(name: str) -> Fact:
 def sudden_stop(scope: str) -> Fact:
     row = next(row for row in SUDDEN_STOPS if row.scope == scope)
     return Fact(f"sudden_stops.csv {scope}: {row.source.strip()}", row.verified)
+
+
+@cache
+def clozapine_schedule(name: str) -> Fact:
+    row = clozapine_schedules()[name]
+    return Fact(f"clozapine_schedules.csv {name}: {row.source.strip()}", row.verified)
 
 
 @cache

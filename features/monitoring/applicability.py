@@ -23,6 +23,7 @@ from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, TESTS, high_limit, low_limit, medicines_meant
+from features.reference.clozapine_schedules import REGISTER_DAYS
 from features.reference.clozapine_services import RESET_DAYS, STRICTEST_DAYS
 from features.reference.diagnoses import in_group
 
@@ -66,6 +67,7 @@ class ConditionInputs:
     yes_no: dict[str, npt.NDArray[np.int8]]
     smoking: npt.NDArray[np.int8]
     service: npt.NDArray[np.int8]
+    interval: npt.NDArray[np.int16]
     infection: Bools
     medicine_in: dict[str, Bools]
 
@@ -101,6 +103,10 @@ def _prepare(records: Records) -> ConditionInputs:
         {kind: coded(kind, yes_no) for kind in ("childbearing_potential", "benign_ethnic_neutropenia")},
         coded("smoking", smoking),
         coded("clozapine_service", {name: int(days) for name, days in RESET_DAYS.items()}),
+        np.array(
+            [REGISTER_DAYS.get(v, 0) if k == "clozapine_interval" else -1 for k, v in zip(kinds, values, strict=True)],
+            np.int16,
+        ),
         np.array([k == "infection" and v not in _NO for k, v in zip(kinds, values, strict=True)], bool),
         {
             name: _of(scopes)[medicine]
@@ -132,6 +138,8 @@ class Situation:
 
     def __init__(self, prepared: ConditionInputs, person: Int, as_of: Days) -> None:
         self.p, self.person, self.as_of = prepared, person, as_of
+        self.by_register: Bools = np.zeros(len(person), bool)
+        """Rows whose clozapine count is due by the interval recorded (features/monitoring/due_dates.py)."""
 
     @cached_property
     def taking(self) -> npt.NDArray[np.float64]:
@@ -294,14 +302,12 @@ class Situation:
         """Whether any white cell or neutrophil count is known."""
         return ~np.isnan(self.result("wbc")) | ~np.isnan(self.result("anc"))
 
-    def events(self, clozapine_end: Days) -> Days:
-        """Shape (rows, len(EVENTS)): the day from which each event's schedule counts, NO_DAY if it is not in force."""
+    @cached_property
+    def clozapine_break(self) -> tuple[Days, Days]:
+        """Day on which clozapine began again after the latest break past the service's limit, NO_DAY where there was
+        none, and the days missed."""
         p = self.p
-        colour, since = self.colour
-        out = np.full((len(self.person), len(EVENTS)), NO_DAY, np.int32)
-        out[:, 0] = np.where(colour == lookups.AMBER, since, NO_DAY)
-        out[:, 1] = np.where(colour == lookups.RED, since, NO_DAY)
-        restart, missed = lookups.latest_break(
+        return lookups.latest_break(
             p.regimen.offsets,
             p.regimen.day,
             p.regimen.known,
@@ -312,6 +318,26 @@ class Situation:
             self.person,
             self.as_of,
         )
+
+    @cached_property
+    def recorded_interval(self) -> tuple[Int, Days]:
+        """Days between clozapine counts by the latest entry of the register or the record (0 where there is none, or
+        it is not understood), and the day of the entry."""
+        codes, columns = self.p.interval, self.p.records.columns("circumstances")
+        if not (codes >= 0).any():
+            return np.zeros(len(self.person), np.int64), np.full(len(self.person), NO_DAY, np.int32)
+        row = self._latest("circumstances", columns["from_on"], codes >= 0)
+        days = np.where(row >= 0, codes[row], 0).astype(np.int64)
+        return days, np.where(row >= 0, columns["from_on"][row], NO_DAY).astype(np.int32)
+
+    def events(self, clozapine_end: Days) -> Days:
+        """Shape (rows, len(EVENTS)): the day from which each event's schedule counts, NO_DAY if it is not in force."""
+        p = self.p
+        colour, since = self.colour
+        out = np.full((len(self.person), len(EVENTS)), NO_DAY, np.int32)
+        out[:, 0] = np.where(colour == lookups.AMBER, since, NO_DAY)
+        out[:, 1] = np.where(colour == lookups.RED, since, NO_DAY)
+        restart, missed = self.clozapine_break
         out[:, 2] = np.where(missed <= NEW_START_DAYS, restart, NO_DAY)
         circumstances = p.records.columns("circumstances")
         smoking = lookups.latest_change(

@@ -14,7 +14,9 @@ Rules (docs/clinical.md section 0, and [D] where the text leaves room):
   assess", not "not overdue".
 * Rows of an event count from its day: an amber or red count while it is in force, a restart after a clozapine break, a
   change of smoking, an infection, a new interacting medicine, a change of lithium dose, the day clozapine ran out.
-* Clozapine: a break of more than 28 days is a new start, and the course ends 28 days after supply (docs/clinical.md
+* Clozapine: the interval recorded (``clozapine_interval``) stands in for that of the weeks on treatment; which weeks
+  ask for what is the trust's schedule (features/reference/clozapine_schedules.py). A break of more than 28 days is a
+  new start, and the course ends 28 days after supply (docs/clinical.md
   section 4.6).
 * Long-term scopes without a medicine count from the first referral (``smi_any``), or from the day the sum was reached.
 * A component (a white cell count) meets its parent's schedule (the full blood count), except for clozapine. There
@@ -41,6 +43,7 @@ from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, PROTOCOLS, Protocol, in_scope
+from features.reference.clozapine_schedules import SET_BY_REGISTER, clozapine_schedule
 from features.reference.files import ReferenceTableError
 from features.spec import Feature, SpecError, satisfying
 
@@ -156,6 +159,9 @@ def _result_bits(records: Records) -> npt.NDArray[np.uint64]:
         samples = patient[rows].astype(np.int64) << 32 | (results["taken_on"][rows].astype(np.int64) + 2**31)
         keys, at = np.unique(samples, return_index=True)
         first.append((keys, rows[at]))
+    if clozapine_schedule().counted_by == "anc":
+        bits[results["test"] == names.index("anc")] |= np.uint64(1 << len(tests()))
+        return bits
     (one, one_row), (other, other_row) = first
     _, mine, its = np.intersect1d(one, other, assume_unique=True, return_indices=True)
     white, neutrophils = one_row[mine], other_row[its]
@@ -263,7 +269,41 @@ def _due_dates(prepared: ScheduleInputs, person: npt.NDArray[np.int64], as_of: n
     day, fired, unsure = np.empty(shape, np.int32), np.empty(shape, np.int16), np.empty(shape, np.bool_)
     from_start = np.array([scope not in PERSON_SCOPES for scope in scopes()])
     due_kernel(heads, rows, places, start, end, gap, newest, from_start, applies, events, as_of, day, fired, unsure)
+    _by_register(situation, start[:, clozapine], newest, day, fired)
     return Dues(day, fired, unsure, newest[:, heads[:, 1]], start[:, heads[:, 0]], situation)
+
+
+@cache
+def _clozapine_count() -> tuple[int, npt.NDArray[np.bool_]]:
+    """Position of the clozapine blood count in :func:`items`, and by protocol whether the register may set its
+    interval."""
+    place = next(k for k, item in enumerate(items()) if (item.scope, item.test) == CLOZAPINE_COUNT)
+    return place, np.array([row.phase in SET_BY_REGISTER for row in PROTOCOLS], bool)
+
+
+def _by_register(
+    situation: Situation,
+    start: npt.NDArray[np.int32],
+    newest: npt.NDArray[np.int32],
+    day: npt.NDArray[np.int32],
+    fired: npt.NDArray[np.int16],
+) -> None:
+    """Moves the clozapine count to the last one plus the interval that the register or the record gives.
+
+    An entry older than the course, or than a break that starts the counts again, no longer holds [D]; nor does any
+    where a result set the interval or no count was made.
+    """
+    interval, since = situation.recorded_interval
+    if not interval.any():
+        return
+    place, may = _clozapine_count()
+    last = newest[:, len(tests())]
+    restart = situation.clozapine_break[0]
+    begun = np.where(restart == NO_DAY, start, np.maximum(start, restart))
+    set_by = (interval > 0) & (start != NO_DAY) & (since >= begun) & (last != NO_DAY)
+    set_by &= (fired[:, place] >= 0) & may[fired[:, place]]
+    day[set_by, place] = last[set_by] + interval[set_by]
+    situation.by_register = set_by
 
 
 def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:

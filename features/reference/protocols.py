@@ -4,9 +4,9 @@ docs/clinical.md section 0)."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 
 from features.reference.clinical_tests import TESTS
+from features.reference.clozapine_schedules import ClozapineSchedule, clozapine_schedule
 from features.reference.files import ReferenceTableError, days, is_unverified, read_rows
 
 PHASES = (
@@ -76,12 +76,19 @@ def _protocol(row: dict[str, str]) -> Protocol:
     )
 
 
-@cache
-def _load() -> tuple[Protocol, ...]:
-    return tuple(_protocol(row) for row in read_rows("monitoring_protocols"))
+def _load(schedule: ClozapineSchedule) -> tuple[Protocol, ...]:
+    """Every protocol; the counts of clozapine by the weeks on treatment are those of its schedule."""
+    found: list[Protocol] = []
+    own = [_protocol(row) for row in read_rows(schedule.rows)] if schedule.rows else []
+    for one in (_protocol(row) for row in read_rows("monitoring_protocols")):
+        if own and (one.scope, one.test) == ("clozapine", "fbc") and one.phase in ("initiation", "maintenance"):
+            found.extend(row for row in own if row not in found)
+        else:
+            found.append(one)
+    return tuple(found)
 
 
-PROTOCOLS: tuple[Protocol, ...] = _load()
+PROTOCOLS: tuple[Protocol, ...] = _load(clozapine_schedule())
 
 
 def protocol_days(key: str, field: str) -> int:

@@ -266,17 +266,20 @@ def gap(scope: str) -> int:
     return 28 if scope == "clozapine" else 90
 
 
+def service_limit(case: Case) -> int:
+    """Days of break after which the counts start again, the strictest where the service is not recorded."""
+    words = {"cpms": "4", "clozaril": "4", "dms": "3", "denzapine": "3", "ztas": "3", "zaponex": "3"}
+    said = case.told("clozapine_service", words)
+    return int(said[-1][1]) if said else 3
+
+
 def event(case: Case, row: Protocol) -> dt.date | None:
     """The day from which a row of an event counts, None while it is not in force."""
     if row.phase in ("amber_result", "red_result"):
         state, since = colour(case)
         return since if state == ("amber_result", "red_result").index(row.phase) + 1 else None
     if row.phase == "treatment_break":
-        said = case.told(
-            "clozapine_service",
-            {"cpms": "4", "clozaril": "4", "dms": "3", "denzapine": "3", "ztas": "3", "zaponex": "3"},
-        )
-        found = breaks(case.of("clozapine"), int(said[-1][1]) if said else 3)
+        found = breaks(case.of("clozapine"), service_limit(case))
         return found[-1][0] if found and found[-1][1] <= 28 else None
     if row.phase == "post_stop":
         _, end = course(case, "clozapine")
@@ -401,7 +404,23 @@ def everything(case: Case) -> list[Obligation]:
         if "component of fbc" not in row.applies_if:
             asked.setdefault((row.scope, row.test), []).append(row)
     first = [first_due(obligations(case, scope, test, rows)) for (scope, test), rows in asked.items()]
-    return [o for o in first if o is not None]
+    return [by_register(case, o) for o in first if o is not None]
+
+
+def by_register(case: Case, o: Obligation) -> Obligation:
+    """A clozapine count by the interval that the register or the record gives, where it still holds."""
+    rows = [row for row in case.seen("circumstances", "from_on") if row["kind"] == "clozapine_interval"]
+    every = {"weekly": 7, "fortnightly": 14, "four_weekly": 28}
+    last, phases = counted(case), ("initiation", "maintenance", "treatment_break")
+    if (o.scope, o.test) != ("clozapine", "fbc") or o.due is None or o.row.phase not in phases:
+        return o
+    if not rows or last is None or (rows[-1]["value"] or "").casefold() not in every:
+        return o
+    start, _ = course(case, "clozapine")
+    again = [day for day, _ in breaks(case.of("clozapine"), service_limit(case))]
+    if rows[-1]["from_on"] < max([start, *again]):
+        return o
+    return replace(o, due=last + every[rows[-1]["value"].casefold()] * DAY)
 
 
 def scheduled(f: Feature, case: Case) -> dict[str, list[Obligation]]:

@@ -14,8 +14,8 @@ from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.lookups import RED
 from features.medicines.courses import Course
 from features.monitoring import due_dates
-from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, THRESHOLDS, bands, low_limit
+from features.reference.clozapine_schedules import REGISTER_DAYS, clozapine_schedule
 from features.reference.clozapine_services import RESET_DAYS, SERVICES, STRICTEST, STRICTEST_DAYS
 
 BREAK_DAYS = low_limit("th025")
@@ -23,9 +23,6 @@ NEW_START_DAYS = 28
 HISTORY_DAYS = 1100
 """How far back breaks are looked for: those that set the interval lie within a year of treatment."""
 REPORT_DAYS = 14
-REGISTER_DAYS = {"weekly": 7, "fortnightly": 14, "four_weekly": 28}
-"""Days between blood counts by the interval that the register or the record gives."""
-_SET_BY_REGISTER = ("initiation", "maintenance", "treatment_break")
 DETECTION_MG_L = 0.05
 DETECTION_DAYS = 28
 MYOCARDITIS_DAYS = 56
@@ -100,8 +97,6 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
         and due.item.test == "fbc"
         and not (over and PROTOCOLS[due.protocol].phase not in still)
     ]
-    entry = None if over else _recorded_interval(person, held)
-    dues, entry = _by_register(person, dues, entry) if entry else (dues, None)
     if not dues:
         return
     due = min(dues, key=lambda one: one.day)
@@ -110,6 +105,13 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
     interval = PROTOCOLS[due.protocol].interval_days
     every = f"; every {interval} days now" if interval else ""
     why, rows = interval_reason(person, due.protocol)
+    entry = _recorded_interval(person, due)
+    schedule = clozapine_schedule()
+    by_weeks = PROTOCOLS[due.protocol].phase in ("initiation", "maintenance")
+    known = [citations.protocol(due.protocol)]
+    if entry is None and by_weeks:
+        why += f" ({schedule.in_words})"
+        known.append(citations.clozapine_schedule(schedule.name))
     if entry:
         every = f"; every {REGISTER_DAYS[entry.value]} days now"
         why = f", as recorded on {iso(entry.day)}"
@@ -121,7 +123,7 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
             Finding(
                 severity,
                 f"{due_value(person, due)}{every}{why}{today}",
-                (citations.protocol(due.protocol),),
+                tuple(known),
                 (*due_evidence(person, due), *rows),
                 due.day,
                 overdue,
@@ -131,56 +133,34 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
     )
 
 
-def _recorded_interval(person: PersonAsKnown, course: Course | None) -> Circumstance | None:
-    """The interval that the register or the record gives. One older than the course or than a break that starts the
-    counts again no longer holds [D]."""
-    entry = person.circumstance("clozapine_interval")
-    if entry is None or course is None or entry.value not in REGISTER_DAYS:
-        return None
-    limit = _reset(person)[1] / 24
-    begun = [again for ended, again, _ in breaks(person) if again - ended > limit]
-    return entry if entry.day >= max([course.start, *begun]) else None
-
-
-def _by_register(person: PersonAsKnown, dues: list[Due], entry: Circumstance) -> tuple[list[Due], Circumstance | None]:
-    """The counts due with the recorded interval in place of that of the weeks on treatment, and the entry where it
-    set them. Counts asked for by an amber or red result, and a course without any count, keep the schedule's."""
-    planned = _scheduled_count(person)
-    if planned is None or planned.last == NO_DAY or PROTOCOLS[planned.protocol].phase not in _SET_BY_REGISTER:
-        return dues, None
-    due = planned._replace(day=planned.last + REGISTER_DAYS[entry.value])
-    others = [one for one in dues if one.item != planned.item]
-    return ([*others, due] if due.day <= person.as_of else others), entry
-
-
-def _scheduled_count(person: PersonAsKnown) -> Due | None:
-    """The blood count that the schedule asks for, due or to come."""
-    if person.schedule is None:
+def _recorded_interval(person: PersonAsKnown, due: Due) -> Circumstance | None:
+    """The entry of the register or the record that set the due day; the schedule worked it out for the features too."""
+    if person.schedule is None or not _is_count(due.item):
         return None
     scheduled, row = person.schedule
-    for place, item in enumerate(due_dates.items()):
-        protocol = int(scheduled.protocol[row, place])
-        if (item.scope, item.test) == due_dates.CLOZAPINE_COUNT and protocol >= 0:
-            day, last, start = (int(part[row, place]) for part in (scheduled.day, scheduled.last, scheduled.start))
-            return Due(item, protocol, day, last, start)
-    return None
+    return person.circumstance("clozapine_interval") if scheduled.situation.by_register[row] else None
 
 
 def next_count(person: PersonAsKnown) -> Due | None:
-    """The next blood count, due or to come, by the rule of :func:`blood_count`: the interval recorded where it is, else
-    the schedule's."""
+    """The next blood count, due or to come, by the rule of :func:`blood_count`."""
     held = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
-    planned = _scheduled_count(person)
-    if held is None or planned is None:
+    if held is None or person.schedule is None:
         return None
-    phase = PROTOCOLS[planned.protocol].phase
+    scheduled, row = person.schedule
+    place, item = next((k, one) for k, one in enumerate(due_dates.items()) if _is_count(one))
+    protocol = int(scheduled.protocol[row, place])
+    if protocol < 0:
+        return None
+    day, last, start = (int(part[row, place]) for part in (scheduled.day, scheduled.last, scheduled.start))
     if not held.current(person.as_of):
         still = ("post_stop", "amber_result", "red_result") if course_of(person) else ("post_stop",)
-        return planned if phase in still else None
-    entry = _recorded_interval(person, held)
-    if entry is None or planned.last == NO_DAY or phase not in _SET_BY_REGISTER:
-        return planned
-    return planned._replace(day=planned.last + REGISTER_DAYS[entry.value])
+        if PROTOCOLS[protocol].phase not in still:
+            return None
+    return Due(item, protocol, day, last, start)
+
+
+def _is_count(item: due_dates.Item) -> bool:
+    return (item.scope, item.test) == due_dates.CLOZAPINE_COUNT
 
 
 def breaks(person: PersonAsKnown) -> list[tuple[int, int, int]]:

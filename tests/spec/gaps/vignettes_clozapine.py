@@ -27,7 +27,7 @@ COUNTS = [
 ] + [
     vignette(
         "one day late: what the monitoring service does is not claimed",
-        Must("CLZ_FBC_OVERDUE", "high", does="ask the monitoring service whether supply can go on"),
+        Must("CLZ_FBC_OVERDUE", "high", does="ask the monitoring service whether supply can continue"),
         not_found=("CLZ_FBC_OVERDUE:hold",),
         supplies=STEADY,
         results=RESULTS + "anc d-29 3.9\nwbc d-29 6.1",
@@ -95,7 +95,7 @@ COLOURS = [
             "CLZ_RESULT_RED_AMBER",
             "high",
             "amber; BEN status not recorded: by BEN limits this is green; before clozapine 1.6 to 1.8",
-            "goes on.*twice weekly.*BEN.*before clozapine is lost",
+            "continues.*twice weekly.*BEN.*before clozapine is lost",
             never="stop clozapine",
             title="^Amber",
         ),
