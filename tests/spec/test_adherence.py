@@ -147,3 +147,60 @@ def test_the_features_use_the_same_definitions_where_the_cap_does_not_bite(suppl
         assert value == pytest.approx(
             proportion_of_days_covered(frame, start, as_of, method)["proportion_of_days_covered"][0], abs=1e-6
         )
+
+
+@pytest.mark.parametrize(("days", "as_of"), [(400, "2025-01-20"), (380, "2025-03-01"), (28, "2024-12-31")])
+def test_cover_is_known_wherever_the_published_definition_knows_it(days, as_of):
+    """One supply of more than a year ago, or one that still reaches into the window, is no reason to know nothing."""
+    supply = table(f"patient_id supplied_on days_supplied\nanna 2024-01-01 {days}")
+    records = Records.from_frames(
+        {
+            "patients": pd.DataFrame({"patient_id": ["anna"]}),
+            "supplies": supply.assign(medicine="lithium", known_on="2024-01-01"),
+        }
+    )
+    spine = pd.DataFrame({"patient_id": ["anna"], "as_of": [as_of]})
+    (value,) = build(records, spine, ["lithium_covered_share_90d"]).values[0]
+    end = dt.date.fromisoformat(as_of)
+    told = proportion_of_days_covered(supply, end - dt.timedelta(days=90), end)["proportion_of_days_covered"][0]
+    assert value == pytest.approx(told, abs=1e-6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(-120, 89), st.sampled_from([7, 14, 28, 56])), min_size=1, max_size=8, unique=True)
+)
+def test_cma8_and_cma9_day_by_day(drawn):
+    """CMA8: the window begins when supply carried in has run out. CMA9: each day has the share of its interval that
+    supply lasts. Both worked out a day at a time, as the help of AdhereR describes them."""
+    start = dt.date(2025, 1, 1)
+    drawn = sorted(drawn, key=lambda pair: pair[0])
+    frame = pd.DataFrame(
+        [("anna", start + dt.timedelta(days=day), length) for day, length in drawn],
+        columns=["patient_id", "supplied_on", "days_supplied"],
+    )
+    end = start + dt.timedelta(days=90)
+    got = {m: proportion_of_days_covered(frame, start, end, m).iloc[0] for m in ("CMA8", "CMA9")}
+
+    ends = None  # what is in hand on the window's first day is used up first
+    for day, length in (pair for pair in drawn if pair[0] < 0):
+        ends = (day if ends is None else max(day, ends)) + length
+    begin = max(0, ends or 0)
+    inside = [pair for pair in drawn if 0 <= pair[0] < 90]
+    if not inside or begin >= 90:
+        assert np.isnan(got["CMA8"]["proportion_of_days_covered"])
+    else:
+        held, covered = 0, 0
+        for today in range(begin, 90):
+            held += sum(length for day, length in inside if max(day, begin) == today)
+            covered += held > 0
+            held = max(0, held - 1)
+        assert got["CMA8"]["proportion_of_days_covered"] == pytest.approx(covered / (90 - begin))
+
+    over, shares = 0.0, {}
+    for (day, length), (following, _) in zip(drawn, [*drawn[1:], (90, 0)], strict=True):
+        wide = following - day
+        for today in range(day, following):
+            shares[today] = min(1.0, (over + length) / wide)
+        over = max(0.0, over + length - wide)
+    assert got["CMA9"]["proportion_of_days_covered"] == pytest.approx(sum(shares.get(d, 0.0) for d in range(90)) / 90)

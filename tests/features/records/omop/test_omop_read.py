@@ -301,3 +301,16 @@ def test_mapping_tables_name_tests_that_exist_and_are_refused_where_they_are_wro
         load_mappings(tmp_path)
     assert "mode of row 1 is not allowed" in str(error.value)
     assert "unknown files vists.csv" in str(error.value)
+
+
+def test_a_quantity_below_0_reverses_the_supply_and_quantity_alone_is_kept(changed) -> None:
+    drug = {"person_id": 1, "drug_concept_id": 501, "drug_exposure_start_date": "2023-01-10"}
+    given = [
+        drug | {"drug_exposure_id": 1, "quantity": 56, "days_supply": 28},
+        drug | {"drug_exposure_id": 2, "quantity": -56, "days_supply": -28},
+        drug | {"drug_exposure_id": 3, "quantity": 84, "drug_exposure_start_date": "2023-03-10"},
+    ]
+    supplies = read(changed(drug_exposure=given)).frames["supplies"]
+    told = supplies[["days_supplied", "quantity", "status"]].astype("object").where(supplies.notna(), None)
+    assert told.to_numpy().tolist() == [["28", 56.0, None], ["28.0", 56.0, "reversed"], [None, 84.0, None]]
+    assert supplies["daily_dose_mg"].tolist()[:2] == [800.0, 800.0]
