@@ -171,9 +171,12 @@ def _match(columns: Columns, patient: npt.NDArray[np.int32], reversals: npt.NDAr
     of_people = np.flatnonzero(np.isin(patient, patient[reversals]))
     day, known = columns["supplied_on"], columns["known_on"]
     others = of_people[(columns["status"][of_people] != REVERSED) & (columns["status"][of_people] != PLANNED)]
+    others = others[np.argsort(patient[others], kind="stable")]
+    begins, ends = (np.searchsorted(patient[others], patient, side) for side in ("left", "right"))
     taken: set[int] = set()
     for row in sorted(reversals.tolist(), key=lambda r: (day[r], known[r], *_stated(columns, r)), reverse=True):
-        fits = others[(patient[others] == patient[row]) & (columns["medicine"][others] == columns["medicine"][row])]
+        fits = others[begins[row] : ends[row]]
+        fits = fits[columns["medicine"][fits] == columns["medicine"][row]]
         since = day[row] - day[fits]
         fits = fits[(since >= 0) & (since <= REVERSED_WITHIN_DAYS) & (known[fits] <= known[row])]
         for name in ("kind", "prescriber"):
