@@ -48,7 +48,7 @@ class Digest(BaseModel):
         head = f"Upstream, week to {day(self.made_on)}. List of {day(self.as_of)}."
         found = [head + (" SYNTHETIC: these people are invented." if self.synthetic else "")]
         if self.stale:
-            found.append("This list is old. Tell whoever runs Upstream.")
+            found.append("This list is old. Tell the people who run Upstream.")
         for team in self.teams:
             of = f" of {team.capacity}" if team.capacity is not None else ""
             found += [

@@ -38,6 +38,8 @@ PAGES = {
     "conversation sheet": "/patients/N00/conversation",
     "conversation sheet, easy read": "/patients/N00/conversation?easy=1",
     "conversation sheet with nothing recorded": "/patients/N01/conversation",
+    "letter to the GP": "/patients/N00/letter",
+    "letter with nothing recorded": "/patients/N01/letter",
     "weekly digest": "/digest",
     "help": "/help",
     "glossary": "/glossary",

@@ -20,7 +20,7 @@ HELP = (
         (
             "You see the teams that you belong to, how many people each has, and how many have a critical or high "
             "safety gap. Open a team to see its list.",
-            "If a team is missing, ask whoever runs Upstream to check your teams.",
+            "If a team is missing, ask the people who run Upstream to check your teams.",
         ),
     ),
     HelpSection(

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from features.reference.medicine_facts import MedicineFacts, facts_about
 from serving.people.schemas import Person, SupplyEvent, Told
+from serving.summaries.schemas import MedicineShown
+from serving.summaries.words import dose_of, prescriber_words
 from serving.web.charts.year_view import Year, YearMedicine, year_of
 from serving.web.sheets.sheet_words import PLAIN, SheetWords
 from serving.wording import adjustment_words, day, days, short_day, upper_first
@@ -35,6 +37,7 @@ class SheetMedicine:
     next_words: str
     injection: bool
     facts: MedicineFacts | None
+    prescriber: str
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def conversation_of(person: Person, words: SheetWords = PLAIN) -> Conversation:
     """The sheet of a person, in plain or in easy-read words."""
     year = year_of(person.last_year, person.run.as_of) if person.last_year is not None else None
     told = person.last_year.told if person.last_year is not None else []
-    medicines = [] if year is None else _medicines(year)
+    medicines = _medicines(person, year)
     return Conversation(
         matters=_matters(person, told, words),
         medicines=medicines,
@@ -64,7 +67,7 @@ def conversation_of(person: Person, words: SheetWords = PLAIN) -> Conversation:
         due=[] if year is None else _due(year),
         questions=_questions(medicines, words),
         needs=_needs(person, told, medicines, words),
-        involved=_involved(person, told, words),
+        involved=_involved(person, told, medicines, words),
     )
 
 
@@ -82,23 +85,50 @@ def _matters(person: Person, told: Sequence[Told], words: SheetWords) -> list[st
     return found
 
 
-def _medicines(year: Year) -> list[SheetMedicine]:
-    newest = {supply.medicine: supply for supply in year.record.supplies}
-    return [_medicine(one, newest[one.name], year.as_of) for one in year.medicines if one.current]
+def _medicines(person: Person, year: Year | None) -> list[SheetMedicine]:
+    """What is in hand: from the summary of the run, which names prescribers; in an older run, from the year."""
+    as_of = person.run.as_of
+    if person.summary is not None:
+        return [_shown(one, as_of) for one in person.summary.medicines if not one.lapsed]
+    newest = {supply.medicine: supply for supply in year.record.supplies} if year is not None else {}
+    return [_of_year(one, newest[one.name], as_of) for one in (year.medicines if year else ()) if one.current]
 
 
-def _medicine(one: YearMedicine, supply: SupplyEvent, as_of: dt.date) -> SheetMedicine:
-    end = one.in_hand[-1][1]
-    if one.as_required:
-        how, following = "Taken when needed", f"last supplied {short_day(supply.on)}"
-    elif one.injection:
-        how, following = "Long-acting injection", f"{'next due' if end >= as_of else 'was due'} {short_day(end)}"
-    else:
-        how, following = "Taken by mouth", f"supply {'lasts to' if end >= as_of else 'ran out'} {short_day(end)}"
+def _shown(one: MedicineShown, as_of: dt.date) -> SheetMedicine:
+    injection = one.interval_days is not None
+    how, following = _how(one.as_required, injection, one.last_on, one.next_on, as_of)
+    return SheetMedicine(
+        upper_first(one.name),
+        dose_of(one),
+        how,
+        following,
+        injection,
+        facts_about(one.name),
+        f"prescribed by the {prescriber_words(one.prescriber)}" if one.prescriber else "prescriber not recorded",
+    )
+
+
+def _of_year(one: YearMedicine, supply: SupplyEvent, as_of: dt.date) -> SheetMedicine:
+    how, following = _how(one.as_required, one.injection, supply.on, one.in_hand[-1][1], as_of)
     dose = "" if supply.mg is None else f"{supply.mg:g} mg" + ("" if one.injection or one.as_required else " a day")
     return SheetMedicine(
-        upper_first(one.name), dose or "dose not recorded", how, following, one.injection, facts_about(one.name)
+        upper_first(one.name), dose or "dose not recorded", how, following, one.injection, facts_about(one.name), ""
     )
+
+
+def _how(
+    as_required: bool, injection: bool, last: dt.date, following: dt.date | None, as_of: dt.date
+) -> tuple[str, str]:
+    """How a medicine is taken, and when the next supply or injection is due."""
+    if as_required:
+        return "Taken when needed", f"last supplied {short_day(last)}"
+    if injection:
+        if following is None:
+            return "Long-acting injection", "none recorded as given"
+        return "Long-acting injection", f"{'next due' if following >= as_of else 'was due'} {short_day(following)}"
+    if following is None:
+        return "Taken by mouth", f"last supplied {short_day(last)}"
+    return "Taken by mouth", f"supply {'lasts to' if following >= as_of else 'ran out'} {short_day(following)}"
 
 
 def _simpler(year: Year, medicines: Sequence[SheetMedicine], words: SheetWords) -> list[str]:
@@ -180,9 +210,17 @@ def _needs(person: Person, told: Sequence[Told], medicines: Sequence[SheetMedici
     return found
 
 
-def _involved(person: Person, told: Sequence[Told], words: SheetWords) -> list[str]:
+def _involved(person: Person, told: Sequence[Told], medicines: Sequence[SheetMedicine], words: SheetWords) -> list[str]:
     """Who the record names. Who is not named is not there."""
     found = [f"Team: {person.team.name}"]
+    by: dict[str, list[str]] = {}
+    for medicine in medicines:
+        if medicine.prescriber:
+            by.setdefault(upper_first(medicine.prescriber), []).append(medicine.name.lower())
+    found += [f"{who}: {', '.join(names)}" for who, names in by.items()]
+    if person.summary is not None:
+        agreed = [f"{one.text} ({short_day(one.on)})" for one in person.summary.about.shared_care]
+        found.append(f"Shared care: {'; '.join(agreed)}" if agreed else words.not_recorded.format("Who monitors what"))
     for kind, label in (("care_coordinator", "Named worker"), ("carer", "Carer")):
         one = next((one for one in told if one.kind == kind), None)
         if one is None:

@@ -14,6 +14,7 @@ import pytest
 from features import Records
 from serving.nightly.timeline import timelines
 from serving.people.service import last_year
+from serving.summaries.schemas import AtAGlance, FactShown, FactsShown, MedicineShown
 from serving.web.sheets.conversation import conversation_of
 from serving.web.sheets.sheet_words import EASY, PLAIN
 from serving.worklists.schemas import Adjustment
@@ -40,8 +41,8 @@ def said(kind, value, days_ago=30):
     return {"patient_id": "A", "kind": kind, "value": value, "from_on": ago(days_ago), "known_on": ago(days_ago)}
 
 
-def sheet(words=PLAIN, adjustments=(), booked=None, about=None, **tables):
-    """The sheet of A, out of a record with these rows."""
+def sheet(words=PLAIN, adjustments=(), booked=None, about=None, summary=None, **tables):
+    """The sheet of A, out of a record with these rows; without a summary, as a list of an older release has it."""
     frames = {"patients": pd.DataFrame([{"patient_id": "A"} | (about or {})])}
     frames |= {name: pd.DataFrame(rows) for name, rows in tables.items()}
     (row,) = timelines(Records.from_frames(frames), AS_OF, ["A"])
@@ -51,6 +52,7 @@ def sheet(words=PLAIN, adjustments=(), booked=None, about=None, **tables):
         team=SimpleNamespace(name="North team"),
         adjustments=[Adjustment(*pair) for pair in adjustments],
         next_booked_on=booked,
+        summary=summary,
     )
     return conversation_of(person, words)
 
@@ -153,6 +155,30 @@ def test_who_else_is_involved_is_who_the_record_names():
         "Carer: recorded that there is one (6 Dec 2025)",
         "Next appointment booked: 20 January 2026",
     ]
+
+
+def glance(*medicines, shared_care=()):
+    """A summary of the run: (name, form, dose, interval, prescriber, next) of each medicine."""
+    shown = [
+        MedicineShown(name, form, dose, every, False, who, ago(300), ago(20), "dispensed", following, False)
+        for name, form, dose, every, who, following in medicines
+    ]
+    facts = FactsShown(40, [], [], [FactShown(text, ago(90)) for text in shared_care], None, None)
+    return AtAGlance(shown, [], facts, [])
+
+
+def test_prescribers_and_shared_care_are_those_of_the_record():
+    lithium = ("lithium", "oral", 800.0, None, "gp", AS_OF + dt.timedelta(days=8))
+    depot = ("haloperidol decanoate injection", "long_acting_injection", 100.0, 28, "trust", None)
+    found = sheet(summary=glance(lithium, depot, shared_care=["shared care agreement"]))
+    assert [(one.dose, one.next_words) for one in found.medicines] == [
+        ("800 mg a day", "supply lasts to 13 Jan 2026"),
+        ("100 mg every 28 days", "none recorded as given"),
+    ]
+    assert "Prescribed by the GP: lithium" in found.involved
+    assert "Prescribed by the Trust: haloperidol decanoate injection" in found.involved
+    assert "Shared care: shared care agreement (7 Oct 2025)" in found.involved
+    assert "Who monitors what: not recorded" in sheet(summary=glance(lithium)).involved
 
 
 def test_questions_follow_the_medicines():
