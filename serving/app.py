@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import errno
 import gc
+import json
 import os
 import signal
 import socket
@@ -38,6 +39,9 @@ from serving.auditlog.log import AuditUnavailable
 from serving.cds.endpoints import router as cds
 from serving.cds.schemas import NAMES as CDS_NAMES
 from serving.drafts.sealing import Sealer
+from serving.fhir.bundles import MEDIA_TYPE as FHIR_TYPE
+from serving.fhir.bundles import outcome_of
+from serving.fhir.endpoints import router as fhir
 from serving.gap_statuses.endpoints import router as gap_statuses
 from serving.http.cors import Cors
 from serving.http.middleware import STATIC, Boundary
@@ -48,6 +52,7 @@ from serving.http.problems import (
     answer,
     from_http,
     from_validation,
+    request_id_of,
     unavailable,
 )
 from serving.http.protocol import BoundedProtocol
@@ -76,6 +81,7 @@ from serving.teams.endpoints import router as teams
 from serving.web.audit_pages import router as auditing_pages
 from serving.web.endpoints import router as pages
 from serving.web.forms.gap_status_form import router as gap_status_pages
+from serving.web.forms.proposal_form import router as proposal_pages
 from serving.web.help.pages import router as help_pages
 from serving.web.identities.search_pages import router as search_pages
 from serving.web.oidc_sign_in import router as provider
@@ -116,11 +122,21 @@ KNOWN_NAMES = known_names() | {
 }
 SIGN_IN_ROUTES = ("/sign-in/with/{place}", "/sign-in/back")
 OPEN_TO_ANYBODY = frozenset(
-    {"/livez", "/readyz", "/version", "/openapi.json", "/sign-in", *SIGN_IN_ROUTES, STATIC.rstrip("/")}
+    {
+        "/livez",
+        "/readyz",
+        "/version",
+        "/openapi.json",
+        "/fhir/metadata",
+        "/sign-in",
+        *SIGN_IN_ROUTES,
+        STATIC.rstrip("/"),
+    }
 )
 """Routes that answer without a caller. They hold nothing about people. Every other route must declare its roles, or
 the service does not start.
 """
+FHIR = "/fhir/"
 JSON_PATHS = ("/v1/", "/cds-services", "/livez", "/readyz", "/version", "/openapi.json", "/metrics", STATIC)
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDetails, "description": description}
@@ -140,6 +156,13 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (500, "something went wrong here"),
         (503, "no model, database, audit log or free thread, or no answer in time; see Retry-After"),
     )
+}
+
+
+OPERATION_OUTCOME = {
+    "type": "object",
+    "required": ["resourceType", "issue"],
+    "properties": {"resourceType": {"const": "OperationOutcome"}},
 }
 
 
@@ -212,10 +235,12 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         auditing,
         operations,
         cds,
+        fhir,
         pages,
         provider,
         auditing_pages,
         gap_status_pages,
+        proposal_pages,
         search_pages,
         review_pages,
         work,
@@ -259,6 +284,9 @@ def warm(model: RiskModel) -> None:
 def render(request: Request, problem: Problem) -> Response:
     """A problem as JSON for programs and as a page for people."""
     request.scope.setdefault("state", {})["problem"] = problem.kind
+    if request.url.path.startswith(FHIR):
+        body = json.dumps(outcome_of(problem, request_id_of(request.scope)))
+        return Response(body, problem.status, headers=problem.headers, media_type=FHIR_TYPE)
     if request.url.path.startswith(JSON_PATHS):
         return answer(request, problem)
     return problem_page(request, problem)
@@ -270,12 +298,17 @@ def _described(app: FastAPI) -> dict[str, Any]:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
         document["components"]["schemas"] |= BODIES
         document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
-        for path in document["paths"].values():
+        for address, path in document["paths"].items():
             for operation in path.values():
                 for described in operation["responses"].values():
                     content = described.get("content", {})
                     for media in list(content):
-                        if content[media].get("schema", {}).get("$ref", "").endswith("/ProblemDetails"):
+                        if not content[media].get("schema", {}).get("$ref", "").endswith("/ProblemDetails"):
+                            continue
+                        if address.startswith(FHIR):
+                            del content[media]
+                            content[FHIR_TYPE] = {"schema": OPERATION_OUTCOME}
+                        else:
                             content[MEDIA_TYPE] = content.pop(media)
         app.openapi_schema = document
     return app.openapi_schema

@@ -48,6 +48,9 @@ def score(
     why: Annotated[
         str, typer.Option(help="Why it is right, without details of any person. Written to the audit log.")
     ] = "",
+    fhir: Annotated[
+        Path | None, typer.Option(help="New folder for the published list as FHIR R4 NDJSON, for other systems.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the nightly job: score everyone on a caseload and publish the worklists. It publishes all teams or none.
@@ -77,7 +80,12 @@ def score(
         accept=Acceptance(by, why) if accept_change else None,
         progress=count_of,
     )
-    report(summary.as_dict(), as_json, summary.lines)
+    exported: dict[str, object] = {}
+    if fhir is not None:
+        from serving.fhir.export import export_run
+
+        exported = {"fhir": export_run(home, fhir)["output"]}
+    report({**summary.as_dict(), **exported}, as_json, summary.lines)
 
 
 @app.command()

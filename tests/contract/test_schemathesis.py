@@ -27,6 +27,7 @@ KNOWN = {
     "service_id": ["upstream-patient-view", "upstream-order-select"],
     "team_id": ["north", "south"],
     "patient_id": ["N03", "N00", "S02"],
+    "resource_id": ["admission.N03", "CLZ-FBC-OVERDUE.N00"],
 }
 """Values that exist in the made-up trust, so that requests get past 404 some of the time."""
 NOT_ASKED = {

@@ -140,7 +140,7 @@ def test_the_committed_openapi_is_the_running_one():
 def test_openapi_holds_every_json_route_and_no_page(client):
     paths = client.get("/openapi.json").json()["paths"]
     routes = {route.split(" ")[1] for route in access_of(client.app)}
-    assert set(paths) == {path for path in routes if path.startswith(("/v1/", "/cds-services"))} | {
+    assert set(paths) == {path for path in routes if path.startswith(("/v1/", "/cds-services", "/fhir/"))} | {
         "/livez",
         "/readyz",
         "/version",
@@ -156,4 +156,9 @@ def test_openapi_declares_every_error_of_every_route_in_one_shape(client):
             assert {"400", "401", "403", "404", "409", "413", "422", "429", "500", "503"} <= set(answers), path
             shapes = [a["content"] for s, a in answers.items() if s >= "400" and (path, s) != ("/readyz", "503")]
             for content in shapes:
+                if path.startswith("/fhir/"):
+                    [(media, described)] = content.items()
+                    assert media == "application/fhir+json"
+                    assert described["schema"]["properties"] == {"resourceType": {"const": "OperationOutcome"}}
+                    continue
                 assert content["application/problem+json"]["schema"] == {"$ref": "#/components/schemas/ProblemDetails"}

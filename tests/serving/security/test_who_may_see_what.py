@@ -60,12 +60,22 @@ MATRIX = [
     ("POST", GAP_OF.format("N03"), GAP_OF.format("S02"), {"pharmacist", "cmht_system"}),
     ("GET", "/v1/audit/events", None, {"auditor"}),
     ("GET", "/v1/audit/emergency-access", None, {"auditor"}),
+    ("GET", "/fhir/RiskAssessment?patient=N03", "/fhir/RiskAssessment?patient=S02", {"pharmacist", "cmht_system"}),
+    ("GET", "/fhir/DetectedIssue?patient=N03", "/fhir/DetectedIssue?patient=S02", {"pharmacist", "cmht_system"}),
+    ("GET", "/fhir/Task?patient=N03", "/fhir/Task?patient=S02", {"pharmacist", "cmht_system"}),
+    ("GET", "/fhir/ServiceRequest?patient=N03", "/fhir/ServiceRequest?patient=S02", {"pharmacist", "cmht_system"}),
+    ("GET", "/fhir/RiskAssessment/admission.N03", "/fhir/RiskAssessment/admission.S02", {"pharmacist", "cmht_system"}),
+    *(
+        ("GET", f"/fhir/{kind}/CLZ-FBC-OVERDUE.N00", f"/fhir/{kind}/CLZ-FBC-OVERDUE.S02", {"pharmacist", "cmht_system"})
+        for kind in ("DetectedIssue", "Task", "ServiceRequest")
+    ),
     ("GET", "/metrics", None, {"operator"}),
     ("GET", "/v1/model", None, set(ROLES)),
     ("GET", "/v1/model/card", None, set(ROLES)),
 ]
 # Forms of the pages: signing out, and those that test_the_review_form_by_role_and_scope and test_audit_pages.py send.
 FORMS = {
+    "POST /patients/{patient_id}/proposals",
     "POST /patients/{patient_id}/gaps/{code}/status",
     "POST /find",
     "POST /patients/{patient_id}/work",
@@ -83,6 +93,7 @@ OPEN = {
     "/readyz",
     "/version",
     "/openapi.json",
+    "/fhir/metadata",
     "/sign-in",
     "/sign-in/with/{place}",
     "/sign-in/back",
@@ -111,6 +122,7 @@ PAGES = [
     ("/digest", None, {"pharmacist"}),
     ("/help", None, set(ROLES)),
     ("/glossary", None, set(ROLES)),
+    ("/patients/N03/proposals", "/patients/S02/proposals", {"pharmacist"}),
     ("/emergency-access", None, {"pharmacist"}),
     ("/audit", None, {"auditor"}),
 ]
@@ -213,12 +225,14 @@ def test_a_bearer_token_opens_no_page_and_a_session_opens_no_json(browser, as_ro
 
 def test_every_route_is_in_the_matrix(made_home):
     app = create_app(ServiceSettings(home=made_home))
-    listed = {f"{row[0]} {row[1]}" for row in MATRIX} | {f"GET {row[0]}" for row in PAGES}
+    listed = {f"{row[0]} {row[1].partition('?')[0]}" for row in MATRIX} | {f"GET {row[0]}" for row in PAGES}
     for route, roles in access_of(app).items():
         method, path = route.split(" ")
         whom = "S01" if path.endswith("emergency-access") else "N03"
         concrete = path
-        for name, value in {"team_id": "north", "patient_id": whom, "code": "ALLERGY_NOT_RECORDED"}.items():
+        resource = "admission.N03" if "RiskAssessment" in path else "CLZ-FBC-OVERDUE.N00"
+        known = {"team_id": "north", "patient_id": whom, "code": "ALLERGY_NOT_RECORDED", "resource_id": resource}
+        for name, value in known.items():
             concrete = concrete.replace(f"{{{name}}}", value)
         assert roles is not None, f"{route} declares no role"
         covered = path in OPEN or route in FORMS | SIGNED or f"{method} {concrete}" in listed

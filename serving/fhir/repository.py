@@ -1,0 +1,69 @@
+"""All queries of the FHIR interface. Every one starts at ``visible_people``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, bindparam, select
+
+from serving.identity.callers import Caller
+from serving.storage.tables import gaps, people, scores
+from serving.storage.visible import visible_people
+
+
+def everybody(connection: Connection, caller: Caller) -> list[Row[Any]]:
+    """(team_id, patient_id) of everybody the caller may see, team by team."""
+    visible = visible_people(caller)
+    query = select(visible.c.team_id, visible.c.patient_id).order_by(visible.c.team_id, visible.c.patient_id)
+    return [*connection.execute(query)]
+
+
+def team_of(connection: Connection, caller: Caller, patient_id: str) -> str | None:
+    """The team of somebody the caller may see, or None."""
+    visible = visible_people(caller)
+    query = select(visible.c.team_id).where(visible.c.patient_id == patient_id).order_by(visible.c.team_id)
+    return connection.scalar(query)
+
+
+def scores_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> list[Row[Any]]:
+    """Risks of some people, with their reasons and the rows behind those, by person."""
+    visible = visible_people(caller)
+    query = (
+        select(
+            scores.c.patient_id,
+            scores.c.outcome,
+            scores.c.horizon_days,
+            scores.c.probability,
+            scores.c.reasons,
+            people.c.behind,
+        )
+        .join(visible, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
+        .join(
+            people,
+            and_(
+                people.c.run_id == visible.c.run_id,
+                people.c.patient_id == visible.c.patient_id,
+                people.c.team_id == visible.c.team_id,
+            ),
+        )
+        .where(scores.c.patient_id.in_(_all_of(patients)))
+        .order_by(scores.c.patient_id, scores.c.outcome, scores.c.horizon_days)
+    )
+    return [*connection.execute(query)]
+
+
+def gaps_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> list[Row[Any]]:
+    """Every care gap of some people, by person, in the order of the pages."""
+    visible = visible_people(caller)
+    query = (
+        select(gaps)
+        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
+        .where(gaps.c.patient_id.in_(_all_of(patients)))
+        .order_by(gaps.c.patient_id, gaps.c.position)
+    )
+    return [*connection.execute(query)]
+
+
+def _all_of(patients: Sequence[str]) -> Any:
+    return bindparam("patients", list(patients), expanding=True, unique=True)
