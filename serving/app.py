@@ -81,10 +81,10 @@ from serving.teams.endpoints import router as teams
 from serving.web.audit_pages import router as auditing_pages
 from serving.web.endpoints import router as pages
 from serving.web.forms.gap_status_form import router as gap_status_pages
-from serving.web.forms.proposal_form import router as proposal_pages
 from serving.web.help.pages import router as help_pages
 from serving.web.identities.search_pages import router as search_pages
 from serving.web.oidc_sign_in import router as provider
+from serving.web.proposals.pages import router as proposal_pages
 from serving.web.rendering import STATIC_FOLDER, problem_page
 from serving.web.review_pages import router as review_pages
 from serving.web.review_pages import session_ended

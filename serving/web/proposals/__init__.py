@@ -1,0 +1,1 @@
+"""The page on which somebody accepts what is proposed for a person."""
