@@ -1,1 +1,1 @@
-"""The pages: the same queries as the JSON, drawn on the server, whole without a script."""
+"""The pages: the same queries as the JSON, rendered on the server, complete without a script."""

@@ -1,6 +1,6 @@
-"""Where somebody goes after signing in: the page they asked for, and not the start.
+"""After signing in, sends somebody to the page they asked for instead of the home page.
 
-The address waits in a cookie of a few minutes, out of reach of scripts. It comes back from a browser, so only an
+The address is kept for a few minutes in a cookie that scripts cannot read. It comes back from a browser, so only an
 address of our own pages is followed. Where the session that ended is known, only its own person is led there.
 """
 
@@ -41,7 +41,7 @@ def to_sign_in(request: Request, person: str = "", *, kept: bool = False, lost: 
 
 
 def next_page(request: Request, person: str) -> str:
-    """The page to go to now that ``person`` signed in; ``/`` where none waits for them."""
+    """The page to go to after ``person`` signed in; ``/`` if none is stored."""
     whose, _, wanted = request.cookies.get(COOKIE, "").partition("|")
     if len(wanted) > LONGEST or not _OWN_PAGE.fullmatch(wanted) or whose not in (person, ANYBODY):
         return "/"
@@ -49,7 +49,7 @@ def next_page(request: Request, person: str) -> str:
 
 
 def forget(request: Request, answer: Response) -> Response:
-    """Let go of the address that waited, if one did."""
+    """Deletes the stored address, if there is one."""
     if COOKIE in request.cookies:
         answer.delete_cookie(COOKIE, httponly=True, samesite="lax")
     return answer

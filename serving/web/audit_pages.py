@@ -159,7 +159,7 @@ def line_of(event: Event) -> AuditLine:
 
 
 def _why(event: Event) -> str:
-    """The reason that was given; where none was, the standing one: it was their own team."""
+    """The reason given; if none was, that it was their own team."""
     detail = event.detail
     if event.action == "emergency.opened":
         return REASON_LABELS.get(detail.get("reason", ""), "no reason kept")
@@ -187,8 +187,9 @@ async def emergency_form(
     patient_id: Annotated[str, Form(max_length=200)] = "",
     reason: Annotated[str, Form(max_length=40)] = "",
 ) -> Response:
-    """Open the person for an hour and go there. What is wrong is said on the form; what was typed is not put into an
-    address."""
+    """Opens the person for an hour and goes there. Faults are shown on the form; the input is not put into an
+    address.
+    """
     require_own_form(request, proof)
     patient_id = patient_id.strip()
     wrong = {}

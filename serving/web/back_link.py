@@ -1,8 +1,8 @@
 """The way back from a person to the list they were opened from, as it was: its order, filters and page.
 
 The address of a person carries the list's query string as ``back``. It comes from a browser, so nothing of it is used
-as it is: it is read as the list's own route reads it, made again from what was read, and stands only ever behind the
-address of a list.
+as it is: it is parsed as the list's own route parses it, rebuilt from the result, and used only as the query of a
+list.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _View(Filters):
 
     @property
     def query(self) -> str:
-        """The query string, without what is usual: the first page of the list as it was published has none."""
+        """The query string without default values: the first page of the list as published has none."""
         usual = _View()
         return urlencode({name: value for name, value in self if value != getattr(usual, name)})
 
@@ -47,8 +47,7 @@ def way_back(found: Worklist) -> str:
 
 
 def read_way_back(sent: str) -> str:
-    """The query string of a list, made again from what a browser sent; empty, the list as it was published, where that
-    is none."""
+    """The query string of a list, rebuilt from what a browser sent. If it is invalid, empty: the list as published."""
     if len(sent) > MAX_LENGTH:
         return ""
     try:

@@ -52,7 +52,7 @@ router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
 @router.get("/")
 async def home(request: Request, caller: AnyReader, service: Serving) -> Response:
-    """My teams; for a role that sees no people, what is serving."""
+    """My teams; for a role that sees no people, the served model."""
     found: Teams | None = None
     if caller.sees_people:
         audit = service.audit_for(caller, request)
@@ -77,8 +77,7 @@ async def team(
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
 ) -> Response:
-    """A team's worklist. What it is cut to, its order and its page are all in the address, so it can be kept and
-    sent."""
+    """A team's worklist. Its filters, order and page are all in the address, so it can be saved and sent."""
     outcome, horizon = viewed(view, outcome, horizon)
     audit = service.page_audit_for(caller, request)
 
@@ -139,7 +138,7 @@ async def model(request: Request, caller: AnyReader, service: Serving) -> Respon
 
 @router.get("/status")
 async def status(request: Request, caller: AnyReader, service: Serving) -> Response:
-    """Whether the service is fit to serve, how old the list is, and what to do if something is wrong."""
+    """Whether the service is ready, how old the list is, and what to do if something is wrong."""
     ready = await service.reads.run(readiness, service)
     run = await service.reads.run(_run, service)
     surroundings = around(request, caller, run)

@@ -1,5 +1,6 @@
-"""The lines of a list that are the same for many people, as HTML: each is made once, since a page of 500 people has
-thousands of them."""
+"""HTML lines that are the same for many people. Each is made once, because a page of 500 people has thousands of
+them.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ def gap_line(gap: GapLine) -> Markup:
 
 
 def reason_lines(reasons: Iterable[ReasonLine]) -> Markup:
-    """A list of what raises and lowers, each with its sign and the word that stands for it."""
+    """A list of what raises and lowers, each with its sign and the corresponding word."""
     return _reason_lines(tuple([(reason.direction, reason.label, reason.sentence) for reason in reasons]))
 
 

@@ -1,9 +1,9 @@
 """Puts the NHS design system's style sheet and script where the pages find them: ``python -m serving.web.nhsuk
 <nhsuk-frontend folder>``.
 
-The sheet asks a foreign server for its fonts. Those lines are cut: no page may make a third-party request, the pages
-use Arial, and the licence of the font covers NHS use only. The script runs in a page that shows people, so it is the
-one file that was looked at, or none.
+The sheet asks a foreign server for its fonts. Those lines are removed: no page may make a third-party request, the
+pages use Arial, and the licence of the font covers NHS use only. The script runs in a page that shows people, so it
+is the one file that was looked at, or none.
 """
 
 from __future__ import annotations

@@ -57,8 +57,9 @@ SUMMARY_FILTERS = ("dose_of", "due_words", "form_words", "prescriber_words", "sc
 
 @dataclass(frozen=True)
 class Around:
-    """What stands around every page. ``synthetic`` is also true where nothing is known yet in a demo: better said once
-    too often."""
+    """The frame of every page. ``synthetic`` is also true while nothing is known yet in a demo: better too often than
+    too rarely.
+    """
 
     caller: Caller | None
     run: RunInfo | None
@@ -107,7 +108,7 @@ def _synthetic(service: Service, run: RunInfo | None) -> bool:
 
 
 def _not_promoted(service: Service, run: RunInfo | None) -> tuple[str, ...]:
-    """The gates that refused the model behind this page: of the list that it shows, else of the model that serves."""
+    """The gates that refused the model behind this page: the model of the list shown, else the served model."""
     model = service.live.current
     if run is not None and run.not_promoted:
         return tuple(run.not_promoted)
@@ -139,7 +140,7 @@ ENVIRONMENT = environment()
 
 
 def page(request: Request, template: str, *, surroundings: Around, status: int = 200, **context: Any) -> Response:
-    """A page. It is rendered whole before anything is sent, so an error never leaves half a page."""
+    """A page. It is rendered completely before anything is sent, so an error never leaves half a page."""
     return HTMLResponse(_rendered(ENVIRONMENT.get_template(template), {"around": surroundings, **context}), status)
 
 

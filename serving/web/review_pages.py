@@ -109,7 +109,7 @@ async def undo(
     review_id: ReviewId,
     answers: Annotated[ReviewForm, Form()],
 ) -> Response:
-    """Take a review back and come back to the person."""
+    """Undoes a review and returns to the person."""
     require_own_form(request, answers.proof)
     audit = service.audit_for(caller, request)
     await service.reads.run(undo_review, service.database, caller, audit, patient_id, review_id)
@@ -124,14 +124,14 @@ async def drop(
     patient_id: PersonId,
     answers: Annotated[ReviewForm, Form()],
 ) -> Response:
-    """Throw the caller's own draft away."""
+    """Deletes the caller's own draft."""
     require_own_form(request, answers.proof)
     await service.reads.run(drop_draft, service.database, caller, patient_id)
     return _to_person(patient_id, answers, "reviews")
 
 
 async def draft_of(service: Service, caller: Caller, patient_id: str, replaces: str = "") -> ReviewForm | None:
-    """The caller's own draft of a new review of a person, or of a correction; None where there is none."""
+    """The caller's own draft of a new review of a person, or of a correction; None if there is none."""
     found = await service.reads.run(find_draft, service.database, service.sealer, caller, patient_id)
     if found is None or found.get("replaces", "") != replaces:
         return None
@@ -142,7 +142,7 @@ async def draft_of(service: Service, caller: Caller, patient_id: str, replaces: 
 
 
 async def session_ended(request: Request) -> Response:
-    """Lead to the sign-in page. A review that was sent after its session ended is kept for its own author."""
+    """Redirects to the sign-in page. A review sent after its session ended is kept for its author."""
     service, secret = service_of(request), request.cookies.get(SESSION_COOKIE, "")
     caller = await service.reads.run(ended_session, service.database, secret) if secret else None
     if request.method != "POST" or caller is None:

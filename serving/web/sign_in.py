@@ -52,7 +52,7 @@ def _is_here(address: str | None) -> bool:
 
 
 def holds_real_people(database: Database) -> bool:
-    """Whether the published list is of real people: then nobody signs in without a password, whatever the home says."""
+    """True if the published list is of real people: then nobody signs in without a password, whatever the home says."""
     query = select(runs.c.synthetic).where(runs.c.run_id == published_run().scalar_subquery())
     with database.read() as connection:
         return connection.scalar(query) is False

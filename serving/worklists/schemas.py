@@ -247,7 +247,7 @@ class Worklist(BaseModel):
     listed: int = Field(description="people within this week's capacity")
     snoozed: int
     changes: ListChanges
-    middle: float | None = Field(description="the middle person's risk in this team (median)")
+    middle: float | None = Field(description="the team's median risk")
     reviews_this_week: int = Field(description="people of this team with a review recorded since Monday (UTC)")
     below_line: int = Field(description="people whom this week's capacity does not reach")
     safety_below_line: int

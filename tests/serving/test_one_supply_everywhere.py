@@ -1,4 +1,4 @@
-"""One supply, told by three rows, is one supply for features, gaps, schedules, reasons, the picture of the year and
+"""One supply, recorded in three rows, is one supply for features, gaps, schedules, reasons, the picture of the year and
 the coverage of a record."""
 
 from __future__ import annotations

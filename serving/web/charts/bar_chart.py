@@ -2,7 +2,7 @@
 colour.
 
 Raising bars are solid and grow to the right, lowering bars are hatched and grow to the left, and each carries its
-sign, so the picture does not rest on colour. Every number in a picture is also in the table beside it.
+sign, so the picture does not depend on colour. Every number in a picture is also in the table beside it.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Bar:
 
 
 def draw_contributions(bars: Sequence[Bar], description: str) -> Markup:
-    """What raises (right) and lowers (left) a risk, around a base line at zero. ``description`` is read out in its
-    place."""
+    """What raises (right) and lowers (left) a risk, around a base line at zero. ``description`` is its text
+    alternative."""
     largest = max((abs(bar.value) for bar in bars), default=0.0) or 1.0
     parts: list[Markup] = []
     y = TOP + 10

@@ -1,5 +1,5 @@
-"""How a risk has moved over the published lists: a small line for a row of the worklist, and one picture an outcome
-for the person page.
+"""How a risk has changed over the published lists: a small line for a row of the worklist, and one picture per
+outcome for the person page.
 
 Inline SVG drawn on the server. The words that stand for a picture hold every number of it; lines are distinguished
 by dashes, marks and their own labels, never by colour alone.
@@ -19,7 +19,7 @@ from serving.wording import short_day
 
 Points = Sequence[tuple[dt.date, float]]
 SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 112, 34, 5
-"""The style sheet gives the same size, so that it stands once and not in every row."""
+"""The style sheet sets the same size, so that it is not repeated in every row."""
 _SPARK_BASE = SPARK_HEIGHT - SPARK_EDGE
 LEAST_TOP = 0.05
 """The height of a picture is at least 5 in 100, so that a change of a fraction does not look like a climb."""
@@ -50,7 +50,7 @@ def sparkline(points: Points) -> Markup:
 
 @lru_cache(maxsize=256)
 def _spark_places(days: tuple[dt.date, ...]) -> list[str]:
-    """Where each list stands along the line; the people of one page share their lists."""
+    """The position of each list along the line; the people of one page share their lists."""
     return [f"{x:.1f}" for x in _spread(days, SPARK_EDGE, SPARK_WIDTH - SPARK_EDGE)]
 
 
@@ -139,7 +139,7 @@ def _line(line: TrendLine, place: int, xs: dict[dt.date, float], top: float, end
 
 
 def _spread(days: Sequence[dt.date], left: float, right: float) -> list[float]:
-    """Places of days along a line, by the calendar: a missed week is a wider step."""
+    """Positions of days along a line by the calendar: a missed week is a wider step."""
     whole = (days[-1] - days[0]).days or 1
     return [left + (right - left) * (day - days[0]).days / whole for day in days]
 

@@ -1,7 +1,7 @@
-"""The picture of a person's year: one lane a medicine, check and kind of contact, over months, with the day of the
+"""The picture of a person's year: one lane per medicine, check and kind of contact, over months, with the day of the
 list marked.
 
-Inline SVG drawn on the server. What is missing is hatched and carries its days as a number, so the picture rests
+Inline SVG drawn on the server. What is missing is hatched and carries its days as a number, so the picture depends
 neither on colour nor on sight: every event is in the tables below it.
 """
 
@@ -27,7 +27,7 @@ HATCH = (
 
 
 def draw_year(year: Year, description: str) -> Markup:
-    """The whole picture. ``description`` is read out in its place."""
+    """The whole picture. ``description`` is its text alternative."""
     drawing = _Drawing(year)
     drawing.contacts()
     for medicine in year.medicines:
@@ -45,7 +45,7 @@ class _Drawing:
         self.scale = (WIDTH - LEFT - RIGHT) / (year.last - year.first).days
 
     def x(self, day: dt.date) -> float:
-        """Where a day stands; days outside the picture stand at its edge."""
+        """The position of a day; days outside the picture are put at its edge."""
         return LEFT + self.scale * (min(max(day, self.year.first), self.year.last) - self.year.first).days
 
     def inside(self, day: dt.date) -> bool:
@@ -161,7 +161,8 @@ class _Drawing:
     def whole(self, description: str) -> Markup:
         height = self.y + FOOT
         return Markup(
-            "<svg class='drawing drawing--year' viewBox='0 0 {w} {h}' role='img' aria-label='{text}' xmlns='http://www.w3.org/2000/svg'>{hatch}"
+            "<svg class='drawing drawing--year' viewBox='0 0 {w} {h}' role='img' "
+            "aria-label='{text}' xmlns='http://www.w3.org/2000/svg'>{hatch}"
         ).format(w=WIDTH, h=height, text=description, hatch=Markup(HATCH)) + Markup(
             self._behind(height) + "".join(self.parts) + self._today(height) + "</svg>"
         )

@@ -1,5 +1,4 @@
-"""The last year of a person's record as lanes: what was in hand and where it ran out, checks done and due, contacts,
-hospital.
+"""The last year of a person's record as lanes: days with supply and without, checks done and due, contacts, hospital.
 
 Values only: ``year_chart.py`` draws them and the person page writes them as tables. Everything is counted to
 ``as_of``, the day of the list; what lies ahead is what is booked or due.
@@ -29,8 +28,7 @@ Span = tuple[dt.date, dt.date]
 
 @dataclass(frozen=True)
 class YearGap:
-    """Days [from, to) with nothing in hand; ``outside`` of them were not spent in hospital. ``open`` where it has not
-    ended."""
+    """Days [from, to) without supply; ``outside`` of them were not spent in hospital. ``open`` if it has not ended."""
 
     start: dt.date
     end: dt.date
@@ -40,7 +38,7 @@ class YearGap:
 
 @dataclass(frozen=True)
 class YearMedicine:
-    """One medicine: days in hand, gaps, and the days of its supplies. ``due`` is when an injection falls due next."""
+    """One medicine: days with supply, gaps, and the days of its supplies. ``due`` is when the next injection is due."""
 
     name: str
     injection: bool
@@ -79,7 +77,7 @@ class Checks:
 
 @dataclass(frozen=True)
 class Year:
-    """The lanes of one person, what matters first on top."""
+    """The lanes of one person, the most important first."""
 
     as_of: dt.date
     first: dt.date

@@ -1,4 +1,4 @@
-"""A date as three fields, day, month and year, as the NHS design system asks for it."""
+"""A date as three fields (day, month and year), as the NHS design system recommends."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DateParts:
         return not (self.day.strip() or self.month.strip() or self.year.strip())
 
     def read(self) -> dt.date | None:
-        """The date, or None where the fields are empty. Raises ``ValueError`` for what is no date."""
+        """The date, or None if the fields are empty. Raises ``ValueError`` if it is not a date."""
         if self.is_empty:
             return None
         parts = [part.strip() for part in (self.year, self.month, self.day)]

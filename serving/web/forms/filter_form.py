@@ -32,7 +32,7 @@ class FilterField:
 
 
 def filter_fields(given: Filters, choices: FilterChoices) -> list[FilterField]:
-    """The filters, in the order of the form. What is chosen stays an option even where it leaves nobody."""
+    """The filters, in the order of the form. A chosen filter stays an option even if it leaves nobody."""
     reviewed = [FilterChoice(value=value, label=label, people=-1) for value, label in REVIEWED.items()]
     work = [FilterChoice(value=value, label=label, people=-1) for value, label in WORK.items()]
     fields = (

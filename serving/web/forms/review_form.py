@@ -84,7 +84,7 @@ class ReviewForm(BaseModel):
 
     @property
     def kept(self) -> dict[str, Any]:
-        """What of it is worth keeping for later: the answers, and neither proof nor address."""
+        """The parts worth keeping for later: the answers, without the form token and address."""
         return self.model_dump(exclude={"proof", "key", "view", "back"})
 
     def read(self) -> tuple[ReviewIn | None, list[Wrong]]:
@@ -123,7 +123,7 @@ class ReviewForm(BaseModel):
 
 
 def refused(errors: Sequence[FieldProblem]) -> list[Wrong]:
-    """What the rules of reviews refused, by field of the form."""
+    """The fields that the rules of reviews refused."""
     return _said(error.where.removeprefix("body.") for error in errors)
 
 
@@ -141,7 +141,7 @@ class Option:
 
 @dataclass(frozen=True)
 class OptionGroup:
-    """Boxes under the gaps that suggest them; no heading: the rest."""
+    """Boxes under the gaps that suggest them; no heading for the rest."""
 
     heading: str
     options: list[Option]
@@ -169,7 +169,7 @@ def review_fields(answers: ReviewForm, wrong: Sequence[Wrong], gaps: Sequence[tu
     for field, text in wrong:
         said[field] = f"{said[field]}. {text}" if field in said else text
     return ReviewFields(
-        # Answers that were refused were stored under no key, so the same one serves again.
+        # Refused answers were stored under no key, so the same key can be used again.
         key=answers.key if len(answers.key) >= 8 else secrets.token_urlsafe(18),
         groups=[
             OptionGroup(

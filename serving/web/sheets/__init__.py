@@ -1,2 +1,3 @@
-"""Papers to take along or to send: the conversation sheet and the letter to the GP. They say what the record holds, and
-never a risk."""
+"""Sheets to take along or to send: the conversation sheet and the letter to the GP. They show what the record holds,
+and never a risk.
+"""

@@ -60,7 +60,7 @@ def test_the_answer_of_a_search_is_the_sessions_own(named, home):
     named.cookies.clear()
     sign_in(named, "pharmacist:north")
     page = named.get(address).text
-    assert NAME not in page and "This search is over" in page
+    assert NAME not in page and "This search has ended" in page
 
 
 def test_a_search_from_another_page_is_refused(named):

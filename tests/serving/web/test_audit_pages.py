@@ -144,7 +144,7 @@ def test_the_log_is_searched_by_person_actor_and_day_and_turned_page_by_page(hos
     assert len(rows(auditor.get(further).text, "log")) == 5
     today = dt.datetime.now(dt.UTC).date()
     assert rows(auditor.get(f"/audit?on={today}&action=person.seen").text, "log")
-    assert "Nothing in the log fits." in auditor.get("/audit?on=2020-01-01").text
+    assert "Nothing in the log matches." in auditor.get("/audit?on=2020-01-01").text
     actor = re.search(r'href="/audit\?actor=([^"&]+)', first)[1]
     assert {row[1] for row in rows(auditor.get(f"/audit?actor={actor}").text, "log")} == {
         "EHR of the trust CMHT system"
@@ -211,7 +211,7 @@ def test_the_log_is_searched_by_a_part_of_a_name(hospital):
     auditor = hospital("auditor")
     found = rows(auditor.get("/audit?named=north+TEAM").text, "log")
     assert found and {row[1] for row in found} == {"Pharmacist, North team Pharmacist"}
-    assert "Nothing in the log fits." in auditor.get("/audit?named=nobody+of+this+name").text
+    assert "Nothing in the log matches." in auditor.get("/audit?named=nobody+of+this+name").text
 
 
 def test_a_look_at_the_log_is_one_event(hospital):
