@@ -4,9 +4,8 @@ counted."""
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,20 +17,22 @@ import pyarrow.compute as pc
 from features.records.checks import SECOND_OF_AN_ID, Finding, Mask, check, sent_again, to_canonical_units
 from features.records.days import FIRST_DAY, NO_DAY, date_of, day_of
 from features.records.files import TableFile
+from features.records.given import Given, as_json, given_rows, is_missing, rows_of, short
 from features.records.kernels import any_outside
 from features.records.merged_people import COLUMN as REPLACED_BY
 from features.records.merged_people import MergedPeople, merged_people, renamed
-from features.records.nhs_numbers import BLANK, among, ten_digits, without_numbers
+from features.records.nhs_numbers import among
+from features.records.one_person import TWO_BIRTHS, latest_of_each, refuse_two_people_of_one_id
 from features.records.parsing import empty, parse, read_bound, read_date_column
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside, TableReport
 from features.records.same_event_visits import Contradiction
+from features.records.second_clock import second_clock
 from features.records.supply_rows import USUAL_SUPPLY_DAYS, beside_a_reversal, read_supplies, settle
 from features.records.table import Table, empty_table, offsets_of, take, words_of
 from features.records.tables import CIRCUMSTANCE_KINDS, COMPARATORS, MODES, TABLES, Column, TableSpec
 from features.records.versions import VERSIONED, RowVersions, contradicted, in_one_order, kept, settled
 from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
 
-Given = pd.DataFrame | TableFile | Mapping[str, Sequence[Any]]
 PERSON_KEPT = " (the value was set aside, the person kept)"
 VALUE_ONLY = " (the value was set aside, the row kept)"
 _WITH_THEIR_ROW = {("results", "value"), ("results", "unit"), ("circumstances", "value")}
@@ -39,7 +40,6 @@ LAST_REAL_DAY = day_of("2098-12-31")
 HEADER_AGAIN = "the header line again, within the table"
 STRANGER = "the patient is not in the patients table"
 LOST_ZEROS = f"{STRANGER}; an id with zeros before it is, so the zeros may have been lost"
-TWO_BIRTHS = "two different dates of birth; neither is used"
 _QUARANTINE = ("table", "row", "column", "reason", "values")
 
 
@@ -64,7 +64,6 @@ class Loading:
         self.headers: dict[str, Mask] = {}
         self.merged = MergedPeople({}, [])
         self.versions: dict[str, RowVersions] = {}
-        self.two_births: list[int] = []  # rows of patients
         self.every_stay: tuple[dict[str, Any], npt.NDArray[np.int32]] = ({}, np.zeros(0, np.int32))
         self.moved = np.zeros(0, bool)  # rows of patients whose id became another one
         self.ids = pa.array([], pa.string())  # all people whose row could be read, in order
@@ -98,7 +97,7 @@ class Loading:
     def quarantine(self) -> pd.DataFrame:
         """Rows set aside: table, row position, column, reason, and the row as given (JSON), so that nothing is lost."""
         rows = [
-            (s.table, s.row, s.column, s.reason, v if isinstance(v, str) else _told(v))
+            (s.table, s.row, s.column, s.reason, v if isinstance(v, str) else as_json(v))
             for s, v in zip(self.aside, self.values, strict=True)
         ]
         frame = pd.DataFrame(rows, columns=list(_QUARANTINE))
@@ -158,7 +157,7 @@ class Loading:
     def _parse(self, spec: TableSpec) -> tuple[dict[str, Any], dict[str, Mask]]:
         """Typed columns, and where a column holds unreadable values; no mask for a column without any."""
         given = self.given[spec.name]
-        rows = _rows_of(given)
+        rows = rows_of(given)
         self.report.tables[spec.name] = TableReport(
             read=rows,
             absent_columns=tuple(c.name for c in spec.columns if c.name not in given),
@@ -276,17 +275,22 @@ class Loading:
         findings += [(name, rows, f"{reason}{PERSON_KEPT}") for name, rows, reason in self._unfollowed()]
         kept = self._set_aside(spec, findings)
         ids = np.asarray(columns["patient_id"].take(pa.array(kept)).to_pylist(), dtype=object)
-        self._refuse_two_people_of_one_id(columns)
+        refuse_two_people_of_one_id(columns, self.given["patients"]["patient_id"], self.moved)
         order = np.argsort(ids, kind="stable") if len(ids) else np.zeros(0, dtype=np.int64)
-        rows, order = self._latest_of_each(columns, kept[order], order)
+        rows = kept[order]
+        each = latest_of_each(columns, rows, self.moved)
+        rows, order = rows[each.keep], order[each.keep]
+        report = self.report.tables["patients"]
+        report.replaced = int((~each.keep).sum())
+        report.kept -= report.replaced
         patient = np.arange(len(rows), dtype=np.int32)
         place = np.full(len(columns["patient_id"]), -1, np.int32)
         place[rows] = patient
         self._keep_unread(spec, {**columns, "known_on": np.full(len(place), NO_DAY, np.int32)}, place, findings)
         words = ("patients", "birth_date", "", "", TWO_BIRTHS)
-        self.unread += [(int(place[row]), NO_DAY, NO_DAY, words) for row in self.two_births]
-        if self.two_births:
-            self._note("patients", f"birth_date: {len(self.two_births):,} people with {TWO_BIRTHS}")
+        self.unread += [(int(place[row]), NO_DAY, NO_DAY, words) for row in each.two_births]
+        if each.two_births:
+            self._note("patients", f"birth_date: {len(each.two_births):,} people with {TWO_BIRTHS}")
         typed = {name: take(values, rows) for name, values in columns.items() if name != "patient_id"}
         return ids[order], Table(spec, typed, patient, offsets_of(patient, len(rows)))
 
@@ -294,83 +298,6 @@ class Loading:
         header = self.headers.get("patients")
         found = [(name, rows if header is None else rows & ~header, why) for name, rows, why in self.merged.findings]
         return [one for one in found if one[1].any()]
-
-    def _latest_of_each(self, columns: dict[str, Any], rows: Any, order: Any) -> tuple[Any, Any]:
-        """One row per person: the version known last (if equal, one with a death), with empty values filled from the
-        version before. ``rows`` are in the order of ids."""
-        codes = words_of(columns["patient_id"])[0][rows]
-        again = np.flatnonzero(codes[1:] == codes[:-1])
-        if not len(again):
-            return rows, order
-        known, died = columns["known_on"], columns["died_on"]
-        texts = {name: values for name, values in columns.items() if not isinstance(values, np.ndarray)}
-        keep = np.ones(len(rows), dtype=bool)
-        starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
-        for start, end in zip(starts.tolist(), [*starts[1:].tolist(), len(rows)], strict=True):
-            if end - start < 2:
-                continue
-            versions = sorted(
-                range(start, end),
-                key=lambda i: (
-                    not self.moved[rows[i]],  # the row of the current id, before one of an id it replaces
-                    -1 if known[rows[i]] == NO_DAY else int(known[rows[i]]),
-                    died[rows[i]] != NO_DAY,
-                    str([values[int(rows[i])] for values in columns.values()]),
-                ),
-            )
-            last = int(rows[versions[-1]])
-            for spec in TABLES["patients"].columns:
-                values = columns[spec.name]
-                if spec.name in ("patient_id", "died_on", "known_on") or spec.name in texts:
-                    continue
-                for i in reversed(versions[:-1]):
-                    if _is_empty(values[last]):
-                        values[last] = values[int(rows[i])]
-            self._one_birth_date(columns, [int(rows[i]) for i in versions])
-            for i in versions[:-1]:
-                if self.moved[rows[i]] and died[last] == NO_DAY:
-                    died[last] = died[int(rows[i])]
-            keep[start:end] = False
-            keep[versions[-1]] = True
-        report = self.report.tables["patients"]
-        report.replaced = int((~keep).sum())
-        report.kept -= report.replaced
-        return rows[keep], order[keep]
-
-    def _one_birth_date(self, columns: dict[str, Any], versions: list[int]) -> None:
-        """Takes out the birth date of the last of some rows of one id where another row that became known on the same
-        day holds a different one: nobody can say which is right."""
-        born, known, last = columns["birth_date"], columns["known_on"], versions[-1]
-        same = [row for row in versions if known[row] == known[last] and self.moved[row] == self.moved[last]]
-        if len({int(born[row]) for row in same} - {NO_DAY}) > 1:
-            born[last] = NO_DAY
-            self.two_births.append(last)
-
-    def _refuse_two_people_of_one_id(self, columns: dict[str, Any]) -> None:
-        """Ids that differ only in spelling belong to one person only if nothing contradicts it, so that rows of two
-        people are never mixed."""
-        ids, born = columns["patient_id"], columns["birth_date"]
-        codes = ids.dictionary_encode()
-        if len(codes.dictionary) == len(ids) - ids.null_count:
-            return
-        given = self.given["patients"]["patient_id"]
-        spelled = pd.Series(given if isinstance(given, pd.Series) else list(given)).astype("str")
-        frame = pd.DataFrame({"id": ids.to_pandas(), "spelled": spelled.to_numpy(), "born": born})
-        frame = frame[~self.moved]
-        frame = frame[frame["id"].notna() & frame["id"].duplicated(keep=False) & (frame["born"] != NO_DAY)]
-        differ = frame.groupby("id").agg({"spelled": "nunique", "born": "nunique"})
-        clash = int(((differ["spelled"] > 1) & (differ["born"] > 1)).sum())
-        if clash:
-            raise RecordsError(
-                [
-                    RecordsProblem(
-                        "patients",
-                        f"{clash} ids differ only by spaces or invisible signs and have different dates of birth",
-                        "one spelling for one person, and different ids for different people",
-                        "correct the ids in the source",
-                    )
-                ]
-            )
 
     def _keep_person(self, columns: dict[str, Any], name: str, rows: Mask, reason: str) -> Finding:
         """Sets aside a value that cannot be right but keeps the person: nobody leaves the caseload because of a
@@ -436,7 +363,7 @@ class Loading:
         typed = {name: values for name, values in columns.items() if name != "patient_id"}
         if len(kept) < len(ids):
             typed, patient = {name: take(values, kept) for name, values in typed.items()}, patient[kept]
-        self._second_clock(spec, typed)
+        self.report.tables[spec.name].delays_applied = second_clock(spec, typed, self.delays.get(spec.name, 0))
         if spec.name == "supplies":
             typed = self._settled_supplies(typed, patient)
         if spec.name not in VERSIONED:
@@ -504,23 +431,13 @@ class Loading:
             if name == "patient_id" or reason == SECOND_OF_AN_ID:
                 continue
             places = np.flatnonzero(rows & (patient >= 0))
-            told = self._given_rows(spec.name, places, [name, about] if about else [name])
+            told = given_rows(self.given[spec.name], places, [name, about] if about else [name])
             for row, values in zip(places.tolist(), told, strict=True):
                 on, told_on = (int(days[row]) if FIRST_DAY <= days[row] <= LAST_REAL_DAY else NO_DAY for days in clocks)
                 if told_on == NO_DAY and on != NO_DAY:
                     told_on = on + self.delays.get(spec.name, 0)
-                words = (spec.name, name, _short(values.get(name)), _concept(spec, columns, about, row, values), reason)
+                words = (spec.name, name, short(values.get(name)), _concept(spec, columns, about, row, values), reason)
                 self.unread.append((int(patient[row]), on, told_on, words))
-
-    def _given_rows(self, name: str, rows: npt.NDArray[np.int64], columns: Sequence[str]) -> list[dict[str, Any]]:
-        """Some columns of some rows, as given."""
-        given = self.given[name]
-        out: dict[str, list[Any]] = {}
-        for column in columns:
-            if column in given and len(rows):
-                values = given[column]
-                out[column] = values.iloc[rows].tolist() if isinstance(values, pd.Series) else [values[r] for r in rows]
-        return [{column: values[i] for column, values in out.items()} for i in range(len(rows))]
 
     def _name_unknown_words(self, spec: TableSpec, findings: list[Finding]) -> None:
         """Names the words that no table knows and how often, most frequent first: words of a vocabulary (medicines,
@@ -530,8 +447,8 @@ class Loading:
             if not vocabulary or spec.name == "results" or "missing" in reason:
                 continue
             extra = ["kind"] if spec.name == "circumstances" else []
-            told = self._given_rows(spec.name, np.flatnonzero(rows), [name, *extra])
-            words = Counter(" ".join(_short(one.get(column)) for column in [*extra, name]).strip() for one in told)
+            told = given_rows(self.given[spec.name], np.flatnonzero(rows), [name, *extra])
+            words = Counter(" ".join(short(one.get(column)) for column in [*extra, name]).strip() for one in told)
             del words[""]
             if words:
                 named = ", ".join(f"{word} ({count:,} rows)" for word, count in words.most_common(20))
@@ -577,33 +494,6 @@ class Loading:
             if made is not None:
                 self.versions["stays"] = made
 
-    def _second_clock(self, spec: TableSpec, columns: dict[str, Any]) -> None:
-        """Applies the usual delay if the extract does not say when a row, or its late part, became known."""
-        if not spec.per_patient or spec.event_day is None:
-            return
-        delay = self.delays[spec.name]
-        self._delay(spec, columns, "known_on", columns[spec.event_day], delay)
-        for late in spec.late:
-            base = columns[spec.event_day] if spec.name == "contacts" else columns[late.column]
-            self._delay(spec, columns, late.known_on, base, late.delay_days)
-            if spec.name == "contacts":
-                planned = columns["outcome"] == spec.column("outcome").values.index("planned")
-                columns[late.known_on] = np.where(planned, np.int32(NO_DAY), columns[late.known_on])
-
-    def _delay(
-        self, spec: TableSpec, columns: dict[str, Any], name: str, base: npt.NDArray[np.int32], delay: int
-    ) -> None:
-        silent = (columns[name] == NO_DAY) & (base != NO_DAY)
-        if spec.name == "contacts":
-            silent &= columns["outcome"] != spec.column("outcome").values.index("planned")
-            if name == "known_on":
-                booked = (columns[name] == NO_DAY) & ~silent & (columns["booked_on"] != NO_DAY)
-                columns[name] = np.where(booked, columns["booked_on"], columns[name])
-                silent |= (columns[name] == NO_DAY) & (base != NO_DAY)
-        if silent.any():
-            columns[name] = np.where(silent, base + np.int32(delay), columns[name])
-            self.report.tables[spec.name].delays_applied[name] = {"days": delay, "rows": int(silent.sum())}
-
     def _set_aside(self, spec: TableSpec, findings: list[Finding]) -> npt.NDArray[np.int64]:
         report = self.report.tables[spec.name]
         if not findings:
@@ -624,8 +514,8 @@ class Loading:
     def _as_given(self, name: str, rows: npt.NDArray[np.int64]) -> list[str | Mapping[str, Any]]:
         """Rows as JSON; those of a request, whose quarantine nobody may ask for, as they came."""
         given = self.given[name]
-        told = self._given_rows(name, rows, [str(column) for column in given])
-        return list(told) if not isinstance(given, pd.DataFrame | TableFile) else [_told(row) for row in told]
+        told = given_rows(given, rows, [str(column) for column in given])
+        return list(told) if not isinstance(given, pd.DataFrame | TableFile) else [as_json(row) for row in told]
 
     def _name_unknown(self, table: str, column: str, failing: list[Mask], given: Any) -> None:
         """Names the tests and units that no reference table knows, most frequent first: words of a vocabulary, never a
@@ -638,7 +528,7 @@ class Loading:
             words = values.take(pa.array(rows)).to_pylist()
         else:
             words = values.iloc[rows] if isinstance(values, pd.Series) else [values[row] for row in rows.tolist()]
-        known = Counter(str(word)[:40] for word in words if not _is_missing(word))
+        known = Counter(str(word)[:40] for word in words if not is_missing(word))
         if known:
             named = ", ".join(f"{word} ({count:,} rows)" for word, count in known.most_common(20))
             self._note(table, f"{column} not known: {named}; see features/reference/tests.csv")
@@ -675,11 +565,6 @@ def _mapped(text: pa.Array, meaning: Callable[[str], str]) -> pa.Array:
     return pa.array([*meant, None], pa.string()).take(pa.array(np.where(codes < 0, len(words), codes)))
 
 
-def _short(value: Any) -> str:
-    """A value as a person's page may show it: short, and without an NHS number."""
-    return "" if _is_missing(value) else without_numbers(str(value)).strip()[:60]
-
-
 def _concept(spec: TableSpec, columns: Mapping[str, Any], about: str, row: int, given: Mapping[str, Any]) -> str:
     """What the row is about, in our words or, if those could not be read, in its own."""
     if not about:
@@ -687,29 +572,4 @@ def _concept(spec: TableSpec, columns: Mapping[str, Any], about: str, row: int, 
     value = columns[about][row]
     if spec.column(about).kind != "code":
         return str(value.as_py() or "")
-    return spec.column(about).values[value] if value >= 0 else _short(given.get(about))
-
-
-def _is_empty(value: Any) -> bool:
-    """Whether a typed value is missing: a code or flag of -1, a day that is none, a number that is none."""
-    return bool(value != value or value in (-1, NO_DAY))
-
-
-def _rows_of(given: Given) -> int:
-    if isinstance(given, pd.DataFrame):
-        return len(given)
-    if isinstance(given, TableFile):
-        return given.rows
-    return len(next(iter(given.values()), ()))
-
-
-def _told(values: Mapping[Any, Any]) -> str:
-    """A row as given, as JSON, with every NHS number blanked."""
-    told = {str(c): None if _is_missing(v) else without_numbers(str(v)) for c, v in values.items()}
-    if ten_digits(told.get("patient_id") or ""):
-        told["patient_id"] = BLANK
-    return json.dumps(told, ensure_ascii=False)
-
-
-def _is_missing(value: Any) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))
+    return spec.column(about).values[value] if value >= 0 else short(given.get(about))
