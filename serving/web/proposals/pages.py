@@ -68,7 +68,7 @@ async def accept(
     patient_id: PersonId,
     sent: Annotated[AcceptedProposal, Form()],
 ) -> Response:
-    """Accept a proposal: the gap is acknowledged in the name of whoever accepts, and the Task says so."""
+    """Accept a proposal: the gap is acknowledged in the name of the person who accepts it, and the Task says so."""
     require_own_form(request, sent.proof)
     audit = service.audit_for(caller, request)
     _, found = await service.reads.run(proposals_of, service.database, caller, audit, patient_id)

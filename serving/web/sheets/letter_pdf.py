@@ -1,5 +1,5 @@
-"""The letter as a PDF: embedded fonts, one column, A4. Letters that the font cannot draw are said, never left out in
-silence."""
+"""The letter as a PDF: embedded fonts, one column, A4. Characters missing from the font
+are reported, never left out silently."""
 
 from __future__ import annotations
 
