@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from features.gaps import could_not_check
+from features.gaps.closings import Closing, closings
 from features.gaps.person_view import PersonAsKnown
 from features.summaries.about import About, about
 from features.summaries.held import HeldMedicine, UnknownMedicine, held, unknown
@@ -21,12 +23,24 @@ class PersonSummary:
     about: About
     dues: tuple[DueItem, ...]
     registers: tuple[RegisterRow, ...]
+    unchecked: tuple[str, ...]
+    """What applies to the person and could not be checked, in words: "nothing found" is said only with it."""
+    closed: tuple[Closing, ...]
+    """What closed overdue care in the last 14 days."""
 
 
 def summary_of(person: PersonAsKnown) -> PersonSummary:
     """The summary of one person as known on ``person.as_of``."""
     medicines = held(person)
-    return PersonSummary(medicines, unknown(person), about(person), upcoming(person, medicines), registers(person))
+    return PersonSummary(
+        medicines,
+        unknown(person),
+        about(person),
+        upcoming(person, medicines),
+        registers(person),
+        tuple(could_not_check(person)),
+        tuple(closings(person)),
+    )
 
 
 __all__ = [

@@ -16,6 +16,7 @@ from features.summaries import AHEAD_DAYS, PersonSummary
 __all__ = [
     "AHEAD_DAYS",
     "AtAGlance",
+    "ClosedShown",
     "DueShown",
     "FactsShown",
     "MedicineNotKnown",
@@ -82,6 +83,16 @@ class DueShown:
 
 
 @dataclass(frozen=True, slots=True)
+class ClosedShown:
+    """Overdue care that is closed: the gap's code, what closed it and when, and how many days late that was."""
+
+    code: str
+    what: str
+    on: dt.date
+    days_late: int
+
+
+@dataclass(frozen=True, slots=True)
 class RegisterShown:
     """A person's row on one register; ``trend`` holds (day, value), oldest first."""
 
@@ -104,6 +115,10 @@ class AtAGlance:
     not_known: list[MedicineNotKnown]
     about: FactsShown
     dues: list[DueShown]
+    unchecked: list[str] | None
+    """What applies and could not be checked for want of a record; null where an earlier version did not keep it."""
+    closed: list[ClosedShown]
+    """Overdue care that a row of the last 14 days closed."""
 
 
 def stored(found: PersonSummary, as_of: int) -> dict[str, Any]:
@@ -130,6 +145,8 @@ def stored(found: PersonSummary, as_of: int) -> dict[str, Any]:
             "worker": fact(said.worker),
             "carer": fact(said.carer),
             "not_known": [[one.written, off(one.last)] for one in found.unknown],
+            "unchecked": list(found.unchecked),
+            "closed": [[one.code, one.what, one.row.on - as_of, one.late] for one in found.closed],
         },
         "dues": [[one.day - as_of, one.kind, list(one.labels), one.scope] for one in found.dues],
         "registers": [
@@ -192,6 +209,8 @@ def summary_of_row(row: Any, as_of: dt.date) -> AtAGlance:
         not_known_of(row.about, as_of),
         about_of(row.about, as_of),
         dues_of(row.dues, as_of),
+        row.about.get("unchecked"),
+        [ClosedShown(code, what, _day(as_of, day), late) for code, what, day, late in row.about.get("closed", ())],
     )
 
 

@@ -16,7 +16,7 @@ from serving.identities.service import Names, names_of
 from serving.identity.callers import Caller
 from serving.storage.database import Database
 from serving.worklists.rules import Ranking
-from serving.worklists.schemas import Filters, Worklist, WorklistEntry
+from serving.worklists.schemas import Filters, GapLine, Worklist, WorklistEntry
 from serving.worklists.service import shown_on, team_worklist
 
 EVERYBODY = 100_000
@@ -102,6 +102,12 @@ def safe(value: object) -> str:
     return f"'{text}" if text.startswith(STARTS_A_FORMULA) else text
 
 
+def gap_words(gap: GapLine) -> str:
+    """A gap as the file names it: its title, the status that holds, and whether its rule is still to be checked."""
+    notes = [note for note in (gap.status, None if gap.verified else "not yet verified") if note]
+    return f"{gap.title} ({'; '.join(notes)})" if notes else gap.title
+
+
 def _row(found: Worklist, entry: WorklistEntry) -> list[object]:
     review = entry.last_review
     return [
@@ -113,7 +119,7 @@ def _row(found: Worklist, entry: WorklistEntry) -> list[object]:
         f"{entry.probability:.6f}",
         entry.in_words,
         entry.within_capacity,
-        "; ".join(gap.title for gap in entry.gaps),
+        "; ".join(gap_words(gap) for gap in entry.gaps),
         "; ".join(reason.label for reason in entry.reasons if reason.direction == "raises"),
         entry.last_seen_on,
         entry.next_booked_on,

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from serving.http.problems import ProblemDetails
 from serving.security.tokens import issue_token
-from serving.worklists.export import COLUMNS, safe
+from serving.worklists.export import COLUMNS, gap_words, safe
+from serving.worklists.schemas import GapLine
 from tests.serving.auditlog.test_log import last_event
 
 
@@ -67,6 +68,35 @@ def test_a_filter_cuts_the_file_too(client, lead):
     everybody = rows(client.get("/v1/teams/north/worklist.csv", headers=lead))
     some = rows(client.get("/v1/teams/north/worklist.csv?reviewed=never&gap=none-such", headers=lead))
     assert len(some) < len(everybody)
+
+
+@pytest.mark.parametrize(
+    ("status", "verified", "words"),
+    [
+        (None, True, "Lithium level overdue"),
+        (None, False, "Lithium level overdue (not yet verified)"),
+        ("Booked until 12 January 2026", True, "Lithium level overdue (Booked until 12 January 2026)"),
+        (
+            "Booked until 12 January 2026",
+            False,
+            "Lithium level overdue (Booked until 12 January 2026; not yet verified)",
+        ),
+    ],
+)
+def test_a_gap_is_named_with_its_status_and_whether_it_is_verified(status, verified, words):
+    line = GapLine("LI_LEVEL_OVERDUE", "Lithium level overdue", "high", True, 20.0, verified, True, status)
+    assert gap_words(line) == words
+
+
+def test_the_file_says_of_each_gap_what_the_list_says(client, lead):
+    listed = client.get("/v1/teams/north/worklist", headers=lead).json()["items"]
+    found = {
+        row["patient_id"]: row["care_gaps"] for row in rows(client.get("/v1/teams/north/worklist.csv", headers=lead))
+    }
+    unverified = [(one["patient_id"], gap["title"]) for one in listed for gap in one["gaps"] if not gap["verified"]]
+    assert unverified
+    for patient, title in unverified:
+        assert f"{title} (" in found[patient] and "not yet verified)" in found[patient]
 
 
 @given(st.text(max_size=20) | st.sampled_from(["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"]))

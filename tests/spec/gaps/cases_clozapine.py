@@ -15,7 +15,7 @@ BLOOD_COUNT = [
         """
         count  severity  due   overdue  verified  says
         d-27   -         -     -        -         -
-        d-28   medium    d     0        yes       in_week_101_since_it_was_started_on_d-700;_due_today
+        d-28   medium    d     0        yes       UK_schedule,_checked_on_2026-01-13);_due_today
         d-29   high      d-1   1        yes       every_28_days_now
         d-30   high      d-2   2        yes       every_28_days
         d-31   critical  d-3   3        yes       -
