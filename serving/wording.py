@@ -209,6 +209,12 @@ def short_day(value: dt.date | dt.datetime | str | None) -> str:
     return "not recorded" if value is None else _short(value)
 
 
+def near_day(value: dt.date | dt.datetime, as_of: dt.date) -> str:
+    """``3 Jan``, with the year where the day is half a year or more from ``as_of``."""
+    on = value.date() if isinstance(value, dt.datetime) else value
+    return short_day(on).rpartition(" ")[0] if abs((on - as_of).days) < 180 else short_day(on)
+
+
 def dated(text: str) -> str:
     """The text with each ``2026-01-03`` written as ``3 Jan 2026``."""
     return _ISO.sub(lambda found: short_day(found[0]), text)

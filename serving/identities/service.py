@@ -57,6 +57,11 @@ def names_of(database: Database, caller: Caller, keys: IdentityKeys | None, pati
     return dict(_opened(keys, rows))
 
 
+def named_of(database: Database, caller: Caller, keys: IdentityKeys | None, patients: Sequence[str]) -> dict[str, str]:
+    """The names alone, for a list that is sorted by them."""
+    return {patient: one.name for patient, one in names_of(database, caller, keys, patients).items() if one.name}
+
+
 def search_people(
     database: Database, caller: Caller, keys: IdentityKeys | None, audit: Audit, text: str
 ) -> SearchResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
+from features.reference import MEDICINES
 from serving.summaries.schemas import DueShown, MedicineNotKnown, MedicineShown
 from serving.wording import upper_first
 
@@ -15,8 +16,6 @@ FORMS = {
     "other": "other route",
 }
 PRESCRIBERS = {"trust": "Trust", "gp": "GP"}
-IN_A_ROW = 4
-"""Medicines that a row of a list names."""
 SCOPES = {
     "smi_any": "severe mental illness",
     "antipsychotic_any_except_clozapine": "antipsychotic",
@@ -51,18 +50,27 @@ def prescriber_words(prescriber: str) -> str:
     return PRESCRIBERS.get(prescriber, "Not recorded" if not prescriber else upper_first(prescriber))
 
 
-def row_words(medicines: Sequence[MedicineShown], not_known: Sequence[MedicineNotKnown]) -> tuple[list[str], int]:
-    """What a row of a list says: the first medicines, as ``Clozapine 300 mg a day``, and how many more there are."""
-    held = [one for one in medicines if not one.lapsed]
-    said = [f"{upper_first(one.name)} {_short_dose(one)}".strip() for one in held]
-    said += [f"{one.written} (not in Upstream's tables)" for one in not_known]
-    return said[:IN_A_ROW], max(0, len(said) - IN_A_ROW)
+def medicine_lines(medicines: Sequence[MedicineShown], not_known: Sequence[MedicineNotKnown]) -> list[str]:
+    """What a row of a list says, the first first: ``Clozapine 300 mg``, ``Paliperidone injection 75 mg every 28
+    days``. What has run out and may have ended is left to the person's page."""
+    said = [_line(one) for one in medicines if not one.lapsed]
+    return said + [f"{one.written} (not in Upstream's tables)" for one in not_known]
 
 
-def _short_dose(one: MedicineShown) -> str:
-    dose = f"{one.dose_mg:,g} mg" if one.dose_mg else ""
-    every = f"every {one.interval_days} days" if one.interval_days is not None else ""
-    return " ".join(filter(None, (dose, every, "when needed" if one.as_required else "")))
+def _line(one: MedicineShown) -> str:
+    return _said(one.name, one.form, one.dose_mg, one.interval_days, one.as_required)
+
+
+@lru_cache(maxsize=4_096)
+def _said(name: str, form: str, dose_mg: float | None, interval_days: int | None, as_required: bool) -> str:
+    injection = form == "long_acting_injection"
+    parts = [
+        f"{upper_first(MEDICINES[name].base)} injection" if injection and name in MEDICINES else upper_first(name),
+        f"{dose_mg:,g} mg" if dose_mg else "dose not recorded",
+        f"every {interval_days} days" if interval_days is not None else "",
+        "when needed" if as_required else "",
+    ]
+    return " ".join(filter(None, parts))
 
 
 def due_words(due: DueShown) -> str:
@@ -72,6 +80,14 @@ def due_words(due: DueShown) -> str:
     if KINDS.get(due.kind):
         return f"{KINDS[due.kind]}: {what}"
     return f"{upper_first(what)} ({scope_words(due.scope)})"
+
+
+def due_in_short(due: DueShown) -> str:
+    """The same for a row of a list: ``full blood count``, ``supply of lithium``, ``adherence review and 4 more``."""
+    if due.kind != "check":
+        return f"{'injection' if due.kind == 'injection' else 'supply'} of {', '.join(due.labels)}"
+    more = len(due.labels) - 1
+    return due.labels[0] + (f" and {more} more" if more else "")
 
 
 def scope_words(scope: str) -> str:

@@ -36,6 +36,8 @@ ACTIONS = {
     "teams.seen": "Read the list of teams",
     "team.overview_seen": "Read a team's page",
     "person.left_seen": "Asked for a person who has left",
+    "card.shown": "Showed a card in a record system",
+    "card.feedback": "Sent word on a card",
     "people.searched": "Searched for a person",
     "identities.loaded": "Gave Upstream names and NHS numbers",
     "identities.sealed_again": "Changed the key that seals names",

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, ValidationError
 
 from serving.worklists.endpoints import Limit, Offset, Word
 from serving.worklists.rules import Ranking
-from serving.worklists.schemas import DEFAULT_LIMIT, Filters, Worklist
+from serving.worklists.schemas import DEFAULT_LIMIT, Filters, Sorting, Worklist
 
 MAX_LENGTH = 2_000
 
@@ -29,6 +29,7 @@ class _View(Filters):
     reason: Word = None
     medicine: Word = None
     ranking: Ranking | None = None
+    sort: Sorting | None = None
     limit: Limit = DEFAULT_LIMIT
     offset: Offset = 0
 
@@ -39,11 +40,11 @@ class _View(Filters):
         return urlencode({name: value for name, value in self if value != getattr(usual, name)})
 
 
-def way_back(found: Worklist) -> str:
-    """The query string of the list that is shown."""
+def way_back(found: Worklist, sort: Sorting | None = None) -> str:
+    """The query string of the list that is shown, as it is sorted."""
     published = found.rules.ranking if found.rules else Ranking.RISK
     ranking = None if found.ranking is published else found.ranking
-    return _View(ranking=ranking, limit=found.limit, offset=found.offset, **dict(found.filters)).query
+    return _View(ranking=ranking, sort=sort, limit=found.limit, offset=found.offset, **dict(found.filters)).query
 
 
 def read_way_back(sent: str) -> str:

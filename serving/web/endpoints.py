@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -23,7 +24,7 @@ from serving.access import (
     spend_as_stranger,
 )
 from serving.http.problems import Problem
-from serving.identities.service import names_of
+from serving.identities.service import named_of, names_of
 from serving.identity.callers import Caller
 from serving.identity.ids import PersonId
 from serving.operations.service import readiness, version
@@ -44,7 +45,7 @@ from serving.web.rendering import around, page
 from serving.web.review_pages import draft_of
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.rules import Ranking
-from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Teams
+from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Sorting, Teams
 from serving.worklists.service import gone, is_listed, list_teams, shown_on, team_worklist, unknown_horizon
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
@@ -76,6 +77,7 @@ async def team(
     ranking: Ranking | None = None,
     limit: Limit = DEFAULT_LIMIT,
     offset: Offset = 0,
+    sort: Sorting | Literal[""] | None = None,
 ) -> Response:
     """A team's worklist. Its filters, order and page are all in the address, so it can be saved and sent."""
     outcome, horizon = viewed(view, outcome, horizon)
@@ -96,10 +98,13 @@ async def team(
         filters=filtering,
         limit=limit,
         offset=offset,
+        sort=sort or None,
+        names=partial(named_of, service.database, caller, service.identity_keys),
     )
 
     def address(**changed: object) -> str:
         kept = {"view": f"{found.outcome}-{found.horizon_days}", "ranking": found.ranking.value, "limit": limit}
+        kept |= {"sort": sort} if sort else {}
         given = {**kept, "offset": offset, **filtering.given, **changed}
         return "?" + urlencode({name: value for name, value in given.items() if value != ""})
 
@@ -110,7 +115,8 @@ async def team(
         list=found,
         filters=filter_fields(found.filters, found.choices),
         address=address,
-        opened=person_query(f"{found.outcome}-{found.horizon_days}", way_back(found)),
+        opened=person_query(f"{found.outcome}-{found.horizon_days}", way_back(found, sort or None)),
+        sort=sort or "",
         most=MAX_LIMIT,
         names=await service.reads.run(names_of, service.database, caller, service.identity_keys, shown_on(found)),
     )

@@ -35,6 +35,7 @@ FILTERS = (
     "feature_name",
     "feature_words",
     "in_100",
+    "near_day",
     "outcome_label",
     "people",
     "plain",

@@ -38,6 +38,7 @@ from serving.storage.tables import (
     run_teams,
     runs,
     scores,
+    summaries,
     timelines,
     work_items,
 )
@@ -145,7 +146,16 @@ def ranked(
         within = case((and_(everybody.c.standing == Standing.LISTED.value, away == 0), 1), else_=0)
     else:
         within = case((and_(position <= (line if line is not None else 0), away == 0), 1), else_=0)
-    return select(everybody, position.label("position"), within.label("within"))
+    if line is None:
+        return select(everybody, position.label("position"), within.label("within"))
+    # Everybody with a critical safety gap stands above the line, in a band after those within the capacity.
+    placed = select(everybody, position.label("own_place"), within.label("within"), away.label("away")).subquery(
+        "placed"
+    )
+    band = case((placed.c.within == 1, 0), (placed.c.worst == CRITICAL, 1), else_=2)
+    over = func.row_number().over(order_by=(placed.c.away, band, placed.c.own_place))
+    columns = [column for column in placed.c if column.name not in ("own_place", "away")]
+    return select(*columns, over.label("position"))
 
 
 def _in_order(everybody: Any, ranking: Ranking) -> Any:
@@ -360,6 +370,17 @@ def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -
     for patient, *values in connection.execute(query).all():
         found.setdefault(patient, []).append(GapLine(*values))
     return found
+
+
+def summaries_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, Any]:
+    """``medicines``, ``about`` and ``dues`` as stored, by person; nobody in a run made before they were kept."""
+    visible = visible_people(caller)
+    query = (
+        select(summaries.c.patient_id, summaries.c.medicines, summaries.c.about, summaries.c.dues)
+        .join(visible, and_(summaries.c.run_id == visible.c.run_id, summaries.c.patient_id == visible.c.patient_id))
+        .where(summaries.c.patient_id.in_(_all_of(patients)))
+    )
+    return {row.patient_id: row for row in connection.execute(query)}
 
 
 def reviews_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Any]]:

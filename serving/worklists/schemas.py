@@ -54,6 +54,17 @@ class Filters(BaseModel):
         return {name: str(value) for name, value in self if value}
 
 
+class Sorting(StrEnum):
+    """The column that a page is sorted by, in place of the list's own order."""
+
+    NAME = "name"
+    MEDICINE = "medicine"
+    GAP = "gap"
+    NEXT = "next"
+    RISK = "risk"
+    SEEN = "seen"
+
+
 class FilterChoice(BaseModel):
     """Something a list can be cut to, and how many people of the team it leaves."""
 
@@ -120,6 +131,14 @@ class ReasonLine:
 
 
 @dataclass(frozen=True, slots=True)
+class NextDue:
+    """What falls due next: a check, an injection, a supply."""
+
+    on: dt.date
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class LastReview:
     """Who reviewed the person last, and when."""
 
@@ -172,6 +191,11 @@ class WorklistEntry(BaseModel):
     listed_since: dt.date | None
     snoozed_until: dt.date | None = Field(description="a snooze that holds now; it takes effect when it is recorded")
     work: str = Field(default="", description="who has the person, and whether to do it this week, in words")
+    medicines: list[str] = Field(default_factory=list, description="medicines with doses, in words, the first first")
+    next_due: NextDue | None = Field(default=None, description="what falls due next, within 14 days")
+    in_critical_band: bool = Field(
+        default=False, description="past the capacity, and above the line all the same: a critical safety gap"
+    )
     risk_before: list[RiskBefore] = Field(description="the same risk in earlier lists of other days, oldest first")
 
     @property
@@ -230,7 +254,8 @@ class ListChanges(BaseModel):
 
 
 class Worklist(BaseModel):
-    """One page of a team's list. ``safety_below_line`` names people past the capacity line who have a safety gap.
+    """One page of a team's list. ``safety_below_line`` counts people below the line who have a high safety gap; those
+    with a critical one stand above it.
 
     In the published order slots come first; the snoozed come last in every order.
     """
@@ -246,6 +271,7 @@ class Worklist(BaseModel):
     )
     listed: int = Field(description="people within this week's capacity")
     snoozed: int
+    in_critical_band: int = Field(description="people past the capacity who stand above the line: a critical gap")
     changes: ListChanges
     middle: float | None = Field(description="the team's median risk")
     reviews_this_week: int = Field(description="people of this team with a review recorded since Monday (UTC)")

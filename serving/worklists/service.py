@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,11 +21,13 @@ from serving.identity.callers import Caller
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
+from serving.summaries.schemas import dues_of, medicines_of, not_known_of
+from serving.summaries.words import due_in_short, medicine_lines
 from serving.wording import about_in_100
 from serving.work.repository import newest as newest_work
 from serving.work.service import in_words
 from serving.worklists import repository
-from serving.worklists.rules import LeftReason, Ranking, Standing
+from serving.worklists.rules import CRITICAL, LeftReason, Ranking, Standing
 from serving.worklists.schemas import (
     SHOWN_REASONS,
     FilterChoice,
@@ -37,6 +39,8 @@ from serving.worklists.schemas import (
     Left,
     ListChanges,
     ListRulesUsed,
+    NextDue,
+    Sorting,
     Team,
     Teams,
     Worklist,
@@ -65,6 +69,15 @@ def list_teams(database: Database, caller: Caller, audit: Audit, limit: int, off
     return Teams(run=info, items=items, total=total, limit=limit, offset=offset)
 
 
+NamesFor = Callable[[Sequence[str]], Mapping[str, str]]
+"""The names of people by id, for a page that sorts by them."""
+
+
+def nobody_named(patients: Sequence[str]) -> Mapping[str, str]:
+    """No names: a list sorted by name is sorted by number."""
+    return {}
+
+
 def team_worklist(
     database: Database,
     caller: Caller,
@@ -78,6 +91,8 @@ def team_worklist(
     limit: int,
     offset: int,
     action: str = "worklist.seen",
+    sort: Sorting | None = None,
+    names: NamesFor = nobody_named,
 ) -> Worklist:
     """One page of a team's list, as it was published unless something else is asked for. 404 for a team the caller may
     not see; 422 for an outcome or horizon the run does not hold."""
@@ -87,7 +102,7 @@ def team_worklist(
         if run is not None and team is not None:
             info = RunInfo.of(run)
             chosen = _chosen(info, outcome, horizon)
-            found = _read(connection, caller, team, info, chosen, ranking, filters, limit, offset)
+            found = _read(connection, caller, team, info, chosen, ranking, filters, limit, offset, sort, names)
     if run is None or team is None:
         audit.record(Look("team.not_visible", team_id=team_id))
         raise not_found()
@@ -178,6 +193,8 @@ def _read(
     filters: Filters,
     limit: int,
     offset: int,
+    sort: Sorting | None,
+    names: NamesFor,
 ) -> Worklist:
     now = dt.datetime.now(dt.UTC)
     rules = None if info.list_rules is None else ListRulesUsed.model_validate(info.list_rules)
@@ -187,9 +204,14 @@ def _read(
     everybody = repository.ranked(caller, team.team_id, *chosen, ranking, as_published=published, line=capacity)
     whole = repository.everybody_of(connection, everybody, filters, now, caller.person)
     kept = [row for row in whole if row.kept]
+    if sort is not None:
+        kept = _sorted(connection, caller, kept, sort, names, info.as_of)
     rows = kept[offset : offset + limit]
     within, snoozed = sum(row.within for row in whole), sum(row.snoozed_until is not None for row in whole)
-    past = [row for row in whole if row.safety_gap and not row.within] if capacity is not None else []
+    critical = [row for row in whole if _in_band(row, capacity)]
+    past = [
+        row for row in whole if row.safety_gap and not row.within and row.worst != CRITICAL and capacity is not None
+    ]
     below = sorted(past, key=lambda row: (row.worst, row.position))[:SHOWN_BELOW_LINE]
     shown = {row.patient_id: row for row in (*rows, *below)}
     entries = _entries(connection, caller, list(shown.values()), capacity, chosen, info.as_of)
@@ -212,7 +234,8 @@ def _read(
         changes=list_changes(connection, caller, team.team_id, info.as_of - CHANGES_OF),
         middle=info.middles.get(team.team_id, {}).get(f"{chosen[0]}_{chosen[1]}"),
         reviews_this_week=repository.reviewed_since(connection, caller, team.team_id, week_of(now)),
-        below_line=0 if capacity is None else len(whole) - within,
+        in_critical_band=len(critical),
+        below_line=0 if capacity is None else len(whole) - within - len(critical),
         safety_below_line=len(past),
         first_below_line_with_safety_gap=[entries[row.patient_id] for row in below],
         items=[entries[row.patient_id] for row in rows],
@@ -223,6 +246,52 @@ def _read(
         limit=limit,
         offset=offset,
     )
+
+
+def _in_band(row: Row[Any], capacity: int | None) -> bool:
+    """The person is past the capacity and stands above the line: a critical safety gap."""
+    return capacity is not None and not row.within and row.worst == CRITICAL
+
+
+def _at_a_glance(row: Row[Any] | None, as_of: dt.date) -> dict[str, Any]:
+    """Medicines and the next due thing of a stored summary, in words."""
+    if row is None:
+        return {}
+    dues = dues_of(row.dues[:1], as_of)
+    return {
+        "medicines": medicine_lines(medicines_of(row.medicines, as_of), not_known_of(row.about, as_of)),
+        "next_due": NextDue(dues[0].on, due_in_short(dues[0])) if dues else None,
+    }
+
+
+def _sorted(
+    connection: Connection, caller: Caller, rows: Sequence[Row[Any]], sort: Sorting, names: NamesFor, as_of: dt.date
+) -> list[Row[Any]]:
+    """The rows by one column; what a row does not hold comes last, and equal rows keep the order of the list."""
+    far = dt.date.max
+    if sort is Sorting.RISK:
+        return sorted(rows, key=lambda row: -row.probability)
+    if sort is Sorting.GAP:
+        return sorted(rows, key=lambda row: row.worst)
+    if sort is Sorting.SEEN:
+        return sorted(rows, key=lambda row: row.last_seen_on or dt.date.min)
+    if sort is Sorting.MEDICINE:
+        return sorted(rows, key=lambda row: (not row.medicines, row.medicines or ""))
+    patients = [row.patient_id for row in rows]
+    if sort is Sorting.NAME:
+        named = names(patients)
+        return sorted(rows, key=lambda row: _surname_first(named.get(row.patient_id, "")) or ("~", row.patient_id))
+    dues = {
+        patient: dues_of(row.dues[:1], as_of)[0].on
+        for patient, row in repository.summaries_of(connection, caller, patients).items()
+        if row.dues
+    }
+    return sorted(rows, key=lambda row: min(dues.get(row.patient_id, far), row.next_booked_on or far))
+
+
+def _surname_first(name: str) -> tuple[str, str] | None:
+    given, _, surname = name.casefold().rpartition(" ")
+    return (surname, given) if name else None
 
 
 def list_changes(connection: Connection, caller: Caller, team_id: str, since: dt.date) -> ListChanges:
@@ -329,6 +398,7 @@ def _entries(
     gaps = repository.gap_lines(connection, caller, patients)
     reviews = repository.reviews_of(connection, caller, patients)
     statuses = statuses_of(connection, caller, patients, reviews, dt.datetime.now(dt.UTC).date())
+    summaries = repository.summaries_of(connection, caller, patients)
     work = newest_work(connection, caller, patients)
     before = repository.risks_before(connection, caller, patients, *chosen, as_of)
     found = _ENTRIES.validate_python(
@@ -339,6 +409,8 @@ def _entries(
                 "rank": row.rank,
                 "tied": row.sharing > 1,
                 "within_capacity": None if capacity is None else bool(row.within),
+                "in_critical_band": _in_band(row, capacity),
+                **_at_a_glance(summaries.get(row.patient_id), as_of),
                 "patient_id": row.patient_id,
                 "probability": row.probability,
                 "in_words": about_in_100(row.probability),

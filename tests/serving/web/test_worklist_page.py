@@ -17,7 +17,7 @@ from serving.gap_wording import gap_parts
 from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
 from serving.storage.tables import people, timelines
-from serving.wording import in_100, reason_words, short_day
+from serving.wording import near_day, short_in_100
 from serving.worklists.schemas import WorklistEntry
 
 NEEDS = [["interpreter", "required"], ["language", "Somali"], ["accessible_format", "easy read"]]
@@ -58,39 +58,79 @@ def team(home, start, world):
 
 
 @pytest.mark.parametrize("query", ["", "?ranking=gaps&outcome=disengagement&horizon=180"])
-def test_a_row_says_all_that_its_json_says(team, query):
+def test_a_row_says_in_one_line_what_its_json_says(team, query):
     page, found = team(query)
     rows = re.findall(r'<tr class="up-row">(.*?)</tr>', page, re.DOTALL)
     assert len(rows) == len(found["items"]) == 8
     for row, entry in zip(rows, found["items"], strict=True):
-        rank, person, risk, gaps, reasons, _ = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL)
+        rank, person, medicines, gaps, following, risk, _ = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row, re.DOTALL)
         assert words(rank) == f"Rank by risk {entry['rank']}" + (" =" if entry["tied"] else "")
         assert f'href="/patients/{entry["patient_id"]}?view=' in person
-        assert f"{in_100(entry['probability'])} people like this" in words(risk)
-        assert (risk.count("<svg") == 1) == (len(entry["risk_before"]) > 0)
-        pressing = [gap for gap in entry["gaps"] if gap["shown"]][:3]
+        assert f"{short_in_100(entry['probability'])} in 100" in words(risk)
+        for name in entry["medicines"][:2] or ["None recorded"]:
+            assert name in words(medicines)
+        more = len(entry["medicines"]) - 2
+        assert (f"and {more} more" in words(medicines)) == (more > 0)
+        pressing = [gap for gap in entry["gaps"] if gap["shown"]][:1]
         shown = [gap_parts(gap["code"], gap["title"], gap["days_overdue"]) for gap in pressing]
         for what, long in shown:
             assert (f"{what}: {long}" if long else what) in words(gaps)
         assert ("Nothing overdue found in what is recorded" in gaps) == (not entry["gaps"])
         folded = len(entry["gaps"]) - len(pressing)
         assert (f"and {folded} more" if pressing else f"{folded} less urgent") in words(gaps) or not folded
-        for reason in entry["reasons"]:
-            assert f"{reason['direction']}: {reason_words(reason['label'], reason['sentence'])}" in words(reasons)
-        assert len(entry["reasons"]) <= 3
+        assert not folded or "#gaps" in gaps
+        as_of = dt.date.fromisoformat(found["run"]["as_of"])
+
+        def near(day, as_of=as_of):
+            return near_day(dt.date.fromisoformat(day), as_of)
+
+        due = entry["next_due"]
+        assert not due or f"{near(due['on'])} {due['what']}" in words(following)
         seen = entry["last_seen_on"]
-        assert (f"Seen {short_day(seen)}, " if seen else "Never recorded as seen") in words(person)
+        assert (f"Seen {near(seen)}" if seen else "Never recorded as seen") in words(person)
         booked = entry["next_booked_on"]
-        assert (f"Booked {short_day(booked)}" if booked else "Nothing booked") in words(person)
-        assert ("No review recorded" in person) == (entry["last_review"] is None)
+        assert (f"Booked {near(booked)}" if booked else "Nothing booked") in words(following)
+        assert (", reviewed " in words(person)) == (entry["last_review"] is not None)
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [
+        ("risk", lambda e: -e["probability"]),
+        ("seen", lambda e: e["last_seen_on"] or ""),
+        ("name", lambda e: e["patient_id"]),
+        ("next", lambda e: min(e["next_booked_on"] or "9", (e["next_due"] or {"on": "9"})["on"])),
+    ],
+)
+def test_a_column_sorts_the_page_by_a_link_and_gives_the_lists_order_back(team, sort, key):
+    plain, found = team()
+    assert f"sort={sort}" in plain or sort == "seen"
+    page, _ = team(f"?sort={sort}")
+    shown = re.findall(r'scope="row"><a href="/patients/(\w+)', page)
+    assert shown == [e["patient_id"] for e in sorted(found["items"], key=key)]
+    assert page.count("aria-sort") == (0 if sort == "seen" else 1) and "reviews end here" not in page
+
+
+def test_the_way_back_keeps_the_column(team):
+    page, _ = team("?sort=next")
+    assert "back=sort%3Dnext" in page
+
+
+def test_everybody_with_a_critical_gap_stands_above_the_line(team):
+    page, found = team()
+    above = page.partition("reviews end here")[0]
+    critical = [e for e in found["items"] if any(g["severity"] == "critical" and g["safety"] for g in e["gaps"])]
+    assert critical and all(f"/patients/{e['patient_id']}?" in above for e in critical)
+    places = [(not e["within_capacity"], not (e["within_capacity"] or e["in_critical_band"])) for e in found["items"]]
+    assert places == sorted(places)
 
 
 def test_what_is_arranged_for_a_person_stands_in_their_row(team):
     page, _ = team()
     row = words(page.split('scope="row"><a href="/patients/N03')[-1].split("</th>")[0])
     assert "Interpreter: Somali" in row and "Format: easy read" in row
-    assert "Booked 3 Feb 2026" in row
-    assert f"Reviewed {short_day(dt.datetime.now(dt.UTC).date())}, Ann" in row
+    assert "Booked 3 Feb" in words(page)
+    assert "reviewed " in row and "by Ann" in row
 
 
 def test_gaps_of_one_severity_stand_with_the_longest_overdue_first(team):

@@ -24,13 +24,26 @@ def test_by_risk_then_by_person(client, as_role):
     # One of the three slots is for the longest unseen: nobody ever saw N01.
     assert [entry["slot"] for entry in found["items"]] == ["order", "order", "longest_unseen"] + [None] * 5
     assert found["items"][2]["patient_id"] == "N01"
-    keys = [(-entry["probability"], entry["patient_id"]) for entry in found["items"] if entry["patient_id"] != "N01"]
+    rest = [entry for entry in found["items"] if entry["patient_id"] != "N01" and not entry["in_critical_band"]]
+    keys = [(-entry["probability"], entry["patient_id"]) for entry in rest]
     assert keys == sorted(keys)
     assert [entry["position"] for entry in found["items"]] == list(range(1, 9))
     other = listed(client, as_role, outcome="disengagement", horizon=90)
     assert not other["published_order"]
-    keys = [(-entry["probability"], entry["patient_id"]) for entry in other["items"]]
+    keys = [(-e["probability"], e["patient_id"]) for e in other["items"] if not e["in_critical_band"]]
     assert keys == sorted(keys)
+
+
+def test_everybody_with_a_critical_gap_stands_within_the_capacity_or_right_after_it(client, as_role, world):
+    for query in ({}, {"outcome": "disengagement", "horizon": 90}):
+        items = listed(client, as_role, **query)["items"]
+        band = [entry["patient_id"] for entry in items if entry["in_critical_band"]]
+        critical = [
+            e["patient_id"] for e in items if any(g["severity"] == "critical" and g["safety"] for g in e["gaps"])
+        ]
+        assert band == [p for p in critical if p not in [e["patient_id"] for e in items[: world.NORTH_CAPACITY]]]
+        assert [e["patient_id"] for e in items[world.NORTH_CAPACITY :]][: len(band)] == band
+    assert critical, "somebody has a critical gap"
 
 
 def test_blended_gives_risk_and_certain_gaps_every_other_place(client, as_role):
@@ -63,7 +76,7 @@ def test_nobody_is_dropped_over_pages(client, as_role):
 def test_capacity_draws_a_line(client, as_role, world):
     found = listed(client, as_role)
     assert [entry["within_capacity"] for entry in found["items"]] == [True] * world.NORTH_CAPACITY + [False] * 5
-    assert found["below_line"] == 5
+    assert found["below_line"] == 5 - found["in_critical_band"]
     unstated = listed(client, as_role, team="south")
     assert unstated["below_line"] == 0 and unstated["items"][0]["within_capacity"] is None
 
@@ -72,7 +85,8 @@ def test_capacity_draws_a_line(client, as_role, world):
 def test_a_safety_gap_is_in_sight_whatever_the_rank_and_page(client, as_role, world, query):
     everybody = listed(client, as_role, **{**query, "offset": 0})["items"]
     with_safety = [entry for entry in everybody if any(gap["safety"] for gap in entry["gaps"])]
-    below = [entry["patient_id"] for entry in with_safety if entry["position"] > world.NORTH_CAPACITY]
+    line = world.NORTH_CAPACITY + sum(entry["in_critical_band"] for entry in everybody)
+    below = [entry["patient_id"] for entry in with_safety if entry["position"] > line]
     found = listed(client, as_role, **query)
     assert "N00" in [entry["patient_id"] for entry in with_safety]
     assert found["team"]["people_with_safety_gap"] == len(with_safety)
