@@ -68,7 +68,8 @@ def settled(
     """From every row of a table, in any order. ``stored`` rows may lie in order already; ``spans`` are added to those
     that the rows themselves give."""
     one = one_each(spec.name, columns, patient)
-    table = in_one_order(spec, one.columns, one.patient, people, stored=stored)
+    in_place = stored and not (one.replaced or one.merged)  # versions that were put together lie as they came
+    table = in_one_order(spec, one.columns, one.patient, people, stored=in_place)
     return SettledTable(table, kept(spec, columns, patient, people, (*one.spans, *spans)), one.replaced, one.merged)
 
 
