@@ -113,10 +113,12 @@ def _value(kernel: str, name: str, value: Any, names: set[str], seen: set[int]) 
         yield f"{name}={value!r}" if isinstance(value, type) else f"{name}={getattr(value, '__name__', name)}"
     elif isinstance(value, types.FunctionType):
         yield from _pieces(value, seen)
+    elif isinstance(value, type) and issubclass(value, tuple) and hasattr(value, "_fields"):
+        yield f"{name}={value.__module__}.{value.__qualname__}{value._fields!r}"
     else:
         raise Unstampable(
             f"{kernel} reads {name}, a {type(value).__name__}: compiled code may read numbers, text, arrays, tuples "
-            "of these, modules and compiled functions, so that a change of any is noticed"
+            "of these, named tuples, modules and compiled functions, so that a change of any is noticed"
         )
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from features.engine.events import EventArrays, Group, clocks_of, events_of, known_by
+from features.engine.operations import COVERAGE_OPS, DEPOT_OPS, NEEDS, SPELL_OPS, WINDOW_OPS
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import MAX_STREAMS, Membership
-from features.kernels import coverage, windows
+from features.kernels import coverage, spells, window_ops, window_totals, windows
 from features.medicines import regimen
 from features.medicines.supply_days import is_injection, lengths_of, supplies_once
 from features.monitoring import due_dates
@@ -29,59 +30,6 @@ Walk = Callable[[Int, npt.NDArray[np.int32], Int, npt.NDArray[np.float32]], None
 
 Placed = tuple[int, Feature]
 """A feature and its column of the matrix."""
-
-WINDOW_OPS = {
-    "count": windows.COUNT,
-    "total": windows.TOTAL,
-    "mean": windows.MEAN,
-    "highest": windows.HIGHEST,
-    "lowest": windows.LOWEST,
-    "latest": windows.LATEST,
-    "change": windows.CHANGE,
-    "slope": windows.SLOPE,
-    "distinct": windows.DISTINCT,
-    "share": windows.SHARE,
-    "days_since_last": windows.SINCE_LAST,
-    "days_since_first": windows.SINCE_FIRST,
-    "count_since": windows.COUNT_SINCE,
-    "recent_share": windows.RECENT_SHARE,
-    "gap_ratio": windows.GAP_RATIO,
-    "percent_change": windows.PERCENT_CHANGE,
-    "usual_provider": windows.USUAL_PROVIDER,
-    "never_recorded": windows.NEVER_RECORDED,
-}
-COVERAGE_OPS = {
-    "covered_share": coverage.COVERED,
-    "covered_change": coverage.COVERED_CHANGE,
-    "supply_gap_days": coverage.GAP,
-    "supply_left_days": coverage.LEFT,
-    "longest_supply_gap": coverage.LONGEST_GAP,
-    "supply_gaps_over": coverage.GAPS_OVER,
-    "interval_share": coverage.INTERVAL_SHARE,
-    "pick_up_spread": coverage.PICK_UP_SPREAD,
-    "in_hand_at_discharge": coverage.IN_HAND_AT_DISCHARGE,
-}
-DEPOT_OPS = {
-    "depot_days_past_due": coverage.PAST_DUE,
-    "depot_late_share": coverage.LATE_SHARE,
-    "depot_late_band": coverage.LATE_BETWEEN,
-    "depot_missed_windows": coverage.MISSED_WINDOWS,
-}
-SPELL_OPS = {"days_in_spell": 0, "spell_length": 1}
-NEEDS = {
-    "total": windows.NEEDS_VALUES,
-    "mean": windows.NEEDS_VALUES,
-    "highest": windows.NEEDS_VALUES | windows.NEEDS_EXTREMES,
-    "lowest": windows.NEEDS_VALUES | windows.NEEDS_EXTREMES,
-    "latest": windows.NEEDS_VALUES | windows.NEEDS_ENDS,
-    "change": windows.NEEDS_VALUES | windows.NEEDS_ENDS,
-    "percent_change": windows.NEEDS_VALUES | windows.NEEDS_ENDS,
-    "slope": windows.NEEDS_VALUES | windows.NEEDS_TREND,
-    "distinct": windows.NEEDS_DISTINCT,
-    "usual_provider": windows.NEEDS_DISTINCT,
-    "gap_ratio": windows.NEEDS_GAPS,
-}
-"""What each window verb reads of an event besides its day."""
 
 
 @dataclass(frozen=True)
@@ -222,8 +170,8 @@ _PLANS = ByFeatures(_plan)
 
 def _group_of(feature: Feature) -> Group:
     needs = NEEDS.get(feature.verb, 0)
-    value = feature.value if needs & windows.NEEDS_VALUES else ""
-    ident = feature.value if needs & windows.NEEDS_DISTINCT else ""
+    value = feature.value if needs & window_totals.NEEDS_VALUES else ""
+    ident = feature.value if needs & window_totals.NEEDS_DISTINCT else ""
     clocks = dict.fromkeys(clocks_of(feature.stream, feature.value))
     if feature.of is not None:
         if feature.of.table != feature.table or feature.of.day_column != feature.stream.day_column:
@@ -290,7 +238,7 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Wind
 
 def _window_walk(records: Records, w: _Window) -> Walk:
     events = events_of(records, w.group, w.streams)
-    if len(w.needs) == 1 and not len(events.until) and np.isin(w.ops, windows.ADDED).all():
+    if len(w.needs) == 1 and not len(events.until) and np.isin(w.ops, window_ops.ADDED).all():
         return _sums_walk(events, w)
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
@@ -435,7 +383,7 @@ def _spell_walk(records: Records, plan: _Spells) -> Walk:
     start_known = known_by(columns, plan.clocks)
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
-        windows.spell_kernel(
+        spells.spell_kernel(
             records.offsets(plan.table),
             start,
             start_known,

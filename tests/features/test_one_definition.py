@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import get_args
 
 from features.catalogue import CATALOGUE
-from features.engine import plan
+from features.engine import operations
 from features.gaps.gap import Code, Gap, Severity, gap_order
 from features.kernels import regimen
 from features.monitoring import due_dates
@@ -39,10 +39,17 @@ def test_severities_are_listed_once():
 
 
 def test_every_verb_of_the_vocabulary_is_computed_by_one_walk_and_no_other_verb_is():
-    walks = (plan.WINDOW_OPS, plan.COVERAGE_OPS, plan.DEPOT_OPS, plan.SPELL_OPS, due_dates.VERBS, ("regimen",))
+    walks = (
+        operations.WINDOW_OPS,
+        operations.COVERAGE_OPS,
+        operations.DEPOT_OPS,
+        operations.SPELL_OPS,
+        due_dates.VERBS,
+        ("regimen",),
+    )
     computed = [verb for verbs in walks for verb in verbs]
     assert sorted(computed) == sorted(get_args(Verb))
-    assert set(plan.NEEDS) <= set(plan.WINDOW_OPS)
+    assert set(operations.NEEDS) <= set(operations.WINDOW_OPS)
     assert {feature.verb for feature in CATALOGUE} <= set(computed)
 
 

@@ -11,7 +11,8 @@ from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, PersonAsKnown
 from features.gaps.rules.changes import starts
-from features.kernels.windows import KEPT_AGES, MIN_GAPS
+from features.kernels.window_ops import MIN_GAPS
+from features.kernels.window_totals import KEPT_AGES
 from features.records.tables import THREE_WAY
 
 SILENT_DAYS = 90
