@@ -38,6 +38,15 @@ def jit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     return compile_it
 
 
+def inlined(function: Callable[..., Any]) -> Any:
+    """Decorator: compiles a piece of a kernel, which becomes part of the kernel's machine code.
+
+    A piece counts no references to the arrays it is given: the kernel holds them. Counting took 97% of the time of a
+    walk over events. So a piece makes no array (numba refuses to compile one that does) and returns only numbers.
+    """
+    return jit(forceinline=True, _nrt=False)(function)
+
+
 def fingerprint(function: Callable[..., Any], options: str = "") -> str:
     """SHA-256 of a Python function's code, of every function it calls and of every constant it reads."""
     digest = hashlib.sha256(options.encode())
@@ -126,4 +135,4 @@ def _of_library(module: str) -> bool:
     return module.partition(".")[0] in LIBRARIES
 
 
-__all__ = ["StampedCache", "Unstampable", "fingerprint", "jit"]
+__all__ = ["StampedCache", "Unstampable", "fingerprint", "inlined", "jit"]

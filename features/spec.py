@@ -215,6 +215,8 @@ class Feature:
     def __post_init__(self) -> None:
         if not self.why or not self.why.endswith("."):
             raise SpecError(f"{self.name}: say in one sentence why it belongs, ending in a full stop")
+        if not self.unit:
+            raise SpecError(f"{self.name}: name the unit of its values")
         if self.direction not in (-1, 0, 1):
             raise SpecError(f"{self.name}: direction is +1, -1 or 0")
         if not self.low < self.high:
@@ -223,7 +225,7 @@ class Feature:
             raise SpecError(f"{self.name}: a window is days before as_of, so it cannot be negative")
         if self.value in PROTECTED:
             raise SpecError(f"{self.name}: {self.value} is audited, never trained on (docs/architecture.md rule 6)")
-        if self.stream.on == "contact_on" and "planned" in dict(self.stream.where).get("outcome", ()):
+        if self.stream.day_column == "contact_on" and "planned" in dict(self.stream.where).get("outcome", ()):
             raise SpecError(f"{self.name}: a planned contact lies after as_of; features read the past")
 
     @property

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from features.jit import jit
+from features.jit import inlined, jit
 
 COUNT, TOTAL, MEAN, HIGHEST, LOWEST, LATEST, CHANGE, SLOPE = 0, 1, 2, 3, 4, 5, 6, 7
 DISTINCT, SHARE, SINCE_LAST, SINCE_FIRST, COUNT_SINCE, RECENT_SHARE, GAP_RATIO = 8, 9, 10, 11, 12, 13, 14
@@ -32,7 +32,7 @@ class Runs(NamedTuple):
     """[operation] events of its other stream so far; for COUNT_SINCE 1 from the first on."""
 
 
-@jit(forceinline=True)
+@jit()
 def runs_of(ops):
     """The features among ``ops`` that follow the order of events."""
     ordered = 0
@@ -47,14 +47,14 @@ def runs_of(ops):
     return Runs(feature, np.zeros(ops.shape[0], np.float64), np.zeros(ops.shape[0], np.float64))
 
 
-@jit(forceinline=True)
+@inlined
 def clear_runs(runs):
     for m in range(runs.feature.shape[0]):
         runs.counted[runs.feature[m]] = 0.0
         runs.seen[runs.feature[m]] = 0.0
 
 
-@jit(forceinline=True)
+@inlined
 def follow(runs, mask, ops, op_stream, op_other, op_number):
     """Takes the next older event into account. ``mask`` holds the streams that the event belongs to.
 
@@ -76,7 +76,7 @@ def follow(runs, mask, ops, op_stream, op_other, op_number):
                 runs.counted[k] += 1.0
 
 
-@jit(forceinline=True)
+@inlined
 def value_of(op, totals, runs, k, s, other, w):
     """Value of feature ``k``: operation ``op`` on stream ``s`` (and ``other``) over window ``w``."""
     x = np.nan
@@ -111,7 +111,7 @@ def value_of(op, totals, runs, k, s, other, w):
     return x
 
 
-@jit(forceinline=True)
+@inlined
 def _of_values(op, totals, s, w):
     """The operations on what was measured: total, mean, extremes, latest, change and trend."""
     x = np.nan
@@ -140,7 +140,7 @@ def _of_values(op, totals, s, w):
     return x
 
 
-@jit(forceinline=True)
+@inlined
 def _slope(n, total, moment):
     """Least-squares change a year, NaN where all values are of one day."""
     spread = moment[1] - moment[0] * moment[0] / n
@@ -149,7 +149,7 @@ def _slope(n, total, moment):
     return np.nan
 
 
-@jit(forceinline=True)
+@inlined
 def _distinct(totals, s, w):
     """How many identities have an event in the window."""
     found = 0.0
@@ -158,7 +158,7 @@ def _distinct(totals, s, w):
     return found
 
 
-@jit(forceinline=True)
+@inlined
 def _largest_share(totals, s, w):
     """Share of the window's events that the most frequent identity has."""
     most, everyone = 0, 0

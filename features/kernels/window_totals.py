@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from features.jit import jit
+from features.jit import inlined, jit
 
 NEEDS_VALUES, NEEDS_DISTINCT, NEEDS_GAPS, NEEDS_EXTREMES, NEEDS_ENDS, NEEDS_TREND = 1, 2, 4, 8, 16, 32
 """What the features of a stream read of its events beside their number. Only these totals are kept."""
@@ -47,7 +47,7 @@ class Totals(NamedTuple):
     n_seen: np.ndarray
 
 
-@jit(forceinline=True)
+@jit()
 def empty_totals(needs, n_windows):
     """Totals before the first event. ``needs`` has one entry a stream."""
     streams = needs.shape[0]
@@ -75,7 +75,7 @@ def empty_totals(needs, n_windows):
     )
 
 
-@jit(forceinline=True)
+@inlined
 def clear(totals, s, need):
     """Empties the totals of one stream for the next row of the spine."""
     totals.last_age[s], totals.first_age[s], totals.last_value[s] = -1, -1, np.nan
@@ -92,7 +92,7 @@ def clear(totals, s, need):
             totals.moment[s, w] = 0.0
 
 
-@jit(forceinline=True)
+@inlined
 def add_value(totals, s, w, need, age, v):
     """Adds the value of one event to the window ``w`` that its age falls into. Events come newest first."""
     totals.valued[s, w] += 1.0
@@ -110,7 +110,7 @@ def add_value(totals, s, w, need, age, v):
         totals.moment[s, w, 2] -= age * v
 
 
-@jit(forceinline=True)
+@inlined
 def add_identity(totals, s, w, identity):
     """Counts one event of an identity (a member of staff, a test). Identities after the first KEPT_AGES are left
     out."""
@@ -125,7 +125,7 @@ def add_identity(totals, s, w, identity):
         totals.seen_count[s, j, w] += 1
 
 
-@jit(forceinline=True)
+@inlined
 def add_event(totals, s, w, need, age, value, ident, i):
     """Adds event ``i`` to stream ``s``. Returns whether it is the stream's first in this row of the spine."""
     new = totals.last_age[s] < 0
@@ -145,7 +145,7 @@ def add_event(totals, s, w, need, age, value, ident, i):
     return new
 
 
-@jit(forceinline=True)
+@inlined
 def accumulate(totals, s, need):
     """Makes each window of a stream hold what the narrower windows hold too."""
     for w in range(1, totals.events.shape[1]):

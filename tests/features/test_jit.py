@@ -6,13 +6,15 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
 import features
 import models
-from features.jit import Unstampable, fingerprint, jit
+from features.jit import Unstampable, fingerprint, inlined, jit
 
 CONSTANTS = "DAYS = 90\nTABLE = (1, 2)\n"
 HELPERS = "from features.jit import jit\n\n\n@jit()\ndef added(x):\n    return x + 1\n"
@@ -114,6 +116,35 @@ def test_a_stamp_is_of_what_the_code_says() -> None:
     assert fingerprint(twin(3)) == fingerprint(twin(3))
     assert fingerprint(twin(3)) != fingerprint(twin(4))
     assert fingerprint(twin(3), "error_model") != fingerprint(twin(3))
+
+
+class Pair(NamedTuple):
+    one: np.ndarray
+    two: np.ndarray
+
+
+def test_a_named_tuple_is_stamped_by_its_fields() -> None:
+    def of(pair: type) -> str:
+        return fingerprint(lambda: pair)
+
+    assert of(Pair) == of(Pair)
+    assert of(Pair) != of(NamedTuple("Pair", [("two", np.ndarray), ("one", np.ndarray)]))
+
+
+def test_a_piece_of_a_kernel_makes_no_array() -> None:
+    @inlined
+    def add(pair):  # type: ignore[no-untyped-def]
+        pair.one[0] += 1
+
+    @inlined
+    def make(number):  # type: ignore[no-untyped-def]
+        return np.zeros(number).sum()
+
+    given = Pair(np.zeros(2), np.zeros(2))
+    add(given)
+    assert given.one.tolist() == [1, 0]
+    with pytest.raises(TypingError, match=r"No implementation of function.*zeros"):
+        make(2)
 
 
 def test_every_kernel_is_compiled_by_jit() -> None:

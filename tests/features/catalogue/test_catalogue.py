@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from features import CATALOGUE, CONCEPTS, Feature, SpecError, SpineError, build
-from features.engine import EVER, stream
+from features import CATALOGUE, Feature, SpecError, SpineError, build
+from features.catalogue import Catalogue
+from features.engine import stream
 from features.spec import PROTECTED, PROTECTED_CIRCUMSTANCES
 from tests.tables import records, spine
 
@@ -15,11 +17,46 @@ def test_there_are_enough_features_in_every_family():
     assert {f.table for f in CATALOGUE} >= {"supplies", "results", "contacts", "stays", "referrals"}
 
 
-@pytest.mark.parametrize("feature", CATALOGUE, ids=lambda f: f.name)
-def test_a_feature_is_complete(feature):
-    assert feature.concept in CONCEPTS
-    assert feature.unit
-    assert feature.why.endswith(".")
+ONE = dict(
+    name="x", concept="crisis", verb="count", stream=stream("stays"), window=90, missing="zero", unit="stays", low=0,
+    high=9, direction=0, why="Why.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"why": ""}, "x: say in one sentence why it belongs"),
+        ({"why": "No full stop"}, "x: say in one sentence why it belongs"),
+        ({"unit": ""}, "x: name the unit of its values"),
+        ({"direction": 2}, r"x: direction is \+1, -1 or 0"),
+        ({"low": 9}, "x: the range 9 to 9 holds nothing"),
+        ({"window": -5}, "x: a window is days before as_of, so it cannot be negative"),
+        ({"verb": "mean", "value": "deprivation_decile"}, "x: deprivation_decile is audited, never trained on"),
+        ({"stream": stream("contacts", outcome="planned")}, "x: a planned contact lies after as_of"),
+    ],
+)
+def test_a_feature_that_is_not_complete_is_refused(change, message):
+    Feature(**ONE)
+    with pytest.raises(SpecError, match=message):
+        Feature(**ONE | change)
+
+
+def test_the_catalogue_refuses_a_name_used_twice_and_a_concept_without_wording():
+    with pytest.raises(SpecError, match=r"features share a name: x$"):
+        Catalogue([Feature(**ONE), Feature(**ONE | {"name": "y"}), Feature(**ONE)])
+    with pytest.raises(SpecError, match=r"concepts without wording: luck; add them to features/catalogue/concepts\.py"):
+        Catalogue([Feature(**ONE | {"concept": "luck"})])
+
+
+def test_every_feature_of_a_person_with_nothing_recorded_is_what_it_says_missing_means():
+    """Zero where nothing happened, NaN where nothing is known. Two verbs are about the record itself: that it is
+    empty, and how many checks nobody can place."""
+    values = build(records(patients="patient_id\nnobody"), spine("nobody 2025-03-01")).values[0]
+    about_the_record = {"never_recorded": 1.0, "tests_unsure": 0.0}
+    expected = [about_the_record.get(f.verb, 0.0 if f.missing == "zero" else np.nan) for f in CATALOGUE]
+    wrong = [f.name for f, x, y in zip(CATALOGUE, values, expected, strict=True) if not np.array_equal(x, y, True)]
+    assert wrong == []
 
 
 def test_no_feature_reads_a_protected_characteristic():
@@ -38,14 +75,6 @@ def test_no_feature_reads_a_protected_characteristic():
         (lambda: stream("contacts", colour="red"), "contacts has no column colour"),
         (lambda: stream("circumstances", kind="housing"), "audited, never trained on"),
         (lambda: stream("circumstances"), "audited, never trained on"),
-        (
-            lambda: Feature("x", "crisis", "count", stream("stays"), EVER, "zero", "stays", 0, 1, 0, "no full stop"),
-            "in one sentence why",
-        ),
-        (
-            lambda: Feature("x", "crisis", "count", stream("stays"), -5, "zero", "stays", 0, 1, 0, "Why."),
-            "cannot be negative",
-        ),
     ],
 )
 def test_the_vocabulary_refuses(write, message):
@@ -84,12 +113,3 @@ def test_a_spine_that_cannot_be_computed_says_which_rows(rows, message):
 def test_an_unknown_feature_is_named():
     with pytest.raises(KeyError, match="no_such_feature is not in the catalogue"):
         build(records(**SUPPLY), spine("anna 2025-03-01"), ["no_such_feature"])
-
-
-def test_a_person_with_nothing_recorded_is_missing_not_normal():
-    made = records(patients="patient_id\nnobody")
-    matrix = build(made, spine("nobody 2025-03-01"))
-    values = dict(zip(matrix.names, matrix.values[0].tolist(), strict=True))
-    assert values["days_since_attended"] != values["days_since_attended"]
-    assert values["clozapine_fbc_days_past_due"] != values["clozapine_fbc_days_past_due"]
-    assert values["missed_90d"] == 0

@@ -60,6 +60,21 @@ def test_contacts_behind_a_feature(feature, rows):
     assert behind(records(contacts=CONTACTS), feature) == rows
 
 
+@pytest.mark.parametrize(
+    ("contact_on", "rows"), [("2025-10-07", ["2025-10-07"]), ("2025-10-06", [])], ids=["first day", "day before"]
+)
+def test_a_window_begins_with_its_first_day(contact_on, rows):
+    """Ninety days before 5 January 2026 is 7 October 2025: the feature counts that day, so its row is shown."""
+    world = records(
+        contacts=f"patient_id contact_on mode kind outcome\nanna {contact_on} face_to_face routine did_not_attend"
+    )
+    spine = pd.DataFrame({"patient_id": ["anna"], "as_of": ["2026-01-05"]})
+    assert build(world, spine, ["missed_90d"]).values.tolist() == [[len(rows)]]
+    assert [on for _, _, on, _ in behind(world, "missed_90d")] == rows
+    found = SourceRows(world, AS_OF, [CATALOGUE["missed_90d"]]).days
+    assert found.tolist() == [[day_of(on) for on in rows] or [NO_DAY]]
+
+
 def test_what_a_row_says_of_each_table():
     world = records(
         supplies="patient_id medicine supplied_on days_supplied kind\nanna clozapine 2025-12-01 28 dispensed",
