@@ -20,7 +20,7 @@ from features.engine import plan
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import Membership
 from features.gaps import person_view as gaps_person
-from features.kernels import coverage, lookups, windows
+from features.kernels import coverage, lookups, spells, windows
 from features.medicines import regimen
 from features.monitoring import applicability, due_dates
 from features.records import Records
@@ -269,7 +269,7 @@ add(
 add(
     "spell: as_of means the end of the day",
     "referral_length_days",
-    place=handed(windows, "spell_kernel", 7, lambda t: t + 1),
+    place=handed(spells, "spell_kernel", 7, lambda t: t + 1),
 )
 
 # --- coverage, depots, regimen
