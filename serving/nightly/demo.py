@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from pathlib import Path
 
 from features import Records
@@ -18,7 +17,7 @@ from serving.settings import IDENTITY_KEY
 EARLIER_LISTS = 3
 
 
-def publish_lists(steps: Steps, home: Path, in_scope_kinds: Sequence[str], records: Records) -> None:
+def publish_lists(steps: Steps, home: Path, in_scope_kinds: tuple[str, ...], records: Records) -> None:
     """Scores everyone and publishes the worklists of today and of the weeks before."""
     with steps.step("score everyone and publish worklists") as say:
         # Publish lists of earlier weeks first, so that pages can show trends and people who joined or left.
