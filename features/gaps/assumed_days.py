@@ -21,6 +21,7 @@ COUNT_DAYS = frozenset(
         "REGIMEN_CHANGE_RECENT",
         "STOCK_AT_HOME",
         "SUPPLY_GAP_ORAL",
+        "WITHDRAWAL_RISK",
     )
 )
 """Codes that count days of supply: what such a gap says is marked, not only the rows behind it."""
@@ -33,13 +34,13 @@ def mark_assumed_days(person: PersonAsKnown, gap: Gap) -> Gap:
     if not rows:
         return gap
     records = person.shared.records
-    assumed = supply_days.days_assumed(records)
+    assumed = person.shared.days_assumed
     first, last = (int(place) for place in records.offsets("supplies")[person.place : person.place + 2])
     if not assumed[first:last].any():
         return gap
     medicine, day = records.columns("supplies")["medicine"], records.columns("supplies")["supplied_on"]
-    known, length = records.columns("supplies")["known_on"], supply_days.lengths_of(records)
-    injection = supply_days.is_injection(records)
+    known, length = records.columns("supplies")["known_on"], person.shared.lengths
+    injection = person.shared.is_injection
 
     def told(row: int) -> str:
         return supply_days.assumption(bool(injection[row]), int(length[row]))

@@ -7,6 +7,7 @@ from functools import cache, cached_property
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from features.gaps.gap import NOT_REPEATED, Evidence, Finding, iso
 from features.medicines import regimen, supply_days
@@ -161,6 +162,24 @@ class Shared:
         self.review_kinds = frozenset(self.contact_kinds.index(kind) for kind in _REVIEW_KINDS)
         contacts = records.columns("contacts")
         self.attended, self.missed = attendance.attended(contacts), attendance.missed(contacts)
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int32]:
+        """Days that each supply lasts: worked out once for everybody, as the three below."""
+        return supply_days.lengths_of(self.records)
+
+    @cached_property
+    def undone(self) -> npt.NDArray[np.int32]:
+        """The day from which each supply no longer stands."""
+        return supply_days.supplies_once(self.records).undone
+
+    @cached_property
+    def days_assumed(self) -> npt.NDArray[np.bool_]:
+        return supply_days.days_assumed(self.records)
+
+    @cached_property
+    def is_injection(self) -> npt.NDArray[np.bool_]:
+        return supply_days.is_injection(self.records)
 
     @cached_property
     def circumstances(self) -> tuple[list[str], list[str]]:
@@ -379,8 +398,8 @@ class PersonAsKnown:
         first, (days, known, kinds, doses) = self._slices("supplies", ("supplied_on", "known_on", "kind", "dose_mg"))
         part = slice(first, first + len(days))
         medicines = self.shared.records.columns("supplies")["medicine"][part].tolist()
-        lengths = supply_days.lengths_of(self.shared.records)[part].tolist()
-        undone = supply_days.supplies_once(self.shared.records).undone[part].tolist()
+        lengths = self.shared.lengths[part].tolist()
+        undone = self.shared.undone[part].tolist()
         found = []
         for i, day in enumerate(days):
             if day < self.as_of and known[i] < self.as_of <= undone[i]:
@@ -501,7 +520,7 @@ class PersonAsKnown:
     def absent(self, *concepts: str) -> str:
         """What a gap says of a test or circumstance without a readable row: "not recorded", or the day on which it was
         recorded and not understood. Nothing that was written down is called not recorded."""
-        days = self.unread_days(*concepts)
+        days = self.unread_days(*concepts) if self.unread else []
         if not days:
             return "not recorded"
         return f"recorded but not understood{f' ({max(days)})' if max(days) else ''}"

@@ -82,9 +82,12 @@ def due_evidence(person: PersonAsKnown, due: Due) -> tuple[Evidence, ...]:
 
 def due_value(person: PersonAsKnown, due: Due) -> str:
     """When a scheduled test was last recorded, and whether a later result of it was not understood."""
-    label, absent = TESTS[due.item.test].label, person.absent_test(due.item.test)
+    label = TESTS[due.item.test].label
     if due.last == NO_DAY:
-        return f"{label}: {absent}"
+        return f"{label}: {person.absent_test(due.item.test)}"
+    if not person.unread:
+        return f"{label}: last recorded {iso(due.last)}"
+    absent = person.absent_test(due.item.test)
     later = [day for day in person.unread_days(*meeting(due.item.test)) if day > iso(due.last)]
     return f"{label}: last recorded {iso(due.last)}{f'; since then {absent}' if later else ''}"
 
