@@ -85,6 +85,7 @@ from serving.web.help.pages import router as help_pages
 from serving.web.identities.search_pages import router as search_pages
 from serving.web.oidc_sign_in import router as provider
 from serving.web.proposals.pages import router as proposal_pages
+from serving.web.registers.pages import router as register_pages
 from serving.web.rendering import STATIC_FOLDER, problem_page
 from serving.web.review_pages import router as review_pages
 from serving.web.review_pages import session_ended
@@ -242,6 +243,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         gap_status_pages,
         proposal_pages,
         search_pages,
+        register_pages,
         review_pages,
         work,
         work_pages,

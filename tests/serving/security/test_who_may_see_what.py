@@ -119,6 +119,9 @@ PAGES = [
     ("/patients/N03/letter.pdf", "/patients/S02/letter.pdf", {"pharmacist"}),
     ("/patients/N03/conversation", "/patients/S02/conversation", {"pharmacist"}),
     ("/find", None, {"pharmacist"}),
+    ("/registers/lithium", None, {"pharmacist"}),
+    ("/registers/lithium.csv", None, {"pharmacist"}),
+    ("/this-week", None, {"pharmacist"}),
     ("/digest", None, {"pharmacist"}),
     ("/help", None, set(ROLES)),
     ("/glossary", None, set(ROLES)),
@@ -232,6 +235,7 @@ def test_every_route_is_in_the_matrix(made_home):
         concrete = path
         resource = "admission.N03" if "RiskAssessment" in path else "CLZ-FBC-OVERDUE.N00"
         known = {"team_id": "north", "patient_id": whom, "code": "ALLERGY_NOT_RECORDED", "resource_id": resource}
+        known["register"] = "lithium"
         for name, value in known.items():
             concrete = concrete.replace(f"{{{name}}}", value)
         assert roles is not None, f"{route} declares no role"
