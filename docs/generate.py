@@ -13,6 +13,7 @@ from pathlib import Path
 
 from features import CATALOGUE, CONCEPTS
 from features.gaps import CODES
+from features.gaps.folding import FOLDS
 from features.spec import EVER
 
 DOCS = Path(__file__).parent
@@ -73,7 +74,34 @@ def gaps() -> str:
         f"| {c.budget:.0%} | {c.budget_reason} |"
         for c in CODES.values()
     ]
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, "", *gaps_measured(), "", *folds(), ""])
+
+
+def gaps_measured() -> list[str]:
+    """The share of a simulated caseload on which each code fires, before folding and now, beside its budget."""
+    found = json.loads((DOCS / "measured" / "gaps.json").read_text(encoding="utf-8"))
+    before, after = found["before"], found["after"]
+    lines = [
+        "## Measured",
+        "",
+        f"{found['people']:,} people on the caseload of a simulated trust (`{found['trust']}`). Before gaps of one "
+        f"problem were folded: {before['gaps_a_person']} gaps a person, {before['shown_a_person']} shown; now "
+        f"{after['gaps_a_person']}, {after['shown_a_person']} shown. A code without a share before is new.",
+        "",
+        "| code | before | now | shown unasked | budget |",
+        "|---|---|---|---|---|",
+    ]
+    for code in sorted(CODES, key=lambda code: -after["share"].get(code, 0)):
+        was = f"{before['share'][code]:.1%}" if code in before["share"] else ""
+        now, shown = (after[name].get(code, 0) for name in ("share", "shown"))
+        lines.append(f"| {code} | {was} | {now:.1%} | {shown:.1%} | {CODES[code].budget:.0%} |")
+    return lines
+
+
+def folds() -> list[str]:
+    """What is said in another line, and why."""
+    lines = ["## One problem, one line", "", "| of | is said in | why |", "|---|---|---|"]
+    return [*lines, *(f"| {fold.code} | {fold.into} | {fold.why} |" for fold in FOLDS)]
 
 
 def evaluation(home: Path) -> str:

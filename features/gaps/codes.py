@@ -338,7 +338,7 @@ _BUDGETS: dict[str, tuple[float, str]] = {
     "LI_RENAL_THYROID_CALCIUM": (0.05, "about 5% take lithium; audits found tests done on time in 50 to 55%"),
     "LAI_OVERDUE": (0.06, "about 20% have a depot; about one injection in eight is a week late"),
     "SUPPLY_GAP_ORAL": (0.13, "45% collect under 80% of an oral medicine in a year; at one time a quarter of those"),
-    "WITHDRAWAL_RISK": (0.12, "half take an antidepressant or a sedative; one in five of those is late at one time"),
+    "WITHDRAWAL_RISK": (0.15, "half take an antidepressant or a sedative; one in five of those is late at one time"),
     "ADHERENCE_FALLING": (0.15, "what is left once a gap of supply or a late depot has spoken"),
     "REGIMEN_CHANGE_RECENT": (0.13, "about one change in ten people in four weeks, until it is reviewed"),
     "POST_DISCHARGE_RECONCILE": (0.04, "about 2% are within four weeks of a discharge"),
