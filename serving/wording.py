@@ -86,12 +86,20 @@ def about_in_100(probability: float) -> str:
 
 
 _ROW_ID = re.compile(r"\b(?:th|mp|ix|ep)\d{3}:\s*")
+_OWN_RULE = re.compile(r"docs/clinical\.md section ([\d.]+) \[([VRD])\]")
+_MARKS = {"V": "checked", "R": "to be checked", "D": "decided here, to be confirmed by a pharmacist"}
+_OF_MEDICINES = re.compile(r"\bmedicines\.csv ([^:;]+): [^;(]+(\(unverified\))?")
+_OF_A_TABLE = re.compile(r"\b(?!medicines)\w+\.csv [^:;]+: ")
+_TABLE_ROWS = re.compile(r"\b\w+\.csv(?: (?:th|mp|ix|ep)\d{3}(?: to (?:th|mp|ix|ep)\d{3})?)?")
 
 
 def without_row_ids(source: str) -> str:
-    """A source without the ids of our reference rows, which mean nothing to a reader: ``NICE CG178``, not ``mp001:
-    NICE CG178``. A source shared by several rows is named once."""
-    parts = (part.strip() for part in _ROW_ID.sub("", source).split(";"))
+    """A source in words for a reader: ``NICE CG178``, not ``mp001: NICE CG178``; our own rules and tables by what they
+    are, not by their files. A source shared by several rows is named once."""
+    said = _OWN_RULE.sub(lambda m: f"Upstream's clinical rules, section {m[1]}: {_MARKS[m[2]]}", source)
+    said = _OF_MEDICINES.sub(lambda m: f"Upstream's table of medicines: {m[1]}{' ' + m[2] if m[2] else ''}", said)
+    said = _TABLE_ROWS.sub("Upstream's own tables", _OF_A_TABLE.sub("", said))
+    parts = (part.strip() for part in _ROW_ID.sub("", said).split(";"))
     return "; ".join(dict.fromkeys(part for part in parts if part))
 
 

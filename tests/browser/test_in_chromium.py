@@ -99,7 +99,7 @@ def test_a_morning_without(pharmacist, site, missing):
         assert "Overdue or missing care" in text and "in 100 people like this" in text and "Record a review" in text
         click(pharmacist, "section[aria-labelledby=year] details summary")
         assert (
-            "Medicines: what was in hand"
+            "Medicines: by supplies in hand"
             in pharmacist.find_element(By.CSS_SELECTOR, "section[aria-labelledby=year]").text
         )
         click(pharmacist, "nav[aria-label=Back] a")

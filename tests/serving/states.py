@@ -98,6 +98,15 @@ def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world:
         proof = re.search(r'name="proof" value="([^"]+)"', client.get("/").text)[1]  # type: ignore[index]
         form = {"proof": proof, "key": "states-1234", "actions": ["not_reached"], "medicines_reconciled": "yes"}
         found["review refused"] = client.post("/patients/N02/reviews", data=form, follow_redirects=True).text
+        found["review not recorded yet"] = client.get("/patients/N02").text
+        answers = dict.fromkeys(("medicines_reconciled", "allergies_up_to_date", "side_effects_assessed"), "yes")
+        for number in range(2):
+            done = form | answers | {"key": f"states-5678-{number}", "actions": ["gp_informed"]}
+            page = client.post("/patients/N06/reviews", data=done, follow_redirects=True).text
+        undo = re.search(r'action="(/patients/N06/reviews/[0-9a-f]+/undo)"', page)[1]  # type: ignore[index]
+        edit = re.search(r'href="(/patients/N06/reviews/[0-9a-f]+/edit)', page)[1]  # type: ignore[index]
+        found["review to correct"] = client.get(edit).text
+        found["reviews recorded and undone"] = client.post(undo, data={"proof": proof}, follow_redirects=True).text
 
     whole = Records.load(home / "store")
     whole.select([person for person in whole.patient_ids if person != "N05"]).save(home / "later")

@@ -95,6 +95,9 @@ def test_each_designed_state_says_what_it_is_and_what_to_do(pages):
         "worklist, nobody matches": "nobody on this list matches every filter",
         "worklist, past the end": "no people on this page",
         "review refused": "the review was not recorded",
+        "review not recorded yet": "you filled this in before, and it is not recorded yet",
+        "review to correct": "what you save takes its place and keeps its day",
+        "reviews recorded and undone": "earlier versions and what was undone (2)",
         "person with nothing recorded": "nothing is recorded in",
     }
     for name, sentence in said.items():

@@ -125,6 +125,16 @@ def test_a_risk_in_words(probability, words):
 
 def test_only_above_the_middle_is_put_in_words():
     assert without_row_ids("th105: NICE CG178; mp001: NICE CG178; SmPC") == "NICE CG178; SmPC"
+    assert without_row_ids("docs/clinical.md section 4.6 [R]; docs/clinical.md section 1.1 [D]") == (
+        "Upstream's clinical rules, section 4.6: to be checked; "
+        "Upstream's clinical rules, section 1.1: decided here, to be confirmed by a pharmacist"
+    )
+    assert without_row_ids("medicines.csv lithium: acb_score, half_life_hours (unverified); SmPC") == (
+        "Upstream's table of medicines: lithium (unverified); SmPC"
+    )
+    assert without_row_ids("clozapine_schedules.csv uk: monitoring_protocols.csv mp096 to mp098; CPMS page") == (
+        "Upstream's own tables; CPMS page"
+    )
 
 
 def test_a_row_says_who_reviewed_last_and_the_risk_in_the_list_a_week_before(home, start, world):
