@@ -16,6 +16,7 @@ from serving.web.charts.bar_chart import Bar, draw_contributions
 from serving.web.charts.trend_chart import TrendLine, draw_trends
 from serving.web.charts.year_chart import draw_year
 from serving.web.charts.year_view import Year, year_of
+from serving.web.reasons import listed_reasons
 from serving.wording import (
     about_in_100,
     day,
@@ -60,14 +61,9 @@ class Explanation:
     parts: tuple[PagePart, ...]
     drawing: Markup
     trends: tuple[Trend, ...]
-
-    @property
-    def raises(self) -> tuple[PagePart, ...]:
-        return tuple(part for part in self.parts if part.reason and part.value > 0)
-
-    @property
-    def lowers(self) -> tuple[PagePart, ...]:
-        return tuple(part for part in self.parts if part.reason and part.value < 0)
+    raises: tuple[PagePart, ...]
+    lowers: tuple[PagePart, ...]
+    """What is listed: see ``serving/web/reasons.py``. The picture and the table hold every part."""
 
 
 def explain(person: Person, outcome: str, horizon: int) -> Explanation:
@@ -79,6 +75,10 @@ def explain(person: Person, outcome: str, horizon: int) -> Explanation:
     parts.append(
         PagePart(f"The next {days(horizon)}", "The longer the time, the more can happen.", None, risk.horizon_part)
     )
+    listed = [
+        PagePart(reason.label, reason.sentence, reason, reason.contribution)
+        for reason in listed_reasons(risk.reasons, {gap.code for gap in person.gaps})
+    ]
     middle = person.team.middle.get(f"{outcome}_{horizon}")
     label = f"{outcome_label(outcome)} within {days(horizon)}"
     return Explanation(
@@ -93,6 +93,8 @@ def explain(person: Person, outcome: str, horizon: int) -> Explanation:
             [Bar(part.label, part.value) for part in parts],
             f"What raises and lowers the risk: {label}. The same numbers are in the table beside this picture.",
         ),
+        raises=tuple(part for part in listed if part.value > 0),
+        lowers=tuple(part for part in listed if part.value < 0),
         trends=tuple(_trend(person, name, horizons) for name, horizons in person.run.outcomes.items()),
     )
 

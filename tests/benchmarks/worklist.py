@@ -18,10 +18,14 @@ import numpy as np
 
 from features import Records
 from features.engine.caseload import caseload
-from features.records import day_of
+from features.records import date_of, day_of
 from models.publishing import publish
+from serving.identities.invented import invented
+from serving.identities.keys import IdentityKeys, write_new_key
+from serving.identities.loading import store_identities
 from serving.nightly.run import latest_as_of, score_store
 from serving.security.tokens import issue_token
+from serving.settings import IDENTITY_KEY
 from tests.benchmarks.measure import line, simulated_store
 from tests.faults.processes import served
 from tests.serving import world
@@ -51,8 +55,12 @@ def run() -> dict[str, Any]:
         publish(home / "bundles", world.write_tiny_bundle(home / "made", records))
         for week in reversed(range(LISTS + 1)):
             score_store(home / "store", home / "bundles", home, newest - dt.timedelta(days=7 * week), threads=2)
+        write_new_key(home / IDENTITY_KEY)
+        born = [date_of(day) for day in records.columns("patients")["birth_date"].tolist()]
+        names = invented(zip(records.patient_ids.tolist(), born, strict=True))
+        store_identities(home, names, IdentityKeys.read(home / IDENTITY_KEY))
         secret = issue_token(home, "pharmacist", [TEAM], "bench", kind="session")
-        with served(home, OMP_NUM_THREADS="1") as (address, _):
+        with served(home, OMP_NUM_THREADS="1", UPSTREAM_IDENTITY_KEY_FILE=str(home / IDENTITY_KEY)) as (address, _):
             client = httpx.Client(base_url=address, cookies={"upstream_session": secret}, timeout=60)
             seconds = {
                 name: _time(client, f"/teams/{TEAM}?{query}")
@@ -60,12 +68,25 @@ def run() -> dict[str, Any]:
                     ("500 on one page", "limit=500"),
                     ("first 50", "limit=50"),
                     ("cut to never reviewed", "limit=500&reviewed=never&ranking=gaps"),
+                    ("sorted by name", "limit=500&sort=name"),
                 )
+            }
+            seconds |= {
+                "register of interactions": _time(client, "/registers/interactions"),
+                "next 14 days": _time(client, "/this-week?days=14"),
+                "search by name": _search(client, "sam"),
             }
             page = client.get(f"/teams/{TEAM}?limit=500").text
     shown = page.count('class="up-row"')
     found = line("worklist", seconds["500 on one page"]["p95"], "s, p95 of the whole page", FLOOR_S, people=shown)
     return found | {"seconds": seconds, "page_kb": len(page) // 1024, "ok": found["ok"] and shown == PEOPLE}
+
+
+def _search(client: httpx.Client, text: str) -> dict[str, float]:
+    """The answer of a search, to which the form goes: what is typed is posted once."""
+    proof = client.get("/find").text.partition('name="proof" value="')[2].partition('"')[0]
+    sent = client.post("/find", data={"proof": proof, "sought": text})
+    return _time(client, sent.headers["location"])
 
 
 def _time(client: httpx.Client, path: str) -> dict[str, float]:
