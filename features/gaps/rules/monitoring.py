@@ -221,7 +221,8 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
             for due in asked
             if _required(due, t) and (due.item.test not in both or _severity(due, t) == "high")
         }
-        yield from annual_check(person, general, [due for due in asked if due.item.test not in required])
+        severe = any(_severity(due, t) != "low" for due in asked)  # wherever it is said: a worse one moves no other
+        yield from annual_check(person, general, [due for due in asked if due.item.test not in required], severe)
         asked = [due for due in asked if due.item.test in required]
     yield from of_medicines(person, asked)
 
@@ -243,7 +244,7 @@ def of_medicines(person: PersonAsKnown, asked: list[Due]) -> Iterator[Gap]:
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 
 
-def annual_check(person: PersonAsKnown, general: list[Due], beside: list[Due]) -> Iterator[Gap]:
+def annual_check(person: PersonAsKnown, general: list[Due], beside: list[Due], severe: bool) -> Iterator[Gap]:
     """MONITORING_NEVER_DONE: the annual physical health check or a part of it past its grace, or a check that was
     never recorded.
 
@@ -256,9 +257,7 @@ def annual_check(person: PersonAsKnown, general: list[Due], beside: list[Due]) -
     alone = _worth_a_line(general, t)
     dues = _earliest([*general, *beside])
     count = len({due.item.test for due in person.due if due.past_grace(t)})
-    needed = any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone) or any(
-        _severity(due, t) != "low" for due in beside
-    )
+    needed = severe or any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone)
     severity: Severity = "medium" if needed else "low"
     # what is checked every year comes first: a baseline that was missed is not what is overdue
     dues.sort(key=lambda due: (due.item.test != FULL_CHECK, _point_check(due), due.item.test not in _ANNUAL, due.day))
