@@ -171,7 +171,9 @@ def _largest_share(totals, s, w):
     return np.nan
 
 
-@jit(_nrt=True)  # makes an array, whoever calls it: a piece that is inlined counts no references
+@jit(
+    _nrt=True
+)  # makes an array, also when an inlined piece calls it first: a piece that is inlined counts no references
 def _median_gap(ages, count):
     """Median of the differences of ``ages[:count]`` (ascending), NaN with fewer than MIN_GAPS gaps."""
     if count < MIN_GAPS + 1:

@@ -15,7 +15,7 @@ from features.jit import inlined, jit
 NEEDS_VALUES, NEEDS_DISTINCT, NEEDS_GAPS, NEEDS_EXTREMES, NEEDS_ENDS, NEEDS_TREND = 1, 2, 4, 8, 16, 32
 """What the features of a stream read of its events beside their number. Only these totals are kept."""
 KEPT_AGES = 64
-"""How many of the latest events a person's usual gap is taken from, and how many identities are told apart."""
+"""How many of the latest events a person's usual gap is taken from, and how many distinct identities are counted."""
 
 
 class Totals(NamedTuple):

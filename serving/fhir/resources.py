@@ -48,7 +48,7 @@ REQUEST_STATUS = {
 
 
 @dataclass(frozen=True)
-class Estimate:
+class RiskEstimate:
     """One outcome within one horizon. ``reasons`` hold direction, sentence and rows."""
 
     horizon_days: int
@@ -71,7 +71,7 @@ class Assessed:
 
     patient_id: str
     run: RunInfo
-    estimates: Mapping[str, Sequence[Estimate]]
+    estimates: Mapping[str, Sequence[RiskEstimate]]
     issues: Sequence[Issue]
     middle: Mapping[str, float] = field(default_factory=dict)
 
@@ -138,7 +138,7 @@ def _row(row: Mapping[str, Any]) -> JsonDict:
     }
 
 
-def _risk_assessment(one: Assessed, outcome: str, estimates: Sequence[Estimate]) -> JsonDict:
+def _risk_assessment(one: Assessed, outcome: str, estimates: Sequence[RiskEstimate]) -> JsonDict:
     run = one.run
     rows = {
         (row["table"], row["row"]): row for found in estimates for reason in found.reasons for row in reason["rows"]
@@ -165,7 +165,7 @@ def _outcome(outcome: str) -> JsonDict:
     return {"coding": [{"system": f"{SYSTEM}:outcome", "code": outcome}], "text": outcome_label(outcome)}
 
 
-def _prediction(one: Assessed, outcome: str, found: Estimate) -> JsonDict:
+def _prediction(one: Assessed, outcome: str, found: RiskEstimate) -> JsonDict:
     as_of = one.run.as_of
     made: JsonDict = {
         "extension": [{"url": PROPORTION, "valueDecimal": found.probability}],

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from serving.auditlog.log import Audit, Look
 from serving.fhir import repository
 from serving.fhir.ids import person_of, split
-from serving.fhir.resources import Assessed, Estimate, Issue
+from serving.fhir.resources import Assessed, Issue, RiskEstimate
 from serving.gap_statuses.service import statuses_of
 from serving.http.problems import not_found
 from serving.identity.callers import Caller
@@ -84,14 +84,14 @@ def assessed(
     connection: Connection, caller: Caller, run: RunInfo, team_id: str, patients: Sequence[str]
 ) -> list[Assessed]:
     """People of one team as the published list has them, in the order given."""
-    estimates: dict[str, dict[str, list[Estimate]]] = {}
+    estimates: dict[str, dict[str, list[RiskEstimate]]] = {}
     for row in repository.scores_of(connection, caller, patients):
         behind = row.behind or {}
         reasons = [
             {**reason, "rows": behind.get(reason["concept"], {}).get("rows", [])} for reason in row.reasons or ()
         ]
         of_person = estimates.setdefault(row.patient_id, {}).setdefault(row.outcome, [])
-        of_person.append(Estimate(row.horizon_days, row.probability, reasons))
+        of_person.append(RiskEstimate(row.horizon_days, row.probability, reasons))
     reviews = reviews_of(connection, caller, list(patients))
     statuses = statuses_of(connection, caller, list(patients), reviews, dt.datetime.now(dt.UTC).date())
     issues: dict[str, list[Issue]] = {}

@@ -1,4 +1,4 @@
-"""Reasons as a page lists them: what can be acted on first, nothing that a gap contradicts, no comfort in silence."""
+"""Reasons as a page lists them: what can be acted on first, nothing that a gap contradicts, no comfort silently."""
 
 from __future__ import annotations
 
