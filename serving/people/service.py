@@ -53,6 +53,22 @@ def show_person(
 ) -> Person:
     """Everything current about a person. 404 for one who does not exist and for one of another team alike; both are
     audited. ``demo`` holds the pharmacists of a demo by team; ``shown_as`` says for the log which sheet it is for."""
+    found = find_person(database, caller, audit, patient_id, demo, shown_as)
+    if found is None:
+        audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
+        raise not_found()
+    return found
+
+
+def find_person(
+    database: Database,
+    caller: Caller,
+    audit: Audit,
+    patient_id: str,
+    demo: Mapping[str, Sequence[str]] = NOBODY,
+    shown_as: str = "",
+) -> Person | None:
+    """``show_person``, and None where the caller may not see the person: the caller of this says so in the log."""
     with database.read(caller) as connection:
         run = current_run(connection)
         row = repository.person(connection, caller, patient_id) if run is not None else None
@@ -83,8 +99,7 @@ def show_person(
                 review_versions=[as_review(version) for version in versions],
             )
     if run is None or row is None:
-        audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
-        raise not_found()
+        return None
     audit.record(
         Look(
             "person.seen",

@@ -59,6 +59,8 @@ ACTIONS = {
     "emergency.opened": "Opened a person in an emergency",
     "emergency.refused": "Asked for a person in an emergency, and was refused",
     "emergencies.seen": "Read the emergency access",
+    "fhir.seen": "Asked over FHIR",
+    "fhir.exported": "Took people away over FHIR",
     "digest.seen": "Read the weekly digest",
     "audit.seen": "Read this log",
     "person.not_visible": "Asked for a person they may not see",

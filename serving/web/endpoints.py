@@ -23,12 +23,13 @@ from serving.access import (
     set_session_cookie,
     spend_as_stranger,
 )
-from serving.http.problems import Problem
+from serving.auditlog.log import Look
+from serving.http.problems import not_found
 from serving.identities.service import named_of, names_of
 from serving.identity.callers import Caller
 from serving.identity.ids import PersonId
 from serving.operations.service import readiness, version
-from serving.people.service import show_person
+from serving.people.service import find_person
 from serving.runs.repository import current_run, newest_refusal
 from serving.runs.schemas import STALE_DAYS, RunInfo
 from serving.security.tokens import SESSION_HOURS, revoke_token, session_person
@@ -193,17 +194,13 @@ async def _person_page(
     has_draft: bool = False,
 ) -> Response:
     audit = service.page_audit_for(caller, request)
-    try:
-        demo = await service.reads.run(sign_in.demo_pharmacists, service)
-        found = await service.reads.run(show_person, service.database, caller, audit, patient_id, demo)
-    except Problem as problem:
-        left = (
-            await service.reads.run(gone, service.database, caller, audit, patient_id)
-            if problem.status == 404
-            else None
-        )
+    demo = await service.reads.run(sign_in.demo_pharmacists, service)
+    found = await service.reads.run(find_person, service.database, caller, audit, patient_id, demo)
+    if found is None:
+        left = await service.reads.run(gone, service.database, caller, audit, patient_id)
         if left is None:
-            raise
+            await service.reads.run(audit.record, Look("person.not_visible", patient_ids=(patient_id,)))
+            raise not_found()
         run = await service.reads.run(_run, service)
         return page(request, "left.html", surroundings=around(request, caller, run), status=404, left=left)
     chosen = found.run.chosen(outcome, horizon)

@@ -33,7 +33,7 @@ async def conversation(
     request: Request, caller: PeopleReader, service: Serving, patient_id: PersonId, easy: Yes = ""
 ) -> Response:
     """One page for a conversation about medicines, on paper or a tablet; ``easy=1`` in easy-read words."""
-    audit = service.audit_for(caller, request)
+    audit = service.page_audit_for(caller, request)
     person = await service.reads.run(
         show_person, service.database, caller, audit, patient_id, shown_as="conversation sheet"
     )
@@ -73,7 +73,7 @@ async def letter_as_pdf(request: Request, caller: PeopleReader, service: Serving
 
 
 async def _letter(request: Request, caller: Caller, service: Service, patient_id: str) -> tuple[Person, Letter]:
-    audit = service.audit_for(caller, request)
+    audit = service.page_audit_for(caller, request)
     person = await service.reads.run(show_person, service.database, caller, audit, patient_id, shown_as="letter")
     if person.emergency:
         raise Problem(403, "emergency-reads-only", "Emergency access is for reading; their own team writes letters.")

@@ -10,8 +10,10 @@ import pytest
 from sqlalchemy import insert, select, update
 
 import serving
+from features import Records
+from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
-from serving.storage.tables import emergency_access
+from serving.storage.tables import audit_events, emergency_access
 from serving.web.audit_pages import ACTIONS
 
 SERVING = Path(serving.__file__).parent
@@ -219,3 +221,23 @@ def test_a_look_at_the_log_is_one_event(hospital):
     auditor.get("/audit")
     events = [row[2] for row in rows(auditor.get("/audit").text, "log")]
     assert events.count("Read this log") == 1 and "Read the emergency access" not in events
+
+
+def test_each_look_at_a_page_is_one_event_also_of_somebody_who_left(home, start, world):
+    """Pages of people, lists and sheets: one event each, whatever comes of it."""
+    whole = Records.load(home / "store")
+    whole.select([person for person in whole.patient_ids if person != "N05"]).save(home / "later")
+    score_store(home / "later", home / "bundles", home, world.AS_OF + dt.timedelta(days=7), threads=1)
+    paths = ("/", "/teams/north", "/teams/north/overview", "/patients/N00", "/patients/N00/conversation")
+    paths += ("/patients/N00/letter", "/patients/N05", "/patients/S02", "/digest")
+    with start(home) as client:
+        client.post("/sign-in", data={"choice": "pharmacist:north"})
+        for path in paths:
+            before = events_of(client)
+            client.get(path)
+            assert len(events_of(client)) == len(before) + 1, path
+
+
+def events_of(client):
+    with client.app.state.service.database.read() as connection:
+        return list(connection.scalars(select(audit_events.c.action)))

@@ -164,7 +164,7 @@ def glance(*medicines, shared_care=()):
         for name, form, dose, every, who, following in medicines
     ]
     facts = FactsShown(40, [], [], [FactShown(text, ago(90)) for text in shared_care], None, None)
-    return AtAGlance(shown, [], facts, [])
+    return AtAGlance(shown, [], facts, [], [], [])
 
 
 def test_prescribers_and_shared_care_are_those_of_the_record():

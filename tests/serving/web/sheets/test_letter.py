@@ -43,7 +43,7 @@ def person(medicines=(), dues=(), reviews=(), not_known=(), shared_care=(), alle
         patient_id="N00",
         team=SimpleNamespace(name="North team"),
         run=SimpleNamespace(as_of=AS_OF, synthetic=synthetic),
-        summary=AtAGlance(list(medicines), list(not_known), about, []) if kept else None,
+        summary=AtAGlance(list(medicines), list(not_known), about, [], [], []) if kept else None,
         last_year=SimpleNamespace(dues=list(dues)),
         reviews=list(reviews),
     )
