@@ -19,7 +19,7 @@ from serving.worklists.schemas import DEFAULT_LIMIT, Filters, Sorting, Worklist
 MAX_LENGTH = 2_000
 
 
-class _View(Filters):
+class ListView(Filters):
     """What the address of a list holds besides its risk, which the person's page keeps by itself. A name it does not
     know is refused."""
 
@@ -34,9 +34,14 @@ class _View(Filters):
     offset: Offset = 0
 
     @property
+    def filters(self) -> Filters:
+        """What the list is cut to."""
+        return Filters(**{name: getattr(self, name) for name in Filters.model_fields})
+
+    @property
     def query(self) -> str:
         """The query string without default values: the first page of the list as published has none."""
-        usual = _View()
+        usual = ListView()
         return urlencode({name: value for name, value in self if value != getattr(usual, name)})
 
 
@@ -44,17 +49,24 @@ def way_back(found: Worklist, sort: Sorting | None = None) -> str:
     """The query string of the list that is shown, as it is sorted."""
     published = found.rules.ranking if found.rules else Ranking.RISK
     ranking = None if found.ranking is published else found.ranking
-    return _View(ranking=ranking, sort=sort, limit=found.limit, offset=found.offset, **dict(found.filters)).query
+    return ListView(ranking=ranking, sort=sort, limit=found.limit, offset=found.offset, **dict(found.filters)).query
 
 
 def read_way_back(sent: str) -> str:
     """The query string of a list, rebuilt from what a browser sent. If it is invalid, empty: the list as published."""
+    view = read_view(sent) if sent else None
+    return "" if view is None else view.query
+
+
+def read_view(sent: str) -> ListView | None:
+    """The list that a browser names, as it is cut and sorted: the list as published for nothing, None for what is no
+    list."""
     if len(sent) > MAX_LENGTH:
-        return ""
+        return None
     try:
-        return _View.model_validate(dict(parse_qsl(sent, strict_parsing=True))).query
+        return ListView.model_validate(dict(parse_qsl(sent, strict_parsing=True)) if sent else {})
     except (ValidationError, ValueError):
-        return ""
+        return None
 
 
 def person_query(view: str, back: str, **more: Any) -> str:

@@ -29,6 +29,7 @@ from serving.identities.service import named_of, names_of
 from serving.identity.callers import Caller
 from serving.identity.ids import PersonId
 from serving.operations.service import readiness, version
+from serving.people.schemas import Person
 from serving.people.service import find_person
 from serving.runs.repository import current_run, newest_refusal
 from serving.runs.schemas import STALE_DAYS, RunInfo
@@ -36,7 +37,7 @@ from serving.security.tokens import SESSION_HOURS, revoke_token, session_person
 from serving.state import Service, Serving
 from serving.teams.service import team_overview
 from serving.web import after_sign_in, sign_in, work_pages
-from serving.web.back_link import person_query, read_way_back, way_back
+from serving.web.back_link import person_query, read_view, read_way_back, way_back
 from serving.web.forms import gap_status_form
 from serving.web.forms.filter_form import filter_fields
 from serving.web.forms.review_form import ReviewForm, Wrong, review_fields
@@ -47,7 +48,16 @@ from serving.web.review_pages import draft_of
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.rules import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Sorting, Teams
-from serving.worklists.service import gone, is_listed, list_teams, shown_on, team_worklist, unknown_horizon
+from serving.worklists.service import (
+    Neighbours,
+    gone,
+    is_listed,
+    list_teams,
+    neighbours,
+    shown_on,
+    team_worklist,
+    unknown_horizon,
+)
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
@@ -101,6 +111,7 @@ async def team(
         offset=offset,
         sort=sort or None,
         names=partial(named_of, service.database, caller, service.identity_keys),
+        explained=False,
     )
 
     def address(**changed: object) -> str:
@@ -213,6 +224,7 @@ async def _person_page(
         surroundings=around(request, caller, found.run),
         person=found,
         who=names.get(patient_id),
+        beside=await _beside(service, caller, found, chosen, answers.back),
         record_link=record_link(service.settings.record_link, patient_id, names.get(patient_id)),
         explained=explain(found, *chosen),
         year=drawn_year(found),
@@ -228,6 +240,28 @@ async def _person_page(
         status_reasons=gap_status_form.REASONS,
         back=read_way_back(answers.back),
         person_query=person_query,
+    )
+
+
+async def _beside(
+    service: Service, caller: Caller, found: Person, chosen: tuple[str, int], back: str
+) -> Neighbours | None:
+    """The people before and after on the list that the person was opened from; none for somebody opened in an
+    emergency."""
+    view = read_view(back)
+    if found.emergency or view is None:
+        return None
+    return await service.reads.run(
+        neighbours,
+        service.database,
+        caller,
+        found.patient_id,
+        found.team.team_id,
+        chosen,
+        ranking=view.ranking,
+        filters=view.filters,
+        sort=view.sort,
+        names=partial(named_of, service.database, caller, service.identity_keys),
     )
 
 

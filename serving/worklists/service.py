@@ -7,7 +7,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row
@@ -21,8 +21,8 @@ from serving.identity.callers import Caller
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
-from serving.summaries.schemas import dues_of, medicines_of, not_known_of
-from serving.summaries.words import due_in_short, medicine_lines
+from serving.summaries.schemas import dues_of
+from serving.summaries.words import due_in_short, stored_lines
 from serving.wording import about_in_100
 from serving.work.repository import newest as newest_work
 from serving.work.service import in_words
@@ -93,16 +93,20 @@ def team_worklist(
     action: str = "worklist.seen",
     sort: Sorting | None = None,
     names: NamesFor = nobody_named,
+    explained: bool = True,
 ) -> Worklist:
     """One page of a team's list, as it was published unless something else is asked for. 404 for a team the caller may
-    not see; 422 for an outcome or horizon the run does not hold."""
+    not see; 422 for an outcome or horizon the run does not hold. ``explained``: with reasons and earlier risks, which a
+    page of dense lines does not show."""
     with database.read(caller) as connection:
         run = current_run(connection)
         team = repository.team(connection, caller, team_id) if run is not None else None
         if run is not None and team is not None:
             info = RunInfo.of(run)
             chosen = _chosen(info, outcome, horizon)
-            found = _read(connection, caller, team, info, chosen, ranking, filters, limit, offset, sort, names)
+            found = _read(
+                connection, caller, team, info, chosen, ranking, filters, limit, offset, sort, names, explained
+            )
     if run is None or team is None:
         audit.record(Look("team.not_visible", team_id=team_id))
         raise not_found()
@@ -195,17 +199,12 @@ def _read(
     offset: int,
     sort: Sorting | None,
     names: NamesFor,
+    explained: bool,
 ) -> Worklist:
     now = dt.datetime.now(dt.UTC)
-    rules = None if info.list_rules is None else ListRulesUsed.model_validate(info.list_rules)
-    ranking = ranking or (rules.ranking if rules else Ranking.RISK)
-    published = rules is not None and (*chosen, ranking) == (rules.outcome, rules.horizon_days, rules.ranking)
+    ordered = _ordered(connection, caller, team, info, chosen, ranking, filters, sort, names)
+    rules, ranking, published, whole, kept = ordered
     capacity = team.weekly_reviews
-    everybody = repository.ranked(caller, team.team_id, *chosen, ranking, as_published=published, line=capacity)
-    whole = repository.everybody_of(connection, everybody, filters, now, caller.person)
-    kept = [row for row in whole if row.kept]
-    if sort is not None:
-        kept = _sorted(connection, caller, kept, sort, names, info.as_of)
     rows = kept[offset : offset + limit]
     within, snoozed = sum(row.within for row in whole), sum(row.snoozed_until is not None for row in whole)
     critical = [row for row in whole if _in_band(row, capacity)]
@@ -214,7 +213,7 @@ def _read(
     ]
     below = sorted(past, key=lambda row: (row.worst, row.position))[:SHOWN_BELOW_LINE]
     shown = {row.patient_id: row for row in (*rows, *below)}
-    entries = _entries(connection, caller, list(shown.values()), capacity, chosen, info.as_of)
+    entries = _entries(connection, caller, list(shown.values()), capacity, chosen, info.as_of, explained)
     return Worklist(
         team=Team(
             team_id=team.team_id,
@@ -259,7 +258,7 @@ def _at_a_glance(row: Row[Any] | None, as_of: dt.date) -> dict[str, Any]:
         return {}
     dues = dues_of(row.dues[:1], as_of)
     return {
-        "medicines": medicine_lines(medicines_of(row.medicines, as_of), not_known_of(row.about, as_of)),
+        "medicines": stored_lines(row.medicines, row.about["not_known"]),
         "next_due": NextDue(dues[0].on, due_in_short(dues[0])) if dues else None,
     }
 
@@ -292,6 +291,77 @@ def _sorted(
 def _surname_first(name: str) -> tuple[str, str] | None:
     given, _, surname = name.casefold().rpartition(" ")
     return (surname, given) if name else None
+
+
+class _Ordered(NamedTuple):
+    """A team's people in order: all of them, and those that the filters leave, as they are sorted."""
+
+    rules: ListRulesUsed | None
+    ranking: Ranking
+    published: bool
+    whole: list[Row[Any]]
+    kept: list[Row[Any]]
+
+
+def _ordered(
+    connection: Connection,
+    caller: Caller,
+    team: Row[Any],
+    info: RunInfo,
+    chosen: tuple[str, int],
+    ranking: Ranking | None,
+    filters: Filters,
+    sort: Sorting | None,
+    names: NamesFor,
+) -> _Ordered:
+    rules = None if info.list_rules is None else ListRulesUsed.model_validate(info.list_rules)
+    ranking = ranking or (rules.ranking if rules else Ranking.RISK)
+    published = rules is not None and (*chosen, ranking) == (rules.outcome, rules.horizon_days, rules.ranking)
+    line = team.weekly_reviews
+    everybody = repository.ranked(caller, team.team_id, *chosen, ranking, as_published=published, line=line)
+    whole = repository.everybody_of(connection, everybody, filters, dt.datetime.now(dt.UTC), caller.person)
+    kept = [row for row in whole if row.kept]
+    if sort is not None:
+        kept = _sorted(connection, caller, kept, sort, names, info.as_of)
+    return _Ordered(rules, ranking, published, whole, kept)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Whom a list shows before and after somebody, and where on it they stand. Empty where there is nobody."""
+
+    before: str
+    after: str
+    place: int
+    of: int
+
+
+def neighbours(
+    database: Database,
+    caller: Caller,
+    patient_id: str,
+    team_id: str,
+    chosen: tuple[str, int],
+    *,
+    ranking: Ranking | None,
+    filters: Filters,
+    sort: Sorting | None,
+    names: NamesFor = nobody_named,
+) -> Neighbours | None:
+    """The people beside ``patient_id`` on the list they were opened from; None where that list does not hold them.
+    Their ids stand in links only: whoever follows one is audited then."""
+    with database.read(caller) as connection:
+        run = current_run(connection)
+        team = repository.team(connection, caller, team_id) if run is not None else None
+        if run is None or team is None:
+            return None
+        found = _ordered(connection, caller, team, RunInfo.of(run), chosen, ranking, filters, sort, names)
+    people = [row.patient_id for row in found.kept]
+    if patient_id not in people:
+        return None
+    place = people.index(patient_id)
+    before = people[place - 1] if place else ""
+    return Neighbours(before, people[place + 1] if place + 1 < len(people) else "", place + 1, len(people))
 
 
 def list_changes(connection: Connection, caller: Caller, team_id: str, since: dt.date) -> ListChanges:
@@ -391,16 +461,17 @@ def _entries(
     capacity: int | None,
     chosen: tuple[str, int],
     as_of: dt.date,
+    explained: bool,
 ) -> dict[str, WorklistEntry]:
     """The entries of ``rows`` of ``repository.everybody_of``, by person."""
     patients = [row.patient_id for row in rows]
-    reasons = repository.reasons_of(connection, caller, patients, *chosen)
+    reasons = repository.reasons_of(connection, caller, patients, *chosen) if explained else {}
     gaps = repository.gap_lines(connection, caller, patients)
     reviews = repository.reviews_of(connection, caller, patients)
     statuses = statuses_of(connection, caller, patients, reviews, dt.datetime.now(dt.UTC).date())
     summaries = repository.summaries_of(connection, caller, patients)
     work = newest_work(connection, caller, patients)
-    before = repository.risks_before(connection, caller, patients, *chosen, as_of)
+    before = repository.risks_before(connection, caller, patients, *chosen, as_of) if explained else {}
     found = _ENTRIES.validate_python(
         [
             {

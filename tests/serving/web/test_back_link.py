@@ -105,3 +105,23 @@ def test_whatever_is_sent_the_way_back_is_a_query_string_of_a_list(sent):
     assert re.fullmatch(r"[A-Za-z0-9_.~%+=&-]*", found)
     assert set(parse_qs(found)) <= {"gap", "reason", "medicine", "reviewed", "work", "ranking", "limit", "offset"}
     assert read_way_back(found) == found
+
+
+def neighbours_of(page):
+    return [re.findall(rf'rel="{way}" href="/patients/(\w+)\?', page) for way in ("prev", "next")]
+
+
+@pytest.mark.parametrize("back", ["", "sort=seen", "ranking=gaps", "gap=MONITORING_NEVER_DONE"])
+def test_the_next_and_the_previous_person_are_those_of_the_list_as_it_was_cut_and_sorted(browser, back):
+    signed_in = browser("pharmacist:north")
+    listed = re.findall(r'scope="row"><a href="/patients/(\w+)\?', signed_in.get(f"/teams/north?{back}").text)
+    assert listed
+    for place, person in enumerate(listed):
+        page = signed_in.get(f"/patients/{person}", params={"back": back}).text
+        assert neighbours_of(page) == [listed[max(0, place - 1) : place], listed[place + 1 : place + 2]]
+        assert f"{place + 1} of {len(listed)} on the list" in page
+
+
+def test_somebody_whom_the_list_does_not_hold_has_no_neighbours_on_it(browser):
+    page = browser("pharmacist:north").get("/patients/N03", params={"back": "medicine=clozapine"}).text
+    assert neighbours_of(page) == [[], []]
