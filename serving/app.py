@@ -198,6 +198,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         )
         database.check_is_held()
         migrations.upgrade(database)
+        database.check_whole()
         live.start()
         if app.state.alone:
             # Objects made at start live for good. If the garbage collector scanned them, a full pass would stop a

@@ -94,19 +94,27 @@ def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0 picks a free one.")] = 8000,
     log: Annotated[Path | None, typer.Option(help="File for the log of requests; standard error by default.")] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Sign in by choosing a role, without a password. Synthetic homes only.")
+    ] = False,
 ) -> None:
     """Serve scores, worklists and pages from the home's bundle and database.
 
-    A home made by ``upstream demo`` offers a sign-in for each role, on this machine only. Any other home asks for
-    tokens (UPSTREAM_ENVIRONMENT=production is the default).
+    People sign in at the trust's identity provider and programs bring tokens. With --demo, a home made by
+    ``upstream demo`` offers a sign-in for each role instead: on this machine only, and only while all its data is
+    synthetic.
 
     Example: upstream serve --home .upstream --port 8000
     """
     from models.bundle.not_promoted import is_demo
     from serving.app import serve as run
 
-    if is_demo(home):
-        os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
+    if demo and not is_demo(home):
+        raise CommandError(f"{home} was not made by `upstream demo`; leave --demo out")
+    if demo:
+        os.environ["UPSTREAM_ENVIRONMENT"] = "demo"
+    elif is_demo(home) and "UPSTREAM_ENVIRONMENT" not in os.environ:
+        typer.echo("this home is a demo: add --demo to sign in by choosing a role, without a password", err=True)
     run(
         home,
         host,

@@ -83,6 +83,9 @@ class OidcIssuer(BaseModel):
     role_claim: str = "role"
     roles: dict[str, Role] = Field(description="our role for each value of the role claim; other values give no role")
     leeway_seconds: int = Field(default=30, ge=0, le=300)
+    longest_hours: int = Field(
+        default=24, ge=1, le=168, description="a token that lives longer than this from now is refused"
+    )
     sign_in: OidcSignIn | None = Field(default=None, description="people sign in to the pages here too")
 
     @field_validator("jwks_url")

@@ -247,7 +247,7 @@ class serving:
     def __init__(self, installed: Installed) -> None:
         self.port = free_port()
         self.process = subprocess.Popen(
-            installed.command("upstream", "serve", "--port", str(self.port), "--log", "service.log"),
+            installed.command("upstream", "serve", "--demo", "--port", str(self.port), "--log", "service.log"),
             cwd=installed.cwd,
             env=installed.environment,
             stderr=subprocess.DEVNULL,

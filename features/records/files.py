@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import UpstreamError
+from features.records.checksums import CHECKSUMS, checksums_of, damaged, without_checksums
 from features.records.csv_files import UnreadableCsv, read_csv, without_blank_lines
 from features.records.problems import RecordsError, RecordsProblem
 from features.records.tables import TABLES
@@ -84,6 +85,9 @@ def read_folder(folder: Path) -> tuple[dict[str, TableFile], dict[str, Any]]:
                 )
             ]
         )
+    about = _about(folder)
+    if found := damaged(folder, about):
+        raise RecordsError(found)
     frames: dict[str, TableFile] = {}
     problems: list[RecordsProblem] = []
     for name in TABLES:
@@ -115,10 +119,23 @@ def read_folder(folder: Path) -> tuple[dict[str, TableFile], dict[str, Any]]:
             )
     if problems:
         raise RecordsError(problems)
-    about = folder / "about.json"
-    if about.exists():
+    if (folder / "about.json").exists():
         _join_versions(folder, frames)
-    return frames, json.loads(about.read_text(encoding="utf-8")) if about.exists() else {}
+    return frames, without_checksums(about)
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    path = folder / "about.json"
+    if not path.exists():
+        return {}
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        about = None
+    if not isinstance(about, dict):
+        expected, todo = "a JSON object", "restore the store from the backup, or remove it and ingest again"
+        raise RecordsError([RecordsProblem("store", "about.json cannot be read", expected, todo)])
+    return about
 
 
 def versions_file(table: str) -> str:
@@ -207,7 +224,6 @@ def write_folder(
                 )
             else:
                 frame.to_csv(beside / f"{name}.csv", index=False, date_format="%Y-%m-%d")
-        (beside / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         (beside / "report.json").write_text(
             json.dumps({**report, **synthetic}, indent=2, sort_keys=True) + "\n", encoding="utf-8"
         )
@@ -215,7 +231,9 @@ def write_folder(
             _write_parquet(unread, beside / UNREAD, bool(synthetic))
         if len(quarantine):
             quarantine.assign(**synthetic).to_csv(beside / "quarantine.csv", index=False)
-        beside.chmod(0o755)
+        sums = checksums_of(beside)
+        about = {**without_checksums(about), **({CHECKSUMS: sums} if sums else {})}
+        (beside / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         if folder.exists():
             old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
             folder.replace(old)

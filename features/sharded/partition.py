@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import UpstreamError
+from features.records.checksums import CHECKSUMS, checksums_of
 from features.records.files import UNREAD, read_unread, versions_file
 from features.records.ids import clean_ids
 from features.records.tables import TABLES
@@ -107,12 +108,13 @@ def finish_shard(store: Path, folder: Path, final: Path, shards: int) -> None:
     """Adds the unmapped values of its people, ``about.json`` (which says whose shard this is) and the mark that the
     shard is complete; then renames it.
     """
-    about = {**about_of(store), "shard": int(final.name), "shards": shards}
-    (folder / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     unread = read_unread(store)
     if unread is not None and unread.num_rows:
         mine = shard_of(unread.column("patient_id"), shards) == int(final.name)
         pq.write_table(unread.filter(pa.array(mine)), folder / UNREAD, compression="zstd")
+    sums = {CHECKSUMS: checksums_of(folder)}
+    about = {**about_of(store), **sums, "shard": int(final.name), "shards": shards}
+    (folder / "about.json").write_text(json.dumps(about, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     (folder / DONE).write_text("", encoding="utf-8")
     shutil.rmtree(final, ignore_errors=True)
     folder.replace(final)

@@ -136,11 +136,10 @@ def rows_hash(rows: Sequence[dict[str, Any]]) -> str:
 
 
 def check_writable(database: Database) -> None:
-    """Raises ``AuditUnavailable`` unless an event could be written now; leaves no trace."""
+    """Raises ``AuditUnavailable`` unless an event could be written now; writes nothing."""
     try:
-        with database.write() as connection:
-            changed = connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(head_id=1))
-            if changed.rowcount != 1:
+        with database.could_write() as connection:
+            if connection.scalar(select(audit_head.c.seq).where(audit_head.c.head_id == 1)) is None:
                 raise AuditUnavailable("the audit log has lost its head row; run `upstream doctor`")
     except DatabaseUnavailable as error:
         raise AuditUnavailable(str(error)) from None

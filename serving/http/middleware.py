@@ -7,10 +7,11 @@ No ``BaseHTTPMiddleware``: it costs a task group per request and breaks context 
 from __future__ import annotations
 
 import gc
+import re
 import secrets
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from anyio import to_thread
 from starlette.datastructures import Headers, MutableHeaders
@@ -25,6 +26,7 @@ from serving.http.bodies import LimitedBody, announced
 from serving.http.cors import Cors
 from serving.http.problems import Problem, from_http, log_unexpected
 from serving.http.rate_limit import Rate
+from serving.identity.ids import SLASH_IN_AN_ID
 from serving.observability.logs import logger
 from serving.observability.metrics import Metrics
 from serving.observability.tracing import Tracing
@@ -56,6 +58,7 @@ LARGE = 8_000_000
 """Answer size in bytes (about 35 people scored) after which memory is returned to the system: 500 people leave 120 MB
 behind.
 """
+ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ANY_HOST = frozenset({"/livez", "/readyz", "/metrics"})
 """Health checks of load balancers and clusters call a process by its own address. They hold nothing about people."""
@@ -102,6 +105,8 @@ class Boundary:
         request_id, method = secrets.token_hex(8), scope["method"]
         if method == "HEAD":  # handled as GET; the server sends only the head, and every route answers it this way
             scope = {**scope, "method": "GET"}
+        if b"%2f" in scope.get("raw_path", b"").lower():
+            scope = {**scope, "path": _unsplit(scope["raw_path"])}
         body = LimitedBody(scope, receive, self.max_body_bytes)
         scope.setdefault("state", {}).update(request_id=request_id, body=body)
         started = False
@@ -226,6 +231,12 @@ def _as_problem(error: Exception, request_id: str) -> Problem:
         return from_http(error)
     log_unexpected(error, request_id)
     return Problem(500, "unexpected", "Something went wrong in the service. It was logged without patient data.")
+
+
+def _unsplit(raw_path: bytes) -> str:
+    """The address with the ``/`` of an id kept apart from those between its parts."""
+    address = raw_path.partition(b"?")[0].decode("ascii", "replace")
+    return unquote(ENCODED_SLASH.sub(quote(SLASH_IN_AN_ID), address))
 
 
 def _host_name(host: str) -> str:

@@ -9,6 +9,7 @@ from serving.http.problems import unavailable
 from serving.operations.schemas import Check, ModelCard, ModelInfo, Ready, ServiceVersion
 from serving.state import Service
 from serving.storage import migrations
+from serving.storage.damage import DAMAGED
 from serving.storage.database import DatabaseUnavailable
 
 
@@ -71,6 +72,8 @@ def _database(service: Service) -> Check:
         migrated, newer = migrations.at_head(service.database), migrations.is_newer(service.database)
     except DatabaseUnavailable as error:
         return Check(name="database", ok=False, detail=str(error))
+    if service.database.is_damaged:
+        return Check(name="database", ok=False, detail=DAMAGED)
     if newer:
         detail = "a newer release has migrated it; start that release, or restore the backup made before the upgrade"
     else:

@@ -35,6 +35,8 @@ STALE_SECONDS = 86_400.0
 FETCH_SECONDS = 3.0
 MAX_KEYS_BYTES = 256_000
 TYPES = (None, "JWT", "at+jwt")
+OF_AN_ID_TOKEN = ("nonce", "at_hash", "c_hash")
+"""Claims that only an ID token has. It says who signed in at a client; it is no permission to call anybody."""
 NOT_FROM_A_TOKEN = ("jku", "jwk", "x5u", "x5c")
 """Header fields by which a token would bring its own keys."""
 
@@ -182,8 +184,11 @@ class Issuers:
         try:
             decoded = jwt.decode(token, keys.find(str(header.get("kid"))), algorithms=list(issuer.algorithms))
             registry.validate(decoded.claims)
-        except (JoseError, ValueError, TypeError) as error:
+            lives = float(decoded.claims["exp"]) - self._clock()
+        except (JoseError, ValueError, TypeError, OverflowError) as error:
             raise Refused(type(error).__name__) from None
+        if not lives <= issuer.longest_hours * 3600 + issuer.leeway_seconds:
+            raise Refused("it lives too long")
         return issuer, decoded.claims
 
     def caller(self, token: str, connection: Connection, today: dt.date) -> Caller | None:
@@ -194,6 +199,7 @@ class Issuers:
         """
         try:
             issuer, claims = self.verified(token)
+            _refuse_id_token(issuer, token, claims)
         except Refused:
             return None
         except KeysUnavailable:
@@ -209,6 +215,18 @@ class Issuers:
             return Caller(name, role, frozenset(), subject[:200])
         teams = teams_of(connection, issuer.issuer, subject, today)
         return Caller(name, role, teams.ids, subject[:200], teams.leads)
+
+
+def _refuse_id_token(issuer: OidcIssuer, token: str, claims: dict[str, Any]) -> None:
+    """Raises ``Refused`` for a token that is not an access token. The type ``at+jwt`` (RFC 9068) or the claim
+    ``token_use`` says that it is one. Without either, no claim may be one of an ID token's, and the audience must not
+    be our client at the provider, because that is the audience of every ID token.
+    """
+    if unverified(token)[0].get("typ") == "at+jwt" or claims.get("token_use") == "access":
+        return
+    for_our_client = issuer.sign_in is not None and issuer.sign_in.client_id == issuer.audience
+    if for_our_client or "token_use" in claims or any(name in claims for name in OF_AN_ID_TOKEN):
+        raise Refused("an ID token opens no route")
 
 
 def identity_unavailable() -> Problem:

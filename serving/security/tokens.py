@@ -22,7 +22,8 @@ from serving.identity.callers import SEES_PEOPLE, Caller, Role, ScopeError, chec
 from serving.security.memberships import TeamsHeld, assigned_role, teams_of
 from serving.storage import migrations
 from serving.storage.database import Database
-from serving.storage.tables import token_teams, tokens
+from serving.storage.tables import runs, token_teams, tokens
+from serving.storage.visible import published_run
 
 PREFIX = "upstream_"
 SESSION_HOURS = 8
@@ -176,6 +177,24 @@ def revoke_token(database: Database, secret: str) -> None:
         connection.execute(update(tokens).where(tokens.c.sha256 == digest(secret)).values(revoked_at=datetime.now(UTC)))
 
 
+def end_session(database: Database, sha256: str) -> None:
+    """Ends the session that a browser held before it signed in again, with its event; nothing if there is none."""
+    if not sha256:
+        return
+    with database.write() as connection:
+        now = datetime.now(UTC)
+        gone = (
+            update(tokens)
+            .where(tokens.c.sha256 == sha256, tokens.c.kind == "session", tokens.c.revoked_at.is_(None))
+            .where(tokens.c.expires_at > now)
+            .values(revoked_at=now)
+            .returning(tokens.c.token_id)
+        )
+        for token_id in connection.scalars(gone).all():
+            detail = {"token_id": token_id, "source": "signed in again"}
+            _note(connection, database, "session.ended", detail)
+
+
 def find_caller(connection: Connection, secret: str, kind: Kind) -> Caller | None:
     """The caller of a live token of this kind, or None if it is unknown, expired, revoked or of another kind."""
     row = _live(connection, secret, kind, datetime.now(UTC))
@@ -189,11 +208,21 @@ def session_caller(database: Database, secret: str, idle: timedelta) -> Caller |
         row = _live(connection, secret, "session", now)
         if row is None or now - (last := row.last_used_at or row.created_at) > idle:
             return None
+        if row.subject is None and holds_real_people(connection):
+            return None
         caller = _caller(connection, row)
     if caller is not None and now - last >= NOTED_EVERY:
         with database.write() as connection:
             connection.execute(update(tokens).where(tokens.c.token_id == row.token_id).values(last_used_at=now))
     return caller
+
+
+def holds_real_people(connection: Connection) -> bool:
+    """True if the published list is of real people. Nobody reads it by a session that asked for no password, even one
+    that began before the list was published.
+    """
+    query = select(runs.c.synthetic).where(runs.c.run_id == published_run().scalar_subquery())
+    return connection.scalar(query) is False
 
 
 def ended_session(database: Database, secret: str) -> Caller | None:

@@ -8,6 +8,7 @@ or not at all.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,10 +23,14 @@ from sqlalchemy.sql.selectable import CTE
 
 from features.errors import UpstreamError
 from serving.identity.callers import Caller
+from serving.storage.damage import WholeCheck, is_damage
 from serving.storage.tables import PERSON_TABLES
 
 BUSY_TIMEOUT_MS = 10_000
 WRITERS = 4
+FEWEST_FREE_BYTES = 1_000_000
+"""With less room on its disk, SQLite cannot write an audit event and its log."""
+READ_ONLY = "SELECT current_setting('transaction_read_only')"
 SCOPE_NAME = "visible_people"
 
 
@@ -52,6 +57,8 @@ class Database:
         self._reading = self.engine.execution_options(upstream_scoped=True, **snapshot)
         self._writing = self.engine.execution_options(upstream_writing=True)
         # Threads that write while their caller continues; started on first use.
+        self.damaged = False
+        self._check = WholeCheck(self.url)
         self.beside = ThreadPoolExecutor(WRITERS, thread_name_prefix="database")
 
     @contextmanager
@@ -62,7 +69,7 @@ class Database:
         On PostgreSQL row-level security also limits the connection to the caller's teams; without a caller it shows
         no people.
         """
-        with _errors(), self._reading.connect() as connection:
+        with self._errors(), self._reading.connect() as connection:
             if caller is not None:
                 self._hold_to(connection, caller)
             yield connection
@@ -71,9 +78,46 @@ class Database:
     def write(self, caller: Caller | None = None) -> Iterator[Connection]:
         """One transaction: committed when the block ends, rolled back when it raises. Without a caller it is our own
         job's, held to no team."""
-        with _errors(), self._writing.begin() as connection:
+        with self._errors(), self._writing.begin() as connection:
             self._hold_to(connection, caller)
             yield connection
+
+    @contextmanager
+    def could_write(self) -> Iterator[Connection]:
+        """A transaction that could write now, and writes nothing: it is rolled back. On SQLite it takes the lock of a
+        writer; PostgreSQL says whether it is read-only."""
+        with self._errors(), self._writing.connect() as connection:
+            self._hold_to(connection, None)
+            if self.url.get_backend_name() == "postgresql" and connection.scalar(text(READ_ONLY)) != "off":
+                raise DatabaseUnavailable("the service database is read-only")
+            if self.url.get_backend_name() == "sqlite" and self.url.database:
+                free = shutil.disk_usage(Path(self.url.database).parent).free
+                if free < FEWEST_FREE_BYTES:
+                    raise DatabaseUnavailable("the disk of the service database is full; make room on it")
+            yield connection
+            connection.rollback()
+
+    def check_whole(self) -> None:
+        """Starts the check of the whole database beside the service; ``is_damaged`` tells what it found."""
+        self._check.start()
+
+    def wait_for_check(self) -> None:
+        """Returns when the check of the whole database is done."""
+        self._check.wait()
+
+    @property
+    def is_damaged(self) -> bool:
+        """True once the check of the whole, or any statement, found damage."""
+        return self.damaged or self._check.damaged
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            self.damaged = self.damaged or is_damage(error)
+            # The driver's text may quote a value; only the kind of failure leaves this module.
+            raise DatabaseUnavailable(f"the service database answered {type(error).__name__}") from None
 
     def _hold_to(self, connection: Connection, caller: Caller | None) -> None:
         """Tell the policies of PostgreSQL, for this transaction only, who asks. SQLite has none: there the choke point
@@ -108,6 +152,7 @@ class Database:
             )
 
     def close(self) -> None:
+        self._check.stop()
         self.beside.shutdown()
         self.engine.dispose()
 
@@ -160,15 +205,6 @@ def _refuse_unscoped(
 ) -> None:
     if connection.get_execution_options().get("upstream_scoped") and not is_scoped(statement):
         raise UnscopedQuery("rows about people were asked for without visible_people(caller); join the query to it")
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    try:
-        yield
-    except SQLAlchemyError as error:
-        # The driver's text may quote a value; only the kind of failure leaves this module.
-        raise DatabaseUnavailable(f"the service database answered {type(error).__name__}") from None
 
 
 def ping(database: Database) -> None:

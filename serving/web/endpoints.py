@@ -33,7 +33,7 @@ from serving.people.schemas import Person
 from serving.people.service import find_person
 from serving.runs.repository import current_run, newest_refusal
 from serving.runs.schemas import STALE_DAYS, RunInfo
-from serving.security.tokens import SESSION_HOURS, revoke_token, session_person
+from serving.security.tokens import SESSION_HOURS, digest, end_session, revoke_token, session_person
 from serving.state import Service, Serving
 from serving.teams.service import team_overview
 from serving.web import after_sign_in, sign_in, work_pages
@@ -268,7 +268,7 @@ async def _beside(
 @router.get("/sign-in")
 async def sign_in_page(request: Request, service: Serving) -> Response:
     """Choose a role of the demo, or read how production signs in."""
-    is_open = sign_in.is_open(request) and not await service.reads.run(sign_in.holds_real_people, service.database)
+    is_open = sign_in.is_open(request) and not await service.reads.run(sign_in.shows_real_people, service.database)
     choices = await service.reads.run(sign_in.choices, service.database) if is_open else []
     run = await service.reads.run(_run, service)
     return page(
@@ -290,6 +290,7 @@ async def sign_in_form(request: Request, service: Serving, choice: Annotated[str
     """Start a session of the demo."""
     sign_in.require_open(request)
     secret = await service.reads.run(sign_in.open_session, service, choice)
+    await service.reads.run(end_session, service.database, digest(request.cookies.get(SESSION_COOKIE, "")))
     person = await service.reads.run(session_person, service.database, secret)
     answer = after_sign_in.forget(request, RedirectResponse(after_sign_in.next_page(request, person), 303))
     set_session_cookie(answer, secret, secure=request.url.scheme == "https")

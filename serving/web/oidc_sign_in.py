@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from serving.access import set_session_cookie, spend_as_stranger
+from serving.access import SESSION_COOKIE, set_session_cookie, spend_as_stranger
 from serving.http.problems import not_found, request_id_of
 from serving.security import code_flow
 from serving.security.code_flow import BACK, MINUTES, NoRole
-from serving.security.tokens import session_person
+from serving.security.tokens import digest, end_session, session_person
 from serving.state import Service, Serving
 from serving.web import after_sign_in
 from serving.web.rendering import around, page
@@ -32,9 +32,11 @@ async def leave(request: Request, service: Serving, place: Annotated[int, Path(g
     begun = await service.reads.run(code_flow.begin, service.database, providers[place], settings.public_url)
     answer = RedirectResponse(begun.address, 303)
     # Lax, unlike the session: this one must come along when the provider sends the browser back.
+    # The session that this one replaces goes along as its hash: the provider's redirect brings no strict cookie back.
+    held = request.cookies.get(SESSION_COOKIE, "")
     answer.set_cookie(
         UNDER_WAY_COOKIE,
-        begun.browser,
+        f"{begun.browser}.{digest(held)}" if held else begun.browser,
         max_age=MINUTES * 60,
         path=BACK,
         httponly=True,
@@ -54,7 +56,7 @@ async def come_back(
     iss: Annotated[str | None, Query(max_length=300)] = None,
 ) -> Response:
     """The provider's answer. A session, or a page that says why not; either way this answer is used up."""
-    browser = request.cookies.get(UNDER_WAY_COOKIE, "")
+    browser, _, replaced = request.cookies.get(UNDER_WAY_COOKIE, "").partition(".")
     try:
         secret = await service.reads.run(
             code_flow.finish,
@@ -69,6 +71,7 @@ async def come_back(
         )
     except NoRole as known:
         return _forget(service, page(request, "no_role.html", surroundings=around(request), status=403, known=known))
+    await service.reads.run(end_session, service.database, replaced)
     caller = await service.reads.run(session_person, service.database, secret)
     # The browser came here from another site, and a strict cookie does not follow a redirect of that journey: the page
     # says where to go, and the next request is our own.

@@ -7,6 +7,7 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import ChainableUndefined, ChoiceLoader, Environment, PackageLoader, Template
 from starlette.requests import Request
@@ -126,7 +127,8 @@ def environment() -> Environment:
         auto_reload=False,
     )
     made.filters.update({name: getattr(wording, name) for name in FILTERS})
-    made.filters.update(last_status_day=last_day)
+    # The usual filter leaves "/" as it is, and an id may hold one.
+    made.filters.update(last_status_day=last_day, urlencode=lambda text: quote(str(text), safe=""))
     made.filters.update({name: getattr(summary_words, name) for name in SUMMARY_FILTERS})
     made.filters.update(gap_date=gap_wording.gap_date, gap_length=gap_wording.gap_length)
     made.filters.update(gap_said=fragments.gap_said, gap_line=fragments.gap_line, reason_lines=fragments.reason_lines)

@@ -20,7 +20,7 @@ from serving.auditlog.log import Audit, Look
 from serving.drafts.service import drop_draft, find_draft, keep_draft
 from serving.http.problems import Problem, not_found, request_id_of
 from serving.identity.callers import Caller
-from serving.identity.ids import PersonId
+from serving.identity.ids import PersonId, with_slashes
 from serving.people.service import show_person
 from serving.reviews.endpoints import ReviewId
 from serving.reviews.service import record_review, undo_review
@@ -147,8 +147,8 @@ async def session_ended(request: Request) -> Response:
     caller = await service.reads.run(ended_session, service.database, secret) if secret else None
     if request.method != "POST" or caller is None:
         return after_sign_in.to_sign_in(request, caller.person if caller else "", lost=request.method == "POST")
-    found = _REVIEW_OF.fullmatch(request.url.path)
-    kept = found is not None and await _keep(request, service, caller, found[1])
+    found = _REVIEW_OF.fullmatch(request.scope["path"])
+    kept = found is not None and await _keep(request, service, caller, with_slashes(found[1]))
     return after_sign_in.to_sign_in(request, caller.person, kept=kept, lost=not kept)
 
 

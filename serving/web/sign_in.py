@@ -11,11 +11,11 @@ from starlette.requests import Request
 
 from serving.http.problems import Problem, not_found
 from serving.identity.callers import Role
-from serving.security.tokens import SESSION_HOURS, issue_token
+from serving.security.tokens import SESSION_HOURS, holds_real_people, issue_token
 from serving.settings import LOOPBACK_NAMES, is_loopback
 from serving.state import Service, service_of
 from serving.storage.database import Database
-from serving.storage.tables import run_teams, runs
+from serving.storage.tables import run_teams
 from serving.storage.visible import published_run
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
@@ -51,11 +51,10 @@ def _is_here(address: str | None) -> bool:
     return address in (None, "null") or (urlsplit(address).hostname or "") in LOOPBACK_NAMES
 
 
-def holds_real_people(database: Database) -> bool:
+def shows_real_people(database: Database) -> bool:
     """True if the published list is of real people: then nobody signs in without a password, whatever the home says."""
-    query = select(runs.c.synthetic).where(runs.c.run_id == published_run().scalar_subquery())
     with database.read() as connection:
-        return connection.scalar(query) is False
+        return holds_real_people(connection)
 
 
 def choices(database: Database) -> list[DemoSignIn]:
@@ -92,7 +91,7 @@ def demo_pharmacists(service: Service) -> dict[str, list[str]]:
 
 def open_session(service: Service, value: str) -> str:
     """A session for one of ``choices``; the secret goes into the cookie. 422 for anything else."""
-    if holds_real_people(service.database):
+    if shows_real_people(service.database):
         raise not_found()
     chosen = next((choice for choice in choices(service.database) if choice.value == value), None)
     if chosen is None:

@@ -6,12 +6,13 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from features.records.ids import clean_id
 from serving.access import PeopleCaller, PharmacistCaller, PharmacistReader
 from serving.http.etag import NOT_MODIFIED, answer
 from serving.identity.callers import Caller
+from serving.identity.ids import with_slashes
 from serving.state import Service, Serving
 from serving.worklists.export import export_worklist
 from serving.worklists.rules import Ranking
@@ -23,7 +24,7 @@ pages = APIRouter(include_in_schema=False)
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Offset = Annotated[int, Query(ge=0, le=1_000_000)]
-TeamId = Annotated[str, AfterValidator(clean_id), Path(min_length=1, max_length=200)]
+TeamId = Annotated[str, BeforeValidator(with_slashes), AfterValidator(clean_id), Path(min_length=1, max_length=200)]
 Outcome = Annotated[str | None, Query(max_length=64, examples=["admission"])]
 Horizon = Annotated[int | None, Query(ge=1, le=3_650, description="days", examples=[90])]
 # One field holds both, so that a plain form can offer only pairs that exist.

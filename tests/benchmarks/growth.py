@@ -7,6 +7,7 @@ new patient ids: the engine's work is real, the variety of histories is that of 
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.records.checksums import without_checksums
 from features.records.tables import TABLES
 from tests.benchmarks.measure import CACHE, peak_mb, simulated_store
 from training.simulator.oracle import VERSION
@@ -40,7 +42,8 @@ def tiled_store(base: Path, times: int, out: Path) -> Path:
         with pq.ParquetWriter(out / f"{name}.parquet", rows.schema, compression="zstd") as writer:
             for copy in range(copies):
                 writer.write_table(_renamed(rows, own, copy) if table.per_patient else rows)
-    (out / "about.json").write_text((base / "about.json").read_text(encoding="utf-8"), encoding="utf-8")
+    about = without_checksums(json.loads((base / "about.json").read_text(encoding="utf-8")))
+    (out / "about.json").write_text(json.dumps(about), encoding="utf-8")
     return out
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 import stat
 
 import pytest
+from typer.testing import CliRunner
 
 from features.records.nhs_numbers import KeyProblem, NhsKey
+from serving import cli
 from serving.app import keep_private
 from serving.auditlog.home import verify_home
 from serving.security.tokens import issue_token
@@ -123,3 +126,75 @@ def test_refusals_are_events_with_an_address_and_no_value(home, start, caplog):
     ]
     assert {one["address"] for one in told} == {"127.0.0.1"} and "Canary" not in caplog.text
     assert 'upstream_security_events_total{kind="not-signed-in"} 1.0' in metrics
+
+
+def test_a_demo_session_that_is_open_when_real_people_are_published_shows_nobody(home, start):
+    with start(home) as client:
+        assert client.post("/sign-in", data={"choice": "pharmacist:north"}).status_code == 303
+        assert client.get("/teams/north").status_code == 200
+        with sqlite3.connect(home / "service.db") as connection:
+            connection.execute("UPDATE runs SET synthetic = 0")
+        assert client.get("/teams/north").status_code == 303
+
+
+def test_a_leftover_of_a_demo_opens_nothing_without_the_switch(home, monkeypatch):
+    """``upstream serve`` on a home with the demo's note: production, unless --demo is given."""
+    seen = []
+    monkeypatch.setattr("serving.app.serve", lambda *_, **__: seen.append(os.environ.get("UPSTREAM_ENVIRONMENT")))
+    monkeypatch.delenv("UPSTREAM_ENVIRONMENT", raising=False)
+    refused = CliRunner().invoke(cli.app, ["serve", "--home", str(home), "--demo"])
+    assert refused.exit_code != 0 and not seen
+    (home / "demo.json").write_text("{}")
+    CliRunner().invoke(cli.app, ["serve", "--home", str(home)])
+    monkeypatch.setenv("UPSTREAM_ENVIRONMENT", "production")
+    CliRunner().invoke(cli.app, ["serve", "--home", str(home), "--demo"])
+    assert seen == [None, "demo"]
+
+
+def test_signing_in_again_ends_the_session_before(home, start):
+    with start(home) as client:
+        client.post("/sign-in", data={"choice": "auditor"})
+        before = client.cookies["upstream_session"]
+        client.post("/sign-in", data={"choice": "pharmacist:north"})
+        assert client.get("/teams/north").status_code == 200
+        client.cookies.clear()
+        assert client.get("/audit", headers={"Cookie": f"upstream_session={before}"}).status_code == 303
+
+
+def test_cookies_that_are_guessed_are_slowed_down(home, start):
+    with start(home, stranger_rate_per_minute=5) as client:
+        cookies = [{"Cookie": f"upstream_session=guess{n}"} for n in range(8)]
+        assert [client.get("/", headers=one).status_code for one in cookies] == [303] * 5 + [429] * 3
+
+
+def test_asking_whether_it_is_ready_writes_nothing(home, start):
+    with start(home) as client:
+        client.get("/readyz")
+        files = [home / "service.db", home / "service.db-wal"]
+        before = [path.read_bytes() for path in files]
+        for _ in range(5):
+            assert client.get("/readyz").status_code == 200
+        assert [path.read_bytes() for path in files] == before
+
+
+def test_a_log_that_cannot_be_written_is_not_ready(home, start, monkeypatch):
+    with start(home) as client:
+        monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 100_000}))
+        answer = client.get("/readyz")
+        assert answer.status_code == 503 and "disk" in answer.text
+
+
+def test_a_database_with_a_damaged_page_is_not_ready(home, start):
+    path = home / "service.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'exposures'").fetchone()[0]
+        size = connection.execute("PRAGMA page_size").fetchone()[0]
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * size : page * size] = b"\xa5" * size
+    path.write_bytes(content)
+    with start(home) as client:
+        client.app.state.service.database.wait_for_check()
+        answer = client.get("/readyz")
+        assert answer.status_code == 503 and "restore the newest backup" in answer.text
+        assert client.get("/livez").status_code == 200

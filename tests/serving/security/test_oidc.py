@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import hmac
 import json
+import time
 
 import pytest
 from joserfc import jwt
@@ -65,6 +66,53 @@ def test_a_known_person_without_a_role_is_told_so(provider, call):
 )
 def test_claims_that_do_not_hold_are_401(provider, call, claims):
     assert call(provider.token(**claims)).status_code == 401
+
+
+@pytest.mark.parametrize("exp", [3_155_760_000, 1e300, float("inf")], ids=["in 100 years", "never", "endless"])
+def test_a_token_that_lives_too_long_is_401(exp):
+    """Nobody who stole it should have it for years: ``longest_hours`` of the issuer, a day where it says nothing."""
+    assert not opens({"exp": exp if exp > 1e10 else int(time.time()) + exp})
+    assert not opens({"exp": time.time() + 25 * 3600}) and opens({"exp": int(time.time()) + 23 * 3600})
+    assert opens({"exp": int(time.time()) + 25 * 3600}, longest_hours=48)
+
+
+@pytest.mark.parametrize(
+    ("claims", "header", "opened"),
+    [
+        ({}, {}, True),
+        ({"nonce": "n"}, {}, False),
+        ({"at_hash": "h"}, {}, False),
+        ({"token_use": "id"}, {}, False),
+        ({"token_use": "access"}, {}, True),
+        ({"nonce": "n"}, {"typ": "at+jwt"}, True),
+    ],
+)
+def test_an_id_token_is_no_bearer_token(claims, header, opened):
+    assert opens(claims, header) is opened
+
+
+@pytest.mark.parametrize(
+    ("header", "claims", "opened"),
+    [({}, {}, False), ({"typ": "at+jwt"}, {}, True), ({}, {"token_use": "access"}, True)],
+)
+def test_where_the_audience_is_our_client_a_token_must_say_that_it_is_for_access(header, claims, opened):
+    client = {
+        "label": "NHS CIS2",
+        "client_id": "upstream",
+        "authorize_url": "https://id.example/a",
+        "token_url": "https://id.example/t",
+    }
+    assert opens(claims, header, sign_in=client) is opened
+
+
+def opens(claims, header=None, **settings):
+    """True if a signed token with these claims is taken from its bearer."""
+    key = RSAKey.generate_key(2048, {"kid": "a"})
+    good = {"iss": "https://id.example", "aud": "upstream", "sub": "sam", "role": "R9000", "exp": int(time.time()) + 60}
+    token = jwt.encode({"alg": "RS256", "kid": "a", **(header or {})}, good | claims, key)
+    keys = KeySet([key]).as_dict(private=False)
+    issuers = Issuers([trusted("https://id.example", **settings)], fetch=lambda _: keys)
+    return issuers.caller(token, None, dt.date.today()) is not None
 
 
 def _part(value: object) -> str:

@@ -287,3 +287,18 @@ def test_a_client_secret_goes_to_the_provider_and_into_no_page_or_address(provid
 def test_settings_that_would_send_a_code_over_an_open_line_are_refused(public, how):
     with pytest.raises(ValidationError):
         ServiceSettings(oidc=(with_sign_in("https://id.example", **how),), public_url=public)
+
+
+def test_signing_in_again_ends_the_session_before(client, provider):
+    """Also where the browser sends no strict cookie on the way back from the provider."""
+    come_back(client, away(client)[1])
+    before = client.cookies["upstream_session"]
+    assert client.get("/patients/N03").status_code == 200
+    _, back = away(client)
+    assert client.get("/patients/N03").status_code == 200, "until the new session is there"
+    client.cookies.delete("upstream_session")
+    come_back(client, back)
+    assert client.cookies["upstream_session"] != before and client.get("/patients/N03").status_code == 200
+    client.cookies.clear()
+    assert client.get("/patients/N03", headers={"Cookie": f"upstream_session={before}"}).status_code == 303
+    assert "session.ended" in [action for action, *_ in kinds(client)]
