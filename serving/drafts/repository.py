@@ -36,17 +36,6 @@ def find(connection: Connection, caller: Caller, patient_id: str, now: dt.dateti
     return connection.scalar(query)
 
 
-def waiting(connection: Connection, caller: Caller, now: dt.datetime) -> list[str]:
-    """The people of whom the caller has a draft."""
-    visible = visible_people(caller)
-    query = select(drafts.c.patient_id).where(
-        drafts.c.owner == caller.person,
-        drafts.c.expires_at > now,
-        select(visible.c.patient_id).where(visible.c.patient_id == drafts.c.patient_id).exists(),
-    )
-    return sorted(connection.scalars(query))
-
-
 def keep(connection: Connection, row: dict[str, Any], now: dt.datetime) -> None:
     """Put a draft in the place of an earlier one; drafts whose time is over go."""
     forget(connection, row["owner"], row["patient_id"])

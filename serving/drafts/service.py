@@ -55,11 +55,5 @@ def drop_draft(database: Database, caller: Caller, patient_id: str) -> None:
         repository.forget(connection, caller.person, patient_id)
 
 
-def drafts_waiting(database: Database, caller: Caller) -> list[str]:
-    """The people of whom the caller filled in a review that is not recorded."""
-    with database.read(caller) as connection:
-        return repository.waiting(connection, caller, dt.datetime.now(dt.UTC))
-
-
 def _about(caller: Caller, patient_id: str) -> str:
     return f"{caller.person}\n{patient_id}"

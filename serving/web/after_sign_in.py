@@ -16,10 +16,15 @@ MINUTES = 30
 LONGEST = 1_500
 ANYBODY = "anybody"
 _OWN_PAGE = re.compile(
-    r"/(?:teams|patients|registers|this-week|search|work|model|status|audit|digest|help|glossary|emergency-access)"
+    r"/(?:teams|patients|registers|this-week|find|model|status|audit|digest|help|glossary|emergency-access)"
     r"(?:[/?][\x21-\x7e]*)?"
 )
 _FORM = re.compile(r"(/patients/[^/?#]+)/.+")
+
+
+def is_own_page(address: str) -> bool:
+    """The address is one of our own pages, and no longer than a cookie holds."""
+    return len(address) <= LONGEST and _OWN_PAGE.fullmatch(address) is not None
 
 
 def to_sign_in(request: Request, person: str = "", *, kept: bool = False, lost: bool = False) -> RedirectResponse:
@@ -43,7 +48,7 @@ def to_sign_in(request: Request, person: str = "", *, kept: bool = False, lost: 
 def next_page(request: Request, person: str) -> str:
     """The page to go to after ``person`` signed in; ``/`` if none is stored."""
     whose, _, wanted = request.cookies.get(COOKIE, "").partition("|")
-    if len(wanted) > LONGEST or not _OWN_PAGE.fullmatch(wanted) or whose not in (person, ANYBODY):
+    if not is_own_page(wanted) or whose not in (person, ANYBODY):
         return "/"
     return wanted
 
@@ -63,4 +68,4 @@ def _page_of(request: Request) -> str:
         path = found[1] if found else ""
     elif request.url.query:
         path = f"{path}?{request.url.query}"
-    return path if len(path) <= LONGEST and _OWN_PAGE.fullmatch(path) else ""
+    return path if is_own_page(path) else ""

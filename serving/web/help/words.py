@@ -84,6 +84,28 @@ HELP = (
         ),
     ),
     HelpSection(
+        "registers",
+        "Registers",
+        (
+            "Everybody on clozapine, lithium, long-acting injections, valproate or topiramate, a high dose, or "
+            "medicines that interact: one row a person with the last check, the next and the result. Sort and filter "
+            "it, print it, or take it along as CSV.",
+        ),
+    ),
+    HelpSection(
+        "this-week",
+        "This week",
+        ("What falls due in the next 7 and 14 days, by day: checks, injections, supplies and appointments.",),
+    ),
+    HelpSection(
+        "find",
+        "Find a person",
+        (
+            "Type a name, an NHS number or a number in Upstream. Only people whom you may see are found. Names and NHS "
+            "numbers stand on pages only, where your trust gave them.",
+        ),
+    ),
+    HelpSection(
         "emergency",
         "Emergency access",
         (

@@ -10,9 +10,16 @@ from html import unescape
 import pytest
 from sqlalchemy import select, update
 
+from serving.app import access_of, create_app
 from serving.security.tokens import issue_token
+from serving.settings import ServiceSettings
 from serving.storage.tables import audit_events, drafts, reviews, tokens
+from serving.web import after_sign_in
 
+PAGE_ROOTS = {
+    *("teams", "patients", "registers", "this-week", "find", "model", "status"),
+    *("audit", "digest", "help", "glossary", "emergency-access"),
+}
 ANSWERS = {
     "actions": ["monitoring_arranged", "gp_informed"],
     "medicines_reconciled": "yes",
@@ -256,3 +263,13 @@ def test_keeping_a_draft_is_in_the_log_and_holds_none_of_it(priya, database):
     with database.engine.connect() as connection:
         kept = connection.execute(select(audit_events).where(audit_events.c.action == "draft.kept")).one()
     assert kept.patient_ids == ["N03"] and kept.detail == {}
+
+
+def test_every_page_that_can_be_asked_for_is_led_to_after_signing_in(made_home):
+    """A page whose address is not known to the way back would end at the start, without a word."""
+    routes = [route.split(" ", 1) for route in access_of(create_app(ServiceSettings(home=made_home)))]
+    pages = [path for method, path in routes if method == "GET" and not path.startswith(("/v1", "/sign", "/static"))]
+    own = [path for path in pages if path.strip("/").split("/")[0] in PAGE_ROOTS]
+    assert len(own) > 12
+    for path in own:
+        assert after_sign_in.is_own_page(re.sub(r"{[^}]+}", "x1", path)), path
