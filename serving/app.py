@@ -83,12 +83,14 @@ from serving.web.endpoints import router as pages
 from serving.web.forms.gap_status_form import router as gap_status_pages
 from serving.web.help.pages import router as help_pages
 from serving.web.identities.search_pages import router as search_pages
+from serving.web.launch.pages import router as launch
 from serving.web.oidc_sign_in import router as provider
 from serving.web.proposals.pages import router as proposal_pages
 from serving.web.registers.pages import router as register_pages
 from serving.web.rendering import STATIC_FOLDER, problem_page
 from serving.web.review_pages import router as review_pages
 from serving.web.review_pages import session_ended
+from serving.web.sandbox.pages import router as sandbox
 from serving.web.sheets.pages import router as sheet_pages
 from serving.web.work_pages import router as work_pages
 from serving.work.endpoints import router as work
@@ -107,6 +109,7 @@ KNOWN_NAMES = known_names() | {
     "limit",
     "offset",
     "choice",
+    "contributions",
     "proof",
     "view",
     "header",
@@ -121,7 +124,7 @@ KNOWN_NAMES = known_names() | {
     "work",
     *CDS_NAMES,
 }
-SIGN_IN_ROUTES = ("/sign-in/with/{place}", "/sign-in/back")
+SIGN_IN_ROUTES = ("/sign-in/with/{place}", "/sign-in/back", "/launch", "/launch/back")
 OPEN_TO_ANYBODY = frozenset(
     {
         "/livez",
@@ -243,6 +246,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         auditing_pages,
         gap_status_pages,
         proposal_pages,
+        launch,
+        sandbox,
         search_pages,
         register_pages,
         review_pages,

@@ -25,6 +25,7 @@ UPSTREAM_SUPPORT_CONTACT   whom people ask for help, as the pages say it: a name
 UPSTREAM_OTLP_ENDPOINT     where OpenTelemetry spans go (extra ``otel``); none are made without it
 UPSTREAM_DMD_FOLDER        dm+d release or code lists by which order-select knows products; without it by VTM and BNF
 UPSTREAM_CDS               JSON list of systems that may ask for decision support (fields: ``CdsClient``)
+UPSTREAM_SMART             JSON list of records systems that Upstream is opened from (fields: ``SmartRecord``)
 UPSTREAM_OIDC              JSON list of trusted identity providers (fields: ``OidcIssuer``; pages: its ``sign_in``)
 =========================  ============================================================================================
 """
@@ -133,6 +134,26 @@ class CdsClient(BaseModel):
         return origins
 
 
+class SmartRecord(BaseModel):
+    """One records system that people open Upstream from (SMART App Launch), and who vouches for them there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    iss: str = Field(min_length=1, max_length=250, description="its FHIR address, exactly as it sends it")
+    label: str = Field(min_length=1, max_length=80)
+    issuer: str = Field(description="the provider of UPSTREAM_OIDC that signs its ID tokens")
+    client_id: str = Field(min_length=1, max_length=200)
+    client_secret: SecretStr | None = None
+    patients: Literal["id", "nhs_number"] = Field(
+        default="id", description="how a launch names people: by our local id, or by the NHS number of its Patient"
+    )
+
+    @field_validator("iss")
+    @classmethod
+    def asked_over_a_safe_line(cls, url: str) -> str:
+        return over_a_safe_line(url).rstrip("/")
+
+
 class ServiceSettings(BaseSettings):
     """Typed settings; unknown ``UPSTREAM_`` variables are ignored, wrong values stop the start and are named."""
 
@@ -163,6 +184,7 @@ class ServiceSettings(BaseSettings):
     oidc: tuple[OidcIssuer, ...] = ()
     cds: tuple[CdsClient, ...] = ()
     dmd_folder: Path | None = None
+    smart: tuple[SmartRecord, ...] = ()
 
     @field_validator("public_url")
     @classmethod
@@ -195,6 +217,14 @@ class ServiceSettings(BaseSettings):
     def a_provider_knows_the_way_back(self) -> ServiceSettings:
         if not self.public_url and any(issuer.sign_in for issuer in self.oidc):
             raise ValueError("sign-in at a provider needs UPSTREAM_PUBLIC_URL, where it sends people back to")
+        return self
+
+    @model_validator(mode="after")
+    def a_launch_comes_back_and_is_vouched_for(self) -> ServiceSettings:
+        if self.smart and not self.public_url:
+            raise ValueError("a SMART launch needs UPSTREAM_PUBLIC_URL, where the records system sends people back to")
+        if {record.issuer for record in self.smart} - {issuer.issuer for issuer in self.oidc}:
+            raise ValueError("every issuer of UPSTREAM_SMART must be one of UPSTREAM_OIDC, with its keys and roles")
         return self
 
     @model_validator(mode="after")

@@ -60,4 +60,6 @@ def client_of(request: Request) -> CdsClient:
 
 def _answering(request: Request, caller: Caller, service: Service, service_id: str) -> Answering:
     audit = service.audit_for(caller, request)
-    return Answering(service.database, caller, audit, Reached(base_url_of(request)), service_id)
+    return Answering(
+        service.database, caller, audit, Reached(base_url_of(request), smart=bool(service.settings.smart)), service_id
+    )

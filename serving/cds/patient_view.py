@@ -6,8 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from features.records.nhs_numbers import NhsKey, NotAnNhsNumber, checked
-from features.records.sources.fhir.references import NHS_NUMBER
+from features.records.nhs_numbers import NhsKey
 from serving.auditlog.log import Look
 from serving.cds import repository
 from serving.cds.catalogue import needed
@@ -18,6 +17,7 @@ from serving.gap_statuses.service import statuses_of
 from serving.http.problems import Problem
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
+from serving.security.smart_flow import nhs_number_of
 from serving.settings import CdsClient
 from serving.wording import about_in_100, day, days, outcome_label, outcome_sentence, severity_label, upper_first
 from serving.worklists.repository import reviews_of
@@ -64,19 +64,6 @@ def person_of(hook: PatientView, client: CdsClient, key: NhsKey | None) -> str:
     if number is None or key is None:
         raise Problem(412, "no-nhs-number", "Send a Patient with a valid NHS number as the prefetch data patient.")
     return key.pseudonym(number)
-
-
-def nhs_number_of(patient: dict[str, Any]) -> str | None:
-    """The NHS number of a Patient; None where it has none, an invalid one, or several."""
-    found = set()
-    identifiers = patient.get("identifier")
-    for one in identifiers if isinstance(identifiers, list) else ():
-        if isinstance(one, dict) and one.get("system") == NHS_NUMBER and isinstance(one.get("value"), str):
-            try:
-                found.add(checked(one["value"]))
-            except NotAnNhsNumber:
-                continue
-    return found.pop() if len(found) == 1 else None
 
 
 def source_of(run: RunInfo) -> str:

@@ -5,6 +5,7 @@ take.
 from __future__ import annotations
 
 import email.message
+import sys
 import time
 
 import anyio
@@ -36,10 +37,13 @@ class LimitedBody:
         self._receive, self.most, self.limit, self.read = receive, most, min(SMALL_BODY, most), 0
         self._announced = announced(Headers(scope=scope)) or 0
         self._whole, self._ends = False, time.monotonic() + BODY_SECONDS
+        self._without_end = False
 
     async def __call__(self) -> Message:
         if self._whole:  # from here on, only the client's disconnect is awaited
             return await self._receive()
+        if self._without_end:
+            self._ends = time.monotonic() + BODY_SECONDS
         if max(self._announced, self.read) > self.limit:
             raise HTTPException(413)
         if time.monotonic() >= self._ends:
@@ -54,6 +58,10 @@ class LimitedBody:
         if self.read > self.limit:
             raise HTTPException(413)
         return message
+
+    def lift(self) -> None:
+        """No limit on the whole from here on; a part that does not come in time still ends it."""
+        self.limit, self._without_end = sys.maxsize, True
 
 
 def announced(headers: Headers) -> int | None:
@@ -70,6 +78,20 @@ def allow(request: Request, limit: int) -> None:
     """Lets an authenticated request send up to ``limit`` bytes."""
     body: LimitedBody = request.scope["state"]["body"]
     body.limit = min(limit, body.most)
+
+
+def allow_stream(request: Request) -> None:
+    """Lets an authenticated request send without an end, as long as it is taken line by line: each part has its own
+    time to arrive."""
+    request.scope["state"]["body"].lift()
+
+
+def require_lines(request: Request) -> None:
+    """415 unless Content-Type is NDJSON. The answer names the header."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in ("application/x-ndjson", "application/jsonl"):
+        words = "Send one JSON object a line, with the header Content-Type: application/x-ndjson."
+        raise Problem(415, "unsupported-media-type", words)
 
 
 def is_large(request: Request) -> bool:

@@ -62,6 +62,8 @@ ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 ANY_HOST = frozenset({"/livez", "/readyz", "/metrics"})
 """Health checks of load balancers and clusters call a process by its own address. They hold nothing about people."""
+STREAMS = frozenset({"/v1/scores/stream"})
+"""Addresses that take a body line by line, however long it is."""
 HELD = 8_000_000
 """Bytes of bodies received since memory was last returned."""
 PROBES = frozenset({"/livez", "/readyz", "/metrics", "/static"})
@@ -190,7 +192,7 @@ class Boundary:
             raise Problem(
                 400, "unknown-host", "This service does not answer to that host name; set UPSTREAM_ALLOWED_HOSTS."
             )
-        if (announced(headers) or 0) > self.max_body_bytes:
+        if (announced(headers) or 0) > self.max_body_bytes and scope["path"] not in STREAMS:
             raise HTTPException(413)
         if scope["method"] in SAFE_METHODS or self.cors.admits(scope):
             return

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import nullcontext
-from typing import Any
+from contextlib import nullcontext, suppress
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.requests import ClientDisconnect
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from features.records.nhs_numbers import NhsKey
 from models import RiskModel
 from serving.access import GuardedRoute, SystemCaller
 from serving.auditlog.log import Audit
-from serving.http.bodies import allow, is_large, json_body
-from serving.http.problems import Problem
+from serving.http.bodies import allow, allow_stream, is_large, json_body, require_lines
+from serving.http.problems import Problem, unavailable
+from serving.http.types import Day
 from serving.scoring.reading import Unreadable, read_scores
-from serving.scoring.schemas import ScoresAnswer, ScoresRequest
+from serving.scoring.schemas import Parts, ScoresAnswer, ScoresRequest, known_names
 from serving.scoring.service import Answered, score_request
+from serving.scoring.streaming import Streaming
 from serving.state import Serving
 
 router = APIRouter(tags=["scoring"], route_class=GuardedRoute)
@@ -26,11 +31,17 @@ BODIES: dict[str, Any] = {**_SCHEMA.pop("$defs"), "ScoresRequest": _SCHEMA}
 """Schemas of the body for the OpenAPI document, because the framework does not read this body and so does not
 describe it.
 """
+NDJSON = "application/x-ndjson"
+NAMES = known_names()
+DayAsked = Annotated[Day | None, Query(description="the day of the scores; today, if left out")]
+PartsAsked = Annotated[Parts, Query(description="how finely each risk is split; the default keeps answers small")]
 _BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ScoresRequest"}}}}
 
 
 @router.post("/v1/scores", response_model=ScoresAnswer, openapi_extra={"requestBody": _BODY})
-async def score(request: Request, caller: SystemCaller, service: Serving) -> Response:
+async def score(
+    request: Request, caller: SystemCaller, service: Serving, contributions: PartsAsked = Parts.CONCEPTS
+) -> Response:
     """Score people from the histories in the request: risks with all their parts, reasons, care gaps, flags.
 
     For a CMHT system. Nothing is stored except an audit event naming the people.
@@ -39,7 +50,7 @@ async def score(request: Request, caller: SystemCaller, service: Serving) -> Res
     async with service.large.take() if is_large(request) else nullcontext():
         body = await json_body(request)
         model, audit, key = service.live.current, service.audit_for(caller, request), service.nhs_key
-        answer = await service.scoring.run(_answer, body, key, model, dt.date.today(), audit)
+        answer = await service.scoring.run(_answer, body, key, model, dt.date.today(), audit, contributions)
         del body
     if not isinstance(answer, Answered):
         raise RequestValidationError(answer)
@@ -47,8 +58,59 @@ async def score(request: Request, caller: SystemCaller, service: Serving) -> Res
     return Response(answer.body, media_type="application/json")
 
 
+class NdjsonResponse(StreamingResponse):
+    """Lines that are made while the body of the request still comes in.
+
+    The framework's own response waits for the client to go by reading the request, and would take the body's parts.
+    """
+
+    media_type = NDJSON
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(ClientDisconnect):
+            await self.stream_response(send)
+
+
+_LINES = {"required": True, "content": {NDJSON: {"schema": {"description": "one PersonIn a line"}}}}
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "a line that names the model, then a line for each that was sent: person, not_scored or error",
+        "content": {NDJSON: {"schema": {"type": "string"}}},
+    }
+}
+
+
+@router.post(
+    "/v1/scores/stream",
+    response_class=NdjsonResponse,
+    responses=_ANSWERS,
+    openapi_extra={"requestBody": _LINES},
+)
+async def stream(
+    request: Request,
+    caller: SystemCaller,
+    service: Serving,
+    as_of: DayAsked = None,
+    contributions: PartsAsked = Parts.CONCEPTS,
+) -> Response:
+    """Score any number of people: one a line in, one a line out, in the same order. Read while you send.
+
+    A line that cannot be read is answered by a line that says what is wrong with it; the others are scored.
+    """
+    require_lines(request)
+    today, model = dt.date.today(), service.live.current
+    if model is None:
+        raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
+    if (as_of or today) > today:
+        raise Problem(422, "as-of-in-the-future", "as_of lies in the future; ask for today or an earlier day.")
+    allow_stream(request)
+    audit = service.audit_for(caller, request)
+    streaming = Streaming(service, model, audit, as_of or today, today, contributions, NAMES)
+    return NdjsonResponse(streaming.answer(request))
+
+
 def _answer(
-    body: bytes, key: NhsKey | None, model: RiskModel | None, today: dt.date, audit: Audit
+    body: bytes, key: NhsKey | None, model: RiskModel | None, today: dt.date, audit: Audit, parts: Parts
 ) -> Answered | list[dict[str, Any]]:
     """The answer to a body, or its faults. Faults are returned, not raised, because an exception would keep the body
     in memory.
@@ -57,7 +119,7 @@ def _answer(
         asked = read_scores(body)
     except Unreadable as error:
         return error.faults
-    return score_request(model, without_nhs_numbers(asked, key), today, audit)
+    return score_request(model, without_nhs_numbers(asked, key), today, audit, parts)
 
 
 def without_nhs_numbers(body: ScoresRequest, key: NhsKey | None) -> ScoresRequest:

@@ -9,6 +9,7 @@ number belongs) is a 422.
 from __future__ import annotations
 
 import datetime as dt
+from enum import StrEnum
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import (
@@ -180,8 +181,17 @@ class ModelUsed(BaseModel):
     )
 
 
+class Parts(StrEnum):
+    """How finely an answer splits a risk: not at all, by clinical concept, or by feature. Each adds up to the same."""
+
+    NONE = "none"
+    CONCEPTS = "concepts"
+    FEATURES = "features"
+
+
 class Contribution(BaseModel):
-    """One feature's part of the calibrated logit. ``value`` is null where nothing is recorded."""
+    """One feature's part of the calibrated logit, or one concept's: then ``name`` is the concept and ``value`` null.
+    Of a feature, ``value`` is null where nothing is recorded."""
 
     name: str
     concept: str
@@ -238,7 +248,7 @@ class RiskReason(BaseModel):
 
 class Risk(BaseModel):
     """One outcome within one horizon. ``logit(probability) == logit == base + horizon_part + sum of contributions``,
-    to 1e-6."""
+    to 1e-6. ``contributions`` is empty where none were asked for."""
 
     outcome: str
     horizon_days: int

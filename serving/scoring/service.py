@@ -26,6 +26,7 @@ from features.records import TABLES, date_of, day_of
 from features.records.tables import Column
 from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
+from models.explain.reasons import FeatureText
 from serving.auditlog.log import Audit, Look
 from serving.http.problems import Problem, unavailable
 from serving.scoring.evidence import Behind, iso_day, with_what_is_behind
@@ -33,6 +34,7 @@ from serving.scoring.json_pieces import Contributions, contributions, with_list
 from serving.scoring.record_coverage import SHORT_HISTORY_DAYS, History, history_of
 from serving.scoring.schemas import (
     ModelUsed,
+    Parts,
     PersonIn,
     ScoresRequest,
     SetAsideRow,
@@ -146,7 +148,9 @@ class Answered:
     body: bytes
 
 
-def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.date, audit: Audit) -> Answered:
+def score_request(
+    model: RiskModel | None, request: ScoresRequest, today: dt.date, audit: Audit, parts: Parts = Parts.FEATURES
+) -> Answered:
     """Answers ``POST /v1/scores``. It stores only the audit event, which is on disk before the answer is returned.
 
     The answer is built from plain values and pieces of JSON, because an object for each of the thousands of
@@ -162,11 +166,21 @@ def score_request(model: RiskModel | None, request: ScoresRequest, today: dt.dat
         detail={"as_of": as_of.isoformat()},
     )
     with audit.recording(look):
-        return answer_of(model, request, as_of, today)
+        return answer_of(model, request, as_of, today, parts)
 
 
-def answer_of(model: RiskModel, request: ScoresRequest, as_of: dt.date, today: dt.date) -> Answered:
+def answer_of(
+    model: RiskModel, request: ScoresRequest, as_of: dt.date, today: dt.date, parts: Parts = Parts.FEATURES
+) -> Answered:
     """The same without an audit event, for answers that nobody sees."""
+    answer, people, number = scored_parts(model, request, as_of, today, parts)
+    return Answered(model.manifest.bundle_id, number, b"".join(with_list(answer, "people", people)))
+
+
+def scored_parts(
+    model: RiskModel, request: ScoresRequest, as_of: dt.date, today: dt.date, parts: Parts
+) -> tuple[dict[str, Any], Iterator[Iterator[bytes]], int]:
+    """An answer without its people, the people as pieces of JSON, and how many they are."""
     records, positions = records_of(request.people, today)
     aside = _set_aside(records, positions)
     why = not_scored(records, request.people, as_of, aside)
@@ -181,9 +195,33 @@ def answer_of(model: RiskModel, request: ScoresRequest, as_of: dt.date, today: d
         "model": model_used(model).model_dump(),
         "not_scored": [{"patient_id": patient, "reason": reason} for patient, reason in why.items()],
     }
-    written = Contributions(model.features)
+    written = Written(model, parts)
     found = (_person(scored, row, written, aside.get(patient, [])) for row, patient in enumerate(scored.people))
-    return Answered(model.manifest.bundle_id, len(scored.people), b"".join(with_list(answer, "people", found)))
+    return answer, found, len(scored.people)
+
+
+class Written:
+    """How one answer writes the parts of a risk. Made once for an answer."""
+
+    def __init__(self, model: RiskModel, parts: Parts) -> None:
+        self.parts = parts
+        concepts = list(dict.fromkeys(feature.concept for feature in model.features))
+        self._place = np.array([concepts.index(feature.concept) for feature in model.features])
+        shown = [FeatureText(concept, concept) for concept in concepts]
+        self._words = Contributions(shown if parts is Parts.CONCEPTS else model.features)
+        self._nothing = np.full(len(concepts), np.nan)
+
+    def heads(self, values: np.ndarray) -> list[bytes]:
+        """What is the same for every risk of a person whose features have these values."""
+        return self._words.heads(self._nothing if self.parts is Parts.CONCEPTS else values)
+
+    def of(self, heads: list[bytes], parts: np.ndarray) -> list[tuple[bytes]]:
+        """The contributions of one risk."""
+        if self.parts is Parts.NONE:
+            return []
+        if self.parts is Parts.CONCEPTS:
+            parts = np.bincount(self._place, parts, len(self._nothing))
+        return [(contributions(heads, parts.tolist()),)]
 
 
 UNREADABLE = "their own row could not be read"
@@ -269,7 +307,7 @@ def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, in
     return out
 
 
-def _person(scored: ScoredPeople, row: int, written: Contributions, aside: list[SetAsideRow]) -> Iterator[bytes]:
+def _person(scored: ScoredPeople, row: int, written: Written, aside: list[SetAsideRow]) -> Iterator[bytes]:
     """A ``PersonScore`` as pieces of JSON."""
     patient = scored.people[row]
     unknown = sum((found.table, found.column) == ("supplies", "medicine") for found in aside)
@@ -280,11 +318,12 @@ def _person(scored: ScoredPeople, row: int, written: Contributions, aside: list[
         "flags": scored.flags(row)
         | {"unknown_medicines": unknown, "set_aside": [found.model_dump() for found in aside]},
     }
-    return with_list(rest, "risks", _risks(scored, row, written.heads(scored.scores.inputs[row])))
+    return with_list(rest, "risks", _risks(scored, row, written))
 
 
-def _risks(scored: ScoredPeople, row: int, heads: list[bytes]) -> Iterator[Iterator[bytes]]:
+def _risks(scored: ScoredPeople, row: int, written: Written) -> Iterator[Iterator[bytes]]:
     """A ``Risk`` for every outcome and horizon, as pieces of JSON."""
+    heads = written.heads(scored.scores.inputs[row])
     reasons = scored.reasons(row)
     shown = [reason for found in reasons.values() for reason in found]
     behind = scored.behind.concepts(row, (reason["concept"] for reason in shown))
@@ -306,7 +345,10 @@ def _risks(scored: ScoredPeople, row: int, heads: list[bytes]) -> Iterator[Itera
                     with_what_is_behind(reason, behind[reason["concept"]], days) for reason in reasons[outcome, horizon]
                 ],
             }
-            yield with_list(risk, "contributions", [(contributions(heads, parts),)])
+            if written.parts is Parts.NONE:
+                for reason in risk["reasons"]:
+                    reason["features"] = []
+            yield with_list(risk, "contributions", written.of(heads, found.contributions[row, column]))
 
 
 def plain_what_if(found: ModelWhatIf) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import OAuth2Client
-from sqlalchemy import delete, insert
+from sqlalchemy import Row, delete, insert
 
 from serving.auditlog.log import Audit, AuditUnavailable, Look, append
 from serving.http.problems import Problem
@@ -54,12 +54,32 @@ def begin(database: Database, issuer: OidcIssuer, public_url: str) -> Begun:
     find out.
     """
     provider = _sign_in(issuer)
+    started = keep(database, issuer.issuer)
+    with _client(issuer, public_url) as client:
+        address, _ = client.create_authorization_url(
+            provider.authorize_url, state=started.state, code_verifier=started.verifier, nonce=started.nonce
+        )
+    return Begun(address, started.browser)
+
+
+@dataclass(frozen=True)
+class Started:
+    """The secrets of one sign-in under way; the database keeps the hash of two of them."""
+
+    state: str
+    browser: str
+    nonce: str
+    verifier: str
+
+
+def keep(database: Database, issuer: str) -> Started:
+    """Begin a sign-in at ``issuer``: what comes back must name its state and come from its browser."""
     state, browser, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(4))
     now = dt.datetime.now(dt.UTC)
     row = {
         "state_sha256": digest(state),
         "browser_sha256": digest(browser),
-        "issuer": issuer.issuer,
+        "issuer": issuer,
         "nonce": nonce,
         "verifier": verifier,
         "expires_at": now + dt.timedelta(minutes=MINUTES),
@@ -67,11 +87,7 @@ def begin(database: Database, issuer: OidcIssuer, public_url: str) -> Begun:
     with database.write() as connection:
         connection.execute(delete(sign_ins).where(sign_ins.c.expires_at <= now))
         connection.execute(insert(sign_ins), row)
-    with _client(issuer, public_url) as client:
-        address, _ = client.create_authorization_url(
-            provider.authorize_url, state=state, code_verifier=verifier, nonce=nonce
-        )
-    return Begun(address, browser)
+    return Started(state, browser, nonce, verifier)
 
 
 def finish(
@@ -91,24 +107,25 @@ def finish(
     for a code or a token that does not hold, 503 for a provider that does not answer; ``NoRole`` for somebody without
     a role here.
     """
-    issuer, nonce, verifier = _take(database, issuers, state, browser)
+    row = take_up(database, state, browser)
+    issuer, nonce, verifier = _issuer_of(issuers, row.issuer), row.nonce, row.verifier
     # If the provider names itself (RFC 9207), an answer of another provider is refused.
     if not code or (claimed_issuer is not None and claimed_issuer != issuer.issuer):
-        raise _refused()
+        raise refused()
     token = _id_token(issuer, public_url, code, verifier)
     client_id = _sign_in(issuer).client_id
     try:
         vouching, claims = issuers.verified(token, audience=client_id, nonce=nonce)
     except Refused:
-        raise _refused() from None
+        raise refused() from None
     except KeysUnavailable:
         raise identity_unavailable() from None
     if vouching is not issuer or claims.get("azp", client_id) != client_id:
-        raise _refused()
-    return _open(database, issuer, claims, request_id)
+        raise refused()
+    return open_for(database, issuer, claims, request_id, _sign_in(issuer).label)
 
 
-def _open(database: Database, issuer: OidcIssuer, claims: dict[str, Any], request_id: str) -> str:
+def open_for(database: Database, issuer: OidcIssuer, claims: dict[str, Any], request_id: str, place: str) -> str:
     """Opens a session with its audit event in one transaction; raises ``NoRole`` if the person has no role."""
     subject = str(claims["sub"])
     with database.read() as connection:
@@ -116,7 +133,7 @@ def _open(database: Database, issuer: OidcIssuer, claims: dict[str, Any], reques
     if role is None:
         nobody = Audit(database, person_id(issuer.issuer, subject), "none", request_id)
         nobody.record(Look("sign_in.without_role"))
-        raise NoRole(_sign_in(issuer).label, subject)
+        raise NoRole(place, subject)
     label = str(claims.get("name") or subject)[:200]
     try:
         with database.write() as connection:
@@ -127,7 +144,7 @@ def _open(database: Database, issuer: OidcIssuer, claims: dict[str, Any], reques
     return secret
 
 
-def _take(database: Database, issuers: Issuers, state: str, browser: str) -> tuple[OidcIssuer, str, str]:
+def take_up(database: Database, state: str, browser: str) -> Row[Any]:
     """The sign-in under way that ``state`` names; this uses it up. 400 if this browser has none."""
     with database.write() as connection:
         gone = delete(sign_ins).where(sign_ins.c.state_sha256 == digest(state)).returning(sign_ins)
@@ -136,10 +153,14 @@ def _take(database: Database, issuers: Issuers, state: str, browser: str) -> tup
         raise _not_under_way()
     if not secrets.compare_digest(row.browser_sha256, digest(browser)):
         raise _not_under_way()
-    issuer = issuers.trusts(row.issuer)
+    return row
+
+
+def _issuer_of(issuers: Issuers, name: str) -> OidcIssuer:
+    issuer = issuers.trusts(name)
     if issuer is None or issuer.sign_in is None:
         raise _not_under_way()
-    return issuer, row.nonce, row.verifier
+    return issuer
 
 
 def _id_token(issuer: OidcIssuer, public_url: str, code: str, verifier: str) -> str:
@@ -150,12 +171,12 @@ def _id_token(issuer: OidcIssuer, public_url: str, code: str, verifier: str) -> 
                 _sign_in(issuer).token_url, grant_type="authorization_code", code=code, code_verifier=verifier
             )
     except AuthlibBaseError:
-        raise _refused() from None
+        raise refused() from None
     except (httpx2.HTTPError, ValueError):
         raise identity_unavailable() from None
     token = answer.get("id_token")
     if not isinstance(token, str):
-        raise _refused()
+        raise refused()
     return token
 
 
@@ -176,11 +197,11 @@ def _client(issuer: OidcIssuer, public_url: str) -> OAuth2Client:
         timeout=FETCH_SECONDS,
         follow_redirects=False,
     )
-    client.register_compliance_hook("access_token_response", _no_outage)
+    client.register_compliance_hook("access_token_response", no_outage)
     return client
 
 
-def _no_outage(answer: httpx2.Response) -> httpx2.Response:
+def no_outage(answer: httpx2.Response) -> httpx2.Response:
     """A 5xx is an outage of the provider, not a refusal."""
     if answer.status_code >= 500:
         answer.raise_for_status()
@@ -193,5 +214,5 @@ def _not_under_way() -> Problem:
     )
 
 
-def _refused() -> Problem:
+def refused() -> Problem:
     return Problem(403, "sign-in-refused", "The identity provider did not vouch for this sign-in. Start again.")

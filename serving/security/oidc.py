@@ -57,13 +57,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 _opener = urllib.request.build_opener(_NoRedirect)
 
 
-def fetch_keys(url: str) -> dict[str, Any]:
-    """The key set at ``url``: no redirects, a deadline for the whole, a size limit. Raises ``KeysUnavailable``."""
+def fetch_json(url: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
+    """The JSON object at ``url``: no redirects, a deadline for the whole, a size limit. Raises ``KeysUnavailable``."""
     ends = time.monotonic() + FETCH_SECONDS
     body = b""
     try:
-        with _opener.open(url, timeout=FETCH_SECONDS) as answer:
-            # The timeout applies to each read of the socket; an answer that trickles in would never meet it.
+        with _opener.open(urllib.request.Request(url, headers=headers or {}), timeout=FETCH_SECONDS) as answer:
+            # The timeout applies to each read of the socket; an answer that trickles in would never trigger it.
             while (some := answer.read1(MAX_KEYS_BYTES)) and len(body) <= MAX_KEYS_BYTES:
                 body += some
                 if time.monotonic() > ends:
@@ -71,7 +71,15 @@ def fetch_keys(url: str) -> dict[str, Any]:
         found = json.loads(body) if len(body) <= MAX_KEYS_BYTES else None
     except (OSError, ValueError, urllib.error.URLError) as error:
         raise KeysUnavailable(type(error).__name__) from None
-    if not isinstance(found, dict) or not isinstance(found.get("keys"), list):
+    if not isinstance(found, dict):
+        raise KeysUnavailable("not an object")
+    return found
+
+
+def fetch_keys(url: str) -> dict[str, Any]:
+    """The key set at ``url``: no redirects, a deadline for the whole, a size limit. Raises ``KeysUnavailable``."""
+    found = fetch_json(url)
+    if not isinstance(found.get("keys"), list):
         raise KeysUnavailable("not a key set")
     return found
 

@@ -24,6 +24,12 @@ def _given() -> dict[str, Any]:
     return json.loads(Path(os.environ[TOKENS_FILE]).read_text())
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines(context: Any, value: Any) -> bytes:
+    """The text that was invented, as it is."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
 @schemathesis.auth(refresh_interval=None)
 class Signed:
     def get(self, case: Any, context: Any) -> str | None:

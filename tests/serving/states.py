@@ -38,6 +38,7 @@ PAGES = {
     "find": "/find",
     "person": "/patients/N00",
     "person with nothing recorded": "/patients/N01",
+    "sandbox": "/sandbox",
     "proposals": "/patients/N00/proposals",
     "proposals, none": "/patients/N06/proposals",
     "proposals, one accepted": "/patients/N00/proposals?accepted=CLZ_BREAK",

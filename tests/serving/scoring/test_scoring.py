@@ -23,7 +23,9 @@ def answer(client, tokens, world):
         for person in ("N00", "N01", "N03", "S02")
     ]
     body = {"as_of": world.AS_OF.isoformat(), "people": people}
-    got = client.post("/v1/scores", json=body, headers={"Authorization": f"Bearer {tokens['cmht_system']}"})
+    got = client.post(
+        "/v1/scores?contributions=features", json=body, headers={"Authorization": f"Bearer {tokens['cmht_system']}"}
+    )
     assert got.status_code == 200, got.text
     return got.json()
 
@@ -80,7 +82,7 @@ def test_every_person_adds_up_in_both_answers(client, as_role, world):
     records = world.records()
     people = [{"patient_id": person, "tables": world.person_tables(records, person)} for person in world.TEAM_OF]
     body = {"as_of": world.AS_OF.isoformat(), "people": people}
-    asked = client.post("/v1/scores", json=body, headers=as_role("cmht_system")).json()["people"]
+    asked = client.post("/v1/scores?contributions=features", json=body, headers=as_role("cmht_system")).json()["people"]
     stored = [client.get(f"/v1/patients/{person}", headers=as_role("everywhere")).json() for person in world.TEAM_OF]
     pairs = sum(map(len, world.HORIZONS.values()))
     added = 0
@@ -141,7 +143,7 @@ def test_a_certain_gap_comes_with_standard_and_rows(answer):
 
 def test_one_person_or_many_is_the_same(client, as_role, answer, world):
     alone = client.post(
-        "/v1/scores",
+        "/v1/scores?contributions=features",
         json={
             "as_of": world.AS_OF.isoformat(),
             "people": [{"patient_id": "N03", "tables": world.person_tables(world.records(), "N03")}],
@@ -260,7 +262,7 @@ def test_what_happened_or_became_known_later_changes_nothing(client, as_role, an
         {**late, "supplied_on": "2025-12-20", "known_on": "2026-01-05"},
     ]
     got = client.post(
-        "/v1/scores",
+        "/v1/scores?contributions=features",
         json={"as_of": world.AS_OF.isoformat(), "people": [{"patient_id": "N03", "tables": tables}]},
         headers=as_role("cmht_system"),
     ).json()
@@ -271,7 +273,11 @@ def test_what_happened_or_became_known_later_changes_nothing(client, as_role, an
 
 def test_a_day_to_come_is_refused_and_a_day_before_everything_is_scored(client, as_role):
     person = {"patient_id": "X1", "tables": {}}
-    ahead = client.post("/v1/scores", json={"as_of": "2999-01-01", "people": [person]}, headers=as_role("cmht_system"))
+    ahead = client.post(
+        "/v1/scores?contributions=features",
+        json={"as_of": "2999-01-01", "people": [person]},
+        headers=as_role("cmht_system"),
+    )
     assert ahead.status_code == 422 and ahead.json()["type"].endswith("as-of-in-the-future")
     long_ago = client.post(
         "/v1/scores", json={"as_of": "0001-01-01", "people": [person]}, headers=as_role("cmht_system")
@@ -285,7 +291,10 @@ def test_memory_is_given_back_after_a_large_answer_only(client, as_role, answer,
     body = {"people": [{"patient_id": "X1", "tables": {}}]}
     for limit, times in ((10**9, 0), (1_000, 1)):
         monkeypatch.setattr(middleware, "LARGE", limit)
-        assert client.post("/v1/scores", json=body, headers=as_role("cmht_system")).status_code == 200
+        assert (
+            client.post("/v1/scores?contributions=features", json=body, headers=as_role("cmht_system")).status_code
+            == 200
+        )
         assert len(given) == times
 
 
@@ -300,7 +309,12 @@ def test_nothing_is_stored(home, start, world):
                 {"patient_id": "X1", "tables": {"supplies": [{"medicine": "olanzapine", "supplied_on": "2025-01-01"}]}}
             ]
         }
-        assert client.post("/v1/scores", json=body, headers={"Authorization": f"Bearer {token}"}).status_code == 200
+        assert (
+            client.post(
+                "/v1/scores?contributions=features", json=body, headers={"Authorization": f"Bearer {token}"}
+            ).status_code
+            == 200
+        )
         listed = client.get("/v1/patients/X1", headers={"Authorization": f"Bearer {token}"})
     assert listed.status_code == 404
     assert b"olanzapine" not in before or (home / "service.db").read_bytes().count(b"olanzapine") == before.count(

@@ -1,0 +1,1 @@
+"""SMART App Launch: Upstream opened from inside a records system."""

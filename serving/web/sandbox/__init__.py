@@ -1,0 +1,1 @@
+"""The sandbox of the demo: a hook sent, and the card that comes back."""
