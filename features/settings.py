@@ -5,13 +5,14 @@ A checkout keeps the file at the top of the repository; the wheel carries a copy
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from features.errors import SettingsError
@@ -58,6 +59,29 @@ class ArrivalSettings(Section):
     gap_share_moves: Share = 0.05
 
 
+class LotterySettings(Section):
+    """The lottery band of the lists. It is off unless a named person approved it for this trust."""
+
+    enabled: bool = False
+    approved_by: str = Field(default="", max_length=200, description="name and role of who approved it for this trust")
+    approved_on: dt.date | None = None
+    seed: int = Field(default=0, description="of the draws; set your own, so that nobody can tell who will be drawn")
+    each_side: int = Field(default=3, ge=1, le=10, description="people on each side of the line who may take part")
+    margin: float = Field(
+        default=0.25, gt=0, le=0.5, description="largest distance from the line, as share of its risk"
+    )
+    most_capture_cost: float = Field(default=0.01, gt=0, le=0.01, description="share of expected events given up")
+
+    @model_validator(mode="after")
+    def _somebody_approved_it(self) -> LotterySettings:
+        if self.enabled and (len(self.approved_by.split()) < 2 or self.approved_on is None or not self.seed):
+            raise ValueError(
+                "lottery.enabled needs approved_by (first and last name, with the role), approved_on (YYYY-MM-DD) and "
+                "a seed other than 0; add them, or write enabled: false"
+            )
+        return self
+
+
 class FileSettings(BaseSettings):
     """Base of every model of mlflow.yaml: environment variables (UPSTREAM_MLFLOW_COHORT__HISTORY_DAYS) win over the
     file."""
@@ -83,6 +107,7 @@ class NightlySettings(FileSettings):
 
     cohort: CohortSettings = CohortSettings()
     arrival: ArrivalSettings = ArrivalSettings()
+    lottery: LotterySettings = LotterySettings()
     tracking: Mapping[str, Any] = {}
     outcomes: Mapping[str, Any] = {}
     splits: Mapping[str, Any] = {}

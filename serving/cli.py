@@ -77,6 +77,7 @@ def score(
         ranking=ranking,
         explained_days=explained_days,
         tolerances=settings.arrival,
+        lottery=settings.lottery,
         accept=Acceptance(by, why) if accept_change else None,
         progress=count_of,
     )

@@ -11,7 +11,16 @@ from pydantic import Field, model_validator
 
 from features.errors import SettingsError
 from features.records.tables import ADMISSION_METHODS, CLOSE_REASONS, WARDS
-from features.settings import ENV_PREFIX, ArrivalSettings, CohortSettings, Days, FileSettings, Section, load_settings
+from features.settings import (
+    ENV_PREFIX,
+    ArrivalSettings,
+    CohortSettings,
+    Days,
+    FileSettings,
+    LotterySettings,
+    Section,
+    load_settings,
+)
 
 OUTCOMES = ("admission", "disengagement")
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -197,6 +206,7 @@ class Settings(FileSettings):
     tracking: TrackingSettings = TrackingSettings()
     cohort: CohortSettings = CohortSettings()
     arrival: ArrivalSettings = ArrivalSettings()
+    lottery: LotterySettings = LotterySettings()
     outcomes: OutcomeSettings = OutcomeSettings()
     splits: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()

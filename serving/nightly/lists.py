@@ -6,18 +6,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection
 
+from models.lottery_band import Ticket
 from serving.nightly.staging import Staging
 from serving.runs import repository
 from serving.worklists.repository import PRESSING
 from serving.worklists.rules import (
     NO_SAFETY_GAP,
+    WEEK,
     Before,
     Candidate,
+    Drawn,
     LeftReason,
     ListRules,
     Slot,
@@ -38,6 +41,7 @@ class Lists:
     teams: dict[str, dict[str, Any]]
     movers: list[dict[str, Any]]
     rules: dict[str, Any]
+    draws: list[dict[str, Any]] = field(default_factory=list)
 
 
 def make_lists(
@@ -53,10 +57,11 @@ def make_lists(
     """
     earlier = repository.run_before(connection, staging.run_id, as_of)
     before = _before(connection, earlier.run_id) if earlier is not None else {}
-    people = _candidates(connection, staging, rules)
+    people = _candidates(connection, staging, rules, as_of)
     same = earlier is not None and earlier.summary.get("list", {}).get("rules") == plain_rules(rules)
     team_of = {c.patient_id: team for team, members in people.items() for c in members}
     lines, exits, teams = [], [], {}
+    draws: list[dict[str, Any]] = []
     for team in sorted({*people, *capacity, *before}):
         members = people.get(team, [])
         left = {
@@ -66,19 +71,30 @@ def make_lists(
         }
         made = make_list(members, before.get(team, {}), capacity.get(team), as_of, rules, same_rules=same, gone=left)
         lines += _lines(team, members, made)
+        draws += [_draw_row(team, as_of, ticket) for ticket in made.tickets]
         exits += [{"team_id": team, **asdict(found), "on_day": found.on} for found in made.exits]
         if team in capacity:
             teams[team] = _counts(made, earlier is not None and bool(before))
     for row in exits:
         del row["on"]
-    return Lists(lines, exits, teams, _movers(people, before) if same else [], plain_rules(rules))
+    return Lists(lines, exits, teams, _movers(people, before) if same else [], plain_rules(rules), draws)
 
 
 def plain_rules(rules: ListRules) -> dict[str, Any]:
-    return asdict(rules) | {"ranking": rules.ranking.value}
+    plain = asdict(rules) | {"ranking": rules.ranking.value}
+    if rules.band is None:  # lists without a band keep the id they had before there were bands
+        del plain["band"]
+    return plain
 
 
-def _candidates(connection: Connection, staging: Staging, rules: ListRules) -> dict[str, list[Candidate]]:
+def _draw_row(team: str, as_of: dt.date, ticket: Ticket) -> dict[str, Any]:
+    row = asdict(ticket)
+    return {"team_id": team, "patient_id": row.pop("person"), "drawn_on": as_of, **row}
+
+
+def _candidates(
+    connection: Connection, staging: Staging, rules: ListRules, as_of: dt.date
+) -> dict[str, list[Candidate]]:
     """Everybody by team."""
     reviewed = {row.patient_id: row for row in repository.newest_reviews(connection)}
     stood = {(row.patient_id, row.run_id, row.code) for row in repository.codes_at_review(connection, PRESSING[0])}
@@ -87,6 +103,7 @@ def _candidates(connection: Connection, staging: Staging, rules: ListRules) -> d
         for patient, code in staging.safety_codes(PRESSING[0])
         if patient in reviewed and (patient, reviewed[patient].run_id, code) not in stood
     }
+    stands = {} if rules.band is None else _draws_that_stand(connection, staging.run_id, as_of)
     found: dict[str, list[Candidate]] = {}
     for patient, team, risk, seen, worst, number in staging.candidates(rules.outcome, rules.horizon_days, PRESSING):
         review = reviewed.get(patient)
@@ -99,8 +116,19 @@ def _candidates(connection: Connection, staging: Staging, rules: ListRules) -> d
             reviewed_on=review.reviewed_at.date() if review else None,
             snoozed_until=review.snooze_until if review else None,
             new_critical=patient in new,
+            draw=stands.get((team, patient)),
         )
         found.setdefault(team, []).append(candidate)
+    return found
+
+
+def _draws_that_stand(connection: Connection, run_id: str, as_of: dt.date) -> dict[tuple[str, str], Drawn]:
+    """The newest draw of each team within a week, by team and person."""
+    newest: dict[str, dt.date] = {}
+    found: dict[tuple[str, str], Drawn] = {}
+    for row in repository.draws_since(connection, run_id, as_of - dt.timedelta(days=WEEK), as_of):
+        if newest.setdefault(row.team_id, row.drawn_on) == row.drawn_on:
+            found[row.team_id, row.patient_id] = Drawn(row.drawn, row.line_risk)
     return found
 
 
@@ -131,6 +159,7 @@ def _counts(made: TeamList, has_before: bool) -> dict[str, Any]:
     slots = [line for line in made.lines if line.standing is Standing.LISTED]
     return {
         "listed": len(slots),
+        "drawn": sum(line.slot is Slot.LOTTERY for line in slots),
         "longest_unseen": sum(line.slot is Slot.LONGEST_UNSEEN for line in slots),
         "snoozed": sum(line.standing is Standing.SNOOZED for line in made.lines),
         "reviewed": sum(line.standing is Standing.REVIEWED for line in made.lines),
@@ -141,6 +170,7 @@ def _counts(made: TeamList, has_before: bool) -> dict[str, Any]:
         "risk_listed": round(made.risk_listed, 4),
         "risk_best": round(made.risk_best, 4),
         "given_up_to_stay": round(made.given_up_to_stay, 4),
+        "given_up_to_draw": round(made.given_up_to_draw, 4),
     }
 
 

@@ -27,12 +27,13 @@ from features.engine.caseload import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload,
 from features.errors import UpstreamError
 from features.records import NO_DAY, TABLES, date_of, day_of
 from features.records.unmapped import unknown_medicines
-from features.settings import ArrivalSettings
+from features.settings import ArrivalSettings, LotterySettings
 from features.sharded.partition import code_identity
 from features.summaries import summary_of
 from models import RiskModel
 from models.bundle.not_promoted import refuse_unless_demo
 from models.bundle.signature import refuse_unsigned
+from models.lottery_band import BandRules
 from serving.auditlog.log import Audit, Look, append
 from serving.nightly.arrival import Acceptance, Arrived, ListRefused, arrived, refusals
 from serving.nightly.lists import Lists, make_lists, plain_rules
@@ -51,6 +52,7 @@ from serving.worklists.rules import ListRules, Ranking
 
 SHARD = 2_000
 DEFAULT_TOLERANCES = ArrivalSettings()
+NO_LOTTERY = LotterySettings()
 EXPLAINED_DAYS = 35
 """How many days a run keeps its explanations after another is published. They are most of a run's size, and the same
 bundle and records make them again.
@@ -111,12 +113,14 @@ class Summary:
         """The cost of steady lists and of places for the longest unseen: expected events that pure rank order would
         have listed.
         """
-        best, listed, stay = (
-            sum(team.get(name, 0.0) for team in self.teams) for name in ("risk_best", "risk_listed", "given_up_to_stay")
+        best, listed, stay, draw = (
+            sum(team.get(name, 0.0) for team in self.teams)
+            for name in ("risk_best", "risk_listed", "given_up_to_stay", "given_up_to_draw")
         )
         return (
             f"cost: {best:.2f} expected events at the slots by the order alone, {listed:.2f} as listed; "
-            f"{stay:.2f} given up to keep lists steady, {best - listed - stay:.2f} to the longest unseen"
+            f"{stay:.2f} given up to keep lists steady, {best - listed - stay - draw:.2f} to the longest unseen"
+            + (f", {draw:.2f} to the draw at the line" if draw else "")
         )
 
 
@@ -144,6 +148,7 @@ def score_store(
     shard: int = SHARD,
     explained_days: int = EXPLAINED_DAYS,
     tolerances: ArrivalSettings = DEFAULT_TOLERANCES,
+    lottery: LotterySettings = NO_LOTTERY,
     accept: Acceptance | None = None,
     progress: Progress = lambda stage, done, total: None,
 ) -> Summary:
@@ -171,7 +176,7 @@ def score_store(
     refuse_unless_demo(model.manifest, home, synthetic=records.synthetic)
     day = latest_as_of(records) if as_of is None else _date(as_of)
     loaded = time.perf_counter()
-    rules = list_rules(model, ranking)
+    rules = list_rules(model, ranking, lottery)
     run_id = run_id_of(model, records, day, rules)
     with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))) as lock:
         started = dt.datetime.now(dt.UTC)
@@ -306,11 +311,16 @@ def latest_as_of(records: Records) -> dt.date:
     return today if newest is None else min(today, newest + dt.timedelta(days=1))
 
 
-def list_rules(model: RiskModel, ranking: Ranking) -> ListRules:
-    """Rules of the lists: ranked by admission within 90 days if the model gives it."""
+def list_rules(model: RiskModel, ranking: Ranking, lottery: LotterySettings = NO_LOTTERY) -> ListRules:
+    """Rules of the lists: ranked by admission within 90 days if the model gives it; with a lottery band if the settings
+    name who approved one.
+    """
     outcome = "admission" if "admission" in model.outcomes else next(iter(model.outcomes))
     horizons = model.outcomes[outcome]
-    return ListRules(outcome, 90 if 90 in horizons else horizons[0], ranking)
+    band = None
+    if lottery.enabled:
+        band = BandRules(lottery.seed, lottery.each_side, lottery.margin, lottery.most_capture_cost)
+    return ListRules(outcome, 90 if 90 in horizons else horizons[0], ranking, band=band)
 
 
 def run_id_of(model: RiskModel, records: Records, as_of: dt.date, rules: ListRules) -> str:
@@ -425,6 +435,7 @@ def _make_lists(
     lists = make_lists(connection, staging, rules, day, capacity, gone)
     new.list_lines.extend(lists.lines)
     new.list_exits.extend(lists.exits)
+    new.list_draws.extend(lists.draws)
     new.run["summary"]["list"] = {"rules": lists.rules}
     return lists
 

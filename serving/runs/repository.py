@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, Table, delete, func, insert, null, selec
 
 from serving.storage.tables import (
     gaps,
+    list_draws,
     list_exits,
     list_lines,
     people,
@@ -53,6 +54,7 @@ class NewRun:
     summaries: Iterable[dict[str, Any]] = field(default_factory=list)
     list_lines: list[dict[str, Any]] = field(default_factory=list)
     list_exits: list[dict[str, Any]] = field(default_factory=list)
+    list_draws: list[dict[str, Any]] = field(default_factory=list)
 
 
 def find_run(connection: Connection, run_id: str) -> Row[Any] | None:
@@ -90,6 +92,21 @@ def lines_of(connection: Connection, run_id: str) -> list[Row[Any]]:
     return list(connection.execute(select(list_lines).where(list_lines.c.run_id == run_id)))
 
 
+def draws_since(connection: Connection, run_id: str, after: dt.date, until: dt.date) -> list[Row[Any]]:
+    """Rows of published draws after ``after`` and until ``until``, newest first, without those of ``run_id``."""
+    query = (
+        select(list_draws)
+        .where(
+            list_draws.c.drawn_on > after,
+            list_draws.c.drawn_on <= until,
+            list_draws.c.run_id != run_id,
+            list_draws.c.run_id.in_(select(publications.c.run_id)),
+        )
+        .order_by(list_draws.c.drawn_on.desc(), list_draws.c.patient_id)
+    )
+    return list(connection.execute(query))
+
+
 def newest_reviews(connection: Connection) -> list[Row[Any]]:
     """patient_id, reviewed_at, snooze_until and run_id of everybody's newest review, in the valid version."""
     newest = func.row_number().over(
@@ -120,7 +137,18 @@ def write_run(connection: Connection, new: NewRun) -> None:
     run_id = new.run["run_id"]
     rest = connection.execute(update(runs).where(runs.c.run_id == run_id).values({**new.run, "thinned_at": None}))
     if rest.rowcount:
-        for table in (list_exits, list_lines, summaries, person_groups, timelines, gaps, scores, people, run_teams):
+        for table in (
+            list_draws,
+            list_exits,
+            list_lines,
+            summaries,
+            person_groups,
+            timelines,
+            gaps,
+            scores,
+            people,
+            run_teams,
+        ):
             connection.execute(delete(table).where(table.c.run_id == run_id))
     else:
         connection.execute(insert(runs), new.run)
@@ -134,6 +162,7 @@ def write_run(connection: Connection, new: NewRun) -> None:
         (summaries, new.summaries),
         (list_lines, new.list_lines),
         (list_exits, new.list_exits),
+        (list_draws, new.list_draws),
     ):
         insert_rows(connection, table, ({"run_id": run_id, **row} for row in rows))
 

@@ -220,6 +220,20 @@ list_exits = Table(
     Column("note", String(200), nullable=False),
 )
 
+list_draws = Table(
+    "list_draws",
+    metadata,
+    Column("run_id", ForeignKey("runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("team_id", String(200), primary_key=True),
+    Column("patient_id", String(200), primary_key=True),
+    Column("drawn_on", Date, nullable=False),
+    Column("propensity", Float(53), nullable=False),
+    Column("drawn", Boolean, nullable=False),
+    Column("risk", Float(53), nullable=False),
+    Column("line_risk", Float(53), nullable=False),
+    Index("ix_list_draws_day", "drawn_on"),
+)
+
 reviews = Table(
     "reviews",
     metadata,
@@ -459,6 +473,7 @@ PERSON_TABLES = frozenset(
         summaries,
         list_lines,
         list_exits,
+        list_draws,
         reviews,
         gap_statuses,
         identities,

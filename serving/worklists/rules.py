@@ -13,7 +13,10 @@ risk at the slots is at least the largest possible divided by ``1 + stay``; what
 reported.
 5. **Everybody is seen eventually**: one slot in a week, two from ten slots on, go to those whom nobody saw, reviewed
    or listed for longest. Each lasts a week. A team with one slot gives it so in one week of four.
-6. **Nobody disappears silently**: everybody who leaves the list has one reason.
+6. **The lottery band** (off by default): among newcomers near the line, once a week, the last places are drawn from a
+   seed. Nobody with a critical or high safety gap and nobody who holds a place takes part. The result stands for a
+   week, unless a critical or high gap or a clearly higher risk comes up.
+7. **Nobody disappears silently**: everybody who leaves the list has one reason.
 """
 
 from __future__ import annotations
@@ -23,6 +26,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from models.lottery_band import BandRules, InLine, Ticket, draw_band
 
 NO_SAFETY_GAP = 9
 CRITICAL = 0
@@ -48,14 +53,15 @@ class Standing(StrEnum):
 
 
 class Slot(StrEnum):
-    """Why a person has a place: by the order, kept from the list before, unseen for longest, or because the team
-    stated no capacity.
+    """Why a person has a place: by the order, kept from the list before, unseen for longest, because the team
+    stated no capacity, or drawn among people near the line.
     """
 
     ORDER = "order"
     KEPT = "kept"
     LONGEST_UNSEEN = "longest_unseen"
     NO_LIMIT = "no_limit"
+    LOTTERY = "lottery"
 
 
 class LeftReason(StrEnum):
@@ -85,6 +91,15 @@ class ListRules:
     ranking: Ranking = Ranking.RISK
     stay: float = 0.1
     rest_days: int = 28
+    band: BandRules | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The result of a draw that still stands: ``won`` a place or not, and the risk of the line then."""
+
+    won: bool
+    line_risk: float
 
 
 @dataclass(frozen=True)
@@ -101,6 +116,8 @@ class Candidate:
     snoozed_until: dt.date | None = None
     new_critical: bool = False
     """A critical safety gap exists that did not at the last review."""
+    draw: Drawn | None = None
+    """The person's part in a draw of the last week."""
 
 
 @dataclass(frozen=True)
@@ -147,13 +164,15 @@ class Exit:
 class TeamList:
     """A team's list. ``risk_listed`` is the sum of the risks at the slots, ``risk_best`` the most that the order alone
     would have put there; of the difference, ``given_up_to_stay`` went to keeping the list steady and the rest to the
-    longest unseen."""
+    longest unseen or, with a lottery band, to the draw (``given_up_to_draw``)."""
 
     lines: tuple[ListLine, ...]
     exits: tuple[Exit, ...]
     risk_listed: float
     risk_best: float
     given_up_to_stay: float
+    tickets: tuple[Ticket, ...] = ()
+    given_up_to_draw: float = 0.0
 
 
 def in_order(people: Iterable[Candidate], ranking: Ranking) -> list[Candidate]:
@@ -214,6 +233,8 @@ def make_list(
     everybody is listed), ``gone`` says why somebody is not on the caseload any more. ``same_rules`` is False where the
     list before was made by others.
     """
+    tickets: tuple[Ticket, ...] = ()
+    to_draw = 0.0
     aside = {c.patient_id: why for c in people if (why := set_aside(c, as_of, rules)) is not None}
     free = [c for c in people if c.patient_id not in aside]
     plain = in_order(people, rules.ranking)
@@ -224,11 +245,16 @@ def make_list(
         unseen = unseen_slots(slots, as_of)
         ordered = in_order(free, rules.ranking)
         first = ordered[: slots - unseen]
-        kept = _steady(free, before, rules)[: slots - unseen]
+        steady, tickets = _with_draw(free, before, slots - unseen, as_of, rules)
+        kept = steady[: slots - unseen]
         by_order, kept_ids = {c.patient_id for c in first}, {c.patient_id for c in kept}
         best = _risk(ordered[:slots])
-        given_up = _risk(first) - _risk(c for c in free if c.patient_id in kept_ids)
+        without_draw = {c.patient_id for c in _steady(free, before, rules)[: slots - unseen]}
+        given_up = _risk(first) - _risk(c for c in free if c.patient_id in without_draw)
+        to_draw = _risk(first) - given_up - _risk(c for c in free if c.patient_id in kept_ids)
         chosen = {c.patient_id: Slot.ORDER if c.patient_id in by_order else Slot.KEPT for c in kept}
+        winners = {t.person for t in tickets if t.drawn} | {c.patient_id for c in kept if c.draw and c.draw.won}
+        chosen |= dict.fromkeys((person for person in chosen if person in winners), Slot.LOTTERY)
         chosen |= dict.fromkeys(_longest_unseen(free, before, chosen, unseen, as_of), Slot.LONGEST_UNSEEN)
     lines = _lines(plain, chosen, aside, before, as_of)
     return TeamList(
@@ -237,6 +263,8 @@ def make_list(
         risk_listed=_risk(c for c in people if c.patient_id in chosen),
         risk_best=best,
         given_up_to_stay=given_up,
+        tickets=tickets,
+        given_up_to_draw=to_draw,
     )
 
 
@@ -256,6 +284,46 @@ def _steady(people: Iterable[Candidate], before: Mapping[str, Before], rules: Li
         (replace(c, risk=c.risk * (1 + rules.stay)) if _held(before.get(c.patient_id)) else c for c in people),
         rules.ranking,
     )
+
+
+def _with_draw(
+    free: Sequence[Candidate], before: Mapping[str, Before], places: int, as_of: dt.date, rules: ListRules
+) -> tuple[list[Candidate], tuple[Ticket, ...]]:
+    """The steady order with the draw of this week in it, and the tickets if it was drawn now.
+
+    A draw that stands puts its winners first and lets those who did not win wait. There is no second draw in that
+    time: it would move the line further from the people it is about.
+    """
+    steady = _steady(free, before, rules)
+    if rules.band is None:
+        return steady, ()
+    if any(c.draw is not None for c in free):
+        return sorted(steady, key=lambda c: _turn_by_draw(c, rules.band)), ()
+    risk = {c.patient_id: c.risk for c in free}
+    line = [
+        InLine(
+            c.patient_id,
+            risk[c.patient_id],
+            c.worst == NO_SAFETY_GAP and not _held(before.get(c.patient_id)),
+        )
+        for c in steady
+    ]
+    tickets = draw_band(line, places, rules.band, as_of.isoformat())
+    result = {t.person: 0 if t.drawn else 2 for t in tickets}
+    # Winners stand first so that the others of the band cannot; everybody else keeps their order.
+    return sorted(steady, key=lambda c: result.get(c.patient_id, 1)), tickets
+
+
+def _turn_by_draw(c: Candidate, band: BandRules | None) -> int:
+    """0 for a winner, 2 for somebody who waits for the next draw, 1 for everybody else.
+
+    A critical or high safety gap, or a risk clearly above the line of the draw, ends the wait.
+    """
+    if c.draw is None or band is None:
+        return 1
+    if c.draw.won:
+        return 0
+    return 1 if c.worst < NO_SAFETY_GAP or c.risk > c.draw.line_risk * (1 + band.margin) else 2
 
 
 def _in_turn(line: Before | None, as_of: dt.date) -> bool:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.lottery_band import BandRules
 from serving.worklists.rules import (
     NO_SAFETY_GAP,
     Before,
     Candidate,
+    Drawn,
     LeftReason,
     ListRules,
     Ranking,
@@ -326,3 +328,58 @@ def test_blended_serves_both_orders_at_half_speed(caseload):
         assert place[c.patient_id] <= 2 * n - 1
     for n, c in enumerate(in_order(caseload, Ranking.GAPS), 1):
         assert c.worst == NO_SAFETY_GAP or place[c.patient_id] <= 2 * n
+
+
+# The lottery band
+
+BAND = replace(RULES, band=BandRules(seed=5, each_side=3, margin=0.5, most_cost=0.05))
+NEAR = people(A=0.50, B=0.40, C=0.32, D=0.31, E=0.30, F=0.29, G=0.28, H=0.27, I=0.10)
+
+
+def test_without_a_band_nothing_is_drawn():
+    made = make_list(NEAR, {}, 6, DAY, RULES)
+    assert made.tickets == () and "lottery" not in slots_of(made).values()
+
+
+def test_newcomers_near_the_line_share_the_last_places_by_a_draw():
+    made = make_list(NEAR, {}, 6, DAY, BAND)  # five places by order, one for the longest unseen
+    assert {t.person for t in made.tickets} == {"C", "D", "E", "F", "G", "H"}
+    won = {t.person for t in made.tickets if t.drawn}
+    assert {name for name, slot in slots_of(made).items() if slot == "lottery"} == won and len(won) == 3
+    assert len(slots_of(made)) == 6 and made.given_up_to_draw >= 0
+
+
+def test_nobody_with_a_critical_or_high_gap_and_nobody_who_holds_a_place_is_drawn():
+    gaps = [replace(c, worst=1, gaps=1) if c.patient_id == "D" else c for c in NEAR]
+    made = make_list(gaps, held(E=0.3), 6, DAY, BAND)
+    assert not {"D", "E"} & {t.person for t in made.tickets} and made.tickets
+    assert {"D", "E"} <= set(slots_of(made))
+
+
+def drawn(made, line_risk=0.3):
+    """The people of a list, as they come to the next night: with the result of the draw and their places."""
+    result = {t.person: Drawn(t.drawn, line_risk) for t in made.tickets}
+    lines = {line.patient_id: line for line in made.lines}
+    before = {c.patient_id: Before(c.risk, slot=lines[c.patient_id].slot, listed_since=DAY) for c in NEAR}
+    return [replace(c, draw=result.get(c.patient_id)) for c in NEAR], before
+
+
+def test_a_draw_stands_for_its_week():
+    first = make_list(NEAR, {}, 6, DAY, BAND)
+    again, before = drawn(first)
+    second = make_list(again, before, 6, DAY + dt.timedelta(days=1), BAND)
+    assert second.tickets == () and second.exits == ()
+    assert slots_of(second) == slots_of(first)
+
+
+@pytest.mark.parametrize("change", [{"worst": 0, "gaps": 1}, {"risk": 0.6}])
+def test_a_new_gap_or_a_clearly_higher_risk_ends_the_wait(change):
+    first = make_list(NEAR, {}, 6, DAY, BAND)
+    again, before = drawn(first)
+    chosen = set(slots_of(first))
+    waits = next(t.person for t in first.tickets if t.person not in chosen)
+    later = [replace(c, **change) if c.patient_id == waits else c for c in again]
+    rules = replace(BAND, ranking=Ranking.GAPS)
+    assert waits in slots_of(
+        make_list(later, before, 6, DAY + dt.timedelta(days=1), rules if "worst" in change else BAND)
+    )

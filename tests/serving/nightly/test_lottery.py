@@ -1,0 +1,92 @@
+"""The lottery band in the nightly run: off by default, approved by name, logged with its chances, said to staff."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sqlite3
+
+import pytest
+from pydantic import ValidationError
+
+from features.settings import LotterySettings, NightlySettings, load_settings
+from models import RiskModel
+from serving.nightly.run import list_rules, score_store
+from serving.worklists.rules import Ranking
+
+WIDE = LotterySettings.model_construct(
+    enabled=True,
+    approved_by="Ada Example, chief pharmacist",
+    approved_on=dt.date(2026, 1, 1),
+    seed=5,
+    each_side=3,
+    margin=50.0,
+    most_capture_cost=1.0,
+)
+"""Wider than settings allow, so that a team of eight people has a band."""
+
+
+def test_the_band_is_off_in_the_settings_file():
+    assert not load_settings(NightlySettings).lottery.enabled
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"approved_by": "Ada Example, chief pharmacist", "seed": 5},
+        {"approved_by": "Ada", "approved_on": "2026-01-01", "seed": 5},
+        {"approved_by": "Ada Example, chief pharmacist", "approved_on": "2026-01-01"},
+    ],
+)
+def test_a_band_needs_a_named_approver_a_day_and_a_seed(given):
+    with pytest.raises(ValidationError, match="approved_by"):
+        LotterySettings(enabled=True, **given)
+
+
+def test_a_band_may_never_cost_more_than_one_in_a_hundred():
+    with pytest.raises(ValidationError, match="most_capture_cost"):
+        LotterySettings(most_capture_cost=0.02)
+
+
+def first_list(home):
+    """The home as before its first run: nobody holds a place."""
+    for path in home.glob("service.db*"):
+        path.unlink()
+    return home
+
+
+def test_the_rules_of_lists_without_a_band_are_as_before(home):
+    model = RiskModel.load(home / "bundles", self_test=False)
+    assert list_rules(model, Ranking.RISK).band is None
+    assert list_rules(model, Ranking.RISK, WIDE).band.seed == 5
+
+
+def test_a_run_logs_who_took_part_with_which_chance_and_never_somebody_with_a_gap(home, world):
+    first_list(home)
+    summary = score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1, lottery=WIDE)
+    with sqlite3.connect(home / "service.db") as connection:
+        draws = connection.execute(
+            "SELECT d.patient_id, d.propensity, d.drawn, l.worst_gap, l.slot FROM list_draws d JOIN list_lines l "
+            "ON l.run_id = d.run_id AND l.patient_id = d.patient_id WHERE d.run_id = ?",
+            (summary.run_id,),
+        ).fetchall()
+    assert draws and all(0 < chance < 1 for _, chance, *_ in draws)
+    assert all(worst == 9 for *_, worst, _ in draws)
+    assert all((slot == "lottery") == bool(drawn) for _, _, drawn, _, slot in draws if slot != "longest_unseen")
+    assert sum(team["drawn"] for team in summary.teams) == sum(bool(row[2]) for row in draws)
+
+
+def test_the_next_night_draws_nothing(home, world):
+    first_list(home)
+
+    def run(days: int) -> int:
+        day = world.AS_OF + dt.timedelta(days=days)
+        made = score_store(home / "store", home / "bundles", home, day, threads=1, lottery=WIDE)
+        with sqlite3.connect(home / "service.db") as connection:
+            ((found,),) = connection.execute(
+                "SELECT count(*) FROM list_draws WHERE run_id = ?", (made.run_id,)
+            ).fetchall()
+        return int(found)
+
+    assert run(0) > 0
+    assert run(1) == 0
