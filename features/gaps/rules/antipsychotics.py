@@ -16,7 +16,6 @@ from features.reference.protocols import protocol_days
 
 _MAXIMUM = dict(zip(MEDICINES, regimen_facts().maximum_mg.tolist(), strict=True))
 TRIAL_DAYS = 42
-_SCHIZOPHRENIA = ("F20", "F25")
 _UNPLANNED = ("emergency", "unknown", "")
 ECG_DAYS = protocol_days("mp078", "interval_days") + protocol_days("mp078", "grace_days")
 PERCENT_OF_MAXIMUM = low_limit("th101")
@@ -102,17 +101,17 @@ def _trials(person: PersonAsKnown) -> list[tuple[str, int, int, Course]]:
 
 
 def resistance(person: PersonAsKnown) -> Iterator[Gap]:
-    """TRS_NO_CLOZAPINE: schizophrenia or schizoaffective disorder recorded (F20, F25), never clozapine, two different
-    antipsychotics each for 6 weeks or more [D], and an unplanned admission at least 6 weeks into a trial, or a switch:
-    the second trial begins within 60 days of the end of the first."""
-    diagnosed = [row for row in person.conditions["diagnosis"] if row[2].upper().startswith(_SCHIZOPHRENIA)]
+    """TRS_NO_CLOZAPINE: schizophrenia or schizoaffective disorder recorded (ICD-10, SNOMED CT or label), never
+    clozapine, two different antipsychotics each for 6 weeks or more [D], and an unplanned admission at least 6 weeks
+    into a trial, or a switch: the second trial begins within 60 days of the end of the first."""
+    diagnosed = person.diagnosed("schizophrenia")
     if not diagnosed or any(c.medicine.base == "clozapine" for c in person.courses):
         return
     trials = _trials(person)
     if len({name for name, _, _, _ in trials}) < 2:
         return
     said = ", ".join(dict.fromkeys(f"{name} from {iso(start)}" for name, start, _, _ in trials))
-    evidence = [Evidence("conditions", diagnosed[-1][0], diagnosed[-1][1], "diagnosis")]
+    evidence = list(diagnosed)
     evidence += [Evidence("supplies", c.first_row, c.start, c.medicine.name) for _, _, _, c in trials]
     admitted = [
         stay

@@ -112,6 +112,7 @@ RESISTANCE = [
         code   one         two         first  second  severity  says
         F20.0  olanzapine  quetiapine  42     60      medium    clozapine_not_recorded
         F25.1  olanzapine  quetiapine  42     60      medium    switched_between_them
+        191527001  olanzapine  quetiapine  42     60      medium    clozapine_not_recorded
         F31.9  olanzapine  quetiapine  42     60      -         -
         F20.0  olanzapine  quetiapine  41     60      -         -
         F20.0  olanzapine  olanzapine  42     60      -         -
