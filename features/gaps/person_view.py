@@ -3,227 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache, cached_property
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from features.gaps.events import (
+    YEAR,
+    Bound,
+    Circumstance,
+    ConditionAnswers,
+    Contact,
+    Due,
+    Injection,
+    Reading,
+    Stay,
+    Supply,
+    meant,
+    meeting,
+    scope_names,
+)
 from features.gaps.gap import NOT_REPEATED, Evidence, Finding, iso
+from features.gaps.shared import REVIEW_KINDS, Shared
 from features.medicines import regimen, supply_days
 from features.medicines.courses import Course, walk
 from features.monitoring import due_dates
-from features.records import Records, attendance
 from features.records.days import NO_DAY
 from features.records.tables import COMPARATORS, TABLES
 from features.records.unread import UnreadValue
-from features.reference import MEDICINES, PROTOCOLS, Medicine, medicines_in, medicines_meant
+from features.reference import MEDICINES, Medicine
 from features.reference.diagnoses import in_group
 from features.reference.ethnicities import LOWER_BODY_MASS, in_ethnicity_group
-from features.spec import satisfying
 
 _MEDICINES = tuple(MEDICINES.values())
 _PLACES = {name: place for place, name in enumerate(MEDICINES)}
 _PRESCRIBED = TABLES["supplies"].column("kind").values.index("prescribed")
 _ADMINISTERED = TABLES["supplies"].column("kind").values.index("administered")
-YEAR = 365
-
-
-class Reading(NamedTuple):
-    """One result: NaN where the check was recorded without a number."""
-
-    day: int
-    value: float
-    row: int
-
-
-class Bound(float):
-    """The number of a result such as ``<0.5``, which compares as a number and is written with its sign."""
-
-    sign: str
-
-    @classmethod
-    def of(cls, value: float, sign: str) -> Bound:
-        made = cls(value)
-        made.sign = sign
-        return made
-
-    def __format__(self, how: str) -> str:
-        return f"{self.sign}{float(self):{how}}"
-
-
-class Contact(NamedTuple):
-    day: int
-    row: int
-    kind: str
-    attended: bool
-    """Outcome attended, face to face, by video or telephone, and with the person rather than a carer (docs/clinical.md
-    section 2.1)."""
-    missed: bool
-    outcome: str
-
-
-class Stay(NamedTuple):
-    row: int
-    admitted: int
-    discharged: int
-    method: str
-    ward: str
-
-
-class Supply(NamedTuple):
-    """One supply: how many days it lasts, and whether trust (0) or GP (1) prescribed it, -1 if not recorded."""
-
-    day: int
-    length: int
-    row: int
-    side: int
-
-
-class Injection(NamedTuple):
-    """One supply of a long-acting antipsychotic. ``given`` where it is recorded as administered, or its kind is not
-    recorded: a prescription, or a dispensing to a clinic, is not an injection."""
-
-    day: int
-    length: int
-    row: int
-    medicine: Medicine
-    given: bool
-    dose_mg: float
-
-
-class Due(NamedTuple):
-    """One scheduled test: its due day, the protocol (position in PROTOCOLS) that asks for it, the last result's day
-    (NO_DAY if none), and the day from which its days count."""
-
-    item: due_dates.Item
-    protocol: int
-    day: int
-    last: int
-    start: int
-
-    def past_grace(self, as_of: int) -> bool:
-        return as_of > self.day + PROTOCOLS[self.protocol].grace_days
-
-
-class ConditionAnswers(NamedTuple):
-    """What the schedule's conditions answer for one person: 1 applies, 0 does not, -1 cannot be assessed
-    (features/monitoring/applicability.py)."""
-
-    lithium_high_risk: int
-    childbearing: int
-    colour: int
-    """0 green, 1 amber, 2 red: the clozapine blood count's colour in force, set on the day ``coloured_on``."""
-    coloured_on: int
-
-
-class Circumstance(NamedTuple):
-    row: int
-    day: int
-    value: str
-
-
-@cache
-def meant(term: str) -> frozenset[str]:
-    """Names of the medicines that a word of the interaction table or a scope means."""
-    return medicines_meant(term)
-
-
-@cache
-def scope_names(scope: str) -> frozenset[str]:
-    """Medicines under a protocol's scope; none for a scope of people."""
-    return frozenset(medicines_in(scope))
-
-
-@cache
-def meeting(test: str) -> tuple[str, ...]:
-    """The test and every test whose result meets its schedule."""
-    return satisfying(test)
-
-
-@cache
-def _word_list(table: str, column: str) -> tuple[str, ...]:
-    """Words of a column by their code; the last place, which a missing code (-1) reads, is empty."""
-    return (*TABLES[table].column(column).values, "")
-
-
-class Shared:
-    """What every person of one set of records shares: made once per :func:`features.find_gaps`."""
-
-    def __init__(self, records: Records, taking: regimen.RegimenInputs | None = None) -> None:
-        self.records = records
-        self.taking = taking or regimen.prepare(records)
-        self._much: dict[tuple[int, int, int], frozenset[int]] = {}
-        self.tests = _word_list("results", "test")
-        self.contact_kinds = _word_list("contacts", "kind")
-        self.outcomes = _word_list("contacts", "outcome")
-        self.methods = _word_list("stays", "method")
-        self.wards = _word_list("stays", "ward")
-        self.review_kinds = frozenset(self.contact_kinds.index(kind) for kind in _REVIEW_KINDS)
-        contacts = records.columns("contacts")
-        self.attended, self.missed = attendance.attended(contacts), attendance.missed(contacts)
-
-    @cached_property
-    def lengths(self) -> npt.NDArray[np.int32]:
-        """Days that each supply lasts: worked out once for everybody, as the three below."""
-        return supply_days.lengths_of(self.records)
-
-    @cached_property
-    def undone(self) -> npt.NDArray[np.int32]:
-        """The day from which each supply no longer stands."""
-        return supply_days.supplies_once(self.records).undone
-
-    @cached_property
-    def days_assumed(self) -> npt.NDArray[np.bool_]:
-        return supply_days.days_assumed(self.records)
-
-    @cached_property
-    def is_injection(self) -> npt.NDArray[np.bool_]:
-        return supply_days.is_injection(self.records)
-
-    @cached_property
-    def circumstances(self) -> tuple[list[str], list[str]]:
-        columns = self.records.columns("circumstances")
-        return columns["kind"].to_pylist(), columns["value"].to_pylist()
-
-    @cached_property
-    def ethnicities(self) -> list[str | None]:
-        return list(self.records.columns("patients")["ethnicity"].to_pylist())
-
-    def much_supplied(self, as_of: int, within: int, spare: int) -> frozenset[int]:
-        """Places of people of whom one medicine was supplied in the last ``within`` days for at least ``spare`` days
-        more than the days that passed since the first: a filter that misses nobody, computed once a day."""
-        key = (as_of, within, spare)
-        if key not in self._much:
-            self._much[key] = _much_supplied(self.records, self.taking, as_of, within, spare)
-        return self._much[key]
-
-    @cached_property
-    def condition_codes(self) -> list[str | None]:
-        return list(self.records.columns("conditions")["code"].to_pylist())
-
-    @cached_property
-    def condition_labels(self) -> list[str | None]:
-        return list(self.records.columns("conditions")["label"].to_pylist())
-
-
-def _much_supplied(
-    records: Records, taking: regimen.RegimenInputs, as_of: int, within: int, spare: int
-) -> frozenset[int]:
-    columns, offsets, days, length = records.columns("supplies"), taking.offsets, taking.day, taking.length
-    stands = (taking.known < as_of) & (taking.until >= as_of)
-    rows = np.flatnonzero((days < as_of) & (days >= as_of - within) & stands)
-    if not len(rows):
-        return frozenset()
-    person = np.searchsorted(offsets, rows, side="right") - 1
-    keys, group = np.unique(person * len(MEDICINES) + columns["medicine"][rows], return_inverse=True)
-    total = np.bincount(group, length[rows])
-    first = np.full(len(keys), as_of)
-    np.minimum.at(first, group, days[rows])
-    return frozenset((keys[total - (as_of - first) >= spare] // len(MEDICINES)).tolist())
-
-
-_REVIEW_KINDS = ("medicines_review", "care_review")
 
 
 class PersonAsKnown:
@@ -447,7 +261,7 @@ class PersonAsKnown:
 
     def reviewed_since(self, day: int) -> bool:
         """Whether a medicines or care review was attended on or after a day."""
-        return any(c.attended and c.kind in _REVIEW_KINDS and c.day >= day for c in self.contacts)
+        return any(c.attended and c.kind in REVIEW_KINDS and c.day >= day for c in self.contacts)
 
     def label(self, row: int) -> str:
         """The label of a row of ``conditions``; empty where it has none."""

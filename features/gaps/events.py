@@ -1,0 +1,124 @@
+"""What a rule reads of a person: results, contacts, stays, supplies, due tests and circumstances, as plain values."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from features.monitoring import due_dates
+from features.reference import PROTOCOLS, Medicine, medicines_in, medicines_meant
+from features.spec import satisfying
+
+YEAR = 365
+
+
+class Reading(NamedTuple):
+    """One result: NaN where the check was recorded without a number."""
+
+    day: int
+    value: float
+    row: int
+
+
+class Bound(float):
+    """The number of a result such as ``<0.5``, which compares as a number and is written with its sign."""
+
+    sign: str
+
+    @classmethod
+    def of(cls, value: float, sign: str) -> Bound:
+        made = cls(value)
+        made.sign = sign
+        return made
+
+    def __format__(self, how: str) -> str:
+        return f"{self.sign}{float(self):{how}}"
+
+
+class Contact(NamedTuple):
+    day: int
+    row: int
+    kind: str
+    attended: bool
+    """Outcome attended, face to face, by video or telephone, and with the person rather than a carer (docs/clinical.md
+    section 2.1)."""
+    missed: bool
+    outcome: str
+
+
+class Stay(NamedTuple):
+    row: int
+    admitted: int
+    discharged: int
+    method: str
+    ward: str
+
+
+class Supply(NamedTuple):
+    """One supply: how many days it lasts, and whether trust (0) or GP (1) prescribed it, -1 if not recorded."""
+
+    day: int
+    length: int
+    row: int
+    side: int
+
+
+class Injection(NamedTuple):
+    """One supply of a long-acting antipsychotic. ``given`` where it is recorded as administered, or its kind is not
+    recorded: a prescription, or a dispensing to a clinic, is not an injection."""
+
+    day: int
+    length: int
+    row: int
+    medicine: Medicine
+    given: bool
+    dose_mg: float
+
+
+class Due(NamedTuple):
+    """One scheduled test: its due day, the protocol (position in PROTOCOLS) that asks for it, the last result's day
+    (NO_DAY if none), and the day from which its days count."""
+
+    item: due_dates.Item
+    protocol: int
+    day: int
+    last: int
+    start: int
+
+    def past_grace(self, as_of: int) -> bool:
+        return as_of > self.day + PROTOCOLS[self.protocol].grace_days
+
+
+class ConditionAnswers(NamedTuple):
+    """What the schedule's conditions answer for one person: 1 applies, 0 does not, -1 cannot be assessed
+    (features/monitoring/applicability.py)."""
+
+    lithium_high_risk: int
+    childbearing: int
+    colour: int
+    """0 green, 1 amber, 2 red: the clozapine blood count's colour in force, set on the day ``coloured_on``."""
+    coloured_on: int
+
+
+class Circumstance(NamedTuple):
+    row: int
+    day: int
+    value: str
+
+
+@cache
+def meant(term: str) -> frozenset[str]:
+    """Names of the medicines that a word of the interaction table or a scope means."""
+    return medicines_meant(term)
+
+
+@cache
+def scope_names(scope: str) -> frozenset[str]:
+    """Medicines under a protocol's scope; none for a scope of people."""
+    return frozenset(medicines_in(scope))
+
+
+@cache
+def meeting(test: str) -> tuple[str, ...]:
+    """The test and every test whose result meets its schedule."""
+    return satisfying(test)

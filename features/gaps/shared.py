@@ -1,0 +1,98 @@
+"""What every person of one set of records shares: columns as words, made once."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from features.medicines import regimen, supply_days
+from features.records import Records, attendance
+from features.records.tables import TABLES
+from features.reference import MEDICINES
+
+
+@cache
+def word_list(table: str, column: str) -> tuple[str, ...]:
+    """Words of a column by their code; the last place, which a missing code (-1) reads, is empty."""
+    return (*TABLES[table].column(column).values, "")
+
+
+class Shared:
+    """What every person of one set of records shares: made once per :func:`features.find_gaps`."""
+
+    def __init__(self, records: Records, taking: regimen.RegimenInputs | None = None) -> None:
+        self.records = records
+        self.taking = taking or regimen.prepare(records)
+        self._much: dict[tuple[int, int, int], frozenset[int]] = {}
+        self.tests = word_list("results", "test")
+        self.contact_kinds = word_list("contacts", "kind")
+        self.outcomes = word_list("contacts", "outcome")
+        self.methods = word_list("stays", "method")
+        self.wards = word_list("stays", "ward")
+        self.review_kinds = frozenset(self.contact_kinds.index(kind) for kind in REVIEW_KINDS)
+        contacts = records.columns("contacts")
+        self.attended, self.missed = attendance.attended(contacts), attendance.missed(contacts)
+
+    @cached_property
+    def lengths(self) -> npt.NDArray[np.int32]:
+        """Days that each supply lasts: worked out once for everybody, as the three below."""
+        return supply_days.lengths_of(self.records)
+
+    @cached_property
+    def undone(self) -> npt.NDArray[np.int32]:
+        """The day from which each supply no longer stands."""
+        return supply_days.supplies_once(self.records).undone
+
+    @cached_property
+    def days_assumed(self) -> npt.NDArray[np.bool_]:
+        return supply_days.days_assumed(self.records)
+
+    @cached_property
+    def is_injection(self) -> npt.NDArray[np.bool_]:
+        return supply_days.is_injection(self.records)
+
+    @cached_property
+    def circumstances(self) -> tuple[list[str], list[str]]:
+        columns = self.records.columns("circumstances")
+        return columns["kind"].to_pylist(), columns["value"].to_pylist()
+
+    @cached_property
+    def ethnicities(self) -> list[str | None]:
+        return list(self.records.columns("patients")["ethnicity"].to_pylist())
+
+    def much_supplied(self, as_of: int, within: int, spare: int) -> frozenset[int]:
+        """Places of people of whom one medicine was supplied in the last ``within`` days for at least ``spare`` days
+        more than the days that passed since the first: a filter that misses nobody, computed once a day."""
+        key = (as_of, within, spare)
+        if key not in self._much:
+            self._much[key] = _much_supplied(self.records, self.taking, as_of, within, spare)
+        return self._much[key]
+
+    @cached_property
+    def condition_codes(self) -> list[str | None]:
+        return list(self.records.columns("conditions")["code"].to_pylist())
+
+    @cached_property
+    def condition_labels(self) -> list[str | None]:
+        return list(self.records.columns("conditions")["label"].to_pylist())
+
+
+def _much_supplied(
+    records: Records, taking: regimen.RegimenInputs, as_of: int, within: int, spare: int
+) -> frozenset[int]:
+    columns, offsets, days, length = records.columns("supplies"), taking.offsets, taking.day, taking.length
+    stands = (taking.known < as_of) & (taking.until >= as_of)
+    rows = np.flatnonzero((days < as_of) & (days >= as_of - within) & stands)
+    if not len(rows):
+        return frozenset()
+    person = np.searchsorted(offsets, rows, side="right") - 1
+    keys, group = np.unique(person * len(MEDICINES) + columns["medicine"][rows], return_inverse=True)
+    total = np.bincount(group, length[rows])
+    first = np.full(len(keys), as_of)
+    np.minimum.at(first, group, days[rows])
+    return frozenset((keys[total - (as_of - first) >= spare] // len(MEDICINES)).tolist())
+
+
+REVIEW_KINDS = ("medicines_review", "care_review")
