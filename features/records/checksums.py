@@ -47,7 +47,7 @@ def damaged(folder: Path, about: Mapping[str, Any]) -> list[RecordsProblem]:
     problems = []
     for name in sorted(written):
         if name not in found and Path(name).stem in TABLES:
-            continue  # whoever loads the store says which tables it needs
+            continue  # the caller that loads the store says which tables it needs
         if found.get(name) != written[name]:
             what = "is not as it was written" if name in found else "is not there"
             problems.append(

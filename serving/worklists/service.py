@@ -349,7 +349,7 @@ def neighbours(
     names: NamesFor = nobody_named,
 ) -> Neighbours | None:
     """The people beside ``patient_id`` on the list they were opened from; None where that list does not hold them.
-    Their ids stand in links only: whoever follows one is audited then."""
+    Their ids stand in links only: following one is audited then."""
     with database.read(caller) as connection:
         run = current_run(connection)
         team = repository.team(connection, caller, team_id) if run is not None else None

@@ -1,6 +1,6 @@
 """``/sandbox``: what a records system would send when somebody opens a person's record, and the cards it would show.
 
-In the demo alone. It calls what the hook calls, under the rights of whoever is signed in, and shows request and answer.
+In the demo alone. It calls what the hook calls, under the rights of the person signed in, and shows request and answer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The sandbox of the demo shows what the hook gives, under the rights of whoever is signed in."""
+"""The sandbox of the demo shows what the hook gives, under the rights of the person signed in."""
 
 from __future__ import annotations
 

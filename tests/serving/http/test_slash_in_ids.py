@@ -1,4 +1,4 @@
-"""An id with a slash in it is an id like any other: whoever is listed can be opened."""
+"""An id with a slash in it is an id like any other: a person who is listed can be opened."""
 
 from __future__ import annotations
 
