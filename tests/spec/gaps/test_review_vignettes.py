@@ -1,5 +1,5 @@
 """A pharmacist's review wrote 94 small histories, each with its right answer, before anybody ran them. They stand
-beside the repository and are read in place. The same rules in our own words stand in ``vignettes_*`` and ``cases_*``."""
+beside the repository and are read in place. Our own words for the same rules: ``vignettes_*`` and ``cases_*``."""
 
 from __future__ import annotations
 
