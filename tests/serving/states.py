@@ -10,15 +10,17 @@ import datetime as dt
 import re
 import shutil
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import text
 
 from features import Records
+from serving.identity.callers import Role
 from serving.nightly.run import score_store
-from serving.security.tokens import issue_token
+from serving.security.memberships import MembershipError, join_team
+from serving.security.tokens import issue_session, issue_token
 from serving.settings import database_url_of
 from serving.storage import migrations
 from serving.storage.database import Database
@@ -67,8 +69,8 @@ def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world:
     """The designed states as HTML, by name."""
     found: dict[str, str] = {}
 
-    def look(home: Path, role: str, teams: list[str] | None, **paths: str) -> None:
-        cookie = issue_token(home, role, teams, "Priya", kind="session")
+    def look(home: Path, role: str, teams: list[str] | None, *, real: bool = False, **paths: str) -> None:
+        cookie = _vouched(home) if real else issue_token(home, role, teams, "Priya", kind="session")
         with start(home) as client:
             client.cookies.set("upstream_session", cookie)
             for name, path in paths.items():
@@ -126,11 +128,21 @@ def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world:
         home,
         "pharmacist",
         ["north"],
+        real=True,
         old_list_and_no_model="/teams/north",
         old_person="/patients/N00",
         old_status="/status",
     )
     with closing(Database(database_url_of(home))) as database, database.write() as connection:
         connection.execute(text("DROP TABLE gaps"))
-    look(home, "pharmacist", ["north"], failed="/teams/north")
+    look(home, "pharmacist", ["north"], real=True, failed="/teams/north")
     return found
+
+
+def _vouched(home: Path) -> str:
+    """A session of a member of the north team, whom a provider vouches for: real people are shown to no other."""
+    provider, today = "https://id.example", dt.datetime.now(dt.UTC).date()
+    with suppress(MembershipError):  # she is in the team already
+        join_team(home, provider, "priya", "north", today, None, "a test", False)
+    with closing(Database(database_url_of(home))) as database, database.write() as connection:
+        return issue_session(connection, provider, "priya", Role.PHARMACIST, "Priya", assigned=False)[0]
