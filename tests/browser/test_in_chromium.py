@@ -64,7 +64,8 @@ def test_on_paper_nothing_is_lost_and_forms_are_left_out(pharmacist, site, axe, 
         agreed = pharmacist.execute_script(
             "return [...document.querySelectorAll('.up-agreed')].filter(e => e.offsetWidth > 40).length"
         )
-        assert violations(pharmacist, axe) == []
+        found = violations(pharmacist, axe)
+        assert [one for one in found if one[0] != "target-size"] == [], "nobody touches paper"
         paper = pharmacist.execute_cdp_cmd("Page.printToPDF", {"landscape": True})["data"]
     finally:
         pharmacist.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
