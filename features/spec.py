@@ -49,6 +49,12 @@ Verb = Literal[
     "in_hand_at_discharge",
     "days_in_spell",
     "spell_length",
+    "days_to_next_booking",
+    "next_booking_lead",
+    "bookings_ahead",
+    "last_booking_lead",
+    "mean_booking_lead",
+    "days_between_bookings",
     "days_past_due",
     "tests_due",
     "tests_overdue",
@@ -57,6 +63,18 @@ Verb = Literal[
     "regimen",
     "blood_colour",
 ]
+BOOKING_VERBS: frozenset[Verb] = frozenset(
+    (
+        "days_to_next_booking",
+        "next_booking_lead",
+        "bookings_ahead",
+        "last_booking_lead",
+        "mean_booking_lead",
+        "days_between_bookings",
+    )
+)
+"""Verbs about appointments that were made and known before ``as_of``, also for a day from it on. They read a
+cancellation where it was known, and no other outcome."""
 Missing = Literal["zero", "unknown"]
 """Meaning of no events: ``zero`` (none happened) or ``unknown`` (not recorded: NaN, never read as normal)."""
 
@@ -226,7 +244,23 @@ class Feature:
         if self.value in PROTECTED:
             raise SpecError(f"{self.name}: {self.value} is audited, never trained on (docs/architecture.md rule 6)")
         if self.stream.day_column == "contact_on" and "planned" in dict(self.stream.where).get("outcome", ()):
-            raise SpecError(f"{self.name}: a planned contact lies after as_of; features read the past")
+            raise SpecError(
+                f"{self.name}: a planned contact lies after as_of; features read the past. For appointments made "
+                f"before as_of, use {', '.join(sorted(BOOKING_VERBS))}"
+            )
+        if self.verb in BOOKING_VERBS:
+            self._check_bookings()
+
+    def _check_bookings(self) -> None:
+        if self.table != "contacts" or self.stream.day_column != "contact_on" or self.of is not None:
+            raise SpecError(f"{self.name}: {self.verb} reads one stream of contacts, dated by contact_on")
+        if {"outcome", "outcome_known_on"} & set(self.stream.columns_read()):
+            raise SpecError(
+                f"{self.name}: {self.verb} leaves out what was cancelled by itself; a stream of bookings reads no "
+                "outcome, because the outcome of an appointment ahead is the future"
+            )
+        if "booked_on" not in self.stream.given:
+            raise SpecError(f'{self.name}: {self.verb} needs the day of booking; write given=("booked_on",)')
 
     @property
     def table(self) -> str:

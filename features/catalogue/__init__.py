@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from features.catalogue import engagement, freshness, monitoring, prescribing, regimen, service_use
+from features.catalogue import bookings, engagement, freshness, monitoring, prescribing, regimen, service_use
 from features.catalogue.concepts import CONCEPTS, Concept
 from features.engine import Feature, SpecError
 
@@ -52,6 +52,7 @@ CATALOGUE = Catalogue(
         *regimen.FEATURES,
         *monitoring.FEATURES,
         *engagement.FEATURES,
+        *bookings.FEATURES,
         *service_use.FEATURES,
         *freshness.FEATURES,
     )

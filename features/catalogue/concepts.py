@@ -87,6 +87,12 @@ CONCEPTS: dict[str, Concept] = {
             "some of the appointments were cancelled",
             "few of the appointments were cancelled",
         ),
+        Concept(
+            "bookings",
+            "Appointments booked ahead",
+            "the appointments booked, or none booked ahead",
+            "the appointments booked ahead",
+        ),
         Concept("contact_recency", "Time since last seen", "the time since last seen", "being seen recently"),
         Concept(
             "contact_amount",

@@ -24,6 +24,8 @@ def clocks_of(stream: Stream, value: str = "") -> tuple[str, ...]:
     late = [late.known_on for late in TABLES[stream.table].late if late.column in read or late.known_on in read]
     if stream.table == "referrals" and "close_reason" in read:
         late.append("closed_known_on")
+    if stream.table == "contacts" and stream.day_column != "contact_on":
+        late.append("booked_on")  # the appointment may lie ahead, so the booking itself must be known
     return ("known_on", *dict.fromkeys(late))
 
 

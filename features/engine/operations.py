@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from features.kernels import coverage, window_ops, window_totals
+from features.kernels import bookings, coverage, window_ops, window_totals
 
 WINDOW_OPS = {
     "count": window_ops.COUNT,
@@ -40,6 +40,14 @@ DEPOT_OPS = {
     "depot_late_share": coverage.LATE_SHARE,
     "depot_late_band": coverage.LATE_BETWEEN,
     "depot_missed_windows": coverage.MISSED_WINDOWS,
+}
+BOOKING_OPS = {
+    "days_to_next_booking": bookings.DAYS_TO_NEXT,
+    "next_booking_lead": bookings.NEXT_LEAD,
+    "bookings_ahead": bookings.AHEAD,
+    "last_booking_lead": bookings.LAST_LEAD,
+    "mean_booking_lead": bookings.MEAN_LEAD,
+    "days_between_bookings": bookings.BETWEEN,
 }
 SPELL_OPS = {"days_in_spell": 0, "spell_length": 1}
 NEEDS = {

@@ -11,8 +11,9 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from features.engine.booking_walks import BookingPlan, booking_walk
 from features.engine.events import EventArrays, Group, clocks_of, events_of, known_by
-from features.engine.operations import COVERAGE_OPS, DEPOT_OPS, NEEDS, SPELL_OPS, WINDOW_OPS
+from features.engine.operations import BOOKING_OPS, COVERAGE_OPS, DEPOT_OPS, NEEDS, SPELL_OPS, WINDOW_OPS
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import MAX_STREAMS, Membership
 from features.kernels import coverage, spells, window_ops, window_totals, windows
@@ -95,6 +96,7 @@ class _Plan:
     coverage: _Ops | None
     depots: tuple[_Ops, ...]
     spells: tuple[_Spells, ...]
+    bookings: BookingPlan | None
     schedule: due_dates.Verbs | None
     regimen: tuple[Int, Int] | None
     """Columns of the matrix, and the field of the regimen that each holds."""
@@ -108,13 +110,14 @@ def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
         *_coverage_walks(records, plan.coverage),
         *_depot_walks(records, plan.depots),
         *(_spell_walk(records, spells) for spells in plan.spells),
+        *([] if plan.bookings is None else [booking_walk(records, plan.bookings)]),
         *_schedule_walks(records, plan.schedule),
         *_regimen_walks(records, plan.regimen),
     ]
 
 
 def _plan(features: tuple[Feature, ...]) -> _Plan:
-    known = {"regimen", *WINDOW_OPS, *COVERAGE_OPS, *DEPOT_OPS, *SPELL_OPS, *due_dates.VERBS}
+    known = {"regimen", *WINDOW_OPS, *COVERAGE_OPS, *DEPOT_OPS, *SPELL_OPS, *BOOKING_OPS, *due_dates.VERBS}
     for feature in features:
         if feature.verb not in known:
             raise SpecError(f"{feature.name}: no kernel computes {feature.verb}; known are {', '.join(sorted(known))}")
@@ -122,13 +125,14 @@ def _plan(features: tuple[Feature, ...]) -> _Plan:
     def placed(verbs: Iterable[str]) -> list[Placed]:
         return [(column, feature) for column, feature in enumerate(features) if feature.verb in verbs]
 
-    covering, scheduled = placed(COVERAGE_OPS), placed(due_dates.VERBS)
+    covering, scheduled, booked = placed(COVERAGE_OPS), placed(due_dates.VERBS), placed(BOOKING_OPS)
     return _Plan(
         features,
         tuple(_windows(placed(WINDOW_OPS))),
         _coverage(covering) if covering else None,
         tuple(_Ops.of(members, DEPOT_OPS) for members in _by(placed(DEPOT_OPS), lambda f: f.stream)),
         tuple(_spells(members) for members in _by(placed(SPELL_OPS), lambda f: f.table)),
+        BookingPlan.of(booked) if booked else None,
         due_dates.Verbs.of(scheduled) if scheduled else None,
         _regimen(placed(("regimen",))),
     )

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from features.engine.booking_walks import made_on
 from features.engine.events import Group, clocks_of, events_of
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import MAX_STREAMS, Membership
@@ -26,7 +27,7 @@ from features.records import Records
 from features.records.days import NO_DAY, date_of
 from features.records.tables import TABLES
 from features.reference import TESTS
-from features.spec import PROTECTED_CIRCUMSTANCES, Feature, Stream, satisfying, stream
+from features.spec import BOOKING_VERBS, PROTECTED_CIRCUMSTANCES, Feature, Stream, satisfying, stream
 
 Rows = npt.NDArray[np.int64]
 
@@ -198,7 +199,10 @@ def _whole(table: str) -> _Reading:
 
 
 def _read_by(feature: Feature) -> Stream:
-    """The rows that a feature reads: its stream or, for a schedule, the results that satisfy it."""
+    """The rows that a feature reads: its stream or, for a schedule, the results that satisfy it. Bookings are dated by
+    the day they were made, as their appointment may lie ahead."""
+    if feature.verb in BOOKING_VERBS:
+        return made_on(feature.stream)
     if feature.verb not in due_dates.VERBS:
         return feature.stream
     asked = dict.fromkeys(due_dates.items()[item].test for item in due_dates.select(feature.scope, feature.tests))
@@ -239,7 +243,9 @@ def _contact(row: _Cells, read: Stream, as_of: int) -> str:
     kind = row.word("kind").replace("_", " ") or "contact"
     known = row.day("outcome_known_on") < as_of
     outcome = _OUTCOMES.get(row.word("outcome"), "") if known else ""
-    return f"{kind if kind.endswith('contact') else f'{kind} contact'}{f', {outcome}' if outcome else ''}"
+    name = kind if kind.endswith("contact") else f"{kind} contact"
+    booked = f" booked for {date_of(row.day('contact_on'))}" if read.day_column != "contact_on" else ""
+    return f"{name}{booked}{f', {outcome}' if outcome else ''}"
 
 
 def _supply(row: _Cells, read: Stream, as_of: int) -> str:

@@ -47,9 +47,14 @@ class Variant:
 
 
 def future_rows(table: Table, as_of: int) -> Bools:
-    """Rows whose event day or ``known_on`` is at or after the day (a missing day is after every day)."""
+    """Rows whose event day or ``known_on`` is at or after the day (a missing day is after every day). An appointment
+    that was booked before the day is known, though it lies ahead; its outcome is a late part.
+    """
     day, known = table.columns[table.spec.event_day or ""], table.columns["known_on"]
-    return np.asarray((day >= as_of) | (known >= as_of))
+    ahead = day >= as_of
+    if table.spec.name == "contacts":
+        ahead &= table.columns["booked_on"] >= as_of
+    return np.asarray(ahead | (known >= as_of))
 
 
 def late_parts(table: Table, as_of: int) -> Bools:

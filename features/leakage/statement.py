@@ -18,7 +18,8 @@ METHOD = (
     "date is deleted, and in a second run "
     "replaced by random other rows at or after it; so are the outcome of a contact, the closure of a referral, the "
     "discharge from a stay and a death "
-    "that had not happened or was not known by then. Every feature and every care gap, with its dates, values and "
+    "that had not happened or was not known by then. An appointment ahead that was booked and known before the date "
+    "stays, without its outcome. Every feature and every care gap, with its dates, values and "
     "evidence rows, must come out identical."
 )
 NOT_CHECKED = (

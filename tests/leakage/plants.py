@@ -20,7 +20,7 @@ from features.engine import plan
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import Membership
 from features.gaps import person_view as gaps_person
-from features.kernels import coverage, lookups, spells, windows
+from features.kernels import bookings, coverage, lookups, spells, windows
 from features.medicines import regimen
 from features.monitoring import applicability, due_dates
 from features.records import Records
@@ -464,10 +464,9 @@ def _dies_soon(records: Records, person: Any, as_of: Any) -> Any:
     return records.columns("patients")["died_on"][person] < as_of + 90
 
 
-def _booked(records: Records, person: Any, as_of: Any) -> Any:
+def _every_appointment(records: Records, person: Any, as_of: Any) -> Any:
     columns, patient = records.columns("contacts"), records.tables["contacts"].patient
-    ahead = (columns["known_on"] < as_of[0]) & (columns["contact_on"] >= as_of[0])
-    return np.bincount(patient[ahead], minlength=len(records))[person]
+    return np.bincount(patient[columns["contact_on"] >= as_of[0]], minlength=len(records))[person]
 
 
 def _rows_held(records: Records, person: Any, as_of: Any) -> Any:
@@ -484,7 +483,35 @@ def _newest_dose(records: Records, person: Any, as_of: Any) -> Any:
 add("whole table: scaled by the mean of all results", "attended_365d", place=column_plus("attended_365d", _mean_result))
 add("whole table: days to the end of the extract", "attended_365d", place=column_plus("attended_365d", _last_day))
 add("a death to come", "attended_365d", place=column_plus("attended_365d", _dies_soon))
-add("bookings ahead", "attended_365d", place=column_plus("attended_365d", _booked))
+add(
+    "appointments ahead, booked or not",
+    "attended_365d",
+    place=column_plus("attended_365d", _every_appointment),
+)
+
+
+BOOKING_ARGUMENTS = (
+    *("offsets", "day", "booked", "known", "cancelled", "cancelled_known", "bits", "person", "as_of"),
+    *("out_row", "ops", "streams", "windows", "columns", "out"),
+)
+FROM_BOOKINGS = ("days_to_next_booking", "bookings_ahead")
+
+
+def booking_leak(**changes: Callable[[Any], Any]) -> Callable[[Patch], None]:
+    """The walk of bookings handed other arguments."""
+    true = bookings.bookings_kernel
+
+    def leaky(*arguments: Any) -> None:
+        named = dict(zip(BOOKING_ARGUMENTS, arguments, strict=True))
+        true(*(changes[name](value) if name in changes else value for name, value in named.items()))
+
+    return lambda patch: patch.setattr(bookings, "bookings_kernel", leaky)
+
+
+add("bookings ignore the day of booking", *FROM_BOOKINGS, place=booking_leak(booked=ignored))
+add("bookings ignore known_on", *FROM_BOOKINGS, place=booking_leak(known=ignored))
+add("bookings read a day on", *FROM_BOOKINGS, place=booking_leak(as_of=lambda days: days + 1))
+add("bookings ignore when a cancellation was known", *FROM_BOOKINGS, place=booking_leak(cancelled_known=ignored))
 add("how much is on file, whenever it was written", "attended_365d", place=column_plus("attended_365d", _rows_held))
 add("the newest dose on file", "attended_365d", place=column_plus("attended_365d", _newest_dose))
 

@@ -48,6 +48,9 @@ def visible(row: Row, stream: Stream, as_of: dt.date, also: tuple[str, ...] = ()
     day = row[stream.day_column]
     if day is None or not day < as_of or row["known_on"] is None or not row["known_on"] < as_of:
         return False
+    booking = stream.table == "contacts" and stream.day_column != "contact_on"
+    if booking and (row["booked_on"] is None or not row["booked_on"] < as_of):
+        return False
     read = {stream.day_column, *dict(stream.where), *dict(stream.unless), *also}
     late = {
         "outcome": "outcome_known_on",
@@ -448,6 +451,73 @@ RULES = (
     depot_late_share,
 )
 SLOW: dict[str, Callable[[Feature, History, str, dt.date], float]] = {rule.__name__: rule for rule in RULES}
+
+
+def bookings(f: Feature, h: History, p: str, t: dt.date) -> list[Row]:
+    """Appointments that were booked and known, and not known to be cancelled, whatever day they are for."""
+    known = [r for r in h.of("contacts", p) if r["booked_on"] and r["booked_on"] < t and r["known_on"] < t]
+    return [r for r in known if holds(r, f.stream) and not (cancelled(r) and r["outcome_known_on"] < t)]
+
+
+def cancelled(row: Row) -> bool:
+    return row["outcome"] in ("cancelled_by_patient", "cancelled_by_service")
+
+
+def lead(row: Row) -> int:
+    return (row["contact_on"] - row["booked_on"]).days
+
+
+def ahead(f, h, p, t):
+    return [row for row in bookings(f, h, p, t) if row["contact_on"] >= t]
+
+
+def behind(f, h, p, t):
+    return [row for row in bookings(f, h, p, t) if row["contact_on"] < t]
+
+
+def days_to_next_booking(f, h, p, t):
+    return min([(row["contact_on"] - t).days for row in ahead(f, h, p, t)], default=NAN)
+
+
+def next_booking_lead(f, h, p, t):
+    rows = ahead(f, h, p, t)
+    day = min((row["contact_on"] for row in rows), default=None)
+    return max([lead(row) for row in rows if row["contact_on"] == day], default=NAN)
+
+
+def bookings_ahead(f, h, p, t):
+    return len(ahead(f, h, p, t))
+
+
+def last_booking_lead(f, h, p, t):
+    rows = behind(f, h, p, t)
+    day = max((row["contact_on"] for row in rows), default=None)
+    return max([lead(row) for row in rows if row["contact_on"] == day], default=NAN)
+
+
+def mean_booking_lead(f, h, p, t):
+    rows = within(behind(f, h, p, t), f.stream, f.window, t)
+    return statistics.fmean(lead(row) for row in rows) if rows else NAN
+
+
+def days_between_bookings(f, h, p, t):
+    to, since = ahead(f, h, p, t), behind(f, h, p, t)
+    if not to or not since:
+        return NAN
+    return (min(r["contact_on"] for r in to) - max(r["contact_on"] for r in since)).days
+
+
+SLOW |= {
+    rule.__name__: rule
+    for rule in (
+        days_to_next_booking,
+        next_booking_lead,
+        bookings_ahead,
+        last_booking_lead,
+        mean_booking_lead,
+        days_between_bookings,
+    )
+}
 
 
 def spell(f: Feature, h: History, p: str, t: dt.date) -> float:

@@ -22,6 +22,22 @@ anna        2025-04-30  2025-04-22  face_to_face  routine  attended             
 """
 """As of 1 May 2025: the last contact's outcome is not known until 3 May, so it has not been attended yet."""
 
+BOOKINGS = """
+patient_id  contact_on  booked_on   kind              outcome               known_on    outcome_known_on
+anna        2025-03-01  2025-02-19  routine           attended              2025-02-19  2025-03-02
+anna        2025-04-20  2025-04-16  routine           did_not_attend        2025-04-16  2025-05-02
+anna        2025-04-25  2025-03-25  routine           cancelled_by_service  2025-03-25  2025-04-24
+anna        2025-05-01  2025-04-30  routine           cancelled_by_patient  2025-04-30  2025-04-30
+anna        2025-05-11  2025-04-21  medicines_review  attended              2025-04-21  2025-05-12
+anna        2025-05-11  2025-04-27  routine           planned               2025-04-27  -
+anna        2025-05-20  2025-04-30  routine           cancelled_by_patient  2025-04-30  2025-05-01
+anna        2025-05-03  2025-05-01  routine           attended              2025-05-01  2025-05-04
+anna        2025-05-02  2025-04-29  routine           attended              2025-05-01  2025-05-04
+anna        2025-05-05  -           routine           attended              2025-04-29  2025-05-06
+"""
+"""As of 1 May 2025: two appointments on 11 May, and one on 20 May whose cancellation is not known yet. Of 2 May nobody
+knew on 30 April, and no day of booking is known for 5 May."""
+
 WEIGHTS = """
 patient_id  test    taken_on    value  unit  known_on
 anna        weight  2024-04-01  80     kg    2024-04-02
@@ -59,6 +75,8 @@ anna        2025-04-21   2025-04-28     emergency  2025-04-22  2025-05-02
 ATTENDED = stream("contacts", outcome="attended", mode=("face_to_face", "video", "telephone"))
 MISSED = stream("contacts", outcome="did_not_attend", unless={"mode": ("text",)})
 OFFERED = stream("contacts", outcome=("attended", "did_not_attend"), unless={"mode": ("text",)})
+BOOKED = stream("contacts", given=("booked_on",))
+CANCELLED = stream("contacts", on="outcome_known_on", outcome="cancelled_by_patient")
 WEIGHED = stream("results", test="weight")
 LITHIUM = supplies_of("lithium")
 DEPOT = supplies_of("antipsychotic_long_acting_injection")
@@ -98,6 +116,16 @@ def feature(verb: str, main, window: int = EVER, **extra) -> Feature:
         (CONTACTS, feature("usual_provider", ATTENDED, 365, value="staff_id"), 2 / 3),
         (CONTACTS, feature("never_recorded", stream("contacts", kind="crisis")), 1),
         (CONTACTS, feature("never_recorded", ATTENDED), 0),
+        (BOOKINGS, feature("days_to_next_booking", BOOKED), 10),
+        (BOOKINGS, feature("next_booking_lead", BOOKED), 20),  # of two on one day the one that was booked first
+        (BOOKINGS, feature("bookings_ahead", BOOKED), 3),
+        (BOOKINGS, feature("last_booking_lead", BOOKED), 4),  # whether it was attended is not known and not read
+        (BOOKINGS, feature("mean_booking_lead", BOOKED, 365), (10 + 4) / 2),
+        (BOOKINGS, feature("mean_booking_lead", BOOKED, 60), 4),
+        (BOOKINGS, feature("days_between_bookings", BOOKED), 21),
+        (BOOKINGS, feature("count", stream("contacts", on="booked_on"), 5), 3),  # made 27 and 30 (twice) April
+        (BOOKINGS, feature("days_since_last", stream("contacts", on="booked_on")), 1),
+        (BOOKINGS, feature("count", CANCELLED, 30), 1),  # on 30 April for the day itself; 1 May is too late
         (WEIGHTS, feature("count", WEIGHED), 4),
         (WEIGHTS, feature("latest", WEIGHED, value="value"), 90),
         (WEIGHTS, feature("total", WEIGHED, 365, value="value"), 174),

@@ -32,17 +32,28 @@ def later(day: dt.date, delay: int) -> dt.date:
 @st.composite
 def contacts(draw):
     day = draw(days)
-    outcome = draw(st.sampled_from(["attended", "attended", "did_not_attend", "cancelled_by_patient", "planned"]))
+    outcome = draw(st.sampled_from(OUTCOMES))
+    booked = draw(st.sampled_from([None, 0, 1, 7, 30, 400]))
+    booked_on = None if booked is None else later(day, -booked)
+    known_on = later(day, draw(delays)) if booked is None else later(booked_on, draw(delays))
+    told = draw(st.sampled_from([0, 1, 14, -1, -5]) if outcome.startswith("cancelled") else delays)
     return {
         "patient_id": draw(st.sampled_from(PATIENTS)),
         "contact_on": day,
+        "booked_on": booked_on,
         "mode": draw(st.sampled_from(["face_to_face", "video", "telephone", "text", None])),
         "kind": draw(st.sampled_from(["routine", "crisis", "carer", "medicines_review", None])),
         "outcome": outcome,
         "staff_id": draw(st.sampled_from(["s1", "s2", "s3", None])),
-        "known_on": later(day, draw(delays)),
-        "outcome_known_on": None if outcome == "planned" else later(day, draw(delays)),
+        "known_on": known_on,
+        "outcome_known_on": None if outcome == "planned" else later(day, told),
     }
+
+
+OUTCOMES = [
+    *("attended", "attended", "did_not_attend"),
+    *("cancelled_by_patient", "cancelled_by_service", "planned"),
+]
 
 
 @st.composite

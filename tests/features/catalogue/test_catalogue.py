@@ -34,6 +34,12 @@ ONE = dict(
         ({"window": -5}, "x: a window is days before as_of, so it cannot be negative"),
         ({"verb": "mean", "value": "deprivation_decile"}, "x: deprivation_decile is audited, never trained on"),
         ({"stream": stream("contacts", outcome="planned")}, "x: a planned contact lies after as_of"),
+        ({"verb": "bookings_ahead"}, "x: bookings_ahead reads one stream of contacts, dated by contact_on"),
+        (
+            {"verb": "bookings_ahead", "stream": stream("contacts", given=("booked_on",), outcome="attended")},
+            "the outcome of an appointment ahead is the future",
+        ),
+        ({"verb": "bookings_ahead", "stream": stream("contacts")}, r"write given=\(\"booked_on\",\)"),
     ],
 )
 def test_a_feature_that_is_not_complete_is_refused(change, message):

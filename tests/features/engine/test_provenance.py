@@ -165,3 +165,13 @@ def test_one_person_or_many_find_the_same_rows():
         alone = SourceRows(world.select([patient]), AS_OF, tuple(CATALOGUE))
         for at, feature in enumerate(CATALOGUE):
             assert many.behind([at], many.of(place), 5) == alone.behind([at], alone.of(0), 5), feature.name
+
+
+def test_an_appointment_ahead_is_shown_on_the_day_it_was_booked_and_without_its_outcome():
+    bookings = """
+    patient_id contact_on booked_on kind outcome known_on outcome_known_on
+    anna 2026-01-20 2025-12-30 routine attended 2025-12-30 2026-01-21
+    anna 2026-01-12 2026-01-05 routine attended 2026-01-05 2026-01-13
+    """
+    rows = [("contacts", 1, "2025-12-30", "routine contact booked for 2026-01-20")]
+    assert behind(records(contacts=bookings), "days_to_next_booking") == rows
