@@ -25,7 +25,7 @@ class TrainingError(UpstreamError):
     """A problem with training, evaluation or promotion that the user can solve."""
 
 
-class NotEnoughData(TrainingError):
+class NotEnoughData(TrainingError, ValueError):
     """A slice has no rows, or an outcome has too few events to learn from."""
 
 
@@ -33,7 +33,7 @@ class SplitLeak(TrainingError):
     """A label window or a person crosses from one slice into another."""
 
 
-class ShapeError(TrainingError):
+class ShapeError(TrainingError, ValueError):
     """A spine or a frame of labels does not have the expected shape."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import pandas as pd
+
 from features.catalogue import bookings, engagement, freshness, monitoring, prescribing, regimen, service_use
 from features.catalogue.concepts import CONCEPTS, Concept
 from features.engine import Feature, SpecError
@@ -41,6 +43,13 @@ class Catalogue(Sequence[Feature]):
             except KeyError:
                 raise KeyError(f"{key} is not in the catalogue; see upstream features list") from None
         return self._features[key]  # type: ignore[return-value]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per feature: name, concept, table, verb, window, missing, unit, range, direction and why."""
+        return pd.DataFrame([feature.as_dict() for feature in self._features])
+
+    def __repr__(self) -> str:
+        return f"Catalogue: {len(self)} features of {len({f.concept for f in self._features})} concepts"
 
     def __contains__(self, key: object) -> bool:
         return key in self._by_name or key in self._features

@@ -30,6 +30,17 @@ class FeatureMatrix:
     def __len__(self) -> int:
         return len(self.values)
 
+    def __getitem__(self, names: str | list[str]) -> npt.NDArray[np.float32] | FeatureMatrix:
+        """``matrix["name"]`` is one feature's values; ``matrix[["a", "b"]]`` a matrix of those features."""
+        if isinstance(names, str):
+            return self.column(names)
+        columns = [self.column(name) for name in names]
+        values = np.stack(columns, axis=1) if columns else self.values[:, :0]
+        return FeatureMatrix(values, tuple(names), self.spine)
+
+    def __repr__(self) -> str:
+        return f"FeatureMatrix: {len(self.values):,} rows, {len(self.names)} features"
+
     def column(self, name: str) -> npt.NDArray[np.float32]:
         """One feature's values. Raises KeyError for a feature that was not built."""
         try:

@@ -348,6 +348,11 @@ class Records:
         versions = {name: found for name, one in self.versions.items() if (found := one.at(places)) is not None}
         return Records(self.patient_ids[first:last], tables, self.about, self.report, unread=unread, versions=versions)
 
+    def __repr__(self) -> str:
+        """How many people and rows of each table, whether they are synthetic, and no value of anybody."""
+        rows = ", ".join(f"{len(t):,} {name}" for name, t in self.tables.items() if name != "patients" and len(t))
+        return f"Records{' (synthetic)' if self.about['synthetic'] else ''}: {len(self):,} people; {rows or 'no rows'}"
+
     def last_day_known(self) -> int:
         """The latest event day of what has happened (bookings ahead left out), as a day number; the horizon of the
         extract."""

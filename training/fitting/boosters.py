@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import lightgbm
 import numpy as np
@@ -20,8 +20,9 @@ import pandas as pd
 
 from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
-from models.risk_model import Matrix, stack_horizons
+from models.risk_model import Matrix, describe_mismatch, stack_horizons
 from training.errors import NotEnoughData, ShapeError
+from training.fitting.explanations import explanation
 from training.fitting.inputs import (
     HORIZON_COLUMN,
     as_matrix,
@@ -32,6 +33,9 @@ from training.fitting.inputs import (
     check_values,
 )
 from training.settings import TrainingSettings
+
+if TYPE_CHECKING:
+    import shap
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -61,13 +65,35 @@ class Fitted:
         """Raw margins, shape (rows, horizons)."""
         return raw_margins(self.boosters[outcome], values, self.horizons[outcome], self.threads)
 
-    def probabilities(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
-        """Calibrated probabilities by outcome, each of shape (rows, horizons)."""
+    def probabilities(self, data: Matrix | pd.DataFrame | npt.NDArray[np.floating]) -> dict[str, Floats]:
+        """Calibrated probabilities by outcome, each of shape (rows, horizons). A frame or matrix must have the columns
+        of the model, in its order.
+        """
+        values = self._values(data)
         return {
             outcome: self.calibration[outcome].probability(self.margins(values, outcome)) for outcome in self.boosters
         }
 
-    def by_pair(self, values: npt.NDArray[np.floating]) -> dict[str, Floats]:
+    def explain(self, data: Matrix | pd.DataFrame, outcome: str, horizon: int) -> shap.Explanation:
+        """Exact contributions of every row to the calibrated logit of one outcome at one horizon, for shap's plots.
+        Raises ShapeError for another outcome, horizon or list of columns.
+        """
+        if horizon not in self.horizons.get(outcome, ()):
+            known = ", ".join(f"{name} at {', '.join(map(str, days))} days" for name, days in self.horizons.items())
+            raise ShapeError(f"{outcome} at {horizon} days is not in this model; it has {known}.")
+        values = self._values(data)
+        return explanation(self.boosters[outcome], self.calibration[outcome], values, self.names, horizon, self.threads)
+
+    def _values(self, data: Matrix | pd.DataFrame | npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+        """The values of a matrix or frame whose columns are those of the model, in its order; an array as it is."""
+        if isinstance(data, np.ndarray):
+            return data
+        matrix = as_matrix(data)
+        if tuple(matrix.names) != self.names:
+            raise ShapeError(describe_mismatch(matrix.names, self.names))
+        return matrix.values
+
+    def by_pair(self, values: Matrix | pd.DataFrame | npt.NDArray[np.floating]) -> dict[str, Floats]:
         """Calibrated probabilities by outcome and horizon (``admission_28``), one per row."""
         found = self.probabilities(values)
         return {f"{o}_{h}": found[o][:, column] for o, days in self.horizons.items() for column, h in enumerate(days)}

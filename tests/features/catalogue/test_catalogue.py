@@ -119,3 +119,17 @@ def test_a_spine_that_cannot_be_computed_says_which_rows(rows, message):
 def test_an_unknown_feature_is_named():
     with pytest.raises(KeyError, match="no_such_feature is not in the catalogue"):
         build(records(**SUPPLY), spine("anna 2025-03-01"), ["no_such_feature"])
+
+
+def test_a_matrix_the_catalogue_and_records_are_at_home_in_a_notebook():
+    made = records(**SUPPLY)
+    matrix = build(made, spine("anna 2025-03-01"), ["days_since_any_supply", "attended_90d"])
+    assert matrix["days_since_any_supply"].tolist() == [59]
+    assert matrix[["attended_90d", "days_since_any_supply"]].values.tolist() == [[0, 59]]
+    assert repr(matrix) == "FeatureMatrix: 1 rows, 2 features"
+    with pytest.raises(KeyError, match="missed_90d was not built"):
+        matrix["missed_90d"]
+    listed = CATALOGUE.to_pandas()
+    assert len(listed) == len(CATALOGUE) and {"name", "concept", "why", "direction", "window_days"} <= set(listed)
+    assert repr(CATALOGUE).startswith(f"Catalogue: {len(CATALOGUE)} features of")
+    assert repr(made) == "Records: 1 people; 1 supplies" and "anna" not in repr(made)
