@@ -46,6 +46,8 @@ class Study:
     synthetic: bool
     parts: list[dict[str, Any]]
     not_judged: Mapping[str, str]
+    note: str = ""
+    """What the study did, and why it did no more."""
 
     def as_dict(self) -> dict[str, Any]:
         return {**vars(self), "range": self.range()}
@@ -69,6 +71,7 @@ class Study:
     def lines(self) -> list[str]:
         heads = ("tested on", "outcome, days", "events", "AUROC (95%)", "slope", "captured")
         out = ["Synthetic data: these figures say nothing about people."] if self.synthetic else []
+        out += [self.note] if self.note else []
         out.append("{:<14}{:<22}{:>8}  {:<24}{:>7}{:>10}".format(*heads))
         for part in self.parts:
             for name, pair in part["pairs"].items():
@@ -83,7 +86,26 @@ class Study:
                     words + f"{pair['events']:>8,}  {interval:<24}{_said(shown['calibration_slope']['value'], 2):>7}"
                     f"{_said(shown['captured_at_slots']['value']):>10}"
                 )
-        return out + [f"{name:<14}not judged: {why}" for name, why in self.not_judged.items()]
+        out += [f"{name:<14}not judged: {why}" for name, why in self.not_judged.items()]
+        return [*out, *self.range_lines()]
+
+    def range_lines(self) -> list[str]:
+        """The lowest, median and highest value of each figure over the splits; empty for a single split."""
+        out = []
+        for name, found in self.range().items():
+            if found["splits"] < 2:
+                continue
+            words = [
+                f"{label} {_said(found[key]['least'], digits)} to {_said(found[key]['most'], digits)} "
+                f"(median {_said(found[key]['median'], digits)})"
+                for key, label, digits in (
+                    ("auroc", "AUROC", 3),
+                    ("calibration_slope", "slope", 2),
+                    ("captured_at_slots", "captured", 3),
+                )
+            ]
+            out.append(f"range over {found['splits']} splits, {name.replace('_', ', ')}: {'; '.join(words)}")
+        return out
 
 
 def study(
@@ -109,7 +131,23 @@ def study(
             f"{kind} leaves no split with rows and events to train, calibrate and test on: bring more teams or "
             f"years.{reasons}"
         )
-    return _record(records, settings, Path(home), kind, parts, left_out)
+    note = what_was_done(kind, len(parts) + len(left_out), settings)
+    progress(note)
+    return _record(records, settings, Path(home), kind, parts, left_out, note)
+
+
+def what_was_done(kind: str, made: int, settings: Settings) -> str:
+    """How many splits were made and, for a rolling study, why not as many as the settings ask for."""
+    if kind != "rolling":
+        return f"{made} {'team was' if made == 1 else 'teams were'} left out in turn."
+    asked = settings.splits.origins
+    text = f"{made} of {asked} origins (splits.origins), each tested on later days of its own."
+    if made < asked:
+        text += (
+            f" An earlier origin would leave less than {settings.splits.shortest_training} days of training landmarks "
+            "(splits.shortest_training), or no rows to calibrate or test on: bring a longer extract, or lower it."
+        )
+    return text + (" One origin is the plain split, and shows no spread." if made == 1 else "")
 
 
 def splits_of(kind: str, ready: Prepared, records: Records, settings: Settings) -> Iterable[tuple[str, Split]]:
@@ -148,12 +186,18 @@ def _part(name: str, ready: Prepared, split: Split, records: Records, settings: 
 
 
 def _record(
-    records: Records, settings: Settings, home: Path, kind: str, parts: list[dict[str, Any]], left_out: dict[str, str]
+    records: Records,
+    settings: Settings,
+    home: Path,
+    kind: str,
+    parts: list[dict[str, Any]],
+    left_out: dict[str, str],
+    note: str,
 ) -> Study:
     store = tracking.open_store(home, settings.tracking, create=True)
     tags = {"data_hash": records.data_hash, "synthetic": str(records.synthetic).lower(), "study": kind}
     with tempfile.TemporaryDirectory() as scratch, store.run(f"study: {kind}", tags) as run:
-        made = Study(kind, run.run_id, records.synthetic, parts, left_out)
+        made = Study(kind, run.run_id, records.synthetic, parts, left_out, note)
         for part in parts:
             sizes = {key: value for key, value in part.items() if key != "pairs"}
             run.child(f"{kind}: {part['name']}", sizes, _flat(part["pairs"]))

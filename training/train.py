@@ -16,6 +16,7 @@ from training.evaluation.robustness import examine
 from training.fitting.boosters import Fitted, fit
 from training.fitting.contenders import score_rows, score_test_rows, scorer
 from training.fitting.refit import refit
+from training.fitting.trainable import trainable
 from training.registry import comparison, release_checks, tracking
 from training.registry.record import Made, TrainResult, record
 from training.settings import Settings
@@ -45,6 +46,10 @@ def train(
     tracking.open_store(home, settings.tracking, create=True).check_place()
     rival = _rival(home, settings, compare)
     ready = prepare(records, settings, clock)
+    possible = trainable(ready, settings)
+    ready, settings = possible.ready, possible.settings
+    for why in possible.left_out.values():
+        progress(why)
     tuned = _tune(ready, settings, clock) if settings.tuning.trials else None
     if tuned is not None:
         settings = settings.model_copy(update={"training": tuned.settings})

@@ -28,7 +28,7 @@ def bookings_kernel(
     windows,
     columns,
     out,
-):  # type: ignore[no-untyped-def]
+):
     """A booking counts where it was made and known before ``as_of``, and no cancellation of it was known by then.
 
     Rows lie by person and ``day``, the day that the booking is for. Lead time is the days from the booking to that
@@ -81,5 +81,5 @@ def bookings_kernel(
 
 
 @jit()
-def _stands(i, t, booked, known, cancelled, cancelled_known):  # type: ignore[no-untyped-def]
+def _stands(i, t, booked, known, cancelled, cancelled_known):
     return booked[i] < t and known[i] < t and not (cancelled[i] and cancelled_known[i] < t)

@@ -129,8 +129,8 @@ def _replace(table: Table, columns: Columns, places: Int, as_of: int, random: Ra
     if spec.name == "contacts":
         booked = np.where(random.random(n) < 0.7, day - random.integers(0, 60, n), NO_DAY)
         # An appointment ahead that was known before the day would be no future row: its booking is put from the day on.
-        told = (day >= as_of) & (known < as_of) & (booked < as_of)
-        booked = np.where(told, as_of + random.integers(0, AHEAD_DAYS, n) % (day - as_of + 1), booked)
+        early = (day >= as_of) & (known < as_of) & (booked < as_of)
+        booked = np.where(early, as_of + random.integers(0, AHEAD_DAYS, n) % np.maximum(day - as_of + 1, 1), booked)
         columns["booked_on"] = _put(columns["booked_on"], places, booked)
         _outcome_clock(columns, places, _around(n, as_of, random))
     for begun, ended in spec.ends:

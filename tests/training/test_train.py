@@ -228,8 +228,9 @@ def test_what_fails_leaves_no_challenger_and_says_why(made_up, small_settings, t
             "cohort": {**small_settings.cohort.model_dump(), "in_scope_team_kinds": ["X99"]},
         }
     )
-    with pytest.raises(NotEnoughData, match="Nobody is on a caseload"):
+    with pytest.raises(NotEnoughData, match="Nobody is on a caseload") as refused:
         train(made_up, nobody, tmp_path / "nobody")
+    assert "are not in cohort.in_scope_team_kinds, which holds X99: write those kinds" in str(refused.value)
     with pytest.raises(NoChallenger):
         tracking.open_store(tmp_path / "few").version(tracking.CHALLENGER)
 

@@ -79,6 +79,7 @@ def prepare(records: Records, settings: Settings, clock: Clock | None = None) ->
         raise NotEnoughData(
             "Nobody is on a caseload at any landmark. The attrition table says why:\n"
             + people.attrition.to_string(index=False)
+            + _kinds_out_of_scope(records, settings)
         )
     clock.stage(
         "labels",
@@ -92,6 +93,19 @@ def prepare(records: Records, settings: Settings, clock: Clock | None = None) ->
     clock.stage("features", f"building {len(CATALOGUE)} features on {len(people.spine):,} rows")
     matrix = build(records, people.spine, threads=settings.training.threads)
     return Prepared(people.spine, people.attrition, matrix, followed, labels, split, settings.training.seed, everything)
+
+
+def _kinds_out_of_scope(records: Records, settings: Settings) -> str:
+    """Names the kinds of team that the settings leave out; empty if there are none."""
+    kinds = records["teams"]["kind"].dropna().astype(str)
+    outside = kinds[~kinds.isin(settings.cohort.in_scope_team_kinds)].value_counts()
+    if not len(outside):
+        return ""
+    named = ", ".join(f"{kind!r} ({count} teams)" for kind, count in outside.head(5).items())
+    return (
+        f"\nTeams of the kind {named} are not in cohort.in_scope_team_kinds, which holds "
+        f"{', '.join(settings.cohort.in_scope_team_kinds)}: write those kinds, or add yours to the setting."
+    )
 
 
 def team_slots(records: Records, teams: pd.Series, otherwise: int) -> list[int]:

@@ -22,6 +22,7 @@ from typing import Any
 from training.errors import EvidenceError
 from training.evaluation.page import figure, percent
 from training.evaluation.schema import Evaluation
+from training.settings import OUTCOMES
 
 REFERENCE = re.compile(r"\{\{\s*(\w+):([^|}]*)(?:\|\s*(\w+)\s*)?\}\}")
 _NUMERAL = re.compile(r"(?<![\w.`-])\d+(?:[.,]\d+)*%?(?![\w`-])")
@@ -62,6 +63,9 @@ class Sources:
                     f"{where}: {{{{{kind}:...}}}} is no kind of reference; use metric, setting, run, card, table, "
                     f"test or open."
                 )
+            trained = {pair.outcome for pair in self.evaluation.pairs.values()}
+            if absent := (set(OUTCOMES) - trained) & set(path.split(".")):
+                return f"{absent.pop()} is not part of this model"
             text = shown(look_up(roots[kind], path, where, kind), how, where)
         self.used[f"{kind}:{path}" + (f"|{how}" if how else "")] = text
         return text

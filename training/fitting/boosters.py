@@ -137,6 +137,7 @@ def fit(
     calibrations = {}
     for outcome, days in served.items():
         wanted = wanted_of[outcome]
+        _check_splits(boosters[outcome], outcome, int(train.sum()), settings.of(outcome))
         rows = np.flatnonzero(calibration & ~np.isnan(wanted).all(axis=1))
         check_calibration_events(outcome, wanted[rows], settings.fewest_calibration_events)
         margin = raw_margins(boosters[outcome], matrix.values[rows], days, settings.threads)
@@ -152,6 +153,16 @@ def fit(
                 f"{days}."
             )
     return Fitted(boosters, calibrations, served, known, settings.threads)
+
+
+def _check_splits(booster: lightgbm.Booster, outcome: str, rows: int, settings: TrainingSettings) -> None:
+    """Raises NotEnoughData if no tree splits on a feature, so that everybody would get the same risk."""
+    if not booster.feature_importance()[:-1].any():
+        raise NotEnoughData(
+            f"{outcome}: no tree splits on a feature, so everybody would get the same risk. A leaf needs "
+            f"{settings.min_rows_in_leaf} rows (training.min_rows_in_leaf) and the training slice has {rows}: lower it "
+            f"or bring more people. If leaves are small, the features say nothing about {outcome}."
+        )
 
 
 def described(matrix: Matrix, features: Sequence[Any] | None = None) -> tuple[Any, ...]:

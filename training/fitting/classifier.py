@@ -151,10 +151,8 @@ def _columns(names: Any) -> list[Any]:
     """What the catalogue says of each column; no direction for a column that it does not know."""
     from features import CATALOGUE
 
-    return [
-        CATALOGUE[str(name)] if str(name) in CATALOGUE else SimpleNamespace(name=str(name), direction=0)
-        for name in names
-    ]
+    known = set(CATALOGUE.names)
+    return [CATALOGUE[n] if n in known else SimpleNamespace(name=n, direction=0) for n in map(str, names)]
 
 
 def _classes(found: int) -> str:

@@ -1,0 +1,55 @@
+"""Which outcomes of a store have enough events to train and calibrate a model; the others are left out by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from training.dataset.prepare import Prepared
+from training.dataset.splits import Split
+from training.fitting.boosters import FEWEST_EVENTS
+from training.settings import Settings
+
+
+@dataclass(frozen=True)
+class TrainableOutcomes:
+    """The data and settings of the outcomes that can be trained, and why each other outcome is ``left_out``."""
+
+    ready: Prepared
+    settings: Settings
+    left_out: dict[str, str]
+
+
+def trainable(ready: Prepared, settings: Settings) -> TrainableOutcomes:
+    """Leaves out outcomes with too few events. Where no outcome has enough, nothing is left out, and fitting says what
+    is missing.
+    """
+    horizons = settings.outcomes.horizons
+    reasons = {
+        outcome: why
+        for outcome, days in horizons.items()
+        if (why := _too_few(outcome, ready.labels[[f"{outcome}_{h}" for h in days]], ready.split, settings))
+    }
+    if not reasons or len(reasons) == len(horizons):
+        return TrainableOutcomes(ready, settings, {})
+    kept = {outcome: days for outcome, days in horizons.items() if outcome not in reasons}
+    columns = [f"{outcome}_{h}" for outcome, days in kept.items() for h in days]
+    outcomes = settings.outcomes.model_copy(update={"horizons": kept})
+    return TrainableOutcomes(
+        replace(ready, labels=ready.labels[columns]), settings.model_copy(update={"outcomes": outcomes}), reasons
+    )
+
+
+def _too_few(outcome: str, labels: pd.DataFrame, split: Split, settings: Settings) -> str:
+    event = labels.to_numpy(dtype=np.float64) == 1
+    learned, calibrated = int(event[split.train].sum()), int(event[split.calibration].any(axis=1).sum())
+    fewest = settings.training.fewest_calibration_events
+    if learned >= FEWEST_EVENTS and calibrated >= fewest:
+        return ""
+    return (
+        f"{outcome} is left out: {learned} events to train on (at least {FEWEST_EVENTS} are needed) and {calibrated} "
+        f"rows with an event to calibrate on (at least {fewest}). The other outcomes are trained. Bring more people "
+        f"or years, or take {outcome} out of outcomes.horizons"
+    )
