@@ -85,6 +85,72 @@ def doctor(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
+impact = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+app.add_typer(impact, name="impact")
+
+
+@impact.callback(invoke_without_command=True)
+def impact_read(context: typer.Context, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Show whether the list helps, in hours, admissions, bed days and people, or how long until it can be known.
+
+    It reads the lottery band (mlflow.yaml, lottery) by the plan that was written before the first draw.
+
+    Example: upstream impact --home .upstream
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from features import Records
+    from serving.nightly.impact_rows import impact_rows
+    from training.impact.plan import ImpactPlan
+    from training.impact.readout import ImpactData, read_out
+    from training.settings import Settings
+
+    settings = Settings.load()
+    plan = ImpactPlan.load(home / settings.impact.plan)
+    found = read_out(
+        ImpactData(**impact_rows(home)), plan, Records.load(home / "store"), settings.impact, settings.outcomes
+    )
+    report(found.as_dict(), as_json, lambda: found.text)
+
+
+@impact.command("plan")
+def impact_plan(
+    approved_by: Annotated[str, typer.Option(help="Name and role of who agreed to the plan.")],
+    home: Home = DEFAULT_HOME,
+    event_rate: Annotated[float, typer.Option(help="Share of people near the line with the event.")] = 0.1,
+    detect: Annotated[float, typer.Option(help="Relative effect worth finding; -0.25 is a quarter fewer.")] = -0.25,
+) -> None:
+    """Write the plan of the analysis before the first draw, and print its hash. Keep the hash elsewhere.
+
+    Example: upstream impact plan --home .upstream --approved-by "Ada Example, chief pharmacist"
+    """
+    import datetime as dt
+
+    from training.impact.plan import ImpactPlan
+    from training.settings import Settings
+
+    plan = ImpactPlan(written_on=dt.date.today(), approved_by=approved_by, event_rate=event_rate, detect=detect)
+    path = home / Settings.load().impact.plan
+    typer.echo(f"{path}: {plan.save(path)}")
+
+
+@impact.command("try")
+def impact_try(
+    trusts: Annotated[int, typer.Option(min=2, help="Simulated trusts.")] = 500,
+    effect: Annotated[float, typer.Option(help="Planted relative effect of a review; 0 for none.")] = -0.25,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same trusts.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Check the read-out on small simulated trusts in which the effect of a review is known.
+
+    Example: upstream impact try --trusts 500 --effect -0.25
+    """
+    from training.impact.small_trusts import SmallTrust, many
+
+    found = many(SmallTrust(effect=effect), trusts, seed)
+    report(found, as_json, lambda: [f"{name.replace('_', ' ')}: {value}" for name, value in found.items()])
+
+
 def _findings(home: Path) -> Iterator[DoctorFinding]:
     from importlib.util import find_spec
 

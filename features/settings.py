@@ -116,6 +116,7 @@ class NightlySettings(FileSettings):
     controls: Mapping[str, Any] = {}
     evaluation: Mapping[str, Any] = {}
     promotion: Mapping[str, Any] = {}
+    impact: Mapping[str, Any] = {}
 
 
 Model = TypeVar("Model", bound=FileSettings)

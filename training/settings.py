@@ -199,6 +199,22 @@ class PromotionSettings(Section):
     auroc_at_most: float | None = Field(default=0.9, gt=0.5, le=1)
 
 
+class Stated(Section):
+    """A number that a trust states for itself, with where it comes from."""
+
+    value: float = Field(gt=0)
+    source: str = Field(min_length=5, max_length=300)
+
+
+class ImpactSettings(Section):
+    """What the read-out of impact needs to speak of hours and pounds. Nothing is assumed: unset is not computed."""
+
+    plan: str = "impact-plan.json"
+    psychiatrist_minutes: Stated | None = None
+    psychiatrist_share: Stated | None = None
+    bed_day_pounds: Stated | None = None
+
+
 class Settings(FileSettings):
     """All of mlflow.yaml. ``Settings()`` gives the defaults, ``Settings.load()`` reads the file; environment
     variables override both."""
@@ -214,6 +230,7 @@ class Settings(FileSettings):
     controls: ControlSettings = ControlSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     promotion: PromotionSettings = PromotionSettings()
+    impact: ImpactSettings = ImpactSettings()
 
     @model_validator(mode="after")
     def _headline_is_trained(self) -> Settings:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from features.settings import LotterySettings, NightlySettings, load_settings
 from models import RiskModel
+from serving.nightly.impact_rows import impact_rows
 from serving.nightly.run import list_rules, score_store
 from serving.worklists.rules import Ranking
 
@@ -90,3 +91,15 @@ def test_the_next_night_draws_nothing(home, world):
 
     assert run(0) > 0
     assert run(1) == 0
+
+
+def test_the_rows_of_the_read_out_are_the_draws_and_the_lists_without_one(home, world):
+    lists = impact_rows(home)
+    assert lists["draws"].empty and len(lists["reviews"]) == 0
+    lines = lists["lines"]  # north alone has a line; the person unseen for longest is not compared
+    assert set(lines["team_id"]) == {"north"} and lines["listed"].sum() == 2 and "N01" not in set(lines["patient_id"])
+    assert lines.loc[lines["listed"], "distance"].min() > 0 > lines.loc[~lines["listed"], "distance"].max()
+    score_store(first_list(home) / "store", home / "bundles", home, world.AS_OF, threads=1, lottery=WIDE)
+    drawn = impact_rows(home)
+    assert len(drawn["draws"]) > 1 and drawn["lines"].empty
+    assert drawn["draws"]["gaps_closed"].isna().all()  # nobody is four weeks on
