@@ -71,3 +71,7 @@ class SignatureInvalid(BundleError):
 
 class KeyUnusable(ModelError):
     pass
+
+
+class LockBroken(ModelError):
+    """Locked scores are missing, were changed, or exist already."""

@@ -43,7 +43,7 @@ def impact_rows(home: Path | str) -> dict[str, pd.DataFrame]:
     }
 
 
-def _published(connection: Connection) -> list[Row[Any]]:
+def _published(connection: Connection) -> list[Row[Any, Any]]:
     """The run that counted on each day: the one published last for it, in order of days."""
     query = (
         select(runs.c.run_id, runs.c.as_of)

@@ -171,7 +171,8 @@ def _effects(
     values: dict[str, npt.NDArray[Any]] = {
         plan.primary: labels[f"{plan.primary}_{plan.horizon_days}"].to_numpy(np.float64)
     }
-    values |= {name: labels[name].to_numpy(np.float64) for name in labels if not name.startswith(f"{plan.primary}_")}
+    others = [name for name in map(str, labels.columns) if not name.startswith(f"{plan.primary}_")]
+    values |= {name: labels[name].to_numpy(np.float64) for name in others}
     values["bed_days"] = bed_days(records, followed, plan.horizon_days)
     values["reviewed"] = followed["reviewed"].to_numpy(np.float64)
     if "gaps_closed" in followed:
@@ -199,10 +200,10 @@ def bed_days(records: Records, draws: pd.DataFrame, horizon: int) -> npt.NDArray
     found = np.zeros(len(draws))
     for row, (patient, start) in enumerate(zip(draws["patient_id"], _days(draws["drawn_on"]), strict=True)):
         day = day_of(start)
-        inside = set()
-        for admitted, until in by_person.get(patient, ()):
-            if admitted >= day:  # a stay that had begun cannot be avoided
-                inside.update(range(admitted, min(until, day + horizon)))
+        inside: set[int] = set()
+        for first, until in by_person.get(patient, ()):
+            if first >= day:  # a stay that had begun cannot be avoided
+                inside.update(range(first, min(until, day + horizon)))
         found[row] = len(inside)
     return found
 
