@@ -24,7 +24,18 @@ import typer
 import features.cli
 import serving.cli
 import training.cli
-from features.console import DEFAULT_HOME, CommandError, Commands, DoctorFinding, Home, Json, Steps, looked_at, report
+from features.console import (
+    DEFAULT_HOME,
+    CommandError,
+    Commands,
+    DoctorFinding,
+    Home,
+    Json,
+    Steps,
+    command_group,
+    looked_at,
+    report,
+)
 
 DEMO_PEOPLE = 9_000
 """Enough people to tell a lead of 0.03 over the best simple rule from chance (docs/evaluation.md, "The gates")."""
@@ -149,6 +160,60 @@ def impact_try(
 
     found = many(SmallTrust(effect=effect), trusts, seed)
     report(found, as_json, lambda: [f"{name.replace('_', ' ')}: {value}" for name, value in found.items()])
+
+
+silent = command_group("The silent trial: scores that were locked and shown to nobody (upstream score --silent).")
+app.add_typer(silent, name="silent")
+
+
+@silent.command("report")
+def silent_show(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Report what the silent scores were worth: events found at the places, calibration, feeds, people left out, staff.
+
+    Each model is reported apart, so a challenger stands beside the champion. Run it once the horizon has passed.
+
+    Example: upstream silent report --home .upstream
+    """
+    from features import Records
+    from models.locked_scores import read_locked
+    from serving.nightly.impact_rows import impact_rows
+    from serving.nightly.silent import FOLDER, locks_in_audit
+    from training.impact.silent_report import read_rating, silent_lines, silent_report
+    from training.settings import Settings
+
+    folders = sorted(path for path in (home / FOLDER).glob("*-*") if (path / "about.json").exists())
+    if not folders:
+        raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
+    found = silent_report(
+        [read_locked(folder) for folder in folders],
+        Records.load(home / "store"),
+        impact_rows(home)["reviews"],
+        locks_in_audit(home),
+        Settings.load().outcomes,
+    )
+    found["blind_rating"] = read_rating(home / FOLDER / "rating")
+    report(found, as_json, lambda: silent_lines(found))
+
+
+@silent.command("rating")
+def silent_rating(
+    home: Home = DEFAULT_HOME, seed: Annotated[int, typer.Option(help="Of the random choice and order.")] = 1
+) -> None:
+    """Write 30 cases for a blind rating, half listed and half at random, and the key in a second file.
+
+    Give the rater the first file alone. The report reads it back once the ratings are filled in.
+
+    Example: upstream silent rating --home .upstream
+    """
+    from models.locked_scores import read_locked
+    from serving.nightly.silent import FOLDER
+    from training.impact.silent_report import write_rating
+
+    folders = sorted(path for path in (home / FOLDER).glob("*-*") if (path / "about.json").exists())
+    if not folders:
+        raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
+    for path in write_rating(read_locked(folders[-1]), home / FOLDER / "rating", seed):
+        typer.echo(str(path))
 
 
 def _findings(home: Path) -> Iterator[DoctorFinding]:

@@ -51,6 +51,12 @@ def score(
     fhir: Annotated[
         Path | None, typer.Option(help="New folder for the published list as FHIR R4 NDJSON, for other systems.")
     ] = None,
+    silent: Annotated[
+        bool, typer.Option("--silent", help="Score and lock, and show nobody. Publishes no list.")
+    ] = False,
+    bundle: Annotated[
+        Path | None, typer.Option(help="With --silent: bundle to score with, for a challenger; the home's by default.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the nightly job: score everyone on a caseload and publish the worklists. It publishes all teams or none.
@@ -68,6 +74,15 @@ def score(
     if (by or why) and not accept_change:
         raise CommandError("--by and --why need --accept-change; add it, or leave them out")
     settings = load_settings(NightlySettings)
+    if silent:
+        from serving.nightly.silent import score_silently
+
+        kinds = settings.cohort.in_scope_team_kinds
+        locked = score_silently(store or home / "store", bundle or home / "bundles", home, as_of, kinds)
+        report(locked.as_dict(), as_json, locked.lines)
+        return
+    if bundle is not None:
+        raise CommandError("--bundle needs --silent: the published list comes from the home's own bundle")
     summary = score_store(
         store or home / "store",
         home / "bundles",
