@@ -57,6 +57,7 @@ app.add_typer(serving.cli.app)
 app.add_typer(serving.cli.audit, name="audit")
 app.add_typer(serving.cli.identities, name="identities")
 app.add_typer(serving.cli.keys, name="keys")
+app.add_typer(serving.cli.person, name="person")
 app.add_typer(serving.cli.token, name="token")
 
 

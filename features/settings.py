@@ -82,6 +82,16 @@ class LotterySettings(Section):
         return self
 
 
+class RetentionSettings(Section):
+    """How many days the service database keeps what may be deleted (``upstream retention``)."""
+
+    runs_days: Days = 730
+    ended_access_days: Days = 90
+    cards_days: Days = 365
+    workflow_days: Days = 730
+    refused_lists_days: Days = 365
+
+
 class FileSettings(BaseSettings):
     """Base of every model of mlflow.yaml: environment variables (UPSTREAM_MLFLOW_COHORT__HISTORY_DAYS) win over the
     file."""
@@ -108,6 +118,7 @@ class NightlySettings(FileSettings):
     cohort: CohortSettings = CohortSettings()
     arrival: ArrivalSettings = ArrivalSettings()
     lottery: LotterySettings = LotterySettings()
+    retention: RetentionSettings = RetentionSettings()
     tracking: Mapping[str, Any] = {}
     outcomes: Mapping[str, Any] = {}
     splits: Mapping[str, Any] = {}

@@ -21,6 +21,7 @@ app = command_group("Score and serve.")
 audit = command_group("The audit log.")
 identities = command_group("Names and NHS numbers that pages show.")
 keys = command_group("Keys that sign bundles and checkpoints of the audit log.")
+person = command_group("What is held about one person: a copy of it, and its erasure.")
 token = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -324,6 +325,69 @@ def keys_new(
 
     private, public = name.with_name(f"{name.name}.key"), name.with_name(f"{name.name}.pub")
     typer.echo(f"key {new_key(private, public)}: {private} (secret) and {public}")
+
+
+PersonOption = Annotated[str, typer.Option("--id", help="The person's local id, as the records have it.")]
+
+
+@person.command("export")
+def person_export(
+    patient_id: PersonOption,
+    out: Annotated[Path, typer.Option(help="New file for the copy (JSON). Only you can read it.")],
+    home: Home = DEFAULT_HOME,
+) -> None:
+    """Write everything that is held about a person into a file, for subject access. Written to the audit log.
+
+    Example: upstream person export --home .upstream --id p1 --out copy.json
+    """
+    import json
+
+    from serving.data_rights.service import export_person
+
+    if out.exists():
+        raise CommandError(f"{out} exists already; choose another file with --out")
+    found = export_person(home, patient_id)
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        json.dump(found, file, indent=2, ensure_ascii=False)
+    typer.echo(f"written to {out}", err=True)
+
+
+@person.command("erase")
+def person_erase(
+    patient_id: PersonOption,
+    by: Annotated[str, typer.Option(help="Who decided it. Written to the audit log.")],
+    why: Annotated[str, typer.Option(help="Why, without details of the person. Written to the audit log.")],
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Erase a person from the service database and the home's store. A later extract does not bring them back.
+
+    The audit log, reviews, emergency accesses and the log of who was shown stay; the answer says why.
+
+    Example: upstream person erase --home .upstream --id p1 --by "Sam Ward" --why "request 2026/14"
+    """
+    from serving.data_rights.service import erase_person
+
+    done = erase_person(home, patient_id, by, why)
+    report(done.as_dict(), as_json, done.lines)
+
+
+@app.command()
+def retention(
+    home: Home = DEFAULT_HOME,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would go, and delete nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete what is older than mlflow.yaml keeps (retention). Written to the audit log. Run it once a week.
+
+    Example: upstream retention --home .upstream --dry-run
+    """
+    from features.settings import NightlySettings, load_settings
+    from serving.data_rights.service import apply_retention
+
+    found = apply_retention(home, load_settings(NightlySettings).retention, dry_run=dry_run)
+    lines = [f"{'would go' if dry_run else 'deleted'}: {count:,} {name}" for name, count in found.items()]
+    report({"deleted": found, "dry_run": dry_run}, as_json, lambda: lines)
 
 
 @token.callback(invoke_without_command=True)

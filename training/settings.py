@@ -18,6 +18,7 @@ from features.settings import (
     Days,
     FileSettings,
     LotterySettings,
+    RetentionSettings,
     Section,
     load_settings,
 )
@@ -223,6 +224,7 @@ class Settings(FileSettings):
     cohort: CohortSettings = CohortSettings()
     arrival: ArrivalSettings = ArrivalSettings()
     lottery: LotterySettings = LotterySettings()
+    retention: RetentionSettings = RetentionSettings()
     outcomes: OutcomeSettings = OutcomeSettings()
     splits: SplitSettings = SplitSettings()
     training: TrainingSettings = TrainingSettings()

@@ -24,6 +24,7 @@ from serving.identities import repository
 from serving.identities.keys import IdentityKeys
 from serving.identities.repository import Sealed
 from serving.identities.schemas import Identity
+from serving.runs.repository import erased_key, erased_people
 from serving.storage import migrations
 from serving.storage.database import Database
 
@@ -79,10 +80,14 @@ def load_identities(
 
 
 def store_identities(database: Path | str | Database, people: dict[str, Identity], keys: IdentityKeys) -> None:
-    """Seals and stores ``people`` and deletes all other identities. Audited, without a name."""
+    """Seals and stores ``people``, without those who were erased, and deletes all other identities. Audited, without a
+    name.
+    """
     now = dt.datetime.now(dt.UTC)
-    rows = (Sealed(who, keys.current, keys.seal(one.as_json(), who)) for who, one in people.items())
     with migrations.opened(database) as opened, opened.write() as connection:
+        erased = erased_people(connection)
+        people = {who: one for who, one in people.items() if not erased or erased_key(who) not in erased}
+        rows = (Sealed(who, keys.current, keys.seal(one.as_json(), who)) for who, one in people.items())
         repository.replace_all(connection, rows, now)
         append(connection, _operator(opened), Look("identities.loaded", detail={"people": len(people)}))
 

@@ -41,7 +41,17 @@ from serving.nightly.processes import in_processes
 from serving.nightly.rows import rows_of
 from serving.nightly.staging import Staging, only_runner
 from serving.nightly.timeline import groups, listed, timelines
-from serving.runs.repository import NewRun, current_run, find_run, publish, refuse, thin, write_run
+from serving.runs.repository import (
+    NewRun,
+    current_run,
+    erased_key,
+    erased_people,
+    find_run,
+    publish,
+    refuse,
+    thin,
+    write_run,
+)
 from serving.scoring.record_coverage import HISTORY_TABLES
 from serving.scoring.service import score_people
 from serving.storage import migrations
@@ -181,6 +191,7 @@ def score_store(
     with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))) as lock:
         started = dt.datetime.now(dt.UTC)
         chosen, unfit = _storable(caseload(records, day_of(day), in_scope_kinds))
+        chosen = _without_erased(opened, chosen)
         teams = chosen.spine["team_id"].value_counts().sort_index()
         synthetic = records.synthetic or model.manifest.synthetic
         sizes = arrived(records, day, synthetic, {str(team): int(count) for team, count in teams.items()})
@@ -248,6 +259,16 @@ def _storable(chosen: Caseload) -> tuple[Caseload, int]:
         ids = chosen.spine[name].astype("str")
         fits &= (ids.str.len() <= LONGEST_ID) & ~ids.str.contains(r"[\x00-\x1f\x7f]", regex=True)
     return replace(chosen, spine=chosen.spine[fits].reset_index(drop=True)), int((~fits).sum())
+
+
+def _without_erased(database: Database, chosen: Caseload) -> Caseload:
+    """The caseload without people who were erased, whom a later extract may send again."""
+    with database.read() as connection:
+        erased = erased_people(connection)
+    if not erased:
+        return chosen
+    stays = [erased_key(str(patient)) not in erased for patient in chosen.spine["patient_id"]]
+    return replace(chosen, spine=chosen.spine[stays].reset_index(drop=True))
 
 
 def _text(value: Any, most: int = LONGEST_ID) -> str | None:

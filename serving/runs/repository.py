@@ -6,6 +6,7 @@ Only the nightly run reads rows about people here, in its own transaction, and n
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ import numpy as np
 from sqlalchemy import Connection, Row, Table, delete, func, insert, null, select, update
 
 from serving.storage.tables import (
+    erasures,
     gaps,
     list_draws,
     list_exits,
@@ -200,6 +202,16 @@ def thin(connection: Connection, finished_before: dt.datetime, at: dt.datetime) 
             connection.execute(delete(table).where(table.c.run_id == run_id))
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(thinned_at=at))
     return len(found)
+
+
+def erased_key(patient_id: str) -> str:
+    """The hash by which an erased person is known. Anybody who knows the id can make it; it keeps nobody secret."""
+    return hashlib.sha256(f"erased\n{patient_id}".encode()).hexdigest()
+
+
+def erased_people(connection: Connection) -> frozenset[str]:
+    """``erased_key`` of everybody who was erased."""
+    return frozenset(connection.scalars(select(erasures.c.person_sha256)))
 
 
 def pack(values: np.ndarray) -> bytes:

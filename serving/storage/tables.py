@@ -463,6 +463,13 @@ audit_head = Table(
     Column("hash", String(64), nullable=False),
 )
 
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("person_sha256", String(64), primary_key=True),
+    Column("erased_at", Moment, nullable=False),
+)
+
 PERSON_TABLES = frozenset(
     {
         people,

@@ -1,0 +1,183 @@
+"""``upstream person`` and ``upstream retention``: a copy of what is held about a person, erasure, and retention.
+
+What erasure keeps, and why. The audit log stays: it is the evidence of who saw whom, the law asks for it, and a chain
+with holes proves nothing (UK GDPR article 17(3)(b) and (e)). It names the person by the local id alone. Reviews and
+emergency accesses stay: they are records of care and of who opened them, kept as long as the trust's records policy
+says. The exposure log stays: it shows who was listed when. Models stay: they hold no rows of people. Erasure cannot
+reach backups, the extract and the version ledger of the trust; the answer says so.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from features import Records
+from features.errors import UpstreamError
+from features.records.ids import clean_id
+from features.settings import RetentionSettings
+from serving.auditlog.log import Audit, Look, append
+from serving.data_rights import repository
+from serving.runs.repository import erased_key
+from serving.storage import migrations
+from serving.storage.database import Database
+
+KEPT_BECAUSE = {
+    "audit_events": "evidence of who saw whom; a chain with holes proves nothing. It names the local id alone",
+    "reviews": "records of care, kept as long as the trust's records policy says",
+    "emergency_access": "evidence of who opened the record in an emergency, and why",
+    "exposures": "evidence of who was listed when; the audit chain holds it",
+}
+ELSEWHERE = (
+    "backups until they expire, the extracts and the version ledger of the trust, and the record system itself: "
+    "erase there too"
+)
+
+
+class PersonUnknown(UpstreamError):
+    """Nothing is held about the person; the message repeats no id."""
+
+
+class ErasureIncomplete(UpstreamError):
+    """An erasure without a name or a reason."""
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What an erasure removed, what stays and why, and where else to erase."""
+
+    removed: dict[str, int]
+    store_rows: int
+    kept: dict[str, int]
+    why_kept: dict[str, str] = field(default_factory=lambda: dict(KEPT_BECAUSE))
+    elsewhere: str = ELSEWHERE
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        """The same for a terminal."""
+        removed = [f"  {name}: {count:,} rows" for name, count in self.removed.items()]
+        kept = [f"  {name}: {self.kept.get(name, 0):,} rows; {why}" for name, why in self.why_kept.items()]
+        return ["removed:", *removed, f"  store: {self.store_rows:,} rows", "kept:", *kept, f"also in {self.elsewhere}"]
+
+
+def export_person(home: Path, patient_id: str) -> dict[str, Any]:
+    """Everything that is held about a person, as JSON values: tables of the database, and rows of the home's store.
+
+    The export is in the audit log before it leaves. Raises ``PersonUnknown``.
+    """
+    person = clean_id(patient_id)
+    with migrations.opened(home) as database:
+        with database.write() as connection:  # our own job: row policies show it every team
+            held = repository.rows_about(connection, person)
+        records = _store_rows(home / "store", person)
+        if not held and not records:
+            raise PersonUnknown("nothing is held about that person; check the id")
+        counts = {name: len(rows) for name, rows in held.items()}
+        _audit(database).record(Look("person.exported", (person,), detail={"rows": counts}))
+    whole = {"patient_id": person, "held": held, "records": records}
+    return dict(json.loads(json.dumps(whole, default=_plain)))
+
+
+def erase_person(home: Path, patient_id: str, by: str, why: str) -> Erased:
+    """Erases a person from the database and the home's store, in that order; a later extract does not bring them
+    back. Raises ``PersonUnknown``, ``ErasureIncomplete``; then nothing is erased.
+    """
+    by, why = by.strip(), why.strip()
+    if not by or not why:
+        raise ErasureIncomplete("give --by and --why: both are written to the audit log")
+    person = clean_id(patient_id)
+    with migrations.opened(home) as database:
+        now = dt.datetime.now(dt.UTC)
+        in_store = sum(map(len, _store_rows(home / "store", person).values()))
+        with database.write() as connection:
+            if not in_store and not repository.rows_about(connection, person):
+                raise PersonUnknown("nothing is held about that person; check the id")
+            removed = repository.erase(connection, person, now)
+            kept = {**repository.kept_of(connection, person), "audit_events": _looks(connection, person)}
+            detail = {"person_sha256": erased_key(person), "by": by[:200], "why": why[:500], "removed": removed}
+            append(connection, _audit(database), Look("person.erased", detail=detail))
+    if in_store:
+        _erase_from_store(home / "store", person)
+    return Erased(removed, in_store, kept)
+
+
+def apply_retention(home: Path, settings: RetentionSettings, *, dry_run: bool = False) -> dict[str, int]:
+    """Deletes what is older than the settings keep, in one transaction with its event. Returns how many of each kind.
+
+    ``dry_run`` counts and deletes nothing. Reviews, exposures, emergency accesses and the audit log are never deleted.
+    """
+    now = dt.datetime.now(dt.UTC)
+
+    def before(days: int) -> dt.datetime:
+        return now - dt.timedelta(days=days)
+
+    with (
+        migrations.opened(home) as database,
+        database.could_write() if dry_run else database.write() as connection,
+    ):
+        found = {
+            "runs": repository.end_runs(connection, before(settings.runs_days)),
+            "tokens and sessions": repository.end_access(connection, before(settings.ended_access_days)),
+            "cards": repository.end_cards(connection, before(settings.cards_days)),
+            "statuses and work": repository.end_workflow(connection, before(settings.workflow_days)),
+            "refused lists": repository.end_refusals(connection, before(settings.refused_lists_days)),
+            "drafts": repository.end_drafts(connection, now),
+        }
+        if not dry_run:
+            detail = {"removed": found, "settings": settings.model_dump()}
+            append(connection, _audit(database), Look("retention.applied", detail=detail))
+    return found
+
+
+def _looks(connection: Any, person: str) -> int:
+    return len(repository.rows_about(connection, person).get("audit_events", ()))
+
+
+def _audit(database: Database) -> Audit:
+    return Audit(database, "command line", "operator", "none")
+
+
+def _store_rows(store: Path, person: str) -> dict[str, list[dict[str, Any]]]:
+    """Rows of the store about a person, by table; none without a store."""
+    if not store.is_dir():
+        return {}
+    records = Records.load(store)
+    (place,) = records.positions([person])
+    if place < 0:
+        return {}
+    own = records.at(np.array([place]))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in own.tables:
+        rows = [{str(column): value for column, value in row.items()} for row in own[name].to_dict("records")]
+        if rows and name != "teams":
+            found[name] = rows
+    return found
+
+
+def _erase_from_store(store: Path, person: str) -> None:
+    records = Records.load(store)
+    (place,) = records.positions([person])
+    rest = records.at(np.delete(np.arange(len(records)), place))
+    # Rows that were set aside hold values as they came; those that name the person go.
+    aside = records.quarantine
+    rest.quarantine = aside[~aside["values"].astype("str").str.contains(person, regex=False)] if len(aside) else aside
+    rest.save(store)
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case bytes():
+            return base64.b64encode(value).decode("ascii")
+        case dt.date() | dt.datetime():
+            return None if str(value) == "NaT" else value.isoformat()
+        case np.generic():
+            return value.item()
+    return str(value) if str(value) not in ("<NA>", "NaT") else None
