@@ -20,10 +20,11 @@ from starlette.responses import Response
 from serving.http.bodies import allow, require_json
 from serving.http.problems import Problem, forbidden, unauthorised
 from serving.identity.callers import EVERYONE, SEES_PEOPLE, Caller, Role
-from serving.security.client_tokens import ClientToken, spend
+from serving.security.client_tokens import ClientToken, UsedBefore, is_spent, spend
 from serving.security.oidc import KeysUnavailable, Refused, identity_unavailable
 from serving.security.tokens import PREFIX, REMEMBERED, SESSION_HOURS, find_caller, form_token, session_caller
 from serving.state import Service, address_of, base_url_of, service_of
+from serving.storage.database import Database
 
 SESSION_COOKIE = "upstream_session"
 LARGEST_HOOK = 2_000_000
@@ -60,7 +61,11 @@ class RequiresCdsClient(Requires):
 
     Such a system counts as a CMHT system with the teams that its settings name. A token made by ``upstream token``
     opens nothing here, and this token opens nothing else.
+
+    The token is used up before the body is read.
     """
+
+    use: Callable[[Database, ClientToken], bool] = staticmethod(spend)
 
     def __init__(self) -> None:
         super().__init__(Role.CMHT_SYSTEM)
@@ -75,24 +80,44 @@ class RequiresCdsClient(Requires):
         if scheme.lower() != "bearer" or not 0 < len(secret) <= LONGEST_SECRET:
             spend_as_stranger(request)
             raise unauthorised()
-        token = await service.reads.run(_client_token, service, secret, base_url_of(request) + request.url.path)
+        address = base_url_of(request) + request.url.path
+        token = await service.reads.run(_client_token, service, secret, address, self.use)
         if token is None:
             spend_as_stranger(request)
             raise unauthorised()
-        request.scope["state"]["cds_client"] = token.client
+        request.scope["state"]["cds_token"] = token
         allow(request, LARGEST_HOOK)
         return admitted(request, service, token.caller, self)
 
 
-def _client_token(service: Service, secret: str, audience: str) -> ClientToken | None:
-    """A client's token, spent by this; None for one that does not hold or was used before."""
+class RequiresCdsShowing(RequiresCdsClient):
+    """The same for a call that shows cards. One transaction uses the token up and records what was shown, because each
+    commit waits for the disk. A call that is refused uses its token up as well."""
+
+    use = staticmethod(lambda database, token: not is_spent(database, token))
+
+    async def refuse(self, request: Request, error: Exception) -> None:
+        """Uses the token up after a refused call. Raises 401 where another call used it up meanwhile."""
+        token: ClientToken | None = request.scope["state"].get("cds_token")
+        if isinstance(error, UsedBefore):
+            spend_as_stranger(request)
+            raise unauthorised()
+        if token is not None:
+            service = service_of(request)
+            await service.reads.run(spend, service.database, token)
+
+
+def _client_token(
+    service: Service, secret: str, audience: str, use: Callable[[Database, ClientToken], bool]
+) -> ClientToken | None:
+    """A client's token, put to ``use``; None for one that does not hold or was used before."""
     try:
         token = service.cds_clients.verified(secret, audience)
     except Refused:
         return None
     except KeysUnavailable:
         raise identity_unavailable() from None
-    return token if spend(service.database, token) else None
+    return token if use(service.database, token) else None
 
 
 def spend_as_stranger(request: Request) -> None:
@@ -181,9 +206,15 @@ class GuardedRoute(APIRoute):
         async def guarded(request: Request) -> Response:
             for guard in guards:
                 await guard(request)
-            if takes_json:
-                require_json(request)
-            return await handle(request)
+            try:
+                if takes_json:
+                    require_json(request)
+                return await handle(request)
+            except Exception as error:
+                for guard in guards:
+                    if isinstance(guard, RequiresCdsShowing):
+                        await guard.refuse(request, error)
+                raise
 
         return guarded
 
@@ -202,6 +233,7 @@ PharmacistCaller = Annotated[Caller, Depends(Requires(Role.PHARMACIST))]
 OperatorCaller = Annotated[Caller, Depends(Requires(Role.OPERATOR))]
 AuditorCaller = Annotated[Caller, Depends(Requires(Role.AUDITOR))]
 CdsCaller = Annotated[Caller, Depends(RequiresCdsClient())]
+CdsCardsCaller = Annotated[Caller, Depends(RequiresCdsShowing())]
 AnyReader = Annotated[Caller, Depends(RequiresSession(*EVERYONE))]
 PharmacistReader = Annotated[Caller, Depends(RequiresSession(Role.PHARMACIST))]
 AuditorReader = Annotated[Caller, Depends(RequiresSession(Role.AUDITOR))]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 
-from serving.access import CdsCaller, GuardedRoute
+from serving.access import CdsCaller, CdsCardsCaller, GuardedRoute
 from serving.cds.catalogue import ORDER_SELECT, PATIENT_VIEW, known, services
 from serving.cds.feedback import take_feedback
 from serving.cds.order_select import order_select
@@ -15,6 +15,7 @@ from serving.cds.patient_view import patient_view
 from serving.cds.schemas import CardFeedback, CdsServices, FeedbackTaken, HookCards, OrderSelect, PatientView
 from serving.cds.showing import Answering, Reached
 from serving.identity.callers import Caller
+from serving.security.client_tokens import ClientToken
 from serving.settings import CdsClient
 from serving.state import Service, Serving, base_url_of
 
@@ -29,14 +30,14 @@ async def discovery(request: Request, caller: CdsCaller) -> CdsServices:
 
 
 @router.post(f"/cds-services/{PATIENT_VIEW}", response_model_exclude_none=True)
-async def view(request: Request, caller: CdsCaller, service: Serving, body: PatientView) -> HookCards:
+async def view(request: Request, caller: CdsCardsCaller, service: Serving, body: PatientView) -> HookCards:
     """Cards about the person whose record is opened, from the published list."""
     answering = _answering(request, caller, service, PATIENT_VIEW)
     return await service.reads.run(patient_view, answering, body, client_of(request), service.nhs_key)
 
 
 @router.post(f"/cds-services/{ORDER_SELECT}", response_model_exclude_none=True)
-async def select(request: Request, caller: CdsCaller, service: Serving, body: OrderSelect) -> HookCards:
+async def select(request: Request, caller: CdsCardsCaller, service: Serving, body: OrderSelect) -> HookCards:
     """Cards about the medicine that is selected, by rules alone. Nothing is kept of what is sent."""
     answering = _answering(request, caller, service, ORDER_SELECT)
     return await service.scoring.run(order_select, answering, body, dt.date.today(), service.settings.dmd_folder)
@@ -54,12 +55,15 @@ async def feedback(
 
 def client_of(request: Request) -> CdsClient:
     """The settings of the client that the guard admitted."""
-    client: CdsClient = request.scope["state"]["cds_client"]
-    return client
+    return _token(request).client
+
+
+def _token(request: Request) -> ClientToken:
+    token: ClientToken = request.scope["state"]["cds_token"]
+    return token
 
 
 def _answering(request: Request, caller: Caller, service: Service, service_id: str) -> Answering:
     audit = service.audit_for(caller, request)
-    return Answering(
-        service.database, caller, audit, Reached(base_url_of(request), smart=bool(service.settings.smart)), service_id
-    )
+    reached = Reached(base_url_of(request), smart=bool(service.settings.smart))
+    return Answering(service.database, caller, audit, reached, service_id, token=_token(request))

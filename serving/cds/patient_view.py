@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from features.records.nhs_numbers import NhsKey
-from serving.auditlog.log import Look
 from serving.cds import repository
 from serving.cds.catalogue import needed
 from serving.cds.schemas import HookCards, PatientView
@@ -49,8 +48,7 @@ def cards_of(answering: Answering, patient_id: str) -> HookCards:
             chosen = listed_by(info) if row.standing == Standing.LISTED.value else None
             risk = repository.risk(connection, answering.caller, patient_id, *chosen) if chosen else None
     if row is None or run is None:
-        answering.audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
-        return HookCards(cards=[])
+        return answering.show_nothing(patient_id)
     drafts = [*_of_gaps(gaps, held, info), *(_of_risk(risk, chosen, info) if risk is not None and chosen else [])]
     return answering.show(drafts, person)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,7 @@ from serving.cds.schemas import CardLink, CardSource, HookCard, HookCards, Indic
 from serving.cds.wording import OVERRIDE_REASONS, short
 from serving.identity.callers import Caller
 from serving.runs.schemas import RunInfo
+from serving.security.client_tokens import ClientToken, spend_in
 from serving.storage.database import Database, DatabaseUnavailable
 
 LINK = "Open this person in Upstream"
@@ -60,7 +62,8 @@ class Reached:
 
 @dataclass(frozen=True)
 class Answering:
-    """One call of a service, bound to its caller."""
+    """One call of a service, bound to its caller. ``token`` is used up when the look is recorded; the sandbox has
+    none."""
 
     database: Database
     caller: Caller
@@ -68,6 +71,7 @@ class Answering:
     reached: Reached
     service: str
     detail: dict[str, Any] = field(default_factory=dict)
+    token: ClientToken | None = None
 
     def show(self, drafts: list[Draft], person: PersonOnList | None) -> HookCards:
         """The cards, once they are on record. ``person`` is None for somebody who is on no list of this client's: then
@@ -96,14 +100,26 @@ class Answering:
             detail={"service": self.service, "cards": len(made), **self.detail},
             shown=_exposure(self.service, person) if made and person else (),
         )
+        self._record(look, rows)
+        return HookCards(cards=made)
+
+    def show_nothing(self, patient_id: str) -> HookCards:
+        """No cards, for somebody whom the client may not see, once that is on record."""
+        self._record(Look("person.not_visible", patient_ids=(patient_id,)))
+        return HookCards(cards=[])
+
+    def _record(self, look: Look, rows: Sequence[dict[str, Any]] = ()) -> None:
+        """One transaction, and so one wait for the disk: the token is used up, the cards and the look are written.
+        Raises ``UsedBefore`` where another call used the token up, and ``AuditUnavailable``."""
         try:
             with self.database.write(self.caller) as connection:
+                if self.token is not None:
+                    spend_in(connection, self.token)
                 if rows:
-                    repository.add_cards(connection, rows)
+                    repository.add_cards(connection, list(rows))
                 append(connection, self.audit, look)
         except DatabaseUnavailable as error:
             raise AuditUnavailable(str(error)) from None
-        return HookCards(cards=made)
 
     def _card(self, draft: Draft, person: PersonOnList | None) -> HookCard:
         return HookCard(

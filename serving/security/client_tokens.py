@@ -18,7 +18,7 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from sqlalchemy import delete, insert
+from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from serving.identity.callers import Caller, Role, person_id
@@ -106,18 +106,40 @@ class CdsClients:
         return ClientToken(client, jti, until)
 
 
+class UsedBefore(Exception):
+    """A token was used up by another call."""
+
+
 def spend(database: Database, token: ClientToken) -> bool:
-    """Use a token up. False where it was used before. Ids of tokens that have expired are forgotten."""
-    now = dt.datetime.now(dt.UTC)
-    row = {"token_sha256": digest(f"{token.client.issuer}\n{token.jti}"), "expires_at": token.expires_at}
-    with database.write() as connection:
-        connection.execute(delete(client_token_ids).where(client_token_ids.c.expires_at <= now))
-        try:
-            connection.execute(insert(client_token_ids), row)
-        except IntegrityError:
-            connection.rollback()
-            return False
+    """Use a token up. False where it was used before."""
+    try:
+        with database.write() as connection:
+            spend_in(connection, token)
+    except UsedBefore:
+        return False
     return True
+
+
+def spend_in(connection: Connection, token: ClientToken) -> None:
+    """Use a token up inside the caller's transaction; ids of tokens that have expired are forgotten. Raises
+    ``UsedBefore``, and the transaction must then be rolled back."""
+    now = dt.datetime.now(dt.UTC)
+    connection.execute(delete(client_token_ids).where(client_token_ids.c.expires_at <= now))
+    try:
+        connection.execute(insert(client_token_ids), {"token_sha256": _kept(token), "expires_at": token.expires_at})
+    except IntegrityError:
+        raise UsedBefore from None
+
+
+def is_spent(database: Database, token: ClientToken) -> bool:
+    """Whether the token was used up. Another call may still use it up before this one does."""
+    query = select(client_token_ids.c.token_sha256).where(client_token_ids.c.token_sha256 == _kept(token))
+    with database.read() as connection:
+        return connection.execute(query).first() is not None
+
+
+def _kept(token: ClientToken) -> str:
+    return digest(f"{token.client.issuer}\n{token.jti}")
 
 
 def _keys_of(client: CdsClient, fetch: Callable[[str], dict[str, Any]]) -> KeyCache:

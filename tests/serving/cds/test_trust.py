@@ -6,13 +6,19 @@ from __future__ import annotations
 import base64
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import select, text
 
+from serving import access
+from serving.cds import showing
 from serving.security.tokens import issue_token
 from serving.settings import CdsClient
+from serving.storage.database import Database, DatabaseUnavailable
+from serving.storage.tables import audit_head
 from tests.serving.cds import clients
-from tests.serving.cds.conftest import VIEW
+from tests.serving.cds.conftest import SELECT, VIEW
 
 NOW = int(time.time())
 REFUSED = {
@@ -140,3 +146,70 @@ def test_cors_lets_nobody_else_and_opens_nothing_else(with_origin):
         answer = with_origin.post(path, headers={"Origin": ORIGIN, "Sec-Fetch-Site": "cross-site"})
         assert answer.status_code == 403
         assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("patient", ["N00", "S02"], ids=["of the client's team", "of another team"])
+def test_two_calls_at_once_with_one_token_show_cards_once(trusting, database, patient):
+    """The second call passes the first look at the token, and is refused when it would use the token up."""
+    headers, body = clients.bearer(VIEW), clients.hook("patient-view", patient)
+
+    def call():
+        return trusting.post(VIEW, json=body, headers=headers)
+
+    with database.read() as connection:
+        before = connection.scalar(select(audit_head.c.seq))
+    with ThreadPoolExecutor(4) as pool:
+        answers = [each.result() for each in [pool.submit(call) for _ in range(4)]]
+    assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401]
+    with database.read() as connection:
+        assert connection.scalar(select(audit_head.c.seq)) == before + 1
+
+
+def test_a_token_that_another_call_used_up_meanwhile_shows_nothing_and_leaves_no_trace(trusting, database, monkeypatch):
+    monkeypatch.setattr(access, "is_spent", lambda database, token: False)
+    headers, body = clients.bearer(VIEW), clients.hook("patient-view")
+    assert trusting.post(VIEW, json=body, headers=headers).status_code == 200
+    with database.read() as connection:
+        before = connection.scalar(select(audit_head.c.seq))
+        shown = connection.scalar(text("SELECT count(*) FROM cards"))
+    answer = trusting.post(VIEW, json=body, headers=headers)
+    assert answer.status_code == 401
+    assert "cards" not in answer.json()
+    with database.read() as connection:
+        assert connection.scalar(select(audit_head.c.seq)) == before
+        assert connection.scalar(text("SELECT count(*) FROM cards")) == shown
+
+
+def test_a_call_with_cards_commits_once(trusting, monkeypatch):
+    """A commit waits for the disk, which is most of the time of a call."""
+    headers, body = clients.bearer(VIEW), clients.hook("patient-view")
+    opened, write = [], Database.write
+
+    def counted(self, caller=None):
+        opened.append(caller)
+        return write(self, caller)
+
+    monkeypatch.setattr(Database, "write", counted)
+    assert trusting.post(VIEW, json=body, headers=headers).json()["cards"]
+    assert len(opened) == 1
+
+
+def test_no_audit_no_cards_and_the_token_is_not_used_up(trusting, monkeypatch):
+    def broken(*_):
+        raise DatabaseUnavailable("full")
+
+    headers, body = clients.bearer(VIEW), clients.hook("patient-view")
+    with monkeypatch.context() as patched:
+        patched.setattr(showing, "append", broken)
+        patched.setattr(access, "spend", broken)
+        answer = trusting.post(VIEW, json=body, headers=headers)
+        assert answer.status_code == 503
+        assert "cards" not in answer.json()
+    assert trusting.post(VIEW, json=body, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize("path", [VIEW, SELECT])
+def test_a_body_that_is_not_json_uses_the_token_up(trusting, path):
+    headers = clients.bearer(path)
+    assert trusting.post(path, content=b"x", headers={**headers, "Content-Type": "text/plain"}).status_code == 415
+    assert trusting.post(path, json={}, headers=headers).status_code == 401
