@@ -182,6 +182,7 @@ def silent_show(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     from training.impact.silent_report import read_rating, silent_lines, silent_report
     from training.settings import Settings
 
+    settings = Settings.load()
     folders = sorted(path for path in (home / FOLDER).glob("*-*") if (path / "about.json").exists())
     if not folders:
         raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
@@ -190,7 +191,8 @@ def silent_show(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
         Records.load(home / "store"),
         impact_rows(home)["reviews"],
         locks_in_audit(home),
-        Settings.load().outcomes,
+        settings.outcomes,
+        settings.watching,
     )
     found["blind_rating"] = read_rating(home / FOLDER / "rating")
     report(found, as_json, lambda: silent_lines(found))

@@ -19,6 +19,7 @@ from features.spec import EVER
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
+from docs.change_control import change_control  # noqa: E402
 from docs.scores import scores  # noqa: E402
 from docs.speed import speed  # noqa: E402
 
@@ -149,7 +150,13 @@ def put_into(page: str, name: str, part: str) -> None:
     path.write_text(f"{before}{head}\n{part}\n<!-- end -->{rest.partition('<!-- end -->')[2]}", encoding="utf-8")
 
 
-PAGES = {"features.md": dictionary, "gaps.md": gaps, "scores.md": scores, "speed.md": speed}
+PAGES = {
+    "change_control.md": change_control,
+    "features.md": dictionary,
+    "gaps.md": gaps,
+    "scores.md": scores,
+    "speed.md": speed,
+}
 
 
 def main(check: bool) -> int:

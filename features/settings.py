@@ -128,6 +128,7 @@ class NightlySettings(FileSettings):
     evaluation: Mapping[str, Any] = {}
     promotion: Mapping[str, Any] = {}
     impact: Mapping[str, Any] = {}
+    watching: Mapping[str, Any] = {}
 
 
 Model = TypeVar("Model", bound=FileSettings)

@@ -216,6 +216,22 @@ class ImpactSettings(Section):
     bed_day_pounds: Stated | None = None
 
 
+class WatchSettings(Section):
+    """Bounds of the steps of repair, written beforehand: docs/change_control.md is generated from them."""
+
+    alpha: float = Field(default=0.01, gt=0, le=0.1)
+    fewest_events: int = Field(default=100, ge=20)
+    step_p: float = Field(default=0.01, gt=0, le=0.1)
+    most_intercept: float = Field(default=0.7, gt=0, le=2)
+    slope: tuple[float, float] = (0.7, 1.4)
+
+    @model_validator(mode="after")
+    def _slope_holds_one(self) -> WatchSettings:
+        if not 0 < self.slope[0] < 1 < self.slope[1]:
+            raise ValueError(f"slope is {list(self.slope)}; write two bounds above 0 with 1 between them")
+        return self
+
+
 class Settings(FileSettings):
     """All of mlflow.yaml. ``Settings()`` gives the defaults, ``Settings.load()`` reads the file; environment
     variables override both."""
@@ -233,6 +249,7 @@ class Settings(FileSettings):
     evaluation: EvaluationSettings = EvaluationSettings()
     promotion: PromotionSettings = PromotionSettings()
     impact: ImpactSettings = ImpactSettings()
+    watching: WatchSettings = WatchSettings()
 
     @model_validator(mode="after")
     def _headline_is_trained(self) -> Settings:

@@ -17,8 +17,10 @@ from features import Records
 from features.errors import UpstreamError
 from models.locked_scores import LockedScores
 from training.dataset.labels import follow_up
+from training.errors import NotEnoughData
 from training.impact.effects import Interval
-from training.settings import OutcomeSettings
+from training.impact.watching import repair, watch, without_overlap
+from training.settings import OutcomeSettings, WatchSettings
 
 PLACES = (5, 10, 15, 25)
 REVIEW_DAYS = 28
@@ -37,6 +39,7 @@ def silent_report(
     reviews: pd.DataFrame,
     locked_at: Mapping[str, str],
     outcomes: OutcomeSettings | None = None,
+    watching: WatchSettings | None = None,
 ) -> dict[str, Any]:
     """One report for each model (champion and challenger side by side). ``reviews`` holds patient_id and reviewed_on;
     ``locked_at`` when the audit log got each lock.
@@ -44,10 +47,9 @@ def silent_report(
     by_model: dict[str, list[LockedScores]] = {}
     for run in runs:
         by_model.setdefault(run.about["bundle_id"], []).append(run)
+    rules = outcomes or OutcomeSettings(), watching or WatchSettings()
     return {
-        "models": {
-            name: _of_model(found, records, reviews, outcomes or OutcomeSettings()) for name, found in by_model.items()
-        },
+        "models": {name: _of_model(found, records, reviews, *rules) for name, found in by_model.items()},
         "locks": [_lock_line(run, locked_at) for run in runs],
     }
 
@@ -59,7 +61,11 @@ def _lock_line(run: LockedScores, locked_at: Mapping[str, str]) -> dict[str, Any
 
 
 def _of_model(
-    runs: Sequence[LockedScores], records: Records, reviews: pd.DataFrame, outcomes: OutcomeSettings
+    runs: Sequence[LockedScores],
+    records: Records,
+    reviews: pd.DataFrame,
+    outcomes: OutcomeSettings,
+    settings: WatchSettings,
 ) -> dict[str, Any]:
     outcome, horizon = runs[0].about["ranked_by"]
     column = f"{outcome}_{horizon}"
@@ -83,7 +89,23 @@ def _of_model(
         },
         "left_out": dict(Counter(reason for run in runs for reason in run.left_out["reason"]).most_common()),
         "staff": _overlap(scores, reviews),
+        "watch": _watch(rows, column, horizon, settings),
     }
+
+
+def _watch(rows: pd.DataFrame, column: str, horizon: int, settings: WatchSettings) -> dict[str, Any]:
+    """The sequential test over rows whose labels are complete, and the step of repair that suffices after an alarm."""
+    days = rows["as_of"].to_numpy("datetime64[D]").astype(np.int64)
+    kept = without_overlap(rows["patient_id"].to_numpy(object), days, horizon)
+    risk, event = rows[column].to_numpy(np.float64)[kept], rows["event"].to_numpy(np.float64)[kept]
+    found = watch(risk, event, settings.alpha)
+    step: dict[str, Any] = {"step": "none", "why": "no alarm"}
+    if found.alarm_at is not None:
+        try:
+            step = vars(repair(risk, event, settings))
+        except NotEnoughData as error:
+            step = {"step": "wait", "why": str(error)}
+    return {**found.as_dict(), "repair": step}
 
 
 def _ages(values: Sequence[int | None]) -> dict[str, Any]:
@@ -156,6 +178,11 @@ def silent_lines(found: dict[str, Any]) -> list[str]:
             for who, figures in one["calibration"].items()
             if figures
         ]
+        watched = one["watch"]
+        lines.append(
+            f"  watching: {watched['observed']} observed, {watched['expected']:.1f} expected; "
+            + (f"ALARM, step of repair: {watched['repair']['step']}" if watched["alarm_at"] is not None else "no alarm")
+        )
         lines += [f"  left out: {count:,} {reason}" for reason, count in one["left_out"].items()]
         lines += [
             f"  newest {table}: {days['median']:.0f} days old, at most {days['most']}"
