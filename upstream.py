@@ -309,8 +309,29 @@ def make_demo(
         serve(home, "127.0.0.1", port, on_ready=ready, log_file=log)
 
 
+SECRETS = ("UPSTREAM_DATABASE_URL", "UPSTREAM_OIDC")
+"""Settings that hold a secret and may be given as a file: the variable with ``_FILE`` names it."""
+
+
+def read_secret_files() -> None:
+    """Sets each of ``SECRETS`` from the file that its ``_FILE`` variable names. Stops with a clear error where the file
+    cannot be read, or where both are set.
+    """
+    for name in SECRETS:
+        path = os.environ.pop(f"{name}_FILE", "")
+        if not path:
+            continue
+        if name in os.environ:
+            sys.exit(f"{name} and {name}_FILE are both set; keep one of them")
+        try:
+            os.environ[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            sys.exit(f"{name}_FILE: the file cannot be read ({type(error).__name__}); check its path and its rights")
+
+
 def main() -> None:
     os.umask(0o077)  # The home holds data about people, so only the account that made it may read it.
+    read_secret_files()
     app()
 
 

@@ -22,7 +22,7 @@ from typer.core import TyperGroup
 from features.errors import UpstreamError
 
 DEFAULT_HOME = Path(".upstream")
-Home = Annotated[Path, typer.Option("--home", help="Folder for everything that a run makes.")]
+Home = Annotated[Path, typer.Option("--home", envvar="UPSTREAM_HOME", help="Folder for everything that a run makes.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the report as one JSON object on standard output.")]
 
 EXTRA_OF = {
