@@ -13,6 +13,7 @@ from models import RiskModel
 from serving.nightly.impact_rows import impact_rows
 from serving.nightly.run import list_rules, score_store
 from serving.worklists.rules import Ranking
+from tests.serving.conftest import client_of, sign_in
 
 WIDE = LotterySettings.model_construct(
     enabled=True,
@@ -103,3 +104,15 @@ def test_the_rows_of_the_read_out_are_the_draws_and_the_lists_without_one(home, 
     drawn = impact_rows(home)
     assert len(drawn["draws"]) > 1 and drawn["lines"].empty
     assert drawn["draws"]["gaps_closed"].isna().all()  # nobody is four weeks on
+
+
+def test_the_team_page_says_to_staff_that_there_is_a_draw_and_only_then(home, world):
+    def page() -> str:
+        with client_of(home) as client:
+            sign_in(client, "pharmacist:north")
+            return client.get("/teams/north/overview").text
+
+    words = "some of the last places are drawn at random once a week"
+    assert "North team" in (before := page()) and words not in before
+    score_store(first_list(home) / "store", home / "bundles", home, world.AS_OF, threads=1, lottery=WIDE)
+    assert words in page()
