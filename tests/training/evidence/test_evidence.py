@@ -4,6 +4,7 @@ found."""
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -68,6 +69,22 @@ def test_what_only_a_deployer_can_answer_is_listed_and_never_invented(evidence):
     ):
         assert f"- {question}\n" in listed
     assert len(evidence.open) > 30
+
+
+@pytest.mark.parametrize("outcome", ["admission", "disengagement"])
+def test_a_model_of_one_outcome_has_its_evidence_and_says_that_the_other_is_no_part_of_it(sources, outcome):
+    pairs = {name: pair for name, pair in sources.evaluation.pairs.items() if pair.outcome == outcome}
+    headline = {name: found for name, found in sources.figures["headline"].items() if name == outcome}
+    plain = {name: found for name, found in sources.figures["pairs"].items() if name in pairs}
+    one = replace(
+        sources,
+        evaluation=sources.evaluation.model_copy(update={"pairs": pairs}),
+        figures={**sources.figures, "pairs": plain, "headline": headline},
+    )
+    absent = "disengagement" if outcome == "admission" else "admission"
+    record = build(one).files["transparency_record.md"]
+    assert f"{absent} is not part of this model" in record
+    assert f"{outcome} is not part of this model" not in record
 
 
 def test_a_number_edited_by_hand_is_found_by_file_and_line(evidence, tmp_path):
