@@ -228,6 +228,16 @@ def dated(text: str) -> str:
     return _ISO.sub(lambda found: short_day(found[0]), text)
 
 
+def length_of_time(number: int) -> str:
+    """A number of days as people say it: in days below two months, then in months, then in years and months."""
+    months = round(number / 30.44)
+    if months < 2:
+        return days(number)
+    years, rest = divmod(months, 12)
+    said = [f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in ((years, "year"), (rest, "month")) if count]
+    return " ".join(said)
+
+
 def days(number: float | int) -> str:
     whole = int(number)
     return f"{whole:,} day" if whole == 1 else f"{whole:,} days"

@@ -33,6 +33,7 @@ FILTERS = (
     "dated",
     "day",
     "days",
+    "length_of_time",
     "feature_name",
     "feature_words",
     "in_100",

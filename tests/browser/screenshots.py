@@ -80,12 +80,19 @@ def pharmacist(driver: webdriver.Chrome, url: str) -> None:
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     take(driver, "worklist-print", 1300, width=900)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    click(driver, "main a[href^='/patients/']")
+    click(driver, "tr.up-row a[href^='/patients/']")
     until(driver, at("/patients/", "#year"))
     take(driver, "person", 1500)
     take(driver, "person-year", 1100, top="#year")
     take(driver, "person-reasons", 1300, top="#reasons")
     take(driver, "review", 1100, top="#reviews")
+    person = driver.current_url.split("?")[0].split("#")[0]
+    for page, height in (("conversation", 1500), ("conversation?easy=1", 1500), ("letter", 1300)):
+        driver.get(f"{person}/{page}")
+        take(driver, page.replace("?easy=1", "-easy"), height)
+    for page, height in (("this-week", 1300), ("registers/clozapine", 1300), ("digest", 1300), ("help", 1300)):
+        driver.get(f"{url}/{page}")
+        take(driver, page.rpartition("/")[2], height)
     driver.get(team.split("?")[0] + "/overview")
     take(driver, "team", 1900)
     take(driver, "team-equality", 1300, top="#equality")
