@@ -107,6 +107,35 @@ class RequiresCdsShowing(RequiresCdsClient):
             await service.reads.run(spend, service.database, token)
 
 
+class RequiresTextingProvider(Requires):
+    """Admits the provider of texts with the bearer token that the settings name for it: 401 otherwise.
+
+    It counts as an operator, who sees no people. This token opens nothing else, and no other token opens this.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(Role.OPERATOR)
+        self.model = BearerModel(description="The token that UPSTREAM_TEXTING names as receive_token.")
+        self.scheme_name = "textingProvider"
+
+    async def __call__(self, request: Request) -> Caller:
+        if (known := _admitted_before(request, self)) is not None:
+            return known
+        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+        service = service_of(request)
+        own = service.settings.texting.receive_token
+        expected = own.get_secret_value() if own is not None else ""
+        right = hmac.compare_digest(secret.strip().encode(), expected.encode())
+        if scheme.lower() != "bearer" or not expected or not right:
+            spend_as_stranger(request)
+            raise unauthorised()
+        allow(request, LARGEST_HOOK)
+        caller = Caller("texting-provider", Role.OPERATOR, frozenset(), "Texting provider")
+        request.scope["state"].update(role=caller.role.value, caller=caller, admitted=(self, caller))
+        service.rates.systems.spend(caller.token_id)
+        return caller
+
+
 def _client_token(
     service: Service, secret: str, audience: str, use: Callable[[Database, ClientToken], bool]
 ) -> ClientToken | None:

@@ -58,6 +58,10 @@ from serving.http.problems import (
 from serving.http.protocol import BoundedProtocol
 from serving.http.thread_lanes import Lane, Turns
 from serving.identities.keys import IdentityKeyProblem, IdentityKeys
+from serving.messages.endpoints import router as messages
+from serving.messages.messengers import TextingMissing, messenger_of
+from serving.messages.schemas import TextReceipt, TextReply
+from serving.messages.templates import TemplateRefused, check_templates
 from serving.model_loader import LiveModel
 from serving.observability.logs import write_log
 from serving.observability.metrics import Metrics
@@ -92,6 +96,7 @@ from serving.web.review_pages import router as review_pages
 from serving.web.review_pages import session_ended
 from serving.web.sandbox.pages import router as sandbox
 from serving.web.sheets.pages import router as sheet_pages
+from serving.web.texts.pages import router as text_pages
 from serving.web.work_pages import router as work_pages
 from serving.work.endpoints import router as work
 from serving.work.schemas import WorkIn
@@ -123,6 +128,8 @@ KNOWN_NAMES = known_names() | {
     *WorkIn.model_fields,
     "work",
     *CDS_NAMES,
+    *TextReceipt.model_fields,
+    *TextReply.model_fields,
 }
 SIGN_IN_ROUTES = ("/sign-in/with/{place}", "/sign-in/back", "/launch", "/launch/back")
 OPEN_TO_ANYBODY = frozenset(
@@ -141,7 +148,17 @@ OPEN_TO_ANYBODY = frozenset(
 the service does not start.
 """
 FHIR = "/fhir/"
-JSON_PATHS = ("/v1/", "/cds-services", "/livez", "/readyz", "/version", "/openapi.json", "/metrics", STATIC)
+JSON_PATHS = (
+    "/v1/",
+    "/messages/",
+    "/cds-services",
+    "/livez",
+    "/readyz",
+    "/version",
+    "/openapi.json",
+    "/metrics",
+    STATIC,
+)
 ERRORS: dict[int | str, dict[str, Any]] = {
     status: {"model": ProblemDetails, "description": description}
     for status, description in (
@@ -178,6 +195,12 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     nhs_key = NhsKey.read(settings.nhs_key_file) if settings.nhs_key_file else None
     identity_keys = IdentityKeys.read(settings.identity_keys) if settings.identity_keys else None
     clients = CdsClients(settings.cds)
+    check_templates(settings.texting)
+    messenger_of(settings.texting)
+    if settings.texting.is_on and identity_keys is None:
+        raise IdentityKeyProblem(
+            "texts need the key file that seals numbers and replies: set UPSTREAM_IDENTITY_KEY_FILE"
+        )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -241,6 +264,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         operations,
         cds,
         fhir,
+        messages,
         pages,
         provider,
         auditing_pages,
@@ -254,6 +278,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         work,
         work_pages,
         sheet_pages,
+        text_pages,
         help_pages,
         worklist_pages,
     ):
@@ -441,7 +466,7 @@ def serve(
             raise StartError(f"{error}; check that the home folder can be written, or UPSTREAM_DATABASE_URL") from None
         try:
             app = create_app(settings)
-        except (TracingMissing, KeyProblem, IdentityKeyProblem) as error:
+        except (TracingMissing, KeyProblem, IdentityKeyProblem, TemplateRefused, TextingMissing) as error:
             raise StartError(str(error)) from None
         write_log(log_file)
         app.state.alone = True

@@ -31,6 +31,10 @@ from serving.storage.tables import (
     runs,
     scores,
     summaries,
+    text_numbers,
+    text_receipts,
+    text_replies,
+    texts,
     timelines,
     token_teams,
     tokens,
@@ -49,7 +53,17 @@ COMPUTED: tuple[Table, ...] = (
     people,
 )
 """What nightly runs made of the records."""
-ERASED: tuple[Table, ...] = (*COMPUTED, cards, work_items, gap_statuses, drafts, identities)
+ERASED: tuple[Table, ...] = (
+    *COMPUTED,
+    cards,
+    work_items,
+    gap_statuses,
+    drafts,
+    identities,
+    text_numbers,
+    texts,
+    text_replies,
+)
 KEPT: tuple[Table, ...] = (reviews, exposures, emergency_access)
 """What the audit chain holds, and a copy for the person holds too."""
 
@@ -76,6 +90,8 @@ def erase(connection: Connection, patient_id: str, at: dt.datetime) -> dict[str,
     """Deletes what may go, and notes the hash of the id. Returns how many rows of each table."""
     mine = select(cards.c.card_id).where(cards.c.patient_id == patient_id)
     removed = {"card_feedback": _gone(connection, card_feedback, card_feedback.c.card_id.in_(mine))}
+    theirs = select(texts.c.provider_id).where(texts.c.patient_id == patient_id, texts.c.provider_id.is_not(None))
+    removed["text_receipts"] = _gone(connection, text_receipts, text_receipts.c.provider_id.in_(theirs))
     for table in ERASED:
         removed[table.name] = _gone(connection, table, table.c.patient_id == patient_id)
     named = list_exits.c.displaced_by == patient_id

@@ -314,6 +314,80 @@ drafts = Table(
     Column("expires_at", Moment, nullable=False),
 )
 
+text_numbers = Table(
+    "text_numbers",
+    metadata,
+    Column("patient_id", String(200), primary_key=True),
+    Column("key_id", String(16), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("number_hash", String(64), nullable=False),
+    Column("consented", Boolean, nullable=False),
+    Column("given_at", Moment, nullable=False),
+    Index("ix_text_numbers_hash", "number_hash"),
+)
+
+texts = Table(
+    "texts",
+    metadata,
+    Column("text_id", String(64), primary_key=True),
+    Column("patient_id", String(200)),
+    Column("team_id", String(200)),
+    Column("number_hash", String(64), nullable=False),
+    Column("template", String(32), nullable=False),
+    Column("automatic", Boolean, nullable=False),
+    Column("provider_id", String(100), unique=True),
+    Column("status", String(32), nullable=False),
+    Column("status_at", Moment, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("sent_by", String(200), nullable=False),
+    Column("sent_by_name", String(200), nullable=False),
+    Index("ix_texts_patient", "patient_id", "created_at"),
+    Index("ix_texts_hash", "number_hash", "created_at"),
+)
+
+text_receipts = Table(
+    "text_receipts",
+    metadata,
+    Column("provider_id", String(100), primary_key=True),
+    Column("status", String(32), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("received_at", Moment, nullable=False),
+)
+
+text_replies = Table(
+    "text_replies",
+    metadata,
+    Column("reply_id", String(100), primary_key=True),
+    Column("number_hash", String(64), nullable=False),
+    Column("key_id", String(16), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("sent_at", Moment, nullable=False),
+    Column("stored_at", Moment, nullable=False),
+    Column("handled_at", Moment),
+    Column("patient_id", String(200)),
+    Column("team_id", String(200)),
+    Column("meaning", String(16)),
+    Column("distress", Boolean, nullable=False, server_default=false()),
+    Column("answered_at", Moment),
+    Column("opened_at", Moment),
+    Column("opened_by_name", String(200)),
+    Column("taken_by", String(200)),
+    Column("taken_by_name", String(200)),
+    Column("taken_at", Moment),
+    Column("done_at", Moment),
+    Index("ix_text_replies_patient", "patient_id", "sent_at"),
+    Index("ix_text_replies_handled", "handled_at"),
+)
+
+text_opt_outs = Table(
+    "text_opt_outs",
+    metadata,
+    Column("number_hash", String(64), primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("source", String(16), nullable=False),
+    Column("ended_at", Moment),
+)
+
 tokens = Table(
     "tokens",
     metadata,
@@ -488,5 +562,8 @@ PERSON_TABLES = frozenset(
         drafts,
         exposures,
         cards,
+        text_numbers,
+        texts,
+        text_replies,
     }
 )

@@ -28,6 +28,7 @@ from serving.http.problems import not_found
 from serving.identities.service import named_of, names_of
 from serving.identity.callers import Caller
 from serving.identity.ids import PersonId
+from serving.messages.service import unread_distress
 from serving.operations.service import readiness, version
 from serving.people.schemas import Person
 from serving.people.service import find_person
@@ -131,6 +132,9 @@ async def team(
         sort=sort or "",
         most=MAX_LIMIT,
         names=await service.reads.run(names_of, service.database, caller, service.identity_keys, shown_on(found)),
+        text_distress=await service.reads.run(unread_distress, service.database, caller, team_id)
+        if service.settings.texting.is_on
+        else 0,
     )
 
 

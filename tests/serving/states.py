@@ -50,6 +50,8 @@ PAGES = {
     "conversation sheet with nothing recorded": "/patients/N01/conversation",
     "letter to the GP": "/patients/N00/letter",
     "letter with nothing recorded": "/patients/N01/letter",
+    "texts, not set up": "/patients/N00/texts",
+    "texts of the team, not set up": "/teams/north/texts",
     "weekly digest": "/digest",
     "help": "/help",
     "glossary": "/glossary",

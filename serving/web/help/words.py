@@ -114,6 +114,19 @@ HELP = (
         ),
     ),
     HelpSection(
+        "texts",
+        "Texts",
+        (
+            "Send one of the fixed texts to a person who agreed to texts, from 9:00 to 19:00. No text names a "
+            "medicine, a test, a diagnosis or a team.",
+            "1 asks for a call, 2 asks to change, STOP ends the texts. Anything else is sealed until somebody of the "
+            "team opens it, and the audit log says who did.",
+            "Words that may mean distress stand at the top of the team's page. The word list is not verified, so read "
+            "every reply. Nobody reads replies at night; the automatic answer says so. No answer does not mean that "
+            "somebody did not attend.",
+        ),
+    ),
+    HelpSection(
         "digest",
         "The weekly digest",
         ("The week of your teams in counts. It names nobody, so it can be sent by e-mail.",),

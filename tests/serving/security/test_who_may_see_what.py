@@ -79,6 +79,10 @@ FORMS = {
     "POST /patients/{patient_id}/proposals",
     "POST /patients/{patient_id}/gaps/{code}/status",
     "POST /find",
+    # tests/serving/messages/test_pages.py
+    "POST /patients/{patient_id}/texts",
+    "POST /teams/{team_id}/texts",
+    "POST /texts/{reply_id}",
     "POST /patients/{patient_id}/work",
     "POST /sign-out",
     "POST /emergency-access",
@@ -109,6 +113,9 @@ SIGNED = {
     "POST /cds-services/upstream-patient-view",
     "POST /cds-services/upstream-order-select",
     "POST /cds-services/{service_id}/feedback",
+    # Called by the provider of texts with its own token: tests/serving/messages/test_pages.py.
+    "POST /messages/receipts",
+    "POST /messages/replies",
 }
 PAGES = [
     ("/", None, set(ROLES)),
@@ -122,6 +129,8 @@ PAGES = [
     ("/patients/N03/letter.txt", "/patients/S02/letter.txt", {"pharmacist"}),
     ("/patients/N03/letter.pdf", "/patients/S02/letter.pdf", {"pharmacist"}),
     ("/patients/N03/conversation", "/patients/S02/conversation", {"pharmacist"}),
+    ("/patients/N03/texts", "/patients/S02/texts", {"pharmacist"}),
+    ("/teams/north/texts", "/teams/south/texts", {"pharmacist"}),
     ("/find", None, {"pharmacist"}),
     ("/registers/lithium", None, {"pharmacist"}),
     ("/registers/lithium.csv", None, {"pharmacist"}),

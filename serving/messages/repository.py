@@ -1,0 +1,303 @@
+"""All queries over texts. Reading for a caller starts at ``visible_people``; receipts and replies are our own job's."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+
+from serving.identity.callers import Caller
+from serving.runs.repository import insert_rows
+from serving.storage.tables import text_numbers, text_opt_outs, text_receipts, text_replies, texts
+from serving.storage.visible import visible_people
+
+FINAL = ("delivered", "permanent-failure", "temporary-failure", "technical-failure")
+"""Statuses after which the provider says no more, except that a temporary failure may still be delivered."""
+UNSURE_AFTER = dt.timedelta(minutes=2)
+"""After this a text that the provider never answered for is shown as one that may not have been sent."""
+FAILED = ("permanent-failure", "temporary-failure", "technical-failure", "not-sent", "unknown")
+
+
+def place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any, Any] | None:
+    """The person's team and the published run; the caller's own team first. None where they may not see them."""
+    visible = visible_people(caller)
+    query = select(visible.c.team_id, visible.c.run_id).where(visible.c.patient_id == patient_id)
+    rows = list(connection.execute(query.order_by(visible.c.team_id)))
+    return next((row for row in rows if not caller.is_beyond(row.team_id)), rows[0] if rows else None)
+
+
+def number_of(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
+    """The sealed number and consent of a person whom the caller may see."""
+    visible = visible_people(caller)
+    query = select(text_numbers).where(
+        text_numbers.c.patient_id == patient_id,
+        select(visible.c.patient_id).where(visible.c.patient_id == text_numbers.c.patient_id).exists(),
+    )
+    return connection.execute(query).first()
+
+
+def holders(connection: Connection, number_hash: str) -> list[str]:
+    """Everybody who has a number. Asked inside a transaction of our own, never shown."""
+    query = select(text_numbers.c.patient_id).where(text_numbers.c.number_hash == number_hash)
+    return sorted(connection.scalars(query.limit(5)))
+
+
+def replace_numbers(connection: Connection, rows: Iterable[dict[str, Any]]) -> None:
+    """Replaces the whole table of numbers inside the caller's transaction."""
+    connection.execute(delete(text_numbers))
+    insert_rows(connection, text_numbers, rows)
+
+
+def opted_out(connection: Connection, number_hash: str) -> bool:
+    query = select(text_opt_outs.c.number_hash).where(
+        text_opt_outs.c.number_hash == number_hash, text_opt_outs.c.ended_at.is_(None)
+    )
+    return connection.scalar(query) is not None
+
+
+def set_opt_out(connection: Connection, number_hash: str, at: dt.datetime, source: str) -> None:
+    """Opts a number out. An earlier opt-out stays as it is; a later START that was sent before this is overruled."""
+    here = text_opt_outs.c.number_hash == number_hash
+    known = connection.execute(select(text_opt_outs).where(here)).first()
+    if known is None:
+        row = {"number_hash": number_hash, "since": at, "source": source, "ended_at": None}
+        connection.execute(insert(text_opt_outs), row)
+    elif known.ended_at is None:
+        if at > known.since:
+            connection.execute(update(text_opt_outs).where(here).values(since=at, source=source))
+    elif at >= known.ended_at:
+        connection.execute(update(text_opt_outs).where(here).values(since=at, source=source, ended_at=None))
+
+
+def end_opt_out(connection: Connection, number_hash: str, at: dt.datetime) -> None:
+    """Ends an opt-out that is older than ``at``: replies may come in any order."""
+    ended = update(text_opt_outs).where(
+        text_opt_outs.c.number_hash == number_hash, text_opt_outs.c.since < at, text_opt_outs.c.ended_at.is_(None)
+    )
+    connection.execute(ended.values(ended_at=at))
+
+
+def add_text(connection: Connection, row: dict[str, Any]) -> bool:
+    """Whether the text is new: one text of an id is sent once."""
+    here = select(texts.c.text_id).where(texts.c.text_id == row["text_id"])
+    if connection.scalar(here) is not None:
+        return False
+    connection.execute(insert(texts), row)
+    return True
+
+
+def text_status(connection: Connection, text_id: str) -> str | None:
+    return connection.scalar(select(texts.c.status).where(texts.c.text_id == text_id))
+
+
+def text_row(connection: Connection, text_id: str) -> Row[Any] | None:
+    """One text, inside a transaction of our own."""
+    return connection.execute(select(texts).where(texts.c.text_id == text_id)).first()
+
+
+def taken_by_provider(connection: Connection, text_id: str, provider_id: str, at: dt.datetime) -> None:
+    """The provider took a text; a receipt that came before this counts."""
+    values = {"provider_id": provider_id, "status": "created", "status_at": at}
+    connection.execute(update(texts).where(texts.c.text_id == text_id).values(values))
+    apply_receipts(connection, provider_id)
+
+
+def set_text_status(connection: Connection, text_id: str, status: str, at: dt.datetime) -> None:
+    connection.execute(update(texts).where(texts.c.text_id == text_id).values(status=status, status_at=at))
+
+
+def add_receipt(connection: Connection, provider_id: str, status: str, at: dt.datetime, now: dt.datetime) -> bool:
+    """Whether the receipt is new. The text takes the newest status, whatever the order of the receipts."""
+    known = select(text_receipts.c.status).where(
+        text_receipts.c.provider_id == provider_id, text_receipts.c.status == status
+    )
+    if connection.scalar(known) is not None:
+        return False
+    row = {"provider_id": provider_id, "status": status, "at": at, "received_at": now}
+    connection.execute(insert(text_receipts), row)
+    apply_receipts(connection, provider_id)
+    return True
+
+
+def apply_receipts(connection: Connection, provider_id: str) -> None:
+    """Gives a text the status of its newest receipt; delivered wins over a failure of the same moment."""
+    query = select(text_receipts).where(text_receipts.c.provider_id == provider_id)
+    found = sorted(connection.execute(query), key=lambda row: (row.status == "delivered", row.at))
+    if found:
+        values = {"status": found[-1].status, "status_at": found[-1].at}
+        connection.execute(update(texts).where(texts.c.provider_id == provider_id).values(values))
+
+
+def add_reply(connection: Connection, row: dict[str, Any]) -> bool:
+    """Whether the reply is new: one of the provider's ids is stored once."""
+    here = select(text_replies.c.reply_id).where(text_replies.c.reply_id == row["reply_id"])
+    if connection.scalar(here) is not None:
+        return False
+    connection.execute(insert(text_replies), row)
+    return True
+
+
+def waiting(connection: Connection) -> list[Row[Any]]:
+    """Replies that nobody has read the meaning of, or that wait for the automatic answer; oldest first."""
+    query = select(text_replies).where(or_(text_replies.c.handled_at.is_(None), text_replies.c.answered_at.is_(None)))
+    return list(connection.execute(query.order_by(text_replies.c.sent_at, text_replies.c.reply_id).limit(500)))
+
+
+def reply_row(connection: Connection, reply_id: str) -> Row[Any] | None:
+    """One reply, inside a transaction of our own."""
+    return connection.execute(select(text_replies).where(text_replies.c.reply_id == reply_id)).first()
+
+
+def set_reply(connection: Connection, reply_id: str, **values: Any) -> None:
+    connection.execute(update(text_replies).where(text_replies.c.reply_id == reply_id).values(values))
+
+
+def whose(connection: Connection, number_hash: str) -> tuple[str | None, str | None]:
+    """Whose reply it is, as (patient, team that texted): who was last texted at the number, else its only holder."""
+    query = select(texts.c.patient_id, texts.c.team_id).where(
+        texts.c.number_hash == number_hash, texts.c.automatic.is_(False), texts.c.patient_id.is_not(None)
+    )
+    last = connection.execute(query.order_by(texts.c.created_at.desc()).limit(1)).first()
+    if last is not None:
+        return last.patient_id, last.team_id
+    alone = holders(connection, number_hash)
+    return (alone[0], None) if len(alone) == 1 else (None, None)
+
+
+def answered_since(connection: Connection, number_hash: str, since: dt.datetime) -> bool:
+    """Whether the number got an automatic answer since a moment, or may have."""
+    query = select(texts.c.text_id).where(
+        texts.c.number_hash == number_hash,
+        texts.c.automatic.is_(True),
+        texts.c.created_at > since,
+        texts.c.status != "not-sent",
+    )
+    return connection.scalar(query.limit(1)) is not None
+
+
+def texts_of(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
+    """What was sent to a person, newest first."""
+    visible = visible_people(caller)
+    query = select(texts).where(
+        texts.c.patient_id == patient_id,
+        select(visible.c.patient_id).where(visible.c.patient_id == texts.c.patient_id).exists(),
+    )
+    return list(connection.execute(query.order_by(texts.c.created_at.desc(), texts.c.text_id)))
+
+
+def replies_of(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
+    """What came back from a person, newest first. The words stay sealed."""
+    visible = visible_people(caller)
+    query = select(text_replies).where(
+        text_replies.c.patient_id == patient_id,
+        select(visible.c.patient_id).where(visible.c.patient_id == text_replies.c.patient_id).exists(),
+    )
+    return list(connection.execute(query.order_by(text_replies.c.sent_at.desc(), text_replies.c.reply_id)))
+
+
+def team_replies(connection: Connection, caller: Caller, team_id: str) -> list[Row[Any]]:
+    """Replies of the team's people that nobody has finished with: words of distress first, then the oldest."""
+    visible = visible_people(caller)
+    query = (
+        select(text_replies)
+        .join(visible, visible.c.patient_id == text_replies.c.patient_id)
+        .where(visible.c.team_id == team_id, text_replies.c.done_at.is_(None), text_replies.c.handled_at.is_not(None))
+        .order_by(text_replies.c.distress.desc(), text_replies.c.sent_at, text_replies.c.reply_id)
+    )
+    return list(connection.execute(query.limit(200)))
+
+
+def team_failures(connection: Connection, caller: Caller, team_id: str, since: dt.datetime) -> list[Row[Any]]:
+    """Texts to the team's people that did not arrive, or may not have, newest first."""
+    visible = visible_people(caller)
+    before = dt.datetime.now(dt.UTC) - UNSURE_AFTER
+    lost = and_(texts.c.status == "sending", texts.c.created_at < before)
+    query = (
+        select(texts)
+        .join(visible, visible.c.patient_id == texts.c.patient_id)
+        .where(visible.c.team_id == team_id, texts.c.created_at > since, or_(texts.c.status.in_(FAILED), lost))
+        .order_by(texts.c.created_at.desc(), texts.c.text_id)
+    )
+    return list(connection.execute(query.limit(200)))
+
+
+def team_numbers(connection: Connection, caller: Caller, team_id: str) -> list[Row[Any]]:
+    """The team's people with a number: whether they agreed, and since when they are opted out, if they are."""
+    visible = visible_people(caller)
+    out = and_(text_opt_outs.c.number_hash == text_numbers.c.number_hash, text_opt_outs.c.ended_at.is_(None))
+    query = (
+        select(text_numbers.c.patient_id, text_numbers.c.consented, text_opt_outs.c.since, text_opt_outs.c.source)
+        .select_from(text_numbers)
+        .join(visible, visible.c.patient_id == text_numbers.c.patient_id)
+        .outerjoin(text_opt_outs, out)
+        .where(visible.c.team_id == team_id)
+        .order_by(text_numbers.c.patient_id)
+    )
+    return list(connection.execute(query))
+
+
+def reply_seen(connection: Connection, caller: Caller, reply_id: str) -> Row[Any] | None:
+    """One reply, with the team that its person is with now; None where the caller may not see them."""
+    visible = visible_people(caller)
+    query = (
+        select(text_replies, visible.c.team_id.label("now_with"), visible.c.run_id)
+        .join(visible, visible.c.patient_id == text_replies.c.patient_id)
+        .where(text_replies.c.reply_id == reply_id)
+    )
+    return connection.execute(query).first()
+
+
+def of_nobody(connection: Connection) -> int:
+    """How many replies came from a number that nobody here has."""
+    query = (
+        select(func.count())
+        .select_from(text_replies)
+        .where(text_replies.c.patient_id.is_(None), text_replies.c.handled_at.is_not(None))
+    )
+    return int(connection.scalar(query) or 0)
+
+
+def coded_replies(connection: Connection, meanings: Sequence[str]) -> list[Row[Any]]:
+    """Replies by closed codes, of people, for the records."""
+    query = select(
+        text_replies.c.reply_id,
+        text_replies.c.patient_id,
+        text_replies.c.team_id,
+        text_replies.c.sent_at,
+        text_replies.c.stored_at,
+    ).where(text_replies.c.meaning.in_(list(meanings)), text_replies.c.patient_id.is_not(None))
+    return list(connection.execute(query.order_by(text_replies.c.reply_id)))
+
+
+def held_of(connection: Connection, patient_id: str) -> dict[str, list[Row[Any]]]:
+    """Every row about one person, inside a transaction of our own."""
+    return {
+        table.name: list(connection.execute(select(table).where(table.c.patient_id == patient_id)))
+        for table in (text_numbers, texts, text_replies)
+    }
+
+
+def erase_person(connection: Connection, patient_id: str) -> dict[str, int]:
+    """Deletes every row about one person, and the receipts of their texts."""
+    theirs = select(texts.c.provider_id).where(texts.c.patient_id == patient_id, texts.c.provider_id.is_not(None))
+    gone = {"text_receipts": connection.execute(delete(text_receipts).where(text_receipts.c.provider_id.in_(theirs)))}
+    for table in (text_numbers, texts, text_replies):
+        gone[table.name] = connection.execute(delete(table).where(table.c.patient_id == patient_id))
+    return {name: done.rowcount for name, done in gone.items()}
+
+
+def delete_before(connection: Connection, before: dt.datetime) -> dict[str, int]:
+    """Deletes what is older than a moment, but no reply that somebody still has to deal with."""
+    gone = {
+        "text_receipts": connection.execute(delete(text_receipts).where(text_receipts.c.received_at < before)),
+        "texts": connection.execute(delete(texts).where(texts.c.created_at < before)),
+        "text_replies": connection.execute(
+            delete(text_replies).where(
+                text_replies.c.sent_at < before,
+                or_(text_replies.c.done_at.is_not(None), text_replies.c.patient_id.is_(None)),
+            )
+        ),
+    }
+    return {name: done.rowcount for name, done in gone.items()}

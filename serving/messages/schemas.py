@@ -1,0 +1,32 @@
+"""What the provider of texts sends, as GOV.UK Notify writes it. Fields that nobody uses are ignored."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Word = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class TextReceipt(BaseModel):
+    """What became of one text."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: Word
+    status: str = Field(min_length=1, max_length=32)
+    completed_at: str | None = Field(default=None, max_length=64)
+    sent_at: str | None = Field(default=None, max_length=64)
+
+
+class TextReply(BaseModel):
+    """One text from a person's phone."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: Word
+    source_number: str = Field(max_length=64)
+    destination_number: str | None = Field(default=None, max_length=64)
+    message: str = Field(max_length=20_000)
+    date_received: str | None = Field(default=None, max_length=64)

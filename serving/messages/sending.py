@@ -1,0 +1,191 @@
+"""Sending a fixed text to one person or to several, when a person presses send. Consent, number, STOP and the hour are
+checked at that moment, and STOP again just before the provider is asked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from serving.auditlog.log import Audit, AuditUnavailable, Look, append
+from serving.http.problems import Problem, not_found
+from serving.identities.keys import NotOpened
+from serving.identity.callers import Caller
+from serving.messages import repository
+from serving.messages.desk import TextingDesk, may_send_at
+from serving.messages.inbound import handle_waiting
+from serving.messages.messengers import NotSent
+from serving.messages.numbers.mobile import opened_number
+from serving.settings import TextTemplate
+from serving.storage.database import DatabaseUnavailable
+
+MOST_AT_ONCE = 20
+"""People of one press: the page waits for each."""
+NOT_SENT = {
+    "no-number": "No mobile number is recorded. Add it in the record; it arrives with the next load of numbers.",
+    "no-consent": "They have not agreed to texts, or it is not recorded that they did.",
+    "opted-out": "They asked for no more texts. Only they can change that, by texting START.",
+    "shared-number": "Another person here has the same number, so nobody would know who replied. Telephone them.",
+    "outside-hours": "Texts leave from 9:00 to 19:00. Send it then.",
+    "template-changed": "The provider holds other words than the settings. Tell the Upstream administrator.",
+    "not-sent": "The provider did not take it. Telephone them, or try again later.",
+    "unknown": "The provider did not answer, so nobody knows whether it was sent. Telephone them.",
+    "not-visible": "They are not on a caseload of yours.",
+}
+"""Why a text was not sent, with what to do."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one person's text: ``why`` is empty where it was sent."""
+
+    patient_id: str
+    why: str = ""
+
+    @property
+    def sent(self) -> bool:
+        return not self.why
+
+    @property
+    def in_words(self) -> str:
+        return NOT_SENT.get(self.why, "Sent.")
+
+
+class _Refused(Exception):
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+
+def send_text(
+    desk: TextingDesk, caller: Caller, audit: Audit, patient_id: str, template_name: str, key: str
+) -> Outcome:
+    """Sends one fixed text. ``key`` is one press of a button: pressed twice, it sends once. 404 for a person the caller
+    may not see, 403 for one seen in an emergency only, 422 for a text that the settings do not hold."""
+    template = desk.template(template_name)
+    if template is None:
+        raise Problem(422, "invalid-request", "Nothing was sent; choose one of the texts.")
+    handle_waiting(desk)
+    if not may_send_at(desk.now()):
+        return Outcome(patient_id, "outside-hours")
+    text_id = hashlib.sha256(f"{caller.person}\n{key}\n{patient_id}".encode()).hexdigest()
+    try:
+        if not _same_words(desk, template):
+            return Outcome(patient_id, "template-changed")
+        number = _reserve(desk, caller, audit, patient_id, template, text_id)
+        if number is None:
+            return _again(desk, patient_id, text_id)
+        return Outcome(patient_id, _hand_over(desk, number, template, text_id))
+    except _Refused as refused:
+        return Outcome(patient_id, refused.why)
+    except DatabaseUnavailable as error:
+        raise AuditUnavailable(str(error)) from None
+
+
+def send_texts(
+    desk: TextingDesk, caller: Caller, audit: Audit, patients: Sequence[str], template_name: str, key: str
+) -> list[Outcome]:
+    """Sends one fixed text to each of several people. What came in since is read before each: a STOP counts at once."""
+    if len(patients) > MOST_AT_ONCE:
+        raise Problem(422, "invalid-request", f"Nothing was sent; choose {MOST_AT_ONCE} people at most.")
+    found = []
+    for patient_id in dict.fromkeys(patients):
+        try:
+            found.append(send_text(desk, caller, audit, patient_id, template_name, key))
+        except Problem as problem:
+            if problem.status not in (403, 404):
+                raise
+            found.append(Outcome(patient_id, "not-visible"))
+    return found
+
+
+def _same_words(desk: TextingDesk, template: TextTemplate) -> bool:
+    """Whether the provider holds the words that were checked at start."""
+    try:
+        return " ".join(desk.messenger.text_of(template).split()) == " ".join(template.text.split())
+    except NotSent as error:
+        raise _Refused("not-sent") from error
+
+
+def _reserve(
+    desk: TextingDesk, caller: Caller, audit: Audit, patient_id: str, template: TextTemplate, text_id: str
+) -> str | None:
+    """Writes that a text is about to be sent, with its audit event, and returns the number; None where this press is
+    known already."""
+    place = None
+    with desk.database.write(caller) as connection:
+        place = repository.place(connection, caller, patient_id)
+        if place is not None:
+            if caller.is_beyond(place.team_id):
+                raise Problem(
+                    403, "emergency-reads-only", "Emergency access is for reading; their own team texts them."
+                )
+            if repository.text_status(connection, text_id) is not None:
+                return None
+            number, number_hash = _number(desk, connection, caller, patient_id)
+            row = {
+                "text_id": text_id,
+                "patient_id": patient_id,
+                "team_id": place.team_id,
+                "number_hash": number_hash,
+                "template": template.name,
+                "automatic": False,
+                "provider_id": None,
+                "status": "sending",
+                "status_at": desk.now(),
+                "created_at": desk.now(),
+                "sent_by": caller.person,
+                "sent_by_name": caller.label or caller.role_label,
+            }
+            repository.add_text(connection, row)
+            look = Look("text.sent", (patient_id,), place.team_id, place.run_id, detail={"template": template.name})
+            append(connection, audit, look)
+            return number
+    audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
+    raise not_found()
+
+
+def _number(desk: TextingDesk, connection: Connection, caller: Caller, patient_id: str) -> tuple[str, str]:
+    """The number and its hash, where the person agreed to texts and did not end them."""
+    row = repository.number_of(connection, caller, patient_id)
+    if row is None:
+        raise _Refused("no-number")
+    if not row.consented:
+        raise _Refused("no-consent")
+    if repository.opted_out(connection, row.number_hash):
+        raise _Refused("opted-out")
+    try:
+        number = opened_number(desk.keys, patient_id, row.sealed, row.key_id)
+    except (NotOpened, ValueError):
+        raise _Refused("no-number") from None
+    return number, row.number_hash
+
+
+def _hand_over(desk: TextingDesk, number: str, template: TextTemplate, text_id: str) -> str:
+    """Gives a reserved text to the provider; returns why it was not sent, if it was not."""
+    why, provider_id = "", ""
+    with desk.database.write() as connection:
+        row = repository.text_row(connection, text_id)
+        if row is not None and repository.opted_out(connection, row.number_hash):
+            why = "opted-out"
+        elif row is not None and len(repository.holders(connection, row.number_hash)) > 1:
+            why = "shared-number"
+    if not why:
+        try:
+            provider_id = desk.messenger.send(number, template, text_id)
+        except NotSent as error:
+            why = "not-sent" if error.certain else "unknown"
+    with desk.database.write() as connection:
+        if provider_id:
+            repository.taken_by_provider(connection, text_id, provider_id, desk.now())
+        else:
+            repository.set_text_status(connection, text_id, why, desk.now())
+    return why
+
+
+def _again(desk: TextingDesk, patient_id: str, text_id: str) -> Outcome:
+    """What became of a press that was already made."""
+    with desk.database.write() as connection:
+        status = repository.text_status(connection, text_id) or ""
+    return Outcome(patient_id, status if status in NOT_SENT else "unknown" if status == "sending" else "")

@@ -1,0 +1,35 @@
+"""A process that takes one reply and is killed by the test at a chosen place: before the commit, after it, or after the
+meaning is read."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+from serving.messages import inbound
+from serving.messages.desk import TextingDesk
+from serving.storage.database import Database
+from tests.serving.messages.desks import KEYS, TEXTING, Carrier, Clock
+
+
+def die(*_args: object, **_named: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main(url: str, place: str, given: str) -> None:
+    desk = TextingDesk(Database(url), TEXTING, KEYS, Carrier(), Clock())
+    if place == "before the commit":
+        inbound.repository.add_reply = die
+    elif place == "after the commit":
+        inbound.handle_waiting = die
+    elif place == "while it is read":
+        inbound.repository.set_reply = die
+    elif place == "before the answer":
+        inbound._answer = die
+    inbound.take_reply(desk, json.loads(given))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
