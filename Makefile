@@ -15,7 +15,7 @@ LOG := $(VENV)/setup.log
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --root-user-action=ignore
 QUIETLY = >> $(LOG) 2>&1 || { tail -n 20 $(LOG); echo "      the installation failed; all that pip said is in $(LOG)"; exit 1; }
 
-.PHONY: help demo pins shiptools sbom test check lint bench clean setup nhsuk oidc axe vnu dcurves screenshots fhirexamples
+.PHONY: help demo pins shiptools sbom test check lint bench clean setup nhsuk swagger oidc axe vnu dcurves screenshots fhirexamples
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -30,7 +30,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "[2/2] installing pinned packages (about a minute; what pip says goes to $(LOG))"
 	@$(PIP_INSTALL) --upgrade pip $(QUIETLY)
 	@$(PIP_INSTALL) --constraint constraints.txt --editable ".[$(EXTRAS)]" $(QUIETLY)
-	@$(MAKE) --no-print-directory nhsuk oidc axe vnu dcurves fhirexamples
+	@$(MAKE) --no-print-directory nhsuk swagger oidc axe vnu dcurves fhirexamples
 	@touch $@
 	@echo "      ready"
 
@@ -46,6 +46,14 @@ nhsuk:
 	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(NHSUK) >/dev/null 2>&1 && tar -xzf nhsuk-frontend-*.tgz \
 	  && cd "$(CURDIR)" && $(BIN)/python -m serving.web.nhsuk "$$work/package" && echo "      NHS style sheet and script installed" \
 	  || echo "      the NHS style sheet and script could not be fetched: pages use their own plain sheet and no script"; rm -rf "$$work"
+
+# Swagger UI, which /docs shows, from npm into an untracked folder. Without it the page says so and names /openapi.json.
+SWAGGER := swagger-ui-dist@5.35.0
+swagger:
+	@command -v npm >/dev/null || { echo "      npm is not here: /docs names /openapi.json alone"; exit 0; }; \
+	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(SWAGGER) >/dev/null 2>&1 && tar -xzf swagger-ui-dist-*.tgz \
+	  && cd "$(CURDIR)" && $(BIN)/python -m serving.web.interface.assets "$$work/package" && echo "      Swagger UI for /docs installed" \
+	  || echo "      Swagger UI could not be fetched: /docs names /openapi.json alone"; rm -rf "$$work"
 
 # A real identity provider for the tests of sign-in tokens, in an untracked folder. They skip without it.
 OIDC := oauth2-mock-server@9.3.0

@@ -87,6 +87,7 @@ from serving.web.endpoints import router as pages
 from serving.web.forms.gap_status_form import router as gap_status_pages
 from serving.web.help.pages import router as help_pages
 from serving.web.identities.search_pages import router as search_pages
+from serving.web.interface.pages import router as interface_pages
 from serving.web.launch.pages import router as launch
 from serving.web.oidc_sign_in import router as provider
 from serving.web.proposals.pages import router as proposal_pages
@@ -138,6 +139,7 @@ OPEN_TO_ANYBODY = frozenset(
         "/readyz",
         "/version",
         "/openapi.json",
+        "/docs",
         "/fhir/metadata",
         "/sign-in",
         *SIGN_IN_ROUTES,
@@ -280,6 +282,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         sheet_pages,
         text_pages,
         help_pages,
+        interface_pages,
         worklist_pages,
     ):
         app.include_router(router)

@@ -66,7 +66,9 @@ def lint(tree: Path) -> str:
 def tree(tmp_path) -> Path:
     """The packages and their contracts, to plant in."""
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "nhsuk"))
+        shutil.copytree(
+            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__", "nhsuk", "swagger")
+        )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 

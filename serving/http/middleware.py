@@ -44,6 +44,9 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "base-uri 'none'",
     )
 )
+INTERFACE = "/docs"
+INTERFACE_POLICY = f"{CONTENT_SECURITY_POLICY}; connect-src 'self'"
+"""Of the page on which calls are tried: its script may call this service, and nothing else."""
 HEADERS = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -222,6 +225,8 @@ def _add_headers(message: Message, always: dict[str, str], path: str, request_id
     headers = MutableHeaders(scope=message)
     for name, value in always.items():
         headers[name] = value
+    if path == INTERFACE:
+        headers["Content-Security-Policy"] = INTERFACE_POLICY
     headers["X-Request-ID"] = request_id
     headers["Cache-Control"] = "public, max-age=3600" if path.startswith(STATIC) else "no-store"
 

@@ -98,6 +98,7 @@ OPEN = {
     "/readyz",
     "/version",
     "/openapi.json",
+    "/docs",
     "/fhir/metadata",
     "/sign-in",
     "/sign-in/with/{place}",

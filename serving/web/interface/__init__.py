@@ -1,0 +1,1 @@
+"""``/docs``: the interface as a page on which each call can be tried."""
