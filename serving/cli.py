@@ -12,7 +12,7 @@ import typer
 
 from features.console import DEFAULT_HOME, CommandError, Home, Json, command_group, count_of, report
 from serving.identity.callers import Role
-from serving.worklists.rules import Ranking
+from serving.worklists.ranking import Ranking
 
 if TYPE_CHECKING:
     from serving.identities.keys import IdentityKeys

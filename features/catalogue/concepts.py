@@ -78,7 +78,7 @@ CONCEPTS: dict[str, Concept] = {
         Concept(
             "missed_contacts",
             "Missed appointments",
-            "some recent appointments were missed",
+            "some recent contacts were missed",
             "few of the appointments were missed",
         ),
         Concept(
@@ -90,8 +90,8 @@ CONCEPTS: dict[str, Concept] = {
         Concept(
             "bookings",
             "Appointments booked ahead",
-            "the appointments booked, or none booked ahead",
-            "the appointments booked ahead",
+            "contacts booked, or none booked ahead",
+            "contacts booked ahead",
         ),
         Concept("contact_recency", "Time since last seen", "the time since last seen", "being seen recently"),
         Concept(

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from features.errors import UpstreamError
-from features.records.ids import clean_id
 
 
 class Role(StrEnum):
@@ -88,6 +87,8 @@ class ScopeError(UpstreamError, ValueError):
 
 def team_named(team_id: str) -> str:
     """The one spelling of a team's id, as the records have it. Raises ``ScopeError`` where nothing is left of it."""
+    from features.records.ids import clean_id  # imported here: the command line's help loads this module
+
     plain = clean_id(team_id)
     if not plain:
         raise ScopeError("a team id is empty, or a number that a spreadsheet rounded; write it as the records have it")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from features.errors import UpstreamError
 from serving.auditlog.log import Audit, AuditUnavailable, Look, append
 from serving.http.problems import Problem, not_found
 from serving.identities.keys import NotOpened
@@ -53,7 +54,7 @@ class Outcome:
         return NOT_SENT.get(self.why, "Sent.")
 
 
-class _Refused(Exception):
+class _Refused(UpstreamError):
     def __init__(self, why: str) -> None:
         self.why = why
 

@@ -57,8 +57,9 @@ from serving.scoring.service import score_people
 from serving.storage import migrations
 from serving.storage.database import Database
 from serving.summaries.schemas import stored
+from serving.worklists.ranking import Ranking
 from serving.worklists.repository import PRESSING
-from serving.worklists.rules import ListRules, Ranking
+from serving.worklists.rules import ListRules
 
 SHARD = 2_000
 DEFAULT_TOLERANCES = ArrivalSettings()

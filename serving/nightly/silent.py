@@ -29,8 +29,9 @@ from serving.scoring.record_coverage import HISTORY_TABLES
 from serving.scoring.service import score_people
 from serving.storage import migrations
 from serving.storage.tables import audit_events
+from serving.worklists.ranking import Ranking
 from serving.worklists.repository import PRESSING
-from serving.worklists.rules import NO_SAFETY_GAP, Ranking
+from serving.worklists.rules import NO_SAFETY_GAP
 
 FOLDER = "silent"
 ACTION = "silent.locked"

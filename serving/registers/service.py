@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
+from features.gaps.gap import SEVERITIES
 from serving.auditlog.log import Audit, Look
 from serving.gap_statuses.service import statuses_of
 from serving.http.problems import not_found
@@ -36,7 +37,6 @@ from serving.worklists.schemas import GapLine
 
 WATCHED_SUPPLIES = frozenset(("clozapine", "lithium"))
 """Medicines of which a day without supply is a danger: their last day is never folded."""
-_SEVERITIES = ("critical", "high", "medium", "low")
 NamesFor = Callable[[Sequence[str]], Mapping[str, str]]
 
 
@@ -84,7 +84,7 @@ def _entries(
         found = [gap for gap in gaps.get(patient, ()) if gap.code in codes]
         said = [(gap, statuses.get((patient, gap.code))) for gap in found]
         worded = [replace(gap, status=one.in_words) if one is not None and one.holds else gap for gap, one in said]
-        return tuple(sorted(worded, key=lambda gap: _SEVERITIES.index(gap.severity)))
+        return tuple(sorted(worded, key=lambda gap: SEVERITIES.index(gap.severity)))
 
     found = []
     for row in rows:
@@ -113,7 +113,7 @@ def _order(sort: RegisterSort, names: Mapping[str, str]) -> Callable[[RegisterEn
     far, past = dt.date.max, dt.date.min
 
     def key(entry: RegisterEntry) -> Any:
-        worst = _SEVERITIES.index(entry.gaps[0].severity) if entry.gaps else len(_SEVERITIES)
+        worst = SEVERITIES.index(entry.gaps[0].severity) if entry.gaps else len(SEVERITIES)
         if sort is RegisterSort.NAME:
             name = names.get(entry.patient_id, "").casefold().rpartition(" ")
             return (not name[2], name[2], name[0], entry.patient_id)

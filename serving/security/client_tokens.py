@@ -21,6 +21,7 @@ from joserfc.errors import JoseError
 from sqlalchemy import Connection, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from features.errors import UpstreamError
 from serving.identity.callers import Caller, Role, person_id
 from serving.security.oidc import KeyCache, KeysUnavailable, Refused, fetch_keys, unverified
 from serving.security.tokens import digest
@@ -106,7 +107,7 @@ class CdsClients:
         return ClientToken(client, jti, until)
 
 
-class UsedBefore(Exception):
+class UsedBefore(UpstreamError):
     """A token was used up by another call."""
 
 

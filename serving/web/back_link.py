@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from pydantic import ConfigDict, ValidationError
 
 from serving.worklists.endpoints import Limit, Offset, Word
-from serving.worklists.rules import Ranking
+from serving.worklists.ranking import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, Filters, Sorting, Worklist
 
 MAX_LENGTH = 2_000

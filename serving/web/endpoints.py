@@ -47,7 +47,7 @@ from serving.web.person_view import drawn_year, explain
 from serving.web.rendering import around, page
 from serving.web.review_pages import draft_of
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
-from serving.worklists.rules import Ranking
+from serving.worklists.ranking import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Sorting, Teams
 from serving.worklists.service import (
     Neighbours,

@@ -15,7 +15,7 @@ from serving.identity.callers import Caller
 from serving.identity.ids import with_slashes
 from serving.state import Service, Serving
 from serving.worklists.export import export_worklist
-from serving.worklists.rules import Ranking
+from serving.worklists.ranking import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Filters, Reviewed, Teams, Worklist, WorkOf
 from serving.worklists.service import list_teams, team_worklist
 

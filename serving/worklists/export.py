@@ -15,7 +15,7 @@ from serving.identities.schemas import Identity
 from serving.identities.service import Names, names_of
 from serving.identity.callers import Caller
 from serving.storage.database import Database
-from serving.worklists.rules import Ranking
+from serving.worklists.ranking import Ranking
 from serving.worklists.schemas import Filters, GapLine, Worklist, WorklistEntry
 from serving.worklists.service import shown_on, team_worklist
 

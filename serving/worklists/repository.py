@@ -43,7 +43,8 @@ from serving.storage.tables import (
     work_items,
 )
 from serving.storage.visible import review_counts, visible_lists, visible_people, visible_teams, work_is_done
-from serving.worklists.rules import CRITICAL, NO_SAFETY_GAP, Ranking, Standing
+from serving.worklists.ranking import Ranking
+from serving.worklists.rules import CRITICAL, NO_SAFETY_GAP, Standing
 from serving.worklists.schemas import Filters, GapLine, Reviewed, RiskBefore, WorkOf
 
 EARLIER_LISTS = 6

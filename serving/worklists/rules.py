@@ -28,19 +28,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from models.lottery_band import BandRules, InLine, Ticket, draw_band
+from serving.worklists.ranking import Ranking
 
 NO_SAFETY_GAP = 9
 CRITICAL = 0
 WEEK = 7
-
-
-class Ranking(StrEnum):
-    """``risk``: the highest probability first. ``gaps``: the most severe safety gap first, then risk.
-    ``blended``: the two in turn."""
-
-    RISK = "risk"
-    GAPS = "gaps"
-    BLENDED = "blended"
 
 
 class Standing(StrEnum):

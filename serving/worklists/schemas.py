@@ -9,7 +9,8 @@ from enum import StrEnum
 from pydantic import BaseModel, Field
 
 from serving.runs.schemas import RunInfo
-from serving.worklists.rules import LeftReason, Ranking, Slot, Standing
+from serving.worklists.ranking import Ranking
+from serving.worklists.rules import LeftReason, Slot, Standing
 
 MAX_LIMIT = 500
 DEFAULT_LIMIT = 50

@@ -27,7 +27,8 @@ from serving.wording import about_in_100
 from serving.work.repository import newest as newest_work
 from serving.work.service import in_words
 from serving.worklists import repository
-from serving.worklists.rules import CRITICAL, LeftReason, Ranking, Standing
+from serving.worklists.ranking import Ranking
+from serving.worklists.rules import CRITICAL, LeftReason, Standing
 from serving.worklists.schemas import (
     SHOWN_REASONS,
     FilterChoice,

@@ -89,6 +89,7 @@ def test_parquet_timestamps_with_a_zone_are_days_in_london_and_counted(tmp_path,
     when = pd.to_datetime(["2025-06-02", "2025-12-01", "2025-10-26"]).tz_localize("Europe/London").tz_convert(zone)
     frame = pd.DataFrame({"patient_id": "anna", "medicine": "lithium", "supplied_on": when.as_unit(unit)})
     Records.from_frames({"patients": table("patient_id\nanna")}, today=TODAY).save(tmp_path / "store")
+    (tmp_path / "store" / "about.json").unlink()  # a folder of files, as a trust sends them
     frame.to_parquet(tmp_path / "store" / "supplies.parquet")
     loaded = Records.load(tmp_path / "store", today=TODAY)
     assert loaded["supplies"]["supplied_on"].astype(str).tolist() == ["2025-06-02", "2025-10-26", "2025-12-01"]

@@ -12,7 +12,7 @@ from features.settings import LotterySettings, NightlySettings, load_settings
 from models import RiskModel
 from serving.nightly.impact_rows import impact_rows
 from serving.nightly.run import list_rules, score_store
-from serving.worklists.rules import Ranking
+from serving.worklists.ranking import Ranking
 from tests.serving.conftest import client_of, sign_in
 
 WIDE = LotterySettings.model_construct(

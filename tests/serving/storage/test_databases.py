@@ -23,7 +23,7 @@ from serving.security.tokens import find_caller, issue_token, revoke_token, sess
 from serving.storage import migrations
 from serving.storage.database import Database, DatabaseUnavailable, NotHeld
 from serving.storage.tables import PERSON_TABLES, audit_events, exposures, metadata, people, tokens
-from serving.worklists.rules import Ranking
+from serving.worklists.ranking import Ranking
 from serving.worklists.service import list_teams, team_worklist
 from tests.serving.storage import postgres
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.lottery_band import BandRules
+from serving.worklists.ranking import Ranking
 from serving.worklists.rules import (
     NO_SAFETY_GAP,
     Before,
@@ -17,7 +18,6 @@ from serving.worklists.rules import (
     Drawn,
     LeftReason,
     ListRules,
-    Ranking,
     Slot,
     Standing,
     in_order,
