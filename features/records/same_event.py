@@ -137,7 +137,9 @@ def _add_up(begin, last, i, day, known, same, rank, side, undoes, length, dose, 
         for k in range(begin, last):
             if day[k] != day[i]:
                 break
-            if same[k] != same[i] or rank[k] != rank[i] or side[k] != side[i] or _earlier(i, k, known):
+            if same[k] != same[i] or rank[k] != rank[i] or side[k] != side[i] or until[k] == NEVER:
+                continue
+            if _earlier(i, k, known):
                 continue
             if _alike(j, k, length, dose):
                 undone = undone or (undoes[k] and known[j] <= known[k])
