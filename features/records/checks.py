@@ -140,18 +140,22 @@ def _duplicates(spec: TableSpec, columns: dict[str, Any]) -> Mask:
     return again & ~np.asarray(columns[spec.unique or ""].is_null().to_numpy(zero_copy_only=False), dtype=bool)
 
 
-def sent_again(spec: TableSpec, columns: dict[str, Any], good: Mask) -> Iterator[Finding]:
+def sent_again(
+    spec: TableSpec, columns: dict[str, Any], good: Mask, to_the_day: Mask | None = None
+) -> Iterator[Finding]:
     """Rows of one person that repeat another in everything but ``known_on``. The copy that was known first stays, the
     first given where that is equal.
 
     [D] Two supplies of one medicine, dose and length on one day are one supply, and two equal results of one test on
     one day are one result: counted twice, a supply would cover days that nobody has tablets for and so hide a gap,
     while a second box that was real can at worst show a gap that is none. Only ``good`` rows count: a row that fails
-    another check never pushes out one that passes.
+    another check never pushes out one that passes. Rows ``to_the_day`` are one only if ``known_on`` is equal too.
     """
     if not spec.sent_again:
         return
     told = [_as_integers(columns[c.name]) for c in spec.columns if c.name != "known_on"]
+    if to_the_day is not None:
+        told.append(np.where(to_the_day, columns["known_on"].astype(np.int64), 0))
     mixed = np.zeros(len(good), dtype=np.uint64)
     for values in told:
         mix(mixed, values.view(np.uint64))

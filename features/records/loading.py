@@ -357,9 +357,8 @@ class Loading:
         failing = [rows for _, rows, reason in findings if not reason.endswith(VALUE_ONLY)]
         good = ~np.logical_or.reduce(failing) if failing else np.ones(len(ids), dtype=bool)
         self._keep_unread(spec, columns, patient, findings)
-        if spec.name == "supplies":
-            good &= ~beside_a_reversal(columns)
-        kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, good)])
+        apart = beside_a_reversal(columns) if spec.name == "supplies" else None
+        kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, good, apart)])
         typed = {name: values for name, values in columns.items() if name != "patient_id"}
         if len(kept) < len(ids):
             typed, patient = {name: take(values, kept) for name, values in typed.items()}, patient[kept]

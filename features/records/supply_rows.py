@@ -198,8 +198,8 @@ def _stated(columns: Columns, row: int) -> tuple[float, ...]:
 
 
 def beside_a_reversal(columns: Mapping[str, Any]) -> Mask:
-    """Rows of a person, medicine and day of which something was reversed: one of them that says the same as another
-    may be a supply given again, not a row sent twice."""
+    """Rows of a person, medicine and day of which something was reversed: one of them that says the same as another and
+    became known on another day may be a supply given again, not a row sent twice."""
     back = columns["status"] == REVERSED
     if not back.any():
         return np.zeros(len(back), bool)

@@ -109,3 +109,15 @@ def test_a_status_that_is_not_understood_is_said_and_the_supply_counts():
     (unread,) = made.unread_of("anna")
     assert (unread.column, unread.value) == ("status", "sideways")
     assert len(made["supplies"]) == 1 and TABLES["supplies"].column("status").values[0] == "supplied"
+
+
+def test_a_supply_that_was_planned_first_counts_once_it_is_supplied():
+    waiting = SECOND.replace("- 2025-10-29", "planned 2025-10-29")
+    assert left([FIRST, waiting, SECOND], "2025-11-06") == left([FIRST, SECOND], "2025-11-06") == [20]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_extract_with_a_reversal_sent_twice_is_the_same_extract(way):
+    rows = [FIRST, SECOND, WAYS[way]]
+    once, twice = (records(supplies=HEAD + "\n".join(sent)) for sent in (rows, [*rows, *rows[::-1]]))
+    assert once["supplies"].equals(twice["supplies"])
