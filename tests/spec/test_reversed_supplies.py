@@ -119,5 +119,10 @@ def test_a_supply_that_was_planned_first_counts_once_it_is_supplied():
 @pytest.mark.parametrize("way", WAYS)
 def test_an_extract_with_a_reversal_sent_twice_is_the_same_extract(way):
     rows = [FIRST, SECOND, WAYS[way]]
-    once, twice = (records(supplies=HEAD + "\n".join(sent)) for sent in (rows, [*rows, *rows[::-1]]))
+    people = table("patient_id\nanna")
+    once, twice = (
+        Records.from_frames({"patients": people, "supplies": table(HEAD + "\n".join(sent))}, today=TODAY)
+        for sent in (rows, [*rows, *rows[::-1]])
+    )
     assert once["supplies"].equals(twice["supplies"])
+    assert twice.quarantine["reason"].str.contains("sent twice").sum() == 3
