@@ -44,5 +44,5 @@ def test_a_demo_whose_model_a_gate_refuses_ends_with_a_page_that_says_so(setting
     assert re.search(r"Not promoted: \d+ checks? refused this model\.", page)
 
     again = upstream(*words, UPSTREAM_SETTINGS=str(settings)).stderr
-    assert again.count("reused") == 6
+    assert again.count("reused") == 7
     assert "refused before, reused" in again

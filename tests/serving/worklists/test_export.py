@@ -143,7 +143,9 @@ def examples(document):
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             for content in operation.get("requestBody", {}).get("content", {}).values():
-                name = content["schema"]["$ref"].rpartition("/")[2]
+                name = content["schema"].get("$ref", "").rpartition("/")[2]
+                if not name:
+                    continue
                 for body in document["components"]["schemas"][name].get("examples", ()):
                     yield method, path, body
 
@@ -154,6 +156,9 @@ def test_every_example_works(client, as_role):
     with_body = [
         path for path, ops in document["paths"].items() for operation in ops.values() if "requestBody" in operation
     ]
+    # Lines of NDJSON, and what other systems send by their own specifications, have tests of their own.
+    others = ("/v1/scores/stream", "/cds-services", "/messages/")
+    with_body = [path for path in with_body if not path.startswith(others)]
     assert sorted(path for _, path, _ in found) == sorted(with_body)
     for method, path, body in found:
         role = "cmht_system" if path.startswith("/v1/scores") or "what" in path else "pharmacist"
