@@ -107,7 +107,9 @@ def test_slow_keys_hold_up_nobody_else(hospital, home, monkeypatch):
     assert answer.json()["type"].endswith("identity-unavailable")
 
 
-@pytest.mark.fault("JWKS down", "known keys work for a day; a service that never had any answers 503; it recovers by itself")
+@pytest.mark.fault(
+    "JWKS down", "known keys work for a day; a service that never had any answers 503; it recovers by itself"
+)
 def test_keys_in_hand_outlive_the_provider(hospital, monkeypatch):
     client, keys, _ = hospital
     monkeypatch.setattr(oidc, "COOL_DOWN_SECONDS", 0.0)

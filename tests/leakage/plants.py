@@ -55,9 +55,11 @@ class Plant:
 PLANTS: list[Plant] = []
 
 
-def plant(name: str, *caught_by: str) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
+def plant(
+    name: str, *caught_by: str, checks: int = 400
+) -> Callable[[Callable[[Patch], None]], Callable[[Patch], None]]:
     def add(place: Callable[[Patch], None]) -> Callable[[Patch], None]:
-        PLANTS.append(Plant(name, caught_by, place))
+        PLANTS.append(Plant(name, caught_by, place, checks))
         return place
 
     return add
@@ -219,7 +221,7 @@ add(
 )
 
 
-@plant("corrected outcome: rows later cancelled are left out at once", "days_since_any_contact_row")
+@plant("corrected outcome: rows later cancelled are left out at once", "days_since_any_contact_row", checks=2_000)
 def _(patch: Patch) -> None:
     true = Membership.bits
     cancelled = [

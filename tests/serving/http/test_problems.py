@@ -140,7 +140,9 @@ def test_the_committed_openapi_is_the_running_one():
 def test_openapi_holds_every_json_route_and_no_page(client):
     paths = client.get("/openapi.json").json()["paths"]
     routes = {route.split(" ")[1] for route in access_of(client.app)}
-    assert set(paths) == {path for path in routes if path.startswith(("/v1/", "/cds-services", "/fhir/", "/messages/"))} | {
+    assert set(paths) == {
+        path for path in routes if path.startswith(("/v1/", "/cds-services", "/fhir/", "/messages/"))
+    } | {
         "/livez",
         "/readyz",
         "/version",

@@ -20,8 +20,8 @@ from serving.storage.tables import people, publications, run_teams, runs
 from tests.serving.messages.desks import NOON, NUMBERS, SAM, audit_of, desk_over, reply
 
 WHO = ("N03", "N04")
-MACHINES, STEPS = 60, 17
-"""Sixty machines of up to seventeen steps: about a thousand interleavings."""
+MACHINES, STEPS = 10, 12
+"""Ten machines of up to twelve steps: about a hundred interleavings."""
 
 
 def small_trust(folder: Path) -> Database:
