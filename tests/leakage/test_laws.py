@@ -147,7 +147,7 @@ def _moved(gap: tuple[Any, ...], days: int) -> tuple[Any, ...]:
     code, severity, value, source, verified, due, overdue, rows = gap
 
     def later(text: str) -> str:
-        return re.sub(r"\d{4}-\d\d-\d\d", lambda found: str(date_of(day_of(found[0]) + days)), text)
+        return re.sub(r"(?<!checked on )\d{4}-\d\d-\d\d", lambda found: str(date_of(day_of(found[0]) + days)), text)
 
     value = later(value)
     rows = tuple((table, on if on == NO_DAY else on + days, later(what)) for table, on, what in rows)
