@@ -151,7 +151,9 @@ def test_disk_full_while_a_bundle_is_published(home, world):
     assert RiskModel.load(home / "bundles", self_test=True).manifest.bundle_id == before.strip()
 
 
-@pytest.mark.fault("two writers", "one list, one audit chain without a gap; a second nightly run stops and names the first")
+@pytest.mark.fault(
+    "two writers", "one list, one audit chain without a gap; a second nightly run stops and names the first"
+)
 def test_two_nightly_runs_and_reviewers_at_once(home, start, world):
     token = issue_token(home, "pharmacist", ["north"])
     made = RiskModel.load(world.write_tiny_bundle(home / "newer", world.records(), seed=1, version="test-2"))
