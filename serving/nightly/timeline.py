@@ -25,7 +25,7 @@ from features.medicines.supply_days import days_assumed, is_injection
 from features.monitoring import due_dates
 from features.records import NO_DAY, TABLES, day_of
 from features.reference import MEDICINES
-from serving.nightly.told import told
+from serving.nightly.circumstances import circumstances_of
 
 WINDOW_DAYS, AHEAD_DAYS = 365, 90
 ADJUSTMENTS = ("interpreter", "language", "accessible_format", "reasonable_adjustment")
@@ -53,7 +53,7 @@ def timelines(records: Records, as_of: dt.date, people: Sequence[str]) -> list[d
     supplies, held = _supplies(records, t)
     results, contacts, stays = _results(records, t), _contacts(records, t), _stays(records, t)
     dues, adjustments = _dues(records, t, places), _adjustments(records, t)
-    said = told(records, t, places.tolist())
+    circumstances = circumstances_of(records, t, places.tolist())
     return [
         {
             "patient_id": patient,
@@ -65,7 +65,7 @@ def timelines(records: Records, as_of: dt.date, people: Sequence[str]) -> list[d
                 "dues": dues[row],
                 "contacts": contacts.get(place, []),
                 "stays": stays.get(place, []),
-                "told": said[row],
+                "circumstances": circumstances[row],
             },
         }
         for row, (patient, place) in enumerate(zip(people, places.tolist(), strict=True))

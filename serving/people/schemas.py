@@ -86,7 +86,7 @@ class StayEvent(BaseModel):
     method: str
 
 
-class Told(BaseModel):
+class RecordedCircumstance(BaseModel):
     """What is recorded of a person's circumstances and own words; ``on`` is null where the record gives no day."""
 
     kind: str
@@ -102,7 +102,9 @@ class LastYear(BaseModel):
     dues: list[CheckDue]
     contacts: list[ContactEvent]
     stays: list[StayEvent]
-    told: list[Told] = Field(default_factory=list, description="circumstances, side effects and wishes on record")
+    circumstances: list[RecordedCircumstance] = Field(
+        default_factory=list, description="housing, carer, side effects and wishes, as recorded"
+    )
 
 
 class GapOfPerson(CareGap):

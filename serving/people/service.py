@@ -25,10 +25,10 @@ from serving.people.schemas import (
     LastYear,
     Person,
     PersonTeam,
+    RecordedCircumstance,
     ResultEvent,
     StayEvent,
     SupplyEvent,
-    Told,
     TrendPoint,
 )
 from serving.reviews.repository import history
@@ -183,7 +183,10 @@ def last_year(events: Mapping[str, list[list[Any]]], as_of: dt.date) -> LastYear
             for start, end, ward, method in events["stays"]
         ],
         # a list of an older release holds none
-        told=[Told(kind=kind, value=value, on=maybe(day)) for kind, value, day in events.get("told", [])],
+        circumstances=[
+            RecordedCircumstance(kind=kind, value=value, on=maybe(day))
+            for kind, value, day in events.get("circumstances", [])
+        ],
     )
 
 

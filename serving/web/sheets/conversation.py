@@ -12,12 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from features.reference.medicine_facts import MedicineFacts, facts_about
-from serving.people.schemas import Person, SupplyEvent, Told
+from serving.people.schemas import Person, RecordedCircumstance, SupplyEvent
 from serving.summaries.schemas import MedicineShown
 from serving.summaries.words import dose_of, prescriber_words
 from serving.web.charts.year_view import Year, YearMedicine, year_of
 from serving.web.sheets.sheet_words import PLAIN, SheetWords
 from serving.wording import adjustment_words, day, days, short_day, upper_first
+
+Circumstances = Sequence[RecordedCircumstance]
 
 DUE_AHEAD_DAYS = 28
 COLLECTED_DAYS = 90
@@ -57,24 +59,24 @@ class Conversation:
 def conversation_of(person: Person, words: SheetWords = PLAIN) -> Conversation:
     """The sheet of a person, in plain or in easy-read words."""
     year = year_of(person.last_year, person.run.as_of) if person.last_year is not None else None
-    told = person.last_year.told if person.last_year is not None else []
+    recorded = person.last_year.circumstances if person.last_year is not None else []
     medicines = _medicines(person, year)
     return Conversation(
-        matters=_matters(person, told, words),
+        matters=_matters(person, recorded, words),
         medicines=medicines,
         simpler=[] if year is None else _simpler(year, medicines, words),
-        collecting=[] if year is None else _collecting(year, told, words),
+        collecting=[] if year is None else _collecting(year, recorded, words),
         due=[] if year is None else _due(year),
         questions=_questions(medicines, words),
-        needs=_needs(person, told, medicines, words),
-        involved=_involved(person, told, medicines, words),
+        needs=_needs(person, recorded, medicines, words),
+        involved=_involved(person, recorded, medicines, words),
     )
 
 
-def _matters(person: Person, told: Sequence[Told], words: SheetWords) -> list[str]:
+def _matters(person: Person, recorded: Circumstances, words: SheetWords) -> list[str]:
     """Recorded wishes and side effects with their days; scores of side-effect scales of the last year."""
-    found = [words.wish.format(_dated(one)) for one in told if one.kind == "wish"]
-    found += [words.side_effect.format(_dated(one)) for one in told if one.kind == "side_effect"]
+    found = [words.wish.format(_dated(one)) for one in recorded if one.kind == "wish"]
+    found += [words.side_effect.format(_dated(one)) for one in recorded if one.kind == "side_effect"]
     scored = [one for one in (person.last_year.results if person.last_year else []) if one.value is not None]
     for scale in SCALES if words.scale else ():
         mine = [one for one in scored if one.test == scale]
@@ -152,7 +154,7 @@ def _simpler(year: Year, medicines: Sequence[SheetMedicine], words: SheetWords) 
     return found
 
 
-def _collecting(year: Year, told: Sequence[Told], words: SheetWords) -> list[str]:
+def _collecting(year: Year, recorded: Circumstances, words: SheetWords) -> list[str]:
     """How supply has gone in the last twelve months, by medicine, and what was reported."""
     found = []
     for one in year.medicines:
@@ -171,7 +173,7 @@ def _collecting(year: Year, told: Sequence[Told], words: SheetWords) -> list[str
         else:
             found.append(words.steady.format(name))
     found += [
-        words.missed.format(_on(one)) for one in told if (one.kind, one.value) == ("reported_missed_doses", "yes")
+        words.missed.format(_on(one)) for one in recorded if (one.kind, one.value) == ("reported_missed_doses", "yes")
     ]
     return found
 
@@ -195,10 +197,10 @@ def _questions(medicines: Sequence[SheetMedicine], words: SheetWords) -> list[st
     return [*words.questions, *(question for what, question in words.questions_about.items() if what in about)]
 
 
-def _needs(person: Person, told: Sequence[Told], medicines: Sequence[SheetMedicine], words: SheetWords) -> list[str]:
+def _needs(person: Person, recorded: Circumstances, medicines: Sequence[SheetMedicine], words: SheetWords) -> list[str]:
     """Adjustments on record and what they ask for."""
     found = list(adjustment_words(person.adjustments))
-    for one in told:
+    for one in recorded:
         if one.kind == "housing" and one.value in words.housing:
             found.append(words.housing[one.value].format(_on(one)))
             if one.value in NEAR_HOME and any(medicine.injection for medicine in medicines):
@@ -210,7 +212,9 @@ def _needs(person: Person, told: Sequence[Told], medicines: Sequence[SheetMedici
     return found
 
 
-def _involved(person: Person, told: Sequence[Told], medicines: Sequence[SheetMedicine], words: SheetWords) -> list[str]:
+def _involved(
+    person: Person, recorded: Circumstances, medicines: Sequence[SheetMedicine], words: SheetWords
+) -> list[str]:
     """Who the record names. Who is not named is not there."""
     found = [f"Team: {person.team.name}"]
     by: dict[str, list[str]] = {}
@@ -222,7 +226,7 @@ def _involved(person: Person, told: Sequence[Told], medicines: Sequence[SheetMed
         agreed = [f"{one.text} ({short_day(one.on)})" for one in person.summary.about.shared_care]
         found.append(f"Shared care: {'; '.join(agreed)}" if agreed else words.not_recorded.format("Who monitors what"))
     for kind, label in (("care_coordinator", "Named worker"), ("carer", "Carer")):
-        one = next((one for one in told if one.kind == kind), None)
+        one = next((one for one in recorded if one.kind == kind), None)
         if one is None:
             found.append(words.not_recorded.format(label))
         elif one.value in ("yes", "no"):
@@ -235,11 +239,11 @@ def _involved(person: Person, told: Sequence[Told], medicines: Sequence[SheetMed
     return [line for line in found if line]
 
 
-def _dated(one: Told) -> str:
+def _dated(one: RecordedCircumstance) -> str:
     return one.value + _on(one)
 
 
-def _on(one: Told) -> str:
+def _on(one: RecordedCircumstance) -> str:
     return f" ({short_day(one.on)})" if one.on is not None else ""
 
 

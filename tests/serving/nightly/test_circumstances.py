@@ -8,7 +8,7 @@ import pandas as pd
 
 from features import Records
 from features.records import day_of
-from serving.nightly.told import told
+from serving.nightly.circumstances import circumstances_of
 
 AS_OF = dt.date(2026, 1, 5)
 
@@ -34,8 +34,8 @@ def of_a(*rows, **about):
     )
     patients = pd.DataFrame([{"patient_id": "A", **about}, {"patient_id": "B"}])
     records = Records.from_frames({"patients": patients, "circumstances": frame})
-    first, second = told(records, day_of(AS_OF), records.positions(["A", "B"]).tolist())
-    assert second == [], "nothing of A is told of B"
+    first, second = circumstances_of(records, day_of(AS_OF), records.positions(["A", "B"]).tolist())
+    assert second == [], "nothing of A is shown with B"
     return first
 
 

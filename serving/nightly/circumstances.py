@@ -22,7 +22,7 @@ OF_THE_PERSON = ("learning_disability", "autism")
 MOST, LONGEST = 6, 200
 
 
-def told(records: Records, t: int, places: Sequence[int]) -> list[list[list[Any]]]:
+def circumstances_of(records: Records, t: int, places: Sequence[int]) -> list[list[list[Any]]]:
     """(kind, value, day) of each person, days relative to the day number ``t``; None where a row has no day of its
     own."""
     found: dict[int, dict[tuple[str, str], list[Any]]] = {}
