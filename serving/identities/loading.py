@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ import pandas as pd
 import pyarrow.parquet
 
 from features.errors import UpstreamError
-from features.records.ids import clean_id
-from features.records.nhs_numbers import NhsKey, NotAnNhsNumber, checked, looks_like_one
+from features.records.nhs_numbers import NhsKey, NotAnNhsNumber, checked
 from serving.auditlog.log import Audit, Look, append
 from serving.identities import repository
 from serving.identities.keys import IdentityKeys
+from serving.identities.left_out import LONGEST, LeftOut, local_id
 from serving.identities.repository import Sealed
 from serving.identities.schemas import Identity
 from serving.runs.repository import erased_key, erased_people
@@ -29,8 +29,6 @@ from serving.storage import migrations
 from serving.storage.database import Database
 
 COLUMNS = ("patient_id", "name", "birth_date", "nhs_number")
-ROWS_NAMED = 20
-LONGEST = 200
 OLDEST = dt.date(1880, 1, 1)
 
 
@@ -44,20 +42,19 @@ class IdentitiesReport:
 
     people: int = 0
     with_nhs_number: int = 0
-    problems: dict[str, list[int]] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
-    def leave_out(self, why: str, row: int) -> None:
-        self.problems.setdefault(why, []).append(row)
+    @property
+    def problems(self) -> dict[str, list[int]]:
+        """Rows by reason."""
+        return self.left_out.rows
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"people": self.people, "with_nhs_number": self.with_nhs_number, "problems": self.problems}
 
     def lines(self) -> list[str]:
-        found = [f"{self.people:,} people named, {self.with_nhs_number:,} of them with an NHS number"]
-        for why, rows in self.problems.items():
-            named = ", ".join(map(str, rows[:ROWS_NAMED])) + (", ..." if len(rows) > ROWS_NAMED else "")
-            found.append(f"{len(rows):,} rows: {why} (row {named})")
-        return found
+        named = f"{self.people:,} people named, {self.with_nhs_number:,} of them with an NHS number"
+        return [named, *self.left_out.lines()]
 
 
 def load_identities(
@@ -152,10 +149,10 @@ def read_identities(frame: pd.DataFrame, nhs_key: NhsKey | None = None) -> tuple
     found: dict[str, Identity] = {}
     for place, who, one in rows:
         if len(said[who]) > 1:
-            report.leave_out("two rows of one person differ; neither is used", place)
+            report.left_out.add("two rows of one person differ; neither is used", place)
             continue
         if one.nhs_number and numbers[one.nhs_number] > 1:
-            report.leave_out("another person has the same NHS number; it is left out", place)
+            report.left_out.add("another person has the same NHS number; it is left out", place)
             one = Identity(one.name, one.birth_date)
         if one != Identity():
             found[who] = one
@@ -167,20 +164,12 @@ def read_identities(frame: pd.DataFrame, nhs_key: NhsKey | None = None) -> tuple
 def _rows(frame: pd.DataFrame, nhs_key: NhsKey | None, report: IdentitiesReport) -> Iterator[tuple[int, str, Identity]]:
     columns = {name: frame[name].fillna("").tolist() if name in frame else [""] * len(frame) for name in COLUMNS}
     for place, (who, name, born, number) in enumerate(zip(*columns.values(), strict=True), 1):
-        patient_id = clean_id(who)
-        if looks_like_one(patient_id):
-            if nhs_key is None:
-                report.leave_out(
-                    "patient_id is an NHS number and no key makes a pseudonym (UPSTREAM_NHS_KEY_FILE)", place
-                )
-                continue
-            patient_id = nhs_key.pseudonym(patient_id)
-        if not patient_id or len(patient_id) > LONGEST:
-            report.leave_out("patient_id is empty or too long", place)
+        patient_id = local_id(who, nhs_key, place, report.left_out)
+        if patient_id is None:
             continue
         plain = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
         if len(plain) > LONGEST:
-            report.leave_out(f"the name is longer than {LONGEST} characters; it is left out", place)
+            report.left_out.add(f"the name is longer than {LONGEST} characters; it is left out", place)
             plain = ""
         yield place, patient_id, Identity(plain, _birth_date(born, place, report), _number(number, place, report))
 
@@ -194,7 +183,7 @@ def _birth_date(text: str, place: int, report: IdentitiesReport) -> dt.date | No
         born = OLDEST
     if OLDEST < born <= dt.date.today():
         return born
-    report.leave_out("birth_date is not a past date as YYYY-MM-DD; it is left out", place)
+    report.left_out.add("birth_date is not a past date as YYYY-MM-DD; it is left out", place)
     return None
 
 
@@ -204,5 +193,5 @@ def _number(text: str, place: int, report: IdentitiesReport) -> str:
     try:
         return checked(text)
     except NotAnNhsNumber:
-        report.leave_out("nhs_number is not a valid NHS number; it is left out", place)
+        report.left_out.add("nhs_number is not a valid NHS number; it is left out", place)
         return ""

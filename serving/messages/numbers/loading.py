@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from features.errors import UpstreamError
-from features.records.ids import clean_id
-from features.records.nhs_numbers import NhsKey, looks_like_one
+from features.records.nhs_numbers import NhsKey
 from serving.auditlog.log import Audit, Look, append
 from serving.identities.keys import IdentityKeys
+from serving.identities.left_out import LeftOut, local_id
 from serving.messages import repository
 from serving.messages.numbers.mobile import hash_of, mobile, sealed_number
 from serving.storage import migrations
@@ -21,8 +21,6 @@ from serving.storage.database import Database
 
 COLUMNS = ("patient_id", "mobile", "consent")
 YES, NO = frozenset(("yes", "true", "1", "y")), frozenset(("no", "false", "0", "n", ""))
-LONGEST = 200
-ROWS_NAMED = 20
 
 
 class NumbersNotRead(UpstreamError):
@@ -35,20 +33,19 @@ class NumbersReport:
 
     people: int = 0
     consented: int = 0
-    problems: dict[str, list[int]] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
 
-    def leave_out(self, why: str, row: int) -> None:
-        self.problems.setdefault(why, []).append(row)
+    @property
+    def problems(self) -> dict[str, list[int]]:
+        """Rows by reason."""
+        return self.left_out.rows
 
     def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        return {"people": self.people, "consented": self.consented, "problems": self.problems}
 
     def lines(self) -> list[str]:
-        found = [f"{self.people:,} people with a mobile number, {self.consented:,} of them agreed to texts"]
-        for why, rows in self.problems.items():
-            named = ", ".join(map(str, rows[:ROWS_NAMED])) + (", ..." if len(rows) > ROWS_NAMED else "")
-            found.append(f"{len(rows):,} rows: {why} (row {named})")
-        return found
+        counted = f"{self.people:,} people with a mobile number, {self.consented:,} of them agreed to texts"
+        return [counted, *self.left_out.lines()]
 
 
 def load_numbers(
@@ -81,24 +78,19 @@ def read_numbers(
     twice: set[str] = set()
     columns = (frame[name].fillna("").tolist() for name in COLUMNS)
     for row, (who, written, consent) in enumerate(zip(*columns, strict=True), 1):
-        patient_id = clean_id(who)
-        if looks_like_one(patient_id):
-            if nhs_key is None:
-                report.leave_out("patient_id is an NHS number and no key makes a pseudonym", row)
-                continue
-            patient_id = nhs_key.pseudonym(patient_id)
+        patient_id = local_id(who, nhs_key, row, report.left_out)
+        if patient_id is None:
+            continue
         number = mobile(written)
-        if not patient_id or len(patient_id) > LONGEST:
-            report.leave_out("patient_id is empty or too long", row)
-        elif number is None:
-            report.leave_out("mobile is no UK mobile number", row)
+        if number is None:
+            report.left_out.add("mobile is no UK mobile number", row)
         elif patient_id in found and found[patient_id][0] != number:
-            report.leave_out("two rows of one person differ; neither is used", row)
+            report.left_out.add("two rows of one person differ; neither is used", row)
             twice.add(patient_id)
         else:
             word = consent.strip().casefold()
             if word not in YES | NO:
-                report.leave_out("consent is neither yes nor no; it counts as no", row)
+                report.left_out.add("consent is neither yes nor no; it counts as no", row)
             agreed = word in YES and found.get(patient_id, ("", True))[1]
             found[patient_id] = (number, agreed)
     kept = {who: one for who, one in found.items() if who not in twice}
