@@ -1,6 +1,6 @@
 """The command line: the verbs of every package, ``demo`` and ``doctor``.
 
-Verbs live beside what they run: ``features/cli.py``, ``training/cli.py``, ``serving/cli.py``. Each imports its package
+Verbs live beside what they run: ``features/cli.py``, ``training/cli.py``, ``serving/cli/``. Each imports its package
 only when it runs, so that ``--help`` is quick. Exit codes: ``features/console.py``.
 """
 

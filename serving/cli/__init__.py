@@ -1,0 +1,9 @@
+"""Commands that score and serve. Each imports its packages when it runs, so that ``--help`` is quick.
+
+Importing a module adds its commands to their group, in the order in which help lists them.
+"""
+
+from serving.cli import service, access, audit_log, people  # isort: skip
+from serving.cli.groups import app, audit, identities, keys, person, token
+
+__all__ = ["access", "app", "audit", "audit_log", "identities", "keys", "people", "person", "service", "token"]
