@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import numpy as np
-
 from features import Records
 from features.errors import UpstreamError
 from features.records import NO_DAY, TABLES, date_of, day_of
@@ -77,21 +75,31 @@ class Arrived:
 
 def arrived(records: Records, day: dt.date, synthetic: bool, teams: Mapping[str, int]) -> Arrived:
     """The figures of ``records``. ``teams`` holds the number of people on each team's list."""
-    planned = TABLES["contacts"].column("outcome").values.index("planned")
-    rows, newest = {}, {}
-    for name, table in TABLES.items():
-        if not table.per_patient:
-            continue
-        columns = records.columns(name)
-        rows[name] = len(columns["known_on"])
-        if name in HISTORY_TABLES:
-            days = columns[str(table.event_day)]
-            counted = (days != NO_DAY) & (days < day_of(day))
-            if name == "contacts":
-                counted &= columns["outcome"] != planned
-            if counted.any():
-                newest[name] = str(date_of(int(np.max(days[counted]))))
+    rows = {name: len(records.columns(name)["known_on"]) for name, table in TABLES.items() if table.per_patient}
+    newest = {name: str(on) for name, on in newest_days(records, day).items()}
     return Arrived(day.isoformat(), synthetic, len(records), sum(teams.values()), rows, newest, dict(teams))
+
+
+def newest_days(records: Records, before: dt.date | None = None) -> dict[str, dt.date]:
+    """The newest event of each table of history, planned contacts aside; of those before a day where one is given."""
+    limit = NO_DAY if before is None else day_of(before)
+    planned = TABLES["contacts"].column("outcome").values.index("planned")
+    found: dict[str, dt.date] = {}
+    for name in HISTORY_TABLES:
+        columns = records.columns(name)
+        days = columns[str(TABLES[name].event_day)]
+        counted = days < limit
+        if name == "contacts":
+            counted &= columns["outcome"] != planned
+        newest = date_of(int(days[counted].max(initial=-NO_DAY))) if counted.any() else None
+        if newest is not None:
+            found[name] = newest
+    return found
+
+
+def newest_day(records: Records, before: dt.date | None = None) -> dt.date | None:
+    """The newest event of any table of history; None if there is none."""
+    return max(newest_days(records, before).values(), default=None)
 
 
 def refusals(now: Arrived, before: Arrived | None, published: dt.date | None, allowed: ArrivalSettings) -> list[str]:

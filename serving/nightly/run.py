@@ -14,18 +14,17 @@ import json
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from sqlalchemy import Connection, Row
 
 from features import Records
-from features.engine.caseload import IN_SCOPE_TEAM_KINDS, ON_CASELOAD, Caseload, caseload
+from features.engine.caseload import IN_SCOPE_TEAM_KINDS, Caseload, caseload
 from features.errors import UpstreamError
-from features.records import NO_DAY, TABLES, date_of, day_of
+from features.records import date_of, day_of
 from features.records.unmapped import unknown_medicines
 from features.settings import ArrivalSettings, LotterySettings
 from features.sharded.partition import code_identity
@@ -35,24 +34,23 @@ from models.bundle.not_promoted import refuse_unless_demo
 from models.bundle.signature import refuse_unsigned
 from models.lottery_band import BandRules
 from serving.auditlog.log import Audit, Look, append
-from serving.nightly.arrival import Acceptance, Arrived, ListRefused, arrived, refusals
+from serving.nightly.arrival import Acceptance, Arrived, ListRefused, arrived, newest_day, refusals
+from serving.nightly.fitting_ids import LONGEST_ID, plain_text, storable, without_erased
 from serving.nightly.lists import Lists, make_lists, plain_rules
 from serving.nightly.processes import in_processes
 from serving.nightly.rows import rows_of
 from serving.nightly.staging import Staging, only_runner
+from serving.nightly.summary import Summary, left_out_of
 from serving.nightly.timeline import groups, listed, timelines
 from serving.runs.repository import (
     NewRun,
     current_run,
-    erased_key,
-    erased_people,
     find_run,
     publish,
     refuse,
     thin,
     write_run,
 )
-from serving.scoring.record_coverage import HISTORY_TABLES
 from serving.scoring.service import score_people
 from serving.storage import migrations
 from serving.storage.database import Database
@@ -74,77 +72,6 @@ Progress = Callable[[str, int, int], None]
 
 class NothingToScore(UpstreamError):
     """Nobody in the store is on a caseload on that day. The message says why people were left out."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The result of a nightly run. ``reused`` means that this same run already existed."""
-
-    run_id: str
-    reused: bool
-    as_of: str
-    bundle_id: str
-    data_hash: str
-    synthetic: bool
-    people: int
-    people_with_safety_gap: int
-    gaps: int
-    rows_set_aside: int
-    shards_resumed: int = 0
-    thinned: int = 0
-    left_out: dict[str, int] = field(default_factory=dict)
-    teams: list[dict[str, Any]] = field(default_factory=list)
-    biggest_movers: list[dict[str, Any]] = field(default_factory=list)
-    lists: dict[str, Any] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def lines(self) -> list[str]:
-        """The summary for a terminal."""
-        head = "published already, reused" if self.reused else "published"
-        found = [f"run {self.run_id} for {self.as_of} {head}: {self.people:,} people, {self.gaps:,} care gaps"]
-        found += [f"left out: {count:,} {reason}" for reason, count in self.left_out.items()]
-        found += [_team_line(team) for team in self.teams]
-        found += [
-            (
-                f"moved: {m['team_id']}, one person from place {m['place_before']} to {m['place']} by risk "
-                f"({100 * m['change']:+.1f} in 100)"
-            )
-            for m in self.biggest_movers
-        ]
-        if any(team.get("risk_best") for team in self.teams):
-            found.append(self._cost())
-        if self.thinned:
-            found.append(f"{self.thinned} older runs keep their risks, ranks and gaps, and lost their explanations")
-        return [*found, f"seconds: {', '.join(f'{stage} {taken}' for stage, taken in self.seconds.items())}"]
-
-    def _cost(self) -> str:
-        """The cost of steady lists and of places for the longest unseen: expected events that pure rank order would
-        have listed.
-        """
-        best, listed, stay, draw = (
-            sum(team.get(name, 0.0) for team in self.teams)
-            for name in ("risk_best", "risk_listed", "given_up_to_stay", "given_up_to_draw")
-        )
-        return (
-            f"cost: {best:.2f} expected events at the slots by the order alone, {listed:.2f} as listed; "
-            f"{stay:.2f} given up to keep lists steady, {best - listed - stay - draw:.2f} to the longest unseen"
-            + (f", {draw:.2f} to the draw at the line" if draw else "")
-        )
-
-
-def _team_line(team: dict[str, Any]) -> str:
-    """One team's list in a sentence."""
-    left = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in team.get("left", {}).items())
-    joined = team.get("joined")
-    change = "first list" if joined is None else f"{joined} joined, left: {left or 'nobody'}"
-    return (
-        f"{team['team_id']}: {team['people']:,} people, {team.get('listed', 0)} listed "
-        f"({team.get('longest_unseen', 0)} unseen for longest), "
-        f"{team.get('reviewed', 0)} reviewed, {team.get('snoozed', 0)} snoozed; {change}"
-    )
 
 
 def score_store(
@@ -191,8 +118,8 @@ def score_store(
     run_id = run_id_of(model, records, day, rules)
     with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))) as lock:
         started = dt.datetime.now(dt.UTC)
-        chosen, unfit = _storable(caseload(records, day_of(day), in_scope_kinds))
-        chosen = _without_erased(opened, chosen)
+        chosen, unfit = storable(caseload(records, day_of(day), in_scope_kinds))
+        chosen = without_erased(opened, chosen)
         teams = chosen.spine["team_id"].value_counts().sort_index()
         synthetic = records.synthetic or model.manifest.synthetic
         sizes = arrived(records, day, synthetic, {str(team): int(count) for team, count in teams.items()})
@@ -247,38 +174,6 @@ def _home_of(database: Path | str | Database) -> Path | None:
     return Path(database)
 
 
-LONGEST_ID = 200
-"""Longest id in the service database. PostgreSQL refuses a longer one, or one with a NUL, and with it all other
-lists.
-"""
-
-
-def _storable(chosen: Caseload) -> tuple[Caseload, int]:
-    """The caseload without people whose id, or whose team's id, a database refuses; and how many they are."""
-    fits = pd.Series(True, index=chosen.spine.index)
-    for name in ("patient_id", "team_id"):
-        ids = chosen.spine[name].astype("str")
-        fits &= (ids.str.len() <= LONGEST_ID) & ~ids.str.contains(r"[\x00-\x1f\x7f]", regex=True)
-    return replace(chosen, spine=chosen.spine[fits].reset_index(drop=True)), int((~fits).sum())
-
-
-def _without_erased(database: Database, chosen: Caseload) -> Caseload:
-    """The caseload without people who were erased, whom a later extract may send again."""
-    with database.read() as connection:
-        erased = erased_people(connection)
-    if not erased:
-        return chosen
-    stays = [erased_key(str(patient)) not in erased for patient in chosen.spine["patient_id"]]
-    return replace(chosen, spine=chosen.spine[stays].reset_index(drop=True))
-
-
-def _text(value: Any, most: int = LONGEST_ID) -> str | None:
-    """A name that the database accepts: no control characters, and cut if too long."""
-    if value is None:
-        return None
-    return "".join(sign for sign in str(value) if sign.isprintable())[:most]
-
-
 def _compile(model: RiskModel, records: Records, day: dt.date, person: str) -> None:
     """Scores one person, so that every kernel is compiled or read from its cache before workers are forked."""
     score_people(model, records.select([person]), day, [person])
@@ -328,7 +223,7 @@ def _reused(run: Row[Any]) -> Summary:
 
 def latest_as_of(records: Records) -> dt.date:
     """The day after the newest recorded event (except planned contacts), and no later than today."""
-    newest = _newest_day(records)
+    newest = newest_day(records)
     today = dt.date.today()
     return today if newest is None else min(today, newest + dt.timedelta(days=1))
 
@@ -412,8 +307,8 @@ def _complete(
             new.teams.append(
                 {
                     "team_id": known["team_id"],
-                    "name": _text(known["name"]) or known["team_id"],
-                    "kind": _text(known["kind"]),
+                    "name": plain_text(known["name"]) or known["team_id"],
+                    "kind": plain_text(known["kind"]),
                     "weekly_reviews": None if known["weekly_reviews"] is None else int(known["weekly_reviews"]),
                 }
             )
@@ -424,7 +319,7 @@ def _complete(
         data_source=str(records.about.get("source") or ("simulated" if records.synthetic else "records store"))[:200],
         synthetic=records.synthetic or model.manifest.synthetic,
         as_of=day,
-        newest_record_on=_newest_day(records, before=day),
+        newest_record_on=newest_day(records, before=day),
         started_at=started,
         finished_at=dt.datetime.now(dt.UTC),
         features=[{"name": f.name, "concept": f.concept, "unit": f.unit} for f in model.features],
@@ -478,7 +373,7 @@ def _summary(
         people_with_safety_gap=with_safety,
         gaps=found,
         rows_set_aside=records.rows_set_aside,
-        left_out=_left_out(chosen),
+        left_out=left_out_of(chosen),
         teams=[
             {
                 "team_id": team["team_id"],
@@ -494,13 +389,8 @@ def _summary(
     )
 
 
-def _left_out(chosen: Caseload) -> dict[str, int]:
-    counts = chosen.excluded()["reason"].value_counts()
-    return {str(reason): int(number) for reason, number in counts.items() if reason != ON_CASELOAD}
-
-
 def _nobody(chosen: Caseload) -> str:
-    why = "; ".join(f"{reason}: {number}" for reason, number in _left_out(chosen).items()) or "the store holds nobody"
+    why = "; ".join(f"{reason}: {number}" for reason, number in left_out_of(chosen).items()) or "the store holds nobody"
     return (
         f"nobody is on a caseload on {date_of(int(chosen.days[0]))} ({why}); check the date and the kinds of the teams"
     )
@@ -523,20 +413,6 @@ def _publish(
     if accept is not None:
         word = {"by": accept.by[:200], "why": accept.why[:500], "reasons": reasons}
         append(connection, by, Look("run.accepted", run_id=run_id, detail=word))
-
-
-def _newest_day(records: Records, before: dt.date | None = None) -> dt.date | None:
-    limit = NO_DAY if before is None else day_of(before)
-    planned = TABLES["contacts"].column("outcome").values.index("planned")
-    newest = -NO_DAY
-    for name in HISTORY_TABLES:
-        columns = records.columns(name)
-        days = columns[str(TABLES[name].event_day)]
-        counted = days < limit
-        if name == "contacts":
-            counted &= columns["outcome"] != planned
-        newest = max(newest, int(days[counted].max(initial=np.int32(-NO_DAY))))
-    return None if newest == -NO_DAY else date_of(newest)
 
 
 def _date(value: dt.date | str) -> dt.date:

@@ -16,7 +16,8 @@ import sys
 import time
 from pathlib import Path
 
-from serving.nightly.run import Summary, score_store
+from serving.nightly.run import score_store
+from serving.nightly.summary import Summary
 
 
 def main(home: Path, as_of: str, deaths: int, seed: int, shard: int, processes: int) -> dict[str, int]:

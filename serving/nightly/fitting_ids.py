@@ -1,0 +1,43 @@
+"""Keeps off the lists what a service database cannot hold, or may not hold any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from features.engine.caseload import Caseload
+from serving.runs.repository import erased_key, erased_people
+from serving.storage.database import Database
+
+LONGEST_ID = 200
+"""Longest id in the service database. PostgreSQL refuses a longer one, or one with a NUL, and with it all other
+lists.
+"""
+
+
+def storable(chosen: Caseload) -> tuple[Caseload, int]:
+    """The caseload without people whose id, or whose team's id, a database refuses; and how many they are."""
+    fits = pd.Series(True, index=chosen.spine.index)
+    for name in ("patient_id", "team_id"):
+        ids = chosen.spine[name].astype("str")
+        fits &= (ids.str.len() <= LONGEST_ID) & ~ids.str.contains(r"[\x00-\x1f\x7f]", regex=True)
+    return replace(chosen, spine=chosen.spine[fits].reset_index(drop=True)), int((~fits).sum())
+
+
+def without_erased(database: Database, chosen: Caseload) -> Caseload:
+    """The caseload without people who were erased, whom a later extract may send again."""
+    with database.read() as connection:
+        erased = erased_people(connection)
+    if not erased:
+        return chosen
+    stays = [erased_key(str(patient)) not in erased for patient in chosen.spine["patient_id"]]
+    return replace(chosen, spine=chosen.spine[stays].reset_index(drop=True))
+
+
+def plain_text(value: Any, most: int = LONGEST_ID) -> str | None:
+    """A name that the database accepts: no control characters, and cut if too long."""
+    if value is None:
+        return None
+    return "".join(sign for sign in str(value) if sign.isprintable())[:most]
