@@ -22,7 +22,7 @@ from features.records.kernels import any_outside
 from features.records.merged_people import COLUMN as REPLACED_BY
 from features.records.merged_people import MergedPeople, merged_people, renamed
 from features.records.nhs_numbers import among
-from features.records.one_person import TWO_BIRTHS, latest_of_each, refuse_two_people_of_one_id
+from features.records.one_person import TWO_BIRTHS, latest_of_each, refuse_two_people_of_one_id, uncorrected
 from features.records.parsing import empty, parse, read_bound, read_date_column
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside, TableReport
 from features.records.same_event_visits import Contradiction
@@ -279,14 +279,17 @@ class Loading:
         order = np.argsort(ids, kind="stable") if len(ids) else np.zeros(0, dtype=np.int64)
         rows = kept[order]
         each = latest_of_each(columns, rows, self.moved)
-        rows, order = rows[each.keep], order[each.keep]
+        every, rows = rows, rows[each.keep]
         report = self.report.tables["patients"]
         report.replaced = int((~each.keep).sum())
         report.kept -= report.replaced
         patient = np.arange(len(rows), dtype=np.int32)
         place = np.full(len(columns["patient_id"]), -1, np.int32)
-        place[rows] = patient
-        self._keep_unread(spec, {**columns, "known_on": np.full(len(place), NO_DAY, np.int32)}, place, findings)
+        place[every] = np.cumsum(np.r_[0, ids[order][1:] != ids[order][:-1]]) if len(every) else every
+        order = order[each.keep]
+        clockless = {**columns, "known_on": np.full(len(place), NO_DAY, np.int32)}
+        counting = [uncorrected(columns, rows, place, self.moved, one) for one in findings]
+        self._keep_unread(spec, clockless, place, counting)
         words = ("patients", "birth_date", "", "", TWO_BIRTHS)
         self.unread += [(int(place[row]), NO_DAY, NO_DAY, words) for row in each.two_births]
         if each.two_births:

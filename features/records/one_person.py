@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.records.checks import Mask
+from features.records.checks import Finding, Mask
 from features.records.days import NO_DAY
 from features.records.problems import RecordsError, RecordsProblem
 from features.records.table import words_of
@@ -80,6 +80,23 @@ def _two_birth_dates(columns: dict[str, Any], versions: list[int], moved: Mask) 
     if differ:
         born[last] = NO_DAY
     return differ
+
+
+def uncorrected(
+    columns: dict[str, Any], stands: Int, place: npt.NDArray[np.int32], moved: Mask, finding: Finding
+) -> Finding:
+    """The rows of a finding that still count: those known as late as the row that ``stands`` for their person, and
+    earlier ones where no row gives the person a value. ``place`` is the person of each row, -1 for none."""
+    name, rows, reason = finding
+    values, known = columns.get(name), columns["known_on"]
+    if not isinstance(values, np.ndarray):
+        return finding
+    counts = np.zeros(len(rows), dtype=bool)
+    for row in np.flatnonzero(rows & (place >= 0)).tolist():
+        last = int(stands[place[row]])
+        as_late = known[row] == known[last] and moved[row] == moved[last]
+        counts[row] = as_late or _is_empty(values[last])
+    return name, counts, reason
 
 
 def refuse_two_people_of_one_id(columns: dict[str, Any], given: Any, moved: Mask) -> None:
