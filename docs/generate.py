@@ -101,8 +101,8 @@ def gaps_measured() -> list[str]:
 
 
 def folds() -> list[str]:
-    """What is said in another line, and why."""
-    lines = ["## One problem, one line", "", "| of | is said in | why |", "|---|---|---|"]
+    """Gaps that are shown in another line, and why."""
+    lines = ["## One problem, one line", "", "| of | is shown in | why |", "|---|---|---|"]
     return [*lines, *(f"| {fold.code} | {fold.into} | {fold.why} |" for fold in FOLDS)]
 
 

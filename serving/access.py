@@ -44,16 +44,22 @@ class Requires(SecurityBase):
     async def __call__(self, request: Request) -> Caller:
         if (known := _admitted_before(request, self)) is not None:
             return known
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        service, secret = service_of(request), secret.strip()
-        if scheme.lower() != "bearer" or not 0 < len(secret) <= LONGEST_SECRET:
-            spend_as_stranger(request)
-            raise unauthorised()
+        service, secret = service_of(request), _bearer(request)
         caller = await service.reads.run(_find, service, secret)
         if caller is None:
             spend_as_stranger(request)
             raise unauthorised()
         return admitted(request, service, caller, self)
+
+
+def _bearer(request: Request) -> str:
+    """The token of the request's header. Raises 401 where there is none that could be one."""
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    secret = secret.strip()
+    if scheme.lower() != "bearer" or not 0 < len(secret) <= LONGEST_SECRET:
+        spend_as_stranger(request)
+        raise unauthorised()
+    return secret
 
 
 class RequiresCdsClient(Requires):
@@ -75,11 +81,7 @@ class RequiresCdsClient(Requires):
     async def __call__(self, request: Request) -> Caller:
         if (known := _admitted_before(request, self)) is not None:
             return known
-        scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-        service, secret = service_of(request), secret.strip()
-        if scheme.lower() != "bearer" or not 0 < len(secret) <= LONGEST_SECRET:
-            spend_as_stranger(request)
-            raise unauthorised()
+        service, secret = service_of(request), _bearer(request)
         address = base_url_of(request) + request.url.path
         token = await service.reads.run(_client_token, service, secret, address, self.use)
         if token is None:

@@ -49,7 +49,7 @@ def days_assumed(records: Records) -> npt.NDArray[np.bool_]:
 
 
 def assumption(injection: bool, days: int) -> str:
-    """What is said of a supply that does not say how long it lasts."""
+    """The words for a supply whose length is not recorded."""
     what = "days between injections" if injection else "days of supply"
     return f"{what} not recorded: {days} days assumed"
 
@@ -64,7 +64,7 @@ def assumed_in(columns: Mapping[str, Any], row: int) -> str:
 
 
 def carried_words(until: str) -> str:
-    """What is said of the day on which supply runs out."""
+    """The words for the day on which supply runs out."""
     return f"by supplies in hand until {until}, counting at most {CARRY_DAYS} days carried over"
 
 

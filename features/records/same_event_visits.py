@@ -25,7 +25,7 @@ from features.records.tables import MODES, TABLES
 
 Columns = dict[str, Any]
 Span = tuple[int, int, int]
-"""Place of a person, and the days after which and up to which an earlier version said something else."""
+"""Place of a person, and the days after which and up to which an earlier version differs."""
 Spans = tuple[Span, ...]
 
 OPEN_TOO_LONG_DAYS = 180
@@ -56,7 +56,7 @@ _RANK = np.array(
 class OneEach:
     """The rows that stand, and how many were earlier versions of one (``replaced``) or the same event (``merged``).
 
-    ``spans`` says for whom (place) and when an earlier version said something else: after the first day and up to the
+    ``spans`` says for whom (place) and when an earlier version differs: after the first day and up to the
     second, the rows that stand are not what was known.
     """
 
@@ -216,7 +216,7 @@ def _composite(versions: list[_Version]) -> _Version:
         while since and same_day[since - 1].late == last.late:
             since -= 1
         run = same_day[since:]
-        # the first to say it counts: the day its late part was known, or the row that brought it where others said
+        # the first row with it counts: the day its late part was known, or the row that brought it where others have
         # something else before
         late_known = min(max(one.late_known, one.known) if since else one.late_known for one in run)
     return replace(last, known=known, late_known=late_known)

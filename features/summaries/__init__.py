@@ -24,7 +24,7 @@ class PersonSummary:
     dues: tuple[DueItem, ...]
     registers: tuple[RegisterRow, ...]
     unchecked: tuple[str, ...]
-    """What applies to the person and could not be checked, in words: "nothing found" is said only with it."""
+    """What applies to the person and could not be checked, in words: "nothing found" is shown only with it."""
     closed: tuple[Closing, ...]
     """What closed overdue care in the last 14 days."""
 

@@ -58,7 +58,7 @@ class RiskEstimate:
 
 @dataclass(frozen=True)
 class Issue:
-    """One care gap with what somebody said about it, where that still holds."""
+    """One care gap with its status, where that still holds."""
 
     gap: Mapping[str, Any]
     status: Status | None = None

@@ -108,7 +108,7 @@ class LastYear(BaseModel):
 
 
 class GapOfPerson(CareGap):
-    """A care gap of the published list with what somebody said about it."""
+    """A care gap of the published list with its status."""
 
     status: GapStatus | None = Field(default=None, description="the newest status, also where it no longer holds")
 

@@ -117,7 +117,7 @@ def find_person(
 
 
 def _gaps(connection: Connection, caller: Caller, patient_id: str, reviews: Sequence[Row[Any]]) -> list[GapOfPerson]:
-    """The person's gaps, each with what somebody said about it."""
+    """The person's gaps, each with its status."""
     found = [GapOfPerson.model_validate(gap) for gap in repository.care_gaps(connection, caller, patient_id)]
     today = dt.datetime.now(dt.UTC).date()
     statuses = statuses_of(connection, caller, [patient_id], {patient_id: reviews}, today)

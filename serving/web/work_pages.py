@@ -41,7 +41,7 @@ class SentWork(BaseModel):
 async def change(
     request: Request, caller: PeopleReader, service: Serving, patient_id: PersonId, sent: Annotated[SentWork, Form()]
 ) -> Response:
-    """Record who has the person and come back to them. What is wrong is said at the top of the page."""
+    """Record who has the person and come back to them. Errors stand at the top of the page."""
     require_own_form(request, sent.proof)
     given = {"given_to": sent.given_to or None, "this_week": sent.this_week == "yes", "notes": sent.notes}
     said = {"work_set": 1}

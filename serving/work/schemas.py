@@ -83,7 +83,7 @@ class WorkItem(BaseModel):
 
 
 class Work(BaseModel):
-    """Who has a person now, and who could; ``item`` is null where nobody said."""
+    """Who has a person now, and who could; ``item`` is null where nobody has them."""
 
     patient_id: str
     item: WorkItem | None

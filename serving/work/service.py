@@ -66,7 +66,7 @@ def work_of(connection: Connection, caller: Caller, patient_id: str, team_id: st
 
 
 def in_words(row: Row[Any] | None, caller: Caller) -> str:
-    """Who has somebody, for a line of a list: ``Yours, to do this week``; empty where nothing is said."""
+    """Who has somebody, for a line of a list: ``Yours, to do this week``; empty where nobody has them."""
     if row is None:
         return ""
     whose = "Yours" if row.given_to == caller.person else f"With {row.given_to_name}" if row.given_to else ""

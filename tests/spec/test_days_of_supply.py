@@ -1,4 +1,4 @@
-"""How long a supply lasts: by days, by quantity and dose, or by a default that is counted and said."""
+"""How long a supply lasts: by days, by quantity and dose, or by a default that is counted and shown."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def read_out(
     settings: ImpactSettings | None = None,
     outcomes: OutcomeSettings | None = None,
 ) -> ReadOut:
-    """What can be said today. Raises ShapeError if the draws lack a column."""
+    """The read-out of today. Raises ShapeError if the draws lack a column."""
     settings, outcomes = settings or ImpactSettings(), outcomes or OutcomeSettings()
     draws = data.draws
     first = None if draws.empty else min(_days(draws["drawn_on"]))

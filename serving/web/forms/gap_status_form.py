@@ -66,7 +66,7 @@ async def change(
     code: GapCode,
     sent: Annotated[SentStatus, Form()],
 ) -> Response:
-    """Set the status and come back to the person. What is wrong is said at the top of the page."""
+    """Set the status and come back to the person. Errors stand at the top of the page."""
     require_own_form(request, sent.proof)
     wrong = ""
     try:

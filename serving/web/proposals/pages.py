@@ -44,7 +44,7 @@ def days_held(severity: str) -> int:
 async def proposals(
     request: Request, caller: PeopleReader, service: Serving, patient_id: PersonId, accepted: Code = ""
 ) -> Response:
-    """What is proposed for a person, and what somebody has said about it."""
+    """What is proposed for a person, and the answers to it."""
     audit = service.page_audit_for(caller, request)
     run, found = await service.reads.run(proposals_of, service.database, caller, audit, patient_id)
     return page(

@@ -25,10 +25,12 @@ def settings(folder: Path, **changes: Any) -> dict[str, Any]:
 
 
 def token(path: str, *, key: Any = KEY, header: dict[str, Any] | None = None, **claims: Any) -> str:
-    """A token for one address. ``claims`` replace those of a good one; None leaves one out."""
+    """A token for one address. ``claims`` replace those of a good one; None leaves one out, and a function is given the
+    second in which the token is made."""
     now = int(time.time())
     good = {"iss": ISSUER, "aud": BASE + path, "iat": now, "exp": now + 300, "jti": uuid.uuid4().hex}
-    said = {name: value for name, value in {**good, **claims}.items() if value is not None}
+    made = {name: value(now) if callable(value) else value for name, value in {**good, **claims}.items()}
+    said = {name: value for name, value in made.items() if value is not None}
     return jwt.encode({"alg": "ES384", "kid": "k1", "typ": "JWT", **(header or {})}, said, key, algorithms=["ES384"])
 
 

@@ -20,14 +20,13 @@ from serving.storage.tables import audit_head
 from tests.serving.cds import clients
 from tests.serving.cds.conftest import SELECT, VIEW
 
-NOW = int(time.time())
 REFUSED = {
     "another issuer": {"iss": "https://stranger.example"},
     "another address": {"aud": f"{clients.BASE}/cds-services"},
     "no audience": {"aud": None},
-    "expired": {"iat": NOW - 900, "exp": NOW - 600},
-    "lives six minutes": {"exp": NOW + 400},
-    "begins in the future": {"iat": NOW + 3_000, "exp": NOW + 3_100},
+    "expired": {"iat": lambda now: now - 900, "exp": lambda now: now - 600},
+    "lives six minutes": {"exp": lambda now: now + 360},
+    "begins in the future": {"iat": lambda now: now + 3_000, "exp": lambda now: now + 3_100},
     "no iat": {"iat": None},
     "no id": {"jti": None},
     "an empty id": {"jti": ""},
@@ -51,7 +50,8 @@ def test_no_signature_and_no_shared_secret(trusting, algorithm):
     def part(value):
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
-    claims = {"iss": clients.ISSUER, "aud": clients.BASE + VIEW, "iat": NOW, "exp": NOW + 300, "jti": "j"}
+    now = int(time.time())
+    claims = {"iss": clients.ISSUER, "aud": clients.BASE + VIEW, "iat": now, "exp": now + 300, "jti": "j"}
     forged = f"{part({'alg': algorithm, 'kid': 'k1', 'typ': 'JWT'})}.{part(claims)}."
     answer = trusting.post(VIEW, json=clients.hook("patient-view"), headers={"Authorization": f"Bearer {forged}"})
     assert answer.status_code == 401

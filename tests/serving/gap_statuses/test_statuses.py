@@ -89,11 +89,12 @@ def test_a_status_is_set_by_the_form_without_a_script(home, start):
 
     with start(home) as client:
         choices = re.findall(r'<option value="([^"]+)"', client.get("/sign-in").text)
-        choice = next(value for value in choices if "pharmacist" in value.lower())
-        assert client.post("/sign-in", data={"choice": choice}).status_code == 303
-        page = client.get(f"/patients/{PERSON}")
-        if page.status_code == 404:
-            pytest.skip("the demo's first pharmacist is of another team")
+        for choice in [value for value in choices if "pharmacist" in value.lower()]:
+            assert client.post("/sign-in", data={"choice": choice}).status_code == 303
+            page = client.get(f"/patients/{PERSON}")
+            if page.status_code == 200:
+                break
+        assert page.status_code == 200, "one of the demo's pharmacists is of the person's team"
         proof = re.search(r'name="proof" value="([^"]+)"', page.text)[1]
         view = re.search(r'name="view" value="([^"]+)"', page.text)[1]
         path = f"/patients/{PERSON}/gaps/{CODE}/status"

@@ -82,7 +82,7 @@ def test_a_client_over_its_share_hears_429_and_others_do_not(home, start):
         assert [client.get("/v1/teams", headers=bearer(system)).status_code for _ in range(6)] == [200] * 5 + [429]
 
 
-def test_whoever_guesses_is_slowed_down_and_locks_nobody_out(home, start):
+def test_a_guesser_is_slowed_down_and_locks_nobody_out(home, start):
     good = issue_token(home, "pharmacist", ["north"])
     with start(home, stranger_rate_per_minute=2) as client:
         guesses = [client.get("/v1/teams", headers=bearer(f"upstream_{n}")).status_code for n in range(3)]

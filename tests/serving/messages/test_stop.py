@@ -66,7 +66,7 @@ class Stops(RuleBasedStateMachine):
         return one
 
     def check(self, before):
-        """Whoever was out before a step got nothing in it, not even the automatic answer."""
+        """People who were out before a step get nothing in it, not even the automatic answer."""
         fresh = {number.lstrip("+") for number, _ in self.desk.messenger.sent[self.sent :]}
         self.sent = len(self.desk.messenger.sent)
         assert not [who for who in WHO if before[who] and NUMBERS[who].lstrip("+") in fresh]

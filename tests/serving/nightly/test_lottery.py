@@ -1,4 +1,4 @@
-"""The lottery band in the nightly run: off by default, approved by name, logged with its chances, said to staff."""
+"""The lottery band in the nightly run: off by default, approved by name, logged with its chances, shown to staff."""
 
 from __future__ import annotations
 

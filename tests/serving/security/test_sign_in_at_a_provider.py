@@ -111,7 +111,7 @@ def test_a_session_and_a_token_of_one_person_are_one_actor_in_the_log(client, pr
     assert by_page.actor == by_token.actor == signed_in.actor and by_page.role == "pharmacist"
 
 
-def test_whoever_leaves_a_team_loses_its_people_in_the_same_session(client, service_home, provider):
+def test_somebody_who_leaves_a_team_loses_its_people_in_the_same_session(client, service_home, provider):
     join_team(service_home, provider.url, "leaver", "north", SINCE, None, "rota")
     signs_in(provider, sub="leaver")
     come_back(client, away(client)[1])

@@ -241,7 +241,7 @@ ANY_RULES = st.builds(
 
 @settings(max_examples=150, deadline=None)
 @given(CASELOAD, CASELOAD, CAPACITY, CAPACITY, ANY_RULES, st.randoms())
-def test_everybody_has_one_line_slots_are_filled_and_whoever_left_has_one_reason(
+def test_everybody_has_one_line_slots_are_filled_and_each_who_left_has_one_reason(
     then, now, slots_then, slots, rules, chance
 ):
     earlier = make_list(then, {}, slots_then, DAY - WEEK, rules)

@@ -332,7 +332,7 @@ OVERDUE = [
         {two} d-30
         """,
     ),
-    *family(  # what a medicine recommends is said in the annual check where that is overdue too
+    *family(  # what a medicine recommends is shown with the annual check where that is overdue too
         "MONITORING_NEVER_DONE",
         """
         medicine       test       day    one        two  severity  due    overdue  says

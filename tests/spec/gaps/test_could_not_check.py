@@ -1,4 +1,4 @@
-"""What applies to a person and could not be checked: "nothing found" is said only beside it."""
+"""What applies to a person and could not be checked: "nothing found" is shown only beside it."""
 
 from __future__ import annotations
 

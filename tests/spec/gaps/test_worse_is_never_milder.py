@@ -87,7 +87,7 @@ def records(drawn: Drawn, dropped: int = 0, reviewed: bool = True) -> Records:
 
 
 def loudest(made: Records, codes: tuple[str, ...]) -> int:
-    """Rank of the worst gap about a medicine: 0 is critical; after the last where nothing is said."""
+    """Rank of the worst gap about a medicine: 0 is critical; after the last where there is none."""
     found = find_gaps(made, AS_OF)
     said = found[found["code"].isin(codes)]["severity"]
     return min((SEVERITIES.index(severity) for severity in said), default=SILENT)
