@@ -300,7 +300,7 @@ def make_demo(
         steps.end(f"The demo is ready in {home}.")
     else:
         os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
-        from serving.app import serve
+        from serving.start import serve
 
         def ready(url: str) -> None:
             steps.end(f"Open {url} and choose a role to sign in. Stop with Ctrl-C. Requests are logged in {log}.")

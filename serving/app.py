@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-import errno
 import gc
 import json
 import os
-import signal
-import socket
-import stat
-import sys
-import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
-import uvicorn
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import iter_route_contexts
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 from starlette.staticfiles import StaticFiles
 
-from features.errors import UpstreamError
-from features.records.memory import forget_code, one_heap
-from features.records.nhs_numbers import KeyProblem, NhsKey
+from features.records.memory import forget_code
+from features.records.nhs_numbers import NhsKey
 from models import RiskModel
 from serving.access import GuardedRoute, Requires, RequiresSession, SignInNeeded
 from serving.auditing.endpoints import router as auditing
@@ -55,17 +45,15 @@ from serving.http.problems import (
     request_id_of,
     unavailable,
 )
-from serving.http.protocol import BoundedProtocol
 from serving.http.thread_lanes import Lane, Turns
 from serving.identities.keys import IdentityKeyProblem, IdentityKeys
 from serving.messages.endpoints import router as messages
-from serving.messages.messengers import TextingMissing, messenger_of
+from serving.messages.messengers import messenger_of
 from serving.messages.schemas import TextReceipt, TextReply
-from serving.messages.templates import TemplateRefused, check_templates
+from serving.messages.templates import check_templates
 from serving.model_loader import LiveModel
-from serving.observability.logs import write_log
 from serving.observability.metrics import Metrics
-from serving.observability.tracing import TracingMissing, tracing_to
+from serving.observability.tracing import tracing_to
 from serving.operations.endpoints import router as operations
 from serving.operations.service import own_version
 from serving.people.endpoints import router as people
@@ -80,7 +68,7 @@ from serving.security.oidc import Issuers
 from serving.settings import ServiceSettings
 from serving.state import Rates, Service, address_of
 from serving.storage import migrations
-from serving.storage.database import Database, DatabaseUnavailable, NotHeld
+from serving.storage.database import Database, DatabaseUnavailable
 from serving.teams.endpoints import router as teams
 from serving.web.audit_pages import router as auditing_pages
 from serving.web.endpoints import router as pages
@@ -432,96 +420,3 @@ def _declared(dependant: Any) -> frozenset[str] | None:
         if isinstance(dependency.call, (Requires, RequiresSession)):
             return frozenset(dependency.call.roles)
     return None
-
-
-class StartError(UpstreamError):
-    """The service cannot start; the message says why and what to do."""
-
-
-def serve(
-    home: Path,
-    host: str | None = None,
-    port: int | None = None,
-    on_ready: Callable[[str], None] = lambda address: None,
-    log_file: Path | None = None,
-) -> None:
-    """Runs the service until SIGTERM or Ctrl-C; requests in flight finish. || ``on_ready`` receives the address once
-    the port is bound. The log goes to ``log_file``, else to standard error. Raises
-    ``StartError`` for a port in use, a wrong setting, a database that does not answer, or a demo beyond loopback.
-    """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    one_heap()
-    given = {"home": home, **({"host": host} if host else {}), **({"port": port} if port is not None else {})}
-    try:
-        settings = ServiceSettings(**given)  # type: ignore[arg-type]
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
-        raise StartError(f"the service was not started: {wrong}") from None
-    keep_private(settings.home)
-    listening = _listen(settings.host, settings.port)
-    with listening:
-        try:
-            with migrations.opened(settings.database) as database:
-                database.check_is_held()
-        except (NotHeld, migrations.NewerDatabase) as error:
-            raise StartError(str(error)) from None
-        except DatabaseUnavailable as error:
-            raise StartError(f"{error}; check that the home folder can be written, or UPSTREAM_DATABASE_URL") from None
-        try:
-            app = create_app(settings)
-        except (TracingMissing, KeyProblem, IdentityKeyProblem, TemplateRefused, TextingMissing) as error:
-            raise StartError(str(error)) from None
-        write_log(log_file)
-        app.state.alone = True
-        config = uvicorn.Config(
-            app,
-            http=BoundedProtocol,
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=20,
-            # Longer than a reverse proxy keeps an idle connection (nginx: 60 s): if we close first, a request is
-            # lost.
-            timeout_keep_alive=75,
-        )
-        named = f"[{settings.host}]" if ":" in settings.host else settings.host
-        on_ready(f"http://{named}:{listening.getsockname()[1]}")
-        if threading.current_thread() is threading.main_thread():
-            # The server raises the signal again after an orderly stop; that is a success.
-            signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listening])
-
-
-def keep_private(home: Path) -> None:
-    """Let nobody but the account of the service into the home, its database and its keys. Raises ``StartError`` where
-    that cannot be done."""
-    for path, mode in ((home, 0o700), *((found, 0o600) for found in (*home.glob("service.db*"), *home.glob("*.key")))):
-        try:
-            if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
-                path.chmod(mode)
-        except OSError:
-            raise StartError(
-                f"{path.name} can be read by other accounts of this machine, and its rights cannot be changed: "
-                f"run chmod {mode:o} on it as its owner"
-            ) from None
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    # Allows only the leftovers of a restart; a port with a live listener is still refused.
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(128)
-    except OSError as error:
-        listening.close()
-        if error.errno == errno.EADDRINUSE:
-            raise StartError(
-                f"port {port} on {host} is in use; stop what runs there, or choose another with --port"
-            ) from None
-        raise StartError(f"cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}") from None
-    return listening

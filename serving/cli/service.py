@@ -115,7 +115,7 @@ def serve(
     Example: upstream serve --home .upstream --port 8000
     """
     from models.bundle.not_promoted import is_demo
-    from serving.app import serve as run
+    from serving.start import serve as run
 
     if demo and not is_demo(home):
         raise CommandError(f"{home} was not made by `upstream demo`; leave --demo out")

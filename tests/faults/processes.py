@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 PROGRAM = (
-    "import sys; from pathlib import Path; from serving.app import serve\n"
+    "import sys; from pathlib import Path; from serving.start import serve\n"
     "serve(Path(sys.argv[1]), port=0, on_ready=lambda url: print(url, flush=True))"
 )
 

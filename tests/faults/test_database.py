@@ -15,11 +15,11 @@ import pytest
 from sqlalchemy import event, func, select
 
 from models import RiskModel
-from serving.app import StartError, serve
 from serving.auditlog.log import verify_chain
 from serving.nightly.run import score_store
 from serving.nightly.staging import AlreadyRunning
 from serving.security.tokens import issue_token
+from serving.start import StartError, serve
 from serving.storage.database import Database, DatabaseUnavailable
 from serving.storage.tables import publications, reviews, runs
 from tests.conftest import free_port

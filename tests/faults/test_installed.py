@@ -19,10 +19,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from serving.app import StartError, serve
 from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
 from serving.settings import ServiceSettings
+from serving.start import StartError, serve
 from tests.conftest import ROOT, free_port
 from tests.faults.processes import served
 

@@ -18,8 +18,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from models.publishing import publish
-from serving.app import StartError, serve
 from serving.security.tokens import issue_token
+from serving.start import StartError, serve
 from serving.storage import migrations
 from serving.storage.database import Database
 from serving.storage.tables import metadata
@@ -130,7 +130,7 @@ def test_a_home_that_cannot_be_written_is_an_error_that_says_so(tmp_path):
 def test_a_served_process_answers_and_stops_in_good_order(home):
     """The real thing: its own process, a real port, SIGTERM, exit code 0."""
     program = (
-        "import sys; from pathlib import Path; from serving.app import serve; serve(Path(sys.argv[1]), port=0, "
+        "import sys; from pathlib import Path; from serving.start import serve; serve(Path(sys.argv[1]), port=0, "
         "on_ready=lambda url: print(url, flush=True))"
     )
     process = subprocess.Popen(

@@ -83,7 +83,7 @@ def circumstances(draw):
                 ("smoking", ["smoker", "ex_smoker", "no"]),
                 ("infection", ["pneumonia", "no"]),
                 ("clozapine_service", ["CPMS", "ZTAS", "elsewhere"]),
-                ("clozapine_interval", ["weekly", "Fortnightly", "four_weekly", "monthly"]),
+                ("clozapine_interval", ["weekly", "Fortnightly", "monthly"]),
                 ("benign_ethnic_neutropenia", ["registered", "no"]),
                 ("childbearing_potential", ["yes", "no", "unclear"]),
             ]

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from features.records.nhs_numbers import KeyProblem, NhsKey
 from serving import cli
-from serving.app import keep_private
 from serving.auditlog.home import verify_home
 from serving.security.tokens import issue_token
+from serving.start import keep_private
 from tests.serving.conftest import bearer
 
 
@@ -140,7 +140,7 @@ def test_a_demo_session_that_is_open_when_real_people_are_published_shows_nobody
 def test_a_leftover_of_a_demo_opens_nothing_without_the_switch(home, monkeypatch):
     """``upstream serve`` on a home with the demo's note: production, unless --demo is given."""
     seen = []
-    monkeypatch.setattr("serving.app.serve", lambda *_, **__: seen.append(os.environ.get("UPSTREAM_ENVIRONMENT")))
+    monkeypatch.setattr("serving.start.serve", lambda *_, **__: seen.append(os.environ.get("UPSTREAM_ENVIRONMENT")))
     monkeypatch.delenv("UPSTREAM_ENVIRONMENT", raising=False)
     refused = CliRunner().invoke(cli.app, ["serve", "--home", str(home), "--demo"])
     assert refused.exit_code != 0 and not seen

@@ -10,7 +10,6 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, func, inspect, make_url, select, text, update
 
-from serving.app import StartError, serve
 from serving.auditing.service import open_in_emergency
 from serving.auditlog.log import Audit, Look, verify_chain
 from serving.http.problems import Problem
@@ -20,6 +19,7 @@ from serving.reviews.schemas import ReviewIn
 from serving.reviews.service import record_review, review_history
 from serving.runs import repository as run_queries
 from serving.security.tokens import find_caller, issue_token, revoke_token, session_caller
+from serving.start import StartError, serve
 from serving.storage import migrations
 from serving.storage.database import Database, DatabaseUnavailable, NotHeld
 from serving.storage.tables import PERSON_TABLES, audit_events, exposures, metadata, people, tokens
