@@ -34,6 +34,7 @@ async def readyz(service: Serving, response: Response) -> Ready:
 
 @router.get("/version")
 async def version(service: Serving) -> ServiceVersion:
+    """The versions of the code, the interface and the model that serves."""
     return rules.version(service)
 
 
