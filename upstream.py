@@ -112,7 +112,7 @@ def impact_read(context: typer.Context, home: Home = DEFAULT_HOME, as_json: Json
     if context.invoked_subcommand is not None:
         return
     from features import Records
-    from serving.nightly.impact_rows import impact_rows
+    from serving.nightly.rows.impact_rows import impact_rows
     from training.impact.plan import ImpactPlan
     from training.impact.readout import ImpactData, read_out
     from training.settings import Settings
@@ -177,7 +177,7 @@ def silent_show(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     """
     from features import Records
     from models.locked_scores import read_locked
-    from serving.nightly.impact_rows import impact_rows
+    from serving.nightly.rows.impact_rows import impact_rows
     from serving.nightly.silent import FOLDER, locks_in_audit
     from training.impact.silent_report import read_rating, silent_lines, silent_report
     from training.settings import Settings

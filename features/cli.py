@@ -42,7 +42,7 @@ def ingest_own(
     Example: upstream ingest own extracts/2026-01 --out .upstream/store
     """
     from features import Records
-    from features.records.nhs_numbers import NhsKey
+    from features.records.reading.nhs_numbers import NhsKey
     from features.records.withdrawn import replace_store
 
     key = NhsKey.read(nhs_key_file) if nhs_key_file else None
@@ -131,7 +131,7 @@ def ingest_fhir(
 
     Example: upstream ingest fhir exports/2026-01-05 --ledger .upstream/ledger --out .upstream/store
     """
-    from features.records.nhs_numbers import NhsKey
+    from features.records.reading.nhs_numbers import NhsKey
     from features.records.sources import fhir
 
     options: dict[str, Any] = {
@@ -175,7 +175,7 @@ def ingest_mhsds(
 
     Example: upstream ingest mhsds submissions --nhs-key-file key.txt --into .upstream/store
     """
-    from features.records.nhs_numbers import NhsKey
+    from features.records.reading.nhs_numbers import NhsKey
     from features.records.sources import mhsds
 
     key = NhsKey.read(nhs_key_file) if nhs_key_file else None

@@ -13,7 +13,7 @@ from typing import Literal
 
 from features.records.tables import TABLES
 from features.reference import TESTS, high_limit, low_limit, medicines_in
-from features.reference.thresholds import band
+from features.reference.monitoring.thresholds import band
 
 Verb = Literal[
     "count",

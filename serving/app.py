@@ -21,7 +21,7 @@ from starlette.routing import compile_path
 from starlette.staticfiles import StaticFiles
 
 from features.records.memory import forget_code
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel
 from serving.access import GuardedRoute, Requires, RequiresSession, SignInNeeded
 from serving.auditing.endpoints import router as auditing

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from features.errors import UpstreamError
 from features.records.memory import one_heap
-from features.records.nhs_numbers import KeyProblem
+from features.records.reading.nhs_numbers import KeyProblem
 from serving.app import create_app
 from serving.http.protocol import BoundedProtocol
 from serving.identities.keys import IdentityKeyProblem

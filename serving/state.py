@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from serving.auditlog.log import Audit
 from serving.drafts.sealing import Sealer
 from serving.http.problems import request_id_of

@@ -15,28 +15,27 @@ from features.gaps.codes import CODES
 from features.gaps.folding import one_line_each
 from features.gaps.gap import Code, Evidence, Gap, gap_order
 from features.gaps.person_view import ConditionAnswers, PersonAsKnown, Shared, dues_by_person
-from features.gaps.rules import (
-    antipsychotics,
-    burdens,
-    changes,
+from features.gaps.rules.engagement import changes, contact, review, support
+from features.gaps.rules.monitoring import (
     clozapine,
     clozapine_levels,
-    contact,
-    depot,
+    lithium,
+    physical,
+    results,
+)
+from features.gaps.rules.monitoring import (
+    schedule as monitoring,
+)
+from features.gaps.rules.prescribing import (
+    antipsychotics,
+    burdens,
     doses,
     interactions,
-    lithium,
-    monitoring,
-    oral,
-    physical,
     pregnancy,
-    results,
-    review,
-    stock,
-    support,
     untreated,
     valproate,
 )
+from features.gaps.rules.supply import depot, oral, stock
 from features.monitoring import due_dates
 from features.records import Records, day_of
 from features.reference import TESTS

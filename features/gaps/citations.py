@@ -10,10 +10,10 @@ from functools import cache
 from typing import NamedTuple
 
 from features.reference import INTERACTIONS, PROTOCOLS, THRESHOLDS, Medicine, Protocol
-from features.reference.clozapine_schedules import clozapine_schedules
 from features.reference.files import is_unverified, read_rows
-from features.reference.injections import INJECTION_STARTS
-from features.reference.stops import SUDDEN_STOPS
+from features.reference.medicines.injections import INJECTION_STARTS
+from features.reference.medicines.stops import SUDDEN_STOPS
+from features.reference.monitoring.clozapine_schedules import clozapine_schedules
 
 
 class Fact(NamedTuple):

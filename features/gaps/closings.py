@@ -13,7 +13,7 @@ import numpy as np
 
 from features.gaps.gap import Evidence
 from features.gaps.person_view import YEAR, PersonAsKnown, meeting
-from features.gaps.rules.clozapine import BREAK_DAYS, breaks
+from features.gaps.rules.monitoring.clozapine import BREAK_DAYS, breaks
 from features.monitoring import due_dates
 from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, TESTS

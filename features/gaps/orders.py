@@ -11,7 +11,8 @@ import numpy as np
 from features.gaps import people
 from features.gaps.gap import Gap, gap_order
 from features.gaps.person_view import PersonAsKnown
-from features.gaps.rules import antipsychotics, clozapine, doses, interactions, lithium, pregnancy, valproate
+from features.gaps.rules.monitoring import clozapine, lithium
+from features.gaps.rules.prescribing import antipsychotics, doses, interactions, pregnancy, valproate
 from features.medicines.courses import Course
 from features.records import Records
 

@@ -24,7 +24,7 @@ def _stands(until, i, t):
 @jit()
 def latest_row(offsets, day, known, until, keep, person, as_of):
     """Position of the latest visible row that is kept, -1 where there is none. ``until`` is the last day on which each
-    row stands (:mod:`features.records.same_event`), empty where every row does."""
+    row stands (:mod:`features.records.same_event.supplies`), empty where every row does."""
     out = np.full(person.shape[0], -1, np.int64)
     for r in range(person.shape[0]):
         start = offsets[person[r]]

@@ -39,7 +39,7 @@ Columns = dict[str, Any]
 Random = np.random.Generator
 AHEAD_DAYS, BACK_DAYS, LATELY_DAYS = 90, 400, 30
 KNOWN_AFTER = ("results", "stays")
-"""Tables whose rows cannot be known before they happened (features/records/checks.py)."""
+"""Tables whose rows cannot be known before they happened (features/records/loading/checks.py)."""
 MEANT_FOR = {("circumstances", "value"): "kind"}
 """Columns that are drawn from the same row as another, because a value of one is not valid for the other (a value of
 housing is no value of smoking).

@@ -88,7 +88,7 @@ class RegimenInputs:
     day: npt.NDArray[np.int32]
     known: npt.NDArray[np.int32]
     until: npt.NDArray[np.int32]
-    """The last day on which a row is valid: see :mod:`features.records.same_event`."""
+    """The last day on which a row is valid: see :mod:`features.records.same_event.supplies`."""
     length: npt.NDArray[np.int32]
     medicine: npt.NDArray[np.int64]
     dose_mg_a_day: npt.NDArray[np.float64]

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from features.kernels.coverage import CARRY_DAYS
 from features.records import Records
-from features.records.same_event import OneSupply, one_supply
-from features.records.supply_rows import USUAL_SUPPLY_DAYS, days_not_recorded, doses_given, injections
+from features.records.same_event.supplies import OneSupply, one_supply
+from features.records.same_event.supply_rows import USUAL_SUPPLY_DAYS, days_not_recorded, doses_given, injections
 from features.reference import MEDICINES
 
 

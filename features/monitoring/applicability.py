@@ -23,9 +23,9 @@ from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, TESTS, high_limit, low_limit, medicines_meant
-from features.reference.clozapine_schedules import REGISTER_DAYS
-from features.reference.clozapine_services import RESET_DAYS, STRICTEST_DAYS
 from features.reference.diagnoses import in_group
+from features.reference.monitoring.clozapine_schedules import REGISTER_DAYS
+from features.reference.monitoring.clozapine_services import RESET_DAYS, STRICTEST_DAYS
 
 Int = npt.NDArray[np.int64]
 Days = npt.NDArray[np.int32]

@@ -15,9 +15,8 @@ Rules (docs/clinical.md section 0, and [D] where the text leaves room):
 * Rows of an event count from its day: an amber or red count while it is in force, a restart after a clozapine break, a
   change of smoking, an infection, a new interacting medicine, a change of lithium dose, the day clozapine ran out.
 * Clozapine: the interval recorded (``clozapine_interval``) stands in for that of the weeks on treatment; which weeks
-  ask for what is the trust's schedule (features/reference/clozapine_schedules.py). A break of more than 28 days is a
-  new start, and the course ends 28 days after supply (docs/clinical.md
-  section 4.6).
+  ask for what is the trust's schedule (features/reference/monitoring/clozapine_schedules.py). A break of more than 28
+  days is a new start, and the course ends 28 days after supply (docs/clinical.md section 4.6).
 * Long-term scopes without a medicine count from the first referral (``smi_any``), or from the day the sum was reached.
 * A component (a white cell count) meets its parent's schedule (the full blood count), except for clozapine. There
 only a recorded full blood count does, or white cells and neutrophils of one day, from the day on which both are
@@ -43,8 +42,8 @@ from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, PROTOCOLS, Protocol, in_scope
-from features.reference.clozapine_schedules import SET_BY_REGISTER, clozapine_schedule
 from features.reference.files import ReferenceTableError
+from features.reference.monitoring.clozapine_schedules import SET_BY_REGISTER, clozapine_schedule
 from features.spec import Feature, SpecError, satisfying
 
 PERSON_SCOPES = ("smi_any", "acb_total_ge_3", "high_dose_or_combined_antipsychotics")

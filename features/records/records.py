@@ -18,7 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.records.days import day_of
-from features.records.files import (
+from features.records.loading.loading import Loading
+from features.records.memory import give_back
+from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside
+from features.records.reading.files import (
     joined_quarantine,
     read_folder,
     read_quarantine,
@@ -26,14 +29,11 @@ from features.records.files import (
     versions_file,
     write_folder,
 )
-from features.records.loading import Loading
-from features.records.memory import give_back
-from features.records.nhs_numbers import NhsKey, pseudonymised
-from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside
+from features.records.reading.nhs_numbers import NhsKey, pseudonymised
+from features.records.same_event.versions import VERSIONED, RowVersions, tables_as_known
 from features.records.table import Table, offsets_of, words_of
 from features.records.tables import TABLES
 from features.records.unread import Unread, UnreadValue, from_table, to_table
-from features.records.versions import VERSIONED, RowVersions, tables_as_known
 
 T = TypeVar("T")
 KEPT_PEOPLE = 2_500
@@ -265,7 +265,7 @@ class Records:
         return len(self.patient_ids)
 
     def columns(self, name: str) -> Mapping[str, Any]:
-        """Typed arrays of a table (:mod:`features.records.parsing`), in the order of its rows."""
+        """Typed arrays of a table (:mod:`features.records.reading.parsing`), in the order of its rows."""
         return self.tables[name].columns
 
     def offsets(self, name: str) -> npt.NDArray[np.int64]:

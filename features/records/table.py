@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.records.days import to_datetime64
-from features.records.parsing import empty
+from features.records.reading.parsing import empty
 from features.records.tables import TableSpec
 
 
 @dataclass(frozen=True)
 class Table:
-    """``columns`` are typed arrays (see :mod:`features.records.parsing`); rows of patient ``i`` are
+    """``columns`` are typed arrays (see :mod:`features.records.reading.parsing`); rows of patient ``i`` are
     ``offsets[i]:offsets[i + 1]``.
 
     ``patient`` (int32, one a row) is the position in ``Records.patient_ids``. Tables without a patient have offsets of

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.records.files import read_folder
+from features.records.reading.files import read_folder
 from features.records.records import Records
 
 KEYS: dict[str, tuple[str, ...]] = {

@@ -23,9 +23,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.errors import UpstreamError
-from features.records.checksums import CHECKSUMS, checksums_of
-from features.records.files import UNREAD, read_unread, versions_file
-from features.records.ids import clean_ids
+from features.records.reading.checksums import CHECKSUMS, checksums_of
+from features.records.reading.files import UNREAD, read_unread, versions_file
+from features.records.reading.ids import clean_ids
 from features.records.tables import TABLES
 from features.spec import Feature
 

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from features.gaps.person_view import PersonAsKnown, Reading
-from features.gaps.rules import antipsychotics, clozapine
-from features.gaps.rules.interactions import all_pairs
-from features.gaps.rules.valproate import FORM_DAYS
+from features.gaps.rules.monitoring import clozapine
+from features.gaps.rules.prescribing import antipsychotics
+from features.gaps.rules.prescribing.interactions import all_pairs
+from features.gaps.rules.prescribing.valproate import FORM_DAYS
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.medicines.courses import Course
 from features.records.days import NO_DAY, date_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from features.gaps.person_view import Due, PersonAsKnown
-from features.gaps.rules import clozapine
+from features.gaps.rules.monitoring import clozapine
 from features.monitoring import due_dates
 from features.monitoring.due_dates import CLOZAPINE_COUNT
 from features.reference import TESTS

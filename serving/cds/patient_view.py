@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from serving.cds import repository
 from serving.cds.catalogue import needed
 from serving.cds.schemas import HookCards, PatientView

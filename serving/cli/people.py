@@ -35,7 +35,7 @@ def identities_load(
 
     Example: upstream identities load names.csv --home .upstream --key identity.key
     """
-    from features.records.nhs_numbers import NhsKey
+    from features.records.reading.nhs_numbers import NhsKey
     from serving.identities.loading import load_identities
 
     number_key = os.environ.get("UPSTREAM_NHS_KEY_FILE")

@@ -20,7 +20,7 @@ import numpy as np
 
 from features import Records
 from features.errors import UpstreamError
-from features.records.ids import clean_id
+from features.records.reading.ids import clean_id
 from features.settings import RetentionSettings
 from serving.auditlog.log import Audit, Look, append
 from serving.data_rights import repository

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from features.records.ids import clean_id
+from features.records.reading.ids import clean_id
 from serving.access import PeopleCaller
 from serving.fhir.bundles import MEDIA_TYPE, TYPES, capability_statement, searchset
 from serving.fhir.service import resource_of, resources_of

@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable
 
-from features.records.nhs_numbers import NotAnNhsNumber, checked
+from features.records.reading.nhs_numbers import NotAnNhsNumber, checked
 from serving.identities.schemas import Identity
 
 GIVEN = (

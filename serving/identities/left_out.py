@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from features.records.ids import clean_id
-from features.records.nhs_numbers import NhsKey, looks_like_one
+from features.records.reading.ids import clean_id
+from features.records.reading.nhs_numbers import NhsKey, looks_like_one
 
 ROWS_NAMED = 20
 LONGEST = 200

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow.parquet
 
 from features.errors import UpstreamError
-from features.records.nhs_numbers import NhsKey, NotAnNhsNumber, checked
+from features.records.reading.nhs_numbers import NhsKey, NotAnNhsNumber, checked
 from serving.auditlog.log import Audit, Look, append
 from serving.identities import repository
 from serving.identities.keys import IdentityKeys

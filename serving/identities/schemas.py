@@ -8,7 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from features.records.nhs_numbers import ten_digits
+from features.records.reading.nhs_numbers import ten_digits
 
 _APOSTROPHES = re.compile(r"['’ʼ`´]")
 _BETWEEN = re.compile(r"[^\w]+|_")

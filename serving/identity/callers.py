@@ -87,7 +87,7 @@ class ScopeError(UpstreamError, ValueError):
 
 def team_named(team_id: str) -> str:
     """The one spelling of a team's id, as the records have it. Raises ``ScopeError`` where nothing is left of it."""
-    from features.records.ids import clean_id  # imported here: the command line's help loads this module
+    from features.records.reading.ids import clean_id  # imported here: the command line's help loads this module
 
     plain = clean_id(team_id)
     if not plain:

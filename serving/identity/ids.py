@@ -10,8 +10,8 @@ from fastapi import Path
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from features.records.ids import clean_id
-from features.records.nhs_numbers import looks_like_one
+from features.records.reading.ids import clean_id
+from features.records.reading.nhs_numbers import looks_like_one
 
 SLASH_IN_AN_ID = "\ue02f"
 """Stands for ``%2F`` in the address of a request until its route is found: routes split addresses at ``/``. It is a

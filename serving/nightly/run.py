@@ -38,10 +38,10 @@ from serving.nightly.arrival import Acceptance, Arrived, ListRefused, arrived, n
 from serving.nightly.fitting_ids import LONGEST_ID, plain_text, storable, without_erased
 from serving.nightly.lists import Lists, make_lists, plain_rules
 from serving.nightly.processes import in_processes
-from serving.nightly.rows import rows_of
+from serving.nightly.rows.scored import rows_of
+from serving.nightly.rows.timeline import groups, listed, timelines
 from serving.nightly.staging import Staging, only_runner
 from serving.nightly.summary import Summary, left_out_of
-from serving.nightly.timeline import groups, listed, timelines
 from serving.runs.repository import (
     NewRun,
     current_run,

@@ -132,7 +132,7 @@ def _emergency(connection: Connection, caller: Caller, team_id: str, patient_id:
 
 
 def last_year(events: Mapping[str, list[list[Any]]], as_of: dt.date) -> LastYear:
-    """The stored events (``serving.nightly.timeline``) with dates and names in place of offsets and codes."""
+    """The stored events (``serving.nightly.rows.timeline``) with dates and names in place of offsets and codes."""
 
     def on(offset: int) -> dt.date:
         return as_of + dt.timedelta(days=offset)

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel
 from serving.access import GuardedRoute, SystemCaller
 from serving.auditlog.log import Audit

@@ -26,8 +26,8 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # pydantic needs this class before Python 3.12
 
 from features.records import TABLES
-from features.records.ids import clean_id
-from features.records.nhs_numbers import NhsKey, checked, looks_like_one
+from features.records.reading.ids import clean_id
+from features.records.reading.nhs_numbers import NhsKey, checked, looks_like_one
 from features.records.tables import Column, TableSpec
 from models.explain.what_if import NOTE
 from serving.http.types import Day, Strict

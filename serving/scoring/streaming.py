@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.requests import Request
 
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel
 from serving.auditlog.log import Audit, Look
 from serving.http.problems import Problem, from_validation

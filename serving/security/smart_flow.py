@@ -19,7 +19,7 @@ from authlib.integrations.httpx_client import OAuth2Client
 from pydantic_core import PydanticCustomError
 from sqlalchemy import Row
 
-from features.records.nhs_numbers import NhsKey, NotAnNhsNumber, checked
+from features.records.reading.nhs_numbers import NhsKey, NotAnNhsNumber, checked
 from features.records.sources.fhir.references import NHS_NUMBER
 from serving.http.problems import Problem, unavailable
 from serving.identity.ids import local_id

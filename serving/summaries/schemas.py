@@ -1,7 +1,7 @@
 """A person's summary as values with dates, out of the rows that a nightly run wrote; and how it writes them.
 
-Rows are lists in the order of the fields, with days relative to ``as_of`` as in ``serving/nightly/timeline.py``: a list
-of 500 people reads thousands of them.
+Rows are lists in the order of the fields, with days relative to ``as_of`` as in ``serving/nightly/rows/timeline.py``: a
+list of 500 people reads thousands of them.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from features.records.nhs_numbers import looks_like_one
+from features.records.reading.nhs_numbers import looks_like_one
 from serving.access import AuditorReader, GuardedRoute, PharmacistReader, require_own_form
 from serving.auditing.endpoints import PLAIN, Action, Actor, Before
 from serving.auditing.repository import Asked

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import AfterValidator, BeforeValidator
 
-from features.records.ids import clean_id
+from features.records.reading.ids import clean_id
 from serving.access import PeopleCaller, PharmacistCaller, PharmacistReader
 from serving.http.etag import NOT_MODIFIED, answer
 from serving.identity.callers import Caller

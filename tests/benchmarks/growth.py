@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.records.checksums import without_checksums
+from features.records.reading.checksums import without_checksums
 from features.records.tables import TABLES
 from tests.benchmarks.measure import CACHE, peak_mb, simulated_store
 from training.simulator.oracle import VERSION

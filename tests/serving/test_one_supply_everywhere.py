@@ -13,7 +13,7 @@ from features import CATALOGUE, Records, build
 from features.engine.provenance import SourceRows
 from features.gaps import find_gaps, people
 from features.records.days import day_of
-from serving.nightly.timeline import timelines
+from serving.nightly.rows.timeline import timelines
 from serving.scoring.record_coverage import history_of
 
 AS_OF = dt.date(2026, 1, 5)

@@ -295,7 +295,7 @@ def test_every_protocol_row_is_scheduled():
 )
 def test_a_protocol_row_that_cannot_be_read_stops_with_its_id(change, message):
     from features.reference.files import ReferenceTableError, read_rows
-    from features.reference.protocols import _protocol
+    from features.reference.monitoring.protocols import _protocol
 
     with pytest.raises(ReferenceTableError, match=message):
         _protocol(next(read_rows("monitoring_protocols")) | change)

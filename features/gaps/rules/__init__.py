@@ -1,1 +1,1 @@
-"""One module for each family of care gaps; each finds its gaps in one person's records."""
+"""Rules that find care gaps in one person's records, one package for each kind of care."""

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from features.errors import UpstreamError
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from serving.auditlog.log import Audit, Look, append
 from serving.identities.keys import IdentityKeys
 from serving.identities.left_out import LeftOut, local_id

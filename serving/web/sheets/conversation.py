@@ -11,7 +11,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from features.reference.medicine_facts import MedicineFacts, facts_about
+from features.reference.medicines.medicine_facts import MedicineFacts, facts_about
 from serving.people.schemas import Person, RecordedCircumstance, SupplyEvent
 from serving.summaries.schemas import MedicineShown
 from serving.summaries.words import dose_of, prescriber_words

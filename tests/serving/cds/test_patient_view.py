@@ -8,7 +8,7 @@ import re
 import pytest
 from sqlalchemy import text
 
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from serving.auditlog.log import verify_chain
 from serving.security.tokens import issue_token
 from tests.serving.cds import clients

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from features.records.nhs_numbers import checked
+from features.records.reading.nhs_numbers import checked
 from serving.identities.invented import GIVEN, SURNAMES, invented
 
 

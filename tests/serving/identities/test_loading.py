@@ -8,7 +8,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from serving.identities import repository
 from serving.identities.keys import IdentityKeys, NotOpened
 from serving.identities.loading import IdentitiesNotRead, load_identities, read_identities, read_table, rotate

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import upstream
 from features import Records
 from features.records import TABLES
-from features.records.nhs_numbers import KeyProblem, NhsKey, NotAnNhsNumber, checked, looks_like_one
+from features.records.reading.nhs_numbers import KeyProblem, NhsKey, NotAnNhsNumber, checked, looks_like_one
 from serving.security.tokens import issue_token
 from serving.storage.tables import audit_events
 

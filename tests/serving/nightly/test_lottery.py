@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from features.settings import LotterySettings, NightlySettings, load_settings
 from models import RiskModel
-from serving.nightly.impact_rows import impact_rows
+from serving.nightly.rows.impact_rows import impact_rows
 from serving.nightly.run import list_rules, score_store
 from serving.worklists.ranking import Ranking
 from tests.serving.conftest import client_of, sign_in

@@ -9,7 +9,7 @@ import math
 
 import pytest
 
-from features.records.checksums import without_checksums
+from features.records.reading.checksums import without_checksums
 from serving.http import middleware
 from serving.nightly.arrival import Acceptance
 from serving.nightly.run import score_store

@@ -11,7 +11,7 @@ import stat
 import pytest
 from typer.testing import CliRunner
 
-from features.records.nhs_numbers import KeyProblem, NhsKey
+from features.records.reading.nhs_numbers import KeyProblem, NhsKey
 from serving import cli
 from serving.auditlog.home import verify_home
 from serving.security.tokens import issue_token

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from features import CATALOGUE, Records, build, find_gaps
 from features.gaps import CODES, citations, people
 from features.gaps.person_view import meant
-from features.gaps.rules import antipsychotics, changes, interactions, oral
+from features.gaps.rules.engagement import changes
+from features.gaps.rules.prescribing import antipsychotics, interactions
+from features.gaps.rules.supply import oral
 from features.kernels.regimen import OVER_DAYS
 from features.medicines.courses import by_base
 from features.records import day_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from features import Records, find_gaps
 from features.gaps.gap import SEVERITIES
-from features.gaps.rules.results import LIMITS
+from features.gaps.rules.monitoring.results import LIMITS
 from features.reference import TESTS, THRESHOLDS
 from tests.spec.gaps.golden import AS_OF
 

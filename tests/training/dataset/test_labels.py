@@ -326,7 +326,7 @@ def test_a_spine_that_does_not_fit_is_refused_with_advice():
 
 
 # The slow, obvious rules: one day at a time over plain tuples, of contacts and stays that records have put together
-# (tests/features/records/test_same_event_visits.py holds how). Waiting times are short so that Hypothesis meets every
+# (tests/features/records/same_event/test_visits.py holds how). Waiting times are short so that Hypothesis meets every
 # clause.
 
 SHORT = OutcomeSettings(

@@ -7,8 +7,8 @@ import calendar
 import datetime as dt
 from functools import lru_cache
 
-from features.records.dates import read_day
 from features.records.days import NO_DAY, day_of
+from features.records.reading.dates import read_day
 
 
 class NotADate(ValueError):

@@ -11,11 +11,11 @@ from pathlib import Path
 from features.records.days import day_of
 from features.records.records import Records
 from features.records.sources.fhir.codebook import CodeBook
-from features.records.sources.fhir.extract import Gathering
-from features.records.sources.fhir.folder import FilePart
+from features.records.sources.fhir.extract.batches import of_lines, read_batch
+from features.records.sources.fhir.extract.extract import Gathering
+from features.records.sources.fhir.extract.folder import FilePart
 from features.records.sources.fhir.ingest import link
-from features.records.sources.fhir.linking import Seen
-from features.records.sources.fhir.reading import of_lines, read_batch
+from features.records.sources.fhir.linking.linking import Seen
 from features.records.sources.fhir.references import Identities, Scope
 
 _HERE = FilePart(Path("request"), "lines")

@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 
 from features.records.days import NO_DAY, date_of, day_of
-from features.records.nhs_numbers import NhsKey
 from features.records.problems import withdrawn_lines
+from features.records.reading.nhs_numbers import NhsKey
 from features.records.records import Records
 from features.records.sources.fhir.codebook import load_codebook
-from features.records.sources.fhir.extract import Extract, Progress, read
-from features.records.sources.fhir.folder import FhirFolder, open_folder
-from features.records.sources.fhir.linking import Linked, Linking, Seen
-from features.records.sources.fhir.parts import Job
+from features.records.sources.fhir.extract.extract import Extract, Progress, read
+from features.records.sources.fhir.extract.folder import FhirFolder, open_folder
+from features.records.sources.fhir.extract.parts import Job
+from features.records.sources.fhir.linking.linking import Linked, Linking, Seen
 from features.records.sources.fhir.references import Identities
 from features.records.sources.fhir.sink import ASIDE, SYNTHETIC
 from features.records.withdrawn import replace_store

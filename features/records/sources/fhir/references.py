@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from features.records.nhs_numbers import NhsKey, NotAnNhsNumber, checked
+from features.records.reading.nhs_numbers import NhsKey, NotAnNhsNumber, checked
 from features.records.sources.fhir.resources import Identifier, Reference
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"

@@ -13,16 +13,11 @@ import msgspec
 
 from features.records.days import date_of
 from features.records.ledger import Ledger, State
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from features.records.sources.fhir import resources as r
 from features.records.sources.fhir.canonical import canonical, payload_of, versions_of
 from features.records.sources.fhir.codebook import load_codebook
-from features.records.sources.fhir.extract import Gathering, Progress
-from features.records.sources.fhir.folder import FilePart, open_folder
-from features.records.sources.fhir.ingest import FhirExtract, last_day_of, link, write
-from features.records.sources.fhir.linking import Seen
-from features.records.sources.fhir.parts import Job, resources_of
-from features.records.sources.fhir.reading import (
+from features.records.sources.fhir.extract.batches import (
     RESTRICTED,
     Given,
     describe,
@@ -31,6 +26,11 @@ from features.records.sources.fhir.reading import (
     restricted,
     version_of,
 )
+from features.records.sources.fhir.extract.extract import Gathering, Progress
+from features.records.sources.fhir.extract.folder import FilePart, open_folder
+from features.records.sources.fhir.extract.parts import Job, resources_of
+from features.records.sources.fhir.ingest import FhirExtract, last_day_of, link, write
+from features.records.sources.fhir.linking.linking import Seen
 from features.records.sources.fhir.references import Identities, Scope, entry_key
 
 _BLOCK = 50_000

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from features.records.dates import read_day
 from features.records.days import NO_DAY, date_of
 from features.records.problems import RecordsError, RecordsProblem, withdrawn_lines
+from features.records.reading.dates import read_day
 from features.records.records import Records
 from features.records.sources.accounting import ASIDE, Account
 from features.records.sources.fhir.codebook import load_codebook

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from features.records.dates import read_day
 from features.records.days import NO_DAY
 from features.records.problems import RecordsError, RecordsProblem
+from features.records.reading.dates import read_day
 
 OWN = Path(__file__).parent / "mappings"
 READ = (

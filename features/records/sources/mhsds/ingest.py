@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.records.dates import read_day
 from features.records.days import NO_DAY, to_datetime64
-from features.records.nhs_numbers import NhsKey, looks_like_one
 from features.records.problems import RecordsError, RecordsProblem, withdrawn_lines
+from features.records.reading.dates import read_day
+from features.records.reading.nhs_numbers import NhsKey, looks_like_one
 from features.records.records import Records
 from features.records.sources.accounting import ASIDE, Account
 from features.records.sources.fhir.codebook import load_codebook

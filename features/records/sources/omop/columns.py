@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.records.dates import read_day
 from features.records.days import date_of
+from features.records.reading.dates import read_day
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "person": (

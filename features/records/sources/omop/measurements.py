@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from features.records.parsing import read_bound
+from features.records.reading.parsing import read_bound
 from features.records.sources.omop.columns import CONCEPT_COLUMNS, day_text, has_concept
 from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, RowFates, repeated
 from features.records.sources.omop.mappings import Mappings

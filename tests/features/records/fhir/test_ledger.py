@@ -10,7 +10,7 @@ import pytest
 
 from features import Records, RecordsError, find_gaps
 from features.records.ledger import Ledger
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from features.records.sources.fhir.replay import ingest_with_ledger, replay
 from tests.features.records.fhir.resources import ANNA, LOINC, NHS_NUMBER, SNOMED, SUBJECT, coded, ndjson, one, rows, to
 

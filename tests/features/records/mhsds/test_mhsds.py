@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from features import Records, RecordsError
-from features.records.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey
 from features.records.sources import mhsds
 from features.records.sources.mhsds.rules import ValidationRule, check
 from tests.features.records.fhir.resources import rows

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from features import Records
-from serving.nightly.timeline import timelines
+from serving.nightly.rows.timeline import timelines
 from serving.people.service import last_year
 from serving.summaries.schemas import AtAGlance, FactShown, FactsShown, MedicineShown
 from serving.web.sheets.conversation import conversation_of

@@ -1,0 +1,1 @@
+"""Care gaps of engagement: contact, recent changes, reviews and support."""

@@ -1,0 +1,337 @@
+"""Physical health: weight, glucose and lipids; blood pressure, pulse, QTc and potassium.
+
+A value stands until a newer one [D]. A band's severity in ``thresholds.csv`` becomes the gap's: amber
+medium, red high, critical critical.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from features.gaps import citations
+from features.gaps.codes import CODES
+from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
+from features.gaps.person_view import YEAR, PersonAsKnown, Reading, meant
+from features.gaps.rules.prescribing.interactions import QT_GROUP, important_pairs, unwatched_qt
+from features.medicines.courses import Course
+from features.records.tables import SEX
+from features.reference import TESTS, THRESHOLDS, bands, low_limit
+
+_SEVERITY: dict[str, Severity] = {"info": "low", "amber": "medium", "red": "high", "critical": "critical"}
+MONTHS_3 = 91
+BASELINE_BEFORE, BASELINE_AFTER = 90, 14
+_GLUCOSE = {
+    "hba1c": bands("th057", "th056"),
+    "fasting_glucose": bands("th059", "th058"),
+    "random_glucose": bands("th060"),
+}
+_BMI = bands("th063", "th061")
+_BMI_LOWER = bands("th110", "th062")
+_UNDERWEIGHT, _WAIST_MEN, _WAIST_WOMEN, _WAIST_MEN_LOWER = bands("th064", "th068", "th069", "th111")
+(_DIABETES,) = bands("th108")
+EARLY_GAIN_PERCENT = low_limit("th067")
+EARLY_DAYS = 42
+"""The first weight of the second month still tells of the first."""
+_ACTIONS = {
+    "hba1c": "Tell the GP; offer the diabetes prevention programme; weigh metformin; review the antipsychotic.",
+    "fasting_glucose": "Repeat with HbA1c; tell the GP; review the antipsychotic.",
+    "random_glucose": "Same day: ask about thirst and weight loss; repeat with HbA1c; tell the GP.",
+    "total_cholesterol": "Tell the GP; work out QRISK3; discuss a statin.",
+    "qrisk3_10y": "Tell the GP; discuss a statin.",
+    "triglycerides": "Repeat fasting; look for alcohol and diabetes; urgent advice above 20.",
+    "bmi": "Offer a weight programme; review the antipsychotic; weigh metformin.",
+    "waist": "Offer a weight programme; review the antipsychotic.",
+    "systolic_bp": "Repeat it; offer home readings; tell the GP.",
+    "diastolic_bp": "Repeat it; offer home readings; tell the GP.",
+    "qtc": "Repeat the ECG; check potassium and magnesium; review QT-prolonging medicines.",
+    "potassium": "Correct potassium; repeat the ECG.",
+    "pulse": "Repeat it; ask about palpitations; ECG if it stays.",
+    "temperature": "Blood count, CRP and troponin today; look for infection and myocarditis.",
+    "postural_drop_systolic": "Ask about dizziness and falls; slow the titration or lower the dose.",
+}
+_DIABETES_ACTION = "Tell the GP or the diabetes team; review the antipsychotic and the medicines for diabetes."
+_WEIGHT_ACTION = "Offer a weight programme; weigh metformin; review the antipsychotic."
+_UNDERWEIGHT_ACTION = "Ask about eating, illness and mood; tell the GP."
+_PRESSURE_NOW = "Repeat it today; same-day medical assessment if it stays or there are symptoms."
+_LIPIDS = {"total_cholesterol": bands("th078"), "qrisk3_10y": bands("th079")}
+_PRESSURE = {"systolic_bp": bands("th072", "th070", "th074"), "diastolic_bp": bands("th073", "th071")}
+_TRIGLYCERIDES = bands("th081", "th080")
+bands("th051", "th052", "th053", "th055", "th075", "th077")  # named below: the start stops where one is missing
+WEIGHT_GAIN_KG, WEIGHT_GAIN_PERCENT = low_limit("th065"), low_limit("th066")
+TEMPERATURE_C, QTC_RISE_MS = low_limit("th023"), low_limit("th054")
+PULSE, PULSE_AT_START = low_limit("th076"), low_limit("th024")
+CLOZAPINE_START_DAYS = 126
+TEMPERATURE_DAYS = 14
+_TRIGLYCERIDE_RAISERS = ("clozapine", "olanzapine", "quetiapine")
+_POSTURAL = ("clozapine", "quetiapine", "risperidone")
+_SLOWING = ("lithium", "propranolol", "atenolol", "bisoprolol", "metoprolol", "carvedilol", "sotalol", "donepezil")
+_FOR_DIABETES = frozenset(("insulin", "gliclazide", "glipizide", "glibenclamide", "glimepiride")) | frozenset(
+    ("pioglitazone", "sitagliptin")
+)
+
+
+def _holding(keys: tuple[str, ...], value: float) -> str | None:
+    return next((key for key in keys if THRESHOLDS[key].holds(value)), None)
+
+
+def _value(test: str, reading: Reading, key: str, said: str = "") -> Finding:
+    row, label = THRESHOLDS[key], TESTS[test].label
+    return Finding(
+        _SEVERITY[row.severity],
+        f"{label} {reading.value:g} {row.unit} on {iso(reading.day)}{said}",
+        (citations.threshold(key),),
+        (Evidence("results", reading.row, reading.day, label),),
+        action=_ACTIONS[test],
+    )
+
+
+def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
+    """METABOLIC_WORSENING, for people with a current antipsychotic.
+
+    [D]: an HbA1c of 42 to 47 that has been there for more than a year is low, and said in the annual check where that
+    is overdue. Weight up by more than 5 kg
+    within 91 days (th065, from the lowest), or by 7% from the baseline (the last weight from 90 days before to 14
+    after the start of the antipsychotic held longest), or by 5% within its first month; HbA1c or
+    glucose in a Lester band, or with known diabetes (a diagnosis, or a medicine for it) HbA1c of 58 and above;
+    BMI that came into a higher band within a year or has nothing to compare it with, and beside any of these the waist;
+    BMI below 18.5;
+    cholesterol of 6 or QRISK3 of 10 and above with no statin recorded; triglycerides. The lower limits of BMI hold for
+    those whom they are for; the group is never named. A value stands until a newer one, and is said to be old.
+    """
+    held = [course for course in person.current if course.medicine.is_antipsychotic]
+    if not held or not person.results:
+        return
+    found = [*_weight(person, held)]
+    found.extend(_glucose(person))
+    found.extend(_bmi(person))
+    for test, keys in _LIPIDS.items():
+        last = person.newest(test)
+        key = last and _holding(keys, last.value)
+        if last and key and not person.on(meant("statin")):
+            found.append(_value(test, last, key, f"; no statin recorded{person.not_repeated(last.day)}"))
+    fat = person.newest("triglycerides")
+    if fat:
+        raised = any(course.medicine.base in _TRIGLYCERIDE_RAISERS for course in held)
+        key = _holding(_TRIGLYCERIDES if raised else _TRIGLYCERIDES[:1], fat.value)
+        if key:
+            found.append(_value("triglycerides", fat, key, person.not_repeated(fat.day)))
+    if found:  # a wide waist is common: it is named beside what worsened
+        found.extend(_waist(person))
+    yield from gap_of(CODES["METABOLIC_WORSENING"], found)
+
+
+def _diabetic(person: PersonAsKnown) -> bool:
+    medicines = _FOR_DIABETES | meant("sglt2 inhibitor")
+    return bool(person.on(medicines) or person.diagnosed("diabetes"))
+
+
+def _glucose(person: PersonAsKnown) -> Iterator[Finding]:
+    if not any(test in person.results for test in _GLUCOSE):
+        return
+    if _diabetic(person):
+        last = person.newest("hba1c")
+        if last and THRESHOLDS[_DIABETES].holds(last.value):
+            finding = _value("hba1c", last, _DIABETES, f"; known diabetes{person.not_repeated(last.day)}")
+            yield finding._replace(action=_DIABETES_ACTION)
+        return
+    for test, keys in _GLUCOSE.items():
+        last = person.newest(test)
+        key = last and _holding(keys, last.value)
+        if last and key:
+            finding = _value(test, last, key, person.not_repeated(last.day))
+            known = THRESHOLDS[key].severity == "amber" and not _came_into(person, test, last, low_limit(key))
+            yield finding._replace(severity="low", folds=True) if known else finding
+
+
+def _waist(person: PersonAsKnown) -> Iterator[Finding]:
+    code = person.patient("sex")
+    last = person.newest("waist")
+    if last is None or code is None or SEX[code] not in ("male", "female"):
+        return
+    key = _WAIST_WOMEN
+    if SEX[code] == "male":
+        key = _WAIST_MEN_LOWER if person.lower_body_mass_limits else _WAIST_MEN
+    if THRESHOLDS[key].holds(last.value) and _came_into(person, "waist", last, low_limit(key)):
+        yield _value("waist", last, key)._replace(severity="low", folds=True)
+
+
+def _came_into(person: PersonAsKnown, test: str, last: Reading, floor: float) -> str:
+    """Where a value came into its band within a year, or nothing older tells whether it did: what is said of it."""
+    before = [r for r in person.readings(test) if r.day < last.day]
+    if test == "bmi":
+        before = sorted([*before, *_by_weight(person, last)])
+    if not before:
+        return "; no earlier value recorded"
+    below = [r for r in before if last.day - YEAR <= r.day and r.value < floor]
+    return f", up from {below[-1].value:g} on {iso(below[-1].day)}" if below else ""
+
+
+def _by_weight(person: PersonAsKnown, last: Reading) -> list[Reading]:
+    """Earlier body mass by the weights that stand beside it: height does not change."""
+    weights = person.readings("weight")
+    then = [r for r in weights if abs(r.day - last.day) <= MONTHS_3]
+    if not then:
+        return []
+    near = min(then, key=lambda r: abs(r.day - last.day))
+    if not near.value > 0:
+        return []
+    return [Reading(r.day, round(last.value * r.value / near.value, 1), r.row) for r in weights if r.day < near.day]
+
+
+def _weight(person: PersonAsKnown, held: list[Course]) -> Iterator[Finding]:
+    last = person.newest("weight")
+    if last is None:
+        return
+    earlier = [r for r in person.readings("weight") if r.day < last.day]
+    evidence = Evidence("results", last.row, last.day, "weight")
+    recent = [r for r in earlier if last.day - r.day <= MONTHS_3]
+    if recent:
+        lowest = min(recent, key=lambda r: r.value)
+        gain = round(last.value - lowest.value, 6)
+        if gain > WEIGHT_GAIN_KG:
+            said = f"weight up {gain:g} kg in {last.day - lowest.day} days, to {last.value:g} kg on {iso(last.day)}"
+            before = Evidence("results", lowest.row, lowest.day, "weight before")
+            yield Finding("high", said, (citations.threshold("th065"),), (evidence, before), action=_WEIGHT_ACTION)
+    start = min(course.start for course in held)
+    base = [r for r in earlier if start - BASELINE_BEFORE <= r.day <= start + BASELINE_AFTER]
+    if base and base[-1].value > 0:
+        share = round(100 * (last.value / base[-1].value - 1), 6)
+        if share >= WEIGHT_GAIN_PERCENT:
+            said = (
+                f"weight up {share:.1f}% from {base[-1].value:g} kg on {iso(base[-1].day)} to {last.value:g} kg on "
+                f"{iso(last.day)}"
+            )
+            before = Evidence("results", base[-1].row, base[-1].day, "baseline weight")
+            yield Finding("high", said, (citations.threshold("th066"),), (evidence, before), action=_WEIGHT_ACTION)
+        elif share >= EARLY_GAIN_PERCENT and last.day - start <= EARLY_DAYS:
+            said = f"weight up {share:.1f}% in the first weeks of treatment, to {last.value:g} kg on {iso(last.day)}"
+            before = Evidence("results", base[-1].row, base[-1].day, "baseline weight")
+            yield Finding("medium", said, (citations.threshold("th067"),), (evidence, before), action=_WEIGHT_ACTION)
+
+
+def _bmi(person: PersonAsKnown) -> Iterator[Finding]:
+    last = person.newest("bmi")
+    if last is None:
+        return
+    if THRESHOLDS[_UNDERWEIGHT].holds(last.value):
+        finding = _value("bmi", last, _UNDERWEIGHT, person.not_repeated(last.day))
+        yield finding._replace(action=_UNDERWEIGHT_ACTION, title="Low body weight")
+        return
+    key = _holding(_BMI_LOWER if person.lower_body_mass_limits else _BMI, last.value)
+    came = key and _came_into(person, "bmi", last, low_limit(key))
+    if key and came:
+        finding = _value("bmi", last, key, came + person.not_repeated(last.day))
+        severity: Severity = "medium" if THRESHOLDS[key].severity == "red" else "low"
+        yield finding._replace(severity=severity)
+
+
+def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:
+    """BP_PULSE_QTC, for people with a current psychotropic.
+
+    [D]: QTc limits as in the table, the lower limit where the record does not say which applies; up by 60 ms or more
+    from the earliest; two or more QT-prolonging medicines with no ECG in a year (high where the table forbids the pair,
+    else low); potassium under 3.5 with one. Pulse 100 to 120 medium, above 120 high within 18 weeks of a clozapine
+    start, under 50 with lithium, a beta blocker or donepezil. Temperature above 38 on clozapine counts for 14 days. A
+    blood pressure of 140/90 to under 180/120 is low (medium from 160/100) and, like a pulse of 100 to 120, no safety
+    alarm by itself: it is repeated, not met with an ECG. A value stands until a newer one, and is said to be old.
+    """
+    if not any(course.medicine.is_psychotropic for course in person.current):
+        return
+    found = [*_qtc(person), *_pulse(person)]
+    for test, keys in _PRESSURE.items():
+        last = person.newest(test)
+        key = last and _holding(keys, last.value)
+        if last and key:
+            found.append(_pressure(test, last, key, person.not_repeated(last.day)))
+    drop = person.newest("postural_drop_systolic")
+    if drop and THRESHOLDS["th075"].holds(drop.value):
+        tricyclics = meant("antidepressant_tca")
+        if any(c.medicine.base in _POSTURAL or c.medicine.name in tricyclics for c in person.current):
+            said = person.not_repeated(drop.day)
+            found.append(_value("postural_drop_systolic", drop, "th075", said)._replace(alarm=False))
+    hot = person.latest("temperature", TEMPERATURE_DAYS)
+    if hot and hot.value > TEMPERATURE_C and person.base("clozapine"):
+        found.append(_value("temperature", hot, "th023", "; on clozapine"))
+    yield from gap_of(CODES["BP_PULSE_QTC"], found)
+
+
+STAGE_TWO = {"systolic_bp": 160, "diastolic_bp": 100}
+"""From here a raised pressure is medium: NICE NG136 stage 2 (unverified)."""
+
+
+def _pressure(test: str, last: Reading, key: str, said: str) -> Finding:
+    finding = _value(test, last, key, said)
+    if THRESHOLDS[key].severity != "amber":
+        return finding._replace(action=_PRESSURE_NOW)
+    severity: Severity = "medium" if last.value >= STAGE_TWO[test] else "low"
+    return finding._replace(severity=severity, alarm=False, title="Blood pressure raised")
+
+
+def _qtc_limit(person: PersonAsKnown) -> tuple[str, str]:
+    """The lower action limit, which the table splits in two; the lower of the two where the record does not say which
+    applies."""
+    code = person.patient("sex")
+    if code is not None and SEX[code] == "female":
+        return "th052", ""
+    if code is not None and SEX[code] == "male":
+        return "th051", ""
+    return "th051", "; which limit applies is not recorded, the lower one used"
+
+
+def _qtc(person: PersonAsKnown) -> Iterator[Finding]:
+    qt = person.regimen("qt_medicines")
+    last = person.newest("qtc")
+    if last:
+        lower, note = _qtc_limit(person)
+        key = _holding(("th053", lower), last.value)
+        if key:
+            finding = _value("qtc", last, key, note if key == lower else "")
+            yield finding._replace(severity="critical") if key == "th053" else finding
+        first = person.readings("qtc")[0]
+        if last.value - first.value >= QTC_RISE_MS:
+            said = f", up {last.value - first.value:g} ms from {iso(first.day)}"
+            yield _value("qtc", last, "th054", said)
+    if not qt > 0:
+        return
+    held = person.on(meant(QT_GROUP))
+    names = ", ".join(c.medicine.name for c in held)
+    salt = person.newest("potassium")
+    if salt and THRESHOLDS["th055"].holds(salt.value):
+        yield _value("potassium", salt, "th055", f" with {names}")
+    ecg = person.last_met("ecg_qtc")
+    if qt >= 2 and unwatched_qt(person):
+        pair = next((row for *_, row in important_pairs(person) if row.lengthens_qt), None)
+        said = (
+            f"{qt:g} QT-prolonging medicines ({names}); ECG "
+            f"{f'last recorded {iso(ecg.day)}' if ecg else person.absent_test('ecg_qtc')}"
+        )
+        rows = tuple(person.supplied(c, c.medicine.name) for c in held)
+        known = (citations.group(QT_GROUP), *((citations.interaction(pair.id),) if pair else ()))
+        if pair:
+            said += f"; {pair.severity} together"
+        yield Finding(
+            "high" if pair else "medium",
+            said,
+            (*known, citations.clinical("1.1", "D")),
+            rows,
+            action="ECG now; potassium and magnesium; ask the prescriber whether one of them can change.",
+            title="QT-prolonging medicines together and no ECG since, or in a year",
+        )
+
+
+def _pulse(person: PersonAsKnown) -> Iterator[Finding]:
+    last = person.newest("pulse")
+    if last is None:
+        return
+    clozapine = [c for c in person.base("clozapine") if 0 <= last.day - c.start <= CLOZAPINE_START_DAYS]
+    if clozapine and last.value > PULSE_AT_START:
+        yield _value("pulse", last, "th024", "; clozapine started lately")
+    elif last.value >= PULSE:
+        yield _value("pulse", last, "th076", person.not_repeated(last.day))._replace(alarm=False)
+    elif THRESHOLDS["th077"].holds(last.value):
+        slow = [c.medicine.name for c in person.current if c.medicine.name in _SLOWING]
+        if slow:
+            yield _value("pulse", last, "th077", f" with {', '.join(slow)}")
+
+
+RULES = (metabolic, cardiovascular)

@@ -1,0 +1,260 @@
+"""Oral supply: medicine that ran out, and less collected than before (docs/clinical.md sections 2.4 and 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from features.gaps import citations
+from features.gaps.codes import CODES
+from features.gaps.gap import SEVERITIES, Evidence, Finding, Gap, Severity, gap_of, iso
+from features.gaps.person_view import YEAR, PersonAsKnown
+from features.gaps.rules.monitoring.lithium import consecutive, same_dose
+from features.gaps.rules.supply.depot import lateness
+from features.kernels.coverage import COURSE_GAP_DAYS
+from features.medicines.courses import KEPT_DAYS, Course
+from features.reference import Medicine, high_limit, in_scope
+from features.reference.medicines.stops import sudden_stop
+
+GAP_DAYS, LONG_GAP_DAYS = 14, 30
+WEEK = 7
+_SWITCHED = ("antidepressant_any", "benzodiazepine_or_z_drug")
+"""Families in which another medicine that lasted longer is a switch, not a stop."""
+FALL = 0.1
+LEVEL_FALL = 0.2
+WINDOW = 90
+LOW_COVER, SEVERE_COVER = high_limit("th103"), high_limit("th104")
+
+
+def _class_of(medicine: Medicine) -> str:
+    if medicine.is_antipsychotic:
+        return "antipsychotic"
+    if medicine.base == "lithium":
+        return "lithium"
+    return "mood stabiliser" if medicine.medicine_class == "mood_stabiliser" else ""
+
+
+def classes(person: PersonAsKnown) -> dict[str, list[Course]]:
+    """Regular courses by class: antipsychotic (injections with them), lithium, other mood stabilisers."""
+    found: dict[str, list[Course]] = {}
+    for course in person.courses:
+        name = _class_of(course.medicine)
+        if name and not course.required:
+            found.setdefault(name, []).append(course)
+    return found
+
+
+def weekly(person: PersonAsKnown, course: Course) -> bool:
+    """Whether the last two supplies were of a week or less: collected weekly because there is a risk."""
+    lengths = [row.length for row in person.supplies_of(course.medicine.name, KEPT_DAYS)[-2:]]
+    return len(lengths) == 2 and max(lengths) <= WEEK
+
+
+def _over(person: PersonAsKnown, course: Course) -> bool:
+    """Whether a stop is no longer asked about: reviewed since, or a year ago."""
+    since = person.as_of - course.end
+    return since > COURSE_GAP_DAYS and (since > YEAR or person.reviewed_since(course.end))
+
+
+def supply_gap(person: PersonAsKnown) -> Iterator[Gap]:
+    """SUPPLY_GAP_ORAL: all regular medicine of a class ran out 14 or more days ago (days in hospital left out), 7 where
+    it is dispensed weekly; or a mood stabiliser ran out that is not to stop suddenly (``sudden_stops.csv``, from 3 days
+    for lithium). WITHDRAWAL_RISK: another medicine of that table ran out: antidepressants, benzodiazepines, z-drugs,
+    gabapentinoids.
+
+    [D]: antipsychotics and mood stabilisers are medium to 30 days and high above, or where under half of 90 days was
+    covered; the table gives the others. After 90 days NO_ANTIPSYCHOTIC tells antipsychotics; the rest stand for a year
+    or until a review was attended since. Where clozapine or an injection lasted longest, CLZ_BREAK or LAI_OVERDUE
+    tells it. Silent in hospital. Falling cover of the same medicine is said here, not as ADHERENCE_FALLING too.
+    """
+    by_class, mood, others = _gone(person)
+    yield from gap_of(CODES["SUPPLY_GAP_ORAL"], [*by_class.values(), *mood])
+    yield from gap_of(CODES["WITHDRAWAL_RISK"], others)
+
+
+def _gone(person: PersonAsKnown) -> tuple[dict[str, Finding], list[Finding], list[Finding]]:
+    """Classes of which supply ran out, then mood stabilisers and other medicines that are not to stop suddenly; worked
+    out once, none in hospital."""
+    if person.gone is None:
+        stops = [] if person.inpatient else [*_sudden_stops(person)]
+        mood = [finding for medicine, finding in stops if _class_of(medicine)]
+        others = [finding for medicine, finding in stops if not _class_of(medicine)]
+        person.gone = ({} if person.inpatient else class_gaps(person), mood, others)
+    return person.gone
+
+
+def class_gaps(person: PersonAsKnown) -> dict[str, Finding]:
+    """Classes of which all regular medicine ran out, by name."""
+    found = {}
+    for name, courses in classes(person).items():
+        last = max(courses, key=lambda course: course.end)
+        medicine = last.medicine
+        if medicine.is_long_acting_injection or medicine.base == "clozapine" or sudden_stop(medicine.name):
+            continue
+        if person.as_of - last.end < WEEK or _over(person, last):
+            continue
+        if medicine.is_antipsychotic and person.as_of - last.end > COURSE_GAP_DAYS:
+            continue
+        gap, each_week = person.uncovered(last.end), weekly(person, last)
+        if gap < (WEEK if each_week else GAP_DAYS):
+            continue
+        severity: Severity = "high" if gap > LONG_GAP_DAYS else "medium"
+        said = f"supply of {name} recorded ran out on {iso(last.end)}, {gap} days ago"
+        if each_week:
+            said += "; supplied weekly before"
+        known = [citations.clinical("2.4", "D")]
+        fall = _fall(person, name, courses)
+        if fall:
+            said += f"; {fall.value.removeprefix(f'{name}: ')}"
+            severity = min(severity, fall.severity, key=SEVERITIES.index)
+            known.extend(fall.facts)
+        often = _often(person, name, courses)
+        if often:
+            said += f"; {often.value.removeprefix(f'{name}: ')}"
+            known.extend(often.facts)
+        evidence = (person.supplied(last, f"last supply of {medicine.name}"),)
+        title = f"Supply of {name} ran out"
+        found[name] = Finding(severity, said, tuple(known), evidence, last.end, gap, title=title)
+    return found
+
+
+def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
+    """Medicines whose supply ran out and that are not to stop suddenly. Another of the family, in hand, is a switch."""
+    for course in person.courses:
+        medicine = course.medicine
+        rule = sudden_stop(medicine.name)
+        if rule is None or course.required or _over(person, course):
+            continue
+        if course.end - course.first_start < rule.taken_days:
+            continue
+        gap = person.uncovered(course.end)
+        if gap < rule.from_day:
+            continue
+        family = next((name for name in _SWITCHED if in_scope(medicine, name)), "")
+        if family and any(in_scope(c.medicine, family) and c.end > course.end for c in person.courses):
+            continue
+        severity: Severity = "high" if rule.severity == "high" else "medium"
+        finding = Finding(
+            severity,
+            f"supply of {medicine.name} ran out on {iso(course.end)}, {gap} days ago: {rule.risk}",
+            (citations.sudden_stop(rule.scope),),
+            (person.supplied(course, f"last supply of {medicine.name}"),),
+            course.end,
+            gap,
+            action=rule.action,
+            title=f"Supply of {medicine.name} ran out: not to stop suddenly",
+        )
+        yield medicine, finding
+
+
+def covered(person: PersonAsKnown, courses: list[Course], start: int, end: int) -> float | None:
+    """CMA7: share of the days in [start, end) outside hospital on which any of the courses covers; None where all were
+    in hospital."""
+    away: set[int] = set()
+    for stay in person.stays:
+        away.update(range(max(stay.admitted, start), min(stay.discharged, end)))
+    days = end - start - len(away)
+    if not days:
+        return None
+    spans = sorted(
+        (max(begin, start), min(stop, end))
+        for course in courses
+        for begin, stop in course.spans
+        if stop > start and begin < end
+    )
+    held, reached = 0, start
+    for begin, stop in spans:
+        begin = max(begin, reached)
+        if stop > begin:
+            held += stop - begin
+            if away:
+                held -= sum(begin <= day < stop for day in away)
+            reached = stop
+    return held / days
+
+
+def _fall(person: PersonAsKnown, name: str, courses: list[Course]) -> Finding | None:
+    """A class supplied for 180 days or more, and less of it in the last 90 days than in the 90 before."""
+    t = person.as_of
+    last = max(courses, key=lambda course: course.end)
+    if min(c.first_start for c in courses) > t - 2 * WINDOW or t > last.end + COURSE_GAP_DAYS:
+        return None
+    now, before = covered(person, courses, t - WINDOW, t), covered(person, courses, t - 2 * WINDOW, t - WINDOW)
+    if now is None or before is None or now >= LOW_COVER or round(before - now, 6) < FALL:
+        return None
+    key = "th104" if now < SEVERE_COVER else "th103"
+    return Finding(
+        "high" if now < SEVERE_COVER else "medium",
+        f"{name}: {now:.0%} of the last 90 days covered, {before:.0%} of the 90 before",
+        (citations.threshold(key), citations.clinical("1.1", "D")),
+        (person.supplied(last, f"last supply of {last.medicine.name}"),),
+    )
+
+
+def _often(person: PersonAsKnown, name: str, courses: list[Course]) -> Finding | None:
+    """Two gaps or more of over 14 days in 180, one of them in the last 90, in a class supplied for so long."""
+    t = person.as_of
+    last = max(courses, key=lambda course: course.end)
+    if min(c.first_start for c in courses) > t - 2 * WINDOW or t > last.end + COURSE_GAP_DAYS:
+        return None
+    gaps = gaps_over(person, courses, t - 2 * WINDOW)
+    if gaps < 2 or not gaps_over(person, courses, t - WINDOW):
+        return None
+    said = f"{name}: {gaps} gaps of more than 14 days in the last 180 days"
+    evidence = (person.supplied(last, f"last supply of {last.medicine.name}"),)
+    return Finding("medium", said, (citations.clinical("3", "D"),), evidence)
+
+
+def _told_elsewhere(person: PersonAsKnown, last: Course) -> bool:
+    """Whether the present gap is a line of its own already: an injection that is late, or a break in clozapine."""
+    if last.medicine.is_long_acting_injection:
+        return any(lateness(person))
+    return last.medicine.base == "clozapine" and person.uncovered(last.end) > 0
+
+
+def falling(person: PersonAsKnown) -> Iterator[Gap]:
+    """ADHERENCE_FALLING: under 80% of the last 90 days covered and 10 points less than in the 90 days before; or two
+    gaps of more than 14 days in 180; or a lithium level down by more than 0.2 mmol/L at the same dose.
+
+    [D]: for people supplied the class for 180 days or more and current; high under 50%, else medium. A level that fell
+    with the dose not recorded does not fire. What ran out now is one problem: the gap's own line tells it, not this.
+    """
+    found = []
+    gone, stops, _ = _gone(person)
+    stopped = [finding.evidence[0].row for finding in stops]
+    for name, courses in classes(person).items():
+        last = max(courses, key=lambda course: course.end)
+        if name in gone or last.last_row in stopped or _told_elsewhere(person, last):
+            continue
+        both = (_fall(person, name, courses), _often(person, name, courses))
+        found += [finding for finding in both if finding]
+    found.extend(_level_fall(person))
+    if found:
+        yield from gap_of(CODES["ADHERENCE_FALLING"], found)
+
+
+def gaps_over(person: PersonAsKnown, courses: list[Course], start: int) -> int:
+    """Runs of more than 14 days since ``start``, outside hospital, that nothing of the class covers."""
+    t = person.as_of
+    spans = sorted((b, e) for course in courses for b, e in course.spans if e > start)
+    count, reached = 0, max(start, min((b for b, _ in spans), default=t))
+    for begin, stop in [*spans, (t, t)]:
+        if begin > reached and begin - reached - person.away_days(reached, begin) > GAP_DAYS:
+            count += 1
+        reached = max(reached, stop)
+    return count
+
+
+def _level_fall(person: PersonAsKnown) -> Iterator[Finding]:
+    held = person.base("lithium")
+    pair = consecutive(person, "lithium_level") if held else None
+    if pair and round(pair[0].value - pair[1].value, 6) > LEVEL_FALL and same_dose(held[0], *pair):
+        yield Finding(
+            "medium",
+            f"lithium level fell from {pair[0].value:g} on {iso(pair[0].day)} to {pair[1].value:g} on "
+            f"{iso(pair[1].day)} at the same dose",
+            (citations.clinical("3", "D"),),
+            tuple(Evidence("results", r.row, r.day, "lithium level") for r in reversed(pair)),
+        )
+
+
+RULES = (supply_gap, falling)

@@ -1,0 +1,264 @@
+"""Checks of one parsed table: every row that fails is named with its column and reason; nothing is changed but
+units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.records.days import FIRST_DAY, NO_DAY
+from features.records.kernels import OUT_OF_RANGE, any_before, any_outside, convert, holds, mix
+from features.records.reading.dates import NOT_A_DATE
+from features.records.tables import COMPARATORS, TableSpec
+from features.reference import TESTS, Conversion
+
+Mask = npt.NDArray[np.bool_]
+Finding = tuple[str, Mask, str]
+"""Column, failing rows, reason."""
+
+AHEAD_DAYS = 3 * 366
+"""How far ahead a booked contact may lie."""
+
+_KNOWN_AFTER = {"results", "stays"}
+"""Tables whose rows cannot be known before they happened."""
+
+
+SECOND_OF_AN_ID = "another row has this id; the row that says most was kept"
+
+
+def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], today: int) -> Iterator[Finding]:
+    """Findings of every rule that needs only this table. ``today`` is a day number; dates may reach tomorrow."""
+    for column in spec.columns:
+        values = columns[column.name]
+        bad = unread.get(column.name)
+        if bad is not None:
+            yield column.name, bad, _unread_reason(column.kind)
+        if column.required and _any_missing(values, column.kind):
+            gone = _missing(values, column.kind)
+            gone = gone if bad is None else gone & ~bad
+            if gone.any():
+                yield column.name, gone, "a required value is missing"
+        if column.kind == "date":
+            last = today + (AHEAD_DAYS if column.ahead else 1)
+            if any_outside(values, FIRST_DAY, last):
+                yield from _dates(column.name, values, last, column.ahead)
+            values = columns[column.name]
+        if column.kind == "number":
+            yield from _numbers(column.name, values, column.low, column.high)
+    for start, end in spec.ends:
+        first, last = columns[start], columns[end]
+        if not any_before(last, first):
+            continue
+        backwards = (first != NO_DAY) & (last != NO_DAY) & (last < first)
+        if backwards.any():
+            # what the row can do without is set aside: a booking after the contact must not take the contact with it
+            if spec.column(end).required and not spec.column(start).required:
+                yield start, backwards, f"{start} is after {end}"
+            else:
+                yield end, backwards, f"{end} is before {start}"
+    if spec.name in _KNOWN_AFTER and spec.event_day and any_before(columns["known_on"], columns[spec.event_day]):
+        early = columns["known_on"] < columns[spec.event_day]
+        yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"
+    if spec.unique and not spec.per_patient and len(columns[spec.unique].unique()) < len(columns[spec.unique]):
+        again = _duplicates(spec, columns)
+        if again.any():
+            yield spec.unique, again, SECOND_OF_AN_ID
+
+
+def _unread_reason(kind: str) -> str:
+    return {
+        "date": NOT_A_DATE,
+        "code": "not one of the allowed values, nor a word for one (features/records/tables.py, features/reference)",
+        "number": "not a number",
+        "flag": "not true or false",
+        "text": "a word that is not understood, or that says it is not known; see features/reference/words.csv",
+    }[kind]
+
+
+def _any_missing(values: Any, kind: str) -> bool:
+    if kind in ("id", "text"):
+        return bool(values.null_count)
+    return bool(np.isnan(values).any()) if kind == "number" else holds(values, NO_DAY if kind == "date" else -1)
+
+
+def _missing(values: Any, kind: str) -> Mask:
+    if kind in ("id", "text"):
+        return np.asarray(values.is_null().to_numpy(zero_copy_only=False), dtype=bool)
+    if kind == "number":
+        return np.isnan(values)
+    return np.asarray(values == (NO_DAY if kind == "date" else -1))
+
+
+def _dates(name: str, days: npt.NDArray[np.int32], last: int, ahead: bool) -> Iterator[Finding]:
+    early = days < FIRST_DAY
+    if early.any():
+        yield (
+            name,
+            early,
+            (
+                "before 1900: leave a date that is not known empty, sentinel dates such as 1800-01-01 are not read as "
+                "dates"
+            ),
+        )
+    late = (days > last) & (days != NO_DAY)
+    if late.any():
+        limit = "more than three years ahead" if ahead else "after tomorrow"
+        yield name, late, f"{limit}: leave a date that is not known empty"
+
+
+def _numbers(name: str, values: npt.NDArray[np.float64], low: float | None, high: float | None) -> Iterator[Finding]:
+    if low is not None:
+        under = values < low
+        if under.any():
+            yield name, under, f"below {low:g}"
+    if high is not None:
+        over = values > high
+        if over.any():
+            yield name, over, f"above {high:g}"
+
+
+def _duplicates(spec: TableSpec, columns: dict[str, Any]) -> Mask:
+    """Rows of an id that another row has: the row that says most is kept, and of two such the first in order of what
+    they say, so that the order of the extract decides nothing."""
+    told = [columns[name].to_pylist() if hasattr(columns[name], "to_pylist") else columns[name] for name in spec.names]
+    rows = list(zip(*(list(values) for values in told), strict=True))
+    place = spec.names.index(spec.unique or "")
+
+    def says(row: int) -> tuple[Any, ...]:
+        empty = sum(value is None or value != value for value in rows[row])
+        return empty, *map(str, rows[row])
+
+    best: dict[Any, int] = {}
+    for row in sorted(range(len(rows)), key=says):
+        best.setdefault(rows[row][place], row)
+    again = np.array([best[values[place]] != row for row, values in enumerate(rows)], bool)
+    return again & ~np.asarray(columns[spec.unique or ""].is_null().to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def sent_again(
+    spec: TableSpec, columns: dict[str, Any], good: Mask, to_the_day: Mask | None = None
+) -> Iterator[Finding]:
+    """Rows of one person that repeat another in everything but ``known_on``. The copy that was known first stays, the
+    first given where that is equal.
+
+    [D] Two supplies of one medicine, dose and length on one day are one supply, and two equal results of one test on
+    one day are one result: counted twice, a supply would cover days that nobody has tablets for and so hide a gap,
+    while a second box that was real can at worst show a gap that is none. Only ``good`` rows count: a row that fails
+    another check never pushes out one that passes. Rows ``to_the_day`` are one only if ``known_on`` is equal too.
+    """
+    if not spec.sent_again:
+        return
+    told = [_as_integers(columns[c.name]) for c in spec.columns if c.name != "known_on"]
+    if to_the_day is not None:
+        told.append(np.where(to_the_day, columns["known_on"].astype(np.int64), 0))
+    mixed = np.zeros(len(good), dtype=np.uint64)
+    for values in told:
+        mix(mixed, values.view(np.uint64))
+    place = np.flatnonzero(good)
+    key = mixed if len(place) == len(mixed) else mixed[place]
+    ordered = np.sort(key)
+    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+    if not len(twice):
+        return
+    found = np.flatnonzero(twice[np.minimum(np.searchsorted(twice, key), len(twice) - 1)] == key)
+    place, key = place[found], key[found]
+    told = [values[place] for values in told]
+    order = np.lexsort((columns["known_on"][place], key))
+    key = key[order]
+    after = np.flatnonzero(key[1:] == key[:-1]) + 1
+    same = np.ones(len(after), dtype=bool)
+    for values in told:
+        same &= values[order[after]] == values[order[after - 1]]
+    again = np.zeros(len(good), dtype=bool)
+    again[place[order[after[same]]]] = True
+    if again.any():
+        yield (
+            spec.event_day or "known_on",
+            again,
+            "the same as another row in everything but known_on: sent twice, counted once",
+        )
+
+
+def _as_integers(values: Any) -> npt.NDArray[np.int64]:
+    """One whole number a row, equal where the values are equal; text by its place in a dictionary, numbers by their
+    bits, missing equal to missing."""
+    if isinstance(values, (pa.Array, pa.ChunkedArray)):
+        if isinstance(values, pa.ChunkedArray):
+            values = values.combine_chunks()
+        return np.asarray(
+            values.dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64
+        )
+    if values.dtype.kind == "f":
+        whole = values + 0.0  # -0.0 becomes 0.0
+        whole[np.isnan(whole)] = np.nan
+        return np.asarray(whole, dtype=np.float64).view(np.int64)
+    return np.asarray(values, dtype=np.int64)
+
+
+def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
+    """Converts ``results`` values to each test's canonical unit in place; yields rows whose unit or value is
+    impossible.
+
+    A row without a value says that the check was done. A value without a unit is not guessed at.
+    """
+    values, tests = columns["value"], columns["test"]
+    units = columns["unit"].dictionary_encode()
+    words: list[str] = units.dictionary.to_pylist()
+    places = units.indices.fill_null(len(words)) if units.null_count else units.indices
+    unit = np.asarray(places.to_numpy(zero_copy_only=False))
+    given = ~np.isnan(values)
+    pair = tests.astype(np.int64) * (len(words) + 1) + unit
+    asked = np.flatnonzero(given & (tests >= 0))
+    keys = np.unique(pair[asked])
+    told = [(*words, None)[key % (len(words) + 1)] for key in keys.tolist()]
+    found = [_conversion(key // (len(words) + 1), word) for key, word in zip(keys.tolist(), told, strict=True)]
+    factor, offset, low, high, wrong = np.array(found or np.empty((0, 5))).T
+    kind = np.searchsorted(keys, pair[asked])
+    problem = convert(values, asked, kind, factor, offset, low, high, wrong.astype(np.int8))
+    for number, (column, reason) in _RESULT_PROBLEMS.items():
+        failing = problem == number
+        if failing.any():
+            yield column, failing, reason
+    _just_beyond(values, columns["comparator"])
+    columns["unit"] = _canonical_units().take(pa.array(np.where(given & (tests >= 0), tests, len(TESTS))))
+
+
+def _just_beyond(values: npt.NDArray[np.float64], comparators: npt.NDArray[np.int16]) -> None:
+    """A bound is the nearest number that can be true: ``<0.5`` lies below 0.5, so a limit of "below 0.5" holds of it.
+    Doing it twice changes nothing, so a store reads as it was written."""
+    for sign, towards in (("<", -np.inf), (">", np.inf)):
+        rows = np.flatnonzero((comparators == COMPARATORS.index(sign)) & ~np.isnan(values))
+        if len(rows):
+            values[rows] = np.nextafter(np.round(values[rows], 9), towards)
+
+
+_RESULT_PROBLEMS = {
+    1: ("unit", "the unit is not known for this test; see features/reference/tests.csv"),
+    2: ("unit", "a value without a unit"),
+    OUT_OF_RANGE: ("value", "outside the plausible range of this test; see features/reference/tests.csv"),
+}
+
+
+@lru_cache(maxsize=1_024)
+def _conversion(place: int, word: str | None) -> tuple[float, float, float, float, int]:
+    """Factor, offset and plausible range of a test's value in a unit, and what is wrong with the unit (0: nothing;
+    else of ``_RESULT_PROBLEMS``)."""
+    test = list(TESTS.values())[place]
+    if word is None:
+        return 1.0, 0.0, np.nan, np.nan, 2 if test.unit else 0
+    conversion = test.conversion(word) if test.unit else Conversion(1.0)
+    if conversion is None:
+        return 1.0, 0.0, np.nan, np.nan, 1
+    ends = (np.nan, np.nan) if test.low is None or test.high is None else (test.low, test.high)
+    return conversion.factor, conversion.offset, *ends, 0
+
+
+@cache
+def _canonical_units() -> pa.Array:
+    """The unit of each test, and null in the last place."""
+    return pa.array([test.unit or None for test in TESTS.values()] + [None], pa.string())

@@ -1,0 +1,167 @@
+"""NHS numbers: checked, then turned at once into a keyed pseudonym. No number is ever stored, logged or repeated.
+
+A plain hash of ten digits is undone in minutes by trying them all; a keyed one (HMAC-SHA-256) is not, while the key is
+kept apart. The pseudonym starts with the id of its key, so that keys can be changed: old pseudonyms stay readable as
+what they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.errors import UpstreamError
+from features.records.reading.ids import clean_id
+
+_SHAPE = re.compile(
+    r"(?:[^\d]*nhs[^\d]*)?((?:\d[ .\-\u2010-\u2015/_]*){9}\d)(?:e\+?0+|[ .\-/_]+[a-z0-9]{1,3})?",
+    re.ASCII | re.IGNORECASE,
+)
+"""Ten digits, grouped in any way, with or without a prefix that says what they are or a short suffix (``/1``)."""
+_WITHIN = re.compile(r"(?<!\d)(?:\d[ .\-\u00a0\u2010-\u2015]{0,2}){9}\d(?!\d)")
+_KEY_ID = re.compile(r"[a-z0-9]{1,16}")
+MIN_KEY_BYTES = 32
+
+
+class KeyProblem(UpstreamError, ValueError):
+    """A key that cannot be used; the message says what to do and never holds the key."""
+
+
+@dataclass(frozen=True)
+class NhsKey:
+    """The secret that turns NHS numbers into pseudonyms, and the id that each pseudonym names it by."""
+
+    key_id: str
+    secret: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not _KEY_ID.fullmatch(self.key_id):
+            raise KeyProblem("a key id has 1 to 16 lower-case letters and digits")
+        if len(self.secret) < MIN_KEY_BYTES:
+            raise KeyProblem(
+                f"a pseudonym key has at least {MIN_KEY_BYTES} bytes; make one with `openssl rand -hex 32`"
+            )
+
+    @classmethod
+    def read(cls, path: Path) -> NhsKey:
+        """From a file of one line, ``<key id>:<hex digits>``, which only the service may read. Raises
+        ``KeyProblem``."""
+        try:
+            open_to_all = stat.S_IMODE(path.stat().st_mode) & 0o007
+            key_id, _, digits = path.read_text(encoding="ascii").strip().partition(":")
+            secret = bytes.fromhex(digits)
+        except (OSError, ValueError):
+            raise KeyProblem("the NHS number key file cannot be read as one line <key id>:<hex digits>") from None
+        if open_to_all:
+            raise KeyProblem(
+                "the NHS number key file can be read by every account of this machine: make a new key, since this one "
+                "may be known, and run chmod 600 on its file"
+            )
+        return cls(key_id, secret)
+
+    def pseudonym(self, number: str) -> str:
+        """``<key id>.<64 hex digits>``: the same for the same number and key, nothing without the key. Raises
+        ``NotAnNhsNumber``."""
+        return f"{self.key_id}.{hmac.new(self.secret, checked(number).encode(), hashlib.sha256).hexdigest()}"
+
+
+class NotAnNhsNumber(ValueError):
+    """Not ten digits, or the last does not fit the first nine. The message never holds the number."""
+
+
+def checked(number: str) -> str:
+    """The ten digits of ``number``, however they are spaced, dashed or dotted, with or without ``NHS:`` before them.
+    Raises ``NotAnNhsNumber``.
+
+    The tenth digit is 11 minus the sum of the first nine times 10 down to 2, modulo 11; 11 stands for 0, and 10 is
+    never issued (NHS Data Dictionary, NHS NUMBER).
+    """
+    digits = ten_digits(number)
+    if digits is None:
+        raise NotAnNhsNumber("an NHS number has ten digits, as 3, 3 and 4 with or without spaces")
+    check = 11 - sum(int(digit) * weight for digit, weight in zip(digits[:9], range(10, 1, -1), strict=True)) % 11
+    if check % 11 != int(digits[9]) or check == 10:
+        raise NotAnNhsNumber("the last digit of the NHS number does not fit the others; look for a slip of the keys")
+    return digits
+
+
+def ten_digits(text: str) -> str | None:
+    """The digits of what has the shape of an NHS number, right or wrong; None for anything else."""
+    found = _SHAPE.fullmatch(clean_id(text))
+    return None if found is None else re.sub(r"\D", "", found[1])
+
+
+def without_numbers(text: str) -> str:
+    """``text`` with every NHS number inside it blanked: what a quarantine file may hold."""
+    return _WITHIN.sub(lambda found: BLANK if looks_like_one(found[0]) else found[0], text)
+
+
+BLANK = "[NHS number]"
+
+
+def looks_like_one(text: str) -> bool:
+    """True for text that is a valid NHS number: such a text must not be taken as a local pseudonym."""
+    try:
+        checked(text)
+    except NotAnNhsNumber:
+        return False
+    return True
+
+
+def among(ids: pa.Array) -> int:
+    """How many of ``ids`` (cleaned) are NHS numbers."""
+    return sum(looks_like_one(text) for text in _candidates(ids))
+
+
+def pseudonymised(frames: Mapping[str, pd.DataFrame], key: NhsKey) -> tuple[dict[str, pd.DataFrame], dict[str, int]]:
+    """The tables with every NHS number in ``patient_id`` turned into its pseudonym; and how many rows of each table
+    held a wrong one.
+
+    A number of ten digits that fails its check becomes no id at all: the loader sets its row aside, and the number
+    goes no further. Other ids stay as they are.
+    """
+    out, wrong = dict(frames), {}
+    for name, frame in frames.items():
+        if "patient_id" not in frame:
+            continue
+        new = {text: key.pseudonym(text) if looks_like_one(text) else None for text in _shaped(frame["patient_id"])}
+        if new:
+            ids = _as_text(frame["patient_id"])
+            out[name] = frame.assign(patient_id=ids.map(lambda text, new=new: new.get(text, text)).astype("str"))
+            slips = [text for text, pseudonym in new.items() if pseudonym is None]
+            if slips:
+                wrong[name] = int(ids.isin(slips).sum())
+    return out, wrong
+
+
+def _as_text(ids: pd.Series) -> pd.Series:
+    """Ids as text: a whole number that a gap in its column turned into a float has no decimal point."""
+    if pd.api.types.is_float_dtype(ids.dtype):
+        whole = ids.notna() & (ids % 1 == 0)
+        if whole.sum() == ids.notna().sum():
+            return ids.astype("Int64").astype("string").astype("str")
+    return ids.astype("str")
+
+
+def _shaped(ids: pd.Series) -> list[str]:
+    """The different ids that have the ten digits of an NHS number, valid or not."""
+    return _candidates(pa.array(_as_text(ids.dropna()), pa.string()))
+
+
+def _candidates(ids: pa.Array | pa.ChunkedArray) -> list[str]:
+    words = pc.unique(ids).drop_null()
+    some = words.filter(pc.match_substring_regex(words, _TEN_DIGITS))
+    return [word for word in some.to_pylist() if ten_digits(word) is not None]
+
+
+_TEN_DIGITS = r"(?:\p{Nd}[^\p{Nd}a-zA-Z]*){10}"
+"""What every NHS number matches and few other ids do, in Arrow's dialect."""

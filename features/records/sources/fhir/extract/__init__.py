@@ -1,0 +1,1 @@
+"""Reads a FHIR extract: its files, batch by batch, on every core."""

@@ -1,0 +1,236 @@
+"""Batches of resources, read one by one: every line gets a fate, what cannot be read is set aside."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.records.days import NO_DAY
+from features.records.problems import RecordsError, RecordsProblem
+from features.records.sources.fhir import resources as r
+from features.records.sources.fhir.codebook import CodeBook
+from features.records.sources.fhir.dates import NotADate
+from features.records.sources.fhir.references import Identities, Scope, base_of, entry_key
+from features.records.sources.fhir.rows import care, clinical, medicines, people
+from features.records.sources.fhir.sink import ASIDE, DAYS, LEFT_OUT, NOT_READ, NUMBERS, TABLES, USED, Sink
+
+READERS: dict[type[r.Resource], Callable[..., str]] = {
+    r.Patient: people.patient,
+    r.Flag: people.flag,
+    r.CarePlan: people.care_plan,
+    r.CareTeam: people.care_team,
+    r.Organization: people.care_team,
+    r.PractitionerRole: people.practitioner_role,
+    r.Provenance: people.provenance,
+    r.Appointment: care.appointment,
+    r.Encounter: care.encounter,
+    r.EpisodeOfCare: care.episode,
+    r.ServiceRequest: care.service_request,
+    r.Observation: clinical.observation,
+    r.Condition: clinical.condition,
+    r.AllergyIntolerance: clinical.allergy,
+    r.Medication: medicines.medication,
+    r.MedicationRequest: medicines.request,
+    r.MedicationDispense: medicines.dispense,
+    r.MedicationAdministration: medicines.administration,
+    r.MedicationStatement: medicines.statement,
+}
+_RESTRICTED = ("R", "V")
+RESTRICTED = f"{LEFT_OUT}restricted (meta.security)"
+BROKEN = f"{ASIDE}a line that cannot be read"
+
+
+@dataclass(frozen=True)
+class Given:
+    """One resource as it came: its bytes, where it stands, its key where a Bundle gives it, and how its references are
+    looked up."""
+
+    raw: bytes | msgspec.Raw
+    line: int
+    scope: Scope
+    full_url: str | None = None
+    bundle: r.Meta | None = None
+    key: str | None = None
+
+
+@dataclass
+class Batch:
+    """What a batch became. ``lines`` and ``kinds`` have one entry a resource, as ``fates`` has."""
+
+    tables: dict[str, pa.Table]
+    fates: pa.DictionaryArray
+    kinds: pa.DictionaryArray
+    keys: npt.NDArray[np.uint64]
+    versions: npt.NDArray[np.int64]
+    lines: npt.NDArray[np.int32]
+    unmapped: Counter[tuple[str, str, str, str]]
+    notes: Counter[str]
+    broken: list[tuple[int, str]] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+
+def read_batch(given: Iterable[Given], book: CodeBook) -> Batch:
+    """Every resource of a batch, in order. Raises RecordsError for STU3."""
+    sink = Sink(book)
+    kinds: list[str] = []
+    keys: list[bytes] = []
+    versions: list[int] = []
+    lines: list[int] = []
+    broken: list[tuple[int, str]] = []
+    for number, one in enumerate(given):
+        sink.source = number
+        sink.scope = one.scope
+        kind, key, version, fate = _read(one, sink, broken)
+        kinds.append(kind)
+        keys.append(hashlib.blake2b(key.encode(), digest_size=8).digest())
+        versions.append(version)
+        lines.append(one.line)
+        sink.fates.append(fate)
+    return Batch(
+        {name: rows_table(name, rows) for name, rows in sink.rows.items()},
+        pa.array(sink.fates, pa.string()).dictionary_encode(),
+        pa.array(kinds, pa.string()).dictionary_encode(),
+        np.frombuffer(b"".join(keys), np.uint64),
+        np.array(versions, np.int64),
+        np.array(lines, np.int32),
+        sink.unmapped,
+        sink.notes,
+        broken,
+    )
+
+
+def _read(one: Given, sink: Sink, broken: list[tuple[int, str]]) -> tuple[str, str, int, str]:
+    """(type, key, version, fate) of one resource; its rows go to the sink."""
+    try:
+        resource = r.decode(one.raw)
+    except msgspec.DecodeError as error:
+        return _unread(one, error, broken)
+    kind = type(resource).__name__
+    if resource.meta is not None and resource.meta.profile:
+        refuse_stu3(resource.meta.profile)
+    key = one.key or entry_key(one.full_url, kind, resource.id, one.scope.base)
+    if key is None:
+        key = f"{kind}/line-{one.line}-{sink.source}"  # nothing can refer to it
+    if restricted(resource.meta) or restricted(one.bundle):
+        return kind, key, version_of(resource.meta), RESTRICTED
+    marks = {name: len(rows) for name, rows in sink.rows.items()}
+    try:
+        fate = READERS[type(resource)](resource, key, sink)
+    except NotADate:
+        for name, mark in marks.items():
+            del sink.rows[name][mark:]
+        fate = f"{ASIDE}a date that cannot be read"
+    return kind, key, version_of(resource.meta), fate
+
+
+def describe(one: Given) -> tuple[str, str]:
+    """(type, fate) of a resource that could not be decoded."""
+    kind, _, _, fate = _unread(one, msgspec.DecodeError(), [])
+    return kind, fate
+
+
+def _unread(one: Given, error: msgspec.DecodeError, broken: list[tuple[int, str]]) -> tuple[str, str, int, str]:
+    try:
+        head = r.decode_head(one.raw)
+    except msgspec.DecodeError:
+        head = r.Head()
+    kind, key = head.resourceType or "?", f"{head.resourceType}/{head.id or one.line}"
+    if head.resourceType == "Bundle":
+        return kind, key, 0, f"{ASIDE}a Bundle inside another file of resources"
+    if head.resourceType is not None and head.resourceType not in r.TYPES:
+        if not head.resourceType.isalpha():
+            kind = "?"
+        return kind, key, 0, f"{NOT_READ}a type that holds nothing we use"
+    # msgspec names the path and the kinds of value, never the value; a syntax error names the byte.
+    broken.append((one.line, str(error) if isinstance(error, msgspec.ValidationError) else "not JSON"))
+    return kind, key, 0, BROKEN
+
+
+def restricted(meta: r.Meta | None) -> bool:
+    return meta is not None and any(code.code in _RESTRICTED for code in meta.security)
+
+
+def refuse_stu3(profiles: list[str]) -> None:
+    """Raises RecordsError where a profile is one of STU3."""
+    if any("CareConnect" in profile or "/STU3/" in profile for profile in profiles):
+        raise RecordsError(
+            [
+                RecordsProblem(
+                    "FHIR extract",
+                    "these are resources of FHIR STU3 (GP Connect structured record, CareConnect profiles)",
+                    "FHIR R4 (UK Core)",
+                    "ask the supplier for the R4 export, or convert it first",
+                )
+            ]
+        )
+
+
+def version_of(meta: r.Meta | None) -> int:
+    """Sorts versions of one resource: by the time of the last update, else by the version's number."""
+    if meta is None:
+        return 0
+    text = meta.lastUpdated
+    if text and len(text) >= 19:
+        digits = text[:4] + text[5:7] + text[8:10] + text[11:13] + text[14:16] + text[17:19]
+        if digits.isdigit():
+            return int(digits)
+    return int(meta.versionId) if meta.versionId and meta.versionId.isdigit() and len(meta.versionId) < 15 else 0
+
+
+def rows_table(name: str, rows: list[tuple[object, ...]]) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(TABLES[name])
+    return pa.table({column: _column(column, values) for column, values in zip(TABLES[name], columns, strict=True)})
+
+
+def _column(name: str, values: tuple[object, ...]) -> pa.Array:
+    if name == "source" or name in DAYS:
+        return pa.array(values, pa.int32())
+    if name in NUMBERS:
+        return pa.array(values, pa.float64())
+    if name in ("as_required", "depot_missed"):
+        return pa.array(values, pa.bool_())
+    return pa.array(values, pa.string()).dictionary_encode()
+
+
+def of_lines(lines: Iterable[bytes], first: int, scope: Scope) -> Iterator[Given]:
+    """Resources of NDJSON lines, the first of which is line ``first``; blank lines are none."""
+    for number, line in enumerate(lines, first):
+        if line and not line.isspace():
+            yield Given(line, number, scope)
+
+
+def of_bundle(raw: bytes, line: int, identities: Identities, main_base: str | None) -> Iterator[Given]:
+    """Resources of one Bundle: of a transaction, a message, a collection or a search. Raises RecordsError for STU3 and
+    msgspec.DecodeError for what is no Bundle."""
+    bundle = r.decode_bundle(raw)
+    if bundle.meta is not None:
+        refuse_stu3(bundle.meta.profile)
+    entries: dict[str, str] = {}
+    heads: list[tuple[r.Entry, msgspec.Raw]] = []
+    base = main_base or next((b for entry in bundle.entry if (b := base_of(entry.fullUrl))), None)
+    for entry in bundle.entry:
+        if not bytes(entry.resource):
+            continue
+        heads.append((entry, entry.resource))
+        head = r.decode_head(entry.resource)
+        key = entry_key(entry.fullUrl, head.resourceType or "?", head.id, base)
+        if key and entry.fullUrl:
+            entries[entry.fullUrl] = key
+    scope = Scope(identities, base, entries)
+    for entry, resource in heads:
+        if r.decode_head(resource).resourceType == "Bundle":
+            yield from of_bundle(bytes(resource), line, identities, base)
+        else:
+            yield Given(resource, line, scope, entry.fullUrl, bundle.meta)
+
+
+__all__ = ["BROKEN", "NO_DAY", "RESTRICTED", "USED", "Batch", "Given", "of_bundle", "of_lines", "read_batch"]

@@ -1,0 +1,154 @@
+"""``read``: a FHIR folder as the tables between FHIR and ours, batch by batch, on every core."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from features.records.sources.fhir.codebook import CodeBook
+from features.records.sources.fhir.extract.batches import BROKEN, Batch, rows_table
+from features.records.sources.fhir.extract.folder import FhirFolder, FilePart
+from features.records.sources.fhir.extract.parts import Job, Outcome, read_part
+from features.records.sources.fhir.extract.workers import run_workers
+from features.records.sources.fhir.sink import TABLES
+
+MANY_BYTES = 96 * 2**20
+"""From here on, more processes than one are worth their start."""
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Extract:
+    """Every resource of an extract: one entry of ``fates``, ``kinds``, ``keys`` and ``versions`` each; ``tables`` hold
+    rows that name their resource by position (``source``)."""
+
+    tables: dict[str, pa.Table]
+    fates: npt.NDArray[np.int16]
+    fate_words: list[str]
+    kinds: npt.NDArray[np.int16]
+    kind_words: list[str]
+    keys: npt.NDArray[np.uint64]
+    versions: npt.NDArray[np.int64]
+    unmapped: Counter[tuple[str, str, str, str]]
+    notes: Counter[str]
+    broken: list[tuple[str, int, str]]
+    deleted: set[str] = field(default_factory=set)
+    files: int = 0
+
+    def fate(self, word: str) -> int:
+        """The number of a fate, made where it is new."""
+        if word not in self.fate_words:
+            self.fate_words.append(word)
+        return self.fate_words.index(word)
+
+
+def read(
+    folder: FhirFolder, job: Job, book: CodeBook, *, workers: int | None = None, progress: Progress | None = None
+) -> Extract:
+    """Reads every part. ``workers``: processes; by default one a core where there is much to read."""
+    total = sum(part.size for part in folder.parts)
+    if workers is None:
+        workers = min(os.cpu_count() or 1, len(folder.parts)) if total > MANY_BYTES else 1
+    gathering = Gathering()
+    done = 0
+    deleted: set[str] = set()
+    for part, (batches, gone) in zip(folder.parts, _run(folder.parts, job, book, workers), strict=True):
+        for batch in batches:
+            gathering.add(part, batch)
+        deleted |= gone
+        done += part.size
+        if progress is not None:
+            progress(done, total)
+    made = gathering.extract()
+    made.deleted, made.files = deleted, len({part.path for part in folder.parts})
+    return made
+
+
+def _run(parts: tuple[FilePart, ...], job: Job, book: CodeBook, workers: int) -> Iterator[Outcome]:
+    if workers <= 1:
+        for part in parts:
+            yield read_part(part, job, book)
+        return
+    yield from run_workers(parts, job, workers)
+
+
+class Gathering:
+    """Puts batches together, and numbers resources over all of them."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+        self.fates: list[npt.NDArray[np.int16]] = []
+        self.kinds: list[npt.NDArray[np.int16]] = []
+        self.keys: list[npt.NDArray[np.uint64]] = []
+        self.versions: list[npt.NDArray[np.int64]] = []
+        self.fate_words: dict[str, int] = {BROKEN: 0}
+        self.kind_words: dict[str, int] = {}
+        self.unmapped: Counter[tuple[str, str, str, str]] = Counter()
+        self.notes: Counter[str] = Counter()
+        self.broken: list[tuple[str, int, str]] = []
+        self.count = 0
+        self.line = (Path(), 0)
+
+    def add(self, part: FilePart, batch: Batch) -> None:
+        for name, table in batch.tables.items():
+            if len(table):
+                moved = pa.array(table["source"].to_numpy() + np.int32(self.count), pa.int32())
+                self.tables[name].append(table.set_column(0, "source", moved))
+        self.fates.append(_places(batch.fates, self.fate_words))
+        self.kinds.append(_places(batch.kinds, self.kind_words))
+        self.keys.append(batch.keys)
+        self.versions.append(batch.versions)
+        self.unmapped += batch.unmapped
+        self.notes += batch.notes
+        before = _lines_before(part) if batch.broken else 0
+        self.broken += [(part.path.name, before + line, why) for line, why in batch.broken]
+        self.count += len(batch)
+
+    def extract(self) -> Extract:
+        tables = {}
+        for name, parts in self.tables.items():
+            whole = pa.concat_tables(parts).unify_dictionaries() if parts else rows_table(name, [])
+            tables[name] = whole.combine_chunks()
+        self.tables.clear()
+        return Extract(
+            tables,
+            _joined(self.fates, np.int16),
+            list(self.fate_words),
+            _joined(self.kinds, np.int16),
+            list(self.kind_words),
+            _joined(self.keys, np.uint64),
+            _joined(self.versions, np.int64),
+            self.unmapped,
+            self.notes,
+            self.broken,
+        )
+
+
+def _places(words: pa.DictionaryArray, known: dict[str, int]) -> npt.NDArray[np.int16]:
+    """Each word as its number over all batches."""
+    numbers = np.array([known.setdefault(word, len(known)) for word in words.dictionary.to_pylist()], np.int16)
+    return numbers[words.indices.to_numpy()] if len(words) else np.zeros(0, np.int16)
+
+
+def _joined(parts: list[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
+    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+def _lines_before(part: FilePart) -> int:
+    """How many lines of the file come before a part: only counted for a file that has a broken line."""
+    if part.start == 0:
+        return 0
+    count, left = 0, part.start
+    with part.path.open("rb") as stream:
+        while left > 0:
+            block = stream.read(min(left, 2**22))
+            count, left = count + block.count(b"\n"), left - len(block)
+    return count

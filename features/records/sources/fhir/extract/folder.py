@@ -1,0 +1,161 @@
+"""The files of a FHIR extract: NDJSON (plain or gzip), Bulk Data manifests, Bundles and single resources."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+from features.records.days import NO_DAY
+from features.records.problems import RecordsError, RecordsProblem
+from features.records.reading.dates import read_day
+
+Kind = Literal["lines", "document", "deleted", "outcome"]
+CHUNK_BYTES = 24 * 2**20
+_LINES, _DOCUMENTS = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz"), (".json", ".json.gz")
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """What is read in one go: a file, or the bytes ``start`` to ``end`` of one that is not compressed."""
+
+    path: Path
+    kind: Kind
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def size(self) -> int:
+        return (self.path.stat().st_size if self.end is None else self.end) - self.start
+
+
+@dataclass(frozen=True)
+class FhirFolder:
+    """``transaction_day`` is the day (in London) that a manifest says the extract was made on; ``base`` the server it
+    came from; ``full`` whether it is no export of changes alone."""
+
+    path: Path
+    parts: tuple[FilePart, ...]
+    transaction_day: int = NO_DAY
+    base: str | None = None
+    manifests: int = 0
+
+
+def open_folder(folder: str | Path) -> FhirFolder:
+    """Finds the files of an extract, sub-folders included. Raises RecordsError where there is none, or where a manifest
+    names a file that is not there."""
+    path = Path(folder)
+    if not path.is_dir():
+        raise RecordsError([_problem(f"{path} is not a folder", "check the path")])
+    files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
+    kinds: dict[Path, Kind] = {}
+    manifests = []
+    for file in files:
+        name = file.name.lower()
+        if name.endswith(_LINES):
+            kinds[file] = "lines"
+        elif name.endswith(_DOCUMENTS):
+            manifest = _manifest(file)
+            if manifest is None:
+                kinds[file] = "document"
+            else:
+                manifests.append((file, manifest))
+    day, base = NO_DAY, None
+    problems: list[RecordsProblem] = []
+    for file, manifest in manifests:
+        found = read_day(str(manifest["transactionTime"])).day
+        if found is None:
+            problems.append(_problem(f"{file.name}: transactionTime is no time", "ask for the export again"))
+        day = found if day == NO_DAY and found is not None else max(day, found or day)
+        request = str(manifest.get("request", ""))
+        base = base or (request.partition("/$")[0].rsplit("/Group/", 1)[0].removesuffix("/Patient") or None)
+        problems += _follow(file, manifest, kinds)
+    if problems:
+        raise RecordsError(problems)
+    if not kinds:
+        raise RecordsError([_problem(f"{path} holds no .ndjson, .ndjson.gz or .json file", "check the path")])
+    parts = [part for file, kind in kinds.items() for part in _split(file, kind)]
+    return FhirFolder(path, tuple(parts), day, base, len(manifests))
+
+
+def _manifest(file: Path) -> dict[str, Any] | None:
+    """What a Bulk Data manifest says, None for any other JSON."""
+    if file.name.endswith(".gz") or file.stat().st_size > 2**24:
+        return None
+    try:
+        found = json.loads(file.read_bytes())
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "transactionTime" in found and "output" in found else None
+
+
+def _follow(file: Path, manifest: dict[str, Any], kinds: dict[Path, Kind]) -> Iterator[RecordsProblem]:
+    """Marks the files of a manifest, and names those that are missing."""
+    lists: tuple[tuple[str, Kind], ...] = (
+        ("output", "lines"), ("deleted", "deleted"), ("error", "outcome"), ("outcome", "outcome"),
+    )  # fmt: skip
+    for name, kind in lists:
+        for item in manifest.get(name) or ():
+            base = str(item.get("url", "")).rsplit("/", 1)[-1].partition("?")[0]
+            hits = [f for f in (file.parent / base, file.parent / f"{base}.gz") if base and f in kinds]
+            if not hits:
+                yield _problem(
+                    f"{file.name} names {name} file {base or '(no name)'}, which is not in the folder",
+                    "fetch every file of the export: what is missing looks like care that stopped",
+                )
+            else:
+                kinds[hits[0]] = kind
+    for link in manifest.get("link") or ():
+        if link.get("relation") == "next":
+            base = str(link.get("url", "")).rsplit("/", 1)[-1]
+            if not (file.parent / base).exists():
+                yield _problem(f"{file.name} has a next page that is not in the folder", "fetch every page")
+
+
+def _split(file: Path, kind: Kind) -> Iterator[FilePart]:
+    """One part, or for a long plain file several that end at the end of a line."""
+    size = file.stat().st_size
+    if kind != "lines" or file.name.endswith(".gz") or size <= CHUNK_BYTES * 3 // 2:
+        yield FilePart(file, kind)
+        return
+    start = 0
+    with file.open("rb") as stream:
+        while start < size:
+            stream.seek(min(start + CHUNK_BYTES, size))
+            stream.readline()
+            end = stream.tell()
+            yield FilePart(file, kind, start, end)
+            start = end
+
+
+def open_part(part: FilePart) -> IO[bytes]:
+    """The bytes of a part's file, decompressed."""
+    return gzip.open(part.path, "rb") if part.path.name.endswith(".gz") else part.path.open("rb")  # type: ignore[return-value]
+
+
+def line_blocks(part: FilePart) -> Iterator[tuple[int, list[bytes]]]:
+    """(number of the first line within the part, lines) of about CHUNK_BYTES each. Lines end at a line feed; a byte
+    order mark is no part of the first."""
+    with open_part(part) as stream:
+        stream.seek(part.start)
+        first, left = 0, None if part.end is None else part.end - part.start
+        while left is None or left > 0:
+            lines = stream.readlines(CHUNK_BYTES if left is None else min(left, CHUNK_BYTES))
+            if not lines:
+                return
+            read = sum(map(len, lines))
+            if left is not None:
+                left -= read
+            if first == 0 and part.start == 0:
+                lines[0] = lines[0].removeprefix(b"\xef\xbb\xbf")
+            yield first, lines
+            first += len(lines)
+
+
+def _problem(what: str, do: str) -> RecordsProblem:
+    return RecordsProblem(
+        "FHIR extract", what, "a folder of *.ndjson or *.ndjson.gz (one resource a line), or of Bundles", do
+    )

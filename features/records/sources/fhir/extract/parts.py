@@ -1,0 +1,87 @@
+"""One part of an extract, read in this process: lines, a document, or what an export says was deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+import pyarrow as pa
+
+from features.records.sources.fhir import resources as r
+from features.records.sources.fhir.codebook import CodeBook
+from features.records.sources.fhir.extract.batches import Batch, Given, of_bundle, of_lines, read_batch
+from features.records.sources.fhir.extract.folder import FilePart, line_blocks, open_part
+from features.records.sources.fhir.references import Identities, Scope
+from features.records.sources.fhir.sink import NOT_READ
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker needs besides its part."""
+
+    identities: Identities
+    base: str | None
+    mappings: str | None
+    dmd: str | None
+
+
+Outcome = tuple[list[Batch], set[str]]
+"""The batches of a part, and keys that were deleted."""
+
+
+def read_part(part: FilePart, job: Job, book: CodeBook) -> Outcome:
+    """Every resource of a part, read; and the keys that the export says were deleted."""
+    gone: set[str] = set()
+    if part.kind != "lines":
+        batch = read_batch(resources_of(part, job, gone), book)
+        if part.kind == "outcome":
+            words = [f"{NOT_READ}what the server reported of its export"] * len(batch)
+            batch.fates = pa.array(words, pa.string()).dictionary_encode()
+            batch.notes["OperationOutcome: the server reported problems with its export"] += len(batch)
+        return [batch], gone
+    scope = Scope(job.identities, job.base)
+    return [read_batch(of_lines(lines, first + 1, scope), book) for first, lines in line_blocks(part)], gone
+
+
+def resources_of(part: FilePart, job: Job, gone: set[str]) -> Iterator[Given]:
+    """The resources of a part one by one; keys that were deleted go into ``gone``."""
+    if part.kind == "document":
+        with open_part(part) as stream:
+            raw = stream.read().removeprefix(b"\xef\xbb\xbf")
+        yield from _document(raw, job)
+    elif part.kind == "deleted":
+        yield from _deletions(part, gone)
+    else:
+        scope = Scope(job.identities, job.base)
+        for first, lines in line_blocks(part):
+            yield from of_lines(lines, first + 1, scope)
+
+
+def _document(raw: bytes, job: Job) -> Iterator[Given]:
+    """A Bundle's resources, or the one resource of a file."""
+    try:
+        head = r.decode_head(raw)
+    except msgspec.DecodeError:
+        head = r.Head()
+    if head.resourceType == "Bundle":
+        try:
+            yield from of_bundle(raw, 1, job.identities, job.base)
+        except msgspec.DecodeError:
+            yield Given(b"", 1, Scope(job.identities, job.base))
+    else:
+        yield Given(raw, 1, Scope(job.identities, job.base))
+
+
+def _deletions(part: FilePart, gone: set[str]) -> Iterator[Given]:
+    """DELETE entries of transaction Bundles, one a line, into ``gone``; lines that are no Bundle as they are."""
+    for first, lines in line_blocks(part):
+        for number, line in enumerate(lines, first + 1):
+            try:
+                bundle = r.decode_bundle(line)
+            except msgspec.DecodeError:
+                yield Given(line, number, Scope.nowhere())
+                continue
+            gone |= {
+                e.request.url for e in bundle.entry if e.request and e.request.method == "DELETE" and e.request.url
+            }

@@ -1,0 +1,1 @@
+"""Links what an extract holds: references to people, pairs to one contact, doses to supplies."""

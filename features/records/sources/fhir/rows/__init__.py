@@ -1,0 +1,1 @@
+"""FHIR resources as rows, one module for each kind of resource."""

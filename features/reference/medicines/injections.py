@@ -1,0 +1,46 @@
+"""How long-acting injections are started: a second loading dose, and tablets until the injection works
+(``injection_starts.csv``)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from features.reference.files import ReferenceTableError, days, is_unverified, read_rows
+from features.reference.medicines.medicines import MEDICINES
+
+
+@dataclass(frozen=True)
+class InjectionStart:
+    """One product: days from the first injection. None if the product requires nothing of the kind."""
+
+    medicine: str
+    second_dose_day: int | None
+    second_dose_window_days: int | None
+    oral_cover_days: int | None
+    source: str
+
+    @property
+    def verified(self) -> bool:
+        return not is_unverified(self.source)
+
+
+@cache
+def _load() -> dict[str, InjectionStart]:
+    loaded = {}
+    for row in read_rows("injection_starts"):
+        if row["medicine"] not in MEDICINES:
+            raise ReferenceTableError(
+                f"injection_starts.csv: row {row['medicine']}: not in medicines.csv; add it there"
+            )
+        loaded[row["medicine"]] = InjectionStart(
+            row["medicine"],
+            days(row, "second_dose_day", "injection_starts"),
+            days(row, "second_dose_window_days", "injection_starts"),
+            days(row, "oral_cover_days", "injection_starts"),
+            row["source"],
+        )
+    return loaded
+
+
+INJECTION_STARTS: dict[str, InjectionStart] = _load()

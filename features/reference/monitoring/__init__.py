@@ -1,0 +1,1 @@
+"""Reference tables of monitoring: tests, schedules, protocols and limits of results."""

@@ -1,0 +1,69 @@
+"""What is recorded of a person's own words and circumstances: the newest of some, each of others, by both clocks."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pandas as pd
+
+from features import Records
+from features.records import day_of
+from serving.nightly.rows.circumstances import circumstances_of
+
+AS_OF = dt.date(2026, 1, 5)
+
+
+def ago(days):
+    return AS_OF - dt.timedelta(days=days)
+
+
+def of_a(*rows, **about):
+    """What is shown of A; each row is (kind, value, days ago happened[, days ago known])."""
+    frame = pd.DataFrame(
+        [
+            {
+                "patient_id": "A",
+                "kind": kind,
+                "value": value,
+                "from_on": ago(on),
+                "known_on": ago(known[0] if known else on),
+            }
+            for kind, value, on, *known in rows
+        ],
+        columns=["patient_id", "kind", "value", "from_on", "known_on"],
+    )
+    patients = pd.DataFrame([{"patient_id": "A", **about}, {"patient_id": "B"}])
+    records = Records.from_frames({"patients": patients, "circumstances": frame})
+    first, second = circumstances_of(records, day_of(AS_OF), records.positions(["A", "B"]).tolist())
+    assert second == [], "nothing of A is shown with B"
+    return first
+
+
+def test_the_newest_word_counts_for_circumstances():
+    assert of_a(("housing", "settled", 300), ("housing", "hostel", 20)) == [["housing", "hostel", -20]]
+
+
+def test_every_different_side_effect_and_wish_counts_once_the_newest_first():
+    found = of_a(
+        ("side_effect", "Weight gain", 200),
+        ("side_effect", "weight gain", 30),
+        ("side_effect", "sleepy", 90),
+        ("wish", "one tablet a day", 60),
+    )
+    assert found == [
+        ["side_effect", "weight gain", -30],
+        ["side_effect", "sleepy", -90],
+        ["wish", "one tablet a day", -60],
+    ]
+
+
+def test_what_was_not_known_by_then_or_lies_ahead_is_not_told():
+    assert of_a(("wish", "later", 10, 0), ("wish", "ahead", -3), ("wish", "in time", 10, 1)) == [
+        ["wish", "in time", -10]
+    ]
+
+
+def test_other_kinds_are_left_alone_and_needs_of_the_person_have_no_day():
+    assert of_a(("employment", "employed", 9), autism="confirmed", learning_disability="no") == [
+        ["autism", "confirmed", None]
+    ]
