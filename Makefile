@@ -15,7 +15,7 @@ LOG := $(VENV)/setup.log
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --root-user-action=ignore
 QUIETLY = >> $(LOG) 2>&1 || { tail -n 20 $(LOG); echo "      the installation failed; all that pip said is in $(LOG)"; exit 1; }
 
-.PHONY: help demo pins shiptools sbom test check lint bench clean setup nhsuk swagger oidc axe vnu dcurves screenshots fhirexamples
+.PHONY: help demo pins shiptools sbom test check lint bench clean setup nhsuk swagger oidc axe vnu dcurves screenshots fhirexamples clients
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -91,6 +91,16 @@ fhirexamples:
 	work=$$(mktemp -d) && cd "$$work" && npm pack --silent $(FHIREXAMPLES) >/dev/null 2>&1 && tar -xzf hl7.fhir.r4.examples-*.tgz \
 	  && cd "$(CURDIR)" && mkdir -p .tools/hl7-r4-examples && cp -r "$$work/package" .tools/hl7-r4-examples/ && echo "      FHIR examples for tests installed" \
 	  || echo "      the FHIR examples could not be fetched: their test skips"; rm -rf "$$work"
+
+# What others generate clients with, apart from the virtual environment: their tests skip without.
+CLIENTS := openapi-python-client==0.29.1 openapi-generator-cli==7.26.0
+NODECLIENTS := openapi-typescript@7.13.0 openapi-fetch@0.17.0 typescript@5.9.3
+clients:
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --upgrade --target .tools/clients/python $(CLIENTS) >/dev/null 2>&1 \
+	  && echo "      generators of Python clients installed" || echo "      the generators could not be fetched: their tests skip"
+	@command -v npm >/dev/null || { echo "      npm is not here: the test of the TypeScript client skips"; exit 0; }; \
+	npm install --silent --no-save --prefix .tools/clients $(NODECLIENTS) >/dev/null 2>&1 && echo "      generator of TypeScript clients installed" \
+	  || echo "      the generator of TypeScript clients could not be fetched: its test skips"
 
 demo: setup ## A simulated trust from nothing to worklists in a browser (PATIENTS=600, HOME_DIR=folder, ARGS=--fresh).
 	@$(BIN)/upstream demo --home $(HOME_DIR) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
 import httpx2
+
+AT_ONCE = 100
+"""People in one request of a stream."""
 
 
 class Unreachable(Exception):
@@ -86,19 +90,23 @@ class Connection:
     def _lines(
         self, method: str, path: str, query: dict[str, Any] | None, bodies: Iterable[Any]
     ) -> Iterator[dict[str, Any]]:
-        """Answers one by one, while later ones are still computed. ``bodies`` are sent one a line."""
-        sent = b"".join(json.dumps(body).encode() + b"\n" for body in bodies)
-        headers = self._headers(path, {"Content-Type": "application/x-ndjson"})
-        try:
-            with self._http.stream(method, path, params=_given(query), content=sent, headers=headers) as answer:
-                if answer.status_code >= 300:
-                    answer.read()
-                    raise _refusal(answer)
-                for line in answer.iter_lines():
-                    if line.strip():
-                        yield json.loads(line)
-        except httpx2.HTTPError as error:
-            raise Unreachable(f"{path} broke off: {type(error).__name__}") from None
+        """Answers one by one, while later ones are still computed. ``bodies`` are sent one a line, ``AT_ONCE`` in a
+        request: the service stops reading where nobody takes its answers, and a client that only sends would wait
+        forever."""
+        waiting = iter(bodies)
+        while some := list(itertools.islice(waiting, AT_ONCE)):
+            sent = b"".join(json.dumps(body).encode() + b"\n" for body in some)
+            headers = self._headers(path, {"Content-Type": "application/x-ndjson"})
+            try:
+                with self._http.stream(method, path, params=_given(query), content=sent, headers=headers) as answer:
+                    if answer.status_code >= 300:
+                        answer.read()
+                        raise _refusal(answer)
+                    for line in answer.iter_lines():
+                        if line.strip():
+                            yield json.loads(line)
+            except httpx2.HTTPError as error:
+                raise Unreachable(f"{path} broke off: {type(error).__name__}") from None
 
     def _answer(
         self, method: str, path: str, query: dict[str, Any] | None, content: bytes | None, headers: dict[str, Any]

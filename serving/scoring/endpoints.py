@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import WithJsonSchema
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -34,7 +35,12 @@ describe it.
 NDJSON = "application/x-ndjson"
 NAMES = known_names()
 DayAsked = Annotated[Day | None, Query(description="the day of the scores; today, if left out")]
-PartsAsked = Annotated[Parts, Query(description="how finely each risk is split; the default keeps answers small")]
+PartsAsked = Annotated[
+    Parts,
+    # Written out: OpenAPI Generator loses the type of a parameter that is a reference with a default beside it.
+    WithJsonSchema({"type": "string", "enum": [part.value for part in Parts]}),
+    Query(description="how finely each risk is split; the default keeps answers small"),
+]
 _BODY = {"required": True, "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ScoresRequest"}}}}
 
 

@@ -65,10 +65,24 @@ def test_errors_say_what_to_do(transport, error, says):
         upstream.teams()
 
 
+def test_a_stream_asks_for_a_hundred_people_at_a_time():
+    sizes = []
+
+    def answer(request):
+        sizes.append(request.content.count(b"\n"))
+        return httpx2.Response(200, text='{"model": {}}\n' + '{"person": {}}\n' * sizes[-1])
+
+    transport = httpx2.MockTransport(answer)
+    with Upstream("https://upstream.example", "t", transport=transport) as upstream:
+        lines = list(upstream.score_stream({"patient_id": str(n), "tables": {}} for n in range(230)))
+    assert sizes == [100, 100, 30]
+    assert sum("person" in line for line in lines) == 230
+
+
 def test_what_waits_is_named():
     transport = answering(429, json=PROBLEM, headers={"Retry-After": "7"})
     with Upstream("https://upstream.example", "t", transport=transport) as upstream, pytest.raises(Refused) as refused:
-        list(upstream.score_stream([]))
+        list(upstream.score_stream([{}]))
     assert (refused.value.retry_after, refused.value.request_id) == (7, "3f1c")
 
 
