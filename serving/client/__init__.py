@@ -8,7 +8,7 @@
 ``operations`` and ``shapes`` are written from ``docs/openapi.json`` by ``python -m serving.write_client``.
 """
 
-from serving.client.connection import Refused, Unreachable
+from serving.client.connection import CallRefused, Unreachable
 from serving.client.operations import Upstream
 
-__all__ = ["Refused", "Unreachable", "Upstream"]
+__all__ = ["CallRefused", "Unreachable", "Upstream"]

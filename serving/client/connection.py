@@ -18,7 +18,7 @@ class Unreachable(Exception):
     """The service did not answer, or answered something that is not this interface. Trying again may help."""
 
 
-class Refused(Exception):
+class CallRefused(Exception):
     """The service refused a call. It changed nothing.
 
     ``status`` is the HTTP status, ``kind`` the last part of the problem's type (``not-signed-in``), ``fields`` what is
@@ -74,7 +74,7 @@ class Connection:
         body: Any = None,
         headers: dict[str, str | None] | None = None,
     ) -> Any:
-        """The answer as JSON; None where there is none. Raises ``Refused`` and ``Unreachable``."""
+        """The answer as JSON; None where there is none. Raises ``CallRefused`` and ``Unreachable``."""
         content = None if body is None else json.dumps(body).encode()
         answer = self._answer(method, path, query, content, {"Content-Type": "application/json", **(headers or {})})
         if not answer.content:
@@ -141,4 +141,4 @@ def _refusal(answer: httpx2.Response) -> Exception:
             f"an answer with status {answer.status_code} that is not Upstream's; a proxy may have made it"
         )
     after = answer.headers.get("retry-after", "")
-    return Refused(answer.status_code, problem, int(after) if after.isdigit() else None)
+    return CallRefused(answer.status_code, problem, int(after) if after.isdigit() else None)

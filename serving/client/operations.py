@@ -11,7 +11,7 @@ from serving.client.connection import Connection
 
 
 class Upstream(Connection):
-    """The interface of one service. Every method raises ``Refused`` where the service refuses, and ``Unreachable``
+    """The interface of one service. Every method raises ``CallRefused`` where the service refuses, and ``Unreachable``
     where it does not answer."""
 
     def cds_services(self) -> shapes.CdsServices:

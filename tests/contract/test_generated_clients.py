@@ -58,7 +58,7 @@ def lines_of(bodies: list[Any]) -> bytes:
 
 
 def read(call: Call, content: bytes) -> Any:
-    """What a service answered, as the conversation goes on with it."""
+    """What a service answered, as the conversation continues with it."""
     text = content.decode()
     if call.operation == STREAM:
         return [json.loads(line) for line in text.splitlines()]

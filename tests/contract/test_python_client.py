@@ -7,7 +7,7 @@ import json
 import httpx2
 import pytest
 
-from serving.client import Refused, Unreachable, Upstream
+from serving.client import CallRefused, Unreachable, Upstream
 from serving.write_client import HERE, NAMES, written
 from tests.conftest import ROOT
 from tests.contract.conversation import by_python, converse, talking
@@ -53,8 +53,8 @@ def answering(status, **answer):
 @pytest.mark.parametrize(
     ("transport", "error", "says"),
     [
-        (answering(422, json=PROBLEM), Refused, "422 invalid-request: The request.*\n  body.people: is missing"),
-        (answering(429, json={**PROBLEM, "errors": []}, headers={"Retry-After": "7"}), Refused, "429"),
+        (answering(422, json=PROBLEM), CallRefused, "422 invalid-request: The request.*\n  body.people: is missing"),
+        (answering(429, json={**PROBLEM, "errors": []}, headers={"Retry-After": "7"}), CallRefused, "429"),
         (answering(502, text="<html>Bad gateway"), Unreachable, "status 502 that is not Upstream's"),
         (answering(301, headers={"Location": "http://other.example"}), Unreachable, "status 301"),
         (answering(200, text="<html>Sign in"), Unreachable, "no JSON"),
@@ -81,7 +81,10 @@ def test_a_stream_asks_for_a_hundred_people_at_a_time():
 
 def test_what_waits_is_named():
     transport = answering(429, json=PROBLEM, headers={"Retry-After": "7"})
-    with Upstream("https://upstream.example", "t", transport=transport) as upstream, pytest.raises(Refused) as refused:
+    with (
+        Upstream("https://upstream.example", "t", transport=transport) as upstream,
+        pytest.raises(CallRefused) as refused,
+    ):
         list(upstream.score_stream([{}]))
     assert (refused.value.retry_after, refused.value.request_id) == (7, "3f1c")
 
