@@ -22,6 +22,8 @@ Kind = Literal["id", "text", "code", "date", "number", "flag"]
 class Column:
     """One column: ``kind`` decides how it is read, ``values`` lists what a ``code`` column may hold.
 
+    ``words`` is the field of ``words.csv`` that spells those values, where it is not the column's name.
+
     ``ahead`` allows a date after tomorrow (a booked contact). ``low`` and ``high`` are the plausible range of a
     number, both included. A missing value is allowed unless ``required``.
     """
@@ -33,6 +35,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     ahead: bool = False
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,9 +105,11 @@ CONTACT_KINDS = (
 OUTCOMES = ("attended", "did_not_attend", "cancelled_by_patient", "cancelled_by_service", "planned")
 ROUTES = ("oral", "long_acting_injection", "injection", "other")
 SUPPLY_KINDS = ("prescribed", "dispensed", "administered")
-SUPPLY_STATUSES = ("supplied", "reversed", "planned")
+SUPPLY_STATUSES = ("supplied", "reversed", "planned", "not_given", "part_returned")
 """``reversed`` undoes the supply that its row tells of: cancelled, returned, entered in error. The row's ``known_on``
-is the day on which that became known. ``planned`` was not handed over yet and is no supply."""
+is the day on which that became known. ``planned`` was not handed over yet and is no supply. ``not_given`` did not
+take place (refused, withheld): it is no supply either, and undoes only a row of its own day. ``part_returned`` takes
+the row's ``quantity`` off the supply that it tells of."""
 PRESCRIBERS = ("trust", "gp", "other")
 ADMISSION_METHODS = ("emergency", "planned", "transfer", "unknown")
 WARDS = ("acute", "older_adult", "picu", "specialist", "rehabilitation", "place_of_safety", "unknown")
@@ -220,7 +225,7 @@ TABLES: dict[str, TableSpec] = {
                 PATIENT_ID,
                 Column("medicine", "code", required=True, values=tuple(MEDICINES)),
                 Column("route", "code", values=ROUTES),
-                Column("kind", "code", values=SUPPLY_KINDS),
+                Column("kind", "code", values=SUPPLY_KINDS, words="supply_kind"),
                 Column("supplied_on", "date", required=True),
                 Column("days_supplied", "number", low=0, high=400),
                 Column("daily_dose_mg", "number", low=0, high=20_000),

@@ -57,7 +57,7 @@ def one_supply(rows: list[Row]) -> list[Row]:
     """``rows`` of one person, all known today and in order of day, each supply once: the row that stands for it, with
     ``stands_for`` days of ``dose_a_day``."""
     same: Callable[[Row], Any] = lambda r: (r["medicine"], injection(r), r["as_required"] is True)  # noqa: E731
-    rows = [row for row in rows if row.get("status") != "planned"]
+    rows = [row for row in rows if row.get("status") in (None, "supplied", "reversed")]
     real = [row for row in rows if row.get("status") != "reversed"]
     by_strength: dict[Any, list[Row]] = {}
     for row in rows:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import pytest
 
 from features import Records, build, find_gaps
-from features.records import TABLES
 from tests.tables import TODAY, records, spine, table
 
 HEAD = "patient_id medicine kind supplied_on days_supplied quantity daily_dose_mg status known_on\n"
@@ -95,7 +94,7 @@ def test_what_was_not_handed_over_yet_is_no_supply():
 
 
 def test_a_reversal_that_matches_nothing_is_counted_and_undoes_nothing():
-    other = "anna clozapine dispensed 2025-10-29 14 42 300 reversed 2025-11-05"
+    other = "anna clozapine dispensed 2025-10-29 14 42 250 reversed 2025-11-05"
     made = records(supplies=HEAD + "\n".join([FIRST, SECOND, other]))
     assert build(made, spine("anna 2025-11-06"), [LEFT]).values[0, 0] == 20
     assert "1 reversals undo a supply from the day that they became known; 1 of them match no supply" in "\n".join(
@@ -103,12 +102,53 @@ def test_a_reversal_that_matches_nothing_is_counted_and_undoes_nothing():
     )
 
 
-def test_a_status_that_is_not_understood_is_said_and_the_supply_counts():
-    rows = table(HEAD + SECOND).assign(status="sideways")
+@pytest.mark.parametrize("word", ["sideways", "destroyed", "owing", "cancelled?"])
+def test_a_status_that_is_not_understood_is_shown_and_is_no_supply(word):
+    rows = table(HEAD + SECOND).assign(status=word)
     made = Records.from_frames({"patients": table("patient_id\nanna"), "supplies": rows}, today=TODAY)
     (unread,) = made.unread_of("anna")
-    assert (unread.column, unread.value) == ("status", "sideways")
-    assert len(made["supplies"]) == 1 and TABLES["supplies"].column("status").values[0] == "supplied"
+    assert (unread.column, unread.value, unread.concept) == ("status", word, "clozapine")
+    assert len(made["supplies"]) == 0
+
+
+@pytest.mark.parametrize("word", ["not given", "Refused", "declined", "omitted", "Not dispensed", "withheld"])
+@pytest.mark.parametrize("column", ["status", "kind"])
+def test_what_was_not_given_is_no_supply_and_undoes_none_before_it(word, column):
+    head = "patient_id medicine kind supplied_on dose_mg interval_days status known_on\n"
+    given = "anna zuclopenthixol_decanoate_injection administered 2025-10-01 200 14 - 2025-10-01\n"
+    rows = table(head + given + given.replace("10-01", "10-15"))
+    rows[column] = [rows[column][0], word]
+    made = Records.from_frames({"patients": table("patient_id\nanna"), "supplies": rows}, today=TODAY)
+    assert build(made, spine("anna 2025-10-20"), ["depot_days_past_due"]).values.tolist() == [[5]]
+    assert made.unread_of("anna") == []
+
+
+def test_a_dose_that_was_given_and_then_recorded_as_refused_is_undone():
+    refused = SECOND.replace("- 2025-10-29", "- 2025-11-05").split()
+    refused[7] = "refused"
+    rows = table(HEAD + "\n".join([FIRST, SECOND, " ".join(refused)]))
+    made = Records.from_frames({"patients": table("patient_id\nanna"), "supplies": rows}, today=TODAY)
+    days = spine("anna 2025-11-05", "anna 2025-11-06")
+    assert build(made, days, [LEFT]).values[:, 0].tolist() == [21, 0]
+
+
+@pytest.mark.parametrize("day", ["2025-10-16", "2025-10-24", "2025-10-29"])
+def test_a_supply_cancelled_on_its_own_day_does_not_undo_the_one_that_is_nearly_used_up(day):
+    cancelled = f"anna clozapine dispensed {day} 28 84 300 cancelled {day}"
+    before = FIRST.replace("10-01", "09-03")
+    assert left([before, FIRST, cancelled], day, "2025-10-30") == left([before, FIRST], day, "2025-10-30")
+    (unread,) = records(supplies=HEAD + "\n".join([before, FIRST, cancelled])).unread_of("anna")
+    assert unread.reason == "it matches no supply, so nothing was taken back"
+
+
+@pytest.mark.parametrize("word", ["Rx", "order", "letter to GP", "repeat issue"])
+def test_an_injection_counts_as_given_only_where_the_kind_says_so(word):
+    head = "patient_id medicine kind supplied_on dose_mg interval_days known_on\n"
+    given = "anna zuclopenthixol_decanoate_injection administered 2025-10-01 200 14 2025-10-01\n"
+    rows = table(head + given + given.replace("10-01", "10-15"))
+    rows["kind"] = ["Injection given", word]
+    made = Records.from_frames({"patients": table("patient_id\nanna"), "supplies": rows}, today=TODAY)
+    assert build(made, spine("anna 2025-10-20"), ["depot_days_past_due"]).values.tolist() == [[5]]
 
 
 def test_a_supply_that_was_planned_first_counts_once_it_is_supplied():

@@ -26,7 +26,8 @@ from features.records.reading.files import TableFile
 from features.records.reading.given import Given, as_json, given_rows, is_missing, rows_of, short
 from features.records.reading.nhs_numbers import among
 from features.records.reading.parsing import empty, parse, read_bound, read_date_column
-from features.records.same_event.supply_rows import USUAL_SUPPLY_DAYS, beside_a_reversal, read_supplies, settle
+from features.records.same_event.settled_supplies import settle
+from features.records.same_event.supply_rows import USUAL_SUPPLY_DAYS, beside_a_reversal, read_supplies
 from features.records.same_event.versions import VERSIONED, RowVersions, contradicted, in_one_order, kept, settled
 from features.records.same_event.visits import Contradiction
 from features.records.table import Table, empty_table, offsets_of, take, words_of
@@ -39,6 +40,7 @@ _WITH_THEIR_ROW = {("results", "value"), ("results", "unit"), ("circumstances", 
 LAST_REAL_DAY = day_of("2098-12-31")
 HEADER_AGAIN = "the header line again, within the table"
 STRANGER = "the patient is not in the patients table"
+REVERSES_NOTHING = "it matches no supply, so nothing was taken back"
 LOST_ZEROS = f"{STRANGER}; an id with zeros before it is, so the zeros may have been lost"
 _QUARANTINE = ("table", "row", "column", "reason", "values")
 
@@ -314,15 +316,17 @@ class Loading:
 
     def _keep_row(self, spec: TableSpec, columns: dict[str, Any], name: str, rows: Mask, reason: str) -> Finding:
         """Sets aside an optional value that cannot be right but keeps its row: a mistyped closing date must not take
-        a person off a list. A wrong required value, or the number of a result, sets the row aside."""
+        a person off a list. A wrong required value, or the number of a result, sets the row aside; so does a status
+        that is not understood, because nobody can say that the medicine was handed over."""
         column = spec.column(name)
         if column.required or column.kind in ("id", "text") or (spec.name, name) in _WITH_THEIR_ROW:
             return name, rows, reason
-        if (spec.name == "stays" and name == "discharged_on") or (
+        if (spec.name, name) in (("stays", "discharged_on"), ("supplies", "status")) or (
             name == "days_supplied" and reason.startswith("below")
         ):
             return name, rows, reason
-        columns[name] = np.where(rows, empty(column, len(rows)), columns[name])
+        if (spec.name, name) != ("supplies", "kind"):  # a kind that is not understood was read as the weakest
+            columns[name] = np.where(rows, empty(column, len(rows)), columns[name])
         return name, rows, f"{reason}{VALUE_ONLY}"
 
     def _finish(
@@ -367,7 +371,7 @@ class Loading:
             typed, patient = {name: take(values, kept) for name, values in typed.items()}, patient[kept]
         self.report.tables[spec.name].delays_applied = second_clock(spec, typed, self.delays.get(spec.name, 0))
         if spec.name == "supplies":
-            typed = self._settled_supplies(typed, patient)
+            typed, patient = self._settled_supplies(typed, patient)
         if spec.name not in VERSIONED:
             return in_one_order(spec, typed, patient, len(self.ids), stored=self.stored)
         one = settled(spec, typed, patient, len(self.ids), stored=self.stored)
@@ -379,9 +383,17 @@ class Loading:
             self.every_stay = typed, patient
         return one.table
 
-    def _settled_supplies(self, columns: dict[str, Any], patient: npt.NDArray[np.int32]) -> dict[str, Any]:
-        """Supplies with the days that quantity and dose give; what was worked out, assumed or undone is counted."""
+    def _settled_supplies(
+        self, columns: dict[str, Any], patient: npt.NDArray[np.int32]
+    ) -> tuple[dict[str, Any], npt.NDArray[np.int32]]:
+        """Supplies with the days that quantity and dose give; what was worked out, assumed or undone is counted. A
+        reversal that matches no supply is shown with the person."""
         settled = settle(columns, patient)
+        medicines, statuses = (TABLES["supplies"].column(name).values for name in ("medicine", "status"))
+        for row in settled.matched_nothing.tolist():
+            days = int(columns["supplied_on"][row]), int(columns["known_on"][row])
+            words = "supplies", "status", statuses[columns["status"][row]], medicines[columns["medicine"][row]]
+            self.unread.append((int(patient[row]), *days, (*words, REVERSES_NOTHING)))
         report = self.report.tables["supplies"]
         if settled.days_from_quantity:
             self._note("supplies", f"days worked out from quantity and dose in {settled.days_from_quantity:,} rows")
@@ -398,9 +410,15 @@ class Loading:
             self._note(
                 "supplies",
                 f"{settled.reversed:,} reversals undo a supply from the day that they became known; "
-                f"{settled.reversed_nothing:,} of them match no supply",
+                f"{len(settled.matched_nothing):,} of them match no supply",
             )
-        return settled.columns
+        if settled.added:
+            self._note(
+                "supplies",
+                f"{settled.added:,} returns of part of a supply: the supply is reversed, and what was left of it is a "
+                "row of its own",
+            )
+        return settled.columns, settled.patient
 
     def _strangers(self, ids: pa.Array, stranger: Mask) -> list[Finding]:
         """Rows of ids that the patients table does not hold; ids that lost their leading zeros are recognised."""

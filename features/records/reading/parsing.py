@@ -52,8 +52,9 @@ class _Words(dict[Any, int]):
 
 
 @cache
-def codes_of(name: str, values: tuple[str, ...]) -> _Words:
+def codes_of(column: Column) -> _Words:
     """Position of every allowed value of a column, and of every word that means one (``words.csv``)."""
+    name, values = column.words or column.name, column.values
     words = {plain_word(value): position for position, value in enumerate(values)}
     for word, meant in meanings(name).items():
         if meant in values:
@@ -133,7 +134,7 @@ def _series_id(column: Column, values: pd.Series) -> Parsed:
 
 
 def _series_code(column: Column, values: pd.Series) -> Parsed:
-    known = codes_of(column.name, column.values)
+    known = codes_of(column)
     encoded = _text(values).dictionary_encode()
     words = [known[word] for word in encoded.dictionary.to_pylist()]
     lookup = np.array([*words, -1], dtype=np.int16)
@@ -218,7 +219,7 @@ def _clean_or_none(value: Any) -> str | None:
 
 
 def _list_code(column: Column, values: Sequence[Any]) -> Parsed:
-    known = codes_of(column.name, column.values)
+    known = codes_of(column)
     return _or_unread(column, [known[value] for value in values])
 
 

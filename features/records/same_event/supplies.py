@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.jit import jit
-from features.records.same_event.supply_rows import PLANNED, REVERSED
+from features.records.same_event.supply_rows import REVERSED
 
 FOREVER, NEVER = 2**31 - 1, -(2**31) + 1
 BEFORE_DAYS = 3
@@ -62,7 +62,7 @@ def one_supply(
     same = columns["medicine"].astype(np.int64) * 4 + injection * 2 + (columns["as_required"] == 1)
     status = columns["status"]
     undoes = (status == REVERSED).view(np.int8)
-    until[status == PLANNED] = NEVER
+    until[status > REVERSED] = NEVER  # planned, not given, and a return that matches nothing
     undone = np.where(status < 1, np.int32(FOREVER), np.int32(NEVER))  # 0 is supplied, -1 is not recorded
     _stand(
         offsets,

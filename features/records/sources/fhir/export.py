@@ -275,8 +275,8 @@ class _FhirWriting:
         )
         reversals = self._reversals()
         for row in self._rows("supplies"):
-            if row.get("status") in ("reversed", "planned"):  # a reversal goes with what it undoes
-                self.left_out["supplies not handed over yet"] += row["status"] == "planned" and row.get("kind") == kind
+            if row.get("status") not in (None, "supplied"):  # a reversal goes with what it undoes
+                self.left_out["supplies not handed over"] += row["status"] != "reversed" and row.get("kind") == kind
                 continue
             if row.get("kind") != kind:
                 self.left_out["supplies without a kind"] += "kind" not in row and kind == "dispensed"
