@@ -58,6 +58,7 @@ app.add_typer(serving.cli.audit, name="audit")
 app.add_typer(serving.cli.identities, name="identities")
 app.add_typer(serving.cli.keys, name="keys")
 app.add_typer(serving.cli.person, name="person")
+app.add_typer(serving.cli.texting, name="texting")
 app.add_typer(serving.cli.token, name="token")
 
 
@@ -309,7 +310,7 @@ def make_demo(
         serve(home, "127.0.0.1", port, on_ready=ready, log_file=log)
 
 
-SECRETS = ("UPSTREAM_DATABASE_URL", "UPSTREAM_OIDC")
+SECRETS = ("UPSTREAM_DATABASE_URL", "UPSTREAM_OIDC", "UPSTREAM_TEXTING")
 """Settings that hold a secret and may be given as a file: the variable with ``_FILE`` names it."""
 
 

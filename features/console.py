@@ -33,6 +33,7 @@ EXTRA_OF = {
     "interpret": "training",
     "optuna": "training",
     "psycopg": "postgres",
+    "notifications_python_client": "texting",
     "pyspark": "spark",
 }
 """Packages that the base install leaves out, and the extra that installs each."""

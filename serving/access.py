@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, params
+from fastapi.openapi.models import APIKey, APIKeyIn
 from fastapi.openapi.models import HTTPBearer as BearerModel
 from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
@@ -133,6 +134,34 @@ class RequiresTextingProvider(Requires):
             raise unauthorised()
         allow(request, LARGEST_HOOK)
         caller = Caller("texting-provider", Role.OPERATOR, frozenset(), "Texting provider")
+        request.scope["state"].update(role=caller.role.value, caller=caller, admitted=(self, caller))
+        service.rates.systems.spend(caller.token_id)
+        return caller
+
+
+class RequiresNhsNotify(Requires):
+    """Admits callbacks of NHS Notify by the key in ``x-api-key``: 401 otherwise. The endpoint checks the signature of
+    the body. It counts as an operator, who sees no people."""
+
+    def __init__(self) -> None:
+        super().__init__(Role.OPERATOR)
+        self.model = APIKey.model_validate(
+            {"in": APIKeyIn.header, "name": "x-api-key", "description": "The callback key of NHS Notify."}
+        )
+        self.scheme_name = "nhsNotify"
+
+    async def __call__(self, request: Request) -> Caller:
+        if (known := _admitted_before(request, self)) is not None:
+            return known
+        service = service_of(request)
+        account = service.settings.texting.nhs_notify if service.settings.texting.provider == "nhs_notify" else None
+        expected = account.callback_api_key.get_secret_value() if account is not None else ""
+        right = hmac.compare_digest(request.headers.get("x-api-key", "").strip().encode(), expected.encode())
+        if not expected or not right:
+            spend_as_stranger(request)
+            raise unauthorised()
+        allow(request, LARGEST_HOOK)
+        caller = Caller("nhs-notify", Role.OPERATOR, frozenset(), "NHS Notify")
         request.scope["state"].update(role=caller.role.value, caller=caller, admitted=(self, caller))
         service.rates.systems.spend(caller.token_id)
         return caller

@@ -48,9 +48,10 @@ from serving.http.problems import (
 from serving.http.thread_lanes import Lane, Turns
 from serving.identities.keys import IdentityKeyProblem, IdentityKeys
 from serving.messages.endpoints import router as messages
-from serving.messages.messengers import messenger_of
+from serving.messages.providers import messenger_of
 from serving.messages.schemas import TextReceipt, TextReply
 from serving.messages.templates import check_templates
+from serving.messages.watch import watch_of
 from serving.model_loader import LiveModel
 from serving.observability.metrics import Metrics
 from serving.observability.tracing import tracing_to
@@ -216,6 +217,9 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         migrations.upgrade(database)
         database.check_whole()
         live.start()
+        app.state.texting_watch = watch = watch_of(settings, database, identity_keys)
+        if watch is not None:
+            watch.start()
         if app.state.alone:
             # Objects made at start live for good. If the garbage collector scanned them, a full pass would stop a
             # page for half a second.
@@ -227,6 +231,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         try:
             yield
         finally:
+            if watch is not None:
+                watch.stop()
             live.stop()
             database.close()
             tracing.close()
@@ -243,6 +249,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False},
     )
     app.state.alone = False
+    app.state.texting_watch = None
     for router in (
         scoring,
         worklists,

@@ -34,7 +34,6 @@ UPSTREAM_OIDC              JSON list of trusted identity providers (fields: ``Oi
 from __future__ import annotations
 
 import os
-from ipaddress import ip_address
 from pathlib import Path
 from string import Formatter
 from typing import Literal
@@ -44,11 +43,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from serving.identity.callers import Role
+from serving.safe_addresses import is_loopback, over_a_safe_line
+from serving.texting_settings import TextingSettings
 
 IDENTITY_KEY = "identity.key"
 """The key file that a demo makes in its home."""
 RECORD_LINK_FIELDS = frozenset(("nhs_number", "patient_id"))
-SHORTEST_RECEIVE_TOKEN = 32
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 
 
@@ -154,60 +154,6 @@ class SmartRecord(BaseModel):
     @classmethod
     def asked_over_a_safe_line(cls, url: str) -> str:
         return over_a_safe_line(url).rstrip("/")
-
-
-class TextTemplate(BaseModel):
-    """One fixed text. The provider holds it under ``template_id``; ``text`` repeats it word for word, so that it can be
-    checked here and compared before it is sent."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
-    label: str = Field(min_length=1, max_length=80, description="what the page calls it")
-    text: str = Field(min_length=1, max_length=459, description="three parts of a text message at most")
-    template_id: str = Field(min_length=1, max_length=100)
-
-
-class TextingSettings(BaseModel):
-    """Who carries texts, and the fixed texts that may be sent. Off until a provider is named."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    provider: Literal["none", "govuk_notify"] = "none"
-    api_key: SecretStr | None = None
-    base_url: str = "https://api.notifications.service.gov.uk"
-    receive_token: SecretStr | None = Field(default=None, description="the bearer token of receipts and replies")
-    templates: tuple[TextTemplate, ...] = ()
-    automatic: TextTemplate | None = Field(default=None, description="the answer that every reply gets")
-    keep_days: int = Field(default=365, ge=30, le=3_650, description="days after which texts and replies are deleted")
-
-    @field_validator("base_url")
-    @classmethod
-    def texts_travel_safely(cls, url: str) -> str:
-        return over_a_safe_line(url)
-
-    @field_validator("receive_token")
-    @classmethod
-    def token_cannot_be_guessed(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is not None and len(token.get_secret_value()) < SHORTEST_RECEIVE_TOKEN:
-            raise ValueError(
-                f"must have {SHORTEST_RECEIVE_TOKEN} characters or more; make one with openssl rand -hex 32"
-            )
-        return token
-
-    @model_validator(mode="after")
-    def a_provider_has_what_it_needs(self) -> TextingSettings:
-        needed = (self.api_key, self.receive_token, self.templates, self.automatic)
-        if self.is_on and not all(needed):
-            raise ValueError("a provider needs api_key, receive_token, templates and automatic")
-        names = [one.name for one in self.templates]
-        if len(set(names)) != len(names):
-            raise ValueError("two templates have one name; give each its own")
-        return self
-
-    @property
-    def is_on(self) -> bool:
-        return self.provider != "none"
 
 
 class ServiceSettings(BaseSettings):
@@ -324,21 +270,3 @@ class ServiceSettings(BaseSettings):
 def database_url_of(home: Path) -> str:
     """The database of a home folder: UPSTREAM_DATABASE_URL if set, else SQLite inside the folder."""
     return os.environ.get("UPSTREAM_DATABASE_URL") or f"sqlite:///{(Path(home) / 'service.db').resolve()}"
-
-
-def over_a_safe_line(url: str) -> str:
-    """The address, if it is https or on this machine. Raises ``ValueError``."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname or "")):
-        raise ValueError("must be an https address, or http on this machine")
-    return url
-
-
-def is_loopback(host: str) -> bool:
-    """True for 127.0.0.0/8, ::1 and the name localhost. A name that cannot be read as an address is not loopback."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -23,6 +23,7 @@ from serving.app import create_app
 from serving.http.protocol import BoundedProtocol
 from serving.identities.keys import IdentityKeyProblem
 from serving.messages.messengers import TextingMissing
+from serving.messages.nhs_notify import KeyNotRead
 from serving.messages.templates import TemplateRefused
 from serving.observability.logs import write_log
 from serving.observability.tracing import TracingMissing
@@ -66,7 +67,7 @@ def serve(
             raise StartError(f"{error}; check that the home folder can be written, or UPSTREAM_DATABASE_URL") from None
         try:
             app = create_app(settings)
-        except (TracingMissing, KeyProblem, IdentityKeyProblem, TemplateRefused, TextingMissing) as error:
+        except (TracingMissing, KeyProblem, IdentityKeyProblem, TemplateRefused, TextingMissing, KeyNotRead) as error:
             raise StartError(str(error)) from None
         write_log(log_file)
         app.state.alone = True

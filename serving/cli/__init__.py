@@ -3,7 +3,20 @@
 Importing a module adds its commands to their group, in the order in which help lists them.
 """
 
-from serving.cli import service, access, audit_log, people  # isort: skip
-from serving.cli.groups import app, audit, identities, keys, person, token
+from serving.cli import service, access, audit_log, people, texts  # isort: skip
+from serving.cli.groups import app, audit, identities, keys, person, texting, token
 
-__all__ = ["access", "app", "audit", "audit_log", "identities", "keys", "people", "person", "service", "token"]
+__all__ = [
+    "access",
+    "app",
+    "audit",
+    "audit_log",
+    "identities",
+    "keys",
+    "people",
+    "person",
+    "service",
+    "texting",
+    "texts",
+    "token",
+]

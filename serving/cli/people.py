@@ -39,9 +39,7 @@ def identities_load(
     from serving.identities.loading import load_identities
 
     number_key = os.environ.get("UPSTREAM_NHS_KEY_FILE")
-    found = load_identities(
-        home, file, _identity_keys(home, key), NhsKey.read(Path(number_key)) if number_key else None
-    )
+    found = load_identities(home, file, identity_keys(home, key), NhsKey.read(Path(number_key)) if number_key else None)
     report(found.as_dict(), as_json, found.lines)
 
 
@@ -53,11 +51,12 @@ def identities_rotate(home: Home = DEFAULT_HOME, key: KeyFile = None) -> None:
     """
     from serving.identities.loading import rotate
 
-    again = rotate(home, _identity_keys(home, key))
+    again = rotate(home, identity_keys(home, key))
     typer.echo(f"{again:,} identities sealed by the current key; restart the service, then remove the old key")
 
 
-def _identity_keys(home: Path, given: Path | None) -> IdentityKeys:
+def identity_keys(home: Path, given: Path | None) -> IdentityKeys:
+    """The keys that ``--key`` names, else those of the settings, else those of a demo's home."""
     from serving.identities.keys import IdentityKeys
     from serving.settings import IDENTITY_KEY
 

@@ -57,15 +57,23 @@ def score(
     (arrival), nothing is published, the message says why, and the exit code is 1. --accept-change publishes them when
     a named person confirms them.
 
+    Replies by text with a closed code become contacts of the store first, each known from the day it came in.
+
     Example: upstream score --home .upstream
     """
     from features.settings import NightlySettings, load_settings
+    from serving.messages.reply_contacts import add_reply_contacts
     from serving.nightly.arrival import Acceptance
     from serving.nightly.run import score_store
 
     if (by or why) and not accept_change:
         raise CommandError("--by and --why need --accept-change; add it, or leave them out")
     settings = load_settings(NightlySettings)
+    if bundle is not None and not silent:
+        raise CommandError("--bundle needs --silent: the published list comes from the home's own bundle")
+    replies = add_reply_contacts(home, store or home / "store")
+    for line in replies.lines():
+        typer.echo(line, err=True)
     if silent:
         from serving.nightly.silent import score_silently
 
@@ -73,8 +81,6 @@ def score(
         locked = score_silently(store or home / "store", bundle or home / "bundles", home, as_of, kinds)
         report(locked.as_dict(), as_json, locked.lines)
         return
-    if bundle is not None:
-        raise CommandError("--bundle needs --silent: the published list comes from the home's own bundle")
     summary = score_store(
         store or home / "store",
         home / "bundles",
@@ -93,7 +99,7 @@ def score(
         from serving.fhir.export import export_run
 
         exported = {"fhir": export_run(home, fhir)["output"]}
-    report({**summary.as_dict(), **exported}, as_json, summary.lines)
+    report({**summary.as_dict(), "replies_by_text": replies.as_dict(), **exported}, as_json, summary.lines)
 
 
 @app.command()

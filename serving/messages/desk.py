@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from serving.http.problems import Problem
 from serving.identities.keys import IdentityKeys
-from serving.messages.messengers import Messenger, messenger_of
-from serving.settings import TextingSettings, TextTemplate
+from serving.messages.messengers import Messenger
+from serving.messages.providers import messenger_of
+from serving.settings import ServiceSettings
 from serving.state import Service
 from serving.storage.database import Database
+from serving.texting_settings import TextingSettings, TextTemplate
 
 FIRST_HOUR, LAST_HOUR = 9, 19
 """Texts leave from 9:00 up to 19:00 in London."""
@@ -24,13 +26,24 @@ def _now() -> dt.datetime:
 
 @dataclass(frozen=True)
 class TextingDesk:
-    """The provider, the fixed texts, the keys and the database of texts; ``now`` is a clock in UTC."""
+    """The provider, the fixed texts, the keys and the database of texts; ``now`` is a clock in UTC.
+
+    ``any_hour`` is true in the demo alone, whose texts stay on this machine. ``page`` is how pages are reached from
+    outside. ``delivered`` holds the alerts that a channel took, so that another channel's fault repeats none."""
 
     database: Database
     texting: TextingSettings
     keys: IdentityKeys
     messenger: Messenger
     now: Callable[[], dt.datetime] = _now
+    any_hour: bool = False
+    page: str = ""
+    delivered: set[tuple[object, ...]] = field(default_factory=set)
+
+    @property
+    def may_send_now(self) -> bool:
+        """Whether texts may leave now; in the demo at any hour, because its phones wake nobody."""
+        return self.any_hour or may_send_at(self.now())
 
     def template(self, name: str) -> TextTemplate | None:
         return next((one for one in self.texting.templates if one.name == name), None)
@@ -40,8 +53,14 @@ def desk_of(service: Service) -> TextingDesk:
     """The desk of a running service. 409 where no provider is set."""
     if not service.settings.texting.is_on or service.identity_keys is None:
         raise Problem(409, "texting-off", "Texts are not set up here. Ask the Upstream administrator.")
-    texting = service.settings.texting
-    return TextingDesk(service.database, texting, service.identity_keys, messenger_of(texting))
+    return desk_from(service.settings, service.database, service.identity_keys)
+
+
+def desk_from(settings: ServiceSettings, database: Database, keys: IdentityKeys) -> TextingDesk:
+    """The desk that the settings describe."""
+    texting = settings.texting
+    any_hour = settings.environment == "demo" and texting.is_imitated
+    return TextingDesk(database, texting, keys, messenger_of(texting), any_hour=any_hour, page=settings.public_url)
 
 
 def london(moment: dt.datetime) -> dt.datetime:

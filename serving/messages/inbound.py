@@ -1,10 +1,10 @@
 """What the provider brings: receipts and replies. A reply is stored sealed before anything reads it, and the provider
-hears "taken" only after that; its meaning, STOP and the automatic answer follow, and follow again after a crash."""
+hears "taken" only after that; its meaning and STOP follow, and follow again after a crash. What leaves because of a
+reply (an alert, the automatic answer) is in ``reaching_out``."""
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -15,14 +15,11 @@ from serving.auditlog.log import Audit, Look, append
 from serving.identities.keys import NotOpened
 from serving.messages import repository
 from serving.messages.desk import TextingDesk
-from serving.messages.messengers import NotSent
 from serving.messages.numbers.mobile import hash_of, mobile
 from serving.messages.replies import Meaning, read_reply
 from serving.observability.logs import logger
 
 PROVIDER = "texting provider"
-ONE_ANSWER_IN = dt.timedelta(hours=12)
-ONE_ANSWER_TO_DISTRESS_IN = dt.timedelta(hours=1)
 log = logger()
 
 
@@ -34,10 +31,10 @@ def take_receipt(desk: TextingDesk, provider_id: str, status: str, at: str | Non
 
 
 def take_reply(desk: TextingDesk, given: Mapping[str, Any]) -> bool:
-    """Stores a reply sealed, and then acts on it; whether it is new. Once this returns or fails after the first commit,
+    """Stores a reply sealed, and then reads it; whether it is new. Once this returns or fails after the first commit,
     the reply is kept, and what was left undone is done at the next call."""
     fresh = store_reply(desk, given)
-    handle_waiting(desk)
+    read_waiting(desk)
     return fresh
 
 
@@ -46,7 +43,7 @@ def store_reply(desk: TextingDesk, given: Mapping[str, Any]) -> bool:
     reply_id, now = str(given["id"]), desk.now()
     row = {
         "reply_id": reply_id,
-        "number_hash": hash_of(_number_of(given), desk.keys),
+        "number_hash": hash_of(number_in(given), desk.keys),
         "key_id": desk.keys.current,
         "sealed": desk.keys.seal(json.dumps(dict(given)).encode(), about(reply_id)),
         "sent_at": min(_moment(given.get("date_received") or given.get("created_at"), now), now),
@@ -61,23 +58,19 @@ def replay(desk: TextingDesk) -> int:
     """Fetches the replies that the provider still holds (seven days) and stores those that never arrived, as after an
     outage. Returns how many were new. Raises ``NotSent``."""
     fresh = sum(store_reply(desk, given) for given in desk.messenger.received())
-    handle_waiting(desk)
+    read_waiting(desk)
     return fresh
 
 
-def handle_waiting(desk: TextingDesk) -> None:
-    """Reads every reply that nothing has read yet: its meaning, STOP, whose it is; then sends automatic answers.
+def read_waiting(desk: TextingDesk) -> None:
+    """Reads every reply that nothing has read yet: its meaning, STOP, whose it is. Asks nobody outside.
 
     All of one reply is one transaction. A reply that cannot be opened is held for the team as words.
     """
     with desk.database.write() as connection:
-        waiting = repository.waiting(connection)
-    for row in waiting:
-        if row.handled_at is None:
-            _handle(desk, row)
-    for row in waiting:
-        if row.answered_at is None:
-            _answer(desk, row)
+        unread = repository.unread(connection)
+    for row in unread:
+        _read(desk, row)
 
 
 def opened(desk: TextingDesk, row: Row[Any]) -> Mapping[str, Any]:
@@ -95,13 +88,16 @@ def about(reply_id: str) -> str:
     return f"reply:{reply_id}"
 
 
-def _handle(desk: TextingDesk, row: Row[Any]) -> None:
+def _read(desk: TextingDesk, row: Row[Any]) -> None:
     try:
         read = read_reply(words_in(opened(desk, row)))
     except (NotOpened, ValueError):
         log.error("reply not opened", problem="reply-not-opened")
         read = read_reply("")
     with desk.database.write() as connection:
+        current = repository.reply_row(connection, row.reply_id, locked=True)
+        if current is None or current.handled_at is not None:
+            return  # another process read it meanwhile
         patient_id, team_id = repository.whose(connection, row.number_hash)
         if read.stops:
             repository.set_opt_out(connection, row.number_hash, row.sent_at, "reply")
@@ -117,76 +113,24 @@ def _handle(desk: TextingDesk, row: Row[Any]) -> None:
             meaning=read.meaning.value,
             distress=read.distress,
             # Nobody answers a STOP, and nobody has to read one.
-            answered_at=now if read.stops else row.answered_at,
+            answered_at=now if read.stops or desk.texting.automatic is None else row.answered_at,
+            alerted_at=now if not (read.distress and desk.texting.alerts) else row.alerted_at,
             done_at=now if read.meaning in (Meaning.STOP, Meaning.START) else None,
         )
         who = (patient_id,) if patient_id else ()
         detail = {"meaning": read.meaning.value, "distress": read.distress, "stops": read.stops}
-        append(connection, _own(desk), Look("text.reply_received", who, team_id, detail=detail))
+        append(connection, own_audit(desk), Look("text.reply_received", who, team_id, detail=detail))
     if read.distress:
         log.warning("words of distress in a reply", problem="text-distress")
 
 
-def _answer(desk: TextingDesk, row: Row[Any]) -> None:
-    """The automatic answer to one reply: where help is. Not after STOP, and not twice to one number within hours."""
-    template, text_id = desk.texting.automatic, hashlib.sha256(f"answer\n{row.reply_id}".encode()).hexdigest()
-    with desk.database.write() as connection:
-        now = desk.now()
-        current = repository.reply_row(connection, row.reply_id)
-        if current is None or current.answered_at is not None or template is None:
-            return
-        within = ONE_ANSWER_TO_DISTRESS_IN if current.distress else ONE_ANSWER_IN
-        status = repository.text_status(connection, text_id)
-        known = status not in (None, "not-sent")
-        if (
-            known
-            or repository.opted_out(connection, row.number_hash)
-            or repository.answered_since(connection, row.number_hash, now - within)
-        ):
-            repository.set_reply(connection, row.reply_id, answered_at=now)
-            return
-        if status is None:
-            repository.add_text(connection, _automatic(current, template.name, text_id, now))
-        else:
-            repository.set_text_status(connection, text_id, "sending", now)
-    try:
-        given = opened(desk, row)
-        provider_id = desk.messenger.send(_number_of(given), template, text_id)
-    except (NotSent, NotOpened, ValueError) as error:
-        certain = getattr(error, "certain", True)
-        with desk.database.write() as connection:
-            repository.set_text_status(connection, text_id, "not-sent" if certain else "unknown", desk.now())
-        log.warning("automatic answer not sent", problem="text-answer-not-sent")
-        return
-    with desk.database.write() as connection:
-        repository.taken_by_provider(connection, text_id, provider_id, desk.now())
-        repository.set_reply(connection, row.reply_id, answered_at=desk.now())
-
-
-def _automatic(row: Row[Any], template: str, text_id: str, now: dt.datetime) -> dict[str, Any]:
-    return {
-        "text_id": text_id,
-        "patient_id": row.patient_id,
-        "team_id": row.team_id,
-        "number_hash": row.number_hash,
-        "template": template,
-        "automatic": True,
-        "provider_id": None,
-        "status": "sending",
-        "status_at": now,
-        "created_at": now,
-        "sent_by": PROVIDER,
-        "sent_by_name": "Automatic answer",
-    }
-
-
-def _number_of(given: Mapping[str, Any]) -> str:
+def number_in(given: Mapping[str, Any]) -> str:
     """The number that a reply came from, as the provider names it in a callback and in its list."""
     number = str(given.get("source_number") or given.get("user_number") or "")
     return mobile(number) or number
 
 
-def _own(desk: TextingDesk) -> Audit:
+def own_audit(desk: TextingDesk) -> Audit:
     return Audit(desk.database, actor=PROVIDER, role="operator", request_id="texting")
 
 

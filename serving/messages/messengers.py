@@ -1,4 +1,5 @@
-"""Who carries texts: ``Messenger``, with nobody (the default) and GOV.UK Notify by its official client."""
+"""Who carries texts: ``Messenger``, with nobody (the default) and GOV.UK Notify by its official client. NHS Notify has
+a module of its own."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from features.errors import UpstreamError
-from serving.settings import TextingSettings, TextTemplate
+from serving.texting_settings import TextTemplate
 
 SECONDS = 5
 """How long the provider may take. A page waits for it."""
@@ -27,12 +28,15 @@ class TextingMissing(UpstreamError):
 class Messenger(Protocol):
     """A provider of texts. Nothing it raises holds a number or words."""
 
+    by_nhs_number: bool
+    """Whether it finds the phone itself, by the NHS number, instead of being given a mobile number."""
+
     def send(self, number: str, template: TextTemplate, reference: str) -> str:
         """Sends a fixed text and returns the provider's id of it. Raises ``NotSent``."""
         ...
 
-    def text_of(self, template: TextTemplate) -> str:
-        """The words that the provider holds for a template. Raises ``NotSent``."""
+    def text_of(self, template: TextTemplate) -> str | None:
+        """The words that the provider holds for a template; None where it cannot be asked. Raises ``NotSent``."""
         ...
 
     def received(self) -> Iterator[dict[str, Any]]:
@@ -42,6 +46,8 @@ class Messenger(Protocol):
 
 class NoMessenger:
     """Sends nothing: the default."""
+
+    by_nhs_number = False
 
     def send(self, number: str, template: TextTemplate, reference: str) -> str:
         raise NotSent("no provider of texts is set", certain=True)
@@ -55,6 +61,8 @@ class NoMessenger:
 
 class GovUkNotify:
     """GOV.UK Notify through ``notifications-python-client``. One client a call: the client is not thread-safe."""
+
+    by_nhs_number = False
 
     def __init__(self, api_key: str, base_url: str) -> None:
         try:
@@ -91,10 +99,3 @@ class GovUkNotify:
         except InvalidResponse:
             raise NotSent("the provider's answer cannot be read", certain=False) from None
         return answer
-
-
-def messenger_of(texting: TextingSettings) -> Messenger:
-    """The messenger that the settings name. Raises ``TextingMissing``."""
-    if texting.provider == "govuk_notify" and texting.api_key is not None:
-        return GovUkNotify(texting.api_key.get_secret_value(), texting.base_url)
-    return NoMessenger()

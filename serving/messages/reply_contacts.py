@@ -1,14 +1,20 @@
-"""Replies by closed codes as contacts of the records: mode ``text``, known on the day that they reached us."""
+"""Replies by closed codes as contacts of the records: mode ``text``, known on the day that they reached us.
+
+A store that Upstream wrote holds exactly the replies that the database holds: a reply that was erased, or that the team
+says somebody else wrote, leaves the store again.
+"""
 
 from __future__ import annotations
 
-import tempfile
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from features import Records
-from features.records.sources.merging import merge_into
+from features.records.tables import TABLES
 from serving.messages import repository
 from serving.messages.desk import london
 from serving.messages.replies import CONTACTS
@@ -16,45 +22,89 @@ from serving.storage import migrations
 from serving.storage.database import Database
 
 SOURCE = "texts"
+PREFIX = "upstream-text:"
+"""Begins the id of every contact that is a reply, and of no other."""
+COLUMNS = TABLES["contacts"].names
+
+
+@dataclass(frozen=True)
+class ReplyContacts:
+    """How many contacts a store gained and lost. ``store_written`` is False for a folder that Upstream did not write:
+    nothing is added to it."""
+
+    added: int = 0
+    withdrawn: int = 0
+    store_written: bool = True
+
+    def as_dict(self) -> dict[str, int | bool]:
+        return asdict(self)
+
+    def lines(self) -> list[str]:
+        if not self.store_written:
+            return ["replies by text were not added: this folder is an extract; ingest it first"]
+        changed = [f"{n:,} {word}" for n, word in ((self.added, "added"), (self.withdrawn, "withdrawn")) if n]
+        return [f"replies by text, as contacts: {', '.join(changed)}"] if changed else []
 
 
 def reply_contacts(database: Path | str | Database) -> pd.DataFrame:
-    """Rows of the table ``contacts``, one a coded reply. A text that nobody answered gives no row: it is not missed."""
+    """Rows of the table ``contacts``: one for each person, team and day with a coded reply. A text that nobody answered
+    gives no row: it is not missed."""
     with migrations.opened(database) as opened, opened.write() as connection:
         rows = repository.coded_replies(connection, [meaning.value for meaning in CONTACTS])
-    return pd.DataFrame(
-        [
-            {
-                "patient_id": row.patient_id,
-                "contact_id": f"text:{row.reply_id}",
-                "team_id": row.team_id,
-                "contact_on": pd.Timestamp(london(row.sent_at).date()),
-                "booked_on": pd.NaT,
-                "mode": "text",
-                "kind": "other",
-                "outcome": "attended",
-                "outcome_known_on": pd.Timestamp(london(row.stored_at).date()),
-                "known_on": pd.Timestamp(london(row.stored_at).date()),
-            }
-            for row in rows
-        ]
-    )
+    # Two replies of one day are one contact; the one that was known first stands for both.
+    first: dict[tuple[object, ...], dict[str, object]] = {}
+    for row in sorted(rows, key=lambda row: (row.stored_at, row.reply_id)):
+        known, on = (pd.Timestamp(london(moment).date()) for moment in (row.stored_at, row.sent_at))
+        contact = {
+            "patient_id": row.patient_id,
+            "contact_id": f"{PREFIX}{row.reply_id}",
+            "team_id": row.team_id,
+            "contact_on": on,
+            "booked_on": pd.NaT,
+            "mode": "text",
+            "kind": "other",
+            "outcome": "attended",
+            "outcome_known_on": known,
+            "known_on": known,
+        }
+        first.setdefault((row.patient_id, row.team_id, on), contact)
+    return pd.DataFrame(list(first.values()), columns=["patient_id", *(n for n in COLUMNS if n != "patient_id")])
 
 
-def add_reply_contacts(database: Path | str | Database, store: Path) -> int:
-    """Adds the replies to a store, before it is scored; returns how many it did not hold. Twice adds nothing."""
-    found = reply_contacts(database)
-    if found.empty:
-        return 0
+def add_reply_contacts(database: Path | str | Database, store: Path) -> ReplyContacts:
+    """Makes a store hold the coded replies of the database, before it is scored. Twice changes nothing, and a store
+    without any is not read."""
+    found, about = reply_contacts(database), _about(store)
+    if found.empty and SOURCE not in about.get("sources", ()):
+        return ReplyContacts()
+    if "data_hash" not in about:
+        return ReplyContacts(store_written=False)
     records = Records.load(store)
-    held = set(records["contacts"]["contact_id"])
-    # Somebody who is not in the store has no spine: their replies wait until they are.
-    found = found[~found["contact_id"].isin(held) & found["patient_id"].isin(records.patient_ids.tolist())]
-    if found.empty:
-        return 0
-    people = pd.DataFrame({"patient_id": sorted(set(found["patient_id"]))})
-    about = {"source": SOURCE, "synthetic": records.synthetic}
-    with tempfile.TemporaryDirectory() as folder:
-        Records.from_frames({"patients": people, "contacts": found}, about=about).save(Path(folder) / SOURCE)
-        merge_into(store, Path(folder) / SOURCE, SOURCE)
-    return len(found)
+    # Somebody who is not in the store has no list: their replies wait until they are.
+    found = found[found["patient_id"].isin(records.patient_ids.tolist())]
+    whole = records.with_versions("contacts")
+    ours = whole["contact_id"].astype("str").str.startswith(PREFIX)
+    held, wanted = _keys(whole[ours]), _keys(found)
+    if held == wanted:
+        return ReplyContacts()
+    frames = {name: whole if name == "contacts" else records.with_versions(name) for name in TABLES}
+    rest = whole[~ours]
+    frames["contacts"] = pd.concat([rest, found[rest.columns].astype(rest.dtypes.to_dict())]) if len(found) else rest
+    sources = [name for name in records.about.get("sources", [records.about.get("source", "own")]) if name != SOURCE]
+    kept = {key: value for key, value in records.about.items() if key != "data_hash"}
+    changed = Records.from_frames(frames, about=kept | {"sources": [*sources, *([SOURCE] if len(found) else [])]})
+    changed.remember(records)
+    changed.save(store)
+    return ReplyContacts(len(wanted - held), len(held - wanted))
+
+
+def _keys(contacts: pd.DataFrame) -> set[tuple[str, str]]:
+    return set(zip(contacts["patient_id"].astype(str), contacts["contact_id"].astype(str), strict=True))
+
+
+def _about(store: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads((store / "about.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found

@@ -9,14 +9,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from serving.identity.callers import Caller
-from serving.runs.repository import insert_rows
-from serving.storage.tables import text_numbers, text_opt_outs, text_receipts, text_replies, texts
+from serving.runs.repository import current_run, insert_rows
+from serving.storage.tables import people, text_numbers, text_opt_outs, text_receipts, text_replies, texts
 from serving.storage.visible import visible_people
 
 FINAL = ("delivered", "permanent-failure", "temporary-failure", "technical-failure")
 """Statuses after which the provider says no more, except that a temporary failure may still be delivered."""
 UNSURE_AFTER = dt.timedelta(minutes=2)
 """After this a text that the provider never answered for is shown as one that may not have been sent."""
+CONTACT_KEPT = dt.timedelta(days=1_096)
+"""How long the day of a coded reply stays after its words are deleted: no feature looks back further."""
 FAILED = ("permanent-failure", "temporary-failure", "technical-failure", "not-sent", "unknown")
 
 
@@ -48,6 +50,14 @@ def replace_numbers(connection: Connection, rows: Iterable[dict[str, Any]]) -> N
     """Replaces the whole table of numbers inside the caller's transaction."""
     connection.execute(delete(text_numbers))
     insert_rows(connection, text_numbers, rows)
+
+
+def unread_from(connection: Connection, number_hash: str) -> bool:
+    """Whether a reply from a number waits to be read: it may be a STOP."""
+    query = select(text_replies.c.reply_id).where(
+        text_replies.c.number_hash == number_hash, text_replies.c.handled_at.is_(None)
+    )
+    return connection.scalar(query.limit(1)) is not None
 
 
 def opted_out(connection: Connection, number_hash: str) -> bool:
@@ -139,15 +149,39 @@ def add_reply(connection: Connection, row: dict[str, Any]) -> bool:
     return True
 
 
-def waiting(connection: Connection) -> list[Row[Any]]:
-    """Replies that nobody has read the meaning of, or that wait for the automatic answer; oldest first."""
-    query = select(text_replies).where(or_(text_replies.c.handled_at.is_(None), text_replies.c.answered_at.is_(None)))
+def unread(connection: Connection) -> list[Row[Any]]:
+    """Replies that nothing has read the meaning of, oldest first."""
+    query = select(text_replies).where(text_replies.c.handled_at.is_(None))
     return list(connection.execute(query.order_by(text_replies.c.sent_at, text_replies.c.reply_id).limit(500)))
 
 
-def reply_row(connection: Connection, reply_id: str) -> Row[Any] | None:
-    """One reply, inside a transaction of our own."""
-    return connection.execute(select(text_replies).where(text_replies.c.reply_id == reply_id)).first()
+def unanswered(connection: Connection) -> list[Row[Any]]:
+    """Replies that were read and wait for the automatic answer, the newest first: an answer that is late helps less."""
+    query = select(text_replies).where(text_replies.c.handled_at.is_not(None), text_replies.c.answered_at.is_(None))
+    return list(connection.execute(query.order_by(text_replies.c.stored_at.desc(), text_replies.c.reply_id).limit(100)))
+
+
+def unalerted(connection: Connection) -> list[Row[Any]]:
+    """Replies with words of distress of which nobody was alerted yet and that nobody has opened; oldest first."""
+    query = select(text_replies).where(
+        text_replies.c.distress.is_(True), text_replies.c.alerted_at.is_(None), text_replies.c.opened_at.is_(None)
+    )
+    return list(connection.execute(query.order_by(text_replies.c.sent_at, text_replies.c.reply_id).limit(100)))
+
+
+def teams_of(connection: Connection, patient_id: str) -> list[str]:
+    """The teams that a person is with in the published run, inside a transaction of our own."""
+    run = current_run(connection)
+    if run is None:
+        return []
+    query = select(people.c.team_id).where(people.c.run_id == run.run_id, people.c.patient_id == patient_id)
+    return sorted(set(connection.scalars(query)))
+
+
+def reply_row(connection: Connection, reply_id: str, *, locked: bool = False) -> Row[Any] | None:
+    """One reply, inside a transaction of our own; ``locked`` keeps other processes off it until the end."""
+    query = select(text_replies).where(text_replies.c.reply_id == reply_id)
+    return connection.execute(query.with_for_update() if locked else query).first()
 
 
 def set_reply(connection: Connection, reply_id: str, **values: Any) -> None:
@@ -260,14 +294,18 @@ def of_nobody(connection: Connection) -> int:
 
 
 def coded_replies(connection: Connection, meanings: Sequence[str]) -> list[Row[Any]]:
-    """Replies by closed codes, of people, for the records."""
+    """Replies by closed codes, of people, for the records; not those that somebody else wrote."""
     query = select(
         text_replies.c.reply_id,
         text_replies.c.patient_id,
         text_replies.c.team_id,
         text_replies.c.sent_at,
         text_replies.c.stored_at,
-    ).where(text_replies.c.meaning.in_(list(meanings)), text_replies.c.patient_id.is_not(None))
+    ).where(
+        text_replies.c.meaning.in_(list(meanings)),
+        text_replies.c.patient_id.is_not(None),
+        text_replies.c.withdrawn_at.is_(None),
+    )
     return list(connection.execute(query.order_by(text_replies.c.reply_id)))
 
 
@@ -288,15 +326,25 @@ def erase_person(connection: Connection, patient_id: str) -> dict[str, int]:
     return {name: done.rowcount for name, done in gone.items()}
 
 
-def delete_before(connection: Connection, before: dt.datetime) -> dict[str, int]:
-    """Deletes what is older than a moment, but no reply that somebody still has to deal with."""
+def delete_before(connection: Connection, before: dt.datetime, contacts: Sequence[str]) -> dict[str, int]:
+    """Deletes what is older than a moment, but no reply that somebody still has to deal with.
+
+    A reply by one of the codes ``contacts`` is a contact of the records. Its words and its number go; its day stays for
+    as long as features look back.
+    """
+    replies, old = text_replies, text_replies.c.sent_at < before
+    finished = or_(replies.c.done_at.is_not(None), replies.c.patient_id.is_(None))
+    contact = and_(
+        replies.c.meaning.in_(list(contacts)), replies.c.patient_id.is_not(None), replies.c.withdrawn_at.is_(None)
+    )
+    emptied = update(replies).where(old, finished, contact, replies.c.sealed != b"")
     gone = {
         "text_receipts": connection.execute(delete(text_receipts).where(text_receipts.c.received_at < before)),
         "texts": connection.execute(delete(texts).where(texts.c.created_at < before)),
+        "words of replies": connection.execute(emptied.values(sealed=b"", number_hash="")),
         "text_replies": connection.execute(
-            delete(text_replies).where(
-                text_replies.c.sent_at < before,
-                or_(text_replies.c.done_at.is_not(None), text_replies.c.patient_id.is_(None)),
+            delete(replies).where(
+                old, finished, or_(~func.coalesce(contact, False), replies.c.sent_at < before - CONTACT_KEPT)
             )
         ),
     }

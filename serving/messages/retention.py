@@ -11,16 +11,17 @@ from serving.auditlog.log import Audit, Look, append
 from serving.identities.keys import IdentityKeys, NotOpened
 from serving.messages import repository
 from serving.messages.inbound import about, words_in
+from serving.messages.replies import CONTACTS
 from serving.storage import migrations
 from serving.storage.database import Database
 
 
 def delete_old_texts(database: Path | str | Database, keep_days: int, now: dt.datetime | None = None) -> dict[str, int]:
     """Deletes texts, receipts and replies that are older than the settings allow. Who opted out stays out, and a reply
-    that nobody has finished with stays until somebody has."""
+    that nobody has finished with stays until somebody has. Of a reply by a closed code the day stays, as a contact."""
     before = (now or dt.datetime.now(dt.UTC)) - dt.timedelta(days=keep_days)
     with migrations.opened(database) as opened, opened.write() as connection:
-        deleted = repository.delete_before(connection, before)
+        deleted = repository.delete_before(connection, before, [meaning.value for meaning in CONTACTS])
         append(connection, _operator(opened), Look("texts.deleted_old", detail=deleted))
     return deleted
 

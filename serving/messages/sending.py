@@ -1,9 +1,10 @@
 """Sending a fixed text to one person or to several, when a person presses send. Consent, number, STOP and the hour are
-checked at that moment, and STOP again just before the provider is asked."""
+checked at that moment, and STOP and the hour again just before the provider is asked."""
 
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,19 +14,23 @@ from features.errors import UpstreamError
 from serving.auditlog.log import Audit, AuditUnavailable, Look, append
 from serving.http.problems import Problem, not_found
 from serving.identities.keys import NotOpened
+from serving.identities.service import names_of
 from serving.identity.callers import Caller
 from serving.messages import repository
-from serving.messages.desk import TextingDesk, may_send_at
-from serving.messages.inbound import handle_waiting
+from serving.messages.desk import TextingDesk
+from serving.messages.inbound import read_waiting
 from serving.messages.messengers import NotSent
 from serving.messages.numbers.mobile import opened_number
-from serving.settings import TextTemplate
 from serving.storage.database import DatabaseUnavailable
+from serving.texting_settings import TextTemplate
 
 MOST_AT_ONCE = 20
 """People of one press: the page waits for each."""
+SECONDS_OF_ONE_PRESS = 12.0
+"""After this nobody else is tried: the page has 20 seconds."""
 NOT_SENT = {
     "no-number": "No mobile number is recorded. Add it in the record; it arrives with the next load of numbers.",
+    "no-nhs-number": "No NHS number is known here, and texts go by NHS number. It arrives with the next load of names.",
     "no-consent": "They have not agreed to texts, or it is not recorded that they did.",
     "opted-out": "They asked for no more texts. Only they can change that, by texting START.",
     "shared-number": "Another person here has the same number, so nobody would know who replied. Telephone them.",
@@ -34,6 +39,7 @@ NOT_SENT = {
     "not-sent": "The provider did not take it. Telephone them, or try again later.",
     "unknown": "The provider did not answer, so nobody knows whether it was sent. Telephone them.",
     "not-visible": "They are not on a caseload of yours.",
+    "no-time": "The provider is slow, so it was not tried. Press send again for them.",
 }
 """Why a text was not sent, with what to do."""
 
@@ -64,17 +70,66 @@ def send_text(
 ) -> Outcome:
     """Sends one fixed text. ``key`` is one press of a button: pressed twice, it sends once. 404 for a person the caller
     may not see, 403 for one seen in an emergency only, 422 for a text that the settings do not hold."""
-    template = desk.template(template_name)
+    template = _template(desk, template_name)
+    return _send(desk, caller, audit, patient_id, template, key, _held_back(desk, template))
+
+
+def send_texts(
+    desk: TextingDesk, caller: Caller, audit: Audit, patients: Sequence[str], template_name: str, key: str
+) -> list[Outcome]:
+    """Sends one fixed text to each of several people. What came in since is read before each: a STOP counts at once."""
+    chosen, template = list(dict.fromkeys(patients)), _template(desk, template_name)
+    if not chosen:
+        raise Problem(422, "invalid-request", "Nothing was sent; choose somebody first.")
+    if len(chosen) > MOST_AT_ONCE:
+        raise Problem(422, "invalid-request", f"Nothing was sent; choose {MOST_AT_ONCE} people at most.")
+    held_back, ends = _held_back(desk, template), time.monotonic() + SECONDS_OF_ONE_PRESS
+    found = []
+    for patient_id in chosen:
+        if time.monotonic() > ends:
+            found.append(Outcome(patient_id, "no-time"))
+            continue
+        try:
+            found.append(_send(desk, caller, audit, patient_id, template, key, held_back))
+        except Problem as problem:
+            if problem.status not in (403, 404):
+                raise
+            found.append(Outcome(patient_id, "not-visible"))
+    return found
+
+
+def _template(desk: TextingDesk, name: str) -> TextTemplate:
+    template = desk.template(name)
     if template is None:
         raise Problem(422, "invalid-request", "Nothing was sent; choose one of the texts.")
-    handle_waiting(desk)
-    if not may_send_at(desk.now()):
-        return Outcome(patient_id, "outside-hours")
-    text_id = hashlib.sha256(f"{caller.person}\n{key}\n{patient_id}".encode()).hexdigest()
+    return template
+
+
+def _held_back(desk: TextingDesk, template: TextTemplate) -> str:
+    """Why nobody gets a text now, if so: the hour, or other words at the provider than those checked at start."""
+    if not desk.may_send_now:
+        return "outside-hours"
     try:
-        if not _same_words(desk, template):
-            return Outcome(patient_id, "template-changed")
-        number = _reserve(desk, caller, audit, patient_id, template, text_id)
+        held = desk.messenger.text_of(template)
+    except NotSent:
+        return "not-sent"
+    same = held is None or " ".join(held.split()) == " ".join(template.text.split())
+    return "" if same else "template-changed"
+
+
+def _send(
+    desk: TextingDesk,
+    caller: Caller,
+    audit: Audit,
+    patient_id: str,
+    template: TextTemplate,
+    key: str,
+    held_back: str,
+) -> Outcome:
+    text_id = hashlib.sha256(f"{caller.person}\n{key}\n{patient_id}".encode()).hexdigest()
+    read_waiting(desk)
+    try:
+        number = _reserve(desk, caller, audit, patient_id, template, text_id, held_back)
         if number is None:
             return _again(desk, patient_id, text_id)
         return Outcome(patient_id, _hand_over(desk, number, template, text_id))
@@ -84,33 +139,14 @@ def send_text(
         raise AuditUnavailable(str(error)) from None
 
 
-def send_texts(
-    desk: TextingDesk, caller: Caller, audit: Audit, patients: Sequence[str], template_name: str, key: str
-) -> list[Outcome]:
-    """Sends one fixed text to each of several people. What came in since is read before each: a STOP counts at once."""
-    if len(patients) > MOST_AT_ONCE:
-        raise Problem(422, "invalid-request", f"Nothing was sent; choose {MOST_AT_ONCE} people at most.")
-    found = []
-    for patient_id in dict.fromkeys(patients):
-        try:
-            found.append(send_text(desk, caller, audit, patient_id, template_name, key))
-        except Problem as problem:
-            if problem.status not in (403, 404):
-                raise
-            found.append(Outcome(patient_id, "not-visible"))
-    return found
-
-
-def _same_words(desk: TextingDesk, template: TextTemplate) -> bool:
-    """Whether the provider holds the words that were checked at start."""
-    try:
-        return " ".join(desk.messenger.text_of(template).split()) == " ".join(template.text.split())
-    except NotSent as error:
-        raise _Refused("not-sent") from error
-
-
 def _reserve(
-    desk: TextingDesk, caller: Caller, audit: Audit, patient_id: str, template: TextTemplate, text_id: str
+    desk: TextingDesk,
+    caller: Caller,
+    audit: Audit,
+    patient_id: str,
+    template: TextTemplate,
+    text_id: str,
+    held_back: str,
 ) -> str | None:
     """Writes that a text is about to be sent, with its audit event, and returns the number; None where this press is
     known already."""
@@ -124,6 +160,8 @@ def _reserve(
                 )
             if repository.text_status(connection, text_id) is not None:
                 return None
+            if held_back:
+                raise _Refused(held_back)
             number, number_hash = _number(desk, connection, caller, patient_id)
             row = {
                 "text_id": text_id,
@@ -148,7 +186,8 @@ def _reserve(
 
 
 def _number(desk: TextingDesk, connection: Connection, caller: Caller, patient_id: str) -> tuple[str, str]:
-    """The number and its hash, where the person agreed to texts and did not end them."""
+    """The number that the provider asks for and the hash of the mobile number, where the person agreed to texts and did
+    not end them."""
     row = repository.number_of(connection, caller, patient_id)
     if row is None:
         raise _Refused("no-number")
@@ -160,18 +199,30 @@ def _number(desk: TextingDesk, connection: Connection, caller: Caller, patient_i
         number = opened_number(desk.keys, patient_id, row.sealed, row.key_id)
     except (NotOpened, ValueError):
         raise _Refused("no-number") from None
-    return number, row.number_hash
+    if not desk.messenger.by_nhs_number:
+        return number, row.number_hash
+    known = names_of(desk.database, caller, desk.keys, [patient_id]).get(patient_id)
+    if known is None or not known.nhs_number:
+        raise _Refused("no-nhs-number")
+    return known.nhs_number, row.number_hash
 
 
 def _hand_over(desk: TextingDesk, number: str, template: TextTemplate, text_id: str) -> str:
-    """Gives a reserved text to the provider; returns why it was not sent, if it was not."""
+    """Gives a reserved text to the provider; returns why it was not sent, if it was not. A reply that nothing has read
+    yet is read first: it may be a STOP."""
     why, provider_id = "", ""
     with desk.database.write() as connection:
         row = repository.text_row(connection, text_id)
+        may_stop = row is not None and repository.unread_from(connection, row.number_hash)
+    if may_stop:
+        read_waiting(desk)
+    with desk.database.write() as connection:
         if row is not None and repository.opted_out(connection, row.number_hash):
             why = "opted-out"
         elif row is not None and len(repository.holders(connection, row.number_hash)) > 1:
             why = "shared-number"
+        elif not desk.may_send_now:
+            why = "outside-hours"
     if not why:
         try:
             provider_id = desk.messenger.send(number, template, text_id)

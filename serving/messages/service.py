@@ -15,7 +15,7 @@ from serving.identities.keys import NotOpened
 from serving.identity.callers import Caller
 from serving.messages import repository
 from serving.messages.desk import TextingDesk
-from serving.messages.inbound import handle_waiting, opened, words_in
+from serving.messages.inbound import opened, read_waiting, words_in
 from serving.messages.replies import MEANING_LABELS, Meaning
 from serving.storage.database import Database, DatabaseUnavailable
 
@@ -39,8 +39,9 @@ STATUS_WORDS = {
     "unknown": "not known whether it was sent",
     "opted-out": "not sent: they asked for no more texts",
     "shared-number": "not sent: two people have the number",
+    "outside-hours": "not sent: texts leave from 9:00 to 19:00",
 }
-CHANGES = ("take", "leave", "done")
+CHANGES = ("take", "leave", "done", "not_theirs")
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Inbox:
 def show_thread(desk: TextingDesk, caller: Caller, audit: Audit, patient_id: str, opening: str = "") -> Thread:
     """A person's texts; the reply ``opening`` is opened, and its audit event written first. 404 for a person the caller
     may not see, 403 to open words of a person seen in an emergency only."""
-    handle_waiting(desk)
+    read_waiting(desk)
     with desk.database.read(caller) as connection:
         place = repository.place(connection, caller, patient_id)
         sent = repository.texts_of(connection, caller, patient_id)
@@ -128,7 +129,7 @@ def require_team(caller: Caller, audit: Audit, team_id: str) -> None:
 def show_inbox(desk: TextingDesk, caller: Caller, audit: Audit, team_id: str) -> Inbox:
     """What came back to a team of the caller's, what did not arrive and who opted out. Audited with who is on it."""
     require_team(caller, audit, team_id)
-    handle_waiting(desk)
+    read_waiting(desk)
     since = desk.now() - dt.timedelta(days=FAILURES_DAYS)
     with desk.database.read(caller) as connection:
         replies = repository.team_replies(connection, caller, team_id)
@@ -144,7 +145,8 @@ def show_inbox(desk: TextingDesk, caller: Caller, audit: Audit, team_id: str) ->
 
 
 def change_reply(desk: TextingDesk, caller: Caller, audit: Audit, reply_id: str, change: str) -> str:
-    """Takes a reply, gives it back, or finishes with it; returns the team whose inbox holds it. 404 for a reply of a
+    """Takes a reply, gives it back, finishes with it, or says that somebody else wrote it (then it is no contact of the
+    person's); returns the team whose inbox holds it. 404 for a reply of a
     person the caller may not see, 403 in an emergency, 409 for words that nobody has opened yet."""
     values: dict[str, Any]
     try:
@@ -154,13 +156,15 @@ def change_reply(desk: TextingDesk, caller: Caller, audit: Audit, reply_id: str,
                 raise not_found()
             if caller.is_beyond(row.now_with):
                 raise Problem(403, "emergency-reads-only", "Emergency access is for reading; their team answers.")
-            if change == "done" and row.meaning == Meaning.WORDS and row.opened_at is None:
+            if change in ("done", "not_theirs") and row.meaning == Meaning.WORDS and row.opened_at is None:
                 raise Problem(409, "reply-not-opened", "Nobody has read this reply. Open it before you finish with it.")
             if change == "take":
                 values = {"taken_by": caller.person, "taken_by_name": caller.label or caller.role_label}
                 values |= {"taken_at": desk.now()}
             elif change == "leave":
                 values = {"taken_by": None, "taken_by_name": None, "taken_at": None}
+            elif change == "not_theirs":
+                values = {"withdrawn_at": desk.now(), "done_at": desk.now()}
             else:
                 values = {"done_at": desk.now()}
             repository.set_reply(connection, reply_id, **values)
@@ -209,4 +213,5 @@ def _reply(desk: TextingDesk, row: Row[Any], opening: str) -> ThreadLine:
             words = "This reply cannot be opened: its key is missing. Telephone them, and tell the administrator."
     sealed = meaning is Meaning.WORDS and words is None
     by = f"read by {row.opened_by_name}" if row.opened_by_name else ""
+    by = "the team says that somebody else wrote this" if row.withdrawn_at else by
     return ThreadLine(row.sent_at, row.reply_id, MEANING_LABELS[meaning], by, words, bool(row.distress), sealed)

@@ -12,12 +12,15 @@ from features.errors import UpstreamError
 from features.reference import MEDICINES, TESTS, read_rows
 from features.reference.diagnoses import GROUPS
 from features.reference.words import plain_word
-from serving.settings import TextingSettings, TextTemplate
+from serving.texting_settings import TextingSettings, TextTemplate
 
 _LINK = re.compile(r"://|\bwww\.|\b[\w-]+\.(?:uk|com|org|net|nhs|gov|io|info|app|ly|me|eu|co)\b", re.IGNORECASE)
 _STOP = re.compile(r"\bSTOP\b")
 IN_AN_AUTOMATIC_ANSWER = ("night", "111", "option 2", "999")
 """What the automatic answer must say: nobody reads at night, and where help is."""
+
+
+ONE_WAY = "do not reply"
 
 
 class TemplateRefused(UpstreamError):
@@ -56,7 +59,9 @@ def check_templates(texting: TextingSettings, team_names: Iterable[str] = ()) ->
     teams = frozenset(plain_word(name) for name in team_names if name)
     for template in texting.templates:
         _check(template, teams)
-        if not _STOP.search(template.text):
+        if texting.provider == "nhs_notify":
+            _check_one_way(template)
+        elif not _STOP.search(template.text):
             raise _refused(template, "says nothing of STOP", "end it with how to stop, as in: STOP to end")
     if texting.automatic is not None:
         _check(texting.automatic, teams)
@@ -77,6 +82,15 @@ def _check(template: TextTemplate, teams: frozenset[str]) -> None:
         raise _refused(template, f"holds {', '.join(clinical)}", "somebody else may read the phone; leave it out")
     if found_in(template.text, teams):
         raise _refused(template, "names a team", "a team's name says what somebody is treated for; leave it out")
+
+
+def _check_one_way(template: TextTemplate) -> None:
+    """NHS Notify hears no reply, so a text must promise nothing that a reply would do."""
+    text = template.text.casefold()
+    if _STOP.search(template.text) or "reply" in text.replace(ONE_WAY, ""):
+        raise _refused(template, "offers a reply", "NHS Notify hears none; leave STOP and the numbers out")
+    if ONE_WAY not in text:
+        raise _refused(template, f"lacks the words '{ONE_WAY}'", "say so, and how to reach the team by telephone")
 
 
 def _refused(template: TextTemplate, what: str, do: str) -> TemplateRefused:

@@ -23,9 +23,10 @@ from features.records.reading.nhs_numbers import NhsKey, NotAnNhsNumber, checked
 from features.records.sources.fhir.references import NHS_NUMBER
 from serving.http.problems import Problem, unavailable
 from serving.identity.ids import local_id
+from serving.safe_addresses import over_a_safe_line
 from serving.security.code_flow import Begun, keep, no_outage, open_for, refused, take_up
 from serving.security.oidc import FETCH_SECONDS, Issuers, KeysUnavailable, Refused, fetch_json, identity_unavailable
-from serving.settings import SmartRecord, over_a_safe_line
+from serving.settings import SmartRecord
 from serving.storage.database import Database
 
 BACK = "/launch/back"

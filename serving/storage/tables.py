@@ -375,6 +375,8 @@ text_replies = Table(
     Column("taken_by_name", String(200)),
     Column("taken_at", Moment),
     Column("done_at", Moment),
+    Column("alerted_at", Moment),
+    Column("withdrawn_at", Moment),
     Index("ix_text_replies_patient", "patient_id", "sent_at"),
     Index("ix_text_replies_handled", "handled_at"),
 )

@@ -46,6 +46,7 @@ from serving.web.identities.record_link import record_link
 from serving.web.person_view import drawn_year, explain
 from serving.web.rendering import around, page
 from serving.web.review_pages import draft_of
+from serving.web.texts.invite import invite_form
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.ranking import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Sorting, Teams
@@ -135,6 +136,7 @@ async def team(
         text_distress=await service.reads.run(unread_distress, service.database, caller, team_id)
         if service.settings.texting.is_on
         else 0,
+        invite=invite_form(service),
     )
 
 

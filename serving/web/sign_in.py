@@ -11,8 +11,9 @@ from starlette.requests import Request
 
 from serving.http.problems import Problem, not_found
 from serving.identity.callers import Role
+from serving.safe_addresses import is_loopback
 from serving.security.tokens import SESSION_HOURS, holds_real_people, issue_token
-from serving.settings import LOOPBACK_NAMES, is_loopback
+from serving.settings import LOOPBACK_NAMES
 from serving.state import Service, service_of
 from serving.storage.database import Database
 from serving.storage.tables import run_teams

@@ -22,7 +22,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.staticfiles import StaticFiles
 
 from serving.messages.numbers.mobile import mobile
-from serving.settings import TextTemplate
+from serving.texting_settings import TextTemplate
 
 FAILS_FOR_A_WHILE, FAILS_FOR_GOOD = "+447700900003", "+447700900002"
 OUR_NUMBER = "07860000000"

@@ -16,14 +16,15 @@ from serving.http.problems import Problem
 from serving.identities.service import names_of
 from serving.identity.callers import Caller
 from serving.identity.ids import PersonId
-from serving.messages.desk import FIRST_HOUR, LAST_HOUR, TextingDesk, desk_of, london, may_send_at
+from serving.messages.desk import TextingDesk, desk_of, london
 from serving.messages.replies import MEANING_LABELS, Meaning
-from serving.messages.sending import MOST_AT_ONCE, NOT_SENT, send_text, send_texts
+from serving.messages.sending import NOT_SENT, send_text, send_texts
 from serving.messages.service import WHAT_TO_DO, change_reply, require_seen, require_team, show_inbox, show_thread
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.state import Service, Serving
 from serving.web.rendering import Around, around, page
+from serving.web.texts.invite import invite_form
 from serving.worklists.endpoints import TeamId
 from serving.worklists.service import is_listed
 
@@ -81,10 +82,8 @@ async def thread(
         thread=found,
         who=names.get(patient_id),
         barred=NOT_SENT.get(found.barred, ""),
-        templates=desk.texting.templates,
-        key=secrets.token_hex(16),
-        open_now=may_send_at(desk.now()),
-        hours=(FIRST_HOUR, LAST_HOUR),
+        invite=invite_form(service),
+        phones=_phones(service),
         done=sent == "yes",
         wrong=NOT_SENT.get(sent, ""),
         london=london,
@@ -105,9 +104,7 @@ async def send(
 
 
 @router.get("/teams/{team_id}/texts")
-async def inbox(
-    request: Request, caller: PeopleReader, service: Serving, team_id: TeamId, sent: Word = "", kept: Word = ""
-) -> Response:
+async def inbox(request: Request, caller: PeopleReader, service: Serving, team_id: TeamId) -> Response:
     """What came back to a team, what did not arrive, who opted out, and the form that invites several people."""
     audit = service.page_audit_for(caller, request)
     await service.reads.run(require_team, caller, audit, team_id)
@@ -135,13 +132,8 @@ async def inbox(
         labels={meaning.value: label for meaning, label in MEANING_LABELS.items()},
         words=Meaning.WORDS.value,
         what_to_do=WHAT_TO_DO,
-        templates=desk.texting.templates,
-        key=secrets.token_hex(16),
-        most=MOST_AT_ONCE,
-        open_now=may_send_at(desk.now()),
-        hours=(FIRST_HOUR, LAST_HOUR),
-        sent=sent,
-        kept=kept,
+        invite=invite_form(service),
+        phones=_phones(service),
         london=london,
     )
 
@@ -150,15 +142,23 @@ async def inbox(
 async def invite(
     request: Request, caller: PeopleReader, service: Serving, team_id: TeamId, sent: Annotated[SentTexts, Form()]
 ) -> Response:
-    """Send one fixed text to each of the people who were chosen."""
+    """Send one fixed text to each of the people who were chosen, and say who was left out and why. The same press sends
+    nothing twice, so loading the answer again does no harm."""
     require_own_form(request, sent.proof)
     audit = service.audit_for(caller, request)
     key = sent.key or secrets.token_hex(16)
     desk = desk_of(service)
     outcomes = await service.reads.run(send_texts, desk, caller, audit, sent.patients, sent.template, key)
-    done = sum(one.sent for one in outcomes)
-    query = urlencode({"sent": done, "kept": len(outcomes) - done})
-    return RedirectResponse(f"/teams/{quote(team_id, safe='')}/texts?{query}", 303)
+    seen = [one.patient_id for one in outcomes if one.why != "not-visible"]
+    return page(
+        request,
+        "texts_sent.html",
+        surroundings=await _around(request, caller, service),
+        team_id=team_id,
+        names=await service.reads.run(names_of, service.database, caller, service.identity_keys, seen),
+        sent=[one for one in outcomes if one.sent],
+        left_out=[one for one in outcomes if not one.sent],
+    )
 
 
 @router.post("/texts/{reply_id}")
@@ -170,6 +170,12 @@ async def change(
     audit = service.audit_for(caller, request)
     team_id = await service.reads.run(change_reply, desk_of(service), caller, audit, reply_id, sent.change)
     return RedirectResponse(f"/teams/{quote(team_id, safe='')}/texts", 303)
+
+
+def _phones(service: Service) -> str:
+    """Where the phones of the demo are; empty anywhere else."""
+    texting = service.settings.texting
+    return f"{texting.address}/" if service.settings.environment == "demo" and texting.is_imitated else ""
 
 
 async def _around(request: Request, caller: Caller, service: Service) -> Around:

@@ -9,9 +9,11 @@ from serving.auditlog.log import Audit
 from serving.identities.keys import IdentityKeys
 from serving.identity.callers import Caller, Role
 from serving.messages.desk import TextingDesk
+from serving.messages.inbound import take_reply
 from serving.messages.messengers import NotSent
 from serving.messages.numbers.loading import store_numbers
-from serving.settings import TextingSettings, TextTemplate
+from serving.messages.reaching_out import deal_with_waiting
+from serving.texting_settings import TextingSettings, TextTemplate
 
 NOON = dt.datetime(2026, 1, 6, 12, 0, tzinfo=dt.UTC)
 KEYS = IdentityKeys("k1", {"k1": bytes(range(32))})
@@ -48,6 +50,7 @@ class Carrier:
     sent: list[tuple[str, str]] = field(default_factory=list)
     held: list[dict[str, str]] = field(default_factory=list)
     fails: NotSent | None = None
+    by_nhs_number: bool = False
 
     def send(self, number, template, reference):
         if self.fails is not None:
@@ -77,6 +80,13 @@ def desk_over(database, numbers=NUMBERS, consented=True):
     """A desk with everybody's number, and consent."""
     store_numbers(database, {who: (number, consented) for who, number in numbers.items()}, KEYS)
     return TextingDesk(database, TEXTING, KEYS, Carrier(), Clock())
+
+
+def arrive(desk, given):
+    """A reply comes in and everything follows: it is stored, read, alerted and answered. Whether it is new."""
+    fresh = take_reply(desk, given)
+    deal_with_waiting(desk)
+    return fresh
 
 
 def audit_of(database):

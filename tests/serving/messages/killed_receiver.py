@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-from serving.messages import inbound
+from serving.messages import inbound, reaching_out
 from serving.messages.desk import TextingDesk
 from serving.storage.database import Database
 from tests.serving.messages.desks import KEYS, TEXTING, Carrier, Clock
@@ -23,12 +23,13 @@ def main(url: str, place: str, given: str) -> None:
     if place == "before the commit":
         inbound.repository.add_reply = die
     elif place == "after the commit":
-        inbound.handle_waiting = die
+        inbound.read_waiting = die
     elif place == "while it is read":
         inbound.repository.set_reply = die
     elif place == "before the answer":
-        inbound._answer = die
+        reaching_out._answer = die
     inbound.take_reply(desk, json.loads(given))
+    reaching_out.deal_with_waiting(desk)
 
 
 if __name__ == "__main__":

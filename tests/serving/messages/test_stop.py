@@ -11,13 +11,14 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from serving.messages.inbound import handle_waiting, store_reply, take_reply
+from serving.messages.inbound import store_reply
+from serving.messages.reaching_out import deal_with_waiting
 from serving.messages.sending import send_text, send_texts
 from serving.settings import database_url_of
 from serving.storage import migrations
 from serving.storage.database import Database
 from serving.storage.tables import people, publications, run_teams, runs
-from tests.serving.messages.desks import NOON, NUMBERS, SAM, audit_of, desk_over, reply
+from tests.serving.messages.desks import NOON, NUMBERS, SAM, arrive, audit_of, desk_over, reply
 
 WHO = ("N03", "N04")
 MACHINES, STEPS = 10, 12
@@ -74,7 +75,7 @@ class Stops(RuleBasedStateMachine):
     @rule(who=st.sampled_from(WHO), words=st.sampled_from(["STOP", "stop please", "don't text me"]), read=st.booleans())
     def stop(self, who, words, read):
         before = dict(self.out)
-        (take_reply if read else store_reply)(self.desk, self.came(who, words))
+        (arrive if read else store_reply)(self.desk, self.came(who, words))
         self.out[who] = True
         self.check({**before, who: True})
 
@@ -86,7 +87,7 @@ class Stops(RuleBasedStateMachine):
     @rule(who=st.sampled_from(WHO), words=st.sampled_from(["1", "hello", "I can't cope"]))
     def words(self, who, words):
         before = dict(self.out)
-        take_reply(self.desk, self.came(who, words))
+        arrive(self.desk, self.came(who, words))
         self.check(before)
 
     @rule(who=st.sampled_from(WHO), hours=st.sampled_from([0, 13]))
@@ -117,7 +118,7 @@ class Stops(RuleBasedStateMachine):
     def an_old_reply_comes_again(self, place):
         if self.kept:
             store_reply(self.desk, self.kept[place % len(self.kept)])
-            handle_waiting(self.desk)
+            deal_with_waiting(self.desk)
             self.check(self.out)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from features.reference import MEDICINES, TESTS
 from serving.messages.templates import TemplateRefused, check_templates, clinical_words, found_in
-from serving.settings import TextingSettings, TextTemplate
+from serving.texting_settings import TextingSettings, TextTemplate
 from tests.serving.messages.desks import AUTOMATIC, INVITE, TEXTING
 
 
