@@ -48,10 +48,10 @@ from serving.http.problems import (
 from serving.http.thread_lanes import Lane, Turns
 from serving.identities.keys import IdentityKeyProblem, IdentityKeys
 from serving.messages.endpoints import router as messages
-from serving.messages.providers import messenger_of
+from serving.messages.incoming.watch import watch_of
+from serving.messages.providers.choice import messenger_of
 from serving.messages.schemas import TextReceipt, TextReply
 from serving.messages.templates import check_templates
-from serving.messages.watch import watch_of
 from serving.model_loader import LiveModel
 from serving.observability.metrics import Metrics
 from serving.observability.tracing import tracing_to

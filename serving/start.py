@@ -22,8 +22,8 @@ from features.records.reading.nhs_numbers import KeyProblem
 from serving.app import create_app
 from serving.http.protocol import BoundedProtocol
 from serving.identities.keys import IdentityKeyProblem
-from serving.messages.messengers import TextingMissing
-from serving.messages.nhs_notify import KeyNotRead
+from serving.messages.providers.messengers import TextingMissing
+from serving.messages.providers.nhs_notify import KeyNotRead
 from serving.messages.templates import TemplateRefused
 from serving.observability.logs import write_log
 from serving.observability.tracing import TracingMissing

@@ -46,7 +46,7 @@ def texting_replay(home: Home = DEFAULT_HOME, key: KeyFile = None, as_json: Json
     Example: upstream texting replay --home .upstream --key identity.key
     """
     from serving.messages.desk import desk_from
-    from serving.messages.inbound import replay
+    from serving.messages.incoming.inbound import replay
     from serving.storage import migrations
 
     settings = _settings(home)

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from serving.http.problems import Problem
 from serving.identities.keys import IdentityKeys
-from serving.messages.messengers import Messenger
-from serving.messages.providers import messenger_of
+from serving.messages.providers.choice import messenger_of
+from serving.messages.providers.messengers import Messenger
 from serving.settings import ServiceSettings
 from serving.state import Service
 from serving.storage.database import Database

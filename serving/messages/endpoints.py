@@ -12,10 +12,10 @@ from serving.access import GuardedRoute, RequiresNhsNotify, RequiresTextingProvi
 from serving.http.problems import Problem
 from serving.identity.callers import Caller
 from serving.messages.desk import desk_of
-from serving.messages.inbound import take_receipt, take_reply
-from serving.messages.nhs_notify import is_signed, statuses_in
+from serving.messages.incoming.inbound import take_receipt, take_reply
+from serving.messages.incoming.watch import TextingWatch
+from serving.messages.providers.nhs_notify import is_signed, statuses_in
 from serving.messages.schemas import TextReceipt, TextReply
-from serving.messages.watch import TextingWatch
 from serving.state import Serving
 
 router = APIRouter(tags=["texts"], route_class=GuardedRoute)

@@ -10,7 +10,7 @@ from typing import Any
 from serving.auditlog.log import Audit, Look, append
 from serving.identities.keys import IdentityKeys, NotOpened
 from serving.messages import repository
-from serving.messages.inbound import about, words_in
+from serving.messages.incoming.inbound import about, words_in
 from serving.messages.replies import CONTACTS
 from serving.storage import migrations
 from serving.storage.database import Database

@@ -18,9 +18,9 @@ from serving.identities.service import names_of
 from serving.identity.callers import Caller
 from serving.messages import repository
 from serving.messages.desk import TextingDesk
-from serving.messages.inbound import read_waiting
-from serving.messages.messengers import NotSent
+from serving.messages.incoming.inbound import read_waiting
 from serving.messages.numbers.mobile import opened_number
+from serving.messages.providers.messengers import NotSent
 from serving.storage.database import DatabaseUnavailable
 from serving.texting_settings import TextTemplate
 

@@ -15,7 +15,7 @@ from serving.identities.keys import NotOpened
 from serving.identity.callers import Caller
 from serving.messages import repository
 from serving.messages.desk import TextingDesk
-from serving.messages.inbound import opened, read_waiting, words_in
+from serving.messages.incoming.inbound import opened, read_waiting, words_in
 from serving.messages.replies import MEANING_LABELS, Meaning
 from serving.storage.database import Database, DatabaseUnavailable
 

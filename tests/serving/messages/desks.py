@@ -9,10 +9,10 @@ from serving.auditlog.log import Audit
 from serving.identities.keys import IdentityKeys
 from serving.identity.callers import Caller, Role
 from serving.messages.desk import TextingDesk
-from serving.messages.inbound import take_reply
-from serving.messages.messengers import NotSent
+from serving.messages.incoming.inbound import take_reply
+from serving.messages.incoming.reaching_out import deal_with_waiting
 from serving.messages.numbers.loading import store_numbers
-from serving.messages.reaching_out import deal_with_waiting
+from serving.messages.providers.messengers import NotSent
 from serving.texting_settings import TextingSettings, TextTemplate
 
 NOON = dt.datetime(2026, 1, 6, 12, 0, tzinfo=dt.UTC)

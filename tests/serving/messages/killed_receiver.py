@@ -8,8 +8,8 @@ import os
 import signal
 import sys
 
-from serving.messages import inbound, reaching_out
 from serving.messages.desk import TextingDesk
+from serving.messages.incoming import inbound, reaching_out
 from serving.storage.database import Database
 from tests.serving.messages.desks import KEYS, TEXTING, Carrier, Clock
 

@@ -10,9 +10,9 @@ from sqlalchemy import select
 
 from serving.http.problems import Problem
 from serving.identity.callers import Caller, Role
-from serving.messages.inbound import replay, store_reply
-from serving.messages.messengers import NotSent
-from serving.messages.reaching_out import deal_with_waiting
+from serving.messages.incoming.inbound import replay, store_reply
+from serving.messages.incoming.reaching_out import deal_with_waiting
+from serving.messages.providers.messengers import NotSent
 from serving.messages.reply_contacts import add_reply_contacts, reply_contacts
 from serving.messages.retention import delete_old_texts, erase_texts, export_texts
 from serving.messages.sending import send_text, send_texts

@@ -11,7 +11,7 @@ import sys
 import pytest
 from sqlalchemy import select
 
-from serving.messages.inbound import take_reply
+from serving.messages.incoming.inbound import take_reply
 from serving.messages.service import show_inbox
 from serving.storage.tables import text_opt_outs, text_replies
 from tests.conftest import ROOT

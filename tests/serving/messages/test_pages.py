@@ -144,7 +144,7 @@ def test_without_a_provider_nothing_is_taken_and_pages_say_so(home, start):
 
 
 def test_the_official_client_reads_templates_and_fetches_replies(provider, phones):
-    from serving.messages.providers import messenger_of
+    from serving.messages.providers.choice import messenger_of
 
     messenger = messenger_of(TEXTING.model_copy(update={"base_url": provider}))
     phones.answer(NUMBERS["N06"], "hello")

@@ -11,9 +11,9 @@ from sqlalchemy import select
 from serving.http.problems import Problem
 from serving.identity.callers import Caller, Role
 from serving.messages.desk import may_send_at
-from serving.messages.inbound import store_reply, take_receipt, take_reply
-from serving.messages.messengers import NotSent
+from serving.messages.incoming.inbound import store_reply, take_receipt, take_reply
 from serving.messages.numbers.loading import read_numbers, store_numbers
+from serving.messages.providers.messengers import NotSent
 from serving.messages.sending import send_text, send_texts
 from serving.storage.tables import audit_events, text_numbers, texts
 from tests.serving.messages.desks import KEYS, NUMBERS, SAM, audit_of, desk_over, reply

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from serving.messages.inbound import store_reply
-from serving.messages.reaching_out import deal_with_waiting
+from serving.messages.incoming.inbound import store_reply
+from serving.messages.incoming.reaching_out import deal_with_waiting
 from serving.messages.sending import send_text, send_texts
 from serving.settings import database_url_of
 from serving.storage import migrations

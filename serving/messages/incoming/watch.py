@@ -8,8 +8,8 @@ import threading
 from features.errors import UpstreamError
 from serving.identities.keys import IdentityKeys
 from serving.messages.desk import TextingDesk, desk_from
-from serving.messages.inbound import replay
-from serving.messages.reaching_out import deal_with_waiting
+from serving.messages.incoming.inbound import replay
+from serving.messages.incoming.reaching_out import deal_with_waiting
 from serving.observability.logs import logger
 from serving.settings import ServiceSettings
 from serving.storage.database import Database

@@ -12,10 +12,10 @@ from sqlalchemy import Row
 from serving.auditlog.log import Look, append
 from serving.identities.keys import NotOpened
 from serving.messages import repository
-from serving.messages.alerts import NotAlerted, alert
 from serving.messages.desk import TextingDesk
-from serving.messages.inbound import PROVIDER, number_in, opened, own_audit, read_waiting
-from serving.messages.messengers import NotSent
+from serving.messages.incoming.alerts import NotAlerted, alert
+from serving.messages.incoming.inbound import PROVIDER, number_in, opened, own_audit, read_waiting
+from serving.messages.providers.messengers import NotSent
 from serving.observability.logs import logger
 
 ONE_ANSWER_IN = dt.timedelta(hours=12)

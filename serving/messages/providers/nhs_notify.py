@@ -26,7 +26,7 @@ from joserfc.jwk import RSAKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import UpstreamError
-from serving.messages.messengers import SECONDS, NotSent
+from serving.messages.providers.messengers import SECONDS, NotSent
 from serving.texting_settings import NhsNotifyAccount, TextTemplate
 
 MEDIA_TYPE = "application/vnd.api+json"

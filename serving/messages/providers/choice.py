@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from serving.messages.messengers import GovUkNotify, Messenger, NoMessenger
-from serving.messages.nhs_notify import NhsNotify
+from serving.messages.providers.messengers import GovUkNotify, Messenger, NoMessenger
+from serving.messages.providers.nhs_notify import NhsNotify
 from serving.texting_settings import TextingSettings
 
 

@@ -1,0 +1,1 @@
+"""What comes in: stored, read, then alerts and answers, at once and again after a crash."""
