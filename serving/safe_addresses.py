@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import urllib.request
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
+
+
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect: where a secret goes is written in the settings."""
+
+    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
+        return None
+
+
+without_redirects = urllib.request.build_opener(NoRedirect)
 
 
 def over_a_safe_line(url: str) -> str:

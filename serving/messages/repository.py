@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from serving.identity.callers import Caller
-from serving.runs.repository import current_run, insert_rows
-from serving.storage.tables import people, text_numbers, text_opt_outs, text_receipts, text_replies, texts
+from serving.runs.repository import insert_rows
+from serving.storage.tables import text_numbers, text_opt_outs, text_receipts, text_replies, texts
 from serving.storage.visible import visible_people
 
 FINAL = ("delivered", "permanent-failure", "temporary-failure", "technical-failure")
@@ -169,13 +169,10 @@ def unalerted(connection: Connection) -> list[Row[Any]]:
     return list(connection.execute(query.order_by(text_replies.c.sent_at, text_replies.c.reply_id).limit(100)))
 
 
-def teams_of(connection: Connection, patient_id: str) -> list[str]:
-    """The teams that a person is with in the published run, inside a transaction of our own."""
-    run = current_run(connection)
-    if run is None:
-        return []
-    query = select(people.c.team_id).where(people.c.run_id == run.run_id, people.c.patient_id == patient_id)
-    return sorted(set(connection.scalars(query)))
+def teams_of(connection: Connection, caller: Caller, patient_id: str) -> list[str]:
+    """The teams that a person is with in the published run."""
+    visible = visible_people(caller)
+    return sorted(set(connection.scalars(select(visible.c.team_id).where(visible.c.patient_id == patient_id))))
 
 
 def reply_row(connection: Connection, reply_id: str, *, locked: bool = False) -> Row[Any] | None:

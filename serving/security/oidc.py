@@ -26,6 +26,7 @@ from sqlalchemy import Connection
 
 from serving.http.problems import Problem, unavailable
 from serving.identity.callers import SEES_PEOPLE, Caller, Role, person_id
+from serving.safe_addresses import without_redirects
 from serving.security.memberships import assigned_role, teams_of
 from serving.settings import OidcIssuer
 
@@ -49,20 +50,14 @@ class KeysUnavailable(Exception):
     """The provider's keys cannot be fetched and none are stored."""
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-_opener = urllib.request.build_opener(_NoRedirect)
-
-
 def fetch_json(url: str, headers: dict[str, str] | None = None) -> dict[str, Any]:
     """The JSON object at ``url``: no redirects, a deadline for the whole, a size limit. Raises ``KeysUnavailable``."""
     ends = time.monotonic() + FETCH_SECONDS
     body = b""
     try:
-        with _opener.open(urllib.request.Request(url, headers=headers or {}), timeout=FETCH_SECONDS) as answer:
+        with without_redirects.open(
+            urllib.request.Request(url, headers=headers or {}), timeout=FETCH_SECONDS
+        ) as answer:
             # The timeout applies to each read of the socket; an answer that trickles in would never trigger it.
             while (some := answer.read1(MAX_KEYS_BYTES)) and len(body) <= MAX_KEYS_BYTES:
                 body += some

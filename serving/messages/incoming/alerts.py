@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from features.errors import UpstreamError
-from serving.safe_addresses import is_loopback
+from serving.safe_addresses import is_loopback, without_redirects
 from serving.texting_settings import MailServer, TeamAlert, TextingSettings
 
 SECONDS = 5
@@ -25,28 +25,27 @@ class NotAlerted(UpstreamError):
     """A channel did not take an alert. The message names no address."""
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-_opener = urllib.request.build_opener(_NoRedirect)
-
-
 def alert(
-    texting: TextingSettings, team_id: str | None, page: str, at: dt.datetime, delivered: set[tuple[object, ...]]
+    texting: TextingSettings,
+    reply_id: str,
+    team_id: str | None,
+    page: str,
+    at: dt.datetime,
+    delivered: set[tuple[object, ...]],
 ) -> None:
-    """Alerts every channel of a team that is not in ``delivered`` yet, and notes it there. ``team_id`` is None for a
-    number that nobody here has; ``page`` is how pages are reached. Every channel is tried; raises ``NotAlerted`` if one
-    failed."""
+    """Alerts every channel of a team to a reply, unless ``delivered`` holds that already, and notes it there.
+
+    ``team_id`` is None for a number that nobody here has; ``page`` is how pages are reached. Every channel is tried.
+    Raises ``NotAlerted`` if one failed.
+    """
     failed = 0
     inbox = f"{page}/teams/{quote(team_id, safe='')}/texts" if team_id and page else ""
     for place, channel in enumerate(texting.alerts):
-        if not channel.reaches(team_id) or (place, team_id, at) in delivered:
+        if not channel.reaches(team_id) or (reply_id, place, team_id) in delivered:
             continue
         try:
             _tell(channel, texting.mail, team_id, inbox, at)
-            delivered.add((place, team_id, at))
+            delivered.add((reply_id, place, team_id))
         except (OSError, smtplib.SMTPException, ValueError):
             failed += 1
     if failed:
@@ -65,8 +64,11 @@ def _call(channel: TeamAlert, body: dict[str, Any]) -> None:
     if channel.webhook_token is not None:
         headers["Authorization"] = f"Bearer {channel.webhook_token.get_secret_value()}"
     request = urllib.request.Request(channel.webhook_url or "", json.dumps(body).encode(), headers)
-    with _opener.open(request, timeout=SECONDS):
-        pass
+    try:
+        without_redirects.open(request, timeout=SECONDS).close()
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise
 
 
 def _mail(server: MailServer, to: tuple[str, ...], team_id: str | None, page: str, at: dt.datetime) -> None:

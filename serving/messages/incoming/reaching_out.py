@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from serving.auditlog.log import Look, append
 from serving.identities.keys import NotOpened
+from serving.identity.callers import Caller, Role
 from serving.messages import repository
 from serving.messages.desk import TextingDesk
 from serving.messages.incoming.alerts import NotAlerted, alert
@@ -21,6 +22,8 @@ from serving.observability.logs import logger
 ONE_ANSWER_IN = dt.timedelta(hours=12)
 ONE_ANSWER_TO_DISTRESS_IN = dt.timedelta(hours=1)
 TOO_LATE_TO_ANSWER = dt.timedelta(hours=24)
+EVERY_TEAM = Caller(PROVIDER, Role.CMHT_SYSTEM, None, PROVIDER)
+"""Our own job: it looks up whose team to alert, and shows nobody anything."""
 log = logger()
 
 
@@ -40,10 +43,10 @@ def deal_with_waiting(desk: TextingDesk) -> None:
 def _alert(desk: TextingDesk, row: Row[Any]) -> None:
     """Alerts every channel of the person's teams. One that does not answer is tried again the next time."""
     with desk.database.write() as connection:
-        teams = repository.teams_of(connection, row.patient_id) if row.patient_id else []
+        teams = repository.teams_of(connection, EVERY_TEAM, row.patient_id) if row.patient_id else []
     try:
         for team_id in teams or [row.team_id]:
-            alert(desk.texting, team_id, desk.page, row.stored_at, desk.delivered)
+            alert(desk.texting, row.reply_id, team_id, desk.page, row.stored_at, desk.delivered)
     except NotAlerted:
         log.error("nobody was alerted to words of distress", problem="text-alert-not-sent")
         return

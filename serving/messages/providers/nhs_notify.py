@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import UpstreamError
 from serving.messages.providers.messengers import SECONDS, NotSent
+from serving.safe_addresses import without_redirects
 from serving.texting_settings import NhsNotifyAccount, TextTemplate
 
 MEDIA_TYPE = "application/vnd.api+json"
@@ -41,16 +42,8 @@ class KeyNotRead(UpstreamError):
     """The private key for NHS Notify cannot be read; the message says what to do."""
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-_opener = urllib.request.build_opener(_NoRedirect)
-
-
 @dataclass(frozen=True)
-class _Token:
+class _AccessToken:
     value: str
     until: float
 
@@ -63,7 +56,7 @@ class NhsNotify:
     def __init__(self, account: NhsNotifyAccount, base_url: str) -> None:
         self._account, self._base = account, base_url.rstrip("/")
         self._lock = threading.Lock()
-        self._token: _Token | None = None
+        self._token: _AccessToken | None = None
         try:
             self._key = RSAKey.import_key(account.private_key_file.read_bytes())
         except (OSError, ValueError, JoseError):
@@ -96,7 +89,7 @@ class NhsNotify:
                 self._token = self._fetched()
             return self._token.value
 
-    def _fetched(self) -> _Token:
+    def _fetched(self) -> _AccessToken:
         account, now = self._account, int(time.time())
         issuer = account.api_key.get_secret_value()
         claims = {"iss": issuer, "sub": issuer, "aud": account.token_url, "jti": str(uuid.uuid4()), "exp": now + 240}
@@ -104,7 +97,7 @@ class NhsNotify:
         form = {"grant_type": "client_credentials", "client_assertion_type": GRANT, "client_assertion": signed}
         try:
             answer = _asked(account.token_url, urllib.parse.urlencode(form).encode(), {})
-            return _Token(str(answer["access_token"]), time.monotonic() + float(answer.get("expires_in", 0)))
+            return _AccessToken(str(answer["access_token"]), time.monotonic() + float(answer.get("expires_in", 0)))
         except NotSent as error:
             raise NotSent(f"no access token: {error}", certain=True) from None
         except (KeyError, TypeError, ValueError):
@@ -141,7 +134,7 @@ class _Callback(BaseModel):
 
 
 @dataclass(frozen=True)
-class Status:
+class MessageStatus:
     """What became of a text, in the words of receipts."""
 
     message_id: str
@@ -155,7 +148,7 @@ def is_signed(account: NhsNotifyAccount, body: bytes, signature: str) -> bool:
     return hmac.compare_digest(expected.encode(), signature.strip().lower().encode())
 
 
-def statuses_in(body: bytes) -> list[Status]:
+def statuses_in(body: bytes) -> list[MessageStatus]:
     """The statuses of whole messages in a callback. Raises ``ValueError``, which repeats nothing of it."""
     try:
         found = _Callback.model_validate_json(body)
@@ -163,7 +156,7 @@ def statuses_in(body: bytes) -> list[Status]:
         raise ValueError("the callback does not match the specification of NHS Notify") from None
     items = [item.attributes for item in found.data if isinstance(item, _Item)]
     return [
-        Status(one.message_id, STATUSES.get(one.status, "created"), one.at.isoformat() if one.at else None)
+        MessageStatus(one.message_id, STATUSES.get(one.status, "created"), one.at.isoformat() if one.at else None)
         for one in items
     ]
 
@@ -171,9 +164,10 @@ def statuses_in(body: bytes) -> list[Status]:
 def _asked(url: str, body: bytes, headers: dict[str, str]) -> Any:
     request = urllib.request.Request(url, body, {"Accept": MEDIA_TYPE if headers else "application/json", **headers})
     try:
-        with _opener.open(request, timeout=SECONDS) as answer:
+        with without_redirects.open(request, timeout=SECONDS) as answer:
             return json.loads(answer.read(1_000_000))
     except urllib.error.HTTPError as error:
+        error.close()
         # 422 says that the reference is known: it was taken before. 408, 425 and 5xx say nothing.
         refused = 400 <= error.code < 500 and error.code not in (408, 422, 425)
         raise NotSent(f"the provider answered {error.code}", certain=refused) from None

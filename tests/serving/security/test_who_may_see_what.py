@@ -117,6 +117,8 @@ SIGNED = {
     # Called by the provider of texts with its own token: tests/serving/messages/test_pages.py.
     "POST /messages/receipts",
     "POST /messages/replies",
+    # Signed by NHS Notify: tests/serving/messages/test_nhs_notify.py.
+    "POST /messages/nhs-notify",
 }
 PAGES = [
     ("/", None, set(ROLES)),
