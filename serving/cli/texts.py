@@ -31,6 +31,7 @@ def texting_numbers(
     Example: upstream texting numbers numbers.csv --home .upstream --key identity.key
     """
     from features.records.nhs_numbers import NhsKey
+
     from serving.messages.numbers.loading import load_numbers
 
     number_key = os.environ.get("UPSTREAM_NHS_KEY_FILE")
@@ -96,6 +97,7 @@ def texting_export(
     import json
 
     from features.records.ids import clean_id
+
     from serving.messages.retention import export_texts
 
     if out.exists():
@@ -120,6 +122,7 @@ def texting_erase(
     Example: upstream texting erase --home .upstream --id p1
     """
     from features.records.ids import clean_id
+
     from serving.messages.retention import erase_texts
 
     erased = erase_texts(home, clean_id(patient_id))
