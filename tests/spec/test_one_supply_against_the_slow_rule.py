@@ -33,7 +33,7 @@ def rows(draw, medicine):
         "daily_dose_mg": draw(st.sampled_from([100.0, 200.0])),
         "dose_mg": 50.0 if depot else None,
         "prescriber": draw(st.sampled_from(["trust", "gp", None])),
-        "status": draw(st.sampled_from([None, None, "supplied", "reversed", "planned"])),
+        "status": draw(st.sampled_from([None, None, "supplied", "reversed", "planned", "part_returned"])),
         "known_on": day + draw(st.integers(0, 4)) * DAY,
     }
 

@@ -91,7 +91,7 @@ def supplies(draw):
 
 
 KINDS = ["dispensed", "dispensed", "prescribed", "administered", None]
-STATUSES = [None, None, None, "supplied", "reversed", "planned"]
+STATUSES = [None, None, None, "supplied", "reversed", "planned", "not_given", "part_returned"]
 
 
 @st.composite

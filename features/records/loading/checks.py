@@ -14,7 +14,7 @@ import pyarrow as pa
 from features.records.days import FIRST_DAY, NO_DAY
 from features.records.kernels import OUT_OF_RANGE, any_before, any_outside, convert, holds, mix
 from features.records.reading.dates import NOT_A_DATE
-from features.records.tables import COMPARATORS, TableSpec
+from features.records.tables import COMPARATORS, OUTCOMES, TableSpec
 from features.reference import TESTS, Conversion
 
 Mask = npt.NDArray[np.bool_]
@@ -68,6 +68,15 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
         again = _duplicates(spec, columns)
         if again.any():
             yield spec.unique, again, SECOND_OF_AN_ID
+
+
+def ahead_and_over(columns: dict[str, Any], today: int) -> list[Finding]:
+    """Contacts that lie ahead and yet were attended or missed: one of the two cannot be."""
+    over = np.isin(columns["outcome"], [OUTCOMES.index("attended"), OUTCOMES.index("did_not_attend")])
+    ahead = over & (columns["contact_on"] > today + 1)
+    return (
+        [("outcome", ahead, "the contact lies ahead, so nobody can have attended or missed it")] if ahead.any() else []
+    )
 
 
 def _unread_reason(kind: str) -> str:

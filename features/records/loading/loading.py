@@ -16,7 +16,15 @@ import pyarrow.compute as pc
 
 from features.records.days import FIRST_DAY, NO_DAY, date_of, day_of
 from features.records.kernels import any_outside
-from features.records.loading.checks import SECOND_OF_AN_ID, Finding, Mask, check, sent_again, to_canonical_units
+from features.records.loading.checks import (
+    SECOND_OF_AN_ID,
+    Finding,
+    Mask,
+    ahead_and_over,
+    check,
+    sent_again,
+    to_canonical_units,
+)
 from features.records.loading.merged_people import COLUMN as REPLACED_BY
 from features.records.loading.merged_people import MergedPeople, merged_people, renamed
 from features.records.loading.one_person import TWO_BIRTHS, latest_of_each, refuse_two_people_of_one_id, uncorrected
@@ -24,7 +32,7 @@ from features.records.loading.second_clock import second_clock
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside, TableReport
 from features.records.reading.files import TableFile
 from features.records.reading.given import Given, as_json, given_rows, is_missing, rows_of, short
-from features.records.reading.nhs_numbers import among
+from features.records.reading.nhs_numbers import among, text_without_numbers, without_numbers
 from features.records.reading.parsing import empty, parse, read_bound, read_date_column
 from features.records.same_event.settled_supplies import settle
 from features.records.same_event.supply_rows import USUAL_SUPPLY_DAYS, beside_a_reversal, read_supplies
@@ -37,7 +45,10 @@ from features.reference.words import UNKNOWN, circumstance_kind, circumstance_va
 PERSON_KEPT = " (the value was set aside, the person kept)"
 VALUE_ONLY = " (the value was set aside, the row kept)"
 _WITH_THEIR_ROW = {("results", "value"), ("results", "unit"), ("circumstances", "value")}
+_CODED = {("conditions", "system"), ("conditions", "code")}
+"""Texts whose digits are codes."""
 LAST_REAL_DAY = day_of("2098-12-31")
+KIND_NOT_READ = "a kind of circumstance that Upstream does not read"
 HEADER_AGAIN = "the header line again, within the table"
 STRANGER = "the patient is not in the patients table"
 REVERSES_NOTHING = "it matches no supply, so nothing was taken back"
@@ -164,7 +175,9 @@ class Loading:
             read=rows,
             absent_columns=tuple(c.name for c in spec.columns if c.name not in given),
             unknown_columns=tuple(
-                str(c) for c in given if c not in spec.names and (spec.name, c) != ("patients", REPLACED_BY)
+                without_numbers(str(c))
+                for c in given
+                if c not in spec.names and (spec.name, c) != ("patients", REPLACED_BY)
             ),
         )
         columns: dict[str, Any] = {}
@@ -184,6 +197,10 @@ class Loading:
                 columns[column.name], bad = parse(column, given[column.name])
             if bad is not None and bad.any():
                 unread[column.name] = bad
+            if column.kind == "text" and (spec.name, column.name) not in _CODED:
+                columns[column.name], numbers = text_without_numbers(columns[column.name])
+                if numbers:
+                    self._note(spec.name, f"{column.name}: NHS numbers blanked in {numbers:,} texts")
             if column.kind == "date" and not column.required and spec.name != "patients":
                 self._drop_sentinels(spec.name, column.name, columns)
         if spec.name == "results" and "value" in unread:
@@ -239,10 +256,12 @@ class Loading:
         told = given.iloc[rows].tolist() if isinstance(given, pd.Series) else [given[row] for row in rows.tolist()]
         found = [(row, bound) for row, one in zip(rows.tolist(), told, strict=True) if (bound := read_bound(one))]
         for row, (sign, number) in found:
-            columns["value"][row], columns["comparator"][row] = number, COMPARATORS.index(sign)
+            columns["value"][row] = number
+            if sign:
+                columns["comparator"][row] = COMPARATORS.index(sign)
             unread["value"][row] = False
-        if found:
-            self._note("results", f"value: {len(found):,} results with < or > kept as bounds")
+        if bounds := sum(bool(sign) for _, (sign, _) in found):
+            self._note("results", f"value: {bounds:,} results with < or > kept as bounds")
         if not unread["value"].any():
             del unread["value"]
 
@@ -338,6 +357,7 @@ class Loading:
         findings = [self._keep_row(spec, columns, *f) for f in check(spec, columns, unread, self.today)]
         findings = self._without_headers(spec, findings)
         if spec.name == "contacts":
+            findings += ahead_and_over(columns, self.today)
             self._mode_of_attended(columns)
         if spec.name == "results":
             units = columns["unit"]
@@ -363,7 +383,7 @@ class Loading:
             findings += self._strangers(ids, stranger if header is None else stranger & ~header)
         failing = [rows for _, rows, reason in findings if not reason.endswith(VALUE_ONLY)]
         good = ~np.logical_or.reduce(failing) if failing else np.ones(len(ids), dtype=bool)
-        self._keep_unread(spec, columns, patient, findings)
+        self._keep_unread(spec, columns, patient, [*findings, *self._kinds_not_read(spec, columns)])
         apart = beside_a_reversal(columns) if spec.name == "supplies" else None
         kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, good, apart)])
         typed = {name: values for name, values in columns.items() if name != "patient_id"}
@@ -514,6 +534,16 @@ class Loading:
             if made is not None:
                 self.versions["stays"] = made
 
+    def _kinds_not_read(self, spec: TableSpec, columns: dict[str, Any]) -> list[Finding]:
+        """Circumstances of a kind that nothing reads: they are kept, and shown with the person, because nobody can say
+        that they mean nothing."""
+        if spec.name != "circumstances":
+            return []
+        codes, words = words_of(columns["kind"])
+        known = np.array([word in CIRCUMSTANCE_KINDS for word in words], bool)
+        other = (codes >= 0) & ~known[codes] if len(words) else np.zeros(len(codes), bool)
+        return [("value", other, KIND_NOT_READ)] if other.any() else []
+
     def _set_aside(self, spec: TableSpec, findings: list[Finding]) -> npt.NDArray[np.int64]:
         report = self.report.tables[spec.name]
         if not findings:
@@ -567,7 +597,7 @@ class Loading:
             self._note("circumstances", f"kinds kept but not read by any feature: {', '.join(sorted(kinds))}")
 
     def _note(self, name: str, note: str) -> None:
-        self.report.tables[name].notes = (*self.report.tables[name].notes, note)
+        self.report.tables[name].notes = (*self.report.tables[name].notes, without_numbers(note))
 
 
 def _key_of(spec: TableSpec) -> str:

@@ -27,7 +27,9 @@ _SHAPE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """Ten digits, grouped in any way, with or without a prefix that says what they are or a short suffix (``/1``)."""
-_WITHIN = re.compile(r"(?<!\d)(?:\d[ .\-\u00a0\u2010-\u2015]{0,2}){9}\d(?!\d)")
+_BETWEEN = r"[ .\-_\u00a0\u00ad\u1680\u2000-\u200f\u2010-\u2015\u202f\u205f\u2060\u3000\ufeff]{0,3}"
+_WITHIN = re.compile(rf"(?<!\d)(?!\d{{4}}-\d\d-\d\d)(?:\d{_BETWEEN}){{9}}\d(?!\d)")
+"""Ten digits within a text, grouped in any way; a date with an hour is none."""
 _KEY_ID = re.compile(r"[a-z0-9]{1,16}")
 MIN_KEY_BYTES = 32
 
@@ -106,6 +108,24 @@ def without_numbers(text: str) -> str:
 
 
 BLANK = "[NHS number]"
+
+
+def text_without_numbers(text: pa.Array) -> tuple[pa.Array, int]:
+    """The texts with every NHS number inside them blanked, and how many of them held one."""
+    codes = text.dictionary_encode()
+    words = codes.dictionary
+    some = pc.match_substring_regex(words, _TEN_DIGITS)
+    if not pc.any(some).as_py():
+        return text, 0
+    clean = pa.array(
+        [
+            without_numbers(word) if held else word
+            for word, held in zip(words.to_pylist(), some.to_pylist(), strict=True)
+        ],
+        pa.string(),
+    )
+    new = clean.take(codes.indices)
+    return new, int(pc.sum(pc.not_equal(new, text)).as_py() or 0)
 
 
 def looks_like_one(text: str) -> bool:

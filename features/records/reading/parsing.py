@@ -278,6 +278,7 @@ def _read_number(value: Any) -> float | None:
         return None
     text = clean_id(value) if isinstance(value, str) else value
     if isinstance(text, str):
+        text = text.replace("\u00b7", ".")  # the raised point of British print
         if text.casefold() in NULL_WORDS:
             return math.nan
         if "_" in text:
@@ -306,10 +307,18 @@ _SIGNS = {"\u2264": "<=", "\u2265": ">=", "=<": "<=", "=>": ">=", "less than": "
 _SIGNS |= {"more than": ">", "greater than": ">", "over": ">"}
 
 
+_FLAG = re.compile(r"(.*\d)\s*(?:\*{1,2}|\(?(?:hh?|ll?|high|low)\)?)")
+"""A number with the mark of a laboratory that it is high or low (``0.4 L``, ``0.4*``)."""
+
+
 def read_bound(value: Any) -> tuple[str, float] | None:
-    """The comparator and the number of a result such as ``<0.1``; None for anything else."""
-    found = _BOUND.fullmatch(clean_id(value).casefold()) if isinstance(value, str) else None
-    number = None if found is None else _read_number(found[2])
-    if found is None or number is None or math.isnan(number):
+    """The comparator and the number of a result such as ``<0.1``, with or without a mark such as ``L``, and an empty
+    comparator for a number with a mark; None for anything else."""
+    text = clean_id(value).casefold() if isinstance(value, str) else ""
+    marked = _FLAG.fullmatch(text)
+    text = marked[1] if marked else text
+    found = _BOUND.fullmatch(text)
+    number = _read_number(found[2]) if found else _read_number(text) if marked else None
+    if number is None or math.isnan(number):
         return None
-    return _SIGNS.get(found[1], found[1]), number
+    return (_SIGNS.get(found[1], found[1]) if found else ""), number

@@ -21,6 +21,8 @@ _STRENGTH = re.compile(
     r"(\s*/\s*\d*[\d.,]*\s*(mg|ml|g|actuation|dose|hours?|hr))?\b|%",
     re.IGNORECASE,
 )
+_MARKS = re.compile("[\u00ae\u2122\u2120\u00a9]")
+"""Signs of a trade mark: some of them become letters of the name when its spelling is made plain."""
 _INJECTED = frozenset(
     ("injection", "injections", "inj", "lai", "depot", "syringe", "syringes", "vial", "vials", "ampoule", "ampoules")
 )
@@ -63,6 +65,7 @@ def medicine_named(text: str) -> str | None:
     After removing strength and form, a product name must be a name of the table. An injection of a medicine that the
     table holds only by mouth is not understood: ``olanzapine 210mg powder for injection`` may be the long-acting one.
     """
+    text = _MARKS.sub(" ", text)
     plain = plain_word(text)
     if plain in names():
         return names()[plain]

@@ -46,7 +46,14 @@ def unit_key(unit: str) -> str:
     raised = _POWER.sub("10^", unit.strip().casefold().replace("\u00d7", "x").replace(" ", ""))
     plain = unicodedata.normalize("NFKC", raised).casefold()
     plain = "".join(plain.split()).replace("\u03bc", "u").replace("\u2044", "/")
-    plain = plain.replace("mcg", "ug").replace("litre", "l").replace("liter", "l").removeprefix("[").removesuffix("]")
+    plain = (
+        plain.replace("mcg", "ug")
+        .replace("mcl", "ul")
+        .replace("litre", "l")
+        .replace("liter", "l")
+        .removeprefix("[")
+        .removesuffix("]")
+    )
     return _POWER.sub("10^", plain)
 
 

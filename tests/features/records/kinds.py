@@ -1,4 +1,4 @@
-"""Faults of records on their way in, by kind, with six inputs each and what becomes of them.
+"""Faults of records on their way in, by kind, with nine inputs each and what becomes of them.
 
 ``docs/records.md`` shows this table, and ``test_kinds.py`` holds both to what the code does."""
 
@@ -65,6 +65,13 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
                 "test,taken_on,value,unit\nanc,2025-03-01,1.2-1.4,10^9/L",
                 "not understood: anc value 1.2-1.4; 1 set aside",
             ),
+            Given("results", "test,taken_on,value,unit\nNeutrophils,2025-03-01,0.4 L,10^9/L", "anc 0.4 2025-03-01"),
+            Given("results", "test,taken_on,value,unit\nanc,2025-03-01,400*,cells/mcL", "anc 0.4 2025-03-01"),
+            Given(
+                "circumstances",
+                "kind,value,from_on\nPregnancy,yes,2025-03-01",
+                "pregnancy yes; not understood: pregnancy value yes",
+            ),
         ),
     ),
     "B": (
@@ -100,6 +107,24 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
                 "kind,value,from_on\nsmoking,smoker,2025-03-01\nSmoking,Current smoker,2025-03-01",
                 "smoking smoker; 1 set aside",
             ),
+            Given(
+                "supplies",
+                "medicine,supplied_on,days_supplied,quantity,status,known_on\n"
+                "clozapine,2025-03-01,28,84,,2025-03-01\nclozapine,2025-03-05,,42,Returned,2025-03-06",
+                "clozapine 2025-03-01 28; clozapine 2025-03-01 14; clozapine 2025-03-01 28 reversed",
+            ),
+            Given(
+                "supplies",
+                "medicine,kind,supplied_on,days_supplied\nclozapine,dispensed,2025-03-01,28\n"
+                "clozapine,dispensed,2025-03-29,28\nclozapine,Refused,2025-03-29,28",
+                "clozapine 2025-03-01 28; clozapine 2025-03-29 28; clozapine 2025-03-29 28 reversed",
+            ),
+            Given(
+                "contacts",
+                "contact_id,contact_on,outcome,known_on\nc1,2025-03-01,planned,2025-02-01\n"
+                "c1,2025-03-08,attended,2025-03-09\nc1,2025-03-08,attended,2025-03-09",
+                "2025-03-08 not_recorded attended; 2 replaced; mode by default: not_recorded",
+            ),
         ),
     ),
     "C": (
@@ -122,6 +147,23 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
                 "results",
                 "test,taken_on,value,unit,known_on\nanc,2025-03-01,4,10^9/L,2025-13-01",
                 "anc 4 2025-03-01; not understood: anc known_on 2025-13-01",
+            ),
+            Given(
+                "supplies",
+                "medicine,kind,supplied_on,interval_days\n"
+                "zuclopenthixol_decanoate_injection,letter to GP,2025-03-01,14",
+                "zuclopenthixol decanoate injection 2025-03-01; not understood: zuclopenthixol decanoate "
+                "injection kind letter to GP",
+            ),
+            Given(
+                "contacts",
+                "contact_id,contact_on,outcome\nc1,2025-10-26T23:30:00-01:00,seen",
+                "2025-10-27 not_recorded attended; mode by default: not_recorded",
+            ),
+            Given(
+                "supplies",
+                "medicine,supplied_on,quantity,units_a_day\nclozapine,2025-03-01,56 tablets,2",
+                "clozapine 2025-03-01; not understood: clozapine quantity 56 tablets; days_assumed by default: 28",
             ),
         ),
     ),
@@ -158,6 +200,21 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
                 "referral_id,team_id,opened_on,closed_on,close_reason\nr1,T1,2025-01-02,2025-02-01,RIP",
                 "2025-01-02 2025-02-01; not understood: close_reason RIP",
             ),
+            Given(
+                "supplies",
+                "medicine,supplied_on,days_supplied,status\nclozapine,2025-03-01,28,owing",
+                "not understood: clozapine status owing; 1 set aside",
+            ),
+            Given(
+                "circumstances",
+                "kind,value,from_on\ninterpreter,declined,2025-03-01",
+                "not understood: interpreter value declined; 1 set aside",
+            ),
+            Given(
+                "circumstances",
+                "kind,value,from_on\nchildbearing_potential,yes - on coil,2025-03-01",
+                "not understood: childbearing_potential value yes - on coil; 1 set aside",
+            ),
         ),
     ),
     "E": (
@@ -193,6 +250,23 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
                 "test,taken_on,value,unit\nanc,2031-03-09,4,10^9/L",
                 "not understood: anc taken_on 2031-03-09; 1 set aside",
             ),
+            Given(
+                "contacts",
+                "contact_id,contact_on,outcome\nc1,2027-03-01,attended",
+                "not understood: outcome attended; 1 set aside; mode by default: not_recorded",
+            ),
+            Given(
+                "supplies",
+                "medicine,supplied_on,days_supplied,status\nclozapine,2025-03-01,28,\n"
+                "clozapine,2025-03-28,28,cancelled",
+                "clozapine 2025-03-01 28; clozapine 2025-03-28 28 reversed; not understood: clozapine status reversed",
+            ),
+            Given(
+                "supplies",
+                "medicine,supplied_on,days_supplied,quantity,status\nclozapine,2025-03-01,28,84,\n"
+                "clozapine,2025-03-02,,112,Returned",
+                "clozapine 2025-03-01 28; clozapine 2025-03-02 reversed; not understood: clozapine status reversed",
+            ),
         ),
     ),
     "F": (
@@ -212,6 +286,21 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
             Given("patients", 'patient_id\n="9434765919"', "refused: patients: 1 ids are NHS numbers"),
             Given("patients", "patient_id\n9434765919/1", "refused: patients: 1 ids are NHS numbers"),
             Given("stays", "patient_id,admitted_on\n'9434765919,2025-03-01", "refused: stays: 1 ids are NHS numbers"),
+            Given(
+                "conditions",
+                "category,recorded_on,label\nallergy,2025-03-01,penicillin (mother 943 476 5919)",
+                "allergy penicillin (mother [NHS number])",
+            ),
+            Given(
+                "circumstances",
+                "kind,value,from_on\nwish,letters to 943\u202f476\u202f5919,2025-03-01",
+                "wish letters to [NHS number]",
+            ),
+            Given(
+                "results",
+                "test,taken_on,value,unit\nNHS 9434765919,2025-03-01,4,10^9/L",
+                "not understood: NHS [NHS number] test NHS [NHS number]; 1 set aside",
+            ),
         ),
     ),
     "G": (
@@ -221,7 +310,8 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
             Given("results", "test,taken_on,value,unit\nanc,2025-03-01,4.2,10^9/L", "anc 4.2 2025-03-01", "utf-16"),
             Given(
                 "results",
-                "patient_id,test,taken_on,value,unit\nanna,anc,2025-03-01,4.3,10^9/L\npatient_id,test,taken_on,value,unit",
+                "patient_id,test,taken_on,value,unit\nanna,anc,2025-03-01,4.3,10^9/L\n"
+                "patient_id,test,taken_on,value,unit",
                 "anc 4.3 2025-03-01; 1 set aside",
             ),
             Given(
@@ -240,17 +330,35 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
                 "test,taken_on,value,unit\nanc,2025-03-01,4.1,10^9/L\nTotal,,1,",
                 "anc 4.1 2025-03-01; not understood: Total taken_on; not understood: Total test Total; 1 set aside",
             ),
+            Given(
+                "results",
+                "patient_id,test,taken_on,value,unit\r\nanna,anc,2025-03-01,4.1,10^9/L\r\n\r\n",
+                "anc 4.1 2025-03-01",
+                "utf-8-sig",
+            ),
+            Given(
+                "results",
+                'patient_id,test,taken_on,value,unit\nanna,"anc","2025-03-01","4,1","10^9/L\x00"',
+                "refused: results: results.csv: line 1 holds NUL bytes: UTF-16 without a mark, or no text; "
+                "save it as CSV UTF-8",
+            ),
+            Given(
+                "results",
+                "test,taken_on,value,unit\nanc,2025-03-01,4.1,10^9/L\nlithium_level,2025-03-01,0.7,mmol/L,checked",
+                "refused: results: results.csv: line 3 has 6 fields where the header has 5; "
+                "quote a text that holds a comma",
+            ),
         ),
     ),
 }
 _SHOWN = {
     "results": ("test", "comparator", "value", "taken_on"),
-    "supplies": ("medicine", "supplied_on", "days_supplied"),
+    "supplies": ("medicine", "supplied_on", "days_supplied", "status"),
     "contacts": ("contact_on", "mode", "outcome"),
     "stays": ("admitted_on", "discharged_on"),
     "referrals": ("opened_on", "closed_on"),
     "circumstances": ("kind", "value"),
-    "conditions": ("category",),
+    "conditions": ("category", "label"),
     "patients": (),
 }
 

@@ -51,6 +51,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "quantity",
         "days_supply",
         "route_concept_id",
+        "stop_reason",
         "drug_source_concept_id",
     ),
     "measurement": (

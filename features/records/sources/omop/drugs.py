@@ -12,6 +12,7 @@ from features.records.sources.omop.columns import days as days_of
 from features.records.sources.omop.ledger import ASIDE, MAPPED, NO_CONCEPT, NOT_IN_MAPPING, RowFates, repeated
 from features.records.sources.omop.mappings import Mappings, Row
 from features.records.sources.omop.vocabulary import Vocabulary
+from features.records.tables import TABLES
 from features.reference import MEDICINES
 
 NOT_IN_REFERENCE = "not mapped: the reference tables do not hold the medicine"
@@ -94,8 +95,43 @@ def supplies(
     route = given.fillna(lines["route"].mask(lines["route"] == "")).fillna(usual)
     lines["route"] = route.mask(usual == _LAI, _LAI)
     used = lines[known & systemic & ~repeated(exposures["drug_exposure_id"])[lines["origin"]]]
-    ledger.came_from("supplies", "drug_exposure", used["origin"].to_numpy(dtype=np.int64))
-    return _frame(used, maps, notes)
+    frame = _frame(used, maps, notes)
+    stopped = _stopped(used, frame, notes)
+    origin = used["origin"].to_numpy(dtype=np.int64)
+    ledger.came_from("supplies", "drug_exposure", np.r_[origin, origin[stopped.index], origin[stopped.index]])
+    if not len(stopped):
+        return frame
+    reversal = frame.loc[stopped.index].assign(status="reversed", known_on=stopped["known_on"])
+    shorter = frame.loc[stopped.index].assign(
+        days_supplied=stopped["days"], quantity=np.nan, known_on=stopped["known_on"]
+    )
+    return pd.concat([frame.assign(known_on=None), reversal, shorter], ignore_index=True)
+
+
+def _stopped(lines: pd.DataFrame, frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
+    """The days that an exposure lasted which was stopped before its supply ran out, and the day on which that became
+    known: the usual delay after its end. By place in ``frame``.
+
+    The supply counts as it was handed over until then: the end of an exposure is not known when it begins.
+    """
+    reason = lines["stop_reason"].fillna("").astype("str").str.strip().reset_index(drop=True) != ""
+    start, last = (days_of(day_text(lines, f"drug_exposure_{end}")).reset_index(drop=True) for end in ("start", "end"))
+    days = pd.to_numeric(frame["days_supplied"], errors="coerce")
+    lasted = (last - start).dt.days + 1
+    oral = (frame["route"] != _LAI) & (frame["status"] != "reversed")
+    early = reason & oral & (lasted >= 1) & (lasted < days)
+    if reason.any():
+        notes.append(
+            f"drug_exposure: {int(reason.sum())} mapped rows have a stop_reason; {int(early.sum())} of them ended "
+            "before their supply ran out, which counts from the day on which it became known"
+        )
+    told = last[early] + pd.to_timedelta(TABLES["supplies"].usual_delay_days, unit="D")
+    return pd.DataFrame(
+        {
+            "days": lasted[early].astype("int64").astype("str"),
+            "known_on": told.dt.strftime("%Y-%m-%d"),
+        }
+    )
 
 
 def _lines(exposures: pd.DataFrame, medicines: Medicines) -> pd.DataFrame:
@@ -156,6 +192,7 @@ def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFram
         notes.append(
             f"drug_exposure: {without} mapped rows have neither days_supply nor an end date; their length is not known"
         )
+    taken_back = quantity.where(~reversal, -quantity)
     given = lines["days_supply"].mask((days == 0) | reversal, days.mask(days == 0).astype("string"))
     days = days.where(days > 0).fillna(spanned)
     solid = (lines["basis"] == "solid") & (days > 0) & (quantity > 0)
@@ -177,7 +214,7 @@ def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFram
             # An odd quantity must not cost the row: a dose beyond any sense is missing, the supply stays.
             "daily_dose_mg": daily.where(daily <= 20_000),
             "dose_mg": unit.where(unit <= 20_000),
-            "quantity": quantity.where((quantity > 0) & (quantity <= 100_000)),
+            "quantity": taken_back.where((quantity > 0) & (quantity <= 100_000)),
             "strength_mg": lines["strength_mg"].where((lines["basis"] == "solid") & (lines["strength_mg"] <= 20_000)),
             "status": reversal.map({True: "reversed"}).astype("str"),
         }

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.records import Records, RecordsError
+from features import Records, build
+from features.records import RecordsError
 from features.records.sources.omop import OmopExtract, read
 from features.records.sources.omop.mappings import load_mappings
 from features.records.tables import TABLES
@@ -312,5 +313,44 @@ def test_a_quantity_below_0_reverses_the_supply_and_quantity_alone_is_kept(chang
     ]
     supplies = read(changed(drug_exposure=given)).frames["supplies"]
     told = supplies[["days_supplied", "quantity", "status"]].astype("object").where(supplies.notna(), None)
-    assert told.to_numpy().tolist() == [["28", 56.0, None], ["28.0", 56.0, "reversed"], [None, 84.0, None]]
+    assert told.to_numpy().tolist() == [["28", 56.0, None], ["28.0", -56.0, "reversed"], [None, 84.0, None]]
     assert supplies["daily_dose_mg"].tolist()[:2] == [800.0, 800.0]
+
+
+def test_part_of_a_dispensing_that_came_back_shortens_it(changed) -> None:
+    drug = {"person_id": 1, "drug_concept_id": 501, "drug_exposure_start_date": "2023-01-10"}
+    given = [
+        drug | {"drug_exposure_id": 1, "quantity": 56, "days_supply": 28},
+        drug | {"drug_exposure_id": 2, "quantity": -28, "drug_exposure_start_date": "2023-01-12"},
+    ]
+    supplies = Records.from_frames(read(changed(drug_exposure=given)).frames)["supplies"]
+    assert supplies[["days_supplied", "quantity"]].to_numpy().tolist() == [[28, 56], [14, 28], [28, 56]]
+    assert supplies["status"].tolist()[2] == "reversed"
+
+
+@pytest.mark.parametrize(
+    ("stopped", "lengths"),
+    [
+        ({"stop_reason": "rash", "drug_exposure_end_date": "2023-01-17"}, [28, 8, 28]),
+        ({"stop_reason": "", "drug_exposure_end_date": "2023-01-17"}, [28]),
+        ({"stop_reason": "course complete", "drug_exposure_end_date": "2023-02-06"}, [28]),
+        ({"stop_reason": "rash", "drug_exposure_end_date": ""}, [28]),
+        ({"stop_reason": "rash", "drug_exposure_end_date": "2023-01-01"}, [28]),
+    ],
+)
+def test_an_exposure_that_was_stopped_lasts_until_then(changed, stopped, lengths) -> None:
+    drug = {"person_id": 1, "drug_concept_id": 501, "drug_exposure_start_date": "2023-01-10"}
+    records = Records.from_frames(
+        read(
+            changed(drug_exposure=[drug | {"drug_exposure_id": 1, "quantity": 56, "days_supply": 28} | stopped])
+        ).frames
+    )
+    assert records["supplies"]["days_supplied"].tolist() == lengths
+
+
+def test_that_an_exposure_was_stopped_counts_from_the_day_on_which_it_was_known(changed) -> None:
+    drug = {"person_id": 1, "drug_concept_id": 501, "drug_exposure_start_date": "2023-01-10", "days_supply": 28}
+    stopped = drug | {"drug_exposure_id": 1, "stop_reason": "rash", "drug_exposure_end_date": "2023-01-17"}
+    records = Records.from_frames(read(changed(drug_exposure=[stopped])).frames)
+    days = pd.DataFrame({"patient_id": "1", "as_of": pd.to_datetime(["2023-01-20", "2023-01-21"])})
+    assert build(records, days, ["lithium_supply_left_days"]).values[:, 0].tolist() == [18, 0]

@@ -1,0 +1,79 @@
+"""An NHS number in any column of any table reaches no quarantine, no report, no list of what was not understood and no
+error. The ids that a trust gives its contacts, referrals, teams and staff are stored as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from features import Records
+from features.records import RecordsError
+from features.records.reading.nhs_numbers import without_numbers
+from features.records.tables import TABLES
+from tests.tables import TODAY
+
+NUMBER = "9434765919"
+TEXTS = (
+    f"ref 943 476 5919 ({NUMBER})",
+    f"NHS{NUMBER}",
+    "943\u2009476\u20095919",
+    "943-476-5919 mother",
+    "943.476.5919",
+)
+ROW = {
+    "patient_id": "anna", "team_id": "T1", "referral_id": "r", "contact_id": "c", "contact_on": "2025-03-01",
+    "opened_on": "2025-01-01", "outcome": "attended", "medicine": "clozapine", "supplied_on": "2025-03-01",
+    "test": "anc", "taken_on": "2025-03-01", "value": "4", "unit": "10^9/L", "admitted_on": "2025-03-01",
+    "category": "allergy", "recorded_on": "2025-03-01", "from_on": "2025-03-01",
+}  # fmt: skip
+IDS = {"team_id", "referral_id", "contact_id", "staff_id"}
+CODES = {("conditions", "system"), ("conditions", "code")}
+COLUMNS = [(name, column.name) for name, spec in TABLES.items() for column in spec.columns]
+
+
+def extract(folder: Path, table: str, column: str, texts: tuple[str, ...]) -> Path:
+    folder.mkdir()
+    for name, spec in TABLES.items():
+        (folder / f"{name}.csv").write_text(",".join(spec.names) + "\n", encoding="utf-8")
+    (folder / "patients.csv").write_text("patient_id\nanna\n", encoding="utf-8")
+    lines = [",".join(TABLES[table].names)]
+    for place, text in enumerate(texts):
+        row = ROW | {name: f"{name}{place}" for name in ("referral_id", "contact_id")}
+        row |= {"kind": "smoking"} if table == "circumstances" else {}
+        row[column] = text
+        lines.append(",".join(row.get(name, "") for name in TABLES[table].names))
+    (folder / f"{table}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("table", "column"), COLUMNS)
+def test_no_number_reaches_a_quarantine_a_report_or_an_error(table, column, tmp_path):
+    try:
+        records = Records.load(extract(tmp_path / "in", table, column, TEXTS), today=TODAY)
+    except RecordsError as error:
+        assert column == "patient_id" and "5919" not in str(error)
+        return
+    store = records.save(tmp_path / "store")
+    written = {path.name: path.read_bytes() for path in store.iterdir() if path.suffix != ".parquet"}
+    written |= {path.name: str(pq.read_table(path).to_pylist()).encode() for path in store.glob("*.parquet")}
+    written |= {"terminal": "\n".join(records.report.lines()).encode()}
+    holding = {name for name, content in written.items() if b"5919" in content}
+    assert holding <= ({f"{table}.parquet"} if column in IDS or (table, column) in CODES else set())
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("call 943 476 5919 today", "call [NHS number] today"),
+        ("943\u202f476\u202f5919", "[NHS number]"),
+        ("943\u200b476\u200b5919", "[NHS number]"),
+        ("x9434765919y", "x[NHS number]y"),
+        ("9434765918", "9434765918"),
+        ("seen 2025-03-01 10:30", "seen 2025-03-01 10:30"),
+        ("tel 01234 567890", "tel 01234 567890"),
+    ],
+)
+def test_a_number_is_blanked_within_a_text(text, left):
+    assert without_numbers(text) == left
