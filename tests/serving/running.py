@@ -5,27 +5,33 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
 
 
-@contextmanager
-def running(app: ASGIApp) -> Iterator[str]:
+def running(app: ASGIApp) -> AbstractContextManager[str]:
     """The address of ``app`` while the block lasts; requests in flight are let finish."""
+    return running_as(lambda address: app)
+
+
+@contextmanager
+def running_as(make: Callable[[str], ASGIApp]) -> Iterator[str]:
+    """The same for an application that must know its own address to be made."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False))
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(make(address), log_level="error", access_log=False))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         while not server.started and thread.is_alive():
             time.sleep(0.02)
         assert server.started, "the service did not start"
         try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+            yield address
         finally:
             server.should_exit = True
             thread.join(timeout=30)

@@ -6,10 +6,14 @@ import datetime as dt
 import json
 import math
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
 from serving.fhir.ids import person_of, person_part, resource_id, split
+from tests.conftest import ROOT
 
 KINDS = ("RiskAssessment", "DetectedIssue", "Task", "ServiceRequest")
 PERSON = "N00"
@@ -113,6 +117,41 @@ def test_fhir_resources_accepts_every_resource(client, as_role, everything):
     refused = client.get("/fhir/Task", headers=as_role("pharmacist")).json()
     for one in [*everything, client.get("/fhir/metadata").json(), bundle, refused]:
         r4b.get_fhir_model_class(one["resourceType"]).model_validate(one)
+
+
+@pytest.fixture(scope="module")
+def medplum(tmp_path_factory):
+    """What Medplum's definitions of R4 have against resources: one list for each."""
+    installed = ROOT / ".tools" / "records" / "node_modules"
+    if shutil.which("node") is None or not installed.exists():
+        pytest.skip("make records fetches Medplum's definitions (needs npm)")
+    folder = tmp_path_factory.mktemp("medplum")
+    (folder / "node_modules").symlink_to(installed)
+    shutil.copy(Path(__file__).with_name("medplum.mjs"), folder)
+
+    def validated(resources):
+        lines = "".join(json.dumps(one) + "\n" for one in resources)
+        done = subprocess.run(
+            ["node", "medplum.mjs"], cwd=folder, input=lines, capture_output=True, text=True, timeout=120, check=True
+        )
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return validated
+
+
+def test_medplum_accepts_every_resource(client, as_role, everything, medplum):
+    bundle = client.get("/fhir/Task", params={"patient": PERSON}, headers=as_role("pharmacist")).json()
+    refused = client.get("/fhir/Task", headers=as_role("pharmacist")).json()
+    resources = [*everything, client.get("/fhir/metadata").json(), bundle, refused]
+    found = medplum(resources)
+    assert len(found) == len(resources)
+    assert [(one["resourceType"], wrong) for one, wrong in zip(resources, found, strict=True) if wrong] == []
+
+
+def test_medplum_refuses_what_is_wrong(search, medplum):
+    [assessment, *_] = search("RiskAssessment")
+    [without], [unknown] = medplum([{**assessment, "status": None}]), medplum([{**assessment, "grade": "low"}])
+    assert without and unknown
 
 
 def test_each_resource_is_read_by_its_id(client, as_role, search):
