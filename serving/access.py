@@ -23,11 +23,23 @@ from serving.http.problems import Problem, forbidden, unauthorised
 from serving.identity.callers import EVERYONE, SEES_PEOPLE, Caller, Role
 from serving.security.client_tokens import ClientToken, UsedBefore, is_spent, spend
 from serving.security.oidc import KeysUnavailable, Refused, identity_unavailable
-from serving.security.tokens import PREFIX, REMEMBERED, SESSION_HOURS, find_caller, form_token, session_caller
+from serving.security.tokens import (
+    PREFIX,
+    REMEMBERED,
+    SESSION_HOURS,
+    digest,
+    end_session,
+    find_caller,
+    form_token,
+    session_caller,
+)
 from serving.state import Service, address_of, base_url_of, service_of
 from serving.storage.database import Database
 
 SESSION_COOKIE = "upstream_session"
+MARK_COOKIE = "upstream_session_mark"
+"""The hash of the session. It signs nobody in, and unlike the session it is there when another site sends the browser
+back: a new sign-in ends the session that it names."""
 LARGEST_HOOK = 2_000_000
 """Bytes of one hook request with what it prefetches: twenty times what a person of ten years has."""
 LONGEST_SECRET = 10_000
@@ -213,17 +225,18 @@ class RequiresSession:
 
 def set_session_cookie(answer: Response, secret: str, *, secure: bool) -> None:
     """Sets the session cookie: scripts cannot read it, only our own pages send it, and over https if pages use
-    https.
+    https. Its mark goes along.
     """
-    answer.set_cookie(
-        SESSION_COOKIE,
-        secret,
-        # Longer than the session: what a form holds when a session has ended is kept for the person who wrote it.
-        max_age=SESSION_HOURS * 3600 + int(REMEMBERED.total_seconds()),
-        httponly=True,
-        samesite="strict",
-        secure=secure,
-    )
+    # Longer than the session: what a form holds when a session has ended is kept for the person who wrote it.
+    lasts = SESSION_HOURS * 3600 + int(REMEMBERED.total_seconds())
+    answer.set_cookie(SESSION_COOKIE, secret, max_age=lasts, httponly=True, samesite="strict", secure=secure)
+    answer.set_cookie(MARK_COOKIE, digest(secret), max_age=lasts, httponly=True, samesite="lax", secure=secure)
+
+
+def end_replaced_session(request: Request, database: Database) -> None:
+    """Ends the session that this browser still holds, because somebody has signed in anew."""
+    held = request.cookies.get(SESSION_COOKIE, "")
+    end_session(database, digest(held) if held else request.cookies.get(MARK_COOKIE, ""))
 
 
 def require_own_form(request: Request, proof: str) -> None:

@@ -15,10 +15,12 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from serving.access import (
+    MARK_COOKIE,
     SESSION_COOKIE,
     AnyReader,
     GuardedRoute,
     PeopleReader,
+    end_replaced_session,
     require_own_form,
     set_session_cookie,
     spend_as_stranger,
@@ -34,7 +36,7 @@ from serving.people.schemas import Person
 from serving.people.service import find_person
 from serving.runs.repository import current_run, newest_refusal
 from serving.runs.schemas import STALE_DAYS, RunInfo
-from serving.security.tokens import SESSION_HOURS, digest, end_session, revoke_token, session_person
+from serving.security.tokens import SESSION_HOURS, revoke_token, session_person
 from serving.state import Service, Serving
 from serving.teams.service import team_overview
 from serving.web import after_sign_in, sign_in, work_pages
@@ -296,7 +298,7 @@ async def sign_in_form(request: Request, service: Serving, choice: Annotated[str
     """Start a session of the demo."""
     sign_in.require_open(request)
     secret = await service.reads.run(sign_in.open_session, service, choice)
-    await service.reads.run(end_session, service.database, digest(request.cookies.get(SESSION_COOKIE, "")))
+    await service.reads.run(end_replaced_session, request, service.database)
     person = await service.reads.run(session_person, service.database, secret)
     answer = after_sign_in.forget(request, RedirectResponse(after_sign_in.next_page(request, person), 303))
     set_session_cookie(answer, secret, secure=request.url.scheme == "https")
@@ -313,6 +315,7 @@ async def sign_out(
     await service.reads.run(revoke_token, service.database, secret)
     answer = RedirectResponse("/sign-in", 303)
     answer.delete_cookie(SESSION_COOKIE, httponly=True, samesite="strict")
+    answer.delete_cookie(MARK_COOKIE, httponly=True, samesite="lax")
     return answer
 
 

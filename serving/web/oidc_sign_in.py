@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from serving.access import SESSION_COOKIE, set_session_cookie, spend_as_stranger
+from serving.access import end_replaced_session, set_session_cookie, spend_as_stranger
 from serving.http.problems import not_found, request_id_of
 from serving.security import code_flow
 from serving.security.code_flow import BACK, MINUTES, NoRole
-from serving.security.tokens import digest, end_session, session_person
+from serving.security.tokens import session_person
 from serving.state import Service, Serving
 from serving.web import after_sign_in
 from serving.web.rendering import around, page
@@ -23,7 +23,7 @@ UNDER_WAY_COOKIE = "upstream_sign_in"
 
 
 @router.get("/sign-in/with/{place}")
-async def leave(request: Request, service: Serving, place: Annotated[int, Path(ge=0, le=99)]) -> Response:
+async def leave(service: Serving, place: Annotated[int, Path(ge=0, le=99)]) -> Response:
     """Send the browser to a provider. A link, not a form: the policy of our pages lets forms go nowhere else."""
     providers = service.issuers.with_sign_in
     if place >= len(providers):
@@ -32,11 +32,9 @@ async def leave(request: Request, service: Serving, place: Annotated[int, Path(g
     begun = await service.reads.run(code_flow.begin, service.database, providers[place], settings.public_url)
     answer = RedirectResponse(begun.address, 303)
     # Lax, unlike the session: this one must come along when the provider sends the browser back.
-    # The session that this one replaces goes along as its hash: the provider's redirect brings no strict cookie back.
-    held = request.cookies.get(SESSION_COOKIE, "")
     answer.set_cookie(
         UNDER_WAY_COOKIE,
-        f"{begun.browser}.{digest(held)}" if held else begun.browser,
+        begun.browser,
         max_age=MINUTES * 60,
         path=BACK,
         httponly=True,
@@ -56,7 +54,6 @@ async def come_back(
     iss: Annotated[str | None, Query(max_length=300)] = None,
 ) -> Response:
     """The provider's answer. A session, or a page that says why not; either way this answer is used up."""
-    browser, _, replaced = request.cookies.get(UNDER_WAY_COOKIE, "").partition(".")
     try:
         secret = await service.reads.run(
             code_flow.finish,
@@ -66,12 +63,12 @@ async def come_back(
             request_id_of(request.scope),
             state=state,
             code="" if error else code,
-            browser=browser,
+            browser=request.cookies.get(UNDER_WAY_COOKIE, ""),
             claimed_issuer=iss,
         )
     except NoRole as known:
         return _forget(service, page(request, "no_role.html", surroundings=around(request), status=403, known=known))
-    await service.reads.run(end_session, service.database, replaced)
+    await service.reads.run(end_replaced_session, request, service.database)
     caller = await service.reads.run(session_person, service.database, secret)
     # The browser came here from another site, and a strict cookie does not follow a redirect of that journey: the page
     # says where to go, and the next request is our own.

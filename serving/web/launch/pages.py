@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from serving.access import set_session_cookie, spend_as_stranger
+from serving.access import end_replaced_session, set_session_cookie, spend_as_stranger
 from serving.http.problems import request_id_of
 from serving.security import smart_flow
 from serving.security.code_flow import MINUTES, NoRole
@@ -68,6 +68,7 @@ async def come_back(
         )
     except NoRole as known:
         return _forget(service, page(request, "no_role.html", surroundings=around(request), status=403, known=known))
+    await service.reads.run(end_replaced_session, request, service.database)
     to = f"/patients/{quote(launched.patient_id, safe='')}" if launched.patient_id else "/"
     answer = page(request, "signed_in.html", surroundings=around(request), next=to)
     set_session_cookie(answer, launched.secret, secure=service.settings.is_https)

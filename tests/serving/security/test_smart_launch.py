@@ -157,6 +157,30 @@ def test_a_launch_opens_nobody_of_another_team(service, epr):
     assert service.get("/patients/S02").status_code == 404
 
 
+def test_a_launch_ends_the_session_that_it_replaces(service, epr):
+    """The record sends the browser back, and then only the mark of the session comes along (the session is strict)."""
+    service.get("/launch/back", params=epr.authorise(launch(service, epr, launch="first")))
+    first = service.cookies["upstream_session"]
+    assert first not in service.cookies["upstream_session_mark"]
+    back = epr.authorise(launch(service, epr, launch="second"))
+    service.cookies.delete("upstream_session")
+    assert service.get("/launch/back", params=back).status_code == 200
+    assert service.cookies["upstream_session"] != first
+    service.cookies.clear()
+    page = service.get("/patients/N03", cookies={"upstream_session": first}, follow_redirects=False)
+    assert page.headers["location"].startswith("/sign-in")
+
+
+def test_the_mark_of_a_session_signs_nobody_in(service, epr):
+    service.get("/launch/back", params=epr.authorise(launch(service, epr, launch="first")))
+    mark = service.cookies["upstream_session_mark"]
+    service.cookies.clear()
+    for name in ("upstream_session", "upstream_session_mark"):
+        page = service.get("/patients/N03", cookies={name: mark}, follow_redirects=False)
+        assert page.headers["location"].startswith("/sign-in")
+        service.cookies.clear()
+
+
 @pytest.mark.parametrize("patient", [None, 7, "", "9434765919", "x" * 300])
 def test_a_launch_without_a_person_we_can_know_ends_at_the_start(service, epr, patient):
     epr.answer = {"patient": patient}
