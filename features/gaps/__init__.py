@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from features.gaps.assumed_days import mark_assumed_days
 from features.gaps.codes import CODES
 from features.gaps.folding import one_line_each
 from features.gaps.gap import Code, Evidence, Gap, gap_order
+from features.gaps.person_rows import SHARD, person_rows
 from features.gaps.person_view import ConditionAnswers, PersonAsKnown, Shared, dues_by_person
 from features.gaps.rules.engagement import changes, contact, review, support
 from features.gaps.rules.monitoring import (
@@ -38,6 +40,7 @@ from features.gaps.rules.prescribing import (
 from features.gaps.rules.supply import depot, oral, stock
 from features.monitoring import due_dates
 from features.records import Records, day_of
+from features.records.memory import no_collecting
 from features.reference import TESTS
 
 RULES = (
@@ -97,9 +100,16 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
         strict=True,
     )
     shared = Shared(records, prepared.conditions.regimen)
-    rows = zip(places.tolist(), dues_by_person(scheduled, as_of), situation.taking.tolist(), answers, strict=True)
-    for row, (place, due, taking, answer) in enumerate(rows):
-        person = PersonAsKnown(shared, place, as_of, due, taking, ConditionAnswers(*answer))
+    each = zip(
+        places.tolist(),
+        dues_by_person(scheduled, as_of),
+        (row.tolist() for row in situation.taking),
+        answers,
+        person_rows(shared, places, as_of),
+        strict=True,
+    )
+    for row, (place, due, taking, answer, rows) in enumerate(each):
+        person = PersonAsKnown(shared, place, as_of, due, taking, ConditionAnswers(*answer), rows)
         person.schedule = (scheduled, row)
         yield person
 
@@ -117,11 +127,12 @@ def people_with_gaps(
     """The same with the person as known, one at a time, for who has more to say of them than their gaps."""
     records = records.as_known(as_of)
     dead = have_died(records, as_of)
-    for person in people(records, places, as_of):
-        rules = () if dead[person.place] else RULES
-        gaps = one_line_each([mark_assumed_days(person, gap) for rule in rules for gap in rule(person)])
-        gaps.sort(key=gap_order)
-        yield person, gaps
+    with no_collecting() if len(places) > SHARD else nullcontext():
+        for person in people(records, places, as_of):
+            rules = () if dead[person.place] else RULES
+            gaps = one_line_each([mark_assumed_days(person, gap) for rule in rules for gap in rule(person)])
+            gaps.sort(key=gap_order)
+            yield person, gaps
 
 
 NOT_ASSESSED = frozenset(("clinical_review",))
@@ -186,7 +197,7 @@ __all__ = [
     "Code",
     "Evidence",
     "Gap",
-    "Person",
+    "PersonAsKnown",
     "could_not_check",
     "find_gaps",
     "gaps_of",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 
 import numpy as np
@@ -23,12 +23,13 @@ from features.gaps.events import (
     scope_names,
 )
 from features.gaps.gap import NOT_REPEATED, Evidence, Finding, iso
+from features.gaps.person_rows import SHARD, PersonRows
 from features.gaps.shared import REVIEW_KINDS, Shared
 from features.medicines import regimen, supply_days
-from features.medicines.courses import Course, walk
+from features.medicines.courses import Course
 from features.monitoring import due_dates
 from features.records.days import NO_DAY
-from features.records.tables import COMPARATORS, TABLES
+from features.records.tables import TABLES
 from features.records.unread import UnreadValue
 from features.reference import MEDICINES, Medicine
 from features.reference.diagnoses import in_group
@@ -55,20 +56,20 @@ class PersonAsKnown:
         due: list[Due],
         regimen_row: list[float],
         answers: ConditionAnswers,
+        rows: PersonRows,
     ) -> None:
         self.shared, self.place, self.as_of = shared, place, as_of
         self.answers = answers
         self.schedule: tuple[due_dates.Dues, int] | None = None
         self.due = due
         self._regimen = regimen_row
-        self.courses = self._courses()
+        self.courses = rows.courses
         self.current = [course for course in self.courses if course.current(as_of)]
-        self.results = self._results()
-        self.contacts = self._contacts()
-        self.stays = self._stays()
+        self.results, self.contacts, self.stays = rows.results, rows.contacts, rows.stays
+        self.seen, self.last_seen = rows.seen, rows.last_seen
+        self.circumstances, self.conditions = rows.circumstances, rows.conditions
         self.gone: tuple[dict[str, Finding], list[Finding], list[Finding]] | None = None
         self.inpatient = any(stay.discharged == NO_DAY for stay in self.stays)
-        self.circumstances = self._circumstances()
 
     @cached_property
     def unsure(self) -> list[due_dates.Item]:
@@ -85,106 +86,9 @@ class PersonAsKnown:
         first, last = int(offsets[self.place]), int(offsets[self.place + 1])
         return first, [columns[name][first:last].tolist() for name in names]
 
-    def _courses(self) -> list[Course]:
-        prepared, t = self.shared.taking, self.as_of
-        first, last = int(prepared.offsets[self.place]), int(prepared.offsets[self.place + 1])
-        if first == last:
-            return []
-        columns = (
-            prepared.day,
-            prepared.known,
-            prepared.until,
-            prepared.length,
-            prepared.medicine,
-            prepared.dose_mg_a_day,
-            prepared.as_required,
-            prepared.prescriber,
-        )
-        return walk(zip(range(first, last), *(c[first:last].tolist() for c in columns), strict=True), _MEDICINES, t)
-
-    def _results(self) -> dict[str, list[tuple[int, float, int]]]:
-        """(day, value, row) of every visible result, by test."""
-        first, (days, known, tests, values, signs) = self._slices(
-            "results", ("taken_on", "known_on", "test", "value", "comparator")
-        )
-        words, t = self.shared.tests, self.as_of
-        found: dict[int, list[tuple[int, float, int]]] = {}
-        for day, told, test, value, sign, row in zip(
-            days, known, tests, values, signs, range(first, first + len(days)), strict=True
-        ):
-            if day >= t:
-                break
-            if told < t:
-                if sign >= 0:
-                    value = Bound.of(value, COMPARATORS[sign])
-                if test in found:
-                    found[test].append((day, value, row))
-                else:
-                    found[test] = [(day, value, row)]
-        return {words[test]: rows for test, rows in found.items()}
-
     def readings(self, test: str) -> list[Reading]:
         """Results of one test that hold a number."""
         return [Reading(*row) for row in self.results.get(test, ()) if row[1] == row[1]]
-
-    def _contacts(self) -> list[Contact]:
-        """Contacts of the last year, and older reviews; an outcome that was not known yet reads as planned. Fills
-        ``seen``, the days of all attended contacts, and ``last_seen``.
-        """
-        shared, t = self.shared, self.as_of
-        first, (days, known, told, kinds, outcomes) = self._slices(
-            "contacts", ("contact_on", "known_on", "outcome_known_on", "kind", "outcome")
-        )
-        part = slice(first, first + len(days))
-        attended, missed = shared.attended[part].tolist(), shared.missed[part].tolist()
-        found, recent, words = [], t - YEAR, shared.contact_kinds
-        self.seen: list[int] = []
-        last = -1
-        for i, day in enumerate(days):
-            if day >= t:
-                break
-            if known[i] >= t:
-                continue
-            over = told[i] < t
-            if over and attended[i]:
-                self.seen.append(day)
-                last = i
-            if day >= recent or kinds[i] in shared.review_kinds:
-                outcome = shared.outcomes[outcomes[i]] if over else "planned"
-                found.append(
-                    Contact(day, first + i, words[kinds[i]], over and attended[i], over and missed[i], outcome)
-                )
-        self.last_seen = (
-            Contact(days[last], first + last, words[kinds[last]], True, False, "attended") if last >= 0 else None
-        )
-        return found
-
-    def _stays(self) -> list[Stay]:
-        """Stays; a discharge that was not known yet reads as none."""
-        t = self.as_of
-        first, (admitted, known, discharged, told, method, ward) = self._slices(
-            "stays", ("admitted_on", "known_on", "discharged_on", "discharge_known_on", "method", "ward")
-        )
-        return [
-            Stay(
-                first + i,
-                admitted[i],
-                discharged[i] if told[i] < t and discharged[i] < t else NO_DAY,
-                self.shared.methods[method[i]],
-                self.shared.wards[ward[i]],
-            )
-            for i in range(len(admitted))
-            if admitted[i] < t and known[i] < t
-        ]
-
-    def _circumstances(self) -> dict[str, list[Circumstance]]:
-        first, (days, known) = self._slices("circumstances", ("from_on", "known_on"))
-        kinds, values = self.shared.circumstances if days else ([], [])
-        found: dict[str, list[Circumstance]] = {}
-        for row, (day, told) in enumerate(zip(days, known, strict=True), first):
-            if day < self.as_of and told < self.as_of:
-                found.setdefault(kinds[row], []).append(Circumstance(row, day, values[row].strip().lower()))
-        return found
 
     def supplies_of(self, name: str, within: int) -> list[Supply]:
         """Supplies of one medicine in the last ``within`` days, in order of day: those dispensed (or of no recorded
@@ -213,7 +117,7 @@ class PersonAsKnown:
         part = slice(first, first + len(days))
         medicines = self.shared.records.columns("supplies")["medicine"][part].tolist()
         lengths = self.shared.lengths[part].tolist()
-        undone = self.shared.undone[part].tolist()
+        undone = self.shared.taking.undone[part].tolist()
         found = []
         for i, day in enumerate(days):
             if day < self.as_of and known[i] < self.as_of <= undone[i]:
@@ -235,18 +139,6 @@ class PersonAsKnown:
             for i in range(len(opened))
             if opened[i] < t and known[i] < t
         ]
-
-    @cached_property
-    def conditions(self) -> dict[str, list[tuple[int, int, str]]]:
-        """(row, day, code) by category: diagnosis, allergy, shared_care."""
-        first, (days, known, category) = self._slices("conditions", ("recorded_on", "known_on", "category"))
-        names = TABLES["conditions"].column("category").values
-        codes = self.shared.condition_codes if days else []
-        found: dict[str, list[tuple[int, int, str]]] = {name: [] for name in names}
-        for row, (day, told, kind) in enumerate(zip(days, known, category, strict=True), first):
-            if day < self.as_of and told < self.as_of:
-                found[names[kind]].append((row, day, codes[row] or ""))
-        return found
 
     def diagnosed(self, group: str, within: int | None = None) -> tuple[Evidence, ...]:
         """The latest recorded diagnosis of a group (``diagnosis_groups.csv``), by ICD-10, SNOMED CT or label; of the
@@ -314,7 +206,10 @@ class PersonAsKnown:
 
     def newest(self, test: str) -> Reading | None:
         """The latest result with a number, however old, because age alone does not make an abnormal result normal."""
-        return self.latest(test, within=self.as_of + 2**30)
+        for row in reversed(self.results.get(test, ())):
+            if row[1] == row[1]:
+                return Reading(*row)
+        return None
 
     def not_repeated(self, day: int) -> str:
         """Added to a result of a day that nothing newer has replaced for more than a year; else empty."""
@@ -372,22 +267,18 @@ class PersonAsKnown:
 _FIELD = {name: place for place, name in enumerate(regimen.FIELDS)}
 
 
-def dues_by_person(scheduled: due_dates.Dues, as_of: int) -> list[list[Due]]:
+def dues_by_person(scheduled: due_dates.Dues, as_of: int) -> Iterator[list[Due]]:
     """For each row of the spine the tests whose due day has come."""
-    found: list[list[Due]] = [[] for _ in range(len(scheduled.day))]
-    rows, places = np.nonzero((scheduled.protocol >= 0) & (scheduled.day <= as_of))
     items = due_dates.items()
-    for row, place, protocol, day, latest, start in zip(
-        rows.tolist(),
-        places.tolist(),
-        scheduled.protocol[rows, places].tolist(),
-        scheduled.day[rows, places].tolist(),
-        scheduled.last[rows, places].tolist(),
-        scheduled.start[rows, places].tolist(),
-        strict=True,
-    ):
-        found[row].append(Due(items[place], protocol, day, latest, start))
-    return found
+    for low in range(0, len(scheduled.day), SHARD):
+        part = slice(low, low + SHARD)
+        found: list[list[Due]] = [[] for _ in range(len(scheduled.day[part]))]
+        rows, places = np.nonzero((scheduled.protocol[part] >= 0) & (scheduled.day[part] <= as_of))
+        columns = (scheduled.protocol, scheduled.day, scheduled.last, scheduled.start)
+        values = (column[part][rows, places].tolist() for column in columns)
+        for row, place, protocol, day, latest, start in zip(rows.tolist(), places.tolist(), *values, strict=True):
+            found[row].append(Due(items[place], protocol, day, latest, start))
+        yield from found
 
 
 __all__ = [

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from features.medicines import regimen, supply_days
 from features.records import Records, attendance
+from features.records.coded_words import coded_words
 from features.records.tables import TABLES
 from features.reference import MEDICINES
 
@@ -37,13 +40,8 @@ class Shared:
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int32]:
-        """Days that each supply lasts: worked out once for everybody, as the three below."""
+        """Days that each supply lasts: worked out once for everybody, as the two below."""
         return supply_days.lengths_of(self.records)
-
-    @cached_property
-    def undone(self) -> npt.NDArray[np.int32]:
-        """The day from which each supply no longer stands."""
-        return supply_days.supplies_once(self.records).undone
 
     @cached_property
     def days_assumed(self) -> npt.NDArray[np.bool_]:
@@ -56,7 +54,7 @@ class Shared:
     @cached_property
     def circumstances(self) -> tuple[list[str], list[str]]:
         columns = self.records.columns("circumstances")
-        return columns["kind"].to_pylist(), columns["value"].to_pylist()
+        return _words(columns["kind"]), _words(columns["value"], lambda word: word.strip().lower())
 
     @cached_property
     def ethnicities(self) -> list[str | None]:
@@ -72,11 +70,18 @@ class Shared:
 
     @cached_property
     def condition_codes(self) -> list[str | None]:
-        return list(self.records.columns("conditions")["code"].to_pylist())
+        return _words(self.records.columns("conditions")["code"])
 
     @cached_property
     def condition_labels(self) -> list[str | None]:
-        return list(self.records.columns("conditions")["label"].to_pylist())
+        return _words(self.records.columns("conditions")["label"])
+
+
+def _words(column: Any, way: Callable[[str], str] = str) -> list[Any]:
+    """A text column as a list that holds each different word once."""
+    codes, given = coded_words(column)
+    words = [None if word is None else way(word) for word in given]
+    return [words[code] for code in codes.tolist()]
 
 
 def _much_supplied(

@@ -1,72 +1,99 @@
-"""Medicine courses of a person, by name: the algorithm of :mod:`features.kernels.regimen` in plain Python, with the
-same conventions.
+"""Medicine courses of a person, by name: what :mod:`features.kernels.courses` finds, as values that rules read.
 
-The numbers of the regimen decide whether a gap fires; these names say which medicines they count. A property test
-checks that the two agree.
+The numbers of the regimen decide whether a gap fires; these names say which medicines they count. Tests hold the two
+together, and the compiled loop against a slow one in plain Python.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
 
-from features.kernels.coverage import COURSE_GAP_DAYS, carried
+import numpy as np
+import numpy.typing as npt
+
+from features.kernels import courses as kernel
 from features.kernels.regimen import CURRENT_GRACE_DAYS
+from features.medicines.regimen import RegimenInputs
+from features.records.days import NO_DAY
 from features.reference import Medicine
 
 SIDES = ("trust", "gp")
+KEPT_DAYS = 200
+"""How far back covered days are kept."""
+
+_Rows = npt.NDArray[np.int64]
+
+
+class _SupplyRows:
+    """What each visible supply of some people did to its course, in order of course, then of day."""
+
+    def __init__(self, as_of: int, day: Any, dose: Any, prescriber: Any, span: Any, past: Any, side: Any, new: Any):
+        lately = span[:, 1] > as_of - KEPT_DAYS
+        self.spans = list(zip(span[lately, 0].tolist(), span[lately, 1].tolist(), strict=True))
+        self.lately = np.concatenate(([0], np.cumsum(lately))).tolist()
+        self.day, self.dose, self.prescriber = day, dose, prescriber
+        self.past, self.side, self.new = past, side, new
 
 
 class Course:
     """One medicine as a person has held it.
 
     ``start`` and ``end`` bound the latest course (``end`` is the first day its supply, carried over, no longer
-    covers); ``past`` holds earlier courses. ``spans`` are the days covered lately as [begin, end). ``given`` holds a
-    course's injections as (day, interval, row). ``doses`` are (day, mg a day) where it became known or changed.
-    ``sides`` are (day, from, to) changes of prescriber between trust and GP.
+    covers); ``past`` holds earlier courses. ``spans`` are the days covered lately as [begin, end). ``doses`` are (day,
+    mg a day) where it became known or changed. ``sides`` are (day, from, to) changes of prescriber between trust and
+    GP. The lists are made when a rule first reads them.
     """
 
-    __slots__ = (
-        "doses",
-        "end",
-        "first_row",
-        "first_start",
-        "given",
-        "injection",
-        "last_day",
-        "last_row",
-        "last_side",
-        "medicine",
-        "past",
-        "required",
-        "seen",
-        "sides",
-        "spans",
-        "start",
-    )
-
-    def __init__(self, medicine: Medicine, day: int, row: int) -> None:
+    def __init__(self, medicine: Medicine, numbers: Sequence[int], dose: float, rows: _SupplyRows, low: int, high: int):
         self.medicine = medicine
         self.injection = medicine.is_long_acting_injection
-        self.start = self.end = self.first_start = day
-        self.first_row = row
-        self.given: list[tuple[int, int, int]] = []
-        self.past: list[tuple[int, int]] = []
-        self.spans: list[tuple[int, int]] = []
-        self.doses: list[tuple[int, float]] = []
-        self.sides: list[tuple[int, int, int]] = []
-        self.seen = [-(2**40), -(2**40)]
-        self.last_side = -1
-        self.required = False
-        self.last_day, self.last_row = day, row
+        (
+            self.start,
+            self.end,
+            self.first_start,
+            self.first_row,
+            self.last_day,
+            self.last_row,
+            self.last_side,
+            trust,
+            gp,
+            required,
+            dose_day,
+            _,
+        ) = numbers
+        self.seen = [trust, gp]
+        self.required = required == 1
+        self.dose = dose if dose == dose and dose_day >= self.start else None
+        """The latest known dose of this course, in mg a day."""
+        self._rows, self._part = rows, slice(low, high)
 
     def current(self, as_of: int) -> bool:
         """Whether the course is current: while its supply lasts and for 28 days after."""
         return as_of <= self.end + CURRENT_GRACE_DAYS
 
-    @property
-    def dose(self) -> float | None:
-        """The latest known dose of this course, in mg a day."""
-        return self.doses[-1][1] if self.doses and self.doses[-1][0] >= self.start else None
+    @cached_property
+    def spans(self) -> list[tuple[int, int]]:
+        rows, part = self._rows, self._part
+        return rows.spans[rows.lately[part.start] : rows.lately[part.stop]]
+
+    @cached_property
+    def past(self) -> list[tuple[int, int]]:
+        part = self._rows.past[self._part]
+        return [(begin, end) for begin, end in part[part[:, 1] != NO_DAY].tolist()]
+
+    @cached_property
+    def doses(self) -> list[tuple[int, float]]:
+        rows, new = self._rows, self._rows.new[self._part]
+        return list(zip(rows.day[self._part][new].tolist(), rows.dose[self._part][new].tolist(), strict=True))
+
+    @cached_property
+    def sides(self) -> list[tuple[int, int, int]]:
+        rows, before = self._rows, self._rows.side[self._part]
+        changed = before >= 0
+        parts = (rows.day[self._part], before, rows.prescriber[self._part])
+        return list(zip(*(part[changed].tolist() for part in parts), strict=True))
 
     def dose_on(self, day: int) -> float | None:
         """The dose known on a day, in mg a day."""
@@ -74,52 +101,56 @@ class Course:
         return known[-1] if known else None
 
 
-_carried = carried.py_func  # the one rule of carry-over, without the compiler
-KEPT_DAYS = 200
-"""How far back covered days are kept."""
-
-
-def walk(
-    rows: Iterable[tuple[int, int, int, int, int, int, float, bool, int]], medicines: Sequence[Medicine], as_of: int
-) -> list[Course]:
-    """Courses from supplies in order of day: (row, day, known, until, length, medicine, mg a day, as required, side).
+def courses_of(taking: RegimenInputs, places: _Rows, as_of: int, medicines: Sequence[Medicine]) -> list[list[Course]]:
+    """Courses of each person at ``places`` as known at 00:00 of a day number, in order of each medicine's first supply.
     Rows that are not visible, or that another row replaces, are left out."""
-    held: dict[int, Course] = {}
-    kept = as_of - KEPT_DAYS
-    for row, day, known, until, length, place, dose, required, side in rows:
-        if day >= as_of:
-            break
-        if known >= as_of or until < as_of:
-            continue
-        course = held.get(place)
-        if course is None:
-            course = held[place] = Course(medicines[place], day, row)
-        elif day > course.end + COURSE_GAP_DAYS:
-            course.past.append((course.start, course.end))
-            course.start = course.end = day
-            course.first_row = row
-            course.given = []
-        if day >= course.end:  # shortcut for the common case of nothing in hand, without calling the rule
-            begin, end = day, day + length
-        else:
-            begin, end = _carried(day, course.end, length)
-        course.end = end
-        if end > kept:
-            course.spans.append((begin, end))
-        if course.injection:
-            course.given.append((day, length, row))
-        course.required = required
-        course.last_day = day
-        course.last_row = row
-        if dose == dose and not (course.doses and course.doses[-1][1] == dose and course.doses[-1][0] >= course.start):
-            course.doses.append((day, dose))
-        if side >= 0:
-            if course.last_side != side:
-                if course.last_side >= 0:
-                    course.sides.append((day, course.last_side, side))
-                course.last_side = side
-            course.seen[side] = day
-    return list(held.values())
+    rows = rows_of_places(taking.offsets, places)
+    size = len(rows)
+    course, span, past = np.empty(size, np.int64), np.empty((size, 2), np.int64), np.empty((size, 2), np.int64)
+    side, new = np.empty(size, np.int8), np.empty(size, np.bool_)
+    numbers, names, doses = kernel.courses_kernel(
+        taking.offsets,
+        taking.day,
+        taking.known,
+        taking.until,
+        taking.length,
+        taking.medicine,
+        taking.dose_mg_a_day,
+        taking.as_required,
+        taking.prescriber,
+        places,
+        as_of,
+        course,
+        span,
+        past,
+        side,
+        new,
+    )
+    order = np.argsort(course, kind="stable")
+    order = order[np.searchsorted(course[order], 0) :]
+    bounds = np.searchsorted(course[order], np.arange(len(names) + 1)).tolist()
+    rows = rows[order]
+    read = _SupplyRows(
+        as_of,
+        taking.day[rows],
+        taking.dose_mg_a_day[rows],
+        taking.prescriber[rows],
+        span[order],
+        past[order],
+        side[order],
+        new[order],
+    )
+    found: list[list[Course]] = [[] for _ in range(len(places))]
+    for one, (row, name, dose) in enumerate(zip(numbers.tolist(), names.tolist(), doses.tolist(), strict=True)):
+        found[row[-1]].append(Course(medicines[name], row, dose, read, bounds[one], bounds[one + 1]))
+    return found
+
+
+def rows_of_places(offsets: npt.NDArray[np.int64], places: _Rows) -> _Rows:
+    """Positions of all rows of the people at ``places``, person after person."""
+    counts = offsets[places + 1] - offsets[places]
+    ends = np.cumsum(counts)
+    return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(offsets[places] - (ends - counts), counts)
 
 
 def by_base(courses: Iterable[Course]) -> dict[str, list[Course]]:

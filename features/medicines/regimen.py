@@ -94,6 +94,8 @@ class RegimenInputs:
     dose_mg_a_day: npt.NDArray[np.float64]
     as_required: npt.NDArray[np.bool_]
     prescriber: npt.NDArray[np.int8]
+    undone: npt.NDArray[np.int32]
+    """The day from which each supply no longer stands."""
 
 
 def prepare(records: Records) -> RegimenInputs:
@@ -117,6 +119,7 @@ def _prepare(records: Records) -> RegimenInputs:
         once.dose_mg_a_day,
         columns["as_required"] == 1,
         side[columns["prescriber"]],
+        once.undone,
     )
 
 

@@ -20,6 +20,7 @@ from features.kernels.schedule import APPLIES, CANNOT_ASSESS, DOES_NOT
 from features.medicines import regimen
 from features.medicines.regimen import FIELDS
 from features.records import Records
+from features.records.coded_words import coded_words
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
 from features.reference import MEDICINES, TESTS, high_limit, low_limit, medicines_meant
@@ -81,12 +82,18 @@ def _prepare(records: Records) -> ConditionInputs:
     patients, conditions = records.columns("patients"), records.columns("conditions")
     category = TABLES["conditions"].column("category").values.index("diagnosis")
     diagnosed = conditions["category"] == category
-    pairs = list(zip(conditions["code"].to_pylist(), conditions["label"].to_pylist(), strict=True))
-    kinds = records.columns("circumstances")["kind"].to_pylist()
-    values = [(value or "").casefold() for value in records.columns("circumstances")["value"].to_pylist()]
+    (code, codes), (label, labels) = coded_words(conditions["code"]), coded_words(conditions["label"])
+    pairs, pair = np.unique(np.stack((code, label)), axis=1, return_inverse=True)
+    different = [(codes[one], labels[other]) for one, other in pairs.T.tolist()]
+    circumstances = records.columns("circumstances")
+    (kind_of, kinds), (value_of, given) = coded_words(circumstances["kind"]), coded_words(circumstances["value"])
+    values = [(value or "").casefold() for value in given]
+
+    def of_kind(kind: str) -> Bools:
+        return np.array([k == kind for k in kinds], bool)[kind_of]
 
     def coded(kind: str, words: dict[str, int]) -> npt.NDArray[np.int8]:
-        return np.array([words.get(v, -1) if k == kind else -1 for k, v in zip(kinds, values, strict=True)], np.int8)
+        return np.where(of_kind(kind), np.array([words.get(v, -1) for v in values], np.int8)[value_of], np.int8(-1))
 
     yes_no = {word: 1 for word in _YES} | {word: 0 for word in _NO}
     smoking = {v: int(v in _SMOKES or (v.endswith("_a_day") and v != "0_a_day")) for v in dict.fromkeys(values)}
@@ -97,17 +104,18 @@ def _prepare(records: Records) -> ConditionInputs:
         patients["birth_date"],
         patients["sex"],
         {
-            g: diagnosed & np.array([in_group(g, c, w) for c, w in pairs], bool)
+            g: diagnosed & np.array([in_group(g, c, w) for c, w in different], bool)[pair.reshape(-1)]
             for g in ("smi", "cardiac", "thyroid", "pregnancy")
         },
         {kind: coded(kind, yes_no) for kind in ("childbearing_potential", "benign_ethnic_neutropenia")},
         coded("smoking", smoking),
         coded("clozapine_service", {name: int(days) for name, days in RESET_DAYS.items()}),
-        np.array(
-            [REGISTER_DAYS.get(v, 0) if k == "clozapine_interval" else -1 for k, v in zip(kinds, values, strict=True)],
-            np.int16,
+        np.where(
+            of_kind("clozapine_interval"),
+            np.array([REGISTER_DAYS.get(v, 0) for v in values], np.int16)[value_of],
+            np.int16(-1),
         ),
-        np.array([k == "infection" and v not in _NO for k, v in zip(kinds, values, strict=True)], bool),
+        of_kind("infection") & np.array([v not in _NO for v in values], bool)[value_of],
         {
             name: _of(scopes)[medicine]
             for name, scopes in (

@@ -35,7 +35,6 @@ import numpy.typing as npt
 from features.kernels import lookups, schedule
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.schedule import FOREVER, courses_kernel, due_kernel, latest_kernel
-from features.medicines.supply_days import supplies_once
 from features.monitoring import applicability
 from features.monitoring.applicability import CONDITIONS, Situation
 from features.records import Records
@@ -129,10 +128,11 @@ def prepare(records: Records) -> ScheduleInputs:
 
 def _prepare(records: Records) -> ScheduleInputs:
     supplies = records.columns("supplies")
+    conditions = applicability.prepare(records)
     return ScheduleInputs(
         records,
-        applicability.prepare(records),
-        supplies_once(records).length,
+        conditions,
+        conditions.regimen.length,
         _medicine_bits()[supplies["medicine"]],
         _result_bits(records),
     )

@@ -8,7 +8,7 @@ metabolic care).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from features.reference.files import ReferenceTableError, is_unverified, number, read_rows
 
@@ -32,15 +32,15 @@ class Medicine:
     groups: tuple[str, ...]
     unverified_fields: tuple[str, ...]
 
-    @property
+    @cached_property
     def is_antipsychotic(self) -> bool:
         return self.medicine_class.startswith("antipsychotic_")
 
-    @property
+    @cached_property
     def is_long_acting_injection(self) -> bool:
         return self.route == "long_acting_injection"
 
-    @property
+    @cached_property
     def is_psychotropic(self) -> bool:
         return self.medicine_class != "other"
 
