@@ -150,8 +150,11 @@ JSON_PATHS = (
     "/metrics",
     STATIC,
 )
+SCHEMAS = "#/components/schemas/"
+# The body by its name, not by its model: the framework would make a reader of it for every error of every route.
+_PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": f"{SCHEMAS}ProblemDetails"}}}
 ERRORS: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemDetails, "description": description}
+    status: {"description": description, "content": _PROBLEM}
     for status, description in (
         (400, "the request could not be read, or asked for an unknown host"),
         (401, "no valid bearer token"),
@@ -327,20 +330,14 @@ def _described(app: FastAPI) -> dict[str, Any]:
     """The OpenAPI document, with errors under the media type they are sent with."""
     if app.openapi_schema is None:
         document = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes)
-        document["components"]["schemas"] |= BODIES
+        problem = ProblemDetails.model_json_schema(ref_template=f"{SCHEMAS}{{model}}", mode="serialization")
+        document["components"]["schemas"] |= BODIES | problem.pop("$defs") | {"ProblemDetails": problem}
         document["components"]["schemas"] = dict(sorted(document["components"]["schemas"].items()))
         for address, path in document["paths"].items():
-            for operation in path.values():
+            for operation in path.values() if address.startswith(FHIR) else ():
                 for described in operation["responses"].values():
-                    content = described.get("content", {})
-                    for media in list(content):
-                        if not content[media].get("schema", {}).get("$ref", "").endswith("/ProblemDetails"):
-                            continue
-                        if address.startswith(FHIR):
-                            del content[media]
-                            content[FHIR_TYPE] = {"schema": OPERATION_OUTCOME}
-                        else:
-                            content[MEDIA_TYPE] = content.pop(media)
+                    if MEDIA_TYPE in described.get("content", {}):
+                        described["content"] = {FHIR_TYPE: {"schema": OPERATION_OUTCOME}}
         app.openapi_schema = document
     return app.openapi_schema
 
