@@ -15,43 +15,31 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
+
+from tests.scheduling import Together, place_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 600
 SECONDS_TO_START = 120
 
-# Python reads a module that was compiled before in a tenth of the time. Tests start this program some hundred times.
+# Otherwise every program that a test starts would compile each of our modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-TOGETHER = {"demo_home": "demo", "trained": "trained", "made_up": "trained", "happened": "truth", "trust_300": "leakage"}
-"""Fixtures that take long to make, and the group of the tests that use them: one worker runs the whole group, so each
-is made once. Every other file is a group of its own, so the fixtures of a module are made once too.
-"""
-FIRST = ("demo", "trained", "truth", "tests/browser", "leakage")
-"""Groups that take longest. They start first, so that no worker waits at the end for another that began one late."""
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Workers run files whole, and those that share a costly fixture together."""
+    return Together(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With workers (``--dist loadgroup``), names the group of each test and starts the long ones first."""
-    if not hasattr(config, "workerinput"):
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group_of(item)))
-    items.sort(key=lambda item: FIRST.index(group) if (group := group_of(item)) in FIRST else len(FIRST))
-
-
-def group_of(item: pytest.Item) -> str:
-    """The tests that one worker runs together with this one."""
-    used = set(getattr(item, "fixturenames", ()))
-    folder = item.path.parent.relative_to(ROOT).as_posix()
-    if folder in FIRST:
-        return folder
-    return next((group for name, group in TOGETHER.items() if name in used), item.path.relative_to(ROOT).as_posix())
+    """With workers, what takes longest starts first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place_of(item.path.relative_to(ROOT).as_posix()))
 
 
 def upstream(*words: str, ok: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:

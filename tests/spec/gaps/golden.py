@@ -134,8 +134,13 @@ def records_of(cases: list[Case]) -> Records:
 
 def gaps_of(cases: list[Case]) -> list[list[dict[str, Any]]]:
     """Every gap of every case, as dicts."""
-    found: list[list[dict[str, Any]]] = [[] for _ in cases]
-    for row in find_gaps(records_of(cases), AS_OF).to_dict("records"):
+    return by_case(find_gaps(records_of(cases), AS_OF), len(cases))
+
+
+def by_case(gaps: pd.DataFrame, cases: int) -> list[list[dict[str, Any]]]:
+    """What ``find_gaps`` found among ``cases`` cases, as the gaps of each."""
+    found: list[list[dict[str, Any]]] = [[] for _ in range(cases)]
+    for row in gaps.to_dict("records"):
         found[int(row["patient_id"][1:])].append(row)
     return found
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import pandas as pd
 import pytest
 
+from features import Records, find_gaps
 from tests.spec.gaps import (
     cases_added,
     cases_changes,
@@ -21,7 +23,7 @@ from tests.spec.gaps import (
     cases_regimen,
     cases_valproate_review,
 )
-from tests.spec.gaps.golden import check, gaps_of
+from tests.spec.gaps.golden import AS_OF, by_case, check, records_of
 
 CASES = [
     *cases_clozapine.CASES,
@@ -40,8 +42,21 @@ CASES = [
 
 
 @cache
+def records() -> Records:
+    """All cases as records, made once: nobody changes them."""
+    return records_of(CASES)
+
+
+@cache
+def found() -> pd.DataFrame:
+    """What ``find_gaps`` finds in them."""
+    return find_gaps(records(), AS_OF)
+
+
+@cache
 def answers() -> list[list[dict[str, Any]]]:
-    return gaps_of(CASES)
+    """The gaps of each case."""
+    return by_case(found(), len(CASES))
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[str(case) for case in CASES])

@@ -23,6 +23,7 @@ from features.medicines.courses import by_base
 from features.records import day_of
 from features.records.tables import TABLES
 from features.reference import PROTOCOLS, THRESHOLDS, groups
+from tests.spec.gaps import test_golden as golden_set
 from tests.spec.gaps.golden import AS_OF, records_of
 from tests.spec.gaps.test_golden import CASES, answers
 
@@ -140,9 +141,8 @@ def test_facts_take_their_mark_from_the_reference_row():
 
 
 def test_evidence_rows_are_the_persons_own_and_carry_their_day():
-    records = records_of(CASES)
-    frames = {name: records[name] for name in TABLES}
-    for gap in find_gaps(records, AS_OF).to_dict("records"):
+    frames = {name: golden_set.records()[name] for name in TABLES}
+    for gap in golden_set.found().to_dict("records"):
         for row in gap["evidence"]:
             frame = frames[row["table"]]
             source = frame.iloc[row["row"]]
@@ -267,9 +267,8 @@ def test_names_agree_with_the_numbers_of_the_regimen(supplies):
     ],
 )
 def test_days_overdue_are_the_features_own(code, feature):
-    records = records_of(CASES)
-    gaps = find_gaps(records, AS_OF).query("code == @code and days_overdue.notna()").set_index("patient_id")
+    gaps = golden_set.found().query("code == @code and days_overdue.notna()").set_index("patient_id")
     spine = pd.DataFrame({"patient_id": gaps.index, "as_of": AS_OF})
-    values = build(records, spine, [feature]).values[:, 0]
+    values = build(golden_set.records(), spine, [feature]).values[:, 0]
     assert len(gaps) > 5
     np.testing.assert_array_equal(values, gaps["days_overdue"].clip(upper=CATALOGUE[feature].high).to_numpy())
