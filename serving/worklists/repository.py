@@ -17,6 +17,7 @@ from sqlalchemy import (
     Row,
     Select,
     Subquery,
+    Text,
     and_,
     bindparam,
     case,
@@ -374,10 +375,12 @@ def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -
 
 
 def summaries_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, Any]:
-    """``medicines``, ``about`` and ``dues`` as stored, by person; nobody in a run made before they were kept."""
+    """``medicines``, ``about`` and ``dues`` as the text they are stored in, by person; nobody in a run made before they
+    were kept."""
     visible = visible_people(caller)
+    stored = (cast(summaries.c[name], Text).label(name) for name in ("medicines", "about", "dues"))
     query = (
-        select(summaries.c.patient_id, summaries.c.medicines, summaries.c.about, summaries.c.dues)
+        select(summaries.c.patient_id, *stored)
         .join(visible, and_(summaries.c.run_id == visible.c.run_id, summaries.c.patient_id == visible.c.patient_id))
         .where(summaries.c.patient_id.in_(_all_of(patients)))
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import BaseModel, Field
 
@@ -155,18 +156,22 @@ class RiskBefore:
     probability: float
 
 
-class WorklistEntry(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorklistEntry:
     """One person. Everybody on the caseload is somewhere in the list; capacity only draws a line."""
 
-    position: int = Field(description="place in this list, from 1")
-    rank: int = Field(description="place by risk; people with equal risk share it")
+    position: Annotated[int, Field(description="place in this list, from 1")]
+    rank: Annotated[int, Field(description="place by risk; people with equal risk share it")]
     tied: bool
-    within_capacity: bool | None = Field(
-        description=(
-            "has a place on the published list or, in any other order, a place the capacity reaches; null "
-            "where the team has stated no capacity"
-        )
-    )
+    within_capacity: Annotated[
+        bool | None,
+        Field(
+            description=(
+                "has a place on the published list or, in any other order, a place the capacity reaches; null "
+                "where the team has stated no capacity"
+            )
+        ),
+    ]
     patient_id: str
     probability: float
     in_words: str
@@ -178,26 +183,44 @@ class WorklistEntry(BaseModel):
     short_history: bool
     missing_sources: list[str]
     last_review: LastReview | None
-    adjustments: list[Adjustment] = Field(description="recorded needs, so that a review reaches the person")
-    standing: Standing | None = Field(
-        description=(
-            "listed, waiting, reviewed (takes no slot for some weeks) or snoozed; null in a run made before "
-            "lists were kept"
-        )
-    )
-    slot: Slot | None = Field(description="why the person has a place on the published list; null where they have none")
-    joined: bool = Field(
-        description="has a place on the published list and had none on the list before; nobody on a team's first list"
-    )
+    adjustments: Annotated[list[Adjustment], Field(description="recorded needs, so that a review reaches the person")]
+    standing: Annotated[
+        Standing | None,
+        Field(
+            description=(
+                "listed, waiting, reviewed (takes no slot for some weeks) or snoozed; null in a run made before "
+                "lists were kept"
+            )
+        ),
+    ]
+    slot: Annotated[
+        Slot | None,
+        Field(description="why the person has a place on the published list; null where they have none"),
+    ]
+    joined: Annotated[
+        bool,
+        Field(
+            description=(
+                "has a place on the published list and had none on the list before; nobody on a team's first list"
+            )
+        ),
+    ]
     listed_since: dt.date | None
-    snoozed_until: dt.date | None = Field(description="a snooze that holds now; it takes effect when it is recorded")
-    work: str = Field(default="", description="who has the person, and whether to do it this week, in words")
-    medicines: list[str] = Field(default_factory=list, description="medicines with doses, in words, the first first")
-    next_due: NextDue | None = Field(default=None, description="what falls due next, within 14 days")
-    in_critical_band: bool = Field(
-        default=False, description="past the capacity, and above the line all the same: a critical safety gap"
+    snoozed_until: Annotated[
+        dt.date | None, Field(description="a snooze that holds now; it takes effect when it is recorded")
+    ]
+    work: Annotated[str, Field(description="who has the person, and whether to do it this week, in words")] = ""
+    medicines: Annotated[list[str], Field(description="medicines with doses, in words, the first first")] = field(
+        default_factory=list
     )
-    risk_before: list[RiskBefore] = Field(description="the same risk in earlier lists of other days, oldest first")
+    next_due: Annotated[NextDue | None, Field(description="what falls due next, within 14 days")] = None
+    in_critical_band: Annotated[
+        bool,
+        Field(description="past the capacity, and above the line all the same: a critical safety gap"),
+    ] = False
+    risk_before: Annotated[
+        list[RiskBefore], Field(description="the same risk in earlier lists of other days, oldest first")
+    ]
 
     @property
     def pressing_gaps(self) -> list[GapLine]:

@@ -21,16 +21,16 @@ from serving.identity.callers import Caller
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
-from serving.summaries.schemas import dues_of
-from serving.summaries.words import due_in_short, stored_lines
+from serving.summaries.words import glance_words
 from serving.wording import about_in_100
 from serving.work.repository import newest as newest_work
 from serving.work.service import in_words
 from serving.worklists import repository
 from serving.worklists.ranking import Ranking
-from serving.worklists.rules import CRITICAL, LeftReason, Standing
+from serving.worklists.rules import CRITICAL, LeftReason, Slot, Standing
 from serving.worklists.schemas import (
     SHOWN_REASONS,
+    Adjustment,
     FilterChoice,
     FilterChoices,
     Filters,
@@ -41,6 +41,7 @@ from serving.worklists.schemas import (
     ListChanges,
     ListRulesUsed,
     NextDue,
+    ReasonLine,
     Sorting,
     Team,
     Teams,
@@ -53,8 +54,7 @@ UNFILTERED = Filters()
 CONCEPT_LABELS = {concept.slug: concept.label for concept in CONCEPTS.values()}
 
 
-_ENTRIES = TypeAdapter(list[WorklistEntry])
-"""Reads a whole page at once: row by row and part by part took a third of its time."""
+_REASONS = TypeAdapter(list[ReasonLine])
 CHANGES_OF = dt.timedelta(days=7)
 MOST_CHANGES = 200
 
@@ -257,10 +257,10 @@ def _at_a_glance(row: Row[Any] | None, as_of: dt.date) -> dict[str, Any]:
     """Medicines and the next due thing of a stored summary, in words."""
     if row is None:
         return {}
-    dues = dues_of(row.dues[:1], as_of)
+    lines, first = glance_words(row.medicines, row.about, row.dues)
     return {
-        "medicines": stored_lines(row.medicines, row.about["not_known"]),
-        "next_due": NextDue(dues[0].on, due_in_short(dues[0])) if dues else None,
+        "medicines": list(lines),
+        "next_due": NextDue(as_of + dt.timedelta(days=first[0]), first[1]) if first else None,
     }
 
 
@@ -281,10 +281,11 @@ def _sorted(
     if sort is Sorting.NAME:
         named = names(patients)
         return sorted(rows, key=lambda row: _surname_first(named.get(row.patient_id, "")) or ("~", row.patient_id))
+    summaries = repository.summaries_of(connection, caller, patients)
     dues = {
-        patient: dues_of(row.dues[:1], as_of)[0].on
-        for patient, row in repository.summaries_of(connection, caller, patients).items()
-        if row.dues
+        patient: due.on
+        for patient, row in summaries.items()
+        if (due := _at_a_glance(row, as_of)["next_due"]) is not None
     }
     return sorted(rows, key=lambda row: min(dues.get(row.patient_id, far), row.next_booked_on or far))
 
@@ -473,36 +474,34 @@ def _entries(
     summaries = repository.summaries_of(connection, caller, patients)
     work = newest_work(connection, caller, patients)
     before = repository.risks_before(connection, caller, patients, *chosen, as_of) if explained else {}
-    found = _ENTRIES.validate_python(
-        [
-            {
-                **row.flags,
-                "position": row.position,
-                "rank": row.rank,
-                "tied": row.sharing > 1,
-                "within_capacity": None if capacity is None else bool(row.within),
-                "in_critical_band": _in_band(row, capacity),
-                **_at_a_glance(summaries.get(row.patient_id), as_of),
-                "patient_id": row.patient_id,
-                "probability": row.probability,
-                "in_words": about_in_100(row.probability),
-                "reasons": reasons.get(row.patient_id, [])[:SHOWN_REASONS],
-                "gaps": [
-                    _with_status(gap, statuses.get((row.patient_id, gap.code))) for gap in gaps.get(row.patient_id, ())
-                ],
-                "last_seen_on": row.last_seen_on,
-                "next_booked_on": row.next_booked_on,
-                "last_review": _last(reviews.get(row.patient_id)),
-                "adjustments": [{"kind": kind, "value": value} for kind, value in row.adjustments or []],
-                "standing": _standing(row),
-                "slot": row.slot,
-                "joined": bool(row.joined),
-                "listed_since": row.listed_since,
-                "snoozed_until": row.snoozed_until,
-                "work": in_words(work.get(row.patient_id), caller),
-                "risk_before": before.get(row.patient_id, []),
-            }
-            for row in rows
-        ]
-    )
+    found = [
+        WorklistEntry(
+            position=row.position,
+            rank=row.rank,
+            tied=row.sharing > 1,
+            within_capacity=None if capacity is None else bool(row.within),
+            in_critical_band=_in_band(row, capacity),
+            patient_id=row.patient_id,
+            probability=row.probability,
+            in_words=about_in_100(row.probability),
+            reasons=_REASONS.validate_python(reasons.get(row.patient_id, [])[:SHOWN_REASONS]) if explained else [],
+            gaps=[_with_status(gap, statuses.get((row.patient_id, gap.code))) for gap in gaps.get(row.patient_id, ())],
+            last_seen_on=row.last_seen_on,
+            next_booked_on=row.next_booked_on,
+            history_days=row.flags["history_days"],
+            short_history=row.flags["short_history"],
+            missing_sources=row.flags["missing_sources"],
+            last_review=_last(reviews.get(row.patient_id)),
+            adjustments=[Adjustment(kind, value) for kind, value in row.adjustments or ()],
+            standing=_standing(row),
+            slot=None if row.slot is None else Slot(row.slot),
+            joined=bool(row.joined),
+            listed_since=row.listed_since,
+            snoozed_until=row.snoozed_until,
+            work=in_words(work.get(row.patient_id), caller),
+            risk_before=before.get(row.patient_id, []),
+            **_at_a_glance(summaries.get(row.patient_id), as_of),
+        )
+        for row in rows
+    ]
     return dict(zip(patients, found, strict=True))
