@@ -50,6 +50,7 @@ from serving.web.rendering import around, page
 from serving.web.review_pages import draft_of
 from serving.web.texts.invite import invite_form
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
+from serving.worklists.ordering import unknown_horizon
 from serving.worklists.ranking import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Sorting, Teams
 from serving.worklists.service import (
@@ -60,7 +61,6 @@ from serving.worklists.service import (
     neighbours,
     shown_on,
     team_worklist,
-    unknown_horizon,
 )
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)

@@ -5,48 +5,35 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from pydantic import TypeAdapter
 from sqlalchemy import Connection, Row
 
 from features import CONCEPTS
 from serving.auditlog.log import Audit, Look
-from serving.gap_statuses.schemas import GapStatus
-from serving.gap_statuses.service import statuses_of
-from serving.http.problems import FieldProblem, Problem, not_found
+from serving.http.problems import not_found
 from serving.identity.callers import Caller
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
-from serving.summaries.words import glance_words
-from serving.wording import about_in_100
-from serving.work.repository import newest as newest_work
-from serving.work.service import in_words
 from serving.worklists import repository
+from serving.worklists.entries import entries_of, in_band
+from serving.worklists.ordering import NamesFor, chosen_view, nobody_named, ordered_people
 from serving.worklists.ranking import Ranking
-from serving.worklists.rules import CRITICAL, LeftReason, Slot, Standing
+from serving.worklists.rules import CRITICAL, LeftReason
 from serving.worklists.schemas import (
-    SHOWN_REASONS,
-    Adjustment,
     FilterChoice,
     FilterChoices,
     Filters,
-    GapLine,
     Joined,
-    LastReview,
     Left,
     ListChanges,
-    ListRulesUsed,
-    NextDue,
-    ReasonLine,
     Sorting,
     Team,
     Teams,
     Worklist,
-    WorklistEntry,
 )
 
 SHOWN_BELOW_LINE = 6
@@ -54,7 +41,6 @@ UNFILTERED = Filters()
 CONCEPT_LABELS = {concept.slug: concept.label for concept in CONCEPTS.values()}
 
 
-_REASONS = TypeAdapter(list[ReasonLine])
 CHANGES_OF = dt.timedelta(days=7)
 MOST_CHANGES = 200
 
@@ -68,15 +54,6 @@ def list_teams(database: Database, caller: Caller, audit: Audit, limit: int, off
     items = [Team.model_validate(dict(row._mapping)) for row in rows]
     audit.record(Look("teams.seen", run_id=info.run_id if info else None, detail={"teams": len(items)}))
     return Teams(run=info, items=items, total=total, limit=limit, offset=offset)
-
-
-NamesFor = Callable[[Sequence[str]], Mapping[str, str]]
-"""The names of people by id, for a page that sorts by them."""
-
-
-def nobody_named(patients: Sequence[str]) -> Mapping[str, str]:
-    """No names: a list sorted by name is sorted by number."""
-    return {}
 
 
 def team_worklist(
@@ -104,7 +81,7 @@ def team_worklist(
         team = repository.team(connection, caller, team_id) if run is not None else None
         if run is not None and team is not None:
             info = RunInfo.of(run)
-            chosen = _chosen(info, outcome, horizon)
+            chosen = chosen_view(info, outcome, horizon)
             found = _read(
                 connection, caller, team, info, chosen, ranking, filters, limit, offset, sort, names, explained
             )
@@ -171,23 +148,6 @@ def _exposures(found: Worklist) -> tuple[dict[str, Any], ...]:
     )
 
 
-def _chosen(info: RunInfo, outcome: str | None, horizon: int | None) -> tuple[str, int]:
-    found = info.chosen(outcome, horizon)
-    if found is None:
-        raise unknown_horizon(info)
-    return found
-
-
-def unknown_horizon(info: RunInfo) -> Problem:
-    there = "; ".join(f"{name}: {', '.join(map(str, days))} days" for name, days in info.outcomes.items())
-    return Problem(
-        422,
-        "invalid-request",
-        f"This run does not hold that outcome and horizon. It holds {there}.",
-        errors=[FieldProblem(where="query.outcome, query.horizon", what="is not a pair this run holds")],
-    )
-
-
 def _read(
     connection: Connection,
     caller: Caller,
@@ -203,18 +163,18 @@ def _read(
     explained: bool,
 ) -> Worklist:
     now = dt.datetime.now(dt.UTC)
-    ordered = _ordered(connection, caller, team, info, chosen, ranking, filters, sort, names)
+    ordered = ordered_people(connection, caller, team, info, chosen, ranking, filters, sort, names)
     rules, ranking, published, whole, kept = ordered
     capacity = team.weekly_reviews
     rows = kept[offset : offset + limit]
     within, snoozed = sum(row.within for row in whole), sum(row.snoozed_until is not None for row in whole)
-    critical = [row for row in whole if _in_band(row, capacity)]
+    critical = [row for row in whole if in_band(row, capacity)]
     past = [
         row for row in whole if row.safety_gap and not row.within and row.worst != CRITICAL and capacity is not None
     ]
     below = sorted(past, key=lambda row: (row.worst, row.position))[:SHOWN_BELOW_LINE]
     shown = {row.patient_id: row for row in (*rows, *below)}
-    entries = _entries(connection, caller, list(shown.values()), capacity, chosen, info.as_of, explained)
+    entries = entries_of(connection, caller, list(shown.values()), capacity, chosen, info.as_of, explained)
     return Worklist(
         team=Team(
             team_id=team.team_id,
@@ -248,86 +208,6 @@ def _read(
     )
 
 
-def _in_band(row: Row[Any], capacity: int | None) -> bool:
-    """The person is past the capacity and stands above the line: a critical safety gap."""
-    return capacity is not None and not row.within and row.worst == CRITICAL
-
-
-def _at_a_glance(row: Row[Any] | None, as_of: dt.date) -> dict[str, Any]:
-    """Medicines and the next due thing of a stored summary, in words."""
-    if row is None:
-        return {}
-    lines, first = glance_words(row.medicines, row.about, row.dues)
-    return {
-        "medicines": list(lines),
-        "next_due": NextDue(as_of + dt.timedelta(days=first[0]), first[1]) if first else None,
-    }
-
-
-def _sorted(
-    connection: Connection, caller: Caller, rows: Sequence[Row[Any]], sort: Sorting, names: NamesFor, as_of: dt.date
-) -> list[Row[Any]]:
-    """The rows by one column; what a row does not hold comes last, and equal rows keep the order of the list."""
-    far = dt.date.max
-    if sort is Sorting.RISK:
-        return sorted(rows, key=lambda row: -row.probability)
-    if sort is Sorting.GAP:
-        return sorted(rows, key=lambda row: row.worst)
-    if sort is Sorting.SEEN:
-        return sorted(rows, key=lambda row: row.last_seen_on or dt.date.min)
-    if sort is Sorting.MEDICINE:
-        return sorted(rows, key=lambda row: (not row.medicines, row.medicines or ""))
-    patients = [row.patient_id for row in rows]
-    if sort is Sorting.NAME:
-        named = names(patients)
-        return sorted(rows, key=lambda row: _surname_first(named.get(row.patient_id, "")) or ("~", row.patient_id))
-    summaries = repository.summaries_of(connection, caller, patients)
-    dues = {
-        patient: due.on
-        for patient, row in summaries.items()
-        if (due := _at_a_glance(row, as_of)["next_due"]) is not None
-    }
-    return sorted(rows, key=lambda row: min(dues.get(row.patient_id, far), row.next_booked_on or far))
-
-
-def _surname_first(name: str) -> tuple[str, str] | None:
-    given, _, surname = name.casefold().rpartition(" ")
-    return (surname, given) if name else None
-
-
-class _Ordered(NamedTuple):
-    """A team's people in order: all of them, and those that the filters leave, as they are sorted."""
-
-    rules: ListRulesUsed | None
-    ranking: Ranking
-    published: bool
-    whole: list[Row[Any]]
-    kept: list[Row[Any]]
-
-
-def _ordered(
-    connection: Connection,
-    caller: Caller,
-    team: Row[Any],
-    info: RunInfo,
-    chosen: tuple[str, int],
-    ranking: Ranking | None,
-    filters: Filters,
-    sort: Sorting | None,
-    names: NamesFor,
-) -> _Ordered:
-    rules = None if info.list_rules is None else ListRulesUsed.model_validate(info.list_rules)
-    ranking = ranking or (rules.ranking if rules else Ranking.RISK)
-    published = rules is not None and (*chosen, ranking) == (rules.outcome, rules.horizon_days, rules.ranking)
-    line = team.weekly_reviews
-    everybody = repository.ranked(caller, team.team_id, *chosen, ranking, as_published=published, line=line)
-    whole = repository.everybody_of(connection, everybody, filters, dt.datetime.now(dt.UTC), caller.person)
-    kept = [row for row in whole if row.kept]
-    if sort is not None:
-        kept = _sorted(connection, caller, kept, sort, names, info.as_of)
-    return _Ordered(rules, ranking, published, whole, kept)
-
-
 @dataclass(frozen=True)
 class Neighbours:
     """Whom a list shows before and after somebody, and where on it they stand. Empty where there is nobody."""
@@ -357,7 +237,7 @@ def neighbours(
         team = repository.team(connection, caller, team_id) if run is not None else None
         if run is None or team is None:
             return None
-        found = _ordered(connection, caller, team, RunInfo.of(run), chosen, ranking, filters, sort, names)
+        found = ordered_people(connection, caller, team, RunInfo.of(run), chosen, ranking, filters, sort, names)
     people = [row.patient_id for row in found.kept]
     if patient_id not in people:
         return None
@@ -438,70 +318,3 @@ LEFT_IN_WORDS = {
 
 def left_in_words(reason: LeftReason, note: str) -> str:
     return f"{LEFT_IN_WORDS[reason]}: {note}" if note else LEFT_IN_WORDS[reason]
-
-
-def _standing(row: Row[Any]) -> Standing | None:
-    """As published; a snooze recorded since counts at once."""
-    if row.snoozed_until is not None:
-        return Standing.SNOOZED
-    return None if row.standing is None else Standing(row.standing)
-
-
-def _with_status(gap: GapLine, status: GapStatus | None) -> GapLine:
-    """The gap with the status that holds, in words."""
-    return replace(gap, status=status.in_words) if status is not None and status.holds else gap
-
-
-def _last(reviews: Sequence[Row[Any]] | None) -> LastReview | None:
-    return LastReview(reviews[-1].reviewed_at, reviews[-1].reviewer_name) if reviews else None
-
-
-def _entries(
-    connection: Connection,
-    caller: Caller,
-    rows: Sequence[Row[Any]],
-    capacity: int | None,
-    chosen: tuple[str, int],
-    as_of: dt.date,
-    explained: bool,
-) -> dict[str, WorklistEntry]:
-    """The entries of ``rows`` of ``repository.everybody_of``, by person."""
-    patients = [row.patient_id for row in rows]
-    reasons = repository.reasons_of(connection, caller, patients, *chosen) if explained else {}
-    gaps = repository.gap_lines(connection, caller, patients)
-    reviews = repository.reviews_of(connection, caller, patients)
-    statuses = statuses_of(connection, caller, patients, reviews, dt.datetime.now(dt.UTC).date())
-    summaries = repository.summaries_of(connection, caller, patients)
-    work = newest_work(connection, caller, patients)
-    before = repository.risks_before(connection, caller, patients, *chosen, as_of) if explained else {}
-    found = [
-        WorklistEntry(
-            position=row.position,
-            rank=row.rank,
-            tied=row.sharing > 1,
-            within_capacity=None if capacity is None else bool(row.within),
-            in_critical_band=_in_band(row, capacity),
-            patient_id=row.patient_id,
-            probability=row.probability,
-            in_words=about_in_100(row.probability),
-            reasons=_REASONS.validate_python(reasons.get(row.patient_id, [])[:SHOWN_REASONS]) if explained else [],
-            gaps=[_with_status(gap, statuses.get((row.patient_id, gap.code))) for gap in gaps.get(row.patient_id, ())],
-            last_seen_on=row.last_seen_on,
-            next_booked_on=row.next_booked_on,
-            history_days=row.flags["history_days"],
-            short_history=row.flags["short_history"],
-            missing_sources=row.flags["missing_sources"],
-            last_review=_last(reviews.get(row.patient_id)),
-            adjustments=[Adjustment(kind, value) for kind, value in row.adjustments or ()],
-            standing=_standing(row),
-            slot=None if row.slot is None else Slot(row.slot),
-            joined=bool(row.joined),
-            listed_since=row.listed_since,
-            snoozed_until=row.snoozed_until,
-            work=in_words(work.get(row.patient_id), caller),
-            risk_before=before.get(row.patient_id, []),
-            **_at_a_glance(summaries.get(row.patient_id), as_of),
-        )
-        for row in rows
-    ]
-    return dict(zip(patients, found, strict=True))
