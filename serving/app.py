@@ -78,6 +78,8 @@ from serving.web.help.pages import router as help_pages
 from serving.web.identities.search_pages import router as search_pages
 from serving.web.interface.pages import router as interface_pages
 from serving.web.launch.pages import router as launch
+from serving.web.lists.joint_pages import router as joint_pages
+from serving.web.lists.saved_pages import router as saved_filter_pages
 from serving.web.oidc_sign_in import router as provider
 from serving.web.proposals.pages import router as proposal_pages
 from serving.web.registers.pages import router as register_pages
@@ -277,6 +279,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         review_pages,
         work,
         work_pages,
+        joint_pages,
+        saved_filter_pages,
         sheet_pages,
         text_pages,
         help_pages,

@@ -121,7 +121,7 @@ def append(connection: Connection, by: Audit, look: Look) -> None:
     connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(hash=event["hash"]))
     if look.shown:
         about = {"audit_seq": head.seq, "run_id": look.run_id, "team_id": look.team_id, "shown_at": datetime.now(UTC)}
-        connection.execute(insert(exposures), [row | about for row in look.shown])
+        connection.execute(insert(exposures), [about | row for row in look.shown])
 
 
 EXPOSED = ("patient_id", "outcome", "horizon_days", "ranking", "position", "rank")

@@ -33,7 +33,7 @@ def weekly_digest(database: Database, caller: Caller, audit: Audit, now: dt.date
         for team in teams:
             since = (now - WEEK).date()
             mine = shared.get(team.team_id)
-            kinds = worklists.gap_choices(connection, caller, team.team_id)[:SHOWN_KINDS]
+            kinds = worklists.gap_choices(connection, caller, [team.team_id])[:SHOWN_KINDS]
             found.append(
                 TeamDigest(
                     name=team.name,
@@ -41,7 +41,7 @@ def weekly_digest(database: Database, caller: Caller, audit: Audit, now: dt.date
                     critical=critical.get(team.team_id, 0),
                     pressing=team.people_with_safety_gap,
                     capacity=team.weekly_reviews,
-                    reviewed=worklists.reviewed_since(connection, caller, team.team_id, now - WEEK),
+                    reviewed=worklists.reviewed_since(connection, caller, [team.team_id], now - WEEK),
                     joined=len(worklists.joined_since(connection, caller, team.team_id, since, MOST_CHANGES)),
                     left=len(worklists.left_since(connection, caller, team.team_id, since, MOST_CHANGES)),
                     given=mine.given if mine else 0,

@@ -314,6 +314,15 @@ drafts = Table(
     Column("expires_at", Moment, nullable=False),
 )
 
+saved_filters = Table(
+    "saved_filters",
+    metadata,
+    Column("owner", String(64), primary_key=True),
+    Column("name", String(40), primary_key=True),
+    Column("query", String(2_000), nullable=False),
+    Column("saved_at", Moment, nullable=False),
+)
+
 text_numbers = Table(
     "text_numbers",
     metadata,

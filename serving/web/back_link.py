@@ -7,8 +7,8 @@ list.
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from typing import Any, Literal
+from urllib.parse import parse_qsl, quote, urlencode
 
 from pydantic import ConfigDict, ValidationError
 
@@ -32,6 +32,8 @@ class ListView(Filters):
     sort: Sorting | None = None
     limit: Limit = DEFAULT_LIMIT
     offset: Offset = 0
+    over: Literal["all"] | None = None
+    """The list over all of the caller's teams, in place of the person's own team."""
 
     @property
     def filters(self) -> Filters:
@@ -45,11 +47,13 @@ class ListView(Filters):
         return urlencode({name: value for name, value in self if value != getattr(usual, name)})
 
 
-def way_back(found: Worklist, sort: Sorting | None = None) -> str:
+def way_back(found: Worklist, sort: Sorting | None = None, over: Literal["all"] | None = None) -> str:
     """The query string of the list that is shown, as it is sorted."""
     published = found.rules.ranking if found.rules else Ranking.RISK
     ranking = None if found.ranking is published else found.ranking
-    return ListView(ranking=ranking, sort=sort, limit=found.limit, offset=found.offset, **dict(found.filters)).query
+    return ListView(
+        ranking=ranking, sort=sort, limit=found.limit, offset=found.offset, over=over, **dict(found.filters)
+    ).query
 
 
 def read_way_back(sent: str) -> str:
@@ -67,6 +71,18 @@ def read_view(sent: str) -> ListView | None:
         return ListView.model_validate(dict(parse_qsl(sent, strict_parsing=True)) if sent else {})
     except (ValidationError, ValueError):
         return None
+
+
+def list_address(team_id: str, view: str, back: str) -> str:
+    """The address of the list that a person was opened from, as it was."""
+    own = "/teams" if is_over_all(back) else f"/teams/{quote(team_id, safe='')}"
+    return f"{own}?view={quote(view)}{'&' + back if back else ''}"
+
+
+def is_over_all(back: str) -> bool:
+    """The list is the one over all of the caller's teams."""
+    listed = read_view(back)
+    return listed is not None and listed.over is not None
 
 
 def person_query(view: str, back: str, **more: Any) -> str:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -27,7 +25,7 @@ from serving.access import (
 )
 from serving.auditlog.log import Look
 from serving.http.problems import not_found
-from serving.identities.service import named_of, names_of
+from serving.identities.service import names_of
 from serving.identity.callers import Caller
 from serving.identity.ids import PersonId
 from serving.messages.service import unread_distress
@@ -40,17 +38,18 @@ from serving.security.tokens import SESSION_HOURS, revoke_token, session_person
 from serving.state import Service, Serving
 from serving.teams.service import team_overview
 from serving.web import after_sign_in, sign_in, work_pages
-from serving.web.back_link import person_query, read_view, read_way_back, way_back
+from serving.web.back_link import is_over_all, list_address, person_query, read_view, read_way_back
 from serving.web.forms import gap_status_form
-from serving.web.forms.filter_form import filter_fields
 from serving.web.forms.review_form import ReviewForm, Wrong, review_fields
 from serving.web.identities.record_link import record_link
+from serving.web.lists.list_page import list_page, names_for
 from serving.web.person_view import drawn_year, explain
 from serving.web.rendering import around, page
 from serving.web.review_pages import draft_of
 from serving.web.texts.invite import invite_form
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
-from serving.worklists.ordering import unknown_horizon
+from serving.worklists.joint import ALL_TEAMS, joint_neighbours
+from serving.worklists.ordering import ListedAs, unknown_horizon
 from serving.worklists.ranking import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Sorting, Teams
 from serving.worklists.service import (
@@ -59,7 +58,6 @@ from serving.worklists.service import (
     is_listed,
     list_teams,
     neighbours,
-    shown_on,
     team_worklist,
 )
 
@@ -114,31 +112,15 @@ async def team(
         limit=limit,
         offset=offset,
         sort=sort or None,
-        names=partial(named_of, service.database, caller, service.identity_keys),
+        names=names_for(service, caller),
         explained=False,
     )
 
-    def address(**changed: object) -> str:
-        kept = {"view": f"{found.outcome}-{found.horizon_days}", "ranking": found.ranking.value, "limit": limit}
-        kept |= {"sort": sort} if sort else {}
-        given = {**kept, "offset": offset, **filtering.given, **changed}
-        return "?" + urlencode({name: value for name, value in given.items() if value != ""})
-
-    return page(
-        request,
-        "worklist.html",
-        surroundings=around(request, caller, found.run),
-        list=found,
-        filters=filter_fields(found.filters, found.choices),
-        address=address,
-        opened=person_query(f"{found.outcome}-{found.horizon_days}", way_back(found, sort or None)),
-        sort=sort or "",
-        most=MAX_LIMIT,
-        names=await service.reads.run(names_of, service.database, caller, service.identity_keys, shown_on(found)),
-        text_distress=await service.reads.run(unread_distress, service.database, caller, team_id)
-        if service.settings.texting.is_on
-        else 0,
-        invite=invite_form(service),
+    distress = 0
+    if service.settings.texting.is_on:
+        distress = await service.reads.run(unread_distress, service.database, caller, team_id)
+    return await list_page(
+        request, caller, service, found, sort or None, text_distress=distress, invite=invite_form(service)
     )
 
 
@@ -247,6 +229,8 @@ async def _person_page(
         status_choices=gap_status_form.CHOICES,
         status_reasons=gap_status_form.REASONS,
         back=read_way_back(answers.back),
+        list_address=list_address(found.team.team_id, f"{chosen[0]}-{chosen[1]}", read_way_back(answers.back)),
+        list_name=ALL_TEAMS if is_over_all(answers.back) else found.team.name,
         person_query=person_query,
     )
 
@@ -259,17 +243,11 @@ async def _beside(
     view = read_view(back)
     if found.emergency or view is None:
         return None
+    as_listed = ListedAs(chosen, view.ranking, view.filters, view.sort, names_for(service, caller))
+    if view.over:
+        return await service.reads.run(joint_neighbours, service.database, caller, found.patient_id, as_listed)
     return await service.reads.run(
-        neighbours,
-        service.database,
-        caller,
-        found.patient_id,
-        found.team.team_id,
-        chosen,
-        ranking=view.ranking,
-        filters=view.filters,
-        sort=view.sort,
-        names=partial(named_of, service.database, caller, service.identity_keys),
+        neighbours, service.database, caller, found.patient_id, found.team.team_id, as_listed
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row
@@ -54,6 +55,17 @@ def sorted_by(
 def _surname_first(name: str) -> tuple[str, str] | None:
     given, _, surname = name.casefold().rpartition(" ")
     return (surname, given) if name else None
+
+
+@dataclass(frozen=True)
+class ListedAs:
+    """How a list stands on a page: which risk, in which order, cut to what, sorted by what."""
+
+    chosen: tuple[str, int]
+    ranking: Ranking | None = None
+    filters: Filters = field(default_factory=Filters)
+    sort: Sorting | None = None
+    names: NamesFor = nobody_named
 
 
 class Ordered(NamedTuple):

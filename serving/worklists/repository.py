@@ -90,6 +90,12 @@ def team(connection: Connection, caller: Caller, team_id: str) -> Row[Any] | Non
     return connection.execute(select(mine).where(mine.c.team_id == team_id)).first()
 
 
+def own_teams(connection: Connection, caller: Caller) -> list[Row[Any]]:
+    """The caller's teams of the published run, by name: those that emergency access opened are not among them."""
+    mine = visible_teams(caller).subquery("mine")
+    return list(connection.execute(select(mine).order_by(mine.c.name, mine.c.team_id)))
+
+
 def ranked(
     caller: Caller,
     team_id: str,
@@ -126,6 +132,7 @@ def ranked(
             func.row_number().over(order_by=by_gaps).label("by_gaps"),
             cast(case((safety.c.worst.is_(None), 0), else_=1), Integer).label("safety_gap"),
             worst.label("worst"),
+            func.coalesce(safety.c.number, 0).label("safety_gaps"),
             *(list_lines.c[name] for name in ("place", "standing", "slot", "joined", "listed_since")),
             case((worst != CRITICAL, snooze.c.snooze_until)).label("snoozed_until"),
         )
@@ -256,27 +263,27 @@ def _work_is(visible: Subquery, wanted: WorkOf, person: str) -> ColumnElement[bo
     return newest.where(work_items.c.this_week.is_(True), ~work_is_done())
 
 
-def gap_choices(connection: Connection, caller: Caller, team_id: str) -> list[Row[Any]]:
-    """``code``, ``title`` and ``people`` of each kind of care gap in a team, the commonest first."""
+def gap_choices(connection: Connection, caller: Caller, team_ids: Sequence[str]) -> list[Row[Any]]:
+    """``code``, ``title`` and ``people`` of each kind of care gap in some teams, the commonest first."""
     visible = visible_people(caller)
     number = func.count(gaps.c.patient_id.distinct())
     query = (
         select(gaps.c.code, func.min(gaps.c.title).label("title"), number.label("people"))
         .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(visible.c.team_id == team_id)
+        .where(visible.c.team_id.in_(team_ids))
         .group_by(gaps.c.code)
         .order_by(number.desc(), gaps.c.code)
     )
     return list(connection.execute(query).all())
 
 
-def reviewed_since(connection: Connection, caller: Caller, team_id: str, since: dt.datetime) -> int:
-    """How many of the team's people have a review recorded since then."""
+def reviewed_since(connection: Connection, caller: Caller, team_ids: Sequence[str], since: dt.datetime) -> int:
+    """How many people of these teams have a review recorded since then."""
     visible = visible_people(caller)
     query = (
         select(func.count(reviews.c.patient_id.distinct()))
         .join(visible, visible.c.patient_id == reviews.c.patient_id)
-        .where(visible.c.team_id == team_id, reviews.c.reviewed_at >= since, review_counts())
+        .where(visible.c.team_id.in_(team_ids), reviews.c.reviewed_at >= since, review_counts())
     )
     return connection.scalar(query) or 0
 

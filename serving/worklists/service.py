@@ -20,7 +20,7 @@ from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
 from serving.worklists import repository
 from serving.worklists.entries import entries_of, in_band
-from serving.worklists.ordering import NamesFor, chosen_view, nobody_named, ordered_people
+from serving.worklists.ordering import ListedAs, NamesFor, chosen_view, nobody_named, ordered_people
 from serving.worklists.ranking import Ranking
 from serving.worklists.rules import CRITICAL, LeftReason
 from serving.worklists.schemas import (
@@ -100,7 +100,7 @@ def team_worklist(
             run_id=info.run_id,
             bundle_id=info.bundle_id,
             detail={"outcome": chosen[0], "horizon_days": chosen[1], "ranking": found.ranking.value, "offset": offset},
-            shown=_exposures(found),
+            shown=exposures_of(found),
         )
     )
     return found
@@ -111,14 +111,21 @@ def shown_on(found: Worklist) -> list[str]:
     return [entry.patient_id for entry in (*found.items, *found.first_below_line_with_safety_gap)]
 
 
+def utc_now() -> dt.datetime:
+    """The time now."""
+    return dt.datetime.now(dt.UTC)
+
+
 def week_of(now: dt.datetime) -> dt.datetime:
     """The start of the week, Monday 00:00 UTC, that capacity is counted in."""
     return (now - dt.timedelta(days=now.weekday())).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _choices(connection: Connection, caller: Caller, team_id: str, whole: Sequence[Row[Any]]) -> FilterChoices:
+def choices_of(
+    connection: Connection, caller: Caller, team_ids: Sequence[str], whole: Sequence[Row[Any]]
+) -> FilterChoices:
     """The filters of a list, commonest first."""
-    kinds = repository.gap_choices(connection, caller, team_id)
+    kinds = repository.gap_choices(connection, caller, team_ids)
     return FilterChoices(
         gap=[FilterChoice(value=row.code, label=row.title, people=row.people) for row in kinds],
         reason=_counted([row.raised_by for row in whole], CONCEPT_LABELS),
@@ -132,7 +139,7 @@ def _counted(texts: Sequence[str], labels: Mapping[str, str]) -> list[FilterChoi
     return [FilterChoice(value=word, label=labels.get(word, word), people=number) for word, number in ranked]
 
 
-def _exposures(found: Worklist) -> tuple[dict[str, Any], ...]:
+def exposures_of(found: Worklist) -> tuple[dict[str, Any], ...]:
     """Who is about to be shown where, for the exposure log: later training must know who had the chance of a review."""
     entries = {entry.patient_id: entry for entry in (*found.first_below_line_with_safety_gap, *found.items)}
     return tuple(
@@ -162,7 +169,6 @@ def _read(
     names: NamesFor,
     explained: bool,
 ) -> Worklist:
-    now = dt.datetime.now(dt.UTC)
     ordered = ordered_people(connection, caller, team, info, chosen, ranking, filters, sort, names)
     rules, ranking, published, whole, kept = ordered
     capacity = team.weekly_reviews
@@ -193,7 +199,7 @@ def _read(
         snoozed=snoozed,
         changes=list_changes(connection, caller, team.team_id, info.as_of - CHANGES_OF),
         middle=info.middles.get(team.team_id, {}).get(f"{chosen[0]}_{chosen[1]}"),
-        reviews_this_week=repository.reviewed_since(connection, caller, team.team_id, week_of(now)),
+        reviews_this_week=repository.reviewed_since(connection, caller, [team.team_id], week_of(utc_now())),
         in_critical_band=len(critical),
         below_line=0 if capacity is None else len(whole) - within - len(critical),
         safety_below_line=len(past),
@@ -201,7 +207,7 @@ def _read(
         items=[entries[row.patient_id] for row in rows],
         filters=filters,
         matching=len(kept),
-        choices=_choices(connection, caller, team.team_id, whole),
+        choices=choices_of(connection, caller, [team.team_id], whole),
         total=len(whole),
         limit=limit,
         offset=offset,
@@ -217,18 +223,18 @@ class Neighbours:
     place: int
     of: int
 
+    @classmethod
+    def beside(cls, patient_id: str, people: Sequence[str]) -> Neighbours | None:
+        """The people beside somebody in the order of ``people``; None where they are not among them."""
+        if patient_id not in people:
+            return None
+        place = people.index(patient_id)
+        before, after = people[:place][-1:], people[place + 1 : place + 2]
+        return cls("".join(before), "".join(after), place + 1, len(people))
+
 
 def neighbours(
-    database: Database,
-    caller: Caller,
-    patient_id: str,
-    team_id: str,
-    chosen: tuple[str, int],
-    *,
-    ranking: Ranking | None,
-    filters: Filters,
-    sort: Sorting | None,
-    names: NamesFor = nobody_named,
+    database: Database, caller: Caller, patient_id: str, team_id: str, listed: ListedAs
 ) -> Neighbours | None:
     """The people beside ``patient_id`` on the list they were opened from; None where that list does not hold them.
     Their ids stand in links only: following one is audited then."""
@@ -237,13 +243,11 @@ def neighbours(
         team = repository.team(connection, caller, team_id) if run is not None else None
         if run is None or team is None:
             return None
-        found = ordered_people(connection, caller, team, RunInfo.of(run), chosen, ranking, filters, sort, names)
-    people = [row.patient_id for row in found.kept]
-    if patient_id not in people:
-        return None
-    place = people.index(patient_id)
-    before = people[place - 1] if place else ""
-    return Neighbours(before, people[place + 1] if place + 1 < len(people) else "", place + 1, len(people))
+        found = ordered_people(
+            *(connection, caller, team, RunInfo.of(run), listed.chosen),
+            *(listed.ranking, listed.filters, listed.sort, listed.names),
+        )
+    return Neighbours.beside(patient_id, [row.patient_id for row in found.kept])
 
 
 def list_changes(connection: Connection, caller: Caller, team_id: str, since: dt.date) -> ListChanges:

@@ -1,0 +1,1 @@
+"""Filters of the list that somebody saved under a name, for themselves."""
