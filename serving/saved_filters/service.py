@@ -8,8 +8,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from features.records.nhs_numbers import looks_like_one
-
+from features.records.reading.nhs_numbers import looks_like_one
 from serving.identity.callers import Caller
 from serving.saved_filters import repository
 from serving.storage.database import Database

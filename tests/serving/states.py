@@ -28,6 +28,9 @@ from serving.storage.database import Database
 PAGES = {
     "teams": "/",
     "worklist": "/teams/north",
+    "all my teams": "/teams",
+    "filter saved": "/teams/north?saved=1",
+    "filter not saved": "/teams/north?saved_wrong=name",
     "worklist, gaps first": "/teams/north?ranking=gaps&view=disengagement-180",
     "worklist, cut to a medicine": "/teams/north?medicine=clozapine",
     "worklist, nobody matches": "/teams/north?gap=NO_SUCH_GAP&reviewed=7",

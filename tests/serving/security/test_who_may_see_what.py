@@ -79,6 +79,9 @@ FORMS = {
     "POST /patients/{patient_id}/proposals",
     "POST /patients/{patient_id}/gaps/{code}/status",
     "POST /find",
+    # tests/serving/web/lists/test_saved_filters.py
+    "POST /saved-filters",
+    "POST /saved-filters/delete",
     # tests/serving/messages/test_pages.py
     "POST /patients/{patient_id}/texts",
     "POST /teams/{team_id}/texts",
@@ -122,6 +125,7 @@ SIGNED = {
 }
 PAGES = [
     ("/", None, set(ROLES)),
+    ("/teams", None, {"pharmacist"}),
     ("/teams/north", "/teams/south", {"pharmacist"}),
     ("/teams/north/overview", "/teams/south/overview", {"pharmacist"}),
     ("/teams/north/worklist.csv", "/teams/south/worklist.csv", {"pharmacist"}),
