@@ -177,6 +177,7 @@ class ServiceSettings(BaseSettings):
     session_idle_minutes: float = Field(default=30.0, gt=0)
     read_deadline_seconds: float = Field(default=20.0, gt=0)
     score_deadline_seconds: float = Field(default=50.0, gt=0)
+    security_log: Path | None = Field(default=None, description="file for security events; the log, if not given")
     nhs_key_file: Path | None = None
     identity_key_file: Path | None = None
     record_link: str = ""

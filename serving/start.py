@@ -69,7 +69,12 @@ def serve(
             app = create_app(settings)
         except (TracingMissing, KeyProblem, IdentityKeyProblem, TemplateRefused, TextingMissing, KeyNotRead) as error:
             raise StartError(str(error)) from None
-        write_log(log_file)
+        try:
+            write_log(log_file, settings.security_log)
+        except OSError as error:
+            raise StartError(
+                f"{error.filename}: cannot be written ({error.strerror}); check the log's folder"
+            ) from None
         app.state.alone = True
         config = uvicorn.Config(
             app,

@@ -27,7 +27,7 @@ from serving.http.cors import Cors
 from serving.http.problems import Problem, from_http, log_unexpected
 from serving.http.rate_limit import Rate
 from serving.identity.ids import SLASH_IN_AN_ID
-from serving.observability.logs import logger
+from serving.observability.logs import SECURITY_NAME, logger
 from serving.observability.metrics import Metrics
 from serving.observability.tracing import Tracing
 from serving.settings import LOOPBACK_NAMES
@@ -72,8 +72,17 @@ HELD = 8_000_000
 PROBES = frozenset({"/livez", "/readyz", "/metrics", "/static"})
 """Called every few seconds by machines, so only failures are logged."""
 SECURITY = frozenset({401, 403, 429})
-SIGNING_IN = frozenset({"/sign-in", "/sign-in/back", "/sign-out"})
+EVENTS = {
+    ("POST", "/sign-in"): "signed-in",
+    ("GET", "/sign-in/back"): "signed-in",
+    ("GET", "/launch/back"): "signed-in",
+    ("POST", "/sign-out"): "signed-out",
+    ("POST", "/emergency-access"): "emergency-access-opened",
+    ("POST", "/v1/patients/{patient_id}/emergency-access"): "emergency-access-opened",
+}
+"""Requests that are security events also when they are not refused, and what each is called."""
 log = logger()
+security_log = logger(SECURITY_NAME)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -160,8 +169,10 @@ class Boundary:
             self.metrics.refused(state["problem"], status)
         parent = Headers(scope=scope).get("traceparent", "")
         self.tracing.answered(method, route, status, request_id, began_ns, time.time_ns(), parent)
-        if status in SECURITY or (route in SIGNING_IN and scope["method"] == "POST"):
-            self._security(scope, state.get("problem", "signed-in"), status, request_id)
+        event = EVENTS.get((scope["method"], route))
+        if status in SECURITY or event is not None:
+            kind = state.get("problem") or (event if event is not None and status < 400 else "refused")
+            self._security(scope, kind, status, request_id)
         if route in PROBES and status < 400:
             return
         said = {name: state[name] for name in ("role", "problem") if name in state}
@@ -185,7 +196,9 @@ class Boundary:
         except Problem:
             return
         role = scope["state"].get("role", "")
-        log.warning("security", security=kind, status=status, address=address, role=role, request_id=request_id)
+        security_log.warning(
+            "security", security=kind, status=status, address=address, role=role, request_id=request_id
+        )
 
     def _check(self, headers: Headers, scope: Scope) -> None:
         if sum(len(name) + len(value) for name, value in headers.raw) > MOST_HEADERS:

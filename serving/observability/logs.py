@@ -38,6 +38,8 @@ ALLOWED = frozenset(
     }
 )
 NAME = "upstream.serving"
+SECURITY_NAME = "upstream.security"
+"""Security events: refusals, sign-ins and emergency access, for the system that watches over a trust's network."""
 OUR_LOGGERS = ("upstream",)
 
 
@@ -51,12 +53,12 @@ def only_allowed(_logger: Any, _method: str, fields: MutableMapping[str, Any]) -
     return fields
 
 
-def logger() -> Any:
+def logger(name: str = NAME) -> Any:
     """The service's log: ``log.info("answered", status=200)``. Below WARNING it is silent until ``write_log`` is
     called.
     """
     return structlog.wrap_logger(
-        logging.getLogger(NAME),
+        logging.getLogger(name),
         processors=[
             structlog.stdlib.filter_by_level,
             structlog.stdlib.add_log_level,
@@ -87,13 +89,23 @@ class OneLine(logging.Formatter):
         return json.dumps(found, sort_keys=True)
 
 
-def write_log(file: Path | None = None) -> None:
-    """Sends every line of this process to standard error, or to ``file``, one JSON object each. For ``serve``; tests
-    read the records instead. A file is rotated at 5 MB, and the previous one is kept."""
-    handler: logging.Handler = logging.StreamHandler(sys.stderr)
-    if file is not None:
-        handler = RotatingFileHandler(file, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
-    handler.setFormatter(OneLine())
-    logging.root.handlers = [handler]
+def write_log(file: Path | None = None, security: Path | None = None) -> None:
+    """Sends every line of this process to standard error, or to ``file``, one JSON object each; security events to
+    ``security`` instead, where it is given. For ``serve``; tests read the records instead. A file is rotated at 5 MB,
+    and the previous one is kept. Raises OSError where a file cannot be written."""
+    logging.root.handlers = [_written(logging.StreamHandler(sys.stderr) if file is None else _rotated(file))]
     logging.root.setLevel(logging.WARNING)
     logging.getLogger(NAME).setLevel(logging.INFO)
+    if security is not None:
+        apart = logging.getLogger(SECURITY_NAME)
+        apart.handlers, apart.propagate = [_written(_rotated(security))], False
+        security.chmod(0o600)
+
+
+def _rotated(file: Path) -> logging.Handler:
+    return RotatingFileHandler(file, maxBytes=5_000_000, backupCount=1, encoding="utf-8")
+
+
+def _written(handler: logging.Handler) -> logging.Handler:
+    handler.setFormatter(OneLine())
+    return handler

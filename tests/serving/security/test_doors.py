@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import sqlite3
 import stat
+import time
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -16,6 +19,7 @@ from serving import cli
 from serving.auditlog.home import verify_home
 from serving.security.tokens import issue_token
 from serving.start import keep_private
+from tests.faults.processes import served
 from tests.serving.conftest import bearer
 
 
@@ -110,6 +114,33 @@ def test_a_review_is_in_the_chain_with_all_that_it_says(home, start):
     with sqlite3.connect(home / "service.db") as connection:
         query = "SELECT detail FROM audit_events WHERE action = 'review.recorded'"
         assert len(json.loads(connection.execute(query).fetchone()[0])["row_sha256"]) == 64
+
+
+def test_security_events_are_a_stream_of_their_own(home, tmp_path):
+    """The file that a trust's monitoring reads holds refusals, sign-ins, sign-outs and emergency access, and only
+    them."""
+    events = tmp_path / "security.log"
+    pharmacist = bearer(issue_token(home, "pharmacist", ["north"]))
+    settings = {"UPSTREAM_SECURITY_LOG": str(events), "UPSTREAM_ENVIRONMENT": "demo"}
+    with served(home, **settings) as (address, _), httpx.Client(base_url=address) as client:
+        client.get("/v1/teams", headers=bearer("upstream_Canary"))
+        client.get("/v1/teams", headers=pharmacist)
+        client.post("/v1/patients/S00/emergency-access", headers=pharmacist, json={"reason": "crisis_call"})
+        client.post("/sign-in", data={"choice": "auditor"}, headers={"Origin": address})
+        proof = re.search(r'name="proof" value="([^"]+)"', client.get("/audit").text)[1]
+        left = client.post("/sign-out", data={"proof": proof}, headers={"Origin": address})
+        assert left.headers["location"] == "/sign-in", left.text
+        while events.read_text().count("\n") < 4:  # a line is written once its answer has gone out
+            time.sleep(0.05)
+    lines = [json.loads(line) for line in events.read_text().splitlines()]
+    assert [line["security"] for line in lines] == [
+        "not-signed-in",
+        "emergency-access-opened",
+        "signed-in",
+        "signed-out",
+    ]
+    assert {line["address"] for line in lines} == {"127.0.0.1"} and "S00" not in events.read_text()
+    assert stat.S_IMODE(events.stat().st_mode) == 0o600
 
 
 def test_refusals_are_events_with_an_address_and_no_value(home, start, caplog):
