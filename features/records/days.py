@@ -18,6 +18,8 @@ NO_DAY = int(np.iinfo(np.int32).max)
 _EPOCH = dt.date(1970, 1, 1)
 FIRST_DAY = (dt.date(1900, 1, 2) - _EPOCH).days
 """1900-01-01 itself is how many systems write that a date is not known."""
+LAST_REAL_DAY = (dt.date(2098, 12, 31) - _EPOCH).days
+"""Later days are how systems write "no end": 2099-12-31, 9999-12-31."""
 
 
 def day_of(date: dt.date | str) -> int:

@@ -63,6 +63,9 @@ class TableReport:
     notes: tuple[str, ...] = ()
     defaults: dict[str, dict[str, Any]] = field(default_factory=dict)
 
+    def note(self, note: str) -> None:
+        self.notes = (*self.notes, note)
+
 
 @dataclass
 class LoadReport:

@@ -130,7 +130,14 @@ class Records:
         people, tables = loading.run()
         unread = Unread.of(loading.unread)
         records = cls(
-            people, tables, about, loading.report, loading.quarantine, loading.aside, unread, loading.versions
+            people,
+            tables,
+            about,
+            loading.report,
+            loading.quarantine.frame,
+            loading.quarantine.rows,
+            unread,
+            loading.versions,
         )
         records._ids = loading.ids
         return records

@@ -1,0 +1,43 @@
+"""Values that stand in for what nobody wrote: the mode of an attended contact, the days of a supply."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.records.problems import TableReport
+from features.records.same_event.supply_rows import USUAL_SUPPLY_DAYS, settle
+from features.records.tables import MODES, TABLES
+
+
+def mode_of_attended(columns: dict[str, Any], report: TableReport) -> None:
+    """Reads an attended contact without a mode as a contact with the person, not as a text."""
+    outcomes = TABLES["contacts"].column("outcome").values
+    silent = (columns["mode"] < 0) & (columns["outcome"] == outcomes.index("attended"))
+    if silent.any():
+        columns["mode"] = np.where(silent, np.int16(MODES.index("not_recorded")), columns["mode"])
+        report.defaults["mode"] = {"value": "not_recorded", "rows": int(silent.sum())}
+        report.note(f"mode missing in {int(silent.sum()):,} attended contacts; they count as contact with the person")
+
+
+def settled_supplies(columns: dict[str, Any], patient: npt.NDArray[np.int32], report: TableReport) -> dict[str, Any]:
+    """Supplies with the days that quantity and dose give; what was worked out, assumed or undone is counted."""
+    settled = settle(columns, patient)
+    if settled.days_from_quantity:
+        report.note(f"days worked out from quantity and dose in {settled.days_from_quantity:,} rows")
+    assumed = settled.days_assumed + settled.intervals_assumed
+    if assumed:
+        report.defaults["days_assumed"] = {"value": USUAL_SUPPLY_DAYS, "rows": assumed}
+        report.note(
+            f"days_assumed: {assumed:,} rows do not say how long they last, by days, or by quantity and dose: "
+            f"{settled.days_assumed:,} are read as {USUAL_SUPPLY_DAYS} days, {settled.intervals_assumed:,} "
+            "injections as the product's usual interval; what rests on them says so"
+        )
+    if settled.reversed:
+        report.note(
+            f"{settled.reversed:,} reversals undo a supply from the day that they became known; "
+            f"{settled.reversed_nothing:,} of them match no supply"
+        )
+    return settled.columns

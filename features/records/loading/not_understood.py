@@ -1,0 +1,101 @@
+"""Values that no table understands: stored with the person, and named in the report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from features.records.days import FIRST_DAY, LAST_REAL_DAY, NO_DAY
+from features.records.loading.checks import SECOND_OF_AN_ID, Finding, Mask
+from features.records.problems import TableReport
+from features.records.reading.given import Given, given_rows, is_missing, short
+from features.records.tables import TableSpec
+
+UnreadRow = tuple[int, int, int, tuple[str, str, str, str, str]]
+"""The person, the day of the event, the day it became known; table, column, value, what it is about, and why."""
+_ABOUT = {"results": "test", "supplies": "medicine", "circumstances": "kind", "conditions": "category"}
+_NAMED = 20
+
+
+def unread_values(
+    spec: TableSpec,
+    given: Given,
+    columns: dict[str, Any],
+    patient: npt.NDArray[np.int32],
+    findings: Iterable[Finding],
+    usual_delay: int,
+) -> Iterator[UnreadRow]:
+    """For each person, the values that were not understood, with the row's two clocks as far as they can be read."""
+    about = _ABOUT.get(spec.name, "")
+    clocks = columns[spec.event_day or "known_on"], columns["known_on"]
+    for name, rows, reason in findings:
+        if name == "patient_id" or reason == SECOND_OF_AN_ID:
+            continue
+        places = np.flatnonzero(rows & (patient >= 0))
+        as_given = given_rows(given, places, [name, about] if about else [name])
+        for row, values in zip(places.tolist(), as_given, strict=True):
+            on, known_on = (int(days[row]) if FIRST_DAY <= days[row] <= LAST_REAL_DAY else NO_DAY for days in clocks)
+            if known_on == NO_DAY and on != NO_DAY:
+                known_on = on + usual_delay
+            words = (spec.name, name, short(values.get(name)), _concept(spec, columns, about, row, values), reason)
+            yield int(patient[row]), on, known_on, words
+
+
+def _concept(spec: TableSpec, columns: Mapping[str, Any], about: str, row: int, given: Mapping[str, Any]) -> str:
+    """What the row is about, in our words or, if those could not be read, in its own."""
+    if not about:
+        return ""
+    value = columns[about][row]
+    if spec.column(about).kind != "code":
+        return str(value.as_py() or "")
+    return spec.column(about).values[value] if value >= 0 else short(given.get(about))
+
+
+def name_unknown_words(spec: TableSpec, given: Given, findings: list[Finding], report: TableReport) -> None:
+    """Notes the words that no table knows and how often, most frequent first: words of a vocabulary (medicines, codes,
+    circumstances), never a number, a date or an id.
+    """
+    for name, rows, reason in findings:
+        vocabulary = spec.column(name).kind in ("code", "flag") or (spec.name, name) == ("circumstances", "value")
+        if not vocabulary or spec.name == "results" or "missing" in reason:
+            continue
+        extra = ["kind"] if spec.name == "circumstances" else []
+        as_given = given_rows(given, np.flatnonzero(rows), [name, *extra])
+        words = Counter(" ".join(short(row.get(column)) for column in [*extra, name]).strip() for row in as_given)
+        del words[""]
+        if words:
+            report.note(f"{name} not understood: {_most_common(words)}")
+
+
+def name_unknown_tests_and_units(
+    given: Given, units_as_given: Any, findings: list[Finding], report: TableReport
+) -> None:
+    """Notes the tests and units of ``results`` that no reference table knows, most frequent first: words of a
+    vocabulary, never a patient's value.
+    """
+    for column in ("test", "unit"):
+        failing = [rows for name, rows, _ in findings if name == column]
+        if not failing or (column == "test" and "test" not in given):
+            continue
+        values = given["test"] if column == "test" else units_as_given
+        known = Counter(str(word)[:40] for word in _at(values, failing) if not is_missing(word))
+        if known:
+            report.note(f"{column} not known: {_most_common(known)}; see features/reference/tests.csv")
+
+
+def _at(values: Any, failing: list[Mask]) -> Iterable[Any]:
+    rows = np.flatnonzero(np.logical_or.reduce(failing))
+    if isinstance(values, pa.Array):
+        words: list[Any] = values.take(pa.array(rows)).to_pylist()
+        return words
+    return list(values.iloc[rows]) if isinstance(values, pd.Series) else [values[row] for row in rows.tolist()]
+
+
+def _most_common(words: Counter[str]) -> str:
+    return ", ".join(f"{word} ({count:,} rows)" for word, count in words.most_common(_NAMED))

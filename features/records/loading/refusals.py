@@ -1,0 +1,60 @@
+"""Problems of whole tables. Each of them stops the load before a row is read into the records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from features.records.problems import RecordsProblem
+from features.records.reading.files import TableFile
+from features.records.reading.given import Given
+from features.records.reading.nhs_numbers import among
+from features.records.tables import TABLES
+
+
+def problems_of_tables(given: Mapping[str, Given]) -> Iterator[RecordsProblem]:
+    """Tables that are not known, no table of patients, required columns that are missing, columns that differ in
+    length."""
+    for name in given:
+        if name not in TABLES:
+            yield RecordsProblem(
+                str(name), "a table that is not known", f"one of {', '.join(TABLES)}", "rename or remove it"
+            )
+    if "patients" not in given:
+        yield RecordsProblem(
+            "patients", "the table is missing", "one row a person", "add it; every other table refers to it"
+        )
+    for name, table in given.items():
+        if name in TABLES:
+            yield from _problems_of_columns(name, table)
+
+
+def _problems_of_columns(name: str, given: Given) -> Iterator[RecordsProblem]:
+    spec = TABLES[name]
+    gone = [c.name for c in spec.columns if c.required and c.name not in given]
+    if gone:
+        yield RecordsProblem(
+            name,
+            f"required column{'s' if len(gone) > 1 else ''} missing: {', '.join(gone)}",
+            f"columns {', '.join(spec.names)}",
+            "add or rename the column; leave a value that is not known empty",
+        )
+    if not isinstance(given, pd.DataFrame | TableFile) and len({len(given[column]) for column in given}) > 1:
+        yield RecordsProblem(
+            name, "columns of different lengths", "one value a row in each column", "correct the extract"
+        )
+
+
+def nhs_numbers_as_ids(parsed: Mapping[str, Mapping[str, Any]]) -> Iterator[RecordsProblem]:
+    """Tables that hold an NHS number as the id of a person, because it would be stored, logged and shown."""
+    for name, columns in parsed.items():
+        if "patient_id" in columns and (number := among(columns["patient_id"])):
+            yield RecordsProblem(
+                name,
+                f"{number} ids are NHS numbers",
+                "local pseudonyms",
+                "name the key that turns them into pseudonyms (upstream ingest own --nhs-key-file), or write "
+                "local ids; a local id of ten digits that passes the check by chance needs a letter before it",
+            )
