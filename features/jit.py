@@ -115,6 +115,8 @@ def _value(kernel: str, name: str, value: Any, names: set[str], seen: set[int]) 
         yield f"{name}={type(value).__name__}:{value!r}"
     elif isinstance(value, np.ndarray):
         yield f"{name}={value.dtype}{value.shape}{value.tobytes().hex()}"
+    elif isinstance(value, np.dtype):
+        yield f"{name}={value.descr!r}"
     elif isinstance(value, tuple):
         for place, part in enumerate(value):
             yield from _value(kernel, f"{name}[{place}]", part, names, seen)
@@ -126,8 +128,9 @@ def _value(kernel: str, name: str, value: Any, names: set[str], seen: set[int]) 
         yield f"{name}={value.__module__}.{value.__qualname__}{value._fields!r}"
     else:
         raise Unstampable(
-            f"{kernel} reads {name}, a {type(value).__name__}: compiled code may read numbers, text, arrays, tuples "
-            "of these, named tuples, modules and compiled functions, so that a change of any is noticed"
+            f"{kernel} reads {name}, a {type(value).__name__}: compiled code may read numbers, text, arrays, "
+            "types of arrays, tuples of these, named tuples, modules and compiled functions, so that any change is "
+            "noticed"
         )
 
 

@@ -14,7 +14,9 @@ from numba.core.errors import TypingError
 
 import features
 import models
+import training
 from features.jit import Unstampable, fingerprint, inlined, jit
+from training.simulator import person_day
 
 CONSTANTS = "DAYS = 90\nTABLE = (1, 2)\n"
 HELPERS = "from features.jit import jit\n\n\n@jit()\ndef added(x):\n    return x + 1\n"
@@ -93,6 +95,43 @@ def test_the_gap_that_ends_a_course_is_read_from_where_it_stands(tmp_path: Path)
     assert float(_run(tmp_path, COURSE)) == 30
 
 
+LINES = """
+import numpy as np
+from training.statistics import kernels
+logit = np.linspace(-2, 2, 40)
+label = (np.arange(40) + 15 * (np.arange(40) % 3) > 35).astype(float)
+print(kernels.lines(np.arange(40), label, logit, np.ones((1, 40)))[0])
+"""
+
+
+def test_a_constant_of_the_bootstrap_is_read_from_where_it_stands(tmp_path: Path) -> None:
+    """Calibration lines converge in a few of Newton's steps; with one step, and a warm cache, they do not."""
+    for package in (features, training):
+        tree = Path(package.__file__).parent
+        shutil.copytree(tree, tmp_path / tree.name, ignore=shutil.ignore_patterns("__pycache__"))
+    assert "nan" not in _run(tmp_path, LINES)
+    file = tmp_path / "training" / "statistics" / "kernels.py"
+    text = file.read_text(encoding="utf-8")
+    assert "NEWTON_STEPS = 40" in text
+    file.write_text(text.replace("NEWTON_STEPS = 40", "NEWTON_STEPS = 1"), encoding="utf-8")
+    assert _run(tmp_path, LINES) == "[nan nan nan]"
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "becomes"),
+    [
+        ("training.simulator.care.examinations", "TWO_SPECIALISTS_FROM", 19724),
+        ("training.simulator.random", "TO_UNIT", 0.5),
+        ("training.simulator.person_day", "EVENT", np.dtype([("day", np.int64)])),
+    ],
+)
+def test_the_simulated_day_is_stamped_by_everything_it_reads(monkeypatch, module: str, name: str, becomes) -> None:
+    before = fingerprint(person_day.run_people.py_func)
+    assert fingerprint(person_day.run_people.py_func) == before
+    monkeypatch.setattr(f"{module}.{name}", becomes)
+    assert fingerprint(person_day.run_people.py_func) != before
+
+
 def test_what_cannot_be_stamped_is_refused_by_name() -> None:
     settings = {"days": 90}
 
@@ -151,7 +190,7 @@ def test_every_kernel_is_compiled_by_jit() -> None:
     by_hand = re.compile(r"^\s*@(?:numba\.)?njit|^\s*@numba\.jit|from numba import .*njit")
     found = [
         f"{path.name}:{number}"
-        for package in (features, models)
+        for package in (features, models, training)
         for path in sorted(Path(package.__file__).parent.rglob("*.py"))
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
         if by_hand.search(line) and path.name != "jit.py"

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from features.jit import jit
 from features.records import Records
 from features.records.attendance import CARER_KIND, attended
 from features.records.tables import CONTACT_KINDS, OUTCOMES, WARDS
@@ -135,7 +135,7 @@ class _Months:
         return counts[np.clip(until - self.first + 1, 0, span)] == counts[np.clip(after - self.first + 1, 0, span)]
 
 
-@numba.njit(cache=True, nogil=True)
+@jit()
 def _walk(  # type: ignore[no-untyped-def]
     people,
     spell_at,
@@ -193,7 +193,7 @@ def _walk(  # type: ignore[no-untyped-def]
     return patient[:found], anchors[:found], events[:found], endings[:found]
 
 
-@numba.njit(cache=True, nogil=True)
+@jit()
 def _becomes(  # type: ignore[no-untyped-def]
     anchor,
     until,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
+from features.jit import jit
 from features.records import NO_DAY
 
 Days = npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ def merge(patient: npt.NDArray[np.int32], start: Days, end: Days, gap_days: int)
     return Spells(patient[first], start[first], ends, first.astype(np.int64), last)
 
 
-@numba.njit(cache=True, nogil=True)
+@jit()
 def _merge(patient, start, end, gap_days):  # type: ignore[no-untyped-def]
     spell = np.zeros(len(patient), dtype=np.int64)
     latest = np.zeros(len(patient), dtype=np.int64)

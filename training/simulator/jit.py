@@ -1,33 +1,17 @@
-"""Compiled entry points whose cache depends on every file of the simulator.
+"""Compiled parts of the simulator's day, and the entry points that Python calls.
 
-numba's own cache looks only at the file that holds the function, so a change in a function it calls would go unnoticed
-and two machines could give different bytes for one seed. Here the stamp of the cache is a hash of all sources of this
-package.
+An entry point is cached until anything that it was compiled from changes (features/jit.py), so that two machines never
+give different bytes for one seed.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from numba import njit, types
 
-NOT_COMPILED = frozenset(
-    ("__init__", "observation", "oracle", "parameters", "planted", "realised", "simulation", "targets", "teams")
-)
-"""Modules that hold no compiled code and no constants of it (the shapes of their arrays are part of every
-signature)."""
-
-
-def fingerprint() -> str:
-    """SHA-256 of the package's sources: changes when the mechanism may have changed."""
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        if path.stem not in NOT_COMPILED:
-            digest.update(path.read_bytes())
-    return digest.hexdigest()
+from features.jit import jit
 
 
 def step(function: Callable[..., Any]) -> Any:
@@ -47,8 +31,5 @@ def step(function: Callable[..., Any]) -> Any:
     return part
 
 
-def entry(function: Callable[..., Any]) -> Any:
-    """Compile ``function`` for threads (no GIL) and cache it for as long as no source of the package changes."""
-    compiled: Any = njit(function, cache=True, nogil=True)
-    compiled._cache._cache_file._source_stamp = fingerprint()
-    return compiled
+entry = jit()
+"""Compiles a function that Python calls, for threads (no interpreter lock)."""

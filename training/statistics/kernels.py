@@ -7,13 +7,14 @@ of each row. Rows are never copied. Every kernel releases the GIL, so outcomes a
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from features.jit import jit
 
 NEWTON_STEPS = 40
 CELLS = 512
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def ranking(people, label, last_of_tie, weights):
     """AUROC and average precision, shape (draws, 2). Rows from the highest score down; ``last_of_tie`` closes a group
     of equal scores."""
@@ -41,7 +42,7 @@ def ranking(people, label, last_of_tie, weights):
     return out
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def lines(people, label, logit, weights):
     """Slope, intercept, and calibration in the large (the intercept beside a slope of 1), shape (draws, 3), by
     Newton's method.
@@ -84,7 +85,7 @@ def lines(people, label, logit, weights):
     return out
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _line(x, held, happened, slope, intercept):
     for _ in range(NEWTON_STEPS):
         g0, g1, h00, h01, h11 = 0.0, 0.0, 0.0, 0.0, 0.0
@@ -108,7 +109,7 @@ def _line(x, held, happened, slope, intercept):
     return np.nan, np.nan
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _shift(x, held, happened, shift):
     for _ in range(NEWTON_STEPS):
         gradient, spread = 0.0, 0.0
@@ -123,7 +124,7 @@ def _shift(x, held, happened, shift):
     return np.nan
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def calibration_errors(people, label, risk, weights, bins):
     """ICI, E50 and E90, shape (draws, 3). Rows from the lowest risk up; the smooth curve joins ``bins`` groups of
     equal weight."""
@@ -173,7 +174,7 @@ def calibration_errors(people, label, risk, weights, bins):
     return out
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def _quantile(value, weight, wanted, largest):
     """The smallest ``value`` (0 to ``largest``) with at least ``wanted`` of the weight at or below it. Exact, without
     sorting all."""
@@ -200,7 +201,7 @@ def _quantile(value, weight, wanted, largest):
     return inside[order[number - 1]] if number else np.nan
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def weekly_lists(order, day, team, person, slots, cool_off):
     """Marks who is listed, ``slots`` to a team and day, leaving off people listed less than ``cool_off`` days ago.
     ``order`` is by day, then team, then place in the list."""
@@ -220,7 +221,7 @@ def weekly_lists(order, day, team, person, slots, cool_off):
     return listed
 
 
-@njit(nogil=True, cache=True)
+@jit()
 def crossings(
     feature,
     threshold,

@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from features.records.loading.not_understood import UnreadRow
 from features.records.problems import TableReport
-from features.records.same_event.supply_rows import USUAL_SUPPLY_DAYS, settle
+from features.records.same_event.settled_supplies import settle
+from features.records.same_event.supply_rows import USUAL_SUPPLY_DAYS
 from features.records.tables import MODES, TABLES
+
+REVERSES_NOTHING = "it matches no supply, so nothing was taken back"
 
 
 def mode_of_attended(columns: dict[str, Any], report: TableReport) -> None:
@@ -22,8 +26,12 @@ def mode_of_attended(columns: dict[str, Any], report: TableReport) -> None:
         report.note(f"mode missing in {int(silent.sum()):,} attended contacts; they count as contact with the person")
 
 
-def settled_supplies(columns: dict[str, Any], patient: npt.NDArray[np.int32], report: TableReport) -> dict[str, Any]:
-    """Supplies with the days that quantity and dose give; what was worked out, assumed or undone is counted."""
+def settled_supplies(
+    columns: dict[str, Any], patient: npt.NDArray[np.int32], report: TableReport
+) -> tuple[dict[str, Any], npt.NDArray[np.int32], list[UnreadRow]]:
+    """Supplies with the days that quantity and dose give, the person of each, and reversals that match no supply, which
+    are shown with the person. What was worked out, assumed or undone is counted.
+    """
     settled = settle(columns, patient)
     if settled.days_from_quantity:
         report.note(f"days worked out from quantity and dose in {settled.days_from_quantity:,} rows")
@@ -38,6 +46,19 @@ def settled_supplies(columns: dict[str, Any], patient: npt.NDArray[np.int32], re
     if settled.reversed:
         report.note(
             f"{settled.reversed:,} reversals undo a supply from the day that they became known; "
-            f"{settled.reversed_nothing:,} of them match no supply"
+            f"{len(settled.matched_nothing):,} of them match no supply"
         )
-    return settled.columns
+    if settled.added:
+        report.note(
+            f"{settled.added:,} returns of part of a supply: the supply is reversed, and what was left of it is a "
+            "row of its own"
+        )
+    unread = [_matched_nothing(columns, patient, row) for row in settled.matched_nothing.tolist()]
+    return settled.columns, settled.patient, unread
+
+
+def _matched_nothing(columns: dict[str, Any], patient: npt.NDArray[np.int32], row: int) -> UnreadRow:
+    medicines, statuses = (TABLES["supplies"].column(name).values for name in ("medicine", "status"))
+    words = ("supplies", "status", statuses[columns["status"][row]], medicines[columns["medicine"][row]])
+    days = int(columns["supplied_on"][row]), int(columns["known_on"][row])
+    return int(patient[row]), *days, (*words, REVERSES_NOTHING)

@@ -18,8 +18,13 @@ VALUE_ONLY = " (the value was set aside, the row kept)"
 HEADER_AGAIN = "the header line again, within the table"
 STRANGER = "the patient is not in the patients table"
 LOST_ZEROS = f"{STRANGER}; an id with zeros before it is, so the zeros may have been lost"
-_NEEDED = {("stays", "discharged_on"), ("supplies", "status")}
-_WITH_THEIR_ROW = {("results", "value"), ("results", "unit"), ("circumstances", "value")}
+_WITH_THEIR_ROW = {
+    ("results", "value"),
+    ("results", "unit"),
+    ("circumstances", "value"),
+    ("stays", "discharged_on"),
+    ("supplies", "status"),
+}
 
 
 def keep_person(columns: dict[str, Any], name: str, rows: Mask, reason: str) -> Finding:
@@ -40,7 +45,7 @@ def keep_row(spec: TableSpec, columns: dict[str, Any], name: str, rows: Mask, re
     column = spec.column(name)
     if column.required or column.kind in ("id", "text") or (spec.name, name) in _WITH_THEIR_ROW:
         return name, rows, reason
-    if (spec.name, name) in _NEEDED or (name == "days_supplied" and reason.startswith("below")):
+    if name == "days_supplied" and reason.startswith("below"):
         return name, rows, reason
     if (spec.name, name) != ("supplies", "kind"):  # a kind that is not understood was read as the weakest
         columns[name] = np.where(rows, empty(column, len(rows)), columns[name])

@@ -176,7 +176,8 @@ class Loading:
             typed, patient = {name: take(values, kept) for name, values in typed.items()}, patient[kept]
         report.delays_applied = second_clock(spec, typed, self.delays.get(spec.name, 0))
         if spec.name == "supplies":
-            typed = settled_supplies(typed, patient, report)
+            typed, patient, unmatched = settled_supplies(typed, patient, report)
+            self.unread += unmatched
         if spec.name not in VERSIONED:
             return in_one_order(spec, typed, patient, len(self.ids), stored=self.stored)
         return self._one_row_each(spec, typed, patient)
