@@ -35,8 +35,9 @@ import numpy.typing as npt
 from features.kernels import lookups, schedule
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.schedule import FOREVER, courses_kernel, due_kernel, latest_kernel
-from features.monitoring import applicability
-from features.monitoring.applicability import CONDITIONS, Situation
+from features.monitoring import condition_inputs
+from features.monitoring.applicability import CONDITIONS
+from features.monitoring.situation import Situation
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
@@ -100,7 +101,7 @@ class ScheduleInputs:
     """The arrays that the kernels need from a set of records, made once and read by every row of the spine."""
 
     records: Records
-    conditions: applicability.ConditionInputs
+    conditions: condition_inputs.ConditionInputs
     supply_length: npt.NDArray[np.int32]
     supply_bits: npt.NDArray[np.uint64]
     result_bits: npt.NDArray[np.uint64]
@@ -128,7 +129,7 @@ def prepare(records: Records) -> ScheduleInputs:
 
 def _prepare(records: Records) -> ScheduleInputs:
     supplies = records.columns("supplies")
-    conditions = applicability.prepare(records)
+    conditions = condition_inputs.prepare(records)
     return ScheduleInputs(
         records,
         conditions,

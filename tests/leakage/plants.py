@@ -22,7 +22,7 @@ from features.engine.stream_masks import Membership
 from features.gaps import person_view as gaps_person
 from features.kernels import bookings, coverage, lookups, spells, windows
 from features.medicines import regimen
-from features.monitoring import applicability, due_dates
+from features.monitoring import condition_inputs, due_dates
 from features.records import Records
 from features.records.days import NO_DAY
 from features.records.table import Table
@@ -381,7 +381,7 @@ add(
 add(
     "conditions: discharge's clock ignored",
     "tests_unsure",
-    place=reads(applicability, "prepare", "stays", "discharge_known_on", ignored),
+    place=reads(condition_inputs, "prepare", "stays", "discharge_known_on", ignored),
     checks=RARE,
 )
 

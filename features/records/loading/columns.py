@@ -18,11 +18,15 @@ from features.records.loading.merged_people import COLUMN as REPLACED_BY
 from features.records.problems import TableReport
 from features.records.reading.files import TableFile
 from features.records.reading.given import Given, rows_of
+from features.records.reading.nhs_numbers import text_without_numbers, without_numbers
 from features.records.reading.parsing import empty, parse, read_bound, read_date_column
 from features.records.same_event.supply_rows import read_supplies
 from features.records.table import words_of
 from features.records.tables import COMPARATORS, Column, TableSpec
 from features.reference.words import UNKNOWN, circumstance_kind, circumstance_value
+
+_CODED = {("conditions", "system"), ("conditions", "code")}
+"""Texts whose digits are codes."""
 
 
 @dataclass
@@ -42,7 +46,9 @@ def new_report(spec: TableSpec, given: Given) -> TableReport:
         read=rows_of(given),
         absent_columns=tuple(c.name for c in spec.columns if c.name not in given),
         unknown_columns=tuple(
-            str(c) for c in given if c not in spec.names and (spec.name, c) != ("patients", REPLACED_BY)
+            without_numbers(str(c))
+            for c in given
+            if c not in spec.names and (spec.name, c) != ("patients", REPLACED_BY)
         ),
     )
 
@@ -63,6 +69,10 @@ def parse_table(spec: TableSpec, given: Given, report: TableReport) -> ParsedTab
             columns[column.name], bad = parse(column, given[column.name])
         if bad is not None and bad.any():
             unread[column.name] = bad
+        if column.kind == "text" and (spec.name, column.name) not in _CODED:
+            columns[column.name], numbers = text_without_numbers(columns[column.name])
+            if numbers:
+                report.note(f"{column.name}: NHS numbers blanked in {numbers:,} texts")
         if column.kind == "date" and not column.required and spec.name != "patients":
             _drop_sentinels(column.name, columns, report)
     if spec.name == "results" and "value" in unread:
@@ -103,10 +113,12 @@ def _read_bounds(given: Any, columns: dict[str, Any], unread: dict[str, Mask], r
     texts = given.iloc[rows].tolist() if isinstance(given, pd.Series) else [given[row] for row in rows.tolist()]
     found = [(row, bound) for row, text in zip(rows.tolist(), texts, strict=True) if (bound := read_bound(text))]
     for row, (sign, number) in found:
-        columns["value"][row], columns["comparator"][row] = number, COMPARATORS.index(sign)
+        columns["value"][row] = number
+        if sign:
+            columns["comparator"][row] = COMPARATORS.index(sign)
         unread["value"][row] = False
-    if found:
-        report.note(f"value: {len(found):,} results with < or > kept as bounds")
+    if bounds := sum(bool(sign) for _, (sign, _) in found):
+        report.note(f"value: {bounds:,} results with < or > kept as bounds")
     if not unread["value"].any():
         del unread["value"]
 

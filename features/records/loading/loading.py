@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.records.days import NO_DAY, day_of
-from features.records.loading.checks import Finding, check, sent_again, to_canonical_units
+from features.records.loading.checks import Finding, ahead_and_over, check, sent_again, to_canonical_units
 from features.records.loading.columns import ParsedTable, new_report, parse_table
 from features.records.loading.defaults import mode_of_attended, settled_supplies
 from features.records.loading.findings import (
@@ -28,6 +28,7 @@ from features.records.loading.findings import (
 from features.records.loading.merged_people import MergedPeople, merged_people, renamed
 from features.records.loading.not_understood import (
     UnreadRow,
+    kinds_not_read,
     name_unknown_tests_and_units,
     name_unknown_words,
     unread_values,
@@ -39,6 +40,7 @@ from features.records.loading.refusals import nhs_numbers_as_ids, problems_of_ta
 from features.records.loading.second_clock import second_clock
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, TableReport
 from features.records.reading.given import Given
+from features.records.reading.nhs_numbers import without_numbers
 from features.records.same_event.supply_rows import beside_a_reversal
 from features.records.same_event.versions import VERSIONED, RowVersions, in_one_order, settled
 from features.records.table import Table, empty_table, offsets_of, take
@@ -88,6 +90,8 @@ class Loading:
         stays = self.report.tables["stays"]
         self.unread += end_contradicted_stays(tables, self.versions, self.every_stay, len(people), stays)
         self._notes(tables)
+        for report in self.report.tables.values():
+            report.notes = tuple(without_numbers(note) for note in report.notes)
         return people, tables
 
     def _parse(self, spec: TableSpec) -> ParsedTable:
@@ -149,6 +153,7 @@ class Loading:
         findings = [keep_row(spec, columns, *f) for f in check(spec, columns, parsed.unread, self.today)]
         findings = without_headers(spec, parsed.header, findings)
         if spec.name == "contacts":
+            findings += ahead_and_over(columns, self.today)
             mode_of_attended(columns, report)
         if spec.name == "results":
             units = columns["unit"]
@@ -168,7 +173,8 @@ class Loading:
             findings += strangers(ids, self.ids, stranger if parsed.header is None else stranger & ~parsed.header)
         failing = [finding[1] for finding in findings if drops_row(finding)]
         good = ~np.logical_or.reduce(failing) if failing else np.ones(len(ids), dtype=bool)
-        self._keep_unread(spec, columns, patient, findings)
+        others = kinds_not_read(columns) if spec.name == "circumstances" else []
+        self._keep_unread(spec, columns, patient, [*findings, *others])
         apart = beside_a_reversal(columns) if spec.name == "supplies" else None
         kept = self._set_aside(spec, [*findings, *sent_again(spec, columns, good, apart)])
         typed = {name: values for name, values in columns.items() if name != "patient_id"}

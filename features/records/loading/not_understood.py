@@ -15,11 +15,13 @@ from features.records.days import FIRST_DAY, LAST_REAL_DAY, NO_DAY
 from features.records.loading.checks import SECOND_OF_AN_ID, Finding, Mask
 from features.records.problems import TableReport
 from features.records.reading.given import Given, given_rows, is_missing, short
-from features.records.tables import TableSpec
+from features.records.table import words_of
+from features.records.tables import CIRCUMSTANCE_KINDS, TableSpec
 
 UnreadRow = tuple[int, int, int, tuple[str, str, str, str, str]]
 """The person, the day of the event, the day it became known; table, column, value, what it is about, and why."""
 _ABOUT = {"results": "test", "supplies": "medicine", "circumstances": "kind", "conditions": "category"}
+KIND_NOT_READ = "a kind of circumstance that Upstream does not read"
 _NAMED = 20
 
 
@@ -45,6 +47,16 @@ def unread_values(
                 known_on = on + usual_delay
             words = (spec.name, name, short(values.get(name)), _concept(spec, columns, about, row, values), reason)
             yield int(patient[row]), on, known_on, words
+
+
+def kinds_not_read(columns: dict[str, Any]) -> list[Finding]:
+    """Circumstances of a kind that nothing reads: they are kept, and shown with the person, because nobody can say that
+    they mean nothing.
+    """
+    codes, words = words_of(columns["kind"])
+    known = np.array([word in CIRCUMSTANCE_KINDS for word in words], bool)
+    other = (codes >= 0) & ~known[codes] if len(words) else np.zeros(len(codes), bool)
+    return [("value", other, KIND_NOT_READ)] if other.any() else []
 
 
 def _concept(spec: TableSpec, columns: Mapping[str, Any], about: str, row: int, given: Mapping[str, Any]) -> str:

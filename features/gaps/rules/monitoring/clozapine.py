@@ -14,19 +14,19 @@ from features.kernels.coverage import COURSE_GAP_DAYS
 from features.kernels.lookups import RED
 from features.medicines.courses import Course
 from features.monitoring import due_dates
+from features.monitoring.condition_inputs import YES
+from features.monitoring.situation import NEW_START_DAYS
 from features.reference import PROTOCOLS, THRESHOLDS, bands, low_limit
 from features.reference.monitoring.clozapine_schedules import REGISTER_DAYS, clozapine_schedule
 from features.reference.monitoring.clozapine_services import RESET_DAYS, SERVICES, STRICTEST, STRICTEST_DAYS
 
 BREAK_DAYS = low_limit("th025")
-NEW_START_DAYS = 28
 HISTORY_DAYS = 1100
 """How far back breaks are looked for: those that set the interval lie within a year of treatment."""
 REPORT_DAYS = 14
 DETECTION_MG_L = 0.05
 DETECTION_DAYS = 28
 MYOCARDITIS_DAYS = 56
-BEN_YES = ("yes", "registered", "true", "confirmed", "1")
 _GENERAL = {"wbc": bands("th003", "th002"), "anc": bands("th013", "th006", "th005")}
 _BEN = {"wbc": bands("th009", "th008"), "anc": bands("th013", "th012", "th011")}
 _OTHERS: dict[str, tuple[str, ...]] = {"platelets": bands("th014"), "eosinophils": bands("th015")}
@@ -345,7 +345,7 @@ def red_or_amber(person: PersonAsKnown) -> Iterator[Gap]:
 
 def _coloured(person: PersonAsKnown) -> Iterator[Finding]:
     ben = person.circumstance("benign_ethnic_neutropenia")
-    registered = ben is not None and ben.value in BEN_YES
+    registered = ben is not None and ben.value in YES
     since, red = person.answers.coloured_on, person.answers.colour == RED
     for test, keys in (_BEN if registered else _GENERAL).items():
         readings = person.readings(test)
