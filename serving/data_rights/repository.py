@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
 
-from serving.runs.repository import current_run, erased_key
+from serving.runs.repository import ABOUT_PEOPLE, current_run, erased_key
 from serving.storage.tables import (
     audit_events,
     card_feedback,
@@ -17,42 +17,24 @@ from serving.storage.tables import (
     erasures,
     exposures,
     gap_statuses,
-    gaps,
     identities,
-    list_draws,
     list_exits,
-    list_lines,
-    people,
-    person_groups,
     publications,
     refusals,
     reviews,
     run_teams,
     runs,
-    scores,
-    summaries,
     text_numbers,
     text_receipts,
     text_replies,
     texts,
-    timelines,
     token_teams,
     tokens,
     work_items,
 )
 
-COMPUTED: tuple[Table, ...] = (
-    list_draws,
-    list_exits,
-    list_lines,
-    summaries,
-    person_groups,
-    timelines,
-    gaps,
-    scores,
-    people,
-)
-"""What nightly runs made of the records."""
+COMPUTED: tuple[Table, ...] = tuple(reversed(ABOUT_PEOPLE))
+"""What nightly runs made of the records, in the order of deletion."""
 ERASED: tuple[Table, ...] = (
     *COMPUTED,
     cards,

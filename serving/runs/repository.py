@@ -34,6 +34,18 @@ from serving.storage.tables import (
 from serving.storage.visible import review_counts
 
 CHUNK = 2_000
+ABOUT_PEOPLE: tuple[Table, ...] = (
+    people,
+    scores,
+    gaps,
+    timelines,
+    person_groups,
+    summaries,
+    list_lines,
+    list_exits,
+    list_draws,
+)
+"""The tables about people that a run writes, in the order of writing. Deletion takes the opposite order."""
 EXPLAINED: tuple[tuple[Table, dict[str, Any]], ...] = (
     (people, {"feature_values": b"", "feature_days": null(), "behind": null(), "what_if": null()}),
     (scores, {"contributions": b"", "reasons": []}),
@@ -44,7 +56,7 @@ EXPLAINED: tuple[tuple[Table, dict[str, Any]], ...] = (
 @dataclass(frozen=True)
 class NewRun:
     """A whole run as rows, ready to be written. Row keys are the columns of ``serving.storage.tables`` without
-    ``run_id``; rows about people may be a stream."""
+    ``run_id``; rows about people may be a stream. Each field but ``run`` and ``teams`` has the name of its table."""
 
     run: dict[str, Any]
     teams: list[dict[str, Any]] = field(default_factory=list)
@@ -139,34 +151,13 @@ def write_run(connection: Connection, new: NewRun) -> None:
     run_id = new.run["run_id"]
     rest = connection.execute(update(runs).where(runs.c.run_id == run_id).values({**new.run, "thinned_at": None}))
     if rest.rowcount:
-        for table in (
-            list_draws,
-            list_exits,
-            list_lines,
-            summaries,
-            person_groups,
-            timelines,
-            gaps,
-            scores,
-            people,
-            run_teams,
-        ):
+        for table in (*reversed(ABOUT_PEOPLE), run_teams):
             connection.execute(delete(table).where(table.c.run_id == run_id))
     else:
         connection.execute(insert(runs), new.run)
-    for table, rows in (
-        (run_teams, new.teams),
-        (people, new.people),
-        (scores, new.scores),
-        (gaps, new.gaps),
-        (timelines, new.timelines),
-        (person_groups, new.person_groups),
-        (summaries, new.summaries),
-        (list_lines, new.list_lines),
-        (list_exits, new.list_exits),
-        (list_draws, new.list_draws),
-    ):
-        insert_rows(connection, table, ({"run_id": run_id, **row} for row in rows))
+    insert_rows(connection, run_teams, ({"run_id": run_id, **row} for row in new.teams))
+    for table in ABOUT_PEOPLE:
+        insert_rows(connection, table, ({"run_id": run_id, **row} for row in getattr(new, table.name)))
 
 
 def publish(connection: Connection, run_id: str, at: dt.datetime) -> None:

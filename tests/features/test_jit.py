@@ -122,7 +122,7 @@ def test_a_constant_of_the_bootstrap_is_read_from_where_it_stands(tmp_path: Path
     [
         ("training.simulator.care.examinations", "TWO_SPECIALISTS_FROM", 19724),
         ("training.simulator.random", "TO_UNIT", 0.5),
-        ("training.simulator.person_day", "EVENT", np.dtype([("day", np.int64)])),
+        ("training.simulator.person_day", "SLOT", np.dtype([("day", np.int64)])),
     ],
 )
 def test_the_simulated_day_is_stamped_by_everything_it_reads(monkeypatch, module: str, name: str, becomes) -> None:
