@@ -15,7 +15,7 @@ LOG := $(VENV)/setup.log
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --root-user-action=ignore
 QUIETLY = >> $(LOG) 2>&1 || { tail -n 20 $(LOG); echo "      the installation failed; all that pip said is in $(LOG)"; exit 1; }
 
-.PHONY: help demo pins shiptools sbom test check lint bench clean setup nhsuk swagger oidc axe vnu dcurves screenshots fhirexamples clients records
+.PHONY: help demo pins shiptools sbom test check lint bench clean setup nhsuk swagger oidc axe vnu dcurves rdrobust screenshots fhirexamples clients records
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -30,7 +30,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@echo "[2/2] installing pinned packages (about a minute; what pip says goes to $(LOG))"
 	@$(PIP_INSTALL) --upgrade pip $(QUIETLY)
 	@$(PIP_INSTALL) --constraint constraints.txt --editable ".[$(EXTRAS)]" $(QUIETLY)
-	@$(MAKE) --no-print-directory nhsuk swagger oidc axe vnu dcurves fhirexamples
+	@$(MAKE) --no-print-directory nhsuk swagger oidc axe vnu dcurves rdrobust fhirexamples
 	@touch $@
 	@echo "      ready"
 
@@ -90,6 +90,12 @@ DCURVES := dcurves==1.1.7 lifelines==0.30.3 autograd==1.9.1 autograd-gamma==0.5.
 dcurves:
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade --target .tools/dcurves $(DCURVES) >/dev/null 2>&1 \
 	  && echo "      dcurves for tests installed" || echo "      dcurves could not be fetched: its test skips"
+
+# The peer of our regression discontinuity, apart from the virtual environment: it is GPL-3, and only tests run it, in a process of its own.
+RDROBUST := rdrobust==2.1.1 plotnine==0.15.9 mizani==0.14.6 statsmodels==0.15.0 patsy==1.0.3 formulaic==1.2.2 interface_meta==2.0.1 wrapt==2.5.2
+rdrobust:
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-deps --upgrade --target .tools/rdrobust $(RDROBUST) >/dev/null 2>&1 \
+	  && echo "      rdrobust for tests installed" || echo "      rdrobust could not be fetched: its test skips"
 
 # HL7's own examples of every FHIR R4 resource (CC0), in an untracked folder. The test that reads them skips without.
 FHIREXAMPLES := hl7.fhir.r4.examples@4.0.1
