@@ -93,7 +93,7 @@ def test_a_bound_is_kept_with_its_comparator_in_any_spelling_of_the_unit(value, 
     assert row["value"] < kept if comparator == "<" else row["value"] > kept if comparator == ">" else True
 
 
-@pytest.mark.parametrize("value", ["1,200", "haemolysed", "0.4?", "3.0 H", "++", "1_000", "<", "< low"])
+@pytest.mark.parametrize("value", ["1,200", "haemolysed", "0.4?", "++", "1_000", "<", "< low"])
 def test_a_number_that_could_be_two_or_none_is_not_guessed_at(value):
     found = load(results=[{"test": "clozapine_level", "taken_on": "2025-01-01", "value": value, "unit": "ug/L"}])
     assert not len(found["results"])
