@@ -35,6 +35,7 @@ NAMES = {
     "livez_livez_get": "livez",
     "receipt_messages_receipts_post": "take_receipt",
     "reply_messages_replies_post": "take_reply",
+    "nhs_notify_messages_nhs_notify_post": "take_from_nhs_notify",
     "metrics_metrics_get": "metrics",
     "readyz_readyz_get": "readyz",
     "emergencies_v1_audit_emergency_access_get": "emergency_accesses",

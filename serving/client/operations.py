@@ -79,12 +79,18 @@ class Upstream(Connection):
         """Always answers while the event loop runs."""
         return cast("shapes.Alive", self._json("GET", "/livez"))
 
+    def take_from_nhs_notify(self) -> None:
+        """Statuses of messages, as NHS Notify signs them. 403 where the signature is not that of the body, 422 for
+        a body that is not one of its callbacks."""
+        self._json("POST", "/messages/nhs-notify")
+
     def take_receipt(self, body: shapes.TextReceipt) -> None:
         """A receipt: what became of a text. The number in it is not kept."""
         self._json("POST", "/messages/receipts", None, body)
 
     def take_reply(self, body: shapes.TextReply) -> None:
-        """A reply. 204 only once it is stored; the provider sends it again otherwise."""
+        """A reply. 204 only once it is stored; the provider sends it again otherwise. Alerts and the automatic
+        answer follow beside the request."""
         self._json("POST", "/messages/replies", None, body)
 
     def metrics(self) -> str:
