@@ -287,7 +287,7 @@ def make_demo(
     from training import demo
 
     demo.begin(home, patients, fresh)
-    steps, settings = Steps(8), demo.demo_settings()
+    steps, settings = Steps(9), demo.demo_settings()
     records = demo.simulated(steps, home, patients)
     demo.served_model(steps, home, settings, records)
     publish_lists(steps, home, settings.cohort.in_scope_team_kinds, records)
@@ -297,17 +297,26 @@ def make_demo(
             raise CommandError("\n".join(bad))
         say("bundle, worklists and store are whole")
     invent_names(steps, home, records)
+    with steps.step("invent mobile numbers") as say:
+        from serving.messages.fake.demo import brings_to, invent_numbers, phones_beside_the_demo
+
+        say(f"{invent_numbers(home):,} people have a number of the range for drama; most agreed to texts")
     if no_serve:
         steps.end(f"The demo is ready in {home}.")
     else:
         os.environ.setdefault("UPSTREAM_ENVIRONMENT", "demo")
         from serving.start import serve
 
-        def ready(url: str) -> None:
-            steps.end(f"Open {url} and choose a role to sign in. Stop with Ctrl-C. Requests are logged in {log}.")
-
         log = home / "service.log"
-        serve(home, "127.0.0.1", port, on_ready=ready, log_file=log)
+        with phones_beside_the_demo() as phones:
+
+            def ready(url: str) -> None:
+                if phones is not None:
+                    brings_to(phones, url)
+                    steps.note(f"Texts appear on simulated phones at {phones.address}, where you can answer them.")
+                steps.end(f"Open {url} and choose a role to sign in. Stop with Ctrl-C. Requests are logged in {log}.")
+
+            serve(home, "127.0.0.1", port, on_ready=ready, log_file=log)
 
 
 SECRETS = ("UPSTREAM_DATABASE_URL", "UPSTREAM_OIDC", "UPSTREAM_TEXTING")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow.compute as pc
 
 from features.records.tables import TABLES
 
@@ -20,6 +21,8 @@ Bools = npt.NDArray[np.bool_]
 DIRECT_MODES = ("face_to_face", "video", "telephone", "not_recorded")
 """Modes in which a contact is with the person."""
 WRITTEN_MODES = ("text", "email")
+REPLY_PREFIX = "upstream-text:"
+"""Begins the id of every contact that is a reply to a text of Upstream's own, and of no other."""
 CARER_KIND = "carer"
 """The kind of a contact with a carer alone."""
 
@@ -38,6 +41,17 @@ def missed(contacts: Mapping[str, Any]) -> Bools:
 def written(contacts: Mapping[str, Any]) -> Bools:
     """Mask of the contacts that are messages: a text or an email."""
     return np.asarray(_modes(WRITTEN_MODES)[contacts["mode"]])
+
+
+def own_replies(contacts: Mapping[str, Any]) -> Bools:
+    """Mask of the contacts that are replies to a text of Upstream's own. They come from no feed, so they do not
+    show that one is fresh."""
+    found = np.zeros(len(contacts["mode"]), bool)
+    rows = np.flatnonzero(_modes(("text",))[contacts["mode"]])
+    if len(rows):
+        ids = contacts["contact_id"].take(rows)
+        found[rows] = pc.starts_with(ids, REPLY_PREFIX).fill_null(False).to_numpy(zero_copy_only=False)
+    return found
 
 
 def _outcome(contacts: Mapping[str, Any], word: str) -> Bools:

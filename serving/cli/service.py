@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -121,6 +122,7 @@ def serve(
     Example: upstream serve --home .upstream --port 8000
     """
     from models.bundle.not_promoted import is_demo
+    from serving.messages.fake.demo import brings_to, phones_beside_the_demo
     from serving.start import serve as run
 
     if demo and not is_demo(home):
@@ -129,13 +131,15 @@ def serve(
         os.environ["UPSTREAM_ENVIRONMENT"] = "demo"
     elif is_demo(home) and "UPSTREAM_ENVIRONMENT" not in os.environ:
         typer.echo("this home is a demo: add --demo to sign in by choosing a role, without a password", err=True)
-    run(
-        home,
-        host,
-        port,
-        on_ready=lambda url: typer.echo(f"serving at {url}; stop with Ctrl-C", err=True),
-        log_file=log,
-    )
+    with phones_beside_the_demo() if demo else nullcontext() as phones:
+
+        def ready(url: str) -> None:
+            if phones is not None:
+                brings_to(phones, url)
+                typer.echo(f"texts appear on simulated phones at {phones.address}", err=True)
+            typer.echo(f"serving at {url}; stop with Ctrl-C", err=True)
+
+        run(home, host, port, on_ready=ready, log_file=log)
 
 
 @app.command()

@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from features import Records
+from features.records.attendance import REPLY_PREFIX
 from features.records.tables import TABLES
 from serving.messages import repository
 from serving.messages.desk import london
@@ -22,8 +23,6 @@ from serving.storage import migrations
 from serving.storage.database import Database
 
 SOURCE = "texts"
-PREFIX = "upstream-text:"
-"""Begins the id of every contact that is a reply, and of no other."""
 COLUMNS = TABLES["contacts"].names
 
 
@@ -57,7 +56,7 @@ def reply_contacts(database: Path | str | Database) -> pd.DataFrame:
         known, on = (pd.Timestamp(london(moment).date()) for moment in (row.stored_at, row.sent_at))
         contact = {
             "patient_id": row.patient_id,
-            "contact_id": f"{PREFIX}{row.reply_id}",
+            "contact_id": f"{REPLY_PREFIX}{row.reply_id}",
             "team_id": row.team_id,
             "contact_on": on,
             "booked_on": pd.NaT,
@@ -83,7 +82,7 @@ def add_reply_contacts(database: Path | str | Database, store: Path) -> ReplyCon
     # Somebody who is not in the store has no list: their replies wait until they are.
     found = found[found["patient_id"].isin(records.patient_ids.tolist())]
     whole = records.with_versions("contacts")
-    ours = whole["contact_id"].astype("str").str.startswith(PREFIX)
+    ours = whole["contact_id"].astype("str").str.startswith(REPLY_PREFIX)
     held, wanted = _keys(whole[ours]), _keys(found)
     if held == wanted:
         return ReplyContacts()

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select,
 
 from serving.identity.callers import Caller
 from serving.runs.repository import insert_rows
-from serving.storage.tables import text_numbers, text_opt_outs, text_receipts, text_replies, texts
+from serving.storage.tables import list_lines, text_numbers, text_opt_outs, text_receipts, text_replies, texts
 from serving.storage.visible import visible_people
 
 FINAL = ("delivered", "permanent-failure", "temporary-failure", "technical-failure")
@@ -58,6 +58,19 @@ def unread_from(connection: Connection, number_hash: str) -> bool:
         text_replies.c.number_hash == number_hash, text_replies.c.handled_at.is_(None)
     )
     return connection.scalar(query.limit(1)) is not None
+
+
+def how_many_numbers(connection: Connection) -> int:
+    return connection.scalar(select(func.count()).select_from(text_numbers)) or 0
+
+
+def highest_listed(connection: Connection, caller: Caller, most: int) -> list[str]:
+    """Ids of the people highest on the published lists, every team's first person before anybody's second."""
+    visible = visible_people(caller)
+    on_list = and_(list_lines.c.run_id == visible.c.run_id, list_lines.c.patient_id == visible.c.patient_id)
+    query = select(visible.c.patient_id, func.min(list_lines.c.place).label("place")).join(list_lines, on_list)
+    ordered = query.group_by(visible.c.patient_id).order_by("place", visible.c.patient_id).limit(most)
+    return [row.patient_id for row in connection.execute(ordered)]
 
 
 def opted_out(connection: Connection, number_hash: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from features import Records
 from features.errors import UpstreamError
 from features.records import NO_DAY, TABLES, date_of, day_of
+from features.records.attendance import own_replies
 from features.settings import ArrivalSettings
 from serving.scoring.record_coverage import EXPECTED_SOURCES, HISTORY_TABLES
 
@@ -76,12 +77,14 @@ class Arrived:
 def arrived(records: Records, day: dt.date, synthetic: bool, teams: Mapping[str, int]) -> Arrived:
     """The figures of ``records``. ``teams`` holds the number of people on each team's list."""
     rows = {name: len(records.columns(name)["known_on"]) for name, table in TABLES.items() if table.per_patient}
+    rows["contacts"] -= int(own_replies(records.columns("contacts")).sum())
     newest = {name: str(on) for name, on in newest_days(records, day).items()}
     return Arrived(day.isoformat(), synthetic, len(records), sum(teams.values()), rows, newest, dict(teams))
 
 
 def newest_days(records: Records, before: dt.date | None = None) -> dict[str, dt.date]:
-    """The newest event of each table of history, planned contacts aside; of those before a day where one is given."""
+    """The newest event of each table of history, planned contacts and replies to our own texts aside; of those before a
+    day where one is given."""
     limit = NO_DAY if before is None else day_of(before)
     planned = TABLES["contacts"].column("outcome").values.index("planned")
     found: dict[str, dt.date] = {}
@@ -90,7 +93,7 @@ def newest_days(records: Records, before: dt.date | None = None) -> dict[str, dt
         days = columns[str(TABLES[name].event_day)]
         counted = days < limit
         if name == "contacts":
-            counted &= columns["outcome"] != planned
+            counted &= (columns["outcome"] != planned) & ~own_replies(columns)
         newest = date_of(int(days[counted].max(initial=-NO_DAY))) if counted.any() else None
         if newest is not None:
             found[name] = newest

@@ -1,4 +1,5 @@
-"""The imitation itself: what it holds, and its answers. Shapes as in Notify's own OpenAPI; it checks no signature.
+"""The imitation itself: what it holds, and its answers. Shapes as in Notify's own OpenAPI; the token of a call is
+checked as Notify does, where the imitation was given a key.
 
 Numbers act as the real service's test numbers do: 07700900003 fails for a while, 07700900002 for good, others arrive.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import threading
+import time
 import urllib.request
 import uuid
 from collections.abc import Callable
@@ -17,6 +19,11 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Form
 from jinja2 import Environment, PackageLoader
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import OctKey
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
@@ -27,6 +34,13 @@ from serving.texting_settings import TextTemplate
 FAILS_FOR_A_WHILE, FAILS_FOR_GOOD = "+447700900003", "+447700900002"
 OUR_NUMBER = "07860000000"
 PAGE = 250
+_NOT_OF_A_TEXT = dict.fromkeys(
+    (
+        *("email_address", *(f"line_{n}" for n in range(1, 7)), "postcode", "postage", "subject"),
+        *("created_by_name", "scheduled_for", "one_click_unsubscribe_url"),
+    )
+)
+"""What Notify gives of letters and e-mails, empty for a text. It costs nothing here."""
 _PAGES = Environment(loader=PackageLoader("serving", "messages/fake/templates"), autoescape=True, trim_blocks=True)
 Callback = Callable[[str, dict[str, Any]], None]
 
@@ -34,13 +48,17 @@ Callback = Callable[[str, dict[str, Any]], None]
 @dataclass
 class Phones:
     """What the imitation holds: texts by id, replies newest first. ``call`` brings receipts and replies to the service;
-    a call that fails is dropped, as in an outage, and the reply stays to be fetched."""
+    a call that fails is dropped, as in an outage, and the reply stays to be fetched. ``api_key`` is what callers sign
+    with, ``token`` what the service asks of callbacks, ``address`` where the imitation listens."""
 
     templates: dict[str, TextTemplate]
     call: Callback = lambda path, body: None
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)
     replies: list[dict[str, Any]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    api_key: str = ""
+    token: str = ""
+    address: str = ""
 
     def send(self, number: str, template: TextTemplate, reference: str | None) -> dict[str, Any]:
         """Takes a text and brings its receipt."""
@@ -57,6 +75,14 @@ class Phones:
             "created_at": now,
             "sent_at": now,
             "completed_at": now,
+            **_NOT_OF_A_TEXT,
+            "is_cost_data_ready": True,
+            "cost_in_pounds": 0.0,
+            "cost_details": {
+                "billable_sms_fragments": 1 + len(template.text) // 161,
+                "international_rate_multiplier": 1,
+                "sms_rate": 0.0,
+            },
         }
         with self.lock:
             self.sent[one["id"]] = one
@@ -109,7 +135,16 @@ def brought(reply: dict[str, Any]) -> dict[str, Any]:
 def fake_notify(phones: Phones) -> FastAPI:
     """The imitation as an ASGI application: the addresses that the official client calls, and a page of phones."""
     app = FastAPI(title="Imitation of GOV.UK Notify", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", "testserver"])
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+
+    @app.middleware("http")
+    async def signed(request: Request, following: RequestResponseEndpoint) -> Response:
+        """403 for a call of the interface that is not signed with the key; the page of phones asks for nothing."""
+        if request.url.path.startswith("/v2/") and phones.api_key and not _is_signed(request, phones.api_key):
+            error = {"error": "AuthError", "message": "Invalid token: API key not found"}
+            return JSONResponse({"status_code": 403, "errors": [error]}, 403)
+        return await following(request)
 
     @app.post("/v2/notifications/sms", status_code=201)
     async def send(request: Request) -> Response:
@@ -135,7 +170,9 @@ def fake_notify(phones: Phones) -> FastAPI:
         if one is None:
             return _missing()
         kept = {"id": template_id, "type": "sms", "name": one.label, "version": 1, "created_at": _now()}
-        return JSONResponse({**kept, "updated_at": None, "created_by": "demo", "body": one.text, "subject": None})
+        return JSONResponse(
+            {**kept, "updated_at": None, "created_by": "demo", "body": one.text, "subject": None, "personalisation": {}}
+        )
 
     @app.get("/v2/received-text-messages")
     async def received(older_than: str | None = None) -> Response:
@@ -143,7 +180,11 @@ def fake_notify(phones: Phones) -> FastAPI:
             held = list(phones.replies)
         places = [place for place, one in enumerate(held) if one["id"] == older_than]
         found = held[places[0] + 1 :] if places else [] if older_than else held
-        return JSONResponse({"received_text_messages": found[:PAGE], "links": {"current": "", "next": None}})
+        here = f"{phones.address}/v2/received-text-messages"
+        shown = found[:PAGE]
+        # As Notify does: the page after the last is empty, and the client stops there.
+        links = {"current": here} | ({"next": f"{here}?older_than={shown[-1]['id']}"} if shown else {})
+        return JSONResponse({"received_text_messages": shown, "links": links})
 
     @app.get("/")
     async def page(number: str = "") -> Response:
@@ -153,7 +194,14 @@ def fake_notify(phones: Phones) -> FastAPI:
         return HTMLResponse(_PAGES.get_template("phone.html").render(values))
 
     @app.post("/answer")
-    def answer(number: Annotated[str, Form()], message: Annotated[str, Form(max_length=900)]) -> Response:
+    def answer(
+        request: Request, number: Annotated[str, Form()], message: Annotated[str, Form(max_length=900)]
+    ) -> Response:
+        if (
+            request.headers.get("origin") not in (None, f"http://{request.headers.get('host')}")
+            or number not in phones.numbers
+        ):
+            return HTMLResponse("<p>Answer from the page of phones.</p>", 403)
         phones.answer(number, message)
         return RedirectResponse(f"/?number={number.replace('+', '%2B')}", 303)
 
@@ -173,6 +221,19 @@ def calls_to(service: str, token: str) -> Callback:
             return
 
     return call
+
+
+def _is_signed(request: Request, api_key: str) -> bool:
+    """Whether a call carries the token that the official client makes: HS256 by the secret at the key's end, naming the
+    service before it."""
+    service, secret = api_key[-73:-37], api_key[-36:]
+    try:
+        found = jwt.decode(
+            request.headers.get("authorization", "").removeprefix("Bearer "), OctKey.import_key(secret), ["HS256"]
+        )
+    except (JoseError, ValueError):
+        return False
+    return bool(found.claims.get("iss") == service and abs(time.time() - float(found.claims.get("iat", 0))) < 60)
 
 
 def _missing() -> Response:
