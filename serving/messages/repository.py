@@ -9,8 +9,16 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from serving.identity.callers import Caller
-from serving.runs.repository import insert_rows
-from serving.storage.tables import list_lines, text_numbers, text_opt_outs, text_receipts, text_replies, texts
+from serving.runs.repository import current_run, insert_rows
+from serving.storage.tables import (
+    list_lines,
+    run_teams,
+    text_numbers,
+    text_opt_outs,
+    text_receipts,
+    text_replies,
+    texts,
+)
 from serving.storage.visible import visible_people
 
 FINAL = ("delivered", "permanent-failure", "temporary-failure", "technical-failure")
@@ -19,6 +27,8 @@ UNSURE_AFTER = dt.timedelta(minutes=2)
 """After this a text that the provider never answered for is shown as one that may not have been sent."""
 CONTACT_KEPT = dt.timedelta(days=1_096)
 """How long the day of a coded reply stays after its words are deleted: no feature looks back further."""
+NEVER_LEFT = ("not-sent", "opted-out", "shared-number", "outside-hours")
+"""Statuses of texts that the provider was not given, or refused."""
 FAILED = ("permanent-failure", "temporary-failure", "technical-failure", "not-sent", "unknown")
 
 
@@ -58,6 +68,14 @@ def unread_from(connection: Connection, number_hash: str) -> bool:
         text_replies.c.number_hash == number_hash, text_replies.c.handled_at.is_(None)
     )
     return connection.scalar(query.limit(1)) is not None
+
+
+def team_names(connection: Connection) -> list[str]:
+    """Names of the teams of the published run, inside a transaction of our own."""
+    run = current_run(connection)
+    if run is None:
+        return []
+    return sorted(set(connection.scalars(select(run_teams.c.name).where(run_teams.c.run_id == run.run_id))))
 
 
 def how_many_numbers(connection: Connection) -> int:
@@ -199,15 +217,21 @@ def set_reply(connection: Connection, reply_id: str, **values: Any) -> None:
 
 
 def whose(connection: Connection, number_hash: str) -> tuple[str | None, str | None]:
-    """Whose reply it is, as (patient, team that texted): who was last texted at the number, else its only holder."""
+    """Whose reply it is, as (patient, team that texted): the number's only holder, else who was last texted at it.
+    Nobody's where several people hold it: any of them may have written."""
     query = select(texts.c.patient_id, texts.c.team_id).where(
-        texts.c.number_hash == number_hash, texts.c.automatic.is_(False), texts.c.patient_id.is_not(None)
+        texts.c.number_hash == number_hash,
+        texts.c.automatic.is_(False),
+        texts.c.patient_id.is_not(None),
+        texts.c.status.not_in(NEVER_LEFT),
     )
     last = connection.execute(query.order_by(texts.c.created_at.desc()).limit(1)).first()
-    if last is not None:
-        return last.patient_id, last.team_id
-    alone = holders(connection, number_hash)
-    return (alone[0], None) if len(alone) == 1 else (None, None)
+    having = holders(connection, number_hash)
+    if len(having) > 1:
+        return None, None
+    if having:
+        return having[0], last.team_id if last is not None and last.patient_id == having[0] else None
+    return (last.patient_id, last.team_id) if last is not None else (None, None)
 
 
 def answered_since(connection: Connection, number_hash: str, since: dt.datetime) -> bool:

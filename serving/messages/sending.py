@@ -21,6 +21,7 @@ from serving.messages.desk import TextingDesk
 from serving.messages.incoming.inbound import read_waiting
 from serving.messages.numbers.mobile import opened_number
 from serving.messages.providers.messengers import NotSent
+from serving.messages.templates import names_a_team
 from serving.storage.database import DatabaseUnavailable
 from serving.texting_settings import TextTemplate
 
@@ -36,6 +37,8 @@ NOT_SENT = {
     "shared-number": "Another person here has the same number, so nobody would know who replied. Telephone them.",
     "outside-hours": "Texts leave from 9:00 to 19:00. Send it then.",
     "template-changed": "The provider holds other words than the settings. Tell the Upstream administrator.",
+    "names-a-team": "The text holds the name of a team, which may say what somebody is treated for. Tell the Upstream "
+    "administrator.",
     "not-sent": "The provider did not take it. Telephone them, or try again later.",
     "unknown": "The provider did not answer, so nobody knows whether it was sent. Telephone them.",
     "not-visible": "They are not on a caseload of yours.",
@@ -106,9 +109,14 @@ def _template(desk: TextingDesk, name: str) -> TextTemplate:
 
 
 def _held_back(desk: TextingDesk, template: TextTemplate) -> str:
-    """Why nobody gets a text now, if so: the hour, or other words at the provider than those checked at start."""
+    """Why nobody gets a text now, if so: the hour, the name of a team in it, or other words at the provider than those
+    checked at start."""
     if not desk.may_send_now:
         return "outside-hours"
+    with desk.database.write() as connection:
+        names = repository.team_names(connection)
+    if names_a_team(template.text, names):
+        return "names-a-team"
     try:
         held = desk.messenger.text_of(template)
     except NotSent:

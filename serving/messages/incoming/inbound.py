@@ -81,7 +81,9 @@ def opened(desk: TextingDesk, row: Row[Any]) -> Mapping[str, Any]:
 
 def words_in(given: Mapping[str, Any]) -> str:
     """The words of a reply, as the provider names them in a callback and in its list."""
-    return str(given.get("message") or given.get("content") or "")
+    written = str(given.get("message") or given.get("content") or "")
+    # Half a character, as a cut message may end with, cannot be written into a page or a file.
+    return written.encode("utf-8", "replace").decode("utf-8")
 
 
 def about(reply_id: str) -> str:
