@@ -146,7 +146,7 @@ def test_a_number_that_passed_on_to_somebody_else_finds_its_holder_of_today(desk
     assert held(desk, text_replies.c.patient_id) == ["N04"]
     store_numbers(desk.database, {"N05": (NUMBERS["N05"], True)}, KEYS)
     arrive(desk, reply(N03, "hello", "r2"))
-    assert sorted(held(desk, text_replies.c.patient_id)) == ["N03", "N04"], "nobody holds it now: who was texted answers"
+    assert sorted(held(desk, text_replies.c.patient_id)) == ["N03", "N04"], "no holder: who was texted"
 
 
 def test_a_stop_from_a_shared_number_stops_both(database):
