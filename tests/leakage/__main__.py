@@ -5,19 +5,25 @@ from __future__ import annotations
 
 import sys
 
+import numpy as np
+
 from features.leakage import prove
+from tests.leakage import plants_of_corrections
 from tests.leakage.conftest import small_trust
+from tests.leakage.corrected import corrected_trust
 from tests.leakage.plants import PLANTS
 
 
 def main(names: list[str]) -> int:
-    records = small_trust()
+    records, corrected = small_trust(), corrected_trust()
     missed = 0
     print("| planted leak | caught by | in how many checks of |\n|---|---|---|")
-    chosen = [plant for plant in PLANTS if not names or plant.name in names]
+    every = [*PLANTS, *plants_of_corrections.PLANTS]
+    chosen = [plant for plant in every if not names or plant.name in names]
     for plant in chosen:
+        of = records if plant in PLANTS else corrected.at(np.arange(len(corrected)))
         with plant.planted():
-            differences = prove(records, plant.checks, seed=1).differences
+            differences = prove(of, plant.checks, seed=1).differences
         found = {name: max(d.checks for d in differences if d.name == name) for name in {d.name for d in differences}}
         caught = [f"{name} ({found.get(name, 0)})" for name in plant.caught_by]
         missed += any(name not in found for name in plant.caught_by)

@@ -15,8 +15,10 @@ from features.leakage import prove
 from features.leakage.future import BLANK, EVENT_TABLES, deleted, future_rows, late_parts
 from features.leakage.garbling import garbled
 from features.records.days import NO_DAY
+from features.records.same_event.versions import VERSIONED
 from features.records.tables import TABLES
-from tests.leakage import plants
+from tests.leakage import plants, plants_of_corrections
+from tests.leakage.corrected import corrected_trust
 
 PLANTS = plants.PLANTS
 
@@ -38,6 +40,28 @@ def test_a_planted_leak_is_caught_by_name(trust_300: Records, plant):
     with plant.planted():
         statement = prove(trust_300, plant.checks, seed=1)
     assert not statement.holds
+    caught = {difference.name for difference in statement.differences}
+    assert set(plant.caught_by) <= caught, f"caught were {', '.join(sorted(caught))}"
+
+
+@pytest.fixture(scope="session")
+def corrected() -> Records:
+    return corrected_trust()
+
+
+def test_nothing_sees_a_correction_before_it_was_known(corrected: Records):
+    assert {name: len(one.since) > 20 for name, one in corrected.versions.items()} == dict.fromkeys(VERSIONED, True)
+    statuses = corrected["supplies"]["status"].value_counts()
+    assert statuses["reversed"] > 1_000
+    statement = prove(corrected, 2_000)
+    assert statement.differences == (), "\n".join(statement.lines())
+
+
+@pytest.mark.parametrize("plant", plants_of_corrections.PLANTS, ids=lambda plant: plant.name)
+def test_a_planted_leak_of_a_correction_is_caught_by_name(corrected: Records, plant):
+    fresh = corrected.at(np.arange(len(corrected)))  # nothing worked out before the leak was planted
+    with plant.planted():
+        statement = prove(fresh, plant.checks, seed=1)
     caught = {difference.name for difference in statement.differences}
     assert set(plant.caught_by) <= caught, f"caught were {', '.join(sorted(caught))}"
 
