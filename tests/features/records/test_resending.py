@@ -58,6 +58,8 @@ POOLS: dict[str, dict[str, list[str]]] = {
         "supplied_on": DAY,
         "days_supplied": ["", "28", "-28", "one month"],
         "daily_dose_mg": ["", "300", "25"],
+        "quantity": ["", "84", "42", "-42"],
+        "status": ["", "", "returned", "part returned", "refused", "reversed", "odd"],
         "known_on": KNOWN,
     },
     "results": {
