@@ -1,1 +1,2 @@
-"""A review that was filled in and not recorded: kept sealed for its own author until they sign in again."""
+"""What somebody filled in about a person and did not record: kept sealed for its own author until they sign in
+again."""

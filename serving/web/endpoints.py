@@ -6,7 +6,7 @@ Each calls what the JSON calls.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -24,6 +24,7 @@ from serving.access import (
     spend_as_stranger,
 )
 from serving.auditlog.log import Look
+from serving.drafts.service import GAP, REVIEW, WORK
 from serving.http.problems import not_found
 from serving.identities.service import names_of
 from serving.identity.callers import Caller
@@ -45,7 +46,7 @@ from serving.web.identities.record_link import record_link
 from serving.web.lists.list_page import list_page, names_for
 from serving.web.person_view import drawn_year, explain
 from serving.web.rendering import around, page
-from serving.web.review_pages import draft_of
+from serving.web.review_pages import drafts_of, review_draft
 from serving.web.texts.invite import invite_form
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.joint import ALL_TEAMS, joint_neighbours
@@ -173,12 +174,13 @@ async def person(
     back: str = "",
 ) -> Response:
     """One person. ``back`` is the query string of the list they were opened from."""
-    draft = await draft_of(service, caller, patient_id)
+    drafts = await drafts_of(service, caller, patient_id)
+    draft = review_draft(drafts.get(REVIEW))
     answers = draft or ReviewForm()
     wrong = answers.read()[1] if draft and request.query_params.get("refused") == "1" else []
     answers = answers.model_copy(update={"back": read_way_back(back)})
     return await _person_page(
-        request, caller, service, patient_id, *viewed(view, outcome, horizon), answers, wrong, has_draft=bool(draft)
+        request, caller, service, patient_id, *viewed(view, outcome, horizon), answers, wrong, drafts=drafts
     )
 
 
@@ -192,7 +194,7 @@ async def _person_page(
     answers: ReviewForm,
     wrong: Sequence[Wrong] = (),
     *,
-    has_draft: bool = False,
+    drafts: Mapping[str, dict[str, Any]],
 ) -> Response:
     audit = service.page_audit_for(caller, request)
     demo = await service.reads.run(sign_in.demo_pharmacists, service)
@@ -219,7 +221,10 @@ async def _person_page(
         explained=explain(found, *chosen),
         year=drawn_year(found),
         form=review_fields(answers, wrong, [(gap.code, gap.title) for gap in found.gaps]),
-        has_draft=has_draft,
+        has_draft=review_draft(drafts.get(REVIEW)) is not None,
+        work_draft=drafts.get(WORK),
+        status_drafts={form.removeprefix(GAP): one for form, one in drafts.items() if form.startswith(GAP)},
+        status_of=request.query_params.get("status_of", ""),
         recorded=request.query_params.get("recorded", ""),
         work_set=request.query_params.get("work_set", ""),
         work_wrong=work_pages.WRONG if request.query_params.get("work_wrong") else "",

@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 
 from serving.access import SESSION_COOKIE, GuardedRoute, PeopleReader, require_own_form
 from serving.auditlog.log import Audit, Look
-from serving.drafts.service import drop_draft, find_draft, keep_draft
+from serving.drafts.service import GAP, REVIEW, WORK, drop_draft, find_drafts, keep_draft
 from serving.http.problems import Problem, not_found, request_id_of
 from serving.identity.callers import Caller
 from serving.identity.ids import PersonId, with_slashes
@@ -28,12 +28,14 @@ from serving.security.tokens import ended_session
 from serving.state import Service, Serving, service_of
 from serving.web import after_sign_in
 from serving.web.back_link import person_query, read_way_back
+from serving.web.forms.gap_status_form import SentStatus
 from serving.web.forms.review_form import ReviewForm, review_fields
 from serving.web.rendering import around, page
+from serving.web.work_pages import SentWork
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
-_REVIEW_OF = re.compile(r"/patients/([^/]+)/reviews")
+_FORM_OF = re.compile(r"/patients/([^/]+)/(reviews|work|gaps/([A-Z0-9_]{1,60})/status)")
 LONGEST_FORM = 20_000
 
 
@@ -56,7 +58,7 @@ async def review_form(
             if not problem.errors:
                 raise
         else:
-            await service.reads.run(drop_draft, service.database, caller, patient_id)
+            await service.reads.run(drop_draft, service.database, service.sealer, caller, patient_id)
             return _to_person(patient_id, answers, "reviews", recorded="corrected" if review.replaces else 1)
     kept = await service.reads.run(
         keep_draft, service.database, service.sealer, caller, audit, patient_id, answers.kept
@@ -126,13 +128,23 @@ async def drop(
 ) -> Response:
     """Deletes the caller's own draft."""
     require_own_form(request, answers.proof)
-    await service.reads.run(drop_draft, service.database, caller, patient_id)
+    await service.reads.run(drop_draft, service.database, service.sealer, caller, patient_id)
     return _to_person(patient_id, answers, "reviews")
 
 
 async def draft_of(service: Service, caller: Caller, patient_id: str, replaces: str = "") -> ReviewForm | None:
     """The caller's own draft of a new review of a person, or of a correction; None if there is none."""
-    found = await service.reads.run(find_draft, service.database, service.sealer, caller, patient_id)
+    found = (await drafts_of(service, caller, patient_id)).get(REVIEW)
+    return review_draft(found, replaces)
+
+
+async def drafts_of(service: Service, caller: Caller, patient_id: str) -> dict[str, dict[str, Any]]:
+    """All that the caller filled in about a person and did not record, by form."""
+    return await service.reads.run(find_drafts, service.database, service.sealer, caller, patient_id)
+
+
+def review_draft(found: dict[str, Any] | None, replaces: str = "") -> ReviewForm | None:
+    """A kept review as its form."""
     if found is None or found.get("replaces", "") != replaces:
         return None
     try:
@@ -142,30 +154,39 @@ async def draft_of(service: Service, caller: Caller, patient_id: str, replaces: 
 
 
 async def session_ended(request: Request) -> Response:
-    """Redirects to the sign-in page. A review sent after its session ended is kept for its author."""
+    """Redirects to the sign-in page. A form about a person that was sent after its session ended is kept for its
+    author."""
     service, secret = service_of(request), request.cookies.get(SESSION_COOKIE, "")
     caller = await service.reads.run(ended_session, service.database, secret) if secret else None
     if request.method != "POST" or caller is None:
         return after_sign_in.to_sign_in(request, caller.person if caller else "", lost=request.method == "POST")
-    found = _REVIEW_OF.fullmatch(request.scope["path"])
-    kept = found is not None and await _keep(request, service, caller, with_slashes(found[1]))
+    found = _FORM_OF.fullmatch(request.scope["path"])
+    kept = found is not None and await _keep(request, service, caller, with_slashes(found[1]), found[2], found[3])
     return after_sign_in.to_sign_in(request, caller.person, kept=kept, lost=not kept)
 
 
-async def _keep(request: Request, service: Service, caller: Caller, patient_id: str) -> bool:
+async def _keep(
+    request: Request, service: Service, caller: Caller, patient_id: str, form_name: str, code: str | None
+) -> bool:
     if int(request.headers.get("content-length") or LONGEST_FORM + 1) > LONGEST_FORM:
         return False
-    form = await request.form(max_files=0, max_fields=100)
-    sent: dict[str, Any] = {name: value for name, value in form.items() if name in ReviewForm.model_fields}
-    sent["actions"] = form.getlist("actions")
+    kind: type[ReviewForm | SentWork | SentStatus]
+    kind, form = SentStatus, f"{GAP}{code}"
+    if form_name == "reviews":
+        kind, form = ReviewForm, REVIEW
+    elif form_name == "work":
+        kind, form = SentWork, WORK
+    filled = await request.form(max_files=0, max_fields=100)
+    sent: dict[str, Any] = {name: value for name, value in filled.items() if name in kind.model_fields}
+    sent |= {name: filled.getlist(name) for name in ("actions", "notes") if name in kind.model_fields}
     try:
-        answers = ReviewForm.model_validate(sent)
+        answers = kind.model_validate(sent)
         require_own_form(request, answers.proof)
     except (ValidationError, Problem):
         return False
     audit = Audit.of(service.database, caller, request_id_of(request.scope))
     return await service.reads.run(
-        keep_draft, service.database, service.sealer, caller, audit, patient_id, answers.kept
+        keep_draft, service.database, service.sealer, caller, audit, patient_id, answers.kept, form
     )
 
 

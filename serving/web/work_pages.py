@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from serving.access import GuardedRoute, PeopleReader, require_own_form
+from serving.drafts.service import WORK, drop_draft, keep_draft
 from serving.http.problems import Problem
 from serving.identity.ids import PersonId
 from serving.state import Serving
@@ -36,6 +37,11 @@ class SentWork(BaseModel):
     this_week: str = Field(default="", max_length=10)
     notes: list[str] = Field(default_factory=list, max_length=40)
 
+    @property
+    def kept(self) -> dict[str, Any]:
+        """The answers, without the form token and address."""
+        return self.model_dump(exclude={"proof", "view", "back"})
+
 
 @router.post("/patients/{patient_id}/work")
 async def change(
@@ -45,9 +51,10 @@ async def change(
     require_own_form(request, sent.proof)
     given = {"given_to": sent.given_to or None, "this_week": sent.this_week == "yes", "notes": sent.notes}
     said = {"work_set": 1}
+    audit = service.audit_for(caller, request)
+    desk = (service.database, service.sealer, caller)
     try:
         work = WorkIn.model_validate(given)
-        audit = service.audit_for(caller, request)
         demo = await service.reads.run(sign_in.demo_pharmacists, service)
         await service.reads.run(set_work, service.database, caller, audit, patient_id, work, demo)
     except ValidationError:
@@ -56,5 +63,9 @@ async def change(
         if not problem.errors:
             raise
         said = {"work_wrong": 1}
+    if "work_wrong" in said:
+        await service.reads.run(keep_draft, *desk, audit, patient_id, sent.kept, WORK)
+    else:
+        await service.reads.run(drop_draft, *desk, patient_id, WORK)
     query = person_query(sent.view, read_way_back(sent.back), **said)
     return RedirectResponse(f"/patients/{quote(patient_id, safe='')}?{query}", 303)

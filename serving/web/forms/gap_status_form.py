@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import RedirectResponse, Response
 
 from serving.access import GuardedRoute, PeopleReader, require_own_form
+from serving.drafts.service import GAP, drop_draft, keep_draft
 from serving.gap_statuses.endpoints import GapCode
 from serving.gap_statuses.schemas import (
     MOST_DAYS,
@@ -25,6 +26,7 @@ from serving.http.problems import Problem
 from serving.identity.ids import PersonId
 from serving.state import Serving
 from serving.web.back_link import MAX_LENGTH, person_query, read_way_back
+from serving.web.forms.date_parts import DateParts
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
@@ -32,10 +34,15 @@ CHOICES = [(status.value, label) for status, label in STATUS_LABELS.items() if s
 REASONS = [(why.value, label) for why, label in WHY_NOT_LABELS.items()]
 WRONG = {
     "status": "Choose what to say about it",
+    "date": "Enter the day as a day, a month and a year of four digits, for example 9 3 2026",
     "until": "Give a day after today. At most 7 days ahead if it is critical; otherwise 28 if acknowledged or done, "
     "183 if booked, 365 if it does not apply",
     "why": "Say why it does not apply, and only then",
 }
+
+
+class NoDate(Exception):
+    """The three fields of a date hold no date."""
 
 
 class SentStatus(BaseModel):
@@ -47,8 +54,27 @@ class SentStatus(BaseModel):
     view: str = Field(default="", max_length=80)
     back: str = Field(default="", max_length=MAX_LENGTH)
     status: str = Field(default="", max_length=32)
-    until: str = Field(default="", max_length=20)
+    until_day: str = Field(default="", max_length=10)
+    until_month: str = Field(default="", max_length=10)
+    until_year: str = Field(default="", max_length=10)
     why: str = Field(default="", max_length=32)
+
+    @property
+    def until(self) -> DateParts:
+        return DateParts(self.until_day, self.until_month, self.until_year)
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """The answers, without the form token and address."""
+        return self.model_dump(exclude={"proof", "view", "back"})
+
+    def read(self) -> StatusIn:
+        """The status. Raises ``ValidationError``, or ``NoDate`` for three fields that are no date."""
+        try:
+            until = self.until.read()
+        except ValueError:
+            raise NoDate from None
+        return StatusIn.model_validate({"status": self.status, "until": until, "why": self.why or None})
 
 
 def last_day(severity: str) -> dt.date:
@@ -69,16 +95,25 @@ async def change(
     """Set the status and come back to the person. Errors stand at the top of the page."""
     require_own_form(request, sent.proof)
     wrong = ""
+    audit = service.audit_for(caller, request)
+    desk = (service.database, service.sealer, caller)
     try:
-        read = StatusIn.model_validate({"status": sent.status, "until": sent.until or None, "why": sent.why or None})
-        audit = service.audit_for(caller, request)
+        read = sent.read()
         await service.reads.run(set_status, service.database, caller, audit, patient_id, code, read)
+    except NoDate:
+        wrong = "date"
     except ValidationError as error:
         wrong = str(error.errors(include_input=False)[0]["loc"][0])
     except Problem as problem:
         if not problem.errors:
             raise
         wrong = problem.errors[0].where.removeprefix("body.")
-    said = {"status_wrong": wrong} if wrong else {"status_set": code}
+    form = f"{GAP}{code}"
+    if wrong:
+        await service.reads.run(keep_draft, *desk, audit, patient_id, sent.kept, form)
+        said = {"status_wrong": wrong, "status_of": code}
+    else:
+        await service.reads.run(drop_draft, *desk, patient_id, form)
+        said = {"status_set": code}
     query = person_query(sent.view, read_way_back(sent.back), **said)
     return RedirectResponse(f"/patients/{quote(patient_id, safe='')}?{query}#gap-{code}", 303)

@@ -84,6 +84,12 @@ def test_a_review_recorded_here_clears_the_review_gap_on_list_and_page(pharmacis
     assert status["holds"] and status["in_words"].startswith("Reviewed in Upstream on ")
 
 
+def parts(day):
+    """A day as the three fields of the form."""
+    year, month, number = str(day).split("-")
+    return {"until_day": number, "until_month": month, "until_year": year}
+
+
 def test_a_status_is_set_by_the_form_without_a_script(home, start):
     import re
 
@@ -100,8 +106,14 @@ def test_a_status_is_set_by_the_form_without_a_script(home, start):
         path = f"/patients/{PERSON}/gaps/{CODE}/status"
         wrong = client.post(path, data={"proof": proof, "view": view, "status": "booked"})
         assert wrong.status_code == 303 and "status_wrong=until" in wrong.headers["location"]
-        assert "The status was not set" in client.get(wrong.headers["location"].partition("#")[0]).text
-        done = client.post(path, data={"proof": proof, "view": view, "status": "booked", "until": SOON})
+        refused = client.get(wrong.headers["location"].partition("#")[0]).text
+        assert "The status was not set" in refused and 'value="booked" checked' in refused, "the choice is kept"
+        for typed in ({"until_day": "31", "until_month": "2", "until_year": "2027"}, {"until_day": "soon"}):
+            wrong = client.post(path, data={"proof": proof, "view": view, "status": "booked", **typed})
+            refused = client.get(wrong.headers["location"].partition("#")[0]).text
+            assert "Enter the day as a day, a month and a year" in refused
+            assert f'value="{typed["until_day"]}"' in refused, "what was typed stands in the fields"
+        done = client.post(path, data={"proof": proof, "view": view, "status": "booked", **parts(SOON)})
         assert done.status_code == 303 and "status_set" in done.headers["location"]
         shown = client.get(done.headers["location"].partition("#")[0]).text
         assert "Booked, until" in shown and "Saved." in shown

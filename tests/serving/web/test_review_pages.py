@@ -189,6 +189,40 @@ def test_an_ended_session_loses_nothing(trust, priya, database, home):
     assert "The review is recorded." in priya.get(done.headers["location"]).text
 
 
+def test_an_ended_session_loses_no_other_form_about_the_person(trust, priya, database):
+    """Who has them, the status of a gap, and a review: each is kept, and none takes the place of another."""
+    page = priya.get("/patients/N03").text
+    code = re.search(r"/gaps/([A-Z_]+)/status", page)[1]
+    base = {"proof": hidden(page, "proof")}
+    end_sessions(database)
+    work = priya.post("/patients/N03/work", data=base | {"this_week": "yes", "notes": ["bloods_to_chase"]})
+    sent = {
+        "status": "not_applicable",
+        "until_day": "9",
+        "until_month": "3",
+        "until_year": "",
+        "why": "record_is_wrong",
+    }
+    status = priya.post(f"/patients/N03/gaps/{code}/status", data=base | sent)
+    assert [one.headers["location"] for one in (work, status, send(priya, page))] == ["/sign-in?kept=1"] * 3
+    assert len(stored(database, drafts)) == 1 and "bloods" not in str(stored(database, drafts))
+
+    again = trust("Priya").get("/patients/N03").text
+    assert "Something that you filled in is not saved yet." in again and "A review that you filled in" in again
+    assert {("this_week", "yes"), ("notes", "bloods_to_chase"), ("actions", "monitoring_arranged")} <= ticked(again)
+    form = again[again.index(f'id="status-{code}"') :]
+    assert 'value="not_applicable" checked' in form and 'value="record_is_wrong" selected' in form
+    assert 'name="until_month" value="3"' in form
+    assert ticked(trust("Sam").get("/patients/N03").text) == set(), "nobody else finds any of it"
+
+    priya = trust("Priya")
+    done = {"proof": hidden(again, "proof"), "this_week": "yes"}
+    done["proof"] = hidden(priya.get("/patients/N03").text, "proof")
+    assert "work_set" in priya.post("/patients/N03/work", data=done).headers["location"]
+    left = priya.get("/patients/N03").text
+    assert "A review that you filled in" in left and f"#gap-{code}" in left, "what is saved goes; the others stay"
+
+
 def test_nobody_else_finds_the_draft(trust, priya, database):
     page = priya.get("/patients/N03").text
     end_sessions(database)
