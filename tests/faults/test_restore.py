@@ -36,9 +36,25 @@ def backup_sqlite(home: Path, into: Path) -> None:
         shutil.copytree(home / folder, into / folder)
 
 
+@pytest.fixture
+def keys(tmp_path):
+    """A key pair of age, as a trust makes one: the server holds the recipient, the identity is kept elsewhere."""
+    if shutil.which("age") is None:
+        pytest.skip("Debian's age is not here")
+    identity, recipient = tmp_path / "backup.key", tmp_path / "backup.pub"
+    subprocess.run(["age-keygen", "-o", identity], check=True, capture_output=True)
+    recipient.write_bytes(subprocess.run(["age-keygen", "-y", identity], check=True, capture_output=True).stdout)
+    return recipient, identity
+
+
 def review(client, token: str, key: str) -> None:
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": key}
     assert client.post("/v1/patients/N03/reviews", json=REVIEW, headers=headers).status_code == 201
+
+
+def shell(command: str) -> None:
+    """A pipe, as the page writes it; it fails where any part fails."""
+    subprocess.run(["bash", "-o", "pipefail", "-c", command], check=True, capture_output=True)
 
 
 def looks(client, token: str) -> tuple[object, list[object]]:
@@ -51,17 +67,22 @@ def looks(client, token: str) -> tuple[object, list[object]]:
 @pytest.mark.fault(
     "the server is lost: SQLite", "restored from the backup: same list, reviews, model, sign-ins; chain holds"
 )
-def test_backup_and_restore(home, start, tmp_path, record_property):
+def test_backup_and_restore(home, start, tmp_path, record_property, keys):
+    recipient, identity = keys
     token = issue_token(home, "pharmacist", ["north"])
     with start(home) as client:
         review(client, token, "before-the-backup")
         before = looks(client, token)
         backup_sqlite(home, tmp_path / "backup")  # while the service runs
+        sealed = tmp_path / "backup.tar.age"
+        shell(f"tar -C {tmp_path}/backup -c . | age -R {recipient} -o {sealed}")
+        shutil.rmtree(tmp_path / "backup")
         review(client, token, "after-the-backup")
     shutil.rmtree(home)
 
     began = time.perf_counter()
-    shutil.copytree(tmp_path / "backup", home)
+    home.mkdir()
+    shell(f"age -d -i {identity} {sealed} | tar -C {home} -x")
     with start(home) as client:
         assert looks(client, token) == before
         assert client.get("/readyz").status_code == 200
@@ -73,23 +94,19 @@ def test_backup_and_restore(home, start, tmp_path, record_property):
 
 
 @pytest.mark.fault("the server is lost: PostgreSQL", "pg_dump into an empty server: same list and reviews; chain holds")
-def test_backup_and_restore_on_postgresql(home, start, postgres, world, tmp_path, record_property):
+def test_backup_and_restore_on_postgresql(home, start, postgres, world, tmp_path, record_property, keys):
+    recipient, identity = keys
     score_store(home / "store", home / "bundles", postgres.url, world.AS_OF, threads=1)
     token = issue_token(postgres.url, "pharmacist", ["north"])
     with start(home, database_url=postgres.url) as client:
         review(client, token, "before-the-backup")
         before = looks(client, token)
-        dump = subprocess.run(
-            [PROGRAMS[-1] / "pg_dump", *postgres.admin, "--format=custom", "upstream"], check=True, capture_output=True
-        ).stdout
-    (tmp_path / "service.dump").write_bytes(dump)
+        sealed, admin = tmp_path / "service.dump.age", " ".join(postgres.admin)
+        shell(f"{PROGRAMS[-1]}/pg_dump {admin} --format=custom upstream | age -R {recipient} -o {sealed}")
 
     began = time.perf_counter()
     subprocess.run([PROGRAMS[-1] / "createdb", *postgres.admin, "--owner", "upstream", "restored"], check=True)
-    subprocess.run(
-        [PROGRAMS[-1] / "pg_restore", *postgres.admin, "--exit-on-error", "-d", "restored", tmp_path / "service.dump"],
-        check=True,
-    )
+    shell(f"age -d -i {identity} {sealed} | {PROGRAMS[-1]}/pg_restore {admin} --exit-on-error -d restored")
     restored = postgres.url.replace("/upstream?", "/restored?")
     with start(home, database_url=restored) as client:
         assert looks(client, token) == before
@@ -99,6 +116,17 @@ def test_backup_and_restore_on_postgresql(home, start, postgres, world, tmp_path
     opened.close()
     record_property("restore_seconds", round(seconds, 2))
     print(f"restored and ready in {seconds:.2f} s")
+
+
+def test_a_backup_says_nothing_without_its_key_and_a_changed_one_is_refused(home, tmp_path, keys):
+    recipient, identity = keys
+    sealed = tmp_path / "backup.tar.age"
+    shell(f"tar -C {home} -c . | age -R {recipient} -o {sealed}")
+    held = sealed.read_bytes()
+    assert held.startswith(b"age-encryption.org/v1") and b"SQLite format" not in held and b"patient_id" not in held
+    sealed.write_bytes(held[:-200] + bytes([held[-200] ^ 1]) + held[-199:])
+    with pytest.raises(subprocess.CalledProcessError):
+        shell(f"age -d -i {identity} {sealed} > {tmp_path}/opened")
 
 
 def test_the_services_own_login_cannot_dump(home, postgres, world):
