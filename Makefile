@@ -119,7 +119,7 @@ demo: setup ## A simulated trust from nothing to worklists in a browser (PATIENT
 	@$(BIN)/upstream demo --home $(HOME_DIR) $(if $(PATIENTS),--patients $(PATIENTS)) $(ARGS)
 
 test: setup ## Run the tests (ARGS="tests/models -x").
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: setup ## Lint, format, types and import contracts.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
