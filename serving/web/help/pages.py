@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from serving.access import AnyReader, GuardedRoute, PeopleReader
+from serving.digest.schemas import Digest
 from serving.digest.service import weekly_digest
 from serving.state import Serving
 from serving.web.help.words import GLOSSARY, HELP
@@ -24,6 +25,12 @@ async def help_page(request: Request, caller: AnyReader) -> Response:
 async def glossary(request: Request, caller: AnyReader) -> Response:
     """What the words on the pages mean."""
     return page(request, "glossary.html", surroundings=around(request, caller), terms=GLOSSARY)
+
+
+@router.get("/digest.json")
+async def digest_json(request: Request, caller: PeopleReader, service: Serving) -> Digest:
+    """The same as JSON, for a report of one's own; ``upstream digest --json`` writes that of every team."""
+    return await service.reads.run(weekly_digest, service.database, caller, service.audit_for(caller, request))
 
 
 @router.get("/digest")

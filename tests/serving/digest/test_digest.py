@@ -47,5 +47,14 @@ def test_the_verb_writes_a_text_of_every_team_without_a_person(worked, home, run
     assert [team["people"] for team in counts["teams"]] == [8, 5]
 
 
+def test_the_page_has_a_twin_as_json_with_the_same_counts(worked, home, start):
+    with start(home) as client:
+        client.post("/sign-in", data={"choice": "pharmacist:north"})
+        found = client.get("/digest.json").json()
+    (team,) = found["teams"]
+    assert (team["name"], team["people"], team["reviewed"], team["capacity"]) == ("North team", 8, 1, 3)
+    assert not [person for person in (f"N0{n}" for n in range(8)) if person in str(found)]
+
+
 def test_a_home_without_a_list_says_so(run, tmp_path):
     assert "no list has been published yet" in run("digest", "--home", str(tmp_path)).stdout

@@ -126,6 +126,7 @@ SIGNED = {
 PAGES = [
     ("/", None, set(ROLES)),
     ("/teams", None, {"pharmacist"}),
+    ("/digest.json", None, {"pharmacist"}),
     ("/teams/north", "/teams/south", {"pharmacist"}),
     ("/teams/north/overview", "/teams/south/overview", {"pharmacist"}),
     ("/teams/north/worklist.csv", "/teams/south/worklist.csv", {"pharmacist"}),

@@ -22,7 +22,16 @@ from serving.security.tokens import find_caller, issue_token, revoke_token, sess
 from serving.start import StartError, serve
 from serving.storage import migrations
 from serving.storage.database import Database, DatabaseUnavailable, NotHeld
-from serving.storage.tables import PERSON_TABLES, audit_events, exposures, metadata, people, tokens
+from serving.storage.tables import (
+    PERSON_TABLES,
+    audit_events,
+    exposures,
+    identities,
+    metadata,
+    people,
+    summaries,
+    tokens,
+)
 from serving.worklists.ranking import Ranking
 from serving.worklists.service import list_teams, team_worklist
 from tests.serving.storage import postgres
@@ -275,9 +284,16 @@ def test_emergency_access_opens_one_person_for_an_hour_for_one_caller(database):
 def test_row_level_security_holds_even_when_a_query_skips_the_choke_point(database, caller, sees):
     raw = {table.name: f"SELECT patient_id FROM {table.name}" for table in PERSON_TABLES}
     record_review(database, NORTH, audit(database, NORTH), "N1", REVIEW, "key-00001", NOW)
+    everybody = ("N1", "N2", "S1", "S2")
+    summary = {"run_id": "run-1", "medicines": [], "about": {}, "dues": [], "registers": [], "on_registers": ""}
+    sealed = {"key_id": "k", "sealed": b"x", "given_at": NOW}
+    with database.write() as connection:
+        connection.execute(summaries.insert(), [summary | {"patient_id": one} for one in everybody])
+        connection.execute(identities.insert(), [sealed | {"patient_id": one} for one in everybody])
     with database.read(caller) as connection:
         found = {table: set(connection.execute(text(query)).scalars()) for table, query in raw.items()}
     assert found["people"] == found["scores"] == found["timelines"] == found["person_groups"] == sees
+    assert found["summaries"] == found["identities"] == sees, "doses and names are held like everything else"
     assert found["gaps"] == {p for p in sees if p.endswith("2")}
     assert found["reviews"] == sees & {"N1"}
 
