@@ -41,6 +41,14 @@ FOLDS = (
         lambda gap: _mild(gap) and gap.folds,
         "nothing tells that it worsened: it is raised at the annual check",
     ),
+    Fold(
+        "METABOLIC_WORSENING",
+        "MEDICINES_REVIEW_OVERDUE",
+        lambda gap: _mild(gap) and gap.folds,
+        "nothing tells that it worsened: it is raised at the review that is due",
+    ),
+    Fold("BP_PULSE_QTC", "MONITORING_NEVER_DONE", lambda gap: _mild(gap) and gap.folds, "repeated at the check"),
+    Fold("BP_PULSE_QTC", "MEDICINES_REVIEW_OVERDUE", lambda gap: _mild(gap) and gap.folds, "repeated at the review"),
     Fold("ANTICHOLINERGIC_BURDEN", "SIDE_EFFECT_BURDEN", _mild, "the scale asks about its effects"),
     Fold(
         "BP_PULSE_QTC",

@@ -17,7 +17,8 @@ Rules (docs/clinical.md section 0, and [D] where the text leaves room):
 * Clozapine: the interval recorded (``clozapine_interval``) stands in for that of the weeks on treatment; which weeks
   ask for what is the trust's schedule (features/reference/monitoring/clozapine_schedules.py). A break of more than 28
   days is a new start, and the course ends 28 days after supply (docs/clinical.md section 4.6).
-* Long-term scopes without a medicine count from the first referral (``smi_any``), or from the day the sum was reached.
+* Long-term scopes without a medicine count from the first referral, or the diagnosis where no referral is recorded
+  (``smi_any``), or from the day the sum was reached.
 * A component (a white cell count) meets its parent's schedule (the full blood count), except for clozapine. There
 only a recorded full blood count does, or white cells and neutrophils of one day, from the day on which both are
 known. Either alone, or platelets, leave the count overdue. The earliest due date wins.
@@ -309,18 +310,18 @@ def _by_register(
 def _person_starts(situation: Situation) -> dict[str, npt.NDArray[np.int32]]:
     """Day from which each scope without a medicine counts; NO_DAY if the person is not in it."""
     records, person, as_of = situation.p.records, situation.person, situation.as_of
-    referrals = records.columns("referrals")
-    opened = referrals["opened_on"]
-    first = lookups.first_row(
-        records.offsets("referrals"),
-        opened,
-        referrals["known_on"],
-        np.zeros(0, np.int32),
-        np.ones(len(opened), bool),
-        person,
-        as_of,
-    )
-    smi = np.where(first >= 0, opened[first] if len(opened) else NO_DAY, NO_DAY)
+
+    def first(table: str, day: str, keep: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.int32]:
+        columns = records.columns(table)
+        days = columns[day]
+        kept = np.ones(len(days), bool) if keep is None else keep
+        row = lookups.first_row(
+            records.offsets(table), days, columns["known_on"], np.zeros(0, np.int32), kept, person, as_of
+        )
+        return np.where(row >= 0, days[row] if len(days) else NO_DAY, NO_DAY).astype(np.int32)
+
+    referred = first("referrals", "opened_on")
+    smi = np.where(referred == NO_DAY, first("conditions", "recorded_on", situation.p.diagnosis["smi"]), referred)
 
     def since(field: str) -> npt.NDArray[np.int32]:
         days = situation.regimen(field)

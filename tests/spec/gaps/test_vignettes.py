@@ -14,6 +14,7 @@ from tests.spec.gaps import (
     vignettes_depots,
     vignettes_folding,
     vignettes_kinds,
+    vignettes_other_inputs,
 )
 from tests.spec.gaps.vignettes import answers, check
 
@@ -24,6 +25,7 @@ VIGNETTES = [
     *vignettes_antipsychotics.VIGNETTES,
     *vignettes_folding.VIGNETTES,
     *vignettes_kinds.VIGNETTES,
+    *vignettes_other_inputs.VIGNETTES,
 ]
 
 

@@ -86,8 +86,9 @@ UNTREATED = [
         contacts=SEEN,
     ),
     vignette(
-        "in hospital for four months: the ward supplies",
-        not_found=("NO_ANTIPSYCHOTIC",),
+        "in hospital for four months: the ward supplies, said mildly and as no alarm",
+        Must("NO_ANTIPSYCHOTIC", "low", "what the ward gives is not recorded"),
+        not_found=("SAFETY",),
         supplies=HEAD + "olanzapine d-158 28",
         conditions=PSYCHOSIS,
         stays="admitted_on discharged_on\nd-132 -",

@@ -242,7 +242,7 @@ def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:
         last = person.newest(test)
         key = last and _holding(keys, last.value)
         if last and key:
-            found.append(_pressure(test, last, key, person.not_repeated(last.day)))
+            found.append(_pressure(person, test, last, key))
     drop = person.newest("postural_drop_systolic")
     if drop and THRESHOLDS["th075"].holds(drop.value):
         tricyclics = meant("antidepressant_tca")
@@ -259,12 +259,16 @@ STAGE_TWO = {"systolic_bp": 160, "diastolic_bp": 100}
 """From here a raised pressure is medium: NICE NG136 stage 2 (unverified)."""
 
 
-def _pressure(test: str, last: Reading, key: str, said: str) -> Finding:
-    finding = _value(test, last, key, said)
+def _pressure(person: PersonAsKnown, test: str, last: Reading, key: str) -> Finding:
+    """A pressure in a band. Below stage 2, one reading after a normal one within a year waits for its repeat: it folds
+    where a check or a review is overdue, at which it is taken again."""
+    finding = _value(test, last, key, person.not_repeated(last.day))
     if THRESHOLDS[key].severity != "amber":
         return finding._replace(action=_PRESSURE_NOW)
     severity: Severity = "medium" if last.value >= STAGE_TWO[test] else "low"
-    return finding._replace(severity=severity, alarm=False, title="Blood pressure raised")
+    before = [r for r in person.readings(test) if last.day - YEAR <= r.day < last.day]
+    once = severity == "low" and bool(before) and before[-1].value < low_limit(key)
+    return finding._replace(severity=severity, alarm=False, title="Blood pressure raised", folds=once)
 
 
 def _qtc_limit(person: PersonAsKnown) -> tuple[str, str]:

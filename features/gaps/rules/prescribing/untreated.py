@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from features.gaps import citations
 from features.gaps.codes import CODES
-from features.gaps.gap import Finding, Gap, Severity, gap_of, iso
+from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import PersonAsKnown
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.medicines.courses import Course
@@ -49,11 +49,14 @@ def no_antipsychotic(person: PersonAsKnown) -> Iterator[Gap]:
     [D]: critical after clozapine or an injection for a year, and then until a medicines or care review was attended
     since, else high (not milder than the break or the late injection that it follows);
     medium where a mood stabiliser is current in bipolar disorder and a review was attended, where the diagnoses
-    recorded are others (for a year, until a review), and where none was ever recorded. Silent in hospital.
+    recorded are others (for a year, until a review), and where none was ever recorded. In hospital low and no alarm:
+    the ward supplies what no row shows.
     """
-    if person.inpatient:
-        return
     held = ends(person)
+    if person.inpatient:
+        found = _in_hospital(person, held) if held else None
+        yield from gap_of(CODES["NO_ANTIPSYCHOTIC"], [found] if found else [])
+        return
     found = _stopped(person, held) if held else _never(person)
     if found:
         yield from gap_of(CODES["NO_ANTIPSYCHOTIC"], [found])
@@ -102,6 +105,26 @@ def _stopped(person: PersonAsKnown, held: list[tuple[int, Course]]) -> Finding |
         action=_AFTER_CLOZAPINE if clozapine else _ASK,
         title="Clozapine ended and no antipsychotic since" if clozapine else "",
         unchecked=unchecked,
+    )
+
+
+def _in_hospital(person: PersonAsKnown, held: list[tuple[int, Course]]) -> Finding | None:
+    end, last = max(held, key=lambda one: (one[0], one[1].last_row))
+    coded = (*person.diagnosed("psychosis"), *person.diagnosed("bipolar"))
+    if not coded or person.as_of - end <= COURSE_GAP_DAYS:
+        return None
+    stay = max((s for s in person.stays if s.discharged == NO_DAY), key=lambda s: s.admitted)
+    said = f"in hospital since {iso(stay.admitted)}; supply of {last.medicine.name} recorded ended on {iso(end)}"
+    return Finding(
+        "low",
+        f"{said}; what the ward gives is not recorded",
+        (_DECIDED,),
+        (Evidence("stays", stay.row, stay.admitted, "admission"), *coded),
+        end,
+        person.as_of - end,
+        action="Ask the ward what is given, so that it is supplied from the day of discharge.",
+        title="Antipsychotic in hospital not recorded",
+        alarm=False,
     )
 
 
