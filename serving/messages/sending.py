@@ -185,7 +185,8 @@ def _reserve(
                 "sent_by": caller.person,
                 "sent_by_name": caller.label or caller.role_label,
             }
-            repository.add_text(connection, row)
+            if not repository.add_text(connection, row):
+                return None  # the same press, made at the same moment
             look = Look("text.sent", (patient_id,), place.team_id, place.run_id, detail={"template": template.name})
             append(connection, audit, look)
             return number
