@@ -80,23 +80,28 @@ def gaps() -> str:
 
 
 def gaps_measured() -> list[str]:
-    """The share of a simulated caseload on which each code fires, before folding and now, beside its budget."""
+    """The share of a simulated caseload on which each code fires, before the new rules and now, beside its budget."""
     found = json.loads((DOCS / "measured" / "gaps.json").read_text(encoding="utf-8"))
-    before, after = found["before"], found["after"]
+    before, after, untreated = found["before"], found["after"], found["untreated"]
     lines = [
         "## Measured",
         "",
-        f"{found['people']:,} people on the caseload of a simulated trust (`{found['trust']}`). Before gaps of one "
-        f"problem were folded: {before['gaps_a_person']} gaps a person, {before['shown_a_person']} shown; now "
-        f"{after['gaps_a_person']}, {after['shown_a_person']} shown. A code without a share before is new.",
+        f"{found['people']:,} people on the caseload of a simulated trust (`{found['trust']}`). Before the rules of this "
+        f"version: {before['gaps_a_person']} gaps a person, all of them shown; now {after['gaps_a_person']}, of which "
+        f"{after['shown_a_person']} are shown unasked. Both were found in the same extract. A code without a share "
+        "before is new.",
         "",
-        "| code | before | now | shown unasked | budget |",
-        "|---|---|---|---|---|",
+        f"{untreated['with_the_gap']} of {untreated['people']} people with coded psychosis or bipolar disorder whose "
+        "antipsychotic cover ended 91 to 730 days ago have the gap that says so.",
+        "",
+        "| code | before | now | shown unasked | budget | |",
+        "|---|---|---|---|---|---|",
     ]
     for code in sorted(CODES, key=lambda code: -after["share"].get(code, 0)):
         was = f"{before['share'][code]:.1%}" if code in before["share"] else ""
         now, shown = (after[name].get(code, 0) for name in ("share", "shown"))
-        lines.append(f"| {code} | {was} | {now:.1%} | {shown:.1%} | {CODES[code].budget:.0%} |")
+        over = "over its budget" if now > CODES[code].budget else ""
+        lines.append(f"| {code} | {was} | {now:.1%} | {shown:.1%} | {CODES[code].budget:.0%} | {over} |")
     return lines
 
 

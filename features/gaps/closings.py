@@ -13,7 +13,9 @@ import numpy as np
 
 from features.gaps.gap import Evidence
 from features.gaps.person_view import YEAR, PersonAsKnown, meeting
+from features.gaps.rules.engagement.contact import SILENT_DAYS
 from features.gaps.rules.monitoring.clozapine import BREAK_DAYS, breaks
+from features.gaps.rules.supply.oral import GAP_DAYS, classes
 from features.monitoring import due_dates
 from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, TESTS
@@ -40,6 +42,7 @@ class Closing(NamedTuple):
 def closings(person: PersonAsKnown) -> list[Closing]:
     """What closed overdue care of a person in the last 14 days, the newest first; each code and row once."""
     found = [*_checks(person), *_injections(person), *_clozapine(person), *_review(person)]
+    found += [*_supply(person), *_contact(person), *_allergy(person)]
     first: dict[tuple[str, int], Closing] = {}
     for one in sorted(found, key=lambda one: (-one.row.on, -one.late, one.code)):
         first.setdefault((one.code, one.row.on), one)
@@ -91,3 +94,49 @@ def _review(person: PersonAsKnown) -> Iterator[Closing]:
     if len(held) > 1 and held[-1].day >= person.as_of - CLOSED_DAYS and held[-1].day - held[-2].day > YEAR:
         evidence = Evidence("contacts", held[-1].row, held[-1].day, "medicines review")
         yield Closing("MEDICINES_REVIEW_OVERDUE", "medicines review", evidence, held[-1].day - held[-2].day - YEAR)
+
+
+def _supply(person: PersonAsKnown) -> Iterator[Closing]:
+    """A class of medicines supplied again after two weeks or more, outside hospital, that nothing of it covered.
+    Clozapine and injections have closings of their own."""
+    since = person.as_of - CLOSED_DAYS
+    for courses in classes(person).values():
+        if all(course.last_day < since for course in courses):
+            continue
+        reached: int | None = None
+        for begin, end, course in sorted(((b, e, c) for c in courses for b, e in c.spans), key=lambda one: one[:2]):
+            gap = 0
+            if reached is not None and begin > reached:
+                gap = begin - reached - person.away_days(reached, begin)
+            own = course.injection or course.medicine.base == "clozapine"
+            if gap >= GAP_DAYS and begin >= since and not own:
+                rows = [row for row in person.supplies_of(course.medicine.name, CLOSED_DAYS) if row.day == begin]
+                if rows:
+                    evidence = Evidence("supplies", rows[-1].row, begin, "supply")
+                    yield Closing("SUPPLY_GAP_ORAL", f"{course.medicine.name} supplied", evidence, gap - GAP_DAYS)
+            reached = end if reached is None else max(reached, end)
+
+
+def _contact(person: PersonAsKnown) -> Iterator[Closing]:
+    """Seen again after 90 days or more in which nobody had seen the person."""
+    last = person.last_seen
+    if last is None or len(person.seen) < 2 or last.day < person.as_of - CLOSED_DAYS:
+        return
+    silent = last.day - person.seen[-2]
+    if silent >= SILENT_DAYS:
+        evidence = Evidence("contacts", last.row, last.day, "attended contact")
+        yield Closing("NO_CONTACT", "contact", evidence, silent - SILENT_DAYS)
+
+
+def _allergy(person: PersonAsKnown) -> Iterator[Closing]:
+    """Allergy status confirmed again after more than a year, or recorded for the first time."""
+    rows = person.conditions["allergy"]
+    if not rows or rows[-1][1] < person.as_of - CLOSED_DAYS:
+        return
+    row, day, _ = rows[-1]
+    earlier = [one[1] for one in rows if one[1] < day]
+    late = day - earlier[-1] - YEAR if earlier else 0
+    if not earlier or late > 0:
+        yield Closing(
+            "ALLERGY_NOT_RECORDED", "allergy status", Evidence("conditions", row, day, "allergy status"), late
+        )

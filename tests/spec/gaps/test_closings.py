@@ -45,7 +45,41 @@ def test_clozapine_supplied_again_after_a_break():
 
 def test_a_review_after_more_than_a_year():
     days = "contact_on kind\nd-500 medicines_review\nd-6 medicines_review"
-    assert closed(contacts=days) == [("MEDICINES_REVIEW_OVERDUE", "medicines review", 6)]
+    found = [("MEDICINES_REVIEW_OVERDUE", "medicines review", 6), ("NO_CONTACT", "contact", 6)]
+    assert sorted(closed(contacts=days)) == found
+
+
+@pytest.mark.parametrize(("before", "last", "shown"), [(100, 5, True), (95, 5, True), (94, 5, False), (120, 15, False)])
+def test_seen_again_after_90_days(before, last, shown):
+    found = closed(contacts=f"contact_on kind\nd-{before} routine\nd-{last} routine")
+    assert found == ([("NO_CONTACT", "contact", last)] if shown else [])
+
+
+@pytest.mark.parametrize(
+    ("ended", "again", "shown"), [(25, 5, True), (19, 5, True), (18, 5, False), (40, 14, True), (40, 15, False)]
+)
+def test_a_tablet_supplied_again_after_a_gap(ended, again, shown):
+    found = closed(
+        supplies=f"medicine supplied_on days_supplied\nolanzapine d-{ended + 28} 28\nolanzapine d-{again} 28"
+    )
+    assert found == ([("SUPPLY_GAP_ORAL", "olanzapine supplied", again)] if shown else [])
+
+
+def test_another_tablet_of_the_class_in_between_was_no_gap():
+    lines = "olanzapine d-68 28\nquetiapine d-40 28\nolanzapine d-5 28"
+    assert closed(supplies="medicine supplied_on days_supplied\n" + lines) == []
+
+
+def test_days_in_hospital_are_no_gap():
+    lines = "medicine supplied_on days_supplied\nolanzapine d-68 28\nolanzapine d-5 28"
+    assert closed(supplies=lines, stays="admitted_on discharged_on\nd-41 d-6") == []
+
+
+@pytest.mark.parametrize(("rows", "shown"), [("d-400 d-5", True), ("d-300 d-5", False), ("d-5", True), ("d-15", False)])
+def test_allergy_status_confirmed_again_or_for_the_first_time(rows, shown):
+    lines = "\n".join(f"allergy local none none {day}" for day in rows.split())
+    found = closed(conditions="category system code label recorded_on\n" + lines)
+    assert found == ([("ALLERGY_NOT_RECORDED", "allergy status", 5)] if shown else [])
 
 
 def test_what_was_done_in_time_closes_nothing():
