@@ -1,6 +1,6 @@
 """The command line: the verbs of every package, ``demo`` and ``doctor``.
 
-Verbs live beside what they run: ``features/cli.py``, ``training/cli.py``, ``serving/cli/``. Each imports its package
+Verbs live beside what they run: ``features/cli.py``, ``training/cli/``, ``serving/cli/``. Each imports its package
 only when it runs, so that ``--help`` is quick. Exit codes: ``features/console.py``.
 """
 
@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 # Each library gets one thread, because the commands start their own processes and threads. This must be set before
 # any library loads. It overrides the shell, because figures and running times were measured this way.
@@ -32,10 +32,12 @@ from features.console import (
     Home,
     Json,
     Steps,
-    command_group,
     looked_at,
     report,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEMO_PEOPLE = 9_000
 """Enough people to tell a lead of 0.03 over the best simple rule from chance (docs/evaluation.md, "The gates")."""
@@ -53,6 +55,8 @@ app.add_typer(features.cli.ingest, name="ingest")
 app.add_typer(features.cli.export, name="export")
 app.add_typer(features.cli.features, name="features")
 app.add_typer(training.cli.app)
+app.add_typer(training.cli.impact, name="impact")
+app.add_typer(training.cli.silent, name="silent")
 app.add_typer(serving.cli.app)
 app.add_typer(serving.cli.audit, name="audit")
 app.add_typer(serving.cli.identities, name="identities")
@@ -75,10 +79,24 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
-) -> None: ...
+) -> None:
+    context.obj = training.cli.ServiceRows(_impact, _locks)
+
+
+def _impact(home: Path) -> dict[str, pd.DataFrame]:
+    from serving.nightly.rows.impact_rows import impact_rows
+
+    return impact_rows(home)
+
+
+def _locks(home: Path) -> dict[str, str]:
+    from serving.nightly.silent import locks_in_audit
+
+    return locks_in_audit(home)
 
 
 @app.command()
@@ -96,128 +114,6 @@ def doctor(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
     )
     if not ok:
         raise typer.Exit(1)
-
-
-impact = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-app.add_typer(impact, name="impact")
-
-
-@impact.callback(invoke_without_command=True)
-def impact_read(context: typer.Context, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Show whether the list helps, in hours, admissions, bed days and people, or how long until it can be known.
-
-    It reads the lottery band (mlflow.yaml, lottery) by the plan that was written before the first draw.
-
-    Example: upstream impact --home .upstream
-    """
-    if context.invoked_subcommand is not None:
-        return
-    from features import Records
-    from serving.nightly.rows.impact_rows import impact_rows
-    from training.impact.plan import ImpactPlan
-    from training.impact.readout import ImpactData, read_out
-    from training.settings import Settings
-
-    settings = Settings.load()
-    plan = ImpactPlan.load(home / settings.impact.plan)
-    found = read_out(
-        ImpactData(**impact_rows(home)), plan, Records.load(home / "store"), settings.impact, settings.outcomes
-    )
-    report(found.as_dict(), as_json, lambda: found.text)
-
-
-@impact.command("plan")
-def impact_plan(
-    approved_by: Annotated[str, typer.Option(help="Name and role of who agreed to the plan.")],
-    home: Home = DEFAULT_HOME,
-    event_rate: Annotated[float, typer.Option(help="Share of people near the line with the event.")] = 0.1,
-    detect: Annotated[float, typer.Option(help="Relative effect worth finding; -0.25 is a quarter fewer.")] = -0.25,
-) -> None:
-    """Write the plan of the analysis before the first draw, and print its hash. Keep the hash elsewhere.
-
-    Example: upstream impact plan --home .upstream --approved-by "Ada Example, chief pharmacist"
-    """
-    import datetime as dt
-
-    from training.impact.plan import ImpactPlan
-    from training.settings import Settings
-
-    plan = ImpactPlan(written_on=dt.date.today(), approved_by=approved_by, event_rate=event_rate, detect=detect)
-    path = home / Settings.load().impact.plan
-    typer.echo(f"{path}: {plan.save(path)}")
-
-
-@impact.command("try")
-def impact_try(
-    trusts: Annotated[int, typer.Option(min=2, help="Simulated trusts.")] = 500,
-    effect: Annotated[float, typer.Option(help="Planted relative effect of a review; 0 for none.")] = -0.25,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same trusts.")] = 1,
-    as_json: Json = False,
-) -> None:
-    """Check the read-out on small simulated trusts in which the effect of a review is known.
-
-    Example: upstream impact try --trusts 500 --effect -0.25
-    """
-    from training.impact.small_trusts import SmallTrust, many
-
-    found = many(SmallTrust(effect=effect), trusts, seed)
-    report(found, as_json, lambda: [f"{name.replace('_', ' ')}: {value}" for name, value in found.items()])
-
-
-silent = command_group("The silent trial: scores that were locked and shown to nobody (upstream score --silent).")
-app.add_typer(silent, name="silent")
-
-
-@silent.command("report")
-def silent_show(home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
-    """Report what the silent scores were worth: events found at the places, calibration, feeds, people left out, staff.
-
-    Each model is reported apart, so a challenger stands beside the champion. Run it once the horizon has passed.
-
-    Example: upstream silent report --home .upstream
-    """
-    from features import Records
-    from models.locked_scores import read_locked
-    from serving.nightly.rows.impact_rows import impact_rows
-    from serving.nightly.silent import FOLDER, locks_in_audit
-    from training.impact.silent_report import read_rating, silent_lines, silent_report
-    from training.settings import Settings
-
-    settings = Settings.load()
-    folders = sorted(path for path in (home / FOLDER).glob("*-*") if (path / "about.json").exists())
-    if not folders:
-        raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
-    found = silent_report(
-        [read_locked(folder) for folder in folders],
-        Records.load(home / "store"),
-        impact_rows(home)["reviews"],
-        locks_in_audit(home),
-        settings.outcomes,
-        settings.watching,
-    )
-    found["blind_rating"] = read_rating(home / FOLDER / "rating")
-    report(found, as_json, lambda: silent_lines(found))
-
-
-@silent.command("rating")
-def silent_rating(
-    home: Home = DEFAULT_HOME, seed: Annotated[int, typer.Option(help="Of the random choice and order.")] = 1
-) -> None:
-    """Write 30 cases for a blind rating, half listed and half at random, and the key in a second file.
-
-    Give the rater the first file alone. The report reads it back once the ratings are filled in.
-
-    Example: upstream silent rating --home .upstream
-    """
-    from models.locked_scores import read_locked
-    from serving.nightly.silent import FOLDER
-    from training.impact.silent_report import write_rating
-
-    folders = sorted(path for path in (home / FOLDER).glob("*-*") if (path / "about.json").exists())
-    if not folders:
-        raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
-    for path in write_rating(read_locked(folders[-1]), home / FOLDER / "rating", seed):
-        typer.echo(str(path))
 
 
 def _findings(home: Path) -> Iterator[DoctorFinding]:

@@ -19,6 +19,8 @@ import pandas as pd
 
 from models.errors import LockBroken
 
+FOLDER = "silent"
+"""The folder of a home that holds them."""
 TABLES = ("scores", "left_out")
 
 

@@ -22,7 +22,7 @@ from features.records import NO_DAY, TABLES, day_of
 from models import RiskModel
 from models.bundle.not_promoted import refuse_unless_demo
 from models.bundle.signature import refuse_unsigned
-from models.locked_scores import write_locked
+from models.locked_scores import FOLDER, write_locked
 from serving.auditlog.log import Audit, Look, append
 from serving.nightly.run import latest_as_of, list_rules
 from serving.scoring.record_coverage import HISTORY_TABLES
@@ -33,7 +33,6 @@ from serving.worklists.ranking import Ranking
 from serving.worklists.repository import PRESSING
 from serving.worklists.rules import NO_SAFETY_GAP
 
-FOLDER = "silent"
 ACTION = "silent.locked"
 AT_ONCE = 2_000
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from models.errors import LockBroken
-from models.locked_scores import read_locked
-from serving.nightly.silent import FOLDER, locks_in_audit, score_silently
+from models.locked_scores import FOLDER, read_locked
+from serving.nightly.silent import locks_in_audit, score_silently
 from serving.storage.tables import metadata
 from tests.serving.conftest import client_of
 

@@ -1,0 +1,131 @@
+"""Commands for a list that is live: ``impact``, ``silent`` and ``model``. Rows of the service come through
+``ServiceRows``.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from features.console import DEFAULT_HOME, CommandError, Home, Json, command_group, report
+from training.cli.service_rows import rows_of
+
+impact = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@impact.callback(invoke_without_command=True)
+def impact_read(context: typer.Context, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Show whether the list helps, in hours, admissions, bed days and people, or how long until it can be known.
+
+    It reads the lottery band (mlflow.yaml, lottery) by the plan that was written before the first draw.
+
+    Example: upstream impact --home .upstream
+    """
+    if context.invoked_subcommand is not None:
+        return
+    from features import Records
+    from training.impact.plan import ImpactPlan
+    from training.impact.readout import ImpactData, read_out
+    from training.settings import Settings
+
+    settings = Settings.load()
+    plan = ImpactPlan.load(home / settings.impact.plan)
+    found = read_out(
+        ImpactData(**rows_of(context).impact(home)),
+        plan,
+        Records.load(home / "store"),
+        settings.impact,
+        settings.outcomes,
+    )
+    report(found.as_dict(), as_json, lambda: found.text)
+
+
+@impact.command("plan")
+def impact_plan(
+    approved_by: Annotated[str, typer.Option(help="Name and role of who agreed to the plan.")],
+    home: Home = DEFAULT_HOME,
+    event_rate: Annotated[float, typer.Option(help="Share of people near the line with the event.")] = 0.1,
+    detect: Annotated[float, typer.Option(help="Relative effect worth finding; -0.25 is a quarter fewer.")] = -0.25,
+) -> None:
+    """Write the plan of the analysis before the first draw, and print its hash. Keep the hash elsewhere.
+
+    Example: upstream impact plan --home .upstream --approved-by "Ada Example, chief pharmacist"
+    """
+    import datetime as dt
+
+    from training.impact.plan import ImpactPlan
+    from training.settings import Settings
+
+    plan = ImpactPlan(written_on=dt.date.today(), approved_by=approved_by, event_rate=event_rate, detect=detect)
+    path = home / Settings.load().impact.plan
+    typer.echo(f"{path}: {plan.save(path)}")
+
+
+@impact.command("try")
+def impact_try(
+    trusts: Annotated[int, typer.Option(min=2, help="Simulated trusts.")] = 500,
+    effect: Annotated[float, typer.Option(help="Planted relative effect of a review; 0 for none.")] = -0.25,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same trusts.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Check the read-out on small simulated trusts in which the effect of a review is known.
+
+    Example: upstream impact try --trusts 500 --effect -0.25
+    """
+    from training.impact.small_trusts import SmallTrust, many
+
+    found = many(SmallTrust(effect=effect), trusts, seed)
+    report(found, as_json, lambda: [f"{name.replace('_', ' ')}: {value}" for name, value in found.items()])
+
+
+silent = command_group("The silent trial: scores that were locked and shown to nobody (upstream score --silent).")
+
+
+@silent.command("report")
+def silent_show(context: typer.Context, home: Home = DEFAULT_HOME, as_json: Json = False) -> None:
+    """Report what the silent scores were worth: events found at the places, calibration, feeds, people left out, staff.
+
+    Each model is reported apart, so a challenger stands beside the champion. Run it once the horizon has passed.
+
+    Example: upstream silent report --home .upstream
+    """
+    from features import Records
+    from models.locked_scores import FOLDER, read_locked
+    from training.impact.silent_report import read_rating, silent_lines, silent_report
+    from training.settings import Settings
+
+    settings = Settings.load()
+    folders = sorted(path for path in (home / FOLDER).glob("*-*") if (path / "about.json").exists())
+    if not folders:
+        raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
+    found = silent_report(
+        [read_locked(folder) for folder in folders],
+        Records.load(home / "store"),
+        rows_of(context).impact(home)["reviews"],
+        rows_of(context).locks(home),
+        settings.outcomes,
+        settings.watching,
+    )
+    found["blind_rating"] = read_rating(home / FOLDER / "rating")
+    report(found, as_json, lambda: silent_lines(found))
+
+
+@silent.command("rating")
+def silent_rating(
+    home: Home = DEFAULT_HOME, seed: Annotated[int, typer.Option(help="Of the random choice and order.")] = 1
+) -> None:
+    """Write 30 cases for a blind rating, half listed and half at random, and the key in a second file.
+
+    Give the rater the first file alone. The report reads it back once the ratings are filled in.
+
+    Example: upstream silent rating --home .upstream
+    """
+    from models.locked_scores import FOLDER, read_locked
+    from training.impact.silent_report import write_rating
+
+    folders = sorted(path for path in (home / FOLDER).glob("*-*") if (path / "about.json").exists())
+    if not folders:
+        raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
+    for path in write_rating(read_locked(folders[-1]), home / FOLDER / "rating", seed):
+        typer.echo(str(path))
