@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import socket
+import sqlite3
 import threading
 import time
 
@@ -162,3 +163,29 @@ def test_the_phone_shows_the_thread_and_answers(phones):
         phone.post("/answer", data={"number": NUMBERS["N07"], "message": "<b>2</b>"})
         page = phone.get("/", params={"number": NUMBERS["N07"]}).text
     assert "&lt;b&gt;2&lt;/b&gt;" in page and "<b>2" not in page
+
+
+def test_canary_words_and_numbers_are_in_no_log_metric_error_export_or_database(site, phones, home, caplog, as_role):
+    """Words and a number go in by the service's own doors, rightly and wrongly; nothing it writes holds them."""
+    caplog.set_level("DEBUG")
+    canaries = ("Zebrafinch", "Quagga", "7700900013", "7700 900013")
+    body = {"id": "canary-1", "source_number": "447700900013", "message": "Zebrafinch, Quagga Street, can't cope"}
+    assert site.post("/messages/replies", headers=BEARER, json=body).status_code == 204
+    press(site, "/patients/N03/texts", template="invite")
+    answers = [
+        site.post("/messages/replies", headers=BEARER, json={**body, "id": ["Zebrafinch 7700900013"]}),
+        site.post("/messages/replies", headers=BEARER, content=b'{"message": "Zebrafinch 7700900013'),
+        site.post("/messages/receipts", headers=BEARER, json={"id": "Zebrafinch Quagga", "status": "x"}),
+        site.post("/messages/replies", headers={"Authorization": "Bearer Zebrafinch"}, json=body),
+        press(site, "/patients/N03/texts", template="Zebrafinch"),
+        site.get("/teams/north/worklist.csv"),
+        site.get("/metrics", headers=as_role("operator")),
+        site.get("/teams/north/texts"),
+    ]
+    said = "".join(f"{answer.headers} {answer.text}" for answer in answers) + caplog.text
+    assert [word for word in canaries if word in said] == []
+    with sqlite3.connect(home / "service.db") as connection:
+        dump = "\n".join(connection.iterdump())
+    connection.close()
+    assert "canary-1" in dump and "text.reply_received" in dump
+    assert [word for word in canaries if word in dump or word.encode().hex() in dump.lower()] == []
