@@ -211,6 +211,7 @@ def request_id_of(scope: Any) -> str:
 def log_unexpected(error: BaseException, request_id: str) -> None:
     """Logs where an unexpected error came from. Its text is left out, because it may hold a patient's value."""
     frames = [
-        f"{_OURS.sub('', frame.filename)}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-8:]
+        f"{_OURS.sub('', frame.filename)}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__, limit=-8)
     ]
     log.error("unexpected error", error=type(error).__name__, request_id=request_id, where=" < ".join(reversed(frames)))

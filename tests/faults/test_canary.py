@@ -75,9 +75,9 @@ def healthy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is broken."""
 
 
-def _database_raises(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+def _database_raises(monkeypatch: pytest.MonkeyPatch, kind: type[Exception], text: str) -> None:
     def broken(self: Database) -> None:
-        raise error
+        raise kind(text)  # a new one each time: the traceback of one that is raised again grows with every request
 
     for name in ("read", "write"):
         monkeypatch.setattr(Database, name, broken)
@@ -85,7 +85,7 @@ def _database_raises(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
 
 def database_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """As it comes out of ``serving.storage.database``, whose message is ours."""
-    _database_raises(monkeypatch, DatabaseUnavailable("the service database answered OperationalError"))
+    _database_raises(monkeypatch, DatabaseUnavailable, "the service database answered OperationalError")
 
 
 def driver_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def driver_error(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def unexpected(monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of ours whose text quotes a person."""
-    _database_raises(monkeypatch, KeyError(BOTH))
+    _database_raises(monkeypatch, KeyError, BOTH)
 
 
 @dataclass
