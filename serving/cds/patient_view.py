@@ -19,7 +19,7 @@ from serving.runs.schemas import RunInfo
 from serving.security.smart_flow import nhs_number_of
 from serving.settings import CdsClient
 from serving.wording import about_in_100, day, days, outcome_label, outcome_sentence, severity_label, upper_first
-from serving.worklists.repository import reviews_of
+from serving.worklists.entries.repository import reviews_of
 from serving.worklists.rules import Standing
 
 SHOWN_REASONS = 3

@@ -12,6 +12,7 @@ from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
 from serving.worklists import repository as worklists
+from serving.worklists.changes import repository as changes
 
 SHOWN_KINDS = 5
 MOST_TEAMS = 500
@@ -42,8 +43,8 @@ def weekly_digest(database: Database, caller: Caller, audit: Audit, now: dt.date
                     pressing=team.people_with_safety_gap,
                     capacity=team.weekly_reviews,
                     reviewed=worklists.reviewed_since(connection, caller, [team.team_id], now - WEEK),
-                    joined=len(worklists.joined_since(connection, caller, team.team_id, since, MOST_CHANGES)),
-                    left=len(worklists.left_since(connection, caller, team.team_id, since, MOST_CHANGES)),
+                    joined=len(changes.joined_since(connection, caller, team.team_id, since, MOST_CHANGES)),
+                    left=len(changes.left_since(connection, caller, team.team_id, since, MOST_CHANGES)),
                     given=mine.given if mine else 0,
                     this_week=mine.this_week if mine else 0,
                     kinds=[KindCount(title=kind.title, people=kind.people) for kind in kinds],

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, select
+from sqlalchemy import Connection, Row, and_, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import gaps, people, scores
-from serving.storage.visible import visible_people
+from serving.storage.visible import all_of, visible_people
 
 
 def everybody(connection: Connection, caller: Caller) -> list[Row[Any]]:
@@ -47,7 +47,7 @@ def scores_of(connection: Connection, caller: Caller, patients: Sequence[str]) -
                 people.c.team_id == visible.c.team_id,
             ),
         )
-        .where(scores.c.patient_id.in_(_all_of(patients)))
+        .where(scores.c.patient_id.in_(all_of(patients)))
         .order_by(scores.c.patient_id, scores.c.outcome, scores.c.horizon_days)
     )
     return [*connection.execute(query)]
@@ -59,11 +59,7 @@ def gaps_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> 
     query = (
         select(gaps)
         .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(gaps.c.patient_id.in_(_all_of(patients)))
+        .where(gaps.c.patient_id.in_(all_of(patients)))
         .order_by(gaps.c.patient_id, gaps.c.position)
     )
     return [*connection.execute(query)]
-
-
-def _all_of(patients: Sequence[str]) -> Any:
-    return bindparam("patients", list(patients), expanding=True, unique=True)

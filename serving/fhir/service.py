@@ -18,7 +18,7 @@ from serving.identity.callers import Caller
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
-from serving.worklists.repository import reviews_of
+from serving.worklists.entries.repository import reviews_of
 
 MAKES: dict[str, Callable[[Assessed], list[dict[str, Any]]]] = {
     "RiskAssessment": Assessed.risk_assessments,

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, func, select, u
 from serving.identity.callers import Caller
 from serving.runs.repository import insert_rows
 from serving.storage.tables import identities, run_teams
-from serving.storage.visible import visible_people
+from serving.storage.visible import all_of, visible_people
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def sealed_of(connection: Connection, caller: Caller, patients: Sequence[str]) -
     query = (
         select(identities.c.patient_id, identities.c.key_id, identities.c.sealed)
         .join(visible, visible.c.patient_id == identities.c.patient_id)
-        .where(identities.c.patient_id.in_(bindparam("patients", list(patients), expanding=True, unique=True)))
+        .where(identities.c.patient_id.in_(all_of(patients)))
     )
     return list(connection.execute(query))
 

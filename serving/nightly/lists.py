@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 from models.lottery_band import Ticket
 from serving.nightly.staging import Staging
 from serving.runs import repository
-from serving.worklists.repository import PRESSING
 from serving.worklists.rules import (
     NO_SAFETY_GAP,
+    PRESSING,
     WEEK,
     Before,
     Candidate,

@@ -56,8 +56,7 @@ from serving.storage import migrations
 from serving.storage.database import Database
 from serving.summaries.schemas import stored
 from serving.worklists.ranking import Ranking
-from serving.worklists.repository import PRESSING
-from serving.worklists.rules import ListRules
+from serving.worklists.rules import PRESSING, ListRules
 
 SHARD = 2_000
 DEFAULT_TOLERANCES = ArrivalSettings()

@@ -30,8 +30,7 @@ from serving.scoring.service import score_people
 from serving.storage import migrations
 from serving.storage.tables import audit_events
 from serving.worklists.ranking import Ranking
-from serving.worklists.repository import PRESSING
-from serving.worklists.rules import NO_SAFETY_GAP
+from serving.worklists.rules import NO_SAFETY_GAP, PRESSING
 
 ACTION = "silent.locked"
 AT_ONCE = 2_000

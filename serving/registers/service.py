@@ -32,7 +32,7 @@ from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
 from serving.summaries.schemas import DueShown, dues_of, medicines_of, register_of
 from serving.summaries.words import medicine_lines
-from serving.worklists.repository import gap_lines, reviews_of
+from serving.worklists.entries.repository import gap_lines, reviews_of
 from serving.worklists.schemas import GapLine
 
 WATCHED_SUPPLIES = frozenset(("clozapine", "lithium"))

@@ -10,8 +10,7 @@ from sqlalchemy import Connection, Row, and_, case, func, select
 from serving.identity.callers import Caller
 from serving.storage.tables import gaps, list_lines, people, person_groups, reviews
 from serving.storage.visible import review_counts, visible_people
-from serving.worklists.repository import PRESSING
-from serving.worklists.rules import Standing
+from serving.worklists.rules import PRESSING, Standing
 
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c.severity, else_=4)
 

@@ -30,9 +30,10 @@ from serving.teams.schemas import (
     Week,
 )
 from serving.teams.suppression import LEAST, suppressed
+from serving.worklists.changes.service import CHANGES_OF, list_changes
 from serving.worklists.repository import team as find_team
 from serving.worklists.schemas import Team
-from serving.worklists.service import CHANGES_OF, list_changes, week_of
+from serving.worklists.service import week_of
 
 WEEKS, QUARTER_DAYS, LISTING_DAYS, UNSEEN_SHOWN = 4, 91, 28, 10
 

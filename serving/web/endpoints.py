@@ -48,6 +48,7 @@ from serving.web.person_view import drawn_year, explain
 from serving.web.rendering import around, page
 from serving.web.review_pages import drafts_of, review_draft
 from serving.web.texts.invite import invite_form
+from serving.worklists.changes.service import gone
 from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
 from serving.worklists.joint import ALL_TEAMS, joint_neighbours
 from serving.worklists.ordering import ListedAs, unknown_horizon
@@ -55,7 +56,6 @@ from serving.worklists.ranking import Ranking
 from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Sorting, Teams
 from serving.worklists.service import (
     Neighbours,
-    gone,
     is_listed,
     list_teams,
     neighbours,

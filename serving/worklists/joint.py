@@ -20,7 +20,8 @@ from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
 from serving.storage.database import Database
 from serving.worklists import repository
-from serving.worklists.entries import entries_of
+from serving.worklists.changes.service import CHANGES_OF
+from serving.worklists.entries.service import entries_of
 from serving.worklists.ordering import ListedAs, NamesFor, chosen_view, nobody_named, ordered_people, sorted_by
 from serving.worklists.ranking import Ranking
 from serving.worklists.rules import CRITICAL, Candidate, in_order
@@ -34,7 +35,6 @@ from serving.worklists.schemas import (
     WorklistEntry,
 )
 from serving.worklists.service import (
-    CHANGES_OF,
     SHOWN_BELOW_LINE,
     UNFILTERED,
     Neighbours,

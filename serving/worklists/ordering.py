@@ -13,7 +13,8 @@ from serving.http.problems import FieldProblem, Problem
 from serving.identity.callers import Caller
 from serving.runs.schemas import RunInfo
 from serving.worklists import repository
-from serving.worklists.entries import at_a_glance
+from serving.worklists.entries.repository import summaries_of
+from serving.worklists.entries.service import at_a_glance
 from serving.worklists.ranking import Ranking
 from serving.worklists.schemas import Filters, ListRulesUsed, Sorting
 
@@ -43,7 +44,7 @@ def sorted_by(
     if sort is Sorting.NAME:
         named = names(patients)
         return sorted(rows, key=lambda row: _surname_first(named.get(row.patient_id, "")) or ("~", row.patient_id))
-    summaries = repository.summaries_of(connection, caller, patients)
+    summaries = summaries_of(connection, caller, patients)
     dues = {
         patient: due.on
         for patient, row in summaries.items()

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import fields
-from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import (
     CTE,
-    BindParameter,
     ColumnElement,
     Connection,
     Integer,
     Row,
     Select,
     Subquery,
-    Text,
     and_,
-    bindparam,
     case,
     cast,
     exists,
@@ -31,26 +26,19 @@ from sqlalchemy import (
 from serving.identity.callers import Caller
 from serving.storage.tables import (
     gaps,
-    list_exits,
     list_lines,
     people,
-    publications,
     reviews,
-    run_teams,
     runs,
     scores,
-    summaries,
     timelines,
     work_items,
 )
-from serving.storage.visible import review_counts, visible_lists, visible_people, visible_teams, work_is_done
+from serving.storage.visible import review_counts, visible_people, visible_teams, work_is_done
 from serving.worklists.ranking import Ranking
-from serving.worklists.rules import CRITICAL, NO_SAFETY_GAP, Standing
-from serving.worklists.schemas import Filters, GapLine, Reviewed, RiskBefore, WorkOf
+from serving.worklists.rules import CRITICAL, NO_SAFETY_GAP, PRESSING, Standing
+from serving.worklists.schemas import Filters, Reviewed, WorkOf
 
-EARLIER_LISTS = 6
-_GAP_LINE = tuple(field.name for field in fields(GapLine) if field.name != "status")
-PRESSING = ("critical", "high")
 _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c.severity, else_=4)
 
 
@@ -286,169 +274,6 @@ def reviewed_since(connection: Connection, caller: Caller, team_ids: Sequence[st
         .where(visible.c.team_id.in_(team_ids), reviews.c.reviewed_at >= since, review_counts())
     )
     return connection.scalar(query) or 0
-
-
-def joined_since(connection: Connection, caller: Caller, team_id: str, since: dt.date, limit: int) -> list[Row[Any]]:
-    """Who got a slot on a published list of ``since`` or later, newest first."""
-    visible = visible_lists(caller)
-    query = (
-        select(list_lines.c.patient_id, visible.c.as_of, list_lines.c.slot, list_lines.c.place)
-        .join(visible, _of_list(list_lines, visible))
-        .where(list_lines.c.joined.is_(True), visible.c.team_id == team_id, visible.c.as_of >= since)
-        .order_by(visible.c.as_of.desc(), list_lines.c.place)
-    )
-    return list(connection.execute(query.limit(limit)))
-
-
-def left_since(connection: Connection, caller: Caller, team_id: str, since: dt.date, limit: int) -> list[Row[Any]]:
-    """Who lost a slot on a published list of ``since`` or later and why, newest first."""
-    visible = visible_lists(caller)
-    query = (
-        select(list_exits, visible.c.as_of)
-        .join(visible, _of_list(list_exits, visible))
-        .where(visible.c.team_id == team_id, visible.c.as_of >= since)
-        .order_by(visible.c.as_of.desc(), list_exits.c.rank, list_exits.c.patient_id)
-    )
-    return list(connection.execute(query.limit(limit)))
-
-
-def last_place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any, Any, Any] | None:
-    """The newest published list of the caller's own teams that the person was on, as they are not now: its team, and
-    why they lost a slot."""
-    visible = visible_lists(caller)
-    query = (
-        select(people.c.team_id, visible.c.as_of, run_teams.c.name)
-        .join(visible, _of_list(people, visible))
-        .join(run_teams, _of_list(run_teams, visible))
-        .where(people.c.patient_id == patient_id)
-        .order_by(visible.c.as_of.desc(), people.c.team_id)
-    )
-    return connection.execute(query).first()
-
-
-def last_exit(connection: Connection, caller: Caller, patient_id: str, team_id: str) -> Row[Any] | None:
-    """Why the person last left the team's list; None if they had no place."""
-    visible = visible_lists(caller)
-    query = (
-        select(list_exits, visible.c.as_of)
-        .join(visible, _of_list(list_exits, visible))
-        .where(list_exits.c.patient_id == patient_id, list_exits.c.team_id == team_id)
-        .order_by(visible.c.as_of.desc())
-    )
-    return connection.execute(query).first()
-
-
-def here_now(connection: Connection, caller: Caller, team_id: str, patients: Sequence[str]) -> set[str]:
-    """Who of ``patients`` is on the team's caseload now."""
-    visible = visible_people(caller)
-    query = select(visible.c.patient_id).where(
-        visible.c.team_id == team_id, visible.c.patient_id.in_(_all_of(patients))
-    )
-    return set(connection.scalars(query))
-
-
-def _of_list(table: Any, visible: CTE) -> Any:
-    return and_(table.c.run_id == visible.c.run_id, table.c.team_id == visible.c.team_id)
-
-
-def reasons_of(
-    connection: Connection, caller: Caller, patients: Sequence[str], outcome: str, horizon: int
-) -> dict[str, list[dict[str, Any]]]:
-    """Reasons of one outcome and horizon, by person."""
-    visible = visible_people(caller)
-    query = (
-        select(scores.c.patient_id, scores.c.reasons)
-        .join(visible, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
-        .where(
-            scores.c.patient_id.in_(_all_of(patients)), scores.c.outcome == outcome, scores.c.horizon_days == horizon
-        )
-    )
-    return {row.patient_id: row.reasons for row in connection.execute(query).all()}
-
-
-def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[GapLine]]:
-    """Care gaps in the order they are to be shown, by person, without their evidence."""
-    visible = visible_people(caller)
-    query = (
-        select(gaps.c.patient_id, *(gaps.c[name] for name in _GAP_LINE))
-        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(gaps.c.patient_id.in_(_all_of(patients)))
-        .order_by(gaps.c.patient_id, gaps.c.position)
-    )
-    found: dict[str, list[GapLine]] = {}
-    for patient, *values in connection.execute(query).all():
-        found.setdefault(patient, []).append(GapLine(*values))
-    return found
-
-
-def summaries_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, Any]:
-    """``medicines``, ``about`` and ``dues`` as the text they are stored in, by person; nobody in a run made before they
-    were kept."""
-    visible = visible_people(caller)
-    stored = (cast(summaries.c[name], Text).label(name) for name in ("medicines", "about", "dues"))
-    query = (
-        select(summaries.c.patient_id, *stored)
-        .join(visible, and_(summaries.c.run_id == visible.c.run_id, summaries.c.patient_id == visible.c.patient_id))
-        .where(summaries.c.patient_id.in_(_all_of(patients)))
-    )
-    return {row.patient_id: row for row in connection.execute(query)}
-
-
-def reviews_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Any]]:
-    """``reviewed_at``, ``reviewer_name`` and ``actions`` of the reviews that count, oldest first, by person."""
-    visible = visible_people(caller)
-    query = (
-        select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.reviewer_name, reviews.c.actions)
-        .join(visible, visible.c.patient_id == reviews.c.patient_id)
-        .where(reviews.c.patient_id.in_(_all_of(patients)), review_counts())
-        .order_by(reviews.c.reviewed_at)
-    )
-    found: dict[str, list[Any]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.patient_id, []).append(row)
-    return found
-
-
-def risks_before(
-    connection: Connection, caller: Caller, patients: Sequence[str], outcome: str, horizon: int, as_of: dt.date
-) -> dict[str, list[RiskBefore]]:
-    """The same risk in the last ``EARLIER_LISTS`` published lists of earlier days, oldest first, by person: ``as_of``
-    and ``probability``."""
-    newest = (
-        select(func.max(publications.c.publication_id).label("publication_id"))
-        .join(runs, runs.c.run_id == publications.c.run_id)
-        .where(runs.c.as_of < as_of)
-        .group_by(runs.c.as_of)
-        .order_by(runs.c.as_of.desc())
-        .limit(EARLIER_LISTS)
-        .subquery("newest")
-    )
-    earlier = (
-        select(publications.c.run_id, runs.c.as_of)
-        .join(newest, newest.c.publication_id == publications.c.publication_id)
-        .join(runs, runs.c.run_id == publications.c.run_id)
-    )
-    days = {row.run_id: row.as_of for row in connection.execute(earlier)}
-    visible = visible_people(caller)
-    query = select(scores.c.run_id, scores.c.patient_id, scores.c.probability).where(
-        scores.c.run_id.in_(list(days)),
-        scores.c.outcome == outcome,
-        scores.c.horizon_days == horizon,
-        scores.c.patient_id.in_(_all_of(patients)),
-        # Seen now means that their past is too.
-        scores.c.patient_id.in_(select(visible.c.patient_id)),
-    )
-    found: dict[str, list[RiskBefore]] = {}
-    for run_id, patient, probability in connection.execute(query).all():
-        found.setdefault(patient, []).append(RiskBefore(days[run_id], probability))
-    for risks in found.values():
-        risks.sort(key=attrgetter("as_of"))
-    return found
-
-
-def _all_of(patients: Sequence[str]) -> BindParameter[Sequence[str]]:
-    """A page's people as one parameter: 500 parameters would each be processed."""
-    return bindparam("patients", list(patients), expanding=True, unique=True)
 
 
 def _safety(visible: CTE) -> Select[Any]:

@@ -32,6 +32,8 @@ from serving.worklists.ranking import Ranking
 
 NO_SAFETY_GAP = 9
 CRITICAL = 0
+PRESSING = ("critical", "high")
+"""Severities of a safety gap that calls for attention past the capacity line."""
 WEEK = 7
 
 

@@ -18,7 +18,7 @@ from serving.summaries.words import glance_words
 from serving.wording import about_in_100
 from serving.work.repository import newest as newest_work
 from serving.work.service import in_words
-from serving.worklists import repository
+from serving.worklists.entries import repository
 from serving.worklists.rules import CRITICAL, Slot, Standing
 from serving.worklists.schemas import SHOWN_REASONS, Adjustment, GapLine, LastReview, NextDue, ReasonLine, WorklistEntry
 
@@ -34,7 +34,7 @@ def entries_of(
     as_of: dt.date,
     explained: bool,
 ) -> dict[str, WorklistEntry]:
-    """The entries of ``rows`` of ``repository.everybody_of``, by person."""
+    """The entries of ``rows`` of ``everybody_of`` (worklists/repository.py), by person."""
     patients = [row.patient_id for row in rows]
     reasons = repository.reasons_of(connection, caller, patients, *chosen) if explained else {}
     gaps = repository.gap_lines(connection, caller, patients)

@@ -1,0 +1,1 @@
+"""Who joined and who left a team's list, and why."""

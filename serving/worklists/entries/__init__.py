@@ -1,0 +1,1 @@
+"""What a worklist shows of each person."""

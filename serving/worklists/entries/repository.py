@@ -1,0 +1,112 @@
+"""All queries over what a worklist shows of each person. Every one starts at ``visible_people``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, Text, and_, cast, func, select
+
+from serving.identity.callers import Caller
+from serving.storage.tables import gaps, publications, reviews, runs, scores, summaries
+from serving.storage.visible import all_of, review_counts, visible_people
+from serving.worklists.schemas import GapLine, RiskBefore
+
+EARLIER_LISTS = 6
+_GAP_LINE = tuple(field.name for field in fields(GapLine) if field.name != "status")
+
+
+def reasons_of(
+    connection: Connection, caller: Caller, patients: Sequence[str], outcome: str, horizon: int
+) -> dict[str, list[dict[str, Any]]]:
+    """Reasons of one outcome and horizon, by person."""
+    visible = visible_people(caller)
+    query = (
+        select(scores.c.patient_id, scores.c.reasons)
+        .join(visible, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
+        .where(scores.c.patient_id.in_(all_of(patients)), scores.c.outcome == outcome, scores.c.horizon_days == horizon)
+    )
+    return {row.patient_id: row.reasons for row in connection.execute(query).all()}
+
+
+def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[GapLine]]:
+    """Care gaps in the order they are to be shown, by person, without their evidence."""
+    visible = visible_people(caller)
+    query = (
+        select(gaps.c.patient_id, *(gaps.c[name] for name in _GAP_LINE))
+        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
+        .where(gaps.c.patient_id.in_(all_of(patients)))
+        .order_by(gaps.c.patient_id, gaps.c.position)
+    )
+    found: dict[str, list[GapLine]] = {}
+    for patient, *values in connection.execute(query).all():
+        found.setdefault(patient, []).append(GapLine(*values))
+    return found
+
+
+def summaries_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, Any]:
+    """``medicines``, ``about`` and ``dues`` as the text they are stored in, by person; nobody in a run made before they
+    were kept."""
+    visible = visible_people(caller)
+    stored = (cast(summaries.c[name], Text).label(name) for name in ("medicines", "about", "dues"))
+    query = (
+        select(summaries.c.patient_id, *stored)
+        .join(visible, and_(summaries.c.run_id == visible.c.run_id, summaries.c.patient_id == visible.c.patient_id))
+        .where(summaries.c.patient_id.in_(all_of(patients)))
+    )
+    return {row.patient_id: row for row in connection.execute(query)}
+
+
+def reviews_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Any]]:
+    """``reviewed_at``, ``reviewer_name`` and ``actions`` of the reviews that count, oldest first, by person."""
+    visible = visible_people(caller)
+    query = (
+        select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.reviewer_name, reviews.c.actions)
+        .join(visible, visible.c.patient_id == reviews.c.patient_id)
+        .where(reviews.c.patient_id.in_(all_of(patients)), review_counts())
+        .order_by(reviews.c.reviewed_at)
+    )
+    found: dict[str, list[Any]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.patient_id, []).append(row)
+    return found
+
+
+def risks_before(
+    connection: Connection, caller: Caller, patients: Sequence[str], outcome: str, horizon: int, as_of: dt.date
+) -> dict[str, list[RiskBefore]]:
+    """The same risk in the last ``EARLIER_LISTS`` published lists of earlier days, oldest first, by person: ``as_of``
+    and ``probability``."""
+    newest = (
+        select(func.max(publications.c.publication_id).label("publication_id"))
+        .join(runs, runs.c.run_id == publications.c.run_id)
+        .where(runs.c.as_of < as_of)
+        .group_by(runs.c.as_of)
+        .order_by(runs.c.as_of.desc())
+        .limit(EARLIER_LISTS)
+        .subquery("newest")
+    )
+    earlier = (
+        select(publications.c.run_id, runs.c.as_of)
+        .join(newest, newest.c.publication_id == publications.c.publication_id)
+        .join(runs, runs.c.run_id == publications.c.run_id)
+    )
+    days = {row.run_id: row.as_of for row in connection.execute(earlier)}
+    visible = visible_people(caller)
+    query = select(scores.c.run_id, scores.c.patient_id, scores.c.probability).where(
+        scores.c.run_id.in_(list(days)),
+        scores.c.outcome == outcome,
+        scores.c.horizon_days == horizon,
+        scores.c.patient_id.in_(all_of(patients)),
+        # Seen now means that their past is too.
+        scores.c.patient_id.in_(select(visible.c.patient_id)),
+    )
+    found: dict[str, list[RiskBefore]] = {}
+    for run_id, patient, probability in connection.execute(query).all():
+        found.setdefault(patient, []).append(RiskBefore(days[run_id], probability))
+    for risks in found.values():
+        risks.sort(key=attrgetter("as_of"))
+    return found
