@@ -42,6 +42,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from features.errors import UpstreamError
 from serving.identity.callers import Role
 from serving.safe_addresses import is_loopback, over_a_safe_line
 from serving.texting_settings import TextingSettings
@@ -268,6 +269,18 @@ class ServiceSettings(BaseSettings):
         return self.home / "bundles"
 
 
+class HomeName(UpstreamError, ValueError):
+    """A home folder whose path cannot stand in the address of a database."""
+
+
 def database_url_of(home: Path) -> str:
-    """The database of a home folder: UPSTREAM_DATABASE_URL if set, else SQLite inside the folder."""
-    return os.environ.get("UPSTREAM_DATABASE_URL") or f"sqlite:///{(Path(home) / 'service.db').resolve()}"
+    """The database of a home folder: UPSTREAM_DATABASE_URL if set, else SQLite inside the folder. Raises HomeName for
+    a path with ``?``, ``%`` or ``#``: in an address these mean something else, and two homes would share a database."""
+    if given := os.environ.get("UPSTREAM_DATABASE_URL"):
+        return given
+    path = str((Path(home) / "service.db").resolve())
+    if signs := sorted({"?", "%", "#"} & set(path)):
+        raise HomeName(
+            f"the path of the home holds {' and '.join(signs)}: rename the folder, or set UPSTREAM_DATABASE_URL"
+        )
+    return f"sqlite:///{path}"

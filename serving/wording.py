@@ -164,6 +164,10 @@ UNREAD_TABLES = {
 }
 SHOWN_OF_A_PERSON = ("birth_date", "died_on")
 """Kinds that pages leave out because they are protected characteristics."""
+PROTECTED = re.compile(
+    "relig|faith|belief|ethnic|rac(e|ial)|national|sexual|orientation|gender|marital|disab|depriv|autis"
+)
+"""Kinds of circumstance that are protected characteristics, in the words of the record."""
 _COLUMN_WORDS = {"birth_date": "date of birth", "died_on": "date of death"}
 
 
@@ -174,6 +178,8 @@ def unread_words(unread: Iterable[Any]) -> list[str]:
     for one in unread:
         if one.table == "patients" and one.column not in SHOWN_OF_A_PERSON:
             continue
+        if one.table == "circumstances" and PROTECTED.search(one.concept.casefold()):
+            continue
         written = f" “{one.value}”" if one.value else ""
         on = f", {short_day(one.on)}" if one.on else ""
         if (one.table, one.column) == ("supplies", "medicine"):
@@ -183,7 +189,8 @@ def unread_words(unread: Iterable[Any]) -> list[str]:
         column = _COLUMN_WORDS.get(one.column, one.column.replace("_", " "))
         what = f"{label}, {column}" if label else column
         where = UNREAD_TABLES.get(one.table, one.table)
-        why = "" if written else f": {one.reason}"
+        undone = (one.table, one.column) == ("supplies", "status") and one.value in ("reversed", "part_returned")
+        why = f": {one.reason}" if undone or not written else ""
         lines.append(f"{upper_first(where)}: {what}{written}{on}{why}.")
     return list(dict.fromkeys(lines))
 

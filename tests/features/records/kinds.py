@@ -28,7 +28,8 @@ class Given:
 
     def shown(self) -> str:
         """The input as one cell of a table."""
-        return " / ".join(self.csv.replace("\u2009", "(thin space)").splitlines())
+        signs = {"\u2009": "(thin space)", "\u202f": "(narrow space)", "\x00": "(NUL)"}
+        return " / ".join("".join(signs.get(sign, sign) for sign in self.csv).splitlines())
 
 
 KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {

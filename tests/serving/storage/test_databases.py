@@ -19,6 +19,7 @@ from serving.reviews.schemas import ReviewIn
 from serving.reviews.service import record_review, review_history
 from serving.runs import repository as run_queries
 from serving.security.tokens import find_caller, issue_token, revoke_token, session_caller
+from serving.settings import HomeName
 from serving.start import StartError, serve
 from serving.storage import migrations
 from serving.storage.database import Database, DatabaseUnavailable, NotHeld
@@ -333,3 +334,12 @@ def test_a_login_that_policies_do_not_hold_is_refused(server, rights, home, monk
 
 def test_the_login_of_the_tests_is_held(database):
     database.check_is_held()
+
+
+@pytest.mark.parametrize("name", ["trust?north", "trust?south", "feature%2Fbranch", "a%20b", "a#b"])
+def test_a_home_whose_name_an_address_would_misread_is_refused_and_nothing_is_written(tmp_path, monkeypatch, name):
+    monkeypatch.delenv("UPSTREAM_DATABASE_URL", raising=False)
+    (tmp_path / name).mkdir()
+    with pytest.raises(HomeName, match="rename the folder"):
+        issue_token(tmp_path / name, "operator")
+    assert [path.name for path in tmp_path.rglob("*")] == [name]
