@@ -89,9 +89,10 @@ def _clozapine(person: PersonAsKnown) -> RegisterRow | None:
     count = clozapine.next_count(person)
     last = count.last if count is not None and count.last != NO_DAY else None
     counts = [(label, person.newest(test)) for label, test in (("neutrophils", "anc"), ("white cells", "wbc"))]
-    found = [
-        f"{label} {one.value:g}" + ("" if one.day == last else f" on {_day(one.day)}") for label, one in counts if one
-    ]
+    newest = [(label, one) for label, one in counts if one]
+    # A day beside one of two numbers reads as the day of both.
+    dated = any(one.day != last for _, one in newest)
+    found = [f"{label} {one.value:g}" + (f" on {_day(one.day)}" if dated else "") for label, one in newest]
     weeks = (person.as_of - course.start) // 7 + 1
     return RegisterRow(
         "clozapine",

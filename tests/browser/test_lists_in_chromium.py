@@ -101,6 +101,26 @@ def test_fifty_people_take_at_most_eight_printed_pages(crowded, chromium):
     assert 2 <= pages <= MOST_PAGES, pages
 
 
+def test_a_printed_register_repeats_its_headings_and_keeps_a_row_on_one_page(crowded, chromium):
+    """The register with the most rows: at least four people on a page, and no control on the paper."""
+    chromium.get(f"{crowded}/registers/interactions")
+    rows = chromium.execute_script("return document.querySelectorAll('.up-row').length")
+    chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        heads, inside, controls = chromium.execute_script(
+            "const all = css => [...document.querySelectorAll(css)];"
+            "const of = (css, name) => [...new Set(all(css).map(e => getComputedStyle(e)[name]))];"
+            "return [of('thead', 'display'), of('.up-row', 'breakInside'),"
+            " [...document.querySelectorAll('form, select, .up-tabs')].filter(e => e.offsetHeight > 0).length]"
+        )
+    finally:
+        chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert (heads, inside, controls) == (["table-header-group"], ["avoid"], 0)
+    sent = chromium.execute_cdp_cmd("Page.printToPDF", {"landscape": True, "preferCSSPageSize": True})["data"]
+    pages = len(re.findall(rb"/Type\s*/Page[^s]", base64.b64decode(sent)))
+    assert rows > 10 and pages <= 2 + rows / 4, (rows, pages)
+
+
 def test_a_column_sorts_and_a_press_more_gives_the_order_back(crowded, chromium):
     chromium.get(f"{crowded}/teams/{TEAM}")
     first = chromium.execute_script("return document.querySelector('.up-row__person a').innerText")

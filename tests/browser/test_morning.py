@@ -45,7 +45,18 @@ def tick(driver, name, value):
 
 def test_a_whole_morning(morning, site):
     morning, person = morning
-    morning.get(f"{site}/patients/{person}")
+    click(morning, ".up-header__nav a[href='/this-week']")
+    until(morning, at("/this-week", "h1"))
+    assert "Due in the next 7 days" in text_of(morning, "h1")
+    click(morning, ".up-header__nav a[href^='/registers']")
+    until(morning, at("/registers/clozapine", "table.up-table--register"))
+    assert "N00" in text_of(morning, "main table")
+    morning.find_element(By.ID, "sought").send_keys(person)
+    click(morning, ".up-find button")
+    until(morning, lambda d: person in d.find_element(By.TAG_NAME, "main").text)
+    if "/patients/" not in morning.current_url:
+        click(morning, f"main a[href*='/patients/{person}']")
+    until(morning, at(f"/patients/{person}", "#record-review"))
     click(morning, ".up-sheetlinks a[href$='/conversation']")
     until(morning, at("/conversation", "#questions"))
     assert "Medicines in plain words" in text_of(morning, "main")
@@ -94,6 +105,8 @@ def test_a_whole_morning(morning, site):
     morning.get(f"{site}/teams/north?work=this_week")
     listed = morning.find_elements(By.CSS_SELECTOR, "tr.up-row .up-row__person a")
     assert person in [row.get_attribute("href").split("/")[-1][:3] for row in listed]
+    paper = morning.execute_cdp_cmd("Page.printToPDF", {"landscape": True, "preferCSSPageSize": True})["data"]
+    assert len(re.findall(rb"/Type\s*/Page\b", base64.b64decode(paper))) == 1, "the meeting's paper is one page"
     width, reach = morning.execute_script("return [innerWidth, document.documentElement.scrollWidth]")
     assert reach <= width
 

@@ -8,7 +8,7 @@ where nothing is recorded it says so and asks.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from features.reference.medicines.medicine_facts import MedicineFacts, facts_about
@@ -225,18 +225,29 @@ def _involved(
     if person.summary is not None:
         agreed = [f"{one.text} ({short_day(one.on)})" for one in person.summary.about.shared_care]
         found.append(f"Shared care: {'; '.join(agreed)}" if agreed else words.not_recorded.format("Who monitors what"))
-    for kind, label in (("care_coordinator", "Named worker"), ("carer", "Carer")):
-        one = next((one for one in recorded if one.kind == kind), None)
-        if one is None:
+    for label, value, on in _helpers(person, recorded):
+        if not value:
             found.append(words.not_recorded.format(label))
-        elif one.value in ("yes", "no"):
-            there = "there is one" if one.value == "yes" else "there is none"
-            found.append(f"{label}: recorded that {there}{_on(one)}")
+        elif value.casefold() in ("yes", "no"):
+            there = "there is one" if value.casefold() == "yes" else "there is none"
+            found.append(f"{label}: recorded that {there}{on}")
         else:
-            found.append(f"{label}: {one.value}{_on(one)}")
+            found.append(f"{label}: {value}{on}")
     if person.next_booked_on is not None:
         found.append(f"Next appointment booked: {day(person.next_booked_on)}")
     return [line for line in found if line]
+
+
+def _helpers(person: Person, recorded: Circumstances) -> Iterator[tuple[str, str, str]]:
+    """Named worker and carer with their days: as the person's page has them, in an older run from the year."""
+    if person.summary is not None:
+        about = person.summary.about
+        for label, fact in (("Named worker", about.worker), ("Carer", about.carer)):
+            yield (label, fact.text, f" ({short_day(fact.on)})") if fact is not None else (label, "", "")
+        return
+    for kind, label in (("care_coordinator", "Named worker"), ("carer", "Carer")):
+        one = next((one for one in recorded if one.kind == kind), None)
+        yield (label, one.value, _on(one)) if one is not None else (label, "", "")
 
 
 def _dated(one: RecordedCircumstance) -> str:
@@ -248,5 +259,5 @@ def _on(one: RecordedCircumstance) -> str:
 
 
 def sources(medicines: Iterable[SheetMedicine]) -> list[str]:
-    """The sources behind the facts, each once."""
-    return list(dict.fromkeys(one.facts.source for one in medicines if one.facts))
+    """The sources behind the facts, each once. That they are still to be confirmed is said once, beside them."""
+    return list(dict.fromkeys(one.facts.source.removeprefix("unverified; check ") for one in medicines if one.facts))

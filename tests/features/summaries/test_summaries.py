@@ -116,6 +116,13 @@ anna       wbc  2026-01-01 6.5   10^9/L
 """
 
 
+def test_two_numbers_of_two_days_each_say_their_day():
+    """One day beside two numbers would read as the day of both."""
+    earlier = COUNTS.replace("wbc  2026-01-01", "wbc  2025-12-30")
+    row = next(row for row in summary(supplies=CLOZAPINE, results=earlier).registers if row.register == "clozapine")
+    assert row.result == "neutrophils 3.2 on 2026-01-01, white cells 6.5 on 2025-12-30"
+
+
 def test_the_clozapine_register_has_the_last_and_next_count_its_result_and_trend():
     found = summary(supplies=CLOZAPINE, results=COUNTS)
     row = next(row for row in found.registers if row.register == "clozapine")

@@ -10,12 +10,10 @@ import pytest
 from features.reference import MEDICINES
 from features.reference.medicines.medicine_facts import MEDICINE_FACTS, facts_about
 
-WITHOUT = {"buspirone", "hydroxyzine", "daridorexant"}
 
-
-def test_every_psychotropic_has_facts_but_those_that_are_named():
+def test_every_psychotropic_has_facts():
     missing = {name for name, one in MEDICINES.items() if one.medicine_class != "other" and facts_about(name) is None}
-    assert missing == WITHOUT
+    assert missing == set()
 
 
 @pytest.mark.parametrize(
