@@ -18,7 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.records.days import day_of
+from features.records.loading.kept_columns import Loaded, keep, opened
 from features.records.loading.loading import Loading
+from features.records.loading.quarantine import Quarantine
 from features.records.memory import give_back
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside
 from features.records.reading.files import (
@@ -150,14 +152,22 @@ class Records:
         today: dt.date | None = None,
         usual_delays: Mapping[str, int] | None = None,
         nhs_key: NhsKey | None = None,
+        keep_columns: bool = True,
     ) -> Records:
         """Records from a folder with one CSV or Parquet file a table, and an ``about.json`` where there is one.
 
         Every table of ``features/records/tables.py`` must be there: a lost feed would look like care that stopped.
         An empty file with its header says that there are no rows. NHS numbers as ids are turned into pseudonyms
         with ``nhs_key`` before anything else reads them, and refused without one.
+
+        A store that ``upstream ingest`` wrote is read and checked once: its columns are kept beside it and mapped the
+        next time (:mod:`features.records.loading.kept_columns`). ``keep_columns=False`` writes none.
         """
-        files, about = read_folder(Path(folder))
+        folder, on = Path(folder), day_of(today or dt.date.today())
+        as_usual = nhs_key is None and usual_delays is None
+        if as_usual and (known := opened(folder, on)) is not None:
+            return cls._of(folder, known)
+        files, about = read_folder(folder)
         absent = [name for name in TABLES if name not in files]
         if absent:
             raise RecordsError(
@@ -176,9 +186,21 @@ class Records:
             given, wrong = pseudonymised({name: table.frame() for name, table in files.items()}, nhs_key)
             about = {**about, "nhs_key_id": nhs_key.key_id, "rows_with_a_wrong_nhs_number": wrong}
         records = cls._load(given, about, today, usual_delays or about.get("usual_delays"))
-        records._remember(Path(folder))
+        nothing_aside = not records.set_aside
+        records._remember(folder)
         del files, given
+        if as_usual and keep_columns and nothing_aside:
+            parts = records.patient_ids, records.tables, records.about, records.report, records.unread
+            keep(folder, Loaded(*parts, records.versions), on)
         give_back()
+        return records
+
+    @classmethod
+    def _of(cls, folder: Path, known: Loaded) -> Records:
+        """Records of a store whose columns were kept."""
+        parts = known.patient_ids, known.tables, known.about, known.report
+        records = cls(*parts, Quarantine().frame, unread=known.unread, versions=known.versions)
+        records._remember_quarantine(folder)
         return records
 
     def save(self, folder: str | Path, format: Literal["parquet", "csv"] = "parquet") -> Path:
@@ -237,6 +259,9 @@ class Records:
         if stored is not None and stored.num_rows:
             places = {patient: place for place, patient in enumerate(self.patient_ids.tolist())}
             self.unread = self.unread.merged(from_table(stored, places))
+        self._remember_quarantine(folder)
+
+    def _remember_quarantine(self, folder: Path) -> None:
         earlier, now = folder / "quarantine.csv", self._quarantine
         if (folder / "about.json").exists() and earlier.exists():
             frame = read_quarantine(earlier)

@@ -164,7 +164,7 @@ def _last_day_known(job: ShardJob) -> int:
 
 
 def _load(job: ShardJob, shard: int) -> Records:
-    return Records.load(job.partition / f"{shard:05}", today=job.today)
+    return Records.load(job.partition / f"{shard:05}", today=job.today, keep_columns=False)
 
 
 def schema_of(job: ShardJob) -> pa.Schema:
