@@ -73,7 +73,7 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
 def ahead_and_over(columns: dict[str, Any], today: int) -> list[Finding]:
     """Contacts that lie ahead and yet were attended or missed: one of the two cannot be."""
     over = np.isin(columns["outcome"], [OUTCOMES.index("attended"), OUTCOMES.index("did_not_attend")])
-    ahead = over & (columns["contact_on"] > today + 1)
+    ahead = over & (columns["contact_on"] > today + 1) & (columns["contact_on"] != NO_DAY)
     return (
         [("outcome", ahead, "the contact lies ahead, so nobody can have attended or missed it")] if ahead.any() else []
     )
