@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.records.days import day_of
-from features.records.loading.kept_columns import Loaded, keep, opened
+from features.records.loading.kept_columns import Loaded, keep, key_of, opened
 from features.records.loading.loading import Loading
 from features.records.loading.quarantine import Quarantine
 from features.records.memory import give_back
@@ -167,6 +167,7 @@ class Records:
         as_usual = nhs_key is None and usual_delays is None
         if as_usual and (known := opened(folder, on)) is not None:
             return cls._of(folder, known)
+        key = key_of(folder)
         files, about = read_folder(folder)
         absent = [name for name in TABLES if name not in files]
         if absent:
@@ -191,7 +192,7 @@ class Records:
         del files, given
         if as_usual and keep_columns and nothing_aside:
             parts = records.patient_ids, records.tables, records.about, records.report, records.unread
-            keep(folder, Loaded(*parts, records.versions), on)
+            keep(folder, Loaded(*parts, records.versions), on, key)
         give_back()
         return records
 

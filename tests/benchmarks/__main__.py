@@ -21,6 +21,8 @@ BENCHMARKS = {
     "api": ("tests.benchmarks.api", "run"),
     "load": ("tests.benchmarks.load", "run"),
     "worklist": ("tests.benchmarks.worklist", "run"),
+    "cds": ("tests.benchmarks.cds", "run"),
+    "records-load": ("tests.benchmarks.records_load", "run"),
 }
 
 

@@ -51,9 +51,10 @@ class Loaded:
     versions: dict[str, RowVersions] = field(default_factory=dict)
 
 
-def keep(folder: Path, loaded: Loaded, today: int) -> None:
-    """Writes the columns of a store that was just read on ``today`` (a day number). A folder that cannot be written is
-    left as it is."""
+def keep(folder: Path, loaded: Loaded, today: int, key: str) -> None:
+    """Writes the columns of a store that was read on ``today`` (a day number). ``key`` names it as it was before it was
+    read: another store that took its place meanwhile does not open by them. A folder that cannot be written is left as
+    it is."""
     about = _about(folder)
     if len(loaded.patient_ids) < LEAST_PEOPLE or not _is_whole_store(folder, about):
         return
@@ -63,7 +64,7 @@ def keep(folder: Path, loaded: Loaded, today: int) -> None:
             with _private(made[BYTES], folder) as file:
                 places = _Writer(file)
                 index = _written(places, loaded)
-            index |= {"key": _key(folder), "today": today, "size": places.size, "crc32": places.crc32}
+            index |= {"key": key, "today": today, "size": places.size, "crc32": places.crc32}
             with _private(made[INDEX], folder) as file:
                 file.write(json.dumps(index).encode())
             (folder / INDEX).unlink(missing_ok=True)  # never an index over the bytes of another load
@@ -85,7 +86,7 @@ def opened(folder: Path, today: int) -> Loaded | None:
     try:
         index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
         about = _about(folder)
-        if index["key"] != _key(folder) or today < index["today"] or not _is_whole_store(folder, about):
+        if index["key"] != key_of(folder) or today < index["today"] or not _is_whole_store(folder, about):
             return None
         path = folder / BYTES
         if path.stat().st_size != index["size"] or _crc32(path) != index["crc32"] or damaged(folder, about):
@@ -114,9 +115,10 @@ def _is_whole_store(folder: Path, about: Mapping[str, Any]) -> bool:
     )
 
 
-def _key(folder: Path) -> str:
-    """Names the files of the store and what read them."""
-    return hashlib.sha256((folder / "about.json").read_bytes() + _reader().encode()).hexdigest()
+def key_of(folder: Path) -> str:
+    """Names the files of a store and what reads them; empty for a folder that is no store."""
+    path = folder / "about.json"
+    return hashlib.sha256(path.read_bytes() + _reader().encode()).hexdigest() if path.exists() else ""
 
 
 @cache
@@ -230,4 +232,4 @@ def _with_tuples(report: Mapping[str, Any]) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in report.items()}
 
 
-__all__ = ["Loaded", "keep", "opened"]
+__all__ = ["Loaded", "keep", "key_of", "opened"]

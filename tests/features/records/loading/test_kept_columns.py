@@ -129,6 +129,23 @@ def test_a_second_file_of_a_table_is_refused_as_before(store):
         Records.load(store, today=TODAY)
 
 
+def test_a_store_that_took_its_place_while_it_was_read_does_not_open_by_its_columns(store, tmp_path, monkeypatch):
+    """``upstream ingest`` may replace a store while the nightly run reads it."""
+    other = Records.from_frames({"patients": pd.DataFrame({"patient_id": ["cuth"]})}, today=TODAY)
+    (store / INDEX).unlink()
+    kept = kept_columns.keep
+
+    def replaced_first(folder, *rest):
+        other.save(folder)
+        kept(folder, *rest)
+
+    monkeypatch.setattr("features.records.records.keep", replaced_first)
+    assert Records.load(store, today=TODAY).patient_ids.tolist() == ["anna", "bede"]
+    monkeypatch.undo()
+    assert (store / INDEX).exists() and not is_mapped(store)
+    assert Records.load(store, today=TODAY).patient_ids.tolist() == ["cuth"]
+
+
 def test_a_later_day_is_mapped_and_an_earlier_day_is_read(store):
     """A row may lie beyond an earlier day, and is then set aside; a later day sets nothing more aside."""
     assert is_mapped(store, LATER)
