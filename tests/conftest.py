@@ -114,10 +114,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(home: Path, **environment: str) -> Iterator[str]:
+def serving(home: Path, *options: str, **environment: str) -> Iterator[str]:
     """``upstream serve`` on a free port of this machine, ended by its own process id."""
     port = free_port()
-    words = [sys.executable, str(ROOT / "upstream.py"), "serve", "--home", str(home), "--port", str(port)]
+    words = [sys.executable, str(ROOT / "upstream.py"), "serve", "--home", str(home), "--port", str(port), *options]
     # A file, not a pipe: a pipe that nobody reads fills up and holds up the service that writes its log to it.
     with tempfile.TemporaryFile("a+") as log:
         process = subprocess.Popen(words, env={**os.environ, **environment}, stderr=log, text=True)
