@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 # Each library gets one thread, because the commands start their own processes and threads. This must be set before
 # any library loads. It overrides the shell, because figures and running times were measured this way.
@@ -56,6 +56,7 @@ app.add_typer(features.cli.export, name="export")
 app.add_typer(features.cli.features, name="features")
 app.add_typer(training.cli.app)
 app.add_typer(training.cli.impact, name="impact")
+app.add_typer(training.cli.model, name="model")
 app.add_typer(training.cli.silent, name="silent")
 app.add_typer(serving.cli.app)
 app.add_typer(serving.cli.audit, name="audit")
@@ -84,7 +85,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    context.obj = training.cli.ServiceRows(_impact, _locks)
+    context.obj = training.cli.ServiceRows(_impact, _locks, _month, _exposure)
 
 
 def _impact(home: Path) -> dict[str, pd.DataFrame]:
@@ -97,6 +98,18 @@ def _locks(home: Path) -> dict[str, str]:
     from serving.nightly.silent import locks_in_audit
 
     return locks_in_audit(home)
+
+
+def _month(home: Path) -> dict[str, Any]:
+    from serving.nightly.rows.month_rows import month_rows
+
+    return month_rows(home)
+
+
+def _exposure(home: Path) -> dict[str, Any] | None:
+    from serving.nightly.rows.exposure_rows import exposure_rows
+
+    return exposure_rows(home)
 
 
 @app.command()

@@ -117,6 +117,7 @@ def plain(code: str) -> str:
 
 REFUSALS = {
     "bundle": "its files are damaged",
+    "exposure": "it learned from days after a list went live, and who was reviewed because of it is not logged",
     "leak_proof": "the check that it reads nothing from the future is missing or failed",
     "latency": "one person takes too long to score",
     "evaluated": "it was not evaluated",

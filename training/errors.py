@@ -69,5 +69,9 @@ class HomeMoved(TrainingError):
     """The home folder was moved after MLflow wrote its addresses into the store."""
 
 
+class ExposureUnknown(TrainingError):
+    """Who was exposed to the list cannot be known from what is stated and what is logged."""
+
+
 class EvidenceError(TrainingError):
     """The evidence file cannot be built, or was changed by hand after it was built."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 from pathlib import Path
@@ -211,6 +212,7 @@ class ImpactSettings(Section):
     """What the read-out of impact needs to speak of hours and pounds. Nothing is assumed: unset is not computed."""
 
     plan: str = "impact-plan.json"
+    live_from: dt.date | None = None
     psychiatrist_minutes: Stated | None = None
     psychiatrist_share: Stated | None = None
     bed_day_pounds: Stated | None = None

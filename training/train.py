@@ -17,6 +17,7 @@ from training.fitting.boosters import Fitted, fit
 from training.fitting.contenders import score_rows, score_test_rows, scorer
 from training.fitting.refit import refit
 from training.fitting.trainable import trainable
+from training.impact.exposure import Exposure, exposure_aware
 from training.registry import comparison, release_checks, tracking
 from training.registry.record import Made, TrainResult, record
 from training.settings import Settings
@@ -33,14 +34,16 @@ def train(
     truth: Any | None = None,
     progress: Progress = lambda _: None,
     compare: str | None = None,
+    exposure: Exposure | None = None,
 ) -> TrainResult:
     """Train on ``records`` and register the result in the MLflow store of ``home`` with the alias ``challenger``.
 
     ``truth`` is the simulator's knowledge (``risk(spine, outcomes, draws, seed)``); it is used after fitting, for the
     evaluation only. ``compare`` (``champion``, another alias, or a version) is scored beside the challenger on the
     same test rows; by default the champion, if there is one, because a gate reads the difference. Parameters are
-    searched first if ``settings.tuning.trials`` is above 0. Raises StoreFault, NotEnoughData, HomeMoved, NoChampion,
-    and the errors of records and bundles.
+    searched first if ``settings.tuning.trials`` is above 0. ``exposure`` says who was listed and reviewed since the
+    first list; without it, rows after ``settings.impact.live_from`` are used as they are and promotion refuses. Raises
+    StoreFault, NotEnoughData, HomeMoved, NoChampion, ExposureUnknown, and the errors of records and bundles.
     """
     clock = Clock(progress)
     tracking.open_store(home, settings.tracking, create=True).check_place()
@@ -50,6 +53,9 @@ def train(
     ready, settings = possible.ready, possible.settings
     for why in possible.left_out.values():
         progress(why)
+    ready, noted = exposure_aware(ready, settings.outcomes.horizons, exposure, settings.impact.live_from)
+    if noted.problem:
+        progress(f"promotion will refuse this model: {noted.problem}")
     tuned = _tune(ready, settings, clock) if settings.tuning.trials else None
     if tuned is not None:
         settings = settings.model_copy(update={"training": tuned.settings})
@@ -64,6 +70,7 @@ def train(
         ready.split.calibration,
         settings.outcomes.horizons,
         settings.training,
+        weights=ready.weights,
     )
     clock.stage("control", "fitting the controls: a logistic regression and an explainable boosting machine")
     score = scorer(ready, fitted, settings.controls)
@@ -91,7 +98,7 @@ def train(
     )
     served = _refit(ready, fitted, settings, clock)
     clock.stage("record", "recording the run in MLflow")
-    made = Made(ready, fitted, served, contenders, evaluation, statement, tuned, rival)
+    made = Made(ready, fitted, served, contenders, evaluation, statement, tuned, rival, noted)
     return record(records, settings, Path(home), made, clock)
 
 
@@ -100,7 +107,9 @@ def _refit(ready: Prepared, fitted: Fitted, settings: Settings, clock: Clock) ->
     if not settings.training.refit_folds:
         return fitted
     clock.stage("refit", f"fitting the served model on all {len(ready.spine):,} rows")
-    return refit(ready.matrix.values, ready.labels, codes(ready.spine["patient_id"]), fitted, settings.training)
+    return refit(
+        ready.matrix.values, ready.labels, codes(ready.spine["patient_id"]), fitted, settings.training, ready.weights
+    )
 
 
 def _rival(home: str | Path, settings: Settings, compare: str | None) -> comparison.Champion | None:

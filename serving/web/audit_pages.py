@@ -63,6 +63,8 @@ ACTIONS = {
     "fhir.exported": "Took people away over FHIR",
     "digest.seen": "Read the weekly digest",
     "audit.seen": "Read this log",
+    "exposure.read": "Took who had a place and was reviewed, for training",
+    "month.read": "Took what the month's report of the model needs",
     "impact.read": "Took what the read-out of impact needs",
     "person.exported": "Took away all that is held about a person",
     "person.erased": "Erased a person",

@@ -107,7 +107,7 @@ def test_a_database_of_its_own_takes_no_list_from_it(refused_home, tmp_path, wor
 
 def test_every_check_of_promotion_has_words_for_pages():
     source = (Path(__file__).parents[2] / "training" / "registry" / "promotion.py").read_text()
-    named = set(re.findall(r'\{name\}\.([a-z_]+)"', source)) | {"bundle", "leak_proof", "latency"}
+    named = set(re.findall(r'\{name\}\.([a-z_]+)"', source)) | {"bundle", "leak_proof", "latency", "exposure"}
     assert {"worst_group", "worst_team"} <= set(REFUSALS)
     assert named <= set(REFUSALS), named - set(REFUSALS)
     assert PromotionSettings().headline[0] == "admission_90"

@@ -5,7 +5,7 @@ Importing a module adds its commands to their group, in the order in which help 
 """
 
 from training.cli import after_go_live
-from training.cli.after_go_live import impact, silent
+from training.cli.after_go_live import impact, model, silent
 from training.cli.lifecycle import SEED, STUDIES, TEAMS, YEARS, SplitChoice, app
 from training.cli.service_rows import ServiceRows
 
@@ -19,5 +19,6 @@ __all__ = [
     "after_go_live",
     "app",
     "impact",
+    "model",
     "silent",
 ]

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -129,3 +130,36 @@ def silent_rating(
         raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
     for path in write_rating(read_locked(folders[-1]), home / FOLDER / "rating", seed):
         typer.echo(str(path))
+
+
+model = command_group("The model that serves: how it does, for the team that owns it.")
+
+
+@model.command("report")
+def model_report(
+    context: typer.Context,
+    home: Home = DEFAULT_HOME,
+    month: Annotated[
+        str | None, typer.Option(help="Year and month, as 2026-01; the month of the newest list by default.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the page; reports/ in the home by default.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write one page a month on the served model: events against expected ones, drift, feeds, refusals, and what to do.
+
+    It reads published risks once their prediction window has passed. What cannot be known yet says until when.
+
+    Example: upstream model report --home .upstream --month 2026-01
+    """
+    from features import Records
+    from training.impact.month_report import month_lines, month_of, month_report, write_month
+    from training.settings import Settings
+
+    settings = Settings.load()
+    rows = rows_of(context).month(home)
+    if not rows["runs"]:
+        raise CommandError(f"no list was published from {home}; run upstream score first")
+    records, chosen = Records.load(home / "store"), month_of(rows, month)
+    found = month_report(records, rows, chosen, settings.outcomes, settings.watching)
+    page = write_month(found, out or home / "reports")
+    report(found, as_json, lambda: [*month_lines(found), f"page: {page}"])

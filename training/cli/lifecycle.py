@@ -85,6 +85,7 @@ def simulate(
 
 @app.command()
 def train(
+    context: typer.Context,
     home: Home = DEFAULT_HOME,
     split: Annotated[
         SplitChoice | None,
@@ -106,8 +107,10 @@ def train(
     Example: upstream train --home .upstream --tune 20 --compare champion
     """
     from features import Records
+    from training.cli.service_rows import rows_of
     from training.cross_validation import study
     from training.evaluation.report import lines
+    from training.impact.exposure import Exposure
     from training.registry import comparison
     from training.train import train as run
 
@@ -122,7 +125,8 @@ def train(
         report(found.as_dict(), as_json, found.lines)
         return
     with steps.step("train") as say:
-        result = run(records, settings, home, truth=_truth(home), progress=steps.note, compare=compare)
+        exposure = Exposure.of(rows_of(context).exposure(home))
+        result = run(records, settings, home, _truth(home), steps.note, compare, exposure)
         say(f"version {result.version} is the challenger")
     beside = comparison.lines(result.comparison) if result.comparison is not None else []
     report(result.as_dict(), as_json, lambda: [*lines(result.evaluation), *beside])

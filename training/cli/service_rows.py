@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 class ServiceRows:
     """Functions of a home that read the service's tables; each notes its reading in the audit log.
 
-    ``impact`` gives the frames ``draws``, ``reviews`` and ``lines``; ``locks`` when the audit log got each lock.
+    ``impact`` gives the frames ``draws``, ``reviews`` and ``lines``; ``locks`` when the audit log got each lock;
+    ``month`` what a month's report needs; ``exposure`` who had a place and was reviewed since the first list, None
+    before it.
     """
 
     impact: Callable[[Path], dict[str, pd.DataFrame]]
     locks: Callable[[Path], Mapping[str, str]]
+    month: Callable[[Path], dict[str, Any]]
+    exposure: Callable[[Path], dict[str, Any] | None]
 
 
 def rows_of(context: typer.Context) -> ServiceRows:

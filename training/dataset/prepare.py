@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from features import Records, build
@@ -26,7 +27,8 @@ class Prepared:
     """The data a model is fitted on: rows, features, follow-up and slices.
 
     ``follow_up`` and ``labels`` hold events that begin on or after ``as_of``; ``with_under_way`` also holds events
-    already under way.
+    already under way. ``weights`` are by outcome and horizon (``admission_28``), None where every row counts
+    once (:mod:`training.impact.exposure`).
     """
 
     spine: pd.DataFrame
@@ -37,6 +39,7 @@ class Prepared:
     split: Split
     seed: int = 0
     with_under_way: FollowUp | None = None
+    weights: Mapping[str, npt.NDArray[np.float64]] | None = None
 
     @property
     def sizes(self) -> dict[str, int]:

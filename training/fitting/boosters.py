@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Weights = Mapping[str, Floats]
 __all__ = ["HORIZON_COLUMN", "Fitted", "fit", "grow", "lightgbm_parameters", "raw_margins", "stacked_rows"]
 FEWEST_EVENTS = 20
 """With fewer events in the training slice no model is fitted, because it would be noise. A safeguard, not a sample
@@ -107,11 +108,13 @@ def fit(
     horizons: Mapping[str, Sequence[int]],
     settings: TrainingSettings | None = None,
     features: Sequence[Any] | None = None,
+    weights: Weights | None = None,
 ) -> Fitted:
     """Fit on the ``train`` rows and calibrate on the ``calibration`` rows of anyone's matrix and labels.
 
     ``labels`` has one float column per outcome and horizon (``admission_28``): 1, 0 or NaN, rows as in the matrix.
-    ``features`` describes the columns; by default they are looked up in the catalogue. Raises ShapeError for data
+    ``features`` describes the columns; by default they are looked up in the catalogue.
+    ``weights`` by outcome and horizon say how much each row counts for the trees. Raises ShapeError for data
     that a model cannot be fitted on (:mod:`training.fitting.inputs`) and NotEnoughData if events are too few.
     """
     settings = settings or TrainingSettings()
@@ -128,7 +131,8 @@ def fit(
     }
 
     def grown(outcome: str) -> lightgbm.Booster:
-        return grow(matrix.values, wanted_of[outcome], train, served[outcome], outcome, known, settings.of(outcome))
+        days, own = served[outcome], settings.of(outcome)
+        return grow(matrix.values, wanted_of[outcome], train, days, outcome, known, own, weights)
 
     # Outcomes run in parallel, one thread each: LightGBM's own threads wait for each other after every leaf, which
     # takes minutes on a busy machine.
@@ -216,6 +220,15 @@ def stacked_rows(
     return np.concatenate(blocks), np.concatenate(answers)
 
 
+def stacked_weights(
+    weights: Weights, labels: Floats, rows: npt.NDArray[np.bool_], outcome: str, horizons: Sequence[int]
+) -> Floats:
+    """The weights of the rows of ``stacked_rows``, in its order."""
+    return np.concatenate(
+        [weights[f"{outcome}_{h}"][rows & ~np.isnan(labels[:, column])] for column, h in enumerate(horizons)]
+    )
+
+
 def grow(
     values: npt.NDArray[np.floating],
     labels: Floats,
@@ -224,6 +237,7 @@ def grow(
     outcome: str,
     features: tuple[Any, ...],
     settings: TrainingSettings,
+    weights: Weights | None = None,
 ) -> lightgbm.Booster:
     """One booster on the rows of ``train``, stacked over ``horizons``. Raises NotEnoughData for too few events."""
     stacked, answers = stacked_rows(values, labels, train, horizons)
@@ -236,7 +250,14 @@ def grow(
         )
     parameters = lightgbm_parameters(settings, features)
     names = [feature.name for feature in features] + [HORIZON_COLUMN]
-    dataset = lightgbm.Dataset(stacked, answers, feature_name=names, params=parameters, free_raw_data=True)
+    dataset = lightgbm.Dataset(
+        stacked,
+        answers,
+        weight=None if weights is None else stacked_weights(weights, labels, train, outcome, horizons),
+        feature_name=names,
+        params=parameters,
+        free_raw_data=True,
+    )
     return lightgbm.train(parameters, dataset, num_boost_round=settings.trees)
 
 

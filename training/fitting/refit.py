@@ -22,7 +22,7 @@ import pandas as pd
 from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
 from training.errors import NotEnoughData
-from training.fitting.boosters import Fitted, Floats, grow, raw_margins
+from training.fitting.boosters import Fitted, Floats, Weights, grow, raw_margins
 from training.settings import TrainingSettings
 
 
@@ -32,8 +32,10 @@ def refit(
     people: npt.NDArray[np.int64],
     evaluated: Fitted,
     settings: TrainingSettings,
+    weights: Weights | None = None,
 ) -> Fitted:
-    """The model of ``evaluated`` fitted on every labelled row. ``people`` is the person of each row, as a number.
+    """The model of ``evaluated`` fitted on every labelled row. ``people`` is the person of each row, as a number;
+    ``weights`` as for ``fit``.
 
     Raises NotEnoughData where the folds hold too few events to calibrate on.
     """
@@ -47,9 +49,9 @@ def refit(
         margin = np.full(wanted.shape, np.nan)
         for number in range(settings.refit_folds):
             aside = fold == number
-            booster = grow(values, wanted, ~aside, days, outcome, evaluated.features, own)
+            booster = grow(values, wanted, ~aside, days, outcome, evaluated.features, own, weights)
             margin[aside] = raw_margins(booster, values[aside], days, 1)
-        booster = grow(values, wanted, everybody, days, outcome, evaluated.features, own)
+        booster = grow(values, wanted, everybody, days, outcome, evaluated.features, own, weights)
         return booster, _calibrated(outcome, margin, wanted, days)
 
     with ThreadPoolExecutor(settings.threads) as pool:

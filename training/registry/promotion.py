@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -26,9 +26,11 @@ from training.evaluation.fairness.groups import UNKNOWN
 from training.evaluation.schema import Evaluation, Figure, LeadAtSlots, Pair, Stability
 from training.registry import history, signatures, tracking
 from training.registry.comparison import FILE as COMPARISON_FILE
-from training.registry.release_checks import LATENCY
+from training.registry.release_checks import EXPOSURE, LATENCY
 from training.registry.tracking import CHALLENGER, CHAMPION, PREVIOUS, Store, Version
 from training.settings import PromotionSettings, Settings
+
+LOGGED = "who was listed and reviewed is logged for rows after a list went live"
 
 
 @dataclass(frozen=True)
@@ -275,16 +277,21 @@ def _bundle_gate(store: Store, version: Version) -> Gate:
 
 
 def _check_gates(store: Store, version: Version, data_hash: str, settings: PromotionSettings) -> list[Gate]:
-    """The leakage proof and the latency of the bundle, as the run measured them."""
+    """The leakage proof, the latency of the bundle and the exposure log, as the run found them."""
     proof = "a statement on the data that trained, without a difference"
     quick = f"at most {settings.one_row_ms_at_most:g} ms, one row scored and explained"
     try:
         with store.files_of(version.run_id, tracking.CHECKS) as folder:
             statement = json.loads((folder / STATEMENT).read_text(encoding="utf-8"))
             timed = json.loads((folder / LATENCY).read_text(encoding="utf-8"))
+            exposed = json.loads((folder / EXPOSURE).read_text(encoding="utf-8"))
     except (ArtefactAbsent, OSError, ValueError) as error:
         absent = f"not attached to the run ({type(error).__name__}): train again"
-        return [Gate("leak_proof", absent, proof, False), Gate("latency", absent, quick, False)]
+        return [
+            Gate("leak_proof", absent, proof, False),
+            Gate("latency", absent, quick, False),
+            Gate("exposure", absent, LOGGED, False),
+        ]
     same = statement["data_hash"] == data_hash
     found = f"{statement['checks']:,} checks: {statement['verdict']}" if same else "a statement on other data"
     holds = same and bool(statement["holds"]) and not statement["differences"] and statement["checks"] > 0
@@ -292,7 +299,14 @@ def _check_gates(store: Store, version: Version, data_hash: str, settings: Promo
     return [
         Gate("leak_proof", found, proof, holds),
         Gate("latency", f"{middle:.2f} ms", quick, middle <= settings.one_row_ms_at_most),
+        Gate("exposure", exposed["problem"] or _exposure_words(exposed), LOGGED, not exposed["problem"]),
     ]
+
+
+def _exposure_words(exposed: dict[str, Any]) -> str:
+    if not exposed["rows_after"]:
+        return "no row after a list went live"
+    return f"{exposed['rows_after']:,} rows after {exposed['live_from']}, {exposed['exposed_rows']:,} of them exposed"
 
 
 def _pair_gates(name: str, pair: Pair, settings: PromotionSettings) -> list[Gate]:

@@ -30,6 +30,7 @@ from training.evaluation.schema import Evaluation
 from training.fitting.boosters import HORIZON_COLUMN, Fitted
 from training.fitting.contenders import Contenders, rows_of
 from training.fitting.refit import trained_until
+from training.impact.exposure import ExposureNote
 from training.registry import comparison, release_checks, tracking
 from training.settings import Settings
 from training.statistics.resampling import codes
@@ -62,7 +63,7 @@ class TrainResult:
 @dataclass(frozen=True)
 class Made:
     """What a run has made before it is recorded: ``fitted`` was evaluated, ``served`` is what serves. ``tuned`` and
-    ``rival`` are None if no search and no comparison was requested."""
+    ``rival`` are None if no search and no comparison was requested; ``exposure`` is for promotion's gate."""
 
     ready: Prepared
     fitted: Fitted
@@ -72,6 +73,7 @@ class Made:
     statement: Statement
     tuned: Tuned | None
     rival: comparison.Champion | None
+    exposure: ExposureNote
 
     @property
     def refitted(self) -> bool:
@@ -150,7 +152,7 @@ def record(
         )
         run.files(Path(scratch) / "settings", "settings")
         timed = release_checks.latency(served, ready.matrix.values[ready.split.test][:200], ready.matrix.names)
-        release_checks.write(Path(scratch) / tracking.CHECKS, made.statement, timed)
+        release_checks.write(Path(scratch) / tracking.CHECKS, made.statement, timed, made.exposure)
         run.files(Path(scratch) / tracking.CHECKS, tracking.CHECKS)
         run.metrics({"latency/one_row_ms": timed["median_ms"], "leakage/checks": made.statement.checks})
         beside = _compare(records, settings, made, version.version)

@@ -1,8 +1,8 @@
-"""Checks that a run makes besides its evaluation: the proof that no feature reads the future, and the time to score
-and explain one person.
+"""Checks that a run makes besides its evaluation: the proof that no feature reads the future, the time to score and
+explain one person, and whether it is known who was listed.
 
-Both are files of the run, ``checks/leakage.json`` and ``checks/latency.json``, and promotion reads them there: a model
-without them is not promoted.
+They are files of the run, ``checks/leakage.json``, ``checks/latency.json`` and ``checks/exposure.json``, and
+promotion reads them there: a model without them is not promoted.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ import numpy.typing as npt
 from features.leakage import Statement, prove
 from features.records import Records
 from models.risk_model import RiskModel
+from training.impact.exposure import ExposureNote
 
 LATENCY = "latency.json"
+EXPOSURE = "exposure.json"
 _WARM, _TIMED = 20, 200
 
 
@@ -48,6 +50,8 @@ def latency(model: RiskModel, values: npt.NDArray[np.floating], names: tuple[str
     }
 
 
-def write(folder: Path, statement: Statement, timed: dict[str, Any]) -> None:
+def write(folder: Path, statement: Statement, timed: dict[str, Any], exposure: ExposureNote) -> None:
     statement.write(folder)
+    kept = {**exposure.as_dict(), "problem": exposure.problem}
+    (folder / EXPOSURE).write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     (folder / LATENCY).write_text(json.dumps(timed, indent=1) + "\n", encoding="utf-8")

@@ -52,7 +52,7 @@ class TruthError(UpstreamError, ValueError):
 @dataclass(frozen=True)
 class Truth:
     """Everything that made a simulated trust, enough to replay anybody to any day. It is stored next to the store,
-    never inside it.
+    never inside it. ``reviews`` are those that a list brought: number of the person (0, 1, ...) and day number.
     """
 
     seed: int
@@ -61,6 +61,7 @@ class Truth:
     teams: int
     world: World
     version: str = VERSION
+    reviews: tuple[tuple[int, int], ...] = ()
 
     @property
     def last_day(self) -> int:
@@ -168,7 +169,12 @@ class Truth:
 
     def _world(self) -> tuple[object, ...]:
         rows, _ = draw_teams(self.teams, self.seed)
-        return self.seed, float(self.years), self.world.to_record(), formulary_rows(), rows, FIRST_DAY, self.last_day
+        numbers = self.seed, float(self.years), self.world.to_record(), formulary_rows()
+        return *numbers, rows, FIRST_DAY, self.last_day, self.review_rows()
+
+    def review_rows(self) -> np.ndarray:
+        """``reviews`` as sorted int64 rows of person and day."""
+        return np.array(sorted(set(self.reviews)), dtype=np.int64).reshape(-1, 2)
 
     def save(self, folder: str | Path) -> Path:
         """Writes ``truth.json``: the seed, the sizes, the version and the numbers of the world. The rest is
@@ -192,7 +198,8 @@ class Truth:
                 f"The truth was made by version {told['version']} of the mechanism and this is version {VERSION}: it "
                 f"would replay another past. Simulate again."
             )
-        return cls(**{**told, "world": World(**told["world"])})
+        reviews = tuple((int(person), int(day)) for person, day in told.pop("reviews", ()))
+        return cls(**{**told, "world": World(**told["world"]), "reviews": reviews})
 
 
 def _blocks(index: np.ndarray, threads: int) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ import numpy as np
 from training.simulator.care.admissions import crises, inpatient_day, maybe_admit, write_stay
 from training.simulator.care.appointments import review_works
 from training.simulator.care.formulary import CLOZAPINE
+from training.simulator.care.list_reviews import review_from_list
 from training.simulator.care.monitoring import order_lithium
 from training.simulator.care.prescribing import collect_supplies, drift_regimen
 from training.simulator.care.referrals import (
@@ -62,6 +63,7 @@ def one_day(p, s, m, x):
         inpatient_day(p, s, m, x)
     else:
         if s.status == COMMUNITY:
+            review_from_list(p, s, m, x)
             community_day(p, s, m, x)
         else:
             maybe_return(p, s, x)
@@ -117,10 +119,10 @@ def finish(p, s, m, x):
 
 
 @entry
-def run_people(people, died_on, first, seed, years, world, medicines, teams, first_day, last_day, events):
+def run_people(people, died_on, first, seed, years, world, medicines, teams, first_day, last_day, reviews, events):
     """Simulate ``len(people)`` people from index ``first``; returns the number of rows needed (above ``len(events)``,
     allocate more)."""
-    x = Setting(world[0], medicines, teams, first_day, last_day, events)
+    x = Setting(world[0], medicines, teams, first_day, last_day, events, reviews)
     states = np.zeros(1, dtype=STATE)
     m = np.zeros(SLOTS, dtype=SLOT)
     s = states[0]
@@ -157,16 +159,32 @@ def look_ahead(p, s, m, x, days):
 
 @entry
 def run_oracle(
-    index, as_of, horizons, draws, draw_seed, review, seed, years, world, medicines, teams, first_day, last_day, out
+    index,
+    as_of,
+    horizons,
+    draws,
+    draw_seed,
+    review,
+    seed,
+    years,
+    world,
+    medicines,
+    teams,
+    first_day,
+    last_day,
+    reviews,
+    out,
 ):
     """Replay each person to each date (rows sorted by person, then date), then branch ``draws`` times.
 
     ``out`` float64 (rows, 3, horizons): share of draws with an unplanned admission, with a disengagement, and with a
     new one (of the draws that complete no silence under way), before each horizon; NaN where the person was not there
-    on that date. ``review`` 1 delivers a medicines review on the morning of the date, in every draw.
+    on that date. ``review`` 1 delivers a medicines review on the morning of the date, in every draw. Reviews from a
+    list happen in the past that is replayed, and not in the futures: the risk is that without a later one.
     """
     events = np.zeros(0, dtype=EVENT)
-    x = Setting(world[0], medicines, teams, first_day, last_day, events)
+    x = Setting(world[0], medicines, teams, first_day, last_day, events, reviews)
+    ahead = Setting(world[0], medicines, teams, first_day, last_day, events, reviews[:0])
     people = np.zeros(1, dtype=PERSON)
     now, branch = np.zeros(1, dtype=STATE), np.zeros(1, dtype=STATE)
     m, m_branch = np.zeros(SLOTS, dtype=SLOT), np.zeros(SLOTS, dtype=SLOT)
@@ -188,8 +206,8 @@ def run_oracle(
             b.key = stream_key(draw_seed, current, ORACLE_STREAM + d, as_of[r])
             b.counter = np.uint64(0)
             if review == 1:
-                review_works(b, x)
-            admitted, disengaged, new = look_ahead(p, b, m_branch, x, days)
+                review_works(b, ahead)
+            admitted, disengaged, new = look_ahead(p, b, m_branch, ahead, days)
             for h in range(len(horizons)):
                 out[r, 0, h] += (admitted < horizons[h]) / draws
                 out[r, 1, h] += (disengaged < horizons[h]) / draws
@@ -201,11 +219,11 @@ def run_oracle(
 
 
 @entry
-def run_course(index, seed, years, world, medicines, teams, first_day, last_day, out):
+def run_course(index, seed, years, world, medicines, teams, first_day, last_day, reviews, out):
     """The hidden course of one person: ``out`` float64 (days, fields), one row per day from ``first_day``, NaN where
     the person is not there."""
     events = np.zeros(0, dtype=EVENT)
-    x = Setting(world[0], medicines, teams, first_day, last_day, events)
+    x = Setting(world[0], medicines, teams, first_day, last_day, events, reviews)
     people, states, m = np.zeros(1, dtype=PERSON), np.zeros(1, dtype=STATE), np.zeros(SLOTS, dtype=SLOT)
     p, s = people[0], states[0]
     begin(p, s, m, x, seed, index, years)

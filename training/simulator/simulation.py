@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -46,20 +46,32 @@ class SimulatedTrust:
 
 
 def simulate(
-    patients: int, years: float, seed: int, teams: int = 8, *, world: World | None = None, threads: int = 2
+    patients: int,
+    years: float,
+    seed: int,
+    teams: int = 8,
+    *,
+    world: World | None = None,
+    threads: int = 2,
+    reviews: pd.DataFrame | None = None,
 ) -> SimulatedTrust:
     """A trust of ``patients`` people (first day's caseload and arrivals) over ``years`` from 2022-01-03, all of it
     synthetic.
 
     The same arguments give the same bytes; ``threads`` changes only the time. A person depends on (seed,
-    number, years, teams, world) only. Raises SimulationError for sizes below one person, one team or a tenth of a
-    year.
+    number, years, teams, world, own reviews) only. ``reviews`` (patient_id, reviewed_on) are those that a list
+    brought about: each helps as the world's ``review_effect`` says, and gets a blood count done that is due. Before a
+    person's first one their days are the same as without. Raises SimulationError for sizes below one person, one team
+    or a tenth of a year.
     """
     if patients < 1 or teams < 1 or years < 0.1:
         raise SimulationError(
             f"patients={patients}, years={years}, teams={teams}: at least 1 person, 0.1 years and 1 team are needed."
         )
     truth = Truth(int(seed), int(patients), float(years), int(teams), world or World())
+    if reviews is not None:
+        index, day = truth._places(reviews.rename(columns={"reviewed_on": "as_of"}))
+        truth = replace(truth, reviews=tuple(sorted({*zip(index.tolist(), day.tolist(), strict=True)})))
     team_rows, team_table = draw_teams(truth.teams, truth.seed)
     people, died_on, tables = _run(truth, team_rows, threads)
     extract = Recording(
@@ -89,7 +101,7 @@ def _run(truth: Truth, teams: np.ndarray, threads: int) -> tuple[np.ndarray, np.
     """Traits, deaths and event rows by table, people in order. Shards are independent and run in parallel."""
     people = np.zeros(truth.patients, dtype=PERSON)
     died_on = np.zeros(truth.patients, dtype=np.int64)
-    world, medicines = truth.world.to_record(), formulary_rows()
+    world, medicines, reviews = truth.world.to_record(), formulary_rows(), truth.review_rows()
 
     def shard(first: int) -> list[np.ndarray]:
         part = slice(first, min(first + SHARD, truth.patients))
@@ -107,6 +119,7 @@ def _run(truth: Truth, teams: np.ndarray, threads: int) -> tuple[np.ndarray, np.
                 teams,
                 FIRST_DAY,
                 truth.last_day,
+                reviews,
                 events,
             )
             if rows <= room:

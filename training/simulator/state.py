@@ -334,7 +334,7 @@ EVENT = np.dtype(
 
 class Setting(NamedTuple):
     """What every step of the simulation may read besides the person: the world's numbers, medicines, teams, calendar,
-    and the event rows.
+    the event rows, and the reviews that a list brought: int64 (rows, 2) of person and day, sorted.
     """
 
     world: np.ndarray
@@ -343,3 +343,4 @@ class Setting(NamedTuple):
     first_day: int
     last_day: int
     events: np.ndarray
+    reviews: np.ndarray

@@ -43,7 +43,7 @@ def impact_rows(home: Path | str) -> dict[str, pd.DataFrame]:
     }
 
 
-def _published(connection: Connection) -> list[Row[Any, Any]]:
+def published_runs(connection: Connection) -> list[Row[Any, Any]]:
     """The run that counted on each day: the one published last for it, in order of days."""
     query = (
         select(runs.c.run_id, runs.c.as_of)
@@ -56,7 +56,7 @@ def _published(connection: Connection) -> list[Row[Any, Any]]:
 
 def _draws(connection: Connection) -> list[dict[str, Any]]:
     """Published draws, each with the share of the person's gaps that were gone four weeks later."""
-    days = _published(connection)
+    days = published_runs(connection)
     chosen = {row.run_id for row in days}
     found = [
         dict(row)
@@ -85,7 +85,7 @@ def _distances(connection: Connection, with_band: set[tuple[str, str]]) -> list[
     """
     found: list[dict[str, Any]] = []
     last: dict[str, dt.date] = {}
-    for run in _published(connection):
+    for run in published_runs(connection):
         stated = select(run_teams.c.team_id).where(
             run_teams.c.run_id == run.run_id, run_teams.c.weekly_reviews.is_not(None)
         )

@@ -11,6 +11,7 @@ from models.publishing import current_bundle
 from models.signing import TRUSTED_KEYS, SigningKey, new_key
 from training.errors import ArtefactAbsent, NoChallenger, NoChampion, NoRun, StoreAbsent, Withdrawn
 from training.evaluation.schema import ShownLevel
+from training.impact.exposure import ExposureNote
 from training.registry import history, tracking
 from training.registry.promotion import promote, rollback
 from training.registry.sync import sync
@@ -40,7 +41,7 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
     result = promote(home, small_settings, by="a data scientist", why="first model")
     assert result.promoted, result.reasons
     assert [gate.name for gate in result.gates] == [
-        *("bundle", "leak_proof", "latency"),
+        *("bundle", "leak_proof", "latency", "exposure"),
         *(
             f"disengagement_180.{gate}"
             for gate in (
@@ -60,6 +61,39 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
     assert champion.version == trained[1].version
     assert (champion.tags["promotion.by"], champion.tags["promotion.why"]) == ("a data scientist", "first model")
     assert champion.tags["promotion.gate.disengagement_180.calibration_slope"].startswith("passed")
+
+
+def change_exposure(home, run_id, **changed):
+    path = home / "artefacts" / run_id / "artifacts" / "checks" / "exposure.json"
+    note = ExposureNote(**{**UNTOUCHED, **changed})
+    path.write_text(json.dumps({**note.as_dict(), "problem": note.problem}))
+
+
+UNTOUCHED = {
+    "live_from": "2024-01-01",
+    "rows_after": 900,
+    "logged": True,
+    "unlogged": 0.0,
+    "exposed_rows": 80,
+    "most_weight": 5.0,
+}
+
+
+@pytest.mark.parametrize(
+    ("changed", "promoted", "said"),
+    [
+        ({}, True, "900 rows after 2024-01-01, 80 of them exposed"),
+        ({"logged": False}, False, "nobody logged who was listed"),
+        ({"unlogged": 0.06}, False, "6 in 100 reviewed people with a place are not in the exposure log"),
+        ({"unlogged": 0.05}, True, "900 rows"),
+        ({"rows_after": 0, "logged": False}, True, "no row after a list went live"),
+    ],
+)
+def test_a_model_of_days_after_go_live_needs_the_exposure_log(home, trained, small_settings, changed, promoted, said):
+    change_exposure(home, trained[1].run_id, **changed)
+    result = promote(home, small_settings, by="a", why="b")
+    assert result.promoted is promoted
+    assert said in next(gate.found for gate in result.gates if gate.name == "exposure")
 
 
 def no_lead_worth_having(pair):
