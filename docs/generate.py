@@ -2,7 +2,8 @@
 drift.
 
 ``--figures HOME OMOP_STORE`` puts the evaluation of a demo home into ``train.md`` and the account of an ingested OMOP
-store into ``records.md``.
+store into ``records.md``. ``--gaps STORE`` measures the gaps of a simulated trust (``upstream simulate --patients
+9000``) for ``gaps.md``.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from features.spec import EVER
 DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
+from docs.care_gaps import MEASURED, measure  # noqa: E402
 from docs.change_control import change_control  # noqa: E402
 from docs.scores import scores  # noqa: E402
 from docs.speed import speed  # noqa: E402
@@ -81,7 +83,7 @@ def gaps() -> str:
 
 def gaps_measured() -> list[str]:
     """The share of a simulated caseload on which each code fires, before the new rules and now, beside its budget."""
-    found = json.loads((DOCS / "measured" / "gaps.json").read_text(encoding="utf-8"))
+    found = json.loads(MEASURED.read_text(encoding="utf-8"))
     before, after, untreated = found["before"], found["after"], found["untreated"]
     lines = [
         "## Measured",
@@ -89,7 +91,7 @@ def gaps_measured() -> list[str]:
         f"{found['people']:,} people on the caseload of a simulated trust (`{found['trust']}`). Before the rules of this "
         f"version: {before['gaps_a_person']} gaps a person, all of them shown; now {after['gaps_a_person']}, of which "
         f"{after['shown_a_person']} are shown unasked. Both were found in the same extract. A code without a share "
-        "before is new.",
+        "before is new. Measure again with `python docs/generate.py --gaps STORE`.",
         "",
         f"{untreated['with_the_gap']} of {untreated['people']} people with coded psychosis or bipolar disorder whose "
         "antipsychotic cover ended 91 to 730 days ago have the gap that says so.",
@@ -185,4 +187,6 @@ if __name__ == "__main__":
         put_into("train.md", "evaluation", evaluation(Path(sys.argv[where + 1])))
         put_into("records.md", "omop", omop(Path(sys.argv[where + 2])))
         sys.exit(0)
+    if "--gaps" in sys.argv:
+        measure(Path(sys.argv[sys.argv.index("--gaps") + 1]))
     sys.exit(main("--check" in sys.argv))

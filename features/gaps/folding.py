@@ -49,6 +49,12 @@ FOLDS = (
     ),
     Fold("BP_PULSE_QTC", "MONITORING_NEVER_DONE", lambda gap: _mild(gap) and gap.folds, "repeated at the check"),
     Fold("BP_PULSE_QTC", "MEDICINES_REVIEW_OVERDUE", lambda gap: _mild(gap) and gap.folds, "repeated at the review"),
+    Fold(
+        "MONITORING_OVERDUE",
+        "MEDICINES_REVIEW_OVERDUE",
+        lambda gap: _mild(gap) and gap.folds,
+        "due lately and recommended, not required: arranged at the review that is due",
+    ),
     Fold("ANTICHOLINERGIC_BURDEN", "SIDE_EFFECT_BURDEN", _mild, "the scale asks about its effects"),
     Fold(
         "BP_PULSE_QTC",

@@ -335,9 +335,9 @@ OVERDUE = [
     *family(  # what a medicine recommends is shown with the annual check where that is overdue too
         "MONITORING_NEVER_DONE",
         """
-        medicine       test       day    one        two  severity  due    overdue  says
-        risperidone    prolactin  d-900  -          -    low       d-919  919      prolactin:_last_recorded_d-900
-        haloperidol    qtc        d-900  prolactin  -    medium    d-919  919      ECG:_last_recorded_d-900
+        medicine       test       day    one        severity  due    overdue  says
+        risperidone    prolactin  d-500  -          low       d-919  919      prolactin:_last_recorded_d-500
+        haloperidol    qtc        d-500  prolactin  medium    d-919  919      ECG:_last_recorded_d-500
         """,
         supplies="""
         medicine supplied_on days_supplied
@@ -350,7 +350,27 @@ OVERDUE = [
         {test} {day}
         weight d-30
         {one} d-30
-        {two} d-30
+        """,
+    ),
+    *family(  # until it has missed a whole interval more since it was done
+        "MONITORING_OVERDUE",
+        """
+        medicine       test       day    one        severity  due    overdue  says
+        risperidone    prolactin  d-500  -          -         -      -        -
+        risperidone    prolactin  d-900  -          low       d-535  535      prolactin:_last_recorded_d-900_(risperidone)
+        haloperidol    qtc        d-900  prolactin  medium    d-535  535      ECG:_last_recorded_d-900_(haloperidol)
+        """,
+        supplies="""
+        medicine supplied_on days_supplied
+        {medicine} d-1100 390
+        {medicine} d-710 400
+        {medicine} d-310 340
+        """,
+        results="""
+        test taken_on
+        {test} {day}
+        weight d-30
+        {one} d-30
         """,
     ),
 ]

@@ -121,13 +121,13 @@ NEVER_SILENT: list[Vignette] = [
     ),
     vignette(
         "haloperidol by mouth for years, ECG four years ago: overdue by name and date",
-        Must("MONITORING_NEVER_DONE", "medium", "ECG: last recorded d-1460"),
+        Must("MONITORING_OVERDUE", "medium", "ECG: last recorded d-1460"),
         supplies=HEAD + every("haloperidol", 28, 1600, 8),
         results=RESULTS + "qtc d-1460 410",
     ),
     vignette(
         "risperidone, prolactin three years ago",
-        Must("MONITORING_NEVER_DONE", "", "prolactin: last recorded d-1095"),
+        Must("MONITORING_OVERDUE", "low", "prolactin: last recorded d-1095"),
         supplies=HEAD + every("risperidone", 28, 1600, 8),
         results=RESULTS + "prolactin d-1095 300",
     ),
@@ -517,7 +517,7 @@ SECOND_ROUND: list[Vignette] = [
     ),
     vignette(
         "olanzapine for three weeks and weight not taken since: overdue by name and date",
-        Must("MONITORING_NEVER_DONE", "", "weight or body mass index: last recorded d-26"),
+        Must("MONITORING_OVERDUE", "low", "weight or body mass index: last recorded d-26"),
         supplies=HEAD + "olanzapine d-25 28",
         results=RESULTS + "weight d-26 80",
     ),

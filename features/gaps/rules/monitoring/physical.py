@@ -30,6 +30,7 @@ _BMI_LOWER = bands("th110", "th062")
 _UNDERWEIGHT, _WAIST_MEN, _WAIST_WOMEN, _WAIST_MEN_LOWER = bands("th064", "th068", "th069", "th111")
 (_DIABETES,) = bands("th108")
 EARLY_GAIN_PERCENT = low_limit("th067")
+NO_EARLIER = "; no earlier value recorded"
 EARLY_DAYS = 42
 """The first weight of the second month still tells of the first."""
 _ACTIONS = {
@@ -88,8 +89,10 @@ def _value(test: str, reading: Reading, key: str, said: str = "") -> Finding:
 def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
     """METABOLIC_WORSENING, for people with a current antipsychotic.
 
-    [D]: an HbA1c of 42 to 47 that has been there for more than a year is low, and said in the annual check where that
-    is overdue. Weight up by more than 5 kg
+    [D]: an HbA1c of 42 to 47 that has been there for more than a year is low, and said in the annual check or the
+    review where that is overdue; so are, as severely as they are, lipids and an HbA1c of known diabetes that did not
+    come into their band within a year, and a first body mass index of the lower band: nothing tells that it worsened.
+    Weight up by more than 5 kg
     within 91 days (th065, from the lowest), or by 7% from the baseline (the last weight from 90 days before to 14
     after the start of the antipsychotic held longest), or by 5% within its first month; HbA1c or
     glucose in a Lester band, or with known diabetes (a diagnosis, or a medicine for it) HbA1c of 58 and above;
@@ -108,13 +111,15 @@ def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
         last = person.newest(test)
         key = last and _holding(keys, last.value)
         if last and key and not person.on(meant("statin")):
-            found.append(_value(test, last, key, f"; no statin recorded{person.not_repeated(last.day)}"))
+            finding = _value(test, last, key, f"; no statin recorded{person.not_repeated(last.day)}")
+            found.append(finding._replace(folds=not _came_into(person, test, last, low_limit(key))))
     fat = person.newest("triglycerides")
     if fat:
         raised = any(course.medicine.base in _TRIGLYCERIDE_RAISERS for course in held)
         key = _holding(_TRIGLYCERIDES if raised else _TRIGLYCERIDES[:1], fat.value)
         if key:
-            found.append(_value("triglycerides", fat, key, person.not_repeated(fat.day)))
+            finding = _value("triglycerides", fat, key, person.not_repeated(fat.day))
+            found.append(finding._replace(folds=not _came_into(person, "triglycerides", fat, low_limit(key))))
     if found:  # a wide waist is common: it is named beside what worsened
         found.extend(_waist(person))
     yield from gap_of(CODES["METABOLIC_WORSENING"], found)
@@ -132,7 +137,8 @@ def _glucose(person: PersonAsKnown) -> Iterator[Finding]:
         last = person.newest("hba1c")
         if last and THRESHOLDS[_DIABETES].holds(last.value):
             finding = _value("hba1c", last, _DIABETES, f"; known diabetes{person.not_repeated(last.day)}")
-            yield finding._replace(action=_DIABETES_ACTION)
+            stood = not _came_into(person, "hba1c", last, low_limit(_DIABETES))
+            yield finding._replace(action=_DIABETES_ACTION, folds=stood)
         return
     for test, keys in _GLUCOSE.items():
         last = person.newest(test)
@@ -161,7 +167,7 @@ def _came_into(person: PersonAsKnown, test: str, last: Reading, floor: float) ->
     if test == "bmi":
         before = sorted([*before, *_by_weight(person, last)])
     if not before:
-        return "; no earlier value recorded"
+        return NO_EARLIER
     below = [r for r in before if last.day - YEAR <= r.day and r.value < floor]
     return f", up from {below[-1].value:g} on {iso(below[-1].day)}" if below else ""
 
@@ -222,7 +228,7 @@ def _bmi(person: PersonAsKnown) -> Iterator[Finding]:
     if key and came:
         finding = _value("bmi", last, key, came + person.not_repeated(last.day))
         severity: Severity = "medium" if THRESHOLDS[key].severity == "red" else "low"
-        yield finding._replace(severity=severity)
+        yield finding._replace(severity=severity, folds=severity == "low" and came == NO_EARLIER)
 
 
 def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:

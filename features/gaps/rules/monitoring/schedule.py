@@ -176,20 +176,33 @@ def _asking(due: Due, as_of: int) -> list[Protocol]:
     return [first, *since]
 
 
+def _missed(due: Due, as_of: int) -> bool:
+    """Whether a check is past its due day by more than a whole interval."""
+    intervals = [row.interval_days for row in _asking(due, as_of) if row.interval_days is not None]
+    return bool(intervals) and as_of - due.day > min(intervals)
+
+
 def _severity(due: Due, as_of: int) -> Severity:
     """[D]: high for a check that a protocol calls mandatory, or calls required and that missed a whole interval more;
     medium for other required checks and ECGs; else low."""
     asking = _asking(due, as_of)
     wanted = {row.requirement for row in asking}
-    intervals = [row.interval_days for row in asking if row.interval_days is not None]
-    missed = bool(intervals) and as_of - due.day > min(intervals)
-    if "mandatory" in wanted or ("required" in wanted and missed):
+    if "mandatory" in wanted or ("required" in wanted and _missed(due, as_of)):
         return "high"
     return "medium" if "required" in wanted or due.item.test == "ecg_qtc" else "low"
 
 
 def _required(due: Due, as_of: int) -> bool:
     return any(row.requirement in _NEEDED for row in _asking(due, as_of))
+
+
+def _own_line(due: Due, as_of: int, annual: bool) -> bool:
+    """Whether a check that a medicine asks for stands in MONITORING_OVERDUE though an annual check is overdue too: one
+    that is required, or that was done once and has missed a whole interval more. One that the annual check asks for as
+    well (``annual``) must be required and have missed one."""
+    if _required(due, as_of):
+        return not annual or _severity(due, as_of) == "high"
+    return not annual and due.last != NO_DAY and _missed(due, as_of)
 
 
 def _worth_a_line(dues: list[Due], as_of: int) -> list[Due]:
@@ -205,8 +218,8 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     """The annual check, then the checks of each medicine: both read the same list of what is past its grace.
 
     What a medicine asks for and no protocol requires is named in the annual check where that is overdue too: one
-    visit holds both. So is a required check that the annual check asks for as well, until it has missed a whole
-    interval more.
+    visit holds both. So is a required check that the annual check asks for as well. Once either has missed a whole
+    interval more after it was done, it is overdue monitoring of that medicine (:func:`_own_line`).
     """
     past = _past(person)
     if not past:
@@ -216,14 +229,10 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     asked = [due for due in past if _of_a_medicine(due, t)]
     if _worth_a_line(general, t):
         both = {due.item.test for due in general}
-        required = {
-            due.item.test
-            for due in asked
-            if _required(due, t) and (due.item.test not in both or _severity(due, t) == "high")
-        }
+        own = {due.item.test for due in asked if _own_line(due, t, due.item.test in both)}
         severe = any(_severity(due, t) != "low" for due in asked)  # wherever it is said: a worse one moves no other
-        yield from annual_check(person, general, [due for due in asked if due.item.test not in required], severe)
-        asked = [due for due in asked if due.item.test in required]
+        yield from annual_check(person, general, [due for due in asked if due.item.test not in own], severe)
+        asked = [due for due in asked if due.item.test in own]
     yield from of_medicines(person, asked)
 
 
@@ -231,7 +240,8 @@ def of_medicines(person: PersonAsKnown, asked: list[Due]) -> Iterator[Gap]:
     """MONITORING_OVERDUE: checks that a medicine asks for, past their grace, never recorded or recorded once.
 
     Each check is named once, with the medicine that asked for it first and the last result, as severely as any
-    medicine asks for it (:func:`_severity`).
+    medicine asks for it (:func:`_severity`). Low ones that have not missed a whole interval more wait for the medicines
+    review where that is overdue.
     """
     t = person.as_of
     found = []
@@ -240,7 +250,8 @@ def of_medicines(person: PersonAsKnown, asked: list[Due]) -> Iterator[Gap]:
         held = [c.medicine.name for c in person.current if c.medicine.name in scope_names(due.item.scope)]
         by = f" ({', '.join(dict.fromkeys(held))})" if held else ""
         value, known = f"{due_value(person, due)}{by}", (citations.protocol(due.protocol),)
-        found.append(Finding(severity, value, known, due_evidence(person, due), due.day, t - due.day))
+        waits = severity == "low" and not _missed(due, t)
+        found.append(Finding(severity, value, known, due_evidence(person, due), due.day, t - due.day, folds=waits))
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 
 
