@@ -7,6 +7,8 @@ must refuse it by its name and name the planted import.
 from __future__ import annotations
 
 import ast
+import importlib
+import importlib.util
 import os
 import re
 import shutil
@@ -126,6 +128,30 @@ def classes() -> dict[str, list[str]]:
             if isinstance(node, ast.ClassDef):
                 found[node.name].append(path.relative_to(ROOT).as_posix())
     return found
+
+
+def test_every_import_leads_somewhere_also_those_that_wait_until_a_command_runs():
+    """mypy skips what it cannot find, and most commands import when they run."""
+    lost = []
+    for path in [*(path for group in modules().values() for path in group), ROOT / "upstream.py"]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in PACKAGES:
+                lost += [
+                    f"{path.relative_to(ROOT)}: {name}" for name in _lost(node.module, [a.name for a in node.names])
+                ]
+    assert not lost
+
+
+def _lost(module: str, names: list[str]) -> list[str]:
+    """What cannot be imported from a module of ours."""
+    if importlib.util.find_spec(module) is None:
+        return [module]
+    found = importlib.import_module(module)
+    return [
+        f"{module}.{name}"
+        for name in names
+        if not hasattr(found, name) and importlib.util.find_spec(f"{module}.{name}") is None
+    ]
 
 
 def test_a_class_name_means_one_thing():

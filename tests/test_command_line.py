@@ -103,6 +103,10 @@ def test_every_error_of_the_packages_is_a_persons_or_named_here_as_ours():
         "Refused",  # the same: a token of an identity provider
         "KeysUnavailable",  # the same: its keys cannot be fetched
         "NoRole",  # the same: somebody who signed in and has no role
+        "NotSaved",  # the same: a filter that cannot be saved
+        "NoDate",  # the same: three fields of a form that hold no date
+        "CallRefused",  # raised by the Python client, which runs in programs of others
+        "Unreachable",  # the same
         "NotADate",  # caught where a row is set aside
         "UnreadableCsv",  # caught where the problems of all files are put together
         "NotAnNhsNumber",  # caught where a row is set aside

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.console import DEFAULT_HOME, CommandError, Home, Json, report
-from serving.cli.groups import app, identities, person
+from serving.cli.groups import app, identities, person, settings_of
 
 if TYPE_CHECKING:
     from serving.identities.keys import IdentityKeys
@@ -115,13 +115,17 @@ def retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would go, and delete nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete what is older than mlflow.yaml keeps (retention). Written to the audit log. Run it once a week.
+    """Delete what is older than mlflow.yaml keeps (retention), and texts older than UPSTREAM_TEXTING keeps.
+
+    Written to the audit log. Run it once a week.
 
     Example: upstream retention --home .upstream --dry-run
     """
     from features.settings import NightlySettings, load_settings
     from serving.data_rights.service import apply_retention
+    from serving.messages.retention import delete_old_texts
 
     found = apply_retention(home, load_settings(NightlySettings).retention, dry_run=dry_run)
+    found |= delete_old_texts(home, settings_of(home).texting.keep_days, dry_run=dry_run)
     lines = [f"{'would go' if dry_run else 'deleted'}: {count:,} {name}" for name, count in found.items()]
     report({"deleted": found, "dry_run": dry_run}, as_json, lambda: lines)

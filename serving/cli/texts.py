@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from features.console import DEFAULT_HOME, CommandError, Home, Json, report
-from serving.cli.groups import texting
+from serving.cli.groups import settings_of, texting
 from serving.cli.people import KeyFile, identity_keys
-
-if TYPE_CHECKING:
-    from serving.settings import ServiceSettings
 
 
 @texting.command("numbers")
@@ -30,8 +27,7 @@ def texting_numbers(
 
     Example: upstream texting numbers numbers.csv --home .upstream --key identity.key
     """
-    from features.records.nhs_numbers import NhsKey
-
+    from features.records.reading.nhs_numbers import NhsKey
     from serving.messages.numbers.loading import load_numbers
 
     number_key = os.environ.get("UPSTREAM_NHS_KEY_FILE")
@@ -50,7 +46,7 @@ def texting_replay(home: Home = DEFAULT_HOME, key: KeyFile = None, as_json: Json
     from serving.messages.incoming.inbound import replay
     from serving.storage import migrations
 
-    settings = _settings(home)
+    settings = settings_of(home)
     if not settings.texting.is_on:
         raise CommandError("no provider of texts is set; set UPSTREAM_TEXTING as the service has it")
     keys = identity_keys(home, key)
@@ -78,7 +74,7 @@ def texting_retention(
     """
     from serving.messages.retention import delete_old_texts
 
-    deleted = delete_old_texts(home, days or _settings(home).texting.keep_days)
+    deleted = delete_old_texts(home, days or settings_of(home).texting.keep_days)
     lines = [f"deleted: {count:,} {name.replace('_', ' ')}" for name, count in deleted.items()]
     report({"deleted": deleted}, as_json, lambda: lines)
 
@@ -96,8 +92,7 @@ def texting_export(
     """
     import json
 
-    from features.records.ids import clean_id
-
+    from features.records.reading.ids import clean_id
     from serving.messages.retention import export_texts
 
     if out.exists():
@@ -121,22 +116,9 @@ def texting_erase(
 
     Example: upstream texting erase --home .upstream --id p1
     """
-    from features.records.ids import clean_id
-
+    from features.records.reading.ids import clean_id
     from serving.messages.retention import erase_texts
 
     erased = erase_texts(home, clean_id(patient_id))
     lines = [f"erased: {count:,} {name.replace('_', ' ')}" for name, count in erased.items()]
     report({"erased": erased}, as_json, lambda: lines)
-
-
-def _settings(home: Path) -> ServiceSettings:
-    from pydantic import ValidationError
-
-    from serving.settings import ServiceSettings
-
-    try:
-        return ServiceSettings(home=home)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
-        raise CommandError(f"the settings cannot be used: {wrong}") from None

@@ -16,13 +16,22 @@ from serving.storage import migrations
 from serving.storage.database import Database
 
 
-def delete_old_texts(database: Path | str | Database, keep_days: int, now: dt.datetime | None = None) -> dict[str, int]:
+def delete_old_texts(
+    database: Path | str | Database, keep_days: int, now: dt.datetime | None = None, *, dry_run: bool = False
+) -> dict[str, int]:
     """Deletes texts, receipts and replies that are older than the settings allow. Who opted out stays out, and a reply
-    that nobody has finished with stays until somebody has. Of a reply by a closed code the day stays, as a contact."""
+    that nobody has finished with stays until somebody has. Of a reply by a closed code the day stays, as a contact.
+
+    ``dry_run`` counts and deletes nothing.
+    """
     before = (now or dt.datetime.now(dt.UTC)) - dt.timedelta(days=keep_days)
-    with migrations.opened(database) as opened, opened.write() as connection:
+    with (
+        migrations.opened(database) as opened,
+        opened.could_write() if dry_run else opened.write() as connection,
+    ):
         deleted = repository.delete_before(connection, before, [meaning.value for meaning in CONTACTS])
-        append(connection, _operator(opened), Look("texts.deleted_old", detail=deleted))
+        if not dry_run:
+            append(connection, _operator(opened), Look("texts.deleted_old", detail=deleted))
     return deleted
 
 

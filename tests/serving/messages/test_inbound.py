@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
 
 import pytest
 from sqlalchemy import select
+from typer.testing import CliRunner
 
+import upstream
 from serving.http.problems import Problem
 from serving.identity.callers import Caller, Role
 from serving.messages.incoming.inbound import replay, store_reply
@@ -17,6 +20,7 @@ from serving.messages.reply_contacts import add_reply_contacts, reply_contacts
 from serving.messages.retention import delete_old_texts, erase_texts, export_texts
 from serving.messages.sending import send_text, send_texts
 from serving.messages.service import change_reply, show_inbox, show_thread, unread_distress
+from serving.storage import migrations
 from serving.storage.tables import audit_events, text_replies
 from tests.serving.messages.desks import AUTOMATIC, KEYS, NOON, NUMBERS, SAM, arrive, audit_of, desk_over, reply
 
@@ -182,3 +186,17 @@ def test_the_automatic_answer_names_help(desk):
     store_reply(desk, reply(N03, "hello", "r1"))
     deal_with_waiting(desk)
     assert desk.messenger.sent == [(N03, AUTOMATIC.name)]
+
+
+def test_the_command_of_retention_deletes_old_texts_too_and_counts_them_first(home, monkeypatch):
+    monkeypatch.setenv("UPSTREAM_TEXTING", '{"keep_days": 30}')
+    with migrations.opened(home) as database:
+        desk = desk_over(database)
+        send_text(desk, SAM, audit_of(database), "N03", "invite", "press-1")
+
+    def gone(*options):
+        done = CliRunner().invoke(upstream.app, ["retention", "--home", str(home), "--json", *options])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)["deleted"]["texts"]
+
+    assert [gone("--dry-run"), gone("--dry-run"), gone(), gone()] == [1, 1, 1, 0]
