@@ -107,7 +107,7 @@ def scores() -> str:
         faults="\n".join(
             f"| {fault} | {then} | {', '.join(f'`{test}`' for test in tests)} |" for fault, then, tests in FAULTS
         ),
-        formats=" and ".join(map(str, FORMATS_READ)),
+        formats=", ".join(map(str, FORMATS_READ)),
         tolerance=MARGIN_TOLERANCE,
         batches=_batches(named("shapley")) if named("shapley") else NOT_YET,
         build="".join(

@@ -24,8 +24,10 @@ from models.bundle.input_summary import golden_rows, summarise
 from models.bundle.manifest import (
     BUNDLE_FORMAT,
     CURRENT,
+    FORMAT_WITH_RANGES,
     LAST_GOOD,
     MANIFEST,
+    RANGES,
     SIGNATURE,
     FileEntry,
     MadeWith,
@@ -44,6 +46,7 @@ from models.calibration import Calibration
 from models.errors import BundleDamaged, BundleError, BundleMissing, BundleRefused
 from models.explain.protected import refuse_protected
 from models.explain.reasons import ConceptText, FeatureText, check_wording
+from models.ranges import FittedRanges
 from models.risk_model import RiskModel, stack_horizons
 from models.signing import Signature
 
@@ -96,6 +99,7 @@ def write_bundle(
     card: Mapping[str, Any],
     provenance: Mapping[str, Any],
     concepts: Mapping[str, Any] | None = None,
+    ranges: FittedRanges | None = None,
 ) -> Path:
     """Writes a bundle to ``folder``, which must not exist, and returns its path.
 
@@ -103,7 +107,8 @@ def write_bundle(
     column is ``horizon_days``. ``reference_matrix`` (rows, features) is summarised, never stored. ``provenance`` must
     state ``synthetic``; of its other keys, run_id, model_version, data_hash, code_commit, feature_list_hash and
     trained_on are fields of the manifest, and the rest goes to its notes. ``concepts`` maps a concept to an object
-    or mapping with label, raises and lowers; by default ``features.catalogue.CONCEPTS``.
+    or mapping with label, raises and lowers; by default ``features.catalogue.CONCEPTS``. ``ranges`` give each risk its
+    range (``models.ranges``).
 
     Raises ``BundleRefused`` if the parts do not fit together and ``BundleUnwritable`` if the disk refuses. Either
     leaves nothing behind.
@@ -128,8 +133,12 @@ def write_bundle(
         ),
         "reference.json": _json(summarise(reference_matrix, names)),
         "card.json": _json(dict(card)),
-        "golden.json": _json(_golden(boosters, calibration, golden_rows(reference_matrix))),
+        "golden.json": _json(_golden(boosters, calibration, golden_rows(reference_matrix), ranges)),
     }
+    if ranges is not None:
+        contents[RANGES] = _json(ranges.document.model_dump(mode="json"))
+        for name, entry in ranges.document.outcomes.items():
+            contents[entry.booster] = ranges.boosters[name].model_to_string().encode()
     manifest = _manifest(contents, served, names, provenance)
     contents[MANIFEST] = _json(manifest.document())
     with writing_to(folder):
@@ -230,7 +239,7 @@ def _manifest(
     }
     text["feature_list_hash"] = text["feature_list_hash"] or feature_list_hash(names)
     draft = Manifest(
-        format=BUNDLE_FORMAT,
+        format=FORMAT_WITH_RANGES if RANGES in contents else BUNDLE_FORMAT,
         bundle_id="draft",
         digest="0" * 64,
         created_at=datetime.now(UTC).replace(microsecond=0),
@@ -257,7 +266,10 @@ def _manifest(
 
 
 def _golden(
-    boosters: Mapping[str, lightgbm.Booster], calibration: Mapping[str, Calibration], rows: Floats
+    boosters: Mapping[str, lightgbm.Booster],
+    calibration: Mapping[str, Calibration],
+    rows: Floats,
+    ranges: FittedRanges | None = None,
 ) -> dict[str, Any]:
     """Expected outputs from LightGBM itself, so that the self-test compares two independent ways to score."""
     expected = {}
@@ -275,6 +287,10 @@ def _golden(
             "contribution_size": np.abs(shap[:, :, :-2]).sum(axis=2).tolist(),
             "horizon_part": shap[:, :, -2].tolist(),
         }
+        if ranges is not None and name in ranges.document.outcomes:
+            spread = cast(Floats, ranges.boosters[name].predict(stacked, raw_score=True, num_threads=1))
+            ends = ranges.document.outcomes[name].range_of(fitted.logit(margin), spread.reshape(margin.shape))
+            expected[name] |= {"low": ends[0].tolist(), "high": ends[1].tolist()}
     return {"rows": [[None if np.isnan(v) else v for v in row] for row in rows.tolist()], "expected": expected}
 
 

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.bundle.card import checked_card
-from models.bundle.manifest import Manifest, check_versions, locate, read_verified
+from models.bundle.manifest import RANGES, Manifest, check_versions, locate, read_verified
 from models.bundle.signature import read_signature
 from models.calibration import Calibration, sigmoid
 from models.errors import BundleDamaged, BundleRefused, CalibrationError, FeatureMismatch, TreesError
 from models.explain.protected import refuse_protected
 from models.explain.reasons import ConceptText, FeatureText, Reason, Reasoner
 from models.explain.what_if import NOTE, WhatIf, changes, find_offers
+from models.ranges import OutcomeRanges, RangesDocument
 from models.scores import OutcomeScores, Scores
 from models.shapley.explainer import TreeShapley
 from models.signing import Signature
@@ -53,14 +54,19 @@ class _Outcome:
 
     explainer: TreeShapley
     calibration: Calibration
+    ranges: OutcomeRanges | None = None
 
-    def score(self, name: str, values: NDArray[np.floating], contributions: bool, threads: int) -> OutcomeScores:
+    def score(
+        self, name: str, values: NDArray[np.floating], contributions: bool, threads: int, ranges: bool = False
+    ) -> OutcomeScores:
         rows, features = values.shape
         horizons = self.calibration.horizons
         slope, offsets = self.calibration.slope, np.asarray(self.calibration.offsets)
         margin = np.empty((rows, len(horizons)))
         parts = np.empty((rows, len(horizons), features)) if contributions else None
         horizon_part = np.empty((rows, len(horizons))) if contributions else None
+        wanted = self.ranges if ranges else None
+        low, high = (None, None) if wanted is None else (np.empty(margin.shape), np.empty(margin.shape))
         for first in range(0, rows, _CHUNK):
             part = slice(first, min(first + _CHUNK, rows))
             stacked = stack_horizons(values[part], horizons)
@@ -72,6 +78,8 @@ class _Outcome:
                 shap = shap.reshape(-1, len(horizons), features + 2)
                 np.multiply(shap[:, :, :features], slope, out=parts[part])
                 np.multiply(shap[:, :, features], slope, out=horizon_part[part])
+            if wanted is not None and low is not None and high is not None:
+                low[part], high[part] = wanted.of(stacked, slope * margin[part] + offsets, threads)
         return OutcomeScores(
             outcome=name,
             horizons=horizons,
@@ -79,6 +87,8 @@ class _Outcome:
             base=slope * self.explainer.expected_value + offsets,
             horizon_part=horizon_part,
             contributions=parts,
+            low=low,
+            high=high,
         )
 
     def margin(self, values: NDArray[np.floating]) -> Floats:
@@ -105,6 +115,8 @@ class RiskModel:
             calibrations = {name: Calibration.from_json(data) for name, data in documents["calibration.json"].items()}
             boosters = {name: contents[entry.booster].decode() for name, entry in manifest.outcomes.items()}
             card = checked_card(documents["card.json"])
+            self.ranges = RangesDocument.model_validate(documents[RANGES]) if RANGES in documents else None
+            spreads = self._spreads(contents)
         except (ValueError, KeyError, TypeError) as error:
             raise BundleDamaged(
                 f"{manifest.bundle_id}: its files are whole but do not have the "
@@ -125,7 +137,8 @@ class RiskModel:
                 f"{manifest.bundle_id}: calibration and manifest name different outcomes or horizons; train again"
             )
         self._outcomes = {
-            name: _Outcome(self._explainer(name, text), calibrations[name]) for name, text in boosters.items()
+            name: _Outcome(self._explainer(name, text), calibrations[name], self._ranges(name, spreads))
+            for name, text in boosters.items()
         }
 
     @classmethod
@@ -149,8 +162,10 @@ class RiskModel:
         names: Sequence[str] | None = None,
         threads: int = 1,
         outcomes: Sequence[str] | None = None,
+        ranges: bool = True,
     ) -> Scores:
-        """Probabilities of every outcome and horizon, and the parts that add up to them.
+        """Probabilities of every outcome and horizon, the parts that add up to them, and the range of each where the
+        bundle has ranges.
 
         ``matrix`` is a feature matrix, or an array (rows, features) with ``names``; NaN means missing. Use
         ``threads=2`` for large batches only. Raises ``FeatureMismatch`` if names or order differ from the model's, or
@@ -165,8 +180,13 @@ class RiskModel:
         self._check(values, tuple(cast(Matrix, matrix).names if names is None else names))
         chosen = self._outcomes if outcomes is None else {name: self._outcomes[name] for name in outcomes}
         return Scores(
-            {name: outcome.score(name, values, contributions, threads) for name, outcome in chosen.items()}, values
+            {name: outcome.score(name, values, contributions, threads, ranges) for name, outcome in chosen.items()},
+            values,
         )
+
+    def calibration(self, outcome: str) -> Calibration:
+        """The slope and offsets of one outcome."""
+        return self._outcomes[outcome].calibration
 
     def margins(self, values: NDArray[np.floating]) -> dict[str, Floats]:
         """Raw scores (rows, horizons) of every outcome, before calibration. The golden rows are compared with them."""
@@ -271,11 +291,36 @@ class RiskModel:
             ):
                 if not _within(values, expected[what], SELF_TEST_TOLERANCE, relative=1e-9):
                     raise BundleRefused(_differs(self.manifest.bundle_id, name, what))
+            self._check_ranges(found, expected)
             if not np.array_equal(alone[name].probability, found.probability[:1]):
                 raise BundleRefused(
                     f"{self.manifest.bundle_id}: self-test failed, {name} of one row differs from the same row in a "
                     f"batch"
                 )
+
+    def _check_ranges(self, found: OutcomeScores, expected: Mapping[str, Any]) -> None:
+        """Compares the ranges of the golden rows; a bundle has both ends, or neither."""
+        for what, values in (("low", found.low), ("high", found.high)):
+            if (values is None) != (what not in expected):
+                raise BundleRefused(f"{self.manifest.bundle_id}: the golden rows belong to other ranges; train again")
+            if values is not None and not _within(values, expected[what], SELF_TEST_TOLERANCE, relative=1e-9):
+                raise BundleRefused(_differs(self.manifest.bundle_id, found.outcome, f"{what} end of the range"))
+
+    def _spreads(self, contents: Mapping[str, bytes]) -> dict[str, str]:
+        """The text of each outcome's spread booster."""
+        found = self.ranges.outcomes if self.ranges is not None else {}
+        return {name: contents[entry.booster].decode() for name, entry in found.items()}
+
+    def _ranges(self, outcome: str, spreads: Mapping[str, str]) -> OutcomeRanges | None:
+        """The ranges of an outcome; None if the bundle has none for it."""
+        if self.ranges is None or outcome not in self.ranges.outcomes:
+            return None
+        entry = self.ranges.outcomes[outcome]
+        if tuple(factor.horizon for factor in entry.factors) != self.outcomes[outcome]:
+            raise BundleRefused(
+                f"{self.manifest.bundle_id}: ranges and manifest name other horizons of {outcome}; train again"
+            )
+        return OutcomeRanges(entry, self._explainer(outcome, spreads[outcome]))
 
     def _explainer(self, outcome: str, text: str) -> TreeShapley:
         try:

@@ -17,7 +17,8 @@ class OutcomeScores:
 
     ``logit(probability[r, h]) == base[h] + horizon_part[r, h] + contributions[r, h, :].sum()`` to 1e-9
     (docs/architecture.md rule 4), for probabilities below 0.9999999. Above that, the logit of a double is less exact.
-    The last two are None if contributions were not requested.
+    ``horizon_part`` and ``contributions`` are None if contributions were not requested. ``low`` and ``high`` are the
+    range of each risk (``models.ranges``); None if they were not requested, or the bundle has none for this outcome.
     """
 
     outcome: str
@@ -26,6 +27,14 @@ class OutcomeScores:
     base: Floats
     horizon_part: Floats | None
     contributions: Floats | None
+    low: Floats | None = None
+    high: Floats | None = None
+
+    def range_at(self, row: int, column: int) -> tuple[float, float] | None:
+        """The range of one risk; None if there is none."""
+        if self.low is None or self.high is None:
+            return None
+        return float(self.low[row, column]), float(self.high[row, column])
 
     def column(self, horizon: int) -> int:
         """Position of a horizon in days. Raises ``KeyError`` listing the horizons that exist."""

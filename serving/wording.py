@@ -80,6 +80,15 @@ def in_100(probability: float) -> str:
     return f"about {round(probability * 100)} in 100"
 
 
+def between_in_100(low: float, high: float) -> str:
+    """A range in words: ``between about 3 and 9 in 100``; in one word where both ends read the same."""
+    lower, upper = short_in_100(low), short_in_100(high)
+    if lower == upper:
+        return in_100(low)
+    first = "fewer than 1" if low < 0.005 else f"about {lower}"
+    return f"between {first} and {'more than 99' if high > 0.995 else upper} in 100"
+
+
 def about_in_100(probability: float) -> str:
     """A probability in a pharmacist's words: ``about 21 in 100 people like this``."""
     return f"{in_100(probability)} people like this"

@@ -3,6 +3,7 @@ reads that file too.
 
 TrainingError
 ├── NotEnoughData       a slice has no rows, or an outcome has too few events to learn from
+├── SeenBefore          a model would be judged on the records that it learned from
 ├── SplitLeak           a label window or a person crosses from one slice into another
 ├── ShapeError          a given spine or frame of labels does not have the expected shape
 ├── StoreAbsent         there is no MLflow store at the given place
@@ -27,6 +28,10 @@ class TrainingError(UpstreamError):
 
 class NotEnoughData(TrainingError, ValueError):
     """A slice has no rows, or an outcome has too few events to learn from."""
+
+
+class SeenBefore(TrainingError):
+    """A model would be judged on the records that it learned from."""
 
 
 class SplitLeak(TrainingError):

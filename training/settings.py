@@ -140,6 +140,14 @@ class TrainingSettings(Section):
     seed: int = 20260101
     threads: int = Field(default=2, ge=1)
     refit_folds: int = Field(default=3, ge=0, le=10)
+    range_refits: int = Field(default=20, ge=0, le=200)
+    range_rows: int = Field(default=20_000, ge=100)
+
+    @model_validator(mode="after")
+    def _one_refit_has_no_spread(self) -> TrainingSettings:
+        if self.range_refits == 1:
+            raise ValueError("range_refits is 1: a spread needs at least 2 refits; write 0 for no ranges, or 20")
+        return self
 
     @model_validator(mode="after")
     def _outcomes_are_known(self) -> TrainingSettings:

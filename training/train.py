@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from features import Records
+from models.ranges import FittedRanges
 from training.dataset.prepare import Clock, Prepared, Progress, prepare
 from training.errors import NoChampion, StoreAbsent
 from training.evaluation import lead_over_rule, report
 from training.evaluation.robustness import examine
 from training.fitting.boosters import Fitted, fit
 from training.fitting.contenders import score_rows, score_test_rows, scorer
+from training.fitting.ranges import ends, fit_ranges, rescaled
+from training.fitting.recalibrate import GivenBundle, carried_ranges, check_fits, open_bundle, recalibrate
 from training.fitting.refit import refit
 from training.fitting.trainable import trainable
 from training.impact.exposure import Exposure, exposure_aware
@@ -35,6 +38,7 @@ def train(
     progress: Progress = lambda _: None,
     compare: str | None = None,
     exposure: Exposure | None = None,
+    bundle: Path | str | None = None,
 ) -> TrainResult:
     """Train on ``records`` and register the result in the MLflow store of ``home`` with the alias ``challenger``.
 
@@ -42,8 +46,10 @@ def train(
     evaluation only. ``compare`` (``champion``, another alias, or a version) is scored beside the challenger on the
     same test rows; by default the champion, if there is one, because a gate reads the difference. Parameters are
     searched first if ``settings.tuning.trials`` is above 0. ``exposure`` says who was listed and reviewed since the
-    first list; without it, rows after ``settings.impact.live_from`` are used as they are and promotion refuses. Raises
-    StoreFault, NotEnoughData, HomeMoved, NoChampion, ExposureUnknown, and the errors of records and bundles.
+    first list; without it, rows after ``settings.impact.live_from`` are used as they are and promotion refuses. With
+    ``bundle``, its trees are kept and only calibrated again on these records; everything after that, to the gates, is
+    the same. Raises StoreFault, NotEnoughData, HomeMoved, NoChampion, ExposureUnknown, and the errors of records and
+    bundles.
     """
     clock = Clock(progress)
     tracking.open_store(home, settings.tracking, create=True).check_place()
@@ -56,21 +62,26 @@ def train(
     ready, noted = exposure_aware(ready, settings.outcomes.horizons, exposure, settings.impact.live_from)
     if noted.problem:
         progress(f"promotion will refuse this model: {noted.problem}")
-    tuned = _tune(ready, settings, clock) if settings.tuning.trials else None
+    given = _given(bundle, records, ready, settings)
+    tuned = _tune(ready, settings, clock) if settings.tuning.trials and given is None else None
     if tuned is not None:
         settings = settings.model_copy(update={"training": tuned.settings})
     clock.stage(
         "fit",
         f"fitting on {int(ready.split.train.sum()):,} rows, calibrating on {int(ready.split.calibration.sum()):,}",
     )
-    fitted = fit(
-        ready.matrix,
-        ready.labels,
-        ready.split.train,
-        ready.split.calibration,
-        settings.outcomes.horizons,
-        settings.training,
-        weights=ready.weights,
+    fitted = (
+        recalibrate(given, ready, settings)
+        if given is not None
+        else fit(
+            ready.matrix,
+            ready.labels,
+            ready.split.train,
+            ready.split.calibration,
+            settings.outcomes.horizons,
+            settings.training,
+            weights=ready.weights,
+        )
     )
     clock.stage("control", "fitting the controls: a logistic regression and an explainable boosting machine")
     score = scorer(ready, fitted, settings.controls)
@@ -79,13 +90,26 @@ def train(
     leads = lead_over_rule.by_pair(
         ready.follow_up, ready.labels, ready.split, contenders, calibrated, settings.promotion.slots
     )
+    ranges = carried_ranges(given, fitted) if given is not None else _ranges(ready, fitted, settings, clock)
     clock.stage(
         "evaluate",
         f"evaluating on {int(ready.split.test.sum()):,} later rows"
         + (", against the oracle" if truth is not None else ""),
     )
+    sampled = report.sample_truth(truth, ready.spine, ready.follow_up, ready.split, settings)
     evaluation = report.evaluate(
-        records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth, ready.with_under_way
+        records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth, ready.with_under_way, sampled
+    )
+    evaluation = report.with_ranges(
+        evaluation,
+        records,
+        ready.spine,
+        ready.split,
+        contenders.model,
+        ranges,
+        lambda rows: ends(fitted, ranges, ready.matrix.values[rows]) if ranges else {},
+        sampled,
+        settings,
     )
     evaluation = examine(evaluation, records, ready, fitted, contenders, score, settings, truth)
     evaluation = report.with_run(evaluation, ready.attrition, settings.splits.kind, leads)
@@ -97,14 +121,35 @@ def train(
         records, settings.promotion.leak_checks, settings.training.seed, settings.training.threads
     )
     served = _refit(ready, fitted, settings, clock)
+    if ranges is not None and served is not fitted:
+        ranges = rescaled(ranges, ready.labels, ready.split.train, served)
     clock.stage("record", "recording the run in MLflow")
-    made = Made(ready, fitted, served, contenders, evaluation, statement, tuned, rival, noted)
+    made = Made(ready, fitted, served, contenders, evaluation, statement, tuned, rival, noted, ranges)
     return record(records, settings, Path(home), made, clock)
+
+
+def _given(bundle: Path | str | None, records: Records, ready: Prepared, settings: Settings) -> GivenBundle | None:
+    if bundle is None:
+        return None
+    given = open_bundle(bundle)
+    check_fits(given, records.data_hash, ready.matrix.names, settings)
+    return given
+
+
+def _ranges(ready: Prepared, fitted: Fitted, settings: Settings, clock: Clock) -> FittedRanges | None:
+    """The ranges of the evaluated model; None where the settings ask for no refits."""
+    number = settings.training.range_refits
+    if not number:
+        return None
+    clock.stage("ranges", f"fitting {number} times again on other draws of people, for the range of each risk")
+    people = codes(ready.spine["patient_id"])
+    values, labels, train = ready.matrix.values, ready.labels, ready.split.train
+    return fit_ranges(fitted, values, labels, people, train, settings.training, ready.weights)
 
 
 def _refit(ready: Prepared, fitted: Fitted, settings: Settings, clock: Clock) -> Fitted:
     """The model that serves: fitted again on everything, or the evaluated one where the settings ask for that."""
-    if not settings.training.refit_folds:
+    if not settings.training.refit_folds or fitted.trees_of:
         return fitted
     clock.stage("refit", f"fitting the served model on all {len(ready.spine):,} rows")
     return refit(

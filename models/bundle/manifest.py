@@ -1,7 +1,8 @@
 """The format of a bundle on disk, and the only way to open one: every byte is checked before anything is parsed.
 
 A bundle is a folder of plain files: ``manifest.json``, one ``booster_<outcome>.txt`` per outcome,
-``calibration.json``, ``features.json``, ``reference.json``, ``card.json`` and ``golden.json``. The manifest holds the
+``calibration.json``, ``features.json``, ``reference.json``, ``card.json`` and ``golden.json``; where each risk has a
+range, also ``ranges.json`` and one ``spread_<outcome>.txt`` for each outcome that has them. The manifest holds the
 SHA-256 of every other file and a digest of itself, so that one flipped bit anywhere is found. A bundles root holds
 bundle folders and two small text files, ``current`` and ``last_good``, which each name one of them.
 """
@@ -24,7 +25,11 @@ from models.errors import BundleDamaged, BundleIncompatible, BundleMissing
 BUNDLE_FORMAT = 2
 """The format that is written. Format 2 added the margins of the golden rows and the version of numba."""
 
-FORMATS_READ = (1, 2)
+FORMAT_WITH_RANGES = 3
+"""The format of a bundle with ranges. A release that does not know them refuses it by its format."""
+
+FORMATS_READ = (1, 2, 3)
+RANGES = "ranges.json"
 MANIFEST = "manifest.json"
 SIGNATURE = "signature.json"
 CURRENT = "current"
@@ -190,7 +195,7 @@ def _read_manifest(folder: Path) -> Manifest:
         raise BundleDamaged(f"{folder.name}: {MANIFEST} is not JSON. {_REPAIR}") from None
     if isinstance(raw, dict) and isinstance(raw.get("format"), int) and raw["format"] not in FORMATS_READ:
         raise BundleIncompatible(
-            f"{folder.name}: bundle format {raw['format']}, this code reads {' and '.join(map(str, FORMATS_READ))}; "
+            f"{folder.name}: bundle format {raw['format']}, this code reads {', '.join(map(str, FORMATS_READ))}; "
             "train again or use the matching release"
         )
     try:
@@ -201,6 +206,9 @@ def _read_manifest(folder: Path) -> Manifest:
     if manifest.own_digest() != manifest.digest or not manifest.bundle_id.endswith(manifest.digest[:12]):
         raise BundleDamaged(f"{folder.name}: {MANIFEST} does not match its own digest: it was altered. {_REPAIR}")
     needed = {*JSON_FILES, *(outcome.booster for outcome in manifest.outcomes.values())}
+    if manifest.format == FORMAT_WITH_RANGES:
+        spreads = {f"spread_{name}.txt" for name in manifest.outcomes}
+        needed |= {RANGES, *(spreads & set(manifest.files))}
     if needed != set(manifest.files):
         raise BundleDamaged(
             f"{folder.name}: {MANIFEST} lists {sorted(manifest.files)}, expected {sorted(needed)}. {_REPAIR}"

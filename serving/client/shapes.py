@@ -517,6 +517,13 @@ class RiskBefore(TypedDict):
     probability: float
 
 
+class RiskRange(TypedDict):
+    high: float
+    in_words: str
+    level: float
+    low: float
+
+
 class RunInfo(TypedDict):
     as_of: str
     bundle_id: str
@@ -1030,6 +1037,7 @@ class Risk(TypedDict):
     logit: float
     outcome: str
     probability: float
+    range: NotRequired[RiskRange | None]
     reasons: list[RiskReason]
 
 

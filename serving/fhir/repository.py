@@ -35,6 +35,8 @@ def scores_of(connection: Connection, caller: Caller, patients: Sequence[str]) -
             scores.c.outcome,
             scores.c.horizon_days,
             scores.c.probability,
+            scores.c.low,
+            scores.c.high,
             scores.c.reasons,
             people.c.behind,
         )

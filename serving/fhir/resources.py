@@ -23,6 +23,7 @@ JsonDict = dict[str, Any]
 LONDON = ZoneInfo("Europe/London")
 SYSTEM = "urn:upstream"
 PROPORTION = f"{SYSTEM}:probability-as-proportion"
+PROBABILITY_RANGE = f"{SYSTEM}:probability-range-90-percent"
 DEVICE = "upstream"
 SEVERITY = {"critical": "high", "high": "high", "medium": "moderate"}
 """A gap of the last severity has none here: FHIR's word for it would grade the person down."""
@@ -49,11 +50,12 @@ REQUEST_STATUS = {
 
 @dataclass(frozen=True)
 class RiskEstimate:
-    """One outcome within one horizon. ``reasons`` hold direction, sentence and rows."""
+    """One outcome within one horizon. ``reasons`` hold direction, sentence and rows, ``ends`` its range."""
 
     horizon_days: int
     probability: float
     reasons: Sequence[Mapping[str, Any]]
+    ends: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,8 @@ def _prediction(one: Assessed, outcome: str, found: RiskEstimate) -> JsonDict:
             "end": midnight(as_of + dt.timedelta(days=found.horizon_days)),
         },
     }
+    if found.ends is not None:
+        made["extension"].append(_range(found.ends))
     middle = one.middle.get(f"{outcome}_{found.horizon_days}")
     if middle:
         made["relativeRisk"] = round(found.probability / middle, 4)
@@ -183,6 +187,15 @@ def _prediction(one: Assessed, outcome: str, found: RiskEstimate) -> JsonDict:
     if sentences:
         made["rationale"] = " ".join(sentences)
     return made
+
+
+def _range(ends: tuple[float, float]) -> JsonDict:
+    """The range that holds nine true risks in ten, in per cent as ``probabilityDecimal`` is. R4 allows a prediction one
+    probability, a number or a range, so the range goes along beside the number."""
+    low, high = (
+        {"value": round(100 * end, 6), "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"} for end in ends
+    )
+    return {"url": PROBABILITY_RANGE, "valueRange": {"low": low, "high": high}}
 
 
 def _notes(run: RunInfo) -> list[str]:

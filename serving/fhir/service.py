@@ -90,8 +90,9 @@ def assessed(
         reasons = [
             {**reason, "rows": behind.get(reason["concept"], {}).get("rows", [])} for reason in row.reasons or ()
         ]
+        ends = None if row.low is None else (row.low, row.high)
         of_person = estimates.setdefault(row.patient_id, {}).setdefault(row.outcome, [])
-        of_person.append(RiskEstimate(row.horizon_days, row.probability, reasons))
+        of_person.append(RiskEstimate(row.horizon_days, row.probability, reasons, ends))
     reviews = reviews_of(connection, caller, list(patients))
     statuses = statuses_of(connection, caller, list(patients), reviews, dt.datetime.now(dt.UTC).date())
     issues: dict[str, list[Issue]] = {}

@@ -36,7 +36,8 @@ from serving.reviews.service import as_review
 from serving.runs.repository import current_run, unpack, unpack_days
 from serving.runs.schemas import RunInfo
 from serving.scoring.evidence import iso_day, with_what_is_behind
-from serving.scoring.schemas import Contribution, Flags, Risk, RiskReason, WhatIfAnswer
+from serving.scoring.schemas import Contribution, Flags, Risk, RiskRange, RiskReason, WhatIfAnswer
+from serving.scoring.service import plain_range
 from serving.storage.database import Database
 from serving.summaries.schemas import summary_of_row
 from serving.work.service import NOBODY, work_of
@@ -202,6 +203,7 @@ def _risk(score: Row[Any], run: Row[Any], person: Row[Any]) -> Risk:
         outcome=score.outcome,
         horizon_days=score.horizon_days,
         probability=score.probability,
+        range=None if score.low is None else RiskRange.model_validate(plain_range((score.low, score.high))),
         logit=score.base + score.horizon_part + sum(parts),
         base=score.base,
         horizon_part=score.horizon_part,

@@ -246,6 +246,15 @@ class RiskReason(BaseModel):
     sources: list[SourceAge] = Field(default_factory=list, description="the sources this concept reads, and their age")
 
 
+class RiskRange(BaseModel):
+    """Where the true risk should lie nine times in ten (``level``). Learned on simulated people: docs/evaluation.md."""
+
+    level: float
+    low: float
+    high: float
+    in_words: str
+
+
 class Risk(BaseModel):
     """One outcome within one horizon. ``logit(probability) == logit == base + horizon_part + sum of contributions``,
     to 1e-6. ``contributions`` is empty where none were asked for."""
@@ -253,6 +262,7 @@ class Risk(BaseModel):
     outcome: str
     horizon_days: int
     probability: float
+    range: RiskRange | None = Field(default=None, description="null where the model has no ranges")
     logit: float
     base: float
     horizon_part: float

@@ -27,6 +27,7 @@ from features.records.tables import Column
 from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
 from models.explain.reasons import FeatureText
+from models.ranges import LEVEL
 from serving.auditlog.log import Audit, Look
 from serving.http.problems import Problem, unavailable
 from serving.scoring.evidence import Behind, iso_day, with_what_is_behind
@@ -39,6 +40,7 @@ from serving.scoring.schemas import (
     ScoresRequest,
     SetAsideRow,
 )
+from serving.wording import between_in_100
 
 TOP_REASONS = 5
 
@@ -338,6 +340,7 @@ def _risks(scored: ScoredPeople, row: int, written: Written) -> Iterator[Iterato
                 "outcome": outcome,
                 "horizon_days": horizon,
                 "probability": float(found.probability[row, column]),
+                "range": plain_range(found.range_at(row, column)),
                 "logit": base + horizon_part + sum(parts),
                 "base": base,
                 "horizon_part": horizon_part,
@@ -349,6 +352,13 @@ def _risks(scored: ScoredPeople, row: int, written: Written) -> Iterator[Iterato
                 for reason in risk["reasons"]:
                     reason["features"] = []
             yield with_list(risk, "contributions", written.of(heads, found.contributions[row, column]))
+
+
+def plain_range(ends: tuple[float, float] | None) -> dict[str, Any] | None:
+    """A range as plain values; None where there is none."""
+    if ends is None:
+        return None
+    return {"level": LEVEL, "low": ends[0], "high": ends[1], "in_words": between_in_100(*ends)}
 
 
 def plain_what_if(found: ModelWhatIf) -> dict[str, Any]:

@@ -129,6 +129,8 @@ scores = Table(
     Column("horizon_days", Integer, primary_key=True),
     Column("patient_id", String(200), primary_key=True),
     Column("probability", Float(53), nullable=False),
+    Column("low", Float(53)),
+    Column("high", Float(53)),
     Column("base", Float(53), nullable=False),
     Column("horizon_part", Float(53), nullable=False),
     Column("contributions", LargeBinary, nullable=False),

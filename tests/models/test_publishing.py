@@ -169,11 +169,11 @@ def test_a_link_is_not_a_file(copy, bundle):
         RiskModel.load(copy)
 
 
-@pytest.mark.parametrize("other", [0, 3, 99])
+@pytest.mark.parametrize("other", [0, 4, 99])
 def test_another_format_is_named(copy, other):
     manifest = verify_free(copy)
     seal(copy, manifest | {"format": other})
-    with pytest.raises(BundleIncompatible, match=f"bundle format {other}, this code reads 1 and 2"):
+    with pytest.raises(BundleIncompatible, match=f"bundle format {other}, this code reads 1, 2, 3"):
         RiskModel.load(copy)
 
 

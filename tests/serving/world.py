@@ -13,6 +13,7 @@ import pandas as pd
 from features import CATALOGUE, Records, build
 from models import Calibration
 from models.publishing import publish, write_bundle
+from models.ranges import FittedRanges, OutcomeFactors, RangeFactor, RangesDocument
 
 AS_OF = dt.date(2026, 1, 5)
 HORIZONS = {"admission": (28, 90, 180), "disengagement": (90, 180)}
@@ -104,8 +105,11 @@ def records() -> Records:
     return Records.from_frames(frames, about={"synthetic": True, "source": "made up for tests"})
 
 
-def write_tiny_bundle(folder: Path, world: Records, *, seed: int = 0, version: str = "test-1") -> Path:
-    """A bundle over the real catalogue, from boosters fitted to chance: enough trees that every part is there."""
+def write_tiny_bundle(
+    folder: Path, world: Records, *, seed: int = 0, version: str = "test-1", ranges: bool = False
+) -> Path:
+    """A bundle over the real catalogue, from boosters fitted to chance: enough trees that every part is there. With
+    ``ranges`` the first outcome has them, with a booster of another seed for its spread."""
     names = tuple(CATALOGUE.names)
     spine = pd.DataFrame({"patient_id": list(world.patient_ids), "as_of": pd.Timestamp(AS_OF)})
     real = np.repeat(np.asarray(build(world, spine, threads=1).values, dtype=np.float64), 24, axis=0)
@@ -131,8 +135,18 @@ def write_tiny_bundle(folder: Path, world: Records, *, seed: int = 0, version: s
         boosters[outcome] = lightgbm.train(settings, data, num_boost_round=20)
         offsets = tuple(0.1 * i for i in range(len(horizons)))
         calibration[outcome] = Calibration(horizons, 0.9, offsets)
+    first = next(iter(HORIZONS))
+    factors = {"centre": -2.0, "lowest": -5.0, "highest": 1.0, "shift": -0.3, "shift_slope": 0.0}
+    factors |= {"log_hidden": -0.5, "log_hidden_slope": 0.0, "below": 1.7, "above": 1.6}
+    entry = OutcomeFactors(
+        booster=f"spread_{first}.txt",
+        scale=0.5,
+        factors=tuple(RangeFactor(horizon=days, **factors) for days in HORIZONS[first]),
+    )
+    made = RangesDocument(refits=20, learned={"people": 100, "on": "2026-01-05"}, outcomes={first: entry})
     return write_bundle(
         folder,
+        ranges=FittedRanges(made, {first: boosters[first]}) if ranges else None,
         boosters=boosters,
         calibration=calibration,
         horizons=HORIZONS,

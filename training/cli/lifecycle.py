@@ -97,14 +97,22 @@ def train(
     compare: Annotated[
         str | None, typer.Option(help="Model to compare with on the same rows: champion, another alias, or a version.")
     ] = None,
+    recalibrate: Annotated[
+        Path | None,
+        typer.Option(
+            help="A bundle, or a folder of bundles, of other records: keep its trees, fit only its calibration."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Train both outcomes on the home's store, evaluate on later time, and register the result as challenger.
 
     A study (--split leave-one-team-out, --split rolling) fits once for each team or origin, reports each, and
-    registers nothing.
+    registers nothing. With --recalibrate the trees of a bundle from elsewhere are kept and only its probabilities are
+    fitted to the home's records; the result is a challenger of its own, with its own gates and record.
 
     Example: upstream train --home .upstream --tune 20 --compare champion
+    Example: upstream train --home here --recalibrate .upstream/bundles
     """
     from features import Records
     from training.cli.service_rows import rows_of
@@ -118,15 +126,19 @@ def train(
     records = Records.load(home / "store")
     steps = Steps(1)
     if split is not None and split in STUDIES:
-        if compare is not None or tune is not None:
-            raise CommandError(f"--split {split} is a study and registers no model: leave --compare and --tune out")
+        if compare is not None or tune is not None or recalibrate is not None:
+            raise CommandError(
+                f"--split {split} is a study and registers no model: leave --compare, --tune and --recalibrate out"
+            )
         with steps.step(f"study: {split}"):
             found = study(records, settings, home, split, progress=steps.note)
         report(found.as_dict(), as_json, found.lines)
         return
-    with steps.step("train") as say:
+    if recalibrate is not None and tune:
+        raise CommandError("--recalibrate grows no trees, so there is nothing to tune: leave --tune out")
+    with steps.step("recalibrate" if recalibrate else "train") as say:
         exposure = Exposure.of(rows_of(context).exposure(home))
-        result = run(records, settings, home, _truth(home), steps.note, compare, exposure)
+        result = run(records, settings, home, _truth(home), steps.note, compare, exposure, recalibrate)
         say(f"version {result.version} is the challenger")
     beside = comparison.lines(result.comparison) if result.comparison is not None else []
     report(result.as_dict(), as_json, lambda: [*lines(result.evaluation), *beside])
@@ -149,13 +161,25 @@ def evaluate(
     home: Home = DEFAULT_HOME,
     run: Annotated[str | None, typer.Option(help="MLflow run; the challenger's by default.")] = None,
     version: Annotated[str | None, typer.Option(help="Registered version or alias; the challenger by default.")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="A bundle, or a folder of bundles, to judge on the records of --on.")
+    ] = None,
+    on: Annotated[Path | None, typer.Option("--on", help="Store that had no part in making --bundle.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the report; reports/ in the home by default.")] = None,
     as_json: Json = False,
 ) -> None:
     """Print the figures of a trained model, and write the whole report as one HTML page and as JSON.
 
+    With --bundle and --on it judges a bundle that exists on other records (external validation), and fits nothing.
+
     Example: upstream evaluate --home .upstream --version champion
+    Example: upstream evaluate --bundle .upstream/bundles --on other/store --out external
     """
+    if bundle is not None or on is not None:
+        if bundle is None or on is None or run or version:
+            raise CommandError("give --bundle and --on together, without --run and --version")
+        _external(bundle, on, out or home / "reports" / "external", as_json)
+        return
     from training.evaluation.report import lines
     from training.registry import tracking
     from training.registry.find_report import find
@@ -170,6 +194,22 @@ def evaluate(
         version=version,
     )
     report(found.evaluation.as_json(), as_json, lambda: [*lines(found.evaluation), f"report: {found.page}"])
+
+
+def _external(bundle: Path, on: Path, out: Path, as_json: bool) -> None:
+    from features import Records
+    from models.risk_model import RiskModel
+    from training.dataset.prepare import Clock
+    from training.evaluation import page
+    from training.evaluation.plots import draw
+    from training.evaluation.validation import external
+
+    steps = Steps(1)
+    with steps.step("judge the bundle on other records") as say:
+        found = external.validate(RiskModel.load(bundle), Records.load(on), _settings(), Clock(steps.note))
+        page.write(found, out, draw.as_html(draw.draw(found, {})))
+        say(f"{len(found.pairs)} outcomes and prediction windows")
+    report(found.as_json(), as_json, lambda: [*external.lines(found), f"report: {out / page.PAGE_NAME}"])
 
 
 @app.command()

@@ -9,7 +9,7 @@ simulator: read the regret to the oracle instead.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -19,12 +19,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.records import Records
+from models.ranges import FittedRanges
 from training.dataset.labels import FollowUp
 from training.dataset.splits import Split
 from training.evaluation.fairness import groups, subgroups
 from training.evaluation.figures import PairRows, figures_of, numbered, part_of
 from training.evaluation.oracle import regret, true_risks
-from training.evaluation.schema import AttritionStep, Evaluation, LeadAtSlots, Pair
+from training.evaluation.schema import AttritionStep, Evaluation, LeadAtSlots, Pair, RangeCoverage, Ranges
+from training.evaluation.trials import coverage
 from training.fitting.contenders import LABELS, Contenders
 from training.settings import Settings
 from training.statistics.resampling import Draws, Estimate, Floats, Mask, codes
@@ -39,11 +41,13 @@ def evaluate(
     settings: Settings,
     truth: Any | None = None,
     with_under_way: FollowUp | None = None,
+    sampled: SampledTruth | None = None,
 ) -> Evaluation:
     """Every figure of the test slice. ``truth`` (simulated data) has ``risk(spine, outcomes, draws, seed)``.
 
     ``follow_up`` holds events that begin on or after ``as_of``; every figure, including the rules to beat, is about
-    those. ``with_under_way`` also holds events already under way; their ranking is shown separately.
+    those. ``with_under_way`` also holds events already under way; their ranking is shown separately. ``sampled`` are
+    the true risks of :func:`sample_truth`, where they were computed before.
     """
     horizons, own = settings.outcomes.horizons, settings.evaluation
     labels = follow_up.labels(horizons)
@@ -51,10 +55,7 @@ def evaluate(
     teams, names, slots = _teams(records, spine, own.default_weekly_reviews)
     tested = np.flatnonzero(split.test)
     audited = groups.partitions(records, spine.iloc[tested])
-    happened = (labels == 1).any(axis=1).to_numpy()
-    at, risks = true_risks(
-        truth, spine, split.test, happened, horizons, own.oracle_rows, own.oracle_draws, settings.training.seed
-    )
+    at, risks = sampled or sample_truth(truth, spine, follow_up, split, settings)
 
     def under_way(name: str, outcome: str) -> dict[str, Any] | None:
         """Figures that count silences under way as events; None if there are none."""
@@ -104,6 +105,60 @@ def evaluate(
         "pairs": pairs,
     }
     return Evaluation.model_validate(found)
+
+
+SampledTruth = tuple[npt.NDArray[np.int64], dict[str, Floats]]
+
+
+def sample_truth(
+    truth: Any | None, spine: pd.DataFrame, follow_up: FollowUp, split: Split, settings: Settings
+) -> SampledTruth:
+    """Positions of some test rows, each repeated as often as it represents rows, and their true risks."""
+    horizons, own = settings.outcomes.horizons, settings.evaluation
+    happened = (follow_up.labels(horizons) == 1).any(axis=1).to_numpy()
+    return true_risks(
+        truth, spine, split.test, happened, horizons, own.oracle_rows, own.oracle_draws, settings.training.seed
+    )
+
+
+def with_ranges(
+    evaluation: Evaluation,
+    records: Records,
+    spine: pd.DataFrame,
+    split: Split,
+    model: Mapping[str, Floats],
+    ranges: FittedRanges | None,
+    ends: Callable[[npt.NDArray[np.int64]], Mapping[str, tuple[Floats, Floats]]],
+    sampled: SampledTruth,
+    settings: Settings,
+) -> Evaluation:
+    """The same evaluation with how often the ranges held the true risk. ``ends`` gives the ranges of some rows."""
+    if ranges is None:
+        return evaluation
+    positions, risks = sampled
+    at, first, weight = np.unique(positions, return_index=True, return_counts=True)
+    found: dict[str, Any] = {}
+    if len(at):
+        draws = Draws.of(codes(spine["patient_id"].iloc[at]), settings.evaluation.bootstrap_draws, 0)
+        found = coverage.by_pair(
+            at,
+            {name: risk[first] for name, risk in risks.items()},
+            model,
+            ends(at),
+            weight.astype(np.float64),
+            settings.evaluation.oracle_draws,
+            draws,
+            split.unseen[at],
+            groups.partitions(records, spine.iloc[at]),
+        )
+    made = ranges.document
+    shown = Ranges(
+        level=made.level,
+        refits=made.refits,
+        learned=dict(made.learned),
+        coverage={name: RangeCoverage.model_validate(one) for name, one in found.items() if one is not None},
+    )
+    return evaluation.model_copy(update={"ranges": shown})
 
 
 def with_run(
@@ -192,6 +247,10 @@ def flat_metrics(evaluation: Evaluation) -> dict[str, float]:
         if pair.oracle:
             found[f"{name}/oracle_auroc"] = pair.oracle.oracle_auroc.value
             found[f"{name}/regret_to_oracle"] = pair.oracle.regret.value
+        held = evaluation.ranges.coverage.get(name) if evaluation.ranges else None
+        if held is not None:
+            found[f"{name}/range_coverage"] = held.held.value
+            found[f"{name}/range_coverage_top"] = held.held_top.value
         out |= {key: value for key, value in found.items() if value is not None}
     return out
 

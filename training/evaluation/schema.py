@@ -525,12 +525,54 @@ class PlantedFault(FrozenModel):
     auroc_lost: Figure
 
 
+class GroupHeld(FrozenModel):
+    """How often ranges held the true risk in one group."""
+
+    group: str
+    level: str
+    people: int
+    held: Figure
+
+
+class RangeCoverage(FrozenModel):
+    """How often 90% ranges held the true risk of simulated people: all, the twentieth of highest risk, people whom the
+    model never saw, and the group where it was least often (of those with enough people)."""
+
+    rows: int
+    held: Figure
+    held_top: Figure
+    held_unseen_people: Figure | None
+    worst_group: GroupHeld | None
+    groups: int
+    mean_low: Figure
+    mean_high: Figure
+
+
+class Ranges(FrozenModel):
+    """The ranges of the run. ``coverage`` by outcome and horizon is empty where no truth is known."""
+
+    level: float
+    refits: int
+    learned: dict[str, Any]
+    coverage: dict[str, RangeCoverage]
+
+
 class PlantedFindings(FrozenModel):
     """What the simulator planted, and what was found."""
 
     people: int
     effects: list[PlantedEffect]
     faults: list[PlantedFault]
+
+
+class External(FrozenModel):
+    """A bundle that was judged on records that had no part in making it."""
+
+    bundle_id: str
+    model_version: str
+    trained_on_data: str
+    trained_on_synthetic: bool
+    cannot_be_known: list[str]
 
 
 class Evaluation(FrozenModel):
@@ -550,6 +592,8 @@ class Evaluation(FrozenModel):
     drift: Drift | None = None
     coherence: dict[str, Coherence] | None = None
     planted: PlantedFindings | None = None
+    ranges: Ranges | None = None
+    external: External | None = None
     attrition: list[AttritionStep] | None = None
     split: str | None = None
 

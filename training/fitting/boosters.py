@@ -50,13 +50,14 @@ size.
 @dataclass(frozen=True)
 class Fitted:
     """Boosters and calibrations by outcome, over ``features`` (objects with name, direction and the rest of a Feature)
-    in column order."""
+    in column order. ``trees_of`` is the bundle whose trees these are; empty if they were grown here."""
 
     boosters: Mapping[str, lightgbm.Booster]
     calibration: Mapping[str, Calibration]
     horizons: Mapping[str, tuple[int, ...]]
     features: tuple[Any, ...]
     threads: int = 2
+    trees_of: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -138,13 +139,27 @@ def fit(
     # takes minutes on a busy machine.
     with ThreadPoolExecutor(settings.threads) as pool:
         boosters = dict(zip(served, pool.map(grown, served), strict=True))
+    for outcome, booster in boosters.items():
+        _check_splits(booster, outcome, int(train.sum()), settings.of(outcome))
+    calibrations = calibrate(boosters, matrix.values, labels, calibration, served, settings)
+    return Fitted(boosters, calibrations, served, known, settings.threads)
+
+
+def calibrate(
+    boosters: Mapping[str, lightgbm.Booster],
+    values: npt.NDArray[np.floating],
+    labels: pd.DataFrame,
+    calibration: Mask,
+    horizons: Mapping[str, tuple[int, ...]],
+    settings: TrainingSettings,
+) -> dict[str, Calibration]:
+    """Slope and offsets of each outcome, fitted on the ``calibration`` rows. Raises NotEnoughData for few events."""
     calibrations = {}
-    for outcome, days in served.items():
-        wanted = wanted_of[outcome]
-        _check_splits(boosters[outcome], outcome, int(train.sum()), settings.of(outcome))
+    for outcome, days in horizons.items():
+        wanted = labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64)
         rows = np.flatnonzero(calibration & ~np.isnan(wanted).all(axis=1))
         check_calibration_events(outcome, wanted[rows], settings.fewest_calibration_events)
-        margin = raw_margins(boosters[outcome], matrix.values[rows], days, settings.threads)
+        margin = raw_margins(boosters[outcome], values[rows], days, settings.threads)
         try:
             calibrations[outcome] = fit_calibration(
                 margin, wanted[rows], np.broadcast_to(np.asarray(days), margin.shape)
@@ -156,7 +171,7 @@ def fit(
                 f"{outcome}: the calibration slice has labels at {calibrations[outcome].horizons} days, not at all of "
                 f"{days}."
             )
-    return Fitted(boosters, calibrations, served, known, settings.threads)
+    return calibrations
 
 
 def _check_splits(booster: lightgbm.Booster, outcome: str, rows: int, settings: TrainingSettings) -> None:

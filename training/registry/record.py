@@ -21,6 +21,7 @@ from features.leakage import Statement
 from models.bundle.manifest import feature_list_hash
 from models.errors import BundleRefused
 from models.publishing import write_bundle
+from models.ranges import FittedRanges
 from models.risk_model import RiskModel, stack_horizons
 from training.dataset.prepare import Clock, Prepared, team_slots
 from training.evaluation import page, report
@@ -74,6 +75,7 @@ class Made:
     tuned: Tuned | None
     rival: comparison.Champion | None
     exposure: ExposureNote
+    ranges: FittedRanges | None = None
 
     @property
     def refitted(self) -> bool:
@@ -131,10 +133,12 @@ def record(
             provenance={
                 **facts,
                 "synthetic": records.synthetic,
+                **({"recalibrated_from": fitted.trees_of} if fitted.trees_of else {}),
                 "run_id": run.run_id,
                 "model_version": f"{version.name}-{version.version}",
                 "trained_on": {**ready.sizes, "slices": _slices(made), "until": _until(made)},
             },
+            ranges=made.ranges,
         )
         served = RiskModel.load(bundle)
         run.files(_evaluated_bundle(Path(scratch), made, records), tracking.EVALUATED)
@@ -208,6 +212,11 @@ def _evaluated_bundle(scratch: Path, made: Made, records: Records) -> Path:
 
 def _served_words(made: Made, settings: Settings) -> dict[str, Any]:
     """What the card says of the model that serves, beside the one that was evaluated."""
+    if made.fitted.trees_of:
+        return {
+            "fitted_on": f"other records: the trees are those of {made.fitted.trees_of}",
+            "calibrated_on": "the calibration slice of these records; later time judged it, as in any training",
+        }
     if not made.refitted:
         return {"fitted_on": "the training slice: it is the model that was evaluated"}
     return {

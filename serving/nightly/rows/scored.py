@@ -44,12 +44,15 @@ def rows_of(scored: ScoredPeople, team_of: dict[str, str], unknown: dict[str, in
         for column, horizon in enumerate(horizons):
             for row, patient in enumerate(scored.people):
                 mine = reasons[row][outcome, horizon]
+                low, high = found.range_at(row, column) or (None, None)
                 rows["scores"].append(
                     {
                         "patient_id": patient,
                         "outcome": outcome,
                         "horizon_days": horizon,
                         "probability": float(found.probability[row, column]),
+                        "low": low,
+                        "high": high,
                         "base": float(found.base[column]),
                         "horizon_part": float(found.horizon_part[row, column]),
                         "contributions": pack(found.contributions[row, column]),

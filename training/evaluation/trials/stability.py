@@ -58,8 +58,8 @@ def refits(
     settings: TrainingSettings,
     number: int,
 ) -> dict[str, list[Refit]]:
-    """``number`` refits of every outcome. ``people`` is the person of each row; ``test`` the positions of the rows to
-    score."""
+    """``number`` refits of every outcome; of trees from a bundle, only the calibration is fitted again. ``people`` is
+    the person of each row; ``test`` the positions of the rows to score."""
     rng = np.random.default_rng(settings.seed + 1)
     count = int(people.max()) + 1
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=number)
@@ -81,7 +81,9 @@ def refits(
         found = []
         for times in drawn:
             rows = np.repeat(np.arange(len(owner)), times[owner])
-            booster = lightgbm.train(parameters, whole.subset(rows.tolist()), num_boost_round=own.trees)
+            booster = fitted.boosters[outcome]
+            if not fitted.trees_of:
+                booster = lightgbm.train(parameters, whole.subset(rows.tolist()), num_boost_round=own.trees)
             again = np.repeat(known, times[people[known]])
             margin = raw_margins(booster, values[again], horizons, 1)
             try:

@@ -1,0 +1,48 @@
+"""How far true risks lie from estimated ones, where each true risk is known only as a share of simulated futures.
+
+Of ``futures`` futures of a row, ``happened`` held the event. A share of few futures is noisy, so counting how many
+shares lie in a range would make every range look too narrow. The distribution of the distance on the logit is
+therefore estimated first (nonparametric maximum likelihood by EM, Laird 1978), in bands of rows of similar risk; the
+chance that a row's true risk lies in its range is then read from the row's posterior.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import xlog1py, xlogy
+
+from models.calibration import sigmoid
+from training.statistics.resampling import Floats
+
+STEP = 0.1
+GRID = np.arange(-7.0, 7.0 + STEP / 2, STEP)
+BANDS = 4
+_ROUNDS = 150
+
+
+def distances(logit: Floats, happened: Floats, futures: int, weight: Floats | None = None) -> Floats:
+    """Posterior of each row's distance (true logit less estimated) over ``GRID``, shape (rows, len(GRID)).
+
+    ``logit`` is the estimate, ``weight`` how many rows each stands for.
+    """
+    weight = np.ones(len(logit)) if weight is None else weight
+    found = np.empty((len(logit), len(GRID)))
+    for rows in np.array_split(np.argsort(logit, kind="stable"), min(BANDS, max(1, len(logit) // 50))):
+        risk = np.clip(sigmoid(logit[rows, None] + GRID), 1e-12, 1 - 1e-12)
+        count = happened[rows, None]
+        log_likelihood = xlogy(count, risk) + xlog1py(futures - count, -risk)
+        likelihood = np.exp(log_likelihood - log_likelihood.max(axis=1, keepdims=True))
+        density = np.full(len(GRID), 1 / len(GRID))
+        for _ in range(_ROUNDS):
+            posterior = likelihood * density
+            posterior /= posterior.sum(axis=1, keepdims=True)
+            density = weight[rows] @ posterior / weight[rows].sum()
+        found[rows] = posterior
+    return found
+
+
+def below(posterior: Floats, distance: Floats) -> Floats:
+    """The chance that each row's true risk lies below ``distance`` from its estimate, on the logit. Mass of a grid
+    point is spread over its cell."""
+    cell = np.clip((distance[:, None] - GRID) / STEP + 0.5, 0.0, 1.0)
+    return (posterior * cell).sum(axis=1)
