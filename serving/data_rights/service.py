@@ -22,6 +22,7 @@ from features import Records
 from features.errors import UpstreamError
 from features.records.reading.ids import clean_id
 from features.settings import RetentionSettings
+from models.locked_scores import erase_locked, locked_rows
 from serving.auditlog.log import Audit, Look, append
 from serving.data_rights import repository
 from serving.runs.repository import erased_key
@@ -57,6 +58,7 @@ class Erased:
     kept: dict[str, int]
     why_kept: dict[str, str] = field(default_factory=lambda: dict(KEPT_BECAUSE))
     elsewhere: str = ELSEWHERE
+    silent_rows: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -65,7 +67,8 @@ class Erased:
         """The same for a terminal."""
         removed = [f"  {name}: {count:,} rows" for name, count in self.removed.items()]
         kept = [f"  {name}: {self.kept.get(name, 0):,} rows; {why}" for name, why in self.why_kept.items()]
-        return ["removed:", *removed, f"  store: {self.store_rows:,} rows", "kept:", *kept, f"also in {self.elsewhere}"]
+        files = [f"  store: {self.store_rows:,} rows", f"  locked silent scores: {self.silent_rows:,} rows"]
+        return ["removed:", *removed, *files, "kept:", *kept, f"also in {self.elsewhere}"]
 
 
 def export_person(home: Path, patient_id: str) -> dict[str, Any]:
@@ -78,6 +81,8 @@ def export_person(home: Path, patient_id: str) -> dict[str, Any]:
         with database.write() as connection:  # our own job: row policies show it every team
             held = repository.rows_about(connection, person)
         records = _store_rows(home / "store", person)
+        if silent := locked_rows(home, person):
+            held["silent"] = silent
         if not held and not records:
             raise PersonUnknown("nothing is held about that person; check the id")
         counts = {name: len(rows) for name, rows in held.items()}
@@ -87,8 +92,8 @@ def export_person(home: Path, patient_id: str) -> dict[str, Any]:
 
 
 def erase_person(home: Path, patient_id: str, by: str, why: str) -> Erased:
-    """Erases a person from the database and the home's store, in that order; a later extract does not bring them
-    back. Raises ``PersonUnknown``, ``ErasureIncomplete``; then nothing is erased.
+    """Erases a person from the database, the locked silent scores and the home's store, in that order; a later extract
+    does not bring them back. Raises ``PersonUnknown``, ``ErasureIncomplete``; then nothing is erased.
     """
     by, why = by.strip(), why.strip()
     if not by or not why:
@@ -98,15 +103,22 @@ def erase_person(home: Path, patient_id: str, by: str, why: str) -> Erased:
         now = dt.datetime.now(dt.UTC)
         in_store = sum(map(len, _store_rows(home / "store", person).values()))
         with database.write() as connection:
-            if not in_store and not repository.rows_about(connection, person):
+            if not in_store and not repository.rows_about(connection, person) and not locked_rows(home, person):
                 raise PersonUnknown("nothing is held about that person; check the id")
             removed = repository.erase(connection, person, now)
             kept = {**repository.kept_of(connection, person), "audit_events": _looks(connection, person)}
-            detail = {"person_sha256": erased_key(person), "by": by[:200], "why": why[:500], "removed": removed}
+            silent = erase_locked(home, person)
+            detail = {
+                "person_sha256": erased_key(person),
+                "by": by[:200],
+                "why": why[:500],
+                "removed": removed,
+                "silent": [asdict(one) for one in silent],
+            }
             append(connection, _audit(database), Look("person.erased", detail=detail))
     if in_store:
         _erase_from_store(home / "store", person)
-    return Erased(removed, in_store, kept)
+    return Erased(removed, in_store, kept, silent_rows=sum(one.rows for one in silent))
 
 
 def apply_retention(home: Path, settings: RetentionSettings, *, dry_run: bool = False) -> dict[str, int]:

@@ -96,10 +96,14 @@ def score_silently(
 
 
 def locks_in_audit(home: Path) -> dict[str, str]:
-    """When each lock was written to the audit log, by lock."""
+    """When each lock was written to the audit log, by lock; also the hashes that erasures left."""
     with migrations.opened(home) as database, database.write() as connection:
         query = select(audit_events.c.at, audit_events.c.detail).where(audit_events.c.action == ACTION)
-        return {row.detail["lock"]: row.at for row in connection.execute(query)}
+        found = {row.detail["lock"]: row.at for row in connection.execute(query)}
+        gone = select(audit_events.c.at, audit_events.c.detail).where(audit_events.c.action == "person.erased")
+        for row in connection.execute(gone):
+            found |= {one["lock_now"]: row.at for one in row.detail.get("silent", ())}
+        return found
 
 
 def _ranked_by(model: RiskModel) -> tuple[str, int]:

@@ -92,12 +92,12 @@ def silent_show(context: typer.Context, home: Home = DEFAULT_HOME, as_json: Json
     Example: upstream silent report --home .upstream
     """
     from features import Records
-    from models.locked_scores import FOLDER, read_locked
+    from models.locked_scores import FOLDER, locked_folders, read_locked
     from training.impact.silent_report import read_rating, silent_lines, silent_report
     from training.settings import Settings
 
     settings = Settings.load()
-    folders = sorted(path for path in (home / FOLDER).glob("*-*") if (path / "about.json").exists())
+    folders = locked_folders(home)
     if not folders:
         raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
     found = silent_report(
@@ -122,10 +122,10 @@ def silent_rating(
 
     Example: upstream silent rating --home .upstream
     """
-    from models.locked_scores import FOLDER, read_locked
+    from models.locked_scores import FOLDER, locked_folders, read_locked
     from training.impact.silent_report import write_rating
 
-    folders = sorted(path for path in (home / FOLDER).glob("*-*") if (path / "about.json").exists())
+    folders = locked_folders(home)
     if not folders:
         raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
     for path in write_rating(read_locked(folders[-1]), home / FOLDER / "rating", seed):

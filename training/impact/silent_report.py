@@ -57,7 +57,10 @@ def silent_report(
 def _lock_line(run: LockedScores, locked_at: Mapping[str, str]) -> dict[str, Any]:
     at, day = locked_at.get(run.lock), dt.date.fromisoformat(run.about["as_of"])
     late = None if at is None else (dt.datetime.fromisoformat(at).date() - day).days > LOCKED_WITHIN
-    return {"as_of": day.isoformat(), "lock": run.lock, "in_audit_log": at, "locked_before_outcomes": late is False}
+    line = {"as_of": day.isoformat(), "lock": run.lock, "in_audit_log": at, "locked_before_outcomes": late is False}
+    if run.erased_rows:
+        line |= {"erased_rows": run.erased_rows, "erasure_in_audit_log": locked_at.get(run.lock_now)}
+    return line
 
 
 def _of_model(
@@ -196,6 +199,14 @@ def silent_lines(found: dict[str, Any]) -> list[str]:
         ]
     late = sum(not lock["locked_before_outcomes"] for lock in found["locks"])
     lines.append(f"locks: {len(found['locks'])}, of them {late} not shown to be written before the outcomes")
+    erased = [lock for lock in found["locks"] if lock.get("erased_rows")]
+    if erased:
+        rows = sum(lock["erased_rows"] for lock in erased)
+        unknown = sum(lock["erasure_in_audit_log"] is None for lock in erased)
+        lines.append(
+            f"erased since: {rows} rows of {len(erased)} locks, so their files no longer give the published hash; "
+            f"{unknown} of these changes are not in the audit log"
+        )
     rating = found.get("blind_rating")
     if rating:
         lines.append(

@@ -9,6 +9,7 @@ import pytest
 
 from models.errors import LockBroken
 from models.locked_scores import FOLDER, read_locked
+from serving.data_rights.service import erase_person, export_person
 from serving.nightly.silent import locks_in_audit, score_silently
 from serving.storage.tables import metadata
 from tests.serving.conftest import client_of
@@ -63,3 +64,25 @@ def test_no_page_and_no_route_knows_the_silent_scores(home, world):
     with client_of(home) as client:
         paths = client.get("/openapi.json").json()["paths"] if client.get("/openapi.json").status_code == 200 else {}
     assert not [path for path in paths if "silent" in path]
+
+
+def test_erasing_a_person_reaches_the_locked_scores_and_the_published_hash_stays(home, world):
+    run = score_silently(home / "store", home / "bundles", home, world.AS_OF)
+    folder = home / FOLDER / run.folder
+    (home / FOLDER / "rating").mkdir()
+    (home / FOLDER / "rating" / "rating.csv").write_text("case,patient_id\n1,N03\n2,N01\n")
+    assert export_person(home, "N03")["held"]["silent"][0]["as_of"] == world.AS_OF.isoformat()
+    done = erase_person(home, "N03", "Ada Example", "asked for")
+    assert done.silent_rows == 1 and "locked silent scores: 1 rows" in "\n".join(done.lines())
+    left = read_locked(folder)
+    assert "N03" not in set(left.scores["patient_id"]) and len(left.scores) == run.people - 1
+    assert left.lock == run.lock and left.erased_rows == 1 and left.lock_now != run.lock
+    assert {left.lock, left.lock_now} <= set(locks_in_audit(home))
+    assert (home / FOLDER / "rating" / "rating.csv").read_text().split() == ["case,patient_id", "2,N01"]
+    assert not [path for path in home.rglob("*.parquet") if b"N03" in path.read_bytes()]
+    erase_person(home, "N01", "Ada Example", "asked for")
+    assert read_locked(folder).erased_rows == 2
+    path = folder / "scores.parquet"
+    pd.read_parquet(path).assign(admission_90=0.9).to_parquet(path, index=False)
+    with pytest.raises(LockBroken, match="changed after it was locked"):
+        read_locked(folder)

@@ -88,3 +88,28 @@ def test_a_stated_day_later_than_the_first_list_is_refused():
     log = Exposure(dt.date(2024, 1, 8), lines(("a", 7, True, True)), 0.0)
     with pytest.raises(ExposureUnknown, match="2024-01-08"):
         exposure_aware(ready({"a": None}), HORIZONS, log, dt.date(2024, 3, 1))
+
+
+def test_where_reviews_work_the_rows_as_they_are_show_too_little_risk_of_the_listed_and_the_weighted_ones_do_not():
+    """8,000 people. The fifth with the highest risks is listed on the day of the row, half of them are reviewed the
+    same day, and a review halves the chance of the event.
+    """
+    rng = np.random.default_rng(8)
+    ids = [f"p{i:05d}" for i in range(8_000)]
+    risk = 1 / (1 + np.exp(-rng.normal(-1.8, 0.8, len(ids))))
+    listed = risk >= np.quantile(risk, 0.8)
+    reviewed = listed & (rng.random(len(ids)) < 0.5)
+    event = rng.random(len(ids)) < risk * np.where(reviewed, 0.5, 1.0)
+    after = [int(day) if happened else None for day, happened in zip(rng.integers(1, 80, 8_000), event, strict=True)]
+    rows = ready(dict(zip(ids, after, strict=True)))
+    log = pd.DataFrame(
+        {"patient_id": ids, "as_of": pd.Timestamp("2024-01-01"), "risk": risk, "placed": listed, "exposed": reviewed}
+    ).assign(propensity=np.nan)
+    aware, _ = exposure_aware(rows, HORIZONS, Exposure(dt.date(2024, 1, 1), log, 0.0), None)
+    label, weight = aware.labels["admission_90"].to_numpy(), aware.weights["admission_90"]
+    known = listed & ~np.isnan(label)
+    naive = event[listed].mean() / risk[listed].mean()
+    ours = (label * weight)[known].sum() / (risk * weight)[known].sum()
+    assert naive < 0.8
+    assert ours == pytest.approx(1.0, abs=0.06)
+    assert weight[known].sum() == pytest.approx(listed.sum(), rel=0.03)
