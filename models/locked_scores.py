@@ -139,7 +139,8 @@ def locked_rows(home: Path, person: str) -> list[dict[str, Any]]:
         locked = read_locked(folder)
         for table in (locked.scores, locked.left_out):
             own = table[table["patient_id"].astype(str) == person]
-            found += [{"as_of": locked.about["as_of"], **row} for row in own.to_dict("records")]
+            for row in own.to_dict("records"):
+                found.append({"as_of": locked.about["as_of"]} | {str(name): value for name, value in row.items()})
     return found
 
 

@@ -76,6 +76,7 @@ from serving.web.endpoints import router as pages
 from serving.web.forms.gap_status_form import router as gap_status_pages
 from serving.web.help.pages import router as help_pages
 from serving.web.identities.search_pages import router as search_pages
+from serving.web.incidents.pages import router as incident_pages
 from serving.web.interface.pages import router as interface_pages
 from serving.web.launch.pages import router as launch
 from serving.web.lists.joint_pages import router as joint_pages
@@ -285,6 +286,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         text_pages,
         help_pages,
         interface_pages,
+        incident_pages,
         worklist_pages,
     ):
         app.include_router(router)

@@ -68,6 +68,30 @@ def audit_checkpoint(
     report(made.model_dump(mode="json"), as_json, lambda: [f"event {made.seq} signed into {to}"])
 
 
+@audit.command("safety-report")
+def audit_safety_report(
+    first: Annotated[str, typer.Option("--from", help="First day, as 2026-01-01.")],
+    last: Annotated[str, typer.Option("--to", help="Last day, as 2026-03-31.")],
+    home: Home = DEFAULT_HOME,
+    as_json: Json = False,
+) -> None:
+    """Count what the logs hold about safety in a period: incidents, overridden cards, gaps marked not applicable,
+    refused runs, emergency accesses, late lists. It names nobody.
+
+    Example: upstream audit safety-report --home .upstream --from 2026-01-01 --to 2026-03-31
+    """
+    import datetime as dt
+
+    from serving.auditing.safety_report import PeriodRefused, safety_report
+
+    try:
+        begin, end = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
+    except ValueError:
+        raise PeriodRefused("--from and --to: write a day as year, month and day, for example 2026-01-05") from None
+    found = safety_report(home, begin, end)
+    report(found.as_dict(), as_json, found.lines)
+
+
 @keys.command("new")
 def keys_new(
     name: Annotated[Path, typer.Argument(help="Path without suffix: NAME.key (secret) and NAME.pub are written.")],

@@ -57,7 +57,12 @@ def silent_report(
 def _lock_line(run: LockedScores, locked_at: Mapping[str, str]) -> dict[str, Any]:
     at, day = locked_at.get(run.lock), dt.date.fromisoformat(run.about["as_of"])
     late = None if at is None else (dt.datetime.fromisoformat(at).date() - day).days > LOCKED_WITHIN
-    line = {"as_of": day.isoformat(), "lock": run.lock, "in_audit_log": at, "locked_before_outcomes": late is False}
+    line: dict[str, Any] = {
+        "as_of": day.isoformat(),
+        "lock": run.lock,
+        "in_audit_log": at,
+        "locked_before_outcomes": late is False,
+    }
     if run.erased_rows:
         line |= {"erased_rows": run.erased_rows, "erasure_in_audit_log": locked_at.get(run.lock_now)}
     return line

@@ -84,7 +84,7 @@ def _scores(connection: Connection, about: dict[str, Any]) -> pd.DataFrame:
 
 def _drift(connection: Connection, home: Path, run: Any) -> dict[str, Any]:
     """``drifted``: the inputs of the newest list that left those of training, with their index; None if it cannot be
-    told, and ``drift_note`` says why. ``trained_until`` comes from the model's card.
+    known, and ``drift_note`` says why. ``trained_until`` comes from the model's card.
     """
     if run is None:
         return {"drifted": None, "drift_note": "no list was published", "trained_until": {}}

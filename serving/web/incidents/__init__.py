@@ -1,0 +1,1 @@
+"""The page on which anybody signed in reports an incident."""
