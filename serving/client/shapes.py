@@ -741,6 +741,7 @@ class WorkItem(TypedDict):
 
 class WorklistEntry(TypedDict):
     adjustments: list[Adjustment]
+    closed: NotRequired[list[ClosedShown]]
     gaps: list[GapLine]
     history_days: int | None
     in_critical_band: NotRequired[bool]
@@ -764,6 +765,7 @@ class WorklistEntry(TypedDict):
     snoozed_until: str | None
     standing: Literal["listed", "waiting", "reviewed", "snoozed"] | None
     tied: bool
+    unchecked: NotRequired[list[str] | None]
     within_capacity: bool | None
     work: NotRequired[str]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
@@ -71,14 +71,30 @@ def stored_lines(rows: Sequence[Sequence[Any]], not_known: Sequence[Sequence[Any
     return said + [f"{written} (not in Upstream's tables)" for written, _ in not_known]
 
 
+class Glance(NamedTuple):
+    """The lines of medicines; what falls due next, and what closed overdue care (its code, what, its day, days late),
+    with days counted from the list's own; and what could not be checked, None where that was not kept."""
+
+    medicines: tuple[str, ...]
+    next_due: tuple[int, str] | None
+    closed: tuple[tuple[str, str, int, int], ...]
+    unchecked: tuple[str, ...] | None
+
+
 @lru_cache(maxsize=8_192)
-def glance_words(medicines: str, about: str, dues: str) -> tuple[tuple[str, ...], tuple[int, str] | None]:
-    """What a row of a list says, from the JSON as stored: the lines of medicines, and what falls due next with its day
-    counted from the list's own. Kept by content: a list of 500 people is read many times and changes once a night."""
-    known = from_json(about).get("not_known", ())
-    lines = tuple(stored_lines(from_json(medicines), known))
+def glance_words(medicines: str, about: str, dues: str) -> Glance:
+    """What a row of a list says, from the JSON as stored. Kept by content: a list of 500 people is read many times and
+    changes once a night."""
+    said = from_json(about)
+    lines = tuple(stored_lines(from_json(medicines), said.get("not_known", ())))
     first = from_json(dues)[:1]
-    return lines, (first[0][0], due_in_short(DueShown(dt.date.min, *first[0][1:]))) if first else None
+    unchecked = said.get("unchecked")
+    return Glance(
+        lines,
+        (first[0][0], due_in_short(DueShown(dt.date.min, *first[0][1:]))) if first else None,
+        tuple((code, what, day, late) for code, what, day, late in said.get("closed", ())),
+        None if unchecked is None else tuple(unchecked),
+    )
 
 
 def _line(one: MedicineShown) -> str:

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from serving.runs.schemas import RunInfo
+from serving.summaries.schemas import ClosedShown
 from serving.worklists.ranking import Ranking
 from serving.worklists.rules import LeftReason, Slot, Standing
 
@@ -218,6 +219,14 @@ class WorklistEntry:
         bool,
         Field(description="past the capacity, and above the line all the same: a critical safety gap"),
     ] = False
+    closed: Annotated[
+        list[ClosedShown],
+        Field(description="overdue care that a row of the last 14 days closed, and that the list before did not show"),
+    ] = field(default_factory=list)
+    unchecked: Annotated[
+        list[str] | None,
+        Field(description="what applies and could not be checked for want of a record; null where it was not kept"),
+    ] = None
     risk_before: Annotated[
         list[RiskBefore], Field(description="the same risk in earlier lists of other days, oldest first")
     ]

@@ -60,6 +60,29 @@ def summaries_of(connection: Connection, caller: Caller, patients: Sequence[str]
     return {row.patient_id: row for row in connection.execute(query)}
 
 
+def summaries_before(
+    connection: Connection, caller: Caller, patients: Sequence[str], as_of: dt.date
+) -> dict[str, tuple[Any, dt.date]]:
+    """The same of the last list published for an earlier day, with that day, by person; nobody where none is kept."""
+    last = connection.execute(
+        select(runs.c.run_id, runs.c.as_of)
+        .join(publications, publications.c.run_id == runs.c.run_id)
+        .where(runs.c.as_of < as_of)
+        .order_by(runs.c.as_of.desc(), publications.c.publication_id.desc())
+        .limit(1)
+    ).first()
+    if last is None:
+        return {}
+    stored = (cast(summaries.c[name], Text).label(name) for name in ("medicines", "about", "dues"))
+    query = select(summaries.c.patient_id, *stored).where(
+        summaries.c.run_id == last.run_id,
+        summaries.c.patient_id.in_(all_of(patients)),
+        # Seen now means that their past is too.
+        summaries.c.patient_id.in_(select(visible_people(caller).c.patient_id)),
+    )
+    return {row.patient_id: (row, last.as_of) for row in connection.execute(query)}
+
+
 def reviews_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Any]]:
     """``reviewed_at``, ``reviewer_name`` and ``actions`` of the reviews that count, oldest first, by person."""
     visible = visible_people(caller)

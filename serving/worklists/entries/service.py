@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Row
 from serving.gap_statuses.schemas import GapStatus
 from serving.gap_statuses.service import statuses_of
 from serving.identity.callers import Caller
+from serving.summaries.schemas import ClosedShown
 from serving.summaries.words import glance_words
 from serving.wording import about_in_100
 from serving.work.repository import newest as newest_work
@@ -41,6 +42,8 @@ def entries_of(
     reviews = repository.reviews_of(connection, caller, patients)
     statuses = statuses_of(connection, caller, patients, reviews, dt.datetime.now(dt.UTC).date())
     summaries = repository.summaries_of(connection, caller, patients)
+    glances = {patient: at_a_glance(summaries.get(patient), as_of) for patient in patients}
+    glances = _newly_closed(connection, caller, glances, as_of)
     work = newest_work(connection, caller, patients)
     before = repository.risks_before(connection, caller, patients, *chosen, as_of) if explained else {}
     found = [
@@ -69,7 +72,7 @@ def entries_of(
             snoozed_until=row.snoozed_until,
             work=in_words(work.get(row.patient_id), caller),
             risk_before=before.get(row.patient_id, []),
-            **at_a_glance(summaries.get(row.patient_id), as_of),
+            **glances[row.patient_id],
         )
         for row in rows
     ]
@@ -82,13 +85,40 @@ def in_band(row: Row[Any], capacity: int | None) -> bool:
 
 
 def at_a_glance(row: Row[Any] | None, as_of: dt.date) -> dict[str, Any]:
-    """Medicines and the next due thing of a stored summary, in words."""
+    """What a row says of a stored summary: medicines, what falls due next, what is closed and was not checked."""
     if row is None:
         return {}
-    lines, first = glance_words(row.medicines, row.about, row.dues)
+    said = glance_words(row.medicines, row.about, row.dues)
+    first = said.next_due
     return {
-        "medicines": list(lines),
+        "medicines": list(said.medicines),
         "next_due": NextDue(as_of + dt.timedelta(days=first[0]), first[1]) if first else None,
+        "closed": [
+            ClosedShown(code, what, as_of + dt.timedelta(days=day), late) for code, what, day, late in said.closed
+        ],
+        "unchecked": None if said.unchecked is None else list(said.unchecked),
+    }
+
+
+def _newly_closed(
+    connection: Connection, caller: Caller, glances: dict[str, dict[str, Any]], as_of: dt.date
+) -> dict[str, dict[str, Any]]:
+    """The glances without the closings that the list before had already."""
+    some = [patient for patient, glance in glances.items() if glance.get("closed")]
+    if not some:
+        return glances
+    known = {
+        patient: {(one.code, one.what, one.on) for one in at_a_glance(row, day).get("closed", ())}
+        for patient, (row, day) in repository.summaries_before(connection, caller, some, as_of).items()
+    }
+    return {
+        patient: {
+            **glance,
+            "closed": [one for one in glance["closed"] if (one.code, one.what, one.on) not in known.get(patient, ())],
+        }
+        if glance
+        else glance
+        for patient, glance in glances.items()
     }
 
 

@@ -59,10 +59,11 @@ VIGNETTES = [
     ),
     vignette(
         "blood pressure with venlafaxine due lately, and no review: arranged at the review",
-        Must("MEDICINES_REVIEW_OVERDUE", "", r"blood pressure: last recorded d-450 \(venlafaxine\)"),
+        Must("MEDICINES_REVIEW_OVERDUE", "", r"blood pressure: last recorded d-250 \(venlafaxine\)"),
         not_found=("MONITORING_OVERDUE",),
         supplies=HEAD + every("venlafaxine", 28, 1000, 1),
-        results=RESULTS + "systolic_bp d-450 120\ndiastolic_bp d-450 70",
+        results=RESULTS + "systolic_bp d-250 120\ndiastolic_bp d-250 70",
+        contacts="contact_on kind\nd-7 routine",
     ),
     vignette(
         "blood pressure with venlafaxine long overdue: its own line beside the review",
