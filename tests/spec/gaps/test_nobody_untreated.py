@@ -22,7 +22,8 @@ INJECTED, REGULAR = (
 
 @pytest.fixture(scope="module")
 def untreated():
-    """(records, day, people): alive, not in hospital, psychosis coded, and nothing that lasts for 91 to 730 days."""
+    """(records, day, people, inside): alive, psychosis coded, and nothing that lasts for 91 to 730 days; people at home
+    since two months and more, and those in hospital now, where the ward supplies."""
     records = simulate(patients=1500, years=4, seed=37).records
     day = pd.Timestamp("1970-01-01") + pd.Timedelta(days=records.last_day_known() - 29)
     known = {
@@ -43,16 +44,31 @@ def untreated():
     coded = known["conditions"]
     psychosis = set(coded[(coded.category == "diagnosis") & coded.code.str.match(r"F2[0-9]", na=False)].patient_id)
     stays = known["stays"]
-    away = set(stays[~((stays.discharged_on < day) & (stays.discharge_known_on < day))].patient_id)
-    away |= set(stays[stays.discharged_on >= day - pd.Timedelta(days=60)].patient_id)
+    inside = set(stays[~((stays.discharged_on < day) & (stays.discharge_known_on < day))].patient_id)
+    lately = set(stays[stays.discharged_on >= day - pd.Timedelta(days=60)].patient_id)
     died = records["patients"]
     dead = set(died[died.died_on.notna()].patient_id)
-    return records, day, sorted((stopped & psychosis) - away - dead)
+    return (
+        records,
+        day,
+        sorted((stopped & psychosis) - inside - lately - dead),
+        sorted((stopped & psychosis & inside) - dead),
+    )
 
 
 def test_everybody_off_antipsychotics_with_coded_psychosis_has_the_gap(untreated):
-    records, day, people = untreated
+    records, day, people, _ = untreated
     assert len(people) >= 20, "too few to prove anything: a larger trust is needed"
     found = find_gaps(records, day.date(), people)
     said = set(found[found.code.isin(SAYS_SO)].patient_id)
     assert said == set(people), f"silent about {sorted(set(people) - said)}"
+
+
+def test_in_hospital_it_is_said_and_is_no_alarm(untreated):
+    """What the ward gives is not in the extract: the line stays, low."""
+    records, day, _, people = untreated
+    assert people, "nobody to prove anything: another seed is needed"
+    found = find_gaps(records, day.date(), people)
+    line = found[found.code == "NO_ANTIPSYCHOTIC"]
+    assert set(found[found.code.isin(SAYS_SO)].patient_id) == set(people)
+    assert not line.safety.any() and set(line.severity) <= {"low"}
