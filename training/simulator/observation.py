@@ -29,10 +29,13 @@ from features.records.tables import (
 )
 from training.simulator import state
 from training.simulator.care.formulary import FORMULARY, NAMES
+from training.simulator.own_words import FELT_KNOWN, WISH_KNOWN, in_own_words
 from training.simulator.parameters import World
 from training.simulator.random import hashed
 
 NO_DAY = state.NONE
+DAYS_TO_WRITE_DOWN = 10
+"""A wish or a side effect is known within so many days of the day on which it was said."""
 
 HOUSING = ("settled", "temporary", "hostel", "rough_sleeping")
 EMPLOYMENT = ("unemployed", "employed")
@@ -140,6 +143,7 @@ def frames_of(
     for name, writer, rows in zip(names, writers, tables, strict=True):
         rows = rows[rows["day"] <= extract.died_on[rows["person"]]]
         frames[name] = writer(rows, extract)
+    frames["circumstances"] = with_own_words(frames["circumstances"], tables[0], tables[1], extract)
     return frames
 
 
@@ -324,6 +328,27 @@ def circumstances(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
         "from_on": dates(rows["day"]),
     }
     return keep(frame, rows["day"] + extract.delay(70, rows, 5.0), extract, lost=extract.noise(72, rows) < 0.03)
+
+
+def with_own_words(
+    written: pd.DataFrame, contacts: np.ndarray, supplies: np.ndarray, extract: Recording
+) -> pd.DataFrame:
+    """The circumstances with wishes and side effects added, each person's rows together, the others as they were."""
+    parts = [written]
+    said = in_own_words(contacts, supplies, extract.seed, place)
+    for salt, (kind, (person, day, values)) in zip((WISH_KNOWN, FELT_KNOWN), said.items(), strict=True):
+        here = day <= np.minimum(extract.died_on[person], extract.last_day)
+        noise = hashed(extract.seed, salt, person, day)
+        frame = {
+            "patient_id": text(pa.array(extract.patient_ids, pa.string()).take(pa.array(person))),
+            "kind": text(pa.array([kind] * len(person), pa.string())),
+            "value": text(pa.array(values, pa.string())),
+            "from_on": dates(day),
+        }
+        known = day + np.floor(noise * DAYS_TO_WRITE_DOWN).astype(np.int64)
+        once = ~pd.DataFrame({"person": person, "day": day}).duplicated().to_numpy()
+        parts.append(keep(frame, known, extract, lost=~here | ~once))
+    return pd.concat(parts, ignore_index=True).sort_values("patient_id", kind="stable", ignore_index=True)
 
 
 def conditions(rows: np.ndarray, extract: Recording) -> pd.DataFrame:
