@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from features.gaps.person_view import PersonAsKnown
 
 MOST_NAMED = 6
+NONE_KNOWN = {("allergy", "716186003"): "no known allergies recorded"}
+"""A code that says that there is none: said in words, without the code (SNOMED CT: no known allergy)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def _conditions(person: PersonAsKnown, category: str) -> tuple[Dated, ...]:
     found: dict[str, Dated] = {}
     for row, day, code in reversed(person.conditions[category]):
         label, code = person.label(row).strip(), code.strip()
+        if (category, code) in NONE_KNOWN:
+            label, code = NONE_KNOWN[category, code], ""
         text = f"{label} ({code})" if label and code and label != code else label or code
         if text:
             found.setdefault(text.casefold(), Dated(text, day))
@@ -59,5 +63,5 @@ def _circumstance(person: PersonAsKnown, kind: str) -> Dated | None:
     entry = person.circumstance(kind)
     if entry is None:
         return None
-    written = person.shared.circumstances[1][entry.row].strip()
+    written = str(person.shared.records.columns("circumstances")["value"][entry.row]).strip()  # rules read it lowered
     return Dated(written, entry.day)

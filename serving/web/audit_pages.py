@@ -21,6 +21,7 @@ from serving.auditing.service import open_in_emergency, whole_log
 from serving.http.problems import Problem
 from serving.identity.callers import ROLE_LABELS
 from serving.state import Serving
+from serving.web.forms.date_parts import DateParts
 from serving.web.rendering import around, page
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
@@ -29,6 +30,7 @@ Text = Annotated[str, Query(max_length=200, pattern=PLAIN)]
 EVENTS_A_PAGE = 50
 EMERGENCIES_SHOWN = 2_000
 PEOPLE_NAMED = 12
+WHICH_DAY = "Write a day, a month and a year of four digits, for example 5 1 2026, or leave all three empty"
 ACTIONS = {
     "person.seen": "Read a person",
     "worklist.seen": "Read a worklist",
@@ -74,6 +76,7 @@ ACTIONS = {
     "retention.applied": "Deleted what was older than its retention",
     "text.sent": "Sent a text",
     "text.opened": "Opened a sealed text",
+    "text.alerted": "Alerted a team to a reply with words of distress",
     "text.reply_received": "Received a reply by text",
     "text.reply_changed": "Took or closed a reply",
     "texts.seen": "Read the texts of a person",
@@ -124,14 +127,24 @@ async def audit_page(
     patient_id: Text = "",
     named: Text = "",
     on: Text = "",
+    on_day: Text = "",
+    on_month: Text = "",
+    on_year: Text = "",
     before: Before = None,
 ) -> Response:
     """Emergency access of today on top, then of earlier days, then the log. Empty fields of the form are no filter; a
     field that cannot be read is named at the top, and filters nothing."""
     audit = service.audit_for(caller, request)
     wrong = {}
+    typed = DateParts(on_day, on_month, on_year)
+    if typed.is_empty and _is_day(on):
+        typed = DateParts.of(dt.date.fromisoformat(on))
+    try:
+        on = str(typed.read() or on)
+    except ValueError:
+        wrong["on"] = WHICH_DAY
     if on and not _is_day(on):
-        wrong["on"] = "Write the day as year, month and day, for example 2026-01-05, or leave it empty"
+        wrong["on"] = WHICH_DAY
     if looks_like_one(patient_id):
         wrong["patient_id"] = "That is an NHS number: enter the person's number in Upstream instead"
     day, person = ("" if "on" in wrong else on), ("" if "patient_id" in wrong else patient_id.strip())
@@ -160,6 +173,7 @@ async def audit_page(
         address=address,
         actor_name=next((event.actor_name for event in events.items if event.actor == actor), actor or ""),
         wrong=wrong,
+        on_typed=typed,
         status=422 if wrong else 200,
     )
 

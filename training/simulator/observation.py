@@ -29,7 +29,7 @@ from features.records.tables import (
 )
 from training.simulator import state
 from training.simulator.care.formulary import FORMULARY, NAMES
-from training.simulator.own_words import FELT_KNOWN, WISH_KNOWN, in_own_words
+from training.simulator.care.own_words import FELT_KNOWN, WISH_KNOWN, in_own_words
 from training.simulator.parameters import World
 from training.simulator.random import hashed
 

@@ -22,7 +22,8 @@ REACH = 112
 """The longest bar; the rest of each half is for its number."""
 LINE_LENGTH = 42
 INK, BLUE, PALE, GRID = "#212b32", "#005eb8", "#e8edee", "#768692"
-FONT = "font-family='Arial, sans-serif'"
+FONT = "font-family='Arial, Helvetica, sans-serif'"
+"""The family of the page itself. Where neither is installed the letters are wider: see ``LETTER``."""
 HALO = "stroke='#ffffff' stroke-width='4' stroke-linejoin='round' paint-order='stroke'"
 """Keeps the base line from crossing a long label."""
 

@@ -95,6 +95,14 @@ def test_facts_are_the_newest_of_each_and_absence_is_an_empty_list():
     assert (found.carer, found.shared_care) == (None, ())
 
 
+def test_a_code_that_there_is_no_known_allergy_is_said_in_words_without_the_code():
+    drawn = """
+    patient_id category system    code      label            recorded_on
+    anna       allergy  snomed_ct 716186003 no_known_allergy 2024-02-01
+    """
+    assert [one.text for one in summary(conditions=drawn).about.allergies] == ["no known allergies recorded"]
+
+
 def test_nothing_that_became_known_later_is_said():
     late = OLANZAPINE.replace("prescriber\n", "prescriber known_on\n").replace("trust\n", "trust 2026-01-01\n")
     (one,) = summary(supplies=late.replace("gp\n", "gp 2026-02-01\n")).medicines

@@ -199,12 +199,30 @@ def test_an_empty_field_of_the_form_is_no_filter(hospital, query):
 
 @pytest.mark.parametrize(
     ("query", "said"),
-    [("on=5.1.2026", "Write the day as year, month and day"), ("patient_id=9434765919", "That is an NHS number")],
+    [
+        ("on=5.1.2026", "Write a day, a month and a year"),
+        ("on_day=31&on_month=2&on_year=2026", "Write a day, a month and a year"),
+        ("on_day=5", "Write a day, a month and a year"),
+        ("patient_id=9434765919", "That is an NHS number"),
+    ],
 )
 def test_a_field_that_cannot_be_read_is_named_and_the_page_stays(hospital, query, said):
     page = hospital("auditor").get(f"/audit?{query}")
     assert page.status_code == 422 and said in page.text and 'role="alert"' in page.text
     assert "9434765919" not in page.text
+
+
+def test_the_day_is_three_fields_that_keep_what_was_typed(hospital):
+    hospital("pharmacist:north").get("/patients/N03")
+    auditor = hospital("auditor")
+    today = dt.datetime.now(dt.UTC).date()
+    parts = {"on_day": today.day, "on_month": today.month, "on_year": today.year, "action": "person.seen"}
+    found = auditor.get("/audit", params=parts).text
+    assert rows(found, "log") and 'type="date"' not in found
+    for name in ("on_day", "on_month", "on_year"):
+        assert f'name="{name}" value="{parts[name]}"' in found
+    assert 'name="on_day" value="31"' in auditor.get("/audit?on_day=31&on_month=2&on_year=2026").text
+    assert "Nothing in the log matches." in auditor.get("/audit?on_day=1&on_month=1&on_year=2020").text
 
 
 def test_the_log_is_searched_by_a_part_of_a_name(hospital):

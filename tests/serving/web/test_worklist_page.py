@@ -67,7 +67,7 @@ def test_a_row_says_in_one_line_what_its_json_says(team, query):
         assert words(rank) == f"Rank by risk {entry['rank']}" + (" =" if entry["tied"] else "")
         assert f'href="/patients/{entry["patient_id"]}?view=' in person
         assert f"{short_in_100(entry['probability'])} in 100" in words(risk)
-        for name in entry["medicines"][:2] or ["None recorded"]:
+        for name in entry["medicines"][:2] or ["No medicine recorded"]:
             assert name in words(medicines)
         more = len(entry["medicines"]) - 2
         assert (f"and {more} more" in words(medicines)) == (more > 0)
