@@ -1,4 +1,4 @@
-"""What is known about people, and since when: tables, validation, storage and sources."""
+"""The records of people and the day on which each row became known: tables, validation, storage and sources."""
 
 from features.records.days import NO_DAY, date_of, day_of
 from features.records.problems import LoadReport, RecordsError, RecordsProblem

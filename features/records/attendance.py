@@ -1,7 +1,7 @@
 """Which contacts the person attended or missed: one definition for features, gaps, labels and pages.
 
 A contact is attended as the national access measure counts it (docs/clinical.md, section 2.1): the person, seen face to
-face, by video or telephone, and not a carer in their place. A message is no contact that somebody can miss.
+face, by video or telephone, and not a carer in their place. A message cannot be missed.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ CARER_KIND = "carer"
 
 
 def attended(contacts: Mapping[str, Any]) -> Bools:
-    """Mask of the contacts that the person attended, of the columns of ``contacts`` (codes), as they stand. A
-    caller that asks as of a date also compares ``outcome_known_on``."""
+    """Mask of the contacts that the person attended, from the columns of ``contacts`` (codes). A caller with an
+    ``as_of`` date also compares ``outcome_known_on``.
+    """
     return _outcome(contacts, "attended") & _modes(DIRECT_MODES)[contacts["mode"]] & _with_person(contacts)
 
 
@@ -44,8 +45,9 @@ def written(contacts: Mapping[str, Any]) -> Bools:
 
 
 def own_replies(contacts: Mapping[str, Any]) -> Bools:
-    """Mask of the contacts that are replies to a text of Upstream's own. They come from no feed, so they do not
-    show that one is fresh."""
+    """Mask of the contacts that are replies to a text of Upstream's own. They do not come from a feed, so they do not
+    show that a feed is up to date.
+    """
     found = np.zeros(len(contacts["mode"]), bool)
     rows = np.flatnonzero(_modes(("text",))[contacts["mode"]])
     if len(rows):
@@ -64,5 +66,5 @@ def _with_person(contacts: Mapping[str, Any]) -> Bools:
 
 @cache
 def _modes(some: tuple[str, ...]) -> Bools:
-    """Mask of the contact modes in ``some``; the last place, which a missing mode reads, is False."""
+    """Mask of the contact modes in ``some``. The last element is for a missing mode and is False."""
     return np.array([mode in some for mode in (*TABLES["contacts"].column("mode").values, "")])

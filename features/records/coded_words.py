@@ -1,4 +1,4 @@
-"""A text column as codes and the different words they mean: what is asked of each word is asked once."""
+"""Encodes a text column as codes and distinct words, so that each word is examined once."""
 
 from __future__ import annotations
 

@@ -13,13 +13,13 @@ from features.jit import jit
 Days = npt.NDArray[np.int32]
 
 NO_DAY = int(np.iinfo(np.int32).max)
-"""A missing day. The largest value, so that ``day < as_of`` is false for it without a test of its own."""
+"""A missing day. It is the largest value, so that ``day < as_of`` is false for it without an extra test."""
 
 _EPOCH = dt.date(1970, 1, 1)
 FIRST_DAY = (dt.date(1900, 1, 2) - _EPOCH).days
-"""1900-01-01 itself is how many systems write that a date is not known."""
+"""Many systems write 1900-01-01 for an unknown date."""
 LAST_REAL_DAY = (dt.date(2098, 12, 31) - _EPOCH).days
-"""Later days are how systems write "no end": 2099-12-31, 9999-12-31."""
+"""Systems write later days for "no end": 2099-12-31, 9999-12-31."""
 
 
 def day_of(date: dt.date | str) -> int:

@@ -1,5 +1,6 @@
-"""Compiled passes over whole columns. Most check whether anything is wrong without building a mask, because usually
-nothing is."""
+"""Compiled passes over whole columns. Most only check whether any value is wrong, without building a mask, because
+usually none is.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ OUT_OF_RANGE = 3
 
 @jit()
 def any_outside(days, first, last):
-    """Whether a day that is given lies before the first or after the last."""
+    """True if any given day is before the first or after the last."""
     found = False
     for i in range(days.shape[0]):
         found |= days[i] != NO_DAY and (days[i] < first or days[i] > last)
@@ -75,7 +76,7 @@ def convert(values, rows, kind, factor, offset, low, high, wrong):
 
 @jit()
 def mix(key, values):
-    """Takes one more column (uint64) into a hash of each row, in place."""
+    """Adds one more column (uint64) to the hash of each row, in place."""
     for i in range(key.shape[0]):
         x = (key[i] ^ values[i]) * np.uint64(0x9E3779B97F4A7C15)
         key[i] = x ^ (x >> np.uint64(29))

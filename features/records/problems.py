@@ -47,7 +47,8 @@ class TableReport:
     """What happened to one table: ``read == kept + set_aside + replaced + merged``.
 
     ``replaced`` are earlier versions of a row that is kept, ``merged`` rows of an event that is kept once,
-    ``contradicted`` rows that another table contradicts, ``defaults`` values that stand in for what nobody wrote.
+    ``contradicted`` rows that another table contradicts, ``defaults`` values filled in for values that were not
+    recorded.
     """
 
     read: int = 0
@@ -74,7 +75,7 @@ class LoadReport:
     tables: dict[str, TableReport] = field(default_factory=dict)
     reasons: dict[str, dict[str, int]] = field(default_factory=dict)
     withdrawn: dict[str, int] = field(default_factory=dict)
-    """Rows by table that the store before held and this extract does not."""
+    """Number of rows by table that the previous store held and this extract does not."""
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -110,7 +111,7 @@ class LoadReport:
 
 
 def withdrawn_lines(withdrawn: Mapping[str, int]) -> list[str]:
-    """What an extract no longer holds, for a terminal."""
+    """The rows that an extract no longer holds, as text for a terminal."""
     return [
         f"{name}: {count:,} rows of the store that was replaced are not in this extract any more; they are withdrawn"
         for name, count in withdrawn.items()

@@ -1,4 +1,4 @@
-"""``Records``: what is known about people, and since when."""
+"""``Records``: the tables of many people, with the day on which each row became known."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Records:
         """The result of ``make``, cached as long as these records live if they are few (a request, a shard); for many
         it would take too much memory.
 
-        ``key`` names everything that ``make`` depends on besides the records. What is kept must not be changed.
+        ``key`` names everything that ``make`` depends on besides the records. A cached result must not be changed.
         """
         if len(self) > KEPT_PEOPLE:
             return make()
@@ -216,7 +216,7 @@ class Records:
 
     def as_known(self, day: int, tables: Iterable[str] = VERSIONED) -> Records:
         """The records with the rows of ``tables`` that were corrected later as they were known at 00:00 of ``day`` (a
-        day number): for readers of that day alone. These themselves where nothing reads otherwise on it."""
+        day number): for readers of that day alone. Returns these records if nothing differs on that day."""
         if not self.versions:
             return self
         return self.once(("as known", day, tuple(tables)), lambda: self._as_known(day, tables))
@@ -253,9 +253,7 @@ class Records:
         )
 
     def _remember(self, folder: Path) -> None:
-        """Remembers what was set aside and not understood when this store was written, so that the next run keeps
-        it.
-        """
+        """Keeps what was set aside and not understood when this store was written, for the next run."""
         stored = read_unread(folder)
         if stored is not None and stored.num_rows:
             places = {patient: place for place, patient in enumerate(self.patient_ids.tolist())}
@@ -382,7 +380,7 @@ class Records:
         return Records(self.patient_ids[first:last], tables, self.about, self.report, unread=unread, versions=versions)
 
     def __repr__(self) -> str:
-        """How many people and rows of each table, whether they are synthetic, and no value of anybody."""
+        """The number of people and of rows of each table, and whether they are synthetic. Holds no patient's value."""
         rows = ", ".join(f"{len(t):,} {name}" for name, t in self.tables.items() if name != "patients" and len(t))
         return f"Records{' (synthetic)' if self.about['synthetic'] else ''}: {len(self):,} people; {rows or 'no rows'}"
 

@@ -104,7 +104,7 @@ def take(values: Any, rows: npt.NDArray[np.int64]) -> Any:
 
 
 def words_of(text: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], list[str]]:
-    """Text as places in a list of its words; -1 where it is null."""
+    """Text as positions in the list of its distinct words; -1 for null."""
     codes = text.dictionary_encode()
     if isinstance(codes, pa.ChunkedArray):
         codes = codes.unify_dictionaries().combine_chunks()

@@ -1,5 +1,6 @@
-"""Who has supplies that no score can read: medicines that no reference table knows, counted by person from the rows
-that were set aside."""
+"""Counts by person the supplies that no score can use: their medicine is in no reference table, so the row was set
+aside.
+"""
 
 from __future__ import annotations
 

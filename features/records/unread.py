@@ -1,5 +1,5 @@
-"""What could not be read, by person: recorded but not understood. It travels with the records, so that no page, gap or
-run ever says "not recorded" or "no" of something that was written down.
+"""Values that were recorded but not understood, by person. They stay with the records, so that no page, gap or run
+says "not recorded" or "no" about a recorded value.
 """
 
 from __future__ import annotations
@@ -102,12 +102,12 @@ class Unread:
         return Unread(found.patient - np.int32(first), found.on, found.known_on, found.words)
 
     def before(self, as_of: int) -> Unread:
-        """Those known before a day (a day number): what a run as of that day may tell."""
+        """The values known before a day (a day number), which a run as of that day may show."""
         kept = ((self.on < as_of) | (self.on == NO_DAY)) & ((self.known_on < as_of) | (self.known_on == NO_DAY))
         return self.take(np.flatnonzero(kept))
 
     def merged(self, other: Unread) -> Unread:
-        """Both, each value once."""
+        """The union of both, each value once."""
         return self if not len(other) else Unread.of([*self.rows(), *other.rows()])
 
     def to_pandas(self, patient_ids: npt.NDArray[np.object_]) -> pd.DataFrame:
@@ -125,7 +125,7 @@ def _before(day: int, as_of: int) -> bool:
 
 
 def from_table(table: pa.Table, places: dict[str, int]) -> Unread:
-    """As stored beside the tables, for the people at ``places``; those of nobody here are left out."""
+    """The values stored beside the tables, for the people at ``places``. Values of other people are left out."""
     rows = []
     for row in table.to_pylist():
         place = places.get(row["patient_id"])

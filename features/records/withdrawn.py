@@ -1,6 +1,6 @@
-"""What a store held and the extract that replaces it no longer holds.
+"""Counts the rows that a store held and the extract that replaces it no longer holds.
 
-An extract stands as a whole: a row that it no longer holds is withdrawn, and no earlier day reads it either. It is
+An extract replaces the whole store: a row that it no longer holds is withdrawn, for earlier days too. It is
 counted by table and reported, because a feed that lost rows looks like care that stopped. ``--into`` only adds, and a
 ledger (FHIR) keeps what an export lacks, so that the store of an earlier day can be rebuilt.
 """
@@ -28,7 +28,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "stays": ("patient_id", "admitted_on"),
     "conditions": ("patient_id", "category", "code", "recorded_on"),
 }
-"""By which columns a row is known again in a later extract."""
+"""The columns that identify a row in a later extract."""
 
 
 def withdrawn(before: Path, now: Records) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Chains of versions, sorted by name and export: which is the latest, and since when it has its content."""
+"""Finds the latest version in each chain (sorted by name and export), and the day from which it has its content."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def latest(code: npt.NDArray[np.int32]) -> npt.NDArray[np.bool_]:
 
 
 def seen_since(code: npt.NDArray[np.int32], content: Hashes, alive: npt.NDArray[np.bool_], seen: Days) -> Days:
-    """Since when each version has its content: the day of the first of consecutive equal versions. A version after a
-    deletion starts again.
+    """The day from which each version has its content: the day of the first of consecutive equal versions. After a
+    deletion the chain starts again.
     """
     begins = np.ones(len(code), np.bool_)
     begins[1:] = (code[1:] != code[:-1]) | (content[1:] != content[:-1]) | (alive[1:] != alive[:-1])

@@ -49,7 +49,7 @@ class Appended:
     unchanged: int
     deleted: int
     not_sent: int = 0
-    """Records that the ledger holds and the export does not name: it may hold changes alone, so they are kept."""
+    """Records of the ledger that the export does not name. The export may hold only changes, so they are kept."""
 
     def as_dict(self) -> dict[str, int]:
         return {"new": self.new, "changed": self.changed, "unchanged": self.unchanged, "deleted": self.deleted} | {
@@ -59,8 +59,9 @@ class Appended:
 
 @dataclass(frozen=True)
 class State:
-    """The records that stood before a day, sorted by name. ``base_seen`` and ``late_seen``: since when each part has
-    its content; NO_DAY where the first export held it."""
+    """The records that were current before a day, sorted by name. ``base_seen`` and ``late_seen``: the day from which
+    each part has its content; NO_DAY if the first export held it.
+    """
 
     names: list[str]
     payloads: list[bytes]
@@ -140,7 +141,7 @@ class Ledger:
         return counts
 
     def state(self, before: dt.date | int | None = None) -> State:
-        """The records as they stood before ``before`` (all exports where it is None)."""
+        """The records as they were before ``before`` (after all exports if it is None)."""
         limit = NO_DAY if before is None else before if isinstance(before, int) else day_of(before)
         exports = [e for e in self.exports if before is None or day_of(e["day"]) < limit]
         if not exports:
@@ -187,7 +188,7 @@ class Ledger:
         return {name: np.asarray(table[name].to_numpy()) for name in _HEAD}
 
     def _write(self, day: int, segment: pa.Table, counts: Appended, head: dict[str, npt.NDArray[Any]]) -> None:
-        """Writes both files first, then the list that names them, so an export is in the ledger whole or not at all."""
+        """Writes both files first, then the list that names them, so that an export is never half in the ledger."""
         number = len(self.exports) + 1
         self.folder.mkdir(parents=True, exist_ok=True)
         file, head_file = f"{number:05d}-{date_of(day)}.parquet", f"head-{number:05d}.parquet"

@@ -1,1 +1,1 @@
-"""Raw tables into typed, checked and sorted tables, with every row that was set aside and why."""
+"""Turns raw tables into typed, checked and sorted tables, and lists every row that was set aside and why."""

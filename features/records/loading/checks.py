@@ -1,5 +1,4 @@
-"""Checks of one parsed table: every row that fails is named with its column and reason; nothing is changed but
-units."""
+"""Checks one parsed table and reports each failing row with its column and reason. Only units are changed."""
 
 from __future__ import annotations
 
@@ -56,7 +55,7 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
             continue
         backwards = (first != NO_DAY) & (last != NO_DAY) & (last < first)
         if backwards.any():
-            # what the row can do without is set aside: a booking after the contact must not take the contact with it
+            # only the optional value is set aside: a booking date after the contact must not remove the contact
             if spec.column(end).required and not spec.column(start).required:
                 yield start, backwards, f"{start} is after {end}"
             else:
@@ -71,7 +70,7 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
 
 
 def ahead_and_over(columns: dict[str, Any], today: int) -> list[Finding]:
-    """Contacts that lie ahead and yet were attended or missed: one of the two cannot be."""
+    """Future contacts with an outcome: a contact that lies ahead cannot have been attended or missed."""
     over = np.isin(columns["outcome"], [OUTCOMES.index("attended"), OUTCOMES.index("did_not_attend")])
     ahead = over & (columns["contact_on"] > today + 1) & (columns["contact_on"] != NO_DAY)
     return (
@@ -132,8 +131,9 @@ def _numbers(name: str, values: npt.NDArray[np.float64], low: float | None, high
 
 
 def _duplicates(spec: TableSpec, columns: dict[str, Any]) -> Mask:
-    """Rows of an id that another row has: the row that says most is kept, and of two such the first in order of what
-    they say, so that the order of the extract decides nothing."""
+    """Duplicate rows of an id. The row with the most values is kept. Of equal rows the first in the order of their
+    content is kept, so that the order of the extract does not matter.
+    """
     told = [columns[name].to_pylist() if hasattr(columns[name], "to_pylist") else columns[name] for name in spec.names]
     rows = list(zip(*(list(values) for values in told), strict=True))
     place = spec.names.index(spec.unique or "")
@@ -152,13 +152,13 @@ def _duplicates(spec: TableSpec, columns: dict[str, Any]) -> Mask:
 def sent_again(
     spec: TableSpec, columns: dict[str, Any], good: Mask, to_the_day: Mask | None = None
 ) -> Iterator[Finding]:
-    """Rows of one person that repeat another in everything but ``known_on``. The copy that was known first stays, the
-    first given where that is equal.
+    """Rows of one person that repeat another row in everything but ``known_on``. The copy that was known first is
+    kept, and of equal copies the first in the table.
 
     [D] Two supplies of one medicine, dose and length on one day are one supply, and two equal results of one test on
-    one day are one result: counted twice, a supply would cover days that nobody has tablets for and so hide a gap,
-    while a second box that was real can at worst show a gap that is none. Only ``good`` rows count: a row that fails
-    another check never pushes out one that passes. Rows ``to_the_day`` are one only if ``known_on`` is equal too.
+    one day are one result: A supply counted twice would cover days without tablets and so hide a gap. Leaving out a
+    real second box can at worst show a gap that does not exist. Only ``good`` rows count: a row that fails another
+    check never replaces a row that passes. Rows in ``to_the_day`` are duplicates only if ``known_on`` is equal too.
     """
     if not spec.sent_again:
         return
@@ -238,8 +238,9 @@ def to_canonical_units(columns: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _just_beyond(values: npt.NDArray[np.float64], comparators: npt.NDArray[np.int16]) -> None:
-    """A bound is the nearest number that can be true: ``<0.5`` lies below 0.5, so a limit of "below 0.5" holds of it.
-    Doing it twice changes nothing, so a store reads as it was written."""
+    """Replaces a bound by the nearest number that can be true: ``<0.5`` becomes a number just below 0.5, so that a
+    limit of "below 0.5" applies to it. A second call changes nothing, so a store is read as it was written.
+    """
     for sign, towards in (("<", -np.inf), (">", np.inf)):
         rows = np.flatnonzero((comparators == COMPARATORS.index(sign)) & ~np.isnan(values))
         if len(rows):

@@ -98,7 +98,7 @@ def key_of(spec: TableSpec) -> str:
 
 
 def _drop_sentinels(name: str, columns: dict[str, Any], report: TableReport) -> None:
-    """Reads days that mean none (1800-01-01, 1900-01-01, 9999-12-31) as not given, and counts them."""
+    """Reads placeholder dates (1800-01-01, 1900-01-01, 9999-12-31) as missing, and counts them."""
     days = columns[name]
     if not any_outside(days, FIRST_DAY, LAST_REAL_DAY):
         return

@@ -1,4 +1,4 @@
-"""Values that stand in for what nobody wrote: the mode of an attended contact, the days of a supply."""
+"""Fills in values that were not recorded: the mode of an attended contact, the days of a supply."""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ _WITH_THEIR_ROW = {
 
 
 def keep_person(columns: dict[str, Any], name: str, rows: Mask, reason: str) -> Finding:
-    """Empties a value that cannot be right but keeps the person: nobody leaves the caseload because of a mistyped
-    birth date.
+    """Empties a value that cannot be right but keeps the person: a mistyped birth date must not remove a person from
+    the caseload.
     """
     if name == "patient_id":
         return name, rows, reason

@@ -1,7 +1,7 @@
 """Merged ids: follows ``replaced_by`` in the patients table to the current id.
 
-All rows of the old id are rows of the new one, on every day, however late the merge became known: two ids of one
-person never were two people. Of several rows of one id the version that became known last decides, so a merge can be
+All rows of the old id become rows of the new id on every day, however late the merge became known, because both ids
+always belonged to one person. Of several rows of one id the version that became known last decides, so a merge can be
 corrected or undone by a later row; a store takes it back when the extract is ingested again.
 """
 

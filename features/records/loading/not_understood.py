@@ -50,8 +50,8 @@ def unread_values(
 
 
 def kinds_not_read(columns: dict[str, Any]) -> list[Finding]:
-    """Circumstances of a kind that nothing reads: they are kept, and shown with the person, because nobody can say that
-    they mean nothing.
+    """Circumstances of a kind that Upstream does not use. They are kept and shown with the person, because they may
+    matter.
     """
     codes, words = words_of(columns["kind"])
     known = np.array([word in CIRCUMSTANCE_KINDS for word in words], bool)
@@ -60,7 +60,7 @@ def kinds_not_read(columns: dict[str, Any]) -> list[Finding]:
 
 
 def _concept(spec: TableSpec, columns: Mapping[str, Any], about: str, row: int, given: Mapping[str, Any]) -> str:
-    """What the row is about, in our words or, if those could not be read, in its own."""
+    """The subject of the row in our words, or as written if it could not be read."""
     if not about:
         return ""
     value = columns[about][row]

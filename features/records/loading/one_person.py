@@ -1,4 +1,4 @@
-"""One row per person: the version known last, and what makes two rows two people."""
+"""Keeps one row per person, the version known last, and decides when two rows are two people."""
 
 from __future__ import annotations
 
@@ -126,5 +126,5 @@ def refuse_two_people_of_one_id(columns: dict[str, Any], given: Any, moved: Mask
 
 
 def _is_empty(value: Any) -> bool:
-    """Whether a typed value is missing: a code or flag of -1, a day that is none, a number that is none."""
+    """True if a typed value is missing: a code or flag of -1, ``NO_DAY`` or NaN."""
     return bool(value != value or value in (-1, NO_DAY))

@@ -58,6 +58,6 @@ class Quarantine:
 
 
 def _as_given(given: Given, rows: npt.NDArray[np.int64]) -> list[str | Mapping[str, Any]]:
-    """Rows as JSON. Rows of a request stay as they came, because nobody may ask for its quarantine."""
+    """Rows as JSON. Rows of a request are not converted, because its quarantine is rarely read."""
     values = given_rows(given, rows, [str(column) for column in given])
     return list(values) if not isinstance(given, pd.DataFrame | TableFile) else [as_json(row) for row in values]

@@ -1,4 +1,4 @@
-"""The second clock where an extract lacks it: the usual delay of a table, applied and counted."""
+"""Fills in the second clock where an extract lacks it: applies the usual delay of the table and counts the rows."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def _parse(source: Path | io.BytesIO, names: list[str], delimiter: str, nulls: t
                     raise
     except pa.ArrowInvalid as error:
         raise UnreadableCsv(_where(source, names, delimiter) or f"no CSV table ({type(error).__name__})") from None
-    raise AssertionError("both ways of reading return or raise")
+    raise AssertionError("both branches return or raise")
 
 
 def _where(source: Path | io.BytesIO, names: list[str], delimiter: str) -> str:

@@ -1,8 +1,8 @@
-"""The one reader of dates: text, numbers and timestamps of every door become whole days of Europe/London.
+"""The one reader of dates: text, numbers and timestamps of every source become whole days of Europe/London.
 
 A time with an offset is an instant, and its day is the day it was in London: midnight of 15 July in London is
-``2025-07-14T23:00Z``. A time without an offset is taken as London time. What could mean two days (03/04/2025, a
-two-digit year, a spreadsheet's day number) is no date: the reader never guesses.
+``2025-07-14T23:00Z``. A time without an offset is taken as London time. A text that could mean two days (03/04/2025,
+a two-digit year, a spreadsheet's day number) is not a date: the reader never guesses.
 """
 
 from __future__ import annotations
@@ -37,14 +37,16 @@ _SPACED_OFFSET = re.compile(r"\s+([+-]\d{2}:?\d{0,2})$")
 
 
 class ReadDay(NamedTuple):
-    """A day number (``NO_DAY`` for nothing given, None for what is no date), and whether it came with an offset."""
+    """A day number (``NO_DAY`` for an empty value, None for a value that is not a date), and whether it came with an
+    offset.
+    """
 
     day: int | None
     zoned: bool = False
 
 
 class ReadDays(NamedTuple):
-    """Day numbers of a column, where a value was given that is no date, and how many came with an offset."""
+    """Day numbers of a column, a mask of values that are not dates, and the number of values with an offset."""
 
     days: Days
     unread: npt.NDArray[np.bool_] | None

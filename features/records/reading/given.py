@@ -1,4 +1,4 @@
-"""Tables and rows as they were given: what a quarantine and a person's page repeat of them."""
+"""Reads tables and rows as given, for the quarantine and the person's page."""
 
 from __future__ import annotations
 
@@ -49,5 +49,5 @@ def as_json(values: Mapping[Any, Any]) -> str:
 
 
 def is_missing(value: Any) -> bool:
-    """Whether a value as given stands for none."""
+    """True if a value as given means "no value"."""
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and np.isnan(value))

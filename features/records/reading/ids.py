@@ -1,4 +1,4 @@
-"""Ids in one spelling per person, whatever a spreadsheet, a database or a browser did to them.
+"""Cleans ids to one spelling per person, even if a spreadsheet, a database or a browser changed them.
 
 Everything that compares ids (uniqueness, the check for NHS numbers, the join of tables, shards, team membership) reads
 the cleaned spelling, so that two spellings never become one person after the check has passed.
@@ -54,7 +54,7 @@ def _plain(sign: str) -> str:
 
 
 def clean_ids(ids: pa.Array) -> pa.Array:
-    """``clean_id`` of every id, null if nothing is left. Ids that are already plain are skipped."""
+    """``clean_id`` of every id, null if nothing is left. Ids that need no cleaning are skipped."""
     if _plain_throughout(ids):
         return ids
     encoded = ids.dictionary_encode()

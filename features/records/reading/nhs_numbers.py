@@ -1,8 +1,8 @@
 """NHS numbers: checked, then turned at once into a keyed pseudonym. No number is ever stored, logged or repeated.
 
-A plain hash of ten digits is undone in minutes by trying them all; a keyed one (HMAC-SHA-256) is not, while the key is
-kept apart. The pseudonym starts with the id of its key, so that keys can be changed: old pseudonyms stay readable as
-what they are.
+Trying all numbers reverses a plain hash of ten digits in minutes. It does not reverse a keyed hash (HMAC-SHA-256) as
+long as the key is stored separately. The pseudonym starts with the id of its key, so that keys can be changed: old
+pseudonyms stay readable as what they are.
 """
 
 from __future__ import annotations
@@ -184,4 +184,4 @@ def _candidates(ids: pa.Array | pa.ChunkedArray) -> list[str]:
 
 
 _TEN_DIGITS = r"(?:\p{Nd}[^\p{Nd}a-zA-Z]*){10}"
-"""What every NHS number matches and few other ids do, in Arrow's dialect."""
+"""A pattern in Arrow's dialect that every NHS number matches and few other ids do."""

@@ -37,9 +37,7 @@ DTYPES: dict[str, Any] = {"date": np.int32, "code": np.int16, "number": np.float
 
 
 class _Words(dict[Any, int]):
-    """Codes by word. What is looked up as it stands is found at once; another spelling of a word is recognised by
-    ``spelt``.
-    """
+    """Codes by word. An exact spelling is found at once; ``spelt`` recognises other spellings."""
 
     def __init__(self, words: Mapping[str, int], spelt: Callable[[Any], str | None]) -> None:
         super().__init__(words)
@@ -120,7 +118,7 @@ def _series_text(column: Column, values: pd.Series) -> Parsed:
 
 
 _NO_ID = frozenset(("null", "(null)", "<null>", "nan", "nat", "none", "#n/a", "<na>", r"\n"))
-"""Ways of writing that there is no id: taken as ids they would make one person of everybody."""
+"""Texts that mean "no id". Read as ids, they would join all these people into one."""
 
 
 def _series_id(column: Column, values: pd.Series) -> Parsed:
@@ -194,7 +192,7 @@ def _parse_list(column: Column, values: Sequence[Any]) -> Parsed:
     try:
         return _LISTS[column.kind](column, values)
     except TypeError:
-        # Something that is no value at all, a list for one: it cannot be looked up, and reads as what it is, wrong.
+        # An object such as a list cannot be looked up; it counts as wrong.
         return _LISTS[column.kind](column, [value if isinstance(value, Hashable) else _WRONG for value in values])
 
 
@@ -270,9 +268,9 @@ def _is_absent(value: Any) -> bool:
 
 
 def _read_number(value: Any) -> float | None:
-    """A number, NaN for what says that there is none, None for what is no number or could be two.
+    """The number; NaN for a text that means "no value"; None for a text that is not a number or could mean two numbers.
 
-    ``1,234.5`` and ``1.234,5`` and ``0,4`` can only mean one; ``1,200`` is 1200 or 1.2, so it is neither.
+    ``1,234.5``, ``1.234,5`` and ``0,4`` can only mean one number. ``1,200`` could be 1200 or 1.2, so it is refused.
     """
     if isinstance(value, bool):
         return None

@@ -1,1 +1,1 @@
-"""Rows that tell of one event: one supply, contact, stay or referral, and the earlier versions of it."""
+"""Joins rows about one event (a supply, contact, stay or referral) and keeps its earlier versions."""

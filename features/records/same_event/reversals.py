@@ -1,4 +1,4 @@
-"""Which supply each reversal, refusal and return of a part tells of, and what is left of it."""
+"""Finds the supply that each reversal, refusal or partial return applies to, and what is left of it."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from features.records.same_event.supply_rows import (
 from features.records.table import take
 
 REVERSED_WITHIN_DAYS = 180
-"""A reversal undoes a supply of at most this many days before it [D]. One that only a word tells of (cancelled on its
-own day) undoes an earlier supply while at least half of it is left: later it tells of a supply that did not take
-place."""
+"""A reversal undoes a supply of at most this many days before it [D]. A reversal given only by a word (cancelled on
+its own day) undoes an earlier supply while at least half of it is left. Later it means a supply that did not take
+place.
+"""
 _AMOUNTS = ("quantity", "days_supplied", "daily_dose_mg", "dose_mg")
 
 
@@ -32,7 +33,8 @@ def matched_supplies(
     columns: Columns, patient: npt.NDArray[np.int32], undoing: npt.NDArray[np.int64], taken_back: Mask
 ) -> dict[int, int]:
     """The supply that each row undoes, of the same amounts where both state them. Each supply is undone once, the
-    latest first. What was not given undoes a row of its day alone."""
+    latest first. A row "not given" undoes only a row of its own day.
+    """
     found: dict[int, int] = {}
     if not len(undoing):
         return found
@@ -58,8 +60,9 @@ def matched_supplies(
 
 
 def _in_time(columns: Columns, row: int, supply: int, taken_back: Mask) -> bool:
-    """Whether a reversal can be of a supply, by their days: any that was counted below 0, a returned part while the
-    supply lasts, and what a word tells of while at least half of the supply is left."""
+    """Whether a reversal can be of a supply, by their days: always for a row with a negative amount, while the supply
+    lasts for a returned part, and while at least half of the supply is left for a row that only a word marks.
+    """
     since = int(columns["supplied_on"][row] - columns["supplied_on"][supply])
     if since == 0 or taken_back[row]:
         return True
@@ -69,7 +72,7 @@ def _in_time(columns: Columns, row: int, supply: int, taken_back: Mask) -> bool:
 
 
 def stated(columns: Columns, row: int) -> tuple[float, ...]:
-    """What tells rows of one day apart whatever order they came in."""
+    """A sort key for rows of one day that does not depend on their order in the extract."""
     return tuple(float(np.nan_to_num(columns[name][row], nan=-1)) for name in (*_AMOUNTS, "kind", "route"))
 
 

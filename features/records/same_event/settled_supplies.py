@@ -1,4 +1,4 @@
-"""Supplies with the days and doses that their amounts give, and each reversal with the supply that it undoes."""
+"""Works out days and doses of supplies from their amounts, and joins each reversal to the supply that it undoes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from features.records.same_event.supply_rows import (
 
 MOST_DAYS, MOST_MG_A_DAY = 400, 20_000
 _OWN = ("status", "known_on")
-"""What a reversal keeps of its own: the rest comes from the supply that it undoes."""
+"""The columns that a reversal keeps. It takes the others from the supply that it undoes."""
 
 
 @dataclass(frozen=True)

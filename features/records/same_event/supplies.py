@@ -1,15 +1,15 @@
 """Merges rows about one supply: the step between the tables and the engine.
 
-A prescription, its dispensing and its administration are one supply, and the strongest row that is known stands for it.
+A prescription, its dispensing and its administration are one supply. The strongest known row represents it.
 Rows of one medicine and strength of evidence on one day are one supply: their doses add up, the longest length counts.
-What a trust and a GP both supply stays two supplies: a double supply is a gap of its own. A single dose by mouth that
-somebody gave is a dose of the supply in hand, not a supply of its own, and never takes the place of a longer one.
+Supplies by a trust and by a GP stay two supplies, because a double supply is a care gap. An administered oral dose
+belongs to the current supply. It is not a supply of its own and never replaces a longer one.
 
-A reversal undoes the supply that it tells of, from the day that the reversal became known. A weaker row that the undone
-one stood for stays undone with it: what was written and then not handed over is no supply.
+A reversal undoes its supply from the day on which the reversal became known. A weaker row that the undone row
+represented stays undone too: a medicine that was prescribed and not handed over is not a supply.
 
-Nothing is dropped and no row moves: the answer is, for each row, the day on which it stops to stand (``until``) and the
-dose and length that it stands for meanwhile. A stronger row that became known later changes no earlier day.
+No row is dropped or moved. The result gives, for each row, the day on which it stops counting (``until``), and the
+dose and length that it represents until then. A stronger row that became known later changes no earlier day.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class OneSupply:
     length: npt.NDArray[np.int32]
     dose_mg_a_day: npt.NDArray[np.float64]
     undone: npt.NDArray[np.int32]
-    """The last day on which the row tells of something that was supplied, whether or not another row stands for it."""
+    """The last day on which the row means a real supply, whether or not another row represents it."""
 
 
 def one_supply(
@@ -111,7 +111,7 @@ def _another(one, other):  # type: ignore[no-untyped-def]
 
 @jit()
 def _earlier(i, j, known):  # type: ignore[no-untyped-def]
-    """Whether row ``i`` was known before row ``j``, by place where on one day."""
+    """True if row ``i`` was known before row ``j``. Rows known on one day are compared by position."""
     return known[i] < known[j] or (known[i] == known[j] and i < j)
 
 
@@ -119,8 +119,8 @@ def _earlier(i, j, known):  # type: ignore[no-untyped-def]
 def _add_up(begin, last, i, day, known, same, rank, side, undoes, length, dose, until, longest, total):  # type: ignore[no-untyped-def]
     """The supply of row ``i`` and of the rows of its day that were known by then, until the next of them is known.
 
-    Two rows that say the same are one row sent twice. A reversal takes away what says the same as it and was known by
-    then; where it leaves nothing, nothing stands.
+    Two equal rows are one row sent twice. A reversal removes the equal rows known by then; if no row is left, there
+    is no supply.
     """
     added, longest[i], left = np.nan, 0, False
     for j in range(begin, last):
@@ -175,8 +175,9 @@ def _undo(begin, last, i, day, known, same, rank, side, undoes, length, dose, un
 
 @jit()
 def _replace(first, last, i, day, known, same, rank, side, undoes, length, until):  # type: ignore[no-untyped-def]
-    """Ends row ``i`` on the day that a stronger row of its supply, or of the course it belongs to, is known; and a
-    single dose of a supply in hand on the day that both are known."""
+    """Ends row ``i`` on the day on which a stronger row of its supply, or of its course, is known. Ends a single dose
+    of a current supply on the day on which both are known.
+    """
     dose = rank[i] == _ADMINISTERED and same[i] & 2 == 0
     for j in range(i - 1, first - 1, -1):
         if day[j] < day[i] - _MOST_LENGTH - HELD_DAYS:

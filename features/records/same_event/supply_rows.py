@@ -1,5 +1,4 @@
-"""Rows of ``supplies`` as they arrive: what their kind, status and amounts say, and which of them do not say how long
-they last."""
+"""Reads the kind, status and amounts of rows of ``supplies`` as received, and marks rows without a length."""
 
 from __future__ import annotations
 
@@ -48,8 +47,9 @@ def doses_given(columns: Mapping[str, Any]) -> Mask:
 
 
 def days_not_recorded(columns: Mapping[str, Any]) -> Mask:
-    """Which rows say nothing of how long they last: their length is the product's usual interval or four weeks. A
-    single dose that was given lasts its day, which is no assumption."""
+    """Mask of rows without a length. They get the product's usual interval or four weeks. An administered single dose
+    lasts one day, which is not an assumption.
+    """
     injection = injections(columns)
     return np.isnan(np.where(injection, columns["interval_days"], columns["days_supplied"])) & ~doses_given(columns)
 
@@ -75,8 +75,9 @@ def read_supplies(given: Any, columns: Columns, unread: dict[str, Mask]) -> None
 
 
 def _negative_days_of_a_supply(columns: Columns) -> Mask:
-    """Rows with as many days below 0 as another row of the person and medicine has above: a reversal. Any other number
-    below 0 is a mistake, which is set aside."""
+    """Rows with as many days below 0 as another row of the person and medicine has above: a reversal. Any other
+    negative number is a mistake and is set aside.
+    """
     below = columns["days_supplied"] < 0
     if not below.any():
         return below
@@ -86,8 +87,9 @@ def _negative_days_of_a_supply(columns: Columns) -> Mask:
 
 
 def _read_kinds(given: Any, columns: Columns, unread: dict[str, Mask]) -> None:
-    """Reads words such as "refused" and "returned" among the kinds as the status that they are. Any other word that is
-    no kind stands for the weakest: nobody can say that it was handed over or given."""
+    """Reads words such as "refused" and "returned" among the kinds as the status that they are. Any other unknown
+    word counts as the weakest kind, because it does not show that the medicine was handed over or given.
+    """
     rows = np.flatnonzero(unread["kind"])
     words = meanings("status")
     meant = np.array([_NO_SUPPLY.get(words.get(plain_word(word), ""), -1) for word in _cells(given, rows)], np.int16)

@@ -1,8 +1,8 @@
 """Earlier versions of contacts, stays and referrals: what was known of them before a row was corrected.
 
-The tables hold each event once, as the version that became known last tells it. Of the few people of whom an earlier
-version said something else, every row is kept beside them, and a reader of an earlier day gets their rows as they were
-known then. A record in which nothing was corrected has no versions and costs nothing.
+The tables hold each event once, in the version that became known last. For the few people with a different earlier
+version, every row is kept beside the tables, and a reader of an earlier day gets their rows as known then. A record
+in which nothing was corrected has no versions and costs nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class RowVersions:
     until: Days
 
     def at(self, places: Int) -> RowVersions | None:
-        """Those of the people at ascending ``places``, who become 0, 1, 2, ...; None where there are none."""
+        """The versions of the people at ascending ``places``, renumbered 0, 1, 2, ...; None if there are none."""
         spans = _rows_of(self.offsets, places)
         if not len(spans):
             return None
@@ -97,7 +97,7 @@ def kept(spec: TableSpec, columns: Columns, patient: Days, people: int, spans: S
 def tables_as_known(
     tables: Mapping[str, Table], versions: Mapping[str, RowVersions], day: int, names: Iterable[str]
 ) -> dict[str, Table]:
-    """Those of the tables ``names`` that read otherwise at 00:00 of ``day``, with the rows as they were known then."""
+    """The tables of ``names`` that differ at 00:00 of ``day``, with the rows as known then."""
     found: dict[str, Table] = {}
     for name in names:
         one = versions.get(name)
@@ -151,8 +151,9 @@ def _joined(one: Any, other: Any) -> pa.Array:
 
 
 def in_one_order(spec: TableSpec, columns: Columns, patient: Days, people: int, *, stored: bool = False) -> Table:
-    """The rows by patient, day and known day, and then by what they say, so that no order of an extract gives another
-    store. Rows of a store that we wrote stand so already."""
+    """Sorts rows by patient, day and known day, then by content, so that the order of the extract does not change the
+    store. Rows of a store that we wrote are already in this order.
+    """
     keys = patient, columns[spec.event_day or "known_on"], columns["known_on"]
     if stored and in_order(*keys):
         return Table(spec, columns, patient, offsets_of(patient, people))
@@ -171,7 +172,7 @@ def in_one_order(spec: TableSpec, columns: Columns, patient: Days, people: int, 
 
 
 def _ranked(values: Any, rows: Int) -> npt.NDArray[Any]:
-    """Values of some rows as numbers that sort as they do, whatever came first."""
+    """Values of some rows as numbers in the same sort order, independent of the order of the rows."""
     if isinstance(values, np.ndarray):
         return values[rows]
     codes, words = words_of(values.take(pa.array(rows)))

@@ -1,5 +1,5 @@
-"""Contacts, stays and referrals that are one event: sent twice, amended, reopened, recorded in two systems, never
-closed.
+"""Joins rows of contacts, stays and referrals that are one event: sent twice, amended, reopened, recorded in two
+systems or never closed.
 
 The version known last is kept. What it adds (an outcome, a closure, a discharge) counts from the day it became known,
 and the event itself from the day its first version became known, so that a feature of an earlier day reads what was
@@ -79,7 +79,7 @@ def one_each(table: str, columns: Columns, patient: npt.NDArray[np.int32]) -> On
         keys = (_codes(columns[str(TABLES[table].unique)]),)
     columns, patient, replaced = _put_together(table, columns, patient, keys, spans)
     merged = 0
-    if table == "contacts":  # a text about a visit and the visit are two
+    if table == "contacts":  # a text about a visit is not the visit
         keys = (columns[event], _codes(columns["team_id"]), columns["kind"], written(columns))
         columns, patient, merged = _put_together(table, columns, patient, keys, spans)
     if table == "stays":
@@ -169,14 +169,15 @@ class _Version:
 
     @property
     def order(self) -> tuple[Any, ...]:
-        """Ascending: the version that stands is the largest. What became known last; then a settled row before an open
-        one; then the content, so that the order of the extract decides nothing."""
+        """Sort key; the version that is kept is the largest. A version known later is larger, then a settled row,
+        then the content, so that the order of the extract does not matter.
+        """
         settled = int(_RANK[self.late[0]]) if self.table == "contacts" else int(not self.open)
         known = self.known
         if self.table == "contacts" and settled and self.late_known != NO_DAY:
             known = max(known, self.late_known)
         content = tuple(map(str, self.says()))
-        if self.table == "stays":  # a closed row beats an open one, whenever it became known
+        if self.table == "stays":  # a closed row is preferred to an open one, whenever it became known
             return settled, known, content, self.late_known
         return known, settled, content, self.late_known
 
@@ -206,7 +207,7 @@ _BLANK: dict[str, tuple[int, ...]] = {
 
 
 def _composite(versions: list[_Version]) -> _Version:
-    """The version that stands for all, with both clocks of the event put into it."""
+    """The version that represents all rows, with both clocks of the event."""
     ordered = sorted(versions, key=lambda one: one.order)
     last = ordered[-1]
     same_day = [one for one in ordered if one.day == last.day]
@@ -223,13 +224,13 @@ def _composite(versions: list[_Version]) -> _Version:
 
 
 def _differing(versions: list[_Version], stands: _Version) -> tuple[int, int] | None:
-    """After which day and up to which the versions known by then say something else than the one that stands."""
+    """Spans of days (after, up to) in which the versions known then differ from the version that is kept."""
     if len({(one.known, one.late_known, one.says()) for one in versions}) == 1:
         return None
     clocks = sorted({clock for one in versions for clock in (one.known, one.shown) if clock != NO_DAY})
     found = []
     for clock, following in itertools.pairwise(clocks):
-        # nothing changes between two clocks, so one day stands for all of them
+        # nothing changes between two clocks, so one day is enough to check
         seen = [one for version in versions if (one := version.as_known(clock + 1)) is not None]
         then = _composite(seen).as_known(clock + 1) if seen else None
         now = stands.as_known(clock + 1)

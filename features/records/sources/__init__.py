@@ -1,1 +1,1 @@
-"""Reads the formats that extracts come in: OMOP, FHIR, MHSDS and HES. The NHS dm+d names their products."""
+"""Reads extracts in four formats: OMOP, FHIR, MHSDS and HES. Product names come from the NHS dm+d."""

@@ -1,5 +1,4 @@
-"""One fate for every row of an extract made of tables: what came in equals what was mapped, merged, left out and set
-aside."""
+"""Counts what happened to every source row of a tabular extract: rows read = mapped + merged + left out + set aside."""
 
 from __future__ import annotations
 
@@ -21,27 +20,27 @@ NOT_READ = "not read"
 
 @dataclass
 class Account:
-    """Fates by source table (one a row), and the source row behind each row of ours."""
+    """The fate of each source row by table, and the source row that each of our rows came from."""
 
     fates: dict[str, npt.NDArray[np.object_]] = field(default_factory=dict)
     origins: dict[str, list[tuple[str, npt.NDArray[np.int64]]]] = field(default_factory=dict)
     notes: Counter[str] = field(default_factory=Counter)
 
     def open(self, table: str, rows: int, fate: str = NOT_READ) -> None:
-        """Every row of ``table`` begins with one fate."""
+        """Gives every row of ``table`` its first fate."""
         self.fates[table] = np.full(rows, fate, object)
 
     def mark(self, table: str, rows: npt.NDArray[Any] | pd.Index, fate: str) -> None:
         self.fates[table][np.asarray(rows)] = fate
 
     def came_from(self, ours: str, table: str, rows: npt.NDArray[Any] | pd.Index, fate: str | None = None) -> None:
-        """The next rows of our table came from these rows of ``table``."""
+        """Records which rows of ``table`` the next rows of our table came from."""
         places = np.asarray(rows, dtype=np.int64)
         self.origins.setdefault(ours, []).append((table, places))
         self.mark(table, places, f"{MAPPED}{ours}" if fate is None else fate)
 
     def settle(self, aside: Iterable[SetAside]) -> None:
-        """A source row whose every row of ours the checks set aside counts as set aside, with the first reason."""
+        """Marks a source row as set aside, with the first reason, when the checks set aside all rows made from it."""
         lost: dict[tuple[str, int], str] = {}
         gone: dict[str, dict[int, str]] = {}
         for one in aside:
@@ -64,14 +63,14 @@ class Account:
                 self.fates[table][place] = f"{ASIDE}{reason}"
 
     def report(self) -> dict[str, Any]:
-        """For each source table its rows and how many met which fate."""
+        """Number of rows of each source table, in total and by fate."""
         return {
             table: {"rows": len(fates), "fates": dict(sorted(Counter(fates.tolist()).items()))}
             for table, fates in sorted(self.fates.items())
         }
 
     def lines(self) -> list[str]:
-        """The same for a terminal."""
+        """The counts as a table for a terminal."""
         out = []
         for table, one in self.report().items():
             fates = "; ".join(f"{fate} {count:,}" for fate, count in one["fates"].items())

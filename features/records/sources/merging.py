@@ -1,8 +1,8 @@
-"""``merge_into``: a second source for the same people, added to a store: one person, one supply truth.
+"""``merge_into``: adds a second source for the same people to a store.
 
-People are joined by their id, so both sources must name them alike: by the pseudonym of the NHS number (one key for
-both), or by one local id. Rows are added; what both tell of one event, Records makes one. A fact of a person that only
-one source knows is kept; where both know it, the store's stands.
+People are joined by their id, so both sources must use the same ids: the pseudonym of the NHS number (one key for
+both), or one local id. Rows are added; Records joins rows of both sources about one event. A person's value that only
+one source has is kept. If both have it, the store's value is kept.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _OWN_IDS = {"contacts": "contact_id", "referrals": "referral_id"}
 def merge_into(store: str | Path, added: str | Path, name: str) -> dict[str, Any]:
     """Adds the store ``added`` to ``store``, which is replaced whole, and returns the rows that each brought.
 
-    ``name`` says which source the rows came from: it goes before an id that both stores use for different rows. Raises
-    RecordsError where the two have nobody in common.
+    ``name`` is the name of the added source: it is put before an id that both stores use for different rows. Raises
+    RecordsError if the two have nobody in common.
     """
     here, there = Records.load(store), Records.load(added)
     both = set(here.patient_ids) & set(there.patient_ids)

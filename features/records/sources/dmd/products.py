@@ -1,4 +1,4 @@
-"""``Products``: what a dm+d code means here."""
+"""``Products``: maps a dm+d code to our medicine, route and strength."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ TEXT_ONLY = "196421000000109"
 @dataclass(frozen=True)
 class Product:
     """A medicine in a product. ``strength_mg`` is in one tablet, capsule, ampoule or vial; NaN where it is not known
-    (liquids). ``route`` is empty where the product does not say it."""
+    (liquids). ``route`` is empty where the product does not give one.
+    """
 
     medicine: str
     route: str = ""
@@ -92,8 +93,9 @@ class Products:
 
 
 def load_products(folder: str | Path | None = None) -> Products:
-    """Our tables, and what lies in ``folder``: a dm+d release (``f_vmp2*.xml`` ...) and code lists as CSV with a BNF
-    code beside a dm+d id. Raises RecordsError."""
+    """Reads our tables and the files in ``folder``: a dm+d release (``f_vmp2*.xml`` ...), and code lists as CSV with
+    a BNF code and a dm+d id in each row. Raises RecordsError.
+    """
     vtms = {row["vtm_id"]: (row["medicine"], row["form"]) for row in _rows("vtm")}
     listed = {
         row["dmd_id"]: Product(row["medicine"], row["route"], float(row["strength_mg"] or "nan"))

@@ -1,4 +1,4 @@
-"""A dm+d release as NHSBSA publishes it: VTMs, virtual and actual products, packs, strengths and ids of before."""
+"""Reads a dm+d release as NHSBSA publishes it: VTMs, virtual and actual products, packs, strengths and previous ids."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ class Vmp:
 
 @dataclass(frozen=True)
 class Release:
-    """``products`` leads from an actual product or a pack to its VMP; ``previous`` from an id of before to today's."""
+    """``products`` maps an actual product or a pack to its VMP. ``previous`` maps a previous id to the current id."""
 
     vmps: Mapping[str, Vmp]
     products: Mapping[str, str]
     previous: Mapping[str, str]
 
     def product_of(self, code: str) -> str:
-        """The VMP of a product, pack or VMP, following ids of before."""
+        """The VMP of a product, pack or VMP. Previous ids are followed to the current id."""
         for _ in range(4):
             if code in self.vmps:
                 return code
@@ -40,7 +40,7 @@ class Release:
         return code
 
     def vtm_of(self, code: str) -> str:
-        """Today's id of a VTM."""
+        """The current id of a VTM."""
         return self.previous.get(code, code)
 
 
@@ -77,12 +77,12 @@ _PARTS = ("vtm", "vmp", "amp", "vmpp", "ampp")
 
 
 def _only(found: list[float]) -> float:
-    """The strength of a product with one ingredient; a compound has none that could be given to one medicine."""
+    """The strength of a product with one ingredient. A compound product has no single strength."""
     return found[0] if len(found) == 1 else math.nan
 
 
 def _strength(row: Mapping[str, str], dose: tuple[float, str] | None, units: Mapping[str, tuple[str, float]]) -> float:
-    """mg in one unit dose: the numerator as it is, or for each ml of what a unit holds."""
+    """mg in one unit dose. A strength in mg per ml is multiplied by the millilitres in one unit."""
     kind, factor = units.get(row.get("STRNT_NMRTR_UOMCD", ""), ("", 0.0))
     if kind != "mg" or "STRNT_NMRTR_VAL" not in row:
         return math.nan

@@ -1,7 +1,7 @@
 """FHIR R4 (UK Core) as NDJSON, Bulk Data exports or Bundles, read into our tables through the mapping tables in
 ``mappings/``.
 
-What R4 does not have is stated, not invented: no reason for closing an episode, no team's capacity, no deprivation.
+R4 has no reason for closing an episode, no team capacity and no deprivation. The report says so; no value is invented.
 """
 
 from features.records.sources.fhir.export import export

@@ -24,12 +24,12 @@ _LATE: dict[str, tuple[str, ...]] = {
     "EpisodeOfCare": ("status", "statusHistory", "extension"),
     "Patient": ("deceasedBoolean", "deceasedDateTime"),
 }
-"""What of a resource becomes known later than the rest: an outcome, a closure, a death."""
+"""The fields of each resource that become known later than the rest: an outcome, a closure, a death."""
 _HELD = (r.Medication, r.MedicationRequest)
 
 
 def canonical(resource: r.Resource, scope: Scope) -> r.Resource:
-    """The resource with every reference as its key and every identifier as its hash; changed in place."""
+    """Replaces every reference by its key and every identifier by its hash. Changes the resource in place."""
     _walk(resource, scope)
     held = []
     for raw in resource.contained:
@@ -69,7 +69,7 @@ def _hash(content: bytes) -> int:
 
 
 def versions_of(resources: dict[str, tuple[bytes, int, int]]) -> Versions:
-    """What the ledger takes: names, payloads and hashes."""
+    """The columns that the ledger stores: names, payloads and hashes."""
     return Versions(
         list(resources),
         [payload for payload, _, _ in resources.values()],
@@ -135,7 +135,7 @@ def _part(value: r.Element, scope: Scope) -> r.Element:
 
 
 def _no_text(value: str, scope: Scope) -> str:
-    """A number with its bound, else that there were words."""
+    """A number with its bound. Words are replaced by a marker and not kept."""
     return value if _NUMBER.fullmatch(value) else "words that are not kept"
 
 

@@ -1,4 +1,4 @@
-"""What codes mean: the mapping tables, and one rule for a concept with several codings."""
+"""Looks codes up in the mapping tables. One rule decides a concept that has several codings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ NAMES = ("systems", "codes", "tests")
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """A coded diagnosis: system and code as recorded, the group that rules read, the patients column it confirms."""
+    """A coded diagnosis: system and code as recorded, its diagnosis group, and the column of patients that it
+    confirms.
+    """
 
     system: str
     code: str
@@ -32,7 +34,7 @@ class Diagnosis:
 
 @dataclass
 class CodeBook:
-    """Every mapping of the FHIR door. ``None`` is a code that no table holds, ``CONFLICT`` codings that differ."""
+    """Every mapping that the FHIR reader uses. ``None``: no table holds the code. ``CONFLICT``: the codings differ."""
 
     systems: dict[str, tuple[str, int]]
     lists: dict[str, dict[tuple[str, str], str]]
@@ -120,7 +122,7 @@ class CodeBook:
         return chosen
 
     def unit(self, test: str, code: str | None, unit: str | None) -> str | None:
-        """A spelling of the unit that the test's table knows, else the unit as written."""
+        """The unit in the spelling of the test's table, or the unit as written where the table does not have it."""
         for given in (code, unit):
             if given is None:
                 continue
@@ -131,7 +133,9 @@ class CodeBook:
 
 
 def _own(name: str, code: str) -> str | None:
-    """The word of a code of our own system: ``contact_kind/crisis`` is "crisis" in the list of kinds of contact."""
+    """The value of a code in our own code system: ``contact_kind/crisis`` gives "crisis" from the list of contact
+    kinds.
+    """
     kind, _, word = code.partition("/")
     return word or None if kind == name else None
 
@@ -141,8 +145,9 @@ _DIAGNOSIS_SYSTEMS = {"SNOMED": "snomed", "ICD10": "icd10", "ICD10CM": "icd10cm"
 
 
 def load_codebook(mappings: str | Path | None = None, dmd: str | Path | None = None) -> CodeBook:
-    """Our tables, each replaced by ``mappings/<name>.csv`` where that exists, and what the ``dmd`` folder brings.
-    Raises RecordsError."""
+    """Reads our tables and the ``dmd`` folder. A file ``mappings/<name>.csv`` replaces our table of that name. Raises
+    RecordsError.
+    """
     theirs = Path(mappings) if mappings is not None else None
     if theirs is not None and not theirs.is_dir():
         raise RecordsError(
@@ -188,7 +193,7 @@ def load_codebook(mappings: str | Path | None = None, dmd: str | Path | None = N
 
 
 def _single(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """RxNorm products with one medicine: a compound is not one supply of either."""
+    """RxNorm products that hold one medicine. A compound product is left out: it is not a supply of one medicine."""
     kept = [row for row in rows if row["vocabulary_id"].startswith("RxNorm") and row["dose_basis"] != "injection_unit"]
     counts: dict[str, int] = {}
     for row in kept:

@@ -1,5 +1,6 @@
-"""FHIR dates and times as London days, through the one reader of dates. A partial date takes the last day of its
-period, so that nothing happens too early."""
+"""Reads FHIR dates and times as London days, with the shared date reader. A partial date becomes the last day of its
+period, so that no event is dated too early.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from features.records.reading.dates import read_day
 
 
 class NotADate(ValueError):
-    """The text is no FHIR date, dateTime or instant. The message never holds the text."""
+    """Raised for text that is not a FHIR date, dateTime or instant. The message never holds the text."""
 
 
 def day(text: str | None) -> int:
@@ -38,7 +39,7 @@ def is_partial(text: str | None) -> bool:
 
 
 def birth_day(text: str | None) -> int:
-    """As ``day``, but a year alone is 1 July of it, and a month alone the 15th."""
+    """Like ``day``, but a year alone becomes 1 July and a month alone becomes the 15th."""
     if text is not None and len(text) in (4, 7):
         return _read(f"{text}-07-01" if len(text) == 4 else f"{text}-15")
     return day(text)

@@ -1,8 +1,8 @@
-"""``export``: a store as UK Core NDJSON with a Bulk Data manifest, for tests and for handing data on.
+"""``export``: writes a store as UK Core NDJSON with a Bulk Data manifest, for tests and for data transfer.
 
-What R4 has no element for travels in codes of our own system (``urn:upstream:code``), so that what is read back is what
-was written. The second clock travels as FHIR writes it: issued, recordedDate, created, authoredOn, Provenance of the
-creation, and meta.lastUpdated for what became known later.
+Where R4 has no element, a code of our own system (``urn:upstream:code``) holds the value, so that reading the export
+returns the same records. The known day is written in FHIR's own elements: issued, recordedDate, created, authoredOn,
+Provenance of the creation, and meta.lastUpdated for fields that became known later.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class _FhirWriting:
         return count
 
     def _rows(self, table: str) -> Iterator[dict[str, Any]]:
-        """Rows of a table: days as text, what is missing left out, ``row`` its number."""
+        """Yields the rows of a table: days as text, missing values left out, ``row`` as the row number."""
         frame = self.records[table]
         for column in frame.select_dtypes("datetime"):
             frame[column] = frame[column].dt.strftime("%Y-%m-%d").astype("object")
@@ -112,7 +112,7 @@ class _FhirWriting:
                 yield {"row": number, **row}
 
     def _id(self, text: str) -> str:
-        """An id that FHIR allows: the text itself, else a hash of it."""
+        """An id that FHIR allows: the text itself if it is valid, otherwise a hash of it."""
         if text not in self.ids:
             legal = _LEGAL_ID.fullmatch(text)
             self.ids[text] = text if legal else hashlib.sha256(text.encode()).hexdigest()[:40]
@@ -129,7 +129,9 @@ class _FhirWriting:
         event: str | None = None,
         known: bool = True,
     ) -> JsonDict:
-        """Id and meta. What became known long after ``event`` gets a Provenance of its update."""
+        """The id and meta of a resource. A resource that became known long after ``event`` gets a Provenance of its
+        update.
+        """
         meta: JsonDict = dict(self.tag) if self.records.synthetic else {}
         if late:
             meta["lastUpdated"] = _noon(late)
@@ -275,7 +277,7 @@ class _FhirWriting:
         )
         reversals = self._reversals()
         for row in self._rows("supplies"):
-            if row.get("status") not in (None, "supplied"):  # a reversal goes with what it undoes
+            if row.get("status") not in (None, "supplied"):  # a reversal is written with the supply that it cancels
                 self.left_out["supplies not handed over"] += row["status"] != "reversed" and row.get("kind") == kind
                 continue
             if row.get("kind") != kind:
@@ -463,12 +465,12 @@ def _channel(row: JsonDict) -> JsonDict:
 
 
 def _supply_told(row: JsonDict) -> tuple[Any, ...]:
-    """What a row of supplies tells, its place, status and known day apart."""
+    """The content of a row of supplies, without its position, status and known day."""
     return tuple(sorted((k, str(v)) for k, v in row.items() if k not in ("row", "status", "known_on")))
 
 
 def _dosage(row: JsonDict) -> JsonDict:
-    """One instruction: the dose of a day in mg, or for a depot the days between two doses."""
+    """One dosage instruction: the daily dose in mg, or for a depot the days between two doses."""
     dosage: JsonDict = {}
     if "as_required" in row:
         dosage["asNeededBoolean"] = bool(row["as_required"])
@@ -485,7 +487,7 @@ def _dosage(row: JsonDict) -> JsonDict:
 
 
 def _exact_codes(book: CodeBook) -> dict[str, list[JsonDict]]:
-    """For each test the LOINC or SNOMED CT code that means it and nothing else."""
+    """For each test a LOINC or SNOMED CT code that means only this test."""
     found: dict[str, list[JsonDict]] = {}
     for (system, code), tests in sorted(book.tests.items()):
         if len(tests) == 1 and system in _URLS and tests[0] not in found and not _asks(book, system, code):
@@ -494,7 +496,7 @@ def _exact_codes(book: CodeBook) -> dict[str, list[JsonDict]]:
 
 
 def _asks(book: CodeBook, system: str, code: str) -> bool:
-    """Whether a code also asks about a person's life (smoking)."""
+    """True if the code also records a person's circumstances (smoking)."""
     return (system, code) in book.lists["circumstance_question"]
 
 

@@ -1,5 +1,6 @@
-"""``records_of``: FHIR resources that came with a request as records, by the reader of the extracts. Nothing is written
-to a disk."""
+"""``records_of``: reads the FHIR resources of a request as records, with the same reader as extracts. Nothing is
+written to disk.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +24,20 @@ _HERE = FilePart(Path("request"), "lines")
 
 @dataclass(frozen=True)
 class Read:
-    """Records of some resources, and how many of them were understood by nobody (broken, or a code in no table)."""
+    """The records of some resources, and how many resources could not be used (broken, or with a code that no table
+    holds).
+    """
 
     records: Records
     not_understood: int
 
 
 def records_of(resources: Iterable[bytes], today: dt.date, book: CodeBook, base: str | None = None) -> Read:
-    """Records of resources as JSON, known by the end of ``today``. Ids are those of the Patient resources.
+    """Reads resources given as JSON into records, known by the end of ``today``. Ids are those of the Patient
+    resources.
 
-    ``base``: the server they come from, so that its absolute references are found. Raises RecordsError for STU3.
+    ``base`` is the server that they come from; it is needed to resolve absolute references. Raises RecordsError for
+    STU3.
     """
     gathering = Gathering()
     gathering.add(_HERE, read_batch(of_lines(resources, 1, Scope(Identities(), base)), book))

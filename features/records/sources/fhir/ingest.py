@@ -1,4 +1,4 @@
-"""``ingest``: a FHIR folder into a store of records, with the account of it as JSON beside the tables."""
+"""``ingest``: reads a FHIR folder into a store of records, and writes the account as JSON in the same folder."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MOST_BROKEN = 1_000
 
 @dataclass(frozen=True)
 class FhirExtract:
-    """What ``read_fhir`` found: our tables, and what the account of them is made from."""
+    """The result of ``read_fhir``: our tables, and the data for the account."""
 
     frames: dict[str, pd.DataFrame]
     about: dict[str, Any]
@@ -54,12 +54,12 @@ def read_fhir(
 ) -> FhirExtract:
     """Reads a folder of FHIR R4: NDJSON, Bulk Data exports, Bundles. Raises RecordsError.
 
-    ``dmd``: folder of a dm+d release or of code lists. ``nhs_key`` makes the pseudonym of an NHS number the id of a
-    person, so that sources can be joined. ``exported``: the day of the export where no manifest says it.
+    ``dmd``: folder of a dm+d release or of code lists. With ``nhs_key`` the person's id is the pseudonym of the NHS
+    number, so that sources can be joined. ``exported`` is the day of the export if no manifest gives it.
     """
     found = folder if isinstance(folder, FhirFolder) else open_folder(folder)
     book = load_codebook(mappings, dmd)
-    # Without the trust's key, NHS numbers join the rows of this run through a key that nobody keeps.
+    # Without the trust's key, a random key joins NHS numbers within this run. It is not stored.
     identities = Identities(nhs_key, b"" if nhs_key else secrets.token_bytes(32))
     job = Job(identities, found.base, str(mappings) if mappings else None, str(dmd) if dmd else None)
     extract = read(found, job, book, workers=workers, progress=progress)
@@ -67,7 +67,7 @@ def read_fhir(
 
 
 def last_day_of(folder: FhirFolder, exported: dt.date | None) -> int:
-    """The day of an export: as given, else from its manifest, else today."""
+    """The day of an export: the given day, or the manifest's day, or today."""
     if exported is not None:
         return day_of(exported)
     return folder.transaction_day if folder.transaction_day != NO_DAY else day_of(dt.date.today())
@@ -76,7 +76,7 @@ def last_day_of(folder: FhirFolder, exported: dt.date | None) -> int:
 def link(
     extract: Extract, seen: Seen, last_day: int, about: Mapping[str, Any] | None, nhs_key: NhsKey | None
 ) -> FhirExtract:
-    """An extract's tables as ours."""
+    """Converts the tables of an extract to our tables."""
     linked = Linking(extract, seen, last_day).run()
     stated = {"source": "FHIR R4", "extract_day": str(date_of(last_day)), **(about or {})}
     if extract.notes.get(SYNTHETIC):
@@ -152,7 +152,7 @@ def _last_day(records: Records) -> str | None:
 
 
 def _settle(found: FhirExtract, records: Records) -> None:
-    """A resource whose every row was set aside by the checks counts as set aside, with the first reason."""
+    """Marks a resource as set aside, with the first reason, when the checks set aside all its rows."""
     extract = found.extract
     if not records.set_aside:
         return

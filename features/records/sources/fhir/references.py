@@ -23,14 +23,15 @@ _TAIL = re.compile(r"^(?:(?P<base>[a-z][a-z0-9+.-]*://.+?)/)?(?P<key>[A-Z][A-Za-
 
 @dataclass(frozen=True)
 class Identities:
-    """Turns identifiers into hashes at the door. NHS numbers need the trust's key; without one they are not kept."""
+    """Hashes identifiers as they are read. NHS numbers need the trust's key; without a key they are not kept."""
 
     key: NhsKey | None = None
     link: bytes = b""
 
     def hash_of(self, identifier: Identifier) -> str | None:
-        """``=...`` for an identifier, None for one that cannot be used (no value, or an NHS number that fails its
-        check)."""
+        """``=...`` for an identifier. None if it cannot be used: it has no value, or its NHS number fails the check
+        digit.
+        """
         system, value = identifier.system or "", (identifier.value or "").strip()
         if not value or not system:
             return None
@@ -52,7 +53,7 @@ class Identities:
 
 @dataclass(frozen=True)
 class Scope:
-    """Where references are looked up: the entries of the Bundle they stand in, and the server the extract came from."""
+    """The scope of a reference: the entries of its Bundle, and the server that the extract came from."""
 
     identities: Identities
     base: str | None = None
@@ -65,7 +66,7 @@ class Scope:
         return cls(Identities())
 
     def key(self, reference: Reference | None) -> str | None:
-        """The key that a reference leads to, or None where it names nothing that could be found."""
+        """The key of the resource that a reference means, or None if it cannot be resolved."""
         if reference is None:
             return None
         text = reference.reference
@@ -87,7 +88,9 @@ class Scope:
 
 
 def entry_key(full_url: str | None, resource_type: str, resource_id: str | None, base: str | None) -> str | None:
-    """The key of a resource: its id, else what its fullUrl ends in; one of another server than ``base`` says so."""
+    """The key of a resource: its id, or the last part of its fullUrl. The key of a resource from another server than
+    ``base`` includes that server.
+    """
     if full_url and full_url.startswith("urn:"):
         return f"{resource_type}/{resource_id or full_url.rsplit(':', 1)[-1]}"
     found = _TAIL.match(full_url) if full_url else None

@@ -1,4 +1,6 @@
-"""FHIR through the version ledger: an export adds its versions, and the store is built from what the ledger holds."""
+"""Ingests FHIR with a version ledger: an export adds its versions to the ledger, and the store is built from the
+ledger.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ def ingest_into_ledger(
 ) -> dict[str, Any]:
     """Adds one export to the ledger. Every resource gets a fate: kept, or why not. Raises RecordsError."""
     found = open_folder(folder)
-    # Without the trust's key NHS numbers are not kept: a hash that others could undo has no place on a disk.
+    # Without the trust's key NHS numbers are not kept: others could reverse the hash, so it must not be on a disk.
     job = Job(Identities(nhs_key), found.base, None, None)
     fates: Counter[tuple[str, str]] = Counter()
     taken: dict[str, tuple[bytes, int, int]] = {}
@@ -71,7 +73,7 @@ def ingest_into_ledger(
 def _take(
     one: Given, taken: dict[str, tuple[bytes, int, int]], versions: dict[str, int], gone: set[str]
 ) -> tuple[str, str]:
-    """(type, fate) of one resource; its latest version in this export goes to ``taken``."""
+    """Returns (type, fate) of one resource. Adds its latest version in this export to ``taken``."""
     try:
         resource = r.decode(one.raw)
     except msgspec.DecodeError:
@@ -82,7 +84,7 @@ def _take(
     key = entry_key(one.full_url, kind, resource.id, one.scope.base)
     if restricted(resource.meta) or restricted(one.bundle):
         if key:
-            gone.add(key)  # what became restricted leaves the store
+            gone.add(key)  # a resource that became restricted is removed from the store
         return kind, RESTRICTED
     version = version_of(resource.meta)
     made = payload_of(canonical(resource, one.scope))
@@ -102,7 +104,9 @@ def build_from_ledger(
     nhs_key: NhsKey | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> FhirExtract:
-    """The tables from the versions that the ledger held before a day; from all of them without one."""
+    """Builds the tables from the versions that the ledger held before a day, or from all versions if no day is
+    given.
+    """
     state = ledger.state(before)
     book = load_codebook(mappings, dmd)
     gathering = Gathering()
@@ -132,7 +136,7 @@ def ingest_with_ledger(
     progress: Progress | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Adds an export to the ledger, and writes the store that the ledger now holds."""
+    """Adds an export to the ledger, and writes the store from the ledger."""
     ledger = Ledger(ledger_folder)
     brought = ingest_into_ledger(folder, ledger, nhs_key=nhs_key, exported=exported, progress=progress)
     report = write(build_from_ledger(ledger, nhs_key=nhs_key, about=about, **options), Path(out))
@@ -142,7 +146,7 @@ def ingest_with_ledger(
 def replay(
     day: dt.date, out: str | Path, ledger_folder: str | Path, *, about: Mapping[str, Any] | None = None, **options: Any
 ) -> dict[str, Any]:
-    """Writes the store as it stood before ``day``: from the exports of earlier days and nothing else."""
+    """Writes the store as it was before ``day``, from exports of earlier days only."""
     ledger = Ledger(ledger_folder)
     return write(build_from_ledger(ledger, before=day, about=about, **options), Path(out))
 

@@ -62,7 +62,7 @@ class Meta(Element):
 
 
 class Resource(Struct, gc=False, omit_defaults=True, kw_only=True, tag_field="resourceType", tag=True):
-    """What every resource has. ``contained`` stays unread until a reference points into it."""
+    """The fields that every resource has. ``contained`` is decoded only when a reference points into it."""
 
     id: str | None = None
     meta: Meta | None = None
@@ -196,7 +196,7 @@ class DoseAndRate(Element):
 
 
 class Dosage(Element):
-    """``text`` is only asked for its presence: free text never becomes a dose."""
+    """Only the presence of ``text`` is checked: free text never becomes a dose."""
 
     text: str | None = None
     timing: Timing | None = None
@@ -331,7 +331,7 @@ class Provenance(Resource):
 
 
 class Head(Element):
-    """What is read of a resource whose type we do not read, and of one that could not be read."""
+    """The fields read from a resource of another type, and from a resource that could not be decoded."""
 
     resourceType: str | None = None
     id: str | None = None

@@ -1,5 +1,6 @@
-"""What one batch of resources becomes: rows of the tables between FHIR and ours, one fate a resource, and what was not
-understood."""
+"""Collects the result of one batch of resources: rows of the intermediate tables, one fate for each resource, and the
+codes that were not understood.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +95,7 @@ class Sink:
             self.notes[f"{resource_type}: dates without a day; the last day of their period was taken"] += 1
 
     def name_unmapped(self, what: str, concept: CodeableConcept | None) -> str:
-        """Counts a code that no table holds, by its name where it has one; returns the fate."""
+        """Counts a code that no table holds, under its name if it has one. Returns the fate."""
         codes = self.book.ordered(concept)
         if concept is None or (not codes and not concept.text):
             self.unmapped[what, "", "", "no code"] += 1

@@ -1,4 +1,4 @@
-"""Hospital Episode Statistics: outpatient appointments and admitted care of mental health specialties."""
+"""Reads Hospital Episode Statistics: outpatient appointments and admitted care of mental health specialties."""
 
 from features.records.sources.hes.ingest import ingest, lines, read_hes
 

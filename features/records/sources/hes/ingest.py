@@ -1,7 +1,7 @@
-"""``ingest``: HES files (outpatients, admitted care) into a store, with the account of every row.
+"""``ingest``: reads HES files (outpatients, admitted care) into a store, and accounts for every row.
 
-Only mental health specialties (MAINSPEF) become contacts and stays. HES has no referrals, medicines or results, and no
-second clock: it is published months after the event.
+Only mental health specialties (MAINSPEF) become contacts and stays. HES has no referrals, medicines or results. It
+does not say when a row became known: it is published months after the event.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from features.records.sources.fhir.resources import CodeableConcept, Coding
 from features.records.withdrawn import replace_store
 
 USUAL_DELAY_DAYS = 90
-"""HES is published about three months after the month it is of [J]."""
+"""HES is published about three months after the month that it covers [J]."""
 CANNOT_GIVE = (
     "referrals and teams: nobody enters a caseload from HES alone; add it to a store with --into",
     "medicines and results",
@@ -38,7 +38,7 @@ _ICD10 = "http://hl7.org/fhir/sid/icd-10"
 
 
 def read_hes(folder: str | Path) -> tuple[dict[str, pd.DataFrame], Account]:
-    """Our tables and the account of every row. Raises RecordsError where no file of HES is there."""
+    """Returns our tables and the account of every row. Raises RecordsError if the folder holds no HES file."""
     files = sorted(Path(folder).glob("*.csv")) if Path(folder).is_dir() else []
     account, codes = Account(), _codes()
     people: list[pd.DataFrame] = []
@@ -119,7 +119,7 @@ def _contacts(name: str, table: pd.DataFrame, codes: dict[str, dict[str, str]], 
 
 
 def _stays(name: str, table: pd.DataFrame, codes: dict[str, dict[str, str]], account: Account) -> pd.DataFrame:
-    """One stay for each spell: the episodes of one admission are one stay."""
+    """One stay for each spell. The episodes of one admission are joined."""
     admitted, discharged = _days(table["ADMIDATE"]), _days(table["DISDATE"])
     account.mark(name, table.index[admitted == NO_DAY], f"{ASIDE}no day")
     rows = table.assign(admitted=admitted, discharged=discharged)[admitted != NO_DAY]
@@ -144,7 +144,7 @@ def _stays(name: str, table: pd.DataFrame, codes: dict[str, dict[str, str]], acc
 
 
 def _conditions(table: pd.DataFrame) -> pd.DataFrame:
-    """Diagnoses of an admission that clinical rules turn on. HES writes F20.0 as F200."""
+    """The diagnoses of an admission that clinical rules use. HES writes F20.0 as F200."""
     book = load_codebook()
     columns = [c for c in map(str, table) if c.startswith("DIAG_4_") and c[7:].isdigit()]
     admitted = _days(table["ADMIDATE"])
@@ -162,7 +162,7 @@ def _conditions(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _days(values: pd.Series) -> np.ndarray[Any, np.dtype[np.int32]]:
-    """Days of a column; NO_DAY for a sentinel (1800-01-01, 1801-01-01) or what is no date."""
+    """Days of a column. NO_DAY for a placeholder date (1800-01-01, 1801-01-01) or a value that is not a date."""
     read = {
         value: NO_DAY if value[:10] in _SENTINELS else read_day(value).day
         for value in values.dropna().unique().tolist()

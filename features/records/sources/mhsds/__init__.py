@@ -1,7 +1,7 @@
-"""MHSDS submissions (monthly, v5 and v6) into our tables, and a store as MHSDS.
+"""Reads MHSDS submissions (monthly, v5 and v6) into our tables, and writes a store as MHSDS.
 
-What MHSDS cannot give is said in the report: bookings (a contact after the reporting period is rejected) and medicines
-(MHS107 is hardly used). They come from a second source (``--into``).
+The report names what MHSDS cannot give: bookings (a contact after the reporting period is rejected) and medicines
+(MHS107 is hardly used). Add them from a second source (``--into``).
 """
 
 from features.records.sources.mhsds.export import export

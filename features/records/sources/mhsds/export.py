@@ -1,6 +1,7 @@
-"""``export``: a store as monthly MHSDS submissions, for tests and for handing data on.
+"""``export``: writes a store as monthly MHSDS submissions, for tests and for data transfer.
 
-One folder a reporting period, one CSV a table. Each submission holds what was open in its period, as the data set asks.
+Each reporting period is one folder, and each table one CSV. A submission holds what was open in its period, as the
+data set requires.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from features.records.records import Records
 from features.records.sources.mhsds.folder import rows_of
 
 PROVIDER, PRACTICE, COMMISSIONER = "RZZ", "Y99999", "00X"
-"""Codes of no organisation: a simulated trust, a practice that is not known, a commissioner."""
+"""Codes that belong to no real organisation: a simulated trust, an unknown practice, a commissioner."""
 
 
 def export(records: Records, folder: str | Path, *, months: int | None = None) -> dict[str, Any]:
-    """Writes one submission a month up to the last day known; ``months``: only the latest of them.
+    """Writes one submission for each month up to the last known day. ``months`` limits it to the latest months.
 
     Returns the rows of each table and what could not be written.
     """
@@ -59,8 +60,9 @@ class _MhsdsWriting:
             self.left_out[what] = self.left_out.get(what, 0) + count
 
     def _requests(self) -> None:
-        """The referral that every contact, stay and diagnosis hangs on: one of the person's that was open, else one
-        without a team that exists for it alone."""
+        """The referral of every contact, stay and diagnosis: an open referral of the person, or a referral without a
+        team that is made for it.
+        """
         referrals = self.tables["referrals"]
         spells: dict[str, list[tuple[pd.Timestamp, pd.Timestamp, str, str]]] = {}
         end = pd.Timestamp.max.normalize()
@@ -136,7 +138,7 @@ class _MhsdsWriting:
         return {"submissions": len(periods), "rows": self.rows, "left_out": self.left_out}
 
     def _submission(self, start: pd.Timestamp, end: pd.Timestamp) -> None:
-        # The month that is not over is submitted at its end.
+        # The current month is submitted at its end.
         created = max(pd.Timestamp(self.created), end)
         place = self.folder / f"{start:%Y-%m}"
         place.mkdir(parents=True)
@@ -211,7 +213,7 @@ class _MhsdsWriting:
 
     def _circumstances(self, place: Path, start: pd.Timestamp, end: pd.Timestamp, people: set[str]) -> None:
         rows = self.tables["circumstances"]
-        # The opening submission carries what was recorded before it; every later one what is new.
+        # The first submission holds everything recorded before it. Every later submission holds what is new.
         first = not any(self.folder.glob("*/MHS003AccommStatus.csv"))
         rows = rows[(rows["from_on"] <= end) & ((rows["from_on"] >= start) | first) & rows["patient_id"].isin(people)]
         for table, kind, column, date, codes in (

@@ -1,4 +1,6 @@
-"""The submissions in a folder: each a folder (or the folder itself) of CSV files, one a table, with an MHS000Header."""
+"""Finds the submissions in a folder. Each is a folder (or the folder itself) of CSV files, one for each table, with
+an MHS000Header.
+"""
 
 from __future__ import annotations
 
@@ -41,8 +43,9 @@ def rows_of(name: str) -> list[dict[str, str]]:
 
 
 def open_submissions(folder: str | Path) -> Submissions:
-    """Reads every submission below ``folder``. Raises RecordsError: no header, an unknown version, a column that is
-    needed and not there."""
+    """Reads every submission below ``folder``. Raises RecordsError for a missing header, an unknown version or a
+    missing required column.
+    """
     path = Path(folder)
     headers = sorted(path.rglob("MHS000Header.csv"), key=str) if path.is_dir() else []
     if not headers:

@@ -1,4 +1,4 @@
-"""``ingest``: MHSDS submissions into a store, with the account of every row."""
+"""``ingest``: reads MHSDS submissions into a store, and accounts for every row."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from features.records.sources.mhsds.folder import Submissions, open_submissions,
 from features.records.withdrawn import replace_store
 
 USUAL_DELAY_DAYS = 45
-"""How late MHSDS knows of what lies before its first submission [J]."""
+"""Days after which an event before the first submission is taken as known [J]."""
 CANNOT_GIVE = (
     "bookings: a contact after the reporting period is rejected (MHS20168), so no appointment ahead is known",
     "medicines: MHS107 has no rule and is hardly used; add them from ePMA, EPS or the GP with --into",
@@ -78,12 +78,12 @@ class _MhsdsReading:
         }
 
     def table(self, name: str, *columns: str) -> pd.DataFrame:
-        """A table with these columns; those that a version lacks are missing."""
+        """A table with these columns. A column that the version does not have is all missing."""
         found = self.found.tables.get(name, pd.DataFrame({"created": [], "period_start": []}))
         return found.assign(**{c: pd.Series(None, index=found.index, dtype="str") for c in columns if c not in found})
 
     def latest(self, name: str, table: pd.DataFrame, *keys: str) -> pd.DataFrame:
-        """The latest row of each key; ``first_created`` and ``first_period`` are those of its first appearance."""
+        """The latest row of each key. ``first_created`` and ``first_period`` come from the first row of that key."""
         known = table[list(keys)].notna().all(axis=1)
         if not known.all():
             self.account.mark(name, table.index[~known], f"{ASIDE}no {' or '.join(keys)}")
@@ -99,8 +99,9 @@ class _MhsdsReading:
         return kept
 
     def known(self, table: pd.DataFrame, event: npt.NDArray[np.int32]) -> npt.NDArray[np.datetime64]:
-        """When rows became known: on the day of the submission in which they first appeared; 45 days after the event
-        for what lies before the period of the first."""
+        """The day on which rows became known: the day of the submission in which they first appeared. An event before
+        the first period became known 45 days after it.
+        """
         created = table["first_created"].to_numpy(np.int64)
         before = event < table["first_period"].to_numpy(np.int64)
         opening = int(self.found.tables["MHS000Header"]["created"].min())
@@ -132,7 +133,7 @@ class _MhsdsReading:
             for mine, number in zip(local, numbers, strict=True)
         }
         self.person: dict[str, str] = names
-        # A person who died stays dead in every later submission that no longer says so.
+        # A recorded death is kept, even if a later submission no longer holds it.
         deaths = self.table("MHS001MPI", "PersDeathDate").dropna(subset=["PersDeathDate"])
         died = deaths.drop_duplicates("LocalPatientID", keep="last").set_index("LocalPatientID")["PersDeathDate"]
         marks = None
@@ -280,8 +281,9 @@ class _MhsdsReading:
         ).reset_index(drop=True)
 
     def _legal(self, person: pd.Series, admitted: npt.NDArray[np.int32]) -> list[str]:
-        """The legal status of each stay: of the period that began on the day of admission or last before it and had not
-        ended; without one, informal where the submissions hold periods at all."""
+        """The legal status of each stay, from the latest legal status period that began on or before the day of
+        admission and had not ended. Without such a period the stay is informal, if the submissions hold any periods.
+        """
         name = "MHS401MHActPeriod"
         table = self.table(name, "MHActLegalStatusClassPeriodID", "LocalPatientID", "StartDateMHActLegalStatusClass",
                            "EndDateMHActLegalStatusClass", "LegalStatusCode")  # fmt: skip

@@ -1,9 +1,9 @@
-"""The public validation rules of MHSDS as data: what they say of a submission, and which of them need what is not
+"""Evaluates the public validation rules of MHSDS on a submission, and counts the rules that need data that is not
 public.
 
-A rule is a row of NHS England's list. Its sentence is read by its shape: blank, format of a date, before or after
-another item, no valid record of another table, more than one record of a key. A rule that turns on a national table, a
-submission portal or a length that the list does not state is counted as not evaluable, by name.
+A rule is a row of NHS England's list. The wording of its sentence decides the test: blank, format of a date, before
+or after another item, no valid record of another table, more than one record of a key. A rule that needs a national
+table, the submission portal or a length that the list does not state is counted by name as not evaluable.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class ValidationRule:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the rules said: rows rejected by rule, how many rules were evaluated, and why the others were not."""
+    """The results of the rules: rows rejected by each rule, the number of rules evaluated, and why the others were
+    not.
+    """
 
     rejected: dict[str, int]
     evaluated: int
@@ -65,7 +67,7 @@ def read_rules(path: Path) -> list[ValidationRule]:
 
 
 def check(tables: Mapping[str, pd.DataFrame], rules: list[ValidationRule]) -> Verdict:
-    """Evaluates every rule that can be on one submission."""
+    """Evaluates every rule that can be evaluated on one submission."""
     rejected: dict[str, int] = {}
     reasons: dict[str, int] = {}
     evaluated = 0

@@ -1,5 +1,4 @@
-"""What every converter needs from an OMOP table: ids without a decimal point, days, and the columns of each table by
-version."""
+"""Shared helpers for OMOP tables: ids without a decimal point, days, and the columns of each table by version."""
 
 from __future__ import annotations
 
@@ -118,7 +117,7 @@ START_DATES = {
     "observation": "observation_date",
     "condition_occurrence": "condition_start_date",
 }
-"""The column that tells how far an extract reaches (an observation period by its end)."""
+"""The column that shows the last day of an extract (for an observation period, its end)."""
 
 
 def tidy_ids(frame: pd.DataFrame) -> pd.DataFrame:
@@ -131,8 +130,9 @@ def tidy_ids(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def day_text(frame: pd.DataFrame, name: str) -> pd.Series:
-    """``<name>_date`` as YYYY-MM-DD, or the day of ``<name>_datetime`` where the date is missing. What is no date stays
-    as it was given, so that Records names it and sets it aside."""
+    """``<name>_date`` as YYYY-MM-DD, or the day of ``<name>_datetime`` where the date is missing. A value that is not
+    a date stays as given, so that Records reports it and sets it aside.
+    """
     spare = f"{name}_datetime"
     day = frame[f"{name}_date"]
     return _iso(day.fillna(frame[spare]) if spare in frame else day)
@@ -151,7 +151,7 @@ def _iso_of(text: str) -> str:
 
 
 def days(text: pd.Series) -> pd.Series:
-    """Dates, missing where the text is no date; for arithmetic here, never for what is handed on."""
+    """Dates, missing where the text is not a date. Use them for arithmetic here only, never in the output."""
     return pd.to_datetime(text, format="%Y-%m-%d", errors="coerce")
 
 

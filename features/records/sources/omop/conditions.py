@@ -1,4 +1,4 @@
-"""condition_occurrence -> conditions: psychiatric diagnoses and those that medicines reviews turn on, by code."""
+"""condition_occurrence -> conditions: psychiatric diagnoses, and diagnoses that medicines reviews use, by code."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from features.records.sources.omop.mappings import Mappings, Row
 from features.records.sources.omop.vocabulary import OmopConcept, Vocabulary
 
 _HIERARCHICAL = ("ICD9CM", "ICD10", "ICD10CM")
-"""Classifications whose code spells out its parents: F20.01 is in F20.0 is in F20."""
+"""Classifications in which the start of a code is its parent: F20.01 is in F20.0, which is in F20."""
 
 
 def conditions(
     events: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary, ledger: RowFates
 ) -> tuple[pd.DataFrame, dict[str, set[str]]]:
-    """The conditions, and the people whom a diagnosis confirms in a column of patients ({column: person ids})."""
+    """The conditions, and for each column of patients the people for whom a diagnosis confirms it ({column: person
+    ids}).
+    """
     rules = {(row["vocabulary_id"], row["concept_code"]): row for row in maps["conditions"]}
     standard, source = CONCEPT_COLUMNS["condition_occurrence"]
     ids = pd.concat([events[standard], events[source]]).dropna().unique()

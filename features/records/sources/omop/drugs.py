@@ -76,10 +76,10 @@ class Medicines:
 def supplies(
     exposures: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary, ledger: RowFates, notes: list[str]
 ) -> pd.DataFrame:
-    """One row per exposure and medicine in it. Days supplied of 0 are missing: nobody dispenses nothing.
+    """One row per exposure and medicine in it. Days supplied of 0 count as missing.
 
-    ``daily_dose_mg`` = quantity x strength / days supplied for tablets and capsules; missing wherever one of the three
-    is.
+    ``daily_dose_mg`` = quantity x strength / days supplied for tablets and capsules; missing if one of the three is
+    missing.
     """
     medicines = Medicines(maps, vocabulary, notes)
     lines = _lines(exposures, medicines)
@@ -109,10 +109,10 @@ def supplies(
 
 
 def _stopped(lines: pd.DataFrame, frame: pd.DataFrame, notes: list[str]) -> pd.DataFrame:
-    """The days that an exposure lasted which was stopped before its supply ran out, and the day on which that became
-    known: the usual delay after its end. By place in ``frame``.
+    """For each exposure that stopped before its supply ran out: the days that it lasted, and the day on which the
+    stop became known (the usual delay after its end). By position in ``frame``.
 
-    The supply counts as it was handed over until then: the end of an exposure is not known when it begins.
+    Until that day the whole supply counts, because the end of an exposure is not known when it begins.
     """
     reason = lines["stop_reason"].fillna("").astype("str").str.strip().reset_index(drop=True) != ""
     start, last = (days_of(day_text(lines, f"drug_exposure_{end}")).reset_index(drop=True) for end in ("start", "end"))
@@ -135,7 +135,7 @@ def _stopped(lines: pd.DataFrame, frame: pd.DataFrame, notes: list[str]) -> pd.D
 
 
 def _lines(exposures: pd.DataFrame, medicines: Medicines) -> pd.DataFrame:
-    """One line per exposure and medicine. The source concept speaks where the standard one is silent."""
+    """One line per exposure and medicine. The source concept is used where the standard concept is not mapped."""
     ids = pd.concat([exposures["drug_concept_id"], exposures["drug_source_concept_id"]]).dropna().unique()
     held = {concept_id: medicines.of(str(concept_id)) for concept_id in ids if concept_id != "0"}
     standard = exposures["drug_concept_id"].map(lambda concept_id: held.get(concept_id, []))
@@ -169,7 +169,7 @@ def _account(
 def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFrame:
     days = pd.to_numeric(lines["days_supply"], errors="coerce")
     quantity = pd.to_numeric(lines["quantity"], errors="coerce")
-    # A pharmacy's system takes a supply back by the same row with what was handed over below 0.
+    # A pharmacy system reverses a supply with the same row and a negative quantity.
     reversal = (quantity < 0) | (days < 0)
     days, quantity = days.abs(), quantity.abs()
     if reversal.any():
@@ -180,7 +180,7 @@ def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFram
     spanned = ((last - start).dt.days + 1).where((last >= start) & ~(days > 0))
     kinds = {key: row["kind"] for key, row in maps.by_id("drug_types").items()}
     kind = lines["drug_type_concept_id"].map(kinds)
-    # A dispensing that ends on its first day has no known length; a dose that was given lasts a day.
+    # A dispensing that ends on its first day has no known length. An administered dose lasts one day.
     spanned = spanned.where((spanned <= 400) & ((spanned > 1) | (kind == "administered")))
     if spanned.notna().any():
         notes.append(
@@ -211,7 +211,7 @@ def _frame(lines: pd.DataFrame, maps: Mappings, notes: list[str]) -> pd.DataFram
             "kind": kind,
             "supplied_on": day_text(lines, "drug_exposure_start"),
             "days_supplied": given.fillna(spanned.astype("Int64").astype("string")).astype("str"),
-            # An odd quantity must not cost the row: a dose beyond any sense is missing, the supply stays.
+            # An implausible quantity must not lose the row: the dose becomes missing, the supply is kept.
             "daily_dose_mg": daily.where(daily <= 20_000),
             "dose_mg": unit.where(unit <= 20_000),
             "quantity": taken_back.where((quantity > 0) & (quantity <= 100_000)),

@@ -1,4 +1,4 @@
-"""``read``: an OMOP folder as our tables, with an account of every input row."""
+"""``read``: reads an OMOP folder into our tables, and accounts for every input row."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ from features.records.sources.omop.vocabulary import VOCABULARY_TABLES, Vocabula
 
 @dataclass(frozen=True)
 class OmopExtract:
-    """What ``read`` found.
+    """The result of ``read``.
 
     ``frames``: our tables, as ``Records.from_frames`` takes them. ``accounting``: omop_table, fate, rows; sums to the
     rows of each table. ``unmapped``: omop_table, concept_id, name, domain, rows, most frequent first. ``notes``:
-    decisions taken and values left out, in sentences. ``missing``: OMOP tables that would have been read.
-    ``last_day``: the last day the extract knows of. ``counts``: people with no visit and such.
+    decisions taken and values left out, in sentences. ``missing``: OMOP tables that are read if present and were not
+    there.
+    ``last_day``: the last day the extract knows of. ``counts``: numbers such as people without a visit.
     """
 
     frames: dict[str, pd.DataFrame]
@@ -130,8 +131,8 @@ def _span(raw: Mapping[str, pd.DataFrame], notes: list[str]) -> tuple[pd.Timesta
     """First and last day of the events and observation periods of an extract, not counting days after today or before
     1900.
 
-    One mistyped year must not decide which referrals are open, so days in the future are no evidence of how far an
-    extract reaches.
+    One mistyped year must not decide which referrals are open, so days in the future are not used as the end of an
+    extract.
     """
     starts = [days(day_text(raw[name], column.removesuffix("_date"))) for name, column in START_DATES.items()]
     starts.append(days(day_text(raw["observation_period"], "observation_period_start")))
@@ -153,7 +154,9 @@ def _span(raw: Mapping[str, pd.DataFrame], notes: list[str]) -> tuple[pd.Timesta
 
 
 ALONE_DAYS = 90
-"""[D] How far after all others a few days (one in a thousand, at least one) must lie to be no evidence of the end."""
+"""[D] A few days (one in a thousand, at least one) that are more than this many days after all others are not used as
+the end of the extract.
+"""
 
 
 def _whole_tables(files: OmopFolder, ledger: RowFates, notes: list[str]) -> None:
@@ -166,7 +169,7 @@ def _whole_tables(files: OmopFolder, ledger: RowFates, notes: list[str]) -> None
         fate = VOCABULARY if used else f"{NOT_READ} (vocabulary)" if name in VOCABULARY_TABLES else NOT_READ
         try:
             rows = files.rows(name)
-        except RecordsError:  # nothing of it is used, so it stops nothing
+        except RecordsError:  # the file is not used, so an error in it does not stop the load
             notes.append(f"{name}: the file cannot be read, and is not needed; its rows are not counted")
             continue
         ledger.whole[name] = ("used as names of teams" if name == "care_site" else fate, rows)

@@ -1,4 +1,4 @@
-"""The ledger: one fate for every input row, so that what came in equals what was mapped, not mapped and set aside."""
+"""The account of input rows. Each has one fate, so that rows read = mapped + not mapped + set aside."""
 
 from __future__ import annotations
 
@@ -94,5 +94,5 @@ class RowFates:
 
 
 def repeated(ids: pd.Series) -> npt.NDArray[np.bool_]:
-    """Rows whose primary key a row before them had already."""
+    """Mask of rows with the primary key of an earlier row."""
     return (ids.notna() & ids.duplicated()).to_numpy(dtype=bool)

@@ -1,5 +1,4 @@
-"""measurement and observation -> results: a check that was made counts even where its number is missing or cannot be
-trusted."""
+"""measurement and observation -> results: a check counts as done even if its number is missing or not reliable."""
 
 from __future__ import annotations
 
@@ -17,8 +16,9 @@ from features.reference import TESTS
 def results(
     name: str, events: pd.DataFrame, maps: Mappings, vocabulary: Vocabulary, ledger: RowFates, notes: list[str]
 ) -> pd.DataFrame:
-    """One row per event of table ``name`` and test in it: a panel makes several. The number stays only in a unit known
-    for the test."""
+    """One row per event of table ``name`` and test in it: a panel makes several. The number is kept only if its unit
+    is known for the test.
+    """
     tests, _ = vocabulary.resolve(maps["tests"])
     held = {concept_id: tuple(dict.fromkeys(row["test"] for row in rows)) for concept_id, rows in tests.items()}
     standard, source = CONCEPT_COLUMNS[name]

@@ -27,8 +27,9 @@ class Referrals:
 def patients(
     person: pd.DataFrame, death: pd.DataFrame, with_period: set[str], maps: Mappings, ledger: RowFates, notes: list[str]
 ) -> pd.DataFrame:
-    """One row a person, with or without visits, observation period or anything else. Birth day or month missing: the
-    middle is taken."""
+    """One row a person, with or without visits, observation period or anything else. If the day or month of birth is
+    missing, the middle of the month or year is used.
+    """
     genders = {key: row["sex"] or None for key, row in maps.by_id("genders").items()}
     races = {key: row["ethnicity"] or None for key, row in maps.by_id("races").items()}
     died = _deaths(person, death, ledger)
@@ -102,8 +103,8 @@ def referrals(
     """An observation period is a referral to the care site that the person visited most during it.
 
     A period that ends within ``open_within_days`` (observation_periods.csv) of the extract's last known day counts as
-    still open, unless the person had died by then. A closed one has no reason but death: why a period ends, OMOP does
-    not say.
+    still open, unless the person had died by then. A closed referral has no reason other than death, because OMOP
+    does not say why a period ends.
     """
     second = repeated(periods["observation_period_id"])
     fates = np.full(len(periods), f"{MAPPED}referrals", dtype=object)
@@ -136,7 +137,9 @@ def _slack(maps: Mappings) -> dict[str, float]:
 
 
 def _team(periods: pd.DataFrame, visits: pd.DataFrame) -> pd.Series:
-    """Most frequent care site of the visits inside each period; of equals, the one visited last, then the lowest id."""
+    """Most frequent care site of the visits inside each period. A tie goes to the site visited last, then to the
+    lowest id.
+    """
     start, end = days(day_text(periods, "observation_period_start")), days(day_text(periods, "observation_period_end"))
     spans = pd.DataFrame({"period": periods.index, "person_id": periods["person_id"], "start": start, "end": end})
     seen = visits.assign(day=days(day_text(visits, "visit_start"))).dropna(subset=["care_site_id", "day"])

@@ -14,8 +14,9 @@ from features.records.sources.omop.people import CARE_SITE
 def contacts_and_stays(
     visits: pd.DataFrame, teams: set[str], maps: Mappings, ledger: RowFates
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Contacts and stays. A contact names its care site only where that is somebody's team: a claim's billing site is
-    not a team."""
+    """Contacts and stays. A contact names its care site only if the site is a team: the billing site of a claim is
+    not.
+    """
     rules = pd.DataFrame(maps["visits"]).drop_duplicates("concept_id").set_index("concept_id")
     concept = visits["visit_concept_id"].fillna("0")
     target = concept.map(rules["table"])

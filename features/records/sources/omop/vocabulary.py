@@ -47,12 +47,10 @@ class Vocabulary:
     strengths: dict[str, dict[str, float | None]] = field(default_factory=dict)
 
     def resolve(self, rows: Iterable[Row]) -> tuple[dict[str, list[Row]], list[Row]]:
-        """Mapping rows by the concept id they mean in this extract, and rows rejected because the extract contradicts
-        them.
+        """Mapping rows by their concept id in this extract, and the rows rejected because the extract contradicts them.
 
-        The code decides where the extract has it. Otherwise the row's own concept id stands: only where the extract
-        does not give that id another code, and, for a row that nobody has verified, only where it confirms the code or
-        the name.
+        If the extract has the code, the code decides. Otherwise the row's own concept id is used, unless the extract
+        gives that id another code. The id of an unverified row is used only if the extract confirms its code or name.
         """
         meant: dict[str, list[Row]] = defaultdict(list)
         rejected: list[Row] = []
@@ -78,8 +76,7 @@ class Vocabulary:
         return dict(meant), rejected
 
     def _same_name(self, row: Row, concept_id: str) -> bool:
-        """Whether the extract's name of a concept is the one the row expects; a row that names none has nothing to
-        contradict."""
+        """True if the extract gives the concept the name that the row expects, or if the row expects no name."""
         expected = row.get("concept_name", "")
         return not expected or self.concepts[concept_id].name.casefold() == expected.casefold()
 

@@ -1,1 +1,1 @@
-"""Reads a FHIR extract: its files, batch by batch, on every core."""
+"""Reads the files of a FHIR extract batch by batch, on every core."""

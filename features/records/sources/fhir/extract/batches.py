@@ -1,4 +1,4 @@
-"""Batches of resources, read one by one: every line gets a fate, what cannot be read is set aside."""
+"""Reads batches of resources one by one. Every line gets a fate; a line that cannot be read is set aside."""
 
 from __future__ import annotations
 
@@ -49,8 +49,9 @@ BROKEN = f"{ASIDE}a line that cannot be read"
 
 @dataclass(frozen=True)
 class Given:
-    """One resource as it came: its bytes, where it stands, its key where a Bundle gives it, and how its references are
-    looked up."""
+    """One resource as received: its bytes, its position, its key where a Bundle gives one, and how its references are
+    looked up.
+    """
 
     raw: bytes | msgspec.Raw
     line: int
@@ -62,7 +63,7 @@ class Given:
 
 @dataclass
 class Batch:
-    """What a batch became. ``lines`` and ``kinds`` have one entry a resource, as ``fates`` has."""
+    """The result of a batch. ``lines``, ``kinds`` and ``fates`` have one entry for each resource."""
 
     tables: dict[str, pa.Table]
     fates: pa.DictionaryArray
@@ -79,7 +80,7 @@ class Batch:
 
 
 def read_batch(given: Iterable[Given], book: CodeBook) -> Batch:
-    """Every resource of a batch, in order. Raises RecordsError for STU3."""
+    """Reads every resource of a batch, in order. Raises RecordsError for STU3."""
     sink = Sink(book)
     kinds: list[str] = []
     keys: list[bytes] = []
@@ -109,7 +110,7 @@ def read_batch(given: Iterable[Given], book: CodeBook) -> Batch:
 
 
 def _read(one: Given, sink: Sink, broken: list[tuple[int, str]]) -> tuple[str, str, int, str]:
-    """(type, key, version, fate) of one resource; its rows go to the sink."""
+    """Returns (type, key, version, fate) of one resource and adds its rows to the sink."""
     try:
         resource = r.decode(one.raw)
     except msgspec.DecodeError as error:
@@ -202,15 +203,16 @@ def _column(name: str, values: tuple[object, ...]) -> pa.Array:
 
 
 def of_lines(lines: Iterable[bytes], first: int, scope: Scope) -> Iterator[Given]:
-    """Resources of NDJSON lines, the first of which is line ``first``; blank lines are none."""
+    """Yields the resources of NDJSON lines. ``first`` is the number of the first line. Blank lines are skipped."""
     for number, line in enumerate(lines, first):
         if line and not line.isspace():
             yield Given(line, number, scope)
 
 
 def of_bundle(raw: bytes, line: int, identities: Identities, main_base: str | None) -> Iterator[Given]:
-    """Resources of one Bundle: of a transaction, a message, a collection or a search. Raises RecordsError for STU3 and
-    msgspec.DecodeError for what is no Bundle."""
+    """Resources of one Bundle: a transaction, a message, a collection or a search result. Raises RecordsError for
+    STU3 and msgspec.DecodeError for a file that is not a Bundle.
+    """
     bundle = r.decode_bundle(raw)
     if bundle.meta is not None:
         refuse_stu3(bundle.meta.profile)

@@ -1,4 +1,4 @@
-"""``read``: a FHIR folder as the tables between FHIR and ours, batch by batch, on every core."""
+"""``read``: reads a FHIR folder into the intermediate tables, batch by batch, on every core."""
 
 from __future__ import annotations
 
@@ -21,14 +21,15 @@ from features.records.sources.fhir.extract.workers import run_workers
 from features.records.sources.fhir.sink import TABLES
 
 MANY_BYTES = 96 * 2**20
-"""From here on, more processes than one are worth their start."""
+"""From this size on, several processes are faster than one."""
 Progress = Callable[[int, int], None]
 
 
 @dataclass
 class Extract:
-    """Every resource of an extract: one entry of ``fates``, ``kinds``, ``keys`` and ``versions`` each; ``tables`` hold
-    rows that name their resource by position (``source``)."""
+    """Every resource of an extract. ``fates``, ``kinds``, ``keys`` and ``versions`` have one entry for each resource.
+    Rows in ``tables`` refer to their resource by position (``source``).
+    """
 
     tables: dict[str, pa.Table]
     fates: npt.NDArray[np.int16]
@@ -44,7 +45,7 @@ class Extract:
     files: int = 0
 
     def fate(self, word: str) -> int:
-        """The number of a fate, made where it is new."""
+        """The number of a fate. A new fate gets the next number."""
         if word not in self.fate_words:
             self.fate_words.append(word)
         return self.fate_words.index(word)
@@ -53,7 +54,9 @@ class Extract:
 def read(
     folder: FhirFolder, job: Job, book: CodeBook, *, workers: int | None = None, progress: Progress | None = None
 ) -> Extract:
-    """Reads every part. ``workers``: processes; by default one a core where there is much to read."""
+    """Reads every part. ``workers`` is the number of processes; the default for a large extract is one for each
+    core.
+    """
     total = sum(part.size for part in folder.parts)
     if workers is None:
         workers = min(os.cpu_count() or 1, len(folder.parts)) if total > MANY_BYTES else 1
@@ -81,7 +84,7 @@ def _run(parts: tuple[FilePart, ...], job: Job, book: CodeBook, workers: int) ->
 
 
 class Gathering:
-    """Puts batches together, and numbers resources over all of them."""
+    """Joins batches, and numbers the resources across all of them."""
 
     def __init__(self) -> None:
         self.tables: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
@@ -133,7 +136,7 @@ class Gathering:
 
 
 def _places(words: pa.DictionaryArray, known: dict[str, int]) -> npt.NDArray[np.int16]:
-    """Each word as its number over all batches."""
+    """The number of each word across all batches."""
     numbers = np.array([known.setdefault(word, len(known)) for word in words.dictionary.to_pylist()], np.int16)
     return numbers[words.indices.to_numpy()] if len(words) else np.zeros(0, np.int16)
 
@@ -143,7 +146,7 @@ def _joined(parts: list[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
 
 
 def _lines_before(part: FilePart) -> int:
-    """How many lines of the file come before a part: only counted for a file that has a broken line."""
+    """Number of lines of the file before a part. It is counted only for a file that has a broken line."""
     if part.start == 0:
         return 0
     count, left = 0, part.start

@@ -20,7 +20,7 @@ _LINES, _DOCUMENTS = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz"), (".json",
 
 @dataclass(frozen=True)
 class FilePart:
-    """What is read in one go: a file, or the bytes ``start`` to ``end`` of one that is not compressed."""
+    """One unit of work: a file, or the bytes ``start`` to ``end`` of an uncompressed file."""
 
     path: Path
     kind: Kind
@@ -34,8 +34,9 @@ class FilePart:
 
 @dataclass(frozen=True)
 class FhirFolder:
-    """``transaction_day`` is the day (in London) that a manifest says the extract was made on; ``base`` the server it
-    came from; ``full`` whether it is no export of changes alone."""
+    """``transaction_day`` is the day (in London) of the export, from the manifest. ``base`` is the server that it
+    came from. ``full`` is False for an export that holds only changes.
+    """
 
     path: Path
     parts: tuple[FilePart, ...]
@@ -45,8 +46,9 @@ class FhirFolder:
 
 
 def open_folder(folder: str | Path) -> FhirFolder:
-    """Finds the files of an extract, sub-folders included. Raises RecordsError where there is none, or where a manifest
-    names a file that is not there."""
+    """Finds the files of an extract, also in sub-folders. Raises RecordsError if there are none, or if a manifest
+    names a file that is missing.
+    """
     path = Path(folder)
     if not path.is_dir():
         raise RecordsError([_problem(f"{path} is not a folder", "check the path")])
@@ -82,7 +84,7 @@ def open_folder(folder: str | Path) -> FhirFolder:
 
 
 def _manifest(file: Path) -> dict[str, Any] | None:
-    """What a Bulk Data manifest says, None for any other JSON."""
+    """The content of a Bulk Data manifest. None for any other JSON."""
     if file.name.endswith(".gz") or file.stat().st_size > 2**24:
         return None
     try:
@@ -93,7 +95,7 @@ def _manifest(file: Path) -> dict[str, Any] | None:
 
 
 def _follow(file: Path, manifest: dict[str, Any], kinds: dict[Path, Kind]) -> Iterator[RecordsProblem]:
-    """Marks the files of a manifest, and names those that are missing."""
+    """Marks the files that a manifest names, and reports missing files."""
     lists: tuple[tuple[str, Kind], ...] = (
         ("output", "lines"), ("deleted", "deleted"), ("error", "outcome"), ("outcome", "outcome"),
     )  # fmt: skip
@@ -116,7 +118,7 @@ def _follow(file: Path, manifest: dict[str, Any], kinds: dict[Path, Kind]) -> It
 
 
 def _split(file: Path, kind: Kind) -> Iterator[FilePart]:
-    """One part, or for a long plain file several that end at the end of a line."""
+    """One part; a long uncompressed file is split into several parts at line ends."""
     size = file.stat().st_size
     if kind != "lines" or file.name.endswith(".gz") or size <= CHUNK_BYTES * 3 // 2:
         yield FilePart(file, kind)

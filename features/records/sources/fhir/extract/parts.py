@@ -1,4 +1,4 @@
-"""One part of an extract, read in this process: lines, a document, or what an export says was deleted."""
+"""Reads one part of an extract in this process: lines, a document, or the deletions of an export."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from features.records.sources.fhir.sink import NOT_READ
 
 @dataclass(frozen=True)
 class Job:
-    """What every worker needs besides its part."""
+    """The settings that every worker needs besides its part."""
 
     identities: Identities
     base: str | None
@@ -27,11 +27,11 @@ class Job:
 
 
 Outcome = tuple[list[Batch], set[str]]
-"""The batches of a part, and keys that were deleted."""
+"""The batches of a part, and the keys of deleted resources."""
 
 
 def read_part(part: FilePart, job: Job, book: CodeBook) -> Outcome:
-    """Every resource of a part, read; and the keys that the export says were deleted."""
+    """Reads every resource of a part, and the keys that the export reports as deleted."""
     gone: set[str] = set()
     if part.kind != "lines":
         batch = read_batch(resources_of(part, job, gone), book)
@@ -45,7 +45,7 @@ def read_part(part: FilePart, job: Job, book: CodeBook) -> Outcome:
 
 
 def resources_of(part: FilePart, job: Job, gone: set[str]) -> Iterator[Given]:
-    """The resources of a part one by one; keys that were deleted go into ``gone``."""
+    """Yields the resources of a part one by one. Adds the keys of deleted resources to ``gone``."""
     if part.kind == "document":
         with open_part(part) as stream:
             raw = stream.read().removeprefix(b"\xef\xbb\xbf")
@@ -59,7 +59,7 @@ def resources_of(part: FilePart, job: Job, gone: set[str]) -> Iterator[Given]:
 
 
 def _document(raw: bytes, job: Job) -> Iterator[Given]:
-    """A Bundle's resources, or the one resource of a file."""
+    """The resources of a Bundle, or the single resource of a file."""
     try:
         head = r.decode_head(raw)
     except msgspec.DecodeError:
@@ -74,7 +74,7 @@ def _document(raw: bytes, job: Job) -> Iterator[Given]:
 
 
 def _deletions(part: FilePart, gone: set[str]) -> Iterator[Given]:
-    """DELETE entries of transaction Bundles, one a line, into ``gone``; lines that are no Bundle as they are."""
+    """Adds the DELETE entries of transaction Bundles, one a line, to ``gone``. Yields any other line unchanged."""
     for first, lines in line_blocks(part):
         for number, line in enumerate(lines, first + 1):
             try:

@@ -1,5 +1,6 @@
-"""Worker processes that read parts of an extract: each receives its parts as lines of JSON, and answers with Arrow
-files. Nothing is pickled, and keys travel through a pipe, never through arguments."""
+"""Worker processes that read parts of an extract. Each receives its parts as lines of JSON and returns Arrow files.
+Nothing is pickled. Keys are passed through a pipe, never as arguments.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ from features.records.sources.fhir.sink import TABLES
 
 
 def run_workers(parts: tuple[FilePart, ...], job: Job, workers: int) -> Iterator[Outcome]:
-    """What each part became, in order, read by ``workers`` processes; at most two answers a worker wait in memory."""
+    """Yields the result of each part in order, read by ``workers`` processes. At most two results for each worker are
+    held in memory.
+    """
     with tempfile.TemporaryDirectory(prefix="fhir-") as folder:
         idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
         started = [_start(job, folder) for _ in range(workers)]
@@ -151,7 +154,7 @@ def _load(path: Path) -> Batch:
 
 
 def main() -> None:
-    """A worker: one line says the job, each line after it a part."""
+    """Runs a worker. Its first input line is the job; each later line is a part."""
     told = json.loads(sys.stdin.readline())
     key = NhsKey(told["key_id"], bytes.fromhex(told["secret"])) if told["key_id"] else None
     job = Job(Identities(key, bytes.fromhex(told["link"])), told["base"], told["mappings"], told["dmd"])

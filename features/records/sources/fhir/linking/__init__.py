@@ -1,1 +1,3 @@
-"""Links what an extract holds: references to people, pairs to one contact, doses to supplies."""
+"""Links the rows of an extract: references to people, an appointment and its encounter to one contact, doses to
+supplies.
+"""

@@ -1,4 +1,4 @@
-"""Who is who: one person for all their Patient resources, and the person behind every reference."""
+"""Finds one person for several Patient resources, and the person that each reference means."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from features.records.sources.fhir.sink import MERGED
 
 @dataclass(frozen=True)
 class People:
-    """``rows``: one a person, with ``patient_id``. ``by_key``: the person behind a reference or a hashed identifier."""
+    """``rows`` has one row for each person, with ``patient_id``. ``by_key`` maps a reference or a hashed identifier
+    to a person.
+    """
 
     rows: pd.DataFrame
     by_key: dict[str, str]
 
     def ids_of(self, subjects: pd.Series) -> pd.Series:
-        """The person of each reference; missing where it leads nowhere. Looked up once for each different reference."""
+        """The person of each reference, missing where none is found. Each distinct reference is looked up once."""
         words = subjects.astype("category")
         ids = [self.by_key.get(str(word)) for word in words.cat.categories]
         codes = words.cat.codes.to_numpy()
@@ -35,8 +37,8 @@ class People:
 def link_people(extract: Extract, patients: pd.DataFrame, identifiers: pd.DataFrame) -> People:
     """Joins Patient resources that are one person: a ``replaced-by`` link, or one NHS number.
 
-    The id is the pseudonym of the NHS number where the trust's key made one, else that of the Patient that stays. A
-    death or a birth date that only one of them holds counts for the person.
+    The id is the pseudonym of the NHS number where the trust's key made one, otherwise the id of the Patient that is
+    kept. A death or a birth date that only one Patient holds is used for the person.
     """
     leader: dict[str, str] = {key: key for key in patients["key"]}
 
@@ -84,10 +86,10 @@ def _holders(
     find: Callable[[str], str],
     extract: Extract,
 ) -> tuple[dict[str, str], set[str]]:
-    """The one Patient behind each identifier, and Patients whose NHS number somebody else has too.
+    """Maps each identifier to its one Patient, and lists Patients with an NHS number that another person also has.
 
     Two Patients of one NHS number are one person, unless their birth dates differ. A local identifier that two people
-    have leads to nobody.
+    have is not used.
     """
     holders: dict[str, str] = {}
     doubtful: set[str] = set()

@@ -1,5 +1,6 @@
-"""From an extract to our tables: references lead to people, teams and medicines; pairs become one contact; days get
-their second clock."""
+"""Converts an extract to our tables: resolves references to people, teams and medicines, joins an appointment and its
+encounter to one contact, and dates when each row became known.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +21,14 @@ from features.records.sources.fhir.sink import ASIDE, LEFT_OUT, MERGED, REPLACED
 
 Days = npt.NDArray[np.int32]
 LATE_DAYS = 30
-"""meta.lastUpdated dates a late column only where it lies 0 to this many days after the event."""
+"""meta.lastUpdated dates a late column only if it is 0 to this many days after the event."""
 
 
 @dataclass
 class Seen:
-    """When the ledger first saw the content of each resource, and its late part; NO_DAY where the first export held
-    it."""
+    """The day on which the ledger first received each resource's content, and its late part. NO_DAY if the first
+    export held it.
+    """
 
     base: Days | None = None
     late: Days | None = None
@@ -38,8 +40,9 @@ class Seen:
 
 @dataclass
 class Linked:
-    """``frames`` as ``Records.from_frames`` takes them; ``origins``: for each table the resource of every row;
-    ``clocks``: rows of each table by the rule that gave their second clock."""
+    """``frames`` as ``Records.from_frames`` takes them; ``origins`` holds the resource of every row of each table.
+    ``clocks`` counts the rows of each table by the rule that dated when they became known.
+    """
 
     frames: dict[str, pd.DataFrame]
     origins: dict[str, npt.NDArray[np.int32]]
@@ -79,7 +82,7 @@ class Linking:
         return Linked(frames, origins, self.clocks)
 
     def rows(self, name: str) -> pd.DataFrame:
-        """Rows of one table whose resource was not replaced by a later version."""
+        """Rows of one table, without resources that a later version replaced."""
         table = self.extract.tables[name]
         if not len(table):
             return table.to_pandas()
@@ -91,7 +94,9 @@ class Linking:
         self.extract.fates[sources] = self.extract.fate(fate)
 
     def _of_people(self, name: str) -> pd.DataFrame:
-        """Rows of a table with the id of their person; a resource whose reference leads nowhere is set aside."""
+        """Rows of a table with the id of their person. A resource is set aside if no person is found for its
+        reference.
+        """
         rows = self.rows(name)
         ids = self.people.ids_of(rows["subject"])
         lost = ids.isna().to_numpy()
@@ -118,8 +123,9 @@ class Linking:
     def _known(
         self, name: str, rows: pd.DataFrame, event: Days, *, keys: pd.Series | None = None, ahead: bool = False
     ) -> npt.NDArray[np.datetime64]:
-        """The day each row became known: the ledger's, else that of the business; missing where the usual delay is to
-        stand in. ``ahead`` rows (bookings) may be known before they happen."""
+        """The day on which each row became known: the ledger's day, or the day that the resource gives. Missing where
+        the usual delay is applied later. ``ahead`` rows (bookings) may be known before they happen.
+        """
         source = rows["source"].to_numpy(np.int32)
         ledger = self.seen.of(source)
         business = rows["business"].to_numpy(np.int32) if "business" in rows else np.full(len(rows), NO_DAY, np.int32)
@@ -141,8 +147,9 @@ class Linking:
         counts["usual delay"] += int((known == NO_DAY).sum())
 
     def _late(self, name: str, rows: pd.DataFrame, event: Days, *, ahead: bool = False) -> npt.NDArray[np.datetime64]:
-        """The day the late part of each row became known: the ledger's, else meta.lastUpdated where it lies shortly
-        after the event."""
+        """The day on which the late part of each row became known: the ledger's day, or meta.lastUpdated if it is
+        shortly after the event.
+        """
         told_by = rows["late_source"] if "late_source" in rows else rows["source"]
         ledger = self.seen.of(told_by.to_numpy(np.int32), late=True)
         updated = rows["late"].to_numpy(np.int64)
@@ -198,7 +205,7 @@ class Linking:
     def _named_teams(
         self, frames: Mapping[str, pd.DataFrame], sources: npt.NDArray[np.int32]
     ) -> tuple[pd.DataFrame, npt.NDArray[np.int32]]:
-        """Teams that a referral or a contact names: an extract lists every organisation it knows."""
+        """Teams that a referral or a contact names. Other organisations of the extract are left out."""
         teams = frames["teams"]
         named = set(frames["referrals"]["team_id"].dropna()) | set(frames["contacts"]["team_id"].dropna())
         kept = teams["team_id"].isin(named).to_numpy()
@@ -264,8 +271,9 @@ class Linking:
         )
 
     def _paired(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The pair linked by Encounter.appointment is one contact: the Appointment, with what the Encounter knows
-        better."""
+        """Joins the pair linked by Encounter.appointment to one contact: the Appointment, with the fields that the
+        Encounter knows better.
+        """
         visits = rows[rows["appointment"].notna()].drop_duplicates("appointment").set_index("appointment")
         place = pd.Series(np.arange(len(rows)), index=rows["key"].to_numpy(object))
         at = place[~place.index.duplicated()].reindex(visits.index).dropna().astype("int64")
@@ -280,7 +288,7 @@ class Linking:
             theirs = visits[name].to_numpy(object)
             values[spot] = np.where(pd.isna(values[spot]), theirs, values[spot])
             rows[name] = values
-        # An Encounter that took place says so even where nobody closed the Appointment.
+        # A completed Encounter shows attendance, even if the Appointment was never closed.
         outcome = rows["outcome"].to_numpy(object).copy()
         seen = (visits["outcome"] == "attended").to_numpy(bool) & (outcome[spot] == "planned")
         outcome[spot[seen]] = "attended"
@@ -320,7 +328,7 @@ class Linking:
         return self._with_reversals(frame.drop(columns="business"))
 
     def _with_reversals(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """A supply that was withdrawn as two rows: the supply, and its reversal on the day that it became known."""
+        """Writes a withdrawn supply as two rows: the supply, and its reversal on the day on which it became known."""
         late = frame.pop("late").to_numpy(np.int32)
         back = (frame["status"] == "reversed").to_numpy(bool)
         frame["status"] = None
@@ -388,10 +396,12 @@ class Linking:
 
 
 def _latest(extract: Extract) -> npt.NDArray[np.bool_]:
-    """Whether each resource is the latest version of its key and was not deleted; earlier ones get their fate."""
+    """True for each resource that is the latest version of its key and was not deleted. Earlier versions get their
+    fate.
+    """
     keys, versions = extract.keys, extract.versions
     live = np.ones(len(keys), bool)
-    # Messages often carry no version: among equals a withdrawal stands over what it withdraws.
+    # Messages often have no version. Of equal versions, a withdrawal replaces the resource that it withdraws.
     withdrawn = np.array(["withdrawn" in word or "cancelled" in word for word in extract.fate_words])[extract.fates]
     order = np.lexsort((np.arange(len(keys)), withdrawn, versions, keys))
     earlier = order[:-1][keys[order[:-1]] == keys[order[1:]]]

@@ -1,4 +1,4 @@
-"""Doses and lengths of supplies, from what a message says and the strength of its product."""
+"""Works out the dose and length of each supply from the message and the strength of the product."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def supply_frames(
     """(supplies, contacts at which a depot was not given, resources whose medicine is not known, other doses not
     given).
 
-    Days: what the message says, else quantity by dose, else the expected duration. A dose in tablets needs the
-    strength of the product; a dose that is not known stays missing.
+    Days supplied: as the message gives them, or quantity divided by dose, or the expected duration. A dose in tablets
+    needs the strength of the product. An unknown dose stays missing.
     """
     looked_up = medications.drop_duplicates("key").set_index("key")
     reference = rows["medication"].astype("str")
@@ -72,7 +72,7 @@ def supply_frames(
 
 
 def _contacts(missed: pd.DataFrame) -> pd.DataFrame:
-    """A depot that was refused or missed, as a contact of the depot clinic that was not attended."""
+    """Writes a refused or missed depot as a depot clinic contact that was not attended."""
     return pd.DataFrame(
         {
             "source": missed["source"],

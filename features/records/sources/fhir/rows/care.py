@@ -108,7 +108,7 @@ def _channel(one: r.Resource, sink: Sink) -> str | None:
 
 
 def _kind(sink: Sink, concepts: list[r.CodeableConcept]) -> str | None:
-    """The kind of a contact: its codings may name one kind; two different kinds name none."""
+    """The kind of a contact. It is not known if the codings name two different kinds."""
     found = {sink.book.word("contact_kind", concept) for concept in concepts} - {None, CONFLICT}
     return found.pop() if len(found) == 1 else None
 

@@ -15,7 +15,7 @@ NOT_DONE = f"{LEFT_OUT}the test was not done (dataAbsentReason)"
 
 
 def observation(one: r.Observation, key: str, sink: Sink) -> str:
-    """A result for each test in the code and in the components. What has a dataAbsentReason was not done."""
+    """Adds a result for each test in the code and in the components. A test with a dataAbsentReason was not done."""
     if one.status not in _SEEN:
         return f"{NOT_READ}status"
     book = sink.book
@@ -61,7 +61,7 @@ def observation(one: r.Observation, key: str, sink: Sink) -> str:
         return f"{ASIDE}no day"
     for test, quantity, whole in rows:
         if quantity is None or quantity.value is None:
-            # Words in place of a number ("QNS", "<0.1") are kept for the checks to say that they could not be read.
+            # Words in place of a number ("QNS", "<0.1") are kept, so that the checks can report them as not readable.
             words = one.valueString if TESTS[test].unit and test in tests and whole is None else None
             sink.add("result", subject, test, on, whole, None, None, issued, words)
         else:
@@ -77,7 +77,7 @@ def observation(one: r.Observation, key: str, sink: Sink) -> str:
 
 
 def _circumstance(one: r.Observation, question: str, sink: Sink) -> str | None:
-    """The value of a question about a person's life: by the table, else a word of our own."""
+    """The value of a circumstance: from the mapping table, or from our own code system."""
     concept = one.valueCodeableConcept
     meaning = sink.book.word("circumstance", concept)
     if meaning is None or meaning == CONFLICT:
@@ -106,7 +106,7 @@ def condition(one: r.Condition, key: str, sink: Sink) -> str:
 
 
 def allergy(one: r.AllergyIntolerance, key: str, sink: Sink) -> str:
-    """An allergy, or that there is none: "no known drug allergy" is a status, never an allergy."""
+    """Adds an allergy, or the status "no known drug allergy", which is never an allergy."""
     if _status(one.verificationStatus, sink):
         return f"{LEFT_OUT}refuted or entered in error"
     none = sink.book.word("allergy_none", one.code)

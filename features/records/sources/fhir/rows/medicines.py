@@ -1,5 +1,6 @@
-"""Medication resources as rows of supplies: what was prescribed, handed over and given. Free text never becomes a
-dose."""
+"""Reads Medication resources as rows of supplies: prescribed, dispensed and administered. Free text never becomes a
+dose.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ NOT_SYSTEMIC = f"{NOT_MAPPED}a route that does not act on the whole body"
 
 
 class Dose:
-    """What dosage instructions say, added up: units and mg a day, of one dose, days between doses, as required."""
+    """The sum of the dosage instructions: units and mg for each day and each dose, days between doses, as required."""
 
     __slots__ = ("as_required", "dose_mg", "dose_units", "interval", "mg_a_day", "route", "units_a_day")
 
@@ -32,7 +33,7 @@ class Dose:
 
 
 def dose_of(dosages: list[r.Dosage], sink: Sink) -> Dose:
-    """Doses of a day added up where every instruction is structured; unknown where one is not."""
+    """The total daily dose, if every instruction is structured. Otherwise unknown."""
     dose = Dose()
     units = mg = 0.0
     for dosage in dosages:
@@ -154,8 +155,9 @@ def _add(
 
 
 def _reversed_on(one: r.Resource, on: int) -> int:
-    """The day on which something that stood in the record was withdrawn: its last update, where that is after its own
-    day. Else it never stood."""
+    """The day on which a recorded resource was withdrawn: its last update, if that is after its own day. Otherwise
+    the resource never counted.
+    """
     updated = last_updated(one)
     return updated if NO_DAY not in (updated, on) and updated > on else NO_DAY
 
@@ -188,8 +190,9 @@ def _units(quantity: r.Quantity | None, sink: Sink) -> float:
 
 
 def dispense(one: r.MedicationDispense, key: str, sink: Sink) -> str:
-    """A supply where the type code of EPS says so, whatever the status; else where the status is completed. One that
-    was handed over and then cancelled or found to be an error is a supply and its reversal."""
+    """Adds a supply if the EPS type code says so, whatever the status, or if the status is completed. A supply that
+    was handed over and later cancelled or found to be an error becomes a supply and its reversal.
+    """
     meaning = sink.book.word("dispense_type", one.type)
     if meaning == CONFLICT:
         return sink.conflict()
@@ -220,7 +223,7 @@ def dispense(one: r.MedicationDispense, key: str, sink: Sink) -> str:
 
 
 def administration(one: r.MedicationAdministration, key: str, sink: Sink) -> str:
-    """What was given. A depot that was not given is a contact that was missed, never a supply."""
+    """Adds an administered dose. A depot that was not given is a missed contact, never a supply."""
     dose = Dose()
     period = one.effectivePeriod
     on = day(one.effectiveDateTime or (period.end or period.start if period else None))
@@ -247,7 +250,7 @@ def administration(one: r.MedicationAdministration, key: str, sink: Sink) -> str
 
 
 def statement(one: r.MedicationStatement, key: str, sink: Sink) -> str:
-    """``not-taken`` says that doses were missed; any other statement is no supply."""
+    """Reads ``not-taken`` as missed doses. No other statement is a supply."""
     if one.status != "not-taken":
         return f"{LEFT_OUT}a statement of use is no supply"
     period = one.effectivePeriod
