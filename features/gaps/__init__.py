@@ -124,7 +124,7 @@ def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list
 def people_with_gaps(
     records: Records, places: npt.NDArray[np.int64], as_of: int
 ) -> Iterator[tuple[PersonAsKnown, list[Gap]]]:
-    """The same with the person as known, one at a time, for who has more to say of them than their gaps."""
+    """Yields each person as known with their gaps, for callers that need more than the gaps."""
     records = records.as_known(as_of)
     dead = have_died(records, as_of)
     with no_collecting() if len(places) > SHARD else nullcontext():
@@ -136,7 +136,7 @@ def people_with_gaps(
 
 
 NOT_ASSESSED = frozenset(("clinical_review",))
-"""This service cannot assess half of its condition for anybody."""
+"""Half of this check's condition cannot be assessed for anybody."""
 
 
 def could_not_check(person: PersonAsKnown, gaps: Sequence[Gap] = ()) -> list[str]:
@@ -164,8 +164,8 @@ def unchecked_of(records: Records, places: npt.NDArray[np.int64], as_of: int) ->
 
 
 def find_gaps(records: Records, as_of: dt.date | str, patients: Iterable[str] | None = None) -> pd.DataFrame:
-    """One row per care gap known at 00:00 of ``as_of``, safety first, then the worst, for each person; none for the
-    dead.
+    """One row per care gap known at 00:00 of ``as_of``, for each person sorted by safety, then severity. People who
+    have died have none.
 
     ``patients`` limits the search (all people by default). Columns: patient_id, code, severity (critical, high,
     medium, low), safety, title, due_on (NaT where the gap has no date), days_overdue, value (what fired), evidence

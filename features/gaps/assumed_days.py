@@ -1,4 +1,4 @@
-"""Marks on gaps that rest on a length of supply that nobody recorded."""
+"""Marks gaps that depend on an assumed length of supply."""
 
 from __future__ import annotations
 
@@ -24,12 +24,13 @@ COUNT_DAYS = frozenset(
         "WITHDRAWAL_RISK",
     )
 )
-"""Codes that count days of supply: what such a gap says is marked, not only the rows behind it."""
+"""Codes that count days of supply. The value of such a gap is marked too, not only its rows."""
 
 
 def mark_assumed_days(person: PersonAsKnown, gap: Gap) -> Gap:
-    """``gap`` with a mark on each supply behind it that does not say how long it lasts; and in its words, where it
-    counts days and such a supply of the same medicine lies in the last 200 days."""
+    """``gap`` with a mark on each source supply without a recorded length. The value is marked too if the gap counts
+    days and the same medicine has such a supply in the last 200 days.
+    """
     rows = [one for one in gap.evidence if one.table == "supplies"]
     if not rows:
         return gap

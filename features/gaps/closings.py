@@ -1,6 +1,6 @@
-"""What closed overdue care lately: the count, the injection, the supply or the review that came after its due day.
+"""Finds overdue care that was recently done: the blood count, injection, supply or review after its due day.
 
-A gap that is closed is not found any more. Who booked it wants to see that it was done, and by which row.
+A closed gap is no longer found. The person who booked the care can see here that it was done, and in which row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from features.records.days import NO_DAY
 from features.reference import PROTOCOLS, TESTS
 
 CLOSED_DAYS = 14
-"""A closing is shown for as long as what falls due is shown ahead."""
+"""Days for which a closing is shown: as many as due care is shown ahead."""
 _CODES = {
     ("clozapine", "fbc"): "CLZ_FBC_OVERDUE",
     ("clozapine", "clozapine_level"): "CLZ_LEVEL_SMOKING",
@@ -31,7 +31,7 @@ _CODES = {
 
 
 class Closing(NamedTuple):
-    """The gap's ``code``, what closed it in words, and its row; ``late`` days after it was due."""
+    """The gap's ``code``, what closed it in words, and its row. ``late`` is the number of days after the due day."""
 
     code: str
     what: str
@@ -50,7 +50,7 @@ def closings(person: PersonAsKnown) -> list[Closing]:
 
 
 def _checks(person: PersonAsKnown) -> Iterator[Closing]:
-    """A result of the last days that came after the interval, and the grace, of the one before it."""
+    """A recent result that came later than the interval and grace days after the previous result."""
     if person.schedule is None:
         return
     scheduled, row = person.schedule
@@ -97,7 +97,7 @@ def _review(person: PersonAsKnown) -> Iterator[Closing]:
 
 
 def _supply(person: PersonAsKnown) -> Iterator[Closing]:
-    """A class of medicines supplied again after two weeks or more, outside hospital, that nothing of it covered.
+    """A class of medicines supplied again after at least two weeks outside hospital without supply.
     Clozapine and injections have closings of their own."""
     since = person.as_of - CLOSED_DAYS
     for courses in classes(person).values():
@@ -118,7 +118,7 @@ def _supply(person: PersonAsKnown) -> Iterator[Closing]:
 
 
 def _contact(person: PersonAsKnown) -> Iterator[Closing]:
-    """Seen again after 90 days or more in which nobody had seen the person."""
+    """Seen again after at least 90 days without an attended contact."""
     last = person.last_seen
     if last is None or len(person.seen) < 2 or last.day < person.as_of - CLOSED_DAYS:
         return

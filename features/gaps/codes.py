@@ -329,7 +329,10 @@ _OF_CHECKS_AND_RESULTS: tuple[tuple[str, str, bool, str, str], ...] = (
 
 _BUDGETS: dict[str, tuple[float, str]] = {
     "CLZ_FBC_OVERDUE": (0.04, "about 11% take clozapine; one in four of them late is a bad week"),
-    "CLZ_BREAK": (0.03, "about 11% take clozapine; more than one in four without supply would be the rule's fault"),
+    "CLZ_BREAK": (
+        0.03,
+        "about 11% take clozapine; more than one in four without supply would mean that the rule is wrong",
+    ),
     "CLZ_RESULT_RED_AMBER": (0.01, "amber and red counts are rare: about 1 in 100 tests"),
     "CLZ_LEVEL_SMOKING": (0.08, "a yearly level of everybody on clozapine is seldom complete"),
     "CLZ_GI_HYPOMOTILITY": (0.08, "about half of those on clozapine are constipated or unasked"),
@@ -339,7 +342,7 @@ _BUDGETS: dict[str, tuple[float, str]] = {
     "LAI_OVERDUE": (0.06, "about 20% have a depot; about one injection in eight is a week late"),
     "SUPPLY_GAP_ORAL": (0.13, "45% collect under 80% of an oral medicine in a year; at one time a quarter of those"),
     "WITHDRAWAL_RISK": (0.15, "half take an antidepressant or a sedative; one in five of those is late at one time"),
-    "ADHERENCE_FALLING": (0.15, "what is left once a gap of supply or a late depot has spoken"),
+    "ADHERENCE_FALLING": (0.15, "what is left after supply gaps and late depots, which have their own lines"),
     "REGIMEN_CHANGE_RECENT": (0.13, "about one change in ten people in four weeks, until it is reviewed"),
     "POST_DISCHARGE_RECONCILE": (0.04, "about 2% are within four weeks of a discharge"),
     "HDAT": (0.06, "above 100% is about one in ten of those on antipsychotics at most; at 100% is not"),
@@ -356,7 +359,7 @@ _BUDGETS: dict[str, tuple[float, str]] = {
     "VALPROATE_PPP": (0.05, "about 5% take valproate; most lack one of its documents"),
     "BZD_Z_PREGABALIN_LONG": (0.15, "18% take a benzodiazepine or z-drug; reviewed in 90 days meets the standard"),
     "DNA_PATTERN": (0.08, "one appointment in seven is missed; two in a row less often"),
-    "NO_CONTACT": (0.05, "a silence of 90 days on a caseload"),
+    "NO_CONTACT": (0.05, "no contact for 90 days on a caseload"),
     "CRISIS_SIGNAL": (0.05, "crisis contacts of 30 days"),
     "EQUALITY_NEED_UNMET": (0.12, "needs that are recorded and not met; folded"),
     "MEDICINES_REVIEW_OVERDUE": (0.40, "the annual review: the one line that most people may have"),

@@ -1,4 +1,4 @@
-"""What a rule reads of a person: results, contacts, stays, supplies, due tests and circumstances, as plain values."""
+"""Plain values that a rule reads: a person's results, contacts, stays, supplies, due tests and circumstances."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Reading(NamedTuple):
 
 
 class Bound(float):
-    """The number of a result such as ``<0.5``, which compares as a number and is written with its sign."""
+    """The number of a result such as ``<0.5``. It compares as a number and is shown with its sign."""
 
     sign: str
 
@@ -64,8 +64,9 @@ class Supply(NamedTuple):
 
 
 class Injection(NamedTuple):
-    """One supply of a long-acting antipsychotic. ``given`` where it is recorded as administered, or its kind is not
-    recorded: a prescription, or a dispensing to a clinic, is not an injection."""
+    """One supply of a long-acting antipsychotic. ``given`` is True if it is recorded as administered or has no
+    recorded kind. A prescription or a dispensing to a clinic does not show that the injection was given.
+    """
 
     day: int
     length: int
@@ -90,13 +91,13 @@ class Due(NamedTuple):
 
 
 class ConditionAnswers(NamedTuple):
-    """What the schedule's conditions answer for one person: 1 applies, 0 does not, -1 cannot be assessed
+    """The schedule's conditions for one person: 1 applies, 0 does not apply, -1 cannot be assessed
     (features/monitoring/applicability.py)."""
 
     lithium_high_risk: int
     childbearing: int
     colour: int
-    """0 green, 1 amber, 2 red: the clozapine blood count's colour in force, set on the day ``coloured_on``."""
+    """The current colour of the clozapine blood count (0 green, 1 amber, 2 red), set on the day ``coloured_on``."""
     coloured_on: int
 
 
@@ -120,5 +121,5 @@ def scope_names(scope: str) -> frozenset[str]:
 
 @cache
 def meeting(test: str) -> tuple[str, ...]:
-    """The test and every test whose result meets its schedule."""
+    """The test and every other test that meets its schedule."""
     return satisfying(test)

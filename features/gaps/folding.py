@@ -1,7 +1,7 @@
-"""Merges gaps of one person about the same problem into one line, which keeps the content of each.
+"""Merges a person's gaps about the same problem into one line, which keeps the content of each gap.
 
 The line keeps the value, rows, action, sources and unchecked facts of each folded gap, and has the highest severity.
-So nothing found is lost, and nobody reads it twice.
+Nothing found is lost, and nothing is shown twice.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ FOLDS = (
         "METABOLIC_WORSENING",
         "MONITORING_NEVER_DONE",
         lambda gap: _mild(gap) and gap.folds,
-        "nothing tells that it worsened: it is raised at the annual check",
+        "no record shows that it worsened: it is raised at the annual check",
     ),
     Fold(
         "METABOLIC_WORSENING",
         "MEDICINES_REVIEW_OVERDUE",
         lambda gap: _mild(gap) and gap.folds,
-        "nothing tells that it worsened: it is raised at the review that is due",
+        "no record shows that it worsened: it is raised at the review that is due",
     ),
     Fold("BP_PULSE_QTC", "MONITORING_NEVER_DONE", lambda gap: _mild(gap) and gap.folds, "repeated at the check"),
     Fold("BP_PULSE_QTC", "MEDICINES_REVIEW_OVERDUE", lambda gap: _mild(gap) and gap.folds, "repeated at the review"),
@@ -69,7 +69,7 @@ FOLDS = (
         "the load is that of the antipsychotics together",
     ),
 )
-"""Applied in this order. A gap folded into a line that was itself folded goes where that line went."""
+"""Applied in this order. A gap folded into a line that is itself folded moves with that line."""
 
 
 def one_line_each(gaps: Sequence[Gap]) -> list[Gap]:

@@ -35,7 +35,7 @@ SHOWN_DUE_DAYS = 14
 class Code:
     """One reason code: ``safety`` gaps are shown whatever the risk score says.
 
-    ``budget`` is the largest share of a caseload on which the code may fire; ``budget_reason`` says why that much.
+    ``budget`` is the largest share of a caseload on which the code may fire, and ``budget_reason`` the reason for it.
     """
 
     code: str
@@ -51,11 +51,11 @@ class Finding(NamedTuple):
     """One trigger of a code that fired. A code whose triggers fire together becomes one gap (:func:`gap_of`).
 
     ``due`` is a day number or NO_DAY; ``overdue`` counts days past due (0 on the day itself), None if there is no due
-    date. ``action`` and ``title`` are this finding's own; empty means the code's. ``alarm`` is False for a finding
-    of a safety code that is no safety alarm by itself (a blood pressure of 144). ``unchecked`` names what the rule
-    could not check because a record is missing. ``stale`` marks what nothing newer replaced for more than a year (a
-    value that
-    says so is too), and ``folds`` a finding that another line may take (features/gaps/folding.py).
+    date. ``action`` and ``title`` are this finding's own; empty means the code's. ``alarm`` is False for a finding of
+    a safety code that alone is not a safety alarm (a blood pressure of 144). ``unchecked`` names what the rule could
+    not check because a record is missing. ``stale`` marks a value older than a year without a newer one (as does a
+    value with ``NOT_REPEATED``). ``folds`` marks a finding that may be merged into another line
+    (features/gaps/folding.py).
     """
 
     severity: Severity
@@ -130,7 +130,7 @@ def iso(day: int) -> str:
 
 
 NOT_REPEATED = "; not repeated in over a year"
-"""Added to a result that nothing newer has replaced for more than a year."""
+"""Added to a result that is more than a year old and has no newer result."""
 
 
 def _is_stale(finding: Finding) -> bool:

@@ -1,5 +1,6 @@
-"""Care gaps that an order would meet: the rules of the caseload, run on one person with the ordered medicine supplied,
-and cut to that medicine."""
+"""Finds the care gaps that matter for an order: runs the caseload's rules on one person as if the ordered medicine
+were supplied, and keeps the gaps about that medicine.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ def _gaps(person: PersonAsKnown, ordered: list[Course]) -> Iterator[Gap]:
         yield from rule(person)
     if any(course.medicine.is_antipsychotic for course in ordered):
         yield from antipsychotics.high_dose(person)
-    # A pair is looked at by itself, so that a gap names the ordered medicine and no pair of others.
+    # Each pair is examined alone, so that a gap names the ordered medicine and no pair of other medicines.
     for first, second in combinations(everything, 2):
         if first in ordered or second in ordered:
             person.current = [first, second]

@@ -1,4 +1,4 @@
-"""The visible rows of many people as lists: each table is masked and converted once for a shard of people."""
+"""Converts the visible rows of many people to lists: each table is masked and converted once for a shard of people."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from features.reference import MEDICINES
 _MEDICINES = tuple(MEDICINES.values())
 _CATEGORIES = TABLES["conditions"].column("category").values
 SHARD = 128
-"""People of whom the rows are lists at one time."""
+"""Number of people with rows converted to lists at one time."""
 
 _Rows = npt.NDArray[np.int64]
 
@@ -31,12 +31,12 @@ class PersonRows(NamedTuple):
     results: dict[str, list[tuple[int, float, int]]]
     """(day, value, row) of every result, by test."""
     contacts: list[Contact]
-    """Of the last year, and older reviews; an outcome that was not known yet reads as planned."""
+    """Contacts of the last year, and older reviews. An outcome that was not known yet is read as planned."""
     seen: list[int]
     """Days of all attended contacts."""
     last_seen: Contact | None
     stays: list[Stay]
-    """A discharge that was not known yet reads as none."""
+    """A discharge that was not known yet is read as missing."""
     circumstances: dict[str, list[Circumstance]]
     conditions: dict[str, list[tuple[int, int, str]]]
     """(row, day, code) by category: diagnosis, allergy, shared_care."""

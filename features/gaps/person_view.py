@@ -1,4 +1,4 @@
-"""One person as known on a date: only rows whose event day and every clock lie before it."""
+"""One person as known on a date: only rows that happened and became known before it."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ class PersonAsKnown:
 
     @cached_property
     def unsure(self) -> list[due_dates.Item]:
-        """Scheduled tests that may apply and cannot be assessed, because a fact they turn on is not recorded."""
+        """Scheduled tests that may apply but cannot be assessed, because a fact that their condition needs is not
+        recorded.
+        """
         if self.schedule is None:
             return []
         scheduled, row = self.schedule
@@ -129,7 +131,7 @@ class PersonAsKnown:
 
     @cached_property
     def referrals(self) -> list[tuple[int, int, bool]]:
-        """(row, opened, open): a closure that was not known yet reads as none."""
+        """(row, opened, open): a closure that was not known yet is read as missing."""
         t = self.as_of
         first, (opened, known, closed, told) = self._slices(
             "referrals", ("opened_on", "known_on", "closed_on", "closed_known_on")
@@ -141,8 +143,9 @@ class PersonAsKnown:
         ]
 
     def diagnosed(self, group: str, within: int | None = None) -> tuple[Evidence, ...]:
-        """The latest recorded diagnosis of a group (``diagnosis_groups.csv``), by ICD-10, SNOMED CT or label; of the
-        last ``within`` days where that is given."""
+        """The latest recorded diagnosis of a group (``diagnosis_groups.csv``), by ICD-10, SNOMED CT or label; only
+        from the last ``within`` days if given.
+        """
         labels = self.shared.condition_labels if self.conditions["diagnosis"] else []
         for row, day, code in reversed(self.conditions["diagnosis"]):
             if within is not None and self.as_of - day > within:
@@ -162,8 +165,8 @@ class PersonAsKnown:
     def patient(self, column: str) -> int | None:
         """A number of the ``patients`` table (birth_date as a day, a code's position); None where it is missing.
 
-        These standing facts carry no day of their own and are read as they stand, as the schedule's conditions read
-        them: the row's ``known_on`` is the day its latest change, a death, became known.
+        These facts have no day of their own. They are read as recorded now, as in the schedule's conditions: the
+        row's ``known_on`` is the day on which its latest change, a death, became known.
         """
         value = int(self.shared.records.columns("patients")[column][self.place])
         return None if (value < 0 and column != "birth_date") or value == NO_DAY else value
@@ -212,7 +215,7 @@ class PersonAsKnown:
         return None
 
     def not_repeated(self, day: int) -> str:
-        """Added to a result of a day that nothing newer has replaced for more than a year; else empty."""
+        """The words added to a result that is more than a year old and has no newer result. Otherwise empty."""
         return NOT_REPEATED if self.as_of - day > YEAR else ""
 
     def last_met(self, test: str) -> Reading | None:
@@ -227,8 +230,9 @@ class PersonAsKnown:
         return unread.of_person(self.place, self.as_of) if len(unread) else []
 
     def absent(self, *concepts: str) -> str:
-        """What a gap says of a test or circumstance without a readable row: "not recorded", or the day on which it was
-        recorded and not understood. Nothing that was written down is called not recorded."""
+        """The words of a gap for a test or circumstance without a readable row: "not recorded", or the day on which
+        it was recorded but not understood. A recorded value is never called "not recorded".
+        """
         days = self.unread_days(*concepts) if self.unread else []
         if not days:
             return "not recorded"
@@ -252,7 +256,7 @@ class PersonAsKnown:
         return len(days)
 
     def uncovered(self, end: int) -> int:
-        """Days outside hospital since supply ran out on ``end``: the features' rule for a gap."""
+        """Days outside hospital since supply ran out on ``end``, by the same rule as the features."""
         if end >= self.as_of:
             return 0
         return self.as_of - end - (self.away_days(end, self.as_of) if self.stays else 0)

@@ -1,5 +1,5 @@
-"""How often each code fires on a caseload, compared with its budget, so that "overdue or missing care" does not
-become noise.
+"""Compares how often each code fires on a caseload with its budget, so that pages do not show too much overdue or
+missing care.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class CodeShare:
 
     @property
     def within(self) -> bool:
-        """True if it is within its budget and shown on few enough people. Yearly reviews may be shown on more."""
+        """True if the code is within its budget and shown on few enough people. The limit is higher for yearly
+        reviews.
+        """
         return self.share <= self.budget and (self.shown_share <= SHOWN_LIMIT or self.code in ANNUAL_REVIEWS)
 
 

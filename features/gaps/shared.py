@@ -1,4 +1,4 @@
-"""What every person of one set of records shares: columns as words, made once."""
+"""Data shared by all people of one set of records: columns as words, computed once."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from features.reference import MEDICINES
 
 @cache
 def word_list(table: str, column: str) -> tuple[str, ...]:
-    """Words of a column by their code; the last place, which a missing code (-1) reads, is empty."""
+    """Words of a column by their code. The last element is for a missing code (-1) and is empty."""
     return (*TABLES[table].column(column).values, "")
 
 
 class Shared:
-    """What every person of one set of records shares: made once per :func:`features.find_gaps`."""
+    """Data shared by all people of one set of records: computed once per :func:`features.find_gaps`."""
 
     def __init__(self, records: Records, taking: regimen.RegimenInputs | None = None) -> None:
         self.records = records
@@ -40,7 +40,7 @@ class Shared:
 
     @cached_property
     def lengths(self) -> npt.NDArray[np.int32]:
-        """Days that each supply lasts: worked out once for everybody, as the two below."""
+        """Days that each supply lasts, computed once for everybody, like the two below."""
         return supply_days.lengths_of(self.records)
 
     @cached_property
@@ -61,8 +61,9 @@ class Shared:
         return list(self.records.columns("patients")["ethnicity"].to_pylist())
 
     def much_supplied(self, as_of: int, within: int, spare: int) -> frozenset[int]:
-        """Places of people of whom one medicine was supplied in the last ``within`` days for at least ``spare`` days
-        more than the days that passed since the first: a filter that misses nobody, computed once a day."""
+        """Positions of people with at least ``spare`` days more supply of one medicine in the last ``within`` days
+        than days passed since the first. The filter misses nobody and is computed once a day.
+        """
         key = (as_of, within, spare)
         if key not in self._much:
             self._much[key] = _much_supplied(self.records, self.taking, as_of, within, spare)

@@ -1,4 +1,4 @@
-"""What conditions of the monitoring protocols read from a set of records: masks and codes of rows, made once."""
+"""Inputs of the monitoring protocols' conditions: masks and codes of rows, computed once for a set of records."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _DIURETIC = ("thiazide diuretic", "loop diuretic", "potassium-sparing diuretic")
 
 @dataclass(frozen=True)
 class ConditionInputs:
-    """What conditions read from a set of records, made once: masks and codes of rows, independent of time."""
+    """Inputs of the conditions, computed once for a set of records: masks and codes of rows, independent of time."""
 
     records: Records
     regimen: regimen.RegimenInputs

@@ -5,23 +5,24 @@ Rules (docs/clinical.md section 0, and [D] where the text leaves room):
 * Days count from the first supply of the current course; a new course starts after more than 90 days without supply. A
   person is on a course until then.
 * A row with an interval: a test is due at the last result of the course plus the interval of the phase in which that
-  day falls. Where the course has no result its start stands in: a check that is removed is never asked for later than
-  one that was made [D]; for a scope of people it is the start of the phase. An obligation that fell due in
-  one phase stands in the phase that follows it directly; where days lie between two phases, it lapses [D].
+  day falls. If the course has no result, its start is used: removing a check never makes the next one due later [D].
+  For a scope of people the start of the phase is used. A test that fell due in one phase stays due in the phase that
+  follows directly; if there are days between the two phases, it lapses [D].
 * A row without an interval is a point check due at ``to_day``; any result from ``from_day`` less the grace days
   onwards meets it [D].
 * A row whose condition (features/monitoring/applicability.py) cannot be assessed gives no due date: that is "cannot
   assess", not "not overdue".
 * Rows of an event count from its day: an amber or red count while it is in force, a restart after a clozapine break, a
   change of smoking, an infection, a new interacting medicine, a change of lithium dose, the day clozapine ran out.
-* Clozapine: the interval recorded (``clozapine_interval``) stands in for that of the weeks on treatment; which weeks
-  ask for what is the trust's schedule (features/reference/monitoring/clozapine_schedules.py). A break of more than 28
+* Clozapine: the recorded interval (``clozapine_interval``) replaces the interval for the weeks on treatment. The
+trust's schedule gives the interval for each week (features/reference/monitoring/clozapine_schedules.py). A break of
+more than 28
   days is a new start, and the course ends 28 days after supply (docs/clinical.md section 4.6).
 * Long-term scopes without a medicine count from the first referral, or the diagnosis where no referral is recorded
   (``smi_any``), or from the day the sum was reached.
-* A component (a white cell count) meets its parent's schedule (the full blood count), except for clozapine. There
-only a recorded full blood count does, or white cells and neutrophils of one day, from the day on which both are
-known. Either alone, or platelets, leave the count overdue. The earliest due date wins.
+* A component (a white cell count) meets its parent's schedule (the full blood count), except for clozapine. For
+clozapine only a recorded full blood count meets it, or white cells and neutrophils of one day, from the day on which
+both are known. One of them alone, or platelets, does not. The earliest due date wins.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Facts about people on days that conditions of the monitoring protocols depend on: age, medicines, results, events.
 
-What the record does not hold is "cannot assess", never "no" (docs/clinical.md section 0). Age and sex are read here as
+A fact that is not recorded is "cannot assess", never "no" (docs/clinical.md section 0). Age and sex are read here as
 clinical facts; no feature holds them.
 """
 
@@ -26,12 +26,12 @@ Days = npt.NDArray[np.int32]
 Answers = npt.NDArray[np.int8]
 Bools = npt.NDArray[np.bool_]
 _ALL_STAND = np.zeros(0, np.int32)
-"""For tables of which every row stands."""
+"""For tables in which every row counts."""
 EVENTS = ("amber_result", "red_result", "treatment_break", "clozapine_event", "lithium_event", "clozapine_stop")
 NEW_START_DAYS = 28
 """A clozapine break of more than four weeks is a new start, not a break (docs/clinical.md section 4.6)."""
 RUN_OUT_DAYS = 28
-"""A medicine counts as taken until this many days after its supply ran out."""
+"""A medicine counts as taken until this many days after supply ran out."""
 LITHIUM_HIGHER_RISK = low_limit("th031")
 TSH_RAISED, CALCIUM_RAISED = low_limit("th044"), low_limit("th041")
 EGFR_LOW = high_limit("th037")

@@ -1,4 +1,4 @@
-"""What changed lately: starts, stops and switches, a discharge, and who prescribes."""
+"""Care gaps after recent changes: starts, stops and switches, a discharge, and a change of prescriber."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def starts(person: PersonAsKnown) -> list[Course]:
 
 
 def stops(person: PersonAsKnown) -> list[Course]:
-    """Regular psychotropics that counted as stopped within the last 28 days: the ``stops_28d`` of the regimen, by
+    """Regular psychotropics counted as stopped in the last 28 days: the ``stops_28d`` of the regimen, by
     name."""
     t = person.as_of
     return [
@@ -92,7 +92,7 @@ _AFTER_DISCHARGE = {
     ),
     (True, False): ("Discharged: 72-hour follow-up not recorded", f"See or phone the person now. {_SUPPLY}"),
 }
-"""Title and action by what is recorded: (reconciled, followed up)."""
+"""Title and action by (reconciled, followed up)."""
 
 
 def after_discharge(person: PersonAsKnown) -> Iterator[Gap]:
@@ -149,7 +149,7 @@ def after_discharge(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 AGREEMENT_BEFORE_DAYS = 90
-"""An agreement settles a transfer that follows it within this time, or that it follows."""
+"""An agreement covers a transfer that follows it within this time, or an earlier transfer."""
 
 
 def shared_care(person: PersonAsKnown) -> Iterator[Gap]:
@@ -157,8 +157,8 @@ def shared_care(person: PersonAsKnown) -> Iterator[Gap]:
     no agreement about that recorded.
 
     [D]: an agreement counts where it was recorded at most 90 days before the change (before the first of the two
-    supplies), or after it: an old one is about an older transfer, and is said. Medium for clozapine, lithium and
-    valproate, else low.
+    supplies), or after it: an older agreement is about an earlier transfer, and the gap says so. Medium for
+    clozapine, lithium and valproate, else low.
     """
     if not person.regimen("shared_prescribing_90d") > 0 and not person.regimen("prescriber_changes_180d") > 0:
         return
@@ -210,8 +210,8 @@ _RESTARTED: tuple[tuple[str, str, Severity, str], ...] = (
 
 def smoking_change(person: PersonAsKnown) -> Iterator[Gap]:
     """SMOKING_CHANGE: smoking stopped, fell or started again within 90 days, with a medicine other than clozapine whose
-    level it moves, and no medicines review attended since. What is said follows the direction. Clozapine has its own
-    rule (CLZ_LEVEL_SMOKING). [D]
+    level it moves, and no medicines review attended since. The words depend on the direction of the change. Clozapine
+    has its own rule (CLZ_LEVEL_SMOKING). [D]
     """
     rows = person.circumstances.get("smoking", [])
     if len(rows) < 2:

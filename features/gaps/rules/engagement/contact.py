@@ -60,9 +60,9 @@ def missed_pattern(person: PersonAsKnown) -> Iterator[Gap]:
 def no_contact(person: PersonAsKnown) -> Iterator[Gap]:
     """NO_CONTACT: nobody has seen the person for 90 days, or for twice their own usual gap if that is longer.
 
-    [D]: the usual gap is the median of the last 63, and needs two. Never seen counts once a referral has been open for
-    28 days, or with no referral recorded at all; so does nobody seen since every open referral was made.
-    Silent in hospital, and where every referral recorded is closed.
+    [D]: the usual gap is the median of the last 63, and needs two. A person never seen counts once a referral has
+    been open for 28 days, or if no referral is recorded. So does a person not seen since any open referral was made.
+    The rule does not fire in hospital, or if every recorded referral is closed.
     """
     t = person.as_of
     if person.inpatient:
@@ -103,7 +103,7 @@ def no_contact(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 def _new_referral(row: int, opened: int, last: int, t: int) -> Iterator[Gap]:
-    """Referred again since the last contact and not seen: it counts from this referral, not from the care before."""
+    """Referred again since the last contact and not seen: days count from this referral, not from the earlier care."""
     due = opened + NEW_REFERRAL_DAYS
     if t < due:
         return
@@ -116,7 +116,7 @@ def crisis(person: PersonAsKnown) -> Iterator[Gap]:
     """CRISIS_SIGNAL: an attended crisis, liaison or place-of-safety contact, or a stay in a place of safety, in the
     last 30 days.
 
-    [D]: high from two, else medium. A psychotropic started since is named.
+    [D]: high from two, else medium. A psychotropic started since then is named.
     """
     since = person.as_of - CRISIS_DAYS
     recent = [c for c in person.contacts if c.day >= since and c.kind in CRISIS_KINDS and c.outcome == "attended"]
@@ -136,7 +136,7 @@ def crisis(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 def unmet_need(person: PersonAsKnown) -> Iterator[Gap]:
-    """EQUALITY_NEED_UNMET: a need that is recorded and nothing that meets it.
+    """EQUALITY_NEED_UNMET: a need is recorded, and nothing recorded meets it.
 
     [D]: the latest interpreter, accessible_format or reasonable_adjustment row states a need (for a format, any value
     that does not say it is met); met is a later row that says so, or an interpreter_present row of the last 365 days

@@ -1,4 +1,4 @@
-"""What should be brought up to date at a review: the review itself, and allergy status."""
+"""Care gaps to settle at a review: the review itself, and allergy status."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def medicines_review(person: PersonAsKnown) -> Iterator[Gap]:
 
 def allergy(person: PersonAsKnown) -> Iterator[Gap]:
     """ALLERGY_NOT_RECORDED: allergy status absent, or last recorded more than 365 days ago; "none known" counts as
-    recorded [D]. An allergy that was set aside was recorded: it is named as not understood."""
+    recorded [D]. An allergy row that was set aside is named as recorded but not understood."""
     rows = person.conditions["allergy"]
     if not rows:
         # a condition whose category could not be read may be one

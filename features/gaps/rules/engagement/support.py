@@ -1,4 +1,6 @@
-"""Where a person lives, who helps, and under which authority they are treated: what a plan for medicines turns on."""
+"""Care gaps about facts that a medicines plan needs: where a person lives, who helps, and the authority for
+treatment.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +52,7 @@ def living(person: PersonAsKnown) -> Iterator[Gap]:
     carer is recorded and no contact with the carer in a year.
 
     [D]: medium where the record says there is no fixed place or the medicine is clozapine, lithium or valproate, else
-    low; a carer without contact is low. The place is a fact that the plan turns on and is never named.
+    low; a carer without contact is low. The place is used by the rule and never named.
     """
     held = [c for c in person.current if c.medicine.is_psychotropic]
     if not held:
@@ -100,8 +102,8 @@ def community_order(person: PersonAsKnown) -> Iterator[Gap]:
     CTO11 or CTO12 is recorded since it began.
 
     [D]: the form is needed from one month after the order began. Medium: many extracts hold no forms, and a form that
-    is not recorded may exist. A medicine started after the form is named: the form says what it covers. An order is a
-    circumstance of that kind.
+    is not recorded may exist. A medicine started after the form is named: the form says what it covers. An order is
+    recorded as a circumstance.
     """
     row = person.circumstance("community_treatment_order")
     held = [c for c in person.current if c.medicine.is_psychotropic]

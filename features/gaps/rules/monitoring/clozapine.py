@@ -83,10 +83,12 @@ def course_of(person: PersonAsKnown) -> Course | None:
 
 def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
     """CLZ_FBC_OVERDUE: from the due day itself (section 4, engine rules). Severity [D]: medium on the day, high from 1
-    day past due, critical from 3; from 7 the value says that it is the last step. Never left out, in hospital or not.
+    day past due, critical from 3; from 7 the value says that it is the last step. It is never left out, also not in
+    hospital.
     More than 28 days after supply ran out only the counts after stopping are asked for, and for 90 days those of an
-    amber or red result (sections 4.2, 4.7). The interval is the one recorded (``clozapine_interval``) where it is, else
-    that of the weeks on treatment."""
+    amber or red result (sections 4.2, 4.7). The recorded interval (``clozapine_interval``) is used; without one, the
+    interval for the weeks on treatment.
+    """
     held = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
     over = held is not None and not held.current(person.as_of)
     still = ("post_stop", "amber_result", "red_result") if course_of(person) else ("post_stop",)
@@ -134,7 +136,7 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 def _recorded_interval(person: PersonAsKnown, due: Due) -> Circumstance | None:
-    """The entry of the register or the record that set the due day; the schedule worked it out for the features too."""
+    """The entry of the register or the record that set the due day, from the same schedule as the features."""
     if person.schedule is None or not _is_count(due.item):
         return None
     scheduled, row = person.schedule
@@ -142,7 +144,7 @@ def _recorded_interval(person: PersonAsKnown, due: Due) -> Circumstance | None:
 
 
 def next_count(person: PersonAsKnown) -> Due | None:
-    """The next blood count, due or to come, by the rule of :func:`blood_count`."""
+    """The next blood count, due or in the future, by the rule of :func:`blood_count`."""
     held = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
     if held is None or person.schedule is None:
         return None
@@ -164,7 +166,9 @@ def _is_count(item: due_dates.Item) -> bool:
 
 
 def breaks(person: PersonAsKnown) -> list[tuple[int, int, int]]:
-    """(day that supply ended, day it began again, row) of every break in the clozapine supplied, oldest first."""
+    """(day on which supply ended, day on which it began again, row) of every break in clozapine supply, oldest
+    first.
+    """
     found, end = [], None
     for row in person.supplies_of("clozapine", HISTORY_DAYS):
         if end is not None and row.day > end:
@@ -174,7 +178,7 @@ def breaks(person: PersonAsKnown) -> list[tuple[int, int, int]]:
 
 
 def interval_reason(person: PersonAsKnown, protocol: int) -> tuple[str, tuple[Evidence, ...]]:
-    """Why the interval in force is what it is: the phase and its dates, and the row that began it."""
+    """The reason for the current interval: the phase with its dates, and the row that began it."""
     phase = PROTOCOLS[protocol].phase
     course = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
     if course is None or phase in ("baseline",):
@@ -206,9 +210,11 @@ def treatment_break(person: PersonAsKnown) -> Iterator[Gap]:
 
     [D]: days missed are days outside hospital since supply ran out; a gap fires above 2 of them (48 hours) until the
     course has ended (more than 90 days), always critical: stopped in the last 90 days is a top-tier state (section
-    4.12). A report counts for 14 days; "yes" does not say how long, so it is high and says so; an amount ("72 hours",
+    4.12). A report counts for 14 days. "Yes" does not give a length: severity is high, and the value says that the
+    length is not recorded; an amount ("72 hours",
     "3 days") above 48 hours is critical, up to 48 hours it does not fire. A level below 0.05 mg/L in the last 28 days,
-    while supply lasts, is high. The reset limit is the service's, the stricter where it is not recorded.
+    while supply lasts, is high. The reset limit is that of the monitoring service, or the stricter limit if the
+    service is not recorded.
     """
     course = course_of(person)
     if course is None:
@@ -261,8 +267,9 @@ def treatment_break(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 def _at_clinic(person: PersonAsKnown, since: int) -> Evidence | None:
-    """The latest blood count on or after a day, or the latest contact attended there in person: a sign that clozapine
-    was dispensed and the row is missing."""
+    """The latest blood count on or after a day, or the latest clinic contact attended in person: a sign that
+    clozapine was dispensed although no supply is recorded.
+    """
     counts = [row for test in ("fbc", "anc", "wbc") for row in person.results.get(test, ()) if row[0] >= since]
     if counts:
         day, _, row = max(counts, key=lambda one: one[0])
@@ -272,7 +279,7 @@ def _at_clinic(person: PersonAsKnown, since: int) -> Evidence | None:
 
 
 def _reset(person: PersonAsKnown) -> tuple[str, int, str]:
-    """(row of ``thresholds.csv``, hours, what to say) of the break after which blood counts start again."""
+    """(row of ``thresholds.csv``, hours, words) for the break after which blood counts start again."""
     service = person.circumstance("clozapine_service")
     if service and service.value in SERVICES:
         return SERVICES[service.value], round(24 * RESET_DAYS[service.value]), service.value.upper()
@@ -337,7 +344,7 @@ def red_or_amber(person: PersonAsKnown) -> Iterator[Gap]:
         if last and lately and key and person.as_of - course.start <= MYOCARDITIS_DAYS + 28:
             found.append(_result(test, last, key, ""))
     emergency = [finding for finding in found if finding.title == _TELLS["emergency"][0]]
-    if emergency:  # said first and alone
+    if emergency:  # shown first and alone
         found = [*emergency, *(one._replace(action=emergency[0].action) for one in found if one not in emergency)]
     if found:
         yield from gap_of(CODES["CLZ_RESULT_RED_AMBER"], found)
@@ -372,7 +379,7 @@ def _coloured(person: PersonAsKnown) -> Iterator[Finding]:
 
 
 def _asked(person: PersonAsKnown, test: str, by_ben: str, finding: Finding) -> Finding:
-    """The same finding with the question whether BEN limits apply, which nobody has answered on file."""
+    """The finding with a note that the record does not show whether BEN limits apply."""
     course = course_of(person)
     before = [r.value for r in person.readings(test) if course and r.day <= course.first_start]
     said = f"BEN status {person.absent('benign_ethnic_neutropenia')}: by BEN limits this is {by_ben}"

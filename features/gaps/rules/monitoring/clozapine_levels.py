@@ -1,4 +1,6 @@
-"""Clozapine levels and what moves them (smoking, infection, interacting medicines), and the bowel."""
+"""Care gaps of clozapine levels, of changes that affect them (smoking, infection, interacting medicines), and of the
+bowel.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,7 @@ def _clozapine(person: PersonAsKnown) -> Course | None:
 
 
 class _Change(NamedTuple):
-    """Something that moves the level: the day it began, and the days after it that a level is due."""
+    """A change that affects the level: the day on which it began, and the number of days after which a level is due."""
 
     day: int
     severity: Severity
@@ -74,8 +76,8 @@ class _Change(NamedTuple):
 
 
 def level_or_change(person: PersonAsKnown) -> Iterator[Gap]:
-    """CLZ_LEVEL_SMOKING: the latest level is outside 0.35 to 0.6 mg/L, something that moves it changed and no level
-    followed, or the yearly level is past due or was never taken (mp123).
+    """CLZ_LEVEL_SMOKING: the latest level is outside 0.35 to 0.6 mg/L, a change that affects the level was not
+    followed by a level, or the yearly level is past due or was never taken (mp123).
 
     [D]: a level counts for a year; above 0.6 is high, 1.0 and above critical, below 0.35 medium. A change of smoking
     counts for 90 days, an infection for 28, a CYP1A2 inhibitor started for 30, until a level taken after it. The level
@@ -151,7 +153,7 @@ def _level(person: PersonAsKnown, course: Course) -> Iterator[Finding]:
 
 
 def smokes(value: str) -> bool | None:
-    """Whether a word says that somebody smokes; None where it does not tell."""
+    """True if a word means that the person smokes, False if not, None if it does not show either."""
     amount = _AMOUNT.match(value)
     if amount:
         return float(amount[1]) > 0
@@ -180,7 +182,7 @@ def _smoking(person: PersonAsKnown) -> Iterator[_Change]:
 
 
 def _halved(before: str, after: str) -> bool:
-    """Whether a recorded number a day fell by half or more."""
+    """True if the recorded number per day fell by half or more."""
     first, then = _AMOUNT.match(before), _AMOUNT.match(after)
     return bool(first and then) and 2 * float(then[1]) <= float(first[1])  # type: ignore[index]
 

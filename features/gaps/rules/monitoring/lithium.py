@@ -1,4 +1,4 @@
-"""Lithium: the level that is due, the level itself, and kidney, thyroid and calcium."""
+"""Care gaps of lithium: overdue and abnormal levels, and kidney, thyroid and calcium tests."""
 
 from __future__ import annotations
 
@@ -75,8 +75,9 @@ def interacting(person: PersonAsKnown) -> list[tuple[str, Course]]:
 
 
 def risk_words(person: PersonAsKnown) -> list[str]:
-    """What may be said of why a person is in mp140's higher-risk group. Whether they are is the schedule's answer;
-    years lived are never named."""
+    """The reasons that may be shown for a person in mp140's higher-risk group. The schedule decides who is in it. Age
+    is never named.
+    """
     said = [f"with {course.medicine.name}" for _, course in interacting(person)]
     for test in ("egfr", "tsh", "calcium_adjusted"):
         last = person.latest(test)
@@ -121,7 +122,7 @@ PREGNANCY_LEVEL_DAYS = 28
 
 def _until_stable(person: PersonAsKnown) -> Iterator[Finding]:
     """A level is repeated weekly after a change of dose until two in a row, at the new dose, are within the range and
-    within 0.2 mmol/L [D]. The first level after the change is the schedule's (mp146)."""
+    within 0.2 mmol/L [D]. The schedule (mp146) asks for the first level after the change."""
     course = _lithium(person)
     if course is None or len(course.doses) < 2 or course.doses[-1][0] < course.start:
         return
@@ -180,7 +181,8 @@ def level_abnormal(person: PersonAsKnown) -> Iterator[Gap]:
 
     [D]: severity medium below 0.4, high from 1.0, critical from 1.2; a rise is high, and where the dose at either
     level is not recorded it fires and says so. From 65 years, which is never named, the target ends at 0.8: medium
-    above it. A level that nothing newer replaced stands, and is said to be old. The action is the band's own.
+    above it. An old level counts until there is a newer one, and the value says that it is old. The action is that of
+    the band.
     """
     course = _lithium(person)
     last = person.newest("lithium_level")
@@ -225,10 +227,9 @@ def organs(person: PersonAsKnown) -> Iterator[Gap]:
     """LI_RENAL_THYROID_CALCIUM: a kidney, thyroid or calcium test past its grace, a value outside its limits, or eGFR
     down by 15 in 12 months.
 
-    [D]: a value stands until a newer one; amber is medium, red high, eGFR below 30 critical; tests past due are
-    medium. Calcium
-    that is not adjusted is held against the same limits. The fall is from the highest eGFR of the 365 days before the
-    latest.
+    [D]: a value counts until there is a newer one; amber is medium, red high, eGFR below 30 critical; tests past due
+    are medium. Unadjusted calcium is compared with the same limits. The fall is from the highest eGFR of the 365 days
+    before the latest.
     """
     found = [
         Finding(

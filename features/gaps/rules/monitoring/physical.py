@@ -1,6 +1,6 @@
 """Physical health: weight, glucose and lipids; blood pressure, pulse, QTc and potassium.
 
-A value stands until a newer one [D]. A band's severity in ``thresholds.csv`` becomes the gap's: amber
+A value counts until there is a newer one [D]. A band's severity in ``thresholds.csv`` becomes the gap's: amber
 medium, red high, critical critical.
 """
 
@@ -32,7 +32,7 @@ _UNDERWEIGHT, _WAIST_MEN, _WAIST_WOMEN, _WAIST_MEN_LOWER = bands("th064", "th068
 EARLY_GAIN_PERCENT = low_limit("th067")
 NO_EARLIER = "; no earlier value recorded"
 EARLY_DAYS = 42
-"""The first weight of the second month still tells of the first."""
+"""The first weight of the second month still counts for the first month."""
 _ACTIONS = {
     "hba1c": "Tell the GP; offer the diabetes prevention programme; weigh metformin; review the antipsychotic.",
     "fasting_glucose": "Repeat with HbA1c; tell the GP; review the antipsychotic.",
@@ -57,7 +57,7 @@ _PRESSURE_NOW = "Repeat it today; same-day medical assessment if it stays or the
 _LIPIDS = {"total_cholesterol": bands("th078"), "qrisk3_10y": bands("th079")}
 _PRESSURE = {"systolic_bp": bands("th072", "th070", "th074"), "diastolic_bp": bands("th073", "th071")}
 _TRIGLYCERIDES = bands("th081", "th080")
-bands("th051", "th052", "th053", "th055", "th075", "th077")  # named below: the start stops where one is missing
+bands("th051", "th052", "th053", "th055", "th075", "th077")  # named below: the program does not start if one is missing
 WEIGHT_GAIN_KG, WEIGHT_GAIN_PERCENT = low_limit("th065"), low_limit("th066")
 TEMPERATURE_C, QTC_RISE_MS = low_limit("th023"), low_limit("th054")
 PULSE, PULSE_AT_START = low_limit("th076"), low_limit("th024")
@@ -89,17 +89,18 @@ def _value(test: str, reading: Reading, key: str, said: str = "") -> Finding:
 def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
     """METABOLIC_WORSENING, for people with a current antipsychotic.
 
-    [D]: an HbA1c of 42 to 47 that has been there for more than a year is low, and said in the annual check or the
-    review where that is overdue; so are, as severely as they are, lipids and an HbA1c of known diabetes that did not
-    come into their band within a year, and a first body mass index of the lower band: nothing tells that it worsened.
+    [D]: an HbA1c of 42 to 47 for more than a year is low, and is named in the annual check or the review if that is
+    overdue. Lipids, and an HbA1c of known diabetes, that did not reach their band within a year are named there too
+    and keep their severity. So is a first body mass index in the lower band. No record shows that these worsened.
     Weight up by more than 5 kg
     within 91 days (th065, from the lowest), or by 7% from the baseline (the last weight from 90 days before to 14
     after the start of the antipsychotic held longest), or by 5% within its first month; HbA1c or
     glucose in a Lester band, or with known diabetes (a diagnosis, or a medicine for it) HbA1c of 58 and above;
-    BMI that came into a higher band within a year or has nothing to compare it with, and beside any of these the waist;
+    BMI that reached a higher band within a year or has no earlier value; the waist, named beside any of these;
     BMI below 18.5;
-    cholesterol of 6 or QRISK3 of 10 and above with no statin recorded; triglycerides. The lower limits of BMI hold for
-    those whom they are for; the group is never named. A value stands until a newer one, and is said to be old.
+    cholesterol of 6 or QRISK3 of 10 and above with no statin recorded; triglycerides. The lower limits of BMI are
+    used for the people that they apply to; the group is never named. A value counts until there is a newer one, and
+    an old value is marked as old.
     """
     held = [course for course in person.current if course.medicine.is_antipsychotic]
     if not held or not person.results:
@@ -120,7 +121,7 @@ def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
         if key:
             finding = _value("triglycerides", fat, key, person.not_repeated(fat.day))
             found.append(finding._replace(folds=not _came_into(person, "triglycerides", fat, low_limit(key))))
-    if found:  # a wide waist is common: it is named beside what worsened
+    if found:  # a large waist is common: it is named beside a value that worsened
         found.extend(_waist(person))
     yield from gap_of(CODES["METABOLIC_WORSENING"], found)
 
@@ -162,7 +163,7 @@ def _waist(person: PersonAsKnown) -> Iterator[Finding]:
 
 
 def _came_into(person: PersonAsKnown, test: str, last: Reading, floor: float) -> str:
-    """Where a value came into its band within a year, or nothing older tells whether it did: what is said of it."""
+    """The words for a value that reached its band within a year, or that has no older value to compare."""
     before = [r for r in person.readings(test) if r.day < last.day]
     if test == "bmi":
         before = sorted([*before, *_by_weight(person, last)])
@@ -173,7 +174,7 @@ def _came_into(person: PersonAsKnown, test: str, last: Reading, floor: float) ->
 
 
 def _by_weight(person: PersonAsKnown, last: Reading) -> list[Reading]:
-    """Earlier body mass by the weights that stand beside it: height does not change."""
+    """Earlier body mass index, calculated from earlier weights: height does not change."""
     weights = person.readings("weight")
     then = [r for r in weights if abs(r.day - last.day) <= MONTHS_3]
     if not then:
@@ -239,7 +240,8 @@ def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:
     else low); potassium under 3.5 with one. Pulse 100 to 120 medium, above 120 high within 18 weeks of a clozapine
     start, under 50 with lithium, a beta blocker or donepezil. Temperature above 38 on clozapine counts for 14 days. A
     blood pressure of 140/90 to under 180/120 is low (medium from 160/100) and, like a pulse of 100 to 120, no safety
-    alarm by itself: it is repeated, not met with an ECG. A value stands until a newer one, and is said to be old.
+    alarm by itself: the action is to repeat it, not an ECG. A value counts until there is a newer one, and an old
+    value is marked as old.
     """
     if not any(course.medicine.is_psychotropic for course in person.current):
         return
@@ -266,8 +268,9 @@ STAGE_TWO = {"systolic_bp": 160, "diastolic_bp": 100}
 
 
 def _pressure(person: PersonAsKnown, test: str, last: Reading, key: str) -> Finding:
-    """A pressure in a band. Below stage 2, one reading after a normal one within a year waits for its repeat: it folds
-    where a check or a review is overdue, at which it is taken again."""
+    """A blood pressure in a band. Below stage 2, a first raised reading within a year of a normal one is to be
+    repeated: it is merged into an overdue check or review, at which it is taken again.
+    """
     finding = _value(test, last, key, person.not_repeated(last.day))
     if THRESHOLDS[key].severity != "amber":
         return finding._replace(action=_PRESSURE_NOW)
@@ -278,8 +281,7 @@ def _pressure(person: PersonAsKnown, test: str, last: Reading, key: str) -> Find
 
 
 def _qtc_limit(person: PersonAsKnown) -> tuple[str, str]:
-    """The lower action limit, which the table splits in two; the lower of the two where the record does not say which
-    applies."""
+    """The lower action limit. The table has two; the lower is used if the record does not show which applies."""
     code = person.patient("sex")
     if code is not None and SEX[code] == "female":
         return "th052", ""

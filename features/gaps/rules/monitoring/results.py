@@ -1,7 +1,7 @@
 """Results that may be a harm of a medicine: sodium, liver, platelets, white cells, creatine kinase, ammonia and the
 levels of carbamazepine and valproate. Each limit is a row of ``thresholds.csv``; each finding has its own action.
 
-A value stands until a newer one replaces it: age alone does not make a dangerous result safe [D].
+A value counts until there is a newer one: age alone does not make a dangerous result safe [D].
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from features.medicines.courses import Course
 from features.reference import TESTS, THRESHOLDS, bands
 
 REPEAT_DAYS = 28
-"""A result older than this is said to be not repeated since."""
+"""A result older than this is marked as not repeated."""
 
 
 class Limit(NamedTuple):
@@ -29,7 +29,7 @@ class Limit(NamedTuple):
     terms: tuple[str, ...]
     action: str
     but: tuple[str, ...] = ()
-    """Not for people on one of these, whose own rule reads the test."""
+    """Left out for people on one of these medicines, because another rule reads the test for them."""
 
 
 bands("th047", "th048", "th049", "th086", "th087", "th088", "th089", "th090", "th091", "th092", "th093", "th094")
@@ -114,7 +114,7 @@ def _names(terms: tuple[str, ...]) -> frozenset[str]:
 
 
 def held_of(person: PersonAsKnown, terms: tuple[str, ...]) -> list[Course]:
-    """Current courses of the medicines that some words mean, any form."""
+    """Current courses of the medicines named by ``terms``, in any form."""
     if not terms:
         return []
     names = _names(terms)

@@ -1,6 +1,6 @@
 """Gaps that follow from the monitoring schedule: the same due dates that the features read.
 
-Two lines, so that what a medicine asks for does not drown in what everybody is asked for: MONITORING_OVERDUE holds the
+Two lines, so that the checks of a medicine are not lost among the checks for everybody: MONITORING_OVERDUE holds the
 checks of one medicine (valproate bloods, an ECG, prolactin, weekly weight), MONITORING_NEVER_DONE the annual physical
 health check and its parts. Both name each check and the day of its last result.
 """
@@ -37,7 +37,7 @@ _NEEDED = ("required", "mandatory")
 FULL_CHECK = "annual_physical_health_check"
 _GENERAL_SCOPES = ("smi_any", "antipsychotic_any_except_clozapine", "antipsychotic_long_acting_injection")
 _ANNUAL = frozenset((FULL_CHECK, "weight_bmi", "blood_pressure", "hba1c", "lipids", "alcohol_status"))
-"""Parts of an annual physical health check that stand for it: one of them overdue is worth a line."""
+"""Main parts of an annual physical health check. If one is overdue, a line is shown."""
 _BESIDE = frozenset(
     (
         "waist",
@@ -54,19 +54,21 @@ _BESIDE = frozenset(
         "clinical_review",
     )
 )
-"""Checks that are done along with a review or an annual check. By themselves they are a line once they are a year
-past their due day."""
+"""Checks done together with a review or an annual check. Alone they are shown once they are a year past their due
+day.
+"""
 _SOFT = frozenset(("side_effect_scale", "adherence_review", "clinical_review", "lai_review"))
 EARLY_DAYS = 126
-"""Weekly weights end with week 6; the check at 12 weeks closes the start of treatment. Six weeks more are left to
-catch up."""
+"""Weekly weights end with week 6; the check at 12 weeks ends the start of treatment. Six more weeks are allowed to
+catch up.
+"""
 REVIEW_DAYS = 84
 
 
 def due_evidence(person: PersonAsKnown, due: Due) -> tuple[Evidence, ...]:
     """The latest result that meets the schedule of ``due``; without one, the supply that started the course."""
     last = person.last_met(due.item.test)
-    if due.last != NO_DAY:  # the result that set the due date, where a later one does not meet the schedule
+    if due.last != NO_DAY:  # the result that set the due date, if a later one does not meet the schedule
         met = [row for name in meeting(due.item.test) for row in person.results.get(name, ()) if row[0] == due.last]
         last = Reading(*met[-1]) if met else last
     elif (due.item.scope, due.item.test) == CLOZAPINE_COUNT:
@@ -93,18 +95,17 @@ def due_value(person: PersonAsKnown, due: Due) -> str:
 
 
 def _point_check(due: Due) -> bool:
-    """A baseline or a check at one moment: nothing schedules it again."""
+    """A baseline or a single check, which is not scheduled again."""
     return PROTOCOLS[due.protocol].interval_days is None
 
 
 _FIRST_WEEKS = frozenset(("troponin", "crp"))
 FIRST_WEEKS_DAYS = 126
-"""Checks for myocarditis have a meaning in the first weeks of clozapine alone."""
+"""Checks for myocarditis apply only in the first weeks of clozapine."""
 
 
 def _lapsed(due: Due, as_of: int) -> bool:
-    """A check at one moment of a start long ago, which nothing schedules again: a result today would no longer be
-    it."""
+    """A single check at a start long ago: a result today would no longer be that check."""
     late = as_of - due.day
     if late <= FIRST_WEEKS_DAYS or not _point_check(due):
         return False
@@ -136,7 +137,9 @@ def _past(person: PersonAsKnown) -> list[Due]:
 
 
 def _of_a_medicine(due: Due, as_of: int) -> bool:
-    """Whether a check belongs to MONITORING_OVERDUE: what one medicine asks for, or the weekly weight of a start."""
+    """True if a check belongs to MONITORING_OVERDUE: one medicine requires it, or it is the weekly weight of a
+    start.
+    """
     row, test = PROTOCOLS[due.protocol], due.item.test
     if due.item.scope in _GENERAL_SCOPES:
         weekly = test == "weight_bmi" and row.phase == "initiation" and as_of - due.start <= EARLY_DAYS
@@ -159,8 +162,9 @@ def _earliest(dues: Iterable[Due]) -> list[Due]:
 
 
 def _asking(due: Due, as_of: int) -> list[Protocol]:
-    """The row that asks for a check, and every row of it that has asked since: what was missed once is missed still.
-    An older due day has more of them, so a check removed never asks for less."""
+    """The row that asks for a check, and every later row of it that has fallen due: a check missed once stays missed.
+    An older due day has more rows, so that a removed check never makes the gap smaller.
+    """
     first = PROTOCOLS[due.protocol]
     if first.phase == "event" or due.start == NO_DAY:
         return [first]
@@ -197,16 +201,17 @@ def _required(due: Due, as_of: int) -> bool:
 
 
 def _own_line(due: Due, as_of: int, annual: bool) -> bool:
-    """Whether a check that a medicine asks for stands in MONITORING_OVERDUE though an annual check is overdue too: one
-    that is required, or that was done once and has missed a whole interval more. One that the annual check asks for as
-    well (``annual``) must be required and have missed one."""
+    """True if a medicine's check is shown in MONITORING_OVERDUE although an annual check is overdue too: it is
+    required, or it was done once and has missed a whole further interval. A check that the annual check also asks for
+    (``annual``) must be required and have missed a whole further interval.
+    """
     if _required(due, as_of):
         return not annual or _severity(due, as_of) == "high"
     return not annual and due.last != NO_DAY and _missed(due, as_of)
 
 
 def _worth_a_line(dues: list[Due], as_of: int) -> list[Due]:
-    """Of the annual check, what is a line by itself; the rest is named beside it."""
+    """The parts of the annual check that are shown alone; the others are named beside them."""
     return [
         due
         for due in _earliest(dues)
@@ -217,9 +222,9 @@ def _worth_a_line(dues: list[Due], as_of: int) -> list[Due]:
 def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     """The annual check, then the checks of each medicine: both read the same list of what is past its grace.
 
-    What a medicine asks for and no protocol requires is named in the annual check where that is overdue too: one
-    visit holds both. So is a required check that the annual check asks for as well. Once either has missed a whole
-    interval more after it was done, it is overdue monitoring of that medicine (:func:`_own_line`).
+    A check that a medicine recommends and no protocol requires is named in the annual check if that is overdue too,
+    because one visit can do both. So is a required check that the annual check asks for as well. Once either has
+    missed a whole interval more after it was done, it is overdue monitoring of that medicine (:func:`_own_line`).
     """
     past = _past(person)
     if not past:
@@ -230,7 +235,7 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     if _worth_a_line(general, t):
         both = {due.item.test for due in general}
         own = {due.item.test for due in asked if _own_line(due, t, due.item.test in both)}
-        severe = any(_severity(due, t) != "low" for due in asked)  # wherever it is said: a worse one moves no other
+        severe = any(_severity(due, t) != "low" for due in asked)  # the same wherever it is shown
         yield from annual_check(person, general, [due for due in asked if due.item.test not in own], severe)
         asked = [due for due in asked if due.item.test in own]
     yield from of_medicines(person, asked)
@@ -270,7 +275,7 @@ def annual_check(person: PersonAsKnown, general: list[Due], beside: list[Due], s
     count = len({due.item.test for due in person.due if due.past_grace(t)})
     needed = severe or any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone)
     severity: Severity = "medium" if needed else "low"
-    # what is checked every year comes first: a baseline that was missed is not what is overdue
+    # yearly checks come first: a missed baseline is not overdue care
     dues.sort(key=lambda due: (due.item.test != FULL_CHECK, _point_check(due), due.item.test not in _ANNUAL, due.day))
     first = min(alone, key=lambda due: (_point_check(due), due.day))
     value = f"{'; '.join(due_value(person, due) for due in dues)}; {count} scheduled checks past due in all"

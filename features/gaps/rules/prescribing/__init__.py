@@ -1,1 +1,1 @@
-"""Care gaps of what is prescribed: doses, combinations, pregnancy, side effects, and no treatment at all."""
+"""Care gaps of prescribing: doses, combinations, pregnancy, side effects, and no treatment."""

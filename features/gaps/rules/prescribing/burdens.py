@@ -1,4 +1,4 @@
-"""Burdens of treatment: side effects, anticholinergic load, dependence."""
+"""Care gaps of treatment burden: side effects, anticholinergic burden, dependence."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ DEPENDENCE = "dependence forming"
 def side_effects(person: PersonAsKnown) -> Iterator[Gap]:
     """SIDE_EFFECT_BURDEN: a moderate or severe score, raised prolactin, or movement or sedation scored 2 or more.
 
-    [D]: for people with a current psychotropic; the latest value stands until a newer one; prolactin (with an
+    [D]: for people with a current psychotropic; the latest value counts until there is a newer one; prolactin (with an
     antipsychotic) is medium from 1,000 and high from 3,180; below, from the reference of th082 or th083, it is named
     beside another side effect only; movement and sedation are medium. A scale that is overdue is part of the annual
     check (MONITORING_NEVER_DONE).
@@ -99,7 +99,7 @@ def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
     or to 6 from three; or with procyclidine for more than 90 days and no review in 90; or from 65 years (which is never
     named).
 
-    One licensed antipsychotic that scores 3 is no burden by itself: the score was validated over 65. [D]: low, medium
+    One licensed antipsychotic that scores 3 alone is not a burden: the score was validated over 65. [D]: low, medium
     from 6, with procyclidine for more than 90 days, or from 65 years.
     """
     total = person.regimen("acb_total")
@@ -145,7 +145,7 @@ def _reviewed(person: PersonAsKnown, since: int) -> bool:
 
 
 def _anticholinergic_action(held: list[Course]) -> str:
-    """What to look at first: a medicine other than the antipsychotics, where there is one that scores."""
+    """The medicine to review first: if possible, one with a score that is not an antipsychotic."""
     spare = [c for c in held if not c.medicine.is_antipsychotic and c.medicine.acb_score >= STRONG_SCORE]
     names = ", ".join(dict.fromkeys(c.medicine.name for c in spare or held))
     verb = "Review the need for" if spare else "Review"
@@ -155,9 +155,9 @@ def _anticholinergic_action(held: list[Course]) -> str:
 def dependence(person: PersonAsKnown) -> Iterator[Gap]:
     """BZD_Z_PREGABALIN_LONG: a dependence-forming medicine current for more than 28 days without a break.
 
-    [D]: high where an opioid and another of the group are both current; silent where a medicines review was attended
-    or recorded in the last 90 days, as mp218 asks; else medium. Opioids alone are left to the GP's review: the code is
-    for benzodiazepines, z-drugs and gabapentinoids.
+    [D]: high if an opioid and another of the group are both current; it does not fire if a medicines review was
+    attended or recorded in the last 90 days, as mp218 asks; else medium. Opioids alone are for the GP's review: the
+    code is for benzodiazepines, z-drugs and gabapentinoids.
     """
     if not person.regimen("dependence_days") > LONG_DAYS:
         return

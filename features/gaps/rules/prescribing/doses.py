@@ -20,9 +20,9 @@ def above_maximum(person: PersonAsKnown) -> Iterator[Gap]:
     """DOSE_ABOVE_MAXIMUM: the daily dose by mouth of one medicine is above its maximum, or above a lower maximum that
     holds from an age or below a kidney function.
 
-    Antipsychotics above their usual maximum are HDAT's; their lower maxima are here. The age is a clinical fact that
-    is never named. A lower maximum that cannot be checked (no date of birth, no eGFR) is said where the dose is above
-    it [D]: low, so that somebody looks.
+    HDAT covers antipsychotics above their usual maximum; this rule covers their lower maxima. The age is a clinical
+    fact that is never named. A lower maximum that cannot be checked (no date of birth, no eGFR) is shown with
+    severity low if the dose is above it [D].
     """
     found: list[Finding] = []
     for base, courses in by_base(c for c in person.current if not c.medicine.is_long_acting_injection).items():
@@ -54,7 +54,7 @@ def _fact(limit: DoseLimit) -> citations.Fact:
 
 
 def _lower(person: PersonAsKnown, courses: list[Course], base: str, taken: float) -> Finding | None:
-    """The strictest lower maximum that the dose is above and that applies; else one that could not be checked."""
+    """The strictest lower maximum that applies and that the dose exceeds; otherwise one that could not be checked."""
     above = [limit for limit in dose_limits().get(base, ()) if taken > limit.max_daily_dose_mg]
     if not above:
         return None

@@ -1,4 +1,4 @@
-"""Pairs of medicines taken together: those that began lately, and those that stand for as long as both are taken."""
+"""Care gaps of interacting medicines: pairs that began recently, and pairs that matter as long as both are taken."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _began(first: Course, second: Course) -> tuple[Evidence, ...]:
 
 
 def _protected(person: PersonAsKnown, row: Interaction) -> str:
-    """What is on record against the harm of a pair, or empty."""
+    """The recorded protection against the harm of a pair, or empty."""
     if row.mechanism == "bleeding" and person.on(meant(_STOMACH)):
         return "stomach protection supplied"
     return ""
@@ -86,7 +86,8 @@ def new_interaction(person: PersonAsKnown) -> Iterator[Gap]:
 
 def unwatched_qt(person: PersonAsKnown) -> bool:
     """Whether no ECG is recorded in the last year, or none since the medicines that lengthen the QT interval came
-    together more than 30 days ago: BP_PULSE_QTC then tells the pair."""
+    together more than 30 days ago: BP_PULSE_QTC then covers the pair.
+    """
     ecg, t = person.last_met("ecg_qtc"), person.as_of
     if ecg is None or t - ecg.day > YEAR:
         return True
@@ -101,7 +102,7 @@ def standing(person: PersonAsKnown) -> Iterator[Gap]:
 
     [D]: contraindicated is critical until a review was attended since both are taken, then high; one rated high is
     high where the table says to avoid it, else medium (low with stomach protection). A pair that lengthens the QT
-    interval is medium with an ECG in the last year and since both are taken; without one BP_PULSE_QTC tells it.
+    interval is medium with an ECG in the last year and since both are taken; without one BP_PULSE_QTC covers it.
     """
     if not person.regimen("interactions") > 0:
         return

@@ -1,5 +1,6 @@
-"""Pregnancy, and its prevention, with medicines that may harm it: topiramate's programme, lithium and carbamazepine.
-Valproate's own rule (features/gaps/rules/prescribing/valproate.py) speaks for valproate."""
+"""Care gaps of pregnancy and its prevention with harmful medicines: topiramate's programme, lithium and
+carbamazepine. Valproate has its own rule (features/gaps/rules/prescribing/valproate.py).
+"""
 
 from __future__ import annotations
 
@@ -39,7 +40,7 @@ HARMS = (
 
 
 def pregnancy(person: PersonAsKnown) -> Evidence | None:
-    """The record of a pregnancy under way: a diagnosis, a circumstance of that kind, or a positive test, of the last 42
+    """The record of a current pregnancy: a diagnosis, a circumstance of that kind, or a positive test, of the last 42
     weeks."""
     coded = person.diagnosed("pregnancy", PREGNANCY_DAYS)
     if coded:
@@ -58,8 +59,8 @@ def harm(person: PersonAsKnown) -> Iterator[Gap]:
     topiramate is taken, the person may become pregnant, and no annual form of its programme is recorded in a year
     (high).
 
-    [D]: where it is not recorded whether the person may become pregnant, and it is not ruled out, it cannot be
-    assessed: medium, and said.
+    [D]: if the record does not show whether the person may become pregnant, and it is not ruled out, the gap is
+    medium and says that it cannot be assessed.
     """
     taken = {row.base: person.base(row.base) for row in HARMS}
     if not any(taken.values()):

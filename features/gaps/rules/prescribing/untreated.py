@@ -1,4 +1,4 @@
-"""Nobody is treated with an antipsychotic who may need one; and somebody is who may not."""
+"""Care gaps of no antipsychotic in a person who may need one, and of an antipsychotic in a person who may not."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from features.records.days import NO_DAY
 from features.records.tables import THREE_WAY
 
 SHORT_DAYS = 14
-"""Days outside hospital without supply from which this is asked about: a ward supplies what no row shows [D]."""
+"""Days outside hospital without supply after which the gap fires: a ward's supply is not in the records [D]."""
 SETTLED_DAYS = 365
 OTHER_DIAGNOSIS_DAYS = 365
-"""Stopped for longer than a year, in somebody whose recorded diagnoses ask for no antipsychotic, is no gap [D]."""
+"""No gap is shown if treatment stopped more than a year ago and no recorded diagnosis needs an antipsychotic [D]."""
 DEMENTIA_REVIEW_DAYS, NEED_REVIEW_DAYS = 42, 180
 _DECIDED = citations.clinical("2.4", "D")
 _ASK = "Ask what is taken and wanted, and what was decided; look for early signs of relapse; agree and record a plan."
@@ -29,8 +29,9 @@ _NEVER = "Check which medicines others supply; ask what was offered and wanted; 
 
 
 def ends(person: PersonAsKnown) -> list[tuple[int, Course]]:
-    """(day that cover ended, course) of every regular antipsychotic. An injection covers from the day it is recorded
-    as given; where none is, from the day it was supplied."""
+    """(day that cover ended, course) of every regular antipsychotic. An injection covers from the day on which it is
+    recorded as given, or else from the day of supply.
+    """
     given: dict[str, int] = {}
     for row in person.injections:
         if row.given:
@@ -148,8 +149,8 @@ def need(person: PersonAsKnown) -> Iterator[Gap]:
     NG97), or in a learning disability or autism with no psychosis or bipolar disorder recorded and no review for 180
     days (STOMP).
 
-    [D]: high in dementia, medium where psychosis or bipolar disorder is recorded too; medium for STOMP. What STOMP
-    turns on is read as a clinical fact and never named.
+    [D]: high in dementia, medium where psychosis or bipolar disorder is recorded too; medium for STOMP. The facts
+    that STOMP needs are read as clinical facts and never named.
     """
     if not person.regimen("antipsychotics") > 0:
         return

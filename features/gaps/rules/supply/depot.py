@@ -1,5 +1,4 @@
-"""Long-acting injections: past due, and what an injection needs around it (loading dose, tablets at the start,
-observation)."""
+"""Care gaps of long-acting injections: past due, and missing loading dose, tablets at the start or observation."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ EARLY_LIMIT_DAYS, EARLY_DOSES = 35, 3
 """The product's note in medicines.csv: 5 weeks for the 2nd or 3rd dose, 6 weeks from the 4th."""
 FIRST_GENERATION = "antipsychotic_first_generation"
 GIVEN_BY_DAYS = 14
-"""An injection that was prescribed or dispensed and is not recorded as given this long after is asked about [D]."""
+"""Days after which a gap fires for an injection that was prescribed or dispensed and is not recorded as given [D]."""
 COVER_GRACE_DAYS = 2
 EMBONATE = "olanzapine embonate injection"
 OBSERVATION = "post_injection_observation"
@@ -144,7 +143,7 @@ def starting(person: PersonAsKnown) -> tuple[list[Injection], InjectionStart] | 
         return None
     name = given[-1].medicine.name
     begun = course([row for row in given if row.medicine.name == name])
-    # somebody moved over from another injection of the same medicine is not starting it
+    # a person switched from another injection of the same medicine is not starting it
     before = [row for row in given if row.day < begun[0].day and row.medicine.base == begun[0].medicine.base]
     if before and begun[0].day <= before[-1].day + before[-1].length + COURSE_GAP_DAYS:
         return None
@@ -188,14 +187,13 @@ def depot(person: PersonAsKnown) -> Iterator[Gap]:
     not recorded, or an injection was supplied and none is recorded as given.
 
     [D]: 1 to 7 days past due medium, from 8 high, past the missed-dose limit critical; both of the last two given more
-    than 7 days late lifts medium to high. Silent more than 90 days past due, where NO_ANTIPSYCHOTIC speaks, unless it
-    was supplied since. The latest injection of any product counts. Not silent in hospital: the ward may not have given
-    it.
+    than 7 days late lifts medium to high. After 90 days past due NO_ANTIPSYCHOTIC takes over, unless it was supplied
+    since. The latest injection of any product counts. The rule fires in hospital too: the ward may not have given it.
     """
     if not person.injections:
         return
     late, second = [*lateness(person)], [*loading(person)]
-    if late:  # the date of the gap is the one that its number of days counts from
+    if late:  # the date of the gap is the day from which its days count
         second = [finding._replace(due=NO_DAY, overdue=None, title="") for finding in second]
     found = [*late, *second]
     if found:
@@ -203,9 +201,10 @@ def depot(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 def oral_cover(person: PersonAsKnown) -> Iterator[Finding]:
-    """Days since the start of an injection that works late, up to the cover it asks for, that no tablet covers: high
-    from the third [D]. Two injections on the first day, or a dose above that of one, take the place of
-    the tablets."""
+    """Days without tablets after the start of an injection with delayed effect, up to the end of the oral cover that
+    it needs: high from the third [D]. Two injections on the first day, or a dose above that of one, take the place of
+    the tablets.
+    """
     found = starting(person)
     if found is None or found[1].oral_cover_days is None:
         return

@@ -1,4 +1,6 @@
-"""Oral supply: medicine that ran out, and less collected than before (docs/clinical.md sections 2.4 and 3)."""
+"""Care gaps of oral supply: medicine that ran out, and less collected than before (docs/clinical.md sections 2.4 and
+3).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from features.reference.medicines.stops import sudden_stop
 GAP_DAYS, LONG_GAP_DAYS = 14, 30
 WEEK = 7
 _SWITCHED = ("antidepressant_any", "benzodiazepine_or_z_drug")
-"""Families in which another medicine that lasted longer is a switch, not a stop."""
+"""Families of medicines: a later supply of another medicine of the family is a switch, not a stop."""
 FALL = 0.1
 LEVEL_FALL = 0.2
 WINDOW = 90
@@ -44,13 +46,13 @@ def classes(person: PersonAsKnown) -> dict[str, list[Course]]:
 
 
 def weekly(person: PersonAsKnown, course: Course) -> bool:
-    """Whether the last two supplies were of a week or less: collected weekly because there is a risk."""
+    """True if the last two supplies were for a week or less: weekly collection is a sign of risk."""
     lengths = [row.length for row in person.supplies_of(course.medicine.name, KEPT_DAYS)[-2:]]
     return len(lengths) == 2 and max(lengths) <= WEEK
 
 
 def _over(person: PersonAsKnown, course: Course) -> bool:
-    """Whether a stop is no longer asked about: reviewed since, or a year ago."""
+    """True if a stop no longer counts: it was reviewed since, or it is a year ago."""
     since = person.as_of - course.end
     return since > COURSE_GAP_DAYS and (since > YEAR or person.reviewed_since(course.end))
 
@@ -72,8 +74,9 @@ def supply_gap(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 def _gone(person: PersonAsKnown) -> tuple[dict[str, Finding], list[Finding], list[Finding]]:
-    """Classes of which supply ran out, then mood stabilisers and other medicines that are not to stop suddenly; worked
-    out once, none in hospital."""
+    """Gaps of classes without supply, then of mood stabilisers and other medicines that are not to stop suddenly.
+    Computed once; none in hospital.
+    """
     if person.gone is None:
         stops = [] if person.inpatient else [*_sudden_stops(person)]
         mood = [finding for medicine, finding in stops if _class_of(medicine)]
@@ -83,7 +86,7 @@ def _gone(person: PersonAsKnown) -> tuple[dict[str, Finding], list[Finding], lis
 
 
 def class_gaps(person: PersonAsKnown) -> dict[str, Finding]:
-    """Classes of which all regular medicine ran out, by name."""
+    """Classes in which all regular medicine ran out, by name."""
     found = {}
     for name, courses in classes(person).items():
         last = max(courses, key=lambda course: course.end)
@@ -118,7 +121,9 @@ def class_gaps(person: PersonAsKnown) -> dict[str, Finding]:
 
 
 def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
-    """Medicines whose supply ran out and that are not to stop suddenly. Another of the family, in hand, is a switch."""
+    """Medicines that ran out and are not to stop suddenly. A current supply of another medicine of the family is a
+    switch.
+    """
     for course in person.courses:
         medicine = course.medicine
         rule = sudden_stop(medicine.name)
@@ -147,8 +152,9 @@ def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
 
 
 def covered(person: PersonAsKnown, courses: list[Course], start: int, end: int) -> float | None:
-    """CMA7: share of the days in [start, end) outside hospital on which any of the courses covers; None where all were
-    in hospital."""
+    """CMA7: share of the days in [start, end) outside hospital on which any of the courses covers; None if all days
+    were in hospital.
+    """
     away: set[int] = set()
     for stay in person.stays:
         away.update(range(max(stay.admitted, start), min(stay.discharged, end)))
@@ -191,7 +197,7 @@ def _fall(person: PersonAsKnown, name: str, courses: list[Course]) -> Finding | 
 
 
 def _often(person: PersonAsKnown, name: str, courses: list[Course]) -> Finding | None:
-    """Two gaps or more of over 14 days in 180, one of them in the last 90, in a class supplied for so long."""
+    """At least two gaps of over 14 days in 180 days, one of them in the last 90, in a class supplied for that long."""
     t = person.as_of
     last = max(courses, key=lambda course: course.end)
     if min(c.first_start for c in courses) > t - 2 * WINDOW or t > last.end + COURSE_GAP_DAYS:
@@ -205,7 +211,7 @@ def _often(person: PersonAsKnown, name: str, courses: list[Course]) -> Finding |
 
 
 def _told_elsewhere(person: PersonAsKnown, last: Course) -> bool:
-    """Whether the present gap is a line of its own already: an injection that is late, or a break in clozapine."""
+    """True if the current gap already has its own line: a late injection, or a break in clozapine."""
     if last.medicine.is_long_acting_injection:
         return any(lateness(person))
     return last.medicine.base == "clozapine" and person.uncovered(last.end) > 0
@@ -215,8 +221,9 @@ def falling(person: PersonAsKnown) -> Iterator[Gap]:
     """ADHERENCE_FALLING: under 80% of the last 90 days covered and 10 points less than in the 90 days before; or two
     gaps of more than 14 days in 180; or a lithium level down by more than 0.2 mmol/L at the same dose.
 
-    [D]: for people supplied the class for 180 days or more and current; high under 50%, else medium. A level that fell
-    with the dose not recorded does not fire. What ran out now is one problem: the gap's own line tells it, not this.
+    [D]: for people supplied the class for 180 days or more and current; high under 50%, else medium. A level that
+    fell while the dose is not recorded does not fire. Medicine that is out of supply now has its own line and does
+    not fire here.
     """
     found = []
     gone, stops, _ = _gone(person)
@@ -233,7 +240,7 @@ def falling(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 def gaps_over(person: PersonAsKnown, courses: list[Course], start: int) -> int:
-    """Runs of more than 14 days since ``start``, outside hospital, that nothing of the class covers."""
+    """Periods of more than 14 days since ``start``, outside hospital, without supply of the class."""
     t = person.as_of
     spans = sorted((b, e) for course in courses for b, e in course.spans if e > start)
     count, reached = 0, max(start, min((b for b, _ in spans), default=t))

@@ -1,4 +1,4 @@
-"""More medicine supplied than the dose needs: supplied twice, or gathering at home."""
+"""Care gaps of more medicine supplied than the dose needs: supplied twice, or stored at home."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from features.records.days import NO_DAY
 
 WINDOW_DAYS = 180
 SPARE_DAYS = 28
-"""Days of supply above what the time since needed and the latest supply, from which it is asked about [D]."""
+"""Surplus days of supply, beyond the days that passed and the latest supply, at which the gap fires [D]."""
 FEWEST = 3
 _TOXIC = ("lithium", "clozapine", "venlafaxine", "methadone")
 _TOXIC_CLASSES = ("antidepressant_tca", "antidepressant_maoi")
@@ -40,8 +40,8 @@ def stock(person: PersonAsKnown) -> Iterator[Gap]:
     passed and the latest supply [D].
 
     Dispensed rows count, prescribed ones only where none was dispensed. High for medicines that are dangerous in
-    overdose (lithium, clozapine, tricyclics, venlafaxine, methadone), else medium; one weeks-early supply does not
-    fire.
+    overdose (lithium, clozapine, tricyclics, venlafaxine, methadone), else medium; one supply collected some weeks
+    early does not fire.
     """
     if person.place not in person.shared.much_supplied(person.as_of, WINDOW_DAYS, SPARE_DAYS):
         return
