@@ -1,4 +1,4 @@
-"""The services that discovery names, and what each asks to be sent along."""
+"""The services of the discovery answer, and the prefetch data that each needs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _OF_SYSTEM = {"snomed": "http://snomed.info/sct", "loinc": "http://loinc.org"}
 
 
 def services(patients: Literal["id", "nhs_number"]) -> CdsServices:
-    """What discovery answers to a client that names people in this way."""
+    """The discovery answer for a client with this kind of person id."""
     return CdsServices(
         services=[
             CdsService(
@@ -92,8 +92,9 @@ def test_codes() -> list[str]:
 
 
 def needed(prefetch: dict[str, dict[str, Any] | None], names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """What was sent under each of ``names``, without those that are null: there is no such data. Raises a 412
-    ``Problem`` that names what was not sent, or came as an error of the client's server."""
+    """The prefetch data under each of ``names``, without null values (no such data). Raises a 412 ``Problem`` that
+    names missing data and errors of the client's server.
+    """
     missing = [name for name in names if name not in prefetch or _is_error(prefetch[name])]
     if missing:
         raise Problem(412, "prefetch-missing", f"Send the prefetch data that discovery asks for: {', '.join(missing)}.")

@@ -25,7 +25,7 @@ ServiceId = Annotated[str, Path(min_length=1, max_length=64, examples=[PATIENT_V
 
 @router.get("/cds-services", response_model_exclude_none=True)
 async def discovery(request: Request, caller: CdsCaller) -> CdsServices:
-    """The services of CDS Hooks, and what each asks to be sent along."""
+    """The CDS Hooks services, and the prefetch data that each needs."""
     return services(client_of(request).patients)
 
 
@@ -38,7 +38,7 @@ async def view(request: Request, caller: CdsCardsCaller, service: Serving, body:
 
 @router.post(f"/cds-services/{ORDER_SELECT}", response_model_exclude_none=True)
 async def select(request: Request, caller: CdsCardsCaller, service: Serving, body: OrderSelect) -> HookCards:
-    """Cards about the medicine that is selected, by rules alone. Nothing is kept of what is sent."""
+    """Cards about the selected medicine, from rules only. No data of the request is stored."""
     answering = _answering(request, caller, service, ORDER_SELECT)
     return await service.scoring.run(order_select, answering, body, dt.date.today(), service.settings.dmd_folder)
 
@@ -47,7 +47,7 @@ async def select(request: Request, caller: CdsCardsCaller, service: Serving, bod
 async def feedback(
     request: Request, caller: CdsCaller, service: Serving, service_id: ServiceId, body: CardFeedback
 ) -> FeedbackTaken:
-    """What became of cards. The same entry counts once; free text is counted and not kept."""
+    """Feedback about cards. A repeated entry counts once; free text is counted and not stored."""
     known(service_id)
     audit = service.audit_for(caller, request)
     return await service.reads.run(take_feedback, service.database, caller, audit, service_id, body)

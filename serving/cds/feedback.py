@@ -1,5 +1,6 @@
-"""Feedback: what became of a card in the client's system. Coded answers are kept once; free text is counted and not
-kept."""
+"""Stores feedback: the outcome of a card in the client's system. Coded answers are stored once; free text is counted
+and not stored.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from serving.identity.callers import Caller
 from serving.storage.database import Database, DatabaseUnavailable
 
 ANOTHER_REASON = "another_reason"
-"""Stands for a reason that is none of ours: its code may be words that somebody wrote."""
+"""Replaces a reason that is not ours: its code may be free text."""
 _OURS = frozenset(reason.code for reason in OVERRIDE_REASONS)
 
 

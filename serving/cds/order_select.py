@@ -1,5 +1,6 @@
-"""order-select: the medicine that is selected, against the rules of the caseload. No model, and nothing is kept of what
-is sent."""
+"""order-select: checks the selected medicine by the caseload's rules. No model is used, and no data of the request is
+stored.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +31,15 @@ from serving.runs.schemas import RunInfo
 from serving.wording import dated, sentence, upper_first, without_row_ids
 
 CARDS_FROM = ("critical", "high", "medium")
-"""Severities that make a card. The lowest folds on a page, and would only tire here."""
+"""Severities that get a card. The lowest is folded on a page, and a card for it would be one too many."""
 MOST_CARDS = 10
 _PATIENT = "Patient"
 
 
 def order_select(answering: Answering, hook: OrderSelect, today: dt.date, dmd: Path | None) -> HookCards:
-    """One card for each rule that the selected medicines meet, and one for those that no table of ours knows. 412
-    where something that the rules read was not sent; 422 where the selected orders are not among the drafts."""
+    """One card for each rule that fires for the selected medicines, and one for medicines that no table of ours
+    holds. 412 if data that the rules need was not sent; 422 if the selected orders are not among the drafts.
+    """
     sent = needed(hook.prefetch, tuple(order_prefetch()))
     orders = [one for one in _selected(hook) if one.get("resourceType") == "MedicationRequest"]
     orders = [one for one in orders if not one.get("doNotPerform")]
@@ -61,7 +63,7 @@ def codebook(dmd: Path | None) -> CodeBook:
 
 
 def _on_a_list(answering: Answering, patient_id: str) -> PersonOnList | None:
-    """Where the person stands, for the link and the exposure log; None where they are on no list of the client's."""
+    """The person's place, for the link and the exposure log. None if they are not on a list of the client."""
     with answering.database.read(answering.caller) as connection:
         row = repository.place(connection, answering.caller, patient_id)
         run = current_run(connection) if row is not None else None
@@ -89,7 +91,7 @@ def _selected(hook: OrderSelect) -> list[dict[str, Any]]:
 def _records(
     hook: OrderSelect, resources: list[dict[str, Any]], orders: list[dict[str, Any]], today: dt.date, book: CodeBook
 ) -> Records:
-    """What was sent of this person, with the selected orders as if they were made today."""
+    """The records sent for this person, with the selected orders as supplies of today."""
     subject = {"reference": f"{_PATIENT}/{hook.context.patientId}"}
     made = [
         {**one, "status": "active", "intent": "order", "authoredOn": today.isoformat(), "subject": subject}
@@ -171,7 +173,7 @@ def _not_checked(unknown: int) -> Iterator[Draft]:
 
 
 class _Shown:
-    """A gap found just now, under the names of a stored one."""
+    """A gap found by this request, with the field names of a stored gap."""
 
     def __init__(self, gap: Gap) -> None:
         self.code, self.title, self.severity = gap.code.code, gap.title or gap.code.title, str(gap.severity)

@@ -1,4 +1,4 @@
-"""patient-view: what the published list says of the person whose record is opened. Nothing is computed here."""
+"""patient-view: cards about the person in the open record, from the published list. Nothing is computed here."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ SHOWN_REASONS = 3
 
 
 def patient_view(answering: Answering, hook: PatientView, client: CdsClient, key: NhsKey | None) -> HookCards:
-    """Cards about one person of the published list: at most one of care gaps and one of the risk. No cards for
-    somebody whom the client may not see; that is audited like any look."""
+    """Cards about one person of the published list: at most one of care gaps and one of the risk. No cards for a
+    person that the client may not see; the request is audited all the same.
+    """
     patient_id = person_of(hook, client, key)
     return cards_of(answering, patient_id)
 
@@ -54,7 +55,7 @@ def cards_of(answering: Answering, patient_id: str) -> HookCards:
 
 
 def person_of(hook: PatientView, client: CdsClient, key: NhsKey | None) -> str:
-    """Our id of the person. 412 where it is made of an NHS number and none was sent."""
+    """Our id of the person. 412 if it is derived from an NHS number and none was sent."""
     if client.patients == "id":
         return hook.context.patientId
     patient = needed(hook.prefetch, ("patient",)).get("patient", {})
@@ -71,7 +72,7 @@ def source_of(run: RunInfo) -> str:
 
 
 def _of_gaps(gaps: Sequence[Any], held: dict[str, str], run: RunInfo) -> list[Draft]:
-    """One card for all that is shown unasked. Where somebody is on every one of them, there is no card."""
+    """One card for all gaps that a page shows. No card if there are none."""
     waiting = [gap for gap in gaps if gap.code not in held]
     if not waiting:
         return []
@@ -92,7 +93,7 @@ def _of_gaps(gaps: Sequence[Any], held: dict[str, str], run: RunInfo) -> list[Dr
 
 
 def _of_risk(risk: Any, chosen: tuple[str, int], run: RunInfo) -> list[Draft]:
-    """For somebody with a place on this week's review list: the risk that the list is made by."""
+    """A card for a person with a place on this week's review list: the risk by which the list is sorted."""
     outcome, horizon = chosen
     parts = [
         f"{upper_first(about_in_100(risk.probability))} {outcome_sentence(outcome)} within {days(horizon)}.",

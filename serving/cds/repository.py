@@ -45,7 +45,7 @@ def risk(connection: Connection, caller: Caller, patient_id: str, outcome: str, 
 
 
 def shown_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
-    """The care gaps of the published run that a page shows unasked, in its order."""
+    """The care gaps of the published run that a page shows without being asked, in the page's order."""
     visible = visible_people(caller)
     query = (
         select(gaps)
@@ -61,7 +61,7 @@ def add_cards(connection: Connection, rows: list[dict[str, Any]]) -> None:
 
 
 def shown_to(connection: Connection, client: str, service: str, card_id: str) -> bool:
-    """Whether this client was shown the card by this service. Tells nothing of the person it was about."""
+    """True if this service showed the card to this client. Does not reveal the card's person."""
     query = select(cards.c.card_id).where(
         cards.c.card_id == card_id, cards.c.client == client, cards.c.service == service
     )
@@ -79,6 +79,6 @@ def add_feedback(connection: Connection, row: dict[str, Any]) -> bool:
 
 
 def feedback_since(connection: Connection, since: dt.datetime) -> list[Row[Any]]:
-    """Every entry received since then, oldest first; it names cards and no people."""
+    """Every entry received since a moment, oldest first. Entries name cards, not people."""
     query = select(card_feedback).where(card_feedback.c.received_at >= since)
     return list(connection.execute(query.order_by(card_feedback.c.received_at, card_feedback.c.card_id)))

@@ -1,5 +1,6 @@
-"""What the routes of CDS Hooks take and give, named as the specification names it. Elements that hold nothing are left
-out of an answer; names that we do not know are not read, as a later version of the specification may send them."""
+"""Requests and responses of CDS Hooks, with the names of the specification. Empty elements are left out of a
+response. Unknown names are ignored, because a later version of the specification may send them.
+"""
 
 from __future__ import annotations
 
@@ -108,7 +109,7 @@ class HookCard(BaseModel):
 
 
 class HookCards(BaseModel):
-    """No cards: nothing to say. It does not say that all is well."""
+    """An answer without cards means that there is nothing to show. It does not mean that all is well."""
 
     cards: list[HookCard]
 
@@ -151,7 +152,7 @@ class AcceptedSuggestion(Sent):
 
 
 def _earthly(at: dt.datetime) -> dt.datetime:
-    """A moment that a database can hold and UTC can say."""
+    """A moment that the database can store in UTC."""
     if not 1970 < at.year < 9_999:
         raise PydanticCustomError("date_parsing", "not a moment of ours")
     return at.astimezone(dt.UTC)
@@ -179,7 +180,7 @@ class CardFeedback(Sent):
 
 
 class FeedbackTaken(BaseModel):
-    """What was done with feedback. Cards that this client was never shown are counted and not kept."""
+    """The result of feedback. Entries about cards that this client was never shown are counted and not stored."""
 
     stored: int
     repeated: int

@@ -1,5 +1,6 @@
-"""Cards leave here: each with its id, its links, a row in the table of cards, and its place in the audit and exposure
-logs, all on disk before the answer is handed over."""
+"""Sends cards: each gets an id, links, a row in the table of cards, and entries in the audit and exposure logs. All
+are on disk before the response is sent.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ LINK = "Open this person in Upstream"
 
 @dataclass(frozen=True)
 class Draft:
-    """A card before it is shown. ``about`` is what it is about, in codes."""
+    """A card before it is shown. ``about`` holds the codes of its subject."""
 
     summary: str
     indicator: Indicator
@@ -35,7 +36,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class PersonOnList:
-    """Somebody whom the client may see, where they stand on the published list."""
+    """A person that the client may see, with their place on the published list."""
 
     patient_id: str
     team_id: str
@@ -45,14 +46,13 @@ class PersonOnList:
 
 @dataclass(frozen=True)
 class Reached:
-    """How this service is reached: the address that links begin with, and whether people can start it from their own
-    system."""
+    """The address that links begin with, and whether people can start this service from their own system."""
 
     base_url: str
     smart: bool = False
 
     def link(self, person: PersonOnList) -> CardLink:
-        """To the person's page, under the rights of the person who follows it."""
+        """A link to the person's page. The rights of the person who opens it apply."""
         if self.smart:
             return CardLink(label=LINK, url=f"{self.base_url}/launch", type="smart")
         return CardLink(
@@ -74,8 +74,9 @@ class Answering:
     token: ClientToken | None = None
 
     def show(self, drafts: list[Draft], person: PersonOnList | None) -> HookCards:
-        """The cards, once they are on record. ``person`` is None for somebody who is on no list of this client's: then
-        the card is counted and says nothing about whom."""
+        """Returns the cards once they are logged. ``person`` is None for a person on no list of this client: then the
+        card is counted without the person.
+        """
         made = [self._card(draft, person) for draft in drafts]
         now = dt.datetime.now(dt.UTC)
         rows = [
@@ -104,12 +105,13 @@ class Answering:
         return HookCards(cards=made)
 
     def show_nothing(self, patient_id: str) -> HookCards:
-        """No cards, for somebody whom the client may not see, once that is on record."""
+        """Returns no cards for a person that the client may not see, once the request is logged."""
         self._record(Look("person.not_visible", patient_ids=(patient_id,)))
         return HookCards(cards=[])
 
     def _record(self, look: Look, rows: Sequence[dict[str, Any]] = ()) -> None:
-        """One transaction, and so one wait for the disk: the token is used up, the cards and the look are written.
+        """Marks the token as used and writes the cards and the audit events in one transaction, so that the disk is
+        waited for once.
         Raises ``UsedBefore`` where another call used the token up, and ``AuditUnavailable``."""
         try:
             with self.database.write(self.caller) as connection:
@@ -134,7 +136,7 @@ class Answering:
 
 
 def _exposure(service: str, person: PersonOnList) -> tuple[dict[str, Any], ...]:
-    """Somebody was shown to somebody: later training must know who had the chance of a review."""
+    """Logs that a person was shown: later training must know who could have had a review."""
     chosen = listed_by(person.run)
     if chosen is None:
         return ()

@@ -1,4 +1,4 @@
-"""Cards in words: those of the pages, and no others."""
+"""Writes cards in the same words as the pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REASON_SYSTEM = "urn:upstream:override-reason"
 OVERRIDE_REASONS = [
     CardCoding(code=why.value, system=REASON_SYSTEM, display=label) for why, label in WHY_NOT_LABELS.items()
 ]
-"""Why a card is set aside: the reasons for which a page lets somebody say that a gap does not apply."""
+"""Reasons for dismissing a card: the reasons that a page offers for a gap that does not apply."""
 FROM_RULES = "These follow from a rule and the record, not from the model."
 NOT_CAUSES = "These are what the estimate is made of, not causes."
 _SIGNS = re.compile(r"([\\`*_{}\[\]<>#|~!])")
@@ -47,7 +47,7 @@ def short(text: str) -> str:
 
 
 def plain_markdown(text: str) -> str:
-    """The text so that Markdown shows it as it is: what comes from a record is no mark-up."""
+    """Escapes the text for Markdown, because text from a record is not mark-up."""
     return _SIGNS.sub(r"\\\1", " ".join(text.split()))
 
 

@@ -15,11 +15,11 @@ class Upstream(Connection):
     where it does not answer."""
 
     def cds_services(self) -> shapes.CdsServices:
-        """The services of CDS Hooks, and what each asks to be sent along."""
+        """The CDS Hooks services, and the prefetch data that each needs."""
         return cast("shapes.CdsServices", self._json("GET", "/cds-services"))
 
     def order_select(self, body: shapes.OrderSelect) -> shapes.HookCards:
-        """Cards about the medicine that is selected, by rules alone. Nothing is kept of what is sent."""
+        """Cards about the selected medicine, from rules only. No data of the request is stored."""
         return cast("shapes.HookCards", self._json("POST", "/cds-services/upstream-order-select", None, body))
 
     def patient_view(self, body: shapes.PatientView) -> shapes.HookCards:
@@ -27,7 +27,7 @@ class Upstream(Connection):
         return cast("shapes.HookCards", self._json("POST", "/cds-services/upstream-patient-view", None, body))
 
     def card_feedback(self, service_id: str, body: shapes.CardFeedback) -> shapes.FeedbackTaken:
-        """What became of cards. The same entry counts once; free text is counted and not kept."""
+        """Feedback about cards. A repeated entry counts once; free text is counted and not stored."""
         return cast(
             "shapes.FeedbackTaken",
             self._json("POST", f"/cds-services/{quote(service_id, safe='')}/feedback", None, body),
@@ -72,7 +72,7 @@ class Upstream(Connection):
         return cast("dict[str, Any]", self._json("GET", f"/fhir/Task/{quote(resource_id, safe='')}"))
 
     def fhir_metadata(self) -> dict[str, Any]:
-        """What this FHIR server can do."""
+        """The capability statement of this FHIR server."""
         return cast("dict[str, Any]", self._json("GET", "/fhir/metadata"))
 
     def livez(self) -> shapes.Alive:
@@ -85,7 +85,7 @@ class Upstream(Connection):
         self._json("POST", "/messages/nhs-notify")
 
     def take_receipt(self, body: shapes.TextReceipt) -> None:
-        """A receipt: what became of a text. The number in it is not kept."""
+        """A receipt: the delivery status of a text. The number in it is not stored."""
         self._json("POST", "/messages/receipts", None, body)
 
     def take_reply(self, body: shapes.TextReply) -> None:

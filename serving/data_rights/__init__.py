@@ -1,1 +1,1 @@
-"""What the UK GDPR asks of data that is kept: a copy for the person, erasure, and an end to keeping."""
+"""Data rights under the UK GDPR: a copy for the person, erasure, and retention limits."""

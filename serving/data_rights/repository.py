@@ -34,7 +34,7 @@ from serving.storage.tables import (
 )
 
 COMPUTED: tuple[Table, ...] = tuple(reversed(ABOUT_PEOPLE))
-"""What nightly runs made of the records, in the order of deletion."""
+"""Tables that nightly runs write from the records, in the order of deletion."""
 ERASED: tuple[Table, ...] = (
     *COMPUTED,
     cards,
@@ -47,7 +47,7 @@ ERASED: tuple[Table, ...] = (
     text_replies,
 )
 KEPT: tuple[Table, ...] = (reviews, exposures, emergency_access)
-"""What the audit chain holds, and a copy for the person holds too."""
+"""Fields of an audit event that a copy for the person also holds."""
 
 
 def rows_about(connection: Connection, patient_id: str) -> dict[str, list[dict[str, Any]]]:
@@ -63,13 +63,13 @@ def rows_about(connection: Connection, patient_id: str) -> dict[str, list[dict[s
 
 
 def _own_part(event: dict[str, Any], patient_id: str) -> dict[str, Any]:
-    """An event without the other people whom it names, and without what only the chain needs."""
+    """An event without other people's ids, and without the fields that only the chain needs."""
     kept = ("seq", "at", "role", "actor", "action", "team_id", "run_id", "bundle_id")
     return {"patient_id": patient_id, **{name: event[name] for name in kept}}
 
 
 def erase(connection: Connection, patient_id: str, at: dt.datetime) -> dict[str, int]:
-    """Deletes what may go, and notes the hash of the id. Returns how many rows of each table."""
+    """Deletes the rows that may be erased, and stores the hash of the id. Returns how many rows of each table."""
     mine = select(cards.c.card_id).where(cards.c.patient_id == patient_id)
     removed = {"card_feedback": _gone(connection, card_feedback, card_feedback.c.card_id.in_(mine))}
     theirs = select(texts.c.provider_id).where(texts.c.patient_id == patient_id, texts.c.provider_id.is_not(None))
@@ -85,7 +85,7 @@ def erase(connection: Connection, patient_id: str, at: dt.datetime) -> dict[str,
 
 
 def kept_of(connection: Connection, patient_id: str) -> dict[str, int]:
-    """How many rows about a person stay, by table."""
+    """Number of rows about a person that stay, by table."""
     counted = {
         table.name: connection.scalar(select(func.count()).where(table.c.patient_id == patient_id)) or 0
         for table in KEPT
@@ -115,7 +115,7 @@ def end_access(connection: Connection, before: dt.datetime) -> int:
 
 
 def end_cards(connection: Connection, before: dt.datetime) -> int:
-    """Deletes cards that were shown before then, with what came back about them."""
+    """Deletes cards that were shown before a moment, with their feedback."""
     old = select(cards.c.card_id).where(cards.c.shown_at < before)
     connection.execute(delete(card_feedback).where(card_feedback.c.card_id.in_(old)))
     return _gone(connection, cards, cards.c.shown_at < before)

@@ -1,7 +1,7 @@
 """``upstream person`` and ``upstream retention``: a copy of what is held about a person, erasure, and retention.
 
-What erasure keeps, and why. The audit log stays: it is the evidence of who saw whom, the law asks for it, and a chain
-with holes proves nothing (UK GDPR article 17(3)(b) and (e)). It names the person by the local id alone. Reviews and
+What erasure keeps, and why. The audit log stays: it is the evidence of who saw whom, the law requires it, and a chain
+with gaps proves nothing (UK GDPR article 17(3)(b) and (e)). It names the person by the local id alone. Reviews and
 emergency accesses stay: they are records of care and of who opened them, kept as long as the trust's records policy
 says. The exposure log stays: it shows who was listed when. Models stay: they hold no rows of people. Erasure cannot
 reach backups, the extract and the version ledger of the trust; the answer says so.
@@ -51,7 +51,7 @@ class ErasureIncomplete(UpstreamError):
 
 @dataclass(frozen=True)
 class Erased:
-    """What an erasure removed, what stays and why, and where else to erase."""
+    """The result of an erasure: rows removed, rows that stay and why, and where else to erase."""
 
     removed: dict[str, int]
     store_rows: int
@@ -64,7 +64,7 @@ class Erased:
         return asdict(self)
 
     def lines(self) -> list[str]:
-        """The same for a terminal."""
+        """The result as text for a terminal."""
         removed = [f"  {name}: {count:,} rows" for name, count in self.removed.items()]
         kept = [f"  {name}: {self.kept.get(name, 0):,} rows; {why}" for name, why in self.why_kept.items()]
         files = [f"  store: {self.store_rows:,} rows", f"  locked silent scores: {self.silent_rows:,} rows"]
@@ -72,9 +72,8 @@ class Erased:
 
 
 def export_person(home: Path, patient_id: str) -> dict[str, Any]:
-    """Everything that is held about a person, as JSON values: tables of the database, and rows of the home's store.
-
-    The export is in the audit log before it leaves. Raises ``PersonUnknown``.
+    """All data held about a person, as JSON values: tables of the database, and rows of the home's store. The export
+    is in the audit log before it is returned. Raises ``PersonUnknown``.
     """
     person = clean_id(patient_id)
     with migrations.opened(home) as database:
@@ -178,7 +177,7 @@ def _erase_from_store(store: Path, person: str) -> None:
     records = Records.load(store)
     (place,) = records.positions([person])
     rest = records.at(np.delete(np.arange(len(records)), place))
-    # Rows that were set aside hold values as they came; those that name the person go.
+    # Rows that were set aside hold values as given; rows that name the person are removed.
     aside = records.quarantine
     rest.quarantine = aside[~aside["values"].astype("str").str.contains(person, regex=False)] if len(aside) else aside
     rest.save(store)

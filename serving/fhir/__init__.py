@@ -1,1 +1,1 @@
-"""FHIR R4 out: risks, care gaps and proposals as resources, one by one and as a nightly export."""
+"""FHIR R4 output: risks, care gaps and proposals as resources, one by one and as a nightly export."""

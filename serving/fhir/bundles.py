@@ -1,4 +1,4 @@
-"""Bundles, errors and the statement of what this server can do."""
+"""Bundles, errors and the capability statement."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def searchset(base: str, kind: str, address: str, resources: list[dict[str, Any]
 
 
 def outcome_of(problem: Problem, request_id: str) -> dict[str, Any]:
-    """An error as FHIR writes it. It holds what the problem holds, and nothing of the request."""
+    """An error as an OperationOutcome. It holds the content of the problem, and no data of the request."""
     code = _CODES.get(problem.status, "transient" if problem.status >= 500 else "processing")
     issue: dict[str, Any] = {
         "severity": "error",

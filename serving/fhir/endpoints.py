@@ -39,12 +39,12 @@ def _answer(resource: dict[str, Any]) -> Response:
 
 @router.get("/fhir/metadata", response_class=FhirResponse, responses=_described("CapabilityStatement"))
 async def metadata(request: Request) -> Response:
-    """What this FHIR server can do."""
+    """The capability statement of this FHIR server."""
     return _answer(capability_statement(base_url_of(request), own_version(), SINCE))
 
 
 def _person(*named: str | None) -> str:
-    """Our id of the person that a search names, by any of its parameters. Raises 400 where it names none, or two."""
+    """Our id of the person that a search names, by any of its parameters. Raises 400 if it names no person, or two."""
     found = {clean_id(one.removeprefix(REFERENCE)) for one in named if one}
     if len(found) != 1 or not (patient := found.pop()):
         what = "names exactly one person, as patient=Patient/id"

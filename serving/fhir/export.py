@@ -30,8 +30,9 @@ class ExportRefused(UpstreamError):
 
 
 def export_run(where: Path | str | Database, folder: Path) -> dict[str, Any]:
-    """Write the published list into ``folder``, which must not be there or be empty, and return its manifest. Everybody
-    on it is in the audit log, team by team, before the files stand under their names."""
+    """Writes the published list into ``folder``, which must be new or empty, and returns its manifest. Everybody on
+    the list is in the audit log, team by team, before the files get their final names.
+    """
     if folder.exists() and any(folder.iterdir()):
         raise ExportRefused(f"{folder} holds other files; choose a new or empty folder for the export")
     beside = folder.with_name(f".{folder.name}.{os.getpid()}")

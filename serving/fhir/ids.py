@@ -1,4 +1,4 @@
-"""Ids of resources: the same for a person's resource in every run, and legal in FHIR whatever our ids look like."""
+"""Ids of resources: the same for a person's resource in every run, and valid in FHIR for any of our ids."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ _HASHED = "h-"
 
 
 def person_part(patient_id: str) -> str:
-    """A person's id as part of an id: itself where FHIR allows it, else a hash of it."""
+    """A person's id as part of a resource id: the id itself if FHIR allows it, otherwise a hash of it."""
     if _PLAIN.fullmatch(patient_id) and not patient_id.startswith(_HASHED):
         return patient_id
     return _HASHED + hashlib.sha256(patient_id.encode()).hexdigest()[:20]
 
 
 def resource_id(what: str, patient_id: str) -> str:
-    """``admission.N03``; what it is about is written with hyphens, as FHIR allows no underscore."""
+    """``admission.N03``. The subject is written with hyphens, because FHIR allows no underscore."""
     return f"{what.replace('_', '-')}.{person_part(patient_id)}"[:LONGEST]
 
 
 def split(identifier: str) -> tuple[str, str] | None:
-    """(what, part of the person) of a resource's id; None for what is none of ours."""
+    """(subject, part of the person) of a resource's id; None for an id that is not ours."""
     what, dot, part = identifier.partition(".")
     return (what, part) if dot and what and part else None
 
 
 def person_of(part: str, people: Iterable[str]) -> str | None:
-    """Who of ``people`` a part of an id stands for."""
+    """The person of ``people`` that a part of an id means."""
     return next((patient_id for patient_id in people if person_part(patient_id) == part), None)
 
 

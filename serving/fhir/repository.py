@@ -13,14 +13,14 @@ from serving.storage.visible import all_of, visible_people
 
 
 def everybody(connection: Connection, caller: Caller) -> list[Row[Any]]:
-    """(team_id, patient_id) of everybody the caller may see, team by team."""
+    """(team_id, patient_id) of every person that the caller may see, team by team."""
     visible = visible_people(caller)
     query = select(visible.c.team_id, visible.c.patient_id).order_by(visible.c.team_id, visible.c.patient_id)
     return [*connection.execute(query)]
 
 
 def team_of(connection: Connection, caller: Caller, patient_id: str) -> str | None:
-    """The team of somebody the caller may see, or None."""
+    """The team of a person that the caller may see, or None."""
     visible = visible_people(caller)
     query = select(visible.c.team_id).where(visible.c.patient_id == patient_id).order_by(visible.c.team_id)
     return connection.scalar(query)

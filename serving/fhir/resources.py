@@ -1,8 +1,8 @@
-"""RiskAssessment, DetectedIssue, Task and ServiceRequest (R4) from what the published list says. Reads nothing.
+"""Builds RiskAssessment, DetectedIssue, Task and ServiceRequest (R4) from rows of the published list. Makes no query.
 
-A probability leaves as a percentage: R4 says of ``probabilityDecimal`` that its largest value is 100. 8.3 read as a
-proportion is plainly wrong; 0.083 read as a percentage would look like a very small risk. The proportion goes along in
-an extension of its own name. ``qualitativeRisk`` is never written: its codes would grade people.
+A probability is written as a percentage: in R4 the largest value of ``probabilityDecimal`` is 100. 8.3 read as a
+proportion is plainly wrong; 0.083 read as a percentage would look like a very small risk. An extension holds the
+proportion. ``qualitativeRisk`` is never written: its codes would grade people.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PROPORTION = f"{SYSTEM}:probability-as-proportion"
 PROBABILITY_RANGE = f"{SYSTEM}:probability-range-90-percent"
 DEVICE = "upstream"
 SEVERITY = {"critical": "high", "high": "high", "medium": "moderate"}
-"""A gap of the last severity has none here: FHIR's word for it would grade the person down."""
+"""The lowest severity has no FHIR code here: FHIR's word for it would make the person look safe."""
 TESTS_FOR = {
     "CLZ_FBC_OVERDUE": ("26604007", "Full blood count"),
     "LI_LEVEL_OVERDUE": ("", "Lithium level, 12 hours after the dose"),
@@ -60,7 +60,7 @@ class RiskEstimate:
 
 @dataclass(frozen=True)
 class Issue:
-    """One care gap with its status, where that still holds."""
+    """One care gap, with its status if that is still valid."""
 
     gap: Mapping[str, Any]
     status: Status | None = None
@@ -69,7 +69,7 @@ class Issue:
 
 @dataclass(frozen=True)
 class Assessed:
-    """One person as the published list has them."""
+    """One person on the published list."""
 
     patient_id: str
     run: RunInfo
@@ -84,7 +84,9 @@ class Assessed:
         return [_detected_issue(self, issue) for issue in self.issues]
 
     def tasks(self) -> list[JsonDict]:
-        """A proposal for each gap that a page shows unasked; it is accepted on the page, never by a program."""
+        """A proposal for each gap that a page shows without being asked. A person accepts it on the page, never a
+        program.
+        """
         return [_task(self, issue) for issue in self.proposed]
 
     def service_requests(self) -> list[JsonDict]:
@@ -97,7 +99,7 @@ class Assessed:
 
 
 def _about(one: Assessed, kind: str, what: str) -> JsonDict:
-    """What every resource says: its id, version, tag, and the device that made it."""
+    """The fields of every resource: its id, version, tag, and the device that made it."""
     meta: JsonDict = {"lastUpdated": one.run.published_at.isoformat(timespec="seconds")}
     if one.run.synthetic:
         meta["tag"] = [{"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HTEST"}]
@@ -132,7 +134,7 @@ def midnight(on: dt.date) -> str:
 
 
 def _row(row: Mapping[str, Any]) -> JsonDict:
-    """A row of the record as a logical reference: the source's own id of it is not known here."""
+    """A row of the record as a logical reference, because the source's own id is not known here."""
     on = f"{row['on']}: " if row.get("on") else ""
     return {
         "identifier": {"system": f"{SYSTEM}:record-row", "value": f"{row['table']}/{row['row']}"},
@@ -245,7 +247,7 @@ def _detected_issue(one: Assessed, issue: Issue) -> JsonDict:
 
 
 def _proposal(one: Assessed, kind: str, issue: Issue, status: str) -> JsonDict:
-    """What Task and ServiceRequest share: a suggestion about a gap, which a person may accept."""
+    """The fields that Task and ServiceRequest share: a proposal about a gap, which a person may accept."""
     gap = issue.gap
     reason = {"reference": f"DetectedIssue/{resource_id(gap['code'], one.patient_id)}"}
     return _about(one, kind, gap["code"]) | {

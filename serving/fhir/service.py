@@ -1,4 +1,4 @@
-"""What leaves as FHIR, for one person who was asked for and for everybody at night. Both come from the same rows."""
+"""Reads FHIR resources from the published list, for one requested person and for the nightly export of everybody."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ MAKES: dict[str, Callable[[Assessed], list[dict[str, Any]]]] = {
 
 
 def resources_of(database: Database, caller: Caller, audit: Audit, kind: str, patient_id: str) -> list[dict[str, Any]]:
-    """Every resource of one type of a person. 404 for one who does not exist and for one of another team alike; both
-    are audited."""
+    """Every resource of one type of a person. 404 if the person does not exist or is in another team; both are
+    audited.
+    """
     with database.read(caller) as connection:
         found = _person(connection, caller, patient_id)
     if found is None:
@@ -45,7 +46,7 @@ def resources_of(database: Database, caller: Caller, audit: Audit, kind: str, pa
 
 
 def resource_of(database: Database, caller: Caller, audit: Audit, kind: str, identifier: str) -> dict[str, Any]:
-    """One resource by its id. 404 where there is none that the caller may see."""
+    """One resource by its id. 404 if there is none that the caller may see."""
     parts = split(identifier)
     patient_id = None
     if parts is not None:
@@ -62,7 +63,7 @@ def resource_of(database: Database, caller: Caller, audit: Audit, kind: str, ide
 
 
 def proposals_of(database: Database, caller: Caller, audit: Audit, patient_id: str) -> tuple[RunInfo, list[Issue]]:
-    """What the Task resources of a person propose, for the page on which somebody accepts them. 404 as above."""
+    """The proposals of a person's Task resources, for the page on which a person accepts them. 404 as above."""
     resources_of(database, caller, audit, "Task", patient_id)
     with database.read(caller) as connection:
         found = _person(connection, caller, patient_id)
@@ -83,7 +84,7 @@ def _person(connection: Connection, caller: Caller, patient_id: str) -> tuple[st
 def assessed(
     connection: Connection, caller: Caller, run: RunInfo, team_id: str, patients: Sequence[str]
 ) -> list[Assessed]:
-    """People of one team as the published list has them, in the order given."""
+    """People of one team on the published list, in the order given."""
     estimates: dict[str, dict[str, list[RiskEstimate]]] = {}
     for row in repository.scores_of(connection, caller, patients):
         behind = row.behind or {}

@@ -1,1 +1,3 @@
-"""Texts to people and their replies: fixed words out, closed codes in, everything else sealed for the team."""
+"""Texts to people and their replies. Texts have fixed words. Replies are read as closed codes; all other words are
+sealed for the team.
+"""

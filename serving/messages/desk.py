@@ -1,4 +1,4 @@
-"""What sending and receiving need from the running service, as one value."""
+"""``Desk``: the parts of the running service that sending and receiving need."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from serving.storage.database import Database
 from serving.texting_settings import TextingSettings, TextTemplate
 
 FIRST_HOUR, LAST_HOUR = 9, 19
-"""Texts leave from 9:00 up to 19:00 in London."""
+"""Texts are sent from 9:00 up to 19:00 in London."""
 
 
 def _now() -> dt.datetime:
@@ -28,8 +28,10 @@ def _now() -> dt.datetime:
 class TextingDesk:
     """The provider, the fixed texts, the keys and the database of texts; ``now`` is a clock in UTC.
 
-    ``any_hour`` is true in the demo alone, whose texts stay on this machine. ``page`` is how pages are reached from
-    outside. ``delivered`` holds the alerts that a channel took, so that another channel's fault repeats none."""
+    ``any_hour`` is true only in the demo, because its texts stay on this machine. ``page`` is the outside address of
+    pages. ``delivered`` holds the alerts that a channel accepted, so that they are not repeated when another channel
+    fails.
+    """
 
     database: Database
     texting: TextingSettings
@@ -42,7 +44,7 @@ class TextingDesk:
 
     @property
     def may_send_now(self) -> bool:
-        """Whether texts may leave now; in the demo at any hour, because its phones wake nobody."""
+        """True if texts may be sent now. In the demo always true, because its phones are not real."""
         return self.any_hour or may_send_at(self.now())
 
     def template(self, name: str) -> TextTemplate | None:
@@ -68,5 +70,5 @@ def london(moment: dt.datetime) -> dt.datetime:
 
 
 def may_send_at(moment: dt.datetime) -> bool:
-    """Whether texts may leave at a moment: 9:00 up to 19:00 in London, in summer and in winter."""
+    """True if texts may be sent at a moment: 9:00 up to 19:00 in London, in summer and in winter."""
     return FIRST_HOUR <= london(moment).hour < LAST_HOUR

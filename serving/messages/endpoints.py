@@ -1,4 +1,4 @@
-"""``POST /messages/receipts`` and ``POST /messages/replies``: what GOV.UK Notify calls, with its own bearer token.
+"""``POST /messages/receipts`` and ``POST /messages/replies``: callbacks of GOV.UK Notify, with its own bearer token.
 ``POST /messages/nhs-notify``: the signed callbacks of NHS Notify. Each may come twice, late and in any order."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NhsNotifyCaller = Annotated[Caller, Depends(RequiresNhsNotify())]
 
 @router.post("/messages/receipts", status_code=204, response_class=Response)
 async def receipt(request: Request, caller: ProviderCaller, service: Serving, body: TextReceipt) -> None:
-    """A receipt: what became of a text. The number in it is not kept."""
+    """A receipt: the delivery status of a text. The number in it is not stored."""
     desk = desk_of(service)
     await service.reads.run(take_receipt, desk, body.id, body.status, body.completed_at or body.sent_at)
 

@@ -1,4 +1,4 @@
-"""What a reply means, as rules over its words: closed codes, STOP, words of distress. Pure rules."""
+"""Reads the meaning of a reply by rules over its words: closed codes, STOP, words of distress."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from serving.messages.templates import words_of
 
 
 class Meaning(StrEnum):
-    """What a reply asks for. ``WORDS`` is everything that is no closed code."""
+    """The request in a reply. ``WORDS`` is any reply that is not a closed code."""
 
     CALL = "call"
     CHANGE = "change"
@@ -31,19 +31,19 @@ MEANING_LABELS = {
     Meaning.WORDS: "Wrote something",
 }
 CONTACTS = (Meaning.CALL, Meaning.CHANGE)
-"""Codes that count as a contact by text. To stop is a choice, and words are read by people alone."""
+"""Codes that count as a contact by text. STOP is a choice, not a contact, and only people read words."""
 _CODES = {"1": Meaning.CALL, "2": Meaning.CHANGE, "start": Meaning.START}
 _STOP_ALONE = frozenset(("stop", "stopp", "stoppp", "stopall", "unsubscribe", "quit"))
 """Ways to write STOP, without the spaces in it."""
 _ALSO_STOP = frozenset(("cancel", "end"))
-"""These stop the texts too, and a member reads them: somebody may want to cancel an appointment."""
+"""These words stop the texts too, and a team member reads them: the person may want to cancel an appointment."""
 _AROUND_STOP = frozenset(
     (
         *("please", "pls", "plz", "thanks", "thank", "you", "now", "it", "this", "these", "the", "all", "texts"),
         *("text", "texting", "messages", "messaging", "me", "sending", "just", "ok", "okay"),
     )
 )
-"""Words beside STOP that change nothing of it."""
+"""Words beside STOP that do not change its meaning."""
 _STOPS_IN_WORDS = (
     *("stop texting", "stop messaging", "stop sending", "stop contacting", "stop the texts", "stop these texts"),
     *("stop texts", "stop messages", "stop the messages", "stop these messages", "no more texts", "no more messages"),
@@ -59,7 +59,7 @@ _CAPITALS = re.compile(r"\bSTOP\b")
 
 @dataclass(frozen=True)
 class ReadReply:
-    """A reply as the rules read it. ``stops`` may be true beside words: then both are honoured."""
+    """A reply as the rules read it. ``stops`` may be True for a reply of words: then both apply."""
 
     meaning: Meaning
     stops: bool
@@ -77,8 +77,8 @@ def distress_words() -> frozenset[str]:
 
 
 def read_reply(text: str) -> ReadReply:
-    """What ``text`` means. A code counts only alone; STOP counts in every usual spelling, alone or as a sentence, in
-    capitals among small letters, at the beginning of any words, and in what people write instead of it."""
+    """The meaning of ``text``. A code counts only alone. STOP counts in every usual spelling, alone or as a sentence,
+    in capitals among small letters, at the beginning of any words, and in what people write instead of it."""
     plain = _plain(text)
     meaning = Meaning.STOP if _is_stop(plain) else _CODES.get(plain, Meaning.WORDS)
     stops = (

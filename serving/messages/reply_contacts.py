@@ -1,7 +1,7 @@
-"""Replies by closed codes as contacts of the records: mode ``text``, known on the day that they reached us.
+"""Adds replies with closed codes to the records as contacts: mode ``text``, known on the day of receipt.
 
-A store that Upstream wrote holds exactly the replies that the database holds: a reply that was erased, or that the team
-says somebody else wrote, leaves the store again.
+A store that Upstream wrote holds exactly the replies that the database holds: a reply that was erased, or that the
+team marks as written by somebody else, is removed from the store.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def reply_contacts(database: Path | str | Database) -> pd.DataFrame:
     gives no row: it is not missed."""
     with migrations.opened(database) as opened, opened.write() as connection:
         rows = repository.coded_replies(connection, [meaning.value for meaning in CONTACTS])
-    # Two replies of one day are one contact; the one that was known first stands for both.
+    # Two replies of one day are one contact, known when the first was known.
     first: dict[tuple[object, ...], dict[str, object]] = {}
     for row in sorted(rows, key=lambda row: (row.stored_at, row.reply_id)):
         known, on = (pd.Timestamp(london(moment).date()) for moment in (row.stored_at, row.sent_at))
@@ -71,15 +71,16 @@ def reply_contacts(database: Path | str | Database) -> pd.DataFrame:
 
 
 def add_reply_contacts(database: Path | str | Database, store: Path) -> ReplyContacts:
-    """Makes a store hold the coded replies of the database, before it is scored. Twice changes nothing, and a store
-    without any is not read."""
+    """Adds the coded replies of the database to a store before scoring. A second call changes nothing. The store is
+    not read if there are none.
+    """
     found, about = reply_contacts(database), _about(store)
     if found.empty and SOURCE not in about.get("sources", ()):
         return ReplyContacts()
     if "data_hash" not in about:
         return ReplyContacts(store_written=False)
     records = Records.load(store)
-    # Somebody who is not in the store has no list: their replies wait until they are.
+    # A person who is not in the store is on no list: their replies are added once they are in it.
     found = found[found["patient_id"].isin(records.patient_ids.tolist())]
     whole = records.with_versions("contacts")
     ours = whole["contact_id"].astype("str").str.startswith(REPLY_PREFIX)

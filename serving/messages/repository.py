@@ -22,13 +22,13 @@ from serving.storage.tables import (
 from serving.storage.visible import visible_people
 
 FINAL = ("delivered", "permanent-failure", "temporary-failure", "technical-failure")
-"""Statuses after which the provider says no more, except that a temporary failure may still be delivered."""
+"""Final statuses of the provider. A temporary failure may still be delivered."""
 UNSURE_AFTER = dt.timedelta(minutes=2)
-"""After this a text that the provider never answered for is shown as one that may not have been sent."""
+"""Time after which a text without an answer from the provider is shown as possibly not sent."""
 CONTACT_KEPT = dt.timedelta(days=1_096)
 """How long the day of a coded reply stays after its words are deleted: no feature looks back further."""
 NEVER_LEFT = ("not-sent", "opted-out", "shared-number", "outside-hours")
-"""Statuses of texts that the provider was not given, or refused."""
+"""Statuses of texts that were not given to the provider, or that it refused."""
 FAILED = ("permanent-failure", "temporary-failure", "technical-failure", "not-sent", "unknown")
 
 
@@ -83,7 +83,7 @@ def how_many_numbers(connection: Connection) -> int:
 
 
 def highest_listed(connection: Connection, caller: Caller, most: int) -> list[str]:
-    """Ids of the people highest on the published lists, every team's first person before anybody's second."""
+    """Ids of the people highest on the published lists: the first person of every team, then the second, and so on."""
     visible = visible_people(caller)
     on_list = and_(list_lines.c.run_id == visible.c.run_id, list_lines.c.patient_id == visible.c.patient_id)
     query = select(visible.c.patient_id, func.min(list_lines.c.place).label("place")).join(list_lines, on_list)
@@ -217,8 +217,9 @@ def set_reply(connection: Connection, reply_id: str, **values: Any) -> None:
 
 
 def whose(connection: Connection, number_hash: str) -> tuple[str | None, str | None]:
-    """Whose reply it is, as (patient, team that texted): the number's only holder, else who was last texted at it.
-    Nobody's where several people hold it: any of them may have written."""
+    """The person who replied, as (patient, team that texted): the number's only holder, or the person last texted at
+    it.
+    None if several people hold the number, because any of them may have written."""
     query = select(texts.c.patient_id, texts.c.team_id).where(
         texts.c.number_hash == number_hash,
         texts.c.automatic.is_(False),

@@ -1,4 +1,4 @@
-"""How long texts are kept, and one person's texts: all of them given out, or all of them erased."""
+"""Retention of texts, and export or erasure of all texts of one person."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from serving.storage.database import Database
 def delete_old_texts(
     database: Path | str | Database, keep_days: int, now: dt.datetime | None = None, *, dry_run: bool = False
 ) -> dict[str, int]:
-    """Deletes texts, receipts and replies that are older than the settings allow. Who opted out stays out, and a reply
-    that nobody has finished with stays until somebody has. Of a reply by a closed code the day stays, as a contact.
+    """Deletes texts, receipts and replies that are older than the settings allow. Opt-outs stay. A reply stays until
+    a team member has finished with it. The day of a reply with a closed code stays, as a contact.
 
     ``dry_run`` counts and deletes nothing.
     """
@@ -38,7 +38,7 @@ def delete_old_texts(
 def export_texts(
     database: Path | str | Database, patient_id: str, keys: IdentityKeys
 ) -> dict[str, list[dict[str, Any]]]:
-    """Everything held of one person's texts, replies opened: for the person who asks for it. Audited."""
+    """All of one person's texts, with replies opened, for the person's own request. Audited."""
     with migrations.opened(database) as opened, opened.write() as connection:
         held = repository.held_of(connection, patient_id)
         append(connection, _operator(opened), Look("texts.exported", (patient_id,)))
@@ -57,7 +57,7 @@ def export_texts(
 def erase_texts(database: Path | str | Database, patient_id: str) -> dict[str, int]:
     """Erases one person's number, texts, receipts and replies; returns how many rows of each. Audited, by counts.
 
-    An opt-out stays, as a keyed hash that names nobody: without it the next load would text them again.
+    An opt-out stays, as a keyed hash that names nobody: without it, texts would be sent again after the next load.
     """
     with migrations.opened(database) as opened, opened.write() as connection:
         erased = repository.erase_person(connection, patient_id)

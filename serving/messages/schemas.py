@@ -1,4 +1,4 @@
-"""What the provider of texts sends, as GOV.UK Notify writes it. Fields that nobody uses are ignored."""
+"""Callbacks of the text provider in the format of GOV.UK Notify. Unused fields are ignored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Word = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[\x21-\x7e]
 
 
 class TextReceipt(BaseModel):
-    """What became of one text."""
+    """The delivery status of one text."""
 
     model_config = ConfigDict(extra="ignore")
 

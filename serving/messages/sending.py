@@ -26,9 +26,9 @@ from serving.storage.database import DatabaseUnavailable
 from serving.texting_settings import TextTemplate
 
 MOST_AT_ONCE = 20
-"""People of one press: the page waits for each."""
+"""Largest number of people for one press of the button: the page waits for each."""
 SECONDS_OF_ONE_PRESS = 12.0
-"""After this nobody else is tried: the page has 20 seconds."""
+"""Seconds after which no further person is tried: the page has 20 seconds."""
 NOT_SENT = {
     "no-number": "No mobile number is recorded. Add it in the record; it arrives with the next load of numbers.",
     "no-nhs-number": "No NHS number is known here, and texts go by NHS number. It arrives with the next load of names.",
@@ -49,7 +49,7 @@ NOT_SENT = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one person's text: ``why`` is empty where it was sent."""
+    """The outcome of one person's text. ``why`` is empty if it was sent."""
 
     patient_id: str
     why: str = ""
@@ -71,8 +71,10 @@ class _Refused(UpstreamError):
 def send_text(
     desk: TextingDesk, caller: Caller, audit: Audit, patient_id: str, template_name: str, key: str
 ) -> Outcome:
-    """Sends one fixed text. ``key`` is one press of a button: pressed twice, it sends once. 404 for a person the caller
-    may not see, 403 for one seen in an emergency only, 422 for a text that the settings do not hold."""
+    """Sends one fixed text. ``key`` identifies one press of a button, so that a repeated request sends once. 404 for
+    a person the caller may not see, 403 for one seen in an emergency only, 422 for a text that the settings do not
+    hold.
+    """
     template = _template(desk, template_name)
     return _send(desk, caller, audit, patient_id, template, key, _held_back(desk, template))
 
@@ -80,7 +82,7 @@ def send_text(
 def send_texts(
     desk: TextingDesk, caller: Caller, audit: Audit, patients: Sequence[str], template_name: str, key: str
 ) -> list[Outcome]:
-    """Sends one fixed text to each of several people. What came in since is read before each: a STOP counts at once."""
+    """Sends one fixed text to each of several people. New replies are read before each text: a STOP counts at once."""
     chosen, template = list(dict.fromkeys(patients)), _template(desk, template_name)
     if not chosen:
         raise Problem(422, "invalid-request", "Nothing was sent; choose somebody first.")
@@ -109,8 +111,9 @@ def _template(desk: TextingDesk, name: str) -> TextTemplate:
 
 
 def _held_back(desk: TextingDesk, template: TextTemplate) -> str:
-    """Why nobody gets a text now, if so: the hour, the name of a team in it, or other words at the provider than those
-    checked at start."""
+    """The reason why no text may be sent now, if any: the hour, the name of a team in the text, or words at the
+    provider that differ from those checked at start.
+    """
     if not desk.may_send_now:
         return "outside-hours"
     with desk.database.write() as connection:
@@ -156,8 +159,9 @@ def _reserve(
     text_id: str,
     held_back: str,
 ) -> str | None:
-    """Writes that a text is about to be sent, with its audit event, and returns the number; None where this press is
-    known already."""
+    """Records that a text is about to be sent, with its audit event, and returns the number. None if this press was
+    recorded before.
+    """
     place = None
     with desk.database.write(caller) as connection:
         place = repository.place(connection, caller, patient_id)
@@ -217,8 +221,9 @@ def _number(desk: TextingDesk, connection: Connection, caller: Caller, patient_i
 
 
 def _hand_over(desk: TextingDesk, number: str, template: TextTemplate, text_id: str) -> str:
-    """Gives a reserved text to the provider; returns why it was not sent, if it was not. A reply that nothing has read
-    yet is read first: it may be a STOP."""
+    """Gives a reserved text to the provider; returns why it was not sent, if it was not. An unread reply is read
+    first: it may be a STOP.
+    """
     why, provider_id = "", ""
     with desk.database.write() as connection:
         row = repository.text_row(connection, text_id)
@@ -246,7 +251,7 @@ def _hand_over(desk: TextingDesk, number: str, template: TextTemplate, text_id: 
 
 
 def _again(desk: TextingDesk, patient_id: str, text_id: str) -> Outcome:
-    """What became of a press that was already made."""
+    """The outcome of a press that was recorded before."""
     with desk.database.write() as connection:
         status = repository.text_status(connection, text_id) or ""
     return Outcome(patient_id, status if status in NOT_SENT else "unknown" if status == "sending" else "")

@@ -1,5 +1,6 @@
-"""What pages show of texts: a person's thread, a team's inbox, who has taken which reply. Every look is audited, and
-words are opened one reply at a time."""
+"""Texts for the pages: a person's thread, a team's inbox, and who handles which reply. Every view is audited, and
+words are opened one reply at a time.
+"""
 
 from __future__ import annotations
 
@@ -70,7 +71,7 @@ class Thread:
 
 @dataclass(frozen=True)
 class Inbox:
-    """What a team has to deal with. Words stay sealed here."""
+    """The replies and texts that a team has to handle. Words stay sealed here."""
 
     team_id: str
     replies: tuple[Row[Any], ...]
@@ -127,7 +128,9 @@ def require_team(caller: Caller, audit: Audit, team_id: str) -> None:
 
 
 def show_inbox(desk: TextingDesk, caller: Caller, audit: Audit, team_id: str) -> Inbox:
-    """What came back to a team of the caller's, what did not arrive and who opted out. Audited with who is on it."""
+    """Replies to a team of the caller, texts that did not arrive, and people who opted out. The audit event names the
+    people shown.
+    """
     require_team(caller, audit, team_id)
     read_waiting(desk)
     since = desk.now() - dt.timedelta(days=FAILURES_DAYS)
@@ -145,9 +148,10 @@ def show_inbox(desk: TextingDesk, caller: Caller, audit: Audit, team_id: str) ->
 
 
 def change_reply(desk: TextingDesk, caller: Caller, audit: Audit, reply_id: str, change: str) -> str:
-    """Takes a reply, gives it back, finishes with it, or says that somebody else wrote it (then it is no contact of the
-    person's); returns the team whose inbox holds it. 404 for a reply of a
-    person the caller may not see, 403 in an emergency, 409 for words that nobody has opened yet."""
+    """Assigns a reply, returns it, closes it, or marks it as written by somebody else (then it is not a contact of
+    the person); returns the team whose inbox holds it. 404 for a reply of a person the caller may not see, 403 in an
+    emergency, 409 for words that nobody has opened yet.
+    """
     values: dict[str, Any]
     try:
         with desk.database.write(caller) as connection:

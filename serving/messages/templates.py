@@ -1,5 +1,6 @@
-"""The fixed texts, checked at start: no clinical word, no speciality, no link, nothing to fill in, and always a way to
-stop."""
+"""Checks the fixed texts at start: no clinical word, no speciality, no link, no placeholder, and always a way to
+stop.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ from serving.texting_settings import TextingSettings, TextTemplate
 _LINK = re.compile(r"://|\bwww\.|\b[\w-]+\.(?:uk|com|org|net|nhs|gov|io|info|app|ly|me|eu|co)\b", re.IGNORECASE)
 _STOP = re.compile(r"\bSTOP\b")
 IN_AN_AUTOMATIC_ANSWER = ("night", "111", "option 2", "999")
-"""What the automatic answer must say: nobody reads at night, and where help is."""
+"""Words that the automatic answer must hold: nobody reads at night, and where to get help."""
 
 
 ONE_WAY = "do not reply"
@@ -50,13 +51,13 @@ def clinical_words() -> frozenset[str]:
 
 
 def found_in(text: str, words: Iterable[str]) -> list[str]:
-    """Those of ``words`` (as ``plain_word`` writes them) that stand in ``text`` as whole words."""
+    """The words of ``words`` (in the form of ``plain_word``) that are in ``text`` as whole words."""
     padded = f" {plain_word(text)} "
     return sorted(word for word in words if f" {word} " in padded)
 
 
 def names_a_team(text: str, team_names: Iterable[str]) -> bool:
-    """Whether a text holds the name of a team. A name of general words alone, as "The team", gives nothing away."""
+    """Whether a text holds the name of a team. A name of general words only, such as "The team", reveals nothing."""
     told = (plain_word(name) for name in team_names)
     return bool(found_in(text, [name for name in told if name and set(name.split()) - GENERAL_WORDS]))
 
@@ -92,7 +93,7 @@ def _check(template: TextTemplate, teams: Sequence[str]) -> None:
 
 
 def _check_one_way(template: TextTemplate) -> None:
-    """NHS Notify hears no reply, so a text must promise nothing that a reply would do."""
+    """NHS Notify takes no replies, so a text must not ask for one."""
     text = template.text.casefold()
     if _STOP.search(template.text) or "reply" in text.replace(ONE_WAY, ""):
         raise _refused(template, "offers a reply", "NHS Notify hears none; leave STOP and the numbers out")

@@ -1,1 +1,1 @@
-"""The nightly run: scores records and publishes worklists, whole or not at all."""
+"""The nightly run: scores records and publishes all worklists, or none."""

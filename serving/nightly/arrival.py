@@ -1,7 +1,7 @@
-"""Compares tonight's records with those behind the published list, and gives reasons not to publish.
+"""Compares tonight's records with the records of the published list, and gives reasons not to publish.
 
-A feed that was cut off, an empty table and a wrong clock all look like an ordinary night to a program that sees only
-tonight. No reason names a person.
+A feed that was cut off, an empty table or a wrong clock can be found only by comparing nights. No reason names a
+person.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from serving.scoring.record_coverage import EXPECTED_SOURCES, HISTORY_TABLES
 
 @dataclass(frozen=True)
 class Acceptance:
-    """Who decided that a refused list is published, and why."""
+    """The person who decided to publish a refused list, and the reason."""
 
     by: str
     why: str
@@ -32,7 +32,7 @@ class Acceptance:
 
 
 class AcceptanceIncomplete(UpstreamError):
-    """A refused list was to be published without a name or a reason."""
+    """Raised for publishing a refused list without a name or a reason."""
 
 
 class ListRefused(UpstreamError):
@@ -83,8 +83,9 @@ def arrived(records: Records, day: dt.date, synthetic: bool, teams: Mapping[str,
 
 
 def newest_days(records: Records, before: dt.date | None = None) -> dict[str, dt.date]:
-    """The newest event of each table of history, planned contacts and replies to our own texts aside; of those before a
-    day where one is given."""
+    """The newest event of each table of history, without planned contacts and replies to our own texts. With
+    ``before`` only events before that day.
+    """
     limit = NO_DAY if before is None else day_of(before)
     planned = TABLES["contacts"].column("outcome").values.index("planned")
     found: dict[str, dt.date] = {}

@@ -1,4 +1,4 @@
-"""Keeps off the lists what a service database cannot hold, or may not hold any more."""
+"""Removes from the lists what the service database cannot store, or may no longer store."""
 
 from __future__ import annotations
 

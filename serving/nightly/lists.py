@@ -52,8 +52,8 @@ def make_lists(
     capacity: Mapping[str, int | None],
     gone: Mapping[str, str],
 ) -> Lists:
-    """The list of every team. ``capacity`` holds its weekly reviews, ``gone`` says why people of the records are not
-    on a caseload.
+    """The list of every team. ``capacity`` is its reviews per week. ``gone`` gives the reasons why people of the
+    records are not on a caseload.
     """
     earlier = repository.run_before(connection, staging.run_id, as_of)
     before = _before(connection, earlier.run_id) if earlier is not None else {}
@@ -95,7 +95,7 @@ def _draw_row(team: str, as_of: dt.date, ticket: Ticket) -> dict[str, Any]:
 def _candidates(
     connection: Connection, staging: Staging, rules: ListRules, as_of: dt.date
 ) -> dict[str, list[Candidate]]:
-    """Everybody by team."""
+    """All people by team."""
     reviewed = {row.patient_id: row for row in repository.newest_reviews(connection)}
     stood = {(row.patient_id, row.run_id, row.code) for row in repository.codes_at_review(connection, PRESSING[0])}
     new = {

@@ -1,4 +1,4 @@
-"""Runs work in forked processes, which share loaded data and use several cores in spite of Python's lock.
+"""Runs work in forked processes, which share loaded data and use several cores despite Python's lock.
 
 A worker dies with its parent and never holds the parent's lock, so a killed run leaves nothing that could continue
 writing.

@@ -1,4 +1,4 @@
-"""The nightly run: turns a store of records into one published set of worklists, whole or not at all.
+"""The nightly run: turns a store of records into one published set of worklists. It publishes all of them or none.
 
 The run's id is a hash of the bundle, the data and the date, so the same run is never made twice. Everything is scored
 first, in shards of people, by the function that answers ``POST /v1/scores``, on two cores; each finished shard goes to

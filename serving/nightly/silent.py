@@ -38,7 +38,7 @@ AT_ONCE = 2_000
 
 @dataclass(frozen=True)
 class SilentRun:
-    """What a silent run did. It names nobody."""
+    """The result of a silent run. It names nobody."""
 
     folder: str
     lock: str

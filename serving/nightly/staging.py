@@ -69,7 +69,7 @@ def only_runner(folder: Path) -> Iterator[int]:
 
 
 class Staging:
-    """The finished shards of one run. ``who`` is everything besides the run that decides what a shard holds. Use it
+    """The finished shards of one run. ``who`` identifies everything else that decides the content of a shard. Use it
     under ``only_runner``.
     """
 

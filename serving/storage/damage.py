@@ -1,4 +1,4 @@
-"""Finds a damaged database: by a whole check of SQLite when the service starts, and by the answers of the driver.
+"""Finds a damaged database: by a full check of SQLite when the service starts, and by errors of the driver.
 
 PostgreSQL reports damaged pages by itself where its checksums are on (``initdb --data-checksums``).
 """
@@ -19,7 +19,7 @@ DAMAGED = "the database is damaged: stop the service and restore the newest back
 
 
 def is_damage(error: SQLAlchemyError) -> bool:
-    """True if the driver says that the database itself is damaged. That does not pass by waiting."""
+    """True if the driver reports that the database itself is damaged. A retry does not help."""
     original = getattr(error, "orig", None) if isinstance(error, DBAPIError) else None
     # The low byte is the kind of error, whatever more the driver knows about it.
     code = getattr(original, "sqlite_errorcode", None)
@@ -52,7 +52,7 @@ class WholeCheck:
     def stop(self) -> None:
         if self._thread is not None and self._thread.is_alive():
             if self._connection is not None:
-                with suppress(sqlite3.ProgrammingError):  # it ended in between
+                with suppress(sqlite3.ProgrammingError):  # it ended meanwhile
                     self._connection.interrupt()
             self._thread.join(timeout=5)
 

@@ -29,7 +29,7 @@ from serving.storage.tables import PERSON_TABLES
 BUSY_TIMEOUT_MS = 10_000
 WRITERS = 4
 FEWEST_FREE_BYTES = 1_000_000
-"""With less room on its disk, SQLite cannot write an audit event and its log."""
+"""With less free disk space, SQLite cannot write an audit event and its log."""
 READ_ONLY = "SELECT current_setting('transaction_read_only')"
 SCOPE_NAME = "visible_people"
 
@@ -76,8 +76,9 @@ class Database:
 
     @contextmanager
     def write(self, caller: Caller | None = None) -> Iterator[Connection]:
-        """One transaction: committed when the block ends, rolled back when it raises. Without a caller it is our own
-        job's, held to no team."""
+        """One transaction: committed when the block ends, rolled back when it raises. Without a caller it is the
+        service's own job and not limited to teams.
+        """
         with self._errors(), self._writing.begin() as connection:
             self._hold_to(connection, caller)
             yield connection
@@ -120,8 +121,9 @@ class Database:
             raise DatabaseUnavailable(f"the service database answered {type(error).__name__}") from None
 
     def _hold_to(self, connection: Connection, caller: Caller | None) -> None:
-        """Tell the policies of PostgreSQL, for this transaction only, who asks. SQLite has none: there the choke point
-        stands alone."""
+        """Sets the caller for PostgreSQL's row policies, for this transaction only. SQLite has no policies: there the
+        choke point is the only check.
+        """
         if self.url.get_backend_name() != "postgresql":
             return
         everything = caller is None or (caller.sees_people and caller.team_ids is None)
@@ -136,8 +138,9 @@ class Database:
         )
 
     def check_is_held(self) -> None:
-        """Raise ``NotHeld`` if this login is one that row-level security does not hold: then only the choke point
-        would stand."""
+        """Raises ``NotHeld`` if row-level security does not apply to this login: then the choke point would be the
+        only check.
+        """
         if self.url.get_backend_name() != "postgresql":
             return
         with self.read() as connection:

@@ -56,7 +56,7 @@ def visible_lists(caller: Caller) -> CTE:
 
 
 def review_counts() -> ColumnElement[bool]:
-    """The caller opened the person in an emergency, and the time has not run out."""
+    """True if the caller opened the person in an emergency and the time has not run out."""
     replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
     return and_(reviews.c.review_id.not_in(replaced), reviews.c.undone.is_(false()))
 
@@ -98,5 +98,5 @@ def visible_teams(caller: Caller) -> Select[Any]:
 
 
 def all_of(patients: Sequence[str]) -> BindParameter[Sequence[str]]:
-    """A page's people as one parameter: 500 parameters would each be processed."""
+    """A page's people as one parameter, because 500 parameters would each be processed."""
     return bindparam("patients", list(patients), expanding=True, unique=True)

@@ -189,8 +189,8 @@ class WorklistEntry:
         Standing | None,
         Field(
             description=(
-                "listed, waiting, reviewed (takes no slot for some weeks) or snoozed; null in a run made before "
-                "lists were kept"
+                "listed, waiting, reviewed (gets no place on the list for some weeks) or snoozed; null in a run made "
+                "before lists were kept"
             )
         ),
     ]
@@ -248,13 +248,16 @@ class ListRulesUsed(BaseModel):
     horizon_days: int
     ranking: Ranking
     stay: float = Field(
-        description="a holder of a slot is passed only by a risk more than this share higher, so lists do not flicker"
+        description="a person with a place on the list keeps it unless another's risk is higher by this share, so that "
+        "lists are steady"
     )
-    rest_days: int = Field(description="days for which somebody reviewed takes no slot, where the reviewer chose none")
+    rest_days: int = Field(
+        description="days after a review without a place on the list, if the reviewer did not choose a day"
+    )
 
 
 class Joined(BaseModel):
-    """Somebody who got a slot on a list of the last days."""
+    """A person who got a place on a list of the last days."""
 
     patient_id: str
     as_of: dt.date = Field(description="of the first list they were on")
@@ -263,7 +266,7 @@ class Joined(BaseModel):
 
 
 class Left(BaseModel):
-    """Somebody who lost a slot, with the one reason for it."""
+    """A person who lost their place on the list, with the one reason for it."""
 
     patient_id: str
     as_of: dt.date = Field(description="of the first list they were not on")
@@ -287,10 +290,10 @@ class ListChanges(BaseModel):
 
 
 class Worklist(BaseModel):
-    """One page of a team's list. ``safety_below_line`` counts people below the line who have a high safety gap; those
-    with a critical one stand above it.
+    """One page of a team's list. ``safety_below_line`` counts people below the line who have a high safety gap;
+    people with a critical gap are above it.
 
-    In the published order slots come first; the snoozed come last in every order.
+    In the published order, people with a place on the list come first. Snoozed people come last in every order.
     """
 
     team: Team

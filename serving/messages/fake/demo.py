@@ -1,5 +1,6 @@
-"""The demo's texts: invented numbers, and the imitation of GOV.UK Notify running beside the service for as long as it
-does, on a free port of this machine."""
+"""The demo's texts: invented numbers, and the imitation of GOV.UK Notify, which runs beside the service on a free
+port of this machine.
+"""
 
 from __future__ import annotations
 
@@ -70,8 +71,8 @@ def invent_numbers(home: Path) -> int:
 
 @contextmanager
 def phones_beside_the_demo() -> Iterator[Phones | None]:
-    """Runs the imitation for as long as the block, and sets the service up to text through it. Set ``brings_to`` once
-    the service listens.
+    """Runs the imitation during the block, and configures the service to send texts through it. Set ``brings_to``
+    once the service listens.
 
     None where texts are set up already, or where the client of GOV.UK Notify is not installed: nothing runs then.
     """

@@ -1,7 +1,8 @@
 """The imitation itself: what it holds, and its answers. Shapes as in Notify's own OpenAPI; the token of a call is
 checked as Notify does, where the imitation was given a key.
 
-Numbers act as the real service's test numbers do: 07700900003 fails for a while, 07700900002 for good, others arrive.
+Numbers behave like the real service's test numbers: 07700900003 fails temporarily, 07700900002 permanently, others
+arrive.
 """
 
 from __future__ import annotations
@@ -47,9 +48,10 @@ Callback = Callable[[str, dict[str, Any]], None]
 
 @dataclass
 class Phones:
-    """What the imitation holds: texts by id, replies newest first. ``call`` brings receipts and replies to the service;
-    a call that fails is dropped, as in an outage, and the reply stays to be fetched. ``api_key`` is what callers sign
-    with, ``token`` what the service asks of callbacks, ``address`` where the imitation listens."""
+    """What the imitation holds: texts by id, replies newest first. ``call`` delivers receipts and replies to the
+    service. A failed call is dropped, as in an outage, and the reply can still be fetched. ``api_key`` is what
+    callers sign with, ``token`` what the service asks of callbacks, ``address`` where the imitation listens.
+    """
 
     templates: dict[str, TextTemplate]
     call: Callback = lambda path, body: None
@@ -94,7 +96,7 @@ class Phones:
         return one
 
     def answer(self, number: str, message: str) -> dict[str, Any]:
-        """Somebody answers on a phone; the reply is brought to the service."""
+        """Adds a reply from a phone and delivers it to the service."""
         plain = (mobile(number) or number).lstrip("+")
         one: dict[str, Any] = {
             "id": str(uuid.uuid4()),
@@ -140,7 +142,7 @@ def fake_notify(phones: Phones) -> FastAPI:
 
     @app.middleware("http")
     async def signed(request: Request, following: RequestResponseEndpoint) -> Response:
-        """403 for a call of the interface that is not signed with the key; the page of phones asks for nothing."""
+        """403 for a call of the interface that is not signed with the key. The page of phones needs no key."""
         if request.url.path.startswith("/v2/") and phones.api_key and not _is_signed(request, phones.api_key):
             error = {"error": "AuthError", "message": "Invalid token: API key not found"}
             return JSONResponse({"status_code": 403, "errors": [error]}, 403)

@@ -1,1 +1,3 @@
-"""What comes in: stored, read, then alerts and answers, at once and again after a crash."""
+"""Handles incoming replies: stores and reads them, then sends alerts and automatic answers, and resumes after a
+crash.
+"""

@@ -1,5 +1,6 @@
-"""Alerts of words of distress to a team's own channel: an e-mail, or a call with JSON. An alert holds no person, no
-number and no words; the page shows them to a member."""
+"""Alerts a team of words of distress through its own channel: an e-mail, or a call with JSON. An alert holds no
+person, no number and no words; a member sees them on the page.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ SUBJECT = "Upstream: a reply by text needs reading now"
 
 
 class NotAlerted(UpstreamError):
-    """A channel did not take an alert. The message names no address."""
+    """A channel did not accept an alert. The message names no address."""
 
 
 def alert(
@@ -33,9 +34,9 @@ def alert(
     at: dt.datetime,
     delivered: set[tuple[object, ...]],
 ) -> None:
-    """Alerts every channel of a team to a reply, unless ``delivered`` holds that already, and notes it there.
+    """Alerts every channel of a team to a reply, except channels in ``delivered``, and adds them to it.
 
-    ``team_id`` is None for a number that nobody here has; ``page`` is how pages are reached. Every channel is tried.
+    ``team_id`` is None for an unknown number; ``page`` is the address of pages. Every channel is tried.
     Raises ``NotAlerted`` if one failed.
     """
     failed = 0

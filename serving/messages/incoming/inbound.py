@@ -1,6 +1,7 @@
-"""What the provider brings: receipts and replies. A reply is stored sealed before anything reads it, and the provider
-hears "taken" only after that; its meaning and STOP follow, and follow again after a crash. What leaves because of a
-reply (an alert, the automatic answer) is in ``reaching_out``."""
+"""Stores receipts and replies from the provider. A reply is stored sealed before anything reads it, and only then
+accepted. Its meaning and STOP are read next, and again after a crash. ``reaching_out`` sends what a reply causes (an
+alert, the automatic answer).
+"""
 
 from __future__ import annotations
 
@@ -24,15 +25,18 @@ log = logger()
 
 
 def take_receipt(desk: TextingDesk, provider_id: str, status: str, at: str | None) -> bool:
-    """Stores a receipt; whether it is new. It may come twice, in any order, and before we know the provider's id."""
+    """Stores a receipt. Returns True if it is new. It may come twice, in any order, and before we know the provider's
+    id.
+    """
     now = desk.now()
     with desk.database.write() as connection:
         return repository.add_receipt(connection, provider_id, status, _moment(at, now), now)
 
 
 def take_reply(desk: TextingDesk, given: Mapping[str, Any]) -> bool:
-    """Stores a reply sealed, and then reads it; whether it is new. Once this returns or fails after the first commit,
-    the reply is kept, and what was left undone is done at the next call."""
+    """Stores a reply sealed, then reads it. Returns True if it is new. After the first commit the reply is kept, and
+    the next call completes unfinished work.
+    """
     fresh = store_reply(desk, given)
     read_waiting(desk)
     return fresh
@@ -63,9 +67,9 @@ def replay(desk: TextingDesk) -> int:
 
 
 def read_waiting(desk: TextingDesk) -> None:
-    """Reads every reply that nothing has read yet: its meaning, STOP, whose it is. Asks nobody outside.
+    """Reads every unread reply: its meaning, STOP, and its person. Makes no outside call.
 
-    All of one reply is one transaction. A reply that cannot be opened is held for the team as words.
+    All of one reply is one transaction. A reply that cannot be opened is kept for the team as words.
     """
     with desk.database.write() as connection:
         unread = repository.unread(connection)
@@ -114,7 +118,7 @@ def _read(desk: TextingDesk, row: Row[Any]) -> None:
             team_id=team_id,
             meaning=read.meaning.value,
             distress=read.distress,
-            # Nobody answers a STOP, and nobody has to read one.
+            # A STOP gets no answer and needs no reader.
             answered_at=now if read.stops or desk.texting.automatic is None else row.answered_at,
             alerted_at=now if not (read.distress and desk.texting.alerts) else row.alerted_at,
             done_at=now if read.meaning in (Meaning.STOP, Meaning.START) else None,

@@ -1,5 +1,6 @@
-"""What leaves because of a reply: alerts of words of distress, then automatic answers. It follows storage and reading,
-and is tried again until it is done, so nobody waits for it."""
+"""Sends what a reply causes: alerts of words of distress, then automatic answers. It runs after storage and reading,
+and is retried until done, so no request waits for it.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +24,14 @@ ONE_ANSWER_IN = dt.timedelta(hours=12)
 ONE_ANSWER_TO_DISTRESS_IN = dt.timedelta(hours=1)
 TOO_LATE_TO_ANSWER = dt.timedelta(hours=24)
 EVERY_TEAM = Caller(PROVIDER, Role.CMHT_SYSTEM, None, PROVIDER)
-"""Our own job: it looks up whose team to alert, and shows nobody anything."""
+"""The service's own job: it looks up the team to alert, and shows no data to anybody."""
 log = logger()
 
 
 def deal_with_waiting(desk: TextingDesk) -> None:
-    """Reads what waits, alerts teams, and answers. After the first answer that the provider does not take for want of
-    a line, the others wait for the next time."""
+    """Reads waiting replies, alerts teams, and sends answers. If the provider cannot be reached for one answer, the
+    others wait for the next time.
+    """
     read_waiting(desk)
     with desk.database.write() as connection:
         unalerted, unanswered = repository.unalerted(connection), repository.unanswered(connection)
@@ -41,7 +43,7 @@ def deal_with_waiting(desk: TextingDesk) -> None:
 
 
 def _alert(desk: TextingDesk, row: Row[Any]) -> None:
-    """Alerts every channel of the person's teams. One that does not answer is tried again the next time."""
+    """Alerts every channel of the person's teams. A channel that does not answer is tried again the next time."""
     with desk.database.write() as connection:
         teams = repository.teams_of(connection, EVERY_TEAM, row.patient_id) if row.patient_id else []
     try:
@@ -57,8 +59,9 @@ def _alert(desk: TextingDesk, row: Row[Any]) -> None:
 
 
 def _answer(desk: TextingDesk, row: Row[Any]) -> bool:
-    """The automatic answer to one reply: where help is. Not after STOP, and not twice to one number within hours.
-    False where the provider has no line, so that others need not try now."""
+    """Sends the automatic answer to one reply: where to get help. Not after STOP, and not twice to one number within
+    hours. False if the provider cannot be reached, so that others need not try now.
+    """
     template, text_id = desk.texting.automatic, hashlib.sha256(f"answer\n{row.reply_id}".encode()).hexdigest()
     with desk.database.write() as connection:
         now = desk.now()

@@ -1,5 +1,6 @@
-"""Deals with replies beside the requests of the service: at once when one comes in, and every 15 seconds, so that
-nothing stays undone after a crash or an outage. At start it also fetches what the provider still holds."""
+"""Handles replies in a thread of the service: at once when one comes in, and every 15 seconds, so that nothing is
+left unfinished after a crash or an outage. At start it also fetches replies that the provider still holds.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ class TextingWatch:
         self._thread.start()
 
     def wake(self) -> None:
-        """Something came in: deal with it now."""
+        """Wakes the thread to handle a new reply now."""
         self._woken.set()
 
     def stop(self) -> None:
@@ -62,7 +63,7 @@ class TextingWatch:
 
 
 def watch_of(settings: ServiceSettings, database: Database, keys: IdentityKeys | None) -> TextingWatch | None:
-    """What deals with replies beside requests; None where no provider is set."""
+    """The thread that handles replies; None if no provider is set."""
     if not settings.texting.is_on or keys is None:
         return None
     return TextingWatch(desk_from(settings, database, keys))

@@ -1,4 +1,4 @@
-"""Loads the trust's table of mobile numbers and consent: reads, checks and seals it, whole or not at all."""
+"""Loads the trust's table of mobile numbers and consent: reads, checks and seals all of it, or changes nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class NumbersNotRead(UpstreamError):
 
 @dataclass
 class NumbersReport:
-    """What was read and what was left out. Rows are numbered from 1 after the heading; no value is repeated."""
+    """The rows read and left out. Rows are numbered from 1 after the header; no value is repeated."""
 
     people: int = 0
     consented: int = 0
@@ -51,8 +51,8 @@ class NumbersReport:
 def load_numbers(
     database: Path | str | Database, file: Path, keys: IdentityKeys, nhs_key: NhsKey | None = None
 ) -> NumbersReport:
-    """Replaces the numbers with those of ``file`` (CSV with the columns ``COLUMNS``). Who opted out stays out. Raises
-    ``NumbersNotRead``."""
+    """Replaces the numbers with those of ``file`` (CSV with the columns ``COLUMNS``). People who opted out stay opted
+    out. Raises ``NumbersNotRead``."""
     try:
         frame = pd.read_csv(file, dtype="string", keep_default_na=False, encoding="utf-8-sig")
     except (OSError, ValueError):
@@ -72,7 +72,7 @@ def load_numbers(
 def read_numbers(
     frame: pd.DataFrame, nhs_key: NhsKey | None = None
 ) -> tuple[dict[str, tuple[str, bool]], NumbersReport]:
-    """Number and consent by person. A word of consent that is not understood is no consent."""
+    """Number and consent by person. A word that is not understood counts as no consent."""
     report = NumbersReport()
     found: dict[str, tuple[str, bool]] = {}
     twice: set[str] = set()

@@ -15,21 +15,23 @@ _MOBILE = re.compile(r"(?:\+44|0044|44|0)(7(?:[1-57-9]\d{8}|624\d{6}))")
 
 
 def mobile(text: str) -> str | None:
-    """A UK mobile number as ``+447...``; None for anything else. 070 and pagers are no mobile numbers."""
+    """A UK mobile number as ``+447...``; None for anything else. Numbers that begin with 070 and pagers are not
+    mobile numbers.
+    """
     found = _MOBILE.fullmatch(_BETWEEN.sub("", text))
     return f"+44{found[1]}" if found else None
 
 
 def hash_of(number: str, keys: IdentityKeys) -> str:
     """The keyed hash of a number. Its key is the one named ``numbers`` in the key file, else the oldest: a new key on
-    top changes no hash. If that key goes, who opted out is forgotten, so a trust keeps it."""
+    top changes no hash. If that key is removed, opt-outs are lost, so a trust must keep it."""
     oldest = keys.secrets.get(NUMBERS_KEY) or list(keys.secrets.values())[-1]
     plain = mobile(number) or _BETWEEN.sub("", number)
     return hmac.new(oldest, b"mobile:" + plain.encode(), hashlib.sha256).hexdigest()
 
 
 def sealed_number(keys: IdentityKeys, patient_id: str, number: str) -> bytes:
-    """A number as the table keeps it: it opens for its own person only."""
+    """A sealed number as stored: it can be opened for its own person only."""
     return keys.seal(json.dumps([number]).encode(), _about(patient_id))
 
 

@@ -1,1 +1,1 @@
-"""Providers of texts: nobody, GOV.UK Notify and NHS Notify behind one protocol."""
+"""Providers of texts: none, GOV.UK Notify and NHS Notify, behind one protocol."""

@@ -1,5 +1,6 @@
-"""Who carries texts: ``Messenger``, with nobody (the default) and GOV.UK Notify by its official client. NHS Notify has
-a module of its own."""
+"""``Messenger``, the protocol of text providers: none (the default), and GOV.UK Notify through its official client.
+NHS Notify has its own module.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from features.errors import UpstreamError
 from serving.texting_settings import TextTemplate
 
 SECONDS = 5
-"""How long the provider may take. A page waits for it."""
+"""Time limit for the provider in seconds. A page waits for it."""
 
 
 class NotSent(UpstreamError):
-    """The provider did not take a text. ``certain`` is false where it may have taken it all the same."""
+    """The provider did not accept a text. ``certain`` is False if it may have accepted it after all."""
 
     def __init__(self, why: str, *, certain: bool) -> None:
         self.certain = certain
@@ -22,21 +23,21 @@ class NotSent(UpstreamError):
 
 
 class TextingMissing(UpstreamError):
-    """A provider is named and its client is not installed."""
+    """A provider is configured but its client is not installed."""
 
 
 class Messenger(Protocol):
     """A provider of texts. Nothing it raises holds a number or words."""
 
     by_nhs_number: bool
-    """Whether it finds the phone itself, by the NHS number, instead of being given a mobile number."""
+    """True if the provider finds the phone by the NHS number, and needs no mobile number."""
 
     def send(self, number: str, template: TextTemplate, reference: str) -> str:
         """Sends a fixed text and returns the provider's id of it. Raises ``NotSent``."""
         ...
 
     def text_of(self, template: TextTemplate) -> str | None:
-        """The words that the provider holds for a template; None where it cannot be asked. Raises ``NotSent``."""
+        """The words that the provider holds for a template; None if it has no way to read them. Raises ``NotSent``."""
         ...
 
     def received(self) -> Iterator[dict[str, Any]]:

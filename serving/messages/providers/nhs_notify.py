@@ -1,4 +1,4 @@
-"""NHS Notify: texts by NHS number, to the NHS App first and by text after it. It carries one way: nobody can reply.
+"""NHS Notify: messages by NHS number, to the NHS App first and then by text. It works one way: people cannot reply.
 
 A message is taken by ``POST /v1/messages``. Callbacks are signed (``x-hmac-sha256-signature``), may come twice, late
 and in any order, and are sent again for two hours.
@@ -33,7 +33,7 @@ from serving.texting_settings import NhsNotifyAccount, TextTemplate
 MEDIA_TYPE = "application/vnd.api+json"
 GRANT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 STATUSES = {"delivered": "delivered", "failed": "permanent-failure"}
-"""Their last statuses in the words of receipts; every other one says that they have it."""
+"""NHS Notify's final statuses as receipt statuses. Any other status means that NHS Notify has the message."""
 _ASKED_AGAIN_BEFORE = 60.0
 """Seconds before its end at which an access token is fetched again."""
 
@@ -65,7 +65,7 @@ class NhsNotify:
             ) from None
 
     def send(self, number: str, template: TextTemplate, reference: str) -> str:
-        """Sends to an NHS number. A reference that NHS Notify knows already is not sent again."""
+        """Sends to an NHS number. NHS Notify does not send a known reference again."""
         recipient = {"nhsNumber": number}
         attributes = {"routingPlanId": template.template_id, "messageReference": reference, "recipient": recipient}
         body = json.dumps({"data": {"type": "Message", "attributes": attributes}}).encode()
@@ -120,7 +120,7 @@ class _Item(BaseModel):
 
 
 class _Other(BaseModel):
-    """What Upstream has no use for, as the status of one channel."""
+    """A callback that Upstream does not use, such as the status of one channel."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -135,7 +135,7 @@ class _Callback(BaseModel):
 
 @dataclass(frozen=True)
 class MessageStatus:
-    """What became of a text, in the words of receipts."""
+    """The outcome of a text as a receipt status."""
 
     message_id: str
     status: str

@@ -1,5 +1,4 @@
-"""What is recorded of a person's own words and circumstances, for a conversation: side effects and wishes, where they
-live and with whom, who cares for them.
+"""Reads a person's recorded words and circumstances for a conversation: side effects, wishes, home and carers.
 
 Both clocks are read: a row counts only if it happened and became known before the day. No model and no rule reads this.
 """
@@ -15,9 +14,9 @@ from features import Records
 from features.records import TABLES
 
 NEWEST = ("housing", "living_alone", "carer", "reported_missed_doses", "care_coordinator", "smoking")
-"""Of these the newest word counts."""
+"""Kinds for which only the newest value counts."""
 EVERY = ("side_effect", "wish")
-"""Of these each different word counts, the newest first."""
+"""Kinds for which each distinct value counts, newest first."""
 OF_THE_PERSON = ("learning_disability", "autism")
 MOST, LONGEST = 6, 200
 

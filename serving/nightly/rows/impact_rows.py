@@ -1,4 +1,4 @@
-"""What the read-out of impact needs from the service's tables: draws, reviews, and distances from the line.
+"""Reads the data of the impact report from the service's tables: draws, reviews, and distances from the line.
 
 Only the command line reads this, in its own transaction and never for a caller; the audit log says that it did.
 """

@@ -73,7 +73,7 @@ def timelines(records: Records, as_of: dt.date, people: Sequence[str]) -> list[d
 
 
 def listed(names: Iterable[str]) -> str:
-    """Words as one text in which each stands between commas, so that SQL can search for one:
+    """Words as one text with commas around each, so that SQL can search for one:
     ``,clozapine,lithium,``.
     """
     found = sorted(set(names))
@@ -136,7 +136,7 @@ def _results(records: Records, t: int) -> dict[int, list[Any]]:
 
 
 def _contacts(records: Records, t: int) -> dict[int, list[Any]]:
-    """Contacts of the window and booked contacts; an outcome that is not known yet reads as planned."""
+    """Contacts of the window and booked contacts; an outcome that is not known yet is read as planned."""
     columns, patient = records.columns("contacts"), records.tables["contacts"].patient
     day = columns["contact_on"]
     rows = np.flatnonzero((columns["known_on"] < t) & (day >= t - WINDOW_DAYS) & (day < t + AHEAD_DAYS))
@@ -149,7 +149,7 @@ def _contacts(records: Records, t: int) -> dict[int, list[Any]]:
 
 
 def _stays(records: Records, t: int) -> dict[int, list[Any]]:
-    """Stays that overlap the window; a discharge that is not known yet reads as none."""
+    """Stays that overlap the window; a discharge that is not known yet is read as missing."""
     columns, patient = records.columns("stays"), records.tables["stays"].patient
     ended = (columns["discharged_on"] < t) & (columns["discharge_known_on"] < t)
     touches = ~ended | (columns["discharged_on"] > t - WINDOW_DAYS)

@@ -49,8 +49,7 @@ def is_newer(database: Database) -> bool:
 
 
 def _revision(database: Database) -> str | None:
-    """Where the database stands, asked for without Alembic: it comes into memory only where there is something to
-    migrate."""
+    """The database's revision, read without Alembic, which is loaded only if there is something to migrate."""
     with database.read() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None

@@ -1,5 +1,6 @@
-"""The last year of each person as the pages draw it, the groups that the equality view counts, and the main reasons a
-list is filtered by."""
+"""Adds the last year of each person for the pages, the groups that the equality view counts, and the main reasons
+that a list is filtered by.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Sign-in at an identity provider: sign-ins under way, sessions that name a person, roles of our own, and who leads a
-team."""
+"""Sign-in at an identity provider: unfinished sign-ins, sessions of a person, roles of our own, and team leads."""
 
 from __future__ import annotations
 

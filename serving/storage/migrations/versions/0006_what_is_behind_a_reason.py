@@ -1,5 +1,6 @@
-"""Behind a person's reasons: the day of each feature's newest row, the source rows, and the what-ifs. Null in older
-runs."""
+"""Adds the evidence for a person's reasons: the day of each feature's newest row, the source rows, and the what-ifs.
+Null in older runs.
+"""
 
 from __future__ import annotations
 

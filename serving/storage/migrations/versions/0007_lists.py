@@ -1,7 +1,6 @@
-"""The list of each run: everybody's place and standing, and why somebody who was listed is not any more.
-
-On PostgreSQL both are held to the caller's teams like every table of people. Who left a caseload is in no later run,
-so the policy reads the row's own team.
+"""The list of each run: everybody's place and state, and why a person left the list. On PostgreSQL both are limited
+to the caller's teams like every table of people. A person who left a caseload is in no later run, so the policy reads
+the row's own team.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The exposure log is only ever added to at its end: its second index goes.
-
-Nobody looks an exposure up by run and person; later training reads the log from end to end. With that index every look
-at a list of 500 people wrote to hundreds of its pages, which cost more than reading the list did.
+"""Removes the second index of the exposure log, so that rows are only added at its end. No query looks an exposure up
+by run and person; later training reads the log from end to end. With that index every look at a list of 500 people
+wrote to hundreds of its pages, which cost more than reading the list did.
 """
 
 from __future__ import annotations

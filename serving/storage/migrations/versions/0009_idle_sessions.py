@@ -1,4 +1,4 @@
-"""When a session was last used, so that one nobody uses ends."""
+"""Adds the time of last use to sessions, so that idle sessions end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When what explained an old run was taken away."""
+"""Adds the time at which the explanations of an old run were deleted."""
 
 from __future__ import annotations
 

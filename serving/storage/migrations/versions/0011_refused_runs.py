@@ -1,4 +1,4 @@
-"""Runs that were not published, and why."""
+"""Adds runs that were not published, with the reasons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statuses of care gaps; whether a page shows a gap unasked, and what its rule could not check."""
+"""Adds statuses of care gaps, whether a page shows a gap without being asked, and what its rule could not check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who people are, sealed: names, dates of birth and NHS numbers where a trust gives them."""
+"""Adds sealed identities: names, dates of birth and NHS numbers, if a trust gives them."""
 
 from __future__ import annotations
 

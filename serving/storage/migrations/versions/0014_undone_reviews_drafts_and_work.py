@@ -1,5 +1,6 @@
-"""Reviews that were undone and when a version was written; sealed drafts; who a person is given to, and for this
-week."""
+"""Adds undone reviews, the time at which a version was written, sealed drafts, and the assignment of people to team
+members, also for this week.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cards shown in other systems (CDS Hooks), what became of them, and tokens of those systems that were used."""
+"""Adds cards shown in other systems (CDS Hooks), feedback about them, and used tokens of those systems."""
 
 from __future__ import annotations
 

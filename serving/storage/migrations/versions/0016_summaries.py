@@ -1,4 +1,4 @@
-"""What a page says of a person at one glance: medicines with doses, facts, what falls due, registers."""
+"""Adds the summary of a person for the pages: medicines with doses, facts, due dates, registers."""
 
 from __future__ import annotations
 

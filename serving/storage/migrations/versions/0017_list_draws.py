@@ -1,4 +1,4 @@
-"""The draws of the lottery band: who took part, with which chance, and who got a place."""
+"""Adds the draws of the lottery band: who took part, the chance of a place, and who got a place."""
 
 from __future__ import annotations
 

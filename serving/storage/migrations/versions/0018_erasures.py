@@ -1,4 +1,4 @@
-"""People who were erased, by the hash of their id, so that a later extract does not bring them back."""
+"""Adds the hashed ids of erased people, so that a later extract does not bring them back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts: sealed numbers with consent, what was sent, receipts, sealed replies, who opted out."""
+"""Adds texts: sealed numbers with consent, sent texts, receipts, sealed replies, and opt-outs."""
 
 from __future__ import annotations
 

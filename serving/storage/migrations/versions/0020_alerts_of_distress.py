@@ -1,4 +1,4 @@
-"""When a team was alerted to words of distress, and replies that somebody else wrote."""
+"""Adds the time at which a team was alerted to words of distress, and marks replies written by somebody else."""
 
 from __future__ import annotations
 

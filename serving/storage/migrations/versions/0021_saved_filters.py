@@ -1,4 +1,4 @@
-"""Filters of the list that somebody saved under a name."""
+"""Adds filters of the list that a user saved under a name."""
 
 from __future__ import annotations
 
