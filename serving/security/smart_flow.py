@@ -43,8 +43,9 @@ class Launched:
 
 
 def begin(database: Database, records: Sequence[SmartRecord], public_url: str, iss: str, launch: str | None) -> Begun:
-    """Start a launch. Without ``launch`` the record asks its user for a person. 400 for a record that is none of ours,
-    before anything is fetched; 503 for one that does not answer."""
+    """Start a launch. Without ``launch`` the record asks its user for a person. 400 for a record system that is not
+    configured, before anything is fetched; 503 for one that does not answer.
+    """
     record = _record(records, iss)
     found = _configuration(record)
     started = keep(database, _UNDER_WAY + record.iss)

@@ -116,7 +116,7 @@ class AtAGlance:
     about: FactsShown
     dues: list[DueShown]
     unchecked: list[str] | None
-    """What applies and could not be checked for want of a record; null where an earlier version did not keep it."""
+    """Checks that apply but could not be done because a record is missing. Null in rows of an earlier version."""
     closed: list[ClosedShown]
     """Overdue care that a row of the last 14 days closed."""
 

@@ -1,4 +1,4 @@
-"""The bootstrap: people are drawn with all their rows, and a draw is a row of weights. No frame is ever resampled.
+"""The bootstrap: draws people with all their rows. A draw is a row of weights; no frame is resampled.
 
 Rows of one person are near-copies of each other, so a bootstrap of rows would make every interval too narrow. Row 0 of
 the weights is all ones, so a figure and its draws are computed in one go: ``values[0]`` is the figure, ``values[1:]``

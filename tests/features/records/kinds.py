@@ -1,4 +1,4 @@
-"""Faults of records on their way in, by kind, with nine inputs each and what becomes of them.
+"""Faults in incoming records by kind, with nine inputs each and the expected result.
 
 ``docs/records.md`` shows this table, and ``test_kinds.py`` holds both to what the code does."""
 

@@ -271,8 +271,8 @@ class Linking:
         )
 
     def _paired(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Joins the pair linked by Encounter.appointment to one contact: the Appointment, with the fields that the
-        Encounter knows better.
+        """Joins the pair linked by Encounter.appointment to one contact: the Appointment, with the fields that are
+        more reliable in the Encounter.
         """
         visits = rows[rows["appointment"].notna()].drop_duplicates("appointment").set_index("appointment")
         place = pd.Series(np.arange(len(rows)), index=rows["key"].to_numpy(object))
