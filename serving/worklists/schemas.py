@@ -225,7 +225,7 @@ class WorklistEntry:
     ] = field(default_factory=list)
     unchecked: Annotated[
         list[str] | None,
-        Field(description="what applies and could not be checked because a record is missing; null where it was not kept"),
+        Field(description="what applies and could not be checked as a record is missing; null where it was not kept"),
     ] = None
     risk_before: Annotated[
         list[RiskBefore], Field(description="the same risk in earlier lists of other days, oldest first")
