@@ -15,8 +15,10 @@ from features.gaps.assumed_days import mark_assumed_days
 from features.gaps.codes import CODES
 from features.gaps.folding import one_line_each
 from features.gaps.gap import Code, Evidence, Gap, gap_order
+from features.gaps.needs import Plan
 from features.gaps.person_rows import SHARD, person_rows
 from features.gaps.person_view import ConditionAnswers, PersonAsKnown, Shared, dues_by_person
+from features.gaps.rule_needs import NEEDS
 from features.gaps.rules.engagement import changes, contact, review, support
 from features.gaps.rules.monitoring import (
     clozapine,
@@ -65,6 +67,8 @@ RULES = (
     *contact.RULES,
     *review.RULES,
 )
+PLAN = Plan(RULES, NEEDS)
+"""Which of the rules to ask about a person."""
 COLUMNS = (
     "patient_id",
     "code",
@@ -103,7 +107,7 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
     each = zip(
         places.tolist(),
         dues_by_person(scheduled, as_of),
-        (row.tolist() for row in situation.taking),
+        _rows_of(situation.taking),
         answers,
         person_rows(shared, places, as_of),
         strict=True,
@@ -112,6 +116,11 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
         person = PersonAsKnown(shared, place, as_of, due, taking, ConditionAnswers(*answer), rows)
         person.schedule = (scheduled, row)
         yield person
+
+
+def _rows_of(matrix: npt.NDArray[np.float64]) -> Iterator[list[float]]:
+    for low in range(0, len(matrix), SHARD):
+        yield from matrix[low : low + SHARD].tolist()
 
 
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:
@@ -129,7 +138,7 @@ def people_with_gaps(
     dead = have_died(records, as_of)
     with no_collecting() if len(places) > SHARD else nullcontext():
         for person in people(records, places, as_of):
-            rules = () if dead[person.place] else RULES
+            rules = () if dead[person.place] else PLAN.of(person)
             gaps = one_line_each([mark_assumed_days(person, gap) for rule in rules for gap in rule(person)])
             gaps.sort(key=gap_order)
             yield person, gaps
@@ -158,7 +167,7 @@ def could_not_check(person: PersonAsKnown, gaps: Sequence[Gap] = ()) -> list[str
 def unchecked_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[str]]:
     """:func:`could_not_check` of each person at ``places`` in ``records.patient_ids`` on a day number."""
     return [
-        could_not_check(person, [gap for rule in RULES for gap in rule(person)])
+        could_not_check(person, [gap for rule in PLAN.of(person) for gap in rule(person)])
         for person in people(records, places, as_of)
     ]
 

@@ -31,14 +31,14 @@ def mark_assumed_days(person: PersonAsKnown, gap: Gap) -> Gap:
     """``gap`` with a mark on each source supply without a recorded length. The value is marked too if the gap counts
     days and the same medicine has such a supply in the last 200 days.
     """
+    if person.place not in person.shared.with_assumed_days:
+        return gap
     rows = [one for one in gap.evidence if one.table == "supplies"]
     if not rows:
         return gap
     records = person.shared.records
     assumed = person.shared.days_assumed
     first, last = (int(place) for place in records.offsets("supplies")[person.place : person.place + 2])
-    if not assumed[first:last].any():
-        return gap
     medicine, day = records.columns("supplies")["medicine"], records.columns("supplies")["supplied_on"]
     known, length = records.columns("supplies")["known_on"], person.shared.lengths
     injection = person.shared.is_injection

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, KeysView, Mapping
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from features.monitoring import due_dates
 from features.reference import PROTOCOLS, Medicine, medicines_in, medicines_meant
@@ -33,6 +34,61 @@ class Bound(float):
 
     def __format__(self, how: str) -> str:
         return f"{self.sign}{float(self):{how}}"
+
+
+class ResultColumns(NamedTuple):
+    """Results of the people of a shard, in order of person, test, day."""
+
+    day: list[int]
+    value: list[float]
+    row: list[int]
+
+
+class ResultsByTest(Mapping[str, list[tuple[int, float, int]]]):
+    """(day, value, row) of every result of one person, by test. A list is made when a rule first reads it: most tests
+    of most people are read by none, or for their latest value alone."""
+
+    __slots__ = ("_bounds", "_columns", "_made")
+
+    def __init__(self, columns: ResultColumns, bounds: dict[str, tuple[int, int]]) -> None:
+        self._columns, self._bounds = columns, bounds
+        self._made: dict[str, list[tuple[int, float, int]]] = {}
+
+    def __getitem__(self, test: str) -> list[tuple[int, float, int]]:
+        made = self._made.get(test)
+        if made is None:
+            low, high = self._bounds[test]
+            day, value, row = self._columns
+            made = self._made[test] = list(zip(day[low:high], value[low:high], row[low:high], strict=True))
+        return made
+
+    @property
+    def tests(self) -> KeysView[str]:
+        """Names of the tests with a result."""
+        return self._bounds.keys()
+
+    def get(self, test: str, default: Any = None) -> Any:
+        return self[test] if test in self._bounds else default
+
+    def __contains__(self, test: object) -> bool:
+        return test in self._bounds
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._bounds)
+
+    def __len__(self) -> int:
+        return len(self._bounds)
+
+    def newest(self, test: str) -> Reading | None:
+        """The latest result of a test that holds a number."""
+        bounds = self._bounds.get(test)
+        if bounds is None:
+            return None
+        value = self._columns.value
+        for place in range(bounds[1] - 1, bounds[0] - 1, -1):
+            if value[place] == value[place]:
+                return Reading(self._columns.day[place], value[place], self._columns.row[place])
+        return None
 
 
 class Contact(NamedTuple):

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from features.gaps.events import YEAR, Bound, Circumstance, Contact, Stay
+from features.gaps.events import YEAR, Bound, Circumstance, Contact, ResultColumns, ResultsByTest, Stay
 from features.gaps.shared import Shared
 from features.medicines.courses import Course, courses_of, rows_of_places
 from features.records.days import NO_DAY
@@ -28,8 +28,7 @@ class PersonRows(NamedTuple):
     """Rows of one person that are visible on a day, in order of the day of their events."""
 
     courses: list[Course]
-    results: dict[str, list[tuple[int, float, int]]]
-    """(day, value, row) of every result, by test."""
+    results: ResultsByTest
     contacts: list[Contact]
     """Contacts of the last year, and older reviews. An outcome that was not known yet is read as planned."""
     seen: list[int]
@@ -67,7 +66,7 @@ def _visible(shared: Shared, table: str, day: str, places: _Rows, as_of: int) ->
     return rows[visible], ends[counts].tolist()
 
 
-def _results(shared: Shared, places: _Rows, as_of: int) -> list[dict[str, list[tuple[int, float, int]]]]:
+def _results(shared: Shared, places: _Rows, as_of: int) -> list[ResultsByTest]:
     rows, bounds = _visible(shared, "results", "taken_on", places, as_of)
     columns = shared.records.columns("results")
     person = np.repeat(np.arange(len(places)), np.diff(bounds))
@@ -77,15 +76,15 @@ def _results(shared: Shared, places: _Rows, as_of: int) -> list[dict[str, list[t
     values, signs = columns["value"][rows].tolist(), columns["comparator"][rows]
     for place in np.flatnonzero(signs >= 0).tolist():
         values[place] = Bound.of(values[place], COMPARATORS[signs[place]])
-    read = list(zip(columns["taken_on"][rows].tolist(), values, rows.tolist(), strict=True))
+    read = ResultColumns(columns["taken_on"][rows].tolist(), values, rows.tolist())
     starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1]))) if len(key) else np.zeros(0, np.int64)
-    found: list[dict[str, list[tuple[int, float, int]]]] = [{} for _ in range(len(places))]
+    found: list[dict[str, tuple[int, int]]] = [{} for _ in range(len(places))]
     whose, tests = np.divmod(key[starts], len(shared.tests))
-    ends = np.append(starts, len(read))[1:].tolist()
+    ends = np.append(starts, len(rows))[1:].tolist()
     words = shared.tests
     for who, test, low, high in zip(whose.tolist(), tests.tolist(), starts.tolist(), ends, strict=True):
-        found[who][words[test]] = read[low:high]
-    return found
+        found[who][words[test]] = (low, high)
+    return [ResultsByTest(read, bounds) for bounds in found]
 
 
 def _contacts(

@@ -25,6 +25,7 @@ from features.gaps.events import (
 from features.gaps.gap import NOT_REPEATED, Evidence, Finding, iso
 from features.gaps.person_rows import SHARD, PersonRows
 from features.gaps.shared import REVIEW_KINDS, Shared
+from features.kernels.regimen import CURRENT_GRACE_DAYS
 from features.medicines import regimen, supply_days
 from features.medicines.courses import Course
 from features.monitoring import due_dates
@@ -62,9 +63,10 @@ class PersonAsKnown:
         self.answers = answers
         self.schedule: tuple[due_dates.Dues, int] | None = None
         self.due = due
-        self._regimen = regimen_row
+        self.regimen_row = regimen_row
         self.courses = rows.courses
-        self.current = [course for course in self.courses if course.current(as_of)]
+        reached = as_of - CURRENT_GRACE_DAYS
+        self.current = [course for course in self.courses if course.end >= reached]
         self.results, self.contacts, self.stays = rows.results, rows.contacts, rows.stays
         self.seen, self.last_seen = rows.seen, rows.last_seen
         self.circumstances, self.conditions = rows.circumstances, rows.conditions
@@ -186,7 +188,7 @@ class PersonAsKnown:
     def regimen(self, field: str) -> float:
         """One field of :data:`features.medicines.regimen.FIELDS`: the number the feature of that name holds; NaN where
         it cannot be assessed."""
-        return self._regimen[_FIELD[field]]
+        return self.regimen_row[_FIELD[field]]
 
     def circumstance(self, kind: str) -> Circumstance | None:
         """The latest of one kind."""
@@ -202,17 +204,12 @@ class PersonAsKnown:
 
     def latest(self, test: str, within: int = YEAR) -> Reading | None:
         """The latest result with a number, at most ``within`` days old."""
-        for row in reversed(self.results.get(test, ())):
-            if row[1] == row[1]:
-                return Reading(*row) if self.as_of - row[0] <= within else None
-        return None
+        found = self.results.newest(test)
+        return found if found and self.as_of - found.day <= within else None
 
     def newest(self, test: str) -> Reading | None:
         """The latest result with a number, however old, because age alone does not make an abnormal result normal."""
-        for row in reversed(self.results.get(test, ())):
-            if row[1] == row[1]:
-                return Reading(*row)
-        return None
+        return self.results.newest(test)
 
     def not_repeated(self, day: int) -> str:
         """The words added to a result that is more than a year old and has no newer result. Otherwise empty."""
@@ -226,8 +223,8 @@ class PersonAsKnown:
     @cached_property
     def unread(self) -> list[UnreadValue]:
         """What is recorded of this person and was not understood, as known on the day."""
-        unread = self.shared.records.unread
-        return unread.of_person(self.place, self.as_of) if len(unread) else []
+        shared = self.shared
+        return shared.records.unread.of_person(self.place, self.as_of) if self.place in shared.with_unread else []
 
     def absent(self, *concepts: str) -> str:
         """The words of a gap for a test or circumstance without a readable row: "not recorded", or the day on which

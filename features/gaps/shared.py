@@ -52,6 +52,17 @@ class Shared:
         return supply_days.is_injection(self.records)
 
     @cached_property
+    def with_assumed_days(self) -> frozenset[int]:
+        """Places of people with a supply that does not say how long it lasts."""
+        rows = np.flatnonzero(self.days_assumed)
+        return frozenset(np.unique(np.searchsorted(self.taking.offsets, rows, side="right") - 1).tolist())
+
+    @cached_property
+    def with_unread(self) -> frozenset[int]:
+        """Places of people of whom something is recorded that was not understood."""
+        return frozenset(self.records.unread.patient.tolist())
+
+    @cached_property
     def circumstances(self) -> tuple[list[str], list[str]]:
         columns = self.records.columns("circumstances")
         return _words(columns["kind"]), _words(columns["value"], lambda word: word.strip().lower())

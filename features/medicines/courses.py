@@ -26,15 +26,25 @@ KEPT_DAYS = 200
 _Rows = npt.NDArray[np.int64]
 
 
+def _counted(flags: Any) -> list[int]:
+    """How many flags are set before each place."""
+    found: list[int] = np.concatenate(([0], np.cumsum(flags))).tolist()
+    return found
+
+
 class _SupplyRows:
     """What each visible supply of some people did to its course, in order of course, then of day."""
 
     def __init__(self, as_of: int, day: Any, dose: Any, prescriber: Any, span: Any, past: Any, side: Any, new: Any):
         lately = span[:, 1] > as_of - KEPT_DAYS
         self.spans = list(zip(span[lately, 0].tolist(), span[lately, 1].tolist(), strict=True))
-        self.lately = np.concatenate(([0], np.cumsum(lately))).tolist()
-        self.day, self.dose, self.prescriber = day, dose, prescriber
-        self.past, self.side, self.new = past, side, new
+        self.lately = _counted(lately)
+        ended, changed = past[:, 1] != NO_DAY, side >= 0
+        self.past = list(zip(past[ended, 0].tolist(), past[ended, 1].tolist(), strict=True))
+        self.doses = list(zip(day[new].tolist(), dose[new].tolist(), strict=True))
+        parts = (day[changed], side[changed], prescriber[changed])
+        self.sides = list(zip(*(part.tolist() for part in parts), strict=True))
+        self.ended, self.new, self.changed = (_counted(one) for one in (ended, new, changed))
 
 
 class Course:
@@ -80,20 +90,18 @@ class Course:
 
     @cached_property
     def past(self) -> list[tuple[int, int]]:
-        part = self._rows.past[self._part]
-        return [(begin, end) for begin, end in part[part[:, 1] != NO_DAY].tolist()]
+        rows, part = self._rows, self._part
+        return rows.past[rows.ended[part.start] : rows.ended[part.stop]]
 
     @cached_property
     def doses(self) -> list[tuple[int, float]]:
-        rows, new = self._rows, self._rows.new[self._part]
-        return list(zip(rows.day[self._part][new].tolist(), rows.dose[self._part][new].tolist(), strict=True))
+        rows, part = self._rows, self._part
+        return rows.doses[rows.new[part.start] : rows.new[part.stop]]
 
     @cached_property
     def sides(self) -> list[tuple[int, int, int]]:
-        rows, before = self._rows, self._rows.side[self._part]
-        changed = before >= 0
-        parts = (rows.day[self._part], before, rows.prescriber[self._part])
-        return list(zip(*(part[changed].tolist() for part in parts), strict=True))
+        rows, part = self._rows, self._part
+        return rows.sides[rows.changed[part.start] : rows.changed[part.stop]]
 
     def dose_on(self, day: int) -> float | None:
         """The dose known on a day, in mg a day."""

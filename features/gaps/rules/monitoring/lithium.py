@@ -21,7 +21,7 @@ _RAISES = (
     ("ix027", "thiazide diuretic"),
     ("ix028", "loop diuretic"),
 )
-_ORGANS = frozenset(("egfr", "u_and_e", "tft", "calcium"))
+ORGANS = frozenset(("egfr", "u_and_e", "tft", "calcium"))
 _LEVELS: tuple[tuple[str, Severity], ...] = (
     ("th035", "critical"),
     ("th034", "critical"),
@@ -241,7 +241,7 @@ def organs(person: PersonAsKnown) -> Iterator[Gap]:
             person.as_of - due.day,
         )
         for due in person.due
-        if due.item.scope == "lithium" and due.item.test in _ORGANS and due.past_grace(person.as_of)
+        if due.item.scope == "lithium" and due.item.test in ORGANS and due.past_grace(person.as_of)
     ]
     if _lithium(person) is not None:
         for test, keys in _ORGAN_LIMITS.items():

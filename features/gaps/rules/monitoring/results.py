@@ -126,15 +126,12 @@ def dangerous(person: PersonAsKnown) -> Iterator[Gap]:
     125: for anybody)."""
     found = []
     for limit in LIMITS:
-        if limit.test not in person.results:
+        last = person.newest(limit.test)
+        if last is None or not any(THRESHOLDS[key].holds(last.value) for key, _ in limit.bands):
             continue
         held = held_of(person, limit.terms)
         if (limit.terms and not held) or held_of(person, limit.but):
             continue
-        readings = person.readings(limit.test)
-        if not readings:
-            continue
-        last = readings[-1]
         for key, severity in limit.bands:
             row = THRESHOLDS[key]
             if not row.holds(last.value):

@@ -104,6 +104,8 @@ def resistance(person: PersonAsKnown) -> Iterator[Gap]:
     """TRS_NO_CLOZAPINE: schizophrenia or schizoaffective disorder recorded (ICD-10, SNOMED CT or label), never
     clozapine, two different antipsychotics each for 6 weeks or more [D], and an unplanned admission at least 6 weeks
     into a trial, or a switch: the second trial begins within 60 days of the end of the first."""
+    if len({c.medicine.base for c in person.courses if c.medicine.is_antipsychotic and not c.required}) < 2:
+        return
     diagnosed = person.diagnosed("schizophrenia")
     if not diagnosed or any(c.medicine.base == "clozapine" for c in person.courses):
         return

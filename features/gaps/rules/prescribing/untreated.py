@@ -157,6 +157,12 @@ def need(person: PersonAsKnown) -> Iterator[Gap]:
     held = [c for c in person.current if c.medicine.is_antipsychotic and not c.required]
     if not held:
         return
+    dementia = person.diagnosed("dementia")
+    named = [person.patient("learning_disability"), person.patient("autism")]
+    flagged = any(code is not None and THREE_WAY[code] == "confirmed" for code in named)
+    stomp = flagged or person.diagnosed("learning disability")
+    if not dementia and not stomp:
+        return
     reviews = [c.day for c in person.contacts if c.attended and c.kind == "medicines_review"]
     result = person.last_met("structured_medication_review")
     last = max([*reviews, *([result.day] if result else [])], default=NO_DAY)
@@ -164,7 +170,6 @@ def need(person: PersonAsKnown) -> Iterator[Gap]:
     reviewed = f"last medicines review on {iso(last)}" if ago is not None else "no medicines review recorded"
     names = ", ".join(dict.fromkeys(c.medicine.base for c in held))
     rows = tuple(person.supplied(c, c.medicine.name) for c in held)
-    dementia = person.diagnosed("dementia")
     reason = person.diagnosed("psychosis") or person.diagnosed("bipolar")
     found = []
     if dementia and (ago is None or ago > DEMENTIA_REVIEW_DAYS):
@@ -181,9 +186,6 @@ def need(person: PersonAsKnown) -> Iterator[Gap]:
                 title="Antipsychotic in dementia not reviewed",
             )
         )
-    named = [person.patient("learning_disability"), person.patient("autism")]
-    flagged = any(code is not None and THREE_WAY[code] == "confirmed" for code in named)
-    stomp = flagged or person.diagnosed("learning disability")
     if stomp and not dementia and not reason and (ago is None or ago > NEED_REVIEW_DAYS):
         found.append(
             Finding(

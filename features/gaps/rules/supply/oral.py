@@ -27,7 +27,7 @@ WINDOW = 90
 LOW_COVER, SEVERE_COVER = high_limit("th103"), high_limit("th104")
 
 
-def _class_of(medicine: Medicine) -> str:
+def class_of(medicine: Medicine) -> str:
     if medicine.is_antipsychotic:
         return "antipsychotic"
     if medicine.base == "lithium":
@@ -39,7 +39,7 @@ def classes(person: PersonAsKnown) -> dict[str, list[Course]]:
     """Regular courses by class: antipsychotic (injections with them), lithium, other mood stabilisers."""
     found: dict[str, list[Course]] = {}
     for course in person.courses:
-        name = _class_of(course.medicine)
+        name = class_of(course.medicine)
         if name and not course.required:
             found.setdefault(name, []).append(course)
     return found
@@ -79,8 +79,8 @@ def _gone(person: PersonAsKnown) -> tuple[dict[str, Finding], list[Finding], lis
     """
     if person.gone is None:
         stops = [] if person.inpatient else [*_sudden_stops(person)]
-        mood = [finding for medicine, finding in stops if _class_of(medicine)]
-        others = [finding for medicine, finding in stops if not _class_of(medicine)]
+        mood = [finding for medicine, finding in stops if class_of(medicine)]
+        others = [finding for medicine, finding in stops if not class_of(medicine)]
         person.gone = ({} if person.inpatient else class_gaps(person), mood, others)
     return person.gone
 
