@@ -15,10 +15,8 @@ from features.gaps.assumed_days import mark_assumed_days
 from features.gaps.codes import CODES
 from features.gaps.folding import one_line_each
 from features.gaps.gap import Code, Evidence, Gap, gap_order
-from features.gaps.needs import Plan
 from features.gaps.person_rows import SHARD, person_rows
 from features.gaps.person_view import ConditionAnswers, PersonAsKnown, Shared, dues_by_person
-from features.gaps.rule_needs import NEEDS
 from features.gaps.rules.engagement import changes, contact, review, support
 from features.gaps.rules.monitoring import (
     clozapine,
@@ -30,6 +28,8 @@ from features.gaps.rules.monitoring import (
 from features.gaps.rules.monitoring import (
     schedule as monitoring,
 )
+from features.gaps.rules.needs import Plan
+from features.gaps.rules.needs_by_rule import NEEDS
 from features.gaps.rules.prescribing import (
     antipsychotics,
     burdens,

@@ -1,6 +1,6 @@
 """The gaps of 9,000 people on one day, in seconds of processor time, held against commit 98e9a48.
 
-The floor follows the machine: the same run measures a fixed loop of plain Python, and the floor is as many such loops as
+The floor follows the machine: the same run measures a fixed loop of plain Python, and the floor is as many loops as
 98e9a48 needed. Both are processor time, the best of three, so that other work on the machine counts little.
 """
 

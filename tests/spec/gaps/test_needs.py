@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from features.gaps import PLAN, RULES, people
-from features.gaps.rule_needs import NEEDS
+from features.gaps.rules.needs_by_rule import NEEDS
 from features.records import day_of
 from tests.spec.gaps.golden import AS_OF, Case, records_of
 from tests.spec.gaps.test_vignettes import VIGNETTES

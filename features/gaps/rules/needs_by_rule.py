@@ -1,12 +1,12 @@
-"""The need of each rule (features/gaps/needs.py). A rule that is not named here is asked about everybody."""
+"""The need of each rule (features/gaps/rules/needs.py). A rule that is not named here is asked about everybody."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from features.gaps.needs import Need, Rule
 from features.gaps.rules.engagement import changes, contact, review, support
 from features.gaps.rules.monitoring import clozapine, clozapine_levels, lithium, physical, results, schedule
+from features.gaps.rules.needs import Need, Rule
 from features.gaps.rules.prescribing import (
     antipsychotics,
     burdens,
