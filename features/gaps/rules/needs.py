@@ -36,7 +36,7 @@ class Need(NamedTuple):
     regimen: tuple[tuple[str, float], ...] = ()
     """(field, limit): a number of the regimen above a limit."""
     meets: Callable[[PersonAsKnown], bool] | None = None
-    """Anything else that is quickly told."""
+    """Any other condition that takes little time to check."""
 
 
 class _Field:
@@ -85,7 +85,7 @@ class Plan:
         return sum(1 << place for place, need in enumerate(self._needs) if not need.regimen)
 
     @cached_property
-    def _told(self) -> list[tuple[Callable[[PersonAsKnown], bool], int]]:
+    def _conditions(self) -> list[tuple[Callable[[PersonAsKnown], bool], int]]:
         return [(need.meets, 1 << place) for place, need in enumerate(self._needs) if need.meets is not None]
 
     def of(self, person: PersonAsKnown) -> tuple[Rule, ...]:
@@ -114,7 +114,7 @@ class Plan:
             if row[place] > limit:
                 part |= bit
         mask &= part
-        for meets, bit in self._told:
+        for meets, bit in self._conditions:
             if mask & bit and not meets(person):
                 mask &= ~bit
         asked = self._asked.get(mask)
