@@ -57,7 +57,7 @@ def test_the_run_holds_what_a_data_scientist_compares(run, made_up):
         "settings",
     }
     assert {item.path for item in store.client.list_artifacts(result.run_id, "checks")} == {
-        f"checks/{name}" for name in ("latency.json", "leakage.json", "leakage.txt")
+        f"checks/{name}" for name in ("exposure.json", "latency.json", "leakage.json", "leakage.txt")
     }
     assert "evaluation/evaluation.html" in {i.path for i in store.client.list_artifacts(result.run_id, "evaluation")}
     assert "bundle/manifest.json" in {item.path for item in store.client.list_artifacts(result.run_id, "bundle")}

@@ -23,7 +23,7 @@ REACH = 112
 LINE_LENGTH = 42
 INK, BLUE, PALE, GRID = "#212b32", "#005eb8", "#e8edee", "#768692"
 FONT = "font-family='Arial, Helvetica, sans-serif'"
-"""The family of the page itself. Where neither is installed the letters are wider: see ``LETTER``."""
+"""The family of the page itself. Where neither is installed the letters are wider."""
 HALO = "stroke='#ffffff' stroke-width='4' stroke-linejoin='round' paint-order='stroke'"
 """Keeps the base line from crossing a long label."""
 

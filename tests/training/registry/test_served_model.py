@@ -81,7 +81,9 @@ def test_it_states_its_inputs_and_carries_an_example(registered):
 
 def test_no_file_of_it_is_a_pickle_or_a_cache(registered):
     store, *_ = registered
-    names = [path.name for path in store.artefacts.rglob("*") if path.is_file()]
+    files = [path for path in store.artefacts.rglob("*") if path.is_file()]
+    # Loading it above may have left what Python compiled beside it; nothing of that was registered.
+    names = [path.name for path in files if path.parent.name != "__pycache__"]
     assert "served_model.py" in names
     assert not [name for name in names if name.endswith((".pkl", ".pickle", ".nbc", ".nbi", ".pyc"))]
 
