@@ -22,6 +22,7 @@ BENCHMARKS = {
     "load": ("tests.benchmarks.load", "run"),
     "worklist": ("tests.benchmarks.worklist", "run"),
     "cds": ("tests.benchmarks.cds", "run"),
+    "texts": ("tests.benchmarks.texts", "run"),
     "records-load": ("tests.benchmarks.records_load", "run"),
     "gaps": ("tests.benchmarks.gaps", "run"),
 }
