@@ -26,6 +26,13 @@ WHAT = {
     "api-500-people": "500 people in one request",
     "load": "50 pharmacists, a system scoring 500 people a minute and a nightly run, 10 minutes",
     "worklist": "a worklist of 500 people as one page",
+    "worklist-list": "a worklist of 500 people as one page",
+    "worklist-register": "a register of 500 people as one page",
+    "worklist-search": "finding somebody by name among 500 people",
+    "cds": "CDS Hooks patient-view at 50 calls a second, each signed anew",
+    "texts": "a reply by text until the team's page shows it, at 10 a second",
+    "records-load": "opening a store of 60,000 people that was read before, beside its first load",
+    "gaps": "overdue or missing care of 9,000 people on one day, processor time",
 }
 
 TEXT = """# Speed and memory
