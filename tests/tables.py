@@ -30,7 +30,7 @@ def table(text: str) -> pd.DataFrame:
     )
 
 
-def records(**tables: str) -> Records:
+def records(today: dt.date = TODAY, **tables: str) -> Records:
     """Records from drawn tables. People who are only named in other tables get a row in ``patients``; contact and
     referral ids are made up."""
     frames = {name: table(text) for name, text in tables.items()}
@@ -40,7 +40,7 @@ def records(**tables: str) -> Records:
     for name, key in (("contacts", "contact_id"), ("referrals", "referral_id")):
         if name in frames and key not in frames[name]:
             frames[name][key] = [f"{key}-{n}" for n in range(len(frames[name]))]
-    made = Records.from_frames(frames, today=TODAY)
+    made = Records.from_frames(frames, today=today)
     assert not len(made.quarantine), made.quarantine.to_string()
     return made
 

@@ -13,6 +13,7 @@ from selenium.common.exceptions import (
     ElementClickInterceptedException,
     NoSuchElementException,
     StaleElementReferenceException,
+    WebDriverException,
 )
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.action_chains import ActionChains
@@ -20,6 +21,8 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 PATIENCE_SECONDS = 120
+LEFT_THE_PAGE = "does not belong to the document"
+"""What Chromium's driver also says of an element whose page is being replaced."""
 NOT_YET = (StaleElementReferenceException, NoSuchElementException, ElementClickInterceptedException)
 
 FOCUSED = """
@@ -33,7 +36,16 @@ return {
 
 def until(driver: Chrome, condition: Callable[[Chrome], Any]) -> Any:
     """What ``condition`` returns once it is true; a page that is being replaced is asked again."""
-    return WebDriverWait(driver, PATIENCE_SECONDS, ignored_exceptions=NOT_YET).until(condition)
+
+    def holds(driver: Chrome) -> Any:
+        try:
+            return condition(driver)
+        except WebDriverException as error:
+            if LEFT_THE_PAGE in str(error):
+                return False
+            raise
+
+    return WebDriverWait(driver, PATIENCE_SECONDS, ignored_exceptions=NOT_YET).until(holds)
 
 
 def shows(css: str) -> Callable[[Chrome], bool]:

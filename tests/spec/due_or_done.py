@@ -59,9 +59,13 @@ class Case:
     def regimen(self, field: str) -> float:
         return regimen(replace(ON_REGIMEN, value=field), self.history, self.patient, self.today)
 
+    def diagnosed_on(self, group: str) -> list[dt.date]:
+        """Days on which a diagnosis of the group was recorded, oldest first."""
+        rows = [row for row in self.seen("conditions", "recorded_on") if row["category"] == "diagnosis"]
+        return [row["recorded_on"] for row in rows if in_group(group, row["code"], row["label"])]
+
     def diagnosed(self, group: str) -> bool:
-        rows = self.seen("conditions", "recorded_on")
-        return any(row["category"] == "diagnosis" and in_group(group, row["code"], row["label"]) for row in rows)
+        return bool(self.diagnosed_on(group))
 
     def told(self, kind: str, words: dict[str, str]) -> list[tuple[dt.date, str]]:
         """Days and meanings of what was said of a circumstance, leaving out words without a meaning."""
@@ -247,8 +251,8 @@ def course(case: Case, scope: str) -> tuple[dt.date | None, dt.date | None]:
     on it."""
     person = {"acb_total_ge_3": "acb_high_days", "high_dose_or_combined_antipsychotics": "high_dose_days"}
     if scope == "smi_any":
-        opened = case.seen("referrals", "opened_on")
-        return (opened[0]["opened_on"], case.today) if opened else (None, None)
+        began = [row["opened_on"] for row in case.seen("referrals", "opened_on")] or case.diagnosed_on("smi")
+        return (began[0], case.today) if began else (None, None)
     if scope in person:
         days = case.regimen(person[scope])
         return (None, None) if math.isnan(days) else (case.today - int(days) * DAY, case.today)
