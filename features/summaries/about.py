@@ -9,7 +9,7 @@ from features.gaps.person_view import PersonAsKnown
 
 MOST_NAMED = 6
 NONE_KNOWN = {("allergy", "716186003"): "no known allergies recorded"}
-"""A code that says that there is none: said in words, without the code (SNOMED CT: no known allergy)."""
+"""A code for "none": shown in words, without the code (SNOMED CT: no known allergy)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -154,7 +154,7 @@ class Upstream(Connection):
         )
 
     def gap_statuses(self, patient_id: str) -> shapes.GapStatuses:
-        """Everything said about a person's gaps, newest first."""
+        """Every status of a person's gaps, newest first."""
         return cast("shapes.GapStatuses", self._json("GET", f"/v1/patients/{quote(patient_id, safe='')}/gap-statuses"))
 
     def set_gap_status(self, patient_id: str, code: str, body: shapes.StatusIn) -> shapes.GapStatus:

@@ -32,6 +32,6 @@ async def change(
 
 @router.get("/v1/patients/{patient_id}/gap-statuses")
 async def history(request: Request, caller: PeopleCaller, service: Serving, patient_id: PersonId) -> GapStatuses:
-    """Everything said about a person's gaps, newest first."""
+    """Every status of a person's gaps, newest first."""
     audit = service.audit_for(caller, request)
     return await service.reads.run(status_history, service.database, caller, audit, patient_id)

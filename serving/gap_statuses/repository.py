@@ -48,7 +48,7 @@ def add(connection: Connection, row: dict[str, Any]) -> None:
 
 
 def history(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
-    """Everything said about a person's gaps, newest first."""
+    """Every status of a person's gaps, newest first."""
     visible = visible_people(caller)
     query = (
         select(gap_statuses)

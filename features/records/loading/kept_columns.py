@@ -192,23 +192,23 @@ def _written(places: _Writer, loaded: Loaded) -> dict[str, Any]:
 
 
 def _read(held: npt.NDArray[np.uint8], index: Mapping[str, Any], about: Mapping[str, Any]) -> Loaded:
-    def array(said: Mapping[str, Any]) -> npt.NDArray[Any]:
-        dtype = np.dtype(said["dtype"])
-        return np.frombuffer(held, dtype, said["rows"], said["at"])
+    def array(entry: Mapping[str, Any]) -> npt.NDArray[Any]:
+        dtype = np.dtype(entry["dtype"])
+        return np.frombuffer(held, dtype, entry["rows"], entry["at"])
 
-    def column(said: Mapping[str, Any]) -> Any:
-        if "text" not in said:
-            return array(said)
-        buffers = [None if at is None else pa.py_buffer(held[at[0] : at[0] + at[1]]) for at in said["text"]]
-        return pa.Array.from_buffers(pa.string(), said["rows"], buffers)
+    def column(entry: Mapping[str, Any]) -> Any:
+        if "text" not in entry:
+            return array(entry)
+        buffers = [None if at is None else pa.py_buffer(held[at[0] : at[0] + at[1]]) for at in entry["text"]]
+        return pa.Array.from_buffers(pa.string(), entry["rows"], buffers)
 
-    def table(name: str, said: Mapping[str, Any]) -> Table:
-        columns = {column_name: column(one) for column_name, one in said["columns"].items()}
-        return Table(TABLES[name], columns, array(said["patient"]), array(said["offsets"]))
+    def table(name: str, entry: Mapping[str, Any]) -> Table:
+        columns = {column_name: column(one) for column_name, one in entry["columns"].items()}
+        return Table(TABLES[name], columns, array(entry["patient"]), array(entry["offsets"]))
 
-    def versions(name: str, said: Mapping[str, Any]) -> RowVersions:
+    def versions(name: str, entry: Mapping[str, Any]) -> RowVersions:
         return RowVersions(
-            table(name, said["table"]), array(said["offsets"]), array(said["since"]), array(said["until"])
+            table(name, entry["table"]), array(entry["offsets"]), array(entry["since"]), array(entry["until"])
         )
 
     unread = index["unread"]
@@ -216,7 +216,7 @@ def _read(held: npt.NDArray[np.uint8], index: Mapping[str, Any], about: Mapping[
     report = index["report"]
     return Loaded(
         np.asarray(column(index["patient_ids"]).to_pylist(), dtype=object),
-        {name: table(name, said) for name, said in index["tables"].items()},
+        {name: table(name, entry) for name, entry in index["tables"].items()},
         without_checksums(about),
         LoadReport(
             {name: TableReport(**_with_tuples(one)) for name, one in report["tables"].items()},
@@ -224,7 +224,7 @@ def _read(held: npt.NDArray[np.uint8], index: Mapping[str, Any], about: Mapping[
             report["withdrawn"],
         ),
         Unread(array(unread["patient"]), array(unread["on"]), array(unread["known_on"]), words),
-        {name: versions(name, said) for name, said in index["versions"].items()},
+        {name: versions(name, entry) for name, entry in index["versions"].items()},
     )
 
 

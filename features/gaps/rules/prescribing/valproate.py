@@ -28,9 +28,9 @@ def documents(person: PersonAsKnown) -> Iterator[Gap]:
     recorded and it is not ruled out, it cannot be assessed, and the gap says so). Where it is yes, the annual form is
     due from the start of the course and every 365 days (no grace), contraception status every 365 days and 28 of
     grace. Valproate first supplied since January 2024 under 55, for any person, needs the agreement of two
-    specialists at any time from a year before it; where the date of birth is not recorded, that cannot be assessed and
-    is said. A person under 55 who may become pregnant and took it before needs a second signature at the next annual
-    review if none is recorded. A man under 55 needs advice on contraception, during treatment and for 3
+    specialists at any time from a year before it; where the date of birth is not recorded, the gap reports that it
+    cannot be assessed. A person under 55 who may become pregnant and took it before needs a second signature at the
+    next annual review if none is recorded. A man under 55 needs advice on contraception, during treatment and for 3
     months after, recorded once. Forms and agreements are high, contraception and the second
     signature medium; a pregnancy on record is critical.
     """
