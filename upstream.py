@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 # Each library gets one thread, because the commands start their own processes and threads. This must be set before
 # any library loads. It overrides the shell, because figures and running times were measured this way.
@@ -35,9 +35,7 @@ from features.console import (
     looked_at,
     report,
 )
-
-if TYPE_CHECKING:
-    import pandas as pd
+from serving.cli import rows
 
 DEMO_PEOPLE = 9_000
 """Enough people to tell a lead of 0.03 over the best simple rule from chance (docs/evaluation.md, "The gates")."""
@@ -85,31 +83,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    context.obj = training.cli.ServiceRows(_impact, _locks, _month, _exposure)
-
-
-def _impact(home: Path) -> dict[str, pd.DataFrame]:
-    from serving.nightly.rows.impact_rows import impact_rows
-
-    return impact_rows(home)
-
-
-def _locks(home: Path) -> dict[str, str]:
-    from serving.nightly.silent import locks_in_audit
-
-    return locks_in_audit(home)
-
-
-def _month(home: Path) -> dict[str, Any]:
-    from serving.nightly.rows.month_rows import month_rows
-
-    return month_rows(home)
-
-
-def _exposure(home: Path) -> dict[str, Any] | None:
-    from serving.nightly.rows.exposure_rows import exposure_rows
-
-    return exposure_rows(home)
+    context.obj = training.cli.ServiceRows(rows.impact, rows.locks, rows.month, rows.exposure)
 
 
 @app.command()
@@ -228,29 +202,9 @@ def make_demo(
             serve(home, "127.0.0.1", port, on_ready=ready, log_file=log)
 
 
-SECRETS = ("UPSTREAM_DATABASE_URL", "UPSTREAM_OIDC", "UPSTREAM_TEXTING")
-"""Settings that hold a secret and may be given as a file: the variable with ``_FILE`` names it."""
-
-
-def read_secret_files() -> None:
-    """Sets each of ``SECRETS`` from the file that its ``_FILE`` variable names. Stops with a clear error where the file
-    cannot be read, or where both are set.
-    """
-    for name in SECRETS:
-        path = os.environ.pop(f"{name}_FILE", "")
-        if not path:
-            continue
-        if name in os.environ:
-            sys.exit(f"{name} and {name}_FILE are both set; keep one of them")
-        try:
-            os.environ[name] = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            sys.exit(f"{name}_FILE: the file cannot be read ({type(error).__name__}); check its path and its rights")
-
-
 def main() -> None:
     os.umask(0o077)  # The home holds data about people, so only the account that made it may read it.
-    read_secret_files()
+    serving.cli.read_secret_files()
     app()
 
 

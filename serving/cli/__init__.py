@@ -5,6 +5,7 @@ Importing a module adds its commands to their group, in the order in which help 
 
 from serving.cli import service, access, audit_log, people, texts  # isort: skip
 from serving.cli.groups import app, audit, identities, keys, person, texting, token
+from serving.cli.secret_files import read_secret_files
 
 __all__ = [
     "access",
@@ -15,6 +16,7 @@ __all__ = [
     "keys",
     "people",
     "person",
+    "read_secret_files",
     "service",
     "texting",
     "texts",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
@@ -44,16 +44,16 @@ from serving.web.forms import gap_status_form
 from serving.web.forms.review_form import ReviewForm, Wrong, review_fields
 from serving.web.identities.record_link import record_link
 from serving.web.lists.list_page import list_page, names_for
+from serving.web.lists.list_query import Asked
 from serving.web.person_view import drawn_year, explain
 from serving.web.rendering import around, page
 from serving.web.review_pages import drafts_of, review_draft
 from serving.web.texts.invite import invite_form
 from serving.worklists.changes.service import gone
-from serving.worklists.endpoints import Filtering, Horizon, Limit, Offset, Outcome, TeamId, View, viewed
+from serving.worklists.endpoints import Horizon, Outcome, TeamId, View, viewed
 from serving.worklists.joint import ALL_TEAMS, joint_neighbours
 from serving.worklists.ordering import ListedAs, unknown_horizon
-from serving.worklists.ranking import Ranking
-from serving.worklists.schemas import DEFAULT_LIMIT, MAX_LIMIT, Sorting, Teams
+from serving.worklists.schemas import MAX_LIMIT, Teams
 from serving.worklists.service import (
     Neighbours,
     is_listed,
@@ -79,22 +79,8 @@ async def home(request: Request, caller: AnyReader, service: Serving) -> Respons
 
 
 @router.get("/teams/{team_id}")
-async def team(
-    request: Request,
-    caller: PeopleReader,
-    service: Serving,
-    team_id: TeamId,
-    filtering: Filtering,
-    view: View = None,
-    outcome: Outcome = None,
-    horizon: Horizon = None,
-    ranking: Ranking | None = None,
-    limit: Limit = DEFAULT_LIMIT,
-    offset: Offset = 0,
-    sort: Sorting | Literal[""] | None = None,
-) -> Response:
+async def team(request: Request, caller: PeopleReader, service: Serving, team_id: TeamId, asked: Asked) -> Response:
     """A team's worklist. Its filters, order and page are all in the address, so it can be saved and sent."""
-    outcome, horizon = viewed(view, outcome, horizon)
     audit = service.page_audit_for(caller, request)
 
     if not await service.reads.run(is_listed, service.database, caller, audit, team_id):
@@ -106,13 +92,13 @@ async def team(
         caller,
         audit,
         team_id,
-        outcome=outcome,
-        horizon=horizon,
-        ranking=ranking,
-        filters=filtering,
-        limit=limit,
-        offset=offset,
-        sort=sort or None,
+        outcome=asked.outcome,
+        horizon=asked.horizon,
+        ranking=asked.ranking,
+        filters=asked.filters,
+        limit=asked.limit,
+        offset=asked.offset,
+        sort=asked.sort,
         names=names_for(service, caller),
         explained=False,
     )
@@ -121,7 +107,7 @@ async def team(
     if service.settings.texting.is_on:
         distress = await service.reads.run(unread_distress, service.database, caller, team_id)
     return await list_page(
-        request, caller, service, found, sort or None, text_distress=distress, invite=invite_form(service)
+        request, caller, service, found, asked.sort, text_distress=distress, invite=invite_form(service)
     )
 
 

@@ -16,8 +16,8 @@ import httpx
 import pytest
 import yaml
 
-import upstream
 from docs.pins import pins
+from serving.cli import read_secret_files
 from serving.security.tokens import issue_token
 from tests.conftest import ROOT, free_port
 from tests.faults.postgres import PROGRAMS, Cluster, cluster
@@ -116,15 +116,15 @@ def test_a_secret_is_read_from_its_file(tmp_path, monkeypatch):
     (tmp_path / "url").write_text("sqlite:///elsewhere.db\n")
     monkeypatch.delenv("UPSTREAM_DATABASE_URL", raising=False)
     monkeypatch.setenv("UPSTREAM_DATABASE_URL_FILE", str(tmp_path / "url"))
-    upstream.read_secret_files()
+    read_secret_files()
     assert os.environ.pop("UPSTREAM_DATABASE_URL") == "sqlite:///elsewhere.db"
     monkeypatch.setenv("UPSTREAM_DATABASE_URL_FILE", str(tmp_path / "absent"))
     with pytest.raises(SystemExit, match="UPSTREAM_DATABASE_URL_FILE: the file cannot be read"):
-        upstream.read_secret_files()
+        read_secret_files()
     monkeypatch.setenv("UPSTREAM_DATABASE_URL_FILE", str(tmp_path / "url"))
     monkeypatch.setenv("UPSTREAM_DATABASE_URL", "another")
     with pytest.raises(SystemExit, match="both set"):
-        upstream.read_secret_files()
+        read_secret_files()
 
 
 def test_pins_have_a_hash_and_no_index():

@@ -15,6 +15,7 @@ from serving.security.tokens import issue_token
 from serving.settings import ServiceSettings, database_url_of
 from serving.storage.database import Database
 from tests.serving import world as _world
+from tests.serving.storage.databases import empty_url, postgresql  # noqa: F401
 
 with warnings.catch_warnings():
     # Starlette asks for httpx2; it still speaks httpx, which the other tests use.

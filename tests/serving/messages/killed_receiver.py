@@ -1,5 +1,9 @@
-"""A process that takes one reply and is killed by the test at a chosen place: before the commit, after it, or after the
-meaning is read."""
+"""Processes that each take one reply and are killed at a chosen place: before the commit, after it, or after the
+meaning is read.
+
+Reads one ``[database, place, reply]`` a line and answers with the exit code of the process that took it. Each process
+is forked from this one, which has imported the service and opened no database: 20 imports took half a minute.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ def die(*_args: object, **_named: object) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def main(url: str, place: str, given: str) -> None:
+def take(url: str, place: str, given: dict[str, object]) -> None:
     desk = TextingDesk(Database(url), TEXTING, KEYS, Carrier(), Clock())
     if place == "before the commit":
         inbound.repository.add_reply = die
@@ -28,9 +32,18 @@ def main(url: str, place: str, given: str) -> None:
         inbound.repository.set_reply = die
     elif place == "before the answer":
         reaching_out._answer = die
-    inbound.take_reply(desk, json.loads(given))
+    inbound.take_reply(desk, given)
     reaching_out.deal_with_waiting(desk)
 
 
+def main() -> None:
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            take(*json.loads(line))
+            os._exit(0)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

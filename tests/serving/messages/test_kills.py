@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import select
@@ -14,7 +17,7 @@ from sqlalchemy import select
 from serving.messages.service import show_inbox
 from serving.storage.tables import text_opt_outs, text_replies
 from tests.conftest import ROOT
-from tests.serving.messages.databases import postgresql, small_trust_at, url  # noqa: F401
+from tests.serving.messages.databases import small_trust_at
 from tests.serving.messages.desks import NUMBERS, SAM, arrive, audit_of, desk_over, reply
 from tests.serving.messages.test_stop import small_trust
 
@@ -22,22 +25,37 @@ PLACES = ("before the commit", "after the commit", "while it is read", "before t
 KILLS = 20
 
 
-@pytest.mark.slow
-def test_killed_between_receipt_and_storage_nothing_is_lost_and_nothing_is_twice(url):  # noqa: F811
-    """Twenty processes die by SIGKILL, five at each place; every fourth reply is STOP."""
-    database = small_trust_at(url)
-    desk = desk_over(database, {who: NUMBERS[who] for who in ("N03", "N04")})
+@contextmanager
+def receiver() -> Iterator[Callable[..., int]]:
+    """Takes a reply in a process of its own, and gives that process's exit code."""
+    words = [sys.executable, "-m", "tests.serving.messages.killed_receiver"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for count in range(KILLS):
-        place = PLACES[count % len(PLACES)]
-        given = reply(NUMBERS["N03"], "STOP" if place == "while it is read" else "1", f"r{count:02d}")
-        words = [sys.executable, "-m", "tests.serving.messages.killed_receiver"]
-        done = subprocess.run([*words, url, place, json.dumps(given)], cwd=ROOT, env=environment, check=False)
-        assert done.returncode == -9, place
-        with database.write() as connection:
-            held = connection.scalars(select(text_replies.c.reply_id)).all()
-        assert (given["id"] in held) is (place != "before the commit"), place
-        arrive(desk, given)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(words, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True) as running:
+
+        def died_of(*what: object) -> int:
+            running.stdin.write(json.dumps(what) + "\n")
+            running.stdin.flush()
+            return int(running.stdout.readline())
+
+        yield died_of
+        running.stdin.close()
+
+
+@pytest.mark.slow
+def test_killed_between_receipt_and_storage_nothing_is_lost_and_nothing_is_twice(empty_url):
+    """Twenty processes die by SIGKILL, five at each place; every fourth reply is STOP."""
+    database = small_trust_at(empty_url)
+    desk = desk_over(database, {who: NUMBERS[who] for who in ("N03", "N04")})
+    with receiver() as died_of:
+        for count in range(KILLS):
+            place = PLACES[count % len(PLACES)]
+            given = reply(NUMBERS["N03"], "STOP" if place == "while it is read" else "1", f"r{count:02d}")
+            assert died_of(empty_url, place, given) == -signal.SIGKILL, place
+            with database.write() as connection:
+                held = connection.scalars(select(text_replies.c.reply_id)).all()
+            assert (given["id"] in held) is (place != "before the commit"), place
+            arrive(desk, given)
     with database.write() as connection:
         rows = connection.execute(select(text_replies)).all()
         out = connection.execute(select(text_opt_outs)).all()

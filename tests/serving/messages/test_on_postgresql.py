@@ -18,15 +18,15 @@ from serving.messages.sending import send_text, send_texts
 from serving.messages.service import change_reply, show_inbox, show_thread, unread_distress
 from serving.storage.database import DatabaseUnavailable
 from serving.storage.tables import text_numbers, text_replies, texts
-from tests.serving.messages.databases import postgresql, small_trust_at, url  # noqa: F401
+from tests.serving.messages.databases import small_trust_at
 from tests.serving.messages.desks import KEYS, NUMBERS, SAM, arrive, audit_of, desk_over, reply
 
 SUE = Caller("sue", Role.PHARMACIST, frozenset({"south"}), "Sue")
 
 
 @pytest.fixture
-def desk(url):  # noqa: F811
-    database = small_trust_at(url)
+def desk(empty_url):
+    database = small_trust_at(empty_url)
     yield desk_over(database, {who: NUMBERS[who] for who in ("N03", "N04")})
     database.close()
 

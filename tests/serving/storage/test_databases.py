@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, func, inspect, make_url, select, text, update
+from sqlalchemy import func, inspect, make_url, select, text, update
 
 from serving.auditing.service import open_in_emergency
 from serving.auditlog.log import Audit, Look, verify_chain
@@ -35,7 +34,6 @@ from serving.storage.tables import (
 )
 from serving.worklists.ranking import Ranking
 from serving.worklists.service import list_teams, team_worklist
-from tests.serving.storage import postgres
 
 NORTH = Caller("north-1", Role.PHARMACIST, frozenset({"north"}), "Noor")
 SOUTH = Caller("south-1", Role.PHARMACIST, frozenset({"south"}), "Sasha")
@@ -50,39 +48,11 @@ REVIEW = ReviewIn.model_validate(
         "side_effects_assessed": True,
     }
 )
-_numbers = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def server():
-    """A PostgreSQL of this test run, or a skip that says what is missing."""
-    pytest.importorskip("psycopg", reason="the extra [postgres] is not installed")
-    try:
-        with postgres.running() as url:
-            admin = create_engine(url, isolation_level="AUTOCOMMIT")
-            with admin.connect() as connection:
-                connection.execute(text("CREATE ROLE upstream LOGIN NOSUPERUSER NOBYPASSRLS"))
-            yield admin
-            admin.dispose()
-    except postgres.Absent as why:
-        pytest.skip(str(why))
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request, tmp_path):
-    """An empty database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'service.db'}"
-    admin = request.getfixturevalue("server")
-    name = f"test_{next(_numbers)}"
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} OWNER upstream"))
-    return make_url(admin.url).set(username="upstream", database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
-def empty(url):
-    opened = Database(url)
+def empty(empty_url):
+    opened = Database(empty_url)
     yield opened
     opened.close()
 
@@ -276,7 +246,7 @@ def test_emergency_access_opens_one_person_for_an_hour_for_one_caller(database):
 # What only PostgreSQL adds
 
 
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
 @pytest.mark.parametrize(
     ("caller", "sees"),
     [(NORTH, {"N1", "N2"}), (SOUTH, {"S1", "S2"}), (SYSTEM, {"N1", "N2", "S1", "S2"}), (AUDITOR, set()), (None, set())],
@@ -299,7 +269,7 @@ def test_row_level_security_holds_even_when_a_query_skips_the_choke_point(databa
     assert found["reviews"] == sees & {"N1"}
 
 
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
 def test_a_scope_ends_with_its_transaction(database):
     with database.read(SYSTEM) as connection:
         assert connection.scalar(text("SELECT count(*) FROM people")) == 4
@@ -307,7 +277,7 @@ def test_a_scope_ends_with_its_transaction(database):
         assert connection.scalar(text("SELECT count(*) FROM people")) == 0
 
 
-@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("empty_url", ["postgresql"], indirect=True)
 def test_a_caller_cannot_write_about_another_teams_people(database):
     with pytest.raises(DatabaseUnavailable), database.write(NORTH) as connection:
         connection.execute(
@@ -317,12 +287,12 @@ def test_a_caller_cannot_write_about_another_teams_people(database):
 
 
 @pytest.mark.parametrize("rights", ["SUPERUSER", "BYPASSRLS"])
-def test_a_login_that_policies_do_not_hold_is_refused(server, rights, home, monkeypatch):
+def test_a_login_that_policies_do_not_hold_is_refused(postgresql, rights, home, monkeypatch):
     name = f"free_{rights.lower()}"
-    with server.connect() as connection:
+    with postgresql.connect() as connection:
         connection.execute(text(f"CREATE ROLE {name} LOGIN {rights}"))
         connection.execute(text(f"CREATE DATABASE {name} OWNER {name}"))
-    url = make_url(server.url).set(username=name, database=name).render_as_string(hide_password=False)
+    url = make_url(postgresql.url).set(username=name, database=name).render_as_string(hide_password=False)
     opened = Database(url)
     with pytest.raises(NotHeld, match="NOSUPERUSER NOBYPASSRLS"):
         opened.check_is_held()
