@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from features.errors import SettingsError
-from features.records.tables import ADMISSION_METHODS, CLOSE_REASONS, WARDS
+from features.records.tables import ADMISSION_METHODS, CLOSE_REASONS, TABLES, WARDS
+from features.reference import MEDICINES
 from features.settings import (
     ENV_PREFIX,
     ArrivalSettings,
@@ -26,6 +27,7 @@ from features.settings import (
 
 OUTCOMES = ("admission", "disengagement")
 Share = Annotated[float, Field(gt=0, lt=1)]
+OutcomeName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*$", max_length=40)]
 
 
 class TrackingSettings(Section):
@@ -51,6 +53,57 @@ class TrackingSettings(Section):
         return self
 
 
+class EventRows(Section):
+    """Rows of one table that are an event: those with one of the named words in each of the named columns."""
+
+    table: Literal["contacts", "stays", "conditions", "circumstances"]
+    where: dict[str, tuple[str, ...]] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _words_are_known(self) -> EventRows:
+        columns = {column.name: column for column in TABLES[self.table].columns if column.kind in ("code", "text")}
+        for name, words in self.where.items():
+            if name not in columns:
+                raise ValueError(f"{self.table} has no column {name} of words; it has {', '.join(columns)}")
+            known = columns[name].values
+            if not words or (known and (unknown := sorted(set(words) - set(known)))):
+                named = ", ".join(unknown) if words else "nothing"
+                raise ValueError(f"{self.table}.{name} is asked for {named}; the records know {', '.join(known)}")
+        return self
+
+
+class MedicineStop(Section):
+    """The supply of every named medicine ran out, and none followed for ``days_without`` days."""
+
+    medicines: tuple[str, ...] = Field(min_length=1)
+    days_without: Days = 28
+
+    @model_validator(mode="after")
+    def _medicines_are_known(self) -> MedicineStop:
+        if unknown := sorted(set(self.medicines) - set(MEDICINES)):
+            raise ValueError(f"medicines holds {', '.join(unknown)}: docs/records.md names the medicines that are read")
+        return self
+
+
+class OwnOutcome(Section):
+    """An outcome of a trust's own: an event in any of ``events``, or the stop of a medicine.
+
+    ``means`` is one sentence for the model card. Events fewer than ``quiet_days`` apart are one episode: somebody who
+    had one so lately is in it, and a new one is not predicted for them.
+    """
+
+    means: str = Field(min_length=10, max_length=300)
+    events: tuple[EventRows, ...] = ()
+    stop: MedicineStop | None = None
+    quiet_days: Days = 28
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> OwnOutcome:
+        if bool(self.events) == (self.stop is not None):
+            raise ValueError("name either events (rows of the records) or stop (of a medicine), not both")
+        return self
+
+
 class OutcomeSettings(Section):
     horizons: dict[str, tuple[Days, ...]] = Field(default={"admission": (28, 90, 180), "disengagement": (180,)})
     silent_days: Days = 90
@@ -65,6 +118,17 @@ class OutcomeSettings(Section):
     settling_days: int = Field(default=14, ge=0)
     submission_gap_tolerance: Share | None = 0.3
     submission_gap_min_contacts: Days = 200
+    own: dict[OutcomeName, OwnOutcome] = Field(default={})
+
+    @property
+    def definitions(self) -> dict[str, str]:
+        """What each outcome means, in one sentence."""
+        return {
+            "admission": "first unplanned admission to an acute, older adult or intensive care bed",
+            "disengagement": f"{self.silent_days} silent days of an open referral with at least "
+            f"{self.min_unsuccessful_offers} missed offers, or closure because the person did not attend or refused",
+            **{name: own.means for name, own in self.own.items()},
+        }
 
     @property
     def longest_horizon(self) -> int:
@@ -81,8 +145,15 @@ class OutcomeSettings(Section):
             unknown = sorted(set(getattr(self, name)) - set(allowed))
             if unknown:
                 raise ValueError(f"{name} holds {', '.join(unknown)}; the records know {', '.join(allowed)}")
-        if unknown := sorted(set(self.horizons) - set(OUTCOMES)):
-            raise ValueError(f"horizons names {', '.join(unknown)}; the outcomes are {', '.join(OUTCOMES)}")
+        if taken := sorted(set(self.own) & set(OUTCOMES)):
+            raise ValueError(f"own names {', '.join(taken)}, which is defined already: choose another name")
+        if unknown := sorted(set(self.horizons) - set(self.definitions)):
+            raise ValueError(
+                f"horizons names {', '.join(unknown)}; the outcomes are {', '.join(self.definitions)}: define another "
+                f"under outcomes.own"
+            )
+        if idle := sorted(set(self.own) - set(self.horizons)):
+            raise ValueError(f"own defines {', '.join(idle)}, and horizons names no prediction window for it")
         if not self.horizons:
             raise ValueError("horizons is empty: name at least one outcome")
         for outcome, horizons in self.horizons.items():
@@ -94,6 +165,12 @@ class OutcomeSettings(Section):
                 f"horizons of disengagement hold {short[0]} days: a new silence cannot begin and reach silent_days "
                 f"({self.silent_days}) within them; name more days than that"
             )
+        for name, own in self.own.items():
+            if own.stop is not None and min(self.horizons[name]) <= own.stop.days_without:
+                raise ValueError(
+                    f"horizons of {name} hold {min(self.horizons[name])} days: a new stop cannot begin and last "
+                    f"days_without ({own.stop.days_without}) within them; name more days than that"
+                )
         return self
 
 
@@ -149,12 +226,6 @@ class TrainingSettings(Section):
             raise ValueError("range_refits is 1: a spread needs at least 2 refits; write 0 for no ranges, or 20")
         return self
 
-    @model_validator(mode="after")
-    def _outcomes_are_known(self) -> TrainingSettings:
-        if unknown := sorted(set(self.by_outcome) - set(OUTCOMES)):
-            raise ValueError(f"by_outcome names {', '.join(unknown)}; the outcomes are {', '.join(OUTCOMES)}")
-        return self
-
     def of(self, outcome: str) -> TrainingSettings:
         """The parameters of one outcome, its own over those of all."""
         own = self.by_outcome.get(outcome)
@@ -184,6 +255,24 @@ class EvaluationSettings(Section):
     planted_people: int = Field(default=200, ge=0)
 
 
+class OutcomeGates(Section):
+    """Gates of one outcome; what is not set is taken from the gates of every outcome."""
+
+    fewest_events: int | None = Field(default=None, ge=0)
+    beats_best_rule: bool | None = None
+    slots: tuple[Days, ...] | None = Field(default=None, min_length=1)
+    capture_at_least: float | None = Field(default=None, ge=0)
+    difference_above: float | None = None
+    smallest_lead: float | None = Field(default=None, ge=0)
+    calibration_slope: tuple[float, float] | None = None
+    observed_to_expected: tuple[float, float] | None = None
+    worst_group_at_least: float | None = Field(default=None, ge=0, le=1)
+    worst_team_at_least: float | None = Field(default=None, ge=0, le=1)
+    far_below: float | None = Field(default=None, ge=0, le=1)
+    stability_at_least: float | None = Field(default=None, ge=0, le=1)
+    auroc_at_most: float | None = Field(default=None, gt=0.5, le=1)
+
+
 class PromotionSettings(Section):
     @property
     def sha256(self) -> str:
@@ -207,6 +296,12 @@ class PromotionSettings(Section):
     leak_checks: int = Field(default=500, ge=1)
     one_row_ms_at_most: float = Field(default=20.0, gt=0)
     auroc_at_most: float | None = Field(default=0.9, gt=0.5, le=1)
+    by_outcome: dict[str, OutcomeGates] = Field(default={})
+
+    def of(self, outcome: str) -> PromotionSettings:
+        """The gates of one outcome, its own over those of all."""
+        own = self.by_outcome.get(outcome)
+        return self if own is None else self.model_copy(update=own.model_dump(exclude_none=True))
 
 
 class Stated(Section):
@@ -269,6 +364,22 @@ class Settings(FileSettings):
         missing = sorted(set(self.promotion.headline) - trained)
         if missing:
             raise ValueError(f"promotion.headline names {', '.join(missing)}, which outcomes.horizons does not train")
+        judged = {name.rpartition("_")[0] for name in self.promotion.headline}
+        if unjudged := sorted(set(self.outcomes.own) - judged):
+            raise ValueError(
+                f"promotion.headline names no prediction window of {', '.join(unjudged)}: it would be served without a "
+                f"gate; add {unjudged[0]}_{self.outcomes.horizons[unjudged[0]][0]}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _outcomes_are_known(self) -> Settings:
+        known = self.outcomes.definitions
+        for section, named in (("training", self.training.by_outcome), ("promotion", self.promotion.by_outcome)):
+            if unknown := sorted(set(named) - set(known)):
+                raise ValueError(
+                    f"{section}.by_outcome names {', '.join(unknown)}; the outcomes are {', '.join(known)}"
+                )
         return self
 
     def with_options(self, split: str | None = None, trials: int | None = None) -> Settings:

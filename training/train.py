@@ -112,7 +112,7 @@ def train(
         settings,
     )
     evaluation = examine(evaluation, records, ready, fitted, contenders, score, settings, truth)
-    evaluation = report.with_run(evaluation, ready.attrition, settings.splits.kind, leads)
+    evaluation = report.with_run(evaluation, ready.attrition, settings.splits.kind, leads, possible.left_out)
     clock.stage(
         "prove",
         f"deleting and garbling the future of {settings.promotion.leak_checks:,} person-dates: no feature may change",
@@ -124,7 +124,9 @@ def train(
     if ranges is not None and served is not fitted:
         ranges = rescaled(ranges, ready.labels, ready.split.train, served)
     clock.stage("record", "recording the run in MLflow")
-    made = Made(ready, fitted, served, contenders, evaluation, statement, tuned, rival, noted, ranges)
+    made = Made(
+        ready, fitted, served, contenders, evaluation, statement, tuned, rival, noted, ranges, possible.left_out
+    )
     return record(records, settings, Path(home), made, clock)
 
 

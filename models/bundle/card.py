@@ -32,6 +32,7 @@ class Card(BaseModel):
     exits: str | None = None
     not_for: list[str] | None = None
     outcomes: dict[str, str] | None = None
+    left_out: dict[str, str] | None = None
     figures: dict[str, dict[str, Any]] | None = None
     trained_on: TrainedOn | None = None
     served_model: ServedModel | None = None

@@ -291,7 +291,9 @@ class ModelInfo(TypedDict):
     code_commit: str
     created_at: str
     data_hash: str
+    definitions: NotRequired[dict[str, str]]
     features: int
+    left_out: NotRequired[dict[str, str]]
     not_promoted: NotRequired[list[str]]
     outcomes: dict[str, list[int]]
     problem: str

@@ -45,6 +45,12 @@ class ModelInfo(BaseModel):
     created_at: str
     features: int
     outcomes: dict[str, list[int]]
+    definitions: dict[str, str] = Field(
+        default_factory=dict, description="what each outcome means, in one sentence from the model card"
+    )
+    left_out: dict[str, str] = Field(
+        default_factory=dict, description="outcomes that the settings name and this model does not predict, and why"
+    )
     problem: str = Field(description="why a newer bundle is not served; empty if all is well")
 
 

@@ -46,6 +46,8 @@ def model_info(service: Service) -> ModelInfo:
         created_at=manifest.created_at.isoformat(),
         features=len(standing.model.feature_names),
         outcomes={name: list(days) for name, days in standing.model.outcomes.items()},
+        definitions=dict(standing.model.card.get("outcomes") or {}),
+        left_out=dict(standing.model.card.get("left_out") or {}),
         problem=standing.problem,
     )
 

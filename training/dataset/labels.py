@@ -2,7 +2,7 @@
 
 ``admission``: the first unplanned admission to an acute, older adult or intensive care bed. ``disengagement``: D1 (a
 qualifying silence, :mod:`training.dataset.disengagement`) or D2 (the referral closed because the person did not attend
-or refused), whichever is first.
+or refused), whichever is first. A trust's own outcomes are in :mod:`training.dataset.own_outcomes`.
 
 Time is half-open: an event counts on days in [as_of, as_of + horizon). Labels read all events, whenever they became
 known. A label is 1 (event), 0 (none) or missing (censored), and every missing label has one reason:
@@ -12,8 +12,8 @@ known. A label is 1 (event), 0 (none) or missing (censored), and every missing l
   seen in it;
 - *exit*: the person left before an event and within the window, by death, transfer, moving away or planned discharge.
   An exit never counts as a good result. If both fall on one day, the event counts.
-- *already under way* (:meth:`FollowUp.new_only`, which training and evaluation use): the silence that led to the event
-  had begun before ``as_of``.
+- *already under way* (:meth:`FollowUp.new_only`, which training and evaluation use): the silence, or the days without a
+  medicine, that led to the event had begun before ``as_of``.
 
 A person who was never seen stays at risk (docs/architecture.md rule 7 over the 180-day clause of docs/clinical.md
 section 2.3).
@@ -31,7 +31,7 @@ import pandas as pd
 from features.engine.caseload import IN_SCOPE_TEAM_KINDS, in_scope_referrals
 from features.records import Records
 from features.records.tables import ADMISSION_METHODS, CLOSE_REASONS, WARDS
-from training.dataset import disengagement
+from training.dataset import disengagement, own_outcomes
 from training.dataset.spells import (
     FOREVER,
     Days,
@@ -43,12 +43,12 @@ from training.dataset.spells import (
     merge,
 )
 from training.errors import ShapeError
-from training.settings import OutcomeSettings
+from training.settings import OutcomeSettings, OwnOutcome
 
 Horizons = Mapping[str, Sequence[int]]
 AT_RISK = ""
 PAST_THE_END = "window passes the end of the extract"
-UNDER_WAY = "exit: silence already under way"
+UNDER_WAY = "exit: already under way"
 
 
 @dataclass(frozen=True)
@@ -158,11 +158,11 @@ def follow_up(
     referred, closings = referral_spells(records, settings.referral_gap_days, in_scope_kinds)
     died = as_int64(records.columns("patients")["died_on"])[patient]
     inpatient = at(hospital.end, hospital.before(patient, day), -FOREVER) >= day
+    left = _leaving(patient, day, referred, closings, died, inpatient, settings)
     outcomes = {
-        "admission": _admission(
-            records, patient, day, hospital, stay_rows, referred, closings, died, inpatient, settings
-        ),
+        "admission": _admission(records, patient, day, hospital, stay_rows, left, settings),
         "disengagement": _disengagement(records, patient, day, hospital, referred, closings, died, inpatient, settings),
+        **{name: _own(records, patient, day, hospital, left, own) for name, own in settings.own.items()},
     }
     return FollowUp(spine, day, last_settled_day(records, settings.settling_days), outcomes)
 
@@ -206,26 +206,25 @@ def referral_spells(
     return spells, np.where(spells.end < FOREVER, reasons, "")
 
 
-def _admission(
-    records: Records,
+@dataclass(frozen=True)
+class _Leaving:
+    """When and why each row's person leaves, and why a row is not at risk: what admission and a trust's own outcomes
+    share."""
+
+    exit_day: Days
+    exit_reason: npt.NDArray[np.object_]
+    not_at_risk: npt.NDArray[np.object_]
+
+
+def _leaving(
     patient: npt.NDArray[np.int64],
     day: Days,
-    hospital: Spells,
-    stay_rows: npt.NDArray[np.int64],
     referred: Spells,
     closings: npt.NDArray[np.object_],
     died: Days,
     inpatient: npt.NDArray[np.bool_],
     settings: OutcomeSettings,
-) -> Followed:
-    first = stay_rows[hospital.first]
-    stays = records.columns("stays")
-    unplanned = _is_one_of(stays["method"][first], ADMISSION_METHODS, settings.unplanned_methods)
-    acute = _is_one_of(stays["ward"][first], WARDS, settings.admission_wards)
-    counts = unplanned & acute
-    event_patient, event_day = hospital.patient[counts], hospital.start[counts]
-    event = at(event_day, first_from(event_patient, event_day, patient, day), FOREVER)
-
+) -> _Leaving:
     place = referred.before(patient, day)
     closed = at(referred.end, place, FOREVER)
     reason = _word_at(closings, place)
@@ -241,9 +240,43 @@ def _admission(
         len(day),
     )
     exit_reason = np.where(died <= closed, "exit: died", "exit: " + reason)
-    return Followed(
-        event, exit_day, np.where(exit_day < FOREVER, exit_reason, ""), at_risk, np.ones(len(day), dtype=bool)
-    )
+    return _Leaving(exit_day, np.where(exit_day < FOREVER, exit_reason, ""), at_risk)
+
+
+def _admission(
+    records: Records,
+    patient: npt.NDArray[np.int64],
+    day: Days,
+    hospital: Spells,
+    stay_rows: npt.NDArray[np.int64],
+    left: _Leaving,
+    settings: OutcomeSettings,
+) -> Followed:
+    first = stay_rows[hospital.first]
+    stays = records.columns("stays")
+    unplanned = _is_one_of(stays["method"][first], ADMISSION_METHODS, settings.unplanned_methods)
+    acute = _is_one_of(stays["ward"][first], WARDS, settings.admission_wards)
+    counts = unplanned & acute
+    event_patient, event_day = hospital.patient[counts], hospital.start[counts]
+    event = at(event_day, first_from(event_patient, event_day, patient, day), FOREVER)
+    return Followed(event, left.exit_day, left.exit_reason, left.not_at_risk, np.ones(len(day), dtype=bool))
+
+
+def _own(
+    records: Records,
+    patient: npt.NDArray[np.int64],
+    day: Days,
+    hospital: Spells,
+    left: _Leaving,
+    own: OwnOutcome,
+) -> Followed:
+    """A trust's own outcome: its events, with the exits of admission."""
+    if own.stop is not None:
+        found = own_outcomes.stops(records, patient, day, hospital, own.stop)
+    else:
+        found = own_outcomes.events(records, patient, day, own)
+    out = np.where(left.not_at_risk == AT_RISK, found.not_at_risk, left.not_at_risk)
+    return Followed(found.event_day, left.exit_day, left.exit_reason, out, found.new)
 
 
 def _disengagement(

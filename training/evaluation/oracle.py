@@ -40,7 +40,9 @@ def true_risks(
     slice.
     """
     at = np.flatnonzero(test)
-    if truth is None or not rows or not len(at):
+    known = getattr(truth, "outcomes", None)  # a simulator knows no true risk of an outcome that a trust defined
+    horizons = {o: days for o, days in horizons.items() if known is None or TRUE_NAME.get(o, o) in known}
+    if truth is None or not rows or not len(at) or not horizons:
         return np.zeros(0, dtype=np.int64), {}
     drawn, times = _drawn(at, happened[at], rows, np.random.default_rng(seed))
     asked = spine.iloc[drawn].reset_index(drop=True)

@@ -162,17 +162,23 @@ def with_ranges(
 
 
 def with_run(
-    evaluation: Evaluation, attrition: pd.DataFrame, split: str, leads: Mapping[str, Mapping[str, Any] | None]
+    evaluation: Evaluation,
+    attrition: pd.DataFrame,
+    split: str,
+    leads: Mapping[str, Mapping[str, Any] | None],
+    left_out: Mapping[str, str],
 ) -> Evaluation:
-    """The same evaluation with what the run knows: the attrition of its cohort, its kind of split, and the lead over
-    the best simple rule of each pair.
+    """The same evaluation with what the run knows: the attrition of its cohort, its kind of split, the lead over the
+    best simple rule of each pair, and the outcomes that were left out, with the reason.
     """
     steps = [AttritionStep.model_validate(row) for row in attrition.to_dict("records")]
     pairs = {
         name: pair.model_copy(update={"lead": LeadAtSlots.model_validate(leads[name]) if leads[name] else None})
         for name, pair in evaluation.pairs.items()
     }
-    return evaluation.model_copy(update={"attrition": steps, "split": split, "pairs": pairs})
+    return evaluation.model_copy(
+        update={"attrition": steps, "split": split, "pairs": pairs, "left_out": dict(left_out)}
+    )
 
 
 def _rows(

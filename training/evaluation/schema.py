@@ -596,6 +596,8 @@ class Evaluation(FrozenModel):
     external: External | None = None
     attrition: list[AttritionStep] | None = None
     split: str | None = None
+    left_out: dict[str, str] | None = None
+    """Outcomes of the settings that the records have too few events of, and why they were not trained."""
 
     @classmethod
     def read(cls, text: str | bytes) -> Evaluation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -107,7 +108,7 @@ def promote(
     candidate = store.version(CHALLENGER) if version is None else store.find(version)
     before = _champion(store)
     gates = (
-        *check(store, candidate, settings.promotion),
+        *check(store, candidate, settings.promotion, before),
         *_champion_gates(store, candidate, before, settings.promotion),
     )
     passed = all(gate.passed for gate in gates)
@@ -198,22 +199,43 @@ def evaluation_of(store: Store, version: Version) -> Evaluation:
         return Evaluation.read(path.read_bytes())
 
 
-def check(store: Store, version: Version, settings: PromotionSettings) -> list[Gate]:
-    """Every gate of ``settings`` for one version, in order."""
+def check(store: Store, version: Version, settings: PromotionSettings, champion: Version | None = None) -> list[Gate]:
+    """Every gate of ``settings`` for one version, in order. ``champion`` is the version that it would replace."""
     evaluation = evaluation_of(store, version)
     synthetic = evaluation.synthetic
     gates = [_bundle_gate(store, version), *_check_gates(store, version, evaluation.data_hash, settings)]
     trained_under = _headline_of_run(store, version)
     for name in dict.fromkeys((*settings.headline, *trained_under)):
         pair = evaluation.pairs.get(name)
+        outcome = name.rpartition("_")[0]
+        own = settings.of(outcome)
+        if pair is None and (why := (evaluation.left_out or {}).get(outcome)):
+            gates.append(_left_out_gate(name, outcome, why, evaluation, _pairs_of(store, version, champion)))
+            continue
         if pair is None:
             gates.append(Gate(f"{name}.evaluated", "not evaluated", "figures of this outcome and horizon", False))
             continue
-        own = _pair_gates(name, pair, settings) + _worst_gates(name, pair, synthetic, settings)
-        gates += _judge(own, pair.events, synthetic, settings.fewest_events)
-        if settings.difference_above is not None:
-            gates.append(_lead_gate(name, pair.lead, synthetic, settings))
+        found = _pair_gates(name, pair, own) + _worst_gates(name, pair, synthetic, own)
+        gates += _judge(found, pair.events, synthetic, own.fewest_events)
+        if own.difference_above is not None:
+            gates.append(_lead_gate(name, pair.lead, synthetic, own))
     return gates
+
+
+def _pairs_of(store: Store, version: Version, champion: Version | None) -> Mapping[str, Pair]:
+    """The pairs that the champion predicts, if ``version`` would replace it."""
+    if champion is None or champion.version == version.version:
+        return {}
+    return evaluation_of(store, champion).pairs
+
+
+def _left_out_gate(name: str, outcome: str, why: str, evaluation: Evaluation, served: Mapping[str, Pair]) -> Gate:
+    """An outcome that the records have too few events of is no part of the model, so there is nothing to judge.
+    Refused where the champion predicts it, because promotion would end that, and where nothing else was trained."""
+    needed = "the champion does not predict it either"
+    if any(pair.outcome == outcome for pair in served.values()):
+        return Gate(f"{name}.evaluated", f"the champion predicts it. {why}", needed, False)
+    return Gate(f"{name}.evaluated", why, needed, bool(evaluation.pairs), judged=False)
 
 
 def _headline_of_run(store: Store, version: Version) -> tuple[str, ...]:

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,8 @@ class Made:
     rival: comparison.Champion | None
     exposure: ExposureNote
     ranges: FittedRanges | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Outcomes of the settings that these records have too few events of, and why."""
 
     @property
     def refitted(self) -> bool:
@@ -97,6 +99,7 @@ def record(
         "code_commit": tracking.code_commit(),
         "feature_list_hash": feature_list_hash(fitted.names),
         "synthetic": str(records.synthetic).lower(),
+        **{f"left_out.{outcome}": why for outcome, why in made.left_out.items()},
     }
     found = report.flat_metrics(evaluation)
     name = _run_name(records, ready)
@@ -114,7 +117,8 @@ def record(
             outcome: run.booster(booster, outcome, example, columns) for outcome, booster in fitted.boosters.items()
         }
         for outcome, model_id in model_ids.items():
-            run.metrics({key: value for key, value in found.items() if key.startswith(f"{outcome}_")}, model_id)
+            own = {key: value for key, value in found.items() if _outcome_of(key) == outcome}
+            run.metrics(own, model_id)
         run.metrics(
             found
         )  # after the boosters, because MLflow gives each logged model the metrics that its run has by then
@@ -173,6 +177,11 @@ def record(
     # Only a run that ended well becomes the challenger.
     store.alias(tracking.CHALLENGER, version.version)
     return TrainResult(run.run_id, version.version, bundle_id, found, dict(clock.seconds), evaluation, beside)
+
+
+def _outcome_of(metric: str) -> str:
+    """The outcome of a metric such as ``admission_28/auroc``."""
+    return metric.partition("/")[0].rpartition("_")[0]
 
 
 def _slices(made: Made) -> list[dict[str, Any]]:
@@ -303,7 +312,7 @@ def card(records: Records, settings: Settings, made: Made) -> dict[str, Any]:
     """The model card in the bundle: what it is for, what it is not for, its training data, and its performance."""
     ready, evaluation = made.ready, made.evaluation
     return {
-        "name": "Upstream risk of disengagement and unplanned psychiatric admission",
+        "name": f"Upstream risk of {_named(settings.outcomes.horizons)}",
         "synthetic": records.synthetic,
         "intended_use": (
             "To order the reviews of a pharmacist embedded in a community mental health team, within the "
@@ -314,12 +323,8 @@ def card(records: Records, settings: Settings, made: Made) -> dict[str, Any]:
             "people or services unlike those it was trained on",
             *(["any use on real people: it was trained on simulated people"] if records.synthetic else []),
         ],
-        "outcomes": {
-            "admission": "first unplanned admission to an acute, older adult or intensive care bed",
-            "disengagement": f"{settings.outcomes.silent_days} silent days of an open referral with at least "
-            f"{settings.outcomes.min_unsuccessful_offers} missed offers, or closure because the person did not attend "
-            f"or refused",
-        },
+        "outcomes": {name: settings.outcomes.definitions[name] for name in settings.outcomes.horizons},
+        "left_out": dict(made.left_out),
         "horizons_days": {name: list(days) for name, days in settings.outcomes.horizons.items()},
         "exits": (
             "death, transfer, moving away and planned discharge before an event are censored, never counted as a "
@@ -350,6 +355,12 @@ def card(records: Records, settings: Settings, made: Made) -> dict[str, Any]:
             for name, pair in evaluation.pairs.items()
         },
     }
+
+
+def _named(outcomes: Iterable[str]) -> str:
+    """``admission, disengagement and crisis contact``."""
+    *first, last = (name.replace("_", " ") for name in outcomes)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _flat(tree: Mapping[str, Any], before: str = "") -> dict[str, Any]:

@@ -64,6 +64,11 @@ class Truth:
     reviews: tuple[tuple[int, int], ...] = ()
 
     @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The outcomes whose true risk is known."""
+        return OUTCOMES
+
+    @property
     def last_day(self) -> int:
         return FIRST_DAY + round(365.25 * self.years)
 

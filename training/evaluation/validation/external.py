@@ -56,7 +56,7 @@ def validate(model: RiskModel, records: Records, settings: Settings, clock: Cloc
     split = Split(train=nobody, calibration=nobody, test=judged, unseen=~nobody, embargo_days=0)
     clock.stage("evaluate", f"judging {int(judged.sum()):,} rows")
     found = report.evaluate(records, spine, followed, split, contenders, settings)
-    found = report.with_run(found, attrition, "external", dict.fromkeys(found.pairs))
+    found = report.with_run(found, attrition, "external", dict.fromkeys(found.pairs), {})
     clock.stage("", "")
     pairs = {
         name: pair.model_copy(
