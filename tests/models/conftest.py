@@ -1,12 +1,16 @@
 """One small trained model for the tests of scores and bundles. Synthetic numbers, no person behind them."""
 
+import json
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import lightgbm
 import numpy as np
 import pytest
 
 from models import fit_calibration
+from models.bundle.manifest import sha256
 from models.publishing import write_bundle
 from models.risk_model import stack_horizons
 
@@ -109,3 +113,42 @@ def bundle(parts, tmp_path_factory):
 def next_bundle(tmp_path_factory):
     """Another model, to publish after the first."""
     return write_bundle(tmp_path_factory.mktemp("bundles") / "next", **train_parts(trees=10, seed=9))
+
+
+FILES = (
+    "manifest.json",
+    "booster_admission.txt",
+    "booster_disengagement.txt",
+    "calibration.json",
+    "features.json",
+    "reference.json",
+    "card.json",
+    "golden.json",
+)
+
+
+@pytest.fixture
+def copy(bundle, tmp_path):
+    return Path(shutil.copytree(bundle, tmp_path / "copy"))
+
+
+def rewrite(folder, name, change):
+    """Change a file and make the manifest agree, as someone would who knows the format."""
+    document = json.loads((folder / name).read_text())
+    change(document)
+    (folder / name).write_text(json.dumps(document))
+    manifest = read_manifest(folder)
+    data = (folder / name).read_bytes()
+    manifest["files"][name] = {"sha256": sha256(data), "bytes": len(data)}
+    seal(folder, manifest)
+
+
+def read_manifest(folder):
+    return json.loads((folder / "manifest.json").read_text())
+
+
+def seal(folder, manifest):
+    body = {key: value for key, value in manifest.items() if key not in ("digest", "bundle_id")}
+    digest = sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode())
+    manifest |= {"digest": digest, "bundle_id": f"forged-{digest[:12]}"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))

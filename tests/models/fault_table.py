@@ -1,7 +1,7 @@
 """The fault table of a bundle: what can go wrong, what happens then, and the tests that make it go wrong.
 
 ``python -m tests.models.fault_table`` runs them and prints the table with how each fared; ``test_publishing.py`` fails
-where a test of it is not listed here.
+where a test of these two files is not listed here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent / "test_publishing.py"
+FILES = tuple(Path(__file__).parent / name for name in ("test_damaged_bundles.py", "test_publishing.py"))
 
 # What goes wrong; what happens; the tests that show it.
 FAULTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
@@ -106,7 +106,7 @@ NO_FAULT = (
     "test_calibration_in_a_bundle_reads_back_exactly",
     "test_the_fault_table_lists_every_test",
 )
-"""Tests of ``test_publishing.py`` in which nothing goes wrong."""
+"""Tests in which nothing goes wrong."""
 
 
 class _Outcomes:
@@ -126,8 +126,7 @@ class _Outcomes:
 
 def main() -> int:
     outcomes = _Outcomes()
-    names = [name for _, _, tests in FAULTS for name in tests]
-    command = ["-n", "0", "-p", "no:cacheprovider", *(f"{HERE}::{name}" for name in names)]
+    command = ["-n", "0", "-p", "no:cacheprovider", *map(str, FILES)]
     with contextlib.redirect_stdout(io.StringIO()) as said:
         code = int(pytest.main(command, plugins=[outcomes]))
     if code:
