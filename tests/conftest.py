@@ -73,24 +73,58 @@ def upstream(*words: str, ok: bool = True, **environment: str) -> subprocess.Com
     return done
 
 
+def command(*words: str | Path, ok: bool = True, **environment: str) -> subprocess.CompletedProcess[str]:
+    """``upstream`` without a process of its own: the same command, what it says and its exit code. Most of the time of
+    a process goes into its imports; ``upstream`` and tests/test_wheel.py hold that the commands run as processes."""
+    from typer.testing import CliRunner
+
+    from upstream import app
+
+    said = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "160", **environment})
+    if said.exception is not None and not isinstance(said.exception, SystemExit):
+        raise said.exception
+    if ok:
+        assert said.exit_code == 0, f"upstream {' '.join(map(str, words))} failed:\n{said.stdout}\n{said.stderr}"
+    return subprocess.CompletedProcess(words, said.exit_code, said.stdout, said.stderr)
+
+
 @pytest.fixture(scope="session")
 def run() -> Callable[..., subprocess.CompletedProcess[str]]:
-    return upstream
+    return command
 
 
 @pytest.fixture(scope="session")
 def demo_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home made by ``upstream demo --no-serve``, once for all workers of a run. Tests that change it work on a
     copy."""
+
+    def make(home: Path) -> None:
+        upstream("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(home), **SMALL_EVALUATION)
+
+    return once(tmp_path_factory, "demo_home", make)
+
+
+def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that one worker makes and all workers of a run read. A worker that asks meanwhile waits."""
     worker = os.environ.get("PYTEST_XDIST_WORKER")
-    shared = tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.mktemp("demo")
-    home = shared / "demo_home"
-    with (shared / "demo_home.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the second worker waits here until the first has made it
-        if not (shared / "demo_home.made").exists():
-            upstream("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(home), **SMALL_EVALUATION)
-            (shared / "demo_home.made").touch()
-    return home
+    shared = tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.mktemp("once")
+    folder, made = shared / name, shared / f"{name}.made"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            make(folder)
+            made.touch()
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """With workers, the first compiles the kernels of a fresh checkout for all: compiling takes longer than any test,
+    and each worker and each process that it starts would do it again."""
+    if "PYTEST_XDIST_WORKER" in os.environ and not any((ROOT / "features").rglob("*.nbi")):
+        from tests.serving.world import make_home
+
+        once(tmp_path_factory, "made_home", make_home)
 
 
 PORTS_A_WORKER = 1_000

@@ -19,7 +19,15 @@ FIXTURES = ("demo_home", "trained", "trust_300")
 """What takes long to make. Files whose tests or fixtures ask for one by name run together."""
 FOLDERS = ("tests/training/simulator", "tests/browser")
 """Folders whose files share more than that: one truth, one Chromium."""
-SLOWEST_FIRST = ("demo_home", "trained", *FOLDERS, "trust_300")
+LONG_FILES = (
+    "tests/training/test_retrain.py",
+    "tests/test_demo.py",
+    "tests/training/test_broken_models.py",
+    "tests/training/test_cross_validation.py",
+    "tests/contract/test_generated_clients.py",
+)
+"""Files that share nothing and take longest: half a minute of processor time and more."""
+SLOWEST_FIRST = ("demo_home", "trained", *FOLDERS, "trust_300", *LONG_FILES)
 
 
 @cache

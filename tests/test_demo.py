@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.conftest import ROOT, serving, upstream
+from tests.conftest import ROOT, command, serving, upstream
 from tests.training.conftest import SMALL
 
 IMPOSSIBLE = {"one_row_ms_at_most": 1e-9}
@@ -43,6 +43,6 @@ def test_a_demo_whose_model_a_gate_refuses_ends_with_a_page_that_says_so(setting
         page = " ".join(unescape(re.sub(r"<[^>]+>", " ", httpx.get(f"{url}/sign-in").text)).split())
     assert re.search(r"Not promoted: \d+ checks? refused this model\.", page)
 
-    again = upstream(*words, UPSTREAM_SETTINGS=str(settings)).stderr
+    again = command(*words, UPSTREAM_SETTINGS=str(settings)).stderr
     assert again.count("reused") == 7
     assert "refused before, reused" in again

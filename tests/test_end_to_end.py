@@ -15,16 +15,14 @@ import pandas as pd
 import pytest
 
 from features import Records
-from tests.conftest import PATIENTS, serving, upstream
+from tests.conftest import PATIENTS, command, serving, upstream
 
 SYNPUF = Path(__file__).resolve().parents[2] / "shared" / "data" / "omop_synpuf50"
 external = pytest.mark.skipif(not SYNPUF.exists(), reason="../shared/data/omop_synpuf50 is not on this machine")
 
 
 def bearer(home: Path, role: str, *teams: str) -> dict[str, str]:
-    done = upstream(
-        "token", "--home", str(home), "--role", role, *(word for team in teams for word in ("--team", team))
-    )
+    done = command("token", "--home", str(home), "--role", role, *(word for team in teams for word in ("--team", team)))
     return {"Authorization": f"Bearer {done.stdout.splitlines()[-1]}"}
 
 
@@ -55,12 +53,12 @@ def test_the_home_holds_everything_a_run_made(demo_home):
 
 
 def test_a_second_demo_reuses_what_is_there_and_says_so(demo_home):
-    again = upstream("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(demo_home))
+    again = command("demo", "--no-serve", "--patients", str(PATIENTS), "--home", str(demo_home))
     assert again.stderr.count("reused") == 7
 
 
 def test_a_demo_of_another_size_is_refused_until_fresh_is_asked_for(demo_home):
-    other = upstream("demo", "--no-serve", "--patients", "700", "--home", str(demo_home), ok=False)
+    other = command("demo", "--no-serve", "--patients", "700", "--home", str(demo_home), ok=False)
     assert other.returncode == 1
     assert f"holds a demo of {PATIENTS} people; add --fresh" in other.stderr
 
@@ -69,14 +67,14 @@ def test_doctor_finds_nothing_wrong_and_then_what_was_broken(demo_home, tmp_path
     assert json.loads(upstream("doctor", "--home", str(demo_home), "--json").stdout)["ok"]
     broken = Path(shutil.copytree(demo_home, tmp_path / "home"))
     next((broken / "bundles").glob("*/booster_admission.txt")).write_text("tree")
-    report = upstream("doctor", "--home", str(broken), "--json", ok=False)
+    report = command("doctor", "--home", str(broken), "--json", ok=False)
     assert report.returncode == 1
     wrong = [check["what"] for check in json.loads(report.stdout)["checks"] if not check["ok"]]
     assert wrong == ["bundle", "signatures"]
 
 
 def test_the_held_out_table_has_the_oracle_the_model_and_the_best_of_the_simple_rules(demo_home):
-    evaluation = json.loads(upstream("evaluate", "--home", str(demo_home), "--json").stdout)
+    evaluation = json.loads(command("evaluate", "--home", str(demo_home), "--json").stdout)
     assert evaluation["synthetic"] is True
     assert set(evaluation["pairs"]) == {
         "admission_28",
@@ -150,7 +148,7 @@ def test_a_port_in_use_is_a_clear_error(demo_home):
 
 @pytest.mark.parametrize("verb", ["promote", "sync", "rollback"])
 def test_without_an_mlflow_store_the_error_says_what_to_do(tmp_path, verb):
-    done = upstream(verb, "--home", str(tmp_path), ok=False)
+    done = command(verb, "--home", str(tmp_path), ok=False)
     assert done.returncode == 1
     assert "mlflow" in done.stderr.lower()
     assert "Traceback" not in done.stderr
@@ -163,7 +161,7 @@ def test_without_a_champion_there_is_nothing_to_serve(demo_home, tmp_path):
 
     store = tracking.open_store(copy, Settings.load().tracking)
     store.client.delete_registered_model_alias("upstream", "champion")
-    done = upstream("sync", "--home", str(copy), ok=False)
+    done = command("sync", "--home", str(copy), ok=False)
     assert done.returncode == 1
     assert "No model has been promoted in this home" in done.stderr
     assert "Traceback" not in done.stderr
@@ -173,7 +171,7 @@ def test_without_a_champion_there_is_nothing_to_serve(demo_home, tmp_path):
 def test_an_empty_folder_is_no_store(tmp_path, words):
     arguments = [str(tmp_path) if word == "." else word for word in words]
     arguments += ["--out", str(tmp_path / "out")] if words[0] == "ingest" else ["--home", str(tmp_path)]
-    done = upstream(*arguments, ok=False)
+    done = command(*arguments, ok=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "Do:" in done.stderr or "upstream" in done.stderr
@@ -182,7 +180,7 @@ def test_an_empty_folder_is_no_store(tmp_path, words):
 def test_everyone_is_scored_on_a_store_with_nothing_but_people(demo_home, tmp_path):
     """An empty store: nobody is on a caseload, and the message says so."""
     Records.from_frames({"patients": pd.DataFrame({"patient_id": ["a", "b"]})}).save(tmp_path / "store")
-    done = upstream(
+    done = command(
         "score", "--home", str(demo_home), "--store", str(tmp_path / "store"), "--as-of", "2026-01-05", ok=False
     )
     assert done.returncode == 1
@@ -195,7 +193,7 @@ def test_real_input_from_omop_to_a_worklist_over_http(demo_home, tmp_path):
     home = Path(shutil.copytree(demo_home, tmp_path / "home"))
     (home / "service.db").unlink()
     store = tmp_path / "store"
-    account = json.loads(upstream("ingest", "omop", str(SYNPUF), "--out", str(store), "--synthetic", "--json").stdout)
+    account = json.loads(command("ingest", "omop", str(SYNPUF), "--out", str(store), "--synthetic", "--json").stdout)
     for table in account["tables"].values():
         assert (
             table["rows"]
@@ -204,7 +202,7 @@ def test_real_input_from_omop_to_a_worklist_over_http(demo_home, tmp_path):
     assert account["people_kept"] == 50
     assert account["people_without_visits"] == 12
     summary = json.loads(
-        upstream("score", "--home", str(home), "--store", str(store), "--as-of", "2011-01-01", "--json").stdout
+        command("score", "--home", str(home), "--store", str(store), "--as-of", "2011-01-01", "--json").stdout
     )
     assert summary["people"] == account["referrals_open_at_end"] == 14
     assert sum(summary["left_out"].values()) == 50 - 14
@@ -229,16 +227,16 @@ def test_a_worklist_over_http_from_fhir_alone_is_that_of_the_trusts_own_tables(d
     home = Path(shutil.copytree(demo_home, tmp_path / "home"))
     (home / "service.db").unlink()
     folder = str(tmp_path / "ndjson")
-    written = upstream("export", "fhir", "--store", str(demo_home / "store"), "--out", folder, "--json")
+    written = command("export", "fhir", "--store", str(demo_home / "store"), "--out", folder, "--json")
     resources = sum(json.loads(written.stdout)["resources"].values())
     store = tmp_path / "store"
-    account = json.loads(upstream("ingest", "fhir", folder, "--out", str(store), "--json").stdout)
+    account = json.loads(command("ingest", "fhir", folder, "--out", str(store), "--json").stdout)
     assert account["resources"] == resources == sum(kind["resources"] for kind in account["types"].values())
     assert account["synthetic"] is True
     not_carried = {"EQUALITY_NEED_UNMET"}
 
     def lists(folder: Path, records: Path) -> dict[str, dict[str, tuple]]:
-        upstream("score", "--home", str(folder), "--store", str(records), "--as-of", "2026-01-04")
+        command("score", "--home", str(folder), "--store", str(records), "--as-of", "2026-01-04")
         headers = bearer(folder, "cmht_system")
         found = {}
         with serving(folder, UPSTREAM_ENVIRONMENT="demo") as url:

@@ -14,6 +14,7 @@ from serving.app import create_app
 from serving.security.tokens import issue_token
 from serving.settings import ServiceSettings, database_url_of
 from serving.storage.database import Database
+from tests.conftest import once
 from tests.serving import world as _world
 from tests.serving.storage.databases import empty_url, postgresql  # noqa: F401
 
@@ -33,8 +34,8 @@ def world():
 
 @pytest.fixture(scope="session")
 def made_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Never changed by a test."""
-    return _world.make_home(tmp_path_factory.mktemp("made"))
+    """Made once for all workers of a run, and never changed by a test."""
+    return once(tmp_path_factory, "made_home", _world.make_home)
 
 
 @pytest.fixture

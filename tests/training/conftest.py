@@ -1,6 +1,7 @@
 """One small made-up trust and one training run on it, shared by the tests that need a model and a store."""
 
 import datetime as dt
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -81,6 +82,14 @@ class MadeUpTruth:
             for days in horizons
         ]
         return pd.concat(parts, ignore_index=True)
+
+
+@contextmanager
+def no_pictures():
+    """No gate and no figure rests on a picture, and drawing fifteen of them is a third of a small run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.registry.record.draw.draw", lambda *_: {})
+        yield
 
 
 @pytest.fixture(scope="session")

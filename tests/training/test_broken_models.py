@@ -16,11 +16,10 @@ from features import Records
 from features.records.tables import OUTCOMES
 from models.calibration import sigmoid
 from tests.leakage.plants import column_plus
-from tests.training.conftest import SMALL, made_up_frames
+from tests.training.conftest import SMALL, made_up_frames, no_pictures
 from training import train
 from training.dataset import prepare
 from training.fitting import boosters
-from training.registry import record
 from training.registry.promotion import promote
 from training.settings import Settings
 
@@ -52,15 +51,10 @@ def home(tmp_path_factory):
     return tmp_path_factory.mktemp("broken") / "home"
 
 
-@pytest.fixture(autouse=True)
-def without_pictures(monkeypatch):
-    """No gate looks at a picture, and drawing fifteen of them is a third of such a run."""
-    monkeypatch.setattr(record.draw, "draw", lambda *_: {})
-
-
 def refusals(trust, home, settings=STRICT):
     """Names of the gates that refuse the model which ``settings`` train on ``trust``."""
-    result = train.train(trust, settings, home)
+    with no_pictures():
+        result = train.train(trust, settings, home)
     decision = promote(home, STRICT, by="a test", why="to be refused", version=result.version)
     return {gate.name.rpartition(".")[2] for gate in decision.gates if not gate.passed}
 

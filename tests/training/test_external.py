@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from features import Records
 from models.bundle.manifest import verify
 from models.risk_model import RiskModel
-from tests.training.conftest import SMALL, made_up_frames
+from tests.training.conftest import SMALL, made_up_frames, no_pictures
 from training.errors import SeenBefore, ShapeError
 from training.evaluation import page
 from training.evaluation.schema import Evaluation
@@ -99,7 +99,8 @@ def test_bundle_and_store_belong_together(tmp_path, capfd):
 @pytest.fixture(scope="module")
 def recalibrated(bundle, elsewhere, small_settings, tmp_path_factory):
     home = tmp_path_factory.mktemp("recalibrated") / "home"
-    return home, train(elsewhere, small_settings, home, bundle=bundle)
+    with no_pictures():
+        return home, train(elsewhere, small_settings, home, bundle=bundle)
 
 
 def test_a_recalibrated_bundle_keeps_the_trees_and_is_a_bundle_of_its_own(bundle, recalibrated):

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import chdir
 from pathlib import Path
 
 import pandas as pd
@@ -17,7 +20,7 @@ import pytest
 import yaml
 
 from features.records.tables import TABLES
-from tests.conftest import ROOT
+from tests.conftest import ROOT, command
 from tests.training.conftest import SMALL, made_up_frames
 
 SYNPUF = ROOT.parent / "shared" / "data" / "omop_synpuf50"
@@ -39,7 +42,25 @@ def commands() -> list[str]:
     return [line.split("  #")[0].strip() for line in block.group(1).splitlines() if line.strip()]
 
 
-def follow(folder: Path, where: Path, kind: str, change: dict) -> dict[str, subprocess.CompletedProcess[str]]:
+def as_a_person(line: str, where: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Types a line into a shell."""
+    return subprocess.run(
+        ["sh", "-c", line], cwd=where, env=environment, capture_output=True, text=True, timeout=280, check=False
+    )
+
+
+def in_this_process(line: str, where: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """The same without a process for each verb, which would spend most of its time on imports."""
+    program, *words = shlex.split(line)
+    if not program.endswith("upstream"):
+        return as_a_person(line, where, environment)
+    with chdir(where):
+        return command(*words, ok=False, **environment)
+
+
+def follow(
+    folder: Path, where: Path, kind: str, change: dict, run: Callable[..., subprocess.CompletedProcess[str]]
+) -> dict[str, subprocess.CompletedProcess[str]]:
     """Runs every command in a folder of its own, where ``.venv`` and ``mlflow.yaml`` are this checkout's. ``change``
     is what this trust changes in its copy of the settings. Gives what each verb said."""
     (where / ".venv" / "bin").mkdir(parents=True)
@@ -54,9 +75,7 @@ def follow(folder: Path, where: Path, kind: str, change: dict) -> dict[str, subp
             name, _, value = line.removeprefix("export ").partition("=")
             environment[name] = value
             continue
-        done = subprocess.run(
-            ["sh", "-c", line], cwd=where, env=environment, capture_output=True, text=True, timeout=280, check=False
-        )
+        done = run(line, where, environment)
         if line.startswith("cp "):
             own = where / line.split()[-1]
             settings = yaml.safe_load(own.read_text(encoding="utf-8"))
@@ -99,7 +118,13 @@ def test_with_a_folder_of_csv_files_made_by_hand(tmp_path):
     for name, table in TABLES.items():  # a table without rows is a file with its header alone
         frames.get(name, pd.DataFrame(columns=list(table.names))).to_csv(folder / f"{name}.csv", index=False)
     cohort = {"history_days": 120}
-    said = follow(folder, tmp_path, "own", {**QUICK, "cohort": cohort, "outcomes": {"submission_gap_tolerance": None}})
+    said = follow(
+        folder,
+        tmp_path,
+        "own",
+        {**QUICK, "cohort": cohort, "outcomes": {"submission_gap_tolerance": None}},
+        as_a_person,
+    )
     passed_or_refused_with_reasons(said)
     assert "disengagement, 180" in said["evaluate"].stdout
     assert "Synthetic" not in said["evaluate"].stdout  # these records do not say that they are
@@ -113,7 +138,7 @@ def test_with_public_omop_records_that_nobody_here_made(tmp_path):
     way is walked, and the gates refuse."""
     outcomes = {"horizons": {"admission": [28, 90]}}
     promotion = {**QUICK["promotion"], "headline": ["admission_90"]}
-    said = follow(SYNPUF, tmp_path, "omop", {**QUICK, "outcomes": outcomes, "promotion": promotion})
+    said = follow(SYNPUF, tmp_path, "omop", {**QUICK, "outcomes": outcomes, "promotion": promotion}, in_this_process)
     passed_or_refused_with_reasons(said)
     assert said["promote"].returncode == 1
     assert "too few events" in said["promote"].stdout

@@ -11,7 +11,7 @@ import pytest
 from features import build
 from features.catalogue import CATALOGUE
 from models import RiskModel
-from tests.training.conftest import MadeUpTruth
+from tests.training.conftest import MadeUpTruth, no_pictures
 from training.dataset.prepare import prepare
 from training.errors import HomeMoved, NoChallenger, NotEnoughData
 from training.evaluation import report
@@ -147,7 +147,8 @@ def second(made_up, small_settings, tmp_path_factory):
     """(home, settings, first run, second run): the same training again in a new home, promoted, then a search and a
     comparison with that champion."""
     home = tmp_path_factory.mktemp("second") / "home"
-    first = train(made_up, small_settings, home, truth=MadeUpTruth())
+    with no_pictures():
+        first = train(made_up, small_settings, home, truth=MadeUpTruth())
     assert promote(home, small_settings, by="a test", why="to compare with").promoted
     changed = small_settings.model_copy(
         update={
@@ -155,7 +156,8 @@ def second(made_up, small_settings, tmp_path_factory):
             "evaluation": small_settings.evaluation.model_copy(update={"bootstrap_draws": 5, "stability_refits": 0}),
         }
     )
-    return home, changed, first, train(made_up, changed, home, compare="champion")
+    with no_pictures():
+        return home, changed, first, train(made_up, changed, home, compare="champion")
 
 
 @pytest.mark.slow
