@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from features.errors import UpstreamError
 from serving.identity.callers import Caller
@@ -94,14 +94,17 @@ class Audit:
         written.result()
 
 
+HEAD = audit_head.c.head_id == 1
+NEXT_EVENT = (
+    update(audit_head).where(HEAD).values(seq=audit_head.c.seq + 1).returning(audit_head.c.seq, audit_head.c.hash)
+)
+ADD_EVENT = insert(audit_events)
+SET_HEAD = update(audit_head).where(HEAD).values(hash=bindparam("newest"))
+
+
 def append(connection: Connection, by: Audit, look: Look) -> None:
     """Adds one event inside the caller's transaction."""
-    head = connection.execute(
-        update(audit_head)
-        .where(audit_head.c.head_id == 1)
-        .values(seq=audit_head.c.seq + 1)
-        .returning(audit_head.c.seq, audit_head.c.hash)
-    ).one()
+    head = connection.execute(NEXT_EVENT).one()
     event = {
         "seq": head.seq,
         "at": datetime.now(UTC).isoformat(timespec="microseconds"),
@@ -117,8 +120,8 @@ def append(connection: Connection, by: Audit, look: Look) -> None:
         "previous": head.hash,
     }
     event["hash"] = _hash(event)
-    connection.execute(insert(audit_events), event)
-    connection.execute(update(audit_head).where(audit_head.c.head_id == 1).values(hash=event["hash"]))
+    connection.execute(ADD_EVENT, event)
+    connection.execute(SET_HEAD, {"newest": event["hash"]})
     if look.shown:
         about = {"audit_seq": head.seq, "run_id": look.run_id, "team_id": look.team_id, "shown_at": datetime.now(UTC)}
         connection.execute(insert(exposures), [about | row for row in look.shown])

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select
+from sqlalchemy import CTE, BindParameter, Connection, Row, Select, and_, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from serving.identity.callers import Caller
 from serving.storage.tables import card_feedback, cards, gaps, list_lines, scores
-from serving.storage.visible import visible_people
+from serving.storage.visible import KEPT, visible_people
+
+# Each query is made once for what a client may see: making it anew for each call took longer than running it.
+PERSON: BindParameter[str] = bindparam("person")
 
 
 def place(connection: Connection, caller: Caller, patient_id: str) -> Any | None:
     """``team_id``, ``run_id`` and the place on the list (None where lists were not kept) of somebody the caller may
     see; None for anybody else."""
-    visible = visible_people(caller)
-    query = (
+    return connection.execute(_place(visible_people(caller)), {"person": patient_id}).first()
+
+
+@lru_cache(maxsize=KEPT)
+def _place(visible: CTE) -> Select[Any]:
+    return (
         select(visible.c.team_id, visible.c.run_id, list_lines.c.standing, list_lines.c.place)
         .outerjoin(
             list_lines,
@@ -27,33 +35,43 @@ def place(connection: Connection, caller: Caller, patient_id: str) -> Any | None
                 list_lines.c.team_id == visible.c.team_id,
             ),
         )
-        .where(visible.c.patient_id == patient_id)
+        .where(visible.c.patient_id == PERSON)
         .order_by(visible.c.team_id)
     )
-    return connection.execute(query).first()
 
 
 def risk(connection: Connection, caller: Caller, patient_id: str, outcome: str, horizon: int) -> Any | None:
     """``probability`` and ``reasons`` of one outcome and horizon of the published run."""
-    visible = visible_people(caller)
-    query = (
+    asked = {"person": patient_id, "outcome": outcome, "horizon": horizon}
+    return connection.execute(_risk(visible_people(caller)), asked).first()
+
+
+@lru_cache(maxsize=KEPT)
+def _risk(visible: CTE) -> Select[Any]:
+    return (
         select(scores.c.probability, scores.c.reasons)
         .join(visible, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
-        .where(scores.c.patient_id == patient_id, scores.c.outcome == outcome, scores.c.horizon_days == horizon)
+        .where(
+            scores.c.patient_id == PERSON,
+            scores.c.outcome == bindparam("outcome"),
+            scores.c.horizon_days == bindparam("horizon"),
+        )
     )
-    return connection.execute(query).first()
 
 
 def shown_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
     """The care gaps of the published run that a page shows without being asked, in the page's order."""
-    visible = visible_people(caller)
-    query = (
+    return list(connection.execute(_shown_gaps(visible_people(caller)), {"person": patient_id}).all())
+
+
+@lru_cache(maxsize=KEPT)
+def _shown_gaps(visible: CTE) -> Select[Any]:
+    return (
         select(gaps)
         .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(gaps.c.patient_id == patient_id, gaps.c.shown.is_(True))
+        .where(gaps.c.patient_id == PERSON, gaps.c.shown.is_(True))
         .order_by(gaps.c.position)
     )
-    return list(connection.execute(query).all())
 
 
 def add_cards(connection: Connection, rows: list[dict[str, Any]]) -> None:

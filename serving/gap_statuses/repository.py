@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select
+from sqlalchemy import CTE, Connection, Row, Select, and_, func, insert, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import gap_statuses, gaps
-from serving.storage.visible import visible_people
+from serving.storage.visible import KEPT, PATIENTS, all_of, visible_people
 
 MOST_SHOWN = 200
 
@@ -34,13 +35,15 @@ def gap(connection: Connection, caller: Caller, patient_id: str, code: str) -> A
 
 def gaps_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> list[Row[Any]]:
     """``patient_id``, ``code``, ``severity`` and ``evidence`` of every gap of some people, of the published run."""
+    if not patients:
+        return []
     visible = visible_people(caller)
     query = (
         select(gaps.c.patient_id, gaps.c.code, gaps.c.severity, gaps.c.evidence)
         .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(gaps.c.patient_id.in_(list(patients)))
+        .where(gaps.c.patient_id.in_(all_of(patients)))
     )
-    return list(connection.execute(query)) if patients else []
+    return list(connection.execute(query))
 
 
 def add(connection: Connection, row: dict[str, Any]) -> None:
@@ -63,19 +66,22 @@ def history(connection: Connection, caller: Caller, patient_id: str) -> list[Row
 
 def newest(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, dict[str, Row[Any]]]:
     """The newest status of each gap, by person and code."""
-    visible = visible_people(caller)
+    found: dict[str, dict[str, Row[Any]]] = {}
+    for row in connection.execute(_newest(visible_people(caller)), {"patients": list(patients)}):
+        found.setdefault(row.patient_id, {})[row.code] = row
+    return found
+
+
+@lru_cache(maxsize=KEPT)
+def _newest(visible: CTE) -> Select[Any]:
     last = (
         select(func.max(gap_statuses.c.status_id).label("status_id"))
-        .where(gap_statuses.c.patient_id.in_(list(patients)))
+        .where(gap_statuses.c.patient_id.in_(PATIENTS))
         .group_by(gap_statuses.c.patient_id, gap_statuses.c.code)
         .subquery("last")
     )
-    query = (
+    return (
         select(gap_statuses)
         .join(last, last.c.status_id == gap_statuses.c.status_id)
         .where(select(visible.c.patient_id).where(visible.c.patient_id == gap_statuses.c.patient_id).exists())
     )
-    found: dict[str, dict[str, Row[Any]]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.patient_id, {})[row.code] = row
-    return found

@@ -71,6 +71,14 @@ class NewRun:
     list_draws: list[dict[str, Any]] = field(default_factory=list)
 
 
+CURRENT = (
+    select(runs, publications.c.published_at)
+    .join(publications, publications.c.run_id == runs.c.run_id)
+    .order_by(publications.c.publication_id.desc())
+    .limit(1)
+)
+
+
 def find_run(connection: Connection, run_id: str) -> Row[Any] | None:
     """The run with that id, if whole; None if it was never made, or only its thinned rest exists."""
     return connection.execute(select(runs).where(runs.c.run_id == run_id, runs.c.thinned_at.is_(None))).first()
@@ -78,13 +86,7 @@ def find_run(connection: Connection, run_id: str) -> Row[Any] | None:
 
 def current_run(connection: Connection) -> Row[Any] | None:
     """The run that everybody sees now, with ``published_at``; None before the first publication."""
-    query = (
-        select(runs, publications.c.published_at)
-        .join(publications, publications.c.run_id == runs.c.run_id)
-        .order_by(publications.c.publication_id.desc())
-        .limit(1)
-    )
-    return connection.execute(query).first()
+    return connection.execute(CURRENT).first()
 
 
 def run_before(connection: Connection, run_id: str, as_of: dt.date) -> Row[Any] | None:

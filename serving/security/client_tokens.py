@@ -18,7 +18,7 @@ from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from features.errors import UpstreamError
@@ -111,6 +111,11 @@ class UsedBefore(UpstreamError):
     """A token was used up by another call."""
 
 
+SPENT = select(client_token_ids.c.token_sha256).where(client_token_ids.c.token_sha256 == bindparam("kept"))
+SPEND = insert(client_token_ids)
+FORGET = delete(client_token_ids).where(client_token_ids.c.expires_at <= bindparam("now"))
+
+
 def spend(database: Database, token: ClientToken) -> bool:
     """Use a token up. False where it was used before."""
     try:
@@ -124,19 +129,17 @@ def spend(database: Database, token: ClientToken) -> bool:
 def spend_in(connection: Connection, token: ClientToken) -> None:
     """Use a token up inside the caller's transaction; ids of tokens that have expired are forgotten. Raises
     ``UsedBefore``, and the transaction must then be rolled back."""
-    now = dt.datetime.now(dt.UTC)
-    connection.execute(delete(client_token_ids).where(client_token_ids.c.expires_at <= now))
+    connection.execute(FORGET, {"now": dt.datetime.now(dt.UTC)})
     try:
-        connection.execute(insert(client_token_ids), {"token_sha256": _kept(token), "expires_at": token.expires_at})
+        connection.execute(SPEND, {"token_sha256": _kept(token), "expires_at": token.expires_at})
     except IntegrityError:
         raise UsedBefore from None
 
 
 def is_spent(database: Database, token: ClientToken) -> bool:
     """Whether the token was used up. Another call may still use it up before this one does."""
-    query = select(client_token_ids.c.token_sha256).where(client_token_ids.c.token_sha256 == _kept(token))
     with database.read() as connection:
-        return connection.execute(query).first() is not None
+        return connection.execute(SPENT, {"kept": _kept(token)}).first() is not None
 
 
 def _kept(token: ClientToken) -> str:

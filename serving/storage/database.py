@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from pydantic_core import from_json
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
@@ -58,6 +60,7 @@ class Database:
         self._writing = self.engine.execution_options(upstream_writing=True)
         # Threads that write while their caller continues; started on first use.
         self.damaged = False
+        self._writer = threading.RLock()
         self._check = WholeCheck(self.url)
         self.beside = ThreadPoolExecutor(WRITERS, thread_name_prefix="database")
 
@@ -79,7 +82,7 @@ class Database:
         """One transaction: committed when the block ends, rolled back when it raises. Without a caller it is the
         service's own job and not limited to teams.
         """
-        with self._errors(), self._writing.begin() as connection:
+        with self._errors(), self._turn_to_write(), self._writing.begin() as connection:
             self._hold_to(connection, caller)
             yield connection
 
@@ -87,7 +90,7 @@ class Database:
     def could_write(self) -> Iterator[Connection]:
         """A transaction that could write now, and writes nothing: it is rolled back. On SQLite it takes the lock of a
         writer; PostgreSQL says whether it is read-only."""
-        with self._errors(), self._writing.connect() as connection:
+        with self._errors(), self._turn_to_write(), self._writing.connect() as connection:
             self._hold_to(connection, None)
             if self.url.get_backend_name() == "postgresql" and connection.scalar(text(READ_ONLY)) != "off":
                 raise DatabaseUnavailable("the service database is read-only")
@@ -110,6 +113,21 @@ class Database:
     def is_damaged(self) -> bool:
         """True once the check of the whole, or any statement, found damage."""
         return self.damaged or self._check.damaged
+
+    @contextmanager
+    def _turn_to_write(self) -> Iterator[None]:
+        """One writer of this process at a time on SQLite, whose own queue sleeps up to a tenth of a second between two
+        looks at the lock and serves in any order. Writers of other processes still wait there.
+        """
+        if self.url.get_backend_name() != "sqlite":
+            yield
+            return
+        if not self._writer.acquire(timeout=BUSY_TIMEOUT_MS / 1_000):
+            raise DatabaseUnavailable("the service database is busy with another write")
+        try:
+            yield
+        finally:
+            self._writer.release()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -160,8 +178,18 @@ class Database:
         self.engine.dispose()
 
 
+_judged: WeakKeyDictionary[ClauseElement, bool] = WeakKeyDictionary()
+"""What ``is_scoped`` said of statements that are kept and run again."""
+
+
 def is_scoped(statement: ClauseElement) -> bool:
     """True if ``statement`` reads no person table, or reads them joined to the ``visible_people`` expression."""
+    if (known := _judged.get(statement)) is None:
+        known = _judged[statement] = _is_scoped(statement)
+    return known
+
+
+def _is_scoped(statement: ClauseElement) -> bool:
     touches = False
     for element in visitors.iterate(statement):
         if isinstance(element, CTE) and element.name == SCOPE_NAME:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import CTE, BindParameter, ColumnElement, Select, and_, bindparam, false, or_, select
@@ -16,6 +17,9 @@ from sqlalchemy import CTE, BindParameter, ColumnElement, Select, and_, bindpara
 from serving.identity.callers import Caller
 from serving.storage.database import SCOPE_NAME
 from serving.storage.tables import emergency_access, people, publications, reviews, run_teams, runs, work_items
+
+KEPT = 1_024
+"""How many callers' queries are kept ready."""
 
 
 def published_run() -> Select[Any]:
@@ -26,13 +30,19 @@ def published_run() -> Select[Any]:
 def visible_people(caller: Caller) -> CTE:
     """Rows (run_id, patient_id, team_id) of the published run that ``caller`` may see; none for a role that sees no
     people."""
+    return _visible(caller.sees_people, caller.team_ids, caller.token_id)
+
+
+@lru_cache(maxsize=KEPT)
+def _visible(sees_people: bool, team_ids: frozenset[str] | None, actor: str) -> CTE:
+    # Kept, because making it anew for each query of a request took longer than the queries.
     query = select(people.c.run_id, people.c.patient_id, people.c.team_id).where(
         people.c.run_id == published_run().scalar_subquery()
     )
-    if not caller.sees_people:
+    if not sees_people:
         query = query.where(false())
-    elif caller.team_ids is not None:
-        query = query.where(or_(people.c.team_id.in_(sorted(caller.team_ids)), _opened(caller)))
+    elif team_ids is not None:
+        query = query.where(or_(people.c.team_id.in_(sorted(team_ids)), _opened(actor)))
     return query.cte(SCOPE_NAME)
 
 
@@ -56,7 +66,7 @@ def visible_lists(caller: Caller) -> CTE:
 
 
 def review_counts() -> ColumnElement[bool]:
-    """True if the caller opened the person in an emergency and the time has not run out."""
+    """True for a review that was neither replaced nor undone."""
     replaced = select(reviews.c.replaces).where(reviews.c.replaces.is_not(None))
     return and_(reviews.c.review_id.not_in(replaced), reviews.c.undone.is_(false()))
 
@@ -74,14 +84,19 @@ def work_is_done() -> ColumnElement[bool]:
     )
 
 
-def _opened(caller: Caller) -> ColumnElement[bool]:
-    """The person was opened by this caller in an emergency, and the time has not run out."""
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _opened(actor: str) -> ColumnElement[bool]:
+    """The person was opened by this caller in an emergency, and the time has not run out when the query runs."""
+    now = bindparam("now", callable_=lambda: _now(), type_=emergency_access.c.expires_at.type, unique=True)
     return (
         select(emergency_access.c.grant_id)
         .where(
             emergency_access.c.patient_id == people.c.patient_id,
-            emergency_access.c.actor == caller.token_id,
-            emergency_access.c.expires_at > datetime.now(UTC),
+            emergency_access.c.actor == actor,
+            emergency_access.c.expires_at > now,
         )
         .exists()
     )
@@ -100,3 +115,7 @@ def visible_teams(caller: Caller) -> Select[Any]:
 def all_of(patients: Sequence[str]) -> BindParameter[Sequence[str]]:
     """A page's people as one parameter, because 500 parameters would each be processed."""
     return bindparam("patients", list(patients), expanding=True, unique=True)
+
+
+PATIENTS: BindParameter[Sequence[str]] = bindparam("patients", expanding=True)
+"""The same for a query that is kept: give the people as ``{"patients": [...]}`` when it runs."""

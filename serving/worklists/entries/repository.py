@@ -5,14 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Text, and_, cast, func, select
+from sqlalchemy import CTE, Connection, Select, Text, and_, cast, func, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import gaps, publications, reviews, runs, scores, summaries
-from serving.storage.visible import all_of, review_counts, visible_people
+from serving.storage.visible import KEPT, PATIENTS, all_of, review_counts, visible_people
 from serving.worklists.schemas import GapLine, RiskBefore
 
 EARLIER_LISTS = 6
@@ -85,17 +86,20 @@ def summaries_before(
 
 def reviews_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[Any]]:
     """``reviewed_at``, ``reviewer_name`` and ``actions`` of the reviews that count, oldest first, by person."""
-    visible = visible_people(caller)
-    query = (
-        select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.reviewer_name, reviews.c.actions)
-        .join(visible, visible.c.patient_id == reviews.c.patient_id)
-        .where(reviews.c.patient_id.in_(all_of(patients)), review_counts())
-        .order_by(reviews.c.reviewed_at)
-    )
     found: dict[str, list[Any]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_reviews_of(visible_people(caller)), {"patients": list(patients)}):
         found.setdefault(row.patient_id, []).append(row)
     return found
+
+
+@lru_cache(maxsize=KEPT)
+def _reviews_of(visible: CTE) -> Select[Any]:
+    return (
+        select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.reviewer_name, reviews.c.actions)
+        .join(visible, visible.c.patient_id == reviews.c.patient_id)
+        .where(reviews.c.patient_id.in_(PATIENTS), review_counts())
+        .order_by(reviews.c.reviewed_at)
+    )
 
 
 def risks_before(
