@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from features.reference import TESTS
+from features.reference.medicines.brand_forms import FORM_NOT_RECORDED
 
 OUTCOMES = {
     "admission": "Unplanned admission",
@@ -193,7 +194,9 @@ def unread_words(unread: Iterable[Any]) -> list[str]:
         written = f" “{one.value}”" if one.value else ""
         on = f", {short_day(one.on)}" if one.on else ""
         if (one.table, one.column) == ("supplies", "medicine"):
-            lines.append(f"Medicine{written}{on}: not in Upstream's tables: no interaction or burden is known.")
+            unknown = "not in Upstream's tables: no interaction or burden is known"
+            why = FORM_NOT_RECORDED if one.reason == FORM_NOT_RECORDED else unknown
+            lines.append(f"Medicine{written}{on}: {why}.")
             continue
         label = TESTS[one.concept].label if one.concept in TESTS else one.concept.replace("_", " ")
         column = _COLUMN_WORDS.get(one.column, one.column.replace("_", " "))

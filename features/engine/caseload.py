@@ -5,7 +5,7 @@ A person is on the caseload at ``as_of`` (00:00 of that day) when, *as known by 
 
 1. a referral to an in-scope team is open: opened and known before ``as_of``, and not closed, or its closure not yet
    known;
-2. they have not died;
+2. they have not died, and no death is recorded whose day cannot be read;
 3. they are not an inpatient: no stay admitted and known before ``as_of`` whose discharge has not happened and become
    known by then. A place of safety alone is not an admission (docs/clinical.md section 2.2).
 
@@ -38,12 +38,14 @@ the OMOP source's care site."""
 ON_CASELOAD = "on the caseload"
 DIED = "died"
 INPATIENT = "inpatient, or discharge not yet known"
+DEATH_UNDATED = "a death is recorded whose day could not be read"
 REASONS = (
     ON_CASELOAD,
     "no open referral known",
     "open referral, but only to teams out of scope or of unknown kind",
     DIED,
     INPATIENT,
+    DEATH_UNDATED,
 )
 """In the order in which the rules apply: a person counts under the first rule that removes them. Codes of
 ``Caseload.reason`` index this.
@@ -167,6 +169,16 @@ def have_died(records: Records, day: int) -> npt.NDArray[np.bool_]:
     return found
 
 
+def died_on_no_known_day(records: Records, day: int) -> npt.NDArray[np.bool_]:
+    """Shape (people,): True for people whose record holds a death and no day for it, as known by 00:00 of ``day``.
+    Listing them as alive could hurt their family, and nobody can say when the death became known.
+    """
+    found = np.zeros(len(records.patient_ids), dtype=bool)
+    deaths = records.unread.undated_deaths.before(day).patient
+    found[deaths] = records.columns("patients")["died_on"][deaths] == NO_DAY
+    return found
+
+
 def are_inpatients(records: Records, day: int) -> npt.NDArray[np.bool_]:
     """Shape (people,): True for people in hospital, as known by 00:00 of ``day``. A place of safety alone is not an
     admission.
@@ -187,6 +199,7 @@ def out_of_reach(records: Records, day: int) -> npt.NDArray[np.int8]:
     records = records.as_known(day, ("referrals", "stays"))
     reason = np.zeros(len(records.patient_ids), dtype=np.int8)
     reason[are_inpatients(records, day)] = REASONS.index(INPATIENT)
+    reason[died_on_no_known_day(records, day)] = REASONS.index(DEATH_UNDATED)
     reason[have_died(records, day)] = REASONS.index(DIED)
     return reason
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from features.engine.caseload import have_died
+from features.engine.caseload import died_on_no_known_day, have_died
 from features.gaps.assumed_days import mark_assumed_days
 from features.gaps.codes import CODES
 from features.gaps.folding import one_line_each
@@ -135,7 +135,7 @@ def people_with_gaps(
 ) -> Iterator[tuple[PersonAsKnown, list[Gap]]]:
     """Yields each person as known with their gaps, for callers that need more than the gaps."""
     records = records.as_known(as_of)
-    dead = have_died(records, as_of)
+    dead = have_died(records, as_of) | died_on_no_known_day(records, as_of)
     with no_collecting() if len(places) > SHARD else nullcontext():
         for person in people(records, places, as_of):
             rules = () if dead[person.place] else PLAN.of(person)

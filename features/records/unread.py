@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from features.records.days import NO_DAY, Days, date_of, to_datetime64
+from features.records.reading.deaths import CLOSED_BY_DEATH, says_no_death
 
 COLUMNS = ("patient_id", "table", "column", "value", "concept", "on", "known_on", "reason")
 SCHEMA = pa.schema(
@@ -67,6 +69,17 @@ class Unread:
 
     def __len__(self) -> int:
         return len(self.words)
+
+    @cached_property
+    def undated_deaths(self) -> Unread:
+        """The values that say that somebody died, and not on which day."""
+        rows = [
+            row
+            for row, (table, column, value, _, reason) in enumerate(self.words)
+            if ((table, column) == ("patients", "died_on") and not says_no_death(value))
+            or reason.startswith(CLOSED_BY_DEATH)
+        ]
+        return self.take(np.array(rows, np.int64))
 
     def rows(self) -> list[tuple[int, int, int, tuple[str, str, str, str, str]]]:
         return list(zip(self.patient.tolist(), self.on.tolist(), self.known_on.tolist(), self.words, strict=True))

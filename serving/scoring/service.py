@@ -185,7 +185,7 @@ def scored_parts(
     """An answer without its people, the people as pieces of JSON, and how many they are."""
     records, positions = records_of(request.people, today)
     aside = _set_aside(records, positions)
-    why = not_scored(records, request.people, as_of, aside)
+    why = not_scored(records, request.people, as_of)
     try:
         scored = score_people(model, records, as_of, [p.pseudonym for p in request.people if p.pseudonym not in why])
     except SpineError:
@@ -227,14 +227,9 @@ class Written:
 
 
 UNREADABLE = "their own row could not be read"
-DEATH_UNREADABLE = "a day of death was sent that could not be read"
-NO_DEATH = ("9999", "2999", "1800-01-01", "1900-01-01", "0001-01-01")
-"""Prefix of a placeholder date of death that means none."""
 
 
-def not_scored(
-    records: Records, people: Sequence[PersonIn], as_of: dt.date, aside: Mapping[str, list[SetAsideRow]]
-) -> dict[str, str]:
+def not_scored(records: Records, people: Sequence[PersonIn], as_of: dt.date) -> dict[str, str]:
     """Why each person without a score has none: the caseload's rule, without the parts that only a team's list
     needs.
     """
@@ -246,17 +241,7 @@ def not_scored(
             found[person.pseudonym] = UNREADABLE
         elif reasons[place]:
             found[person.pseudonym] = REASONS[reasons[place]]
-        elif any(_hides_a_death(person, row) for row in aside.get(person.pseudonym, ())):
-            found[person.pseudonym] = DEATH_UNREADABLE
     return found
-
-
-def _hides_a_death(person: PersonIn, aside: SetAsideRow) -> bool:
-    """Whether a value that was set aside is a date of death. Scoring the person as alive would hurt their family."""
-    if (aside.table, aside.column) != ("patients", "died_on"):
-        return False
-    sent = person.rows("patients")[aside.row].get("died_on")
-    return not str(sent or "").strip().startswith(NO_DEATH)
 
 
 def model_used(model: RiskModel) -> ModelUsed:

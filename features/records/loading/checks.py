@@ -13,7 +13,8 @@ import pyarrow as pa
 from features.records.days import FIRST_DAY, NO_DAY
 from features.records.kernels import OUT_OF_RANGE, any_before, any_outside, convert, holds, mix
 from features.records.reading.dates import NOT_A_DATE
-from features.records.tables import COMPARATORS, OUTCOMES, TableSpec
+from features.records.reading.deaths import CLOSED_BY_DEATH
+from features.records.tables import CLOSE_REASONS, COMPARATORS, OUTCOMES, TableSpec
 from features.reference import TESTS, Conversion
 
 Mask = npt.NDArray[np.bool_]
@@ -26,6 +27,8 @@ AHEAD_DAYS = 3 * 366
 _KNOWN_AFTER = {"results", "stays"}
 """Tables whose rows cannot be known before they happened."""
 
+
+_DIED = CLOSE_REASONS.index("died")
 
 SECOND_OF_AN_ID = "another row has this id; the row that says most was kept"
 
@@ -60,6 +63,10 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
                 yield start, backwards, f"{start} is after {end}"
             else:
                 yield end, backwards, f"{end} is before {start}"
+    if spec.name == "referrals":
+        undated = (columns["close_reason"] == _DIED) & (columns["closed_on"] == NO_DAY)
+        if undated.any():
+            yield "close_reason", undated, CLOSED_BY_DEATH
     if spec.name in _KNOWN_AFTER and spec.event_day and any_before(columns["known_on"], columns[spec.event_day]):
         early = columns["known_on"] < columns[spec.event_day]
         yield "known_on", early, f"known_on is before {spec.event_day}: it cannot be known before it happened"

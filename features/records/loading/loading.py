@@ -41,6 +41,7 @@ from features.records.loading.second_clock import second_clock
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, TableReport
 from features.records.reading.given import Given
 from features.records.reading.nhs_numbers import without_numbers
+from features.records.same_event.brand_rows import forms_not_recorded
 from features.records.same_event.supply_rows import beside_a_reversal
 from features.records.same_event.versions import VERSIONED, RowVersions, in_one_order, settled
 from features.records.table import Table, empty_table, offsets_of, take
@@ -155,6 +156,8 @@ class Loading:
         if spec.name == "contacts":
             findings += ahead_and_over(columns, self.today)
             mode_of_attended(columns, report)
+        if spec.name == "supplies":
+            findings += forms_not_recorded(columns)
         if spec.name == "results":
             units = columns["unit"]
             findings += list(to_canonical_units(columns))

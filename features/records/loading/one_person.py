@@ -95,7 +95,10 @@ def uncorrected(
     for row in np.flatnonzero(rows & (place >= 0)).tolist():
         last = int(stands[place[row]])
         as_late = known[row] == known[last] and moved[row] == moved[last]
-        counts[row] = as_late or _is_empty(values[last])
+        if name == "died_on":  # a later row takes a death back; one of a replaced id stays
+            counts[row] = (as_late or bool(moved[row])) and _is_empty(values[last])
+        else:
+            counts[row] = as_late or _is_empty(values[last])
     return name, counts, reason
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from features.records.days import NO_DAY
+from features.records.same_event.brand_rows import read_forms
 from features.records.tables import TABLES
 from features.reference import MEDICINES
 from features.reference.medicines.medicine_names import strength_mg_in
@@ -66,6 +67,7 @@ def read_supplies(given: Any, columns: Columns, unread: dict[str, Mask]) -> None
         for name in ("quantity", "days_supplied"):
             columns[name] = np.where(back, np.abs(columns[name]), columns[name])
         columns["status"] = np.where(back, np.int16(REVERSED), columns["status"])
+    read_forms(given, columns)
     wanting = np.flatnonzero(~np.isnan(columns["quantity"]) & np.isnan(columns["strength_mg"]))
     if len(wanting):
         named = _cells(given["medicine"], wanting)

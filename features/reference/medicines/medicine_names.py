@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from features.reference.files import ReferenceTableError, read_rows
+from features.reference.medicines.brand_forms import brand_in
 from features.reference.medicines.medicines import MEDICINES
 from features.reference.words import plain_word
 
@@ -74,8 +75,17 @@ def medicine_named(text: str) -> str | None:
     found = _one_of(text)
     if found is None:
         return None
-    by_mouth = MEDICINES[found].route == "oral"
-    return None if by_mouth and _INJECTED & words else found
+    if MEDICINES[found].route == "oral" and _INJECTED & words:
+        return _long_acting(text, words)
+    return found
+
+
+def _long_acting(text: str, words: set[str]) -> str | None:
+    """The long-acting injection of a brand whose name says that it is one ("Depixol injection")."""
+    brand = brand_in(text)
+    if brand is None:
+        return None
+    return brand.injection if brand.any_injection_is_long_acting or words & {"depot", "lai"} else None
 
 
 def _one_of(text: str) -> str | None:

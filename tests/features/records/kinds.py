@@ -198,8 +198,8 @@ KINDS: dict[str, tuple[str, tuple[Given, ...]]] = {
             ),
             Given(
                 "referrals",
-                "referral_id,team_id,opened_on,closed_on,close_reason\nr1,T1,2025-01-02,2025-02-01,RIP",
-                "2025-01-02 2025-02-01; not understood: close_reason RIP",
+                "referral_id,team_id,opened_on,closed_on,close_reason\nr1,T1,2025-01-02,2025-02-01,moved on",
+                "2025-01-02 2025-02-01; not understood: close_reason moved on",
             ),
             Given(
                 "supplies",

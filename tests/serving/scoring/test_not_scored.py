@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from features.engine.caseload import DEATH_UNDATED
+
 LATE_DEPOT = {
     "medicine": "paliperidone",
     "route": "long_acting_injection",
@@ -54,10 +56,22 @@ def test_whom_the_api_does_not_score(client, as_role, case):
 
 @pytest.mark.parametrize(
     ("died_on", "is_scored"),
-    [("2025-13-40", False), ("last spring", False), ("9999-12-31", True), ("1800-01-01", True), (None, True)],
+    [
+        ("2025-13-40", False),
+        ("last spring", False),
+        ("yes", False),
+        ("Y", False),
+        ("deceased", False),
+        (True, False),
+        ("9999-12-31", True),
+        ("31/12/9999", True),
+        ("1800-01-01", True),
+        ("no", True),
+        (None, True),
+    ],
 )
 def test_a_day_of_death_that_cannot_be_read_is_not_read_as_alive(client, as_role, died_on, is_scored):
     body = {"people": [{"patient_id": "one", "tables": {"patients": [{"died_on": died_on}]}}]}
     got = client.post("/v1/scores", json=body, headers=as_role("cmht_system")).json()
-    why = [] if is_scored else [{"patient_id": "one", "reason": "a day of death was sent that could not be read"}]
+    why = [] if is_scored else [{"patient_id": "one", "reason": DEATH_UNDATED}]
     assert (len(got["people"]), got["not_scored"]) == (int(is_scored), why)

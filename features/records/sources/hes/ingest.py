@@ -42,6 +42,7 @@ def read_hes(folder: str | Path) -> tuple[dict[str, pd.DataFrame], Account]:
     files = sorted(Path(folder).glob("*.csv")) if Path(folder).is_dir() else []
     account, codes = Account(), _codes()
     people: list[pd.DataFrame] = []
+    died: dict[str, str] = {}
     parts: dict[str, list[pd.DataFrame]] = {"contacts": [], "stays": [], "conditions": []}
     for file in files:
         table = _read(file)
@@ -59,6 +60,7 @@ def read_hes(folder: str | Path) -> tuple[dict[str, pd.DataFrame], Account]:
                 file.name, table.index, "left out: an emergency department is no contact of a mental health team"
             )
             continue
+        died |= _deaths(table, codes)
         mental = table["MAINSPEF"].isin(list(codes["specialty"]))
         account.mark(file.name, table.index[~mental], "left out: not a mental health specialty")
         table = table[mental]
@@ -81,7 +83,9 @@ def read_hes(folder: str | Path) -> tuple[dict[str, pd.DataFrame], Account]:
         )
     patients = pd.concat(people, ignore_index=True)
     frames = {name: pd.concat(found, ignore_index=True) for name, found in parts.items() if found}
-    return {"patients": patients.groupby("patient_id", as_index=False).first(), **frames}, account
+    patients = patients.groupby("patient_id", as_index=False).first()
+    patients["died_on"] = patients["patient_id"].map(died).astype("str")
+    return {"patients": patients, **frames}, account
 
 
 def _people(table: pd.DataFrame, codes: dict[str, dict[str, str]]) -> pd.DataFrame:
@@ -96,6 +100,16 @@ def _people(table: pd.DataFrame, codes: dict[str, dict[str, str]]) -> pd.DataFra
             "ethnicity": table["ETHNOS"].map(codes["ethnicity"]) if "ETHNOS" in table else None,
         }
     )
+
+
+def _deaths(table: pd.DataFrame, codes: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The day of discharge, as written, of each person who died in hospital, in whatever specialty; a word where the
+    day is missing, which keeps the person off every list."""
+    if "DISMETH" not in table:
+        return {}
+    dead = table[table["DISMETH"].map(codes["discharge"]) == "died"]
+    days = [None if day == NO_DAY else date_of(int(day)) for day in _days(dead["DISDATE"])]
+    return dict(zip(dead["patient_id"], [str(day or "died") for day in days], strict=True))
 
 
 def _contacts(name: str, table: pd.DataFrame, codes: dict[str, dict[str, str]], account: Account) -> pd.DataFrame:

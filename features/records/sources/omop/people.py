@@ -12,6 +12,8 @@ from features.records.sources.omop.ledger import ASIDE, MAPPED, RowFates, repeat
 from features.records.sources.omop.mappings import Mappings
 
 NO_CARE_SITE = "no_care_site"
+DIED = "deceased"
+"""What stands for a day of death that nobody wrote down: the loader sets it aside, and the person is on no list."""
 CARE_SITE = "care_site_"
 
 
@@ -82,13 +84,15 @@ def _deaths(person: pd.DataFrame, death: pd.DataFrame, ledger: RowFates) -> dict
     day = day_text(death, "death")
     fates = np.full(len(death), f"{MAPPED}patients.died_on", dtype=object)
     fates[repeated(death["person_id"])] = f"{ASIDE}a second death of one person"
-    fates[day.isna().to_numpy(dtype=bool)] = f"{ASIDE}no date of death"
+    undated = day.isna().to_numpy(dtype=bool)
     fates[~death["person_id"].isin(person["person_id"]).to_numpy(dtype=bool)] = (
         f"{ASIDE}the person is not in the person table"
     )
     ledger.fates["death"] = fates
-    used = fates == f"{MAPPED}patients.died_on"
-    return dict(zip(death.loc[used, "person_id"], day[used], strict=True))
+    known = death["person_id"].isin(person["person_id"]).to_numpy(dtype=bool)
+    dated = (fates == f"{MAPPED}patients.died_on") & ~undated
+    without_a_day = dict.fromkeys(death.loc[undated & known, "person_id"], DIED)
+    return without_a_day | dict(zip(death.loc[dated, "person_id"], day[dated], strict=True))
 
 
 def referrals(

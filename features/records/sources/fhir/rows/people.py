@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from features.records.days import NO_DAY
+from features.records.reading.deaths import says_no_death
 from features.records.sources.fhir import resources as r
 from features.records.sources.fhir.codebook import CONFLICT
-from features.records.sources.fhir.dates import birth_day, day
+from features.records.sources.fhir.dates import NotADate, birth_day, day
 from features.records.sources.fhir.sink import ASIDE, LEFT_OUT, MAPPED, NOT_MAPPED, NOT_READ, USED, Sink
 
 _DRAFTS = ("entered-in-error", "draft", "unknown")
@@ -22,9 +23,9 @@ def patient(one: r.Patient, key: str, sink: Sink) -> str:
     updated = last_updated(one)
     if one.meta and any(tag.code == "HTEST" for tag in [*one.meta.tag, *one.meta.security]):
         sink.mark_synthetic()
-    died = day(one.deceasedDateTime)
+    died, undated = _death(one)
     sink.note_partial("Patient", one.deceasedDateTime)
-    if died == NO_DAY and one.deceasedBoolean:
+    if undated:
         died = updated
         sink.notes[
             "Patient: deceased without a date; the day of the last update was taken, or the day of the load"
@@ -51,6 +52,15 @@ def patient(one: r.Patient, key: str, sink: Sink) -> str:
                 else:
                     sink.add("circumstance", key, "interpreter", value, updated, updated)
     return f"{MAPPED}patients"
+
+
+def _death(one: r.Patient) -> tuple[int, bool]:
+    """The day of death, NO_DAY without one; and whether the person died on a day that is not known."""
+    try:
+        died = day(one.deceasedDateTime)
+    except NotADate:
+        return NO_DAY, bool(one.deceasedBoolean) or not says_no_death(one.deceasedDateTime or "")
+    return died, died == NO_DAY and bool(one.deceasedBoolean)
 
 
 def flag(one: r.Flag, key: str, sink: Sink) -> str:
