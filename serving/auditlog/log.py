@@ -102,6 +102,14 @@ ADD_EVENT = insert(audit_events)
 SET_HEAD = update(audit_head).where(HEAD).values(hash=bindparam("newest"))
 
 
+def wait_for_writers(connection: Connection) -> None:
+    """Returns once no other transaction is about to commit an event, and holds those that come until this one ends.
+
+    PostgreSQL would otherwise let an erasure miss the rows of a run that commits a moment later. On SQLite, a write
+    holds the whole database anyway."""
+    connection.execute(select(audit_head.c.seq).with_for_update())
+
+
 def append(connection: Connection, by: Audit, look: Look) -> None:
     """Adds one event inside the caller's transaction."""
     head = connection.execute(NEXT_EVENT).one()

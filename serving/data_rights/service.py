@@ -23,9 +23,10 @@ from features.errors import UpstreamError
 from features.records.reading.ids import clean_id
 from features.settings import RetentionSettings
 from models.locked_scores import erase_locked, locked_rows
-from serving.auditlog.log import Audit, Look, append
+from serving.auditlog.log import Audit, Look, append, wait_for_writers
 from serving.data_rights import repository
 from serving.runs.repository import erased_key
+from serving.runs.run_lock import only_runner, remove_staged, staging_folder
 from serving.storage import migrations
 from serving.storage.database import Database
 
@@ -91,20 +92,25 @@ def export_person(home: Path, patient_id: str) -> dict[str, Any]:
 
 
 def erase_person(home: Path, patient_id: str, by: str, why: str) -> Erased:
-    """Erases a person from the database, the locked silent scores and the home's store, in that order; a later extract
-    does not bring them back. Raises ``PersonUnknown``, ``ErasureIncomplete``; then nothing is erased.
+    """Erases a person from the database, unfinished runs, the locked silent scores and the home's store. A later
+    extract does not bring them back. Raises ``PersonUnknown``, ``ErasureIncomplete``, or ``AlreadyRunning`` while a
+    nightly run works on this home; then nothing is erased.
     """
     by, why = by.strip(), why.strip()
     if not by or not why:
         raise ErasureIncomplete("give --by and --why: both are written to the audit log")
-    person = clean_id(patient_id)
-    with migrations.opened(home) as database:
-        now = dt.datetime.now(dt.UTC)
-        in_store = sum(map(len, _store_rows(home / "store", person).values()))
+    person, store = clean_id(patient_id), home / "store"
+    with (
+        migrations.opened(home) as database,
+        only_runner(folder := staging_folder(database, store), "erasure"),
+    ):
+        in_store = sum(map(len, _store_rows(store, person).values()))
         with database.write() as connection:
             if not in_store and not repository.rows_about(connection, person) and not locked_rows(home, person):
                 raise PersonUnknown("nothing is held about that person; check the id")
-            removed = repository.erase(connection, person, now)
+            remove_staged(folder)
+            wait_for_writers(connection)
+            removed = repository.erase(connection, person, dt.datetime.now(dt.UTC))
             kept = {**repository.kept_of(connection, person), "audit_events": _looks(connection, person)}
             silent = erase_locked(home, person)
             detail = {
@@ -115,8 +121,8 @@ def erase_person(home: Path, patient_id: str, by: str, why: str) -> Erased:
                 "silent": [asdict(one) for one in silent],
             }
             append(connection, _audit(database), Look("person.erased", detail=detail))
-    if in_store:
-        _erase_from_store(home / "store", person)
+        if in_store:
+            _erase_from_store(store, person)
     return Erased(removed, in_store, kept, silent_rows=sum(one.rows for one in silent))
 
 

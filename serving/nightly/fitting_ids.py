@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import pandas as pd
+from sqlalchemy import Connection
 
 from features.engine.caseload import Caseload
+from features.errors import UpstreamError
 from serving.runs.repository import erased_key, erased_people
 from serving.storage.database import Database
 
@@ -15,6 +17,10 @@ LONGEST_ID = 200
 """Longest id in the service database. PostgreSQL refuses a longer one, or one with a NUL, and with it all other
 lists.
 """
+
+
+class ErasedMeanwhile(UpstreamError):
+    """Somebody on the lists was erased while the run worked."""
 
 
 def storable(chosen: Caseload) -> tuple[Caseload, int]:
@@ -29,11 +35,23 @@ def storable(chosen: Caseload) -> tuple[Caseload, int]:
 def without_erased(database: Database, chosen: Caseload) -> Caseload:
     """The caseload without people who were erased, whom a later extract may send again."""
     with database.read() as connection:
-        erased = erased_people(connection)
-    if not erased:
-        return chosen
-    stays = [erased_key(str(patient)) not in erased for patient in chosen.spine["patient_id"]]
-    return replace(chosen, spine=chosen.spine[stays].reset_index(drop=True))
+        gone = erased_among(connection, chosen.spine["patient_id"])
+    return replace(chosen, spine=chosen.spine[~gone].reset_index(drop=True)) if gone.any() else chosen
+
+
+def refuse_erased(connection: Connection, chosen: Caseload) -> None:
+    """Raises ``ErasedMeanwhile`` if somebody of the caseload was erased since it was read, by another machine.
+
+    Call it after the audit event of the publication: that event and an erasure wait for each other.
+    """
+    if erased_among(connection, chosen.spine["patient_id"]).any():
+        raise ErasedMeanwhile("somebody was erased while this run worked; nothing was published. Start it again")
+
+
+def erased_among(connection: Connection, ids: pd.Series) -> pd.Series:
+    """Mask of the ``ids`` whose people were erased."""
+    erased = erased_people(connection)
+    return ids.astype("str").map(lambda one: erased_key(one) in erased if erased else False).astype(bool)
 
 
 def plain_text(value: Any, most: int = LONGEST_ID) -> str | None:

@@ -35,12 +35,12 @@ from models.bundle.signature import refuse_unsigned
 from models.lottery_band import BandRules
 from serving.auditlog.log import Audit, Look, append
 from serving.nightly.arrival import Acceptance, Arrived, ListRefused, arrived, newest_day, refusals
-from serving.nightly.fitting_ids import LONGEST_ID, plain_text, storable, without_erased
+from serving.nightly.fitting_ids import LONGEST_ID, plain_text, refuse_erased, storable, without_erased
 from serving.nightly.lists import Lists, make_lists, plain_rules
 from serving.nightly.processes import in_processes
 from serving.nightly.rows.scored import rows_of
 from serving.nightly.rows.timeline import groups, listed, timelines
-from serving.nightly.staging import Staging, only_runner
+from serving.nightly.staging import Staging
 from serving.nightly.summary import Summary, left_out_of
 from serving.runs.repository import (
     NewRun,
@@ -51,6 +51,7 @@ from serving.runs.repository import (
     thin,
     write_run,
 )
+from serving.runs.run_lock import only_runner, staging_folder
 from serving.scoring.service import score_people
 from serving.storage import migrations
 from serving.storage.database import Database
@@ -97,8 +98,8 @@ def score_store(
     in memory at once. Runs older than ``explained_days`` keep their risks, ranks and gaps and lose their
     explanations. The records are compared with those behind the published list: beyond ``tolerances`` nothing is
     published and ``ListRefused`` says why, unless ``accept`` names who decided otherwise. Raises ``AlreadyRunning``
-    if another run is active, ``NothingToScore``, ``RecordsError``, ``BundleError`` or ``DatabaseUnavailable``;
-    then nothing is published.
+    if another run is active, ``ErasedMeanwhile``, ``NothingToScore``, ``RecordsError``, ``BundleError`` or
+    ``DatabaseUnavailable``; then nothing is published.
     """
     began = time.perf_counter()
     progress("loading", 0, 2)
@@ -115,7 +116,7 @@ def score_store(
     loaded = time.perf_counter()
     rules = list_rules(model, ranking, lottery)
     run_id = run_id_of(model, records, day, rules)
-    with migrations.opened(database) as opened, only_runner(folder := _staging_folder(opened, Path(store))) as lock:
+    with migrations.opened(database) as opened, only_runner(folder := staging_folder(opened, Path(store))) as lock:
         started = dt.datetime.now(dt.UTC)
         chosen, unfit = storable(caseload(records, day_of(day), in_scope_kinds))
         chosen = without_erased(opened, chosen)
@@ -156,6 +157,7 @@ def score_store(
             write_run(connection, new)
             staging.copy_into(connection)
             _publish(opened, connection, model, run_id, new.run["finished_at"], summary.people, accept, reasons)
+            refuse_erased(connection, chosen)
         staging.remove()
         with opened.write() as connection:  # separate: what is published stays published
             now = dt.datetime.now(dt.UTC)
@@ -176,12 +178,6 @@ def _home_of(database: Path | str | Database) -> Path | None:
 def _compile(model: RiskModel, records: Records, day: dt.date, person: str) -> None:
     """Scores one person, so that every kernel is compiled or read from its cache before workers are forked."""
     score_people(model, records.select([person]), day, [person])
-
-
-def _staging_folder(database: Database, store: Path) -> Path:
-    """Next to the database if that is a file, else next to the store."""
-    file = database.url.database if database.url.get_backend_name() == "sqlite" else None
-    return (Path(file).parent if file else store.parent) / "nightly"
 
 
 def _guard(

@@ -24,10 +24,13 @@ from models.bundle.not_promoted import refuse_unless_demo
 from models.bundle.signature import refuse_unsigned
 from models.locked_scores import FOLDER, write_locked
 from serving.auditlog.log import Audit, Look, append
+from serving.nightly.fitting_ids import erased_among, without_erased
 from serving.nightly.run import latest_as_of, list_rules
+from serving.runs.run_lock import only_runner, staging_folder
 from serving.scoring.record_coverage import HISTORY_TABLES
 from serving.scoring.service import score_people
 from serving.storage import migrations
+from serving.storage.database import Database
 from serving.storage.tables import audit_events
 from serving.worklists.ranking import Ranking
 from serving.worklists.rules import NO_SAFETY_GAP, PRESSING
@@ -64,7 +67,8 @@ def score_silently(
     as_of: dt.date | str | None = None,
     in_scope_kinds: Sequence[str] = IN_SCOPE_TEAM_KINDS,
 ) -> SilentRun:
-    """Scores everybody on the caseload and locks the scores. Raises LockBroken if that day and model are locked."""
+    """Scores everybody on the caseload and locks the scores. Raises LockBroken if that day and model are locked, and
+    ``AlreadyRunning``."""
     model = RiskModel.load(bundle, self_test=True)
     refuse_unsigned(model.manifest, model.signature, home)
     records = Records.load(store)
@@ -72,11 +76,20 @@ def score_silently(
     if isinstance(as_of, str):
         as_of = dt.date.fromisoformat(as_of)
     day = as_of or latest_as_of(records)
-    chosen = caseload(records, day_of(day), in_scope_kinds)
+    with migrations.opened(home) as opened, only_runner(staging_folder(opened, store), "silent scoring"):
+        return _score_and_lock(opened, model, records, day, home, in_scope_kinds)
+
+
+def _score_and_lock(
+    database: Database, model: RiskModel, records: Records, day: dt.date, home: Path, in_scope_kinds: Sequence[str]
+) -> SilentRun:
+    chosen = without_erased(database, caseload(records, day_of(day), in_scope_kinds))
     scores = _scores(model, records, day, chosen.spine)
     scores = _places(scores, records, model)
     excluded = chosen.excluded()
     left_out = excluded.loc[excluded["reason"] != ON_CASELOAD, ["patient_id", "reason"]].astype(str)
+    with database.read() as connection:
+        left_out = left_out[~erased_among(connection, left_out["patient_id"])]
     about = {
         "as_of": day.isoformat(),
         "bundle_id": model.manifest.bundle_id,
@@ -88,7 +101,7 @@ def score_silently(
     }
     folder = home / FOLDER / f"{day.isoformat()}-{model.manifest.bundle_id}"
     lock = write_locked(folder, scores, left_out.reset_index(drop=True), about)
-    with migrations.opened(home) as database, database.write() as connection:
+    with database.write() as connection:
         detail = {"lock": lock, "as_of": day.isoformat(), "people": len(scores)}
         look = Look(ACTION, bundle_id=model.manifest.bundle_id, detail=detail)
         append(connection, Audit(database, "nightly", "operator", lock[:16]), look)

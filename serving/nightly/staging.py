@@ -8,14 +8,12 @@ its people. It is removed once the run is published, with any older one.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
-import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,39 +31,12 @@ from sqlalchemy import (
     select,
 )
 
-from features.errors import UpstreamError
 from serving.runs.repository import insert_rows
+from serving.runs.run_lock import remove_staged
 from serving.storage.tables import gaps, people, person_groups, runs, scores, summaries, timelines
 
 STAGED = (people, scores, gaps, timelines, person_groups, summaries)
 CHUNK = 2_000
-
-
-class AlreadyRunning(UpstreamError):
-    """Another nightly run is active on this home; the message names its process."""
-
-
-@contextmanager
-def only_runner(folder: Path) -> Iterator[int]:
-    """Holds the lock of ``folder`` and returns the lock's file number, for a forked worker to close. The operating
-    system frees the lock when the process ends in any way, so it is never stale."""
-    folder.mkdir(parents=True, exist_ok=True)
-    # Rows about people will be stored here.
-    folder.chmod(0o700)
-    with (folder / "lock").open("a+", encoding="ascii") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            raise AlreadyRunning(
-                f"another nightly run (process {holder}) is at work on this home; nothing was done. Wait for it to "
-                f"end, then run again"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
-        yield lock.fileno()
 
 
 class Staging:
@@ -211,9 +182,7 @@ class Staging:
 
     def remove(self, keep: str = "") -> None:
         """Removes every staged run of this folder except ``keep``."""
-        for path in self._folder.iterdir():
-            if path.is_dir() and path.name != keep:
-                shutil.rmtree(path)
+        remove_staged(self._folder, keep)
 
 
 def _sync(path: Path) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import event, func, select
 from models import RiskModel
 from serving.auditlog.log import verify_chain
 from serving.nightly.run import score_store
-from serving.nightly.staging import AlreadyRunning
+from serving.runs.run_lock import AlreadyRunning
 from serving.security.tokens import issue_token
 from serving.start import StartError, serve
 from serving.storage.database import Database, DatabaseUnavailable

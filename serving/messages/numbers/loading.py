@@ -16,6 +16,7 @@ from serving.identities.keys import IdentityKeys
 from serving.identities.left_out import LeftOut, local_id
 from serving.messages import repository
 from serving.messages.numbers.mobile import hash_of, mobile, sealed_number
+from serving.runs.repository import erased_key, erased_people
 from serving.storage import migrations
 from serving.storage.database import Database
 
@@ -99,20 +100,23 @@ def read_numbers(
 
 
 def store_numbers(database: Path | str | Database, found: dict[str, tuple[str, bool]], keys: IdentityKeys) -> None:
-    """Seals and stores numbers and deletes all others. Audited, without a number."""
+    """Seals and stores numbers, without those of people who were erased, and deletes all others. Audited, without a
+    number."""
     now = dt.datetime.now(dt.UTC)
-    rows = (
-        {
-            "patient_id": who,
-            "key_id": keys.current,
-            "sealed": sealed_number(keys, who, number),
-            "number_hash": hash_of(number, keys),
-            "consented": agreed,
-            "given_at": now,
-        }
-        for who, (number, agreed) in found.items()
-    )
     with migrations.opened(database) as opened, opened.write() as connection:
+        erased = erased_people(connection)
+        found = {who: one for who, one in found.items() if not erased or erased_key(who) not in erased}
+        rows = (
+            {
+                "patient_id": who,
+                "key_id": keys.current,
+                "sealed": sealed_number(keys, who, number),
+                "number_hash": hash_of(number, keys),
+                "consented": agreed,
+                "given_at": now,
+            }
+            for who, (number, agreed) in found.items()
+        )
         repository.replace_numbers(connection, rows)
         audit = Audit(opened, actor="texts", role="operator", request_id="command line")
         append(connection, audit, Look("text_numbers.loaded", detail={"people": len(found)}))

@@ -19,7 +19,8 @@ from features import Records
 from serving.nightly.arrival import Acceptance
 from serving.nightly.processes import WorkerDied, in_processes
 from serving.nightly.run import score_store
-from serving.nightly.staging import STAGED, AlreadyRunning, Staging, only_runner
+from serving.nightly.staging import STAGED, Staging
+from serving.runs.run_lock import AlreadyRunning, only_runner
 from serving.storage.tables import people
 
 SCRIPT = Path(__file__).parent / "killed_runs.py"
