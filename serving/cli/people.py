@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from features.console import DEFAULT_HOME, CommandError, Home, Json, report
-from serving.cli.groups import app, identities, person, settings_of
+from serving.cli.groups import app, identities, keys, person, settings_of
 
 if TYPE_CHECKING:
     from serving.identities.keys import IdentityKeys
@@ -107,6 +107,31 @@ def person_erase(
 
     done = erase_person(home, patient_id, by, why)
     report(done.as_dict(), as_json, done.lines)
+
+
+@keys.command("rotate-nhs")
+def keys_rotate_nhs(
+    numbers: Annotated[Path, typer.Argument(help="CSV with a column nhs_number: everybody whose id is a pseudonym.")],
+    old_key_file: Annotated[Path, typer.Option(help="The key that made the ids.")],
+    key_file: Annotated[Path, typer.Option(help="The new key. The ids from before it are written beside it.")],
+    home: Home = DEFAULT_HOME,
+    leave: Annotated[bool, typer.Option("--leave", help="Go on without people who are not in the file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Replace the NHS number key without ingesting everything again: people keep their ids.
+
+    Then set UPSTREAM_NHS_KEY_FILE to the new key and restart the service. For a key that somebody else may know, ingest
+    everything again instead.
+
+    Example: upstream keys rotate-nhs names.csv --old-key-file nhs.key --key-file nhs2.key --home .upstream
+    """
+    from serving.data_rights.service import rotate_nhs_key
+
+    done = rotate_nhs_key(home, old_key_file, key_file, numbers, leave=leave)
+    words = (
+        f"{done.people:,} people keep their ids under the key {done.new_key}; {done.not_found:,} were not in the file"
+    )
+    report(done.as_dict(), as_json, lambda: [words])
 
 
 @app.command()

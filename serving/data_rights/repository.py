@@ -50,6 +50,12 @@ KEPT: tuple[Table, ...] = (reviews, exposures, emergency_access)
 """Fields of an audit event that a copy for the person also holds."""
 
 
+def people_held(connection: Connection) -> set[str]:
+    """The id of everybody about whom a row is held."""
+    tables = (*ERASED, *KEPT)
+    return {str(one) for table in tables for one in connection.scalars(select(table.c.patient_id).distinct()) if one}
+
+
 def rows_about(connection: Connection, patient_id: str) -> dict[str, list[dict[str, Any]]]:
     """Every row of every table about a person, by table; tables without one are left out."""
     found: dict[str, list[dict[str, Any]]] = {}

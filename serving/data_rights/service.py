@@ -17,10 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from features import Records
 from features.errors import UpstreamError
 from features.records.reading.ids import clean_id
+from features.records.reading.nhs_key_rotation import Rotation, rotated, write_known
+from features.records.reading.nhs_numbers import NhsKey
 from features.settings import RetentionSettings
 from models.locked_scores import erase_locked, locked_rows
 from serving.auditlog.log import Audit, Look, append, wait_for_writers
@@ -44,6 +47,10 @@ ELSEWHERE = (
 
 class PersonUnknown(UpstreamError):
     """Nothing is held about the person; the message repeats no id."""
+
+
+class NumbersMissing(UpstreamError):
+    """The file of NHS numbers cannot be read, or somebody's number is not in it; the message holds no number."""
 
 
 class ErasureIncomplete(UpstreamError):
@@ -124,6 +131,31 @@ def erase_person(home: Path, patient_id: str, by: str, why: str) -> Erased:
         if in_store:
             _erase_from_store(store, person)
     return Erased(removed, in_store, kept, silent_rows=sum(one.rows for one in silent))
+
+
+def rotate_nhs_key(home: Path, old_key: Path, new_key: Path, numbers: Path, *, leave: bool = False) -> Rotation:
+    """Lets a new NHS number key find everybody whom the old one found, by the NHS numbers in a column of a CSV file.
+    Writes the ids beside the new key, and an audit event. Raises ``NumbersMissing`` if somebody's number is not in the
+    file, unless ``leave``; then nothing is written.
+    """
+    old, new = NhsKey.read(old_key), NhsKey.read(new_key)
+    try:
+        rows = pd.read_csv(numbers, dtype="string", keep_default_na=False, encoding="utf-8-sig")["nhs_number"]
+    except (OSError, ValueError, KeyError):
+        raise NumbersMissing(f"{numbers.name} cannot be read as CSV (UTF-8) with a column nhs_number") from None
+    store = home / "store"
+    with migrations.opened(home) as database, only_runner(staging_folder(database, store), "change of keys"):
+        held = set(Records.load(store).patient_ids.tolist()) if store.is_dir() else set()
+        with database.write() as connection:
+            ids, done = rotated(old, new, rows, held | repository.people_held(connection))
+            if done.not_found and not leave:
+                raise NumbersMissing(
+                    f"{done.not_found:,} people have an id of the key {done.old_key} and no row in {numbers.name}: a "
+                    f"later extract would make new people of them. Add their numbers, or leave them with --leave"
+                )
+            write_known(new_key, new.key_id, ids)
+            append(connection, _audit(database), Look("nhs_key.rotated", detail=done.as_dict()))
+    return done
 
 
 def apply_retention(home: Path, settings: RetentionSettings, *, dry_run: bool = False) -> dict[str, int]:

@@ -73,6 +73,7 @@ ACTIONS = {
     "impact.read": "Took what the read-out of impact needs",
     "person.exported": "Took away all that is held about a person",
     "person.erased": "Erased a person",
+    "nhs_key.rotated": "Changed the NHS number key",
     "retention.applied": "Deleted what was older than its retention",
     "text.sent": "Sent a text",
     "text.opened": "Opened a sealed text",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 import stat
 from collections.abc import Mapping
@@ -44,6 +45,8 @@ class NhsKey:
 
     key_id: str
     secret: bytes = field(repr=False)
+    known: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
+    """The ids that people had before this key, by the digits that it makes of their numbers: they keep them."""
 
     def __post_init__(self) -> None:
         if not _KEY_ID.fullmatch(self.key_id):
@@ -55,7 +58,8 @@ class NhsKey:
 
     @classmethod
     def read(cls, path: Path) -> NhsKey:
-        """From a file of one line, ``<key id>:<hex digits>``, which only the service may read. Raises
+        """From a file of one line, ``<key id>:<hex digits>``, which only the service may read, and the ids that people
+        had before this key, where it replaced another (:mod:`features.records.reading.nhs_key_rotation`). Raises
         ``KeyProblem``."""
         try:
             open_to_all = stat.S_IMODE(path.stat().st_mode) & 0o007
@@ -68,12 +72,42 @@ class NhsKey:
                 "the NHS number key file can be read by every account of this machine: make a new key, since this one "
                 "may be known, and run chmod 600 on its file"
             )
-        return cls(key_id, secret)
+        return cls(key_id, secret, read_known(path, key_id))
 
     def pseudonym(self, number: str) -> str:
-        """``<key id>.<64 hex digits>``: the same for the same number and key, nothing without the key. Raises
-        ``NotAnNhsNumber``."""
-        return f"{self.key_id}.{hmac.new(self.secret, checked(number).encode(), hashlib.sha256).hexdigest()}"
+        """``<key id>.<64 hex digits>``: the same for the same number and key, nothing without the key. The id from
+        before this key where there is one. Raises ``NotAnNhsNumber``."""
+        digits = self.digits(number)
+        return self.known.get(digits) or f"{self.key_id}.{digits}"
+
+    def digits(self, number: str) -> str:
+        """The keyed hash of a number, as 64 hex digits. Raises ``NotAnNhsNumber``."""
+        return hmac.new(self.secret, checked(number).encode(), hashlib.sha256).hexdigest()
+
+
+def known_file(key_file: Path) -> Path:
+    """The file beside a key that holds the ids from before it."""
+    return key_file.with_name(f"{key_file.name}.known")
+
+
+def read_known(key_file: Path, key_id: str) -> dict[str, str]:
+    """The ids from before a key, by the digits that it makes; none where it replaced no other. Raises
+    ``KeyProblem``."""
+    path = known_file(key_file)
+    if not path.exists():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="ascii"))
+        ids = {str(digits): str(one) for digits, one in found["ids"].items()}
+        belongs = found["key_id"] == key_id
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        raise KeyProblem(
+            f"{path.name}, the ids from before the NHS number key, cannot be read; restore it from the backup of the "
+            f"keys: without it, everybody would become a new person"
+        ) from None
+    if not belongs:
+        raise KeyProblem(f"{path.name} belongs to another NHS number key; put the key and its file back together")
+    return ids
 
 
 class NotAnNhsNumber(ValueError):
