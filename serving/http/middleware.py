@@ -204,6 +204,8 @@ class Boundary:
         if sum(len(name) + len(value) for name, value in headers.raw) > MOST_HEADERS:
             raise Problem(431, "headers-too-large", "The header lines are longer than this service accepts.")
         host = _host_name(headers.get("host", ""))
+        if len(headers.getlist("host")) > 1:  # a proxy may have read the other one
+            raise Problem(400, "several-hosts", "The request has more than one Host line.")
         if host not in self.hosts and scope["path"] not in ANY_HOST:
             raise Problem(
                 400, "unknown-host", "This service does not answer to that host name; set UPSTREAM_ALLOWED_HOSTS."

@@ -30,13 +30,19 @@ from sqlalchemy import (
     insert,
     select,
 )
+from sqlalchemy.exc import OperationalError
 
+from features.errors import UpstreamError
 from serving.runs.repository import insert_rows
 from serving.runs.run_lock import remove_staged
 from serving.storage.tables import gaps, people, person_groups, runs, scores, summaries, timelines
 
 STAGED = (people, scores, gaps, timelines, person_groups, summaries)
 CHUNK = 2_000
+
+
+class ShardNotWritten(UpstreamError):
+    """A finished shard cannot be stored, mostly because the disk is full."""
 
 
 class Staging:
@@ -71,6 +77,12 @@ class Staging:
             _sync(beside)
             beside.rename(self._shards / f"{first}.db")
             _sync(self._shards)
+        except OperationalError as error:
+            # The driver's text may quote a value; only the kind of failure leaves this module.
+            raise ShardNotWritten(
+                f"a part of the nightly run could not be written ({type(error).__name__}); nothing was published. Make "
+                f"room on the disk of {self._folder}, then start the run again: it keeps the finished parts"
+            ) from None
         finally:
             engine.dispose()
             beside.unlink(missing_ok=True)

@@ -23,6 +23,7 @@ BENCHMARKS = {
     "worklist": ("tests.benchmarks.worklist", "run"),
     "cds": ("tests.benchmarks.cds", "run"),
     "texts": ("tests.benchmarks.texts", "run"),
+    "limits": ("tests.benchmarks.limits", "run"),
     "records-load": ("tests.benchmarks.records_load", "run"),
     "gaps": ("tests.benchmarks.gaps", "run"),
 }

@@ -1,16 +1,19 @@
-"""A working day at once: 50 pharmacists read and review, a nightly run publishes, a system scores 500 people a minute,
-all on this machine.
+"""A working day at once: 50 pharmacists read and review, two nightly runs publish, a system scores 500 people a minute,
+a records system asks for cards 20 times a second, and people answer texts. All on this machine, with PostgreSQL.
 
-``make bench ONLY=load`` runs it for ten minutes; ``python -m tests.benchmarks.load 20`` for twenty seconds, to see
-that it works, and with a demo's home after the seconds on a copy of that home. The service is a process of its own on
-127.0.0.1. The line holds the errors (floor 0), p50 and p99 in seconds of each kind of request, and the service's
-memory, which has to be flat.
+``make bench ONLY=load`` runs it for ten minutes, ``python -m tests.benchmarks.load --minutes 30`` for thirty. Without
+PostgreSQL's programs, or with ``--sqlite``, the database is SQLite. ``--home`` copies the home of a demo instead of
+making one of ``--patients`` people. The service is a process of its own on 127.0.0.1. The line holds the errors
+(floor 0), p50 and p99 in seconds of each kind of request, and the service's memory, which has to be flat. Hooks and
+texts are sent when their time has come, whether or not those before were answered, and count from then.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -18,22 +21,33 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
+from sqlalchemy import select
 
+from serving.messages.fake.demo import SETTING, invent_numbers, phones_beside_the_demo
 from serving.security.tokens import issue_token
 from serving.settings import database_url_of
 from serving.storage.database import Database
+from serving.storage.tables import people
 from tests.benchmarks.measure import line
 from tests.conftest import ROOT, upstream
+from tests.faults.postgres import PROGRAMS, cluster
 from tests.faults.processes import served
+from tests.serving.cds import clients
+from tests.serving.cds.conftest import VIEW
 
 PATIENTS, PHARMACISTS, MINUTES = 2_000, 50, 10
 SCORED_A_MINUTE, SCORED_AT_ONCE = 500, 25
+HOOKS_A_SECOND, TEXTS_A_SECOND = 20, 1
+NIGHTS = (0.15, 0.55)
+"""When the nightly runs begin, as parts of the whole."""
 THINKING_S = (2.0, 8.0)
 """A pharmacist reads for a few seconds before the next page."""
 FLAT = 1.15
@@ -49,18 +63,20 @@ class Seen:
     memory_mb: list[float] = field(default_factory=list)
     nightly_runs: int = 0
 
-    async def ask(self, client: httpx.AsyncClient, kind: str, method: str, path: str, **how: Any) -> Any:
-        began = time.perf_counter()
+    async def ask(
+        self, client: httpx.AsyncClient, kind: str, method: str, path: str, *, due: float | None = None, **how: Any
+    ) -> Any:
+        began = time.perf_counter() if due is None else due
         try:
             answer = await client.request(method, path, **how)
         except httpx.HTTPError as error:
             self.wrong.append(f"{kind}: {type(error).__name__}")
             return None
         self.seconds.setdefault(kind, []).append(time.perf_counter() - began)
-        if answer.status_code not in (200, 201):
+        if not answer.is_success:
             self.wrong.append(f"{kind}: {answer.status_code}")
             return None
-        return answer.json()
+        return answer.json() if answer.content else None
 
     def percentile(self, kind: str, q: float) -> float:
         """Infinite where nothing of the kind was answered at all: that is not fast."""
@@ -106,33 +122,69 @@ async def system(seen: Seen, address: str, token: str, ends: float) -> None:
         }
         for month in range(1, 13)
     ]
-    people = [{"patient_id": f"S{n}", "tables": {"supplies": supplies}} for n in range(SCORED_AT_ONCE)]
+    sent = [{"patient_id": f"S{n}", "tables": {"supplies": supplies}} for n in range(SCORED_AT_ONCE)]
     every = 60 * SCORED_AT_ONCE / SCORED_A_MINUTE
     async with httpx.AsyncClient(
         base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=60, verify=False
     ) as client:
         turn = time.monotonic()
         while turn < ends:
-            await seen.ask(client, "score", "POST", "/v1/scores", json={"people": people})
+            await seen.ask(client, "score", "POST", "/v1/scores", json={"people": sent})
             turn += every
             await asyncio.sleep(max(0.0, turn - time.monotonic()))
 
 
-async def nightly(seen: Seen, home: Path, days: list[str], every: float, ends: float) -> None:
-    """A nightly run for another day again and again, so that lists are published in the middle of it all."""
-    for day in days:
+async def nightly(seen: Seen, home: Path, days: list[str], seconds: float, ends: float) -> None:
+    """Nightly runs for a later day each, so that lists are published in the middle of it all. A run that has begun is
+    waited for."""
+    began = ends - seconds
+    for part, day in zip(NIGHTS, days, strict=False):
+        await asyncio.sleep(max(0.0, began + part * seconds - time.monotonic()))
         words = [sys.executable, "upstream.py", "score", "--home", str(home), "--as-of", day, "--json"]
         process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=subprocess.DEVNULL)
-        try:
-            code = await asyncio.wait_for(process.wait(), max(0.0, ends - time.monotonic()))
-        except TimeoutError:
-            process.terminate()
-            await process.wait()
-            return
-        if code:
+        if await process.wait():
             seen.wrong.append("nightly: failed")
         seen.nightly_runs += 1
-        await asyncio.sleep(min(every, max(0.0, ends - time.monotonic())))
+
+
+async def steadily(a_second: float, ends: float, one: Callable[[int, float], Awaitable[None]]) -> None:
+    """Starts ``one`` (with its number, and the moment when it was due) so often, however long each takes."""
+    under_way: set[asyncio.Task[None]] = set()
+    began, number = time.perf_counter(), 0
+    while time.monotonic() < ends:
+        due = began + number / a_second
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        task = asyncio.ensure_future(one(number, due))
+        under_way.add(task)
+        task.add_done_callback(under_way.discard)
+        number += 1
+    await asyncio.gather(*under_way)
+
+
+async def hooks(seen: Seen, address: str, listed: list[str], ends: float) -> None:
+    """A records system opens one person after another, each call with a token of its own."""
+    async with httpx.AsyncClient(base_url=address, timeout=60, verify=False) as client:
+
+        async def one(number: int, due: float) -> None:
+            headers = {"Authorization": f"Bearer {clients.token(VIEW, aud=address + VIEW)}"}
+            body = clients.hook("patient-view", listed[number % len(listed)])
+            await seen.ask(client, "hook", "POST", VIEW, due=due, json=body, headers=headers)
+
+        await steadily(HOOKS_A_SECOND, ends, one)
+
+
+async def texts(seen: Seen, address: str, token: str, ends: float) -> None:
+    """People answer texts, and the provider hands each answer on."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60, verify=False) as client:
+
+        async def one(number: int, due: float) -> None:
+            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+            source = f"447700900{number % 900 + 4:03d}"
+            body = {"id": f"load-{number}", "source_number": source, "message": "1", "date_received": now}
+            await seen.ask(client, "text", "POST", "/messages/replies", due=due, json=body)
+
+        await steadily(TEXTS_A_SECOND, ends, one)
 
 
 async def memory(seen: Seen, pid: int, ends: float) -> None:
@@ -142,9 +194,10 @@ async def memory(seen: Seen, pid: int, ends: float) -> None:
         await asyncio.sleep(1)
 
 
-async def day(home: Path, address: str, pid: int, seconds: float) -> Seen:
+async def day(home: Path, address: str, pid: int, seconds: float, texting: str) -> Seen:
     seen = Seen()
-    wide = issue_token(home, "cmht_system", None, "load")
+    where = database_url_of(home)
+    wide = issue_token(where, "cmht_system", None, "load")
     async with httpx.AsyncClient(
         base_url=address, headers={"Authorization": f"Bearer {wide}"}, timeout=60, verify=False
     ) as client:
@@ -154,22 +207,47 @@ async def day(home: Path, address: str, pid: int, seconds: float) -> Seen:
     # A later day each night, as in life: on an earlier one somebody on the list just read may not be on the caseload
     # yet.
     days = [str(newest + ahead) for ahead in range(1, 40)]
-    database = Database(database_url_of(home))
+    database = Database(where)
     tokens = [
         issue_token(database, "pharmacist", [teams[number % len(teams)]], f"load {number}")
         for number in range(PHARMACISTS)
     ]
+    with database.write() as connection:  # our own look: every team
+        listed = list(connection.scalars(select(people.c.patient_id).distinct().order_by(people.c.patient_id)))
     database.close()
     # Only now: making fifty tokens takes longer than a short run has.
     ends = time.monotonic() + seconds
-    work = [memory(seen, pid, ends), system(seen, address, wide, ends), nightly(seen, home, days, seconds / 6, ends)]
+    work = [memory(seen, pid, ends), system(seen, address, wide, ends), nightly(seen, home, days, seconds, ends)]
+    work += [hooks(seen, address, listed, ends), texts(seen, address, texting, ends)]
     for number, token in enumerate(tokens):
         work.append(pharmacist(seen, address, token, teams[number % len(teams)], ends, random.Random(number)))
     await asyncio.gather(*work)
     return seen
 
 
-def run(seconds: float = 60.0 * MINUTES, patients: int = PATIENTS, made: Path | None = None) -> dict[str, Any]:
+@contextmanager
+def settings_of_the_day(folder: Path, sqlite: bool) -> Iterator[str]:
+    """Environment of every process of the day; gives the token of the provider of texts."""
+    before = dict(os.environ)
+    with phones_beside_the_demo() as phones:
+        assert phones is not None and SETTING in os.environ, "the client of GOV.UK Notify is not installed"
+        os.environ["UPSTREAM_CDS"] = json.dumps([clients.settings(folder, teams="all")])
+        os.environ.update(UPSTREAM_ENVIRONMENT="demo", UPSTREAM_SYSTEM_RATE_PER_MINUTE="100000", OMP_NUM_THREADS="1")
+        try:
+            if sqlite:
+                yield phones.token
+                return
+            with cluster() as server:
+                os.environ["UPSTREAM_DATABASE_URL"] = server.url
+                yield phones.token
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+
+def run(
+    seconds: float = 60.0 * MINUTES, patients: int = PATIENTS, made: Path | None = None, sqlite: bool = not PROGRAMS
+) -> dict[str, Any]:
     """``made``: the home of a demo to copy, instead of one that is made first."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
@@ -177,10 +255,13 @@ def run(seconds: float = 60.0 * MINUTES, patients: int = PATIENTS, made: Path | 
             shutil.copytree(made, home)
         else:
             upstream("demo", "--no-serve", "--patients", str(patients), "--home", str(home))
-        with served(home, OMP_NUM_THREADS="1") as (address, process):
-            seen = asyncio.run(day(home, address, process.pid, seconds))
-            process.terminate()
-            ended = process.wait(timeout=60)
+        with settings_of_the_day(Path(folder), sqlite) as texting:
+            upstream("score", "--home", str(home), "--json")
+            invent_numbers(home)
+            with served(home) as (address, process):
+                seen = asyncio.run(day(home, address, process.pid, seconds, texting))
+                process.terminate()
+                ended = process.wait(timeout=60)
         shutil.rmtree(home)
     asked = sum(map(len, seen.seconds.values()))
     fifth = max(1, len(seen.memory_mb) // 5)
@@ -191,6 +272,7 @@ def run(seconds: float = 60.0 * MINUTES, patients: int = PATIENTS, made: Path | 
         "errors",
         0.0,
         seconds=seconds,
+        database="sqlite" if sqlite else "postgresql",
         patients=patients if made is None else None,
         pharmacists=PHARMACISTS,
         requests=asked,
@@ -198,6 +280,7 @@ def run(seconds: float = 60.0 * MINUTES, patients: int = PATIENTS, made: Path | 
         p50={kind: seen.percentile(kind, 50) for kind in seen.seconds},
         p99={kind: seen.percentile(kind, 99) for kind in seen.seconds},
         scored_a_minute=round(len(seen.seconds.get("score", [])) * SCORED_AT_ONCE * 60 / seconds),
+        asked={kind: len(found) for kind, found in seen.seconds.items()},
         nightly_runs=seen.nightly_runs,
         memory_mb={"early": round(early), "late": round(late), "most": round(max(seen.memory_mb))},
         exit_code=ended,
@@ -205,7 +288,16 @@ def run(seconds: float = 60.0 * MINUTES, patients: int = PATIENTS, made: Path | 
     return found | {"ok": bool(found["ok"] and late <= early * FLAT and ended == 0)}
 
 
+def main() -> None:
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--minutes", type=float, default=MINUTES)
+    words.add_argument("--patients", type=int, default=PATIENTS)
+    words.add_argument("--home", type=Path, help="the home of a demo to copy, instead of making one")
+    words.add_argument("--sqlite", action="store_true", default=not PROGRAMS)
+    given = words.parse_args()
+    found = run(60 * given.minutes, given.patients, given.home, given.sqlite)
+    sys.stdout.write(json.dumps(found) + "\n")
+
+
 if __name__ == "__main__":
-    given = dict(enumerate(sys.argv))
-    made = Path(given[2]) if 2 in given else None
-    sys.stdout.write(json.dumps(run(float(given.get(1, 20.0)), patients=600, made=made)) + "\n")
+    main()

@@ -58,6 +58,18 @@ def test_nothing_else_answers_to_a_name_that_is_not_ours(public, path):
     assert public.get(path, headers={"Host": "10.42.0.7:8000"}).status_code == 400
 
 
+def test_one_request_names_one_host(public, tokens):
+    """A proxy and a service that read different lines would send one person's request to another's address."""
+    for second in ("evil.example", "upstream.example.nhs.uk"):
+        headers = [
+            ("Host", "upstream.example.nhs.uk"),
+            ("Host", second),
+            ("Authorization", f"Bearer {tokens['operator']}"),
+        ]
+        answer = public.get("/metrics", headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (400, "urn:upstream:problem:several-hosts")
+
+
 @pytest.mark.parametrize(
     "path", ["/", "/livez", "/readyz", "/sign-in", "/version", "/openapi.json", "/static/page.css"]
 )

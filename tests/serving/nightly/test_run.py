@@ -13,8 +13,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import IntegrityError
 
+import serving.nightly.staging as staging
 from features import Records
 from serving.nightly.arrival import Acceptance
 from serving.nightly.processes import WorkerDied, in_processes
@@ -152,6 +154,19 @@ def test_what_goes_wrong_in_a_worker_is_raised_here_and_what_was_finished_is_kep
     with pytest.raises(OSError, match="disk full"):
         in_processes(work, [1, 2, 3, 4], 2, finished.append)
     assert (tmp_path / "2").exists() and 2 not in finished
+
+
+def test_a_full_disk_in_a_shard_is_one_clear_error(tmp_path, monkeypatch):
+    def full(path, engine_of=staging._engine):
+        engine = engine_of(path)
+        # SQLite's own answer to a full disk: SQLITE_FULL on the first page beyond
+        event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA max_page_count=2"))
+        return engine
+
+    monkeypatch.setattr(staging, "_engine", full)
+    with pytest.raises(staging.ShardNotWritten, match="Make room on the disk") as error:
+        Staging(tmp_path, "run", ["a"]).add(0, {table.name: [] for table in STAGED})
+    assert error.value.__cause__ is None and not list(tmp_path.rglob("*.db"))
 
 
 def test_a_worker_that_is_killed_ends_the_run_with_advice(tmp_path):

@@ -22,7 +22,7 @@ def missing(text: str) -> list[str]:
 
 
 def claims(text: str) -> list[str]:
-    return [row for row in re.findall(r"^\|.+\|$", text, re.M) if not re.match(r"\| (claim|---)", row)]
+    return [row for row in re.findall(r"^\|.+\|$", text, re.M) if not re.match(r"\| (claim|attack|---)", row)]
 
 
 def test_every_claim_names_a_test():
