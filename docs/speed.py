@@ -30,6 +30,7 @@ WHAT = {
     "worklist-register": "a register of 500 people as one page",
     "worklist-search": "finding somebody by name among 500 people",
     "cds": "CDS Hooks patient-view at 50 calls a second, each signed anew",
+    "limits": "20 pharmacists beside 100 clients without a token that send the worst bodies, under 1 GiB",
     "texts": "a reply by text until the team's page shows it, at 10 a second",
     "records-load": "opening a store of 60,000 people that was read before, beside its first load",
     "gaps": "overdue or missing care of 9,000 people on one day, processor time",

@@ -31,6 +31,9 @@ from serving.settings import ServiceSettings
 from serving.storage import migrations
 from serving.storage.database import DatabaseUnavailable, NotHeld
 
+THREAD_STACK = 2 << 20
+"""Address space of each thread's stack, in bytes; the system's 8 MB leaves too little under a limit of 1 GiB."""
+
 
 class StartError(UpstreamError):
     """The service cannot start; the message says why and what to do."""
@@ -49,6 +52,7 @@ def serve(
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     one_heap()
+    threading.stack_size(THREAD_STACK)
     given = {"home": home, **({"host": host} if host else {}), **({"port": port} if port is not None else {})}
     try:
         settings = ServiceSettings(**given)  # type: ignore[arg-type]

@@ -18,6 +18,7 @@ from anyio import CapacityLimiter, to_thread
 
 from serving.http.problems import unavailable
 
+BUSY = "The service is busy; try again after the seconds in Retry-After."
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ async def _turn(turns: CapacityLimiter, turn: object, patience: float) -> None:
         with anyio.fail_after(patience):
             await turns.acquire_on_behalf_of(turn)
     except TimeoutError:
-        raise unavailable("busy", "The service is busy; try again after the seconds in Retry-After.", 2) from None
+        raise unavailable("busy", BUSY, 2) from None
 
 
 class Lane:
@@ -80,6 +81,11 @@ class Lane:
         try:
             with anyio.move_on_after(self._deadline) as in_time:
                 return await to_thread.run_sync(worked, limiter=self._threads, abandon_on_cancel=True)
+        except RuntimeError:
+            if begun:
+                raise
+            # The system gives no further thread, or no memory for its stack.
+            raise unavailable("busy", BUSY, 2) from None
         finally:
             if not begun:
                 self._turns.release_on_behalf_of(turn)

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from serving.security.tokens import issue_token
+from tests.benchmarks import limits
 from tests.faults.processes import served
 
 MALFORMED = b'{"people": [' + b'{"patient_id": "a", "tables": {"supplies": []}},' * 625_000
@@ -93,3 +94,15 @@ def test_what_comes_beside_a_body_has_an_end(home, begin):
                 pass
         assert sent < 100 * MEGABYTE, "the connection was never closed"
         settles(process, before + 30 * MEGABYTE)
+
+
+@pytest.mark.slow
+@pytest.mark.fault(
+    "100 clients without a token send the worst bodies, under 1 GiB of address space",
+    "no pharmacist beside them gets an error; no 500 at all; memory comes back to within 10%",
+)
+def test_the_worst_bodies_of_a_hundred_strangers(home):
+    """A short form of ``make bench ONLY=limits``, which also says how long the pharmacists waited."""
+    found = limits.run(5.0, home=home)
+    assert found["held"] and found["answers"] >= limits.PHARMACISTS, found
+    assert "500" not in found["attacks"] and sum(found["attacks"].values()) >= limits.ATTACKERS, found

@@ -6,14 +6,14 @@ import re
 from types import FunctionType
 
 from tests.conftest import ROOT
-from tests.faults import test_bodies, test_database, test_identity, test_process, test_restore
+from tests.faults import test_bodies, test_database, test_feeds, test_identity, test_process, test_restore
 
 DOCUMENT = (ROOT / "docs" / "operations.md").read_text()
 
 
 def rows() -> list[str]:
     found = []
-    for module in (test_bodies, test_database, test_identity, test_process, test_restore):
+    for module in (test_bodies, test_database, test_feeds, test_identity, test_process, test_restore):
         for name, function in vars(module).items():
             for mark in getattr(function, "pytestmark", ()) if isinstance(function, FunctionType) else ():
                 if mark.name == "fault":

@@ -172,6 +172,25 @@ def test_more_work_than_threads_waits_its_turn():
     assert run(lambda: Lane(1, 5, 5), *[lambda: time.sleep(0.01) or "done"] * 4) == ["done"] * 4
 
 
+def test_a_thread_that_cannot_start_is_503_and_gives_its_turn_back(monkeypatch):
+    """What Python says where a limit of memory leaves no room for the stack of a thread."""
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    async def ask() -> list[object]:
+        lane, found = Lane(width=1, patience=5, deadline=5), []
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", refuse)
+            for _ in range(2):
+                with pytest.raises(Problem) as refused:
+                    await lane.run(int)
+                found.append(refused.value.status)
+        return [*found, await lane.run(lambda: "answered")]
+
+    assert anyio.run(ask) == [503, 503, "answered"]
+
+
 def test_a_request_past_the_deadline_is_503_over_http(home, start, monkeypatch):
     import serving.worklists.endpoints as module
 
