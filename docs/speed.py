@@ -34,6 +34,7 @@ WHAT = {
     "texts": "a reply by text until the team's page shows it, at 10 a second",
     "records-load": "opening a store of 60,000 people that was read before, beside its first load",
     "gaps": "overdue or missing care of 9,000 people on one day, processor time",
+    "fhir": "FHIR NDJSON of 6,000 people (a tenth of 60,000) into a store",
 }
 
 TEXT = """# Speed and memory
@@ -52,6 +53,8 @@ How builds grow from 5,000 to 200,000 people stands in [spark.md](spark.md), the
 _ALSO = {
     "people": "{:,} people",
     "rows": "{:,} rows",
+    "lines": "{:,} lines",
+    "cpu_seconds": "{:,} s of processor time",
     "clients": "clients: {}",
     "cores": "cores: {}",
     "peak_mb": "{:,} MB at most",

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "limits": ("tests.benchmarks.limits", "run"),
     "records-load": ("tests.benchmarks.records_load", "run"),
     "gaps": ("tests.benchmarks.gaps", "run"),
+    "fhir": ("tests.benchmarks.fhir", "run"),
 }
 
 

@@ -99,10 +99,21 @@ class Ledger:
         """The day of the latest export, NO_DAY without one."""
         return day_of(self.exports[-1]["day"]) if self.exports else NO_DAY
 
-    def append(self, day: int, versions: Versions, deleted: Sequence[str] = ()) -> Appended:
-        """Adds the export of ``day``: new and changed records, and those that are gone. Raises RecordsError for a day
-        before the latest export."""
+    def append(self, day: int, versions: Versions, deleted: Sequence[str] = (), moment: str | None = None) -> Appended:
+        """Adds the export of ``day``: new and changed records, and those that are gone. ``moment`` is its time in UTC,
+        which orders exports of one day. Raises RecordsError for an export that is older than the latest one."""
         last = self.last_export
+        before = str(self.exports[-1].get("moment") or "") if self.exports else ""
+        if day == last and moment and moment < before:
+            raise RecordsError(
+                [
+                    _problem(
+                        f"an export of {moment} after one of {before}",
+                        "exports in the order in which they were made",
+                        "add both to a new ledger, in the order of their times",
+                    )
+                ]
+            )
         if last not in (NO_DAY, day) and day < last:
             raise RecordsError(
                 [
@@ -137,7 +148,7 @@ class Ledger:
         )
         unsent = int(head["live"].sum()) - int(live.sum()) - len(gone)
         counts = Appended(int((~live).sum()), int((live & ~same).sum()), int(same.sum()), len(gone), unsent)
-        self._write(day, segment, counts, _moved(head, place, key, check, versions, gone_at[gone]))
+        self._write(day, moment, segment, counts, _moved(head, place, key, check, versions, gone_at[gone]))
         return counts
 
     def state(self, before: dt.date | int | None = None) -> State:
@@ -187,14 +198,16 @@ class Ledger:
         table = pq.read_table(self.folder / self.about["head"], memory_map=True)
         return {name: np.asarray(table[name].to_numpy()) for name in _HEAD}
 
-    def _write(self, day: int, segment: pa.Table, counts: Appended, head: dict[str, npt.NDArray[Any]]) -> None:
+    def _write(
+        self, day: int, moment: str | None, segment: pa.Table, counts: Appended, head: dict[str, npt.NDArray[Any]]
+    ) -> None:
         """Writes both files first, then the list that names them, so that an export is never half in the ledger."""
         number = len(self.exports) + 1
         self.folder.mkdir(parents=True, exist_ok=True)
         file, head_file = f"{number:05d}-{date_of(day)}.parquet", f"head-{number:05d}.parquet"
         pq.write_table(segment, self.folder / file, compression="zstd")
         pq.write_table(pa.table(head), self.folder / head_file, compression="zstd")
-        entry = {"day": str(date_of(day)), "file": file, **counts.as_dict()}
+        entry = {"day": str(date_of(day)), "file": file, **({"moment": moment} if moment else {}), **counts.as_dict()}
         about = {**self.about, "head": head_file, "exports": [*self.exports, entry]}
         beside = self.folder / ".ledger.json"
         with beside.open("w", encoding="utf-8") as stream:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from tests.features.records.sources_certificate import TRUST, day_of_certificate, through_fhir, through_mhsds, unequal
+from tests.features.records.omop.export import carried
+from tests.features.records.sources_certificate import (
+    RULES,
+    TRUST,
+    day_of_certificate,
+    fates_of_rules,
+    section,
+    tests_without_snomed,
+    through_fhir,
+    through_mhsds,
+    through_omop,
+    unequal,
+)
 from training.simulator import simulate
-
-DOCUMENT = Path(__file__).parents[3] / "docs" / "sources.md"
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +27,21 @@ def trust():
 
 def listed(door: str) -> set[str]:
     """The features that docs/sources.md says a door cannot know."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    section = text.partition(f"<!-- certificate {door} -->")[2].partition("<!-- end -->")[0]
-    return {word for word in section.split("`")[1::2]}
+    return set(section(f"certificate {door}").split("`")[1::2])
 
 
 def test_every_feature_is_equal_through_fhir(trust, tmp_path):
     assert unequal(trust, through_fhir(trust, tmp_path), day_of_certificate(trust)) == ()
+
+
+@pytest.mark.slow
+def test_every_feature_is_equal_through_omop_where_omop_has_a_place_for_its_rows(trust, tmp_path):
+    """Equal to the trust without what OMOP cannot hold. Against the whole trust only the listed features differ."""
+    read, day = through_omop(trust, tmp_path), day_of_certificate(trust)
+    assert unequal(carried(trust), read, day) == ()
+    assert set(unequal(trust, read, day)) == listed("omop"), (
+        "docs/sources.md names these: python -m tests.features.records.sources_certificate"
+    )
 
 
 @pytest.mark.slow
@@ -34,3 +50,18 @@ def test_mhsds_with_medicines_gives_every_feature_that_the_document_does_not_lis
     assert differing <= listed("mhsds"), (
         "docs/sources.md promises these: python -m tests.features.records.sources_certificate"
     )
+
+
+def test_the_document_names_the_tests_that_have_no_snomed_code():
+    assert section("tests without snomed") == tests_without_snomed()
+
+
+@pytest.mark.external
+@pytest.mark.slow
+def test_the_mhsds_of_a_trust_breaks_no_rule_and_the_document_says_what_was_evaluated(trust, tmp_path):
+    """Each of the 1,134 rules has one fate: evaluated, its item not sent, or why it cannot be evaluated."""
+    if not RULES.exists():
+        pytest.skip("the public rules are not on this machine (../shared/data/mhsds)")
+    found = fates_of_rules(trust, RULES, tmp_path)
+    assert "Rows rejected: 0." in found
+    assert section("mhsds rules") == found

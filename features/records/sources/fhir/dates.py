@@ -23,6 +23,8 @@ def day(text: str | None) -> int:
     """
     if text is None:
         return NO_DAY
+    if text[16:19] == ":60":  # a leap second, which FHIR allows
+        text = f"{text[:16]}:59{text[19:]}"
     if (
         len(text) >= 20
         and text[10] == "T"

@@ -71,20 +71,22 @@ class Scope:
             return None
         text = reference.reference
         if not text:
-            return None if reference.identifier is None else self.identities.hash_of(reference.identifier)
-        if text[0] == "#" or self.resolved:
-            return text
+            return self._logical(reference)
         if text in self.entries:
             return self.entries[text]
-        if text.startswith("urn:"):
-            return None  # a urn means something only inside its Bundle
-        found = _TAIL.match(text)
+        if text[0] == "#" or self.resolved:
+            return text
+        # A urn means something only inside its Bundle. What leads nowhere may still name an identifier.
+        found = None if text.startswith("urn:") else _TAIL.match(text)
         if found is None:
-            return None
+            return self._logical(reference)
         base, tail = found["base"], found["key"]
         if base is None:
             return self.entries.get(f"{self.base}/{tail}", tail) if self.base else tail
         return tail if self.base in (None, base) else f"{tail}@{base}"
+
+    def _logical(self, reference: Reference) -> str | None:
+        return None if reference.identifier is None else self.identities.hash_of(reference.identifier)
 
 
 def entry_key(full_url: str | None, resource_type: str, resource_id: str | None, base: str | None) -> str | None:

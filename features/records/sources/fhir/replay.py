@@ -20,12 +20,12 @@ from features.records.sources.fhir import resources as r
 from features.records.sources.fhir.canonical import canonical, payload_of, versions_of
 from features.records.sources.fhir.codebook import load_codebook
 from features.records.sources.fhir.extract.batches import (
-    RESTRICTED,
     Given,
     describe,
+    left_out,
     read_batch,
     refuse_stu3,
-    restricted,
+    scope_of,
     version_of,
 )
 from features.records.sources.fhir.extract.extract import Gathering, Progress
@@ -63,7 +63,8 @@ def ingest_into_ledger(
         if progress is not None:
             progress(done, total)
     day = last_day_of(found, exported)
-    counts = ledger.append(day, versions_of(taken), sorted(gone - taken.keys()))
+    moment = found.moment if exported is None else None
+    counts = ledger.append(day, versions_of(taken), sorted(gone - taken.keys()), moment)
     types: dict[str, dict[str, int]] = {}
     for (kind, fate), count in sorted(fates.items()):
         types.setdefault(kind, {})[fate] = count
@@ -82,12 +83,12 @@ def _take(
     if resource.meta is not None and resource.meta.profile:
         refuse_stu3(resource.meta.profile)
     key = entry_key(one.full_url, kind, resource.id, one.scope.base)
-    if restricted(resource.meta) or restricted(one.bundle):
+    if (hidden := left_out(resource, one)) is not None:
         if key:
             gone.add(key)  # a resource that became restricted is removed from the store
-        return kind, RESTRICTED
+        return kind, hidden
     version = version_of(resource.meta)
-    made = payload_of(canonical(resource, one.scope))
+    made = payload_of(canonical(resource, scope_of(resource, one.scope)))
     key = key or f"{kind}/content-{made[1]:016x}{made[2]:016x}"
     if key in taken and versions[key] > version:
         return kind, "replaced by a later version"

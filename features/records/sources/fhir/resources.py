@@ -68,6 +68,7 @@ class Resource(Struct, gc=False, omit_defaults=True, kw_only=True, tag_field="re
     meta: Meta | None = None
     contained: list[Raw] = []
     extension: list[Extension] = []
+    modifierExtension: list[Extension] = []
 
 
 class Link(Element):

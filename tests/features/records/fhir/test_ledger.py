@@ -6,10 +6,13 @@ import datetime as dt
 import json
 import random
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from features import Records, RecordsError, find_gaps
-from features.records.ledger import Ledger
+from features.records.ledger import Ledger, Versions
+from features.records.ledger import ledger as ledger_module
 from features.records.reading.nhs_numbers import NhsKey
 from features.records.sources.fhir.replay import ingest_with_ledger, replay
 from tests.features.records.fhir.resources import ANNA, LOINC, NHS_NUMBER, SNOMED, SUBJECT, coded, ndjson, one, rows, to
@@ -36,7 +39,7 @@ class World:
     def __init__(self, folder):
         self.folder, self.ledger, self.number = folder, folder / "ledger", 0
 
-    def export(self, day, *resources, deleted=(), **options):
+    def export(self, day, *resources, deleted=(), time="02:00:00Z", **options):
         self.number += 1
         folder = ndjson(self.folder / f"export-{self.number}", *resources)
         files = {"output": [{"url": "x/all.ndjson"}]}
@@ -44,7 +47,7 @@ class World:
             entries = [{"request": {"method": "DELETE", "url": key}} for key in deleted]
             ndjson(folder, {"resourceType": "Bundle", "type": "transaction", "entry": entries}, name="deleted.ndjson")
             files["deleted"] = [{"url": "x/deleted.ndjson"}]
-        (folder / "manifest.json").write_text(json.dumps({"transactionTime": f"{day}T02:00:00Z", **files}))
+        (folder / "manifest.json").write_text(json.dumps({"transactionTime": f"{day}T{time}", **files}))
         out = self.folder / f"store-{self.number}"
         report = ingest_with_ledger(folder, out, self.ledger, **options)
         return Records.load(out, today=day + dt.timedelta(days=1)), report
@@ -133,12 +136,27 @@ def test_an_export_out_of_order_and_a_day_before_the_first_are_refused(tmp_path)
         world.replay(days(5))
 
 
+def test_two_exports_of_one_day_are_taken_in_the_order_of_their_times(tmp_path):
+    world = World(tmp_path)
+    world.export(days(5), ANNA, anc(1.0), time="02:00:00Z")
+    records, _ = world.export(days(5), anc(2.0), time="20:00:00Z")
+    assert rows(records, "results", "value") == [(2.0,)]
+    world.export(days(5), anc(2.0), time="22:00:00+02:00")  # the same moment, written in another zone
+    with pytest.raises(RecordsError, match=r"an export of 2025-03-06T09:00:00\+00:00 after one of 2025-03-06T20:00:00"):
+        world.export(days(5), anc(1.0), time="09:00:00Z")
+
+
+def test_a_deletion_sent_before_its_record_changes_nothing(tmp_path):
+    world = World(tmp_path)
+    world.export(days(5), ANNA, deleted=["Observation/o1"])
+    records, _ = world.export(days(6), anc(2.0))
+    assert rows(records, "results", "value") == [(2.0,)]
+
+
 def test_the_ledger_holds_no_name_no_number_and_no_free_text(tmp_path):
     person = {**ANNA, "identifier": [{"system": NHS_NUMBER, "value": "9434765919"}], "name": [{"family": "Mustermann"}]}
     said = anc(note=[{"text": "unhappy"}], valueString="secret words")
     World(tmp_path).export(days(0), person, said, nhs_key=NhsKey("k1", b"x" * 32))
-    import pyarrow.parquet as pq
-
     (segment,) = (tmp_path / "ledger").glob("0*.parquet")
     held = b"".join(payload for payload in pq.read_table(segment)["payload"].to_pylist())
     for word in (b"9434765919", b"Mustermann", b"unhappy", b"secret words"):
@@ -146,17 +164,23 @@ def test_the_ledger_holds_no_name_no_number_and_no_free_text(tmp_path):
     assert b"=nhs:k1." in held
 
 
-def test_a_look_up_reads_the_head_alone_however_many_exports_there_were(tmp_path, monkeypatch):
-    world = World(tmp_path)
-    for number in range(6):
-        world.export(days(number), ANNA, anc(2 + number / 10))
-    ledger, opened = Ledger(world.ledger), []
-    import pyarrow.parquet as pq
-
-    read = pq.read_table
-    monkeypatch.setattr(pq, "read_table", lambda path, **options: opened.append(path.name) or read(path, **options))
-    assert len(ledger._head()["key"]) == 2
-    assert opened == ["head-00006.parquet"]
+def test_an_export_costs_as_much_after_300_exports_as_after_30(tmp_path, monkeypatch):
+    """Counted, not timed: the files and rows that an export reads, the keys it looks up, and the rows it writes."""
+    counted = []
+    read, write, find = pq.read_table, pq.write_table, ledger_module._find
+    monkeypatch.setattr(pq, "read_table", lambda *a, **o: [t := read(*a, **o), counted.append(("read", len(t)))][0])
+    monkeypatch.setattr(pq, "write_table", lambda t, *a, **o: [write(t, *a, **o), counted.append(("write", len(t)))][0])
+    monkeypatch.setattr(
+        ledger_module, "_find", lambda head, key, check: [find(head, key, check), counted.append(("find", len(key)))][0]
+    )
+    names, same = [f"Observation/o{n}" for n in range(50)], np.arange(50, dtype=np.uint64)
+    ledger, costs = Ledger(tmp_path / "ledger"), []
+    for number in range(301):
+        counted.clear()
+        changed = same + np.uint64(1_000 * number) * (same < 5)  # five of fifty records change every day
+        ledger.append(20_000 + number, Versions(names, [b"{}"] * 50, changed, same))
+        costs.append(sorted(counted))
+    assert costs[30] == costs[300] == [("find", 0), ("find", 50), ("read", 50), ("write", 5), ("write", 50)]
 
 
 def changing(rng, state):

@@ -8,7 +8,7 @@ import pytest
 from features import Records, RecordsError
 from features.records.reading.nhs_numbers import NhsKey
 from features.records.sources import mhsds
-from features.records.sources.mhsds.rules import ValidationRule, check
+from features.records.sources.mhsds.rules import ValidationRule, check, check_all
 from tests.features.records.fhir.resources import rows
 
 HEADER = "DatSetVer,ReportingPeriodStartDate,ReportingPeriodEndDate,DateTimeDatSetCreate\n"
@@ -144,6 +144,24 @@ def test_an_unknown_version_is_refused_and_what_cannot_be_given_is_said(tmp_path
             "[M1]ADate is before the associated [M2]BDate. ",
             {"ADate": ["2025-01-01", "2025-01-03"], "BDate": ["2025-01-02"] * 2},
         ),
+        ("Warning - [M1]A is blank but [M2]B is populated. x", {"A": [None, "1"], "B": ["1", "1"]}),
+        (
+            "Warning - [M1]A is blank but [M2]B is populated with code 05 or code 06. x",
+            {"A": [None, None], "B": ["05", "07"]},
+        ),
+        (
+            "Warning - [M1]A is populated but code 04 has been submitted for [M2]B. x",
+            {"A": ["1", "1"], "B": ["04", "05"]},
+        ),
+        ("Warning - [M1]A is populated but [M2]B has been populated with 'N' x", {"A": ["1", "1"], "B": ["N", "Y"]}),
+        ("Severity 1 Warning - [M1]A does not match [M2]B. x", {"A": ["RX1", "RX2"], "B": ["RX2", "RX2"]}),
+        ("[M1]ATime has an incorrect data format. x", {"ATime": ["25:00:00", "09:30:00"]}),
+        (
+            "[M1]BirthDay is populated with a date that indicates the person is outside of the 0-130 years age range",
+            {"BirthDay": ["1850-01-01", "1950-01-01"]},
+        ),
+        ("[M1]Finding has failed SNOMED CT checks. x", {"Finding": ["1239511000000101", "1239511000000100"]}),
+        ("[M1]DatSetVer has incorrect value for current ruling data set. x", {"DatSetVer": ["9.9", "6.0"]}),
         ("No valid [MHS001]MPI submitted for this [M1]LocalPatientID. x", {"LocalPatientID": ["bob", "anna"]}),
     ],
 )
@@ -155,6 +173,31 @@ def test_a_rule_finds_the_row_that_breaks_it_and_no_other(text, broken):
     }
     verdict = check(tables, [ValidationRule("R1", "T", "A", text, True)])
     assert (verdict.rejected, verdict.evaluated) == ({"R1": 1}, 1)
+
+
+@pytest.mark.parametrize(
+    ("values", "fate"),
+    [
+        (["1", "2"], "evaluated"),  # both are codes of our list
+        (
+            ["1", "K"],
+            "a national table",
+        ),  # K may be a code that our list lacks: not said to be wrong, not said to be right
+        ([None, None], "the item was not sent"),
+    ],
+)
+def test_a_national_code_is_evaluated_where_our_list_holds_every_value(values, fate):
+    rule = ValidationRule("R1", "T", "Gender", "Warning - [M1]Gender contains an invalid national code value. x", False)
+    verdict = check({"T": pd.DataFrame({"Gender": values})}, [rule])
+    assert verdict.fates == {"R1": fate} and not verdict.warned
+
+
+def test_a_rule_is_as_weak_as_on_its_weakest_submission():
+    rule = ValidationRule("R1", "T", "Gender", "Warning - [M1]Gender contains an invalid national code value. x", False)
+    months = [{"T": pd.DataFrame({"Gender": [value]})} for value in (None, "1", "K", "1")]
+    assert check_all(months[:1], [rule]).fates == {"R1": "the item was not sent"}
+    assert check_all(months[:2], [rule]).fates == {"R1": "evaluated"}
+    assert check_all(months, [rule]).fates == {"R1": "a national table"}
 
 
 def test_a_rule_that_needs_a_national_table_is_not_counted_as_passed():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
@@ -43,7 +43,9 @@ READERS: dict[type[r.Resource], Callable[..., str]] = {
     r.MedicationStatement: medicines.statement,
 }
 _RESTRICTED = ("R", "V")
+_CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 RESTRICTED = f"{LEFT_OUT}restricted (meta.security)"
+MODIFIED = f"{LEFT_OUT}a modifierExtension changes its meaning"
 BROKEN = f"{ASIDE}a line that cannot be read"
 
 
@@ -121,8 +123,10 @@ def _read(one: Given, sink: Sink, broken: list[tuple[int, str]]) -> tuple[str, s
     key = one.key or entry_key(one.full_url, kind, resource.id, one.scope.base)
     if key is None:
         key = f"{kind}/line-{one.line}-{sink.source}"  # nothing can refer to it
-    if restricted(resource.meta) or restricted(one.bundle):
-        return kind, key, version_of(resource.meta), RESTRICTED
+    if (hidden := left_out(resource, one)) is not None:
+        return kind, key, version_of(resource.meta), hidden
+    if resource.contained:
+        sink.scope = scope_of(resource, one.scope)
     marks = {name: len(rows) for name, rows in sink.rows.items()}
     try:
         fate = READERS[type(resource)](resource, key, sink)
@@ -156,8 +160,38 @@ def _unread(one: Given, error: msgspec.DecodeError, broken: list[tuple[int, str]
     return kind, key, 0, BROKEN
 
 
+def left_out(resource: r.Resource, one: Given) -> str | None:
+    """The fate of a resource that must not be read: it is restricted, or an extension that we do not know changes what
+    it says (FHIR R4, 2.4.1.1). None for any other.
+    """
+    if restricted(resource.meta) or restricted(one.bundle):
+        return RESTRICTED
+    return MODIFIED if resource.modifierExtension else None
+
+
 def restricted(meta: r.Meta | None) -> bool:
-    return meta is not None and any(code.code in _RESTRICTED for code in meta.security)
+    """True if a label of confidentiality says restricted or very restricted. Some systems write it as a tag."""
+    if meta is None:
+        return False
+    tagged = (tag.code for tag in meta.tag if tag.system == _CONFIDENTIALITY)
+    return any(code in _RESTRICTED for code in (*(label.code for label in meta.security), *tagged))
+
+
+def scope_of(resource: r.Resource, scope: Scope) -> Scope:
+    """The scope of one resource: a reference to a contained Patient means the person with that Patient's identifier."""
+    people: dict[str, str] = {}
+    for raw in resource.contained:
+        if b'"Patient"' not in bytes(raw):
+            continue
+        try:
+            inside = r.decode(raw)
+        except msgspec.DecodeError:
+            continue
+        if isinstance(inside, r.Patient) and inside.id:
+            hashes = [found for one in inside.identifier if (found := scope.identities.hash_of(one))]
+            # An NHS number names a person better than a local number does.
+            people |= {f"#{inside.id}": found for found in sorted(hashes, reverse=True)[:1]}
+    return replace(scope, entries={**scope.entries, **people}) if people else scope
 
 
 def refuse_stu3(profiles: list[str]) -> None:
@@ -209,9 +243,9 @@ def of_lines(lines: Iterable[bytes], first: int, scope: Scope) -> Iterator[Given
             yield Given(line, number, scope)
 
 
-def of_bundle(raw: bytes, line: int, identities: Identities, main_base: str | None) -> Iterator[Given]:
-    """Resources of one Bundle: a transaction, a message, a collection or a search result. Raises RecordsError for
-    STU3 and msgspec.DecodeError for a file that is not a Bundle.
+def of_bundle(raw: bytes, line: int, identities: Identities, main_base: str | None, gone: set[str]) -> Iterator[Given]:
+    """Resources of one Bundle: a transaction, a message, a collection, a history or a search result. The keys that it
+    deletes are added to ``gone``. Raises RecordsError for STU3 and msgspec.DecodeError for a file that is not a Bundle.
     """
     bundle = r.decode_bundle(raw)
     if bundle.meta is not None:
@@ -221,6 +255,8 @@ def of_bundle(raw: bytes, line: int, identities: Identities, main_base: str | No
     base = main_base or next((b for entry in bundle.entry if (b := base_of(entry.fullUrl))), None)
     for entry in bundle.entry:
         if not bytes(entry.resource):
+            if key := deleted_key(entry, identities, base):
+                gone.add(key)
             continue
         heads.append((entry, entry.resource))
         head = r.decode_head(entry.resource)
@@ -230,9 +266,16 @@ def of_bundle(raw: bytes, line: int, identities: Identities, main_base: str | No
     scope = Scope(identities, base, entries)
     for entry, resource in heads:
         if r.decode_head(resource).resourceType == "Bundle":
-            yield from of_bundle(bytes(resource), line, identities, base)
+            yield from of_bundle(bytes(resource), line, identities, base, gone)
         else:
             yield Given(resource, line, scope, entry.fullUrl, bundle.meta)
+
+
+def deleted_key(entry: r.Entry, identities: Identities, base: str | None) -> str | None:
+    """The key of the resource that an entry deletes. None for another request, or one without a type and an id."""
+    if entry.request is None or entry.request.method != "DELETE":
+        return None
+    return Scope(identities, base).key(r.Reference(reference=entry.request.url))
 
 
 __all__ = ["BROKEN", "NO_DAY", "RESTRICTED", "USED", "Batch", "Given", "of_bundle", "of_lines", "read_batch"]

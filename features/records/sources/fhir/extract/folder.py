@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -34,8 +37,8 @@ class FilePart:
 
 @dataclass(frozen=True)
 class FhirFolder:
-    """``transaction_day`` is the day (in London) of the export, from the manifest. ``base`` is the server that it
-    came from. ``full`` is False for an export that holds only changes.
+    """``transaction_day`` is the day (in London) of the export, from the manifest, and ``moment`` its time in UTC.
+    ``base`` is the server that it came from.
     """
 
     path: Path
@@ -43,6 +46,7 @@ class FhirFolder:
     transaction_day: int = NO_DAY
     base: str | None = None
     manifests: int = 0
+    moment: str | None = None
 
 
 def open_folder(folder: str | Path) -> FhirFolder:
@@ -80,12 +84,22 @@ def open_folder(folder: str | Path) -> FhirFolder:
     if not kinds:
         raise RecordsError([_problem(f"{path} holds no .ndjson, .ndjson.gz or .json file", "check the path")])
     parts = [part for file, kind in kinds.items() for part in _split(file, kind)]
-    return FhirFolder(path, tuple(parts), day, base, len(manifests))
+    moments = [found for _, manifest in manifests if (found := _moment(str(manifest["transactionTime"])))]
+    return FhirFolder(path, tuple(parts), day, base, len(manifests), max(moments, default=None))
+
+
+def _moment(text: str) -> str | None:
+    """A time with a zone as UTC, in the form that sorts; None for a day alone or a time without a zone."""
+    try:
+        found = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if found.tzinfo is None else found.astimezone(dt.UTC).isoformat(timespec="seconds")
 
 
 def _manifest(file: Path) -> dict[str, Any] | None:
     """The content of a Bulk Data manifest. None for any other JSON."""
-    if file.name.endswith(".gz") or file.stat().st_size > 2**24:
+    if _is_gzip(file) or file.stat().st_size > 2**24:
         return None
     try:
         found = json.loads(file.read_bytes())
@@ -120,7 +134,7 @@ def _follow(file: Path, manifest: dict[str, Any], kinds: dict[Path, Kind]) -> It
 def _split(file: Path, kind: Kind) -> Iterator[FilePart]:
     """One part; a long uncompressed file is split into several parts at line ends."""
     size = file.stat().st_size
-    if kind != "lines" or file.name.endswith(".gz") or size <= CHUNK_BYTES * 3 // 2:
+    if kind != "lines" or _is_gzip(file) or size <= CHUNK_BYTES * 3 // 2:
         yield FilePart(file, kind)
         return
     start = 0
@@ -133,9 +147,22 @@ def _split(file: Path, kind: Kind) -> Iterator[FilePart]:
             start = end
 
 
-def open_part(part: FilePart) -> IO[bytes]:
-    """The bytes of a part's file, decompressed."""
-    return gzip.open(part.path, "rb") if part.path.name.endswith(".gz") else part.path.open("rb")  # type: ignore[return-value]
+def _is_gzip(file: Path) -> bool:
+    """By its first bytes: some servers compress without the suffix, and some downloads decompress and keep it."""
+    with file.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+@contextmanager
+def open_part(part: FilePart) -> Iterator[IO[bytes]]:
+    """The bytes of a part's file, decompressed. Raises RecordsError for a compressed file that is damaged."""
+    try:
+        with gzip.open(part.path) if _is_gzip(part.path) else part.path.open("rb") as stream:
+            yield stream  # type: ignore[misc]
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise RecordsError(
+            [_problem(f"{part.path.name} is compressed, and damaged or cut off", "fetch the file again")]
+        ) from error
 
 
 def line_blocks(part: FilePart) -> Iterator[tuple[int, list[bytes]]]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from features.records.sources.fhir import resources as r
 from features.records.sources.fhir.codebook import CodeBook
-from features.records.sources.fhir.extract.batches import Batch, Given, of_bundle, of_lines, read_batch
+from features.records.sources.fhir.extract.batches import Batch, Given, deleted_key, of_bundle, of_lines, read_batch
 from features.records.sources.fhir.extract.folder import FilePart, line_blocks, open_part
 from features.records.sources.fhir.references import Identities, Scope
 from features.records.sources.fhir.sink import NOT_READ
@@ -49,16 +49,16 @@ def resources_of(part: FilePart, job: Job, gone: set[str]) -> Iterator[Given]:
     if part.kind == "document":
         with open_part(part) as stream:
             raw = stream.read().removeprefix(b"\xef\xbb\xbf")
-        yield from _document(raw, job)
+        yield from _document(raw, job, gone)
     elif part.kind == "deleted":
-        yield from _deletions(part, gone)
+        yield from _deletions(part, job, gone)
     else:
         scope = Scope(job.identities, job.base)
         for first, lines in line_blocks(part):
             yield from of_lines(lines, first + 1, scope)
 
 
-def _document(raw: bytes, job: Job) -> Iterator[Given]:
+def _document(raw: bytes, job: Job, gone: set[str]) -> Iterator[Given]:
     """The resources of a Bundle, or the single resource of a file."""
     try:
         head = r.decode_head(raw)
@@ -66,15 +66,17 @@ def _document(raw: bytes, job: Job) -> Iterator[Given]:
         head = r.Head()
     if head.resourceType == "Bundle":
         try:
-            yield from of_bundle(raw, 1, job.identities, job.base)
+            yield from of_bundle(raw, 1, job.identities, job.base, gone)
         except msgspec.DecodeError:
             yield Given(b"", 1, Scope(job.identities, job.base))
     else:
         yield Given(raw, 1, Scope(job.identities, job.base))
 
 
-def _deletions(part: FilePart, gone: set[str]) -> Iterator[Given]:
-    """Adds the DELETE entries of transaction Bundles, one a line, to ``gone``. Yields any other line unchanged."""
+def _deletions(part: FilePart, job: Job, gone: set[str]) -> Iterator[Given]:
+    """Adds the DELETE entries of transaction Bundles, one a line, to ``gone``. Yields any other line unchanged, and a
+    Bundle with an entry that names no type and id, so that it is reported.
+    """
     for first, lines in line_blocks(part):
         for number, line in enumerate(lines, first + 1):
             try:
@@ -82,6 +84,7 @@ def _deletions(part: FilePart, gone: set[str]) -> Iterator[Given]:
             except msgspec.DecodeError:
                 yield Given(line, number, Scope.nowhere())
                 continue
-            gone |= {
-                e.request.url for e in bundle.entry if e.request and e.request.method == "DELETE" and e.request.url
-            }
+            keys = [deleted_key(entry, job.identities, job.base) for entry in bundle.entry]
+            gone |= {key for key in keys if key}
+            if None in keys:
+                yield Given(line, number, Scope.nowhere())
