@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +82,18 @@ def test_every_psychotropic_has_a_vtm_or_is_named_here():
 
 def test_a_liquid_has_no_strength_of_a_unit_dose():
     assert math.isnan(load_products().find("96221003").strength_mg)
+
+
+PART_OF_A_RELEASE = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "dmd"
+
+
+@pytest.mark.external
+@pytest.mark.parametrize(
+    ("vtm", "medicine"),
+    [("96221003", "clozapine"), ("108441004", "olanzapine"), ("16977003", "lithium"), ("321174005", "zopiclone")],
+)
+def test_medicines_of_a_part_of_a_real_release(vtm, medicine):
+    if not PART_OF_A_RELEASE.exists():
+        pytest.skip("the part of a dm+d release is not on this machine (../shared/data/dmd)")
+    found = load_products(PART_OF_A_RELEASE).find(vtm)
+    assert found is not None and found.medicine == medicine

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from features import Records
 from features.records.sources import hes
 from tests.features.records.fhir.resources import rows
@@ -47,3 +51,17 @@ def test_the_episodes_of_one_admission_are_one_stay_with_its_diagnoses(tmp_path)
     assert sorted(rows(records, "conditions", "code")) == [("F20.0",), ("F32.1",)]
     assert rows(records, "patients", "birth_date") == [("1968-04-15",)]
     assert report["tables"]["apc.csv"]["fates"]["merged into the first episode of its spell"] == 1
+
+
+PILOT = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "nhs_artificial_hes"
+
+
+@pytest.mark.external
+def test_every_row_of_the_artificial_files_has_a_fate(tmp_path):
+    """NHS Digital's artificial pilot: outpatients, admitted care, and an emergency department."""
+    if not PILOT.exists():
+        pytest.skip("the artificial HES files are not on this machine (../shared/data/nhs_artificial_hes)")
+    report = hes.ingest(PILOT, tmp_path / "store")
+    assert all(sum(table["fates"].values()) == table["rows"] for table in report["tables"].values())
+    assert sum(table["rows"] for table in report["tables"].values()) == 4_075
+    assert len(Records.load(tmp_path / "store")["contacts"]) == 25
