@@ -84,7 +84,7 @@ def open_folder(folder: str | Path) -> FhirFolder:
     if not kinds:
         raise RecordsError([_problem(f"{path} holds no .ndjson, .ndjson.gz or .json file", "check the path")])
     parts = [part for file, kind in kinds.items() for part in _split(file, kind)]
-    moments = [found for _, manifest in manifests if (found := _moment(str(manifest["transactionTime"])))]
+    moments = [time for _, manifest in manifests if (time := _moment(str(manifest["transactionTime"])))]
     return FhirFolder(path, tuple(parts), day, base, len(manifests), max(moments, default=None))
 
 
