@@ -15,6 +15,7 @@ from features.records.days import FIRST_DAY, LAST_REAL_DAY, NO_DAY
 from features.records.loading.checks import SECOND_OF_AN_ID, Finding, Mask
 from features.records.problems import TableReport
 from features.records.reading.given import Given, given_rows, is_missing, short
+from features.records.reading.nhs_numbers import without_numbers
 from features.records.table import words_of
 from features.records.tables import CIRCUMSTANCE_KINDS, TableSpec
 
@@ -96,7 +97,7 @@ def name_unknown_tests_and_units(
         if not failing or (column == "test" and "test" not in given):
             continue
         values = given["test"] if column == "test" else units_as_given
-        known = Counter(str(word)[:40] for word in _at(values, failing) if not is_missing(word))
+        known = Counter(without_numbers(str(word))[:40] for word in _at(values, failing) if not is_missing(word))
         if known:
             report.note(f"{column} not known: {_most_common(known)}; see features/reference/tests.csv")
 

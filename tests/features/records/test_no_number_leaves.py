@@ -3,6 +3,7 @@ error. The ids that a trust gives its contacts, referrals, teams and staff are s
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -11,7 +12,12 @@ import pytest
 from features import Records
 from features.records import RecordsError
 from features.records.reading.nhs_numbers import without_numbers
+from features.records.sources import hes, mhsds
+from features.records.sources.fhir.ingest import lines as lines_of_fhir
 from features.records.tables import TABLES
+from tests.features.records.fhir.resources import ANNA, SUBJECT, one
+from tests.features.records.fhir.resources import ingest as ingest_fhir
+from tests.features.records.mhsds.test_mhsds import MPI, OPEN, submission
 from tests.tables import TODAY
 
 NUMBER = "9434765919"
@@ -77,3 +83,38 @@ def test_no_number_reaches_a_quarantine_a_report_or_an_error(table, column, tmp_
 )
 def test_a_number_is_blanked_within_a_text(text, left):
     assert without_numbers(text) == left
+
+
+TYPED = ("943 476 5919", NUMBER, f"{'x' * 75} {NUMBER}")
+
+
+@pytest.mark.parametrize("typed", TYPED)
+def test_no_number_that_somebody_typed_reaches_a_report_of_fhir(typed, tmp_path):
+    said = {"text": f"asked for {typed}"}
+    local = {"coding": [{"system": "https://trust.example/codes", "code": typed, "display": f"see {typed}"}]}
+    _, report = ingest_fhir(
+        tmp_path / "in",
+        ANNA,
+        one("Observation", "o1", status="final", code=said, subject=SUBJECT, effectiveDateTime="2025-03-01"),
+        one("Observation", "o2", status="final", code=local, subject=SUBJECT, effectiveDateTime="2025-03-01"),
+        one("Flag", "f1", status="active", code=said, subject=SUBJECT, period={"start": "2025-03-01"}),
+        one("Condition", "c1", code=local, subject=SUBJECT, recordedDate="2025-03-01"),
+        one("Medication", "m1", code=said),
+    )
+    assert len(report["unmapped"]) >= 4
+    written = [path.read_text() for path in (tmp_path / "in-store").iterdir() if path.suffix in (".json", ".csv")]
+    assert not re.search(r"943 ?476 ?5919", "\n".join([*written, *lines_of_fhir(report, tmp_path)]))
+
+
+def test_no_number_that_somebody_typed_reaches_a_report_of_mhsds_or_hes(tmp_path):
+    mpi = MPI.replace("2 N -", f"{NUMBER} {NUMBER} {NUMBER}")
+    submission(tmp_path / "mhsds", "2025-01", "2025-02-05", MHS001MPI=mpi, MHS101Referral=OPEN)
+    mhsds.ingest(tmp_path / "mhsds", tmp_path / "mhsds-store")
+    (tmp_path / "hes").mkdir()
+    (tmp_path / "hes" / "op.csv").write_text(
+        f"PSEUDO_HESID,ATTENDKEY,APPTDATE,ATTENDED,MAINSPEF,SEX,ETHNOS\nanna,k,{NUMBER},{NUMBER},710,{NUMBER},N\n"
+    )
+    hes.ingest(tmp_path / "hes", tmp_path / "hes-store")
+    for store in ("mhsds-store", "hes-store"):
+        written = [path.read_text() for path in (tmp_path / store).iterdir() if path.suffix in (".json", ".csv")]
+        assert written and NUMBER not in "".join(written)

@@ -16,7 +16,7 @@ import pandas as pd
 
 from features.records.days import NO_DAY, date_of, day_of
 from features.records.problems import withdrawn_lines
-from features.records.reading.nhs_numbers import NhsKey
+from features.records.reading.nhs_numbers import NhsKey, without_numbers
 from features.records.records import Records
 from features.records.sources.fhir.codebook import load_codebook
 from features.records.sources.fhir.extract.extract import Extract, Progress, read
@@ -139,7 +139,9 @@ def summary(found: FhirExtract, records: Records) -> dict[str, Any]:
             for (what, system, code, name), count in extract.unmapped.most_common(MOST_FREQUENT)
         ],
         "unmapped_codes": len(extract.unmapped),
-        "broken_lines": [{"file": f, "line": n, "reason": why} for f, n, why in extract.broken[:MOST_FREQUENT]],
+        "broken_lines": [
+            {"file": without_numbers(f), "line": n, "reason": why} for f, n, why in extract.broken[:MOST_FREQUENT]
+        ],
         "notes": [f"{note} ({count:,})" for note, count in sorted(extract.notes.items())],
         "checks": records.report.lines(),
         "withdrawn": records.report.withdrawn,

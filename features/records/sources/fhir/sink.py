@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from features.records.reading.nhs_numbers import without_numbers
 from features.records.sources.fhir.codebook import CONFLICT, CodeBook
 from features.records.sources.fhir.dates import is_partial
 from features.records.sources.fhir.references import Scope
@@ -74,6 +75,9 @@ DAYS = frozenset(
     )
 )
 
+_PUBLIC = ("http://snomed.info/", "http://loinc.org", "https://dmd.nhs.uk")
+"""Code systems whose codes are no person's number, though ten digits of one may look like it."""
+
 
 @dataclass
 class Sink:
@@ -102,7 +106,9 @@ class Sink:
             return f"{NOT_MAPPED}no code"
         name = next((c.display for c in concept.coding if c.display), None) or (concept.text if not codes else "") or ""
         system, code = codes[0] if codes else ("", "")
-        self.unmapped[what, system, code, name[:80]] += 1
+        if not system.startswith(_PUBLIC):
+            code = without_numbers(code)  # a text that somebody typed where a code belongs
+        self.unmapped[what, without_numbers(system), code, without_numbers(name)[:80]] += 1
         return f"{NOT_MAPPED}the code is in no mapping table"
 
     def mark_synthetic(self) -> None:
