@@ -7,6 +7,7 @@ first line.
 from __future__ import annotations
 
 import datetime as dt
+import re
 import sqlite3
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from features.records.tables import TABLES
 from serving.nightly.arrival import Acceptance, ListRefused
 from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
+from tests.conftest import ROOT
 from tests.serving.http.test_bodies import LARGE, asked
 from tests.tables import TODAY
 
@@ -43,6 +45,13 @@ def extract(folder: Path, suffix: str = "csv", **tables: list[dict[str, str]]) -
             folder / f"{name}.parquet"
         )
     return folder
+
+
+def test_the_page_names_a_test_for_every_harm():
+    page = (ROOT / "docs" / "records.md").read_text(encoding="utf-8")
+    named = {int(number) for number in re.findall(r"^\| (\d) \|.*`-k harm_\1` \|$", page, re.MULTILINE)}
+    held = {int(found[1]) for name in globals() if (found := re.match(r"test_harm_(\d)_", name))}
+    assert named == held == {1, 2, 3, 4, 5, 6}
 
 
 # --- 1. Two ids that are one after cleaning. Before: one person was answered with another's medicines.
