@@ -1,4 +1,4 @@
-"""A brand sold by mouth and as a depot is read by what the row says of it, and never as tablets in silence."""
+"""A brand sold by mouth and as a depot is read by what the row says of it, and never silently as tablets."""
 
 from __future__ import annotations
 

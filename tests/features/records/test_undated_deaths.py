@@ -1,4 +1,4 @@
-"""Somebody whose record says that they died, and not when, is on no list, whatever the door: never alive in silence."""
+"""Somebody whose record says that they died, and not when, is on no list, whatever the door: never silently alive."""
 
 from __future__ import annotations
 
