@@ -6,7 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
-from features.catalogue import bookings, engagement, freshness, monitoring, prescribing, regimen, service_use
+from features.catalogue import (
+    bookings,
+    engagement,
+    freshness,
+    monitoring,
+    outcome_scores,
+    prescribing,
+    regimen,
+    service_use,
+)
 from features.catalogue.concepts import CONCEPTS, Concept
 from features.engine import Feature, SpecError
 
@@ -64,6 +73,7 @@ CATALOGUE = Catalogue(
         *bookings.FEATURES,
         *service_use.FEATURES,
         *freshness.FEATURES,
+        *outcome_scores.FEATURES,
     )
 )
 

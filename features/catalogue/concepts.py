@@ -116,6 +116,12 @@ CONCEPTS: dict[str, Concept] = {
             "side_effects", "Side effects", "side effects high or not asked about", "side effects asked about and low"
         ),
         Concept(
+            "outcome_scores",
+            "Outcome scores",
+            "the outcome scores on record",
+            "the outcome scores on record",
+        ),
+        Concept(
             "time_in_service",
             "Time with the service",
             "the time with the service so far",

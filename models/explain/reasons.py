@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from models.errors import BundleRefused
 
 _SMALLEST = 1e-9
+NEVER_A_COMFORT = frozenset(("outcome_scores",))
+"""Concepts that are a reason only where they raise a risk: a good score on a rating scale is no reason to be seen less
+(docs/architecture.md rule 6). Their contributions count as they are."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class Reasoner:
         self._order = np.array([i for inside in members for i in inside], dtype=np.intp)
         self._starts = np.cumsum([0, *(len(inside) for inside in members)][:-1])
         self._members = members
+        self._no_comfort = np.array([slug in NEVER_A_COMFORT for slug in slugs], dtype=bool)
         self._zero_is_none = np.array([feature.missing == "zero" for feature in features], dtype=bool)
         # A check that cannot be assessed does not count as up to date.
         self._bad_news = np.array(
@@ -126,7 +130,7 @@ class Reasoner:
         if not self._features:
             return [[] for _ in contributions]
         totals = np.add.reduceat(contributions[:, self._order], self._starts, axis=1)
-        sizes = np.abs(totals)
+        sizes = np.where(self._no_comfort & (totals < 0), 0.0, np.abs(totals))
         # The slugs are sorted and the sort is stable, so equal sizes are ordered by name.
         ranked = np.argsort(-sizes, axis=1, kind="stable")[:, :top]
         large = np.take_along_axis(sizes, ranked, axis=1) >= _SMALLEST

@@ -58,6 +58,20 @@ def test_reasons_of_one_row(contributions, values, expected):
     assert all(r.direction == ("raises" if r.contribution > 0 else "lowers") for r in found)
 
 
+def test_a_good_score_on_a_rating_scale_is_never_a_reason():
+    """It takes no place of another reason either. A score that raises the risk is one."""
+    features = (*FEATURES, FeatureText("gaf_latest", "outcome_scores", "score"))
+    words = {**CONCEPTS, "outcome_scores": ConceptText("outcome_scores", "Outcome scores", "the scores", "the scores")}
+
+    def reasons(part: float) -> list[str]:
+        values = np.array([9, 9, 1, 0, 70], dtype=np.float32)
+        found = Reasoner(features, words).find(np.array([0.3, 0.0, 0.0, 0.0, part]), values, top=1)
+        return [reason.concept for reason in found]
+
+    assert reasons(-0.9) == ["supply"]
+    assert reasons(0.9) == ["outcome_scores"]
+
+
 def test_the_features_behind_a_reason_come_largest_first_with_value_unit_and_what_is_missing():
     found = Reasoner(FEATURES, CONCEPTS).find(np.array([0.1, 0.4, 0, 0]), np.array([NAN, 12.5, 0, 0]), top=5)
     assert found[0].features == [
