@@ -11,6 +11,7 @@ from features.reference import PROTOCOLS, Medicine, medicines_in, medicines_mean
 from features.spec import satisfying
 
 YEAR = 365
+NAN = float("nan")
 
 
 class Reading(NamedTuple):
@@ -44,22 +45,24 @@ class ResultColumns(NamedTuple):
     row: list[int]
 
 
-class ResultsByTest(Mapping[str, list[tuple[int, float, int]]]):
-    """(day, value, row) of every result of one person, by test. A list is made when a rule first reads it: most tests
+class ResultsByTest(Mapping[str, list[Reading]]):
+    """Every result of one person, by test. A list is made when a rule first reads it: most tests
     of most people are read by none, or for their latest value alone."""
 
     __slots__ = ("_bounds", "_columns", "_made")
 
-    def __init__(self, columns: ResultColumns, bounds: dict[str, tuple[int, int]]) -> None:
+    def __init__(self, columns: ResultColumns, bounds: dict[str, tuple[int, int, int]]) -> None:
+        """``bounds`` of each test: its first place, the place after its last, and the place of the latest result that
+        holds a number (-1 if none does)."""
         self._columns, self._bounds = columns, bounds
-        self._made: dict[str, list[tuple[int, float, int]]] = {}
+        self._made: dict[str, list[Reading]] = {}
 
-    def __getitem__(self, test: str) -> list[tuple[int, float, int]]:
+    def __getitem__(self, test: str) -> list[Reading]:
         made = self._made.get(test)
         if made is None:
-            low, high = self._bounds[test]
+            low, high, _ = self._bounds[test]
             day, value, row = self._columns
-            made = self._made[test] = list(zip(day[low:high], value[low:high], row[low:high], strict=True))
+            made = self._made[test] = list(map(Reading, day[low:high], value[low:high], row[low:high]))
         return made
 
     @property
@@ -82,13 +85,28 @@ class ResultsByTest(Mapping[str, list[tuple[int, float, int]]]):
     def newest(self, test: str) -> Reading | None:
         """The latest result of a test that holds a number."""
         bounds = self._bounds.get(test)
+        if bounds is None or bounds[2] < 0:
+            return None
+        place, (day, value, row) = bounds[2], self._columns
+        return Reading(day[place], value[place], row[place])
+
+    def numbers(self, test: str) -> list[float]:
+        """The numbers of all results of a test, in order of day."""
+        bounds = self._bounds.get(test)
+        return [] if bounds is None else [one for one in self._columns.value[bounds[0] : bounds[1]] if one == one]
+
+    def last(self, test: str) -> Reading | None:
+        """The latest result of a test, with or without a number."""
+        bounds = self._bounds.get(test)
         if bounds is None:
             return None
-        value = self._columns.value
-        for place in range(bounds[1] - 1, bounds[0] - 1, -1):
-            if value[place] == value[place]:
-                return Reading(self._columns.day[place], value[place], self._columns.row[place])
-        return None
+        place, (day, value, row) = bounds[1] - 1, self._columns
+        return Reading(day[place], value[place], row[place])
+
+    def newest_value(self, test: str) -> float:
+        """The number of :meth:`newest`; NaN where there is none."""
+        bounds = self._bounds.get(test)
+        return NAN if bounds is None or bounds[2] < 0 else self._columns.value[bounds[2]]
 
 
 class Contact(NamedTuple):

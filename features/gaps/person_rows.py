@@ -78,12 +78,15 @@ def _results(shared: Shared, places: _Rows, as_of: int) -> list[ResultsByTest]:
         values[place] = Bound.of(values[place], COMPARATORS[signs[place]])
     read = ResultColumns(columns["taken_on"][rows].tolist(), values, rows.tolist())
     starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1]))) if len(key) else np.zeros(0, np.int64)
-    found: list[dict[str, tuple[int, int]]] = [{} for _ in range(len(places))]
+    numbered = np.where(np.isnan(columns["value"][rows]), -1, np.arange(len(rows)))
+    newest = np.maximum.reduceat(numbered, starts) if len(starts) else starts
+    newest = np.where(newest < starts, -1, newest).tolist()
+    found: list[dict[str, tuple[int, int, int]]] = [{} for _ in range(len(places))]
     whose, tests = np.divmod(key[starts], len(shared.tests))
     ends = np.append(starts, len(rows))[1:].tolist()
     words = shared.tests
-    for who, test, low, high in zip(whose.tolist(), tests.tolist(), starts.tolist(), ends, strict=True):
-        found[who][words[test]] = (low, high)
+    for who, test, *bounds_of_test in zip(whose.tolist(), tests.tolist(), starts.tolist(), ends, newest, strict=True):
+        found[who][words[test]] = tuple(bounds_of_test)
     return [ResultsByTest(read, bounds) for bounds in found]
 
 

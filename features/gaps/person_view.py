@@ -36,6 +36,7 @@ from features.reference import MEDICINES, Medicine
 from features.reference.diagnoses import in_group
 from features.reference.ethnicities import LOWER_BODY_MASS, in_ethnicity_group
 
+NOT_RECORDED = "not recorded"
 _MEDICINES = tuple(MEDICINES.values())
 _PLACES = {name: place for place, name in enumerate(MEDICINES)}
 _PRESCRIBED = TABLES["supplies"].column("kind").values.index("prescribed")
@@ -71,6 +72,7 @@ class PersonAsKnown:
         self.seen, self.last_seen = rows.seen, rows.last_seen
         self.circumstances, self.conditions = rows.circumstances, rows.conditions
         self.gone: tuple[dict[str, Finding], list[Finding], list[Finding]] | None = None
+        self.classes: dict[str, list[Course]] | None = None
         self.inpatient = any(stay.discharged == NO_DAY for stay in self.stays)
 
     @cached_property
@@ -92,7 +94,7 @@ class PersonAsKnown:
 
     def readings(self, test: str) -> list[Reading]:
         """Results of one test that hold a number."""
-        return [Reading(*row) for row in self.results.get(test, ()) if row[1] == row[1]]
+        return [one for one in self.results.get(test, ()) if one.value == one.value]
 
     def supplies_of(self, name: str, within: int) -> list[Supply]:
         """Supplies of one medicine in the last ``within`` days, in order of day: those dispensed (or of no recorded
@@ -211,14 +213,18 @@ class PersonAsKnown:
         """The latest result with a number, however old, because age alone does not make an abnormal result normal."""
         return self.results.newest(test)
 
+    def newest_value(self, test: str) -> float:
+        """The number of :meth:`newest`; NaN where there is none."""
+        return self.results.newest_value(test)
+
     def not_repeated(self, day: int) -> str:
         """The words added to a result that is more than a year old and has no newer result. Otherwise empty."""
         return NOT_REPEATED if self.as_of - day > YEAR else ""
 
     def last_met(self, test: str) -> Reading | None:
         """The latest result, with or without a number, that meets a test's schedule."""
-        found = [self.results[name][-1] for name in meeting(test) if name in self.results]
-        return Reading(*max(found)) if found else None
+        found = filter(None, map(self.results.last, meeting(test)))
+        return max(found, default=None)
 
     @cached_property
     def unread(self) -> list[UnreadValue]:
@@ -232,7 +238,7 @@ class PersonAsKnown:
         """
         days = self.unread_days(*concepts) if self.unread else []
         if not days:
-            return "not recorded"
+            return NOT_RECORDED
         return f"recorded but not understood{f' ({max(days)})' if max(days) else ''}"
 
     def unread_days(self, *concepts: str) -> list[str]:
@@ -283,6 +289,7 @@ def dues_by_person(scheduled: due_dates.Dues, as_of: int) -> Iterator[list[Due]]
 
 
 __all__ = [
+    "NOT_RECORDED",
     "YEAR",
     "Bound",
     "Circumstance",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from features.gaps.person_view import PersonAsKnown, Reading
+from features.gaps.person_view import PersonAsKnown
 from features.gaps.rules.monitoring import clozapine
 from features.gaps.rules.prescribing import antipsychotics
 from features.gaps.rules.prescribing.interactions import all_pairs
@@ -72,7 +72,7 @@ def _said(person: PersonAsKnown, test: str) -> str:
     rows = person.results.get(test)
     if not rows:
         return person.absent(test)
-    last = Reading(*rows[-1])
+    last = rows[-1]
     number = "" if last.value != last.value else f"{last.value:g} {TESTS[test].unit}".strip() + ", "
     return f"{number}{_day(last.day)}"
 

@@ -31,6 +31,8 @@ class Need(NamedTuple):
     """(scope, test) of a scheduled check that is due, which is enough in place of a course (``ever``)."""
     tests: frozenset[str] = frozenset()
     """A result of such a test."""
+    numbers: tuple[tuple[str, Callable[[float], bool]], ...] = ()
+    """(test, condition): the newest number of such a test meets such a condition."""
     circumstances: frozenset[str] = frozenset()
     """A circumstance of such a kind."""
     regimen: tuple[tuple[str, float], ...] = ()
@@ -58,6 +60,11 @@ class Plan:
     def __init__(self, rules: Sequence[Rule], needs: Mapping[Rule, Need]) -> None:
         self.rules = tuple(rules)
         self._needs = [needs.get(rule, Need()) for rule in rules]
+        self._numbers: dict[str, list[tuple[Callable[[float], bool], int]]] = {}
+        for place, need in enumerate(self._needs):
+            for test, met in need.numbers:
+                self._numbers.setdefault(test, []).append((met, 1 << place))
+        self._without_numbers = sum(1 << place for place, need in enumerate(self._needs) if not need.numbers)
         self._scopes = frozenset(scope for need in self._needs for scope, _ in need.or_due)
         self._asked: dict[int, tuple[Rule, ...]] = {}
 
@@ -104,6 +111,13 @@ class Plan:
         part = tests.free
         for test in person.results.tests & tests.allows.keys():
             part |= tests.allows[test]
+        mask &= part
+        part = self._without_numbers
+        for test in person.results.tests & self._numbers.keys():
+            value = person.newest_value(test)
+            for met, bit in self._numbers[test]:
+                if not part & bit and met(value):
+                    part |= bit
         mask &= part
         part = circumstances.free
         for kind in person.circumstances:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from features.gaps.rules.engagement import changes, contact, review, support
 from features.gaps.rules.monitoring import clozapine, clozapine_levels, lithium, physical, results, schedule
@@ -17,7 +17,7 @@ from features.gaps.rules.prescribing import (
     valproate,
 )
 from features.gaps.rules.supply import depot, oral, stock
-from features.reference import MEDICINES, Medicine
+from features.reference import MEDICINES, THRESHOLDS, Medicine
 from features.reference.medicines.dose_limits import dose_limits
 from features.reference.medicines.stops import sudden_stop
 
@@ -62,9 +62,15 @@ def _has_maximum(medicine: Medicine) -> bool:
     return medicine.base in dose_limits() or (known and not medicine.is_antipsychotic)
 
 
+def _at_least(limit: float) -> Callable[[float], bool]:
+    return lambda value: value >= limit
+
+
 _ORGAN_CHECKS = tuple(("lithium", test) for test in lithium.ORGANS)
-_SIDE_EFFECTS = frozenset(
-    ("gass_total", "gass_clozapine_total", "movement_score", "sedation_score", "prolactin"),
+_SIDE_EFFECTS = (
+    *((test, THRESHOLDS[key].holds) for test, scores in burdens.SCORES for key, _ in scores),
+    *((test, _at_least(burdens.SCORE_LIMIT)) for test in ("movement_score", "sedation_score")),
+    ("prolactin", _at_least(burdens.PROLACTIN_MARKED)),  # a lower one is named beside another side effect only
 )
 
 NEEDS: Mapping[Rule, Need] = {
@@ -92,14 +98,16 @@ NEEDS: Mapping[Rule, Need] = {
     physical.metabolic: Need(current=_antipsychotic, meets=lambda person: bool(person.results)),
     physical.cardiovascular: Need(current=_psychotropic),
     schedule.overdue: Need(meets=lambda person: bool(person.due)),
-    burdens.side_effects: Need(current=_psychotropic, tests=_SIDE_EFFECTS),
+    burdens.side_effects: Need(current=_psychotropic, numbers=_SIDE_EFFECTS),
     burdens.anticholinergic: Need(regimen=(("acb_total", burdens.ACB_TOTAL - 1),)),
     burdens.dependence: Need(regimen=(("dependence_days", burdens.LONG_DAYS),)),
     interactions.new_interaction: Need(meets=interactions.began_lately),
     interactions.standing: Need(regimen=(("interactions", 0),)),
     valproate.documents: Need(current=_valproate),
     pregnancy.harm: Need(current=_harms_in_pregnancy),
-    results.dangerous: Need(tests=frozenset(limit.test for limit in results.LIMITS)),
+    results.dangerous: Need(
+        numbers=tuple((limit.test, THRESHOLDS[key].holds) for limit in results.LIMITS for key, _ in limit.bands)
+    ),
     doses.above_maximum: Need(current=_has_maximum),
     doses.allergy_conflict: Need(meets=lambda person: bool(person.current) and bool(person.conditions["allergy"])),
     support.living: Need(current=_psychotropic, circumstances=frozenset(("housing", "carer"))),

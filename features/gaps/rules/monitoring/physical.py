@@ -72,7 +72,11 @@ _FOR_DIABETES = frozenset(("insulin", "gliclazide", "glipizide", "glibenclamide"
 
 
 def _holding(keys: tuple[str, ...], value: float) -> str | None:
-    return next((key for key in keys if THRESHOLDS[key].holds(value)), None)
+    """The first of some bands that holds a value; None for NaN."""
+    for key in keys:
+        if THRESHOLDS[key].holds(value):
+            return key
+    return None
 
 
 def _value(test: str, reading: Reading, key: str, said: str = "") -> Finding:
@@ -109,18 +113,17 @@ def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
     found.extend(_glucose(person))
     found.extend(_bmi(person))
     for test, keys in _LIPIDS.items():
-        last = person.newest(test)
-        key = last and _holding(keys, last.value)
+        key = _holding(keys, person.newest_value(test))
+        last = person.newest(test) if key else None
         if last and key and not person.on(meant("statin")):
             finding = _value(test, last, key, f"; no statin recorded{person.not_repeated(last.day)}")
             found.append(finding._replace(folds=not _came_into(person, test, last, low_limit(key))))
-    fat = person.newest("triglycerides")
-    if fat:
-        raised = any(course.medicine.base in _TRIGLYCERIDE_RAISERS for course in held)
-        key = _holding(_TRIGLYCERIDES if raised else _TRIGLYCERIDES[:1], fat.value)
-        if key:
-            finding = _value("triglycerides", fat, key, person.not_repeated(fat.day))
-            found.append(finding._replace(folds=not _came_into(person, "triglycerides", fat, low_limit(key))))
+    raised = any(course.medicine.base in _TRIGLYCERIDE_RAISERS for course in held)
+    key = _holding(_TRIGLYCERIDES if raised else _TRIGLYCERIDES[:1], person.newest_value("triglycerides"))
+    fat = person.newest("triglycerides") if key else None
+    if fat and key:
+        finding = _value("triglycerides", fat, key, person.not_repeated(fat.day))
+        found.append(finding._replace(folds=not _came_into(person, "triglycerides", fat, low_limit(key))))
     if found:  # a large waist is common: it is named beside a value that worsened
         found.extend(_waist(person))
     yield from gap_of(CODES["METABOLIC_WORSENING"], found)
@@ -132,18 +135,19 @@ def _diabetic(person: PersonAsKnown) -> bool:
 
 
 def _glucose(person: PersonAsKnown) -> Iterator[Finding]:
-    if not any(test in person.results for test in _GLUCOSE):
+    held = {test: _holding(keys, person.newest_value(test)) for test, keys in _GLUCOSE.items()}
+    high = THRESHOLDS[_DIABETES].holds(person.newest_value("hba1c"))
+    if not high and not any(held.values()):
         return
     if _diabetic(person):
         last = person.newest("hba1c")
-        if last and THRESHOLDS[_DIABETES].holds(last.value):
+        if last and high:
             finding = _value("hba1c", last, _DIABETES, f"; known diabetes{person.not_repeated(last.day)}")
             stood = not _came_into(person, "hba1c", last, low_limit(_DIABETES))
             yield finding._replace(action=_DIABETES_ACTION, folds=stood)
         return
-    for test, keys in _GLUCOSE.items():
-        last = person.newest(test)
-        key = last and _holding(keys, last.value)
+    for test, key in held.items():
+        last = person.newest(test) if key else None
         if last and key:
             finding = _value(test, last, key, person.not_repeated(last.day))
             known = THRESHOLDS[key].severity == "amber" and not _came_into(person, test, last, low_limit(key))
@@ -189,6 +193,9 @@ def _weight(person: PersonAsKnown, held: list[Course]) -> Iterator[Finding]:
     last = person.newest("weight")
     if last is None:
         return
+    lowest = min(person.results.numbers("weight"))
+    if last.value - lowest < 0.99 * min(WEIGHT_GAIN_KG, lowest * EARLY_GAIN_PERCENT / 100):
+        return  # too little for any limit below; 1% is left for rounding
     earlier = [r for r in person.readings("weight") if r.day < last.day]
     evidence = Evidence("results", last.row, last.day, "weight")
     recent = [r for r in earlier if last.day - r.day <= MONTHS_3]
@@ -247,8 +254,8 @@ def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:
         return
     found = [*_qtc(person), *_pulse(person)]
     for test, keys in _PRESSURE.items():
-        last = person.newest(test)
-        key = last and _holding(keys, last.value)
+        key = _holding(keys, person.newest_value(test))
+        last = person.newest(test) if key else None
         if last and key:
             found.append(_pressure(person, test, last, key))
     drop = person.newest("postural_drop_systolic")
@@ -299,8 +306,8 @@ def _qtc(person: PersonAsKnown) -> Iterator[Finding]:
         if key:
             finding = _value("qtc", last, key, note if key == lower else "")
             yield finding._replace(severity="critical") if key == "th053" else finding
-        first = person.readings("qtc")[0]
-        if last.value - first.value >= QTC_RISE_MS:
+        if last.value - person.results.numbers("qtc")[0] >= QTC_RISE_MS:
+            first = person.readings("qtc")[0]
             said = f", up {last.value - first.value:g} ms from {iso(first.day)}"
             yield _value("qtc", last, "th054", said)
     if not qt > 0:

@@ -8,11 +8,13 @@ health check and its parts. Both name each check and the day of its last result.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import NamedTuple
 
 from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import SEVERITIES, Evidence, Finding, Gap, Severity, gap_of, iso
-from features.gaps.person_view import YEAR, Due, PersonAsKnown, Reading, meeting, scope_names
+from features.gaps.person_view import NOT_RECORDED, YEAR, Due, PersonAsKnown, meeting, scope_names
 from features.monitoring.applicability import UNCONDITIONAL
 from features.monitoring.due_dates import CLOZAPINE_COUNT
 from features.records.days import NO_DAY
@@ -70,7 +72,7 @@ def due_evidence(person: PersonAsKnown, due: Due) -> tuple[Evidence, ...]:
     last = person.last_met(due.item.test)
     if due.last != NO_DAY:  # the result that set the due date, if a later one does not meet the schedule
         met = [row for name in meeting(due.item.test) for row in person.results.get(name, ()) if row[0] == due.last]
-        last = Reading(*met[-1]) if met else last
+        last = met[-1] if met else last
     elif (due.item.scope, due.item.test) == CLOZAPINE_COUNT:
         last = None
     if last:
@@ -86,7 +88,7 @@ def due_value(person: PersonAsKnown, due: Due) -> str:
     """When a scheduled test was last recorded, and whether a later result of it was not understood."""
     label = TESTS[due.item.test].label
     if due.last == NO_DAY:
-        return f"{label}: {person.absent_test(due.item.test)}"
+        return f"{label}: {person.absent_test(due.item.test) if person.unread else NOT_RECORDED}"
     if not person.unread:
         return f"{label}: last recorded {iso(due.last)}"
     absent = person.absent_test(due.item.test)
@@ -94,9 +96,17 @@ def due_value(person: PersonAsKnown, due: Due) -> str:
     return f"{label}: last recorded {iso(due.last)}{f'; since then {absent}' if later else ''}"
 
 
-def _point_check(due: Due) -> bool:
+@cache
+def _point_check(protocol: int) -> bool:
     """A baseline or a single check, which is not scheduled again."""
-    return PROTOCOLS[due.protocol].interval_days is None
+    return PROTOCOLS[protocol].interval_days is None
+
+
+@cache
+def _place_in_line(protocol: int) -> tuple[bool, bool, bool]:
+    """Yearly checks come first: a missed baseline is not overdue care."""
+    test = PROTOCOLS[protocol].test
+    return test != FULL_CHECK, _point_check(protocol), test not in _ANNUAL
 
 
 _FIRST_WEEKS = frozenset(("troponin", "crp"))
@@ -107,7 +117,7 @@ FIRST_WEEKS_DAYS = 126
 def _lapsed(due: Due, as_of: int) -> bool:
     """A single check at a start long ago: a result today would no longer be that check."""
     late = as_of - due.day
-    if late <= FIRST_WEEKS_DAYS or not _point_check(due):
+    if late <= FIRST_WEEKS_DAYS or not _point_check(due.protocol):
         return False
     return late > (FIRST_WEEKS_DAYS if due.item.test in _FIRST_WEEKS else YEAR) and not _scheduled_again(due.item.rows)
 
@@ -116,23 +126,24 @@ def _scheduled_again(rows: tuple[Protocol, ...]) -> bool:
     return any(row.interval_days is not None and row.to_day is None for row in rows)
 
 
+@cache
+def _own_code(protocol: int) -> bool:
+    """Whether the check of a protocol has a code of its own."""
+    row = PROTOCOLS[protocol]
+    return row.test in _OWN_TESTS or (row.scope, row.test) in _OWN_CODES
+
+
 def _seen_instead(person: PersonAsKnown, due: Due) -> bool:
     """A clinical review is held at a contact and seldom recorded as a test."""
     seen = person.last_seen
     return due.item.test == "clinical_review" and seen is not None and seen.day >= due.day - REVIEW_DAYS
 
 
-def _past(person: PersonAsKnown) -> list[Due]:
-    """Scheduled checks past their grace, without those that have a code of their own or are no longer due."""
+def _past(person: PersonAsKnown, late: list[Due]) -> list[Due]:
+    """The late checks without those that have a code of their own or are no longer due."""
     t = person.as_of
     return [
-        due
-        for due in person.due
-        if due.past_grace(t)
-        and due.item.test not in _OWN_TESTS
-        and (due.item.scope, due.item.test) not in _OWN_CODES
-        and not _lapsed(due, t)
-        and not _seen_instead(person, due)
+        due for due in late if not _own_code(due.protocol) and not _lapsed(due, t) and not _seen_instead(person, due)
     ]
 
 
@@ -140,17 +151,29 @@ def _of_a_medicine(due: Due, as_of: int) -> bool:
     """True if a check belongs to MONITORING_OVERDUE: one medicine requires it, or it is the weekly weight of a
     start.
     """
-    row, test = PROTOCOLS[due.protocol], due.item.test
-    if due.item.scope in _GENERAL_SCOPES:
-        weekly = test == "weight_bmi" and row.phase == "initiation" and as_of - due.start <= EARLY_DAYS
-        return weekly or test == "ecg_qtc"
-    if due.item.scope == "olanzapine" and test in _ANNUAL:
+    if due.item.test == "weight_bmi" and _weekly_weight(due.protocol):
+        return as_of - due.start <= EARLY_DAYS
+    return _asked_by_a_medicine(due.protocol)
+
+
+@cache
+def _weekly_weight(protocol: int) -> bool:
+    row = PROTOCOLS[protocol]
+    return row.scope in _GENERAL_SCOPES and row.phase == "initiation"
+
+
+@cache
+def _asked_by_a_medicine(protocol: int) -> bool:
+    row = PROTOCOLS[protocol]
+    if row.scope in _GENERAL_SCOPES:
+        return row.test == "ecg_qtc"
+    if row.scope == "olanzapine" and row.test in _ANNUAL:
         return False
-    if due.item.scope == "high_dose_or_combined_antipsychotics":
+    if row.scope == "high_dose_or_combined_antipsychotics":
         return False
-    if row.requirement in _NEEDED or test in ("ecg_qtc", "prolactin", "rash_check"):
+    if row.requirement in _NEEDED or row.test in ("ecg_qtc", "prolactin", "rash_check"):
         return True
-    return due.item.scope != "clozapine" and test not in _SOFT
+    return row.scope != "clozapine" and row.test not in _SOFT
 
 
 def _earliest(dues: Iterable[Due]) -> list[Due]:
@@ -180,34 +203,37 @@ def _asking(due: Due, as_of: int) -> list[Protocol]:
     return [first, *since]
 
 
-def _missed(due: Due, as_of: int) -> bool:
-    """Whether a check is past its due day by more than a whole interval."""
-    intervals = [row.interval_days for row in _asking(due, as_of) if row.interval_days is not None]
-    return bool(intervals) and as_of - due.day > min(intervals)
+class _Asked(NamedTuple):
+    """A check that a medicine asks for: how severely, whether any row requires it, and whether it is past its due day
+    by more than a whole interval."""
+
+    due: Due
+    severity: Severity
+    required: bool
+    missed: bool
 
 
-def _severity(due: Due, as_of: int) -> Severity:
+def _asked(due: Due, as_of: int) -> _Asked:
     """[D]: high for a check that a protocol calls mandatory, or calls required and that missed a whole interval more;
     medium for other required checks and ECGs; else low."""
     asking = _asking(due, as_of)
     wanted = {row.requirement for row in asking}
-    if "mandatory" in wanted or ("required" in wanted and _missed(due, as_of)):
-        return "high"
-    return "medium" if "required" in wanted or due.item.test == "ecg_qtc" else "low"
+    intervals = [row.interval_days for row in asking if row.interval_days is not None]
+    missed = bool(intervals) and as_of - due.day > min(intervals)
+    severity: Severity = "medium" if "required" in wanted or due.item.test == "ecg_qtc" else "low"
+    if "mandatory" in wanted or ("required" in wanted and missed):
+        severity = "high"
+    return _Asked(due, severity, not wanted.isdisjoint(_NEEDED), missed)
 
 
-def _required(due: Due, as_of: int) -> bool:
-    return any(row.requirement in _NEEDED for row in _asking(due, as_of))
-
-
-def _own_line(due: Due, as_of: int, annual: bool) -> bool:
+def _own_line(one: _Asked, annual: bool) -> bool:
     """True if a medicine's check is shown in MONITORING_OVERDUE although an annual check is overdue too: it is
     required, or it was done once and has missed a whole further interval. A check that the annual check also asks for
     (``annual``) must be required and have missed a whole further interval.
     """
-    if _required(due, as_of):
-        return not annual or _severity(due, as_of) == "high"
-    return not annual and due.last != NO_DAY and _missed(due, as_of)
+    if one.required:
+        return not annual or one.severity == "high"
+    return not annual and one.due.last != NO_DAY and one.missed
 
 
 def _worth_a_line(dues: list[Due], as_of: int) -> list[Due]:
@@ -226,22 +252,28 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     because one visit can do both. So is a required check that the annual check asks for as well. Once either has
     missed a whole interval more after it was done, it is overdue monitoring of that medicine (:func:`_own_line`).
     """
-    past = _past(person)
-    if not past:
-        return
     t = person.as_of
-    general = [due for due in past if not _of_a_medicine(due, t)]
-    asked = [due for due in past if _of_a_medicine(due, t)]
-    if _worth_a_line(general, t):
+    late = [due for due in person.due if due.past_grace(t)]
+    general: list[Due] = []
+    asked: list[_Asked] = []
+    for due in _past(person, late):
+        if _of_a_medicine(due, t):
+            asked.append(_asked(due, t))
+        else:
+            general.append(due)
+    alone = _worth_a_line(general, t)
+    if alone:
         both = {due.item.test for due in general}
-        own = {due.item.test for due in asked if _own_line(due, t, due.item.test in both)}
-        severe = any(_severity(due, t) != "low" for due in asked)  # the same wherever it is shown
-        yield from annual_check(person, general, [due for due in asked if due.item.test not in own], severe)
-        asked = [due for due in asked if due.item.test in own]
-    yield from of_medicines(person, asked)
+        own = {one.due.item.test for one in asked if _own_line(one, one.due.item.test in both)}
+        severe = any(one.severity != "low" for one in asked)  # the same wherever it is shown
+        dues = _earliest([*general, *(one.due for one in asked if one.due.item.test not in own)])
+        yield from annual_check(person, alone, dues, severe, len({due.item.test for due in late}))
+        asked = [one for one in asked if one.due.item.test in own]
+    if asked:
+        yield from of_medicines(person, asked)
 
 
-def of_medicines(person: PersonAsKnown, asked: list[Due]) -> Iterator[Gap]:
+def of_medicines(person: PersonAsKnown, asked: list[_Asked]) -> Iterator[Gap]:
     """MONITORING_OVERDUE: checks that a medicine asks for, past their grace, never recorded or recorded once.
 
     Each check is named once, with the medicine that asked for it first and the last result, as severely as any
@@ -250,34 +282,34 @@ def of_medicines(person: PersonAsKnown, asked: list[Due]) -> Iterator[Gap]:
     """
     t = person.as_of
     found = []
-    for due in _earliest(asked):
-        severity = min((_severity(one, t) for one in asked if one.item.test == due.item.test), key=SEVERITIES.index)
+    by_test: dict[str, list[_Asked]] = {}
+    for one in sorted(asked, key=lambda one: one.due.day):
+        by_test.setdefault(one.due.item.test, []).append(one)
+    for same in by_test.values():
+        due, severity = same[0].due, min((one.severity for one in same), key=SEVERITIES.index)
         held = [c.medicine.name for c in person.current if c.medicine.name in scope_names(due.item.scope)]
         by = f" ({', '.join(dict.fromkeys(held))})" if held else ""
         value, known = f"{due_value(person, due)}{by}", (citations.protocol(due.protocol),)
-        waits = severity == "low" and not _missed(due, t)
+        waits = severity == "low" and not same[0].missed
         found.append(Finding(severity, value, known, due_evidence(person, due), due.day, t - due.day, folds=waits))
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 
 
-def annual_check(person: PersonAsKnown, general: list[Due], beside: list[Due], severe: bool) -> Iterator[Gap]:
+def annual_check(person: PersonAsKnown, alone: list[Due], dues: list[Due], severe: bool, count: int) -> Iterator[Gap]:
     """MONITORING_NEVER_DONE: the annual physical health check or a part of it past its grace, or a check that was
     never recorded.
 
-    Checks that a medicine requires are in MONITORING_OVERDUE; those that it recommends come ``beside``. [D]: what is
+    ``alone`` are the parts that are worth a line, ``dues`` all that are named in it: checks that a medicine requires
+    are in MONITORING_OVERDUE, those that it recommends are named here. ``severe``: one of them is not low. [D]: what is
     done along with a review (waist, movement, a side-effect scale) is named here, and by itself only once it is a year
     past its due day. Medium where the protocol of one of them says required or an ECG is overdue, else low. The value
-    names each check and counts all that are past due.
+    names each check and gives the ``count`` of all that are past due.
     """
     t = person.as_of
-    alone = _worth_a_line(general, t)
-    dues = _earliest([*general, *beside])
-    count = len({due.item.test for due in person.due if due.past_grace(t)})
     needed = severe or any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone)
     severity: Severity = "medium" if needed else "low"
-    # yearly checks come first: a missed baseline is not overdue care
-    dues.sort(key=lambda due: (due.item.test != FULL_CHECK, _point_check(due), due.item.test not in _ANNUAL, due.day))
-    first = min(alone, key=lambda due: (_point_check(due), due.day))
+    dues = sorted(dues, key=lambda due: (_place_in_line(due.protocol), due.day))
+    first = min(alone, key=lambda due: (_point_check(due.protocol), due.day))
     value = f"{'; '.join(due_value(person, due) for due in dues)}; {count} scheduled checks past due in all"
     known = tuple(citations.protocol(due.protocol) for due in dues)
     yield from gap_of(

@@ -12,11 +12,11 @@ from features.medicines.courses import Course
 from features.records.tables import SEX
 from features.reference import TESTS, THRESHOLDS, bands, groups, low_limit
 
-_SCORES: tuple[tuple[str, tuple[tuple[str, Severity], ...]], ...] = (
+SCORES: tuple[tuple[str, tuple[tuple[str, Severity], ...]], ...] = (
     ("gass_total", (("th097", "high"), ("th096", "medium"))),
     ("gass_clozapine_total", (("th099", "high"), ("th098", "medium"))),
 )
-bands(*(key for _, scores in _SCORES for key, _ in scores))
+bands(*(key for _, scores in SCORES for key, _ in scores))
 PROLACTIN, PROLACTIN_HIGH = low_limit("th084"), low_limit("th085")
 PROLACTIN_MARKED = 1_000
 _PROLACTIN_ACTION = (
@@ -46,7 +46,7 @@ def side_effects(person: PersonAsKnown) -> Iterator[Gap]:
     if not any(course.medicine.is_psychotropic for course in person.current):
         return
     found = []
-    for test, scores in _SCORES:
+    for test, scores in SCORES:
         last = person.newest(test)
         for key, severity in scores:
             if last and THRESHOLDS[key].holds(last.value):

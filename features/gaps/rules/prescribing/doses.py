@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from math import inf
 
 from features.gaps import citations
 from features.gaps.codes import CODES
@@ -31,11 +33,21 @@ def above_maximum(person: PersonAsKnown) -> Iterator[Gap]:
         if not known:
             continue
         taken = sum(known)
+        if taken <= _least_maximum(base):
+            continue
         most = MEDICINES[base].max_daily_dose_mg if base in MEDICINES else None
         usual = _usual(courses, base, taken, most)
         lower = _lower(person, courses, base, taken)
         found.extend(filter(None, (usual, lower)))
     yield from gap_of(CODES["DOSE_ABOVE_MAXIMUM"], found)
+
+
+@cache
+def _least_maximum(base: str) -> float:
+    """The lowest of all maxima of a medicine; infinite if none is known. A dose up to it is within all of them."""
+    usual = MEDICINES[base].max_daily_dose_mg if base in MEDICINES else None
+    lower = [limit.max_daily_dose_mg for limit in dose_limits().get(base, ())]
+    return min([*lower, *([] if usual is None else [usual])], default=inf)
 
 
 def _evidence(courses: list[Course]) -> tuple[Evidence, ...]:

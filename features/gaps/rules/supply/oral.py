@@ -37,12 +37,13 @@ def class_of(medicine: Medicine) -> str:
 
 def classes(person: PersonAsKnown) -> dict[str, list[Course]]:
     """Regular courses by class: antipsychotic (injections with them), lithium, other mood stabilisers."""
-    found: dict[str, list[Course]] = {}
-    for course in person.courses:
-        name = class_of(course.medicine)
-        if name and not course.required:
-            found.setdefault(name, []).append(course)
-    return found
+    if person.classes is None:
+        person.classes = {}
+        for course in person.courses:
+            name = class_of(course.medicine)
+            if name and not course.required:
+                person.classes.setdefault(name, []).append(course)
+    return person.classes
 
 
 def weekly(person: PersonAsKnown, course: Course) -> bool:
@@ -127,7 +128,7 @@ def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
     for course in person.courses:
         medicine = course.medicine
         rule = sudden_stop(medicine.name)
-        if rule is None or course.required or _over(person, course):
+        if rule is None or course.required or person.as_of - course.end < rule.from_day or _over(person, course):
             continue
         if course.end - course.first_start < rule.taken_days:
             continue
@@ -184,8 +185,11 @@ def _fall(person: PersonAsKnown, name: str, courses: list[Course]) -> Finding | 
     last = max(courses, key=lambda course: course.end)
     if min(c.first_start for c in courses) > t - 2 * WINDOW or t > last.end + COURSE_GAP_DAYS:
         return None
-    now, before = covered(person, courses, t - WINDOW, t), covered(person, courses, t - 2 * WINDOW, t - WINDOW)
-    if now is None or before is None or now >= LOW_COVER or round(before - now, 6) < FALL:
+    now = covered(person, courses, t - WINDOW, t)
+    if now is None or now >= LOW_COVER:
+        return None
+    before = covered(person, courses, t - 2 * WINDOW, t - WINDOW)
+    if before is None or round(before - now, 6) < FALL:
         return None
     key = "th104" if now < SEVERE_COVER else "th103"
     return Finding(
@@ -245,7 +249,7 @@ def gaps_over(person: PersonAsKnown, courses: list[Course], start: int) -> int:
     spans = sorted((b, e) for course in courses for b, e in course.spans if e > start)
     count, reached = 0, max(start, min((b for b, _ in spans), default=t))
     for begin, stop in [*spans, (t, t)]:
-        if begin > reached and begin - reached - person.away_days(reached, begin) > GAP_DAYS:
+        if begin - reached > GAP_DAYS and begin - reached - person.away_days(reached, begin) > GAP_DAYS:
             count += 1
         reached = max(reached, stop)
     return count
