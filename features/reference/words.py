@@ -25,7 +25,7 @@ meaning, other text is kept.
 _PUNCTUATION = re.compile(r"[^\w<>=?+&]+|_")
 
 
-_CIGARETTES = re.compile(r"(?:smokes )?(\d{1,3})(?: cigarettes?| cigs?)? (?:a|per|each) day")
+_CIGARETTES = re.compile(r"(?:smokes )?(\d{1,3})(?: cigarettes?| cigs?)?(?: (?:a|per|each) day| day| daily)")
 """A number of cigarettes is kept as it is, so that a rule can see that it fell."""
 
 

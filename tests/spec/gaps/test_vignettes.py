@@ -15,6 +15,7 @@ from tests.spec.gaps import (
     vignettes_folding,
     vignettes_kinds,
     vignettes_other_inputs,
+    vignettes_third_round,
 )
 from tests.spec.gaps.vignettes import answers, check
 
@@ -26,6 +27,7 @@ VIGNETTES = [
     *vignettes_folding.VIGNETTES,
     *vignettes_kinds.VIGNETTES,
     *vignettes_other_inputs.VIGNETTES,
+    *vignettes_third_round.VIGNETTES,
 ]
 
 
