@@ -1,5 +1,5 @@
-"""Which medicines a recorded allergy names: by SNOMED CT concept or by the words of its label
-(``allergy_terms.csv``)."""
+"""Which medicines a recorded allergy names: by SNOMED CT concept or by the words of its label (``allergy_terms.csv``),
+and by every name and brand of a medicine (``medicine_names.csv``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from functools import cache
 
 from features.reference.files import ReferenceTableError, is_unverified, read_rows
 from features.reference.medicines.interactions import medicines_meant
+from features.reference.medicines.medicine_names import names
 from features.reference.medicines.medicines import MEDICINES
+from features.reference.words import plain_word
 
 _WORDS = re.compile(r"[a-z][a-z\-]+")
 _NONE = frozenset(("no", "none", "nil", "not"))
@@ -32,7 +34,19 @@ def _by_name() -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for medicine in MEDICINES.values():
         found.setdefault(medicine.base.casefold(), set()).add(medicine.name)
-    return {base: frozenset(names) for base, names in found.items()}
+    return {base: frozenset(forms) for base, forms in found.items()}
+
+
+@cache
+def _longest_name() -> int:
+    return max(len(name.split()) for name in names())
+
+
+@cache
+def _named(phrase: str) -> frozenset[str]:
+    """Every form of the medicine that a name or a brand means."""
+    name = names().get(phrase)
+    return frozenset() if name is None else _by_name()[MEDICINES[name].base.casefold()]
 
 
 @cache
@@ -47,4 +61,8 @@ def medicines_of_allergy(code: str, label: str) -> frozenset[str]:
             continue
         for word in words:
             found |= _by_name().get(word, frozenset()) | _terms().get(("word", word), (frozenset(), True))[0]
+        plain_words = plain_word(text).split()
+        for first in range(len(plain_words)):
+            for end in range(first + 1, min(first + _longest_name(), len(plain_words)) + 1):
+                found |= _named(" ".join(plain_words[first:end]))
     return frozenset(found)

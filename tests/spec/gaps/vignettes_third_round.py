@@ -248,6 +248,21 @@ OTHERS: list[Vignette] = [
         supplies=DEPOT + depots("haloperidol_decanoate_injection", 28, 10),
         conditions="category system code label recorded_on\nallergy - - haloperidol d-90",
     ),
+    *(
+        vignette(
+            f"allergy to {label.replace('_', ' ')}, {medicine} supplied",
+            Must("ALLERGY_CONFLICT", "critical", medicine),
+            supplies=HEAD + every(medicine, 28, 200, 8),
+            conditions=f"category system code label recorded_on\nallergy - - {label} d-90",
+        )
+        for label, medicine in (
+            ("Prozac", "fluoxetine"),
+            ("Solian_tablets", "amisulpride"),
+            ("Xeplion", "paliperidone"),
+            ("Li_liquid", "lithium"),
+            ("non-steroidal_anti-inflammatory_drugs", "ibuprofen"),
+        )
+    ),
     vignette(
         "no known allergies recorded and olanzapine taken: no conflict",
         not_found=("ALLERGY_CONFLICT", "ALLERGY_NOT_RECORDED"),
