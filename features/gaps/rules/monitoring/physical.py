@@ -193,8 +193,8 @@ def _weight(person: PersonAsKnown, held: list[Course]) -> Iterator[Finding]:
     last = person.newest("weight")
     if last is None:
         return
-    lowest = min(person.results.numbers("weight"))
-    if last.value - lowest < 0.99 * min(WEIGHT_GAIN_KG, lowest * EARLY_GAIN_PERCENT / 100):
+    least = min(person.results.numbers("weight"))
+    if last.value - least < 0.99 * min(WEIGHT_GAIN_KG, least * EARLY_GAIN_PERCENT / 100):
         return  # too little for any limit below; 1% is left for rounding
     earlier = [r for r in person.readings("weight") if r.day < last.day]
     evidence = Evidence("results", last.row, last.day, "weight")
