@@ -87,7 +87,7 @@ def unequal(ours: Records, theirs: Records, as_of: pd.Timestamp) -> tuple[str, .
     return tuple(name for name, good in zip(first.names, same.all(axis=0), strict=True) if not good)
 
 
-def tests_without_snomed() -> str:
+def uncoded_tests() -> str:
     """The tests of ours that no SNOMED CT code of a public list means, by name."""
     coded = {test for (system, _), tests in load_codebook().tests.items() if system == "snomed" for test in tests}
     return ", ".join(f"`{test}`" for test in TESTS if test not in coded)
@@ -126,7 +126,7 @@ def main() -> None:
 
     from training.simulator import simulate
 
-    write_section("tests without snomed", tests_without_snomed())
+    write_section("tests without snomed", uncoded_tests())
     trust = simulate(**TRUST).records
     with tempfile.TemporaryDirectory() as folder:
         if RULES.exists():

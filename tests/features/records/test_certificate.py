@@ -11,10 +11,10 @@ from tests.features.records.sources_certificate import (
     day_of_certificate,
     fates_of_rules,
     section,
-    tests_without_snomed,
     through_fhir,
     through_mhsds,
     through_omop,
+    uncoded_tests,
     unequal,
 )
 from training.simulator import simulate
@@ -53,7 +53,7 @@ def test_mhsds_with_medicines_gives_every_feature_that_the_document_does_not_lis
 
 
 def test_the_document_names_the_tests_that_have_no_snomed_code():
-    assert section("tests without snomed") == tests_without_snomed()
+    assert section("tests without snomed") == uncoded_tests()
 
 
 @pytest.mark.external
