@@ -76,13 +76,12 @@ def _entries(
     connection: Connection, caller: Caller, rows: Sequence[Row[Any]], register: RegisterName, as_of: dt.date
 ) -> list[RegisterEntry]:
     patients, codes = [row.patient_id for row in rows], HEADINGS[register].codes
-    gaps = gap_lines(connection, caller, patients)
+    gaps = gap_lines(connection, caller, patients, codes)
     reviews = reviews_of(connection, caller, patients)
     statuses = statuses_of(connection, caller, patients, reviews, dt.datetime.now(dt.UTC).date())
 
     def own(patient: str) -> tuple[GapLine, ...]:
-        found = [gap for gap in gaps.get(patient, ()) if gap.code in codes]
-        said = [(gap, statuses.get((patient, gap.code))) for gap in found]
+        said = [(gap, statuses.get((patient, gap.code))) for gap in gaps.get(patient, ())]
         worded = [replace(gap, status=one.in_words) if one is not None and one.holds else gap for gap, one in said]
         return tuple(sorted(worded, key=lambda gap: SEVERITIES.index(gap.severity)))
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, and_, func, insert, or_, select
 
 from serving.identity.callers import Caller, Role, local_person, person_id
 from serving.storage.tables import memberships, role_assignments, token_teams, tokens, work_items
-from serving.storage.visible import visible_people, work_is_done
+from serving.storage.visible import all_of, visible_people, work_is_done
 from serving.work.schemas import Colleague
 
 
@@ -52,7 +52,7 @@ def newest(connection: Connection, caller: Caller, patients: Sequence[str]) -> d
     visible = visible_people(caller)
     last = (
         select(func.max(work_items.c.item_id).label("item_id"))
-        .where(work_items.c.patient_id.in_(list(patients)))
+        .where(work_items.c.patient_id.in_(all_of(patients)))
         .group_by(work_items.c.patient_id, work_items.c.team_id)
         .subquery("last")
     )

@@ -23,6 +23,7 @@ from serving.worklists import repository
 from serving.worklists.changes.service import CHANGES_OF
 from serving.worklists.entries.service import entries_of
 from serving.worklists.ordering import ListedAs, NamesFor, chosen_view, nobody_named, ordered_people, sorted_by
+from serving.worklists.places import PlacedPerson
 from serving.worklists.ranking import Ranking
 from serving.worklists.rules import CRITICAL, Candidate, in_order
 from serving.worklists.schemas import (
@@ -79,7 +80,7 @@ class JointList:
 class _Joined:
     """A person of the joint list. ``row`` is that of the team whose line they are above, else of the first."""
 
-    row: Row[Any]
+    row: PlacedPerson
     teams: tuple[TeamPlace, ...]
     has_line: bool
     snoozed: bool
@@ -187,9 +188,9 @@ def _order(
     return _Order(info, chosen, teams, first.rules, first.ranking, first.published, whole, _ranks(people))
 
 
-def _joined(rows: Iterable[tuple[Row[Any], Row[Any]]]) -> list[_Joined]:
+def _joined(rows: Iterable[tuple[Row[Any], PlacedPerson]]) -> list[_Joined]:
     """Everybody once, with all of their teams; a team whose line they are above comes first."""
-    found: dict[str, list[tuple[Row[Any], Row[Any]]]] = {}
+    found: dict[str, list[tuple[Row[Any], PlacedPerson]]] = {}
     for team, row in rows:
         found.setdefault(row.patient_id, []).append((team, row))
     people = []
@@ -207,9 +208,9 @@ def _joined(rows: Iterable[tuple[Row[Any], Row[Any]]]) -> list[_Joined]:
     return people
 
 
-def _is_within(team: Row[Any], row: Row[Any]) -> bool:
+def _is_within(team: Row[Any], row: PlacedPerson) -> bool:
     """Above the team's line; a team that has stated no capacity has none."""
-    return team.weekly_reviews is not None and bool(row.within)
+    return team.weekly_reviews is not None and row.within
 
 
 def _ranks(people: Sequence[_Joined]) -> dict[str, tuple[int, bool]]:
@@ -253,7 +254,7 @@ def _page(
     past = [one for one in whole if one.row.safety_gap and one.has_line and one.part > 1]
     below = sorted(past, key=lambda one: one.row.worst)[:SHOWN_BELOW_LINE]
     shown = {one.row.patient_id: one for one in (*rows, *below)}
-    made = entries_of(
+    made, more_gaps = entries_of(
         connection,
         caller,
         [one.row for one in shown.values()],
@@ -304,6 +305,7 @@ def _page(
         first_below_line_with_safety_gap=[entry(one) for one in below],
         items=[entry(one) for one in rows],
         filters=filters,
+        more_gaps=more_gaps,
         matching=len(kept),
         choices=choices_of(connection, caller, ids, [one.row for one in whole]),
         total=len(whole),

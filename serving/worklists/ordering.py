@@ -15,6 +15,7 @@ from serving.runs.schemas import RunInfo
 from serving.worklists import repository
 from serving.worklists.entries.repository import summaries_of
 from serving.worklists.entries.service import at_a_glance
+from serving.worklists.places import PlacedPerson, placed
 from serving.worklists.ranking import Ranking
 from serving.worklists.schemas import Filters, ListRulesUsed, Sorting
 
@@ -28,8 +29,8 @@ def nobody_named(patients: Sequence[str]) -> Mapping[str, str]:
 
 
 def sorted_by(
-    connection: Connection, caller: Caller, rows: Sequence[Row[Any]], sort: Sorting, names: NamesFor, as_of: dt.date
-) -> list[Row[Any]]:
+    connection: Connection, caller: Caller, rows: Sequence[PlacedPerson], sort: Sorting, names: NamesFor, as_of: dt.date
+) -> list[PlacedPerson]:
     """The rows by one column; what a row does not hold comes last, and equal rows keep the order of the list."""
     far = dt.date.max
     if sort is Sorting.RISK:
@@ -75,8 +76,8 @@ class Ordered(NamedTuple):
     rules: ListRulesUsed | None
     ranking: Ranking
     published: bool
-    whole: list[Row[Any]]
-    kept: list[Row[Any]]
+    whole: list[PlacedPerson]
+    kept: list[PlacedPerson]
 
 
 def ordered_people(
@@ -93,9 +94,9 @@ def ordered_people(
     rules = None if info.list_rules is None else ListRulesUsed.model_validate(info.list_rules)
     ranking = ranking or (rules.ranking if rules else Ranking.RISK)
     published = rules is not None and (*chosen, ranking) == (rules.outcome, rules.horizon_days, rules.ranking)
-    line = team.weekly_reviews
-    everybody = repository.ranked(caller, team.team_id, *chosen, ranking, as_published=published, line=line)
-    whole = repository.everybody_of(connection, everybody, filters, dt.datetime.now(dt.UTC), caller.person)
+    now = dt.datetime.now(dt.UTC)
+    rows = repository.everybody_of(connection, caller, team.team_id, *chosen, filters, now)
+    whole = placed(rows, ranking, as_published=published, line=team.weekly_reviews)
     kept = [row for row in whole if row.kept]
     if sort is not None:
         kept = sorted_by(connection, caller, kept, sort, names, info.as_of)

@@ -231,11 +231,6 @@ class WorklistEntry:
         list[RiskBefore], Field(description="the same risk in earlier lists of other days, oldest first")
     ]
 
-    @property
-    def pressing_gaps(self) -> list[GapLine]:
-        """The gaps that a list shows without being asked: critical or high, or due within 14 days."""
-        return [gap for gap in self.gaps if gap.shown]
-
     def over_lists(self, as_of: dt.date) -> list[tuple[dt.date, float]]:
         """The risk in earlier lists and in this one."""
         return [*((risk.as_of, risk.probability) for risk in self.risk_before), (as_of, self.probability)]
@@ -319,6 +314,8 @@ class Worklist(BaseModel):
     items: list[WorklistEntry]
     filters: Filters
     choices: FilterChoices = Field(description="filters of the list, with how many people each leaves")
+    more_gaps: dict[str, int] = Field(default_factory=dict, exclude=True)
+    """By person, the care gaps that a dense line leaves out; empty where the entries hold them all."""
     matching: int = Field(description="people that the filters leave; all of them without a filter")
     total: int
     limit: int

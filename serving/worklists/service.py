@@ -22,6 +22,7 @@ from serving.worklists import repository
 from serving.worklists.changes.service import CHANGES_OF, list_changes
 from serving.worklists.entries.service import entries_of, in_band
 from serving.worklists.ordering import ListedAs, NamesFor, chosen_view, nobody_named, ordered_people
+from serving.worklists.places import PlacedPerson
 from serving.worklists.ranking import Ranking
 from serving.worklists.rules import CRITICAL
 from serving.worklists.schemas import (
@@ -116,7 +117,7 @@ def week_of(now: dt.datetime) -> dt.datetime:
 
 
 def choices_of(
-    connection: Connection, caller: Caller, team_ids: Sequence[str], whole: Sequence[Row[Any]]
+    connection: Connection, caller: Caller, team_ids: Sequence[str], whole: Sequence[PlacedPerson]
 ) -> FilterChoices:
     """The filters of a list, commonest first."""
     kinds = repository.gap_choices(connection, caller, team_ids)
@@ -174,7 +175,7 @@ def _read(
     ]
     below = sorted(past, key=lambda row: (row.worst, row.position))[:SHOWN_BELOW_LINE]
     shown = {row.patient_id: row for row in (*rows, *below)}
-    entries = entries_of(connection, caller, list(shown.values()), capacity, chosen, info.as_of, explained)
+    entries, more_gaps = entries_of(connection, caller, list(shown.values()), capacity, chosen, info.as_of, explained)
     return Worklist(
         team=Team(
             team_id=team.team_id,
@@ -200,6 +201,7 @@ def _read(
         first_below_line_with_safety_gap=[entries[row.patient_id] for row in below],
         items=[entries[row.patient_id] for row in rows],
         filters=filters,
+        more_gaps=more_gaps,
         matching=len(kept),
         choices=choices_of(connection, caller, [team.team_id], whole),
         total=len(whole),

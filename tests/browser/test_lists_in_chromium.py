@@ -87,9 +87,10 @@ def test_fifty_people_take_at_most_four_thousand_pixels(crowded, chromium):
     assert rows == PEOPLE and tall <= TALLEST_PX, tall
 
 
-def test_on_a_phone_fifty_people_take_at_most_four_thousand_pixels(crowded, chromium):
+@pytest.mark.parametrize("page", [f"teams/{TEAM}", "teams"], ids=["a team", "all my teams"])
+def test_on_a_phone_fifty_people_take_at_most_four_thousand_pixels(crowded, chromium, page):
     """Name, risk, first medicine, most pressing gap and next date of each; the rest of a row is folded."""
-    on_screen(chromium, "phone", f"{crowded}/teams/{TEAM}?limit={PEOPLE}")
+    on_screen(chromium, "phone", f"{crowded}/{page}?limit={PEOPLE}")
     assert chromium.execute_script("return document.querySelectorAll('.up-row').length") == PEOPLE
     tall = chromium.execute_script("return document.documentElement.scrollHeight")
     assert tall <= TALLEST_PX, tall

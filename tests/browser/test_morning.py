@@ -1,5 +1,5 @@
-"""A pharmacist's morning in a real browser: open somebody, take the conversation sheet along, review, correct, undo,
-hand over, print. On a desktop and a phone, with and without scripts."""
+"""A pharmacist's morning in a real browser: sign in, open somebody, take the conversation sheet along, review,
+correct, undo, hand over, print. On a desktop and a phone, with and without scripts."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
 from tests.browser.acting import at, click, shows, until
+from tests.browser.screenshots import sign_in
 from tests.browser.test_in_chromium import NARROW, violations
 
 DESKTOP, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
@@ -22,17 +23,18 @@ WHO = {"desktop": "N04", "phone": "N06", "phone, no script": "N07"}
 
 
 @pytest.fixture(params=list(WHO))
-def morning(request, pharmacist):
-    """The browser as a desktop or a phone; in the last case no script is fetched."""
+def morning(request, chromium):
+    """The browser as a desktop or a phone, with nobody signed in; in the last case no script is fetched."""
     size = DESKTOP if request.param == "desktop" else PHONE
     mobile = request.param != "desktop"
-    pharmacist.execute_cdp_cmd("Network.enable", {})
+    chromium.delete_all_cookies()
+    chromium.execute_cdp_cmd("Network.enable", {})
     if "no script" in request.param:
-        pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*.js"]})
-    pharmacist.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": mobile})
-    yield pharmacist, WHO[request.param]
-    pharmacist.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    pharmacist.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+        chromium.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*.js"]})
+    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {**size, "deviceScaleFactor": 1, "mobile": mobile})
+    yield chromium, WHO[request.param]
+    chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    chromium.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
 
 
 def text_of(driver, css):
@@ -45,6 +47,9 @@ def tick(driver, name, value):
 
 def test_a_whole_morning(morning, site):
     morning, person = morning
+    morning.get(f"{site}/this-week")
+    assert at("/sign-in", "main form")(morning), "nobody is signed in"
+    sign_in(morning, site, "Pharmacist")
     click(morning, ".up-header__nav a[href='/this-week']")
     until(morning, at("/this-week", "h1"))
     assert "Due in the next 7 days" in text_of(morning, "h1")

@@ -9,11 +9,11 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Select, Text, and_, cast, func, select
+from sqlalchemy import CTE, ColumnElement, Connection, Select, Text, and_, case, cast, func, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import gaps, publications, reviews, runs, scores, summaries
-from serving.storage.visible import KEPT, PATIENTS, all_of, review_counts, visible_people
+from serving.storage.visible import KEPT, PATIENTS, all_of, published_run, review_counts, visible_people
 from serving.worklists.schemas import GapLine, RiskBefore
 
 EARLIER_LISTS = 6
@@ -33,19 +33,45 @@ def reasons_of(
     return {row.patient_id: row.reasons for row in connection.execute(query).all()}
 
 
-def gap_lines(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, list[GapLine]]:
-    """Care gaps in the order they are to be shown, by person, without their evidence."""
-    visible = visible_people(caller)
+def gap_lines(
+    connection: Connection, caller: Caller, patients: Sequence[str], codes: Sequence[str] = ()
+) -> dict[str, list[GapLine]]:
+    """Care gaps in the order they are to be shown, by person, without their evidence; those of ``codes`` where some
+    are given."""
     query = (
         select(gaps.c.patient_id, *(gaps.c[name] for name in _GAP_LINE))
-        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(gaps.c.patient_id.in_(all_of(patients)))
+        .where(*_own_gaps(visible_people(caller), patients), *([gaps.c.code.in_(codes)] if codes else []))
         .order_by(gaps.c.patient_id, gaps.c.position)
     )
     found: dict[str, list[GapLine]] = {}
     for patient, *values in connection.execute(query).all():
         found.setdefault(patient, []).append(GapLine(*values))
     return found
+
+
+def first_gaps(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, tuple[GapLine, int]]:
+    """The care gap that a dense line names, and how many the person has in all: the first that is shown unasked, else
+    the first. A team of 500 people has thousands, and a page shows one of each person."""
+    person = gaps.c.patient_id
+    shown = func.min(case((gaps.c.shown.is_(True), gaps.c.position)))
+    first = (
+        select(person, func.coalesce(shown, func.min(gaps.c.position)).label("position"), func.count().label("number"))
+        .where(*_own_gaps(visible_people(caller), patients))
+        .group_by(person)
+        .subquery("first")
+    )
+    query = select(person, first.c.number, *(gaps.c[name] for name in _GAP_LINE)).join(
+        first, and_(person == first.c.patient_id, gaps.c.position == first.c.position)
+    )
+    rows = connection.execute(query.where(gaps.c.run_id == published_run().scalar_subquery())).all()
+    return {patient: (GapLine(*values), number) for patient, number, *values in rows}
+
+
+def _own_gaps(visible: CTE, patients: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
+    """The gaps of the published run. Not joined to ``visible``: somebody who is with two teams has each once."""
+    seen = select(visible.c.patient_id)
+    of_run = gaps.c.run_id == published_run().scalar_subquery()
+    return of_run, gaps.c.patient_id.in_(all_of(patients)), gaps.c.patient_id.in_(seen)
 
 
 def summaries_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
+from pydantic_core import from_json
 from sqlalchemy import Connection, Row
 
 from serving.gap_statuses.schemas import GapStatus
@@ -20,8 +21,17 @@ from serving.wording import about_in_100
 from serving.work.repository import newest as newest_work
 from serving.work.service import in_words
 from serving.worklists.entries import repository
+from serving.worklists.places import PlacedPerson
 from serving.worklists.rules import CRITICAL, Slot, Standing
 from serving.worklists.schemas import SHOWN_REASONS, Adjustment, GapLine, LastReview, NextDue, ReasonLine, WorklistEntry
+
+
+class Entries(NamedTuple):
+    """What a list shows of each person; ``more_gaps`` counts the care gaps that a dense line leaves out."""
+
+    by_person: dict[str, WorklistEntry]
+    more_gaps: dict[str, int]
+
 
 _REASONS = TypeAdapter(list[ReasonLine])
 
@@ -29,16 +39,18 @@ _REASONS = TypeAdapter(list[ReasonLine])
 def entries_of(
     connection: Connection,
     caller: Caller,
-    rows: Sequence[Row[Any]],
+    rows: Sequence[PlacedPerson],
     capacity: int | None,
     chosen: tuple[str, int],
     as_of: dt.date,
     explained: bool,
-) -> dict[str, WorklistEntry]:
-    """The entries of ``rows`` of ``everybody_of`` (worklists/repository.py), by person."""
+) -> Entries:
+    """The entries of ``rows``, by person. ``explained``: with reasons, earlier risks and every care gap."""
     patients = [row.patient_id for row in rows]
     reasons = repository.reasons_of(connection, caller, patients, *chosen) if explained else {}
-    gaps = repository.gap_lines(connection, caller, patients)
+    gaps = repository.gap_lines(connection, caller, patients) if explained else {}
+    firsts = {} if explained else repository.first_gaps(connection, caller, patients)
+    gaps |= {patient: [gap] for patient, (gap, _) in firsts.items()}
     reviews = repository.reviews_of(connection, caller, patients)
     statuses = statuses_of(connection, caller, patients, reviews, dt.datetime.now(dt.UTC).date())
     summaries = repository.summaries_of(connection, caller, patients)
@@ -51,7 +63,7 @@ def entries_of(
             position=row.position,
             rank=row.rank,
             tied=row.sharing > 1,
-            within_capacity=None if capacity is None else bool(row.within),
+            within_capacity=None if capacity is None else row.within,
             in_critical_band=in_band(row, capacity),
             patient_id=row.patient_id,
             probability=row.probability,
@@ -60,11 +72,11 @@ def entries_of(
             gaps=[_with_status(gap, statuses.get((row.patient_id, gap.code))) for gap in gaps.get(row.patient_id, ())],
             last_seen_on=row.last_seen_on,
             next_booked_on=row.next_booked_on,
-            history_days=row.flags["history_days"],
-            short_history=row.flags["short_history"],
-            missing_sources=row.flags["missing_sources"],
+            history_days=flags["history_days"],
+            short_history=flags["short_history"],
+            missing_sources=flags["missing_sources"],
             last_review=_last(reviews.get(row.patient_id)),
-            adjustments=[Adjustment(kind, value) for kind, value in row.adjustments or ()],
+            adjustments=_adjustments(row.adjustments),
             standing=_standing(row),
             slot=None if row.slot is None else Slot(row.slot),
             joined=bool(row.joined),
@@ -74,12 +86,12 @@ def entries_of(
             risk_before=before.get(row.patient_id, []),
             **glances[row.patient_id],
         )
-        for row in rows
+        for row, flags in ((row, from_json(row.flags)) for row in rows)
     ]
-    return dict(zip(patients, found, strict=True))
+    return Entries(dict(zip(patients, found, strict=True)), {one: number - 1 for one, (_, number) in firsts.items()})
 
 
-def in_band(row: Row[Any], capacity: int | None) -> bool:
+def in_band(row: PlacedPerson, capacity: int | None) -> bool:
     """The person is past the capacity and stands above the line: a critical safety gap."""
     return capacity is not None and not row.within and row.worst == CRITICAL
 
@@ -122,7 +134,11 @@ def _newly_closed(
     }
 
 
-def _standing(row: Row[Any]) -> Standing | None:
+def _adjustments(stored: str | None) -> list[Adjustment]:
+    return [Adjustment(kind, value) for kind, value in from_json(stored)] if stored not in (None, "[]", "null") else []
+
+
+def _standing(row: PlacedPerson) -> Standing | None:
     """As published; a snooze recorded since counts at once."""
     if row.snoozed_until is not None:
         return Standing.SNOOZED

@@ -33,7 +33,7 @@ def rows(page):
     for row in re.findall(r'<tr class="up-row">.*?</tr>', page, re.DOTALL):
         person = re.search(r"/patients/([^?]+)\?", row)[1]
         rank = int(re.search(r'class="up-rank">(\d+)', row)[1])
-        above = re.findall(r'up-mark-word">([^<]+): this week', row)
+        above = re.findall(r'up-mark-word">([^<]+)<span class="up-fold">: this week', row)
         found.append((person, rank, above))
     return found
 

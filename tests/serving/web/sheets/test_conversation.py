@@ -204,3 +204,4 @@ def test_the_sheet_never_holds_a_risk(browser, path):
     main = unescape(re.sub(r"<[^>]+>", " ", page.text.split("<main")[1].split("</main>")[0])).lower()
     assert page.status_code == 200 and "clozapine" in main
     assert not re.search(r"\brisk|in 100|admission|disengage|rank", main)
+    assert re.search(r"facts about medicines .*still to be confirmed by a pharmacist\s*\. from: \w", main)
