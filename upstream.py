@@ -83,7 +83,7 @@ def root(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
     ] = False,
 ) -> None:
-    context.obj = training.cli.ServiceRows(rows.impact, rows.locks, rows.month, rows.exposure)
+    context.obj = training.cli.ServiceRows(rows.impact, rows.locks, rows.month, rows.exposure, rows.ratings)
 
 
 @app.command()

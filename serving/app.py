@@ -83,6 +83,7 @@ from serving.web.lists.joint_pages import router as joint_pages
 from serving.web.lists.saved_pages import router as saved_filter_pages
 from serving.web.oidc_sign_in import router as provider
 from serving.web.proposals.pages import router as proposal_pages
+from serving.web.ratings.pages import router as rating_pages
 from serving.web.registers.pages import router as register_pages
 from serving.web.rendering import STATIC_FOLDER, problem_page
 from serving.web.review_pages import router as review_pages
@@ -287,6 +288,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         help_pages,
         interface_pages,
         incident_pages,
+        rating_pages,
         worklist_pages,
     ):
         app.include_router(router)

@@ -33,3 +33,9 @@ def exposure(home: Path) -> dict[str, Any] | None:
     from serving.nightly.rows.exposure_rows import exposure_rows
 
     return exposure_rows(home)
+
+
+def ratings(home: Path) -> list[dict[str, Any]]:
+    from serving.auditing.case_ratings import ratings_in_audit
+
+    return ratings_in_audit(home)

@@ -67,6 +67,8 @@ ACTIONS = {
     "audit.seen": "Read this log",
     "exposure.read": "Took who had a place and was reviewed, for training",
     "month.read": "Took what the month's report of the model needs",
+    "cases.seen": "Read the cases of a blind rating",
+    "case.rated": "Rated a case without knowing who is listed",
     "incident.reported": "Reported an incident",
     "incidents.seen": "Read the reported incidents",
     "safety.reported": "Made a safety report of a period",

@@ -24,7 +24,7 @@ NO_PAGE = re.compile(
 REDIRECTS = {"/sign-in/with/{place}", "/sign-in/back", "/launch", "/launch/back"}
 """They send the browser on, and show no page of their own but an error, which is a designed state."""
 OTHER_ROLES = {"/audit": "Auditor", "/emergency-access": "Pharmacist"}
-ALSO = ["/docs", "/find", "/sandbox", "/teams/north/texts", "/incidents"]
+ALSO = ["/docs", "/find", "/sandbox", "/teams/north/texts", "/incidents", "/rating"]
 PLACE = """const e = document.activeElement;
 return e === document.body ? -1 : [...document.querySelectorAll('*')].indexOf(e)"""
 EDIT = "/patients/{patient_id}/reviews/{review_id}/edit"

@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import text
 
 from features import Records
+from models.blind_rating import COLUMNS, rating_folder
 from serving.identity.callers import Role
 from serving.nightly.run import score_store
 from serving.security.memberships import MembershipError, join_team
@@ -70,6 +71,14 @@ WITH_PEOPLE = [
 ]
 
 
+def draw_cases(home: Path) -> None:
+    """Two cases of the north team and one of the south, as ``upstream silent rating`` writes them."""
+    folder = rating_folder(home)
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = ["1,N03,north,draw-1,,", "2,S01,south,draw-1,,", "3,N05,north,draw-1,,"]
+    (folder / "rating.csv").write_text("\n".join([",".join(COLUMNS), *lines]) + "\n", encoding="utf-8")
+
+
 def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world: Any) -> dict[str, str]:
     """The designed states as HTML, by name."""
     found: dict[str, str] = {}
@@ -115,6 +124,13 @@ def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world:
         edit = re.search(r'href="(/patients/N06/reviews/[0-9a-f]+/edit)', page)[1]  # type: ignore[index]
         found["review to correct"] = client.get(edit).text
         found["reviews recorded and undone"] = client.post(undo, data={"proof": proof}, follow_redirects=True).text
+
+    draw_cases(home)
+    look(home, "pharmacist", ["north"], blind_rating="/rating", blind_rating_of_a_case="/rating?case=3")
+    with start(home) as client:
+        client.cookies.set("upstream_session", cookie)
+        unclear = client.post("/rating", data={"proof": proof, "case": "1", "worth": "", "known": ""})
+        found["blind rating, not clear"] = unclear.text
 
     whole = Records.load(home / "store")
     whole.select([person for person in whole.patient_ids if person != "N05"]).save(home / "later")

@@ -80,6 +80,25 @@ def impact_try(
     report(found, as_json, lambda: [f"{name.replace('_', ' ')}: {value}" for name, value in found.items()])
 
 
+@impact.command("retrain")
+def impact_retrain(
+    trusts: Annotated[int, typer.Option(min=2, help="Simulated trusts; about 4 seconds each.")] = 40,
+    effect: Annotated[float, typer.Option(min=-1, max=0, help="Planted relative effect of a review.")] = -0.9,
+    reviewed: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the listed who are reviewed.")] = 0.8,
+    rounds: Annotated[int, typer.Option(min=1, max=12, help="Rounds of retraining after the list went live.")] = 4,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same trusts.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Show on simulated trusts what retraining makes of a list that works, with the exposure log and without.
+
+    Example: upstream impact retrain --trusts 40
+    """
+    from training.impact.retraining.rounds import FeedbackTrust, retrain_lines, retrain_many
+
+    found = retrain_many(FeedbackTrust(effect=effect, reviewed=reviewed, rounds=rounds), trusts, seed)
+    report(found, as_json, lambda: retrain_lines(found))
+
+
 silent = command_group("The silent trial: scores that were locked and shown to nobody (upstream score --silent).")
 
 
@@ -92,8 +111,10 @@ def silent_show(context: typer.Context, home: Home = DEFAULT_HOME, as_json: Json
     Example: upstream silent report --home .upstream
     """
     from features import Records
-    from models.locked_scores import FOLDER, locked_folders, read_locked
-    from training.impact.silent_report import read_rating, silent_lines, silent_report
+    from models.blind_rating import rating_folder
+    from models.locked_scores import locked_folders, read_locked
+    from training.impact.blind_rating import read_rating
+    from training.impact.silent_report import silent_lines, silent_report
     from training.settings import Settings
 
     settings = Settings.load()
@@ -108,7 +129,7 @@ def silent_show(context: typer.Context, home: Home = DEFAULT_HOME, as_json: Json
         settings.outcomes,
         settings.watching,
     )
-    found["blind_rating"] = read_rating(home / FOLDER / "rating")
+    found["blind_rating"] = read_rating(rating_folder(home), rows_of(context).ratings(home))
     report(found, as_json, lambda: silent_lines(found))
 
 
@@ -118,17 +139,19 @@ def silent_rating(
 ) -> None:
     """Write 30 cases for a blind rating, half listed and half at random, and the key in a second file.
 
-    Give the rater the first file alone. The report reads it back once the ratings are filled in.
+    Pharmacists rate the cases of their teams at /rating, which shows neither. Or give a rater the first file alone.
+    The report reads both.
 
     Example: upstream silent rating --home .upstream
     """
-    from models.locked_scores import FOLDER, locked_folders, read_locked
-    from training.impact.silent_report import write_rating
+    from models.blind_rating import rating_folder
+    from models.locked_scores import locked_folders, read_locked
+    from training.impact.blind_rating import write_rating
 
     folders = locked_folders(home)
     if not folders:
         raise CommandError(f"no silent scores in {home}; run upstream score --silent first")
-    for path in write_rating(read_locked(folders[-1]), home / FOLDER / "rating", seed):
+    for path in write_rating(read_locked(folders[-1]), rating_folder(home), seed):
         typer.echo(str(path))
 
 

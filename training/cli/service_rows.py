@@ -21,13 +21,14 @@ class ServiceRows:
 
     ``impact`` gives the frames ``draws``, ``reviews`` and ``lines``; ``locks`` when the audit log got each lock;
     ``month`` what a month's report needs; ``exposure`` who had a place and was reviewed since the first list, None
-    before it.
+    before it; ``ratings`` the blind ratings that were given on the page.
     """
 
     impact: Callable[[Path], dict[str, pd.DataFrame]]
     locks: Callable[[Path], Mapping[str, str]]
     month: Callable[[Path], dict[str, Any]]
     exposure: Callable[[Path], dict[str, Any] | None]
+    ratings: Callable[[Path], list[dict[str, Any]]]
 
 
 def rows_of(context: typer.Context) -> ServiceRows:

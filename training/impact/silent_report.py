@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from features import Records
-from features.errors import UpstreamError
 from models.locked_scores import LockedScores
 from training.dataset.labels import follow_up
 from training.errors import NotEnoughData
@@ -26,11 +22,6 @@ PLACES = (5, 10, 15, 25)
 REVIEW_DAYS = 28
 LOCKED_WITHIN = 7
 """Days after the day of the scores within which a lock counts as written before the outcomes."""
-CASES = 30
-
-
-class RatingRefused(UpstreamError):
-    """The blind rating cannot be made or read; the message says what to do."""
 
 
 def silent_report(
@@ -215,61 +206,8 @@ def silent_lines(found: dict[str, Any]) -> list[str]:
     rating = found.get("blind_rating")
     if rating:
         lines.append(
-            f"blind rating: {rating['listed']} for listed, {rating['random']} for random, {rating['rated']} rated"
+            f"blind rating: {rating['listed']} for listed, {rating['random']} for random "
+            f"(difference {rating['difference']['low']:.1f} to {rating['difference']['high']:.1f}), "
+            f"{rating['rated']} cases rated by {rating['raters']}"
         )
     return lines
-
-
-def write_rating(run: LockedScores, folder: Path, seed: int) -> tuple[Path, Path]:
-    """Writes 30 cases, half of them listed and half at random of the others, in random order, and the key in a second
-    file. The person who rates gets the first file alone.
-    """
-    rng = np.random.default_rng(seed)
-    listed = (run.scores["place"] <= run.scores["slots"].fillna(0)).to_numpy()
-    ids, half = run.scores["patient_id"].to_numpy(object), CASES // 2
-    if listed.sum() < half or (~listed).sum() < half:
-        raise RatingRefused(
-            f"{int(listed.sum())} people would be listed and {int((~listed).sum())} not; {half} of each are needed"
-        )
-    picked = [(str(p), True) for p in rng.choice(ids[listed], half, replace=False)]
-    picked += [(str(p), False) for p in rng.choice(ids[~listed], half, replace=False)]
-    order = rng.permutation(CASES)
-    cases, key = folder / "rating.csv", folder / "rating-key.json"
-    if cases.exists() or key.exists():
-        raise RatingRefused(f"{cases} or its key exists; a rating is drawn once. Choose another folder")
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with cases.open("w", newline="", encoding="utf-8") as file:
-        out = csv.writer(file)
-        out.writerow(["case", "patient_id", "worth_a_review_0_to_10", "already_known_yes_no"])
-        out.writerows([[number, picked[i][0], "", ""] for number, i in enumerate(order, 1)])
-    key.write_text(json.dumps({"lock": run.lock, "listed": [picked[i][1] for i in order]}) + "\n", encoding="utf-8")
-    for path in (cases, key):
-        path.chmod(0o600)
-    return cases, key
-
-
-def read_rating(folder: Path) -> dict[str, Any] | None:
-    """The mean rating of listed and of random cases and their difference; None while no case is rated."""
-    cases, key = folder / "rating.csv", folder / "rating-key.json"
-    if not (cases.exists() and key.exists()):
-        return None
-    listed = json.loads(key.read_text(encoding="utf-8"))["listed"]
-    rated: dict[bool, list[float]] = {True: [], False: []}
-    with cases.open(newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            given = (line["worth_a_review_0_to_10"] or "").strip()
-            if not given:
-                continue
-            if not (given.isdigit() and int(given) <= 10):
-                raise RatingRefused(f"rating.csv, case {line['case']}: the rating is no whole number from 0 to 10")
-            rated[listed[int(line["case"]) - 1]].append(float(given))
-    if min(len(values) for values in rated.values()) < 2:
-        return None
-    one, other = np.array(rated[True]), np.array(rated[False])
-    error = float(np.sqrt(one.var(ddof=1) / len(one) + other.var(ddof=1) / len(other)))
-    return {
-        "rated": len(one) + len(other),
-        "listed": round(float(one.mean()), 2),
-        "random": round(float(other.mean()), 2),
-        "difference": Interval.around(float(one.mean() - other.mean()), error).as_dict(),
-    }

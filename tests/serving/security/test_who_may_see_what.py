@@ -90,6 +90,7 @@ FORMS = {
     "POST /sign-out",
     "POST /emergency-access",
     "POST /incidents",
+    "POST /rating",  # tests/serving/auditing/test_case_ratings.py
     "POST /patients/{patient_id}/reviews",
     # tests/serving/web/test_review_pages.py and tests/serving/reviews/test_reviews.py: they name a review
     "POST /patients/{patient_id}/reviews/{review_id}/undo",
@@ -150,6 +151,7 @@ PAGES = [
     ("/patients/N03/proposals", "/patients/S02/proposals", {"pharmacist"}),
     ("/sandbox", None, {"pharmacist"}),
     ("/emergency-access", None, {"pharmacist"}),
+    ("/rating", None, {"pharmacist"}),
     ("/incidents", None, {"pharmacist", "data_scientist", "auditor", "operator"}),
     ("/audit", None, {"auditor"}),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 
 from models.locked_scores import LockedScores
 from tests.training.impact.test_readout import DAY, PEOPLE, trust
-from training.impact.silent_report import RatingRefused, read_rating, silent_lines, silent_report, write_rating
+from training.impact.silent_report import silent_lines, silent_report
 
 
 @pytest.fixture(scope="module")
@@ -67,29 +66,3 @@ def test_outcomes_that_are_not_known_yet_are_counted_and_not_read(records):
     found = silent_report([late], records, REVIEWS, {})["models"]["champion"]
     assert found["followed_up"] == 0 and found["too_early_or_left"] == PEOPLE
     assert found["capture"]["10"] is None
-
-
-def test_a_blind_rating_mixes_listed_and_random_and_is_read_back(tmp_path):
-    cases, _ = write_rating(run(True), tmp_path / "rating", seed=4)
-    rows = list(csv.DictReader(cases.read_text().splitlines()))
-    assert len({row["patient_id"] for row in rows}) == 30 and "listed" not in cases.read_text()
-    assert read_rating(tmp_path / "rating") is None  # nothing is rated yet
-    listed = {row["patient_id"] for row in rows} & set(run(True).scores["patient_id"][:90])
-    assert len(listed) == 15
-    for n, row in enumerate(rows):
-        row["worth_a_review_0_to_10"] = str(8 + n % 2 if row["patient_id"] in listed else 3 + n % 2)
-    with cases.open("w", newline="") as file:
-        out = csv.DictWriter(file, rows[0].keys())
-        out.writeheader()
-        out.writerows(rows)
-    found = read_rating(tmp_path / "rating")
-    assert found["rated"] == 30 and found["difference"]["low"] > 3
-    with pytest.raises(RatingRefused, match="drawn once"):
-        write_rating(run(True), tmp_path / "rating", seed=5)
-
-
-def test_too_few_people_for_a_rating_are_refused(tmp_path):
-    few = run(True)
-    few.scores["slots"] = 5.0
-    with pytest.raises(RatingRefused, match="15 of each"):
-        write_rating(few, tmp_path, 1)
