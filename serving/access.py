@@ -310,4 +310,6 @@ CdsCardsCaller = Annotated[Caller, Depends(RequiresCdsShowing())]
 AnyReader = Annotated[Caller, Depends(RequiresSession(*EVERYONE))]
 PharmacistReader = Annotated[Caller, Depends(RequiresSession(Role.PHARMACIST))]
 AuditorReader = Annotated[Caller, Depends(RequiresSession(Role.AUDITOR))]
+ModelOwnerReader = Annotated[Caller, Depends(RequiresSession(Role.DATA_SCIENTIST, Role.OPERATOR))]
+"""The team that owns the model: data scientists, and the operator who keeps the service."""
 PeopleReader = Annotated[Caller, Depends(RequiresSession(*SEES_PEOPLE))]

@@ -81,6 +81,7 @@ from serving.web.interface.pages import router as interface_pages
 from serving.web.launch.pages import router as launch
 from serving.web.lists.joint_pages import router as joint_pages
 from serving.web.lists.saved_pages import router as saved_filter_pages
+from serving.web.monitoring.pages import router as monitoring_pages
 from serving.web.oidc_sign_in import router as provider
 from serving.web.proposals.pages import router as proposal_pages
 from serving.web.ratings.pages import router as rating_pages
@@ -289,6 +290,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
         interface_pages,
         incident_pages,
         rating_pages,
+        monitoring_pages,
         worklist_pages,
     ):
         app.include_router(router)

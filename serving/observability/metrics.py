@@ -67,6 +67,18 @@ class Metrics:
 
 
 @dataclass(frozen=True)
+class WatchedValues:
+    """Of one outcome and prediction window in the month's report: whether the test of the serving model alarms, and
+    observed over expected events of people who were not reviewed (None where events are few).
+    """
+
+    outcome: str
+    horizon: int
+    alarms: bool
+    ratio: float | None
+
+
+@dataclass(frozen=True)
 class GaugeValues:
     """Current values. ``list_people`` is by team; ``drifted`` holds the features whose distribution has shifted, and
     by how much (PSI).
@@ -80,6 +92,8 @@ class GaugeValues:
     list_as_of: dt.date | None = None
     newest_record_on: dt.date | None = None
     drifted: dict[str, float] | None = None
+    watched: tuple[WatchedValues, ...] = ()
+    report_written_on: dt.date | None = None
 
 
 def text_of(metrics: Metrics, standing: GaugeValues, today: dt.date) -> str:
@@ -109,12 +123,29 @@ class _Now:
         yield people
         yield _age("upstream_list_age_days", "Days since the published list's date.", now.list_as_of, self._today)
         yield _age("upstream_data_age_days", "Days since the newest record.", now.newest_record_on, self._today)
+        yield from _watched(now.watched)
+        what = "Days since the month's report of the model was written."
+        yield _age("upstream_model_report_age_days", what, now.report_written_on, self._today)
         if now.drifted is not None:
             yield _gauge("upstream_drift_flags", "Inputs whose distribution left the training's.", len(now.drifted))
             drift = GaugeMetricFamily("upstream_drift_psi", "Stability index of each such input.", labels=("feature",))
             for feature, size in sorted(now.drifted.items()):
                 drift.add_metric((feature,), size)
             yield drift
+
+
+def _watched(watched: tuple[WatchedValues, ...]) -> Iterator[Metric]:
+    labels = ("outcome", "horizon")
+    alarm = GaugeMetricFamily("upstream_watch_alarm", "1 if observed events left the expected ones.", labels=labels)
+    ratio = GaugeMetricFamily(
+        "upstream_observed_over_expected", "Events over expected ones, people not reviewed.", labels=labels
+    )
+    for one in watched:
+        alarm.add_metric((one.outcome, str(one.horizon)), float(one.alarms))
+        if one.ratio is not None:
+            ratio.add_metric((one.outcome, str(one.horizon)), one.ratio)
+    yield alarm
+    yield ratio
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:

@@ -25,6 +25,7 @@ from serving.security.tokens import issue_session, issue_token
 from serving.settings import database_url_of
 from serving.storage import migrations
 from serving.storage.database import Database
+from tests.serving.reports import put_report
 
 PAGES = {
     "teams": "/",
@@ -125,6 +126,9 @@ def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world:
         found["review to correct"] = client.get(edit).text
         found["reviews recorded and undone"] = client.post(undo, data={"proof": proof}, follow_redirects=True).text
 
+    look(home, "operator", None, monitoring_without_a_report="/monitoring")
+    put_report(home)
+    look(home, "data_scientist", None, monitoring="/monitoring")
     draw_cases(home)
     look(home, "pharmacist", ["north"], blind_rating="/rating", blind_rating_of_a_case="/rating?case=3")
     with start(home) as client:

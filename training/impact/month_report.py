@@ -11,6 +11,7 @@ import datetime as dt
 import json
 import re
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from features.records import TABLES, date_of, day_of
 from training.dataset.labels import follow_up, last_settled_day
 from training.errors import NotEnoughData
 from training.impact.effects import Interval
-from training.impact.watching import repair, rows_until_alarm, watch, without_overlap
+from training.impact.watching import calibration_slope, repair, rows_until_alarm, watch, without_overlap
 from training.settings import OutcomeSettings, WatchSettings
 
 FEEDS = ("contacts", "supplies", "results", "stays", "referrals")
@@ -57,14 +58,16 @@ def month_report(
     scores = scores[pd.to_datetime(scores["as_of"]) < pd.Timestamp(end)].reset_index(drop=True)
     scores = scores[scores["patient_id"].isin(set(records.patient_ids))].reset_index(drop=True)
     newest = max(runs, key=lambda run: run["as_of"], default=None)
+    serving = newest["bundle_id"] if newest is not None else ""
     settled = date_of(min(last_settled_day(records, outcomes.settling_days), day_of(end) - 1)) or month
     return {
         "month": f"{month:%Y-%m}",
         "synthetic": bool(records.synthetic or any(run["synthetic"] for run in runs)),
         "settled_until": settled.isoformat(),
         "models": _models(runs, rows["trained_until"]),
+        "changes": _changes(runs),
         "happened": [
-            _of_pair(part, str(outcome), int(str(horizon)), records, outcomes, watching, settled)
+            _of_pair(part, str(outcome), int(str(horizon)), records, outcomes, watching, settled, serving)
             for (outcome, horizon), part in scores.groupby(["outcome", "horizon"], sort=True)
         ],
         "estimated": _estimated(scores, newest),
@@ -89,6 +92,21 @@ def _models(runs: list[dict[str, Any]], trained_until: Mapping[str, str]) -> lis
     return list(found.values())
 
 
+def _changes(runs: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """The changes of the served model, by the first list of each: what was done, also as a step of repair."""
+    ordered = sorted(runs, key=lambda run: run["as_of"])
+    return [
+        {
+            "first_list": later["as_of"].isoformat(),
+            "before": earlier["bundle_id"],
+            "after": later["bundle_id"],
+            "version": str(later["model_version"]),
+        }
+        for earlier, later in pairwise(ordered)
+        if earlier["bundle_id"] != later["bundle_id"]
+    ]
+
+
 def _of_pair(
     part: pd.DataFrame,
     outcome: str,
@@ -97,6 +115,7 @@ def _of_pair(
     outcomes: OutcomeSettings,
     watching: WatchSettings,
     settled: dt.date,
+    serving: str,
 ) -> dict[str, Any]:
     """Observed against expected of one outcome and prediction window, for rows whose window has passed."""
     name = f"{outcome}_{horizon}"
@@ -110,7 +129,7 @@ def _of_pair(
     if not known.any():
         first = pd.to_datetime(part["as_of"]).min().date()
         until = first + dt.timedelta(days=horizon + outcomes.settling_days)
-        return {**head, "answer": "cannot tell yet", "from": until.isoformat()}
+        return {**head, "answer": "cannot tell yet", "from_day": until.isoformat()}
     rows = part[known].assign(event=event[known], day=spine["as_of"].to_numpy("datetime64[D]").astype(np.int64)[known])
     free = rows[~rows["exposed"].astype(bool)]
     return {
@@ -120,8 +139,31 @@ def _of_pair(
         "not_reviewed": _ratio(free),
         "reviewed": _ratio(rows[rows["exposed"].astype(bool)]),
         "capture": _share(rows.loc[rows["placed"].astype(bool), "event"].sum(), rows["event"].sum()),
-        "watch": _watch(free, horizon, watching, outcomes.settling_days),
+        "by_month": _by_month(free),
+        "watch": _watched(free, serving, horizon, watching, outcomes.settling_days),
+        "watched_before": [
+            _watched(free, bundle, horizon, watching, outcomes.settling_days)
+            for bundle in free["bundle_id"].unique()
+            if bundle != serving
+        ],
     }
+
+
+def _by_month(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Ratio and calibration slope of the lists of each month, each person once a month."""
+    found = []
+    for month, part in rows.groupby(pd.to_datetime(rows["as_of"]).dt.strftime("%Y-%m"), sort=True):
+        once = part.sort_values("day").drop_duplicates("patient_id")
+        slope = calibration_slope(once["risk"].to_numpy(np.float64), once["event"].to_numpy(np.float64))
+        found.append({"month": str(month), **_ratio(once), "slope": None if slope is None else slope.as_dict()})
+    return found
+
+
+def _watched(rows: pd.DataFrame, bundle: str, horizon: int, settings: WatchSettings, settling: int) -> dict[str, Any]:
+    """The test of one model. It begins again with each model, because its risks are others."""
+    own = rows[rows["bundle_id"] == bundle]
+    began = None if own.empty else pd.to_datetime(own["as_of"]).min().date().isoformat()
+    return {"bundle_id": bundle, "began": began, **_watch(own, horizon, settings, settling)}
 
 
 def _ratio(rows: pd.DataFrame) -> dict[str, Any]:
@@ -226,13 +268,15 @@ def month_lines(found: Mapping[str, Any]) -> list[str]:
     for one in found["happened"]:
         what = f"{one['outcome']} within {one['horizon']} days"
         if one["answer"] != "known":
-            lines.append(f"{what}: cannot tell yet, from {one['from']}")
+            lines.append(f"{what}: cannot tell yet, from {one['from_day']}")
             continue
         free, watched = one["not_reviewed"], one["watch"]
         said = f"ALARM on {watched['alarm_on']}, step of repair: {watched['repair']['step']}"
+        if watched["began"] is None:
+            said = f"the test of {watched['bundle_id']} has no outcome yet"
         lines.append(
             f"{what}: {free['observed']} observed, {free['expected']} expected among people not reviewed; "
-            + (said if watched["alarm_at"] is not None else "no alarm")
+            + (said if watched["alarm_at"] is not None or watched["began"] is None else "no alarm")
         )
     drifted = found["inputs"]["drifted"]
     moved = found["inputs"]["note"] if drifted is None else f"{len(drifted)} left those of training"

@@ -16,11 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from training.errors import NotEnoughData
+from training.impact.effects import Interval
 from training.settings import WatchSettings
 
 Floats = npt.NDArray[np.float64]
 SHIFTS = np.array([-0.8, -0.5, -0.3, 0.3, 0.5, 0.8])
 """Shifts of the log-odds that the test looks for, in equal parts. A shift between them is found a little later."""
+
+FEWEST_FOR_SLOPE = 20
+"""Events, and people without one, below which a calibration slope is not shown."""
 
 
 def without_overlap(person: npt.NDArray[Any], day: npt.NDArray[np.int64], horizon: int) -> npt.NDArray[np.int64]:
@@ -76,6 +80,20 @@ def rows_until_alarm(risk: Floats, shift: float, alpha: float) -> float:
     true = 1 / (1 + np.exp(-(base + shift)))
     gains = [float((true * s - np.logaddexp(0, base + s) + np.logaddexp(0, base)).mean()) for s in SHIFTS]
     return math.log(len(SHIFTS) / alpha) / max(max(gains), 1e-12)
+
+
+def calibration_slope(risk: Floats, event: Floats) -> Interval | None:
+    """Slope of the log-odds with its 95% interval: 1 is right, under 1 means that the risks are too far apart. None
+    with fewer than ``FEWEST_FOR_SLOPE`` events or people without one, or where every risk is the same.
+    """
+    p, y = np.clip(np.asarray(risk, dtype=np.float64), 1e-6, 1 - 1e-6), np.asarray(event, dtype=np.float64)
+    if min(y.sum(), (1 - y).sum()) < FEWEST_FOR_SLOPE or np.ptp(p) < 1e-9:
+        return None
+    x = np.log(p / (1 - p))
+    intercept, slope = _fit(x, y, slope=True)
+    design, fitted = np.column_stack([np.ones(len(x)), x]), 1 / (1 + np.exp(-(intercept + slope * x)))
+    information = (design * (fitted * (1 - fitted))[:, None]).T @ design
+    return Interval.around(slope, float(np.sqrt(np.linalg.inv(information)[1, 1])))
 
 
 @dataclass(frozen=True)

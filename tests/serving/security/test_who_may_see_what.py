@@ -152,6 +152,7 @@ PAGES = [
     ("/sandbox", None, {"pharmacist"}),
     ("/emergency-access", None, {"pharmacist"}),
     ("/rating", None, {"pharmacist"}),
+    ("/monitoring", None, {"data_scientist", "operator"}),
     ("/incidents", None, {"pharmacist", "data_scientist", "auditor", "operator"}),
     ("/audit", None, {"auditor"}),
 ]

@@ -11,7 +11,7 @@ import pytest
 from features import Records
 from features.errors import SettingsError
 from training.impact.month_report import month_lines, month_of, month_report, render
-from training.impact.watching import Repair, rows_until_alarm
+from training.impact.watching import Repair, calibration_slope, rows_until_alarm
 from training.settings import OutcomeSettings, WatchSettings
 
 FIRST, APART, LISTS, PEOPLE = dt.date(2024, 1, 1), 91, 8, 600
@@ -104,12 +104,59 @@ def test_a_planted_shift_is_noticed_within_the_delay_that_theory_allows_and_repa
     assert "Step of repair in the change control plan: <strong>intercept</strong>" in render(found)
 
 
+def test_the_slope_stands_by_month_of_the_list_and_is_left_out_where_events_are_few(shifted):
+    months = report(*shifted, "2026-01")["happened"][0]["by_month"]
+    assert [one["month"] for one in months][:2] == ["2024-01", "2024-04"] and len(months) == LISTS
+    slopes = [one["slope"] for one in months]
+    assert all(one["low"] < one["value"] < one["high"] for one in slopes)
+    assert 0.8 < np.mean([one["value"] for one in slopes]) < 1.2  # the shift is planted, the slope is right
+    assert calibration_slope(np.full(400, 0.1), (np.arange(400) % 10 == 0).astype(float)) is None
+    assert calibration_slope(np.linspace(0.01, 0.2, 50), (np.arange(50) < 19).astype(float)) is None
+
+
+@pytest.mark.parametrize("slope", [0.5, 1.0, 1.5])
+def test_the_interval_of_the_slope_holds_the_truth_as_often_as_it_says(slope):
+    held = []
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(-2, 1, 1500)
+        event = (rng.random(1500) < 1 / (1 + np.exp(-slope * x))).astype(float)
+        held.append(calibration_slope(1 / (1 + np.exp(-x)), event).holds(slope))
+    assert 0.90 <= np.mean(held) <= 0.99  # 0.95, three standard deviations either way
+
+
+def test_the_test_begins_again_with_another_model_and_the_change_is_shown(shifted):
+    records, rows = shifted
+    new_from = FIRST + dt.timedelta(days=APART * 6)
+    newer = pd.to_datetime(rows["scores"]["as_of"]) >= pd.Timestamp(new_from)
+    scores = rows["scores"].assign(bundle_id=np.where(newer, "b2", "b1"))
+    runs = [{**run, "bundle_id": "b2" if run["as_of"] >= new_from else "b1"} for run in rows["runs"]]
+    found = report(records, {**rows, "scores": scores, "runs": runs}, "2026-01")
+    one = found["happened"][0]
+    assert one["watch"]["bundle_id"] == "b2" and one["watch"]["began"] == new_from.isoformat()
+    assert [old["bundle_id"] for old in one["watched_before"]] == ["b1"] and one["watched_before"][0]["alarm_on"]
+    assert one["watch"]["rows"] + one["watched_before"][0]["rows"] == one["not_reviewed"]["rows"]
+    assert found["changes"] == [{"first_list": new_from.isoformat(), "before": "b1", "after": "b2", "version": "7"}]
+    page = render(found)
+    assert "The earlier model b1 had an alarm" in page and "Changes of the served model" in page
+
+
+def test_a_model_that_has_no_complete_outcome_yet_is_not_said_to_be_quiet(shifted):
+    records, rows = shifted
+    last = rows["runs"][-1]["as_of"]
+    runs = [*rows["runs"], {**rows["runs"][-1], "bundle_id": "b2", "as_of": last + dt.timedelta(days=1)}]
+    found = report(records, {**rows, "runs": runs}, "2026-01")
+    assert found["happened"][0]["watch"]["began"] is None
+    assert any("the test of b2 has no outcome yet" in line for line in month_lines(found))
+    assert "the model b2 has no complete outcome yet" in render(found)
+
+
 def test_before_the_first_window_has_passed_it_says_from_when_it_can_tell(shifted):
     records, rows = shifted
     found = report(records, rows, "2024-02")
     assert found["happened"] == [
         {"outcome": "admission", "horizon": 90, "scored": PEOPLE, "followed_up": 0, "answer": "cannot tell yet",
-         "from": "2024-04-14"}
+         "from_day": "2024-04-14"}
     ]  # fmt: skip
     assert found["estimated"][0]["expected_events"] == pytest.approx(rows["scores"]["risk"][:PEOPLE].sum(), abs=0.01)
     assert "Cannot tell yet. From 2024-04-14" in render(found)

@@ -1,0 +1,1 @@
+"""The page on which the team that owns the model watches it."""
