@@ -42,9 +42,7 @@ def own_cases(database: Database, home: Path, caller: Caller, audit: Audit) -> l
     """The cases of the caller's teams with the caller's own answers. Reading them is logged."""
     cases = _visible(home, caller)
     with database.read() as connection:
-        answers = {
-            (one["draw"], one["case"]): one for one in _ratings(connection) if one["rater"] == caller.person
-        }
+        answers = {(one["draw"], one["case"]): one for one in _ratings(connection) if one["rater"] == caller.person}
     audit.record(Look(SEEN, tuple(case.patient_id for case in cases)))
     found = []
     for case in cases:

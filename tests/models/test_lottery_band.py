@@ -80,3 +80,26 @@ def test_the_number_of_places_and_the_cost_hold_for_every_list(risks, gaps, plac
     assert not {f"P{i}" for i in gaps} & {t.person for t in tickets}
     kept = sum(t.risk * (t.propensity - (t.person in listed)) for t in tickets)
     assert -kept <= 0.01 * sum(p.risk for p in line[:places]) + 1e-12
+
+
+def test_equal_risks_are_drawn_and_cost_nothing():
+    equal = people(*[0.2] * 10)
+    tickets = draw_band(equal, 5, BandRules(7, 3), "t")
+    assert len(tickets) == 6 and sum(t.drawn for t in tickets) == 3
+    winners = {tuple(t.drawn for t in draw_band(equal, 5, BandRules(7, 3), str(n))) for n in range(200)}
+    assert len(winners) == 20  # every way to give three places to six people
+
+
+def test_a_band_that_reaches_past_both_ends_of_the_list_holds_everybody_once():
+    short = people(0.3, 0.29, 0.28, 0.27)
+    tickets = draw_band(short, 2, BandRules(7, 10, 0.5, 0.05), "t")
+    assert [t.person for t in tickets] == ["P0", "P1", "P2", "P3"] and {t.propensity for t in tickets} == {0.5}
+
+
+def test_where_only_people_of_one_side_may_take_part_nobody_is_drawn():
+    line = people(0.3, 0.29, 0.28, 0.27, 0.26, 0.25, safety_gap=(0, 1, 2))
+    assert draw_band(line, 3, BandRules(7, 3, 0.5, 0.05), "t") == ()
+
+
+def test_risks_of_nought_are_drawn_like_any_equal_ones():
+    assert sum(t.drawn for t in draw_band(people(*[0.0] * 6), 3, BandRules(7, 3), "t")) == 3

@@ -49,9 +49,7 @@ def write_rating(run: LockedScores, folder: Path, seed: int) -> tuple[Path, Path
     with cases.open("w", newline="", encoding="utf-8") as file:
         out = csv.writer(file)
         out.writerow(COLUMNS)
-        out.writerows(
-            [number, picked[i][0], team_of[picked[i][0]], draw, "", ""] for number, i in enumerate(order, 1)
-        )
+        out.writerows([number, picked[i][0], team_of[picked[i][0]], draw, "", ""] for number, i in enumerate(order, 1))
     about = {"lock": run.lock, "draw": draw, "listed": [picked[i][1] for i in order]}
     key.write_text(json.dumps(about) + "\n", encoding="utf-8")
     for path in (cases, key):

@@ -53,9 +53,7 @@ async def rating_form(
     if not wrong:
         audit = service.audit_for(caller, request)
         try:
-            await service.reads.run(
-                rate_case, service.settings.home, caller, audit, number, int(worth), known == "yes"
-            )
+            await service.reads.run(rate_case, service.settings.home, caller, audit, number, int(worth), known == "yes")
         except CaseNotVisible:
             wrong["case"] = NO_CASE
     if wrong:

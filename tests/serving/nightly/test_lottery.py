@@ -94,6 +94,41 @@ def test_the_next_night_draws_nothing(home, world):
     assert run(1) == 0
 
 
+def draws_of(home):
+    with sqlite3.connect(home / "service.db") as connection:
+        return connection.execute("SELECT run_id, patient_id, drawn, propensity FROM list_draws").fetchall()
+
+
+def winners(home, run_id):
+    """Who has a place on a run's lists."""
+    with sqlite3.connect(home / "service.db") as connection:
+        query = "SELECT patient_id FROM list_lines WHERE run_id = ? AND slot IS NOT NULL"
+        return {row[0] for row in connection.execute(query, (run_id,))}
+
+
+@pytest.mark.parametrize("change", [{"seed": 6}, {"each_side": 1}, {"margin": 0.01}], ids=str)
+def test_other_settings_on_the_same_day_or_in_the_same_week_draw_nobody_again(home, world, change):
+    """Otherwise somebody could try seeds until a favourite wins."""
+    first_list(home)
+    first = score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1, lottery=WIDE)
+    drawn, listed = draws_of(home), winners(home, first.run_id)
+    other = WIDE.model_copy(update=change)
+    for days in (0, 3):
+        day = world.AS_OF + dt.timedelta(days=days)
+        again = score_store(home / "store", home / "bundles", home, day, threads=1, lottery=other)
+        assert again.run_id != first.run_id and draws_of(home) == drawn
+        won = {person for _, person, got, _ in drawn if got}
+        assert won <= listed and won <= winners(home, again.run_id)
+
+
+def test_switching_the_band_off_in_the_week_keeps_the_draws_that_were_logged_and_draws_no_more(home, world):
+    first_list(home)
+    score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1, lottery=WIDE)
+    drawn = draws_of(home)
+    score_store(home / "store", home / "bundles", home, world.AS_OF + dt.timedelta(days=1), threads=1)
+    assert draws_of(home) == drawn and len(impact_rows(home)["draws"]) == len(drawn)
+
+
 def test_the_rows_of_the_read_out_are_the_draws_and_the_lists_without_one(home, world):
     lists = impact_rows(home)
     assert lists["draws"].empty and len(lists["reviews"]) == 0
@@ -106,11 +141,12 @@ def test_the_rows_of_the_read_out_are_the_draws_and_the_lists_without_one(home, 
     assert drawn["draws"]["gaps_closed"].isna().all()  # nobody is four weeks on
 
 
-def test_the_team_page_says_to_staff_that_there_is_a_draw_and_only_then(home, world):
+@pytest.mark.parametrize("path", ["/teams/north/overview", "/teams/north"])
+def test_the_pages_of_a_team_say_to_staff_that_there_is_a_draw_and_only_then(home, world, path):
     def page() -> str:
         with client_of(home) as client:
             sign_in(client, "pharmacist:north")
-            return client.get("/teams/north/overview").text
+            return client.get(path).text
 
     words = "some of the last places are drawn at random once a week"
     assert "North team" in (before := page()) and words not in before
