@@ -50,7 +50,7 @@ class Monitor:
             return GaugeValues(**about)
 
     def drift_of(self, service: Service) -> dict[str, float] | None:
-        """Inputs of the published list that left those of training; None if it cannot be told."""
+        """Inputs of the published list that left those of training; None if it is not known."""
         with service.database.read(repository.MONITORING) as connection:
             run = current_run(connection)
             return None if run is None else self._drifted(connection, run, service.live.current)

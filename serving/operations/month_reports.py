@@ -62,7 +62,7 @@ class Test(_Part):
 
 
 class Happened(_Part):
-    """One outcome and prediction window; ``from_day`` says when it can be told, where it cannot yet."""
+    """One outcome and prediction window; ``from_day`` is the day from which the answer is known."""
 
     outcome: str
     horizon: int

@@ -42,7 +42,7 @@ async def rating_form(
     worth: Annotated[str, Form(max_length=3)] = "",
     known: Annotated[str, Form(max_length=3)] = "",
 ) -> Response:
-    """Records one rating and goes on to the next case. Faults are shown on the form."""
+    """Records one rating and shows the next case. Faults are shown on the form."""
     require_own_form(request, proof)
     number = int(case) if case.isascii() and case.isdigit() else 0
     wrong = {}

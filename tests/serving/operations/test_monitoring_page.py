@@ -68,7 +68,7 @@ def test_alerts_can_read_the_alarm_the_ratio_and_the_age_of_the_report(home, sta
         now = read(client.get("/metrics", headers=headers).text)
     assert now["upstream_watch_alarm", PAIR] == 1 and now["upstream_observed_over_expected", PAIR] == 1.62
     assert now["upstream_model_report_age_days", ()] == 0
-    assert len([name for name, _ in now if name == "upstream_watch_alarm"]) == 1  # the other cannot be told yet
+    assert len([name for name, _ in now if name == "upstream_watch_alarm"]) == 1  # the other is not known yet
 
 
 def test_what_training_writes_is_what_the_service_reads(tmp_path):
