@@ -48,7 +48,7 @@ class Step(_Part):
     slope: float | None = None
 
 
-class Test(_Part):
+class WatchedModel(_Part):
     """The sequential test of one model. ``began`` is None while no outcome of it is complete."""
 
     bundle_id: str
@@ -75,8 +75,8 @@ class Happened(_Part):
     reviewed: Ratio | None = None
     capture: float | None = None
     by_month: tuple[Month, ...] = ()
-    watch: Test | None = None
-    watched_before: tuple[Test, ...] = ()
+    watch: WatchedModel | None = None
+    watched_before: tuple[WatchedModel, ...] = ()
 
 
 class Estimated(_Part):
@@ -95,7 +95,7 @@ class Feed(_Part):
     arrived_the_month_before: int
 
 
-class Change(_Part):
+class ModelChange(_Part):
     first_list: dt.date
     before: str
     after: str
@@ -109,7 +109,7 @@ class MonthReport(_Part):
     happened: tuple[Happened, ...]
     estimated: tuple[Estimated, ...]
     feeds: tuple[Feed, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[ModelChange, ...]
     left_out: dict[str, int]
 
     @property
