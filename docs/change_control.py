@@ -24,7 +24,8 @@ to a served model and its bounds are written before it is needed. A change outsi
 
 Observed against expected events, by the locked scores of `upstream score --silent`. A row counts once its
 prediction window has passed and the last {found.outcomes.settling_days} days have settled, and each person at most once
-a window. `upstream silent report` shows the result. The test may be read at any time: the chance that it ever alarms while
+a window. `upstream silent report` shows the result; once a list is live, `upstream model report` and `/monitoring` do, by the
+published risks of people who were not reviewed. The test begins again with each model. The test may be read at any time: the chance that it ever alarms while
 the risks are right is at most {watching.alpha:.0%}.
 
 ## Steps of repair
