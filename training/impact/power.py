@@ -22,13 +22,12 @@ def people_each_arm(event_rate: float, relative_effect: float, alpha: float = 0.
     return math.ceil((z(1 - alpha / 2) + z(power)) ** 2 * spread / (event_rate - other) ** 2)
 
 
-def weeks_until(needed: int, so_far: int, weeks_of_draws: float, horizon_days: int) -> float | None:
-    """Weeks from now until ``needed`` rows are followed up, at the pace so far; None if nobody was drawn yet.
+def weeks_until(needed: int, drawn: int, weeks_of_draws: float, horizon_days: int) -> float | None:
+    """Weeks from the last draw until ``needed`` rows are followed up, at the pace so far; None if nobody was drawn yet.
 
-    ``so_far`` counts rows whose follow-up is complete; new rows add their ``horizon_days``.
+    ``drawn`` counts every row of ``weeks_of_draws`` weeks, followed up or not: each row waits ``horizon_days`` for its
+    outcome, also the last one that is needed.
     """
-    if so_far >= needed:
-        return 0.0
-    if so_far <= 0 or weeks_of_draws <= 0:
+    if drawn <= 0 or weeks_of_draws <= 0:
         return None
-    return (needed - so_far) / (so_far / weeks_of_draws)
+    return max(0.0, (needed - drawn) / (drawn / weeks_of_draws) + horizon_days / 7)

@@ -96,7 +96,7 @@ def read_out(
     found["line"] = _at_the_line(data.lines, plan, records, outcomes)
     text += _line_lines(found["line"])
     if len(followed) < needed or min(arms) < LEAST_EACH_ARM:
-        wait = weeks_until(needed, len(followed), weeks, plan.horizon_days)
+        wait = weeks_until(needed, len(rows.drawn), weeks, plan.horizon_days + outcomes.settling_days)
         found["answer"] = "cannot tell yet"
         found["weeks_until"] = None if wait is None else round(wait, 1)
         pace = f"about {wait:.0f} weeks more at this pace" if wait is not None else "no time can be given yet"

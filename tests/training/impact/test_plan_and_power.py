@@ -53,7 +53,9 @@ def test_rates_that_cannot_be_are_refused():
         people_each_arm(0.0, -0.25)
 
 
-def test_the_time_until_an_answer_follows_the_pace_so_far():
-    assert weeks_until(4000, 1000, weeks_of_draws=26, horizon_days=90) == pytest.approx(78)
-    assert weeks_until(4000, 4000, 26, 90) == 0.0
-    assert weeks_until(4000, 0, 0, 90) is None
+def test_the_time_until_an_answer_follows_the_pace_so_far_and_waits_for_the_last_outcome():
+    assert weeks_until(400, 100, 10, 91) == 30 + 13  # 300 more at 10 a week, then 13 weeks for the last
+    assert weeks_until(400, 400, 40, 91) == 13
+    assert weeks_until(400, 500, 50, 91) == 3  # the last that is needed was drawn ten weeks ago
+    assert weeks_until(400, 900, 50, 91) == 0
+    assert weeks_until(400, 0, 10, 91) is None and weeks_until(400, 10, 0, 91) is None

@@ -102,9 +102,9 @@ def test_too_few_people_cannot_tell_yet_and_show_no_effect(records):
     few = data()
     found = read_out(ImpactData(few.draws.head(100), few.reviews, few.lines), PLAN, records)
     assert found.found["answer"] == "cannot tell yet" and "effects" not in found.found
-    # 100 in the first week; 394 are needed, and so 2.9 weeks more
+    # 100 in the first week; 394 are needed: 2.9 weeks more of draws, then 104 days for the last outcome
     assert found.found["needed"] == 2 * people_each_arm(0.2, -0.5) == 394
-    assert found.found["weeks_until"] == 2.9
+    assert found.found["weeks_until"] == 17.8
     assert any("cannot tell yet" in line and "weeks more" in line for line in found.text)
 
 
@@ -118,3 +118,22 @@ def test_no_draws_give_no_time(records):
     empty = data()
     found = read_out(ImpactData(empty.draws.head(0), empty.reviews, empty.lines), PLAN, records).found
     assert found["answer"] == "cannot tell yet" and found["weeks_until"] is None
+
+
+def test_in_the_first_weeks_nobody_is_followed_up_and_the_time_is_given_all_the_same(records):
+    young = data()
+    draws = young.draws.assign(drawn_on=DAY + dt.timedelta(days=290))
+    found = read_out(ImpactData(draws, young.reviews, young.lines), PLAN, records).found
+    assert found["followed_up"] == 0 and found["answer"] == "cannot tell yet"
+    assert found["weeks_until"] == pytest.approx((394 - 600) / 600 + 104 / 7, abs=0.06)
+
+
+def test_people_whom_the_records_no_longer_hold_and_arms_of_one_kind_show_no_effect(records):
+    whole = data()
+    gone = whole.draws.assign(patient_id="nobody")
+    found = read_out(ImpactData(gone, whole.reviews, whole.lines), PLAN, records).found
+    assert found["followed_up"] == 0 and "effects" not in found
+    for got in (True, False):
+        one_kind = whole.draws[whole.draws["drawn"] == got]
+        found = read_out(ImpactData(one_kind, whole.reviews.head(0), whole.lines), PLAN, records).found
+        assert found["answer"] == "cannot tell yet" and found["checks"]["balance"] is None
