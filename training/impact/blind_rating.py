@@ -69,9 +69,9 @@ def read_rating(folder: Path, on_the_page: Sequence[Mapping[str, Any]] = ()) -> 
     about = json.loads(key.read_text(encoding="utf-8"))
     listed: list[bool] = about["listed"]
     given, there = _in_file(cases)
-    for one in on_the_page:
-        if one["draw"] == about.get("draw") and int(one["case"]) in there:
-            given[str(one["rater"]), int(one["case"])] = (float(one["worth"]), bool(one["known"]))
+    for rating in on_the_page:
+        if rating["draw"] == about.get("draw") and int(rating["case"]) in there:
+            given[str(rating["rater"]), int(rating["case"])] = (float(rating["worth"]), bool(rating["known"]))
     worth: dict[int, list[float]] = {}
     known: dict[int, list[bool]] = {}
     for (_, case), (value, knew) in given.items():
