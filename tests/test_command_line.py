@@ -105,6 +105,8 @@ def test_every_error_of_the_packages_is_a_persons_or_named_here_as_ours():
         "NoRole",  # the same: somebody who signed in and has no role
         "NotSaved",  # the same: a filter that cannot be saved
         "PersonNotVisible",  # the same: a report about somebody whom the caller may not see
+        "CaseNotVisible",  # the same: a case of a blind rating that is of another team
+        "RatingUnclear",  # the same: an answer that is no rating
         "NoDate",  # the same: three fields of a form that hold no date
         "CallRefused",  # raised by the Python client, which runs in programs of others
         "Unreachable",  # the same
