@@ -198,6 +198,11 @@ def spend_as_stranger(request: Request) -> None:
     service.rates.strangers.spend(address_of(request, service.settings))
 
 
+async def as_stranger(request: Request) -> None:
+    """The same before every request to a door that takes no credentials."""
+    spend_as_stranger(request)
+
+
 class SignInNeeded(Exception):
     """A page was requested without a live session."""
 

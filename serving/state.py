@@ -102,4 +102,9 @@ def service_of(request: Request) -> Service:
     return request.app.state.service
 
 
-Serving = Annotated[Service, Depends(service_of)]
+async def _serving(request: Request) -> Service:
+    # Async, because the framework would hand a plain function to a thread at every request.
+    return service_of(request)
+
+
+Serving = Annotated[Service, Depends(_serving)]

@@ -18,10 +18,10 @@ from serving.access import (
     AnyReader,
     GuardedRoute,
     PeopleReader,
+    as_stranger,
     end_replaced_session,
     require_own_form,
     set_session_cookie,
-    spend_as_stranger,
 )
 from serving.auditlog.log import Look
 from serving.drafts.service import GAP, REVIEW, WORK
@@ -262,7 +262,7 @@ async def sign_in_page(request: Request, service: Serving) -> Response:
     )
 
 
-@router.post("/sign-in", dependencies=[Depends(spend_as_stranger)])
+@router.post("/sign-in", dependencies=[Depends(as_stranger)])
 async def sign_in_form(request: Request, service: Serving, choice: Annotated[str, Form(max_length=300)]) -> Response:
     """Start a session of the demo."""
     sign_in.require_open(request)

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from serving.access import end_replaced_session, set_session_cookie, spend_as_stranger
+from serving.access import as_stranger, end_replaced_session, set_session_cookie
 from serving.http.problems import not_found, request_id_of
 from serving.security import code_flow
 from serving.security.code_flow import BACK, MINUTES, NoRole
@@ -17,7 +17,7 @@ from serving.state import Service, Serving
 from serving.web import after_sign_in
 from serving.web.rendering import around, page
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(spend_as_stranger)])
+router = APIRouter(include_in_schema=False, dependencies=[Depends(as_stranger)])
 
 UNDER_WAY_COOKIE = "upstream_sign_in"
 

@@ -32,7 +32,7 @@ View = Annotated[str | None, Query(max_length=80)]
 Word = Annotated[str | None, Query(max_length=200)]
 
 
-def filters(
+async def filters(
     gap: Word = None,
     reason: Word = None,
     medicine: Word = None,

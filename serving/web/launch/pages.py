@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from serving.access import end_replaced_session, set_session_cookie, spend_as_stranger
+from serving.access import as_stranger, end_replaced_session, set_session_cookie
 from serving.http.problems import request_id_of
 from serving.security import smart_flow
 from serving.security.code_flow import MINUTES, NoRole
@@ -16,7 +16,7 @@ from serving.security.smart_flow import BACK
 from serving.state import Service, Serving
 from serving.web.rendering import around, page
 
-router = APIRouter(include_in_schema=False, dependencies=[Depends(spend_as_stranger)])
+router = APIRouter(include_in_schema=False, dependencies=[Depends(as_stranger)])
 COOKIE = "upstream_launch"
 
 

@@ -25,7 +25,7 @@ class ListQuery:
     sort: Sorting | None
 
 
-def list_query(
+async def list_query(
     filtering: Filtering,
     view: View = None,
     outcome: Outcome = None,
