@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from serving.identity.callers import Caller
 from serving.storage.tables import card_feedback, cards, gaps, list_lines, scores
-from serving.storage.visible import KEPT, visible_people
+from serving.storage.visible import KEPT, of_seen, visible_people
 
 # Each query is made once for what a client may see: making it anew for each call took longer than running it.
 PERSON: BindParameter[str] = bindparam("person")
@@ -48,14 +48,11 @@ def risk(connection: Connection, caller: Caller, patient_id: str, outcome: str, 
 
 @lru_cache(maxsize=KEPT)
 def _risk(visible: CTE) -> Select[Any]:
-    return (
-        select(scores.c.probability, scores.c.reasons)
-        .join(visible, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
-        .where(
-            scores.c.patient_id == PERSON,
-            scores.c.outcome == bindparam("outcome"),
-            scores.c.horizon_days == bindparam("horizon"),
-        )
+    return select(scores.c.probability, scores.c.reasons).where(
+        of_seen(visible, scores),
+        scores.c.patient_id == PERSON,
+        scores.c.outcome == bindparam("outcome"),
+        scores.c.horizon_days == bindparam("horizon"),
     )
 
 
@@ -68,8 +65,7 @@ def shown_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[
 def _shown_gaps(visible: CTE) -> Select[Any]:
     return (
         select(gaps)
-        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(gaps.c.patient_id == PERSON, gaps.c.shown.is_(True))
+        .where(of_seen(visible, gaps), gaps.c.patient_id == PERSON, gaps.c.shown.is_(True))
         .order_by(gaps.c.position)
     )
 

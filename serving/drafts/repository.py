@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import drafts
-from serving.storage.visible import visible_people
+from serving.storage.visible import seen, visible_people
 
 # Deleting looks at nobody: an owner's own rows, and those whose time is over.
 _OWNER: ColumnElement[Any] = drafts.c.owner
@@ -31,7 +31,7 @@ def find(connection: Connection, caller: Caller, patient_id: str, now: dt.dateti
         drafts.c.owner == caller.person,
         drafts.c.patient_id == patient_id,
         drafts.c.expires_at > now,
-        select(visible.c.patient_id).where(visible.c.patient_id == drafts.c.patient_id).exists(),
+        seen(visible, drafts),
     )
     return connection.scalar(query)
 

@@ -86,7 +86,7 @@ def assessed(
 ) -> list[Assessed]:
     """People of one team on the published list, in the order given."""
     estimates: dict[str, dict[str, list[RiskEstimate]]] = {}
-    for row in repository.scores_of(connection, caller, patients):
+    for row in repository.scores_of(connection, caller, team_id, patients):
         behind = row.behind or {}
         reasons = [
             {**reason, "rows": behind.get(reason["concept"], {}).get("rows", [])} for reason in row.reasons or ()

@@ -6,29 +6,20 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Row, Select, and_, func, insert, select
+from sqlalchemy import CTE, Connection, Row, Select, func, insert, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import gap_statuses, gaps
-from serving.storage.visible import KEPT, PATIENTS, all_of, visible_people
+from serving.storage.visible import KEPT, PATIENTS, all_of, of_seen, seen, visible_people
 
 MOST_SHOWN = 200
-
-
-def place(connection: Connection, caller: Caller, patient_id: str) -> Any | None:
-    """The person's team and the published run, or None where the caller may not see them."""
-    visible = visible_people(caller)
-    query = select(visible.c.team_id, visible.c.run_id).where(visible.c.patient_id == patient_id)
-    return connection.execute(query.order_by(visible.c.team_id)).first()
 
 
 def gap(connection: Connection, caller: Caller, patient_id: str, code: str) -> Any | None:
     """``code``, ``severity`` and ``evidence`` of one gap of the published run."""
     visible = visible_people(caller)
-    query = (
-        select(gaps.c.code, gaps.c.severity, gaps.c.evidence)
-        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(gaps.c.patient_id == patient_id, gaps.c.code == code)
+    query = select(gaps.c.code, gaps.c.severity, gaps.c.evidence).where(
+        of_seen(visible, gaps), gaps.c.patient_id == patient_id, gaps.c.code == code
     )
     return connection.execute(query).first()
 
@@ -38,10 +29,8 @@ def gaps_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> 
     if not patients:
         return []
     visible = visible_people(caller)
-    query = (
-        select(gaps.c.patient_id, gaps.c.code, gaps.c.severity, gaps.c.evidence)
-        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(gaps.c.patient_id.in_(all_of(patients)))
+    query = select(gaps.c.patient_id, gaps.c.code, gaps.c.severity, gaps.c.evidence).where(
+        of_seen(visible, gaps), gaps.c.patient_id.in_(all_of(patients))
     )
     return list(connection.execute(query))
 
@@ -57,7 +46,7 @@ def history(connection: Connection, caller: Caller, patient_id: str) -> list[Row
         select(gap_statuses)
         .where(
             gap_statuses.c.patient_id == patient_id,
-            select(visible.c.patient_id).where(visible.c.patient_id == gap_statuses.c.patient_id).exists(),
+            seen(visible, gap_statuses),
         )
         .order_by(gap_statuses.c.status_id.desc())
     )
@@ -81,7 +70,5 @@ def _newest(visible: CTE) -> Select[Any]:
         .subquery("last")
     )
     return (
-        select(gap_statuses)
-        .join(last, last.c.status_id == gap_statuses.c.status_id)
-        .where(select(visible.c.patient_id).where(visible.c.patient_id == gap_statuses.c.patient_id).exists())
+        select(gap_statuses).join(last, last.c.status_id == gap_statuses.c.status_id).where(seen(visible, gap_statuses))
     )

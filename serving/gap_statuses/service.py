@@ -15,6 +15,7 @@ from serving.gap_statuses.schemas import GapStatus, GapStatuses, Status, StatusI
 from serving.http.problems import Problem, not_found
 from serving.identity.callers import Caller
 from serving.storage.database import Database, DatabaseUnavailable
+from serving.storage.visible import place_of
 
 
 def set_status(
@@ -34,7 +35,7 @@ def set_status(
     now = now or dt.datetime.now(dt.UTC)
     try:
         with database.write(caller) as connection:
-            place = repository.place(connection, caller, patient_id)
+            place = place_of(connection, caller, patient_id)
             if place is not None:
                 return _recorded(connection, caller, audit, patient_id, code, sent, now, place)
     except DatabaseUnavailable as error:
@@ -47,7 +48,7 @@ def status_history(database: Database, caller: Caller, audit: Audit, patient_id:
     """All statuses of a person's gaps, newest first. 404 if the caller may not see them; both are audited."""
     today = dt.datetime.now(dt.UTC).date()
     with database.read(caller) as connection:
-        place = repository.place(connection, caller, patient_id)
+        place = place_of(connection, caller, patient_id)
         rows = repository.history(connection, caller, patient_id) if place else []
         newest = statuses_of(connection, caller, [patient_id], {}, today)
     if place is None:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, delete, func, select, u
 from serving.identity.callers import Caller
 from serving.runs.repository import insert_rows
 from serving.storage.tables import identities, run_teams
-from serving.storage.visible import all_of, visible_people
+from serving.storage.visible import all_of, seen, visible_people
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,8 @@ class Sealed:
 def sealed_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> list[Row[Any]]:
     """``patient_id``, ``key_id`` and ``sealed`` of those of ``patients`` whom the caller may see."""
     visible = visible_people(caller)
-    query = (
-        select(identities.c.patient_id, identities.c.key_id, identities.c.sealed)
-        .join(visible, visible.c.patient_id == identities.c.patient_id)
-        .where(identities.c.patient_id.in_(all_of(patients)))
+    query = select(identities.c.patient_id, identities.c.key_id, identities.c.sealed).where(
+        seen(visible, identities), identities.c.patient_id.in_(all_of(patients))
     )
     return list(connection.execute(query))
 

@@ -19,7 +19,7 @@ from serving.storage.tables import (
     text_replies,
     texts,
 )
-from serving.storage.visible import visible_people
+from serving.storage.visible import seen, visible_people
 
 FINAL = ("delivered", "permanent-failure", "temporary-failure", "technical-failure")
 """Final statuses of the provider. A temporary failure may still be delivered."""
@@ -32,20 +32,12 @@ NEVER_LEFT = ("not-sent", "opted-out", "shared-number", "outside-hours")
 FAILED = ("permanent-failure", "temporary-failure", "technical-failure", "not-sent", "unknown")
 
 
-def place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any, Any] | None:
-    """The person's team and the published run; the caller's own team first. None where they may not see them."""
-    visible = visible_people(caller)
-    query = select(visible.c.team_id, visible.c.run_id).where(visible.c.patient_id == patient_id)
-    rows = list(connection.execute(query.order_by(visible.c.team_id)))
-    return next((row for row in rows if not caller.is_beyond(row.team_id)), rows[0] if rows else None)
-
-
 def number_of(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
     """The sealed number and consent of a person whom the caller may see."""
     visible = visible_people(caller)
     query = select(text_numbers).where(
         text_numbers.c.patient_id == patient_id,
-        select(visible.c.patient_id).where(visible.c.patient_id == text_numbers.c.patient_id).exists(),
+        seen(visible, text_numbers),
     )
     return connection.execute(query).first()
 
@@ -251,7 +243,7 @@ def texts_of(connection: Connection, caller: Caller, patient_id: str) -> list[Ro
     visible = visible_people(caller)
     query = select(texts).where(
         texts.c.patient_id == patient_id,
-        select(visible.c.patient_id).where(visible.c.patient_id == texts.c.patient_id).exists(),
+        seen(visible, texts),
     )
     return list(connection.execute(query.order_by(texts.c.created_at.desc(), texts.c.text_id)))
 
@@ -261,7 +253,7 @@ def replies_of(connection: Connection, caller: Caller, patient_id: str) -> list[
     visible = visible_people(caller)
     query = select(text_replies).where(
         text_replies.c.patient_id == patient_id,
-        select(visible.c.patient_id).where(visible.c.patient_id == text_replies.c.patient_id).exists(),
+        seen(visible, text_replies),
     )
     return list(connection.execute(query.order_by(text_replies.c.sent_at.desc(), text_replies.c.reply_id)))
 

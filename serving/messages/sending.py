@@ -23,6 +23,7 @@ from serving.messages.numbers.mobile import opened_number
 from serving.messages.providers.messengers import NotSent
 from serving.messages.templates import names_a_team
 from serving.storage.database import DatabaseUnavailable
+from serving.storage.visible import place_of
 from serving.texting_settings import TextTemplate
 
 MOST_AT_ONCE = 20
@@ -164,7 +165,7 @@ def _reserve(
     """
     place = None
     with desk.database.write(caller) as connection:
-        place = repository.place(connection, caller, patient_id)
+        place = place_of(connection, caller, patient_id)
         if place is not None:
             if caller.is_beyond(place.team_id):
                 raise Problem(

@@ -19,6 +19,7 @@ from serving.messages.desk import TextingDesk
 from serving.messages.incoming.inbound import opened, read_waiting, words_in
 from serving.messages.replies import MEANING_LABELS, Meaning
 from serving.storage.database import Database, DatabaseUnavailable
+from serving.storage.visible import place_of
 
 FAILURES_DAYS = 14
 WHAT_TO_DO = {
@@ -91,7 +92,7 @@ def show_thread(desk: TextingDesk, caller: Caller, audit: Audit, patient_id: str
     may not see, 403 to open words of a person seen in an emergency only."""
     read_waiting(desk)
     with desk.database.read(caller) as connection:
-        place = repository.place(connection, caller, patient_id)
+        place = place_of(connection, caller, patient_id)
         sent = repository.texts_of(connection, caller, patient_id)
         replies = repository.replies_of(connection, caller, patient_id)
         number = repository.number_of(connection, caller, patient_id)
@@ -114,7 +115,7 @@ def show_thread(desk: TextingDesk, caller: Caller, audit: Audit, patient_id: str
 def require_seen(database: Database, caller: Caller, audit: Audit, patient_id: str) -> None:
     """404, audited, for a person whom the caller may not see."""
     with database.read(caller) as connection:
-        place = repository.place(connection, caller, patient_id)
+        place = place_of(connection, caller, patient_id)
     if place is None:
         audit.record(Look("person.not_visible", patient_ids=(patient_id,)))
         raise not_found()

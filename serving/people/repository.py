@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Row, and_, func, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import gaps, people, publications, run_teams, runs, scores, summaries, timelines
-from serving.storage.visible import visible_people
+from serving.storage.visible import of_seen, seen, visible_people
 
 TREND_RUNS = 26
 
@@ -37,7 +37,7 @@ def risks(connection: Connection, caller: Caller, patient_id: str) -> list[Row[A
     """Every outcome and horizon of the published run."""
     query = (
         select(scores)
-        .where(scores.c.patient_id == patient_id, _seen(visible_people(caller), scores))
+        .where(scores.c.patient_id == patient_id, of_seen(visible_people(caller), scores))
         .order_by(scores.c.outcome, scores.c.horizon_days)
     )
     return list(connection.execute(query))
@@ -46,7 +46,7 @@ def risks(connection: Connection, caller: Caller, patient_id: str) -> list[Row[A
 def care_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[dict[str, Any]]:
     query = (
         select(gaps)
-        .where(gaps.c.patient_id == patient_id, _seen(visible_people(caller), gaps))
+        .where(gaps.c.patient_id == patient_id, of_seen(visible_people(caller), gaps))
         .order_by(gaps.c.position)
     )
     return [dict(row) for row in connection.execute(query).mappings()]
@@ -54,13 +54,13 @@ def care_gaps(connection: Connection, caller: Caller, patient_id: str) -> list[d
 
 def timeline(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
     """The events of the last year and the recorded needs; None in runs made before they were kept."""
-    query = select(timelines).where(timelines.c.patient_id == patient_id, _seen(visible_people(caller), timelines))
+    query = select(timelines).where(timelines.c.patient_id == patient_id, of_seen(visible_people(caller), timelines))
     return connection.execute(query).first()
 
 
 def summary(connection: Connection, caller: Caller, patient_id: str) -> Row[Any] | None:
     """Medicines, facts and what falls due; None in runs made before they were kept."""
-    query = select(summaries).where(summaries.c.patient_id == patient_id, _seen(visible_people(caller), summaries))
+    query = select(summaries).where(summaries.c.patient_id == patient_id, of_seen(visible_people(caller), summaries))
     return connection.execute(query).first()
 
 
@@ -83,17 +83,8 @@ def trend(connection: Connection, caller: Caller, patient_id: str) -> list[Row[A
         .join(runs, runs.c.run_id == scores.c.run_id)
         .where(
             scores.c.patient_id == patient_id,
-            select(visible.c.patient_id).where(visible.c.patient_id == scores.c.patient_id).exists(),
+            seen(visible, scores),
         )
         .order_by(newest.c.newest, scores.c.outcome, scores.c.horizon_days)
     )
     return list(connection.execute(query))
-
-
-def _seen(visible: Any, table: Any) -> Any:
-    """The row's person is visible in the row's run."""
-    return (
-        select(visible.c.patient_id)
-        .where(visible.c.patient_id == table.c.patient_id, visible.c.run_id == table.c.run_id)
-        .exists()
-    )

@@ -8,16 +8,9 @@ from sqlalchemy import Connection, Row, Select, func, insert, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import reviews
-from serving.storage.visible import visible_people
+from serving.storage.visible import seen, visible_people
 
 MOST_SHOWN = 200
-
-
-def place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any, Any] | None:
-    """The person's team and the published run, or None where the caller may not see them."""
-    visible = visible_people(caller)
-    query = select(visible.c.team_id, visible.c.run_id).where(visible.c.patient_id == patient_id)
-    return connection.execute(query.order_by(visible.c.team_id)).first()
 
 
 def history(connection: Connection, caller: Caller, patient_id: str) -> list[Row[Any]]:
@@ -51,5 +44,5 @@ def _versions(caller: Caller) -> Select[Any]:
     return (
         select(reviews, later.c.review_id.label("replaced_by"))
         .outerjoin(later, later.c.replaces == reviews.c.review_id)
-        .where(select(visible.c.patient_id).where(visible.c.patient_id == reviews.c.patient_id).exists())
+        .where(seen(visible, reviews))
     )

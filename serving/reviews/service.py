@@ -18,6 +18,7 @@ from serving.reviews import repository
 from serving.reviews.rules import contradictions
 from serving.reviews.schemas import MAX_SNOOZE_DAYS, Review, ReviewIn, Reviews
 from serving.storage.database import Database, DatabaseUnavailable
+from serving.storage.visible import place_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def _written(
     """What ``write`` wrote about a person of the caller's own team, in one transaction with its audit event."""
     try:
         with database.write(caller) as connection:
-            place = repository.place(connection, caller, patient_id)
+            place = place_of(connection, caller, patient_id)
             if place is not None and not caller.is_beyond(place.team_id):
                 return write(connection, place)
     except DatabaseUnavailable as error:
@@ -98,7 +99,7 @@ def review_history(database: Database, caller: Caller, audit: Audit, patient_id:
     """Every version of every review of a person, newest first. 404 where the caller may not see them; both are
     audited."""
     with database.read(caller) as connection:
-        place = repository.place(connection, caller, patient_id)
+        place = place_of(connection, caller, patient_id)
         items = [as_review(row) for row in repository.history(connection, caller, patient_id)] if place else []
     if place is None:
         audit.record(Look("person.not_visible", patient_ids=(patient_id,)))

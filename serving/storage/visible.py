@@ -2,7 +2,8 @@
 others.
 
 ``visible_people(caller)`` is a common table expression named ``visible_people`` with ``run_id``, ``patient_id`` and
-``team_id`` of the published run, cut to the caller's teams. Join to it; never filter by team by hand.
+``team_id`` of the published run, cut to the caller's teams. Never filter by team by hand. Join to it for rows of one
+team; ask ``seen`` or ``of_seen`` for rows of people, because somebody may be with two teams.
 """
 
 from __future__ import annotations
@@ -12,7 +13,20 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import CTE, BindParameter, ColumnElement, Select, and_, bindparam, false, or_, select
+from sqlalchemy import (
+    CTE,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    false,
+    or_,
+    select,
+)
 
 from serving.identity.callers import Caller
 from serving.storage.database import SCOPE_NAME
@@ -44,6 +58,29 @@ def _visible(sees_people: bool, team_ids: frozenset[str] | None, actor: str) -> 
     elif team_ids is not None:
         query = query.where(or_(people.c.team_id.in_(sorted(team_ids)), _opened(actor)))
     return query.cte(SCOPE_NAME)
+
+
+def seen(visible: CTE, table: Table) -> ColumnElement[bool]:
+    """The row is about somebody in ``visible``.
+
+    A condition and not a join: somebody who is with two teams is in ``visible`` twice, and a join would give each of
+    their rows twice.
+    """
+    return select(visible.c.patient_id).where(visible.c.patient_id == table.c.patient_id).exists()
+
+
+def of_seen(visible: CTE, table: Table) -> ColumnElement[bool]:
+    """The row is of the published run and about somebody in ``visible``; once, as ``seen`` is."""
+    return and_(table.c.run_id == published_run().scalar_subquery(), seen(visible, table))
+
+
+def place_of(connection: Connection, caller: Caller, patient_id: str) -> Row[Any, Any] | None:
+    """``team_id`` and ``run_id`` of a person in the published run; the caller's own team first. None where they may
+    not see them."""
+    visible = visible_people(caller)
+    query = select(visible.c.team_id, visible.c.run_id).where(visible.c.patient_id == patient_id)
+    rows = list(connection.execute(query.order_by(visible.c.team_id)))
+    return next((row for row in rows if not caller.is_beyond(row.team_id)), rows[0] if rows else None)
 
 
 def visible_lists(caller: Caller) -> CTE:

@@ -14,14 +14,6 @@ from serving.storage.visible import all_of, visible_people, work_is_done
 from serving.work.schemas import Colleague
 
 
-def place(connection: Connection, caller: Caller, patient_id: str) -> Row[Any, Any] | None:
-    """The person's team and the published run; the caller's own team first. None where they may not see them."""
-    visible = visible_people(caller)
-    query = select(visible.c.team_id, visible.c.run_id).where(visible.c.patient_id == patient_id)
-    rows = list(connection.execute(query.order_by(visible.c.team_id)))
-    return next((row for row in rows if not caller.is_beyond(row.team_id)), rows[0] if rows else None)
-
-
 def colleagues(connection: Connection, team_id: str, now: dt.datetime) -> list[Colleague]:
     """Pharmacists of a team today, by name: those whom a provider vouches for, and holders of a live token."""
     found: dict[str, str] = {}

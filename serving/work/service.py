@@ -13,6 +13,7 @@ from serving.auditlog.log import Audit, AuditUnavailable, Look, append
 from serving.http.problems import FieldProblem, Problem, not_found
 from serving.identity.callers import Caller, Role, local_person
 from serving.storage.database import Database, DatabaseUnavailable
+from serving.storage.visible import place_of
 from serving.work import repository
 from serving.work.schemas import Colleague, HandoverNote, Work, WorkIn, WorkItem
 
@@ -36,7 +37,7 @@ def set_work(
     now = now or dt.datetime.now(dt.UTC)
     try:
         with database.write(caller) as connection:
-            place = repository.place(connection, caller, patient_id)
+            place = place_of(connection, caller, patient_id)
             if place is not None:
                 names = demo.get(place.team_id, ())
                 return _recorded(connection, caller, audit, patient_id, sent, names, now, place)
@@ -49,7 +50,7 @@ def set_work(
 def show_work(database: Database, caller: Caller, audit: Audit, patient_id: str, demo: Sequence[str] = ()) -> Work:
     """Who has a person, and who could. 404 where the caller may not see them; both are audited."""
     with database.read(caller) as connection:
-        place = repository.place(connection, caller, patient_id)
+        place = place_of(connection, caller, patient_id)
         found = work_of(connection, caller, patient_id, place.team_id, demo) if place is not None else None
     if place is None or found is None:
         audit.record(Look("person.not_visible", patient_ids=(patient_id,)))

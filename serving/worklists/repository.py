@@ -33,7 +33,7 @@ from serving.storage.tables import (
     timelines,
     work_items,
 )
-from serving.storage.visible import published_run, review_counts, visible_people, visible_teams, work_is_done
+from serving.storage.visible import of_seen, published_run, review_counts, visible_people, visible_teams, work_is_done
 from serving.worklists.places import STORED
 from serving.worklists.rules import CRITICAL, NO_SAFETY_GAP, PRESSING
 from serving.worklists.schemas import Filters, Reviewed, WorkOf
@@ -228,14 +228,13 @@ def reviewed_since(connection: Connection, caller: Caller, team_ids: Sequence[st
 
 
 def _safety(visible: CTE) -> Select[Any]:
-    """People with a pressing safety gap: ``patient_id``, ``worst`` (0 is critical) and ``number``.
+    """``patient_id`` of everybody with a pressing safety gap.
 
     A safety gap of medium or low severity is on the person's row like any other; it does not call for attention past
     the capacity line.
     """
     return (
-        select(gaps.c.patient_id, func.min(_SEVERITY).label("worst"), func.count().label("number"))
-        .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
-        .where(gaps.c.safety.is_(True), gaps.c.severity.in_(PRESSING))
-        .group_by(gaps.c.patient_id)
+        select(gaps.c.patient_id)
+        .where(of_seen(visible, gaps), gaps.c.safety.is_(True), gaps.c.severity.in_(PRESSING))
+        .distinct()
     )

@@ -9,11 +9,11 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import CTE, ColumnElement, Connection, Select, Text, and_, case, cast, func, select
+from sqlalchemy import CTE, Connection, Select, Text, and_, case, cast, func, select
 
 from serving.identity.callers import Caller
 from serving.storage.tables import gaps, publications, reviews, runs, scores, summaries
-from serving.storage.visible import KEPT, PATIENTS, all_of, published_run, review_counts, visible_people
+from serving.storage.visible import KEPT, PATIENTS, all_of, of_seen, published_run, review_counts, seen, visible_people
 from serving.worklists.schemas import GapLine, RiskBefore
 
 EARLIER_LISTS = 6
@@ -25,10 +25,11 @@ def reasons_of(
 ) -> dict[str, list[dict[str, Any]]]:
     """Reasons of one outcome and horizon, by person."""
     visible = visible_people(caller)
-    query = (
-        select(scores.c.patient_id, scores.c.reasons)
-        .join(visible, and_(scores.c.run_id == visible.c.run_id, scores.c.patient_id == visible.c.patient_id))
-        .where(scores.c.patient_id.in_(all_of(patients)), scores.c.outcome == outcome, scores.c.horizon_days == horizon)
+    query = select(scores.c.patient_id, scores.c.reasons).where(
+        of_seen(visible, scores),
+        scores.c.patient_id.in_(all_of(patients)),
+        scores.c.outcome == outcome,
+        scores.c.horizon_days == horizon,
     )
     return {row.patient_id: row.reasons for row in connection.execute(query).all()}
 
@@ -38,10 +39,15 @@ def gap_lines(
 ) -> dict[str, list[GapLine]]:
     """Care gaps in the order they are to be shown, by person, without their evidence; those of ``codes`` where some
     are given."""
+    person = gaps.c.patient_id
     query = (
-        select(gaps.c.patient_id, *(gaps.c[name] for name in _GAP_LINE))
-        .where(*_own_gaps(visible_people(caller), patients), *([gaps.c.code.in_(codes)] if codes else []))
-        .order_by(gaps.c.patient_id, gaps.c.position)
+        select(person, *(gaps.c[name] for name in _GAP_LINE))
+        .where(
+            of_seen(visible_people(caller), gaps),
+            person.in_(all_of(patients)),
+            *([gaps.c.code.in_(codes)] if codes else []),
+        )
+        .order_by(person, gaps.c.position)
     )
     found: dict[str, list[GapLine]] = {}
     for patient, *values in connection.execute(query).all():
@@ -56,7 +62,7 @@ def first_gaps(connection: Connection, caller: Caller, patients: Sequence[str]) 
     shown = func.min(case((gaps.c.shown.is_(True), gaps.c.position)))
     first = (
         select(person, func.coalesce(shown, func.min(gaps.c.position)).label("position"), func.count().label("number"))
-        .where(*_own_gaps(visible_people(caller), patients))
+        .where(of_seen(visible_people(caller), gaps), person.in_(all_of(patients)))
         .group_by(person)
         .subquery("first")
     )
@@ -67,22 +73,13 @@ def first_gaps(connection: Connection, caller: Caller, patients: Sequence[str]) 
     return {patient: (GapLine(*values), number) for patient, number, *values in rows}
 
 
-def _own_gaps(visible: CTE, patients: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
-    """The gaps of the published run. Not joined to ``visible``: somebody who is with two teams has each once."""
-    seen = select(visible.c.patient_id)
-    of_run = gaps.c.run_id == published_run().scalar_subquery()
-    return of_run, gaps.c.patient_id.in_(all_of(patients)), gaps.c.patient_id.in_(seen)
-
-
 def summaries_of(connection: Connection, caller: Caller, patients: Sequence[str]) -> dict[str, Any]:
     """``medicines``, ``about`` and ``dues`` as the text they are stored in, by person; nobody in a run made before they
     were kept."""
     visible = visible_people(caller)
     stored = (cast(summaries.c[name], Text).label(name) for name in ("medicines", "about", "dues"))
-    query = (
-        select(summaries.c.patient_id, *stored)
-        .join(visible, and_(summaries.c.run_id == visible.c.run_id, summaries.c.patient_id == visible.c.patient_id))
-        .where(summaries.c.patient_id.in_(all_of(patients)))
+    query = select(summaries.c.patient_id, *stored).where(
+        of_seen(visible, summaries), summaries.c.patient_id.in_(all_of(patients))
     )
     return {row.patient_id: row for row in connection.execute(query)}
 
@@ -122,8 +119,7 @@ def reviews_of(connection: Connection, caller: Caller, patients: Sequence[str]) 
 def _reviews_of(visible: CTE) -> Select[Any]:
     return (
         select(reviews.c.patient_id, reviews.c.reviewed_at, reviews.c.reviewer_name, reviews.c.actions)
-        .join(visible, visible.c.patient_id == reviews.c.patient_id)
-        .where(reviews.c.patient_id.in_(PATIENTS), review_counts())
+        .where(seen(visible, reviews), reviews.c.patient_id.in_(PATIENTS), review_counts())
         .order_by(reviews.c.reviewed_at)
     )
 
