@@ -75,7 +75,7 @@ _ROWS: tuple[tuple[str, str, bool, str, str], ...] = (
         "Supply of a regular medicine ran out",
         False,
         "Call; explore the reason; simplify; consider a compliance aid, an injection or supervised supply.",
-        "Supply recorded has not run out for 14 days (7 where it is weekly; less for lithium and lamotrigine)",
+        "Supply recorded has not run out for 14 days (7 where it is weekly; 3 to 5 for mood stabilisers)",
     ),
     (
         "ADHERENCE_FALLING",
@@ -316,7 +316,7 @@ _OF_CHECKS_AND_RESULTS: tuple[tuple[str, str, bool, str, str], ...] = (
         "Supply of a medicine that is not to stop suddenly ran out",
         False,
         "Ask today when it was last taken and about withdrawal; restart it, or agree a slow stop.",
-        "No sudden stop of an antidepressant, benzodiazepine, z-drug or gabapentinoid after 6 weeks of use",
+        "No sudden stop of an antidepressant, benzodiazepine, z-drug, gabapentinoid or topiramate after weeks of use",
     ),
     (
         "LIVING_SITUATION",

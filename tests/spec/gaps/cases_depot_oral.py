@@ -136,7 +136,7 @@ GAP = [
         """
         first       second                           severity  due    overdue  says
         lithium     -                                high      d-20   20       supply_of_lithium_ran_out
-        valproate   -                                medium    d-20   20       supply_of_mood_stabiliser
+        valproate   -                                high      d-20   20       supply_of_valproate_ran_out
         lithium     valproate                        high      d-20   20       supply_of_lithium_ran_out
         valproate   lamotrigine                      -         -      -        -
         olanzapine  quetiapine                       -         -      -        -
@@ -315,7 +315,7 @@ STOPS = [
         "WITHDRAWAL_RISK",
         """
         medicine    last  other      severity  due    overdue  says
-        paroxetine  d-33  -          medium    d-5    5        withdrawal
+        paroxetine  d-33  -          high      d-5    5        withdrawal
         paroxetine  d-33  sertraline  -        -      -        -
         sertraline  d-34  -          -         -      -        -
         sertraline  d-35  -          medium    d-7    7        withdrawal
@@ -323,7 +323,7 @@ STOPS = [
         fluoxetine  d-42  -          medium    d-14   14       relapse
         diazepam    d-31  -          high      d-3    3        withdrawal_and_seizures
         pregabalin  d-31  -          medium    d-3    3        withdrawal
-        venlafaxine  d-128  -        medium    d-100  100      withdrawal
+        venlafaxine  d-128  -        high      d-100  100      withdrawal
         venlafaxine  d-394  -        -         -      -        -
         """,
         supplies="""

@@ -14,6 +14,7 @@ from tests.spec.gaps import (
     vignettes_depots,
     vignettes_folding,
     vignettes_kinds,
+    vignettes_of_the_review,
     vignettes_other_inputs,
     vignettes_third_round,
 )
@@ -28,6 +29,7 @@ VIGNETTES = [
     *vignettes_kinds.VIGNETTES,
     *vignettes_other_inputs.VIGNETTES,
     *vignettes_third_round.VIGNETTES,
+    *vignettes_of_the_review.VIGNETTES,
 ]
 
 

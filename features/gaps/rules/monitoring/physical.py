@@ -35,6 +35,7 @@ EARLY_DAYS = 42
 """The first weight of the second month still counts for the first month."""
 _ACTIONS = {
     "hba1c": "Tell the GP; offer the diabetes prevention programme; weigh metformin; review the antipsychotic.",
+    "th057": "In the diabetes range: the GP confirms and treats it; weigh metformin; review the antipsychotic.",
     "fasting_glucose": "Repeat with HbA1c; tell the GP; review the antipsychotic.",
     "random_glucose": "Same day: ask about thirst and weight loss; repeat with HbA1c; tell the GP.",
     "total_cholesterol": "Tell the GP; work out QRISK3; discuss a statin.",
@@ -86,7 +87,7 @@ def _value(test: str, reading: Reading, key: str, said: str = "") -> Finding:
         f"{label} {reading.value:g} {row.unit} on {iso(reading.day)}{said}",
         (citations.threshold(key),),
         (Evidence("results", reading.row, reading.day, label),),
-        action=_ACTIONS[test],
+        action=_ACTIONS.get(key) or _ACTIONS[test],
     )
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from features.gaps import citations
 from features.gaps.codes import CODES
-from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
+from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import PersonAsKnown
 from features.gaps.rules.prescribing.pregnancy import pregnancy
 from features.medicines.courses import Course
 from features.records.days import day_of
 from features.records.tables import SEX
+from features.reference import Protocol
 from features.reference.monitoring.protocols import protocol_days
 
 AGE_LIMIT = 55
@@ -32,53 +34,76 @@ def documents(person: PersonAsKnown) -> Iterator[Gap]:
     cannot be assessed. A person under 55 who may become pregnant and took it before needs a second signature at the
     next annual review if none is recorded. A man under 55 needs advice on contraception, during treatment and for 3
     months after, recorded once. Forms and agreements are high, contraception and the second
-    signature medium; a pregnancy on record is critical.
+    signature medium. A pregnancy on record is critical, comes first and gives the gap its title; neither contraception
+    nor childbearing potential is then asked for.
     """
     held = person.base("valproate")
     if not held:
         return
     course = held[0]
     started = Evidence("supplies", course.first_row, course.start, "valproate started")
-    found = [*_pregnant(person, course), *_agreement(person, course, started), *_second_signature(person, course)]
+    pregnant = [*_pregnant(person, course)]
+    found = [*pregnant, *_agreement(person, course, started), *_second_signature(person, course)]
     if person.answers.childbearing == 1:
-        found.extend(_programme(person, course, started))
-    elif person.answers.childbearing == -1:
-        unknown = person.absent("childbearing_potential")
-        found.append(
-            Finding(
-                "high",
-                f"childbearing potential {unknown}: cannot assess whether the annual form is due",
-                (citations.protocol_named("mp161"), citations.clinical("1.1", "D")),
-                (started,),
-                action="Ask and record whether the pregnancy prevention programme applies.",
-                unchecked=(f"valproate annual form: childbearing potential {unknown}",),
-            )
-        )
-    else:
-        found.extend(_advice(person, started))
+        asked = (_ANNUAL_FORM,) if pregnant else (_ANNUAL_FORM, _CONTRACEPTION_STATUS)
+        found.extend(_overdue(person, course, started, asked))
+    elif not pregnant:
+        found.extend(_cannot_assess(person, started) if person.answers.childbearing == -1 else _advice(person, started))
     if found:
         yield from gap_of(CODES["VALPROATE_PPP"], found)
 
 
-def _programme(person: PersonAsKnown, course: Course, started: Evidence) -> Iterator[Finding]:
+def _cannot_assess(person: PersonAsKnown, started: Evidence) -> Iterator[Finding]:
+    unknown = person.absent("childbearing_potential")
+    yield Finding(
+        "high",
+        f"childbearing potential {unknown}: cannot assess whether the annual form is due",
+        (citations.protocol_named("mp161"), citations.clinical("1.1", "D")),
+        (started,),
+        action="Ask and record whether the pregnancy prevention programme applies.",
+        unchecked=(f"valproate annual form: childbearing potential {unknown}",),
+    )
+
+
+class ProgrammeDocument(NamedTuple):
+    """A document of the pregnancy prevention programme: its row of the schedule, and what is asked without it."""
+
+    row: Protocol
+    every: int
+    severity: Severity
+    label: str
+    action: str
+
+
+_ANNUAL_FORM = ProgrammeDocument(
+    _FORM,
+    FORM_DAYS,
+    "high",
+    "annual risk form",
+    "Specialist review of the need for valproate and of alternatives; sign the annual risk form.",
+)
+_CONTRACEPTION_STATUS = ProgrammeDocument(
+    _CONTRACEPTION,
+    CONTRACEPTION_DAYS,
+    "medium",
+    "contraception status",
+    "Ask about and record highly effective contraception.",
+)
+
+
+def _overdue(
+    person: PersonAsKnown, course: Course, started: Evidence, documents: tuple[ProgrammeDocument, ...]
+) -> Iterator[Finding]:
+    """Documents of the programme that are not recorded, or too long ago."""
     t = person.as_of
-    for row, every, severity, label in (
-        (_FORM, FORM_DAYS, "high", "annual risk form"),
-        (_CONTRACEPTION, CONTRACEPTION_DAYS, "medium", "contraception status"),
-    ):
+    for row, every, severity, label, action in documents:
         last = person.last_met(row.test)
         due = last.day + every if last else course.start
         if t <= due + row.grace_days:
             continue
         said = f"{label} last recorded {iso(last.day)}" if last else f"{label} {person.absent_test(row.test)}"
         evidence = Evidence("results", last.row, last.day, label) if last else started
-        known = (citations.protocol_named(row.id),)
-        action = _FORM_ACTION if row is _FORM else _CONTRACEPTION_ACTION
-        yield Finding("high" if severity == "high" else "medium", said, known, (evidence,), due, t - due, action)
-
-
-_FORM_ACTION = "Specialist review of the need for valproate and of alternatives; sign the annual risk form."
-_CONTRACEPTION_ACTION = "Ask about and record highly effective contraception."
+        yield Finding(severity, said, (citations.protocol_named(row.id),), (evidence,), due, t - due, action)
 
 
 def _pregnant(person: PersonAsKnown, course: Course) -> Iterator[Finding]:
@@ -90,6 +115,7 @@ def _pregnant(person: PersonAsKnown, course: Course) -> Iterator[Finding]:
             (citations.interaction("ix040"),),
             (known, person.supplied(course, "last supply of valproate")),
             action="Valproate in pregnancy: urgent specialist and perinatal review today; not stopped without advice.",
+            title="Valproate taken in pregnancy",
         )
 
 

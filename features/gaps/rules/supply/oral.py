@@ -15,12 +15,16 @@ from features.gaps.rules.supply.depot import lateness
 from features.kernels.coverage import COURSE_GAP_DAYS
 from features.medicines.courses import KEPT_DAYS, Course
 from features.reference import Medicine, high_limit, in_scope
-from features.reference.medicines.stops import sudden_stop
+from features.reference.medicines.stops import SuddenStop, sudden_stop
 
 GAP_DAYS, LONG_GAP_DAYS = 14, 30
 WEEK = 7
 _SWITCHED = ("antidepressant_any", "benzodiazepine_or_z_drug")
 """Families of medicines: a later supply of another medicine of the family is a switch, not a stop."""
+_REPLACED_WITHIN_DAYS = 90
+"""A mood stabiliser that began in the 90 days before valproate or carbamazepine ended, or later, replaces it [D]; one
+taken for longer was there beside it."""
+_REPLACED = ("valproate", "carbamazepine")
 FALL = 0.1
 LEVEL_FALL = 0.2
 WINDOW = 90
@@ -92,7 +96,7 @@ def class_gaps(person: PersonAsKnown) -> dict[str, Finding]:
     for name, courses in classes(person).items():
         last = max(courses, key=lambda course: course.end)
         medicine = last.medicine
-        if medicine.is_long_acting_injection or medicine.base == "clozapine" or sudden_stop(medicine.name):
+        if medicine.is_long_acting_injection or medicine.base == "clozapine" or _stop_rule(last):
             continue
         if person.as_of - last.end < WEEK or _over(person, last):
             continue
@@ -127,16 +131,13 @@ def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
     """
     for course in person.courses:
         medicine = course.medicine
-        rule = sudden_stop(medicine.name)
+        rule = _stop_rule(course)
         if rule is None or course.required or person.as_of - course.end < rule.from_day or _over(person, course):
-            continue
-        if course.end - course.first_start < rule.taken_days:
             continue
         gap = person.uncovered(course.end)
         if gap < rule.from_day:
             continue
-        family = next((name for name in _SWITCHED if in_scope(medicine, name)), "")
-        if family and any(in_scope(c.medicine, family) and c.end > course.end for c in person.courses):
+        if _replaced(person, course):
             continue
         severity: Severity = "high" if rule.severity == "high" else "medium"
         finding = Finding(
@@ -150,6 +151,24 @@ def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
             title=f"Supply of {medicine.name} ran out: not to stop suddenly",
         )
         yield medicine, finding
+
+
+def _stop_rule(course: Course) -> SuddenStop | None:
+    """The row of ``sudden_stops.csv`` for a course that lasted as long as the row asks; None if there is none."""
+    rule = sudden_stop(course.medicine.name)
+    return rule if rule and course.end - course.first_start >= rule.taken_days else None
+
+
+def _replaced(person: PersonAsKnown, course: Course) -> bool:
+    """Whether a later supply of another medicine makes the end of a course a switch."""
+    later = [other for other in person.courses if other.end > course.end]
+    family = next((name for name in _SWITCHED if in_scope(course.medicine, name)), "")
+    if family:
+        return any(in_scope(other.medicine, family) for other in later)
+    return course.medicine.base in _REPLACED and any(
+        class_of(other.medicine) in ("lithium", "mood stabiliser") and other.start >= course.end - _REPLACED_WITHIN_DAYS
+        for other in later
+    )
 
 
 def covered(person: PersonAsKnown, courses: list[Course], start: int, end: int) -> float | None:
