@@ -23,53 +23,53 @@ Made by `docs/generate.py`; do not edit.
 
 ## What a score is
 
-Each outcome has one set of trees that read the features and the horizon, and one calibration that is a straight line on the log-odds. So the log-odds of the
-probability that is shown equal a base, the horizon's own part, and one part for each feature, to 1e-6 in the JSON itself
-(`tests/serving/scoring/test_scoring.py::test_every_person_adds_up_in_both_answers` adds up everybody of a trust in both answers). A longer horizon never carries less risk: a
+Each outcome has one set of trees that read the features and the horizon. It has one calibration, which is a straight line on the log-odds. So the log-odds of the
+probability shown equal the sum of a base, a part for the horizon, and one part for each feature, to 1e-6 in the JSON itself
+(`tests/serving/scoring/test_scoring.py::test_every_person_adds_up_in_both_answers` adds up everybody of a trust in both answers). A longer horizon never has a lower risk: a
 million random rows show no crossing (`tests/models/test_risk_model.py`). The horizon's part is never a reason.
 
-The parts are exact Shapley values, equal to LightGBM's own. Witnesses: arithmetic by hand, the definition over all subsets (small models, and trees that
+The parts are exact Shapley values, equal to LightGBM's own. They are checked against arithmetic by hand, the definition over all subsets (small models, and trees that
 Hypothesis draws), shap's own code, and LightGBM on 200 random models (`tests/models/shapley/test_explainer.py`). Categorical splits, linear leaves and several classes are
-refused. A tree too deep for the tables is explained by LightGBM itself: slower, equally exact.
+refused. If a tree is too deep for the tables, LightGBM itself explains it, which is slower and equally exact.
 
 ## What a reason shows
 
-A reason is the sum over one clinical concept. It lists its features with value, unit and the day of the newest row each was read from; up to five dated rows of
-the record; and the age of every source it reads. Rows obey the clocks of the features themselves (`features/engine/provenance.py`). What a row says is made of codes and
-numbers: never a diagnosis, nor a kind of circumstance that the feature did not ask for.
+A reason is the sum over one clinical concept. It lists its features, each with value, unit and the day of the newest row it was read from. It also lists up to five dated rows of
+the record, and the age of every source it reads. The rows follow the same two clocks as the features (`features/engine/provenance.py`). A row shows codes and
+numbers only. It never shows a diagnosis, or a kind of circumstance that the feature does not read.
 
-Every sentence comes from one table (`features/catalogue/concepts.py`) and reads below the age of {reading_age} by the Automated Readability Index, as worked out in
-`models/explain/reading_age.py`; `tests/models/explain/test_reading_age.py` goes through all of them. It is a figure for a single sentence with a clinical word in it, so an upper one.
+Every sentence comes from one table (`features/catalogue/concepts.py`). Its reading age is below {reading_age} by the Automated Readability Index, as computed in
+`models/explain/reading_age.py`; `tests/models/explain/test_reading_age.py` checks every sentence. The index is computed for single sentences with a clinical word in them, so it is an upper limit.
 
-## If what is due were done
+## How the estimate changes if overdue care is done
 
 > {note}
 
-Only what a team can do next, offered only where it is due, listed whether the number rises or falls. `tests/models/explain/test_what_if.py` holds the table to the catalogue:
-only inputs that doing it resets (days since, days past due, a gap that is open), never a count over the past, never a protected characteristic.
+The table holds only what a team can do next. Each action is offered only where it is due, and is listed whether the number rises or falls. `tests/models/explain/test_what_if.py` checks the table against the catalogue:
+an action changes only inputs that doing it resets (days since, days past due, an open gap), never a count over the past, and never a protected characteristic.
 
 | if … | offered where | changes |
 |---|---|---|
 {actions}
 
-"Starts again" means as far ahead as the person's own interval says (days since the last one less days past due); where it was never done, no longer late and no more than that.
-Collecting medicine is not offered to somebody on clozapine or with a long-acting injection: clozapine after a gap is started again by a clinician.
+"Starts again" means that the next due date moves on by the person's own interval (days since the last one less days past due). If it was never done, it is only no longer late.
+Collecting medicine is not offered to a person on clozapine or with a long-acting injection, because a clinician must restart clozapine after a gap.
 
-## Limits are flags
+## Limits of a score are shown as flags
 
-History shorter than 90 days; inputs outside the middle 99% of the training rows; sources gone stale; supplies of medicines we do not know. All four stand on the score of the API and
-on the person of the nightly run (`tests/serving/scoring/test_scoring.py::test_the_limits_of_a_score_are_flags`, `::test_the_nightly_run_counts_unknown_medicines_by_person`).
+There are four flags: history shorter than 90 days, inputs outside the middle 99% of the training rows, outdated sources, and supplies of medicines that are in no table. All four are on the score of the API and
+on the person in the nightly run (`tests/serving/scoring/test_scoring.py::test_the_limits_of_a_score_are_flags`, `::test_the_nightly_run_counts_unknown_medicines_by_person`).
 
 ## The bundle
 
-Whatever is wrong is refused by name, and whatever interrupts a publisher, the pointer names a whole bundle. `python -m tests.models.fault_table` runs this table:
+Every fault in a bundle is refused by name. If publishing is interrupted, the pointer still names a complete bundle. `python -m tests.models.fault_table` runs this table:
 
-| what goes wrong | what happens | ways tried in |
+| what goes wrong | what happens | tested in |
 |---|---|---|
 {faults}
 
-Versions: formats {formats} are read, any other is refused, and so is a bundle made with a newer major of LightGBM. Any other difference is left to the golden rows inside the bundle: a
-machine that does not give the recorded margins to {tolerance:g} does not serve it.
+Formats {formats} are read. Any other format is refused, and so is a bundle made with a newer major version of LightGBM. The golden rows inside the bundle find any other difference: a
+machine that does not reproduce the recorded margins to {tolerance:g} does not serve the bundle.
 
 ## Measured
 
@@ -77,7 +77,7 @@ machine that does not give the recorded margins to {tolerance:g} does not serve 
 
 {build}
 
-What was tried, each against what serves, with the same answers checked first (`python -m tests.benchmarks.shapley_variants`):
+These variants were tried. Each is compared with the code that serves, after a check that both give the same answers (`python -m tests.benchmarks.shapley_variants`):
 
 {variants}
 
@@ -86,14 +86,15 @@ What was tried, each against what serves, with the same answers checked first (`
 {person}
 """
 
-IN_ONE_RUN = "Microseconds a row on a two-core machine, all in one run; the ratios are what to read. A peer that is slow in proportion to its rows got fewer of them."
+IN_ONE_RUN = "Microseconds a row on a two-core machine, all in one run. Compare the ratios, not the times. A peer whose time grows with its rows got fewer rows."
 NOT_YET = "`make bench ONLY=shapley` times LightGBM, shap and woodelf beside ours on one core and on two, and states the build; its lines belong in `docs/measured/shapley.jsonl`."
 
-VERDICT = """Processor seconds on a quiet machine, one run. Kept: sibling leaves merged into groups of at most 7 splits (a table for every leaf takes 2.4 times as
-long), blocks of 1,024 rows column by column (256 rows: 1.7 times), a separate path for up to four rows (the block loop: 3.1 times), threads over blocks, one byte a value (no slower
-than doubles here, and an eighth of the memory of a block). Rejected: single-precision tables (an eighth faster on batches, but they would cost the equality to 1e-13 with LightGBM), blocks of
-4,096 rows (a fifth faster, but a batch of 4,096 would then occupy one core only), larger or smaller groups, and a look whether one person's horizons agree before a table is read: it
-saves 4 microseconds a row of the half millisecond that one person takes."""
+VERDICT = """The figures are processor seconds on a quiet machine, in one run.
+
+- Kept: sibling leaves merged into groups of at most 7 splits (a table for every leaf takes 2.4 times as long); blocks of 1,024 rows column by column (256 rows: 1.7 times); a separate path for up to four
+  rows (the block loop: 3.1 times); threads over blocks; one byte a value (no slower than doubles here, and an eighth of the memory of a block).
+- Rejected: single-precision tables (an eighth faster on batches, but no longer equal to LightGBM to 1e-13); blocks of 4,096 rows (a fifth faster, but a batch of 4,096 would then use one core
+  only); larger or smaller groups; and a check whether one person's horizons agree before a table is read (it saves 4 microseconds a row of the half millisecond that one person takes)."""
 
 
 def scores() -> str:
