@@ -89,7 +89,7 @@ def test_the_demo_trust_killed_twenty_times_in_two_processes_publishes_the_same_
     assert published(home) == published(tmp_path / "clean")
 
 
-def test_a_run_that_died_goes_on_where_it_was(home, made_home, world):
+def test_an_interrupted_run_resumes_where_it_stopped(home, made_home, world):
     unpublished(home)
 
     def die(stage: str, done: int, total: int) -> None:
