@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, params
+from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.models import APIKey, APIKeyIn
 from fastapi.openapi.models import HTTPBearer as BearerModel
 from fastapi.routing import APIRoute
@@ -19,6 +20,7 @@ from fastapi.security.base import SecurityBase
 from starlette.responses import Response
 
 from serving.http.bodies import allow, require_json
+from serving.http.json_reading import NamedTwice, StrictRequest
 from serving.http.problems import Problem, forbidden, unauthorised
 from serving.identity.callers import EVERYONE, SEES_PEOPLE, Caller, Role
 from serving.security.client_tokens import ClientToken, UsedBefore, is_spent, spend
@@ -287,11 +289,14 @@ class GuardedRoute(APIRoute):
             try:
                 if takes_json:
                     require_json(request)
-                return await handle(request)
+                return await handle(StrictRequest(request.scope, request.receive) if takes_json else request)
             except Exception as error:
                 for guard in guards:
                     if isinstance(guard, RequiresCdsShowing):
                         await guard.refuse(request, error)
+                if isinstance(twice := error.__cause__, NamedTwice):
+                    fault = {"type": "named_twice", "loc": ("body", twice.name)}
+                    raise RequestValidationError([fault]) from None
                 raise
 
         return guarded

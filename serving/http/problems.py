@@ -134,6 +134,7 @@ _WHAT = {
     "missing": "is missing; it is required",
     "extra_forbidden": "has a name that is not in this table; see /openapi.json for the columns",
     "json_invalid": "is not valid JSON",
+    "named_twice": "is there twice in one object, and one of the two would be lost; send one",
     "too_long": "has too many items",
     "too_short": "has too few items",
     "string_too_long": "is too long",

@@ -1,4 +1,5 @@
-"""Reads the body of ``POST /v1/scores`` as people and rows. Called in a thread, never on the event loop.
+"""Reads the bodies of ``POST /v1/scores`` and of its stream as people and rows. Called in a thread, never on the
+event loop.
 
 A small body is read at once. Python's JSON reader and pydantic hold the interpreter's lock until they finish, more
 than a second for 30 MB, and everything else would stop even if a thread did it. So a large body is read a few hundred
@@ -8,12 +9,14 @@ rows at a time; each part is checked before the next is read, and the first wron
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from serving.http.json_reading import NamedTwice, json_decoder, read_json
 from serving.scoring.schemas import MAX_PEOPLE, MAX_ROWS, ROWS, PersonIn, PersonTables, ScoresRequest
 
 ONE_GO = 200_000
@@ -22,6 +25,7 @@ ROWS_A_TIME = 200
 LONGEST_ROW = 20_000
 """Longest row, in characters. The longest row that the API allows has under 8,000."""
 Loc = tuple[str | int, ...]
+Read = TypeVar("Read")
 _CHOICES = frozenset({"str", "constrained-str", "float", "bool"})
 """Pydantic's names for the types of a cell."""
 
@@ -51,10 +55,22 @@ class Unreadable(Exception):
 
 def read_scores(body: bytes, one_go: int = ONE_GO) -> ScoresRequest:
     """The request in ``body``. Raises ``Unreadable``, which holds no value of it."""
+    return _read(body, ScoresRequest.model_validate if len(body) <= one_go else None, _request)
+
+
+def read_person(line: bytes) -> PersonIn:
+    """One person of ``POST /v1/scores/stream``. Raises ``Unreadable``, which holds no value of the line."""
+    return _read(line, PersonIn.model_validate, _person)
+
+
+def _read(body: bytes, whole: Callable[[Any], Read] | None, steps: Callable[[_Walker], Read]) -> Read:
+    """What ``whole`` makes of the value in ``body``, read at once; without it, or to find the place of a name that is
+    there twice, what ``steps`` makes of its parts."""
     try:
-        if len(body) <= one_go:
-            return ScoresRequest.model_validate(json.loads(body, parse_constant=_no_number))
-        return _request(_Walker(body.decode(json.detect_encoding(body))))
+        if whole is not None:
+            with suppress(NamedTwice):
+                return whole(read_json(body))
+        return steps(_Walker(body.decode(json.detect_encoding(body))))
     except ValidationError as error:
         found = Unreadable.of(error)
     except (ValueError, RecursionError):
@@ -62,15 +78,11 @@ def read_scores(body: bytes, one_go: int = ONE_GO) -> ScoresRequest:
     raise found
 
 
-def _no_number(_text: str) -> float:
-    raise ValueError("NaN and Infinity are not JSON")
-
-
 def _request(walker: _Walker) -> ScoresRequest:
     found: dict[str, Any] = {}
     for name in walker.members():
         if name == "people":
-            found[name] = [_person(walker, place) for place in walker.items(MAX_PEOPLE, "people")]
+            found[name] = [_person(walker, "people", place) for place in walker.items(MAX_PEOPLE, "people")]
         elif name in ScoresRequest.model_fields:
             found[name] = walker.scalar(name)
         else:
@@ -79,8 +91,7 @@ def _request(walker: _Walker) -> ScoresRequest:
     return ScoresRequest.model_validate(found)
 
 
-def _person(walker: _Walker, place: int) -> PersonIn:
-    loc: Loc = ("people", place)
+def _person(walker: _Walker, *loc: str | int) -> PersonIn:
     found: dict[str, Any] = {}
     for name in walker.members(*loc):
         if name == "tables":
@@ -133,7 +144,7 @@ class _Walker:
 
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0
-        self._read = json.JSONDecoder(parse_constant=_no_number).raw_decode
+        self._read = json_decoder().raw_decode
 
     def members(self, *loc: str | int) -> Iterator[str]:
         """The names of an object's members; read the value of each before the next."""
@@ -141,8 +152,10 @@ class _Walker:
         first, seen = True, set()
         while not self._closes("}", first):
             name = self.scalar(*loc)
-            if not isinstance(name, str) or name in seen:
-                raise ValueError("a name that is not a text, or is there twice")
+            if not isinstance(name, str):
+                raise ValueError("a name that is not a text")
+            if name in seen:
+                raise Unreadable.at("named_twice", *loc, name)
             seen.add(name)
             self._take(":")
             yield name
@@ -176,6 +189,8 @@ class _Walker:
                 break
             try:
                 value, read = self._read(self._text[self._at : end])
+            except NamedTwice as error:
+                raise Unreadable.at("named_twice", *loc, error.name) from None
             except json.JSONDecodeError:
                 continue
             self._at += read

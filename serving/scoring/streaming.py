@@ -7,13 +7,11 @@ must read while it sends: the service stops reading where nobody takes its answe
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from pydantic_core import to_json
 from starlette.requests import Request
 
@@ -21,7 +19,7 @@ from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel
 from serving.auditlog.log import Audit, Look
 from serving.http.problems import Problem, from_validation
-from serving.scoring.reading import Unreadable
+from serving.scoring.reading import Unreadable, read_person
 from serving.scoring.schemas import Parts, PersonIn, ScoresRequest
 from serving.scoring.service import model_used, scored_parts
 from serving.state import Service
@@ -111,16 +109,11 @@ class Streaming:
     def _read(self, line: Line) -> PersonIn | Problem:
         if line.text is None:
             return Problem(413, "line-too-long", f"A line holds at most {LONGEST_LINE:,} bytes.")
-        key = self.service.nhs_key
         try:
-            person = PersonIn.model_validate(json.loads(line.text, parse_constant=_no_number))
-        except ValidationError as error:
-            faults = Unreadable.of(error).faults
-        except (ValueError, RecursionError):
-            faults = Unreadable.at("json_invalid").faults
-        else:
-            return _without_nhs_number(person, key)
-        return from_validation(RequestValidationError(faults), self.known)
+            person = read_person(line.text)
+        except Unreadable as error:
+            return from_validation(RequestValidationError(error.faults), self.known)
+        return _without_nhs_number(person, self.service.nhs_key)
 
     def _people(self, people: dict[str, tuple[Line, PersonIn]]) -> dict[int, bytes]:
         body = ScoresRequest.model_construct(as_of=self.as_of, people=[person for _, person in people.values()])
@@ -143,10 +136,6 @@ class Streaming:
     def _refused(self, line: Line, problem: Problem) -> bytes:
         body = problem.body(self.audit.request_id).model_dump(include={"type", "status", "detail", "errors"})
         return _line({"line": line.number, "error": body})
-
-
-def _no_number(_text: str) -> float:
-    raise ValueError("NaN and Infinity are not JSON")
 
 
 def _without_nhs_number(person: PersonIn, key: NhsKey | None) -> PersonIn | Problem:
