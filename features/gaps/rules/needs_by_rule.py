@@ -113,5 +113,5 @@ NEEDS: Mapping[Rule, Need] = {
     support.living: Need(current=_psychotropic, circumstances=frozenset(("housing", "carer"))),
     support.community_order: Need(current=_psychotropic, circumstances=frozenset(("community_treatment_order",))),
     contact.missed_pattern: Need(meets=lambda person: any(one.missed for one in person.contacts)),
-    review.medicines_review: Need(current=_psychotropic),
+    review.medicines_review: Need(ever=_psychotropic),
 }

@@ -246,6 +246,18 @@ STOPPED: list[Vignette] = [
         not_found=("SUPPLY_GAP_ORAL",),
         supplies=HEAD + every("valproate", 28, 730, 30),
     ),
+    vignette(
+        "lithium ran out 400 days ago and no review since: the review names it, once the gap has ended",
+        Must("MEDICINES_REVIEW_OVERDUE", "low", "lithium supply ran out on d-400; no medicines review recorded since"),
+        not_found=("SUPPLY_GAP_ORAL",),
+        supplies=HEAD + every("lithium", 28, 1128, 428),
+    ),
+    vignette(
+        "lithium ran out 400 days ago, reviewed a month later: decided",
+        not_found=("SUPPLY_GAP_ORAL", "MEDICINES_REVIEW_OVERDUE"),
+        supplies=HEAD + every("lithium", 28, 1128, 428),
+        contacts="contact_on kind\nd-370 medicines_review",
+    ),
     *(
         vignette(
             f"{medicine} for two weeks only, ran out 40 days ago: no sudden stop, and a gap all the same",

@@ -67,7 +67,7 @@ RESULTS_OF_HARM: list[Vignette] = [
         ("mirtazapine", "sodium", 121, "RESULT_DANGEROUS", "critical"),
         ("fluoxetine", "sodium", 123, "RESULT_DANGEROUS", "critical"),
         ("valproate", "platelets", 45, "RESULT_DANGEROUS", ""),
-        ("valproate", "alt", 400, "RESULT_DANGEROUS", ""),
+        ("valproate", "alt", 350, "RESULT_DANGEROUS", ""),
         ("carbamazepine", "carbamazepine_level", 17, "RESULT_DANGEROUS", ""),
         ("paliperidone", "ck", 8000, "RESULT_DANGEROUS", ""),
         ("lithium", "lithium_level", 1.6, "LI_LEVEL_ABNORMAL", "critical"),

@@ -9,6 +9,7 @@ from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, PersonAsKnown
 from features.gaps.rules.engagement.changes import RECENT_DAYS
+from features.gaps.rules.supply.oral import class_of
 from features.records.days import NO_DAY
 
 COMPLEX_ITEMS = 5
@@ -17,7 +18,7 @@ _DECIDED = (citations.clinical("1.1", "D"),)
 
 def medicines_review(person: PersonAsKnown) -> Iterator[Gap]:
     """MEDICINES_REVIEW_OVERDUE: with a current psychotropic, no medicines review for more than 365 days, or none since
-    a discharge.
+    a discharge. With none now: a mood stabiliser ended more than 365 days ago and no review since.
 
     [D]: an attended medicines review or a recorded structured review counts. Never reviewed is due 365 days after the
     first psychotropic. After a discharge in the last year it is due at 28 days, where POST_DISCHARGE_RECONCILE ends.
@@ -26,6 +27,7 @@ def medicines_review(person: PersonAsKnown) -> Iterator[Gap]:
     t = person.as_of
     held = [c for c in person.current if c.medicine.is_psychotropic]
     if not held:
+        yield from _ended_without_review(person)
         return
     contact = next((c for c in reversed(person.contacts) if c.attended and c.kind == "medicines_review"), None)
     result = person.last_met("structured_medication_review")
@@ -54,6 +56,21 @@ def medicines_review(person: PersonAsKnown) -> Iterator[Gap]:
     severity: Severity = "medium" if changed or several else "low"
     said += "; changes of medicine since" if changed else ""
     yield from gap_of(CODES["MEDICINES_REVIEW_OVERDUE"], [Finding(severity, said, _DECIDED, evidence, due, t - due)])
+
+
+def _ended_without_review(person: PersonAsKnown) -> Iterator[Gap]:
+    """A mood stabiliser whose supply gap ended after a year, without a review since it ran out."""
+    ended = [c for c in person.courses if class_of(c.medicine) in ("lithium", "mood stabiliser") and not c.required]
+    if not ended:
+        return
+    last = max(ended, key=lambda course: course.end)
+    review, due = person.last_met("structured_medication_review"), last.end + YEAR
+    if person.as_of <= due or person.reviewed_since(last.end) or (review and review.day >= last.end):
+        return
+    said = f"{last.medicine.name} supply ran out on {iso(last.end)}; no medicines review recorded since"
+    evidence = (person.supplied(last, f"last supply of {last.medicine.name}"),)
+    finding = Finding("low", said, _DECIDED, evidence, due, person.as_of - due)
+    yield from gap_of(CODES["MEDICINES_REVIEW_OVERDUE"], [finding])
 
 
 def allergy(person: PersonAsKnown) -> Iterator[Gap]:
