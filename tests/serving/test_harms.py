@@ -168,7 +168,7 @@ def test_harm_4_nothing_behind_tls_redirects_to_plain_http(shared_home, start, p
 # --- 5. A client without a token. Before: 60 bodies of 30 MB took 3.4 GB for good, one stopped every answer for 1 s.
 
 
-def test_harm_5_nothing_is_read_of_a_stranger(client):
+def test_harm_5_no_body_is_read_without_a_token(client):
     client.cookies.clear()
     assert asked(client, "/v1/scores", {}, LARGE) == (401, 0)
     assert asked(client, "/v1/scores", {"Authorization": "Bearer made-up"}, "") == (401, 0)

@@ -74,7 +74,7 @@ def test_the_api_lists_the_gates(refused_home, start, world):
         assert client.get("/v1/model/card", headers=scientist).json()["not_promoted"] == list(GATES)
 
 
-def test_a_promoted_model_says_nothing_of_it(made_home, shared_home, client, as_role):
+def test_pages_of_a_promoted_model_have_no_such_notice(made_home, shared_home, client, as_role):
     assert client.get("/v1/model", headers=as_role("cmht_system")).json()["not_promoted"] == []
     sign_in(client, "operator")
     assert "Not promoted" not in client.get("/model").text

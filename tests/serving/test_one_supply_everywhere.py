@@ -37,7 +37,7 @@ ONE, THREE = records("administered"), records("prescribed", "dispensed", "admini
 SPINE = pd.DataFrame({"patient_id": ["A"], "as_of": [AS_OF]})
 
 
-def test_three_rows_are_told_of_each_supply():
+def test_each_supply_is_given_as_three_rows():
     assert (len(ONE["supplies"]), len(THREE["supplies"])) == (24, 72)
 
 

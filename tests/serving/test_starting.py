@@ -127,7 +127,7 @@ def test_a_home_that_cannot_be_written_is_an_error_that_says_so(tmp_path):
         serve(tmp_path, port=0)
 
 
-def test_a_served_process_answers_and_stops_in_good_order(home):
+def test_a_served_process_answers_and_stops_cleanly(home):
     """The real thing: its own process, a real port, SIGTERM, exit code 0."""
     program = (
         "import sys; from pathlib import Path; from serving.start import serve; serve(Path(sys.argv[1]), port=0, "
@@ -148,7 +148,7 @@ def test_a_served_process_answers_and_stops_in_good_order(home):
         process.communicate()
 
 
-def test_a_bundle_mended_under_its_name_is_taken(home, start, world):
+def test_a_repaired_bundle_of_the_same_name_is_loaded(home, start, world):
     with start(home, poll_seconds=60) as client:
         live = client.app.state.service.live
         newer = world.write_tiny_bundle(home / "newer", world.records(), seed=1, version="test-2")
@@ -185,7 +185,7 @@ def test_sqlite_is_set_up_for_many_readers_and_one_writer(database):
     assert pragma == {"journal_mode": "wal", "foreign_keys": 1, "busy_timeout": 10_000}
 
 
-def test_the_revisions_that_file_names_tell_are_those_of_the_files():
+def test_file_names_give_the_revisions_of_their_files():
     config = Config()
     config.set_main_option("script_location", str(migrations.HERE))
     scripts = ScriptDirectory.from_config(config)

@@ -23,11 +23,11 @@ def test_every_setting_in_the_file_has_a_comment():
     assert not bare
 
 
-def test_the_file_says_whose_it_is():
+def test_the_settings_file_says_that_mlflow_does_not_define_it():
     assert "not a file that MLflow defines" in CHECKED_OUT.read_text().replace("\n# ", " ")
 
 
-def test_all_slips_are_named_at_once(tmp_path):
+def test_all_mistakes_are_named_at_once(tmp_path):
     path = tmp_path / "mlflow.yaml"
     path.write_text(
         "training: {treees: 3, max_depth: 9}\noutcomes: {disengaged_reasons: [bored]}\npromotion: {headline: "

@@ -120,7 +120,7 @@ def test_the_page_says_that_the_data_is_synthetic_and_shows_the_figures(run):
     )
 
 
-def test_the_evaluation_tells_what_the_model_is_measured_against(run):
+def test_the_evaluation_names_the_benchmarks_of_the_model(run):
     _, _, result = run
     for name, pair in result.evaluation.pairs.items():
         assert len(pair.contenders) == 14, name  # model, two controls and eleven rules
@@ -220,7 +220,7 @@ def test_a_moved_home_is_refused_for_training_with_advice(trained, made_up, smal
     assert store.version(tracking.CHALLENGER).run_id == result.run_id
 
 
-def test_what_fails_leaves_no_challenger_and_says_why(made_up, small_settings, tmp_path):
+def test_a_failed_training_leaves_no_challenger_and_gives_the_reason(made_up, small_settings, tmp_path):
     too_few = made_up.select(made_up.patient_ids[:6])
     with pytest.raises(NotEnoughData, match=r"bring|nothing to learn|cannot be calibrated"):
         train(too_few, small_settings, tmp_path / "few")

@@ -81,7 +81,7 @@ def test_the_page_holds_no_risk_no_place_and_no_way_to_them(home, world, rated):
         ({"case": "x"}, "not one of yours"),
     ],
 )
-def test_what_is_no_rating_is_shown_on_the_form_and_not_recorded(home, rated, form, said):
+def test_an_invalid_rating_is_shown_on_the_form_and_not_recorded(home, rated, form, said):
     refused = answer(rated, **form)
     assert refused.status_code == 422 and said in refused.text
     assert events(home, "case.rated") == []

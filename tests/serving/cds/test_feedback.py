@@ -82,5 +82,5 @@ def test_accepted_suggestions_are_counted(view, send, database):
     assert rows(database, card) == [("accepted", None, 1, 0)]
 
 
-def test_a_service_that_is_none_is_404(call):
+def test_an_unknown_service_is_404(call):
     assert call("/cds-services/none/feedback", {"feedback": [entry(str(uuid.uuid4()))]}).status_code == 404

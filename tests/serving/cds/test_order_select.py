@@ -144,14 +144,14 @@ def test_a_dose_above_the_maximum(cards):
     assert cards(request("r", "citalopram", mg=20)) == []
 
 
-def test_what_is_not_selected_is_not_looked_at(call):
+def test_unselected_drafts_are_not_examined(call):
     orders = [request("r", "citalopram", mg=20), request("other", "citalopram", mg=200)]
     context = {"selections": ["MedicationRequest/r"], "draftOrders": bundle(orders)}
     answer = call(SELECT, body(orders, context=context))
     assert answer.json() == {"cards": []}
 
 
-def test_a_medicine_in_no_table_is_said(cards):
+def test_an_unknown_medicine_gets_a_card(cards):
     assert cards(request("r", "a-medicine-of-tomorrow")) == [
         (
             "info",

@@ -56,7 +56,7 @@ def test_no_card_calls_anybody_low_or_names_the_model_s_parts(view):
                 assert banned not in words
 
 
-def test_somebody_of_another_team_and_nobody_get_no_card_and_both_are_audited(view, database):
+def test_unknown_people_and_people_of_another_team_get_no_card_and_both_are_audited(view, database):
     assert view("S02") == view("NOBODY") == []
     events = _all(database, "SELECT action, patient_ids, role FROM audit_events ORDER BY seq DESC LIMIT 2")
     assert [(row.action, row.role) for row in events] == [("person.not_visible", "cmht_system")] * 2
@@ -131,7 +131,7 @@ def test_a_client_that_names_people_by_nhs_number(home, start, tmp_path):
         ({"context": {"userId": "Practitioner/1", "patientId": "9434765919"}}, "body.context.patientId"),
     ],
 )
-def test_a_request_that_is_none_names_the_place_and_repeats_nothing(call, body, where):
+def test_an_invalid_request_names_the_place_and_repeats_nothing(call, body, where):
     answer = call(VIEW, {**clients.hook("patient-view"), **body})
     assert answer.status_code == 422
     assert where in [error["where"] for error in answer.json()["errors"]]

@@ -88,7 +88,7 @@ def test_a_token_of_upstream_opens_no_hook_and_a_clients_token_opens_nothing_els
         assert trusting.get(path, headers=clients.bearer(path)).status_code == 401
 
 
-def test_a_service_without_clients_answers_nobody(home, start):
+def test_a_service_without_clients_answers_no_call(home, start):
     with start(home) as client:
         assert client.get("/cds-services", headers=clients.bearer("/cds-services")).status_code == 401
 
@@ -137,7 +137,7 @@ def test_cors_lets_a_page_of_an_agreed_origin_ask_first_and_then_call(with_origi
     assert "access-control-allow-credentials" not in answer.headers
 
 
-def test_cors_lets_nobody_else_and_opens_nothing_else(with_origin):
+def test_cors_refuses_other_origins_and_other_routes(with_origin):
     stranger = {"Origin": "https://stranger.example", "Sec-Fetch-Site": "cross-site"}
     answer = with_origin.post(VIEW, json=clients.hook("patient-view"), headers=clients.bearer(VIEW) | stranger)
     assert answer.status_code == 403
@@ -194,7 +194,7 @@ def test_a_call_with_cards_commits_once(trusting, monkeypatch):
     assert len(opened) == 1
 
 
-def test_no_audit_no_cards_and_the_token_is_not_used_up(trusting, monkeypatch):
+def test_without_an_audit_event_there_are_no_cards_and_the_token_stays_valid(trusting, monkeypatch):
     def broken(*_):
         raise DatabaseUnavailable("full")
 

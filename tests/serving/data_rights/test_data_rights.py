@@ -85,7 +85,7 @@ def test_a_copy_holds_every_row_about_the_person_and_nobody_else(used):
     assert last_event(used)[0] == "person.exported"
 
 
-def test_after_an_erasure_the_id_stands_only_where_it_must(used):
+def test_after_an_erasure_the_id_is_only_in_tables_that_must_keep_it(used):
     done = erase_person(used, PERSON, "Sam Ward", "request 2026/14")
     assert (
         tables_with(used, PERSON)
@@ -117,7 +117,7 @@ def test_nobody_is_erased_without_a_name_and_a_reason(used, by, why):
     assert "people" in tables_with(used, PERSON)
 
 
-def test_somebody_of_whom_nothing_is_held_is_a_clear_error(used):
+def test_a_request_for_an_unknown_person_is_a_clear_error(used):
     for ask in (lambda: export_person(used, "nobody"), lambda: erase_person(used, "nobody", "Sam", "why")):
         with pytest.raises(PersonUnknown, match="check the id"):
             ask()

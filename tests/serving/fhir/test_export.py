@@ -31,7 +31,7 @@ def test_every_resource_of_the_interface_is_in_the_export(home, tmp_path, start)
                     assert exported[entry["resource"]["id"]] == entry["resource"]
 
 
-def test_everybody_who_left_is_in_the_audit_log(home, tmp_path, database):
+def test_every_exported_person_is_in_the_audit_log(home, tmp_path, database):
     export_run(home, tmp_path / "out")
     with database.read() as connection:
         query = text("SELECT team_id, patient_ids FROM audit_events WHERE action = 'fhir.exported' ORDER BY seq")

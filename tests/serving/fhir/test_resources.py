@@ -62,7 +62,7 @@ def test_a_period_is_half_open_in_london_time(search):
     ]
 
 
-def test_nobody_is_graded(everything):
+def test_no_resource_uses_words_of_low_risk_or_a_low_severity(everything):
     text = json.dumps(everything).lower()
     for banned in ("qualitativerisk", "low risk", "lower risk", "negligible", "suicid", '"low"'):
         assert banned not in text
@@ -200,7 +200,7 @@ def test_an_id_is_legal_and_leads_back_to_its_person(patient):
     assert len(person_part(patient)) <= 24
 
 
-def test_the_probability_of_nobody_is_lost_to_rounding(search):
+def test_percentage_and_proportion_of_a_probability_agree(search):
     for assessment in search("RiskAssessment"):
         for prediction in assessment["prediction"]:
             assert math.isclose(

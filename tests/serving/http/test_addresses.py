@@ -54,11 +54,11 @@ def test_probes_may_call_a_process_by_its_own_address(public, tokens, path):
 
 
 @pytest.mark.parametrize("path", ["/", "/sign-in", "/version", "/v1/teams", "/v1/scores", "/livez/x"])
-def test_nothing_else_answers_to_a_name_that_is_not_ours(public, path):
+def test_only_probes_are_answered_under_an_unknown_host_name(public, path):
     assert public.get(path, headers={"Host": "10.42.0.7:8000"}).status_code == 400
 
 
-def test_one_request_names_one_host(public, tokens):
+def test_a_request_with_two_hosts_is_refused(public, tokens):
     """A proxy and a service that read different lines would send one person's request to another's address."""
     for second in ("evil.example", "upstream.example.nhs.uk"):
         headers = [

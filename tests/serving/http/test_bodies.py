@@ -62,7 +62,7 @@ def asked(client, path, headers, length=LARGE, method="POST"):
         ("/v1/nothing", None, 404),
     ],
 )
-def test_nothing_is_read_of_somebody_who_may_not_send_it(client, as_role, path, role, status, length):
+def test_no_body_is_read_from_a_caller_without_permission(client, as_role, path, role, status, length):
     client.cookies.clear()
     assert asked(client, path, as_role(role) if role else {}, length) == (status, 0)
 

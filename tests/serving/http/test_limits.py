@@ -71,7 +71,7 @@ def bearer(token):
     return {"Authorization": f"Bearer {token}"}
 
 
-def test_a_client_over_its_share_hears_429_and_others_do_not(home, start):
+def test_a_client_over_its_share_gets_429_and_others_do_not(home, start):
     mine, other = (issue_token(home, "pharmacist", ["north"]) for _ in range(2))
     system = issue_token(home, "cmht_system", None)
     with start(home, rate_per_minute=2, system_rate_per_minute=5) as client:
@@ -82,7 +82,7 @@ def test_a_client_over_its_share_hears_429_and_others_do_not(home, start):
         assert [client.get("/v1/teams", headers=bearer(system)).status_code for _ in range(6)] == [200] * 5 + [429]
 
 
-def test_a_guesser_is_slowed_down_and_locks_nobody_out(home, start):
+def test_a_client_that_guesses_is_slowed_down_and_nobody_is_locked_out(home, start):
     good = issue_token(home, "pharmacist", ["north"])
     with start(home, stranger_rate_per_minute=2) as client:
         guesses = [client.get("/v1/teams", headers=bearer(f"upstream_{n}")).status_code for n in range(3)]
@@ -153,7 +153,7 @@ def test_work_past_its_deadline_is_503_and_keeps_its_turn_until_it_ends():
     assert after == "in"
 
 
-def test_work_in_time_is_answered_and_its_errors_are_its_own():
+def test_work_in_time_is_answered_with_its_own_errors():
     def fails():
         raise KeyError("x")
 

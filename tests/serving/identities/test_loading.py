@@ -40,7 +40,7 @@ def test_a_row_is_a_person_and_every_field_but_the_id_may_be_empty():
         ([NUMBER, "Sam", "", ""], None, "patient_id is an NHS number"),
     ],
 )
-def test_what_a_row_says_wrongly_is_left_out_and_told_by_its_number(row, left, said):
+def test_a_wrong_row_is_left_out_and_reported_by_its_number(row, left, said):
     found, report = read_identities(table(row))
     assert found == ({"N00": left} if left else {})
     (why,) = report.problems
@@ -53,7 +53,7 @@ def test_two_rows_that_differ_give_nobody_a_name():
     assert set(found) == {"N01"} and report.problems == {"two rows of one person differ; neither is used": [1, 2]}
 
 
-def test_a_number_that_two_people_have_is_neithers():
+def test_a_number_shared_by_two_people_is_given_to_neither_of_them():
     found, _ = read_identities(table(["N00", "Sam", "", NUMBER], ["N01", "Kit", "", NUMBER]))
     assert found == {"N00": Identity("Sam"), "N01": Identity("Kit")}
 

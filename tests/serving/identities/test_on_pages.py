@@ -45,11 +45,11 @@ def test_a_person_without_a_name_goes_by_their_number(named):
     assert ">N03</h1>" in named.get("/patients/N03").text
 
 
-def test_the_title_of_a_page_is_the_number_so_that_a_browsers_history_names_nobody(named):
+def test_the_page_title_is_the_number_so_no_name_is_in_the_browser_history(named):
     assert "<title>N00" in named.get("/patients/N00").text
 
 
-def test_a_search_by_name_stands_in_no_address_and_its_answer_can_be_gone_back_to(named):
+def test_a_search_by_name_is_in_no_address_and_the_back_button_works(named):
     address, page = search(named, "canaryton")
     assert NAME in page and 'href="/patients/N00"' in page and "canaryton" not in address.lower()
     assert NAME in named.get(address).text

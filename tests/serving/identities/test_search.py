@@ -28,7 +28,7 @@ SYSTEM = Caller("system", Role.CMHT_SYSTEM, None, "EHR")
         ("marie x", "Anne-Marie O'Exampleby", False),
     ],
 )
-def test_a_name_is_found_by_the_beginnings_of_its_words(typed, name, fits):
+def test_a_search_matches_the_beginning_of_each_word_of_a_name(typed, name, fits):
     assert (Sought.of(typed).rank("N00", Identity(name), name_words(name)) is not None) is fits
 
 
@@ -36,7 +36,7 @@ def test_a_name_is_found_by_the_beginnings_of_its_words(typed, name, fits):
     ("typed", "rank"),
     [("n00", 0), ("N0", 1), ("N01", None), ("999 000 0018", 0), ("NHS 999-000-0018", 0), ("9990000026", None)],
 )
-def test_an_id_and_an_nhs_number_find_their_very_person(typed, rank):
+def test_an_id_and_an_nhs_number_find_exactly_one_person(typed, rank):
     assert Sought.of(typed).rank("N00", Identity("Sam", None, NUMBER), name_words("Sam")) == rank
 
 

@@ -51,14 +51,14 @@ def test_published_examples_and_test_numbers_hold(number):
 
 
 @pytest.mark.parametrize("number", ["9434765918", "943476591", "94347659190", "abc", ""])
-def test_others_are_refused_without_being_repeated(number):
+def test_wrong_numbers_are_refused_without_being_repeated(number):
     with pytest.raises(NotAnNhsNumber) as refused:
         checked(number)
     assert not number or number not in str(refused.value)
 
 
 @given(st.integers(0, 999_999_999), st.integers(0, 8), st.integers(1, 9))
-def test_every_single_slip_is_found(nine, place, change):
+def test_every_single_digit_error_is_found(nine, place, change):
     """Modulus 11 finds any one wrong digit; that is what it is for."""
     valid = [n for n in (f"{nine:09d}{last}" for last in range(10)) if looks_like_one(n)]
     assert len(valid) <= 1

@@ -181,7 +181,7 @@ def test_the_watch_alerts_within_a_minute_what_a_crash_left_unread(alerted, hook
         watch.stop()
 
 
-def test_an_alert_goes_somewhere_and_over_a_safe_line():
+def test_an_alert_needs_a_channel_and_a_secure_connection():
     for wrong in ({}, {"webhook_url": "http://elsewhere.example/alert"}):
         with pytest.raises(ValueError, match=r"webhook_url or an email_to|must be an https"):
             TeamAlert(**wrong)

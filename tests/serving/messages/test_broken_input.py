@@ -113,7 +113,7 @@ def test_a_number_finds_its_person_however_it_is_written(desk, written):
 
 
 @pytest.mark.parametrize("written", ["+1 202 555 0143", "NHSNoReply", "", "7700900013", "0700900013 1"])
-def test_a_sender_that_is_no_uk_mobile_is_nobody_and_is_kept(desk, written):
+def test_a_reply_from_a_number_that_is_no_uk_mobile_is_kept_without_a_person(desk, written):
     assert arrive(desk, {"id": "r1", "source_number": written, "message": "1"})
     inbox = show_inbox(desk, SAM, audit_of(desk.database), "north")
     assert (inbox.of_nobody, inbox.replies) == (1, ())
@@ -129,7 +129,7 @@ def test_numbers_of_a_file_in_every_way_people_write_them():
     assert report.problems == {"mobile is no UK mobile number": [5, 6]}
 
 
-def test_a_number_that_two_people_share_gets_nothing_and_its_reply_belongs_to_nobody(database):
+def test_a_shared_number_gets_no_text_and_its_reply_is_linked_to_no_person(database):
     desk = desk_over(database, {"N03": N03, "N04": N03})
     assert [one.why for one in send_texts(desk, SAM, audit_of(database), ["N03", "N04"], "invite", "k")] == [
         "shared-number",
@@ -139,7 +139,7 @@ def test_a_number_that_two_people_share_gets_nothing_and_its_reply_belongs_to_no
     assert held(desk, text_replies.c.patient_id) == [None] and reply_contacts(database).empty
 
 
-def test_a_number_that_passed_on_to_somebody_else_finds_its_holder_of_today(desk):
+def test_a_number_that_changed_hands_finds_its_present_holder(desk):
     send(desk)
     store_numbers(desk.database, {"N04": (N03, True)}, KEYS)
     arrive(desk, reply(N03, "hello", "r1"))
@@ -183,7 +183,7 @@ def test_a_person_who_moved_team_is_in_the_inbox_of_the_team_they_are_with_now(d
         ("2026-10-25T19:00:00", False),
     ],
 )
-def test_night_begins_and_ends_by_the_clock_in_london_around_its_changes(moment, leaves):
+def test_night_follows_london_time_across_clock_changes(moment, leaves):
     assert may_send_at(dt.datetime.fromisoformat(moment).replace(tzinfo=dt.UTC)) is leaves
 
 

@@ -102,7 +102,7 @@ def callback(status, message="2WL3qFTEFM0qMY8xjRbt1LIKCzM", at="2026-01-06T14:27
     return json.dumps({"data": [item]}).encode()
 
 
-def test_nobody_carries_texts_by_default():
+def test_texting_is_off_by_default():
     assert isinstance(messenger_of(TextingSettings()), NoMessenger)
 
 
@@ -131,7 +131,7 @@ def test_a_message_goes_out_by_nhs_number_with_a_token_that_only_the_private_key
 @pytest.mark.parametrize(
     ("status", "certain"), [(400, True), (403, True), (404, True), (429, True), (422, False), (503, False)]
 )
-def test_what_it_did_not_take_is_certain_only_where_it_refused(stand, texting, status, certain):
+def test_a_text_counts_as_not_sent_only_if_the_provider_refused_it(stand, texting, status, certain):
     stand.answers["/comms/v1/messages"] = (status, {"errors": [{"detail": NHS_NUMBER}]})
     with pytest.raises(NotSent) as refused:
         NhsNotify(texting.nhs_notify, texting.address).send(NHS_NUMBER, INVITE, "r1")

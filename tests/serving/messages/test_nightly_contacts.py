@@ -72,7 +72,7 @@ def test_the_nightly_run_makes_a_reply_a_contact_a_feature_and_a_line_of_the_yea
 
 
 @pytest.mark.parametrize("as_of", [SENT, SENT + dt.timedelta(days=1), KNOWN])
-def test_no_day_before_it_was_known_sees_it(desk, home, as_of):
+def test_days_before_a_reply_was_known_do_not_read_it(desk, home, as_of):
     """It happened on 6 January and reached us on 8 January: no list of 8 January or before holds any of it."""
     before = features(home, as_of)
     done = score(home, as_of)
@@ -80,7 +80,7 @@ def test_no_day_before_it_was_known_sees_it(desk, home, as_of):
     np.testing.assert_array_equal(before, features(home, as_of))
 
 
-def test_twice_adds_nothing_twice_and_gives_the_same_run(desk, home):
+def test_a_second_run_adds_nothing_and_gives_the_same_result(desk, home):
     first, second = (score(home, KNOWN + dt.timedelta(days=1)) for _ in range(2))
     assert second["replies_by_text"]["added"] == 0 and second["reused"]
     assert (first["run_id"], first["data_hash"]) == (second["run_id"], second["data_hash"])
@@ -121,7 +121,7 @@ def test_a_person_who_was_erased_does_not_come_back_by_a_reply(desk, home):
     assert "N03" not in Records.load(home / "store").patient_ids
 
 
-def test_a_fresh_reply_hides_no_old_feed(desk, home):
+def test_a_new_reply_does_not_hide_an_old_feed(desk, home):
     """The extract ends on 2 January. A reply of 6 January does not make its contacts look newer, nor the list later."""
     add_reply_contacts(home, home / "store")
     records = Records.load(home / "store")
@@ -130,7 +130,7 @@ def test_a_fresh_reply_hides_no_old_feed(desk, home):
     assert latest_as_of(records) <= SENT
 
 
-def test_a_folder_that_is_an_extract_is_left_as_it_is(desk, home, tmp_path):
+def test_a_folder_of_an_extract_is_not_changed(desk, home, tmp_path):
     extract = Records.load(home / "store").save(tmp_path / "extract", "csv")
     (extract / "about.json").unlink()
     kept = {path.name: path.read_bytes() for path in extract.iterdir()}

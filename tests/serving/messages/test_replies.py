@@ -76,7 +76,7 @@ def test_a_mobile_number_is_written_one_way(written, number):
     assert mobile(written) == number
 
 
-def test_what_people_write_is_kept_in_no_cache():
+def test_replies_are_not_cached():
     from features.reference.words import plain_word
 
     before = plain_word.cache_info()

@@ -113,7 +113,7 @@ def test_receipts_count_in_any_order_twice_and_before_the_id_is_known(desk, orde
     assert status(desk) == ["delivered"]
 
 
-def test_start_after_stop_allows_texts_again_whatever_came_first(desk):
+def test_start_after_stop_allows_texts_again_in_any_order_of_arrival(desk):
     later = desk.now.at - dt.timedelta(minutes=1)
     take_reply(desk, reply(N03, "STOP", "r1", later - dt.timedelta(minutes=1)))
     take_reply(desk, reply(N03, "START", "r2", later))

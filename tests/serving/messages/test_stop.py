@@ -147,7 +147,7 @@ class Stops(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-def test_stop_holds_in_every_interleaving():
+def test_stop_is_honoured_in_every_interleaving():
     run_state_machine_as_test(
         Stops,
         settings=settings(

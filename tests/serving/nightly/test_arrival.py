@@ -78,7 +78,7 @@ def test_what_is_refused(case):
         assert words in reason
 
 
-def test_the_first_list_holds_something_of_everything():
+def test_the_first_list_is_refused_if_a_main_table_is_empty():
     assert refusals(NIGHT, None, None, ALLOWED) == []
     assert refusals(replace(NIGHT, rows=rows(results=0)), None, None, ALLOWED) == ["results holds no rows"]
     assert refusals(replace(NIGHT, rows=rows(results=0), listed=3), None, None, ALLOWED) == []
@@ -89,6 +89,6 @@ def test_the_first_list_of_real_people_is_not_compared_with_the_demos():
 
 
 @pytest.mark.parametrize(("by", "why"), [("", "x"), ("Sam", ""), (" ", " ")])
-def test_a_list_is_accepted_by_somebody_for_a_reason(by, why):
+def test_accepting_a_list_needs_a_name_and_a_reason(by, why):
     with pytest.raises(AcceptanceIncomplete):
         Acceptance(by, why)

@@ -12,7 +12,7 @@ from serving.security.tokens import issue_token
 from tests.serving.conftest import bearer
 
 
-def test_a_long_id_or_name_stops_nobodys_list(home, start, world):
+def test_a_long_id_or_name_does_not_stop_a_list(home, start, world):
     records = world.records()
     frames = {name: records[name] for name in records.tables}
     long_id = "x" * 250

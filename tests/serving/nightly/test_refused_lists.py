@@ -33,7 +33,7 @@ def audited(home, action):
         return [row[0] for row in connection.execute("SELECT detail FROM audit_events WHERE action = ?", [action])]
 
 
-def test_a_table_nearly_empty_is_not_published_until_somebody_says_so(home, start, world):
+def test_a_nearly_empty_table_is_not_published_until_a_named_person_accepts_it(home, start, world):
     before = published(home)
     cut(home, world, "contacts", 2)
     day = world.AS_OF + dt.timedelta(days=1)

@@ -108,7 +108,7 @@ def test_an_interrupted_run_resumes_where_it_stopped(home, made_home, world):
     assert [path.name for path in (home / "nightly").iterdir()] == ["lock"]
 
 
-def test_a_second_runner_is_told_and_changes_nothing(home, world):
+def test_a_second_runner_gets_an_error_and_changes_nothing(home, world):
     unpublished(home)
     with only_runner(home / "nightly"), pytest.raises(AlreadyRunning, match=r"another nightly run \(process \d+\)"):
         score_store(home / "store", home / "bundles", home, world.AS_OF, threads=1)
@@ -144,7 +144,7 @@ def test_two_processes_publish_what_one_does(home, made_home, world):
     assert [done for stage, done, _ in reported if stage == "scoring"] == [0, 3, 6, 9, 12, 13]
 
 
-def test_what_goes_wrong_in_a_worker_is_raised_here_and_what_was_finished_is_kept(tmp_path):
+def test_an_error_in_a_worker_is_raised_and_finished_shards_are_kept(tmp_path):
     def work(piece):
         (tmp_path / str(piece)).touch()
         if piece == 2:
@@ -177,7 +177,7 @@ def test_a_worker_that_is_killed_ends_the_run_with_advice(tmp_path):
         in_processes(work, [1, 2], 2, lambda piece: None)
 
 
-def test_an_old_run_loses_what_explains_it_and_is_made_again_when_it_is_asked_for(home, made_home, world):
+def test_an_old_run_loses_its_explanations_and_can_be_made_again(home, made_home, world):
     """A run's size is its explanations. Risks, places and gaps of an old one stay: trends, reviews and lists to come
     read them."""
 

@@ -112,19 +112,19 @@ def test_the_closing_questions_have_no_default(pharmacist, missing):
         ({"note": "free text"}, "body.(a name not known here)"),
     ],
 )
-def test_what_cannot_be_is_refused_by_place(pharmacist, database, wrong, where):
+def test_an_impossible_value_is_refused_with_its_place(pharmacist, database, wrong, where):
     answer = pharmacist("key-0001", **wrong)
     assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, where)
     assert rows(database, reviews) == 0
 
 
 @pytest.mark.parametrize("key", ["", "short", "has a space in it", "x" * 129])
-def test_a_key_must_be_one(pharmacist, key):
+def test_a_key_must_have_the_form_of_a_key(pharmacist, key):
     answer = pharmacist(key)
     assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "header.Idempotency-Key")
 
 
-def test_a_snooze_is_a_day_ahead_of_us(pharmacist):
+def test_a_snooze_until_a_future_day_is_recorded(pharmacist):
     day = (dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)).isoformat()
     assert pharmacist("key-0001", snooze_until=day).json()["snooze_until"] == day
 

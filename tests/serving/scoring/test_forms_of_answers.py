@@ -56,7 +56,7 @@ def test_every_form_with_parts_adds_up(ask, form):
         assert math.log(risk["probability"] / (1 - risk["probability"])) == pytest.approx(total, abs=1e-6)
 
 
-def test_a_form_that_is_none_is_refused(client, as_role):
+def test_an_unknown_form_is_refused(client, as_role):
     assert client.post("/v1/scores?contributions=all", json={}, headers=as_role("cmht_system")).status_code == 422
 
 

@@ -40,7 +40,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_whom_the_api_does_not_score(client, as_role, case):
+def test_people_whom_the_api_does_not_score(client, as_role, case):
     tables, reason = CASES[case]
     tables = {"referrals": [OPEN], "supplies": [LATE_DEPOT], **tables}
     people = [{"patient_id": "other", "tables": {}}, {"patient_id": "one", "tables": tables}]

@@ -42,7 +42,7 @@ def ranges_of(risks: list[dict]) -> dict:
     return {(one["outcome"], one["horizon_days"]): one["range"] for one in risks}
 
 
-def test_every_door_gives_the_same_range(ranged, ranged_home, world):
+def test_every_interface_gives_the_same_range(ranged, ranged_home, world):
     person = ranged.get(f"/v1/patients/{PERSON}", headers=headers(ranged_home, "pharmacist")).json()
     body = {
         "as_of": world.AS_OF.isoformat(),

@@ -168,7 +168,7 @@ def test_a_demo_session_that_is_open_when_real_people_are_published_shows_nobody
         assert client.get("/teams/north").status_code == 303
 
 
-def test_a_leftover_of_a_demo_opens_nothing_without_the_switch(home, monkeypatch):
+def test_a_home_of_a_demo_is_served_as_one_only_with_the_switch(home, monkeypatch):
     """``upstream serve`` on a home with the demo's note: production, unless --demo is given."""
     seen = []
     monkeypatch.setattr("serving.start.serve", lambda *_, **__: seen.append(os.environ.get("UPSTREAM_ENVIRONMENT")))

@@ -45,7 +45,7 @@ def test_the_provider_says_who_and_our_memberships_say_whose_people(provider, ca
     assert call(provider.token(role="R9000"), "/v1/audit/events").status_code == 200
 
 
-def test_a_known_person_without_a_role_is_told_so(provider, call):
+def test_a_known_person_without_a_role_gets_a_clear_answer(provider, call):
     for claims in ({"role": None}, {"role": "R0001"}, {"role": ["R8000", "R9000"]}):
         answer = call(provider.token(**claims))
         assert (answer.status_code, answer.json()["type"]) == (403, "urn:upstream:problem:no-role")
@@ -220,7 +220,7 @@ def test_a_key_that_the_provider_took_back_is_gone_once_keys_are_fetched_again()
         cache.find("a")
 
 
-def test_rubbish_from_the_provider_keeps_the_keys_we_have():
+def test_an_invalid_answer_from_the_provider_keeps_the_known_keys():
     now, answers = [0.0], [key_sets("a"), {"keys": [{"kty": "RSA"}]}]
     cache = KeyCache("u", lambda url: answers.pop(0), lambda: now[0])
     cache.find("a")

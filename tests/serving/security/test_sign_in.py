@@ -46,7 +46,7 @@ def test_only_a_browser_on_this_machine_may_sign_in(made_home, start, headers, a
         assert client.post("/sign-in", data=CHOICE, headers=headers).status_code == 404
 
 
-def test_a_name_that_points_here_is_not_enough(client):
+def test_a_host_name_that_resolves_to_this_machine_is_refused(client):
     """DNS rebinding: a page of elsewhere under a name that resolves to this machine."""
     assert client.post("/sign-in", data=CHOICE, headers={"Host": "evil.example"}).status_code == 400
 

@@ -150,7 +150,7 @@ def test_a_role_of_ours_does_not_stand_in_for_one_that_the_provider_names(client
 # Cheating
 
 
-def test_an_answer_works_once(client):
+def test_a_sign_in_answer_works_once(client):
     _, back = away(client)
     assert come_back(client, back).status_code == 200
     cookie = client.cookies.get("upstream_sign_in")
@@ -228,7 +228,7 @@ def test_an_answer_that_names_another_issuer_is_refused(client):
     is_refused(client, come_back(client, f"{back}&iss=https://another.example"))
 
 
-def test_a_provider_that_says_no_is_said_so(client):
+def test_a_refusal_of_the_provider_is_shown(client):
     _, back = away(client)
     code = parse_qs(urlsplit(back).query)["code"][0]
     is_refused(client, come_back(client, back.replace(f"code={code}", "error=access_denied")))
@@ -241,7 +241,7 @@ def test_new_keys_of_the_provider_are_found(client, provider, monkeypatch):
     assert client.get("/patients/N03").status_code == 200
 
 
-def test_a_provider_that_is_away_is_503_and_nothing_else_suffers(client, provider, monkeypatch):
+def test_an_unreachable_provider_is_503_and_nothing_else_is_affected(client, provider, monkeypatch):
     monkeypatch.setattr("serving.security.oidc.COOL_DOWN_SECONDS", 0)
     come_back(client, away(client)[1])
     _, back = away(client)

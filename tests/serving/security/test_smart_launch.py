@@ -171,7 +171,7 @@ def test_a_launch_ends_the_session_that_it_replaces(service, epr):
     assert page.headers["location"].startswith("/sign-in")
 
 
-def test_the_mark_of_a_session_signs_nobody_in(service, epr):
+def test_the_mark_of_a_session_cannot_be_used_to_sign_in(service, epr):
     service.get("/launch/back", params=epr.authorise(launch(service, epr, launch="first")))
     mark = service.cookies["upstream_session_mark"]
     service.cookies.clear()
@@ -239,7 +239,7 @@ def test_an_id_token_that_does_not_hold_is_403(service, epr, claims):
     assert service.get("/patients/N03").status_code == 303
 
 
-def test_a_user_without_a_role_here_is_told_so(service, epr):
+def test_a_user_without_a_role_here_gets_a_clear_answer(service, epr):
     epr.claims = {"role": "R0000"}
     back = service.get("/launch/back", params=epr.authorise(launch(service, epr, launch="x")))
     assert back.status_code == 403

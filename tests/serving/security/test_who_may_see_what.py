@@ -282,13 +282,13 @@ def test_a_route_without_a_declared_role_cannot_be_mounted(made_home, monkeypatc
         create_app(ServiceSettings(home=made_home))
 
 
-def test_another_teams_person_is_like_nobody(client, as_role):
+def test_a_person_of_another_team_looks_like_an_unknown_one(client, as_role):
     theirs = client.get("/v1/patients/S02", headers=as_role("pharmacist")).json()
     nobodys = client.get("/v1/patients/NOBODY", headers=as_role("pharmacist")).json()
     assert {**theirs, "request_id": ""} == {**nobodys, "request_id": ""}
 
 
-def test_lists_hold_own_people_only(client, as_role):
+def test_lists_hold_only_the_callers_people(client, as_role):
     assert [team["team_id"] for team in client.get("/v1/teams", headers=as_role("pharmacist")).json()["items"]] == [
         "north"
     ]

@@ -205,7 +205,7 @@ def test_the_chain_holds_and_finds_a_change(database):
 # Emergency access
 
 
-def test_an_idle_session_is_nobody(database):
+def test_an_idle_session_has_ended(database):
     half_an_hour = dt.timedelta(minutes=30)
     secret = issue_token(database, Role.PHARMACIST, ["north"], "Noor", kind="session")
     bearer = issue_token(database, Role.PHARMACIST, ["north"], "Noor")

@@ -65,7 +65,7 @@ def test_writers_of_one_process_take_turns_and_lose_nothing(database):
         assert connection.scalar(select(audit_head.c.seq)) == before + 100
 
 
-def test_a_writer_that_never_ends_is_told_of_and_holds_nobody_for_ever(database, monkeypatch):
+def test_a_stuck_writer_is_reported_and_does_not_block_the_others(database, monkeypatch):
     monkeypatch.setattr(databases, "BUSY_TIMEOUT_MS", 50)
 
     def write() -> None:

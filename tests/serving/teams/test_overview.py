@@ -71,7 +71,7 @@ def test_gaps_by_kind_count_people_and_lead_to_the_list_cut_to_them(seen):
     assert order == sorted(order)
 
 
-def test_reviews_this_week_stand_against_capacity(seen, world):
+def test_reviews_this_week_are_shown_with_the_capacity(seen, world):
     _, found, page, whole = seen
     assert found["weeks"][0]["reviewed"] == whole["reviews_this_week"] == 2
     assert f"2 of {world.NORTH_CAPACITY}" in text(page)

@@ -88,7 +88,7 @@ def test_while_it_is_open_the_persons_page_says_who_why_until_when_and_that_the_
     assert "Opened in an emergency" not in hospital("pharmacist:south").get("/patients/S02").text
 
 
-def test_of_two_openings_the_page_names_the_one_that_ends_last_and_nobody_elses(hospital):
+def test_of_two_own_openings_the_page_names_the_one_that_ends_last(hospital):
     pharmacist = hospital("pharmacist:north")
     opens(pharmacist)
     opens(pharmacist, reason="immediate_risk")
@@ -234,14 +234,14 @@ def test_the_log_is_searched_by_a_part_of_a_name(hospital):
     assert "Nothing in the log matches." in auditor.get("/audit?named=nobody+of+this+name").text
 
 
-def test_a_look_at_the_log_is_one_event(hospital):
+def test_a_view_of_the_log_is_one_event(hospital):
     auditor = hospital("auditor")
     auditor.get("/audit")
     events = [row[2] for row in rows(auditor.get("/audit").text, "log")]
     assert events.count("Read this log") == 1 and "Read the emergency access" not in events
 
 
-def test_each_look_at_a_page_is_one_event_also_of_somebody_who_left(home, start, world):
+def test_each_view_of_a_page_is_one_event_also_for_a_person_who_left(home, start, world):
     """Pages of people, lists and sheets: one event each, whatever comes of it."""
     whole = Records.load(home / "store")
     whole.select([person for person in whole.patient_ids if person != "N05"]).save(home / "later")

@@ -92,14 +92,14 @@ def test_a_review_keeps_the_way_back_whether_it_is_refused_or_recorded(start, ho
         "ranking=gaps&" * MAX_LENGTH,
     ],
 )
-def test_what_is_no_list_of_ours_is_dropped_and_the_person_is_shown_all_the_same(pharmacist, sent):
+def test_a_link_back_to_no_list_is_dropped_and_the_person_is_still_shown(pharmacist, sent):
     answer = pharmacist.get("/patients/N00", params={"view": "admission-90", "back": sent})
     assert answer.status_code == 200 and "elsewhere.example" not in answer.text and "alert(1)" not in answer.text
     assert back_link(answer.text) == "/teams/north?view=admission-90"
 
 
 @given(st.text(max_size=60) | st.from_regex(r"(ranking|gap|limit)=[^&]{0,9}(&(gap|reason|offset|next)=.{0,9})?"))
-def test_whatever_is_sent_the_way_back_is_a_query_string_of_a_list(sent):
+def test_any_input_becomes_a_safe_query_string_of_a_list(sent):
     """Of known names alone, in characters that end no address; read again, it is itself."""
     found = read_way_back(sent)
     assert re.fullmatch(r"[A-Za-z0-9_.~%+=&-]*", found)

@@ -52,7 +52,7 @@ def test_a_closing_is_a_day_and_what_was_done():
     assert found.unchecked == ["whether ECG is due"]
 
 
-def test_a_row_that_an_earlier_version_wrote_says_nothing_of_either():
+def test_a_row_of_an_earlier_version_shows_nothing_closed_or_unchecked():
     about = {"age": None, "diagnoses": [], "allergies": [], "shared_care": [], "worker": None, "carer": None}
     row = SimpleNamespace(medicines=[], dues=[], about={**about, "not_known": []})
     found = summary_of_row(row, dt.date(2026, 1, 5))

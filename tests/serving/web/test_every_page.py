@@ -122,7 +122,7 @@ def test_every_list_and_person_says_how_old_its_data_is(pages):
         assert "list of 5 january 2026" in words(pages[name]), name
 
 
-def test_nobody_is_graded_down_nothing_is_a_cause_and_nothing_missing_is_normal(pages):
+def test_no_page_calls_a_risk_low_a_reason_a_cause_or_a_missing_value_normal(pages):
     for name, page in pages.items():
         # What the model is not for is the one place that names these words.
         text = words(without(page, r'<section aria-labelledby="not-for">.*?</section>'))
@@ -155,7 +155,7 @@ def test_no_protected_characteristic_is_a_reason(pages):
     assert reasons > 5
 
 
-def test_a_reason_behind_which_nothing_is_recorded_never_says_that_all_is_well(pages):
+def test_a_reason_without_records_never_says_that_all_is_well(pages):
     """docs/architecture.md rule 7, on the page of somebody of whom nothing is recorded."""
     page = pages["person with nothing recorded"]
     blocks = re.findall(r'<details class="up-reason">.*?</details>', page, re.DOTALL)
@@ -178,7 +178,7 @@ def test_no_script_but_our_own_module_no_handler_no_inline_style_no_foreign_addr
         assert addresses and all(address.startswith(("/", "?", "#")) for address in addresses), name
 
 
-def test_without_a_style_sheet_headings_tables_and_pictures_still_tell_all(pages):
+def test_without_a_style_sheet_headings_tables_and_pictures_hold_all_information(pages):
     """One h1, no level skipped, every table with a caption and header cells, every picture with words, every field
     with a label."""
     for name, page in pages.items():

@@ -38,7 +38,7 @@ def test_pictures_become_files_and_the_script_stays_as_it_is(package, tmp_path):
     assert (tmp_path / "static" / assets.SCRIPT).read_bytes() == SCRIPT
 
 
-def test_a_script_that_nobody_looked_at_is_refused_and_nothing_is_installed(package, tmp_path):
+def test_an_unreviewed_script_is_refused_and_nothing_is_installed(package, tmp_path):
     with pytest.raises(ValueError, match="SHA-256"):
         assets.install(package, tmp_path / "static")
     assert not (tmp_path / "static").exists()

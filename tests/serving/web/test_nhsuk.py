@@ -31,7 +31,7 @@ def test_the_style_sheet_loses_its_foreign_fonts_and_the_script_stays_as_it_is(p
     assert (tmp_path / "static" / nhsuk.SCRIPT).read_bytes() == SCRIPT
 
 
-def test_a_script_that_nobody_looked_at_is_refused_and_nothing_is_installed(package, tmp_path):
+def test_an_unreviewed_script_is_refused_and_nothing_is_installed(package, tmp_path):
     (package / "dist" / "nhsuk" / nhsuk.SCRIPT).write_bytes(SCRIPT + b";")
     with pytest.raises(ValueError, match="SHA-256"):
         nhsuk.install(package, tmp_path / "static", SHA256)
@@ -51,14 +51,14 @@ def test_a_package_without_one_of_them_is_named(package, tmp_path, name):
         nhsuk.install(package, tmp_path / "static", SHA256)
 
 
-def test_what_is_installed_here_is_the_script_that_was_looked_at():
+def test_the_installed_script_is_the_reviewed_one():
     script = nhsuk.FOLDER / nhsuk.SCRIPT
     if not script.is_file():
         pytest.skip("the NHS script is not here: run `make nhsuk` (needs npm)")
     assert hashlib.sha256(script.read_bytes()).hexdigest() == nhsuk.SCRIPT_SHA256
 
 
-def test_our_module_is_sent_as_a_script_that_a_browser_told_not_to_guess_will_run(client):
+def test_our_module_has_the_media_type_that_nosniff_requires(client):
     answer = client.get("/static/upstream.js")
     assert answer.headers["content-type"].startswith("text/javascript")
     assert answer.headers["x-content-type-options"] == "nosniff"

@@ -41,7 +41,7 @@ def test_every_page_with_people_says_how_old_its_data_is(browser, path):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_nobody_is_graded_down_and_nothing_is_called_a_cause(browser, path):
+def test_no_page_calls_a_risk_low_or_names_a_protected_characteristic(browser, path):
     page = browser("pharmacist:north").get(path).text
     text = words(page)
     for phrase in GRADING:

@@ -41,7 +41,7 @@ def visible(page: str) -> str:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_pharmacist_meets_no_word_of_ours(browser, path):
+def test_no_page_shows_an_internal_term(browser, path):
     text = visible(browser("pharmacist:north").get(path).text)
     terms = [term for term in NOT_THEIRS if term not in ("-", "term")]
     met = [t for t in (*terms, *REPLACED) if re.search(rf"\b{re.escape(t)}s?\b", text, re.IGNORECASE)]

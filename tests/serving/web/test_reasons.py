@@ -35,12 +35,12 @@ def test_a_reason_that_can_be_acted_on_comes_before_one_that_cannot():
 
 
 @pytest.mark.parametrize(("concept", "code"), [(c, code) for c, codes in CONTRADICTED_BY.items() for code in codes])
-def test_nothing_lowers_a_risk_beside_a_gap_that_says_the_opposite(concept, code):
+def test_no_reason_lowers_a_risk_if_a_gap_contradicts_it(concept, code):
     assert listed(reason(concept, -0.5), gaps=[code]) == []
     assert listed(reason(concept, 0.5), gaps=[code]) == listed(reason(concept, -0.5)) == [concept]
 
 
-def test_nothing_lowers_a_risk_by_not_being_recorded():
+def test_a_missing_record_never_lowers_a_risk():
     assert listed(reason("substance_use", -0.5, value=None)) == []
     assert listed(reason("contact_recency", 0.5, value=None)) == ["contact_recency"], "absence may raise it"
 

@@ -124,7 +124,7 @@ def test_undo_needs_the_proof_of_an_own_page(priya):
     assert priya.post(undo, data={"proof": "of somebody else"}).status_code == 403
 
 
-def test_boxes_stand_under_the_persons_own_gaps(priya):
+def test_boxes_are_grouped_under_the_persons_gaps(priya):
     page = priya.get("/patients/N00").text
     heads = [unescape(head) for head in re.findall(r'class="up-choicegroup__head"[^>]*>([^<]*)<', page)]
     assert heads[-1] == "Anything else" and len(heads) > 2
@@ -143,9 +143,7 @@ def test_boxes_stand_under_the_persons_own_gaps(priya):
         ({"snooze_day": "5"}, "must be a date after today"),
     ],
 )
-def test_what_is_wrong_is_said_at_the_top_with_every_answer_kept_and_no_form_to_send_again(
-    priya, database, changes, said
-):
+def test_errors_are_listed_at_the_top_and_every_answer_is_kept(priya, database, changes, said):
     answer = send(priya, priya.get("/patients/N03").text, **changes)
     assert answer.status_code == 303, "the browser's Back and Reload never send the form again"
     page = priya.get(answer.headers["location"]).text
@@ -231,7 +229,7 @@ def test_nobody_else_finds_the_draft(trust, priya, database):
 
 
 @pytest.mark.parametrize("wrong", ["proof", "person", "signed out", "too late"])
-def test_what_cannot_be_told_to_be_theirs_is_not_kept_and_the_page_says_so(trust, priya, database, wrong):
+def test_a_draft_of_unknown_author_is_not_kept_and_the_page_says_so(trust, priya, database, wrong):
     page = priya.get("/patients/N03").text
     form = {name: hidden(page, name) for name in ("proof", "key", "view", "back")} | ANSWERS
     end_sessions(database)
@@ -250,7 +248,7 @@ def test_what_cannot_be_told_to_be_theirs_is_not_kept_and_the_page_says_so(trust
     assert stored(database, drafts) == []
 
 
-def test_a_draft_goes_by_itself_and_when_its_author_throws_it_away(priya, database):
+def test_a_draft_expires_and_its_author_can_delete_it(priya, database):
     send(priya, priya.get("/patients/N03").text, actions=[])
     page = priya.get("/patients/N03").text
     assert "not recorded yet" in page

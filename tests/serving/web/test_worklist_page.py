@@ -172,7 +172,7 @@ def test_a_page_that_takes_too_long_says_so_and_what_to_do(home, start, monkeypa
     assert "Try again in about 10 seconds" in said
 
 
-def test_nothing_of_a_list_stays_when_its_page_has_left(team):
+def test_the_rows_of_a_list_leave_memory_with_its_page(team):
     """Without the collector of cycles: a page that waits for it costs it 20,000 objects, and keeps people in memory
     longer than anybody looks."""
 

@@ -69,7 +69,7 @@ def test_only_members_of_the_team_can_be_given(service, whom):
     assert service.get(PATH).json()["item"] is None
 
 
-def test_the_newest_word_counts_and_the_earlier_ones_stay(service):
+def test_the_newest_entry_counts_and_the_earlier_ones_are_kept(service):
     give(service, given_to=SAM, this_week=True)
     answer = give(service, given_to=PRIYA, notes=["bloods_to_chase", "bloods_to_chase", "best_in_person"])
     assert answer.status_code == 201
@@ -86,7 +86,7 @@ def test_free_text_and_unknown_codes_are_refused(service):
         assert answer.status_code == 422 and "mother" not in answer.text
 
 
-def test_a_list_is_cut_to_mine_to_this_week_and_to_nobodys(service):
+def test_a_list_is_filtered_by_mine_by_this_week_and_by_nobodys(service):
     give(service, "N01", given_to=SAM)
     give(service, "N02", given_to=PRIYA, this_week=True)
     give(service, "N03", given_to=SAM)
@@ -98,7 +98,7 @@ def test_a_list_is_cut_to_mine_to_this_week_and_to_nobodys(service):
     assert (said["N01"], said["N02"], said["N00"]) == ("Yours", "With Priya, to do this week", "")
 
 
-def test_a_review_recorded_since_takes_the_mark_of_this_week_away_and_nothing_else_does(service):
+def test_only_a_later_review_removes_the_mark_of_this_week(service):
     give(service, given_to=SAM, this_week=True)
     assert listed(service, "this_week") == ["N03"]
     headers = {"Idempotency-Key": "of-this-week-1"}
@@ -108,7 +108,7 @@ def test_a_review_recorded_since_takes_the_mark_of_this_week_away_and_nothing_el
     assert listed(service, "this_week") == ["N03"], "the review was undone"
 
 
-def test_somebody_who_left_the_team_is_said_to_have(service, home):
+def test_a_colleague_who_left_the_team_is_marked(service, home):
     give(service, given_to=PRIYA)
     with service.app.state.service.database.write() as connection:
         connection.exec_driver_sql("UPDATE tokens SET expires_at = '2020-01-01' WHERE label = 'Priya'")
@@ -116,7 +116,7 @@ def test_somebody_who_left_the_team_is_said_to_have(service, home):
     assert item["given_to_name"] == "Priya" and item["still_in_team"] is False
 
 
-def test_another_teams_person_is_given_to_nobody_and_an_emergency_only_reads(service):
+def test_a_person_of_another_team_cannot_be_assigned_and_emergency_access_only_reads(service):
     assert give(service, "S02", given_to=SUE).status_code == 404
     service.post("/v1/patients/S02/emergency-access", json={"reason": "crisis_call"})
     assert give(service, "S02", given_to=SUE).status_code == 403

@@ -139,7 +139,7 @@ def test_a_turn_lasts_a_week_and_then_goes_to_the_next():
         "and a snooze",
     ],
 )
-def test_who_was_reviewed_takes_no_slot_for_now(changes, standing):
+def test_a_reviewed_person_takes_no_slot_for_a_while(changes, standing):
     person = replace(people(A=0.9)[0], **changes)
     made = make_list([person, *people(B=0.1, C=0.1)], {}, 2, DAY, RULES)
     assert next(line.standing.value for line in made.lines if line.patient_id == "A") == standing

@@ -102,7 +102,7 @@ def test_gaps_first_puts_safety_gaps_on_top_the_worst_first(client, as_role):
     assert "N00" in [entry["patient_id"] for entry, w in zip(entries, worst, strict=True) if w == 0]
 
 
-def test_who_was_never_seen_stays_on_the_list(client, as_role):
+def test_a_person_never_seen_stays_on_the_list(client, as_role):
     silent = next(entry for entry in listed(client, as_role)["items"] if entry["patient_id"] == "N01")
     assert silent["last_seen_on"] is None and silent["missing_sources"] == ["contacts", "supplies", "results"]
     new = next(entry for entry in listed(client, as_role, team="south")["items"] if entry["patient_id"] == "S01")

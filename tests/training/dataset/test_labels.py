@@ -271,7 +271,7 @@ def test_days_that_have_not_settled_are_past_the_end():
     assert status(history, 100, "admission", 28, settling_days=1) == labels.PAST_THE_END
 
 
-def test_new_events_leave_out_what_was_under_way():
+def test_new_events_leave_out_silences_that_had_begun():
     """Seen on day 100: at day 101 the silence has begun; at day 100 it has not."""
     history = records(OPEN, [(100, "attended"), *MISSED])
     spine = pd.DataFrame({"patient_id": ["p", "p"], "as_of": [on(100), on(101)]})
@@ -291,7 +291,7 @@ def test_within_ninety_days_no_silence_is_new():
     assert not (new.status("disengagement", 90) == "event").any()
 
 
-def test_a_silence_under_way_that_ends_in_time_is_no_event_and_no_exit():
+def test_a_silence_that_had_begun_and_ends_in_time_is_not_an_event_or_an_exit():
     history = records(OPEN, [(100, "attended"), *MISSED, (160, "attended"), (200, "attended"), (240, "attended")])
     spine = pd.DataFrame({"patient_id": ["p"], "as_of": [on(150)]})
     new = labels.follow_up(history, spine, SETTINGS).new_only()

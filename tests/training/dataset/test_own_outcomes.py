@@ -138,7 +138,7 @@ def test_the_stop_of_a_medicine(told, expected):
     assert status(records_of(**told), STOP) == expected
 
 
-def test_two_medicines_stop_when_neither_is_supplied():
+def test_a_stop_of_two_medicines_needs_both_supplies_to_end():
     own = {"stop": {"medicines": ["clozapine", "olanzapine"], "days_without": 28}}
     switched = [("clozapine", day(-20), 28), ("olanzapine", day(10), 28), ("olanzapine", day(38), 60)]
     assert status(records_of(supplies=switched), own) == "none"

@@ -50,7 +50,7 @@ def test_an_event_counts_once_and_at_its_first_listing():
     assert value(found, "new_information") == 1
 
 
-def test_the_first_listing_says_whether_it_was_news_and_a_late_flag_is_no_prevention():
+def test_the_first_listing_records_prior_knowledge_and_a_late_flag_does_not_count():
     first = capacity._of_list(weekly(TABLE), listed(0, 1))
     assert value(first, "new_information") == 0
     late = capacity._of_list(weekly(TABLE), listed(2, 7))
@@ -76,7 +76,7 @@ def test_each_team_lists_its_slots_and_a_cool_off_leaves_off_who_was_just_review
     assert lists(2, 0) == [0, 1, 2, 3, 4, 5, 8]
 
 
-def test_naming_everybody_in_turn_does_not_look_like_foresight():
+def test_with_a_cool_off_a_random_ranking_captures_what_chance_gives():
     """With a cool-off a random ranking captures what chance gives it, and one that knows the events more."""
     rng = np.random.default_rng(0)
     people, weeks = 200, 8

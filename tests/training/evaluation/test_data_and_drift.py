@@ -28,7 +28,7 @@ def test_riley_criteria_give_the_published_sizes(parameters, prevalence, auroc, 
     assert sample_size.needed(parameters, prevalence, auroc)["people"] == pytest.approx(people, rel=0.03)
 
 
-def test_a_small_trust_is_told_what_it_lacks():
+def test_a_small_trust_gets_the_number_of_missing_people_and_events():
     few = sample_size.judge(people=800, events=40, parameters=150, prevalence=0.05, auroc=0.75)
     assert not few["enough"]
     assert few["parameters_supported"] < 10

@@ -104,7 +104,7 @@ def test_calibration_is_looked_at_among_the_listed_too():
     assert (found["rows"], found["mean_predicted"]["value"]) == (2000, pytest.approx(0.2, abs=0.001))
 
 
-def test_the_spread_of_risks_is_by_percentiles_and_never_a_row():
+def test_the_spread_of_risks_is_given_in_percentiles_without_single_rows():
     label, risk = people()
     spread = calibration_curves.risk_distribution(Scored(label, risk))
     assert {len(values) for values in spread.values()} == {5}

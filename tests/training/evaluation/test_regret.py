@@ -41,7 +41,7 @@ def world():
     return spine, risk, label, 1 / (1 + np.exp(4.6 - known)), rng.random(len(spine))
 
 
-def test_a_regret_from_few_rows_is_that_of_all_rows_and_mostly_asks_about_events(world):
+def test_regret_from_weighted_sampled_rows_agrees_with_all_rows(world):
     spine, risk, label, model, rule = world
     people = np.repeat(np.arange(PEOPLE), DATES)
     test = np.arange(len(spine)) >= 1000

@@ -60,7 +60,7 @@ def test_all_27_items_34_questions_and_every_hazard_are_answered_or_open(evidenc
     assert all(".py::test_" in row for _, row in hazards)
 
 
-def test_what_only_a_deployer_can_answer_is_listed_and_never_invented(evidence):
+def test_open_questions_for_the_deployer_are_listed_and_not_invented(evidence):
     listed = evidence.files["open_questions.md"]
     for question in (
         "approvals, or why none is needed",
@@ -72,7 +72,7 @@ def test_what_only_a_deployer_can_answer_is_listed_and_never_invented(evidence):
 
 
 @pytest.mark.parametrize("outcome", ["admission", "disengagement"])
-def test_a_model_of_one_outcome_has_its_evidence_and_says_that_the_other_is_no_part_of_it(sources, outcome):
+def test_evidence_of_a_model_of_one_outcome_says_that_the_other_is_missing(sources, outcome):
     pairs = {name: pair for name, pair in sources.evaluation.pairs.items() if pair.outcome == outcome}
     headline = {name: found for name, found in sources.figures["headline"].items() if name == outcome}
     plain = {name: found for name, found in sources.figures["pairs"].items() if name in pairs}
@@ -134,14 +134,14 @@ def test_every_named_test_exists_in_every_template(sources):
     assert sum(named) > 60
 
 
-def test_what_is_not_defined_says_so():
+def test_an_undefined_figure_says_so():
     assert shown(None, None, "x") == "not defined on these data"
     assert shown({"value": None, "low": None, "high": None}, "2", "x") == "not defined on these data"
     assert shown({"value": 0.5, "low": None, "high": None}, "percent", "x") == "50%"
     assert shown(12345, "count", "x") == "12,345"
 
 
-def test_tables_say_where_a_run_did_not_look(sources):
+def test_tables_say_what_a_run_did_not_examine(sources):
     nothing = {"oracle": None, "across_teams": None, "capacity": None, "stability": None}
     pairs = {name: pair.model_copy(update=nothing) for name, pair in sources.evaluation.pairs.items()}
     bare = sources.evaluation.model_copy(update={"pairs": pairs, "drift": None})

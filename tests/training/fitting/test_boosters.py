@@ -30,7 +30,7 @@ def made_up(rows=3000, seed=0):
     return SimpleNamespace(values=values, names=("gap", "covered", "noise")), labels, train, ~train
 
 
-def test_anyones_matrix_and_labels_can_be_fitted_and_the_probability_is_right_on_average():
+def test_any_matrix_and_labels_can_be_fitted_and_the_mean_probability_is_right():
     matrix, labels, train, later = made_up()
     fitted = fit(matrix, labels, train, later, HORIZONS, SETTINGS, features=FEATURES)
     probability = fitted.probabilities(matrix.values[later])["admission"]

@@ -31,7 +31,7 @@ def both():
     return evaluated, refit(VALUES, LABELS, WHO, evaluated, SETTINGS)
 
 
-def test_it_learns_more_and_stays_calibrated(both):
+def test_the_refit_on_all_rows_learns_more_and_stays_calibrated(both):
     """On new people of the same kind: nearer to the true risks than the evaluated model, and true on average."""
     fresh = np.random.default_rng(1).normal(size=(20_000, 3)).astype(np.float32)
     true = 1 / (1 + np.exp(2.5 - fresh[:, 0]))

@@ -60,7 +60,7 @@ def test_the_last_missed_appointment_ranks_the_most_recent_first_and_never_last(
     assert ranks("last_missed", days_since_missed=[40, np.nan, 3]) == [2, 0, 1]
 
 
-def test_the_rules_that_look_at_nothing():
+def test_rules_that_use_no_features():
     found = without_looking(["b", "a", "b", "c"], seed=1)
     assert np.argsort(-found["alphabetical"], kind="stable").tolist() == [1, 0, 2, 3]
     np.testing.assert_array_equal(found["random"], without_looking(["x", "y", "z", "w"], seed=1)["random"])

@@ -40,7 +40,7 @@ def on_the_page(folder, worth, rater="Ada"):
     ]
 
 
-def test_the_file_mixes_listed_and_random_says_neither_and_is_read_back(folder):
+def test_the_file_mixes_listed_and_random_cases_without_marking_them_and_is_read_back(folder):
     text = (folder / "rating.csv").read_text()
     rows = list(csv.DictReader(text.splitlines()))
     assert len({row["patient_id"] for row in rows}) == 30 and "listed" not in text and "0.15" not in text
@@ -71,7 +71,7 @@ def test_ratings_of_the_page_count_the_newest_of_a_rater_and_a_case_with_two_rat
     assert found["random"] == 3.0 and found["listed"] == pytest.approx((6 + 9) / 2, abs=0.5)
 
 
-def test_a_person_who_was_erased_is_rated_no_more(folder):
+def test_an_erased_person_is_no_longer_rated(folder):
     ratings = on_the_page(folder, lambda _: 5)
     gone = ratings[0]["case"]
     lines = (folder / "rating.csv").read_text().splitlines()
@@ -91,7 +91,7 @@ def test_a_person_who_was_erased_is_rated_no_more(folder):
         ({"case": ""}, "no number from 1 to 30"),
     ],
 )
-def test_what_is_no_rating_is_refused_with_its_case(folder, answer, said):
+def test_an_invalid_rating_is_refused_with_its_case(folder, answer, said):
     fill_in(folder, lambda n, _: answer if n == 3 else {})
     with pytest.raises(RatingRefused, match=said):
         read_rating(folder)

@@ -141,7 +141,7 @@ def test_the_test_begins_again_with_another_model_and_the_change_is_shown(shifte
     assert "The earlier model b1 had an alarm" in page and "Changes of the served model" in page
 
 
-def test_a_model_that_has_no_complete_outcome_yet_is_not_said_to_be_quiet(shifted):
+def test_a_model_without_complete_outcomes_is_not_reported_as_without_alarm(shifted):
     records, rows = shifted
     last = rows["runs"][-1]["as_of"]
     runs = [*rows["runs"], {**rows["runs"][-1], "bundle_id": "b2", "as_of": last + dt.timedelta(days=1)}]
@@ -151,7 +151,7 @@ def test_a_model_that_has_no_complete_outcome_yet_is_not_said_to_be_quiet(shifte
     assert "the model b2 has no complete outcome yet" in render(found)
 
 
-def test_before_the_first_window_has_passed_it_says_from_when_it_can_tell(shifted):
+def test_before_the_first_window_has_passed_the_report_says_when_it_can_tell(shifted):
     records, rows = shifted
     found = report(records, rows, "2024-02")
     assert found["happened"] == [
@@ -162,7 +162,7 @@ def test_before_the_first_window_has_passed_it_says_from_when_it_can_tell(shifte
     assert "Cannot tell yet. From 2024-04-14" in render(found)
 
 
-def test_people_who_were_reviewed_are_apart_and_their_good_fortune_raises_no_alarm():
+def test_reviewed_people_are_counted_separately_and_raise_no_alarm():
     records, rows = played(0.0, reviewed_helps=0.3)
     one = report(records, rows, "2026-01")["happened"][0]
     assert one["reviewed"]["ratio"]["high"] < 0.7

@@ -108,7 +108,7 @@ def test_too_few_people_cannot_tell_yet_and_show_no_effect(records):
     assert any("cannot tell yet" in line and "weeks more" in line for line in found.text)
 
 
-def test_a_plan_written_after_the_first_draw_is_said(records):
+def test_a_plan_written_after_the_first_draw_is_reported(records):
     late = ImpactPlan(**{**PLAN.model_dump(), "written_on": DAY + dt.timedelta(days=1)})
     found = read_out(data(), late, records)
     assert not found.found["registered_before_first_draw"] and "AFTER the first draw" in found.text[0]
@@ -120,7 +120,7 @@ def test_no_draws_give_no_time(records):
     assert found["answer"] == "cannot tell yet" and found["weeks_until"] is None
 
 
-def test_in_the_first_weeks_nobody_is_followed_up_and_the_time_is_given_all_the_same(records):
+def test_the_time_is_given_in_the_first_weeks_before_anybody_is_followed_up(records):
     young = data()
     draws = young.draws.assign(drawn_on=DAY + dt.timedelta(days=290))
     found = read_out(ImpactData(draws, young.reviews, young.lines), PLAN, records).found

@@ -18,7 +18,7 @@ def found():
     return retrain_in(SMALL, seed=3)
 
 
-def test_rows_as_they_are_give_the_listed_too_low_a_risk_and_the_exposure_log_does_not(found):
+def test_unchanged_rows_give_listed_people_too_low_a_risk_and_the_exposure_log_does_not(found):
     assert found["naive"]["expected_over_true"] < 0.65
     assert 0.8 < found["aware"]["expected_over_true"] < 1.25
     assert 0.8 < found["first"]["expected_over_true"] < 1.25

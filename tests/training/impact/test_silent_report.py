@@ -51,7 +51,7 @@ def test_champion_and_challenger_are_reported_apart(records):
     assert champion["staff"]["reviewed_of_listed"] == pytest.approx(1 / 90, abs=1e-4)  # P0010 was not admitted
 
 
-def test_a_lock_that_the_audit_log_got_too_late_or_never_is_said(records):
+def test_a_lock_missing_or_late_in_the_audit_log_is_reported(records):
     runs = [run(True)]
     soon, late = f"{DAY}T02:00:00+00:00", f"{DAY + dt.timedelta(days=30)}T02:00:00+00:00"
     for at, expected in (({"lock-champion": soon}, True), ({"lock-champion": late}, False), ({}, False)):

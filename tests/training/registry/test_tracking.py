@@ -118,7 +118,7 @@ def test_an_address_that_MLflow_does_not_know_is_refused(uri):
         TrackingSettings(uri=uri)
 
 
-def test_a_server_that_is_away_is_named(tmp_path, monkeypatch):
+def test_an_unreachable_server_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(StoreFault, match="Check that it is up"):
         tracking.open_store(tmp_path, TrackingSettings(uri="http://127.0.0.1:1")).version(tracking.CHAMPION)
@@ -183,7 +183,7 @@ def test_two_first_trainings_at_once_share_one_store(tmp_path):
         one.join()
 
 
-def test_a_passing_fault_does_not_make_a_champion_forgotten(trained, small_settings, tmp_path, monkeypatch):
+def test_a_temporary_fault_does_not_lose_the_champion(trained, small_settings, tmp_path, monkeypatch):
     """One failed look-up of the champion while promoting: refused, rather than promoted without a way back."""
     home = shutil.copytree(trained[0], tmp_path / "home")
     promote(home, small_settings, by="x", why="y")

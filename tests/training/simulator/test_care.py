@@ -23,7 +23,7 @@ def supplies(trust):
     return rows[rows["supplied_on"] >= FIRST]
 
 
-def test_every_way_in_and_out_is_taken(trust):
+def test_every_reason_for_closing_and_every_way_of_admission_occurs(trust):
     referrals, stays = trust.frames["referrals"], trust.frames["stays"]
     assert {"planned_end", "did_not_attend", "refused", "transferred", "moved_away", "died"} == set(
         referrals["close_reason"].dropna()

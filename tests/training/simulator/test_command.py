@@ -75,5 +75,5 @@ def test_check_ends_with_code_1_when_too_few_are_within(command, monkeypatch):
     assert done.stdout.startswith("Synthetic records.")
 
 
-def test_neither_a_folder_nor_a_check_is_refused(command):
+def test_simulate_without_a_folder_or_a_check_is_refused(command):
     assert command().exit_code == 2

@@ -148,7 +148,7 @@ def test_every_acts_on_can_be_measured_and_every_group_is_a_trait_or_a_home():
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda p: p.field)
-def test_effect_goes_where_it_should_on_whom_it_should(planted):
+def test_each_effect_has_its_direction_and_acts_on_its_group(planted):
     push = PUSH.get(planted.scale, 2.5)
     world = WORLDS.get(planted.field, World())
     moved = []

@@ -171,7 +171,7 @@ def test_a_model_of_shuffled_labels_is_at_chance(ready, oracle_settings, happene
         assert metrics.log_loss(dealt[here], risk[here]) > metrics.log_loss(dealt[here], base) - 1e-3
 
 
-def test_the_risk_of_a_new_disengagement_is_true_and_tells_people_apart(trust, ready):
+def test_the_risk_of_a_new_disengagement_is_calibrated_and_discriminates(trust, ready):
     """Of what begins on or after ``as_of``, as a model predicts it: as many as were said, over all rows before such an
     event and others drawn at random, each of which stands for as many as it was drawn from. The risk of any
     disengagement is far too high for them, and the measure says so.

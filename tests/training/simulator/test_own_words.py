@@ -34,7 +34,7 @@ def test_no_other_row_changes(trust, without):
 
 
 @pytest.mark.parametrize("kind", ADDED)
-def test_many_people_have_one_and_every_one_says_that_it_is_invented(trust, kind):
+def test_many_people_have_one_and_each_is_marked_as_invented(trust, kind):
     rows = trust.frames["circumstances"].query("kind == @kind")
     assert kind in CIRCUMSTANCE_KINDS
     assert SIZE["patients"] / 4 < rows["patient_id"].nunique() <= SIZE["patients"]
@@ -52,7 +52,7 @@ def test_a_side_effect_follows_a_supply_by_at_most_two_weeks(trust):
     assert len(felt) > 0 and len(followed) >= 0.9 * len(felt.groupby(["patient_id", "from_on"]))
 
 
-def test_they_are_read_without_a_word_in_the_load_report(trust):
+def test_they_are_read_without_an_entry_in_the_load_report(trust):
     rows = trust.records["circumstances"]
     assert set(ADDED) <= set(rows["kind"])
     assert not any("wish" in str(one) or "side_effect" in str(one) for one in trust.records.quarantine["reason"])

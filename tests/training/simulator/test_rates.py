@@ -50,13 +50,13 @@ def test_nearly_every_rate_is_within_its_range(rates):
     assert published["within"].sum() >= max(36, SHARE * len(published))
 
 
-def test_what_no_reference_row_gives_is_held_to_plain_ranges_and_says_so(rates):
+def test_rates_without_a_reference_row_use_stated_plain_ranges(rates):
     own = rates[rates["source"] == OUR_OWN]
     assert set(own.index) == set(SANITY)
     assert own["within"].sum() >= len(own) - 2
 
 
-def test_no_gap_is_on_everybody_and_the_ones_that_were_are_now_on_some(rates):
+def test_no_gap_is_on_nearly_everybody(rates):
     """A worklist on which everybody has the same gap is a worklist that nobody reads."""
     assert rates.at["gap_commonest_of_all", "value"] < 0.65
     for name in ("gap_high_dose_antipsychotics", "gap_allergy_not_recorded"):

@@ -45,7 +45,7 @@ def test_another_seed_gives_another_trust(trust):
 
 
 @pytest.mark.parametrize("name", sorted(DAY_OF))
-def test_more_people_leave_everybody_else_as_they_were(trust, larger, name):
+def test_adding_people_does_not_change_the_others(trust, larger, name):
     same = larger.frames[name][larger.frames[name]["patient_id"].isin(trust.frames["patients"]["patient_id"])]
     pd.testing.assert_frame_equal(same.reset_index(drop=True), trust.frames[name])
 

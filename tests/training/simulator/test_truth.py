@@ -62,7 +62,7 @@ def test_mean_risk_is_the_share_that_happened(risks, labels, outcome, horizon):
         ("disengagement", 180, 0.75, 0.97),
     ],
 )
-def test_risk_tells_people_apart_but_not_perfectly(risks, labels, outcome, horizon, low, high):
+def test_risk_discriminates_but_not_perfectly(risks, labels, outcome, horizon, low, high):
     happened = labels[f"{outcome}_{horizon}"]
     risk = risks[outcome, horizon]
     both = ~np.isnan(happened) & ~np.isnan(risk)
@@ -112,7 +112,7 @@ def test_people_who_were_admitted_had_been_less_well(trust):
     assert np.nanmean(week_before) > np.nanmean(usual) + 0.2
 
 
-def test_people_who_are_not_there_have_no_risk(trust):
+def test_absent_people_have_no_risk(trust):
     people = trust.records["patients"]
     dead = people.dropna(subset=["died_on"]).head(5)
     spine = pd.DataFrame({"patient_id": dead["patient_id"], "as_of": dead["died_on"] + pd.Timedelta(days=1)})
@@ -135,7 +135,7 @@ def test_truth_of_another_mechanism_is_refused(trust, tmp_path):
         Truth.load(tmp_path)
 
 
-def test_strangers_are_refused(trust):
+def test_unknown_people_are_refused(trust):
     with pytest.raises(TruthError, match="never had"):
         trust.truth.risk(pd.DataFrame({"patient_id": ["S999999"], "as_of": ["2023-01-02"]}))
 

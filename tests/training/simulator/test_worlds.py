@@ -50,7 +50,7 @@ def test_a_policy_changes_nothing_before_its_day_and_care_after_it(plain):
     assert after["mode"].eq("telephone").mean() > before["mode"].eq("telephone").mean() + 0.25
 
 
-def test_informative_missingness_loses_tests_of_the_unwell_and_leaves_the_course_alone(plain):
+def test_informative_missingness_loses_tests_of_unwell_people_and_does_not_change_their_illness(plain):
     hiding = simulate(**SIZE, world=World(informative_missing=1.5))
     pd.testing.assert_frame_equal(hiding.frames["stays"], plain.frames["stays"])
     pd.testing.assert_frame_equal(hiding.truth.course("S000007"), plain.truth.course("S000007"))

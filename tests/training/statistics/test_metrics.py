@@ -120,7 +120,7 @@ def test_the_calibration_line_equals_a_logistic_regression_of_scikit_learn():
     assert found["calibration_intercept"][1] == pytest.approx(peer.intercept_[0], abs=1e-3)
 
 
-def test_without_events_nothing_is_claimed():
+def test_without_events_no_figure_is_given():
     scored, draws = Scored(np.zeros(5), np.arange(5.0) / 10), alone(5)
     found = {**scored.ranking(draws), **scored.calibration_line(draws), **scored.calibration_errors(draws)}
     assert all(np.isnan(value).all() for value in found.values())

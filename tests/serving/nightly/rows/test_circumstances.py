@@ -39,7 +39,7 @@ def of_a(*rows, **about):
     return first
 
 
-def test_the_newest_word_counts_for_circumstances():
+def test_the_newest_row_counts_for_circumstances():
     assert of_a(("housing", "settled", 300), ("housing", "hostel", 20)) == [["housing", "hostel", -20]]
 
 
@@ -57,7 +57,7 @@ def test_every_different_side_effect_and_wish_counts_once_the_newest_first():
     ]
 
 
-def test_what_was_not_known_by_then_or_lies_ahead_is_not_told():
+def test_rows_not_yet_known_and_future_rows_are_not_shown():
     assert of_a(("wish", "later", 10, 0), ("wish", "ahead", -3), ("wish", "in time", 10, 1)) == [
         ["wish", "in time", -10]
     ]

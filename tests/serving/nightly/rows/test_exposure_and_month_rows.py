@@ -33,12 +33,12 @@ def placed_people(home) -> list[str]:
         return [row[0] for row in connection.execute(query)]
 
 
-def test_a_home_whose_list_nobody_saw_has_no_exposure_and_one_without_a_database_neither(home, tmp_path):
+def test_without_a_viewed_list_or_a_database_there_is_no_exposure(home, tmp_path):
     assert exposure_rows(home) is None
     assert exposure_rows(tmp_path) is None and not (tmp_path / "service.db").exists()
 
 
-def test_a_review_while_the_list_stood_is_an_exposure_and_one_without_a_showing_is_not_logged(home, world):
+def test_a_review_during_a_list_is_an_exposure_and_counts_as_unlogged_if_the_person_was_not_shown(home, world):
     one, other = placed_people(home)[:2]
     soon = dt.datetime.combine(world.AS_OF, dt.time(9)) + dt.timedelta(days=1)
     for patient in (one, other):
@@ -51,7 +51,7 @@ def test_a_review_while_the_list_stood_is_an_exposure_and_one_without_a_showing_
     assert found["live_from"] == world.AS_OF
 
 
-def test_a_review_after_the_list_was_replaced_is_none_of_this_list(home, world):
+def test_a_review_after_the_list_was_replaced_does_not_count_for_it(home, world):
     person = placed_people(home)[0]
     reviewed(home, person, "north", dt.datetime.combine(world.AS_OF, dt.time(9)) + dt.timedelta(days=8))
     assert not exposure_rows(home)["lines"]["exposed"].any()

@@ -53,7 +53,7 @@ def test_a_medicine_is_held_until_28_days_after_its_supply():
     assert one("B", supplies=[supply(56)])["medicines"] == ""
 
 
-def test_nothing_that_was_not_known_is_kept():
+def test_what_was_not_known_on_the_day_is_left_out():
     late = supply(10, known_on=AS_OF)
     result = {"patient_id": "A", "test": "anc", "taken_on": ago(3), "value": 2.1, "unit": "10*9/L"}
     found = one(
@@ -87,7 +87,7 @@ def test_a_test_is_due_on_the_day_that_the_care_gap_counts_from():
     assert dues["fbc"] == (fbc - day_of(AS_OF), None)
 
 
-def test_adjustments_are_the_latest_needs_and_a_language_alone_is_none():
+def test_adjustments_are_the_latest_needs_and_do_not_include_a_language_alone():
     def said(kind, value, days_ago=50, who="A"):
         return {"patient_id": who, "kind": kind, "value": value, "from_on": ago(days_ago), "known_on": ago(days_ago)}
 

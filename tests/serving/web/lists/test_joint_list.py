@@ -46,7 +46,7 @@ def test_everybody_of_both_teams_is_on_it_once_and_ranked_once_by_risk(both, api
         assert rank == 1 + sum(risk > risks[person] for risk in risks.values())
 
 
-def test_who_is_above_a_line_is_above_it_on_that_teams_own_list(both, api):
+def test_people_above_the_line_are_also_above_it_on_their_own_teams_list(both, api):
     own = {e["patient_id"] for e in api("north")["items"] if e["within_capacity"]}
     shown = rows(both.get("/teams").text)
     assert {person for person, _, above in shown if above} == own and len(own) == 3

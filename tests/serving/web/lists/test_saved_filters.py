@@ -86,7 +86,7 @@ def test_the_same_name_replaces_and_delete_deletes(signed_in):
         ("943 476 5919", "never by a person"),
     ],
 )
-def test_a_name_that_cannot_be_is_refused_with_what_to_do_and_not_repeated(signed_in, name, said):
+def test_an_invalid_name_is_refused_with_advice_and_not_repeated(signed_in, name, said):
     client = signed_in("ann")
     answer = save(client, name)
     page = client.get(answer.headers["location"]).text
@@ -102,7 +102,7 @@ def test_twenty_are_the_most(signed_in):
     assert "saved=1" in save(client, "Filter 3").headers["location"], "one of the same name is replaced"
 
 
-def test_what_a_browser_made_up_is_no_filter(signed_in):
+def test_an_invented_filter_is_refused(signed_in):
     client = signed_in("ann")
     proof = re.search(r'name="proof" value="([^"]*)"', client.get("/teams/north").text)[1]
     for query in ("nonsense=1", "view=http://x", "offset=-1", "gap=a%0d%0ab&x=1"):

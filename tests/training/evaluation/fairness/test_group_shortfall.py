@@ -60,11 +60,11 @@ def test_a_group_that_is_found_less_than_half_as_often_is_refused_among_thirty()
         (30, 0.55, False),
     ],
 )
-def test_how_far_below_and_on_how_many_events(events, share, behind):
+def test_the_gate_depends_on_the_shortfall_and_the_number_of_events(events, share, behind):
     assert bool(refused((events, share * EVERYONE), *[(100, EVERYONE)] * 29)) is behind
 
 
-def test_a_group_of_too_few_events_and_an_unknown_one_judge_nobody():
+def test_groups_with_too_few_events_and_unknown_groups_are_not_judged():
     assert judge((40, 0.1), enough=False) == []
     assert levels_of([], Figure(value=None), 0, "captured_at_slots", UNKNOWN) == []
 

@@ -54,7 +54,7 @@ def test_one_small_cell_hides_a_whole_intersection_because_its_margins_are_publi
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 60)), min_size=2, max_size=8))
-def test_taking_what_is_shown_from_the_total_never_leaves_a_small_number(levels):
+def test_subtracting_shown_numbers_from_the_total_never_reveals_a_small_number(levels):
     people, events = [max(p, e) for p, e in levels], [e for _, e in levels]
     hidden = suppressed(people, events)
     for numbers in (people, events):
@@ -86,7 +86,7 @@ def test_the_worst_group_is_the_one_whose_events_are_listed_least_among_those_wi
     assert gap["value"] == pytest.approx(30 / 40 - 7 / 35)
 
 
-def test_a_group_whose_risk_is_told_too_low_is_named():
+def test_a_group_with_underestimated_risk_is_named():
     rows, partition = rows_of([200, 200], [40, 40], [20, 20])
     low = Rows(rows.label, np.where(partition.level == "level 0", 0.2, 0.05), rows.listed, rows.event, rows.draws)
     named = unequal_calibration([by_level(low, partition, enough=30)])

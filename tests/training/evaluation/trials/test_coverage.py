@@ -41,7 +41,7 @@ def coverage(world, width, **changes):
     return figures(**{**asked, **changes})
 
 
-def test_a_range_holds_what_it_was_made_to_hold_and_less_where_people_differ_more(world):
+def test_a_range_holds_its_planned_share_and_less_if_people_differ_more(world):
     found = coverage(world, 1.645 * 0.8)
     assert found["held"]["value"] == pytest.approx(0.8 * 0.9 + 0.2 * 0.59, abs=0.04)
     assert found["held"]["low"] < found["held"]["value"] < found["held"]["high"]
@@ -55,7 +55,7 @@ def test_a_narrow_range_holds_few_and_a_wide_one_nearly_all(world):
     assert narrow < 0.35 and wide > 0.98
 
 
-def test_rows_of_people_who_were_not_there_are_left_out(world):
+def test_rows_of_absent_people_are_left_out(world):
     _, _, true = world
     gone = true.copy()
     gone[: ROWS // 2] = np.nan

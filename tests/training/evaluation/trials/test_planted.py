@@ -37,7 +37,7 @@ def reads_contacts(matrix):
     return {"admission_90": 1 / (2 + seen), "disengagement_90": 1 / (3 + seen)}
 
 
-def test_faults_move_a_risk_that_reads_what_was_spoilt_and_no_other(trust, spine):
+def test_a_fault_moves_only_risks_that_read_the_faulty_records(trust, spine):
     label = (np.arange(len(spine)) % 3 == 0).astype(float)
     found = planted.faults(trust.records, spine, {"admission_90": label}, reads_contacts, 20, 0)
     by_fault = {row["fault"]: row for row in found}

@@ -50,7 +50,7 @@ def test_the_same_model_again_is_perfectly_stable(trial):
         assert found["top_three_concepts_agree"]["value"] == 1
 
 
-def test_a_model_that_ranks_by_chance_is_not(trial):
+def test_a_model_that_ranks_by_chance_is_unstable(trial):
     _, fitted, values, probabilities, _, _ = trial
     chance = {o: np.random.default_rng(1).random(p.shape) for o, p in probabilities.items()}
     found = judged(trial, same(fitted, chance))["disengagement_180"]
