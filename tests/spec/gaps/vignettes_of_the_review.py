@@ -242,6 +242,16 @@ STOPPED: list[Vignette] = [
         supplies=HEAD + every("valproate", 28, 738, 38) + "\n" + every("lithium", 28, 1200, 8),
     ),
     vignette(
+        "venlafaxine ran out eight days ago beside mirtazapine of many years, which goes on: no switch",
+        Must("WITHDRAWAL_RISK", "high", "venlafaxine ran out on d-8"),
+        supplies=HEAD + every("venlafaxine", 28, 736, 36) + "\n" + every("mirtazapine", 28, 1200, 8),
+    ),
+    vignette(
+        "zopiclone ran out eight days ago beside diazepam of many years, which goes on: it stands in",
+        not_found=("WITHDRAWAL_RISK",),
+        supplies=HEAD + every("zopiclone", 28, 736, 36) + "\n" + every("diazepam", 28, 1200, 8),
+    ),
+    vignette(
         "valproate ran out two days ago: collected late by a weekend is no stop",
         not_found=("SUPPLY_GAP_ORAL",),
         supplies=HEAD + every("valproate", 28, 730, 30),

@@ -19,12 +19,9 @@ from features.reference.medicines.stops import SuddenStop, sudden_stop
 
 GAP_DAYS, LONG_GAP_DAYS = 14, 30
 WEEK = 7
-_SWITCHED = ("antidepressant_any", "benzodiazepine_or_z_drug")
-"""Families of medicines: a later supply of another medicine of the family is a switch, not a stop."""
 _REPLACED_WITHIN_DAYS = 90
-"""A mood stabiliser that began in the 90 days before valproate or carbamazepine ended, or later, replaces it [D]; one
-taken for longer was there beside it."""
-_REPLACED = ("valproate", "carbamazepine")
+"""A medicine that began in the 90 days before another ended, or later, replaces it [D]; one taken for longer was there
+beside it."""
 FALL = 0.1
 LEVEL_FALL = 0.2
 WINDOW = 90
@@ -160,14 +157,18 @@ def _stop_rule(course: Course) -> SuddenStop | None:
 
 
 def _replaced(person: PersonAsKnown, course: Course) -> bool:
-    """Whether a later supply of another medicine makes the end of a course a switch."""
+    """Whether a later supply of another medicine makes the end of a course a switch. Any benzodiazepine or z-drug
+    stands in for another; an antidepressant, valproate or carbamazepine is replaced by one that began lately.
+    """
+    stopped = course.medicine
     later = [other for other in person.courses if other.end > course.end]
-    family = next((name for name in _SWITCHED if in_scope(course.medicine, name)), "")
-    if family:
-        return any(in_scope(other.medicine, family) for other in later)
-    return course.medicine.base in _REPLACED and any(
-        class_of(other.medicine) in ("lithium", "mood stabiliser") and other.start >= course.end - _REPLACED_WITHIN_DAYS
-        for other in later
+    if in_scope(stopped, "benzodiazepine_or_z_drug"):
+        return any(in_scope(other.medicine, "benzodiazepine_or_z_drug") for other in later)
+    lately = [other.medicine for other in later if other.start >= course.end - _REPLACED_WITHIN_DAYS]
+    if in_scope(stopped, "antidepressant_any"):
+        return any(in_scope(medicine, "antidepressant_any") for medicine in lately)
+    return stopped.base in ("valproate", "carbamazepine") and any(
+        class_of(medicine) in ("lithium", "mood stabiliser") for medicine in lately
     )
 
 
