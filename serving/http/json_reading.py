@@ -1,5 +1,5 @@
 """Reads JSON bodies strictly. Python's reader keeps the last of two members of one name, and rows of the first would be
-lost in silence."""
+lost silently."""
 
 from __future__ import annotations
 
