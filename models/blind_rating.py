@@ -1,5 +1,5 @@
-"""The cases of a blind rating: the file that a rater gets. Who would be listed stands in a second file, the key, which
-no page reads.
+"""The cases of a blind rating: the file that a rater gets. A second file, the key, holds who would be listed. No page
+reads it.
 """
 
 from __future__ import annotations

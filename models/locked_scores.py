@@ -1,11 +1,11 @@
-"""Scores that are stored, locked by a hash and shown to nobody: the file format of the silent trial.
+"""Scores that are stored, locked by a hash and not shown: the file format of the silent trial.
 
 One folder a day and bundle holds ``scores.parquet``, ``left_out.parquet`` and ``about.json``. The lock is the SHA-256
-over the hashes of the two tables and what ``about`` says. Published before the outcomes exist (the audit log keeps
-it), it proves that nobody chose the scores afterwards.
+over the hashes of the two tables and what ``about`` says. The audit log keeps the lock before the outcomes exist,
+which proves that the scores were not chosen afterwards.
 
-Erasing a person changes the tables. The published lock stays in ``about.json``; beside it stand how many rows went and
-the hash of the files as they are now, so that an erasure is not taken for tampering, nor the other way round.
+Erasing a person changes the tables. The published lock stays in ``about.json``, with the number of erased rows and the
+hash of the present files. So erasure and tampering can be told apart.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ def read_locked(folder: Path) -> LockedScores:
 
 @dataclass(frozen=True)
 class ErasedRows:
-    """What an erasure took out of one folder: its published lock, the hash of what is left, and how many rows."""
+    """The effect of an erasure on one folder: its published lock, the hash of what is left, and the number of erased
+    rows."""
 
     lock: str
     lock_now: str

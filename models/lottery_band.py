@@ -1,6 +1,6 @@
-"""The lottery band: who of the people near the line of a list gets one of the last places, drawn from a seed.
+"""The lottery band draws from a seed which people near the line of a list get one of the last places.
 
-Near the line the order is nearly chance already: the risks differ by less than the model can tell. Drawing the order
+Near the line the order is nearly chance already, because the risks differ by less than the model can distinguish. Drawing the order
 there makes the people just listed and just not listed comparable, so the effect of being listed can be measured. One
 function draws for the nightly run and for every simulation.
 
@@ -89,5 +89,5 @@ def _draw(near: Sequence[InLine], free: int, line: float, seed: int, occasion: s
 
 
 def _number(seed: int, occasion: str, person: str) -> bytes:
-    """A number that nobody can choose: a hash of the seed, the draw and the person."""
+    """A number that cannot be chosen: a hash of the seed, the draw and the person."""
     return hashlib.sha256(f"{seed}\n{occasion}\n{person}".encode()).digest()

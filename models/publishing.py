@@ -1,8 +1,8 @@
-"""Writes and publishes bundles, whole or not at all.
+"""Writes and publishes bundles, completely or not at all.
 
 ``write_bundle`` writes next to its target, syncs, and renames. ``publish`` copies a bundle under a root, runs its
 self-test there, sets ``last_good`` to the bundle served before, and only then replaces the pointer ``current`` by one
-rename. A kill at any step leaves a pointer to a whole bundle.
+rename. If the process is killed at any step, the pointer still names a complete bundle.
 """
 
 from __future__ import annotations

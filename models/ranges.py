@@ -1,12 +1,12 @@
-"""The range of each person's risk: where nine true risks in ten lie.
+"""The range of each person's risk, which should hold nine true risks in ten.
 
-Two things keep a risk from being known. A model trained on other people would give another number: the *spread*, the
-standard deviation of refits on the logit, which one small booster for each outcome predicts from the same inputs. And
-much of what moves a person's risk is in no record: *factors*, learned on simulated people whose true risk is known,
-give for each prediction window how far true risks lie from a model's. The range is
-``logit + shift - below * width`` to ``logit + shift + above * width`` with ``width**2 = spread**2 + hidden**2``; shift
-and hidden depend on the risk. It always holds the risk itself, and neither end falls as the prediction window grows.
-A range changes no score and has no part in its explanation (docs/architecture.md rule 4).
+A risk is uncertain for two reasons. First, a model trained on other people would give another number: the *spread*, the standard deviation of refits on the
+logit, which one small booster for each outcome predicts from the same inputs. Second, many causes of a person's risk
+are not recorded: *factors*, learned on simulated people whose true risk is known, give for each prediction window how
+far true risks lie from a model's. The range is ``logit + shift - below * width`` to ``logit + shift + above * width``
+with ``width**2 = spread**2 + hidden**2``; shift and hidden depend on the risk. It always holds the risk itself, and
+neither end falls as the prediction window grows. A range changes no score and has no part in its explanation
+(docs/architecture.md rule 4).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Frozen(BaseModel):
 
 class RangeFactor(_Frozen):
     """How far true risks lie from a model's, on the logit, at one prediction window. They were learned at risks from
-    ``lowest`` to ``highest`` (logits); beyond, those of the nearer end hold."""
+    ``lowest`` to ``highest`` (logits). Beyond these, the factors of the nearer end are used."""
 
     horizon: int = Field(gt=0)
     centre: Number
@@ -51,7 +51,7 @@ class RangeFactor(_Frozen):
     above: Number = Field(gt=0)
 
     def offset(self, logit: Floats) -> tuple[Floats, Floats]:
-        """The shift, and the standard deviation of what no record holds, at these risks."""
+        """The shift, and the standard deviation from unrecorded causes, at these risks."""
         at = np.clip(logit, self.lowest, self.highest) - self.centre
         return self.shift + self.shift_slope * at, np.exp(self.log_hidden + self.log_hidden_slope * at)
 
@@ -77,7 +77,7 @@ class OutcomeFactors(_Frozen):
             spread = self.scale * np.exp(log_spread[:, column])
             low[:, column], high[:, column] = factor.bounds(logit[:, column], spread)
         low, high = np.minimum(low, logit), np.maximum(high, logit)
-        # A true risk never falls as the window grows, so what holds at one window bounds the others.
+        # A true risk never falls as the window grows, so the range at one window bounds the others.
         low = np.maximum.accumulate(low, axis=1)
         high = np.minimum.accumulate(high[:, ::-1], axis=1)[:, ::-1]
         return sigmoid(low), sigmoid(high)
@@ -126,8 +126,8 @@ class OutcomeRanges:
 
 
 def factors_at(known: tuple[RangeFactor, ...], horizons: tuple[int, ...]) -> tuple[RangeFactor, ...]:
-    """The factors at other prediction windows: straight lines over the logarithm of the days between those that were
-    learned, and the nearest beyond them."""
+    """The factors at other prediction windows: linear in the logarithm of the days between learned windows, and those
+    of the nearest window beyond them."""
     days = np.log([factor.horizon for factor in known])
     names = [name for name in RangeFactor.model_fields if name != "horizon"]
     columns = {name: [getattr(factor, name) for factor in known] for name in names}

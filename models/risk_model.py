@@ -144,7 +144,7 @@ class RiskModel:
     @classmethod
     def load(cls, path: Path | str, *, self_test: bool = True) -> RiskModel:
         """Open a bundle folder, or a bundles root by its ``current`` pointer. Every file is verified before any is
-        parsed. Whether it has to be signed is for the home to say (``bundle.signature.refuse_unsigned``).
+        parsed. The home decides whether it must be signed (``bundle.signature.refuse_unsigned``).
 
         Raises a ``BundleError`` that names the file, what was expected, and what to do.
         """

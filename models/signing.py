@@ -1,7 +1,8 @@
 """Ed25519 signatures: a private key in one file, public keys in a folder of trusted ones.
 
-A bundle is signed when it is promoted, and the head of the audit log when a checkpoint is made. Both say where the
-signed thing came from, which a hash stored with it cannot: an attacker who changes the file changes the hash too.
+A bundle is signed when it is promoted, and the head of the audit log when a checkpoint is made. A signature shows
+where a file came from. A hash stored with the file cannot, because an attacker who changes the file can change the
+hash too.
 
 Key files are PEM, as ``openssl genpkey -algorithm ed25519`` writes them, so that a trust may make and keep them with
 its own tools.
@@ -76,7 +77,7 @@ class SigningKey:
         return cls(_key_id(private.public_key()), private)
 
     def sign(self, purpose: str, message: bytes, by: str) -> Signature:
-        """Sign ``message`` for one ``purpose``: a signature of a bundle is no signature of anything else."""
+        """Sign ``message`` for one ``purpose``: a signature of a bundle is not valid for anything else."""
         value = self.private.sign(_framed(purpose, message))
         return Signature(
             key_id=self.key_id,
@@ -88,7 +89,7 @@ class SigningKey:
 
 @dataclass(frozen=True)
 class TrustedKeys:
-    """The public keys that are trusted, by key id. An empty set trusts nobody."""
+    """The public keys that are trusted, by key id. An empty set means that no key is trusted."""
 
     keys: Mapping[str, Ed25519PublicKey]
 
@@ -111,8 +112,8 @@ class TrustedKeys:
 
     @classmethod
     def of_home(cls, home: Path | None) -> Self | None:
-        """The keys in the folder UPSTREAM_TRUSTED_KEYS, else in ``trusted_keys`` of a home; None where neither is
-        there, which means that signatures are not asked for. A folder that is named and absent trusts nobody."""
+        """The keys in the folder UPSTREAM_TRUSTED_KEYS, else in ``trusted_keys`` of a home; None if there is neither;
+        then no signature is required. If a folder is named and absent, no key is trusted."""
         named = os.environ.get("UPSTREAM_TRUSTED_KEYS", "")
         if named:
             folder = Path(named)
@@ -152,7 +153,8 @@ def new_key(private: Path, public: Path) -> str:
 
 
 def demo_key(home: Path) -> SigningKey:
-    """The key that a demo signs with, made once and trusted by its home alone. A trust keeps its own key elsewhere."""
+    """The key that a demo signs with, made once and trusted only by its own home. A trust keeps its own key
+    elsewhere."""
     private = home / "demo_signing.key"
     if not private.exists():
         new_key(private, home / TRUSTED_KEYS / f"demo{PUBLIC_SUFFIX}")

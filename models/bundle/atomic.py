@@ -27,7 +27,7 @@ def beside(path: Path) -> Path:
 
 
 def write_folder(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Writes a folder of files. It appears whole or not at all."""
+    """Writes a folder of files. Either all of it appears or nothing."""
     partial = beside(folder)
     partial.mkdir()
     try:
@@ -65,7 +65,7 @@ def write_pointer(root: Path, pointer: str, bundle_id: str) -> None:
 
 
 def sweep(root: Path) -> None:
-    """Removes what a killed publisher left. The caller holds the lock, so none of it is in use."""
+    """Removes the remains of a killed publisher. The caller holds the lock, so none of it is in use."""
     for path in root.glob(f".*{PARTIAL}"):
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

@@ -1,7 +1,7 @@
 """The signature of a bundle: made at promotion, checked before a bundle is published, loaded or scored with.
 
-It signs the manifest's digest, which covers every file, and whether the data was synthetic. It stands beside the
-manifest as ``signature.json``, the one file of a bundle that the manifest cannot list.
+It signs the manifest's digest, which covers every file, and whether the data was synthetic. It is in
+``signature.json`` next to the manifest, the only file of a bundle that the manifest cannot list.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def read_signature(folder: Path) -> Signature | None:
 def refuse_unsigned(manifest: Manifest, signature: Signature | None, home: Path | None) -> None:
     """Raises ``SignatureInvalid`` where the home trusts keys and none of them signed this bundle.
 
-    A home without trusted keys asks for no signature (``upstream doctor`` says so). A model that was not promoted has
-    none to show; ``not_promoted.refuse_unless_demo`` keeps it out of every home but a demo's.
+    A home without trusted keys requires no signature (``upstream doctor`` says so). A model that was not promoted has
+    no signature; ``not_promoted.refuse_unless_demo`` allows it only in a demo's home.
     """
     trusted = TrustedKeys.of_home(home)
     if trusted is None or manifest.not_promoted:

@@ -80,8 +80,8 @@ class Upstream(Connection):
         return cast("shapes.Alive", self._json("GET", "/livez"))
 
     def take_from_nhs_notify(self) -> None:
-        """Statuses of messages, as NHS Notify signs them. 403 where the signature is not that of the body, 422 for
-        a body that is not one of its callbacks."""
+        """Statuses of messages, as NHS Notify signs them. 403 if the signature does not match the body, 422 for a
+        body that is not one of its callbacks."""
         self._json("POST", "/messages/nhs-notify")
 
     def take_receipt(self, body: shapes.TextReceipt) -> None:
@@ -90,7 +90,7 @@ class Upstream(Connection):
 
     def take_reply(self, body: shapes.TextReply) -> None:
         """A reply. 204 only once it is stored; the provider sends it again otherwise. Alerts and the automatic
-        answer follow beside the request."""
+        answer are sent outside the request."""
         self._json("POST", "/messages/replies", None, body)
 
     def metrics(self) -> str:

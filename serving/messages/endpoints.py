@@ -32,8 +32,8 @@ async def receipt(request: Request, caller: ProviderCaller, service: Serving, bo
 
 @router.post("/messages/replies", status_code=204, response_class=Response)
 async def reply(request: Request, caller: ProviderCaller, service: Serving, body: TextReply) -> None:
-    """A reply. 204 only once it is stored; the provider sends it again otherwise. Alerts and the automatic answer
-    follow beside the request."""
+    """A reply. 204 only once it is stored; the provider sends it again otherwise. Alerts and the automatic answer are
+    sent outside the request."""
     desk = desk_of(service)
     given: dict[str, Any] = body.model_dump(exclude_none=True)
     try:
@@ -46,7 +46,7 @@ async def reply(request: Request, caller: ProviderCaller, service: Serving, body
 
 @router.post("/messages/nhs-notify", status_code=202, response_class=Response)
 async def nhs_notify(request: Request, caller: NhsNotifyCaller, service: Serving) -> None:
-    """Statuses of messages, as NHS Notify signs them. 403 where the signature is not that of the body, 422 for a body
+    """Statuses of messages, as NHS Notify signs them. 403 if the signature does not match the body, 422 for a body
     that is not one of its callbacks."""
     account, body = service.settings.texting.nhs_notify, await request.body()
     if account is None or not is_signed(account, body, request.headers.get("x-hmac-sha256-signature", "")):

@@ -93,14 +93,14 @@ def read_reply(text: str) -> ReadReply:
 
 
 def _is_stop(plain: str) -> bool:
-    """Whether words say STOP and nothing else."""
+    """Whether the words mean STOP and nothing else."""
     told = [word for word in plain.split() if word not in _AROUND_STOP]
     return "".join(plain.split()) in _STOP_ALONE or (len(told) == 1 and told[0] in _STOP_ALONE)
 
 
 def _plain(text: str) -> str:
-    """The words as they are compared, without characters that nobody sees. Not from the cache of ``plain_word``, which
-    would keep what people wrote in memory."""
+    """The words as they are compared, without invisible characters. The cache of ``plain_word`` is not used, because
+    it would keep what people wrote in memory."""
     seen = "".join(char for char in text if unicodedata.category(char) not in ("Cf", "Cc") or char.isspace())
     return str(plain_word.__wrapped__(seen))
 

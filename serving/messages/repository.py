@@ -1,4 +1,5 @@
-"""All queries over texts. Reading for a caller starts at ``visible_people``; receipts and replies are our own job's."""
+"""All queries over texts. A read for a caller starts at ``visible_people``. Only the service's own jobs read receipts
+and replies directly."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from serving.storage.tables import (
 from serving.storage.visible import seen, visible_people
 
 FINAL = ("delivered", "permanent-failure", "temporary-failure", "technical-failure")
-"""Final statuses of the provider. A temporary failure may still be delivered."""
+"""Final statuses of the provider. A text with a temporary failure may still be delivered."""
 UNSURE_AFTER = dt.timedelta(minutes=2)
 """Time after which a text without an answer from the provider is shown as possibly not sent."""
 CONTACT_KEPT = dt.timedelta(days=1_096)
@@ -131,7 +132,7 @@ def text_row(connection: Connection, text_id: str) -> Row[Any] | None:
 
 
 def taken_by_provider(connection: Connection, text_id: str, provider_id: str, at: dt.datetime) -> None:
-    """The provider took a text; a receipt that came before this counts."""
+    """Records that the provider took a text. A receipt that came earlier counts."""
     values = {"provider_id": provider_id, "status": "created", "status_at": at}
     connection.execute(update(texts).where(texts.c.text_id == text_id).values(values))
     apply_receipts(connection, provider_id)
@@ -173,19 +174,19 @@ def add_reply(connection: Connection, row: dict[str, Any]) -> bool:
 
 
 def unread(connection: Connection) -> list[Row[Any]]:
-    """Replies that nothing has read the meaning of, oldest first."""
+    """Replies whose meaning has not been read yet, oldest first."""
     query = select(text_replies).where(text_replies.c.handled_at.is_(None))
     return list(connection.execute(query.order_by(text_replies.c.sent_at, text_replies.c.reply_id).limit(500)))
 
 
 def unanswered(connection: Connection) -> list[Row[Any]]:
-    """Replies that were read and wait for the automatic answer, the newest first: an answer that is late helps less."""
+    """Replies that were read and wait for the automatic answer, newest first, because a late answer helps less."""
     query = select(text_replies).where(text_replies.c.handled_at.is_not(None), text_replies.c.answered_at.is_(None))
     return list(connection.execute(query.order_by(text_replies.c.stored_at.desc(), text_replies.c.reply_id).limit(100)))
 
 
 def unalerted(connection: Connection) -> list[Row[Any]]:
-    """Replies with words of distress of which nobody was alerted yet and that nobody has opened; oldest first."""
+    """Replies with words of distress without an alert so far that nobody has opened, oldest first."""
     query = select(text_replies).where(
         text_replies.c.distress.is_(True), text_replies.c.alerted_at.is_(None), text_replies.c.opened_at.is_(None)
     )
@@ -199,7 +200,7 @@ def teams_of(connection: Connection, caller: Caller, patient_id: str) -> list[st
 
 
 def reply_row(connection: Connection, reply_id: str, *, locked: bool = False) -> Row[Any] | None:
-    """One reply, inside a transaction of our own; ``locked`` keeps other processes off it until the end."""
+    """One reply, inside a transaction of our own; ``locked`` keeps other processes from it until the end."""
     query = select(text_replies).where(text_replies.c.reply_id == reply_id)
     return connection.execute(query.with_for_update() if locked else query).first()
 
@@ -311,7 +312,7 @@ def reply_seen(connection: Connection, caller: Caller, reply_id: str) -> Row[Any
 
 
 def of_nobody(connection: Connection) -> int:
-    """How many replies came from a number that nobody here has."""
+    """How many replies came from an unknown number."""
     query = (
         select(func.count())
         .select_from(text_replies)
@@ -321,7 +322,7 @@ def of_nobody(connection: Connection) -> int:
 
 
 def coded_replies(connection: Connection, meanings: Sequence[str]) -> list[Row[Any]]:
-    """Replies by closed codes, of people, for the records; not those that somebody else wrote."""
+    """Replies with closed codes, for the records, without those that somebody else wrote."""
     query = select(
         text_replies.c.reply_id,
         text_replies.c.patient_id,
@@ -354,7 +355,7 @@ def erase_person(connection: Connection, patient_id: str) -> dict[str, int]:
 
 
 def delete_before(connection: Connection, before: dt.datetime, contacts: Sequence[str]) -> dict[str, int]:
-    """Deletes what is older than a moment, but no reply that somebody still has to deal with.
+    """Deletes what is older than a moment, except replies that somebody still has to deal with.
 
     A reply by one of the codes ``contacts`` is a contact of the records. Its words and its number go; its day stays for
     as long as features look back.

@@ -20,7 +20,7 @@ lists.
 
 
 class ErasedMeanwhile(UpstreamError):
-    """Somebody on the lists was erased while the run worked."""
+    """A person on the lists was erased during the run."""
 
 
 def storable(chosen: Caseload) -> tuple[Caseload, int]:

@@ -1,7 +1,7 @@
 """Runs work in forked processes, which share loaded data and use several cores despite Python's lock.
 
-A worker dies with its parent and never holds the parent's lock, so a killed run leaves nothing that could continue
-writing.
+A worker dies with its parent and never holds the parent's lock, so no process continues to write after a run is
+killed.
 """
 
 from __future__ import annotations

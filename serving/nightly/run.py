@@ -71,7 +71,7 @@ Progress = Callable[[str, int, int], None]
 
 
 class NothingToScore(UpstreamError):
-    """Nobody in the store is on a caseload on that day. The message says why people were left out."""
+    """No person in the store is on a caseload on that day. The message says why people were left out."""
 
 
 def score_store(
@@ -95,11 +95,11 @@ def score_store(
     ``store`` is a folder of records; ``bundle`` a bundle folder, a bundles root or a loaded model; ``database`` a home
     folder, a database URL or a ``Database``. ``as_of`` defaults to the day after the newest recorded event;
     ``ranking`` is the order of the published lists; ``shard`` is how many people each of ``threads`` processes holds
-    in memory at once. Runs older than ``explained_days`` keep their risks, ranks and gaps and lose their
-    explanations. The records are compared with those behind the published list: beyond ``tolerances`` nothing is
-    published and ``ListRefused`` says why, unless ``accept`` names who decided otherwise. Raises ``AlreadyRunning``
-    if another run is active, ``ErasedMeanwhile``, ``NothingToScore``, ``RecordsError``, ``BundleError`` or
-    ``DatabaseUnavailable``; then nothing is published.
+    in memory at once. Runs older than ``explained_days`` keep their risks, ranks and gaps and lose their explanations.
+    The records are compared with those behind the published list: if they differ by more than ``tolerances``, nothing
+    is published and ``ListRefused`` says why, unless ``accept`` names the person who accepts the change. Raises
+    ``AlreadyRunning`` if another run is active, ``ErasedMeanwhile``, ``NothingToScore``, ``RecordsError``,
+    ``BundleError`` or ``DatabaseUnavailable``; then nothing is published.
     """
     began = time.perf_counter()
     progress("loading", 0, 2)

@@ -1,7 +1,7 @@
 """Silent scoring: everybody is scored and the scores are locked in files of the home. No page and no API reads them.
 
-A challenger runs silently beside the champion: give its bundle. The audit log keeps the hash of each lock, so that it
-stands in the signed checkpoints before the outcomes exist.
+A challenger runs silently beside the champion: give its bundle. The audit log keeps the hash of each lock, so that the
+signed checkpoints hold it before the outcomes exist.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Storage for the finished shards of a nightly run until it publishes: one SQLite file per shard, next to the service
 database.
 
-A shard is written to a temporary name, synced and renamed, so after a power cut or ``kill -9`` each is whole or
-absent, and the next run resumes. Processes write their shards in parallel. The folder's name depends on the run and
+A shard is written to a temporary name, synced and renamed, so after a power cut or ``kill -9`` each shard is complete
+or absent, and the next run resumes. Processes write their shards in parallel. The folder's name depends on the run and
 its people. It is removed once the run is published, with any older one.
 """
 

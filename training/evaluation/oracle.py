@@ -40,7 +40,7 @@ def true_risks(
     slice.
     """
     at = np.flatnonzero(test)
-    known = getattr(truth, "outcomes", None)  # a simulator knows no true risk of an outcome that a trust defined
+    known = getattr(truth, "outcomes", None)  # the simulator has no true risk for an outcome that a trust defined
     horizons = {o: days for o, days in horizons.items() if known is None or TRUE_NAME.get(o, o) in known}
     if truth is None or not rows or not len(at) or not horizons:
         return np.zeros(0, dtype=np.int64), {}

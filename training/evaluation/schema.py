@@ -566,7 +566,7 @@ class PlantedFindings(FrozenModel):
 
 
 class External(FrozenModel):
-    """A bundle that was judged on records that had no part in making it."""
+    """A bundle evaluated on records that were not used to make it."""
 
     bundle_id: str
     model_version: str
@@ -597,7 +597,7 @@ class Evaluation(FrozenModel):
     attrition: list[AttritionStep] | None = None
     split: str | None = None
     left_out: dict[str, str] | None = None
-    """Outcomes of the settings that the records have too few events of, and why they were not trained."""
+    """Outcomes of the settings for which the records have too few events, and why they were not trained."""
 
     @classmethod
     def read(cls, text: str | bytes) -> Evaluation:

@@ -26,8 +26,8 @@ class RatingRefused(UpstreamError):
 
 
 def write_rating(run: LockedScores, folder: Path, seed: int) -> tuple[Path, Path]:
-    """Writes 30 cases, half of them listed and half at random of the others, in random order, and the key in a second
-    file. The person who rates gets the first file alone, or the page ``/rating``.
+    """Writes 30 cases, half of them listed and half at random of the others, in random order. The key goes into a
+    second file. The rater gets only the first file, or the page ``/rating``.
     """
     rng = np.random.default_rng(seed)
     scores = run.scores

@@ -53,15 +53,16 @@ def two_sided(z: float) -> float:
 
 
 def draws_are_fair(rows: DrawRows) -> float:
-    """p value of the number drawn against the sum of the chances logged: a draw that was tampered with shows here."""
+    """p value of the number drawn against the sum of the chances logged: a small value shows that the draw may have
+    been tampered with."""
     spread = float(np.sqrt((rows.propensity * (1 - rows.propensity)).sum()))
     return two_sided((rows.drawn.sum() - rows.propensity.sum()) / spread) if spread else 1.0
 
 
 @dataclass(frozen=True)
 class Density:
-    """The jump of the number of people at the line, on the log scale, with its p value. A jump means that somebody
-    or something sorted people over the line.
+    """The jump of the number of people at the line, on the log scale, with its p value. A jump means that people were
+    moved over the line.
     """
 
     log_jump: float

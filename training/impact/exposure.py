@@ -1,10 +1,10 @@
 """Who was reviewed because of the list, for training and evaluation after it went live.
 
 A list changes what it predicts: people who are listed are reviewed, and some of their events do not happen. A model
-that learns from these rows as they are learns that such people are at low risk. So follow-up ends where a person is
-first reviewed, as at any exit, and rows that were followed on count for those that were not: the weight of a row is
-one over the chance that its person was not reviewed as long as they were followed (inverse probability of censoring).
-A person with a place whom nobody reviewed counts as unexposed, because a place alone changes nothing.
+that learns from these rows as they are learns that such people are at low risk. So follow-up ends at a person's first
+review, as at any exit. Rows whose follow-up continues stand in for the others: the weight of a row is one over the
+chance that its person was not reviewed during the follow-up (inverse probability of censoring). A person with a place
+and without a review counts as unexposed, because a place alone changes nothing.
 
 A review before ``as_of`` is history, like other care.
 """
@@ -28,11 +28,12 @@ from training.errors import ExposureUnknown
 Floats = npt.NDArray[np.float64]
 EXIT = "exit: reviewed from the list"
 BANDS = 5
-"""People of a day with the same kind of place are grouped into so many bands of risk to estimate their chance."""
+"""Number of risk bands, used to estimate the chance of a review among people of one day with the same kind of
+place."""
 MOST_WEIGHT = 10.0
-"""No row counts for more than this many. It bounds the noise, and leaves some bias where nearly all are reviewed."""
+"""Largest weight of a row. It limits the noise, and leaves some bias if nearly all are reviewed."""
 MOST_UNLOGGED = 0.05
-"""Largest share of reviewed people with a place whom the exposure log may lack."""
+"""Largest share of reviewed people with a place that may be missing from the exposure log."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def exposure_aware(
 
 
 def ended_at(followed: FollowUp, first: npt.NDArray[np.int64]) -> FollowUp:
-    """The follow-up with an exit on the day of the first exposure, where that comes before another exit."""
+    """The follow-up with an exit on the day of the first exposure, if that comes before any other exit."""
     outcomes = {}
     for name, one in followed.outcomes.items():
         sooner = first < one.exit_day
@@ -164,10 +165,11 @@ def _first_and_weights(
 
 
 def chances(lines: pd.DataFrame) -> Floats:
-    """The chance of each line to be reviewed while its list stood.
+    """The chance that the person of each line is reviewed while the list is current.
 
-    It is the share reviewed among people with the same kind of place and a like risk on that day. Where the lottery
-    drew, the place itself was a matter of chance: then it is the mean of both shares, by the chance of a place.
+    It is the share reviewed among
+    people with the same kind of place and a similar risk on that day. If a lottery gave the place, it is the mean of
+    the shares with and without a place, weighted by the chance of a place.
     """
     place = lines.groupby(["as_of", "placed"])["risk"].rank(method="first")
     size = lines.groupby(["as_of", "placed"])["risk"].transform("size")

@@ -1,8 +1,8 @@
 """One page a month on the served model, for the team that owns it: what happened against what was expected.
 
-Published risks are read once their prediction window has passed. People who were reviewed while a list stood are
-counted apart, because a review is meant to change what happens: the test watches the others. A figure that cannot be
-known yet says from when it can.
+Published risks are read once their prediction window has passed. People who were reviewed while a list was current are
+counted separately, because a review is meant to change what happens. The sequential test uses the others. If a figure
+cannot be known yet, the report says when it can.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _models(runs: list[dict[str, Any]], trained_until: Mapping[str, str]) -> lis
 
 
 def _changes(runs: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The changes of the served model, by the first list of each: what was done, also as a step of repair."""
+    """The changes of the served model, by the first list of each model: what was done, and which repair it was."""
     ordered = sorted(runs, key=lambda run: run["as_of"])
     return [
         {
@@ -160,7 +160,7 @@ def _by_month(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _watched(rows: pd.DataFrame, bundle: str, horizon: int, settings: WatchSettings, settling: int) -> dict[str, Any]:
-    """The test of one model. It begins again with each model, because its risks are others."""
+    """The test of one model. It begins again with each model, because the risks differ."""
     own = rows[rows["bundle_id"] == bundle]
     began = None if own.empty else pd.to_datetime(own["as_of"]).min().date().isoformat()
     return {"bundle_id": bundle, "began": began, **_watch(own, horizon, settings, settling)}

@@ -1,4 +1,4 @@
-"""The plan of the analysis, written and hashed before the first draw. A plan that was changed afterwards is found."""
+"""The plan of the analysis, written and hashed before the first draw. A later change to the plan is found."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from features.errors import SettingsError
 
 
 class ImpactPlan(BaseModel):
-    """What is asked and how it will be answered. ``detect`` is the relative effect worth finding (-0.25: a quarter
-    fewer). ``approved_by`` names who agreed to it.
+    """The question of the analysis and how it will be answered. ``detect`` is the relative effect worth finding
+    (-0.25: a quarter fewer). ``approved_by`` names who agreed to it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,4 +1,4 @@
-"""How many people an answer needs, and how long until there are so many."""
+"""The number of people that an answer needs, and the time until there are enough."""
 
 from __future__ import annotations
 

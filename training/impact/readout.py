@@ -1,8 +1,8 @@
 """The read-out of impact: what the lottery band shows, in hours, admissions, bed days and people whose care was put
-right; or how long until it can show it.
+right; or how long it takes until there is an answer.
 
 The answer is read once, when enough people are followed up. Until then the read-out shows counts and checks and no
-effect, because somebody who looks every week will see an effect sooner or later.
+effect, because a figure that is read every week will show an effect sooner or later by chance.
 """
 
 from __future__ import annotations

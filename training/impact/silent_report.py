@@ -1,4 +1,4 @@
-"""The report of a silent trial: what the locked scores were worth, once the outcomes are known."""
+"""The report of a silent trial: how good the locked scores were, once the outcomes are known."""
 
 from __future__ import annotations
 
@@ -93,7 +93,8 @@ def _of_model(
 
 
 def _watch(rows: pd.DataFrame, column: str, horizon: int, settings: WatchSettings) -> dict[str, Any]:
-    """The sequential test over rows whose labels are complete, and the step of repair that suffices after an alarm."""
+    """The sequential test over rows whose labels are complete, and the smallest repair that is enough after an
+    alarm."""
     days = rows["as_of"].to_numpy("datetime64[D]").astype(np.int64)
     kept = without_overlap(rows["patient_id"].to_numpy(object), days, horizon)
     risk, event = rows[column].to_numpy(np.float64)[kept], rows["event"].to_numpy(np.float64)[kept]

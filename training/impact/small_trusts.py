@@ -1,4 +1,4 @@
-"""Small simulated trusts in which reviews do what is planted, to check that the read-out finds it.
+"""Small simulated trusts with a planted effect of reviews, to check that the read-out finds it.
 
 Each person has a true risk that drifts from block to block, and the model sees it with noise. Lists are drawn by the
 same function as in the nightly run. A review lifts adherence, which cuts the chance of the event by the planted share,
@@ -42,7 +42,7 @@ class SmallTrust:
 
 @dataclass(frozen=True)
 class Played:
-    """One trust played through: the rows of draws, their outcomes, and the true expected events on the lists."""
+    """One simulated trust: the rows of draws, their outcomes, and the true expected events on the lists."""
 
     rows: DrawRows
     event: npt.NDArray[np.int64]
@@ -59,7 +59,7 @@ class Played:
 
 
 def play(trust: SmallTrust, seed: int, rules: BandRules | None = None) -> Played:
-    """Plays one trust. The same arguments give the same trust."""
+    """Simulates one trust. The same arguments give the same trust."""
     rng = np.random.default_rng(seed)
     rules = rules or BandRules(seed=seed)
     everybody = trust.teams * trust.people

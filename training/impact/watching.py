@@ -1,8 +1,8 @@
-"""Watches whether observed events keep to the expected ones, and names the first step of repair that suffices.
+"""Watches whether observed events agree with expected ones, and names the smallest repair that is enough.
 
-The test may be read every week: it is a mixture of likelihood ratios, an e-process, so the chance that it ever alarms
-while the risks are right is at most ``alpha`` (Ville's inequality). A row counts only once its horizon has passed
-and late rows have settled, and each person at most once a horizon, so that no two windows of a person overlap.
+The test may be read every week. It is a mixture of likelihood ratios, an e-process, so the chance of any false alarm
+is at most ``alpha`` (Ville's inequality). A row counts only once its horizon has passed and late rows have settled,
+and each person at most once a horizon, so that no two windows of a person overlap.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def without_overlap(person: npt.NDArray[Any], day: npt.NDArray[np.int64], horizo
 
 @dataclass(frozen=True)
 class Watched:
-    """What the test says so far. ``evidence`` is the largest value it reached; it alarms at 1/alpha. ``alarm_at`` is
-    the row that raised the alarm, None without one.
+    """The result of the test so far. ``evidence`` is the largest value it reached; it alarms at 1/alpha. ``alarm_at``
+    is the row that raised the alarm, None without one.
     """
 
     rows: int
@@ -72,8 +72,8 @@ def watch(risk: Floats, event: Floats, alpha: float) -> Watched:
 
 
 def rows_until_alarm(risk: Floats, shift: float, alpha: float) -> float:
-    """Rows that theory expects until an alarm, if the log-odds of every row moved by ``shift``: the evidence needed
-    over the mean gain of a row by the nearest shift that the test looks for.
+    """Expected number of rows until an alarm, if the log-odds of every row moved by ``shift``. It is the evidence
+    needed, divided by the mean gain of a row for the nearest shift that the test looks for.
     """
     p = np.clip(np.asarray(risk, dtype=np.float64), 1e-6, 1 - 1e-6)
     base = np.log(p / (1 - p))
@@ -83,8 +83,8 @@ def rows_until_alarm(risk: Floats, shift: float, alpha: float) -> float:
 
 
 def calibration_slope(risk: Floats, event: Floats) -> Interval | None:
-    """Slope of the log-odds with its 95% interval: 1 is right, under 1 means that the risks are too far apart. None
-    with fewer than ``FEWEST_FOR_SLOPE`` events or people without one, or where every risk is the same.
+    """Slope of the log-odds with its 95% interval: 1 is right; below 1 the risks are too far apart. None with fewer
+    than ``FEWEST_FOR_SLOPE`` events or people without one, or where every risk is the same.
     """
     p, y = np.clip(np.asarray(risk, dtype=np.float64), 1e-6, 1 - 1e-6), np.asarray(event, dtype=np.float64)
     if min(y.sum(), (1 - y).sum()) < FEWEST_FOR_SLOPE or np.ptp(p) < 1e-9:
@@ -98,8 +98,8 @@ def calibration_slope(risk: Floats, event: Floats) -> Interval | None:
 
 @dataclass(frozen=True)
 class Repair:
-    """The first step that suffices: ``none``, ``intercept``, ``slope`` or ``refit``. A step outside the bounds that
-    were written beforehand is not taken by itself: then the step is ``refit``, which a person decides on.
+    """The smallest repair that is enough: ``none``, ``intercept``, ``slope`` or ``refit``. A step outside the bounds
+    that were written beforehand is not taken by itself: then the step is ``refit``, which a person decides on.
     """
 
     step: str

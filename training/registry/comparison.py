@@ -1,8 +1,8 @@
 """Challenger and champion side by side, on the same rows: the test slice of the challenger's run.
 
-The champion is scored by the model that was evaluated, not by the one that serves, which was fitted again on
-everything and so has seen these rows. Every difference is paired: the same draws of people for both. If the champion
-was trained on dates inside this test slice, the comparison favours it and says so.
+The champion's evaluated model is used, not its served model: the served model was fitted again on all rows and so has
+seen these. Every difference is paired: the same draws of people for both. If the champion was trained on dates inside
+this test slice, the comparison favours it and says so.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def side_by_side(
     """By outcome and horizon: each figure of both with intervals, and challenger less champion. ``challenger`` holds
     one probability a spine row.
 
-    ``slots`` gives the weekly reviews of each distinct team of a column, in order of first sight.
+    ``slots`` gives the weekly reviews of each distinct team of a column, in order of first appearance.
     """
     tested = np.flatnonzero(test)
     served = champion.model.score(np.ascontiguousarray(values[tested]), names=names)

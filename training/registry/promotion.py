@@ -38,9 +38,8 @@ LOGGED = "who was listed and reviewed is logged for rows after a list went live"
 class Gate:
     """One condition: the figure found, the figure needed, and whether the condition holds.
 
-    ``judged`` is False if the test slice holds too few events to tell. On synthetic data such a gate is shown and
-    does not refuse, because a demo of a few hundred people must run and its model is used for nobody. On real data it
-    refuses.
+    ``judged`` is False if the test slice holds too few events to tell. On synthetic data such a gate is shown and does
+    not refuse, because a small demo must run and its model is not used for real people. On real data it refuses.
     """
 
     name: str
@@ -230,8 +229,8 @@ def _pairs_of(store: Store, version: Version, champion: Version | None) -> Mappi
 
 
 def _left_out_gate(name: str, outcome: str, why: str, evaluation: Evaluation, served: Mapping[str, Pair]) -> Gate:
-    """An outcome that the records have too few events of is no part of the model, so there is nothing to judge.
-    Refused where the champion predicts it, because promotion would end that, and where nothing else was trained."""
+    """An outcome with too few events is not part of the model, so there is nothing to judge. The gate refuses if the
+    champion predicts this outcome, because promotion would end the prediction, or if nothing else was trained."""
     needed = "the champion does not predict it either"
     if any(pair.outcome == outcome for pair in served.values()):
         return Gate(f"{name}.evaluated", f"the champion predicts it. {why}", needed, False)

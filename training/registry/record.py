@@ -77,11 +77,11 @@ class Made:
     exposure: ExposureNote
     ranges: FittedRanges | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
-    """Outcomes of the settings that these records have too few events of, and why."""
+    """Outcomes of the settings for which these records have too few events, and why."""
 
     @property
     def refitted(self) -> bool:
-        """Whether what serves was fitted again, on everything, after the evaluation."""
+        """Whether the served model was fitted again, on all rows, after the evaluation."""
         return self.served is not self.fitted
 
 
@@ -202,7 +202,7 @@ def _until(made: Made) -> dict[str, str]:
 
 
 def _evaluated_bundle(scratch: Path, made: Made, records: Records) -> Path:
-    """The model that was evaluated, as a bundle: a later challenger is compared with it, on rows it never saw."""
+    """The evaluated model as a bundle. A later challenger is compared with it, on rows that it never saw."""
     return write_bundle(
         scratch / tracking.EVALUATED,
         boosters=made.fitted.boosters,
@@ -220,7 +220,7 @@ def _evaluated_bundle(scratch: Path, made: Made, records: Records) -> Path:
 
 
 def _served_words(made: Made, settings: Settings) -> dict[str, Any]:
-    """What the card says of the model that serves, beside the one that was evaluated."""
+    """The card's text about the served model, beside the evaluated one."""
     if made.fitted.trees_of:
         return {
             "fitted_on": f"other records: the trees are those of {made.fitted.trees_of}",

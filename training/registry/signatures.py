@@ -1,4 +1,4 @@
-"""The signature of a promoted bundle, kept as a tag of its version until ``sync`` takes it along."""
+"""The signature of a promoted bundle, kept as a tag of its version until ``sync`` copies it."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ def _number(value: float | None) -> str:
 
 
 def _serving(root: Path) -> Opened | None:
-    """The served bundle, if there is one and it is whole."""
+    """The served bundle, if there is one and it is undamaged."""
     try:
         folder = current_bundle(root)
         return Opened.of(folder, verify(folder))

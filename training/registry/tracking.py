@@ -213,7 +213,7 @@ class Store:
                 warnings.catch_warnings(),
                 mlflow.start_run(run_id=self._begin(name, tags)) as active,
             ):
-                # These warnings are about type hints inside MLflow's own modules; nobody who trains here can act on
+                # These warnings are about type hints inside MLflow's own modules; users who train a model cannot act on
                 # them.
                 warnings.filterwarnings("ignore", module=r"mlflow\.")
                 yield Run(self, active.info.run_id)

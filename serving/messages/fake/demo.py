@@ -74,7 +74,7 @@ def phones_beside_the_demo() -> Iterator[Phones | None]:
     """Runs the imitation during the block, and configures the service to send texts through it. Set ``brings_to``
     once the service listens.
 
-    None where texts are set up already, or where the client of GOV.UK Notify is not installed: nothing runs then.
+    Gives None and runs nothing if texts are set up already, or the client of GOV.UK Notify is not installed.
     """
     if os.environ.get(SETTING) or find_spec("notifications_python_client") is None:
         yield None
@@ -109,5 +109,5 @@ def phones_beside_the_demo() -> Iterator[Phones | None]:
 
 
 def brings_to(phones: Phones, service: str) -> None:
-    """From now on receipts and replies reach the service."""
+    """Starts to deliver receipts and replies to the service."""
     phones.call = calls_to(service, phones.token)

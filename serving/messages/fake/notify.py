@@ -211,7 +211,7 @@ def fake_notify(phones: Phones) -> FastAPI:
 
 
 def calls_to(service: str, token: str) -> Callback:
-    """Brings receipts and replies to a service by its bearer token. A service that does not answer is passed over."""
+    """Brings receipts and replies to a service by its bearer token. A service that does not answer is skipped."""
 
     def call(path: str, body: dict[str, Any]) -> None:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}

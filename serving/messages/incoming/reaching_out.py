@@ -1,4 +1,4 @@
-"""Sends what a reply causes: alerts of words of distress, then automatic answers. It runs after storage and reading,
+"""Sends what a reply requires: alerts of words of distress, then automatic answers. It runs after storage and reading,
 and is retried until done, so no request waits for it.
 """
 

@@ -27,8 +27,8 @@ COLUMNS = ["patient_id", "as_of", "risk", "placed", "exposed", "propensity"]
 
 
 def exposure_rows(home: Path | str) -> dict[str, Any] | None:
-    """``live_from``, ``lines`` and ``unlogged`` (``training.impact.exposure``); None where no list was ever shown and
-    nobody reviewed.
+    """``live_from``, ``lines`` and ``unlogged`` (``training.impact.exposure``); None if no list was shown and nobody
+    was reviewed.
     """
     url = database_url_of(Path(home))
     if url.startswith("sqlite") and not (Path(home) / "service.db").exists():
@@ -54,8 +54,8 @@ def _days_by_person(connection: Connection, query: Select[Any]) -> dict[str, lis
 
 
 def lines_of_lists(connection: Connection, apart: dt.timedelta = LISTS_APART) -> tuple[list[dict[str, Any]], float]:
-    """Everybody on each list, lists at least ``apart``, and the share of those reviewed with a place whom no showing
-    of the exposure log holds.
+    """Everybody on each list (lists at least ``apart``), and the share of reviewed people with a place who are missing
+    from the exposure log.
     """
     shown = _days_by_person(connection, select(exposures.c.patient_id, exposures.c.shown_at))
     done = _days_by_person(connection, select(reviews.c.patient_id, reviews.c.reviewed_at).where(review_counts()))

@@ -26,7 +26,7 @@ LINES = ["patient_id", "team_id", "as_of", "distance", "listed"]
 
 
 def impact_rows(home: Path | str) -> dict[str, pd.DataFrame]:
-    """``draws``, ``reviews`` and ``lines`` of a home, each with its columns also when it is empty."""
+    """``draws``, ``reviews`` and ``lines`` of a home, each with its columns, even if it is empty."""
     with migrations.opened(home) as database, database.write() as connection:
         draws = _draws(connection)
         done = connection.execute(select(reviews).where(review_counts()).order_by(reviews.c.reviewed_at)).all()
@@ -80,8 +80,8 @@ def _codes(connection: Connection, run_id: str, patient_id: str) -> set[str]:
 def _distances(connection: Connection, with_band: set[tuple[str, str]]) -> list[dict[str, Any]]:
     """How far each person's risk was from the line, once a week and team, where the team had a line and no draw.
 
-    The line lies between the lowest risk that has a place by the order and the highest that waits. People with a
-    place for another reason, or set aside, are not compared.
+    The line lies between the lowest risk that has a place by the order and the highest that waits. People with a place
+    for another reason, and snoozed or recently reviewed people, are not compared.
     """
     found: list[dict[str, Any]] = []
     last: dict[str, dt.date] = {}

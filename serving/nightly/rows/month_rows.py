@@ -1,4 +1,4 @@
-"""What the month's report of the served model needs from the service's tables: published risks, runs, refusals, drift.
+"""Reads the data of the monthly model report from the service's tables: published risks, runs, refusals, drift.
 
 Only the command line reads this, in its own transaction and never for a caller; the audit log says that it did.
 """
@@ -61,7 +61,8 @@ def _run(row: Any) -> dict[str, Any]:
 
 
 def _scores(connection: Connection, about: dict[str, Any]) -> pd.DataFrame:
-    """The risks of everybody on each list, with whether they had a place and were reviewed while it stood."""
+    """The risks of everybody on each list, and whether they had a place and were reviewed while the list was
+    current."""
     lines, _ = lines_of_lists(connection, LISTS_APART)
     if not lines:
         return pd.DataFrame(columns=COLUMNS)

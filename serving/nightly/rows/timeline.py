@@ -38,9 +38,9 @@ RESULT = ("day", "test", "value")
 DUE = ("test", "due", "last", "grace")
 CONTACT = ("day", "kind", "mode", "outcome")
 STAY = ("from", "to", "ward", "method")
-"""The fields of one event of each list, in order. ``from`` and ``to`` of a supply are the days it covers, what was in
-hand carried over for at most ``CARRY_DAYS``; ``mg`` is a day's dose, or an injection's; ``days_assumed`` is how many
-days were assumed where the record does not say how long it lasts, else 0."""
+"""The fields of one event of each list, in order. ``from`` and ``to`` of a supply are the days it covers, with
+remaining stock carried over for at most ``CARRY_DAYS``; ``mg`` is a day's dose, or an injection's; ``days_assumed`` is
+how many days were assumed where the record does not say how long it lasts, else 0."""
 
 _Days = npt.NDArray[np.int32]
 
@@ -81,8 +81,8 @@ def listed(names: Iterable[str]) -> str:
 
 
 def _supplies(records: Records, t: int) -> tuple[dict[int, list[Any]], dict[int, list[str]]]:
-    """Supplies that touch the window, by person, each once whatever rows tell of it; and the names of the medicines
-    each holds now."""
+    """Supplies that touch the window, by person, each once even if several rows describe it; and the names of the
+    medicines each holds now."""
     taking, patient, injection = regimen.prepare(records), records.tables["supplies"].patient, is_injection(records)
     columns, assumed = records.columns("supplies"), days_assumed(records)
     stands = np.flatnonzero((taking.day < t) & (taking.known < t) & (taking.until >= t))
@@ -113,7 +113,7 @@ def _supplies(records: Records, t: int) -> tuple[dict[int, list[Any]], dict[int,
 
 @jit()
 def _covered(person, medicine, day, length):  # type: ignore[no-untyped-def]
-    """The days [from, to) that each supply covers, what was in hand carried over by the one rule of
+    """The days [from, to) that each supply covers, with remaining stock carried over by the rule of
     :func:`features.kernels.coverage.carried`. Rows of one person and medicine are together, in order of day."""
     begin, end = np.zeros(len(day), np.int64), np.zeros(len(day), np.int64)
     for i in range(len(day)):

@@ -1,7 +1,7 @@
 """How often the ranges hold the true risk, on simulated people: overall, among the highest risks, and in each group.
 
-The factors of the ranges were learned on other trusts, so nobody here was used to set them. The rows are those of the
-regret (``training.evaluation.oracle``): each stands for as many test rows as it was drawn from.
+The factors of the ranges were learned on other trusts, not on these people. The rows are those of the regret
+(``training.evaluation.oracle``): each stands for as many test rows as it was drawn from.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from training.statistics.true_risks import below, distances
 
 TOP = 0.05
 FEWEST_PEOPLE = 50
-"""A group with fewer people is not called the worst: its coverage would be chance."""
+"""A group with fewer people cannot be the worst, because its coverage depends on chance."""
 
 
 def figures(
@@ -33,7 +33,7 @@ def figures(
     groups: Sequence[Partition],
 ) -> dict[str, Any] | None:
     """Coverage and width at one outcome and horizon. Every array has one entry for each sampled row; ``true`` is the
-    share of ``futures`` with the event, NaN where the person was not there."""
+    share of ``futures`` with the event, NaN if the person was absent."""
     here = ~np.isnan(true)
     if here.sum() < FEWEST_PEOPLE:
         return None

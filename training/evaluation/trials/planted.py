@@ -120,7 +120,7 @@ def _spoilt(records: Records, last: pd.Timestamp, seed: int) -> dict[str, dict[s
     words.loc[rng.random(len(words)) < 0.1, "test"] = "a local word"
     return {
         "one contact in ten sent twice": {"contacts": _twice(contacts, "contact_id", rng)},
-        "one result in ten under a word no vocabulary holds": {"results": words},
+        "one result in ten under an unknown name": {"results": words},
         "a month of contacts never sent": {"contacts": contacts[~month]},
         "no test result of the last half year": {
             "results": results[results["taken_on"] < last - pd.Timedelta(days=182)]

@@ -1,1 +1,1 @@
-"""Judging a model that exists on records that had no part in making it."""
+"""Evaluates an existing model on records that were not used to make it."""

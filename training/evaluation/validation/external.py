@@ -1,8 +1,8 @@
-"""External validation: a bundle that exists, judged on records that had no part in making it. Nothing is fitted.
+"""External validation: an existing bundle, evaluated on records that were not used to make it. Nothing is fitted.
 
-Every person on a caseload at every landmark of the other store is scored, and every labelled row is judged: there is no
-slice to learn from, so none is set aside. The report is that of a training run without what only a training can say
-(refits, controls that are fitted), and with what these records cannot answer.
+Every person on a caseload at every landmark of the other store is scored, and every labelled row is judged: no slice
+is needed for learning, so none is set aside. The report is that of a training run, without the parts that need
+training (refits, fitted controls), and with what these records cannot answer.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def validate(model: RiskModel, records: Records, settings: Settings, clock: Cloc
 
 
 def _rows(records: Records, settings: Settings, clock: Clock) -> tuple[pd.DataFrame, FollowUp, pd.DataFrame]:
-    """Who is judged when, what followed, and how many were left out by which rule."""
+    """The people and days that are evaluated, what followed, and how many each rule left out."""
     clock.stage("cohort", "choosing who is scored at each landmark")
     last_day = last_settled_day(records, settings.outcomes.settling_days)
     shortest = min(min(days) for days in settings.outcomes.horizons.values())

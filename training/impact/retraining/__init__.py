@@ -1,1 +1,1 @@
-"""Simulates retraining after a list went live: on the rows as they are, and with the exposure log."""
+"""Simulates retraining after a list went live: on the unchanged rows, and with the exposure log."""

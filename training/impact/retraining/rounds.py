@@ -1,10 +1,10 @@
-"""Rounds of retraining in small simulated trusts, to see what reviews that work do to the next model.
+"""Rounds of retraining in small simulated trusts, to see how effective reviews affect the next model.
 
 Every block of 91 days the people with the highest risks are listed, and a share of them is reviewed that day. A review
 cuts the chance of the event by the planted share. After each block the model is trained again on the last blocks, and
-its risks make the next list. The same trust is lived through three times, with the same luck: the first model stays
-(``first``), a model learns the rows as they are (``naive``), and a model knows who was reviewed (``aware``, the same
-code as ``upstream train``: :mod:`training.impact.exposure`). The true risk without a review is known.
+its risks make the next list. The same trust is simulated three times with the same random numbers: the first model
+stays (``first``), a model learns from the unchanged rows (``naive``), and a model knows who was reviewed (``aware``,
+the same code as ``upstream train``: :mod:`training.impact.exposure`). The true risk without a review is known.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""A simulated trust whose list goes live, to see what retraining makes of it: naive, and with the exposure log.
+"""A simulated trust whose list goes live, to compare retraining without and with the exposure log.
 
 The first model learns before the list goes live. Then, every four weeks, the people with the highest risks are
 reviewed, and the simulator answers: tablets are taken more regularly for months. Reviews change the records that the
-next list reads, so the trust is played again up to each list. At the end two models are trained on the whole record,
-one on the rows as they are and one that knows who was listed. The simulator knows the risk of each person if nobody
-reviews them from that day on; that is what a list must show, and what both are held against.
+next list reads, so the trust is simulated again up to each list. At the end two models are trained on the whole
+record, one on the unchanged rows and one that knows who was listed. The simulator knows the risk of each person if
+nobody reviews them from that day on. A list must show this risk, so both models are compared with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from training.simulator.oracle import FIRST_DAY
 Floats = npt.NDArray[np.float64]
 PAIR = ("disengagement", 180)
 TRUE = "new_disengagement"
-"""What the oracle calls the same: a silence that begins on or after the day."""
+"""The oracle's name for the same outcome: a silence that begins on or after the day."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class LiveTrust:
 
 
 def try_retraining(trust: LiveTrust, settings: Settings, draws: int = 60) -> dict[str, Any]:
-    """What both retrained models say of people at the end, against the truth: expected over true events among those
+    """The risks of both retrained models at the end, compared with the truth: expected over true events among those
     whom the first model would list, and the rank correlation with the true risk among everybody. Once in the trust
     itself (``list_goes_on``), and once in the same trust without any list (``list_never_was``).
     """

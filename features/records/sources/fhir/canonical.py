@@ -43,8 +43,8 @@ def canonical(resource: r.Resource, scope: Scope) -> r.Resource:
 
 
 def payload_of(resource: r.Resource) -> tuple[bytes, int, int]:
-    """(the resource as JSON, hash of what dates it, hash of what becomes known later). When the system last touched it
-    is no content."""
+    """(the resource as JSON, hash of what dates it, hash of what becomes known later). The time of the last technical
+    update does not count as content."""
     payload = r.encode(resource)
     meta = resource.meta
     if meta is not None:
