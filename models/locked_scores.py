@@ -5,7 +5,7 @@ over the hashes of the two tables and what ``about`` says. The audit log keeps t
 which proves that the scores were not chosen afterwards.
 
 Erasing a person changes the tables. The published lock stays in ``about.json``, with the number of erased rows and the
-hash of the present files. So erasure and tampering can be told apart.
+hash of the present files. So erasure and tampering can be distinguished.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who was reviewed because of the list, for training and evaluation after it went live.
 
 A list changes what it predicts: people who are listed are reviewed, and some of their events do not happen. A model
-that learns from these rows as they are learns that such people are at low risk. So follow-up ends at a person's first
+that learns from these rows unchanged learns that such people are at low risk. So follow-up ends at a person's first
 review, as at any exit. Rows whose follow-up continues stand in for the others: the weight of a row is one over the
 chance that its person was not reviewed during the follow-up (inverse probability of censoring). A person with a place
 and without a review counts as unexposed, because a place alone changes nothing.

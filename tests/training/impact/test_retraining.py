@@ -1,4 +1,4 @@
-"""Rounds of retraining where reviews work: the rows as they are give too low a risk, the exposure log does not.
+"""Rounds of retraining with effective reviews: the unchanged rows give too low a risk, the exposure log does not.
 
 One trust with a fixed seed holds the direction. ``upstream impact retrain`` plays many and gives intervals: they are
 kept in docs/measured/after_go_live.json.

@@ -113,7 +113,7 @@ def retrain_many(
 
 def retrain_lines(found: dict[str, Any]) -> list[str]:
     """The result for a terminal."""
-    words = {"first": "first model, never retrained", "naive": "rows as they are", "aware": "with the exposure log"}
+    words = {"first": "first model, never retrained", "naive": "the unchanged rows", "aware": "with the exposure log"}
     lines = [
         f"synthetic: {found['trusts']} trusts of {found['people']:,} people, {found['rounds']} rounds, a review "
         f"changes the chance of the event by {100 * found['effect']:+.0f} in 100"
