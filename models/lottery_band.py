@@ -1,8 +1,8 @@
 """The lottery band draws from a seed which people near the line of a list get one of the last places.
 
-Near the line the order is nearly chance already, because the risks differ by less than the model can distinguish. Drawing the order
-there makes the people just listed and just not listed comparable, so the effect of being listed can be measured. One
-function draws for the nightly run and for every simulation.
+Near the line the order is nearly chance already, because the risks differ by less than the model can distinguish.
+Drawing the order there makes the people just listed and just not listed comparable, so the effect of being listed can
+be measured. One function draws for the nightly run and for every simulation.
 
 Nobody with a critical or high safety gap takes part: such a person keeps the place that the order gives.
 """

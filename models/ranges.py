@@ -1,12 +1,12 @@
 """The range of each person's risk, which should hold nine true risks in ten.
 
-A risk is uncertain for two reasons. First, a model trained on other people would give another number: the *spread*, the standard deviation of refits on the
-logit, which one small booster for each outcome predicts from the same inputs. Second, many causes of a person's risk
-are not recorded: *factors*, learned on simulated people whose true risk is known, give for each prediction window how
-far true risks lie from a model's. The range is ``logit + shift - below * width`` to ``logit + shift + above * width``
-with ``width**2 = spread**2 + hidden**2``; shift and hidden depend on the risk. It always holds the risk itself, and
-neither end falls as the prediction window grows. A range changes no score and has no part in its explanation
-(docs/architecture.md rule 4).
+A risk is uncertain for two reasons. First, a model trained on other people would give another number: the *spread*,
+the standard deviation of refits on the logit, which one small booster for each outcome predicts from the same inputs.
+Second, many causes of a person's risk are not recorded: *factors*, learned on simulated people whose true risk is
+known, give for each prediction window how far true risks lie from a model's. The range is ``logit + shift - below *
+width`` to ``logit + shift + above * width`` with ``width**2 = spread**2 + hidden**2``; shift and hidden depend on the
+risk. It always holds the risk itself, and neither end falls as the prediction window grows. A range changes no score
+and has no part in its explanation (docs/architecture.md rule 4).
 """
 
 from __future__ import annotations

@@ -165,7 +165,8 @@ def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world:
 
 
 def _vouched(home: Path) -> str:
-    """A session of a member of the north team, whom a provider vouches for: real people are shown to no other."""
+    """A session of a member of the north team, signed in by a provider: real people are shown only to such a
+    session."""
     provider, today = "https://id.example", dt.datetime.now(dt.UTC).date()
     with suppress(MembershipError):  # she is in the team already
         join_team(home, provider, "priya", "north", today, None, "a test", False)

@@ -1,7 +1,7 @@
-"""The six harms that come before anything else, each shown through the doors that people and systems use.
+"""The six most important harms, each tested through the interfaces that people and systems use.
 
-Run one with its number: ``python -m pytest tests/serving/test_harms.py -k harm_1``. What each was before stands in its
-first line.
+Run one with its number: ``python -m pytest tests/serving/test_harms.py -k harm_1``. The first line of each test says
+what happened before.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""Starting, swapping models, and failing: probes that tell the truth, the last good model kept, migrations both
-ways."""
+"""Starting, swapping models, and failing: correct probes, the last good model kept, migrations up and down."""
 
 from __future__ import annotations
 

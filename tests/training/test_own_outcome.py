@@ -1,4 +1,4 @@
-"""An outcome of a trust's own, from the settings to the API; and another one that the records hold no event of."""
+"""An outcome of a trust's own, from the settings to the API; and a second one without events in the records."""
 
 from __future__ import annotations
 

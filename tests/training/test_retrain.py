@@ -134,8 +134,8 @@ def test_with_a_folder_of_csv_files_made_by_hand(tmp_path):
 @pytest.mark.external
 @pytest.mark.skipif(not SYNPUF.exists(), reason="../shared/data/omop_synpuf50 is not on this machine")
 def test_with_public_omop_records(tmp_path):
-    """Fifty people of claims: no missed appointments, so no disengagement to learn; with admissions alone the whole
-    way is walked, and the gates refuse."""
+    """Fifty people of claims: no missed appointments, so no disengagement to learn; with only admissions the whole
+    path runs, and the gates refuse."""
     outcomes = {"horizons": {"admission": [28, 90]}}
     promotion = {**QUICK["promotion"], "headline": ["admission_90"]}
     said = follow(SYNPUF, tmp_path, "omop", {**QUICK, "outcomes": outcomes, "promotion": promotion}, in_this_process)

@@ -167,9 +167,8 @@ def _first_and_weights(
 def chances(lines: pd.DataFrame) -> Floats:
     """The chance that the person of each line is reviewed while the list is current.
 
-    It is the share reviewed among
-    people with the same kind of place and a similar risk on that day. If a lottery gave the place, it is the mean of
-    the shares with and without a place, weighted by the chance of a place.
+    It is the share reviewed among people with the same kind of place and a similar risk on that day. If a lottery gave
+    the place, it is the mean of the shares with and without a place, weighted by the chance of a place.
     """
     place = lines.groupby(["as_of", "placed"])["risk"].rank(method="first")
     size = lines.groupby(["as_of", "placed"])["risk"].transform("size")

@@ -1,4 +1,4 @@
-"""order-select: the selected medicine against the rules, from what was sent alone. A row is what is ordered, what is
+"""order-select: the selected medicine against the rules, using only what was sent. A row is what is ordered, what is
 recorded, and the cards."""
 
 from __future__ import annotations

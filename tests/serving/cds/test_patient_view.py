@@ -1,4 +1,4 @@
-"""patient-view: cards from the published list, in the words of the pages, for the client's own teams alone."""
+"""patient-view: cards from the published list, in the words of the pages, only for the client's own teams."""
 
 from __future__ import annotations
 

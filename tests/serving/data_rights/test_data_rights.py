@@ -1,4 +1,4 @@
-"""A copy of what is held about a person, their erasure, and an end to keeping."""
+"""A copy of everything held about a person, erasure, and retention."""
 
 from __future__ import annotations
 

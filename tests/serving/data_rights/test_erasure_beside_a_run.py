@@ -1,4 +1,5 @@
-"""An erasure beside a nightly run: on one machine the second stops; on two machines the lists never hold the erased."""
+"""An erasure during a nightly run: on one machine the second one stops; on two machines the lists never hold erased
+people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The weekly digest: a page and a file of counts, of one's own teams, that name nobody."""
+"""The weekly digest: a page and a file with counts of the caller's own teams and without names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a key seals opens for the same person alone, by the keys of one file, which nobody else may read."""
+"""A sealed name opens only for its own person, with the keys of one file that only its owner may read."""
 
 from __future__ import annotations
 

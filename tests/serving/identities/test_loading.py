@@ -1,5 +1,5 @@
-"""The trust's table in: what is right is sealed, what is wrong is left out by row number and never by value, and
-nobody gets another's name."""
+"""Loading the trust's table of names: right rows are sealed, wrong rows are left out and reported by row number
+without values, and nobody gets another person's name."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ KILLS = 20
 
 @contextmanager
 def receiver() -> Iterator[Callable[..., int]]:
-    """Takes a reply in a process of its own, and gives that process's exit code."""
+    """Takes a reply in a separate process, and gives that process's exit code."""
     words = [sys.executable, "-m", "tests.serving.messages.killed_receiver"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     pipe = subprocess.PIPE

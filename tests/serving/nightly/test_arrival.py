@@ -1,4 +1,4 @@
-"""A night that cannot be right is not published: the list before stands, and the reason is said wherever one looks."""
+"""Records that cannot be right are not published: the earlier list stays, and every status page gives the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The nightly run: resumed after any death with the same published set, one runner at a time, nothing left behind."""
+"""The nightly run: after a kill it resumes and publishes the same set; one runner at a time; no files are left."""
 
 from __future__ import annotations
 

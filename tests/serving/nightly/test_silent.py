@@ -1,4 +1,4 @@
-"""Silent scoring: locked before outcomes, shown to nobody, a challenger beside the champion."""
+"""Silent scoring: scores are locked before the outcomes and not shown; a challenger runs beside the champion."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Registers and the week: who stands on them, in which order, for whom, and what leaves as a file."""
+"""Registers and the week: who is on them, in which order, who may see them, and what the file holds."""
 
 from __future__ import annotations
 

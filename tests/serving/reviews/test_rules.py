@@ -1,4 +1,4 @@
-"""What cannot stand together in one review, and which boxes stand under which of a person's gaps."""
+"""Answers that contradict each other in one review, and the boxes under each of a person's gaps."""
 
 from __future__ import annotations
 

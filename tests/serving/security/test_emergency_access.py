@@ -1,4 +1,4 @@
-"""Emergency access opens few people, to be read, who exist and are not one's own; each attempt is in the log."""
+"""Emergency access opens a few existing people of other teams, to read only; each attempt is in the log."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Tokens of a real identity provider on loopback: what is trusted, what is not, keys that change, a provider that goes
-away."""
+"""Tokens of a real identity provider on loopback: what is trusted, what is not, changed keys, an unreachable
+provider."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_claims_that_do_not_hold_are_401(provider, call, claims):
 
 @pytest.mark.parametrize("exp", [3_155_760_000, 1e300, float("inf")], ids=["in 100 years", "never", "endless"])
 def test_a_token_that_lives_too_long_is_401(exp):
-    """Nobody who stole it should have it for years: ``longest_hours`` of the issuer, a day where it says nothing."""
+    """A stolen token must not be valid for years: ``longest_hours`` of the issuer limits it, by default to one day."""
     assert not opens({"exp": exp if exp > 1e10 else int(time.time()) + exp})
     assert not opens({"exp": time.time() + 25 * 3600}) and opens({"exp": int(time.time()) + 23 * 3600})
     assert opens({"exp": int(time.time()) + 25 * 3600}, longest_hours=48)

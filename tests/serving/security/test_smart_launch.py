@@ -150,7 +150,7 @@ def test_a_standalone_launch_asks_the_record_for_a_person(service, epr):
 
 
 def test_a_launch_opens_nobody_of_another_team(service, epr):
-    """The record may show the person; what the user sees here is ours to say."""
+    """The records system may show the person, but Upstream decides what the user sees here."""
     epr.answer = {"patient": "S02"}
     back = service.get("/launch/back", params=epr.authorise(launch(service, epr, launch="x")))
     assert 'href="/patients/S02"' in back.text

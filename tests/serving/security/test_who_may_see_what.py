@@ -233,7 +233,7 @@ def test_the_printed_matrix_is_what_the_service_answers(client, as_role):
 
 
 def test_the_matrix_is_printed_by_a_command():
-    """As docs/security.md names it; it says of every route what the table above declares."""
+    """As docs/security.md names it; for every route it agrees with the table above."""
     done = subprocess.run([sys.executable, "-m", "tests.serving.matrix"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert [line for line in done.stdout.splitlines() if line.startswith("|")] == matrix_lines()
@@ -328,8 +328,8 @@ def test_a_role_that_sees_no_people_gets_none_even_with_teams(made_home):
 
 
 def test_person_tables_are_only_read_in_repositories_and_only_scoped():
-    """House rule as a check: outside repositories nobody names a person table, and there every function takes the
-    caller's view."""
+    """A house rule as a check: only repositories name a person table, and every function there takes the caller's
+    view."""
     root = Path(serving.__file__).parent
     person_tables = {"people", "scores", "gaps", "reviews", "timelines", "person_groups", "drafts", "work_items"}
     # The staging of a run is read by that run alone, before anybody can see it; the verifier of the log compares

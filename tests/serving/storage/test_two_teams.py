@@ -1,4 +1,4 @@
-"""Somebody who is with two teams has each gap, reason and resource once, for anybody who sees both teams."""
+"""A person with two teams has each gap, reason and resource once, for anybody who sees both teams."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """The team page: changes, gaps by kind, reviews against capacity, the unseen, freshness, and an equality view that
-gives nobody away."""
+identifies nobody."""
 
 from __future__ import annotations
 

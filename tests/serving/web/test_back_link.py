@@ -100,7 +100,7 @@ def test_a_link_back_to_no_list_is_dropped_and_the_person_is_still_shown(pharmac
 
 @given(st.text(max_size=60) | st.from_regex(r"(ranking|gap|limit)=[^&]{0,9}(&(gap|reason|offset|next)=.{0,9})?"))
 def test_any_input_becomes_a_safe_query_string_of_a_list(sent):
-    """Of known names alone, in characters that end no address; read again, it is itself."""
+    """It holds only known names and only characters that are safe in an address. Reading it again gives the same."""
     found = read_way_back(sent)
     assert re.fullmatch(r"[A-Za-z0-9_.~%+=&-]*", found)
     assert set(parse_qs(found)) <= {"gap", "reason", "medicine", "reviewed", "work", "ranking", "limit", "offset"}

@@ -1,4 +1,4 @@
-"""What closed overdue care, and what could not be checked, stand on the person's page and in the interface."""
+"""The person's page and the API show what closed overdue care, and what could not be checked."""
 
 from __future__ import annotations
 

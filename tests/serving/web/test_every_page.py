@@ -131,8 +131,8 @@ def test_no_page_calls_a_risk_low_a_reason_a_cause_or_a_missing_value_normal(pag
 
 
 def test_no_protected_characteristic_is_a_reason(pages):
-    """Reasons name none at all; elsewhere they stand only as a need that is recorded, an action offered, a gap to
-    close, or a count of the equality view."""
+    """Reasons name no protected characteristic. Elsewhere one appears only as a recorded need, an offered action, a
+    gap to close, or a count of the equality view."""
     allowed = (
         r'<span class="up-need">.*?</span>',
         r"<select.*?</select>",
@@ -156,7 +156,7 @@ def test_no_protected_characteristic_is_a_reason(pages):
 
 
 def test_a_reason_without_records_never_says_that_all_is_well(pages):
-    """docs/architecture.md rule 7, on the page of somebody of whom nothing is recorded."""
+    """docs/architecture.md rule 7, on the page of a person without records."""
     page = pages["person with nothing recorded"]
     blocks = re.findall(r'<details class="up-reason">.*?</details>', page, re.DOTALL)
     silent = [words(block) for block in blocks if "(" not in words(block) and ": not recorded" in words(block)]

@@ -1,4 +1,4 @@
-"""The pages: what stands on every one, and what never does (docs/architecture.md rules 5, 6, 7 and 10)."""
+"""The pages: what every page shows, and what no page shows (docs/architecture.md rules 5, 6, 7 and 10)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What is in the record and was not understood stands on the person's page and in the interface, through the nightly
-run."""
+"""Recorded values that were not understood are on the person's page and in the API, through the nightly run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where people stand on a list, without a database: rank, place, the line of the capacity and the band above it."""
+"""The order of people on a list, without a database: rank, place, the line of the capacity and the band above it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ EVE = {"patient_id": "eve", "probability": 0.3, "worst": 1, "safety_gaps": 3}
     ],
 )
 def test_order_line_and_band(ranking, line, people, within):
-    """The snoozed stand last whatever their risk; somebody with a critical gap stands right after the line."""
+    """Snoozed people are last whatever their risk; a person with a critical gap is right after the line."""
     found = placed(rows(ANNA, BEN, CLEO, DAN, EVE), ranking, as_published=False, line=line)
     assert [one.patient_id for one in found] == people.split()
     assert [one.patient_id for one in found if one.within] == within.split()

@@ -273,8 +273,8 @@ def test_everybody_has_one_line_slots_are_filled_and_each_who_left_has_one_reaso
 @settings(max_examples=150, deadline=None)
 @given(CASELOAD, CASELOAD, st.integers(0, 14), st.sampled_from([0.0, 0.1, 0.5]))
 def test_the_cost_of_steady_lists_is_bounded(then, now, slots, stay):
-    """The risk at the slots that go by order is at least the most there could be, divided by 1 + stay; and that is
-    what is reported."""
+    """The total risk at the slots given by order is at least the highest possible, divided by 1 + stay; the summary
+    reports this figure."""
     rules = ListRules("admission", 90, stay=stay)
     before = as_before(make_list(then, {}, slots, DAY - WEEK, rules), then)
     made = make_list(now, before, slots, DAY, rules)
@@ -295,7 +295,7 @@ def test_the_cost_of_steady_lists_is_bounded(then, now, slots, stay):
     st.integers(1, 12),
 )
 def test_everybody_has_a_slot_eventually(caseload, slots):
-    """Week after week, though nobody is ever seen or reviewed and no risk moves."""
+    """Week after week, even if nobody is seen or reviewed and no risk changes."""
     turns = sum(unseen_slots(slots, DAY + n * WEEK) for n in range(4)) / 4
     had, before = set(), {}
     for week in range(int(len(caseload) / turns) + 5):

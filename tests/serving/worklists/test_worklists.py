@@ -1,4 +1,4 @@
-"""The worklist: ranked, stable, nobody dropped, safety gaps in sight, the capacity line where it belongs."""
+"""The worklist: ranked, stable, complete, safety gaps always shown, the capacity line in the right place."""
 
 from __future__ import annotations
 

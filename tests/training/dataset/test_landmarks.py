@@ -1,4 +1,4 @@
-"""Who is scored on a date: both clocks, and nobody lost for being silent."""
+"""Who is scored on a date: by both clocks, including people without recent contact."""
 
 import datetime as dt
 

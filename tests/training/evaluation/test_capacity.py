@@ -1,4 +1,5 @@
-"""Weekly lists, drawn as small tables: what is listed, what counts, when it was first said, and whether it was news."""
+"""Weekly lists, drawn as small tables: what is listed, what counts, when a person was first listed, and whether that
+was news."""
 
 import numpy as np
 import pytest
@@ -77,7 +78,8 @@ def test_each_team_lists_its_slots_and_a_cool_off_leaves_off_who_was_just_review
 
 
 def test_with_a_cool_off_a_random_ranking_captures_what_chance_gives():
-    """With a cool-off a random ranking captures what chance gives it, and one that knows the events more."""
+    """With a cool-off a random ranking captures as much as chance gives, and a ranking that knows the events captures
+    more."""
     rng = np.random.default_rng(0)
     people, weeks = 200, 8
     person, day = np.tile(np.arange(people), weeks), np.repeat(np.arange(weeks) * 7, people)

@@ -88,7 +88,7 @@ def test_the_smooth_curve_follows_the_truth_and_its_band_covers_it():
 
 
 def test_calibration_is_looked_at_among_the_listed_too():
-    """A risk that is right overall and twice too high where people are listed: only the second look sees it."""
+    """A risk that is right overall and twice too high among the listed: only calibration among the listed shows it."""
     rng = np.random.default_rng(2)
     listed = np.arange(20_000) < 2000
     true = np.where(listed, 0.1, 0.05)

@@ -1,4 +1,4 @@
-"""The served model learns from everything, and is calibrated on people whom its folds had not seen."""
+"""The served model is trained on all rows, and calibrated on people outside its folds."""
 
 from types import SimpleNamespace
 

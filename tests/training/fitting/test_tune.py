@@ -1,4 +1,4 @@
-"""The parameter search: within its budget, from its seed, on the training slice alone."""
+"""The parameter search: within its budget, from its seed, on the training slice only."""
 
 from types import SimpleNamespace
 

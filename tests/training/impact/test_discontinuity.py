@@ -16,7 +16,7 @@ from training.impact.checks import density_at_line
 from training.impact.discontinuity import jump_at_line, rule_of_thumb
 
 PEER = ROOT / ".tools" / "rdrobust"
-"""The authors' own package. It is GPL-3, so it is a peer in a process of its own and nothing else."""
+"""The authors' own package. It is GPL-3, so it runs only as a peer in a separate process."""
 ASK = """
 import json, sys
 import numpy

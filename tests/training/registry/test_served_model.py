@@ -1,4 +1,4 @@
-"""What is registered is what serves: the same probabilities through MLflow's own door as from the bundle."""
+"""The registered model is the served one: MLflow gives the same probabilities as the bundle."""
 
 import contextlib
 import json

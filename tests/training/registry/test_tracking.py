@@ -1,4 +1,4 @@
-"""MLflow behind one door, without telemetry and without pickle."""
+"""MLflow behind one module, without telemetry and without pickle."""
 
 import ast
 import http.server

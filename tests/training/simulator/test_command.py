@@ -1,4 +1,4 @@
-"""``upstream simulate``: what it writes says that nobody in it is real, and the same seed gives the same bytes;
+"""``upstream simulate``: its output says that all people are simulated, and the same seed gives the same bytes;
 ``--check`` reports and decides."""
 
 from __future__ import annotations

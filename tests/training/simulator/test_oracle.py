@@ -1,5 +1,5 @@
-"""Nobody knows more than the oracle: it beats the model, the logistic control and every simple rule; and a model of
-shuffled labels knows nothing."""
+"""The oracle ranks best: better than the model, the logistic control and every simple rule. A model of shuffled labels
+ranks by chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A simulated trust: the same seed gives the same bytes, people are independent, and no row knows what it could not."""
+"""A simulated trust: the same seed gives the same bytes, people are independent, and no row is known before it can
+be."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""The oracle: replay gives the recorded past, risks are calibrated against what then happened, and tell people
-apart."""
+"""The oracle: replay gives the recorded past, risks are calibrated against what then happened, and discriminate."""
 
 from __future__ import annotations
 

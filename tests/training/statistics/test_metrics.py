@@ -128,7 +128,8 @@ def test_without_events_no_figure_is_given():
 
 
 def test_people_are_drawn_not_rows():
-    """A hundred copies of each of 40 people tell no more than one row each: the interval must not shrink."""
+    """A hundred copies of each of 40 people hold no more information than one row each, so the interval must not
+    shrink."""
     rng = np.random.default_rng(3)
     label, score = (rng.random(40) < 0.5).astype(float), rng.random(40)
     few, many = np.arange(40), np.repeat(np.arange(40), 100)

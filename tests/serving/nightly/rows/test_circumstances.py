@@ -1,4 +1,5 @@
-"""What is recorded of a person's own words and circumstances: the newest of some, each of others, by both clocks."""
+"""A person's recorded words and circumstances: for some kinds the newest value, for others every value, by both
+clocks."""
 
 from __future__ import annotations
 

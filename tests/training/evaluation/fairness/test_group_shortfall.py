@@ -1,5 +1,5 @@
-"""Who is left behind, and who is only unlucky: the arithmetic of the gates ``worst_group`` and ``worst_team``, against
-exact and simulated answers."""
+"""Real shortfalls of a group, and shortfalls by chance: the arithmetic of the gates ``worst_group`` and
+``worst_team``, against exact and simulated answers."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Who is suppressed, and that suppressed numbers cannot be worked back from what is shown."""
+"""Which levels are suppressed, and that suppressed numbers cannot be computed from what is shown."""
 
 import datetime as dt
 

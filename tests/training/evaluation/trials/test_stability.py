@@ -1,5 +1,5 @@
-"""Stability: an unchanged model is perfectly stable, one that scores by chance is not, and the run's own figures lie
-between."""
+"""Stability: an unchanged model is perfectly stable, a model that scores by chance is unstable, and the run's own
+figures lie between."""
 
 import numpy as np
 import pytest
