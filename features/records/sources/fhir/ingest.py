@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from features.records.days import NO_DAY, date_of, day_of
+from features.records.memory import give_back
 from features.records.problems import withdrawn_lines
 from features.records.reading.nhs_numbers import NhsKey, without_numbers
 from features.records.records import Records
@@ -102,6 +103,8 @@ def ingest(
 def write(found: FhirExtract, out: Path, format: Literal["parquet", "csv"] = "parquet") -> dict[str, Any]:
     """Checks the tables, writes the store and its account."""
     records = Records.from_frames(found.frames, about=found.about)
+    found.frames.clear()  # the records hold what was read
+    give_back()
     replace_store(records, out, format)
     report = summary(found, records)
     (out / "ingest.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -132,7 +135,7 @@ def summary(found: FhirExtract, records: Records) -> dict[str, Any]:
         "people_kept": len(records.patient_ids),
         "last_day_known": _last_day(records),
         "types": types,
-        "records": {name: len(records.tables[name]) for name in found.frames},
+        "records": {name: len(records.tables[name]) for name in found.linked.origins},
         "second_clock": found.linked.clocks,
         "unmapped": [
             {"what": what, "system": system, "code": code, "name": name, "resources": count}

@@ -8,8 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
 
 from features.records.reading.nhs_numbers import NhsKey, NotAnNhsNumber, checked
 from features.records.sources.fhir.resources import Identifier, Reference
@@ -106,3 +109,9 @@ def base_of(full_url: str | None) -> str | None:
     """The server a fullUrl names, None for a urn."""
     found = _TAIL.match(full_url) if full_url else None
     return found["base"] if found else None
+
+
+def key_hashes(keys: Iterable[str]) -> npt.NDArray[np.uint64]:
+    """64 bits for each key: enough to tell the resources of a trust apart, in a tenth of the memory of the text."""
+    digests = [hashlib.blake2b(key.encode(), digest_size=8).digest() for key in keys]
+    return np.frombuffer(b"".join(digests), np.uint64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from features.records.problems import RecordsError, RecordsProblem
 from features.records.sources.fhir import resources as r
 from features.records.sources.fhir.codebook import CodeBook
 from features.records.sources.fhir.dates import NotADate
-from features.records.sources.fhir.references import Identities, Scope, base_of, entry_key
+from features.records.sources.fhir.references import Identities, Scope, base_of, entry_key, key_hashes
 from features.records.sources.fhir.rows import care, clinical, medicines, people
 from features.records.sources.fhir.sink import ASIDE, DAYS, LEFT_OUT, NOT_READ, NUMBERS, TABLES, USED, Sink
 
@@ -85,7 +84,7 @@ def read_batch(given: Iterable[Given], book: CodeBook) -> Batch:
     """Reads every resource of a batch, in order. Raises RecordsError for STU3."""
     sink = Sink(book)
     kinds: list[str] = []
-    keys: list[bytes] = []
+    keys: list[str] = []
     versions: list[int] = []
     lines: list[int] = []
     broken: list[tuple[int, str]] = []
@@ -94,7 +93,7 @@ def read_batch(given: Iterable[Given], book: CodeBook) -> Batch:
         sink.scope = one.scope
         kind, key, version, fate = _read(one, sink, broken)
         kinds.append(kind)
-        keys.append(hashlib.blake2b(key.encode(), digest_size=8).digest())
+        keys.append(key)
         versions.append(version)
         lines.append(one.line)
         sink.fates.append(fate)
@@ -102,7 +101,7 @@ def read_batch(given: Iterable[Given], book: CodeBook) -> Batch:
         {name: rows_table(name, rows) for name, rows in sink.rows.items()},
         pa.array(sink.fates, pa.string()).dictionary_encode(),
         pa.array(kinds, pa.string()).dictionary_encode(),
-        np.frombuffer(b"".join(keys), np.uint64),
+        key_hashes(keys),
         np.array(versions, np.int64),
         np.array(lines, np.int32),
         sink.unmapped,

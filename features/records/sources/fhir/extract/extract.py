@@ -28,7 +28,8 @@ Progress = Callable[[int, int], None]
 @dataclass
 class Extract:
     """Every resource of an extract. ``fates``, ``kinds``, ``keys`` and ``versions`` have one entry for each resource.
-    Rows in ``tables`` refer to their resource by position (``source``).
+    Rows in ``tables`` refer to their resource by position (``source``). A table is one chunk for each batch, as it was
+    read: chunks of worker processes stay in their files. Linking takes each table out once it has read it.
     """
 
     tables: dict[str, pa.Table]
@@ -118,8 +119,7 @@ class Gathering:
     def extract(self) -> Extract:
         tables = {}
         for name, parts in self.tables.items():
-            whole = pa.concat_tables(parts).unify_dictionaries() if parts else rows_table(name, [])
-            tables[name] = whole.combine_chunks()
+            tables[name] = pa.concat_tables(parts) if parts else rows_table(name, [])
         self.tables.clear()
         return Extract(
             tables,

@@ -4,7 +4,7 @@ encounter to one contact, and dates when each row became known.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,10 +16,14 @@ import pyarrow.compute as pc
 from features.records.days import NO_DAY, to_datetime64
 from features.records.sources.fhir.extract.extract import Extract
 from features.records.sources.fhir.linking.identity import People, link_people
+from features.records.sources.fhir.linking.live import live_resources
+from features.records.sources.fhir.linking.slices import ROWS, DayByKey, joined, packed, slices_of
 from features.records.sources.fhir.linking.supplies import supply_frames
-from features.records.sources.fhir.sink import ASIDE, LEFT_OUT, MERGED, REPLACED
+from features.records.sources.fhir.references import key_hashes
+from features.records.sources.fhir.sink import ASIDE, LEFT_OUT, MERGED
 
 Days = npt.NDArray[np.int32]
+Sources = npt.NDArray[np.int32]
 LATE_DAYS = 30
 """meta.lastUpdated dates a late column only if it is 0 to this many days after the event."""
 
@@ -56,7 +60,7 @@ class Linking:
         self.extract = extract
         self.seen = seen
         self.last_day = last_day
-        self.live = _latest(extract)
+        self.live = live_resources(extract)
         self.clocks: dict[str, dict[str, int]] = {}
         self.created, self.updated = self._provenance()
         self.people: People = link_people(extract, self.rows("patient"), self.rows("identifier"))
@@ -74,54 +78,70 @@ class Linking:
         put("referrals", self._referrals())
         put("supplies", self._supplies())
         put("contacts", self._contacts())
-        put("stays", self._stays())
+        put("stays", self._each("stay", self._stays))
         put("results", self._results())
-        put("conditions", self._conditions())
-        put("circumstances", self._circumstances())
+        put("conditions", self._each("condition", self._conditions))
+        put("circumstances", self._each("circumstance", self._circumstances))
         frames["teams"], origins["teams"] = self._named_teams(frames, origins["teams"])
         return Linked(frames, origins, self.clocks)
 
     def rows(self, name: str) -> pd.DataFrame:
         """Rows of one table, without resources that a later version replaced."""
-        table = self.extract.tables[name]
+        return self._live_rows(self.extract.tables[name].unify_dictionaries())
+
+    def _live_rows(self, table: pa.Table) -> pd.DataFrame:
         if not len(table):
             return table.to_pandas()
-        source = table["source"].to_numpy()
-        kept = self.live[source]
+        kept = self.live[table["source"].to_numpy()]
         return (table if kept.all() else table.filter(pa.array(kept))).to_pandas()
+
+    def _taken(self, name: str) -> Iterator[pd.DataFrame]:
+        """The same in slices. The extract no longer holds the table."""
+        return map(self._live_rows, slices_of(self.extract.tables.pop(name)))
+
+    def _keys(self, rows: pd.DataFrame) -> npt.NDArray[np.uint64]:
+        """The hashed key of the resource of each row."""
+        return self.extract.keys[rows["source"].to_numpy(np.int32)]
 
     def _mark(self, sources: npt.NDArray[np.int32], fate: str) -> None:
         self.extract.fates[sources] = self.extract.fate(fate)
 
-    def _of_people(self, name: str) -> pd.DataFrame:
-        """Rows of a table with the id of their person. A resource is set aside if no person is found for its
-        reference.
+    def _of_people(self, name: str) -> Iterator[pd.DataFrame]:
+        """Rows of a table with the id of their person, in slices. After the last slice, a resource is set aside if no
+        person was found for its reference.
         """
-        rows = self.rows(name)
-        ids = self.people.ids_of(rows["subject"])
-        lost = ids.isna().to_numpy()
-        if lost.any():
-            subjects = rows["subject"].to_numpy(object)
-            nobody = lost & pd.isna(subjects)
-            self._mark(rows["source"].to_numpy()[nobody], f"{ASIDE}no person is named")
-            self._mark(rows["source"].to_numpy()[lost & ~nobody], f"{ASIDE}the reference to the person leads nowhere")
-        rows["patient_id"] = ids
-        return rows[~lost].reset_index(drop=True)
+        nobody: list[Sources] = []
+        nowhere: list[Sources] = []
+        for rows in self._taken(name):
+            ids = self.people.ids_of(rows["subject"])
+            lost = ids.isna().to_numpy()
+            if lost.any():
+                unnamed = rows["subject"].isna().to_numpy()
+                nobody.append(rows["source"].to_numpy()[lost & unnamed])
+                nowhere.append(rows["source"].to_numpy()[lost & ~unnamed])
+            rows["patient_id"] = ids
+            yield rows[~lost].reset_index(drop=True)
+        if nobody:
+            self._mark(np.concatenate(nobody), f"{ASIDE}no person is named")
+            self._mark(np.concatenate(nowhere), f"{ASIDE}the reference to the person leads nowhere")
 
-    def _provenance(self) -> tuple[dict[str, int], dict[str, int]]:
+    def _each(self, name: str, make: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+        """What ``make`` makes of each slice of a table, joined."""
+        return joined([packed(make(rows)) for rows in self._of_people(name)])
+
+    def _provenance(self) -> tuple[DayByKey, DayByKey]:
         """The first creation and the last update that a Provenance records, by resource."""
-        rows = self.rows("provenance")
-        created: dict[str, int] = {}
-        updated: dict[str, int] = {}
-        for key, recorded, activity in zip(rows["key"], rows["recorded"], rows["activity"], strict=True):
-            if activity == "CREATE":
-                created[key] = min(created.get(key, NO_DAY), recorded)
-            else:
-                updated[key] = max(updated.get(key, recorded), recorded)
-        return created, updated
+        keys, days, created = [], [], []
+        for rows in self._taken("provenance"):
+            words = rows["key"].astype("category")
+            keys.append(key_hashes(words.cat.categories)[words.cat.codes.to_numpy()])
+            days.append(rows["recorded"].to_numpy(np.int32))
+            created.append((rows["activity"] == "CREATE").to_numpy(bool))
+        key, day, new = np.concatenate(keys), np.concatenate(days), np.concatenate(created)
+        return DayByKey.earliest(key[new], day[new]), DayByKey.latest(key[~new], day[~new])
 
     def _known(
-        self, name: str, rows: pd.DataFrame, event: Days, *, keys: pd.Series | None = None, ahead: bool = False
+        self, name: str, rows: pd.DataFrame, event: Days, *, provenance: bool = True, ahead: bool = False
     ) -> npt.NDArray[np.datetime64]:
         """The day on which each row became known: the ledger's day, or the day that the resource gives. Missing where
         the usual delay is applied later. ``ahead`` rows (bookings) may be known before they happen.
@@ -129,8 +149,8 @@ class Linking:
         source = rows["source"].to_numpy(np.int32)
         ledger = self.seen.of(source)
         business = rows["business"].to_numpy(np.int32) if "business" in rows else np.full(len(rows), NO_DAY, np.int32)
-        if keys is not None and self.created:
-            recorded = np.array([self.created.get(key, NO_DAY) for key in keys], np.int32)
+        if provenance and len(self.created):
+            recorded = self.created.of(self._keys(rows), NO_DAY)
             both = np.maximum(recorded, business)
             business = np.where(recorded == NO_DAY, business, np.where(business == NO_DAY, recorded, both))
         known = np.where(ledger != NO_DAY, ledger, business)
@@ -154,8 +174,8 @@ class Linking:
         ledger = self.seen.of(told_by.to_numpy(np.int32), late=True)
         updated = rows["late"].to_numpy(np.int64)
         near = (updated >= event) & (updated <= event.astype(np.int64) + LATE_DAYS) & (event != NO_DAY)
-        if self.updated:
-            said = np.array([self.updated.get(key, -1) for key in rows["key"]], np.int64)
+        if len(self.updated):
+            said = self.updated.of(self._keys(rows), -1).astype(np.int64)
             stated = (said >= event) & (event != NO_DAY)
             updated, near = np.where(stated, said, updated), near | stated
         after = ledger if ahead else np.where(ledger == NO_DAY, NO_DAY, np.maximum(ledger, event))
@@ -173,7 +193,7 @@ class Linking:
         columns = self.rows("condition")
         ids = self.people.ids_of(columns["subject"])
         died = np.where(rows["died_on"] == NO_DAY - 1, self.last_day, rows["died_on"]).astype(np.int32)
-        recorded = np.array([self.created.get(key, NO_DAY) for key in rows["person"]], np.int32)
+        recorded = self.created.of(key_hashes(rows["person"]), NO_DAY)
         ledger = self.seen.of(rows["source"].to_numpy(np.int32))
         known = np.where(ledger != NO_DAY, ledger, recorded).astype(np.int32)
         frame = pd.DataFrame(
@@ -212,7 +232,7 @@ class Linking:
         return teams[kept].reset_index(drop=True), sources[kept]
 
     def _referrals(self) -> pd.DataFrame:
-        rows = self._of_people("referral")
+        rows = joined(map(packed, self._of_people("referral")))
         episodes = rows["key"].str.startswith("EpisodeOfCare/").to_numpy(bool)
         named = {key for text in rows["requests"][episodes].dropna() for key in text.split(" ") if key}
         merged = ~episodes & rows["key"].isin(named).to_numpy()
@@ -229,15 +249,35 @@ class Linking:
                 "closed_on": to_datetime64(closed),
                 "close_reason": rows["reason"],
                 "closed_known_on": self._late("referrals closed", rows, closed),
-                "known_on": self._known("referrals", rows, opened, keys=rows["key"]),
+                "known_on": self._known("referrals", rows, opened),
             }
         )
 
     def _contacts(self) -> pd.DataFrame:
-        rows = pd.concat([self._of_people("contact"), self._missed], ignore_index=True)
-        rows["late_source"] = rows["source"]
-        rows = self._paired(rows)
+        missed = self._missed
+        parts = [packed(self._contact_rows(rows)) for rows in self._of_people("contact")]
+        rows = paired = self._paired(joined([*parts, packed(self._contact_rows(missed))]))
         roles = self.rows("role").drop_duplicates("key").set_index("key")
+        made = (paired[at : at + ROWS].reset_index(drop=True) for at in range(0, max(len(rows), 1), ROWS))
+        return joined([packed(self._contacts_of(rows, roles)) for rows in made])
+
+    def _contact_rows(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """The rows without the texts that only link them: the key of the Appointment is hashed, 0 for none."""
+        words = rows["appointment"].astype("category")
+        hashes = np.r_[key_hashes(words.cat.categories), np.uint64(0)]
+        names = ("patient_id", "team", "staff", "mode", "kind", "outcome")
+        return pd.DataFrame(
+            {
+                "source": rows["source"],
+                "late_source": rows["source"],
+                "contact_id": _tail(rows["key"]),
+                "appointment": hashes[words.cat.codes.to_numpy()],
+                **{name: rows[name].astype("str").astype("category") for name in names},
+                **{name: rows[name].astype("int32") for name in ("day", "booked", "late", "business")},
+            }
+        )
+
+    def _contacts_of(self, rows: pd.DataFrame, roles: pd.DataFrame) -> pd.DataFrame:
         staff = rows["staff"].astype("str")
         if len(roles):
             team = staff.map(roles["organization"].astype("str"))
@@ -246,7 +286,7 @@ class Linking:
         on = rows["day"].to_numpy(np.int32)
         ahead = rows["booked"].to_numpy(np.int64) != NO_DAY
         planned = (rows["outcome"] == "planned").to_numpy(bool)
-        known = self._known("contacts", rows, on, keys=rows["key"], ahead=True)
+        known = self._known("contacts", rows, on, ahead=True)
         known = np.where(ahead | planned | np.isnat(known), known, np.maximum(known, to_datetime64(on)))
         event = np.where(planned, NO_DAY, on).astype(np.int32)
         cancelled = rows["outcome"].str.startswith("cancelled").to_numpy(bool)
@@ -256,8 +296,8 @@ class Linking:
         return pd.DataFrame(
             {
                 "source": rows["source"],
-                "patient_id": rows["patient_id"],
-                "contact_id": _tail(rows["key"]),
+                "patient_id": rows["patient_id"].astype("str"),
+                "contact_id": rows["contact_id"],
                 "team_id": _tail(rows["team"]),
                 "staff_id": _tail(staff),
                 "contact_on": to_datetime64(on),
@@ -274,35 +314,32 @@ class Linking:
         """Joins the pair linked by Encounter.appointment to one contact: the Appointment, with the fields that are
         more reliable in the Encounter.
         """
-        visits = rows[rows["appointment"].notna()].drop_duplicates("appointment").set_index("appointment")
-        place = pd.Series(np.arange(len(rows)), index=rows["key"].to_numpy(object))
-        at = place[~place.index.duplicated()].reindex(visits.index).dropna().astype("int64")
-        visits = visits.loc[at.index]
+        keys, wanted = self._keys(rows), rows["appointment"].to_numpy(np.uint64)
+        visits = np.flatnonzero(wanted)
+        visits = visits[np.sort(np.unique(wanted[visits], return_index=True)[1])]
+        order = np.argsort(keys, kind="stable")
+        found = np.minimum(np.searchsorted(keys[order], wanted[visits]), max(len(keys) - 1, 0))
+        spots = order[found] if len(visits) else visits
+        person = rows["patient_id"].cat.codes.to_numpy()
+        same = (keys[spots] == wanted[visits]) & (person[spots] == person[visits])
+        spots, visits = spots[same], visits[same]
         if not len(visits):
             return rows
-        same = rows["patient_id"].to_numpy(object)[at.to_numpy()] == visits["patient_id"].to_numpy(object)
-        at, visits = at[same], visits[same]
-        spot = at.to_numpy()
         for name in ("mode", "kind", "team", "staff"):
-            values = rows[name].to_numpy(object).copy()
-            theirs = visits[name].to_numpy(object)
-            values[spot] = np.where(pd.isna(values[spot]), theirs, values[spot])
-            rows[name] = values
+            codes = rows[name].cat.codes.to_numpy().copy()
+            codes[spots] = np.where(codes[spots] < 0, codes[visits], codes[spots])
+            rows[name] = pd.Categorical.from_codes(codes, categories=rows[name].cat.categories)
         # A completed Encounter shows attendance, even if the Appointment was never closed.
-        outcome = rows["outcome"].to_numpy(object).copy()
-        seen = (visits["outcome"] == "attended").to_numpy(bool) & (outcome[spot] == "planned")
-        outcome[spot[seen]] = "attended"
-        late = rows["late"].to_numpy(np.int64).copy()
-        late[spot[seen]] = visits["late"].to_numpy(np.int64)[seen]
-        told_by = rows["late_source"].to_numpy(np.int32).copy()
-        told_by[spot[seen]] = visits["source"].to_numpy(np.int32)[seen]
-        rows["late_source"] = told_by
-        rows["outcome"], rows["late"] = outcome, late
-        self._mark(visits["source"].to_numpy(np.int32), f"{MERGED}its Appointment")
-        return rows[~rows["key"].isin(set(visits["key"]))].reset_index(drop=True)
+        outcome = rows["outcome"]
+        seen = (outcome == "attended").to_numpy(bool)[visits] & (outcome == "planned").to_numpy(bool)[spots]
+        for name in ("outcome", "late", "late_source"):
+            values = rows[name].array.copy()
+            values[spots[seen]] = values[visits[seen]]
+            rows[name] = values
+        self._mark(rows["source"].to_numpy(np.int32)[visits], f"{MERGED}its Appointment")
+        return rows[~np.isin(keys, keys[visits])].reset_index(drop=True)
 
-    def _stays(self) -> pd.DataFrame:
-        rows = self._of_people("stay")
+    def _stays(self, rows: pd.DataFrame) -> pd.DataFrame:
         admitted, discharged = rows["admitted"].to_numpy(np.int32), rows["discharged"].to_numpy(np.int32)
         return pd.DataFrame(
             {
@@ -314,58 +351,67 @@ class Linking:
                 "ward": rows["ward"],
                 "legal_status": rows["legal"],
                 "discharge_known_on": self._late("stays discharged", rows, discharged),
-                "known_on": self._known("stays", rows, admitted, keys=rows["key"]),
+                "known_on": self._known("stays", rows, admitted),
             }
         )
 
     def _supplies(self) -> pd.DataFrame:
-        rows = self._of_people("supply")
-        frame, missed, unknown, not_given = supply_frames(rows, self.rows("medication"))
-        self._mark(not_given, f"{LEFT_OUT}a dose that was not given, of a medicine that is no depot")
-        self._mark(unknown, f"{ASIDE}the reference to the medicine leads nowhere or to one that is not known")
-        self._missed = missed
-        frame["known_on"] = self._known("supplies", frame, frame.pop("day").to_numpy(np.int32), keys=frame.pop("key"))
-        return self._with_reversals(frame.drop(columns="business"))
+        medications = self.rows("medication")
+        made: list[pa.Table] = []
+        reversals: list[pa.Table] = []
+        missed: list[pa.Table] = []
+        unknown: list[Sources] = []
+        not_given: list[Sources] = []
+        for rows in self._of_people("supply"):
+            frame, contacts, *lost = supply_frames(rows, medications)
+            frame["known_on"] = self._known("supplies", frame, frame.pop("day").to_numpy(np.int32))
+            frame, back = self._with_reversals(frame.drop(columns=["business", "key"]))
+            made.append(packed(frame))
+            reversals.append(packed(back))
+            missed.append(packed(contacts))
+            unknown.append(lost[0])
+            not_given.append(lost[1])
+        self._mark(np.concatenate(not_given), f"{LEFT_OUT}a dose that was not given, of a medicine that is no depot")
+        self._mark(
+            np.concatenate(unknown), f"{ASIDE}the reference to the medicine leads nowhere or to one that is not known"
+        )
+        self._missed = joined(missed)
+        return joined([*made, *reversals])
 
-    def _with_reversals(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Writes a withdrawn supply as two rows: the supply, and its reversal on the day on which it became known."""
+    def _with_reversals(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The supplies, and the reversal of each withdrawn one on the day on which that became known."""
         late = frame.pop("late").to_numpy(np.int32)
         back = (frame["status"] == "reversed").to_numpy(bool)
         frame["status"] = None
-        if not back.any():
-            return frame
         reversal = frame[back].assign(status="reversed")
         ledger = self.seen.of(reversal["source"].to_numpy(np.int32), late=True)
         reversal["known_on"] = to_datetime64(np.where(ledger == NO_DAY, late[back], ledger).astype(np.int32))
-        return pd.concat([frame, reversal], ignore_index=True)
+        return frame, reversal
 
     def _results(self) -> pd.DataFrame:
-        rows = self._of_people("result")
+        frame = self._each("result", self._results_of)
+        text = frame.pop("text")
+        if text.notna().any():
+            frame["value"] = frame["value"].astype("object").mask(text.notna(), text.astype("object"))
+        return frame
+
+    def _results_of(self, rows: pd.DataFrame) -> pd.DataFrame:
         taken = rows["day"].to_numpy(np.int32)
-        value: pd.Series = rows["amount"]
-        bounded = rows["comparator"].notna()
-        if bounded.any():
-            text = rows["comparator"][bounded].astype("str") + rows["amount"][bounded].astype("str")
-            value = value.astype("object")
-            value[bounded] = text
-        worded = rows["words"].notna()
-        if worded.any():
-            value = value.astype("object")
-            value[worded] = rows["words"][worded].astype("str")
+        bound = rows["comparator"].astype("str") + rows["amount"].astype("str")
         return pd.DataFrame(
             {
                 "source": rows["source"],
                 "patient_id": rows["patient_id"],
                 "test": rows["test"],
                 "taken_on": to_datetime64(taken),
-                "value": value,
+                "value": rows["amount"],
+                "text": rows["words"].astype("str").fillna(bound),
                 "unit": rows["unit"],
-                "known_on": self._known("results", rows, taken),
+                "known_on": self._known("results", rows, taken, provenance=False),
             }
         )
 
-    def _conditions(self) -> pd.DataFrame:
-        rows = self._of_people("condition")
+    def _conditions(self, rows: pd.DataFrame) -> pd.DataFrame:
         on = rows["day"].to_numpy(np.int32)
         return pd.DataFrame(
             {
@@ -376,12 +422,11 @@ class Linking:
                 "code": rows["code"],
                 "label": rows["label"],
                 "recorded_on": to_datetime64(on),
-                "known_on": self._known("conditions", rows, on, keys=rows["key"]),
+                "known_on": self._known("conditions", rows, on),
             }
         )
 
-    def _circumstances(self) -> pd.DataFrame:
-        rows = self._of_people("circumstance")
+    def _circumstances(self, rows: pd.DataFrame) -> pd.DataFrame:
         on = rows["day"].to_numpy(np.int32)
         return pd.DataFrame(
             {
@@ -390,34 +435,9 @@ class Linking:
                 "kind": rows["kind"],
                 "value": rows["value"],
                 "from_on": to_datetime64(on),
-                "known_on": self._known("circumstances", rows, on),
+                "known_on": self._known("circumstances", rows, on, provenance=False),
             }
         )
-
-
-def _latest(extract: Extract) -> npt.NDArray[np.bool_]:
-    """True for each resource that is the latest version of its key and was not deleted. Earlier versions get their
-    fate.
-    """
-    keys, versions = extract.keys, extract.versions
-    live = np.ones(len(keys), bool)
-    # Messages often have no version. Of equal versions, a withdrawal replaces the resource that it withdraws.
-    withdrawn = np.array(["withdrawn" in word or "cancelled" in word for word in extract.fate_words])[extract.fates]
-    order = np.lexsort((np.arange(len(keys)), withdrawn, versions, keys))
-    earlier = order[:-1][keys[order[:-1]] == keys[order[1:]]]
-    live[earlier] = False
-    extract.fates[earlier] = extract.fate(REPLACED)
-    if extract.deleted:
-        import hashlib
-
-        gone = np.array(
-            [int.from_bytes(hashlib.blake2b(k.encode(), digest_size=8).digest(), "little") for k in extract.deleted],
-            np.uint64,
-        )
-        deleted = np.isin(keys, gone) & live
-        live &= ~deleted
-        extract.fates[deleted] = extract.fate(f"{LEFT_OUT}deleted")
-    return live
 
 
 def _tail(keys: pd.Series) -> pd.Series:
