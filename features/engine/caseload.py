@@ -44,8 +44,8 @@ REASONS = (
     "no open referral known",
     "open referral, but only to teams out of scope or of unknown kind",
     DIED,
-    INPATIENT,
     DEATH_UNDATED,
+    INPATIENT,
 )
 """In the order in which the rules apply: a person counts under the first rule that removes them. Codes of
 ``Caseload.reason`` index this.

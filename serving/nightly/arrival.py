@@ -18,6 +18,9 @@ from features.records.attendance import own_replies
 from features.settings import ArrivalSettings
 from serving.scoring.record_coverage import EXPECTED_SOURCES, HISTORY_TABLES
 
+FEWEST_LOST = 5
+"""Rows of a small table that must be missing before its fall by half is told: an erasure may take a few."""
+
 
 @dataclass(frozen=True)
 class Acceptance:
@@ -136,7 +139,11 @@ def _never_so_empty(now: Arrived, allowed: ArrivalSettings) -> list[str]:
 def _sizes(now: Arrived, before: Arrived, allowed: ArrivalSettings) -> list[str]:
     found = []
     for name, then in before.rows.items():
-        found += _changed(f"{name}: rows", then, now.rows.get(name, 0), allowed.rows_fall, allowed.rows_grow, allowed)
+        count = now.rows.get(name, 0)
+        found += _changed(f"{name}: rows", then, count, allowed.rows_fall, allowed.rows_grow, allowed)
+        # A history grows, so half of few rows lost is a cut feed too, and no chance.
+        if max(then, count) < allowed.fewest and then - count >= FEWEST_LOST and 2 * count <= then:
+            found.append(f"{name}: rows fell from {then} to {count}, by half or more")
     found += _changed("people in the records", before.people, now.people, allowed.rows_fall, allowed.rows_grow, allowed)
     found += _changed("people on the lists", before.listed, now.listed, allowed.list_falls, allowed.list_grows, allowed)
     for team, then in before.teams.items():

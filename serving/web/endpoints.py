@@ -23,6 +23,7 @@ from serving.access import (
     require_own_form,
     set_session_cookie,
 )
+from serving.auditing.case_ratings import has_cases
 from serving.auditlog.log import Look
 from serving.drafts.service import GAP, REVIEW, WORK
 from serving.http.problems import not_found
@@ -74,7 +75,12 @@ async def home(request: Request, caller: AnyReader, service: Serving) -> Respons
         found = await service.reads.run(list_teams, service.database, caller, audit, MAX_LIMIT, 0)
     run = found.run if found else await service.reads.run(_run, service)
     return page(
-        request, "home.html", surroundings=around(request, caller, run), teams=found, model=service.live.current
+        request,
+        "home.html",
+        surroundings=around(request, caller, run),
+        teams=found,
+        model=service.live.current,
+        to_rate=await service.reads.run(has_cases, service.settings.home, caller),
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from features import Records, find_gaps
-from features.engine.caseload import DEATH_UNDATED, DIED, ON_CASELOAD, REASONS, caseload, out_of_reach
+from features.engine.caseload import DEATH_UNDATED, DIED, INPATIENT, ON_CASELOAD, REASONS, caseload, out_of_reach
 from features.records.days import day_of
 from features.records.reading.deaths import says_no_death
 from features.records.sources import hes
@@ -135,3 +135,14 @@ def test_hes_knows_who_died_in_hospital(tmp_path, left, method, reason):
 def test_a_word_for_no_death_and_a_placeholder_date_are_no_death():
     assert all(map(says_no_death, ("no", "not dead", "99991231", "9999-12-31T00:00:00", "1753-01-01", "01-Jan-1900")))
     assert not any(map(says_no_death, ("yes", "2025-02-30", "1999", "unknown")))
+
+
+def test_reasons_stand_in_the_order_in_which_they_apply():
+    """The table of attrition counts a person under the first rule that removes them."""
+    stay = {"patient_id": "anna", "admitted_on": "2025-06-01", "known_on": "2025-06-01"}
+    referral = {"close_reason": "died", "closed_on": "2025-05-01", "closed_known_on": "2025-05-01"}
+    assert why(anna(stays=[stay])) == INPATIENT
+    assert why(anna(stays=[stay], patients=[{"patient_id": "anna", "died_on": "yes"}])) == DEATH_UNDATED
+    gone = anna(stays=[stay], referrals=[OF_ANNA["referrals"][0] | referral])
+    assert why(gone) == DIED
+    assert REASONS.index(DIED) < REASONS.index(DEATH_UNDATED) < REASONS.index(INPATIENT)

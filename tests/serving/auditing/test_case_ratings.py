@@ -8,6 +8,7 @@ import sqlite3
 
 import pytest
 
+from models.blind_rating import rating_folder
 from serving.auditing.case_ratings import ratings_in_audit
 from serving.nightly.silent import score_silently
 from tests.serving.conftest import sign_in
@@ -48,6 +49,15 @@ def test_a_pharmacist_rates_the_cases_of_their_team_in_turn_and_the_log_keeps_ea
     people, detail = events(home, "case.rated")[0]
     assert people == ["N03"] and (detail["case"], detail["worth"], detail["known"]) == (1, 7, False)
     assert [one["worth"] for one in ratings_in_audit(home)] == [7, 0] and "N03" not in str(ratings_in_audit(home))
+
+
+def test_the_first_page_leads_to_it_while_there_are_cases_of_the_teams(home, rated):
+    assert 'href="/rating"' in rated.get("/").text
+    cases = rating_folder(home) / "rating.csv"
+    cases.write_text(cases.read_text().replace("north", "south"))
+    assert 'href="/rating"' not in rated.get("/").text
+    cases.unlink()
+    assert 'href="/rating"' not in rated.get("/").text
 
 
 def test_a_rating_can_be_corrected_and_another_rater_does_not_see_it(home, start, rated):

@@ -78,6 +78,16 @@ def test_what_is_refused(case):
         assert words in reason
 
 
+@pytest.mark.parametrize(
+    ("then", "now", "refused"),
+    [(12, 6, True), (19, 9, True), (12, 0, True), (5, 0, True), (12, 7, False), (4, 0, False), (8, 4, False)],
+)
+def test_half_of_a_small_table_lost_is_refused(then, now, refused):
+    before = replace(NIGHT, rows=rows(referrals=then))
+    found = refusals(next_night(rows=rows(referrals=now)), before, dt.date(2026, 1, 5), ALLOWED)
+    assert found == ([f"referrals: rows fell from {then} to {now}, by half or more"] if refused else [])
+
+
 def test_the_first_list_is_refused_if_a_main_table_is_empty():
     assert refusals(NIGHT, None, None, ALLOWED) == []
     assert refusals(replace(NIGHT, rows=rows(results=0)), None, None, ALLOWED) == ["results holds no rows"]

@@ -11,7 +11,7 @@ from features.settings import CohortSettings
 from training.dataset import landmarks
 from training.errors import NotEnoughData
 
-_, NO_REFERRAL, OUT_OF_SCOPE, DIED, INPATIENT, _ = REASONS
+_, NO_REFERRAL, OUT_OF_SCOPE, DIED, _, INPATIENT = REASONS
 
 
 def records(referrals, stays=(), died=None, died_known=None, contacts=()):
