@@ -19,7 +19,7 @@ from features.settings import ArrivalSettings
 from serving.scoring.record_coverage import EXPECTED_SOURCES, HISTORY_TABLES
 
 FEWEST_LOST = 5
-"""Rows of a small table that must be missing before its fall by half is told: an erasure may take a few."""
+"""Rows of a small table that must be missing before its fall by half is a reason: an erasure may take a few."""
 
 
 @dataclass(frozen=True)
