@@ -141,4 +141,4 @@ def _refusal(answer: httpx2.Response) -> Exception:
             f"an answer with status {answer.status_code} that is not Upstream's; a proxy may have made it"
         )
     after = answer.headers.get("retry-after", "")
-    return CallRefused(answer.status_code, problem, int(after) if after.isdigit() else None)
+    return CallRefused(answer.status_code, problem, int(after) if after.isdecimal() else None)

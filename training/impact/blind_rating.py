@@ -104,13 +104,13 @@ def _in_file(cases: Path) -> tuple[Given, set[int]]:
     with cases.open(newline="", encoding="utf-8-sig") as file:
         for line in csv.DictReader(file):
             number = (line.get("case") or "").strip()
-            if not (number.isdigit() and 1 <= int(number) <= CASES):
+            if not (number.isdecimal() and 1 <= int(number) <= CASES):
                 raise RatingRefused(f"{FILE}: a case has no number from 1 to {CASES}; leave that column as it was")
             there.add(int(number))
             value = (line.get("worth_a_review_0_to_10") or "").strip()
             if not value:
                 continue
-            if not (value.isascii() and value.isdigit() and int(value) <= HIGHEST):
+            if not (value.isascii() and value.isdecimal() and int(value) <= HIGHEST):
                 raise RatingRefused(f"{FILE}, case {number}: the rating is no whole number from 0 to {HIGHEST}")
             knew = (line.get("already_known_yes_no") or "").strip().lower()
             if knew not in ("", "yes", "no", "y", "n"):

@@ -160,7 +160,7 @@ def _stays(name: str, table: pd.DataFrame, codes: dict[str, dict[str, str]], acc
 def _conditions(table: pd.DataFrame) -> pd.DataFrame:
     """The diagnoses of an admission that clinical rules use. HES writes F20.0 as F200."""
     book = load_codebook()
-    columns = [c for c in map(str, table) if c.startswith("DIAG_4_") and c[7:].isdigit()]
+    columns = [c for c in map(str, table) if c.startswith("DIAG_4_") and c[7:].isdecimal()]
     admitted = _days(table["ADMIDATE"])
     found = []
     for row, (who, day) in enumerate(zip(table["patient_id"], admitted.tolist(), strict=True)):

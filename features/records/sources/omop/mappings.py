@@ -137,4 +137,4 @@ def _check(name: str, rows: tuple[Row, ...]) -> Iterable[RecordsProblem]:
 
 
 def _is_number(text: str) -> bool:
-    return text.replace(".", "", 1).isdigit()
+    return text.replace(".", "", 1).isdecimal()

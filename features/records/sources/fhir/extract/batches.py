@@ -215,9 +215,9 @@ def version_of(meta: r.Meta | None) -> int:
     text = meta.lastUpdated
     if text and len(text) >= 19:
         digits = text[:4] + text[5:7] + text[8:10] + text[11:13] + text[14:16] + text[17:19]
-        if digits.isdigit():
+        if digits.isdecimal():
             return int(digits)
-    return int(meta.versionId) if meta.versionId and meta.versionId.isdigit() and len(meta.versionId) < 15 else 0
+    return int(meta.versionId) if meta.versionId and meta.versionId.isdecimal() and len(meta.versionId) < 15 else 0
 
 
 def rows_table(name: str, rows: list[tuple[object, ...]]) -> pa.Table:
