@@ -136,14 +136,14 @@ def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world:
         unclear = client.post("/rating", data={"proof": proof, "case": "1", "worth": "", "known": ""})
         found["blind rating, not clear"] = unclear.text
 
-    whole = Records.load(home / "store")
-    whole.select([person for person in whole.patient_ids if person != "N05"]).save(home / "later")
+    whole, leaver = Records.load(home / "store"), listed_in_north(home)
+    whole.select([person for person in whole.patient_ids if person != leaver]).save(home / "later")
     score_store(home / "later", home / "bundles", home, world.AS_OF + dt.timedelta(days=7), threads=1)
     look(
         home,
         "pharmacist",
         ["north"],
-        somebody_who_left="/patients/N05",
+        somebody_who_left=f"/patients/{leaver}",
         team_after_somebody_left="/teams/north/overview",
     )
     with closing(Database(database_url_of(home))) as database, database.write() as connection:
@@ -172,3 +172,13 @@ def _vouched(home: Path) -> str:
         join_team(home, provider, "priya", "north", today, None, "a test", False)
     with closing(Database(database_url_of(home))) as database, database.write() as connection:
         return issue_session(connection, provider, "priya", Role.PHARMACIST, "Priya", assigned=False)[0]
+
+
+def listed_in_north(home: Path) -> str:
+    """Somebody with a place on the published list of the team, who is looked at by no other state."""
+    query = (
+        "SELECT patient_id FROM list_lines WHERE team_id = 'north' AND slot IS NOT NULL"
+        " AND patient_id NOT IN ('N00', 'N06') ORDER BY run_id, place"
+    )
+    with closing(Database(database_url_of(home))) as database, database.write() as connection:
+        return str(connection.scalars(text(query)).first())

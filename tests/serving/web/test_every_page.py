@@ -106,7 +106,8 @@ def test_each_designed_state_says_what_it_is_and_what_to_do(pages):
 
 def test_somebody_who_left_is_named_with_their_last_list_and_nothing_else_of_them(pages):
     page = words(pages["somebody who left"])
-    assert "n05" in page and "5 january 2026" in page and "left this caseload" in page
+    assert re.search(r"\bn\d\d is not on the caseload now", page)
+    assert "5 january 2026" in page and "left this caseload" in page
     assert "in 100" not in page and "overdue" not in page
 
 

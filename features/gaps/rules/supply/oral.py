@@ -129,7 +129,9 @@ def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
     for course in person.courses:
         medicine = course.medicine
         rule = _stop_rule(course)
-        if rule is None or course.required or person.as_of - course.end < rule.from_day or _over(person, course):
+        if rule is None or course.required or _over(person, course):
+            continue
+        if person.as_of - course.end < rule.from_day:
             continue
         gap = person.uncovered(course.end)
         if gap < rule.from_day:
