@@ -32,7 +32,7 @@ from serving.identity.callers import Caller
 from serving.storage.database import SCOPE_NAME
 from serving.storage.tables import emergency_access, people, publications, reviews, run_teams, runs, work_items
 
-KEPT = 1_024
+KEPT = 128
 """How many callers' queries are kept ready."""
 
 
