@@ -98,6 +98,7 @@ def test_every_error_of_the_packages_is_a_persons_or_named_here_as_ours():
         "Unstampable",  # a kernel whose names cannot be followed
         "SpecError",  # a feature that its author wrote wrongly
         "Unreadable",  # what is wrong with the body of a request
+        "NamedTwice",  # the same: a name that is there twice
         "Problem",  # an answer of the service, never of the command line
         "SignInNeeded",  # the same
         "Refused",  # the same: a token of an identity provider
