@@ -25,7 +25,6 @@ WHAT = {
     "api-at-20-a-second": "one person with two years of history, 20 requests a second",
     "api-500-people": "500 people in one request",
     "load": "50 pharmacists, a system scoring 500 people a minute and a nightly run, 10 minutes",
-    "worklist": "a worklist of 500 people as one page",
     "worklist-list": "a worklist of 500 people as one page",
     "worklist-register": "a register of 500 people as one page",
     "worklist-search": "finding somebody by name among 500 people",

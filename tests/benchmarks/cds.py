@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -28,7 +30,7 @@ from tests.serving import world
 from tests.serving.cds import clients
 from tests.serving.cds.conftest import VIEW
 
-A_SECOND, SECONDS, FLOOR_S = 50, 20, 0.1
+A_SECOND, SECONDS, FLOOR_S = 50, 20, 0.05
 
 
 def run() -> dict[str, Any]:
@@ -41,6 +43,9 @@ def run() -> dict[str, Any]:
         score_store(home / "store", home / "bundles", home, latest_as_of(whole), threads=2)
         trusted = json.dumps([clients.settings(Path(folder), teams=[TEAM])])
         people = records.patient_ids.tolist()
+        del whole, records
+        gc.collect()  # what is measured is the service, not the collector of this process
+        os.sync()  # nor the disk still writing the home that was just made
         with served(home, OMP_NUM_THREADS="1", UPSTREAM_CDS=trusted, UPSTREAM_SYSTEM_RATE_PER_MINUTE="100000") as (
             address,
             _,
