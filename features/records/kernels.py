@@ -55,6 +55,24 @@ def in_order(patient, day, known):
 
 
 @jit()
+def order_groups(rows, ranks, begins):
+    """Sorts the rows of each small group by their ranks, in place; equal ranks keep their order. ``begins`` marks the
+    first row of each group, and afterwards the first of each group of equal ranks."""
+    first = 0
+    for i in range(1, rows.shape[0]):
+        if begins[i]:
+            first = i
+            continue
+        row, rank, j = rows[i], ranks[i], i
+        while j > first and ranks[j - 1] > rank:
+            rows[j], ranks[j] = rows[j - 1], ranks[j - 1]
+            j -= 1
+        rows[j], ranks[j] = row, rank
+    for i in range(1, rows.shape[0]):
+        begins[i] |= ranks[i] != ranks[i - 1]
+
+
+@jit()
 def convert(values, rows, kind, factor, offset, low, high, wrong):
     """Converts ``values[rows]`` in place, each by its ``kind`` of conversion; returns what is wrong, one int8 a value.
 

@@ -105,11 +105,23 @@ def take(values: Any, rows: npt.NDArray[np.int64]) -> Any:
 
 def words_of(text: pa.Array | pa.ChunkedArray) -> tuple[npt.NDArray[np.int32], list[str]]:
     """Text as positions in the list of its distinct words; -1 for null."""
+    codes = _encoded(text)
+    return _places(codes), codes.dictionary.to_pylist()
+
+
+def distinct_numbers(text: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int32]:
+    """One number for each distinct text, -1 for null: where nobody reads the words, as with ids."""
+    return _places(_encoded(text))
+
+
+def _encoded(text: pa.Array | pa.ChunkedArray) -> pa.DictionaryArray:
     codes = text.dictionary_encode()
-    if isinstance(codes, pa.ChunkedArray):
-        codes = codes.unify_dictionaries().combine_chunks()
+    return codes.unify_dictionaries().combine_chunks() if isinstance(codes, pa.ChunkedArray) else codes
+
+
+def _places(codes: pa.DictionaryArray) -> npt.NDArray[np.int32]:
     place = codes.indices.fill_null(-1) if codes.null_count else codes.indices
-    return np.asarray(place.to_numpy(zero_copy_only=False), dtype=np.int32), codes.dictionary.to_pylist()
+    return np.asarray(place.to_numpy(zero_copy_only=False), dtype=np.int32)
 
 
 def offsets_of(patient: npt.NDArray[np.int32], patients: int) -> npt.NDArray[np.int64]:

@@ -12,7 +12,7 @@ import pandas as pd
 from features.records.days import NO_DAY
 from features.records.loading.checks import Finding, Mask
 from features.records.problems import RecordsError, RecordsProblem
-from features.records.table import words_of
+from features.records.table import distinct_numbers
 from features.records.tables import TABLES
 
 Int = npt.NDArray[np.int64]
@@ -32,7 +32,7 @@ def latest_of_each(columns: dict[str, Any], rows: Int, moved: Mask) -> OneRowEac
     """One row per person: the version known last (if equal, one with a death), with empty values filled from the
     version before. ``rows`` are in the order
     of ids, ``moved`` marks rows of an id that another replaces."""
-    codes = words_of(columns["patient_id"])[0][rows]
+    codes = distinct_numbers(columns["patient_id"])[rows]
     again = np.flatnonzero(codes[1:] == codes[:-1])
     if not len(again):
         return OneRowEach(np.ones(len(rows), dtype=bool), ())

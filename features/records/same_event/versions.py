@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from features.jit import jit
 from features.records.days import NO_DAY
-from features.records.kernels import in_order
+from features.records.kernels import in_order, order_groups
 from features.records.same_event.visits import Columns, Spans, as_known, never_closed, one_each
 from features.records.table import Table, offsets_of, take, words_of
 from features.records.tables import TABLES, TableSpec
@@ -155,20 +155,48 @@ def in_one_order(spec: TableSpec, columns: Columns, patient: Days, people: int, 
     store. Rows of a store that we wrote are already in this order.
     """
     keys = patient, columns[spec.event_day or "known_on"], columns["known_on"]
-    if stored and in_order(*keys):
+    ascending = in_order(*keys)
+    if stored and ascending:
         return Table(spec, columns, patient, offsets_of(patient, people))
-    order = np.lexsort(keys[::-1])
-    tied = np.zeros(len(order), dtype=bool)
+    order = np.arange(len(patient)) if ascending else np.lexsort(keys[::-1])
     if len(order) > 1:
         same = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])
-        tied[1:] |= same
-        tied[:-1] |= same
-    if tied.any():
-        rows = order[tied]
-        told = [_ranked(columns[name], rows) for name in sorted(columns)]
-        order[tied] = rows[np.lexsort((*told[::-1], *(key[rows] for key in keys[::-1])))]
-    columns, patient = {name: take(values, order) for name, values in columns.items()}, patient[order]
+        if same.any():
+            _order_by_content(columns, order, np.r_[True, ~same])
+    if (order[1:] < order[:-1]).any():
+        columns, patient = {name: take(values, order) for name, values in columns.items()}, patient[order]
     return Table(spec, columns, patient, offsets_of(patient, people))
+
+
+_SMALL = 64
+"""Rows of one person and day, up to which sorting each group by itself takes less time than sorting them together."""
+
+
+def _order_by_content(columns: Columns, order: Int, begins: Bools) -> None:
+    """Sorts each group of rows within ``order`` by its columns in turn, in place; ``begins`` marks where groups begin.
+    A column is read only for the rows that all columns before it leave tied: few groups need more than two.
+    """
+    places, tied = np.arange(len(order)), _in_a_group(begins)
+    for name in sorted(columns):
+        places, begins = places[tied], begins[tied]
+        if not len(places):
+            return
+        rows = order[places]
+        ranks = _ranked(columns[name], rows).astype(np.float64)
+        ranks[np.isnan(ranks)] = np.inf
+        if np.diff(np.flatnonzero(begins), append=len(rows)).max() <= _SMALL:
+            order_groups(rows, ranks, begins)
+        else:
+            sorting = np.lexsort((ranks, np.cumsum(begins)))
+            rows, ranks = rows[sorting], ranks[sorting]
+            begins[1:] |= ranks[1:] != ranks[:-1]
+        order[places] = rows
+        tied = _in_a_group(begins)
+
+
+def _in_a_group(begins: Bools) -> Bools:
+    """The places of groups of two and more."""
+    return np.asarray(~(begins & np.r_[begins[1:], True]))
 
 
 def _ranked(values: Any, rows: Int) -> npt.NDArray[Any]:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from features.records.attendance import attended, written
 from features.records.days import NO_DAY
-from features.records.table import take, words_of
+from features.records.table import distinct_numbers, take
 from features.records.tables import MODES, TABLES
 
 Columns = dict[str, Any]
@@ -76,11 +76,11 @@ def one_each(table: str, columns: Columns, patient: npt.NDArray[np.int32]) -> On
     if table == "stays":
         keys: tuple[Any, ...] = (columns[event], _in_place_of_safety(columns), _ward_left_at_once(columns, patient))
     else:
-        keys = (_codes(columns[str(TABLES[table].unique)]),)
+        keys = (distinct_numbers(columns[str(TABLES[table].unique)]),)
     columns, patient, replaced = _put_together(table, columns, patient, keys, spans)
     merged = 0
     if table == "contacts":  # a text about a visit is not the visit
-        keys = (columns[event], _codes(columns["team_id"]), columns["kind"], written(columns))
+        keys = (columns[event], distinct_numbers(columns["team_id"]), columns["kind"], written(columns))
         columns, patient, merged = _put_together(table, columns, patient, keys, spans)
     if table == "stays":
         columns, patient, merged = _union(columns, patient, spans)
@@ -106,10 +106,6 @@ def _ward_left_at_once(stays: Columns, patient: npt.NDArray[np.int32]) -> npt.ND
     return np.where(moved, ward.astype(np.int64), -1)
 
 
-def _codes(text: pa.Array) -> npt.NDArray[np.int32]:
-    return words_of(text)[0]
-
-
 def _put_together(
     table: str, columns: Columns, patient: npt.NDArray[np.int32], keys: tuple[Any, ...], spans: list[Span]
 ) -> tuple[Columns, npt.NDArray[np.int32], int]:
@@ -118,12 +114,14 @@ def _put_together(
     for values in keys:
         mixed = mixed * np.int64(1_000_003) + np.asarray(values, dtype=np.int64)
     ordered = np.sort(mixed)
-    if not (ordered[1:] == ordered[:-1]).any():
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(twice):
         return columns, patient, 0
-    order = np.lexsort((*(np.asarray(values) for values in keys[::-1]), patient))
-    same = patient[order[1:]] == patient[order[:-1]]
-    for values in keys:
-        same &= np.asarray(values)[order[1:]] == np.asarray(values)[order[:-1]]
+    rows = np.flatnonzero(twice[np.minimum(np.searchsorted(twice, mixed), len(twice) - 1)] == mixed)
+    keys = patient[rows], *(np.asarray(values)[rows] for values in keys)
+    sorting = np.lexsort(keys[::-1])
+    order = rows[sorting]
+    same = np.logical_and.reduce([values[sorting[1:]] == values[sorting[:-1]] for values in keys])
     starts = np.flatnonzero(np.r_[True, ~same])
     columns = {name: values.copy() if isinstance(values, np.ndarray) else values for name, values in columns.items()}
     gone = np.zeros(len(patient), dtype=bool)
