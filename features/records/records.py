@@ -23,6 +23,7 @@ from features.records.loading.loading import Loading
 from features.records.loading.quarantine import Quarantine
 from features.records.memory import give_back
 from features.records.problems import LoadReport, RecordsError, RecordsProblem, SetAside
+from features.records.reading.column_table import Frame
 from features.records.reading.files import (
     joined_quarantine,
     read_folder,
@@ -100,14 +101,14 @@ class Records:
     @classmethod
     def from_frames(
         cls,
-        frames: Mapping[str, pd.DataFrame],
+        frames: Mapping[str, Frame],
         *,
         about: Mapping[str, Any] | None = None,
         today: dt.date | None = None,
         usual_delays: Mapping[str, int] | None = None,
     ) -> Records:
-        """Records from pandas tables named as in ``features/records/tables.py``. A table not given is empty, and the
-        report says so.
+        """Records from pandas tables, or tables read by column, named as in ``features/records/tables.py``. A table not
+        given is empty, and the report says so.
 
         ``usual_delays`` ({table: days}) replaces the declared delay where ``known_on`` is missing. Rows that fail a
         check are set aside in ``quarantine``. Raises RecordsError, with every problem, for a missing ``patients``
@@ -207,8 +208,8 @@ class Records:
     def save(self, folder: str | Path, format: Literal["parquet", "csv"] = "parquet") -> Path:
         """Writes one file a table, ``about.json``, ``report.json`` and, where rows were set aside,
         ``quarantine.csv``."""
-        tables = ((name, self[name]) for name in TABLES)  # one table at a time in memory
-        versions = ((versions_file(name), one.table.to_pandas(self.patient_ids)) for name, one in self.versions.items())
+        tables = ((name, self.tables[name].slices(self.patient_ids)) for name in TABLES)
+        versions = ((versions_file(name), one.table.slices(self.patient_ids)) for name, one in self.versions.items())
         frames = itertools.chain(tables, versions)
         about = {**self.about, "data_hash": self.data_hash}
         unread = to_table(self.unread, self.patient_ids)

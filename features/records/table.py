@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ import pyarrow.compute as pc
 from features.records.days import to_datetime64
 from features.records.reading.parsing import empty
 from features.records.tables import TableSpec
+
+SLICE_ROWS = 2**20
+"""A slice is one row group of a Parquet file, so the file is that of the whole table."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,13 @@ class Table:
             else:
                 out[column.name] = pd.Series(values, dtype="str")
         return pd.DataFrame(out)
+
+    def slices(self, patient_ids: npt.NDArray[np.object_]) -> Iterator[pd.DataFrame]:
+        """The same in frames of at most ``SLICE_ROWS`` rows; at least one."""
+        for first in range(0, max(len(self), 1), SLICE_ROWS):
+            rows = slice(first, first + SLICE_ROWS)
+            columns = {name: values[rows] for name, values in self.columns.items()}
+            yield Table(self.spec, columns, self.patient[rows], self.offsets).to_pandas(patient_ids)
 
     def update_hash(self, digest: hashlib._Hash) -> None:
         """Adds the content (never the memory layout) to ``digest``."""

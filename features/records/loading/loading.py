@@ -79,6 +79,7 @@ class Loading:
         self._rename_merged(parsed["patients"], columns)
         people, patients = self._patients(parsed["patients"])
         self.ids = pa.array(people, pa.string())
+        del columns  # the columns as parsed go with each table once it is finished
         tables = {"patients": patients}
         for name, spec in TABLES.items():
             if name == "patients":
@@ -87,7 +88,7 @@ class Loading:
                 self.report.tables[name] = TableReport(present=False)
                 tables[name] = empty_table(spec, len(people))
                 continue
-            tables[name] = self._finish(spec, parsed[name])
+            tables[name] = self._finish(spec, parsed.pop(name))
         stays = self.report.tables["stays"]
         self.unread += end_contradicted_stays(tables, self.versions, self.every_stay, len(people), stays)
         self._notes(tables)

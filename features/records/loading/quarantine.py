@@ -12,6 +12,7 @@ import pandas as pd
 from features.records.loading.checks import Finding
 from features.records.loading.findings import drops_row
 from features.records.problems import LoadReport, SetAside
+from features.records.reading.column_table import ColumnTable
 from features.records.reading.files import TableFile
 from features.records.reading.given import Given, as_json, given_rows
 from features.records.tables import TableSpec
@@ -60,4 +61,5 @@ class Quarantine:
 def _as_given(given: Given, rows: npt.NDArray[np.int64]) -> list[str | Mapping[str, Any]]:
     """Rows as JSON. Rows of a request are not converted, because its quarantine is rarely read."""
     values = given_rows(given, rows, [str(column) for column in given])
-    return list(values) if not isinstance(given, pd.DataFrame | TableFile) else [as_json(row) for row in values]
+    as_lists = not isinstance(given, pd.DataFrame | TableFile | ColumnTable)
+    return list(values) if as_lists else [as_json(row) for row in values]

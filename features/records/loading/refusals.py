@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from features.records.problems import RecordsProblem
+from features.records.reading.column_table import ColumnTable
 from features.records.reading.files import TableFile
 from features.records.reading.given import Given
 from features.records.reading.nhs_numbers import among
@@ -41,7 +42,9 @@ def _problems_of_columns(name: str, given: Given) -> Iterator[RecordsProblem]:
             f"columns {', '.join(spec.names)}",
             "add or rename the column; leave a value that is not known empty",
         )
-    if not isinstance(given, pd.DataFrame | TableFile) and len({len(given[column]) for column in given}) > 1:
+    if isinstance(given, pd.DataFrame | TableFile | ColumnTable):
+        return
+    if len({len(given[column]) for column in given}) > 1:
         yield RecordsProblem(
             name, "columns of different lengths", "one value a row in each column", "correct the extract"
         )

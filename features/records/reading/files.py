@@ -203,32 +203,34 @@ def _parts(folder: Path) -> Callable[[], pa.Table]:
 
 def write_folder(
     folder: Path,
-    frames: Iterable[tuple[str, pd.DataFrame]],
+    frames: Iterable[tuple[str, Iterable[pd.DataFrame]]],
     about: Mapping[str, Any],
     report: Mapping[str, Any],
     quarantine: pd.DataFrame,
     unread: pa.Table,
     format: Literal["parquet", "csv"],
 ) -> Path:
-    """Writes the whole folder under a temporary name and renames it to ``folder``, where it replaces an older store."""
+    """Writes the whole folder under a temporary name and renames it to ``folder``, where it replaces an older store.
+
+    ``frames`` gives each table in slices; the rows of a Parquet file come in row groups of one slice.
+    """
     if folder.exists() and any(folder.iterdir()) and not (folder / "about.json").exists():
         raise FolderTaken(f"{folder} holds other files; choose an empty folder for the store")
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     synthetic = {"synthetic": True} if about.get("synthetic") else {}
     try:
-        for name, frame in frames:
+        for name, slices in frames:
             if format == "parquet":
-                _write_parquet(
-                    pa.Table.from_pandas(frame, preserve_index=False), beside / f"{name}.parquet", bool(synthetic)
-                )
+                tables = (pa.Table.from_pandas(frame, preserve_index=False) for frame in slices)
+                _write_parquet(tables, beside / f"{name}.parquet", bool(synthetic))
             else:
-                frame.to_csv(beside / f"{name}.csv", index=False, date_format="%Y-%m-%d")
+                _write_csv(slices, beside / f"{name}.csv")
         (beside / "report.json").write_text(
             json.dumps({**report, **synthetic}, indent=2, sort_keys=True) + "\n", encoding="utf-8"
         )
         if unread.num_rows:
-            _write_parquet(unread, beside / UNREAD, bool(synthetic))
+            _write_parquet([unread], beside / UNREAD, bool(synthetic))
         if len(quarantine):
             quarantine.assign(**synthetic).to_csv(beside / "quarantine.csv", index=False)
         sums = checksums_of(beside)
@@ -246,10 +248,24 @@ def write_folder(
     return folder
 
 
-def _write_parquet(table: pa.Table, path: Path, synthetic: bool) -> None:
-    """Writes one file. A file of a synthetic store is marked inside, so that the mark stays when it leaves its
-    folder.
+def _write_parquet(tables: Iterable[pa.Table], path: Path, synthetic: bool) -> None:
+    """Writes one file, a row group for each table. A file of a synthetic store is marked inside, so that the mark stays
+    when it leaves its folder.
     """
-    if synthetic:
-        table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"synthetic": b"true"})
-    pq.write_table(table, path, compression="zstd")
+    writer: pq.ParquetWriter | None = None
+    try:
+        for table in tables:
+            if synthetic:
+                table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"synthetic": b"true"})
+            if writer is None:
+                writer = pq.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _write_csv(slices: Iterable[pd.DataFrame], path: Path) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        for number, frame in enumerate(slices):
+            frame.to_csv(file, index=False, header=number == 0, date_format="%Y-%m-%d")

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from features.records.reading.column_table import ColumnTable
 from features.records.reading.files import TableFile
 from features.records.reading.nhs_numbers import BLANK, ten_digits, without_numbers
 
-Given = pd.DataFrame | TableFile | Mapping[str, Sequence[Any]]
+Given = pd.DataFrame | TableFile | ColumnTable | Mapping[str, Sequence[Any]]
 
 
 def given_rows(given: Given, rows: npt.NDArray[np.int64], columns: Sequence[str]) -> list[dict[str, Any]]:
@@ -35,7 +36,7 @@ def rows_of(given: Given) -> int:
     """How many rows a table as given has."""
     if isinstance(given, pd.DataFrame):
         return len(given)
-    if isinstance(given, TableFile):
+    if isinstance(given, TableFile | ColumnTable):
         return given.rows
     return len(next(iter(given.values()), ()))
 

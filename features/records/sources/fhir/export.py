@@ -21,7 +21,7 @@ import pandas as pd
 from features.records.days import date_of
 from features.records.records import Records
 from features.records.sources.fhir.codebook import OWN_SYSTEM, CodeBook, load_codebook
-from features.records.sources.fhir.linking.linking import LATE_DAYS
+from features.records.sources.fhir.linking.clocks import LATE_DAYS
 
 JsonDict = dict[str, Any]
 UK_CORE = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-"

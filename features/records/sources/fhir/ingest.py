@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import pandas as pd
 from features.records.days import NO_DAY, date_of, day_of
 from features.records.memory import give_back
 from features.records.problems import withdrawn_lines
+from features.records.reading.column_table import Frame
 from features.records.reading.nhs_numbers import NhsKey, without_numbers
 from features.records.records import Records
 from features.records.sources.fhir.codebook import load_codebook
@@ -36,7 +36,7 @@ MOST_BROKEN = 1_000
 class FhirExtract:
     """The result of ``read_fhir``: our tables, and the data for the account."""
 
-    frames: dict[str, pd.DataFrame]
+    frames: dict[str, Frame]
     about: dict[str, Any]
     extract: Extract
     linked: Linked
@@ -104,6 +104,8 @@ def write(found: FhirExtract, out: Path, format: Literal["parquet", "csv"] = "pa
     """Checks the tables, writes the store and its account."""
     records = Records.from_frames(found.frames, about=found.about)
     found.frames.clear()  # the records hold what was read
+    if found.extract.scratch is not None:
+        found.extract.scratch.close()
     give_back()
     replace_store(records, out, format)
     report = summary(found, records)
@@ -121,9 +123,11 @@ def summary(found: FhirExtract, records: Records) -> dict[str, Any]:
     """
     extract = found.extract
     _settle(found, records)
-    pairs = Counter(zip(extract.kinds.tolist(), extract.fates.tolist(), strict=True))
+    many = len(extract.fate_words)
+    pairs = np.bincount(extract.kinds.astype(np.int32) * many + extract.fates)
     types: dict[str, Any] = {}
-    for (kind, fate), count in sorted(pairs.items()):
+    for pair in np.flatnonzero(pairs).tolist():
+        (kind, fate), count = divmod(pair, many), int(pairs[pair])
         one = types.setdefault(extract.kind_words[kind], {"resources": 0, "fates": {}})
         one["resources"] += count
         one["fates"][extract.fate_words[fate]] = count

@@ -34,6 +34,7 @@ from features.records.sources.fhir.extract.parts import Job, resources_of
 from features.records.sources.fhir.ingest import FhirExtract, last_day_of, link, write
 from features.records.sources.fhir.linking.linking import Seen
 from features.records.sources.fhir.references import Identities, Scope, entry_key
+from features.records.sources.fhir.scratch import Scratch
 
 _BLOCK = 50_000
 
@@ -110,7 +111,7 @@ def build_from_ledger(
     """
     state = ledger.state(before)
     book = load_codebook(mappings, dmd)
-    gathering = Gathering()
+    gathering = Gathering(Scratch())
     scope = Scope(Identities(None, secrets.token_bytes(32)), resolved=True)
     for start in range(0, len(state.names), _BLOCK):
         gathering.add(FilePart(ledger.folder, "document"), read_batch(_given(state, start, scope), book))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -64,9 +65,11 @@ class Given:
 
 @dataclass
 class Batch:
-    """The result of a batch. ``lines``, ``kinds`` and ``fates`` have one entry for each resource."""
+    """The result of a batch. ``lines``, ``kinds`` and ``fates`` have one entry for each resource. A table of a worker
+    process is a file.
+    """
 
-    tables: dict[str, pa.Table]
+    tables: dict[str, pa.Table | Path]
     fates: pa.DictionaryArray
     kinds: pa.DictionaryArray
     keys: npt.NDArray[np.uint64]

@@ -18,21 +18,40 @@ from features.records.sources.fhir.extract.batches import BROKEN, Batch, rows_ta
 from features.records.sources.fhir.extract.folder import FhirFolder, FilePart
 from features.records.sources.fhir.extract.parts import Job, Outcome, read_part
 from features.records.sources.fhir.extract.workers import run_workers
+from features.records.sources.fhir.scratch import Scratch, read_rows, write_rows
 from features.records.sources.fhir.sink import TABLES
 
 MANY_BYTES = 96 * 2**20
 """From this size on, several processes are faster than one."""
+MANY_ROWS = 2**12
+"""From this length on, a table of a batch is kept in a file. Shorter ones are not worth it."""
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The rows of one table in one batch, in memory or in the file of a worker. ``first`` is the number of the batch's
+    first resource in the extract.
+    """
+
+    rows: pa.Table | Path
+    first: int
+
+    def read(self) -> pa.Table:
+        table = read_rows(self.rows) if isinstance(self.rows, Path) else self.rows
+        moved = table["source"].to_numpy() + np.int32(self.first)
+        return table.set_column(0, "source", pa.array(moved, pa.int32()))
 
 
 @dataclass
 class Extract:
     """Every resource of an extract. ``fates``, ``kinds``, ``keys`` and ``versions`` have one entry for each resource.
-    Rows in ``tables`` refer to their resource by position (``source``). A table is one chunk for each batch, as it was
-    read: chunks of worker processes stay in their files. Linking takes each table out once it has read it.
+    Rows in ``tables`` refer to their resource by position (``source``). A table is one piece for each batch, as it was
+    read: those of worker processes stay in files of ``scratch``. Linking takes each table out once it has read it, and
+    the versions once it knows which is the latest.
     """
 
-    tables: dict[str, pa.Table]
+    tables: dict[str, list[Piece]]
     fates: npt.NDArray[np.int16]
     fate_words: list[str]
     kinds: npt.NDArray[np.int16]
@@ -44,6 +63,7 @@ class Extract:
     broken: list[tuple[str, int, str]]
     deleted: set[str] = field(default_factory=set)
     files: int = 0
+    scratch: Scratch | None = None
 
     def fate(self, word: str) -> int:
         """The number of a fate. A new fate gets the next number."""
@@ -61,10 +81,10 @@ def read(
     total = sum(part.size for part in folder.parts)
     if workers is None:
         workers = min(os.cpu_count() or 1, len(folder.parts)) if total > MANY_BYTES else 1
-    gathering = Gathering()
-    done = 0
+    scratch = Scratch()
+    gathering, done = Gathering(scratch), 0
     deleted: set[str] = set()
-    for part, (batches, gone) in zip(folder.parts, _run(folder.parts, job, book, workers), strict=True):
+    for part, (batches, gone) in zip(folder.parts, _run(folder.parts, job, book, workers, scratch), strict=True):
         for batch in batches:
             gathering.add(part, batch)
         deleted |= gone
@@ -76,19 +96,20 @@ def read(
     return made
 
 
-def _run(parts: tuple[FilePart, ...], job: Job, book: CodeBook, workers: int) -> Iterator[Outcome]:
+def _run(parts: tuple[FilePart, ...], job: Job, book: CodeBook, workers: int, scratch: Scratch) -> Iterator[Outcome]:
     if workers <= 1:
         for part in parts:
             yield read_part(part, job, book)
         return
-    yield from run_workers(parts, job, workers)
+    yield from run_workers(parts, job, workers, scratch.folder)
 
 
 class Gathering:
-    """Joins batches, and numbers the resources across all of them."""
+    """Joins batches, and numbers the resources across all of them. Long tables are kept in files of ``scratch``."""
 
-    def __init__(self) -> None:
-        self.tables: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+    def __init__(self, scratch: Scratch | None = None) -> None:
+        self.scratch = scratch
+        self.tables: dict[str, list[Piece]] = {name: [] for name in TABLES}
         self.fates: list[npt.NDArray[np.int16]] = []
         self.kinds: list[npt.NDArray[np.int16]] = []
         self.keys: list[npt.NDArray[np.uint64]] = []
@@ -103,9 +124,8 @@ class Gathering:
 
     def add(self, part: FilePart, batch: Batch) -> None:
         for name, table in batch.tables.items():
-            if len(table):
-                moved = pa.array(table["source"].to_numpy() + np.int32(self.count), pa.int32())
-                self.tables[name].append(table.set_column(0, "source", moved))
+            if isinstance(table, Path) or len(table):
+                self.tables[name].append(Piece(self._kept(table, name), self.count))
         self.fates.append(_places(batch.fates, self.fate_words))
         self.kinds.append(_places(batch.kinds, self.kind_words))
         self.keys.append(batch.keys)
@@ -116,13 +136,19 @@ class Gathering:
         self.broken += [(part.path.name, before + line, why) for line, why in batch.broken]
         self.count += len(batch)
 
+    def _kept(self, table: pa.Table | Path, name: str) -> pa.Table | Path:
+        if isinstance(table, Path) or self.scratch is None or len(table) < MANY_ROWS:
+            return table
+        path = self.scratch.folder / f"read-{name}-{self.count}.arrow"
+        write_rows(table, path)
+        return path
+
     def extract(self) -> Extract:
-        tables = {}
-        for name, parts in self.tables.items():
-            tables[name] = pa.concat_tables(parts) if parts else rows_table(name, [])
-        self.tables.clear()
+        for name, pieces in self.tables.items():
+            if not pieces:
+                pieces.append(Piece(rows_table(name, []), 0))
         return Extract(
-            tables,
+            self.tables,
             _joined(self.fates, np.int16),
             list(self.fate_words),
             _joined(self.kinds, np.int16),
@@ -132,6 +158,7 @@ class Gathering:
             self.unmapped,
             self.notes,
             self.broken,
+            scratch=self.scratch,
         )
 
 
@@ -142,7 +169,10 @@ def _places(words: pa.DictionaryArray, known: dict[str, int]) -> npt.NDArray[np.
 
 
 def _joined(parts: list[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
-    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+    """The parts in one array. They are given up: those of a trust fill hundreds of megabytes."""
+    whole = np.concatenate(parts) if parts else np.zeros(0, dtype)
+    parts.clear()
+    return whole
 
 
 def _lines_before(part: FilePart) -> int:

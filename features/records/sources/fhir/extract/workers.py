@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,38 +24,36 @@ from features.records.sources.fhir.extract.batches import Batch
 from features.records.sources.fhir.extract.folder import FilePart
 from features.records.sources.fhir.extract.parts import Job, Outcome, read_part
 from features.records.sources.fhir.references import Identities
+from features.records.sources.fhir.scratch import read_rows, write_rows
 from features.records.sources.fhir.sink import TABLES
 
 
-def run_workers(parts: tuple[FilePart, ...], job: Job, workers: int) -> Iterator[Outcome]:
-    """Yields the result of each part in order, read by ``workers`` processes. At most two results for each worker are
-    held in memory.
-    """
-    with tempfile.TemporaryDirectory(prefix="fhir-") as folder:
-        idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
-        started = [_start(job, folder) for _ in range(workers)]
+def run_workers(parts: tuple[FilePart, ...], job: Job, workers: int, folder: Path) -> Iterator[Outcome]:
+    """Yields the result of each part in order, read by ``workers`` processes. Their tables are files in ``folder``."""
+    idle: SimpleQueue[subprocess.Popen[str]] = SimpleQueue()
+    started = [_start(job, folder) for _ in range(workers)]
+    for process in started:
+        idle.put(process)
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            waiting: list[Future[str]] = []
+            ahead = iter(parts)
+            for part in ahead:
+                waiting.append(pool.submit(_ask, idle, part))
+                if len(waiting) >= 2 * workers:
+                    yield _answer(waiting.pop(0).result())
+            for future in waiting:
+                yield _answer(future.result())
+    finally:
         for process in started:
-            idle.put(process)
-        try:
-            with ThreadPoolExecutor(workers) as pool:
-                waiting: list[Future[str]] = []
-                ahead = iter(parts)
-                for part in ahead:
-                    waiting.append(pool.submit(_ask, idle, part))
-                    if len(waiting) >= 2 * workers:
-                        yield _answer(waiting.pop(0).result())
-                for future in waiting:
-                    yield _answer(future.result())
-        finally:
-            for process in started:
-                process.kill()
-                process.wait()
-                for stream in (process.stdin, process.stdout):
-                    if stream:
-                        stream.close()
+            process.kill()
+            process.wait()
+            for stream in (process.stdin, process.stdout):
+                if stream:
+                    stream.close()
 
 
-def _start(job: Job, folder: str) -> subprocess.Popen[str]:
+def _start(job: Job, folder: Path) -> subprocess.Popen[str]:
     paths = os.pathsep.join(filter(None, (str(Path(__file__).parents[5]), os.environ.get("PYTHONPATH"))))
     process = subprocess.Popen(
         [sys.executable, "-c", f"from {main.__module__} import main; main()"],
@@ -67,7 +64,7 @@ def _start(job: Job, folder: str) -> subprocess.Popen[str]:
     )
     key = job.identities.key
     told = {
-        "folder": folder,
+        "folder": str(folder),
         "key_id": key.key_id if key else None,
         "secret": key.secret.hex() if key else None,
         "link": job.identities.link.hex(),
@@ -114,9 +111,8 @@ def _save(batch: Batch, path: Path) -> str:
         {"fate": batch.fates, "kind": batch.kinds, "key": batch.keys, "version": batch.versions, "line": batch.lines}
     )
     for name, table in {**batch.tables, "resources": resources}.items():
-        if len(table) or name == "resources":
-            with pa.OSFile(str(path / name), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
-                writer.write_table(table)
+        if not isinstance(table, Path) and (len(table) or name == "resources"):
+            write_rows(table, path / name)
     told = {
         "unmapped": [[*key, count] for key, count in batch.unmapped.items()],
         "notes": batch.notes,
@@ -127,18 +123,14 @@ def _save(batch: Batch, path: Path) -> str:
 
 
 def _load(path: Path) -> Batch:
-    def table(name: str) -> pa.Table:
-        with pa.memory_map(str(path / name)) as file:
-            return pa.ipc.open_file(file).read_all()
-
     told = json.loads((path / "notes.json").read_text(encoding="utf-8"))
-    resources = table("resources").combine_chunks()
+    resources = read_rows(path / "resources").combine_chunks()
 
     def column(name: str, dtype: type) -> Any:
         return np.array(resources[name].combine_chunks().to_numpy(zero_copy_only=False), dtype)
 
-    batch = Batch(
-        {name: table(name) for name in TABLES if (path / name).exists()},
+    return Batch(
+        {name: path / name for name in TABLES if (path / name).exists()},
         resources["fate"].combine_chunks(),
         resources["kind"].combine_chunks(),
         column("key", np.uint64),
@@ -148,9 +140,6 @@ def _load(path: Path) -> Batch:
         Counter(told["notes"]),
         [(line, why) for line, why in told["broken"]],
     )
-    for file in path.iterdir():
-        file.unlink()
-    return batch
 
 
 def main() -> None:

@@ -4,8 +4,10 @@ encounter to one contact, and dates when each row became known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,42 +16,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from features.records.days import NO_DAY, to_datetime64
+from features.records.reading.column_table import Frame
 from features.records.sources.fhir.extract.extract import Extract
+from features.records.sources.fhir.linking.clocks import Clocks, Seen, days_of_provenance
+from features.records.sources.fhir.linking.contacts import Links
 from features.records.sources.fhir.linking.identity import People, link_people
 from features.records.sources.fhir.linking.live import live_resources
-from features.records.sources.fhir.linking.slices import ROWS, DayByKey, joined, packed, slices_of
+from features.records.sources.fhir.linking.shelf import Shelf, Shelved
+from features.records.sources.fhir.linking.slices import joined, packed, slices_of
 from features.records.sources.fhir.linking.supplies import supply_frames
 from features.records.sources.fhir.references import key_hashes
 from features.records.sources.fhir.sink import ASIDE, LEFT_OUT, MERGED
 
-Days = npt.NDArray[np.int32]
 Sources = npt.NDArray[np.int32]
-LATE_DAYS = 30
-"""meta.lastUpdated dates a late column only if it is 0 to this many days after the event."""
-
-
-@dataclass
-class Seen:
-    """The day on which the ledger first received each resource's content, and its late part. NO_DAY if the first
-    export held it.
-    """
-
-    base: Days | None = None
-    late: Days | None = None
-
-    def of(self, source: npt.NDArray[np.int32], *, late: bool = False) -> Days:
-        days = self.late if late else self.base
-        return np.full(len(source), NO_DAY, np.int32) if days is None else days[source]
 
 
 @dataclass
 class Linked:
-    """``frames`` as ``Records.from_frames`` takes them; ``origins`` holds the resource of every row of each table.
-    ``clocks`` counts the rows of each table by the rule that dated when they became known.
+    """``frames`` as ``Records.from_frames`` takes them; ``origins`` holds the resource of every row of each table. Long
+    tables are in files of the extract's ``scratch``, and are read by column. ``clocks`` counts the rows of each table
+    by the rule that dated when they became known.
     """
 
-    frames: dict[str, pd.DataFrame]
-    origins: dict[str, npt.NDArray[np.int32]]
+    frames: dict[str, Frame]
+    origins: dict[str, Sources]
     clocks: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
@@ -61,33 +51,42 @@ class Linking:
         self.seen = seen
         self.last_day = last_day
         self.live = live_resources(extract)
-        self.clocks: dict[str, dict[str, int]] = {}
-        self.created, self.updated = self._provenance()
+        created, updated = days_of_provenance(self._taken("provenance"))
+        self.clocks = Clocks(extract.keys, seen, created, updated)
         self.people: People = link_people(extract, self.rows("patient"), self.rows("identifier"))
+        self.shelf = Shelf(extract.scratch)
+        self.frames: dict[str, Frame] = {}
+        self.origins: dict[str, Sources] = {}
 
     def run(self) -> Linked:
-        frames: dict[str, pd.DataFrame] = {}
-        origins: dict[str, npt.NDArray[np.int32]] = {}
+        self._put("patients", self._patients())
+        self._put("teams", self._teams())
+        self._put("referrals", self._referrals())
+        self._keep("supplies", self._supplies())
+        self._keep("contacts", self._contacts())
+        self._keep("stays", self._each("stay", self._stays))
+        results = self._keep("results", self._each("result", self._results))
+        self.frames["results"] = results.given(partial(_value_of_result, results), without=("text",))
+        self._keep("conditions", self._each("condition", self._conditions))
+        self._keep("circumstances", self._each("circumstance", self._circumstances))
+        self._leave_out_teams_that_nobody_names()
+        return Linked(self.frames, self.origins, self.clocks.counts)
 
-        def put(name: str, frame: pd.DataFrame) -> None:
-            origins[name] = frame.pop("source").to_numpy(np.int32)
-            frames[name] = frame.reset_index(drop=True)
+    def _put(self, name: str, frame: pd.DataFrame) -> None:
+        self.origins[name] = frame.pop("source").to_numpy(np.int32)
+        self.frames[name] = frame.reset_index(drop=True)
 
-        put("patients", self._patients())
-        put("teams", self._teams())
-        put("referrals", self._referrals())
-        put("supplies", self._supplies())
-        put("contacts", self._contacts())
-        put("stays", self._each("stay", self._stays))
-        put("results", self._results())
-        put("conditions", self._each("condition", self._conditions))
-        put("circumstances", self._each("circumstance", self._circumstances))
-        frames["teams"], origins["teams"] = self._named_teams(frames, origins["teams"])
-        return Linked(frames, origins, self.clocks)
+    def _keep(self, name: str, parts: Iterator[pa.Table]) -> Shelved:
+        """Keeps a long table part by part as it is made."""
+        kept = self.shelf.keep(name, parts)
+        self.origins[name] = kept.sources()
+        self.frames[name] = kept.given()
+        return kept
 
     def rows(self, name: str) -> pd.DataFrame:
         """Rows of one table, without resources that a later version replaced."""
-        return self._live_rows(self.extract.tables[name].unify_dictionaries())
+        pieces = [piece.read() for piece in self.extract.tables[name]]
+        return self._live_rows(pa.concat_tables(pieces).unify_dictionaries())
 
     def _live_rows(self, table: pa.Table) -> pd.DataFrame:
         if not len(table):
@@ -125,75 +124,16 @@ class Linking:
             self._mark(np.concatenate(nobody), f"{ASIDE}no person is named")
             self._mark(np.concatenate(nowhere), f"{ASIDE}the reference to the person leads nowhere")
 
-    def _each(self, name: str, make: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-        """What ``make`` makes of each slice of a table, joined."""
-        return joined([packed(make(rows)) for rows in self._of_people(name)])
-
-    def _provenance(self) -> tuple[DayByKey, DayByKey]:
-        """The first creation and the last update that a Provenance records, by resource."""
-        keys, days, created = [], [], []
-        for rows in self._taken("provenance"):
-            words = rows["key"].astype("category")
-            keys.append(key_hashes(words.cat.categories)[words.cat.codes.to_numpy()])
-            days.append(rows["recorded"].to_numpy(np.int32))
-            created.append((rows["activity"] == "CREATE").to_numpy(bool))
-        key, day, new = np.concatenate(keys), np.concatenate(days), np.concatenate(created)
-        return DayByKey.earliest(key[new], day[new]), DayByKey.latest(key[~new], day[~new])
-
-    def _known(
-        self, name: str, rows: pd.DataFrame, event: Days, *, provenance: bool = True, ahead: bool = False
-    ) -> npt.NDArray[np.datetime64]:
-        """The day on which each row became known: the ledger's day, or the day that the resource gives. Missing where
-        the usual delay is applied later. ``ahead`` rows (bookings) may be known before they happen.
-        """
-        source = rows["source"].to_numpy(np.int32)
-        ledger = self.seen.of(source)
-        business = rows["business"].to_numpy(np.int32) if "business" in rows else np.full(len(rows), NO_DAY, np.int32)
-        if provenance and len(self.created):
-            recorded = self.created.of(self._keys(rows), NO_DAY)
-            both = np.maximum(recorded, business)
-            business = np.where(recorded == NO_DAY, business, np.where(business == NO_DAY, recorded, both))
-        known = np.where(ledger != NO_DAY, ledger, business)
-        if not ahead:
-            known = np.where(known == NO_DAY, NO_DAY, np.maximum(known, event))
-        self._count(name, ledger, known)
-        return to_datetime64(known.astype(np.int32))
-
-    def _count(self, name: str, ledger: Days, known: Days) -> None:
-        first = ledger != NO_DAY
-        counts = self.clocks.setdefault(name, {"ledger": 0, "business time": 0, "usual delay": 0})
-        counts["ledger"] += int(first.sum())
-        counts["business time"] += int(((known != NO_DAY) & ~first).sum())
-        counts["usual delay"] += int((known == NO_DAY).sum())
-
-    def _late(self, name: str, rows: pd.DataFrame, event: Days, *, ahead: bool = False) -> npt.NDArray[np.datetime64]:
-        """The day on which the late part of each row became known: the ledger's day, or meta.lastUpdated if it is
-        shortly after the event.
-        """
-        told_by = rows["late_source"] if "late_source" in rows else rows["source"]
-        ledger = self.seen.of(told_by.to_numpy(np.int32), late=True)
-        updated = rows["late"].to_numpy(np.int64)
-        near = (updated >= event) & (updated <= event.astype(np.int64) + LATE_DAYS) & (event != NO_DAY)
-        if len(self.updated):
-            said = self.updated.of(self._keys(rows), -1).astype(np.int64)
-            stated = (said >= event) & (event != NO_DAY)
-            updated, near = np.where(stated, said, updated), near | stated
-        after = ledger if ahead else np.where(ledger == NO_DAY, NO_DAY, np.maximum(ledger, event))
-        known = np.where(ledger != NO_DAY, after, np.where(near, updated, NO_DAY))
-        known = np.where(event == NO_DAY, NO_DAY, known)
-        over = event != NO_DAY
-        counts = self.clocks.setdefault(name, {"ledger": 0, "last update": 0, "usual delay": 0})
-        counts["ledger"] += int((over & (ledger != NO_DAY)).sum())
-        counts["last update"] += int((over & (ledger == NO_DAY) & near).sum())
-        counts["usual delay"] += int((over & (known == NO_DAY)).sum())
-        return to_datetime64(known.astype(np.int32))
+    def _each(self, name: str, make: Callable[[pd.DataFrame], pd.DataFrame]) -> Iterator[pa.Table]:
+        """What ``make`` makes of each slice of a table."""
+        return (packed(make(rows)) for rows in self._of_people(name))
 
     def _patients(self) -> pd.DataFrame:
         rows = self.people.rows
         columns = self.rows("condition")
         ids = self.people.ids_of(columns["subject"])
         died = np.where(rows["died_on"] == NO_DAY - 1, self.last_day, rows["died_on"]).astype(np.int32)
-        recorded = self.created.of(key_hashes(rows["person"]), NO_DAY)
+        recorded = self.clocks.created.of(key_hashes(rows["person"]), NO_DAY)
         ledger = self.seen.of(rows["source"].to_numpy(np.int32))
         known = np.where(ledger != NO_DAY, ledger, recorded).astype(np.int32)
         frame = pd.DataFrame(
@@ -222,14 +162,13 @@ class Linking:
         )
         return frame.sort_values("kind", na_position="last", kind="stable").drop_duplicates("team_id").sort_index()
 
-    def _named_teams(
-        self, frames: Mapping[str, pd.DataFrame], sources: npt.NDArray[np.int32]
-    ) -> tuple[pd.DataFrame, npt.NDArray[np.int32]]:
-        """Teams that a referral or a contact names. Other organisations of the extract are left out."""
-        teams = frames["teams"]
-        named = set(frames["referrals"]["team_id"].dropna()) | set(frames["contacts"]["team_id"].dropna())
+    def _leave_out_teams_that_nobody_names(self) -> None:
+        """Keeps the teams that a referral or a contact names, and no other organisation of the extract."""
+        named = {team for name in ("referrals", "contacts") for team in self.frames[name]["team_id"].dropna().unique()}
+        teams = self.frames["teams"]
+        assert isinstance(teams, pd.DataFrame)
         kept = teams["team_id"].isin(named).to_numpy()
-        return teams[kept].reset_index(drop=True), sources[kept]
+        self.frames["teams"], self.origins["teams"] = teams[kept].reset_index(drop=True), self.origins["teams"][kept]
 
     def _referrals(self) -> pd.DataFrame:
         rows = joined(map(packed, self._of_people("referral")))
@@ -248,30 +187,37 @@ class Linking:
                 "opened_on": to_datetime64(opened),
                 "closed_on": to_datetime64(closed),
                 "close_reason": rows["reason"],
-                "closed_known_on": self._late("referrals closed", rows, closed),
-                "known_on": self._known("referrals", rows, opened),
+                "closed_known_on": self.clocks.late("referrals closed", rows, closed),
+                "known_on": self.clocks.known("referrals", rows, opened),
             }
         )
 
-    def _contacts(self) -> pd.DataFrame:
-        missed = self._missed
-        parts = [packed(self._contact_rows(rows)) for rows in self._of_people("contact")]
-        rows = paired = self._paired(joined([*parts, packed(self._contact_rows(missed))]))
+    def _contacts(self) -> Iterator[pa.Table]:
+        links = Links()
+        whole = self.shelf.keep("contact", self._unpaired(links))
+        pairs = links.pairs()
+        del links
+        encounters = pairs.encounters(whole)
+        if encounters is not None:
+            self._mark(encounters["source"].to_numpy(), f"{MERGED}its Appointment")
         roles = self.rows("role").drop_duplicates("key").set_index("key")
-        made = (paired[at : at + ROWS].reset_index(drop=True) for at in range(0, max(len(rows), 1), ROWS))
-        return joined([packed(self._contacts_of(rows, roles)) for rows in made])
+        for rows in pairs.joined(whole, encounters):
+            yield packed(self._contacts_of(rows, roles))
+
+    def _unpaired(self, links: Links) -> Iterator[pa.Table]:
+        """Appointments and Encounters one by one. ``links`` takes what joins them."""
+        for rows in itertools.chain(self._of_people("contact"), [self._missed]):
+            links.add(rows, self._keys(rows))
+            yield packed(self._contact_rows(rows))
 
     def _contact_rows(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The rows without the texts that only link them: the key of the Appointment is hashed, 0 for none."""
-        words = rows["appointment"].astype("category")
-        hashes = np.r_[key_hashes(words.cat.categories), np.uint64(0)]
+        """The rows without the texts that only link them."""
         names = ("patient_id", "team", "staff", "mode", "kind", "outcome")
         return pd.DataFrame(
             {
-                "source": rows["source"],
-                "late_source": rows["source"],
+                "source": rows["source"].astype("int32"),
+                "late_source": rows["source"].astype("int32"),
                 "contact_id": _tail(rows["key"]),
-                "appointment": hashes[words.cat.codes.to_numpy()],
                 **{name: rows[name].astype("str").astype("category") for name in names},
                 **{name: rows[name].astype("int32") for name in ("day", "booked", "late", "business")},
             }
@@ -286,11 +232,11 @@ class Linking:
         on = rows["day"].to_numpy(np.int32)
         ahead = rows["booked"].to_numpy(np.int64) != NO_DAY
         planned = (rows["outcome"] == "planned").to_numpy(bool)
-        known = self._known("contacts", rows, on, ahead=True)
+        known = self.clocks.known("contacts", rows, on, ahead=True)
         known = np.where(ahead | planned | np.isnat(known), known, np.maximum(known, to_datetime64(on)))
         event = np.where(planned, NO_DAY, on).astype(np.int32)
         cancelled = rows["outcome"].str.startswith("cancelled").to_numpy(bool)
-        late = self._late("contacts outcome", rows, event)
+        late = self.clocks.late("contacts outcome", rows, event)
         early = self.seen.of(rows["source"].to_numpy(np.int32), late=True)
         late = np.where(cancelled & (early != NO_DAY), to_datetime64(early), late)
         return pd.DataFrame(
@@ -310,35 +256,6 @@ class Linking:
             }
         )
 
-    def _paired(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Joins the pair linked by Encounter.appointment to one contact: the Appointment, with the fields that are
-        more reliable in the Encounter.
-        """
-        keys, wanted = self._keys(rows), rows["appointment"].to_numpy(np.uint64)
-        visits = np.flatnonzero(wanted)
-        visits = visits[np.sort(np.unique(wanted[visits], return_index=True)[1])]
-        order = np.argsort(keys, kind="stable")
-        found = np.minimum(np.searchsorted(keys[order], wanted[visits]), max(len(keys) - 1, 0))
-        spots = order[found] if len(visits) else visits
-        person = rows["patient_id"].cat.codes.to_numpy()
-        same = (keys[spots] == wanted[visits]) & (person[spots] == person[visits])
-        spots, visits = spots[same], visits[same]
-        if not len(visits):
-            return rows
-        for name in ("mode", "kind", "team", "staff"):
-            codes = rows[name].cat.codes.to_numpy().copy()
-            codes[spots] = np.where(codes[spots] < 0, codes[visits], codes[spots])
-            rows[name] = pd.Categorical.from_codes(codes, categories=rows[name].cat.categories)
-        # A completed Encounter shows attendance, even if the Appointment was never closed.
-        outcome = rows["outcome"]
-        seen = (outcome == "attended").to_numpy(bool)[visits] & (outcome == "planned").to_numpy(bool)[spots]
-        for name in ("outcome", "late", "late_source"):
-            values = rows[name].array.copy()
-            values[spots[seen]] = values[visits[seen]]
-            rows[name] = values
-        self._mark(rows["source"].to_numpy(np.int32)[visits], f"{MERGED}its Appointment")
-        return rows[~np.isin(keys, keys[visits])].reset_index(drop=True)
-
     def _stays(self, rows: pd.DataFrame) -> pd.DataFrame:
         admitted, discharged = rows["admitted"].to_numpy(np.int32), rows["discharged"].to_numpy(np.int32)
         return pd.DataFrame(
@@ -350,23 +267,23 @@ class Linking:
                 "method": rows["method"],
                 "ward": rows["ward"],
                 "legal_status": rows["legal"],
-                "discharge_known_on": self._late("stays discharged", rows, discharged),
-                "known_on": self._known("stays", rows, admitted),
+                "discharge_known_on": self.clocks.late("stays discharged", rows, discharged),
+                "known_on": self.clocks.known("stays", rows, admitted),
             }
         )
 
-    def _supplies(self) -> pd.DataFrame:
+    def _supplies(self) -> Iterator[pa.Table]:
+        """Supplies in slices, the reversals of withdrawn ones last. Keeps contacts at which a depot was not given."""
         medications = self.rows("medication")
-        made: list[pa.Table] = []
         reversals: list[pa.Table] = []
         missed: list[pa.Table] = []
         unknown: list[Sources] = []
         not_given: list[Sources] = []
         for rows in self._of_people("supply"):
             frame, contacts, *lost = supply_frames(rows, medications)
-            frame["known_on"] = self._known("supplies", frame, frame.pop("day").to_numpy(np.int32))
+            frame["known_on"] = self.clocks.known("supplies", frame, frame.pop("day").to_numpy(np.int32))
             frame, back = self._with_reversals(frame.drop(columns=["business", "key"]))
-            made.append(packed(frame))
+            yield packed(frame)
             reversals.append(packed(back))
             missed.append(packed(contacts))
             unknown.append(lost[0])
@@ -376,7 +293,7 @@ class Linking:
             np.concatenate(unknown), f"{ASIDE}the reference to the medicine leads nowhere or to one that is not known"
         )
         self._missed = joined(missed)
-        return joined([*made, *reversals])
+        yield from reversals
 
     def _with_reversals(self, frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The supplies, and the reversal of each withdrawn one on the day on which that became known."""
@@ -388,14 +305,7 @@ class Linking:
         reversal["known_on"] = to_datetime64(np.where(ledger == NO_DAY, late[back], ledger).astype(np.int32))
         return frame, reversal
 
-    def _results(self) -> pd.DataFrame:
-        frame = self._each("result", self._results_of)
-        text = frame.pop("text")
-        if text.notna().any():
-            frame["value"] = frame["value"].astype("object").mask(text.notna(), text.astype("object"))
-        return frame
-
-    def _results_of(self, rows: pd.DataFrame) -> pd.DataFrame:
+    def _results(self, rows: pd.DataFrame) -> pd.DataFrame:
         taken = rows["day"].to_numpy(np.int32)
         bound = rows["comparator"].astype("str") + rows["amount"].astype("str")
         return pd.DataFrame(
@@ -407,7 +317,7 @@ class Linking:
                 "value": rows["amount"],
                 "text": rows["words"].astype("str").fillna(bound),
                 "unit": rows["unit"],
-                "known_on": self._known("results", rows, taken, provenance=False),
+                "known_on": self.clocks.known("results", rows, taken),
             }
         )
 
@@ -422,7 +332,7 @@ class Linking:
                 "code": rows["code"],
                 "label": rows["label"],
                 "recorded_on": to_datetime64(on),
-                "known_on": self._known("conditions", rows, on),
+                "known_on": self.clocks.known("conditions", rows, on),
             }
         )
 
@@ -435,9 +345,18 @@ class Linking:
                 "kind": rows["kind"],
                 "value": rows["value"],
                 "from_on": to_datetime64(on),
-                "known_on": self._known("circumstances", rows, on, provenance=False),
+                "known_on": self.clocks.known("circumstances", rows, on),
             }
         )
+
+
+def _value_of_result(results: Shelved, name: str) -> pd.Series:
+    """A column of results; a value that is no number is the text as written."""
+    column = results.column(name)
+    if name != "value":
+        return column
+    text = results.column("text")
+    return column.astype("object").mask(text.notna(), text.astype("object")) if text.notna().any() else column
 
 
 def _tail(keys: pd.Series) -> pd.Series:

@@ -26,4 +26,5 @@ def live_resources(extract: Extract) -> npt.NDArray[np.bool_]:
         deleted = np.isin(keys, key_hashes(extract.deleted)) & live
         live &= ~deleted
         extract.fates[deleted] = extract.fate(f"{LEFT_OUT}deleted")
+    extract.versions = versions[:0]  # nothing reads them from here on
     return live

@@ -10,23 +10,24 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from features.records.sources.fhir.extract.extract import Piece
+
 ROWS = 2**17
 """About as many rows are held as pandas objects at one time. More would be little faster."""
 
 
-def slices_of(table: pa.Table) -> Iterator[pa.Table]:
-    """A table in slices of whole batches, in order: at least one, and each of about ``ROWS`` rows. Each has its own
+def slices_of(pieces: Iterable[Piece]) -> Iterator[pa.Table]:
+    """A table in slices of whole pieces, in order: at least one, and each of about ``ROWS`` rows. Each has its own
     dictionaries, because one dictionary of a million keys would be read again with every slice.
     """
-    group: list[pa.RecordBatch] = []
-    given = False
-    for batch in table.to_batches():
-        group.append(batch)
+    group: list[pa.Table] = []
+    for piece in pieces:
+        group.append(piece.read())
         if sum(map(len, group)) >= ROWS:
-            yield pa.Table.from_batches(group).unify_dictionaries()
-            group, given = [], True
-    if group or not given:
-        yield pa.Table.from_batches(group, table.schema).unify_dictionaries()
+            yield pa.concat_tables(group).unify_dictionaries()
+            group = []
+    if group:
+        yield pa.concat_tables(group).unify_dictionaries()
 
 
 def packed(frame: pd.DataFrame) -> pa.Table:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from features.records.days import NO_DAY
-from features.records.sources.fhir.linking import linking, slices
+from features.records.sources.fhir.extract import extract
+from features.records.sources.fhir.linking import slices
 from features.records.sources.fhir.linking.slices import DayByKey
 from tests.features.records.fhir.resources import ANNA, LOINC, SUBJECT, coded, ingest, ndjson, one, to
 
@@ -44,7 +45,7 @@ def test_the_store_is_the_same_wherever_a_slice_ends(tmp_path, monkeypatch):
 
     whole, account = read("whole")
     monkeypatch.setattr(slices, "ROWS", 1)
-    monkeypatch.setattr(linking, "ROWS", 1)
+    monkeypatch.setattr(extract, "MANY_ROWS", 1)  # each in a file
     sliced, told = read("sliced")
     assert sliced.data_hash == whole.data_hash
     assert told == account
