@@ -11,7 +11,6 @@ import pandas as pd
 
 from features.records.days import NO_DAY, to_datetime64
 from features.records.sources.fhir.linking.slices import DayByKey
-from features.records.sources.fhir.references import key_hashes
 
 Days = npt.NDArray[np.int32]
 LATE_DAYS = 30
@@ -36,8 +35,7 @@ def days_of_provenance(slices: Iterable[pd.DataFrame]) -> tuple[DayByKey, DayByK
     """The first creation and the last update that a Provenance records, by resource."""
     keys, days, created = [], [], []
     for rows in slices:
-        words = rows["key"].astype("category")
-        keys.append(key_hashes(words.cat.categories)[words.cat.codes.to_numpy()])
+        keys.append(rows["key"].to_numpy(np.uint64))
         days.append(rows["recorded"].to_numpy(np.int32))
         created.append((rows["activity"] == "CREATE").to_numpy(bool))
     key, day, new = np.concatenate(keys), np.concatenate(days), np.concatenate(created)
