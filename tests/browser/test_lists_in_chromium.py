@@ -12,8 +12,9 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from tests.browser.acting import at, click, until
+from tests.browser.conftest import demo_service
 from tests.browser.screenshots import sign_in
-from tests.conftest import serving
+from tests.serving.running import running
 
 TALLEST_PX, MOST_PAGES, PEOPLE = 4_000, 8, 50
 TEAM = "T01"
@@ -51,7 +52,7 @@ def crowded_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def crowded(crowded_home: Path, chromium: webdriver.Chrome):
-    with serving(crowded_home, UPSTREAM_ENVIRONMENT="demo") as url:
+    with running(demo_service(crowded_home)) as url:
         chromium.set_window_size(1280, 1000)
         chromium.delete_all_cookies()
         sign_in(chromium, url, "Pharmacist")
@@ -130,11 +131,11 @@ def test_on_a_phone_a_row_of_a_register_and_of_the_week_is_low(crowded, chromium
     assert chromium.execute_script("return document.documentElement.scrollWidth") == SCREENS["phone"][0]
 
 
-@pytest.mark.parametrize("screen", SCREENS)
-def test_a_morning_from_the_sign_in_to_somebody_found_by_name_and_their_sheet(crowded, chromium, screen):
-    """Nobody is signed in when it begins; the sheet of the person found prints on two pages at most."""
+def test_a_morning_on_a_phone_from_the_sign_in_to_somebody_found_by_name_and_their_sheet(crowded, chromium):
+    """Nobody is signed in when it begins; the sheet of the person found prints on two pages at most.
+    ``test_morning.py`` has the same way on a desktop."""
     chromium.delete_all_cookies()
-    on_screen(chromium, screen, f"{crowded}/this-week")
+    on_screen(chromium, "phone", f"{crowded}/this-week")
     assert at("/sign-in", "main form")(chromium)
     sign_in(chromium, crowded, "Pharmacist")
     click(chromium, ".up-header__nav a[href='/this-week']")

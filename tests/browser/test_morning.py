@@ -1,5 +1,6 @@
 """A pharmacist's morning in a real browser: sign in, open somebody, take the conversation sheet along, review,
-correct, undo, hand over, print. On a desktop and a phone, with and without scripts."""
+correct, undo, hand over, print. On a desktop, and on a phone without scripts; ``test_lists_in_chromium.py`` has a phone
+with scripts."""
 
 from __future__ import annotations
 
@@ -12,13 +13,13 @@ from selenium.webdriver.support.ui import Select
 
 from tests.browser.acting import at, click, shows, until
 from tests.browser.screenshots import sign_in
-from tests.browser.test_in_chromium import NARROW, violations
+from tests.browser.test_in_chromium import reach_when_narrow, violations
 
 DESKTOP, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
 SHEETS = ["/patients/N00/conversation", "/patients/N00/conversation?easy=1", "/patients/N00/letter"]
 
 
-WHO = {"desktop": "N04", "phone": "N06", "phone, no script": "N07"}
+WHO = {"desktop": "N04", "phone, no script": "N07"}
 """Somebody else for each, so that no test finds what another one left."""
 
 
@@ -141,10 +142,7 @@ def test_axe_finds_no_violation_on_a_correction_and_with_every_part_open(pharmac
     until(pharmacist, at("recorded=1", ".up-history__do"))
     pharmacist.execute_script("document.querySelectorAll('details').forEach(one => one.open = true)")
     assert violations(pharmacist, axe) == []
-    pharmacist.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", NARROW)
-    reach = pharmacist.execute_script("return document.documentElement.scrollWidth")
-    pharmacist.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-    assert reach <= 320
+    assert reach_when_narrow(pharmacist) == 320
     click(pharmacist, ".up-history__do a")
     until(pharmacist, at("/edit", "input[name=replaces]"))
     assert violations(pharmacist, axe) == []

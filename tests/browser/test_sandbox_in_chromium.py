@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selenium.webdriver.common.by import By
 
-from tests.browser.acting import at, click, shows, until
+from tests.browser.acting import at, click, until
 
 
 def test_a_hook_is_sent_and_its_card_leads_to_the_person(pharmacist, site):
@@ -21,11 +21,3 @@ def test_a_hook_is_sent_and_its_card_leads_to_the_person(pharmacist, site):
         until(pharmacist, lambda driver, holds=holds: holds in driver.find_element(By.TAG_NAME, "main").text)
     click(pharmacist, "main a[href$='/patients/N00']")
     until(pharmacist, at("/patients/N00", "h1"))
-
-
-def test_the_sandbox_has_no_barrier(pharmacist, site, axe):
-    pharmacist.get(f"{site}/sandbox")
-    until(pharmacist, shows("h1"))
-    pharmacist.execute_script(axe)
-    found = pharmacist.execute_async_script("axe.run().then((found) => arguments[0](found.violations))")
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
