@@ -119,12 +119,17 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
 
 @pytest.fixture(scope="session", autouse=True)
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """With workers, the first compiles the kernels of a fresh checkout for all: compiling takes longer than any test,
-    and each worker and each process that it starts would do it again."""
-    if "PYTEST_XDIST_WORKER" in os.environ and not any((ROOT / "features").rglob("*.nbi")):
+    """With workers, the first compiles the kernels of a fresh checkout for all, and makes the small trust on the way:
+    compiling takes longer than any test, and each worker and each process that it starts would do it again."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
         from tests.serving.world import make_home
+        from training.simulator import simulate
 
-        once(tmp_path_factory, "made_home", make_home)
+        def make(home: Path) -> None:
+            make_home(home)
+            simulate(patients=20, years=1, seed=1)
+
+        once(tmp_path_factory, "made_home", make)
 
 
 PORTS_A_WORKER = 1_000

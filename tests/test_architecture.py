@@ -154,6 +154,22 @@ def _lost(module: str, names: list[str]) -> list[str]:
     ]
 
 
+def test_a_request_of_a_test_says_how_long_it_waits():
+    """httpx gives up after five seconds, which a busy machine may need; then a test would measure the machine."""
+    asking = {"Client", "AsyncClient", "request", "get", "post", "put", "delete", "stream"}
+    hasty = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and (node.func.value.id, node.func.attr in asking) == ("httpx", True)
+        and "timeout" not in {word.arg for word in node.keywords}
+    ]
+    assert not hasty
+
+
 def test_a_class_name_means_one_thing():
     recurring = {name: where for name, where in sorted(classes().items()) if len(where) > 1}
     assert not recurring

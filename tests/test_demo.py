@@ -40,7 +40,7 @@ def test_a_demo_whose_model_a_gate_refuses_ends_with_a_page_that_says_so(setting
     assert "The demo is ready" in said, said
 
     with serving(home, UPSTREAM_ENVIRONMENT="demo", UPSTREAM_SETTINGS=str(settings)) as url:
-        page = " ".join(unescape(re.sub(r"<[^>]+>", " ", httpx.get(f"{url}/sign-in").text)).split())
+        page = " ".join(unescape(re.sub(r"<[^>]+>", " ", httpx.get(f"{url}/sign-in", timeout=60).text)).split())
     assert re.search(r"Not promoted: \d+ checks? refused this model\.", page)
 
     again = command(*words, UPSTREAM_SETTINGS=str(settings)).stderr

@@ -8,6 +8,7 @@ import math
 import re
 import shutil
 import socket
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,6 +19,7 @@ from features import Records
 from tests.conftest import PATIENTS, command, serving, upstream
 
 SYNPUF = Path(__file__).resolve().parents[2] / "shared" / "data" / "omop_synpuf50"
+get = partial(httpx.get, timeout=60)
 external = pytest.mark.skipif(not SYNPUF.exists(), reason="../shared/data/omop_synpuf50 is not on this machine")
 
 
@@ -94,9 +96,9 @@ def test_the_held_out_table_has_the_oracle_the_model_and_the_best_of_the_simple_
 def test_the_nightly_score_and_the_request_agree_and_every_person_adds_up(demo_home, service):
     records = Records.load(demo_home / "store")
     system = bearer(demo_home, "cmht_system")
-    teams = httpx.get(f"{service}/v1/teams", headers=system).json()
+    teams = get(f"{service}/v1/teams", headers=system).json()
     as_of, team = teams["run"]["as_of"], teams["items"][0]["team_id"]
-    worklist = httpx.get(f"{service}/v1/teams/{team}/worklist", params={"limit": 5}, headers=system).json()
+    worklist = get(f"{service}/v1/teams/{team}/worklist", params={"limit": 5}, headers=system).json()
     chosen = [entry["patient_id"] for entry in worklist["items"]]
     assert len(chosen) == 5
     answer = httpx.post(
@@ -107,7 +109,7 @@ def test_the_nightly_score_and_the_request_agree_and_every_person_adds_up(demo_h
     )
     assert answer.status_code == 200, answer.text
     for scored in answer.json()["people"]:
-        nightly = httpx.get(
+        nightly = get(
             f"{service}/v1/patients/{scored['patient_id']}", headers=bearer(demo_home, "pharmacist", team)
         ).json()
         stored = {(risk["outcome"], risk["horizon_days"]): risk["probability"] for risk in nightly["risks"]}
@@ -120,16 +122,16 @@ def test_the_nightly_score_and_the_request_agree_and_every_person_adds_up(demo_h
 
 
 def test_the_page_and_its_json_come_from_one_query(demo_home, service):
-    with httpx.Client(base_url=service, follow_redirects=True) as browser:
+    with httpx.Client(base_url=service, follow_redirects=True, timeout=60) as browser:
         page = browser.get("/sign-in")
         assert "synthetic" in page.text.lower()
-        team = httpx.get(f"{service}/v1/teams", headers=bearer(demo_home, "cmht_system")).json()["items"][0]["team_id"]
+        team = get(f"{service}/v1/teams", headers=bearer(demo_home, "cmht_system")).json()["items"][0]["team_id"]
         choices = re.findall(r'<option value="([^"]+)"', page.text)
         mine = next(choice for choice in choices if team in choice)
         signed = browser.post("/sign-in", data={"choice": mine}, headers={"Origin": service})
         assert signed.status_code == 200, signed.text
         shown = browser.get(f"/teams/{team}").text
-    listed = httpx.get(
+    listed = get(
         f"{service}/v1/teams/{team}/worklist", params={"limit": 10}, headers=bearer(demo_home, "pharmacist", team)
     ).json()
     for entry in listed["items"]:
@@ -208,12 +210,12 @@ def test_real_input_from_omop_to_a_worklist_over_http(demo_home, tmp_path):
     assert sum(summary["left_out"].values()) == 50 - 14
     system = bearer(home, "cmht_system")
     with serving(home, UPSTREAM_ENVIRONMENT="demo") as url:
-        teams = httpx.get(f"{url}/v1/teams", params={"limit": 200}, headers=system).json()["items"]
+        teams = get(f"{url}/v1/teams", params={"limit": 200}, headers=system).json()["items"]
         listed = [
             entry
             for team in teams
             if team["people"]
-            for entry in httpx.get(f"{url}/v1/teams/{team['team_id']}/worklist", headers=system).json()["items"]
+            for entry in get(f"{url}/v1/teams/{team['team_id']}/worklist", headers=system).json()["items"]
         ]
     assert len(listed) == 14
     assert all(0 < entry["probability"] < 1 for entry in listed)
@@ -240,9 +242,9 @@ def test_a_worklist_over_http_from_fhir_alone_is_that_of_the_trusts_own_tables(d
         headers = bearer(folder, "cmht_system")
         found = {}
         with serving(folder, UPSTREAM_ENVIRONMENT="demo") as url:
-            teams = httpx.get(f"{url}/v1/teams", params={"limit": 200}, headers=headers).json()["items"]
+            teams = get(f"{url}/v1/teams", params={"limit": 200}, headers=headers).json()["items"]
             for team in (team["team_id"] for team in teams if team["people"]):
-                whole = httpx.get(f"{url}/v1/teams/{team}/worklist", params={"limit": 500}, headers=headers, timeout=60)
+                whole = get(f"{url}/v1/teams/{team}/worklist", params={"limit": 500}, headers=headers, timeout=60)
                 found[team] = {
                     entry["patient_id"]: (
                         entry["rank"],

@@ -47,7 +47,7 @@ def tool(folder: Path, *words: str) -> None:
         env={**os.environ, "PYTHONPATH": str(PYTHON_TOOLS)},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
@@ -176,7 +176,7 @@ def test_openapi_typescript(home, tmp_path):
     tools = TOOLS / "node_modules" / ".bin"
     # Without the switch, what has a default would have to be sent.
     run = [str(tools / "openapi-typescript"), str(DOCUMENT), "-o", "api.d.ts", "--default-non-nullable", "false"]
-    subprocess.run(run, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    subprocess.run(run, cwd=tmp_path, check=True, capture_output=True, timeout=600)
     (tmp_path / "talker.mjs").write_text(TALKER)
     (tmp_path / "package.json").write_text('{"type": "module"}')
     program = ['import createClient from "openapi-fetch";', 'import type { paths } from "./api.d.ts";']
@@ -215,7 +215,7 @@ def test_openapi_typescript(home, tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert checked.returncode == 0, checked.stdout

@@ -140,7 +140,7 @@ def test_every_operation_keeps_its_word(home: Path, tmp_path: Path) -> None:
             },
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=600,
             check=False,
         )
         ask_what_no_schema_can_say(address, given)

@@ -273,4 +273,4 @@ def at_revision(older: Path, file: Path) -> None:
 
 def start_of(older: Path, home: Path) -> subprocess.CompletedProcess[str]:
     words = [sys.executable, "upstream.py", "serve", "--home", str(home), "--port", str(free_port())]
-    return subprocess.run(words, cwd=older, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(words, cwd=older, capture_output=True, text=True, timeout=600, check=False)

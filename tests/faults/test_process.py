@@ -114,7 +114,7 @@ def test_sigterm_under_load(home):
                 connection.putheader(name, value)
             connection.endheaders(sent[:100])
         # Answered by the same event loop after those six heads arrived, so all six have begun.
-        assert httpx.get(f"{address}/livez", timeout=60).status_code == 200
+        assert httpx.get(f"{address}/readyz", timeout=60).status_code == 200
         process.terminate()
         for connection in begun:
             connection.send(sent[100:])

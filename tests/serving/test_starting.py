@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import socket
 import subprocess
 import sys
-import urllib.request
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -124,27 +122,6 @@ def test_a_home_that_cannot_be_written_is_an_error_that_says_so(tmp_path):
     (tmp_path / "service.db").mkdir()
     with pytest.raises(StartError, match="home folder"):
         serve(tmp_path, port=0)
-
-
-def test_a_served_process_answers_and_stops_cleanly(home):
-    """The real thing: its own process, a real port, SIGTERM, exit code 0."""
-    program = (
-        "import sys; from pathlib import Path; from serving.start import serve; serve(Path(sys.argv[1]), port=0, "
-        "on_ready=lambda url: print(url, flush=True))"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program, str(home)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    try:
-        address = process.stdout.readline().strip()
-        with urllib.request.urlopen(f"{address}/readyz", timeout=60) as answer:
-            assert answer.status == 200
-        process.terminate()
-        assert process.wait(timeout=30) == 0
-        assert {json.loads(line)["level"] for line in process.stderr} <= {"info"}
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_a_repaired_bundle_of_the_same_name_is_loaded(home, start, world):

@@ -132,7 +132,7 @@ def medplum(tmp_path_factory):
     def validated(resources):
         lines = "".join(json.dumps(one) + "\n" for one in resources)
         done = subprocess.run(
-            ["node", "medplum.mjs"], cwd=folder, input=lines, capture_output=True, text=True, timeout=120, check=True
+            ["node", "medplum.mjs"], cwd=folder, input=lines, capture_output=True, text=True, timeout=600, check=True
         )
         return [json.loads(line) for line in done.stdout.splitlines()]
 

@@ -122,7 +122,7 @@ def test_security_events_are_a_stream_of_their_own(home, tmp_path):
     events = tmp_path / "security.log"
     pharmacist = bearer(issue_token(home, "pharmacist", ["north"]))
     settings = {"UPSTREAM_SECURITY_LOG": str(events), "UPSTREAM_ENVIRONMENT": "demo"}
-    with served(home, **settings) as (address, _), httpx.Client(base_url=address) as client:
+    with served(home, **settings) as (address, _), httpx.Client(base_url=address, timeout=60) as client:
         client.get("/v1/teams", headers=bearer("upstream_Canary"))
         client.get("/v1/teams", headers=pharmacist)
         client.post("/v1/patients/S00/emergency-access", headers=pharmacist, json={"reason": "crisis_call"})
