@@ -246,11 +246,20 @@ def end_replaced_session(request: Request, database: Database) -> None:
     end_session(database, digest(held) if held else request.cookies.get(MARK_COOKIE, ""))
 
 
+def is_own_form(request: Request, proof: str) -> bool:
+    """The form came from a page of this session."""
+    secret = request.cookies.get(SESSION_COOKIE, "")
+    return bool(secret) and hmac.compare_digest(proof.encode(), form_token(secret).encode())
+
+
 def require_own_form(request: Request, proof: str) -> None:
     """403 unless the form came from a page of this session."""
-    secret = request.cookies.get(SESSION_COOKIE, "")
-    if not secret or not hmac.compare_digest(proof.encode(), form_token(secret).encode()):
-        raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
+    if not is_own_form(request, proof):
+        raise Problem(
+            403,
+            "foreign-origin",
+            "Forms are accepted from pages of this sign-in only. Open the page again and send the form from there.",
+        )
 
 
 def admitted(request: Request, service: Service, caller: Caller, guard: Requires | RequiresSession) -> Caller:

@@ -12,7 +12,7 @@ from serving.auditlog.log import Audit, AuditUnavailable, Look, append
 from serving.gap_statuses import repository
 from serving.gap_statuses.rules import basis_of, in_words, judged, problems_with, reviewed_here
 from serving.gap_statuses.schemas import GapStatus, GapStatuses, Status, StatusIn, WhyNot
-from serving.http.problems import Problem, not_found
+from serving.http.problems import ChangedMeanwhile, Problem, not_found
 from serving.identity.callers import Caller
 from serving.storage.database import Database, DatabaseUnavailable
 from serving.storage.visible import place_of
@@ -26,17 +26,23 @@ def set_status(
     code: str,
     sent: StatusIn,
     now: dt.datetime | None = None,
+    *,
+    page_opened_at: dt.datetime | None = None,
 ) -> GapStatus:
     """Record a status of a gap of the published list, in one transaction with its audit event.
 
     ``Problem`` 404 for a person the caller may not see, or a gap that is not on the published list; 403 for somebody
-    with emergency access only; 422 for an impossible date or reason.
+    with emergency access only; 422 for an impossible date or reason; ``ChangedMeanwhile`` where the page that it
+    was set on does not show the newest status.
     """
     now = now or dt.datetime.now(dt.UTC)
     try:
         with database.write(caller) as connection:
             place = place_of(connection, caller, patient_id)
             if place is not None:
+                before = repository.newest(connection, caller, [patient_id]).get(patient_id, {}).get(code)
+                if before is not None and page_opened_at is not None and before.set_at >= page_opened_at:
+                    raise ChangedMeanwhile
                 return _recorded(connection, caller, audit, patient_id, code, sent, now, place)
     except DatabaseUnavailable as error:
         raise AuditUnavailable(str(error)) from None

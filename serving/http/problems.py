@@ -87,6 +87,13 @@ class Problem(Exception):
         )
 
 
+class ChangedMeanwhile(Problem):
+    """Somebody changed what a page shows after it was opened, so that saving it would overwrite unseen."""
+
+    def __init__(self) -> None:
+        super().__init__(409, "changed-meanwhile", "It was changed after the page was opened; open the page again.")
+
+
 def not_found() -> Problem:
     """The same answer for what does not exist and for what belongs to another team."""
     return Problem(

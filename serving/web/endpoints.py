@@ -39,7 +39,7 @@ from serving.runs.schemas import STALE_DAYS, RunInfo
 from serving.security.tokens import SESSION_HOURS, revoke_token, session_person
 from serving.state import Service, Serving
 from serving.teams.service import team_overview
-from serving.web import after_sign_in, sign_in, work_pages
+from serving.web import after_sign_in, review_pages, sign_in, work_pages
 from serving.web.back_link import is_over_all, list_address, person_query, read_view, read_way_back
 from serving.web.forms import gap_status_form
 from serving.web.forms.review_form import ReviewForm, Wrong, review_fields
@@ -166,13 +166,22 @@ async def person(
     back: str = "",
 ) -> Response:
     """One person. ``back`` is the query string of the list they were opened from."""
+    opened = dt.datetime.now(dt.UTC)
     drafts = await drafts_of(service, caller, patient_id)
     draft = review_draft(drafts.get(REVIEW))
     answers = draft or ReviewForm()
-    wrong = answers.read()[1] if draft and request.query_params.get("refused") == "1" else []
+    wrong = review_pages.wrong_with(answers, request.query_params.get("refused", "")) if draft else []
     answers = answers.model_copy(update={"back": read_way_back(back)})
     return await _person_page(
-        request, caller, service, patient_id, *viewed(view, outcome, horizon), answers, wrong, drafts=drafts
+        request,
+        caller,
+        service,
+        patient_id,
+        *viewed(view, outcome, horizon),
+        answers,
+        wrong,
+        drafts=drafts,
+        opened=opened.isoformat(),
     )
 
 
@@ -187,6 +196,7 @@ async def _person_page(
     wrong: Sequence[Wrong] = (),
     *,
     drafts: Mapping[str, dict[str, Any]],
+    opened: str,
 ) -> Response:
     audit = service.page_audit_for(caller, request)
     demo = await service.reads.run(sign_in.demo_pharmacists, service)
@@ -214,15 +224,17 @@ async def _person_page(
         year=drawn_year(found),
         form=review_fields(answers, wrong, [(gap.code, gap.title) for gap in found.gaps]),
         has_draft=review_draft(drafts.get(REVIEW)) is not None,
+        opened=opened,
         work_draft=drafts.get(WORK),
         status_drafts={form.removeprefix(GAP): one for form, one in drafts.items() if form.startswith(GAP)},
         status_of=request.query_params.get("status_of", ""),
         recorded=request.query_params.get("recorded", ""),
         work_set=request.query_params.get("work_set", ""),
-        work_wrong=work_pages.WRONG if request.query_params.get("work_wrong") else "",
+        work_wrong=work_pages.WRONG.get(request.query_params.get("work_wrong", ""), ""),
         work_notes=work_pages.NOTES,
         status_set=request.query_params.get("status_set", ""),
         status_wrong=gap_status_form.WRONG.get(request.query_params.get("status_wrong", ""), ""),
+        status_wrong_date=request.query_params.get("status_wrong", "") in gap_status_form.OF_THE_DATE,
         status_choices=gap_status_form.CHOICES,
         status_reasons=gap_status_form.REASONS,
         back=read_way_back(answers.back),

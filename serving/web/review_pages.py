@@ -29,12 +29,20 @@ from serving.state import Service, Serving, service_of
 from serving.web import after_sign_in
 from serving.web.back_link import person_query, read_way_back
 from serving.web.forms.gap_status_form import SentStatus
-from serving.web.forms.review_form import ReviewForm, review_fields
+from serving.web.forms.review_form import ReviewForm, Wrong, review_fields
+from serving.web.forms.two_windows import kept_for_author
 from serving.web.rendering import around, page
 from serving.web.work_pages import SentWork
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
+MEANWHILE = {
+    "already-replaced": "Somebody corrected or undid this review after you opened it. The newest version stands above "
+    "your answers. Save again to put yours in its place",
+    "idempotency-key-reused": "This form was recorded before, with other answers. Record it for a further review, or "
+    "correct the one that is recorded",
+}
+"""What a form says that lost to another one, by the kind of problem."""
 _FORM_OF = re.compile(r"/patients/([^/]+)/(reviews|work|gaps/([A-Z0-9_]{1,60})/status)")
 LONGEST_FORM = 20_000
 
@@ -48,15 +56,18 @@ async def review_form(
     answers: Annotated[ReviewForm, Form()],
 ) -> Response:
     """Record a review, or a correction of one, and come back to the person."""
-    require_own_form(request, answers.proof)
+    if (kept_before := await kept_for_author(request, caller, service, patient_id, answers, REVIEW)) is not None:
+        return kept_before
     review, _ = answers.read()
+    refused = "1"
     audit = service.audit_for(caller, request)
     if review is not None and len(answers.key) >= 8:
         try:
             await service.reads.run(record_review, service.database, caller, audit, patient_id, review, answers.key)
         except Problem as problem:
-            if not problem.errors:
+            if not problem.errors and problem.kind not in MEANWHILE:
                 raise
+            refused = "1" if problem.errors else problem.kind
         else:
             await service.reads.run(drop_draft, service.database, service.sealer, caller, patient_id)
             return _to_person(patient_id, answers, "reviews", recorded="corrected" if review.replaces else 1)
@@ -67,8 +78,8 @@ async def review_form(
         await service.reads.run(audit.record, Look("person.not_visible", (patient_id,)))
         raise not_found()
     if answers.replaces:
-        return RedirectResponse(_edit_address(patient_id, answers), 303)
-    return _to_person(patient_id, answers, "", refused=1)
+        return RedirectResponse(_edit_address(patient_id, answers, refused), 303)
+    return _to_person(patient_id, answers, "", refused=refused)
 
 
 @router.get("/patients/{patient_id}/reviews/{review_id}/edit")
@@ -82,14 +93,19 @@ async def edit(
     view: str = "",
     back: str = "",
 ) -> Response:
-    """The form of a review that is there, filled in as it was, or as its author last sent it."""
+    """The form of the newest version of a review, filled in as it was, or as its author last sent it."""
     audit = service.audit_for(caller, request)
     person = await service.reads.run(show_person, service.database, caller, audit, patient_id)
-    old = next((one for one in person.review_versions if one.review_id == review_id), None)
-    if old is None or old.replaced_by is not None or person.emergency:
+    versions = {one.review_id: one for one in person.review_versions}
+    old = versions.get(review_id)
+    while old is not None and old.replaced_by is not None:
+        old = versions.get(old.replaced_by)
+    if old is None or person.emergency:
         raise not_found()
     answers = await draft_of(service, caller, patient_id, replaces=review_id) or ReviewForm.of(old)
-    wrong = answers.read()[1] if refused else []
+    wrong = wrong_with(answers, refused)
+    # A correction of a version that somebody replaced meanwhile becomes one of the newest.
+    answers = answers.model_copy(update={"replaces": old.review_id})
     return page(
         request,
         "review_edit.html",
@@ -141,6 +157,13 @@ async def draft_of(service: Service, caller: Caller, patient_id: str, replaces: 
 async def drafts_of(service: Service, caller: Caller, patient_id: str) -> dict[str, dict[str, Any]]:
     """All that the caller filled in about a person and did not record, by form."""
     return await service.reads.run(find_drafts, service.database, service.sealer, caller, patient_id)
+
+
+def wrong_with(answers: ReviewForm, refused: str) -> list[Wrong]:
+    """What is wrong with answers that were refused; nothing where they were not."""
+    if refused in MEANWHILE:
+        return [Wrong("actions", MEANWHILE[refused])]
+    return answers.read()[1] if refused else []
 
 
 def review_draft(found: dict[str, Any] | None, replaces: str = "") -> ReviewForm | None:
@@ -196,6 +219,6 @@ def _to_person(patient_id: str, answers: ReviewForm, part: str, **more: Any) -> 
     return RedirectResponse(f"/patients/{quote(patient_id, safe='')}?{query}{place}", 303)
 
 
-def _edit_address(patient_id: str, answers: ReviewForm) -> str:
-    query = person_query(answers.view, read_way_back(answers.back), refused=1)
+def _edit_address(patient_id: str, answers: ReviewForm, refused: str) -> str:
+    query = person_query(answers.view, read_way_back(answers.back), refused=refused)
     return f"/patients/{quote(patient_id, safe='')}/reviews/{quote(answers.replaces, safe='')}/edit?{query}"

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from serving.auditlog.log import Audit, AuditUnavailable, Look, append
-from serving.http.problems import FieldProblem, Problem, not_found
+from serving.http.problems import ChangedMeanwhile, FieldProblem, Problem, not_found
 from serving.identity.callers import Caller, Role, local_person
 from serving.storage.database import Database, DatabaseUnavailable
 from serving.storage.visible import place_of
@@ -28,11 +28,14 @@ def set_work(
     sent: WorkIn,
     demo: Mapping[str, Sequence[str]] = NOBODY,
     now: dt.datetime | None = None,
+    *,
+    page_opened_at: dt.datetime | None = None,
 ) -> WorkItem:
     """Record who has a person and whether it is for this week, in one transaction with its audit event.
 
     ``demo`` holds the names of a demo's pharmacists by team, who need no membership. ``Problem`` 404 for a person the
-    caller may not see, 403 for one seen in an emergency only, 422 for somebody who is not in the person's team now.
+    caller may not see, 403 for one seen in an emergency only, 422 for somebody who is not in the person's team now,
+    ``ChangedMeanwhile`` where the page that the change was made on does not show the newest entry.
     """
     now = now or dt.datetime.now(dt.UTC)
     try:
@@ -40,6 +43,9 @@ def set_work(
             place = place_of(connection, caller, patient_id)
             if place is not None:
                 names = demo.get(place.team_id, ())
+                before = repository.newest(connection, caller, [patient_id]).get(patient_id)
+                if before is not None and page_opened_at is not None and before.set_at >= page_opened_at:
+                    raise ChangedMeanwhile
                 return _recorded(connection, caller, audit, patient_id, sent, names, now, place)
     except DatabaseUnavailable as error:
         raise AuditUnavailable(str(error)) from None

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import RedirectResponse, Response
 
-from serving.access import GuardedRoute, PeopleReader, require_own_form
+from serving.access import GuardedRoute, PeopleReader
 from serving.drafts.service import GAP, drop_draft, keep_draft
 from serving.gap_statuses.endpoints import GapCode
 from serving.gap_statuses.schemas import (
@@ -22,11 +22,12 @@ from serving.gap_statuses.schemas import (
     StatusIn,
 )
 from serving.gap_statuses.service import set_status
-from serving.http.problems import Problem
+from serving.http.problems import ChangedMeanwhile, Problem
 from serving.identity.ids import PersonId
 from serving.state import Serving
 from serving.web.back_link import MAX_LENGTH, person_query, read_way_back
 from serving.web.forms.date_parts import DateParts
+from serving.web.forms.two_windows import CHANGED, CHANGED_WORDS, kept_for_author, read_opened
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 
@@ -38,7 +39,10 @@ WRONG = {
     "until": "Give a day after today. At most 7 days ahead if it is critical; otherwise 28 if acknowledged or done, "
     "183 if booked, 365 if it does not apply",
     "why": "Say why it does not apply, and only then",
+    CHANGED: CHANGED_WORDS,
 }
+
+OF_THE_DATE = {"date", "until"}
 
 
 class NoDate(Exception):
@@ -51,6 +55,8 @@ class SentStatus(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     proof: str = Field(default="", max_length=128)
+    author: str = Field(default="", max_length=64)
+    opened: str = Field(default="", max_length=40)
     view: str = Field(default="", max_length=80)
     back: str = Field(default="", max_length=MAX_LENGTH)
     status: str = Field(default="", max_length=32)
@@ -65,8 +71,8 @@ class SentStatus(BaseModel):
 
     @property
     def kept(self) -> dict[str, str]:
-        """The answers, without the form token and address."""
-        return self.model_dump(exclude={"proof", "view", "back"})
+        """The answers and when their page was opened, without the form token and address."""
+        return self.model_dump(exclude={"proof", "author", "view", "back"})
 
     def read(self) -> StatusIn:
         """The status. Raises ``ValidationError``, or ``NoDate`` for three fields that are no date."""
@@ -93,24 +99,30 @@ async def change(
     sent: Annotated[SentStatus, Form()],
 ) -> Response:
     """Set the status and come back to the person. Errors stand at the top of the page."""
-    require_own_form(request, sent.proof)
+    form = f"{GAP}{code}"
+    if (kept := await kept_for_author(request, caller, service, patient_id, sent, form)) is not None:
+        return kept
     wrong = ""
     audit = service.audit_for(caller, request)
     desk = (service.database, service.sealer, caller)
+    answers = sent.kept
     try:
-        read = sent.read()
-        await service.reads.run(set_status, service.database, caller, audit, patient_id, code, read)
+        read, opened = sent.read(), read_opened(sent.opened)
+        await service.reads.run(
+            set_status, service.database, caller, audit, patient_id, code, read, page_opened_at=opened
+        )
     except NoDate:
         wrong = "date"
     except ValidationError as error:
         wrong = str(error.errors(include_input=False)[0]["loc"][0])
+    except ChangedMeanwhile:
+        wrong, answers = CHANGED, sent.kept | {"opened": ""}
     except Problem as problem:
         if not problem.errors:
             raise
         wrong = problem.errors[0].where.removeprefix("body.")
-    form = f"{GAP}{code}"
     if wrong:
-        await service.reads.run(keep_draft, *desk, audit, patient_id, sent.kept, form)
+        await service.reads.run(keep_draft, *desk, audit, patient_id, answers, form)
         said = {"status_wrong": wrong, "status_of": code}
     else:
         await service.reads.run(drop_draft, *desk, patient_id, form)

@@ -50,6 +50,7 @@ class ReviewForm(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     proof: str = Field(default="", max_length=128)
+    author: str = Field(default="", max_length=64)
     key: str = Field(default="", max_length=128)
     view: str = Field(default="", max_length=80)
     back: str = Field(default="", max_length=MAX_LENGTH)
@@ -85,7 +86,7 @@ class ReviewForm(BaseModel):
     @property
     def kept(self) -> dict[str, Any]:
         """The parts worth keeping for later: the answers, without the form token and address."""
-        return self.model_dump(exclude={"proof", "key", "view", "back"})
+        return self.model_dump(exclude={"proof", "author", "key", "view", "back"})
 
     def read(self) -> tuple[ReviewIn | None, list[Wrong]]:
         """The review, or what is wrong. An unanswered question is wrong: none of the three has a default."""
