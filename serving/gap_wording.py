@@ -62,12 +62,17 @@ def gap_parts(code: str, title: str, days_overdue: float | None) -> tuple[str, s
     """What the gap is and how long it has been so; the second is empty where no length applies."""
     said = GAPS.get(code, Said(title.removesuffix(" overdue"), alone=title))
     if code in CODES and title != CODES[code].title:  # what fired has a title of its own
-        said = said._replace(what=title, now="", alone=title)
+        said = said._replace(what=title.removesuffix(" overdue"), now="", alone=title)
     if days_overdue is not None and days_overdue >= 1:
         return said.what or title, said.long.format(days(days_overdue))
     if days_overdue is not None and said.now:
         return said.what, said.now
     return said.alone or title, ""
+
+
+def kind_title(code: str, title: str) -> str:
+    """What a whole kind of gap is called: the title of one person's gap can name their medicine."""
+    return CODES[code].title if code in CODES else title
 
 
 def gap_length(code: str, title: str, days_overdue: float | None) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -244,8 +244,13 @@ def near_day(value: dt.date | dt.datetime, as_of: dt.date) -> str:
 
 
 def dated(text: str) -> str:
-    """The text with each ``2026-01-03`` written as ``3 Jan 2026``."""
-    return _ISO.sub(lambda found: short_day(found[0]), text)
+    """The text with each ``2026-01-03`` written as ``3 Jan 2026``, and units as people write them."""
+    return _ISO.sub(lambda found: short_day(found[0]), text).replace("10^9/L", "×10⁹/L")
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def length_of_time(number: int) -> str:

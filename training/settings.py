@@ -125,8 +125,9 @@ class OutcomeSettings(Section):
         """What each outcome means, in one sentence."""
         return {
             "admission": "first unplanned admission to an acute, older adult or intensive care bed",
-            "disengagement": f"{self.silent_days} silent days of an open referral with at least "
-            f"{self.min_unsuccessful_offers} missed offers, or closure because the person did not attend or refused",
+            "disengagement": f"nobody seen for {self.silent_days} days of an open referral, with at least "
+            f"{self.min_unsuccessful_offers} missed appointments, or closure because the person did not attend or "
+            "refused",
             **{name: own.means for name, own in self.own.items()},
         }
 

@@ -90,8 +90,8 @@ CONCEPTS: dict[str, Concept] = {
         Concept(
             "bookings",
             "Appointments booked ahead",
-            "contacts booked, or none booked ahead",
-            "contacts booked ahead",
+            "the number of appointments booked ahead",
+            "the number of appointments booked ahead",
         ),
         Concept("contact_recency", "Time since last seen", "the time since last seen", "being seen recently"),
         Concept(

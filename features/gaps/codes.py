@@ -378,7 +378,7 @@ _BUDGETS: dict[str, tuple[float, str]] = {
         0.06,
         "about 4% are on a community treatment order, and few extracts hold the forms; folded",
     ),
-    "LIVING_SITUATION": (0.15, "no fixed place, or a carer who was not heard in a year; folded"),
+    "LIVING_SITUATION": (0.15, "no fixed place, or a carer without contact in a year; folded"),
 }
 """Largest share of a caseload on which each code may fire, and why: the measured share on the simulated trust or the
 published rate, with room for a bad month. If a code exceeds its budget, the rule must be corrected, merged or folded;

@@ -7,6 +7,7 @@ import datetime as dt
 from serving.auditlog.log import Audit, Look
 from serving.digest import repository
 from serving.digest.schemas import Digest, KindCount, TeamDigest
+from serving.gap_wording import kind_title
 from serving.identity.callers import Caller, Role
 from serving.runs.repository import current_run
 from serving.runs.schemas import RunInfo
@@ -47,7 +48,7 @@ def weekly_digest(database: Database, caller: Caller, audit: Audit, now: dt.date
                     left=len(changes.left_since(connection, caller, team.team_id, since, MOST_CHANGES)),
                     given=mine.given if mine else 0,
                     this_week=mine.this_week if mine else 0,
-                    kinds=[KindCount(title=kind.title, people=kind.people) for kind in kinds],
+                    kinds=[KindCount(title=kind_title(kind.code, kind.title), people=kind.people) for kind in kinds],
                 )
             )
     audit.record(Look("digest.seen", run_id=info.run_id if info else None, detail={"teams": len(found)}))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
 from features.reference import MEDICINES
 from serving.summaries.schemas import DueShown, MedicineNotKnown, MedicineShown
-from serving.wording import upper_first
+from serving.wording import listed, upper_first
 
 FORMS = {
     "oral": "by mouth",
@@ -120,6 +121,18 @@ def due_words(due: DueShown) -> str:
     if KINDS.get(due.kind):
         return f"{KINDS[due.kind]}: {what}"
     return f"{upper_first(what)} ({scope_words(due.scope)})"
+
+
+def dues_by_day(dues: Sequence[DueShown]) -> list[tuple[dt.date, str]]:
+    """What falls due on each day; medicines whose supply runs out on one day are one entry."""
+    found = []
+    for on, of_day in groupby(dues, key=lambda due: due.on):
+        every = list(of_day)
+        out = [label for due in every if due.kind == "supply" for label in due.labels]
+        said = [due_words(due) for due in every if due.kind != "supply"]
+        said += [f"supply of {listed(out)} runs out"] if out else []
+        found.append((on, "; ".join(said)))
+    return found
 
 
 def due_in_short(due: DueShown) -> str:

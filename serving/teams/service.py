@@ -12,6 +12,7 @@ from sqlalchemy import Row
 
 from features.gaps.gap import SEVERITIES
 from serving.auditlog.log import Audit, Look
+from serving.gap_wording import kind_title
 from serving.http.problems import not_found
 from serving.identity.callers import Caller
 from serving.runs.repository import current_run
@@ -72,6 +73,7 @@ def team_overview(database: Database, caller: Caller, audit: Audit, team_id: str
     )
     named = [one.patient_id for one in changes.joined] + [one.patient_id for one in changes.left]
     named += [one.patient_id for one in found.unseen_longest]
+    named += [one.displaced_by for one in changes.left if one.displaced_by]
     audit.record(
         Look(
             "team.overview_seen",
@@ -87,7 +89,7 @@ def team_overview(database: Database, caller: Caller, audit: Audit, team_id: str
 def _kind(row: Row[Any]) -> GapKind:
     return GapKind(
         code=row.code,
-        title=row.title,
+        title=kind_title(row.code, row.title),
         severity=SEVERITIES[min(row.worst, len(SEVERITIES) - 1)],
         safety=bool(row.safety),
         people=row.people,

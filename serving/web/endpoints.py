@@ -126,7 +126,10 @@ async def overview(request: Request, caller: PeopleReader, service: Serving, tea
         return page(request, "no_list.html", surroundings=around(request, caller, run), status=404)
     now = dt.datetime.now(dt.UTC)
     found = await service.reads.run(team_overview, service.database, caller, audit, team_id, now)
-    return page(request, "team.html", surroundings=around(request, caller, found.run), overview=found)
+    named = {one.patient_id for one in (*found.changes.joined, *found.changes.left, *found.unseen_longest)}
+    named |= {one.displaced_by for one in found.changes.left if one.displaced_by}
+    names = await service.reads.run(names_of, service.database, caller, service.identity_keys, sorted(named))
+    return page(request, "team.html", surroundings=around(request, caller, found.run), overview=found, names=names)
 
 
 @router.get("/model")

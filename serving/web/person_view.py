@@ -73,7 +73,7 @@ def explain(person: Person, outcome: str, horizon: int) -> Explanation:
     rest = sum(c.contribution for c in risk.contributions) - sum(part.value for part in parts)
     parts.append(PagePart("Everything else", "The smaller parts, together.", None, rest))
     parts.append(
-        PagePart(f"The next {days(horizon)}", "The longer the time, the more can happen.", None, risk.horizon_part)
+        PagePart(f"Looking {days(horizon)} ahead", "The longer the time, the more can happen.", None, risk.horizon_part)
     )
     listed = [
         PagePart(reason.label, reason.sentence, reason, reason.contribution)

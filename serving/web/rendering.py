@@ -55,7 +55,7 @@ FILTERS = (
     "without_row_ids",
 )
 
-SUMMARY_FILTERS = ("dose_of", "due_words", "form_words", "prescriber_words", "scope_words")
+SUMMARY_FILTERS = ("dose_of", "due_words", "dues_by_day", "form_words", "prescriber_words", "scope_words")
 
 
 @dataclass(frozen=True)

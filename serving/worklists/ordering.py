@@ -115,6 +115,6 @@ def unknown_horizon(info: RunInfo) -> Problem:
     return Problem(
         422,
         "invalid-request",
-        f"This run does not hold that outcome and horizon. It holds {there}.",
+        f"The published list holds no such risk. It holds {there}.",
         errors=[FieldProblem(where="query.outcome, query.horizon", what="is not a pair this run holds")],
     )

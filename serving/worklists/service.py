@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 
 from features import CONCEPTS
 from serving.auditlog.log import Audit, Look
+from serving.gap_wording import kind_title
 from serving.http.problems import not_found
 from serving.identity.callers import Caller
 from serving.runs.repository import current_run
@@ -122,7 +123,7 @@ def choices_of(
     """The filters of a list, commonest first."""
     kinds = repository.gap_choices(connection, caller, team_ids)
     return FilterChoices(
-        gap=[FilterChoice(value=row.code, label=row.title, people=row.people) for row in kinds],
+        gap=[FilterChoice(value=row.code, label=kind_title(row.code, row.title), people=row.people) for row in kinds],
         reason=_counted([row.raised_by for row in whole], CONCEPT_LABELS),
         medicine=_counted([row.medicines or "" for row in whole], {}),
     )

@@ -21,6 +21,8 @@ from tests.browser.acting import at, click, shows, until
 from tests.conftest import ROOT, serving, upstream
 
 PICTURES = ROOT / "docs" / "pictures"
+PAPER_PX = 1032
+"""Width of A4 landscape between its margins."""
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -58,7 +60,7 @@ def take(driver: webdriver.Chrome, name: str, height: int = 1000, width: int = 1
     """One picture of the window, from the first element that ``top`` selects down; 64 colours keep it small."""
     driver.set_window_size(width, height)
     driver.execute_script(
-        "const e = arguments[0] && document.querySelector(arguments[0]); window.scrollTo(0, e ? e.offsetTop - 24 : 0)",
+        "const e = document.querySelector(arguments[0] || 'h1'); arguments[0] ? e.scrollIntoView() : scrollTo(0, 0)",
         top,
     )
     path = PICTURES / f"{name}.png"
@@ -78,7 +80,7 @@ def pharmacist(driver: webdriver.Chrome, url: str) -> None:
     take(driver, "worklist", 1750)
     take(driver, "worklist-narrow", 1500, width=500)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
-    take(driver, "worklist-print", 1300, width=900)
+    take(driver, "worklist-print", 1300, width=PAPER_PX)
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     click(driver, "tr.up-row a[href^='/patients/']")
     until(driver, at("/patients/", "#year"))

@@ -24,8 +24,6 @@ LINE_LENGTH = 42
 INK, BLUE, PALE, GRID = "#212b32", "#005eb8", "#e8edee", "#768692"
 FONT = "font-family='Arial, Helvetica, sans-serif'"
 """The family of the page itself. Where neither is installed the letters are wider."""
-HALO = "stroke='#ffffff' stroke-width='4' stroke-linejoin='round' paint-order='stroke'"
-"""Keeps the base line from crossing a long label."""
 
 
 @dataclass(frozen=True)
@@ -55,19 +53,16 @@ def draw_contributions(bars: Sequence[Bar], description: str) -> Markup:
         "</pattern></defs>"
         "<text x='{left}' y='16' {font} font-size='13' fill='{ink}' text-anchor='end'>◂ lowers</text>"
         "<text x='{right}' y='16' {font} font-size='13' fill='{ink}'>raises ▸</text>"
-        "<line x1='{c}' y1='22' x2='{c}' y2='{bottom}' stroke='{grid}' stroke-width='1.5'/>{parts}</svg>"
+        "{parts}</svg>"
     ).format(
         w=WIDTH,
         h=height,
         text=description,
         blue=BLUE,
         ink=INK,
-        grid=GRID,
         font=Markup(FONT),
         left=CENTRE - 12,
         right=CENTRE + 12,
-        c=CENTRE,
-        bottom=height - FOOT + 4,
         parts=Markup("").join(parts),
     )
 
@@ -76,8 +71,8 @@ def _bar(bar: Bar, y: int, largest: float) -> tuple[Markup, int]:
     """One label and its bar below it, from ``y`` down; and the height used."""
     lines = textwrap.wrap(bar.label, LINE_LENGTH) or [""]
     text = Markup("").join(
-        Markup("<text x='2' y='{}' {} font-size='14' fill='{}' {}>{}</text>").format(
-            y + 12 + i * LABEL_HEIGHT, Markup(FONT), INK, Markup(HALO), escape(line)
+        Markup("<text x='2' y='{}' {} font-size='14' fill='{}'>{}</text>").format(
+            y + 12 + i * LABEL_HEIGHT, Markup(FONT), INK, escape(line)
         )
         for i, line in enumerate(lines)
     )
@@ -97,4 +92,8 @@ def _bar(bar: Bar, y: int, largest: float) -> tuple[Markup, int]:
         "start" if raises else "end",
         signed(bar.value),
     )
-    return text + shape + number, len(lines) * LABEL_HEIGHT + 1 + BAR_HEIGHT
+    # The base line stands beside the bars only, so that it never crosses a label.
+    base = Markup("<line x1='{c}' y1='{}' x2='{c}' y2='{}' stroke='{}' stroke-width='1.5'/>").format(
+        top - 4, top + BAR_HEIGHT + 4, GRID, c=CENTRE
+    )
+    return text + shape + base + number, len(lines) * LABEL_HEIGHT + 1 + BAR_HEIGHT

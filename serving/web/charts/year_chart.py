@@ -58,7 +58,7 @@ class _Drawing:
         for i, line in enumerate(lines):
             y = middle + 5 + (i - (len(lines) - 1) / 2) * 15
             self.parts.append(
-                f"<text x='{LEFT - 12}' y='{y:.1f}' {FONT} font-size='14' fill='{INK}' text-anchor='end'"
+                f"<text x='{LEFT - 18}' y='{y:.1f}' {FONT} font-size='14' fill='{INK}' text-anchor='end'"
                 f"{' font-weight=' + chr(39) + 'bold' + chr(39) if bold else ''}>{escape(line)}</text>"
             )
         self.parts.append(

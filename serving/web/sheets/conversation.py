@@ -106,8 +106,14 @@ def _shown(one: MedicineShown, as_of: dt.date) -> SheetMedicine:
         following,
         injection,
         facts_about(one.name),
-        f"prescribed by the {prescriber_words(one.prescriber)}" if one.prescriber else "prescriber not recorded",
+        _prescribed(one.prescriber),
     )
+
+
+def _prescribed(prescriber: str) -> str:
+    if not prescriber:
+        return "prescriber not recorded"
+    return f"prescribed by the {'trust' if prescriber == 'trust' else prescriber_words(prescriber)}"
 
 
 def _of_year(one: YearMedicine, supply: SupplyEvent, as_of: dt.date) -> SheetMedicine:

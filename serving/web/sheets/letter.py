@@ -81,7 +81,7 @@ def _medicines(person: Person) -> list[str]:
     for one in person.summary.medicines:
         prescriber = prescriber_words(one.prescriber) if one.prescriber else "not recorded"
         said = f"{upper_first(one.name)}, {dose_of(one)}, {form_words(one.form)}. Prescriber: {prescriber}. "
-        said += f"On record since {short_day(one.since)}, last {short_day(one.last_on)}."
+        said += f"On record since {short_day(one.since)}; last recorded {short_day(one.last_on)}."
         if one.lapsed:
             said += " Supply ran out more than four weeks ago: may have ended."
         found.append(said)

@@ -102,9 +102,9 @@ def test_a_name_and_an_nhs_number_are_found_nowhere_else(home, caplog, capsys):
     texts = {}
     with client_of(home) as client:
         client.cookies.set("upstream_session", lead)
-        for address in ("/", "/teams/north/overview", "/status", "/model"):
+        for address in ("/", "/status", "/model"):
             texts[address] = client.get(address).text
-        for address in ("/teams/north", "/patients/N00"):
+        for address in ("/teams/north", "/teams/north/overview", "/patients/N00"):
             assert NAME in client.get(address).text
         for text in ("canaryton", NUMBER, SPACED):
             assert NAME in search(client, text)[1]

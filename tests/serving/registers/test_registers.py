@@ -133,5 +133,5 @@ def test_the_week_is_in_the_log_and_another_team_is_not_there(trust, week):
 def test_a_persons_page_and_list_say_the_same_due_dates(trust, week):
     assert "8 Jan" not in week("days=7")
     page = trust.get("/patients/N03").text
-    assert "7 Jan 2026 Lithium level, thyroid function (lithium)" in page
+    assert "<b>7 Jan 2026</b> Lithium level, thyroid function (lithium)" in page
     assert "lipids" in trust.get("/teams/north").text

@@ -11,7 +11,7 @@ import pytest
 from features import CATALOGUE, CONCEPTS
 from features.gaps.codes import CODES
 from models.explain.reasons import ConceptText
-from serving.gap_wording import GAPS, gap_date, gap_parts
+from serving.gap_wording import GAPS, gap_date, gap_parts, kind_title
 from serving.web.fragments import gap_line, gap_said
 from serving.wording import IN_FULL, dated, feature_name, feature_words, reason_words, upper_first
 from serving.worklists.schemas import GapLine
@@ -174,7 +174,7 @@ def test_every_reason_that_the_model_can_give_fits_a_row():
 
 
 def test_dates_in_a_text_are_said_as_dates():
-    assert dated("last on 2025-12-08; 10^9/L on 2026-01-03.") == "last on 8 Dec 2025; 10^9/L on 3 Jan 2026."
+    assert dated("last on 2025-12-08; 10^9/L on 2026-01-03.") == "last on 8 Dec 2025; ×10⁹/L on 3 Jan 2026."
     assert dated("2025-13-45 and 12025-12-08") == "2025-13-45 and 12025-12-08"
 
 
@@ -202,3 +202,16 @@ def test_no_feature_is_shown_by_a_code():
         assert not re.search(r"_|\d[dh]\b", name), name
         assert not set(name.split()) & set(IN_FULL), name
     assert upper_first("eGFR latest") == "eGFR latest" and upper_first("mood: HbA1c") == "Mood: HbA1c"
+
+
+def test_a_kind_of_gap_is_named_for_everybody_who_has_it():
+    """The title of one person's gap names their medicine; the counts of a team are of everybody."""
+    assert kind_title("WITHDRAWAL_RISK", "Supply of citalopram ran out: not to stop suddenly") == (
+        CODES["WITHDRAWAL_RISK"].title
+    )
+    assert kind_title("OF_A_LATER_RELEASE", "Its own title") == "Its own title"
+
+
+def test_a_gap_with_a_title_of_its_own_says_overdue_once():
+    what = "Rash check (lamotrigine) and 1 more"
+    assert gap_parts("MONITORING_OVERDUE", f"{what} overdue", 14.0) == (what, "14 days overdue")

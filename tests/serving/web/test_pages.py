@@ -75,7 +75,7 @@ def test_the_picture_and_the_table_hold_the_same_numbers(browser):
 def test_the_worklist_page_draws_the_line_and_names_who_is_below_it(browser):
     text = words(browser("pharmacist:north").get("/teams/north"))
     assert "this week's 3 reviews end here" in text and "4 people below the line" in text
-    assert "1 person more with a critical safety gap" in text
+    assert "one more person has a critical safety gap" in text
 
 
 def test_what_is_not_recorded_is_said(browser):

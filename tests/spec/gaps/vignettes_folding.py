@@ -111,7 +111,12 @@ VIGNETTES = [
     ),
     vignette(
         "a required check that missed a whole interval more keeps its own line",
-        Must("MONITORING_OVERDUE", "high", r"weight or body mass index: last recorded d-800 \(lithium\)"),
+        Must(
+            "MONITORING_OVERDUE",
+            "high",
+            r"weight or body mass index: last recorded d-800 \(lithium\)",
+            title=r"^Weight or body mass index \(lithium\) overdue$",
+        ),
         supplies=HEAD + every("lithium", 28, 900, 1) + "\n" + every("olanzapine", 28, 900, 1),
         results=RESULTS + "weight d-800 80",
     ),

@@ -98,7 +98,12 @@ VALPROATE: list[Vignette] = [
     ),
     vignette(
         "valproate bloods of two years ago: overdue by name and date",
-        Must("MONITORING_OVERDUE", "high", "full blood count: last recorded d-750.*liver function: .*d-750"),
+        Must(
+            "MONITORING_OVERDUE",
+            "high",
+            "full blood count: last recorded d-750.*liver function: .*d-750",
+            title=r"^[A-Z].* \(valproate\) and 2 more overdue$",
+        ),
         patients="birth_date sex\n1970-03-03 male",
         supplies=OLD_VALPROATE,
         results=RESULTS + "lft d-750 -\nfbc d-750 -",

@@ -93,7 +93,7 @@ def _carer(person: PersonAsKnown) -> Iterator[Finding]:
         _DECIDED,
         (Evidence("circumstances", row.row, row.day, "carer"),),
         action="With consent, ask the carer how medicines are going; offer information and a carer's assessment.",
-        title="Carer not heard in a year",
+        title="No contact with the carer in a year",
     )
 
 

@@ -281,7 +281,7 @@ def of_medicines(person: PersonAsKnown, asked: list[_Asked]) -> Iterator[Gap]:
     review where that is overdue.
     """
     t = person.as_of
-    found = []
+    found, names = [], []
     by_test: dict[str, list[_Asked]] = {}
     for one in sorted(asked, key=lambda one: one.due.day):
         by_test.setdefault(one.due.item.test, []).append(one)
@@ -291,7 +291,12 @@ def of_medicines(person: PersonAsKnown, asked: list[_Asked]) -> Iterator[Gap]:
         by = f" ({', '.join(dict.fromkeys(held))})" if held else ""
         value, known = f"{due_value(person, due)}{by}", (citations.protocol(due.protocol),)
         waits = severity == "low" and not same[0].missed
+        names.append(f"{TESTS[due.item.test].label}{by}")
         found.append(Finding(severity, value, known, due_evidence(person, due), due.day, t - due.day, folds=waits))
+    # The number of days is that of the earliest, so only where it is the most severe as well does it give the title.
+    if found and found[0].severity == min((one.severity for one in found), key=SEVERITIES.index):
+        more = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        found[0] = found[0]._replace(title=f"{names[0][:1].upper()}{names[0][1:]}{more} overdue")
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 
 

@@ -176,7 +176,7 @@ def test_prescribers_and_shared_care_are_those_of_the_record():
         ("100 mg every 28 days", "none recorded as given"),
     ]
     assert "Prescribed by the GP: lithium" in found.involved
-    assert "Prescribed by the Trust: haloperidol decanoate injection" in found.involved
+    assert "Prescribed by the trust: haloperidol decanoate injection" in found.involved
     assert "Shared care: shared care agreement (7 Oct 2025)" in found.involved
     assert "Who monitors what: not recorded" in sheet(summary=glance(lithium)).involved
 

@@ -57,9 +57,9 @@ def lines(heading, **given):
 def test_each_medicine_says_who_prescribes_it_and_what_is_not_known_is_said():
     found = lines("Medicines", medicines=[medicine(), medicine("olanzapine", prescriber="", dose_mg=None)])
     assert found == (
-        "Lithium, 800 mg a day, by mouth. Prescriber: GP. On record since 11 Mar 2025, last 16 Dec 2025.",
-        "Olanzapine, dose not recorded, by mouth. Prescriber: not recorded. On record since 11 Mar 2025, "
-        "last 16 Dec 2025.",
+        "Lithium, 800 mg a day, by mouth. Prescriber: GP. On record since 11 Mar 2025; last recorded 16 Dec 2025.",
+        "Olanzapine, dose not recorded, by mouth. Prescriber: not recorded. On record since 11 Mar 2025; "
+        "last recorded 16 Dec 2025.",
     )
     assert lines("Medicines", not_known=[MedicineNotKnown("newmab", ago(40))]) == (
         "“newmab”: recorded, dose not known here.",
