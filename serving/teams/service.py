@@ -71,19 +71,24 @@ def team_overview(database: Database, caller: Caller, audit: Audit, team_id: str
         sources=_sources(people),
         equality=_equality(people, {row.patient_id for row in done}, (now - dt.timedelta(days=QUARTER_DAYS)).date()),
     )
-    named = [one.patient_id for one in changes.joined] + [one.patient_id for one in changes.left]
-    named += [one.patient_id for one in found.unseen_longest]
-    named += [one.displaced_by for one in changes.left if one.displaced_by]
     audit.record(
         Look(
             "team.overview_seen",
-            patient_ids=tuple(dict.fromkeys(named)),
+            patient_ids=tuple(people_named(found)),
             team_id=team_id,
             run_id=info.run_id,
             bundle_id=info.bundle_id,
         )
     )
     return found
+
+
+def people_named(found: TeamOverview) -> list[str]:
+    """Everybody who is named on a team's page."""
+    named = [one.patient_id for one in found.changes.joined]
+    for left in found.changes.left:
+        named += [left.patient_id, left.displaced_by or left.patient_id]
+    return list(dict.fromkeys([*named, *(one.patient_id for one in found.unseen_longest)]))
 
 
 def _kind(row: Row[Any]) -> GapKind:

@@ -38,7 +38,7 @@ from serving.runs.repository import current_run, newest_refusal
 from serving.runs.schemas import STALE_DAYS, RunInfo
 from serving.security.tokens import SESSION_HOURS, revoke_token, session_person
 from serving.state import Service, Serving
-from serving.teams.service import team_overview
+from serving.teams.service import people_named, team_overview
 from serving.web import after_sign_in, review_pages, sign_in, work_pages
 from serving.web.back_link import is_over_all, list_address, person_query, read_view, read_way_back
 from serving.web.forms import gap_status_form
@@ -126,9 +126,8 @@ async def overview(request: Request, caller: PeopleReader, service: Serving, tea
         return page(request, "no_list.html", surroundings=around(request, caller, run), status=404)
     now = dt.datetime.now(dt.UTC)
     found = await service.reads.run(team_overview, service.database, caller, audit, team_id, now)
-    named = {one.patient_id for one in (*found.changes.joined, *found.changes.left, *found.unseen_longest)}
-    named |= {one.displaced_by for one in found.changes.left if one.displaced_by}
-    names = await service.reads.run(names_of, service.database, caller, service.identity_keys, sorted(named))
+    keys, named = service.identity_keys, people_named(found)
+    names = await service.reads.run(names_of, service.database, caller, keys, named)
     return page(request, "team.html", surroundings=around(request, caller, found.run), overview=found, names=names)
 
 
