@@ -15,7 +15,7 @@ LOG := $(VENV)/setup.log
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --root-user-action=ignore
 QUIETLY = >> $(LOG) 2>&1 || { tail -n 20 $(LOG); echo "      the installation failed; all that pip said is in $(LOG)"; exit 1; }
 
-.PHONY: help demo pins shiptools sbom test check lint bench clean setup nhsuk swagger oidc axe vnu dcurves rdrobust screenshots fhirexamples clients records
+.PHONY: help demo pins shiptools sbom test steady check lint bench clean setup nhsuk swagger oidc axe vnu dcurves rdrobust screenshots fhirexamples clients records
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -120,6 +120,9 @@ demo: setup ## A simulated trust from nothing to worklists in a browser (PATIENT
 
 test: setup ## Run the tests (ARGS="tests/models -x").
 	@$(BIN)/python -m pytest -n 2 $(ARGS)
+
+steady: setup ## The tests that start browsers and processes, TIMES=10 times in a row beside two busy processes.
+	@$(BIN)/python -m tests.steady $(or $(TIMES),10) $(ARGS)
 
 lint: setup ## Lint, format, types and import contracts.
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -67,6 +68,15 @@ def test_malformed_bodies_leave_no_memory_behind(home):
         assert send(address, GOOD, {"Authorization": f"Bearer {token}"}) == 200
 
 
+@pytest.fixture(scope="module")
+def quiet(made_home, tmp_path_factory):
+    """The address and the process of a service that does nothing else, and the memory that it holds then."""
+    home = shutil.copytree(made_home, tmp_path_factory.mktemp("quiet") / "home")
+    with served(home, UPSTREAM_ENVIRONMENT="production") as (address, process):
+        warm(address, "unknown")
+        yield address, process, resident(process)
+
+
 @pytest.mark.slow
 @pytest.mark.fault("a client whose header lines, trailers or chunk extensions never end", "431 or closed; no memory")
 @pytest.mark.parametrize(
@@ -79,21 +89,20 @@ def test_malformed_bodies_leave_no_memory_behind(home):
     ],
     ids=["header", "address", "trailer", "chunk extension"],
 )
-def test_what_comes_beside_a_body_has_an_end(home, begin):
-    with served(home, UPSTREAM_ENVIRONMENT="production") as (address, process):
-        warm(address, "unknown")
-        before, parts = resident(process), urlsplit(address)
-        with socket.create_connection((parts.hostname, parts.port), timeout=30) as client:
-            sent = 0
-            try:
-                client.sendall(begin)
-                while sent < 100 * MEGABYTE:
-                    client.sendall(b"a" * 65_536)
-                    sent += 65_536
-            except (BrokenPipeError, ConnectionResetError):
-                pass
-        assert sent < 100 * MEGABYTE, "the connection was never closed"
-        settles(process, before + 30 * MEGABYTE)
+def test_what_comes_beside_a_body_has_an_end(quiet, begin):
+    address, process, before = quiet
+    parts = urlsplit(address)
+    with socket.create_connection((parts.hostname, parts.port), timeout=60) as client:
+        sent = 0
+        try:
+            client.sendall(begin)
+            while sent < 100 * MEGABYTE:
+                client.sendall(b"a" * 65_536)
+                sent += 65_536
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+    assert sent < 100 * MEGABYTE, "the connection was never closed"
+    settles(process, before + 30 * MEGABYTE)
 
 
 @pytest.mark.slow
