@@ -133,6 +133,8 @@ class Boundary:
             if message["type"] == "http.response.start":
                 started, status = True, message["status"]
                 _add_headers(message, self._headers, scope["path"], request_id)
+                if method == "POST" and status == 303:
+                    _outdate_earlier_pages(message, scope, request_id)
                 self.cors.add(message, scope)
             sent += len(message.get("body", b""))
             if method == "HEAD" and "body" in message:
@@ -244,6 +246,14 @@ def _add_headers(message: Message, always: dict[str, str], path: str, request_id
         headers["Content-Security-Policy"] = INTERFACE_POLICY
     headers["X-Request-ID"] = request_id
     headers["Cache-Control"] = "public, max-age=3600" if path.startswith(STATIC) else "no-store"
+
+
+def _outdate_earlier_pages(message: Message, scope: Scope, request_id: str) -> None:
+    """After a form, the browser's Back shows pages as they are now. Browsers keep pages in memory for Back, also those
+    sent as ``no-store``; a changed cookie makes them ask again."""
+    secure = "; Secure" if scope.get("scheme") == "https" else ""
+    cookie = f"upstream_saved={request_id}; Path=/; HttpOnly; SameSite=Strict{secure}"
+    MutableHeaders(scope=message).append("Set-Cookie", cookie)
 
 
 def _as_problem(error: Exception, request_id: str) -> Problem:

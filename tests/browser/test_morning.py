@@ -1,6 +1,6 @@
 """A pharmacist's morning in a real browser: sign in, open somebody, take the conversation sheet along, review,
-correct, undo, hand over, print. On a desktop, and on a phone without scripts; ``test_lists_in_chromium.py`` has a phone
-with scripts."""
+correct, undo, hand over, print. On a desktop, and without scripts on a desktop and a phone;
+``test_lists_in_chromium.py`` has a phone with scripts."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ DESKTOP, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
 SHEETS = ["/patients/N00/conversation", "/patients/N00/conversation?easy=1", "/patients/N00/letter"]
 
 
-WHO = {"desktop": "N04", "phone, no script": "N07"}
+WHO = {"desktop": "N04", "desktop, no script": "N06", "phone, no script": "N07"}
 """Somebody else for each, so that no test finds what another one left."""
 
 
 @pytest.fixture(params=list(WHO))
 def morning(request, chromium):
-    """The browser as a desktop or a phone, with nobody signed in; in the last case no script is fetched."""
-    size = DESKTOP if request.param == "desktop" else PHONE
-    mobile = request.param != "desktop"
+    """The browser as a desktop or a phone, with nobody signed in; in two cases no script is fetched."""
+    mobile = "phone" in request.param
+    size = PHONE if mobile else DESKTOP
     chromium.delete_all_cookies()
     chromium.execute_cdp_cmd("Network.enable", {})
     if "no script" in request.param:
