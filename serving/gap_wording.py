@@ -64,7 +64,10 @@ def gap_parts(code: str, title: str, days_overdue: float | None) -> tuple[str, s
     if code in CODES and title != CODES[code].title:  # what fired has a title of its own
         said = said._replace(what=title.removesuffix(" overdue"), now="", alone=title)
     if days_overdue is not None and days_overdue >= 1:
-        return said.what or title, said.long.format(days(days_overdue))
+        long, what = said.long.format(days(days_overdue)), said.what or title
+        if long.startswith("ran out"):  # said once: "Supply of valproate, not to stop suddenly: ran out 20 days ago"
+            what = what.replace(" ran out: ", ", ").removesuffix(" ran out")
+        return what, long
     if days_overdue is not None and said.now:
         return said.what, said.now
     return said.alone or title, ""

@@ -245,7 +245,7 @@ def near_day(value: dt.date | dt.datetime, as_of: dt.date) -> str:
 
 def dated(text: str) -> str:
     """The text with each ``2026-01-03`` written as ``3 Jan 2026``, and units as people write them."""
-    return _ISO.sub(lambda found: short_day(found[0]), text).replace("10^9/L", "×10⁹/L")
+    return _ISO.sub(lambda found: short_day(found[0]), text).replace("10^9/L", "×10⁹/L").replace("1.73m2", "1.73 m²")
 
 
 def listed(names: Sequence[str]) -> str:

@@ -27,6 +27,13 @@ SCOPES = {
     "antipsychotic_long_acting_injection": "long-acting injection",
     "high_dose_or_combined_antipsychotics": "high dose or combined antipsychotics",
     "acb_total_ge_3": "anticholinergic burden",
+    "antidepressant_maoi": "MAOI",
+    "antidepressant_snri": "SNRI",
+    "antidepressant_ssri": "SSRI",
+    "antidepressant_tca": "tricyclic antidepressant",
+    "adhd_stimulant": "stimulant for ADHD",
+    "antipsychotic_first_generation": "first-generation antipsychotic",
+    "benzodiazepine_or_z_drug": "benzodiazepine or z-drug",
 }
 KINDS = {"check": "", "injection": "Injection", "supply": "Supply runs out"}
 LABELS_SHOWN = 3

@@ -212,6 +212,21 @@ def test_a_kind_of_gap_is_named_for_everybody_who_has_it():
     assert kind_title("OF_A_LATER_RELEASE", "Its own title") == "Its own title"
 
 
-def test_a_gap_with_a_title_of_its_own_says_overdue_once():
-    what = "Rash check (lamotrigine) and 1 more"
-    assert gap_parts("MONITORING_OVERDUE", f"{what} overdue", 14.0) == (what, "14 days overdue")
+@pytest.mark.parametrize(
+    ("code", "title", "words"),
+    [
+        (
+            "MONITORING_OVERDUE",
+            "Rash check (lamotrigine) and 1 more overdue",
+            ("Rash check (lamotrigine) and 1 more", "14 days overdue"),
+        ),
+        ("SUPPLY_GAP_ORAL", "Supply of antipsychotic ran out", ("Supply of antipsychotic", "ran out 14 days ago")),
+        (
+            "WITHDRAWAL_RISK",
+            "Supply of citalopram ran out: not to stop suddenly",
+            ("Supply of citalopram, not to stop suddenly", "ran out 14 days ago"),
+        ),
+    ],
+)
+def test_a_gap_with_a_title_of_its_own_says_a_thing_once(code, title, words):
+    assert gap_parts(code, title, 14.0) == words
