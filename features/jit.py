@@ -3,6 +3,9 @@
 numba's own cache watches only the file of a function. But compiled code also contains the functions it calls and the
 constants it reads, often from other files, and numba would not notice a change there. The stamp of this cache is a
 hash of the function and of everything it reaches.
+
+Files of different stamps lie side by side. So two processes with different constants (two versions of a schedule, say)
+neither compile again in turn nor read each other's code.
 """
 
 from __future__ import annotations
@@ -10,15 +13,22 @@ from __future__ import annotations
 import hashlib
 import types
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from glob import escape
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numba import njit
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.dispatcher import Dispatcher
 
 LIBRARIES = ("builtins", "math", "numpy", "numba")
 """Modules that change only with their library; numba's cache knows the library's version."""
+
+
+STAMPS_KEPT = 8
+"""How many versions of a kernel stay on disk, newest first."""
 
 
 class Unstampable(TypeError):
@@ -70,11 +80,26 @@ class StampedCache(FunctionCache):
     def save_overload(self, sig: Any, data: Any) -> None:
         self._stamp()
         super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+        remove_old(Path(self.cache_path), self._impl.filename_base)
 
     def _stamp(self) -> None:
         if not self._stamped:
-            self._cache_file._source_stamp = fingerprint(self._function, self._options)
+            stamp = fingerprint(self._function, self._options)
+            base = f"{self._impl.filename_base}.{stamp[:16]}"
+            self._cache_file = IndexDataCacheFile(self.cache_path, base, stamp)  # type: ignore[no-untyped-call]
             self._stamped = True
+
+
+def remove_old(folder: Path, base: str) -> None:
+    """Removes the files of a kernel but for its newest stamps. Another process may remove or replace them meanwhile."""
+    written: dict[str, list[tuple[float, Path]]] = {}
+    for file in folder.glob(f"{escape(base)}.*.nb[ci]"):
+        with suppress(OSError):
+            stamp = file.name.removeprefix(f"{base}.").partition(".")[0]
+            written.setdefault(stamp, []).append((file.stat().st_mtime, file))
+    for files in sorted(written.values(), key=max, reverse=True)[STAMPS_KEPT:]:
+        for _, file in files:
+            file.unlink(missing_ok=True)
 
 
 def _pieces(function: Callable[..., Any], seen: set[int]) -> Iterator[str]:

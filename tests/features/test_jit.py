@@ -16,7 +16,7 @@ from numba.core.errors import TypingError
 import features
 import models
 import training
-from features.jit import Unstampable, fingerprint, inlined, jit
+from features.jit import STAMPS_KEPT, Unstampable, fingerprint, inlined, jit, remove_old
 from training.simulator import person_day
 
 CONSTANTS = "DAYS = 90\nTABLE = (1, 2)\n"
@@ -47,24 +47,39 @@ def _run(folder: Path, code: str, **more: str) -> str:
     ).stdout.strip()
 
 
-@pytest.mark.parametrize(
-    ("file", "was", "becomes", "answer"),
-    [
-        ("constants.py", "DAYS = 90", "DAYS = 20", 1043),
-        ("constants.py", "(1, 2)", "(1, 5)", 1186),
-        ("helpers.py", "x + 1", "x + 2", 1184),
-        ("kernel.py", "+ DAYS", "- DAYS", 1003),
-    ],
-)
-def test_a_change_anywhere_changes_the_answer(tmp_path: Path, file: str, was: str, becomes: str, answer: int) -> None:
+CHANGES = [
+    ("constants.py", "DAYS = 90", "DAYS = 20", "1043"),
+    ("constants.py", "(1, 2)", "(1, 5)", "1186"),
+    ("helpers.py", "x + 1", "x + 2", "1184"),
+    ("kernel.py", "+ DAYS", "- DAYS", "1003"),
+]
+
+
+def test_a_change_anywhere_changes_the_answer_and_what_was_compiled_before_is_kept(tmp_path: Path) -> None:
     for name, text in (("constants", CONSTANTS), ("helpers", HELPERS), ("kernel", KERNEL)):
         (tmp_path / f"{name}.py").write_text(text, encoding="utf-8")
     assert _run(tmp_path, ASK) == "1183 0"
-    assert _run(tmp_path, ASK) == "1183 1", "unchanged, it comes from the cache"
-    changed = tmp_path / file
-    changed.write_text(changed.read_text(encoding="utf-8").replace(was, becomes), encoding="utf-8")
-    assert _run(tmp_path, ASK) == f"{answer} 0"
-    assert _run(tmp_path, ASK) == f"{answer} 1"
+    for name, was, becomes, answer in CHANGES:
+        file = tmp_path / name
+        before = file.read_text(encoding="utf-8")
+        file.write_text(before.replace(was, becomes), encoding="utf-8")
+        assert _run(tmp_path, ASK) == f"{answer} 0", (name, becomes)
+        file.write_text(before, encoding="utf-8")
+        assert _run(tmp_path, ASK) == "1183 1", "as it was, it comes from the cache"
+
+
+def test_the_newest_versions_of_a_kernel_stay_on_disk_and_older_ones_are_removed(tmp_path: Path) -> None:
+    for age in range(STAMPS_KEPT + 2):
+        for file in (tmp_path / f"kernel.go-9.py311.stamp{age}.nbi", tmp_path / f"kernel.go-9.py311.stamp{age}.1.nbc"):
+            file.touch()
+            os.utime(file, (1_000 - age, 1_000 - age))
+    other = tmp_path / "kernel.go-91.py311.stamp0.nbi"
+    other.touch()
+    os.utime(other, (1, 1))
+    remove_old(tmp_path, "kernel.go-9.py311")
+    left = {file.name.split(".")[3] for file in tmp_path.glob("kernel.go-9.*")}
+    assert other.exists() and len(list(tmp_path.iterdir())) == 2 * STAMPS_KEPT + 1
+    assert f"stamp{STAMPS_KEPT - 1}" in left and f"stamp{STAMPS_KEPT}" not in left
 
 
 COURSE = """

@@ -16,8 +16,15 @@ SMALL = {
     "cohort": {"history_days": 120},
     "outcomes": {"submission_gap_tolerance": None},
     "splits": {"train_share": 0.5, "calibration_share": 0.25},
-    "training": {"trees": 25, "learning_rate": 0.1, "min_rows_in_leaf": 50, "threads": 2},
-    "controls": {"boosting_rows": 1000, "boosting_rounds": 10},
+    "training": {
+        "trees": 25,
+        "learning_rate": 0.1,
+        "min_rows_in_leaf": 50,
+        "threads": 2,
+        "refit_folds": 2,
+        "range_refits": 2,
+    },
+    "controls": {"boosting_rows": 300, "boosting_rounds": 2},
     "evaluation": {"bootstrap_draws": 20, "stability_refits": 2, "capacity_weeks": 8, "coherence_rows": 5000},
     "promotion": {
         "headline": ["disengagement_180"],

@@ -32,7 +32,9 @@ GATES = {
     "stability_at_least": 0.6,
 }
 QUICK = {"bootstrap_draws": 40, "enough_events": 12, "capacity_weeks": 0, "coherence_rows": 0, "stability_refits": 2}
-STRICT = Settings(**{**SMALL, "promotion": GATES, "evaluation": QUICK})
+ALONE = {**SMALL["training"], "refit_folds": 0, "range_refits": 0}
+"""No gate looks at ranges, or at the fit on all rows."""
+STRICT = Settings(**{**SMALL, "training": ALONE, "promotion": GATES, "evaluation": QUICK})
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from models.risk_model import RiskModel
 from tests.training.conftest import SMALL, made_up_frames, no_pictures
 from training.errors import SeenBefore, ShapeError
 from training.evaluation import page
-from training.evaluation.schema import Evaluation
+from training.evaluation.schema.evaluation import Evaluation
 from training.evaluation.validation import external
 from training.registry import tracking
 from training.registry.promotion import promote

@@ -17,7 +17,7 @@ from models import RiskModel
 from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
 from tests.serving.conftest import client_of
-from tests.training.conftest import SMALL, made_up_frames
+from tests.training.conftest import SMALL, made_up_frames, no_pictures
 from training.registry import promotion, tracking
 from training.registry.promotion import promote
 from training.registry.sync import sync
@@ -37,7 +37,6 @@ SETTINGS = {
         "horizons": {"crisis_contact": [28, 90], "clozapine_stop": [90], "disengagement": [180]},
     },
     "training": {**SMALL["training"], "trees": 10, "range_refits": 0, "refit_folds": 2},
-    "controls": {"boosting_rows": 300, "boosting_rounds": 2},
     "evaluation": {"bootstrap_draws": 5, "stability_refits": 0, "capacity_weeks": 2, "planted_people": 0},
     "promotion": {
         **SMALL["promotion"],
@@ -79,7 +78,8 @@ def made(tmp_path_factory):
     about = {"synthetic": True, "source": "made up in a test"}
     records = Records.from_frames(frames_with_crises(), about=about, today=dt.date(2030, 1, 1))
     said: list[str] = []
-    result = train(records, settings, home, progress=said.append)
+    with no_pictures():
+        result = train(records, settings, home, progress=said.append)
     assert any(line.startswith("clozapine_stop is left out: 0 events to train on") for line in said)
     return home, records, settings, result
 

@@ -10,8 +10,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from contextlib import chdir
 from pathlib import Path
 
@@ -21,12 +19,12 @@ import yaml
 
 from features.records.tables import TABLES
 from tests.conftest import ROOT, command
-from tests.training.conftest import SMALL, made_up_frames
+from tests.training.conftest import SMALL, made_up_frames, no_pictures
 
 SYNPUF = ROOT.parent / "shared" / "data" / "omop_synpuf50"
 SECTION = "## Retrain on your own data"
 QUICK = {
-    "training": {"trees": 20, "min_rows_in_leaf": 20},
+    "training": {"trees": 20, "min_rows_in_leaf": 20, "refit_folds": 2, "range_refits": 2},
     "controls": SMALL["controls"],
     "evaluation": {**SMALL["evaluation"], "bootstrap_draws": 5, "stability_refits": 1},
     "tuning": {"seconds": 1},
@@ -42,31 +40,21 @@ def commands() -> list[str]:
     return [line.split("  #")[0].strip() for line in block.group(1).splitlines() if line.strip()]
 
 
-def as_a_person(line: str, where: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Types a line into a shell."""
+def typed(line: str, where: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """What a line does that is typed into a shell. Our own verbs run in this process, because most of the time of a
+    process goes into its imports; tests/test_wheel.py holds that they run as processes."""
+    program, *words = shlex.split(line)
+    if program.endswith("upstream"):
+        with chdir(where), no_pictures():
+            return command(*words, ok=False, **environment)
     return subprocess.run(
         ["sh", "-c", line], cwd=where, env=environment, capture_output=True, text=True, timeout=280, check=False
     )
 
 
-def in_this_process(line: str, where: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """The same without a process for each verb, which would spend most of its time on imports."""
-    program, *words = shlex.split(line)
-    if not program.endswith("upstream"):
-        return as_a_person(line, where, environment)
-    with chdir(where):
-        return command(*words, ok=False, **environment)
-
-
-def follow(
-    folder: Path, where: Path, kind: str, change: dict, run: Callable[..., subprocess.CompletedProcess[str]]
-) -> dict[str, subprocess.CompletedProcess[str]]:
-    """Runs every command in a folder of its own, where ``.venv`` and ``mlflow.yaml`` are this checkout's. ``change``
-    is what this trust changes in its copy of the settings. Gives what each verb said."""
-    (where / ".venv" / "bin").mkdir(parents=True)
-    shim = where / ".venv" / "bin" / "upstream"
-    shim.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{ROOT / "upstream.py"}" "$@"\n', encoding="utf-8")
-    shim.chmod(0o755)
+def follow(folder: Path, where: Path, kind: str, change: dict) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Runs every command in a folder of its own, where ``mlflow.yaml`` is this checkout's. ``change`` is what this
+    trust changes in its copy of the settings. Gives what each verb printed."""
     shutil.copy(ROOT / "mlflow.yaml", where / "mlflow.yaml")
     environment, said = {**os.environ, "COLUMNS": "160"}, {}
     for line in commands():
@@ -75,7 +63,7 @@ def follow(
             name, _, value = line.removeprefix("export ").partition("=")
             environment[name] = value
             continue
-        done = run(line, where, environment)
+        done = typed(line, where, environment)
         if line.startswith("cp "):
             own = where / line.split()[-1]
             settings = yaml.safe_load(own.read_text(encoding="utf-8"))
@@ -118,13 +106,8 @@ def test_with_a_folder_of_csv_files_made_by_hand(tmp_path):
     for name, table in TABLES.items():  # a table without rows is a file with its header alone
         frames.get(name, pd.DataFrame(columns=list(table.names))).to_csv(folder / f"{name}.csv", index=False)
     cohort = {"history_days": 120}
-    said = follow(
-        folder,
-        tmp_path,
-        "own",
-        {**QUICK, "cohort": cohort, "outcomes": {"submission_gap_tolerance": None}},
-        as_a_person,
-    )
+    outcomes = {"submission_gap_tolerance": None}
+    said = follow(folder, tmp_path, "own", {**QUICK, "cohort": cohort, "outcomes": outcomes})
     passed_or_refused_with_reasons(said)
     assert "disengagement, 180" in said["evaluate"].stdout
     assert "Synthetic" not in said["evaluate"].stdout  # these records do not say that they are
@@ -138,7 +121,7 @@ def test_with_public_omop_records(tmp_path):
     path runs, and the gates refuse."""
     outcomes = {"horizons": {"admission": [28, 90]}}
     promotion = {**QUICK["promotion"], "headline": ["admission_90"]}
-    said = follow(SYNPUF, tmp_path, "omop", {**QUICK, "outcomes": outcomes, "promotion": promotion}, in_this_process)
+    said = follow(SYNPUF, tmp_path, "omop", {**QUICK, "outcomes": outcomes, "promotion": promotion})
     passed_or_refused_with_reasons(said)
     assert said["promote"].returncode == 1
     assert "too few events" in said["promote"].stdout

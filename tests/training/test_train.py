@@ -15,7 +15,7 @@ from tests.training.conftest import MadeUpTruth, no_pictures
 from training.dataset.prepare import prepare
 from training.errors import HomeMoved, NoChallenger, NotEnoughData
 from training.evaluation import report
-from training.evaluation.schema import Evaluation
+from training.evaluation.schema.evaluation import Evaluation
 from training.registry import comparison, tracking
 from training.registry.promotion import promote
 from training.settings import Settings

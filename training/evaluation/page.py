@@ -10,7 +10,8 @@ from pathlib import Path
 
 import jinja2
 
-from training.evaluation.schema import Evaluation, Figure
+from training.evaluation.schema.evaluation import Evaluation
+from training.evaluation.schema.scores import Figure
 
 _PAGE = Path(__file__).with_name("report.html")
 JSON_NAME, PAGE_NAME = "evaluation.json", "evaluation.html"

@@ -25,7 +25,8 @@ from training.dataset.splits import Split
 from training.evaluation.fairness import groups, subgroups
 from training.evaluation.figures import PairRows, figures_of, numbered, part_of
 from training.evaluation.oracle import regret, true_risks
-from training.evaluation.schema import AttritionStep, Evaluation, LeadAtSlots, Pair, RangeCoverage, Ranges
+from training.evaluation.schema.evaluation import AttritionStep, Evaluation, RangeCoverage, Ranges
+from training.evaluation.schema.pair import LeadAtSlots, Pair
 from training.evaluation.trials import coverage
 from training.fitting.contenders import LABELS, Contenders
 from training.settings import Settings

@@ -27,16 +27,8 @@ from training.dataset.splits import Split
 from training.evaluation import capacity, drift, weekly
 from training.evaluation.fairness import groups
 from training.evaluation.oracle import TRUE_NAME
-from training.evaluation.schema import (
-    AtLandmark,
-    Capacity,
-    Coherence,
-    Drift,
-    Evaluation,
-    PlantedFindings,
-    SampleSize,
-    Stability,
-)
+from training.evaluation.schema.evaluation import Coherence, Drift, Evaluation, PlantedFindings
+from training.evaluation.schema.pair import AtLandmark, Capacity, SampleSize, Stability
 from training.evaluation.trials import coherence, planted, sample_size, stability
 from training.fitting.boosters import Fitted
 from training.fitting.contenders import Contenders

@@ -14,7 +14,7 @@ from markdown_it import MarkdownIt
 
 from training.errors import ArtefactAbsent, EvidenceError
 from training.evaluation.page import JSON_NAME, headline
-from training.evaluation.schema import Evaluation
+from training.evaluation.schema.evaluation import Evaluation
 from training.evidence.references import Sources, fill
 from training.evidence.tables import TABLES
 from training.registry import tracking

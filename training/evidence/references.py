@@ -21,7 +21,7 @@ from typing import Any
 
 from training.errors import EvidenceError
 from training.evaluation.page import figure, percent
-from training.evaluation.schema import Evaluation
+from training.evaluation.schema.evaluation import Evaluation
 from training.settings import OUTCOMES
 
 REFERENCE = re.compile(r"\{\{\s*(\w+):([^|}]*)(?:\|\s*(\w+)\s*)?\}\}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from training.evaluation.page import figure, headline, percent, words
-from training.evaluation.schema import Evaluation, Pair, ShownLevel
+from training.evaluation.schema.evaluation import Evaluation
+from training.evaluation.schema.pair import Pair
+from training.evaluation.schema.scores import ShownLevel
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from training.errors import ArtefactAbsent
 from training.evaluation.page import JSON_NAME, PAGE_NAME
-from training.evaluation.schema import Evaluation
+from training.evaluation.schema.evaluation import Evaluation
 from training.registry import tracking
 from training.registry.tracking import Store
 

@@ -24,7 +24,9 @@ from models.signing import SigningKey
 from training.errors import ArtefactAbsent, NoRun, Withdrawn
 from training.evaluation.fairness.group_shortfall import ALONE, ANY, Level, levels_of
 from training.evaluation.fairness.groups import UNKNOWN
-from training.evaluation.schema import Evaluation, Figure, LeadAtSlots, Pair, Stability
+from training.evaluation.schema.evaluation import Evaluation
+from training.evaluation.schema.pair import LeadAtSlots, Pair, Stability
+from training.evaluation.schema.scores import Figure
 from training.registry import history, signatures, tracking
 from training.registry.comparison import FILE as COMPARISON_FILE
 from training.registry.release_checks import EXPOSURE, LATENCY

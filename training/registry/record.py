@@ -27,7 +27,7 @@ from training.dataset.prepare import Clock, Prepared, team_slots
 from training.evaluation import page, report
 from training.evaluation.attributions import Explained
 from training.evaluation.plots import draw
-from training.evaluation.schema import Evaluation
+from training.evaluation.schema.evaluation import Evaluation
 from training.fitting.boosters import HORIZON_COLUMN, Fitted
 from training.fitting.contenders import Contenders, rows_of
 from training.fitting.refit import trained_until

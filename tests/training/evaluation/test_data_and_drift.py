@@ -7,7 +7,7 @@ import pytest
 
 from models.calibration import Calibration
 from training.evaluation import drift
-from training.evaluation.schema import Figure
+from training.evaluation.schema.scores import Figure
 from training.evaluation.trials import coherence, sample_size
 from training.statistics.resampling import Draws
 

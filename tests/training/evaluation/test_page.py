@@ -8,7 +8,7 @@ import pytest
 
 from training.errors import ArtefactAbsent, NoRun
 from training.evaluation import page, report
-from training.evaluation.schema import Evaluation
+from training.evaluation.schema.evaluation import Evaluation
 from training.fitting.contenders import TOO_FEW, Contenders
 from training.registry import tracking
 from training.registry.find_report import find

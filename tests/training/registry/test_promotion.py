@@ -10,7 +10,7 @@ from models.errors import BundleDamaged, SignatureInvalid
 from models.publishing import current_bundle
 from models.signing import TRUSTED_KEYS, SigningKey, new_key
 from training.errors import ArtefactAbsent, NoChallenger, NoChampion, NoRun, StoreAbsent, Withdrawn
-from training.evaluation.schema import ShownLevel
+from training.evaluation.schema.scores import ShownLevel
 from training.impact.exposure import ExposureNote
 from training.registry import history, tracking
 from training.registry.promotion import promote, rollback

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from scipy.special import betainc
 
-from training.evaluation.schema import Figure, Levels
+from training.evaluation.schema.scores import Figure, Levels
 
 ANY, ALONE = 0.05, 0.025
 """A shortfall counts as more than chance below these probabilities: for any one of the levels judged, and for this

@@ -22,7 +22,9 @@ import numpy as np
 from training.evaluation.plots import explained as explained_plots
 from training.evaluation.plots import groups
 from training.evaluation.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, STYLE, tidy, title
-from training.evaluation.schema import Evaluation, Figure, Pair
+from training.evaluation.schema.evaluation import Evaluation
+from training.evaluation.schema.pair import Pair
+from training.evaluation.schema.scores import Figure
 
 Figures = dict[str, matplotlib.figure.Figure]
 

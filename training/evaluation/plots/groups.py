@@ -8,7 +8,8 @@ import matplotlib.figure
 
 from training.evaluation.fairness.subgroups import EQUAL_CALIBRATION
 from training.evaluation.plots.style import BLUE, GREY, ORANGE, tidy, title
-from training.evaluation.schema import Pair, ShownLevel
+from training.evaluation.schema.pair import Pair
+from training.evaluation.schema.scores import ShownLevel
 
 
 def forests(pairs: Mapping[str, Pair]) -> dict[str, matplotlib.figure.Figure]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from training.evaluation.schema import Pair
+from training.evaluation.schema.pair import Pair
 
 BLUE, ORANGE, GREEN, PURPLE, GREY, PALE = "#005eb8", "#c2410c", "#007f3b", "#7c2855", "#768692", "#d8dde0"
 STYLE: dict[Any, Any] = {

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from training.evaluation.schema import Figure, Width
+from training.evaluation.schema.pair import Width
+from training.evaluation.schema.scores import Figure
 
 SHRINKAGE = 0.9
 OPTIMISM = 0.05

@@ -19,7 +19,7 @@ from training.dataset.prepare import Clock
 from training.dataset.splits import Split
 from training.errors import NotEnoughData, SeenBefore
 from training.evaluation import report
-from training.evaluation.schema import Evaluation, External
+from training.evaluation.schema.evaluation import Evaluation, External
 from training.fitting import simple_rules
 from training.fitting.contenders import Contenders
 from training.settings import Settings

@@ -9,7 +9,7 @@ from scipy.stats import binom
 
 from training.evaluation.fairness.group_shortfall import chance_of_so_few, levels_of
 from training.evaluation.fairness.groups import UNKNOWN
-from training.evaluation.schema import Figure, Levels, ShownLevel
+from training.evaluation.schema.scores import Figure, Levels, ShownLevel
 
 LEAST, FAR_BELOW = 0.8, 0.5
 EVERYONE, EVENTS = 0.44, 500

@@ -4,7 +4,7 @@ import matplotlib.figure
 import pytest
 
 from training.evaluation.plots.draw import _calibration
-from training.evaluation.schema import Figure
+from training.evaluation.schema.scores import Figure
 
 
 @pytest.mark.parametrize(
