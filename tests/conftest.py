@@ -34,6 +34,7 @@ SMALL_EVALUATION = {
         "EVALUATION__ORACLE_ROWS": "300",
         "EVALUATION__PLANTED_PEOPLE": "40",
         "EVALUATION__STABILITY_REFITS": "2",
+        "TRAINING__RANGE_REFITS": "4",
     }.items()
 }
 """The model of the demo home is the usual one; its figures rest on fewer draws, because no test asks how exact they

@@ -15,19 +15,24 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
-FIXTURES = ("demo_home", "trained", "trust_300")
-"""What takes long to make. Files whose tests or fixtures ask for one by name run together."""
+FIXTURES = ("trained", "trust_300")
+"""What each worker would make for itself. Files whose tests or fixtures ask for one by name run together. The demo home
+is made once for all workers, so its files need not."""
 FOLDERS = ("tests/training/simulator", "tests/browser")
 """Folders whose files share more than that: one truth, one Chromium."""
+DEMO = "tests/test_end_to_end.py"
+"""Makes the demo home; the other files that look at it come later, and do not wait for it."""
 LONG_FILES = (
-    "tests/training/test_retrain.py",
-    "tests/test_demo.py",
-    "tests/training/test_broken_models.py",
-    "tests/training/test_cross_validation.py",
+    "tests/test_wheel.py",
     "tests/contract/test_generated_clients.py",
+    "tests/training/test_broken_models.py",
+    "tests/test_notebooks.py",
+    "tests/test_demo.py",
+    "tests/training/test_retrain.py",
+    "tests/training/test_cross_validation.py",
 )
-"""Files that share nothing and take longest: half a minute of processor time and more."""
-SLOWEST_FIRST = ("demo_home", "trained", *FOLDERS, "trust_300", *LONG_FILES)
+"""Files that share nothing and take longest: ten seconds of processor time and more."""
+SLOWEST_FIRST = (DEMO, "trained", *FOLDERS, "trust_300", *LONG_FILES)
 
 
 @cache

@@ -1,4 +1,5 @@
-"""A demo ends with a page, also where a gate refuses the model."""
+"""A demo ends with a page, also where a gate refuses the model. The demo of tests/test_end_to_end.py runs as a process
+and is served by one; this one is the same command in this process."""
 
 from __future__ import annotations
 
@@ -6,12 +7,12 @@ import re
 from html import unescape
 from pathlib import Path
 
-import httpx
 import pytest
 import yaml
 
-from tests.conftest import ROOT, command, serving, upstream
-from tests.training.conftest import SMALL
+from tests.conftest import ROOT, command
+from tests.serving.conftest import client_of
+from tests.training.conftest import SMALL, no_pictures
 
 IMPOSSIBLE = {"one_row_ms_at_most": 1e-9}
 """No machine scores a row in a billionth of a millisecond."""
@@ -34,13 +35,14 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_demo_whose_model_a_gate_refuses_ends_with_a_page_that_says_so(settings: Path, tmp_path: Path):
     home = tmp_path / "home"
     words = ("demo", "--no-serve", "--patients", "200", "--home", str(home))
-    said = " ".join(upstream(*words, UPSTREAM_SETTINGS=str(settings)).stderr.split())
+    with no_pictures():
+        said = " ".join(command(*words, UPSTREAM_SETTINGS=str(settings)).stderr.split())
     assert "not promoted, these gates refused" in said, said
     assert "latency" in said, said
     assert "The demo is ready" in said, said
 
-    with serving(home, UPSTREAM_ENVIRONMENT="demo", UPSTREAM_SETTINGS=str(settings)) as url:
-        page = " ".join(unescape(re.sub(r"<[^>]+>", " ", httpx.get(f"{url}/sign-in", timeout=60).text)).split())
+    with client_of(home) as client:
+        page = " ".join(unescape(re.sub(r"<[^>]+>", " ", client.get("/sign-in").text)).split())
     assert re.search(r"Not promoted: \d+ checks? refused this model\.", page)
 
     again = command(*words, UPSTREAM_SETTINGS=str(settings)).stderr

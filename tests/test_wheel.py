@@ -41,6 +41,8 @@ SMALL_MODEL = {
     f"UPSTREAM_MLFLOW_{name}": value
     for name, value in {
         "TRAINING__TREES": "25",
+        "TRAINING__RANGE_REFITS": "2",
+        "TRAINING__REFIT_FOLDS": "2",
         "CONTROLS__BOOSTING_ROWS": "1000",
         "CONTROLS__BOOSTING_ROUNDS": "10",
         "EVALUATION__BOOTSTRAP_DRAWS": "20",

@@ -167,9 +167,9 @@ def _by_code(gaps: list[Gap], origin: Mapping[str, Sequence[int]]) -> dict[str, 
 
 
 def _origin(rows: Sequence[int] | None, row: int) -> int | None:
-    """The row that a row was at first. None in a table of which earlier versions are read: its rows are put together
-    anew for the day."""
-    return row if rows is None else rows[row] if rows else None
+    """The row that a row was at first. None in a table of which earlier versions are read, because its rows are put
+    together anew for the day; and None for a row that should not be there, which then differs from any other."""
+    return row if rows is None else rows[row] if row < len(rows) else None
 
 
 def _compare(before: Values, after: Values, told: Told, told_now: Told, way: str, as_of: int) -> Iterator[Difference]:

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import types
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ import models
 import training
 from features.jit import STAMPS_KEPT, Unstampable, fingerprint, inlined, jit, remove_old
 from training.simulator import person_day
+from training.statistics import kernels
 
 CONSTANTS = "DAYS = 90\nTABLE = (1, 2)\n"
 HELPERS = "from features.jit import jit\n\n\n@jit()\ndef added(x):\n    return x + 1\n"
@@ -104,14 +104,9 @@ BESIDE = {"NUMBA_CACHE_DIR": ""}
 compiled again."""
 
 
-def _copy(package: types.ModuleType, to: Path) -> None:
-    tree = Path(package.__file__).parent
-    shutil.copytree(tree, to / tree.name, ignore=shutil.ignore_patterns("*.pyc"))
-
-
-def test_the_gap_that_ends_a_course_is_read_from_where_it_stands(tmp_path: Path) -> None:
+def test_changing_the_gap_that_ends_a_course_changes_the_feature(tmp_path: Path) -> None:
     """The regimen's kernel bakes in a constant of another file; with a warm cache its answer follows it."""
-    _copy(features, tmp_path)
+    shutil.copytree(Path(features.__file__).parent, tmp_path / "features", ignore=shutil.ignore_patterns("*.pyc"))
     assert float(_run(tmp_path, COURSE, **BESIDE)) == 100
     file = tmp_path / "features" / "kernels" / "coverage.py"
     text = file.read_text(encoding="utf-8")
@@ -120,40 +115,20 @@ def test_the_gap_that_ends_a_course_is_read_from_where_it_stands(tmp_path: Path)
     assert float(_run(tmp_path, COURSE, **BESIDE)) == 30
 
 
-LINES = """
-import numpy as np
-from training.statistics import kernels
-logit = np.linspace(-2, 2, 40)
-label = (np.arange(40) + 15 * (np.arange(40) % 3) > 35).astype(float)
-print(kernels.lines(np.arange(40), label, logit, np.ones((1, 40)))[0])
-"""
-
-
-def test_a_constant_of_the_bootstrap_is_read_from_where_it_stands(tmp_path: Path) -> None:
-    """Calibration lines converge in a few of Newton's steps; with one step, and a warm cache, they do not."""
-    for package in (features, training):
-        _copy(package, tmp_path)
-    assert "nan" not in _run(tmp_path, LINES, **BESIDE)
-    file = tmp_path / "training" / "statistics" / "kernels.py"
-    text = file.read_text(encoding="utf-8")
-    assert "NEWTON_STEPS = 40" in text
-    file.write_text(text.replace("NEWTON_STEPS = 40", "NEWTON_STEPS = 1"), encoding="utf-8")
-    assert _run(tmp_path, LINES, **BESIDE) == "[nan nan nan]"
-
-
 @pytest.mark.parametrize(
-    ("module", "name", "becomes"),
+    ("kernel", "module", "name", "becomes"),
     [
-        ("training.simulator.care.examinations", "TWO_SPECIALISTS_FROM", 19724),
-        ("training.simulator.random", "TO_UNIT", 0.5),
-        ("training.simulator.person_day", "SLOT", np.dtype([("day", np.int64)])),
+        (person_day.run_people, "training.simulator.care.examinations", "TWO_SPECIALISTS_FROM", 19724),
+        (person_day.run_people, "training.simulator.random", "TO_UNIT", 0.5),
+        (person_day.run_people, "training.simulator.person_day", "SLOT", np.dtype([("day", np.int64)])),
+        (kernels.lines, "training.statistics.kernels", "NEWTON_STEPS", 1),
     ],
 )
-def test_the_simulated_day_is_stamped_by_everything_it_reads(monkeypatch, module: str, name: str, becomes) -> None:
-    before = fingerprint(person_day.run_people.py_func)
-    assert fingerprint(person_day.run_people.py_func) == before
+def test_a_kernel_is_stamped_by_everything_it_reads(monkeypatch, kernel, module: str, name: str, becomes) -> None:
+    before = fingerprint(kernel.py_func)
+    assert fingerprint(kernel.py_func) == before
     monkeypatch.setattr(f"{module}.{name}", becomes)
-    assert fingerprint(person_day.run_people.py_func) != before
+    assert fingerprint(kernel.py_func) != before
 
 
 def test_what_cannot_be_stamped_is_refused_by_name() -> None:
@@ -166,7 +141,7 @@ def test_what_cannot_be_stamped_is_refused_by_name() -> None:
         fingerprint(kernel)
 
 
-def test_a_stamp_is_of_what_the_code_says() -> None:
+def test_a_stamp_depends_on_closed_over_values_and_options_and_not_on_the_object() -> None:
     def twin(number: int):  # type: ignore[no-untyped-def]
         table = np.arange(number)
 

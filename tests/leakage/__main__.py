@@ -15,7 +15,8 @@ from tests.leakage.plants import PLANTS
 
 
 def main(names: list[str]) -> int:
-    records, corrected = small_trust(), corrected_trust()
+    records = small_trust()
+    corrected = corrected_trust(records)
     missed = 0
     print("| planted leak | caught by | in how many checks of |\n|---|---|---|")
     every = [*PLANTS, *plants_of_corrections.PLANTS]

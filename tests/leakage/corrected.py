@@ -7,11 +7,10 @@ import numpy as np
 import pandas as pd
 
 from features import Records
-from tests.leakage.conftest import small_trust
 
 
-def corrected_trust() -> Records:
-    records, draw = small_trust(), np.random.default_rng(18)
+def corrected_trust(records: Records) -> Records:
+    draw = np.random.default_rng(18)
     frames = {name: records[name] for name in records.tables}
     for name, change in (("contacts", contacts), ("referrals", referrals), ("stays", stays), ("supplies", supplies)):
         frames[name] = pd.concat([frames[name], *change(frames[name], draw)], ignore_index=True)

@@ -35,18 +35,27 @@ def test_nothing_sees_the_future(trust_300: Records):
     assert statement.data_hash == trust_300.data_hash and statement.synthetic
 
 
+def caught(records: Records, plant: plants.Plant) -> set[str]:
+    """Names of what differs while the leak is planted: after few checks where they suffice, else after all that the
+    plant asks for."""
+    names: set[str] = set()
+    for checks in (*(number for number in (80, 400) if number < plant.checks), plant.checks):
+        fresh = records.at(np.arange(len(records)))  # nothing worked out before the leak was planted
+        with plant.planted():
+            names = {difference.name for difference in prove(fresh, checks, seed=1).differences}
+        if set(plant.caught_by) <= names:
+            break
+    return names
+
+
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.name)
 def test_a_planted_leak_is_caught_by_name(trust_300: Records, plant):
-    with plant.planted():
-        statement = prove(trust_300, plant.checks, seed=1)
-    assert not statement.holds
-    caught = {difference.name for difference in statement.differences}
-    assert set(plant.caught_by) <= caught, f"caught were {', '.join(sorted(caught))}"
+    assert set(plant.caught_by) <= caught(trust_300, plant)
 
 
 @pytest.fixture(scope="session")
-def corrected() -> Records:
-    return corrected_trust()
+def corrected(trust_300: Records) -> Records:
+    return corrected_trust(trust_300)
 
 
 def test_nothing_sees_a_correction_before_it_was_known(corrected: Records):
@@ -59,11 +68,7 @@ def test_nothing_sees_a_correction_before_it_was_known(corrected: Records):
 
 @pytest.mark.parametrize("plant", plants_of_corrections.PLANTS, ids=lambda plant: plant.name)
 def test_a_planted_leak_of_a_correction_is_caught_by_name(corrected: Records, plant):
-    fresh = corrected.at(np.arange(len(corrected)))  # nothing worked out before the leak was planted
-    with plant.planted():
-        statement = prove(fresh, plant.checks, seed=1)
-    caught = {difference.name for difference in statement.differences}
-    assert set(plant.caught_by) <= caught, f"caught were {', '.join(sorted(caught))}"
+    assert set(plant.caught_by) <= caught(corrected, plant)
 
 
 def test_there_are_plenty_of_plants_and_each_is_its_own():

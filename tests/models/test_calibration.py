@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from models import Calibration, CalibrationError, fit_calibration
 from models.calibration import sigmoid
+from tests.examples import examples
 
 
 def draw(slope, offsets, rows=4000, seed=0):
@@ -24,7 +25,7 @@ def log_likelihood(calibration, margin, label, horizon):
     return np.sum(label * logit - np.logaddexp(0, logit))
 
 
-def test_planted_numbers_come_back():
+def test_slope_and_offsets_of_made_up_margins_are_recovered():
     found = fit_calibration(*draw(1.4, [-0.5, 0.1, 0.4], rows=40_000))
     assert found.horizons == (28, 90, 180)
     assert found.slope == pytest.approx(1.4, abs=0.03)
@@ -60,7 +61,7 @@ def test_censored_labels_are_left_out():
     assert found == fit_calibration(margin, label, horizon)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(st.floats(0.05, 20), st.floats(-30, 30))
 def test_rescaled_margins_give_the_same_probabilities(scale, shift):
     margin, label, horizon = draw(1.0, [-0.2, 0.3], rows=300)
@@ -82,7 +83,7 @@ def test_rescaled_margins_give_the_same_probabilities(scale, shift):
         ([1, 2], [0], [90] * 2, "one of each for every row"),
     ],
 )
-def test_what_cannot_be_calibrated(margin, label, horizon, says):
+def test_labels_that_cannot_be_calibrated_are_refused(margin, label, horizon, says):
     with pytest.raises(CalibrationError, match=says):
         fit_calibration(margin, label, horizon)
 
@@ -102,7 +103,7 @@ def test_a_calibration_that_breaks_a_rule_cannot_exist(values, says):
         Calibration(*values)
 
 
-def test_json_and_back():
+def test_a_calibration_reads_back_from_its_json():
     once = fit_calibration(*draw(1.1, [-0.2, 0.3]))
     assert Calibration.from_json(json.loads(json.dumps(once.to_json()))) == once
     with pytest.raises(CalibrationError, match="expected horizons, slope and offsets"):

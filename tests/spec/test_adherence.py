@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from features import AdherenceError, Records, build, proportion_of_days_covered
 from features.kernels.coverage import CARRY_DAYS
+from tests.examples import examples
 from tests.tables import table
 
 ANNA = """
@@ -45,7 +46,7 @@ anna        2025-06-26   10
         ("CMA9", 5 + 20 * 0.75 + 5, 30),  # 20 over 15 days is 1, 5 left over; 15 over 20 is 0.75; 10 over 5 is 1
     ],
 )
-def test_worked_example(method, days, window):
+def test_days_covered_of_one_person_worked_out_by_hand(method, days, window):
     (row,) = proportion_of_days_covered(table(ANNA), "2025-06-01", "2025-07-01", method).to_dict("records")
     assert (row["days_covered"], row["days_in_window"]) == (days, window)
     assert row["proportion_of_days_covered"] == pytest.approx(days / window)
@@ -120,7 +121,7 @@ def supplies_at_most_a_week_early(draw):
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(supplies_at_most_a_week_early())
 def test_the_features_use_the_same_definitions_where_the_cap_does_not_bite(supplies):
     first = dt.date(2024, 3, 1)
@@ -166,7 +167,7 @@ def test_cover_is_known_wherever_the_published_definition_knows_it(days, as_of):
     assert value == pytest.approx(told, abs=1e-6)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-120, 89), st.sampled_from([7, 14, 28, 56])), min_size=1, max_size=8, unique=True)
 )

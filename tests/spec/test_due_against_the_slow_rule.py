@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from features import CATALOGUE, Records, build
+from tests.examples import examples
 from tests.spec import due_or_done
 from tests.spec.due_or_done import Case
 from tests.spec.oracle import DAY, History, answer
@@ -146,7 +147,9 @@ def records(draw, group: str) -> Records:
 
 
 @pytest.mark.parametrize("group", list(MEDICINES))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(10), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(data=st.data())
 def test_what_is_due_agrees_with_the_slow_rule(group, data):
     made = records(data.draw, group)

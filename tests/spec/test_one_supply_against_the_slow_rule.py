@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from features import Records
 from features.medicines.supply_days import supplies_once
 from features.records.days import day_of
+from tests.examples import examples
 from tests.spec.one_supply import one_supply
 from tests.spec.oracle import DAY, History
 
@@ -38,7 +39,7 @@ def rows(draw, medicine):
     }
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.sampled_from(["clozapine", "haloperidol decanoate injection"]).flatmap(lambda m: st.lists(rows(m), max_size=7))
 )

@@ -16,6 +16,7 @@ from features.engine import EVER, stream, supplies_of
 from features.engine.plan import walks_for
 from features.records.days import day_of
 from features.records.tables import TABLES
+from tests.examples import examples
 from tests.spec import due_or_done
 from tests.spec.oracle import DAY, SLOW, History, answer
 
@@ -186,7 +187,9 @@ def test_every_verb_has_a_slow_rule():
 
 
 @pytest.mark.parametrize("focus", list(MAKERS))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(data=st.data())
 def test_kernels_agree_with_the_slow_rule(focus, data):
     frames = {"patients": pd.DataFrame({"patient_id": [*PATIENTS, "nobody"]})}
@@ -230,7 +233,7 @@ SUMS = tuple(
 )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(data=st.data())
 def test_what_is_only_added_up_has_a_loop_of_its_own_that_agrees_with_the_slow_rule_and_the_general_loop(data):
     rows = data.draw(st.lists(results(), min_size=1, max_size=14), label="results")

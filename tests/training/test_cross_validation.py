@@ -163,7 +163,7 @@ def test_a_study_with_a_search_or_a_comparison_is_refused(command):
         assert "is a study and registers no model" in done.output
 
 
-def test_a_split_that_is_not_there_names_those_that_are(command):
+def test_an_unknown_split_is_refused_with_the_known_ones(command):
     done = command("--split", "by-magic")
     assert done.exit_code == 2
     assert all(name in done.output for name in ("temporal", "patients", "leave-one-team-out", "rolling"))

@@ -88,7 +88,7 @@ def test_one_command_judges_a_bundle_on_a_store(bundle, elsewhere, tmp_path, mon
     assert (tmp_path / "out" / page.PAGE_NAME).exists() and (tmp_path / "out" / page.JSON_NAME).exists()
 
 
-def test_bundle_and_store_belong_together(tmp_path, capfd):
+def test_evaluate_refuses_a_bundle_without_a_store(tmp_path, capfd):
     from upstream import app
 
     done = CliRunner().invoke(app, ["evaluate", "--bundle", str(tmp_path)])

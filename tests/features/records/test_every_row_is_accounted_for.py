@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from features import Records
 from features.records.sources import fhir, hes, mhsds, omop
 from features.records.tables import TABLES
+from tests.examples import examples
 from tests.features.records.fhir.resources import ANNA, LOINC, SNOMED, coded, ndjson, one
 from tests.features.records.omop.conftest import small_extract, write
 from tests.features.records.test_resending import extracts
@@ -29,7 +30,7 @@ def drawn(pool: Pool, most: int = 6) -> st.SearchStrategy[Rows]:
 
 
 def few(test):
-    return settings(max_examples=15, deadline=None)(test)
+    return settings(max_examples=examples(10), deadline=None)(test)
 
 
 # --- our own tables, as CSV and as Parquet
@@ -37,7 +38,7 @@ def few(test):
 
 @few
 @given(extract=extracts())
-def test_of_our_own_tables(extract, tmp_path_factory):
+def test_every_row_of_our_own_tables_is_accounted_for(extract, tmp_path_factory):
     folder = tmp_path_factory.mktemp("own")
     for form in ("csv", "parquet"):
         (folder / form).mkdir()
@@ -91,7 +92,7 @@ OMOP: dict[str, Pool] = {
 
 @few
 @given(tables=st.fixed_dictionaries({name: drawn(pool) for name, pool in OMOP.items()}))
-def test_of_omop(tables, tmp_path_factory):
+def test_every_row_of_omop_is_accounted_for(tables, tmp_path_factory):
     folder = tmp_path_factory.mktemp("omop")
     extract = small_extract() | tables
     report = omop.ingest(write(folder / "in", extract), folder / "store")
@@ -129,7 +130,7 @@ def resources(draw: st.DrawFn) -> dict[str, object]:
 
 @few
 @given(sent=st.lists(resources(), min_size=1, max_size=8))
-def test_of_fhir(sent, tmp_path_factory):
+def test_every_row_of_fhir_is_accounted_for(sent, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fhir")
     report = fhir.ingest(ndjson(folder / "in", ANNA, *sent), folder / "store")
     assert report["resources"] == len(sent) + 1 == sum(kind["resources"] for kind in report["types"].values())
@@ -185,7 +186,7 @@ def as_csv(path: Path, rows: Rows) -> None:
 @given(
     months=st.lists(st.fixed_dictionaries({name: drawn(pool) for name, pool in MHSDS.items()}), min_size=2, max_size=2)
 )
-def test_of_mhsds(months, tmp_path_factory):
+def test_every_row_of_mhsds_is_accounted_for(months, tmp_path_factory):
     folder = tmp_path_factory.mktemp("mhsds")
     sent = dict.fromkeys(MHSDS, 0)
     for place, tables in enumerate(months, 1):
@@ -228,7 +229,7 @@ HES: dict[str, Pool] = {
 
 @few
 @given(tables=st.fixed_dictionaries({name: drawn(pool) for name, pool in HES.items()}))
-def test_of_hes(tables, tmp_path_factory):
+def test_every_row_of_hes_is_accounted_for(tables, tmp_path_factory):
     folder = tmp_path_factory.mktemp("hes")
     for name, rows in tables.items():
         as_csv(folder / "in" / f"{name}.csv", rows)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from features import Records, build
 from features.records.tables import TABLES
+from tests.examples import examples
 from tests.tables import TODAY
 
 Extract = dict[str, list[dict[str, str]]]
@@ -134,7 +135,7 @@ def features(records: Records) -> np.ndarray:
     return build(records, pd.DataFrame({"patient_id": people, "as_of": days}), threads=1).values
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(extract=extracts(), seed=st.integers(0, 999))
 def test_any_order_any_files_and_any_resending_give_one_store(extract, seed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("law")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from models import FeatureMismatch, TreeShapley
 from models.shapley.kernels import BLOCK, FEW
 from models.shapley.trees import MISSING_NAN, MISSING_NONE, MISSING_ZERO, ZERO, read_trees
+from tests.examples import examples
 from tests.models.shapley.drawn_trees import END, HEADER, spelled, tree_shapes
 
 NAN = float("nan")
@@ -291,7 +292,7 @@ def test_a_matrix_of_another_shape_is_refused(wrong):
         ours.contributions(wrong)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.data())
 def test_any_tree_and_any_row_by_every_subset(data):
     """Trees that no training would make: the definition over all subsets, and efficiency, on whatever Hypothesis

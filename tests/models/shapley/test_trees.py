@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from models import TreesError
 from models.shapley.trees import MISSING_NAN, MISSING_NONE, MISSING_ZERO, read_trees
+from tests.examples import examples
 from tests.models.shapley.drawn_trees import END, HEADER, spelled, tree_shapes
 
 #           x0 <= 1.5 (missing: right)
@@ -44,7 +45,7 @@ CONSTANT = (
 )
 
 
-def test_what_a_tree_says():
+def test_features_thresholds_and_leaves_are_read_from_the_text_of_a_booster():
     trees = read_trees(HEADER + TWO_SPLITS + CONSTANT + END)
     assert (len(trees), trees.n_features) == (2, 3)
     assert trees.feature.tolist() == [0, 2]
@@ -84,7 +85,7 @@ def test_a_split_between_missing_and_everything_else_has_an_infinite_threshold()
         (("end of trees", ""), "not the whole text"),
     ],
 )
-def test_what_is_refused_and_what_it_says(change, says):
+def test_a_text_that_cannot_be_explained_exactly_is_refused_with_the_reason(change, says):
     text = HEADER + TWO_SPLITS + END
     assert change[0] in text
     with pytest.raises(TreesError, match=says):
@@ -121,7 +122,7 @@ def test_a_leaf_that_no_training_row_reached_is_refused(part):
         read_trees(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(tree_shapes(), min_size=1, max_size=4))
 def test_every_tree_reads_back_as_it_was_written(shapes):
     trees = read_trees(HEADER + "".join(spelled(i, shape) for i, shape in enumerate(shapes)) + END)
@@ -135,9 +136,9 @@ def test_every_tree_reads_back_as_it_was_written(shapes):
         assert trees.missing[trees.nodes(t)].tolist() == kinds
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 60), st.text("0123456789-.= \nTreeinfax", max_size=12))
-def test_damage_is_refused_or_harmless(start, length, put):
+def test_a_damaged_text_gives_whole_trees_or_a_trees_error(start, length, put):
     """Whatever is cut out of the text and put in, the reader gives whole trees or a TreesError, and always ends."""
     text = HEADER + TWO_SPLITS + CONSTANT + END
     start %= len(text)

@@ -23,6 +23,7 @@ from features.medicines.courses import by_base
 from features.records import day_of
 from features.records.tables import TABLES
 from features.reference import PROTOCOLS, THRESHOLDS, groups
+from tests.examples import examples
 from tests.spec.gaps import test_golden as golden_set
 from tests.spec.gaps.golden import AS_OF, records_of
 from tests.spec.gaps.test_golden import CASES, answers
@@ -208,7 +209,7 @@ SUPPLIES = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(SUPPLIES)
 def test_names_agree_with_the_numbers_of_the_regimen(supplies):
     frame = pd.DataFrame(

@@ -13,13 +13,14 @@ from features import Records, find_gaps
 from features.gaps.gap import SEVERITIES
 from features.gaps.rules.monitoring.results import LIMITS
 from features.reference import TESTS, THRESHOLDS
+from tests.examples import examples
 from tests.spec.gaps.golden import AS_OF
 
 RANK = {severity: place for place, severity in enumerate(SEVERITIES)}
 MEDICINES = ("olanzapine", "clozapine", "lithium", "valproate", "carbamazepine", "haloperidol", "risperidone")
 CHECKS = ("weight", "hba1c", "lipids", "lft", "fbc", "u_and_e", "tft", "calcium", "lithium_level", "prolactin", "qtc")
 SCHEDULED = ("MONITORING_OVERDUE", "MONITORING_NEVER_DONE", "LI_LEVEL_OVERDUE", "LI_RENAL_THYROID_CALCIUM")
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=examples(20), deadline=None)
 
 
 def day(ago: int) -> pd.Timestamp:
@@ -63,7 +64,7 @@ def overdue(found: list[dict]) -> dict[str, int]:
     return named
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     st.lists(st.sampled_from(MEDICINES), min_size=1, max_size=2, unique=True),
     st.integers(10, 1500),
@@ -75,7 +76,7 @@ def overdue(found: list[dict]) -> dict[str, int]:
 @example(["haloperidol"], 596, [("fbc", 547)], 0, 95)  # a check before the course is not asked for later than never
 @example(["haloperidol"], 142, [("weight", 102)], 0, 432)
 @example(["valproate"], 136, [("lft", 163)], 0, None)
-def test_a_check_removed_or_older_is_said_no_less(medicines, start, results, which, older):
+def test_a_check_removed_or_older_is_reported_no_less(medicines, start, results, which, older):
     supplies = [(medicine, ago, 390, None) for ago in range(start, 0, -380) for medicine in medicines]
     before = [(test, ago, None) for test, ago in results]
     which %= len(before)
@@ -98,7 +99,7 @@ def test_a_check_removed_or_older_is_said_no_less(medicines, start, results, whi
     st.integers(1, 900),
     st.integers(0, 900),
 )
-def test_a_more_dangerous_or_older_result_is_said_no_more_mildly(limit, band, one, two, ago, older):
+def test_a_more_dangerous_or_older_result_is_reported_as_no_less_severe(limit, band, one, two, ago, older):
     """Each limit is tried at its worst band and at a milder one on the same side."""
     medicine = {"antidepressant_ssri": "sertraline", "antipsychotic_any": "olanzapine"}.get(
         limit.terms[0] if limit.terms else "", limit.terms[0] if limit.terms else "olanzapine"
@@ -130,7 +131,7 @@ def test_a_more_dangerous_or_older_result_is_said_no_more_mildly(limit, band, on
     st.integers(0, 900),
     st.integers(5, 90),
 )
-def test_a_higher_dose_is_said_no_less(medicine, dose, more, egfr):
+def test_a_higher_dose_is_reported_no_less(medicine, dose, more, egfr):
     results = [("egfr", 20, egfr)]
     people = [{"supplies": [(medicine, 20, 60, mg)], "results": results} for mg in (dose, dose + more)]
     ranks = [

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from features import Records, find_gaps
 from features.gaps.gap import SEVERITIES
 from features.reference import TESTS
+from tests.examples import examples
 from tests.spec.gaps.golden import AS_OF
 
 ABOUT = {
@@ -93,17 +94,17 @@ def loudest(made: Records, codes: tuple[str, ...]) -> int:
     return min((SEVERITIES.index(severity) for severity in said), default=SILENT)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(DRAWN, st.integers(1, 6))
-def test_supplies_taken_away_are_never_said_more_mildly(drawn: Drawn, dropped: int) -> None:
+def test_supplies_taken_away_are_never_reported_as_less_severe(drawn: Drawn, dropped: int) -> None:
     codes = ABOUT[drawn.medicine]
     worse, as_it_is = records(drawn, dropped, reviewed=False), records(drawn, reviewed=False)
     assert loudest(worse, codes) <= loudest(as_it_is, codes)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(DRAWN)
-def test_a_review_that_is_not_there_is_never_said_more_mildly(drawn: Drawn) -> None:
+def test_a_review_that_is_not_there_is_never_reported_as_less_severe(drawn: Drawn) -> None:
     codes = ABOUT[drawn.medicine]
     assert loudest(records(drawn, reviewed=False), codes) <= loudest(records(drawn), codes)
 
@@ -111,9 +112,9 @@ def test_a_review_that_is_not_there_is_never_said_more_mildly(drawn: Drawn) -> N
 COUNT = ("CLZ_FBC_OVERDUE",)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.sampled_from((60, 200, 700)), st.lists(st.integers(1, 120), min_size=1, max_size=6, unique=True))
-def test_a_blood_count_removed_is_never_said_more_mildly(start: int, counts: list[int]) -> None:
+def test_a_blood_count_removed_is_never_reported_as_less_severe(start: int, counts: list[int]) -> None:
     def with_counts(ages: list[int]) -> Records:
         days = [days_ago(ago) for ago in sorted(ages, reverse=True)]
         began = days_ago(start)
@@ -131,9 +132,9 @@ def test_a_blood_count_removed_is_never_said_more_mildly(start: int, counts: lis
     assert loudest(with_counts(sorted(counts)[1:]), COUNT) <= loudest(with_counts(counts), COUNT)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.sampled_from(("olanzapine", "haloperidol", "aripiprazole")), st.integers(1, 40), st.integers(1, 40))
-def test_a_dose_raised_is_never_said_more_mildly(medicine: str, mg: int, more: int) -> None:
+def test_a_dose_raised_is_never_reported_as_less_severe(medicine: str, mg: int, more: int) -> None:
     def on(dose: int) -> Records:
         day = days_ago(20)
         row = {"medicine": medicine, "supplied_on": day, "days_supplied": 28, "daily_dose_mg": dose, "known_on": day}
@@ -150,9 +151,9 @@ def test_a_dose_raised_is_never_said_more_mildly(medicine: str, mg: int, more: i
 ECG = ("BP_PULSE_QTC", "INTERACTION_STANDING", "INTERACTION_NEW")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(1, 500), st.integers(1, 300))
-def test_an_ecg_removed_or_older_is_never_said_more_mildly(ago: int, older: int) -> None:
+def test_an_ecg_removed_or_older_is_never_reported_as_less_severe(ago: int, older: int) -> None:
     def with_ecg(age: int | None) -> Records:
         rows = [
             {"medicine": name, "supplied_on": days_ago(day), "days_supplied": 28, "known_on": days_ago(day)}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from features import Records
 from features.records.tables import CONTACT_KINDS
+from tests.examples import examples
 from training.dataset import labels
 from training.errors import ShapeError
 from training.settings import OutcomeSettings
@@ -109,7 +110,7 @@ ADMISSIONS = [
 @pytest.mark.parametrize(
     ("clause", "stays", "as_of", "horizon", "expected"), ADMISSIONS, ids=[row[0] for row in ADMISSIONS]
 )
-def test_admission(clause, stays, as_of, horizon, expected):
+def test_which_stays_are_an_admission(clause, stays, as_of, horizon, expected):
     assert status(records(OPEN, stays=stays), as_of, "admission", horizon) == expected
 
 
@@ -189,7 +190,7 @@ SILENCES = [
 @pytest.mark.parametrize(
     ("clause", "contacts", "as_of", "horizon", "expected"), SILENCES, ids=[row[0] for row in SILENCES]
 )
-def test_silence(clause, contacts, as_of, horizon, expected):
+def test_which_silences_are_a_disengagement(clause, contacts, as_of, horizon, expected):
     assert status(records(OPEN, contacts), as_of, "disengagement", horizon) == expected
 
 
@@ -229,7 +230,7 @@ CLOSURES = [
 @pytest.mark.parametrize(
     ("clause", "referrals", "disengagement", "admission"), CLOSURES, ids=[row[0] for row in CLOSURES]
 )
-def test_closure(clause, referrals, disengagement, admission):
+def test_which_closures_are_an_event_or_an_exit(clause, referrals, disengagement, admission):
     history = records(referrals, SEEN)
     assert status(history, 100, "disengagement", 90) == disengagement
     assert status(history, 100, "admission", 90) == admission
@@ -458,7 +459,7 @@ def put_together(history):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(REFERRALS, CONTACTS, STAYS, st.one_of(st.none(), st.integers(20, 90)))
 def test_the_fast_rules_agree_with_the_slow_ones(referrals, contacts, stays, died):
     referrals = sorted(

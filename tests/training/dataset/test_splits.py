@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features.records import date_of, day_of
+from tests.examples import examples
 from training.dataset import splits
 from training.errors import NotEnoughData, SplitLeak
 from training.settings import SplitSettings
@@ -42,7 +43,7 @@ def test_train_embargo_calibration_embargo_test():
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     st.integers(2, 200),
     st.integers(1, 60),
@@ -51,7 +52,7 @@ def test_train_embargo_calibration_embargo_test():
     st.floats(0.05, 0.6),
     st.floats(0.05, 0.39),
 )
-def test_no_window_and_no_person_crosses(count, every, horizon, after, train, calibration):
+def test_no_window_and_no_person_is_in_two_slices(count, every, horizon, after, train, calibration):
     dates = np.arange(count) * every + START
     spine = spine_of(4, dates)
     chosen = SplitSettings(train_share=train, calibration_share=calibration, unseen_patients=0.3)
@@ -68,7 +69,7 @@ def test_no_window_and_no_person_crosses(count, every, horizon, after, train, ca
     assert not learned & set(spine["patient_id"][split.unseen])
 
 
-def test_a_leak_is_named():
+def test_a_window_that_reads_into_the_next_slice_is_refused_by_date():
     spine = spine_of(1, [START, START + 100, START + 300])
     one = np.eye(3, dtype=bool)
     with pytest.raises(
@@ -114,7 +115,7 @@ def windows_apart(split, spine, horizon):
             assert (day[rows].max() + horizon) <= day[later].min()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(*sizes)
 def test_patient_disjoint_slices_share_no_window_and_no_person(count, every, horizon, after, _):
     dates = np.arange(count) * every + START
@@ -130,7 +131,7 @@ def test_patient_disjoint_slices_share_no_window_and_no_person(count, every, hor
     assert split.unseen[split.test].all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(*sizes)
 def test_leaving_a_team_out_leaves_out_everyone_it_ever_had(count, every, horizon, after, _):
     dates = np.arange(count) * every + START
@@ -149,7 +150,7 @@ def test_leaving_a_team_out_leaves_out_everyone_it_ever_had(count, every, horizo
         assert (split.test == (base.test & (spine["team_id"] == team))).all()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(*sizes)
 def test_rolling_origins_test_no_day_twice_and_keep_the_embargo(count, every, horizon, after, origins):
     dates = np.arange(count) * every + START

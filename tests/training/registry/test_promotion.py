@@ -318,7 +318,7 @@ def test_a_version_worse_than_the_champion_on_the_same_rows_is_refused(home, tra
     assert [gate.passed for gate in result.gates if "not_worse_than_champion" in gate.name] == [promoted]
 
 
-def test_what_is_absent_is_named(home, trained, small_settings, tmp_path):
+def test_a_missing_store_version_evaluation_or_challenger_is_named(home, trained, small_settings, tmp_path):
     with pytest.raises(StoreAbsent, match=r"No MLflow store at .*upstream train"):
         sync(tmp_path / "nowhere", small_settings)
     with pytest.raises(NoRun, match="no version 99"):

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
+from tests.examples import examples
 from training.statistics.metrics import Listing, Scored, top_of_lists
 from training.statistics.resampling import Draws, Estimate
 
@@ -21,7 +22,7 @@ def alone(rows):
     return weighted(np.ones(rows))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(3, 60), st.integers(0, 10_000), st.booleans())
 def test_ranking_figures_equal_scikit_learn_with_weights_and_ties(rows, seed, ties):
     rng = np.random.default_rng(seed)
@@ -80,7 +81,7 @@ def test_a_weight_of_two_is_two_copies_for_every_figure_of_a_probability():
         assert found[name][1] == pytest.approx(peer[name][0], abs=1e-4), name
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(5, 200), st.integers(0, 10_000))
 def test_calibration_errors_equal_a_slow_reading_of_their_definition(rows, seed):
     rng = np.random.default_rng(seed)
@@ -127,7 +128,7 @@ def test_without_events_no_figure_is_given():
     assert Estimate.of(found["auroc"]).as_dict() == {"value": None, "low": None, "high": None}
 
 
-def test_people_are_drawn_not_rows():
+def test_the_bootstrap_draws_people_and_not_rows():
     """A hundred copies of each of 40 people hold no more information than one row each, so the interval must not
     shrink."""
     rng = np.random.default_rng(3)

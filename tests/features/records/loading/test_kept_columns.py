@@ -16,6 +16,7 @@ from features import Records
 from features.records import RecordsError
 from features.records.loading import kept_columns
 from features.records.loading.kept_columns import BYTES, INDEX
+from tests.examples import examples
 from tests.features.records.test_resending import extracts, features, split, stored
 
 TODAY = dt.date(2026, 1, 5)
@@ -55,9 +56,9 @@ def is_mapped(folder, today=TODAY):
     return kept_columns.opened(folder, (today - dt.date(1970, 1, 1)).days) is not None
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(extract=extracts(), seed=st.integers(0, 999))
-def test_what_is_mapped_is_what_was_read(extract, seed, tmp_path_factory):
+def test_mapped_columns_equal_those_that_were_read(extract, seed, tmp_path_factory):
     folder = tmp_path_factory.mktemp("kept")
     (folder / "extract").mkdir()
     try:
@@ -109,7 +110,7 @@ def changed(path, at):
     ],
     ids=["no index", "no bytes", "a bit", "the last bit", "cut off", "empty index", "no JSON", "another about"],
 )
-def test_what_does_not_hold_is_read_as_usual(store, change):
+def test_a_store_whose_kept_columns_do_not_fit_is_read_in_full_and_kept_again(store, change):
     whole = Records.load(store, today=TODAY).data_hash
     change(store)
     assert not is_mapped(store)
@@ -153,7 +154,7 @@ def test_a_later_day_is_mapped_and_an_earlier_day_is_read(store):
     assert len(Records.load(store, today=dt.date(2025, 2, 1))["contacts"]) == 0
 
 
-def test_other_code_or_other_words_read_it_again(store, monkeypatch):
+def test_a_change_of_code_or_accepted_words_reads_the_store_in_full(store, monkeypatch):
     monkeypatch.setattr(kept_columns, "_reader", lambda: "another release")
     assert not is_mapped(store)
 
@@ -194,7 +195,7 @@ def test_a_folder_that_cannot_be_written_is_read(store, monkeypatch):
     assert sorted(path.name for path in store.iterdir() if "columns" in path.name) == [BYTES]
 
 
-def test_few_people_and_extracts_keep_nothing(store, tmp_path, monkeypatch):
+def test_columns_are_not_kept_of_small_stores_and_of_extracts(store, tmp_path, monkeypatch):
     Records.load(store, today=TODAY).save(tmp_path / "text", format="csv")
     Records.load(tmp_path / "text", today=TODAY)
     assert not (tmp_path / "text" / INDEX).exists()

@@ -18,6 +18,7 @@ from features.leakage.future import deleted
 from features.leakage.prove import check
 from features.records import day_of
 from features.records.sources.merging import merge_into
+from tests.examples import examples
 from tests.tables import TODAY
 
 Row = dict[str, str]
@@ -111,13 +112,13 @@ def extracts(draw: st.DrawFn) -> Extract:
     return extract
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(extracts(), st.sampled_from(KNOWN))
 def test_a_day_reads_what_an_extract_of_that_day_would_have_held(extract, day):
     same(told(load(extract), day), told(load(known_before(extract, day)), day))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(extracts(), st.sampled_from(KNOWN), st.integers(0, 99))
 def test_no_version_that_was_known_later_is_read(extract, day, seed):
     records = load(extract)
@@ -129,7 +130,7 @@ def test_no_version_that_was_known_later_is_read(extract, day, seed):
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(10), deadline=None)
 @given(extract=extracts(), seed=st.integers(0, 99))
 def test_any_order_any_resending_and_any_store_keep_the_same_versions(extract, seed, tmp_path_factory):
     first = load(extract)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from features import Records
 from features.engine.caseload import caseload
 from features.records import day_of
+from tests.examples import examples
 from tests.tables import TODAY
 
 TEAM = {"teams": [{"team_id": "T1", "kind": "A06"}]}
@@ -182,7 +183,7 @@ def extracts(draw):
     return {name: draw(st.lists(one, min_size=1, max_size=6)) for name, one in rows.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(extracts(), st.randoms())
 def test_any_order_and_any_resending_gives_the_same_store(extract, random):
     first = load(**extract)

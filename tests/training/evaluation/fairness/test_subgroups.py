@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import Records
+from tests.examples import examples
 from training.evaluation.fairness.groups import UNKNOWN, Partition, partitions
 from training.evaluation.fairness.subgroups import FEWEST, Rows, by_level, suppressed, unequal_calibration, worst_group
 from training.statistics.resampling import Draws
@@ -52,7 +53,7 @@ def test_one_small_cell_hides_a_whole_intersection_because_its_margins_are_publi
     assert not suppressed([100, 90, 80, 70], [40, 30, 20, 19], all_of_them=True).any()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 60)), min_size=2, max_size=8))
 def test_subtracting_shown_numbers_from_the_total_never_reveals_a_small_number(levels):
     people, events = [max(p, e) for p, e in levels], [e for _, e in levels]
