@@ -69,7 +69,8 @@ def ingest_into_ledger(
     types: dict[str, dict[str, int]] = {}
     for (kind, fate), count in sorted(fates.items()):
         types.setdefault(kind, {})[fate] = count
-    return {"export_day": str(date_of(day)), "versions": counts.as_dict(), "types": types}
+    notes = [f"{note} ({count:,})" for note, count in found.notes if count]
+    return {"export_day": str(date_of(day)), "versions": counts.as_dict(), "types": types, "notes": notes}
 
 
 def _take(
@@ -142,7 +143,7 @@ def ingest_with_ledger(
     ledger = Ledger(ledger_folder)
     brought = ingest_into_ledger(folder, ledger, nhs_key=nhs_key, exported=exported, progress=progress)
     report = write(build_from_ledger(ledger, nhs_key=nhs_key, about=about, **options), Path(out))
-    return {**report, "export": brought}
+    return {**report, "notes": [*brought["notes"], *report["notes"]], "export": brought}
 
 
 def replay(

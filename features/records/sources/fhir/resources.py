@@ -271,6 +271,11 @@ class Component(Element):
     code: CodeableConcept | None = None
     valueQuantity: Quantity | None = None
     valueInteger: float | None = None
+    valueString: str | None = None
+    valueCodeableConcept: CodeableConcept | None = None
+    valueBoolean: bool | None = None
+    valueRange: Element | None = None
+    valueRatio: Element | None = None
     dataAbsentReason: CodeableConcept | None = None
 
 
@@ -287,8 +292,11 @@ class Observation(Resource):
     valueString: str | None = None
     valueBoolean: bool | None = None
     valueInteger: float | None = None
+    valueRange: Element | None = None
+    valueRatio: Element | None = None
     dataAbsentReason: CodeableConcept | None = None
     component: list[Component] = []
+    hasMember: list[Reference] = []
 
 
 class Condition(Resource):

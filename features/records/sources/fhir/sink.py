@@ -24,8 +24,9 @@ MERGED = "merged into "
 SYNTHETIC = "Patient: tagged as test data (HTEST); the store is marked synthetic"
 
 TABLES: dict[str, tuple[str, ...]] = {
-    "patient": ("source", "key", "birth_date", "sex", "ethnicity", "died_on", "replaced_by"),
+    "patient": ("source", "key", "birth_date", "sex", "ethnicity", "died_on"),
     "identifier": ("source", "key", "hash"),
+    "same_person": ("source", "key", "replaced_by"),
     "circumstance": ("source", "subject", "kind", "value", "day", "business"),
     "team": ("source", "key", "name", "kind"),
     "role": ("source", "key", "practitioner", "organization"),
@@ -42,6 +43,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "medication": ("source", "key", "medicine", "route", "strength"),
     "result": ("source", "subject", "test", "day", "amount", "comparator", "unit", "business", "words"),
+    "member": ("source", "key"),
     "condition": ("source", "key", "subject", "category", "system", "code", "label", "day", "business", "column"),
     "provenance": ("source", "key", "recorded", "activity"),
 }  # fmt: skip

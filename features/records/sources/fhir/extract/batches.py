@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -47,6 +49,7 @@ _CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 RESTRICTED = f"{LEFT_OUT}restricted (meta.security)"
 MODIFIED = f"{LEFT_OUT}a modifierExtension changes its meaning"
 BROKEN = f"{ASIDE}a line that cannot be read"
+_MOST_VERSIONS = 2**20
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Given:
     full_url: str | None = None
     bundle: r.Meta | None = None
     key: str | None = None
+    place: str = ""
+    """Names the batch within the extract, because a resource without an id is known only by where it stands."""
 
 
 @dataclass
@@ -118,13 +123,13 @@ def _read(one: Given, sink: Sink, broken: list[tuple[int, str]]) -> tuple[str, s
     try:
         resource = r.decode(one.raw)
     except msgspec.DecodeError as error:
-        return _unread(one, error, broken)
+        return _unread(one, error, broken, sink.source)
     kind = type(resource).__name__
     if resource.meta is not None and resource.meta.profile:
         refuse_stu3(resource.meta.profile)
     key = one.key or entry_key(one.full_url, kind, resource.id, one.scope.base)
     if key is None:
-        key = f"{kind}/line-{one.line}-{sink.source}"  # nothing can refer to it
+        key = f"{kind}/{_nameless(one, sink.source)}"  # nothing can refer to it
     if (hidden := left_out(resource, one)) is not None:
         return kind, key, version_of(resource.meta), hidden
     if resource.contained:
@@ -141,16 +146,25 @@ def _read(one: Given, sink: Sink, broken: list[tuple[int, str]]) -> tuple[str, s
 
 def describe(one: Given) -> tuple[str, str]:
     """(type, fate) of a resource that could not be decoded."""
-    kind, _, _, fate = _unread(one, msgspec.DecodeError(), [])
+    kind, _, _, fate = _unread(one, msgspec.DecodeError(), [], 0)
     return kind, fate
 
 
-def _unread(one: Given, error: msgspec.DecodeError, broken: list[tuple[int, str]]) -> tuple[str, str, int, str]:
+def _nameless(one: Given, number: int) -> str:
+    """An id for a resource that gives none, of its place in the extract."""
+    place = hashlib.blake2b(one.place.encode(), digest_size=4).hexdigest()
+    return f"line-{one.line}-{number}-{place}"
+
+
+def _unread(
+    one: Given, error: msgspec.DecodeError, broken: list[tuple[int, str]], number: int
+) -> tuple[str, str, int, str]:
     try:
         head = r.decode_head(one.raw)
     except msgspec.DecodeError:
         head = r.Head()
-    kind, key = head.resourceType or "?", f"{head.resourceType}/{head.id or one.line}"
+    # Its key is that of no other resource: what cannot be read replaces nothing.
+    kind, key = head.resourceType or "?", f"?/{_nameless(one, number)}"
     if head.resourceType == "Bundle":
         return kind, key, 0, f"{ASIDE}a Bundle inside another file of resources"
     if head.resourceType is not None and head.resourceType not in r.TYPES:
@@ -212,15 +226,26 @@ def refuse_stu3(profiles: list[str]) -> None:
 
 
 def version_of(meta: r.Meta | None) -> int:
-    """Sorts versions of one resource: by the time of the last update, else by the version's number."""
+    """Sorts versions of one resource: by the moment of the last update to the millisecond, then by the version's
+    number.
+    """
     if meta is None:
         return 0
-    text = meta.lastUpdated
-    if text and len(text) >= 19:
-        digits = text[:4] + text[5:7] + text[8:10] + text[11:13] + text[14:16] + text[17:19]
-        if digits.isdecimal():
-            return int(digits)
-    return int(meta.versionId) if meta.versionId and meta.versionId.isdecimal() and len(meta.versionId) < 15 else 0
+    text = meta.versionId
+    number = min(int(text), _MOST_VERSIONS - 1) if text and text.isdecimal() and len(text) < 15 else 0
+    moment = _moment(meta.lastUpdated) if meta.lastUpdated else None
+    return number if moment is None else moment * _MOST_VERSIONS + number
+
+
+def _moment(text: str) -> int | None:
+    """Milliseconds since 1970 of a time; one without a zone is read as UTC, one that cannot be read is None."""
+    for given in (text, text[:19].replace(":60", ":59")):  # a leap second, which FHIR allows
+        try:
+            found = dt.datetime.fromisoformat(given)
+        except ValueError:
+            continue
+        return int((found if found.tzinfo else found.replace(tzinfo=dt.UTC)).timestamp() * 1_000)
+    return None
 
 
 def rows_table(name: str, rows: list[tuple[object, ...]]) -> pa.Table:
@@ -231,7 +256,7 @@ def rows_table(name: str, rows: list[tuple[object, ...]]) -> pa.Table:
 
 
 def _column(table: str, name: str, values: tuple[object, ...]) -> pa.Array:
-    if table == "provenance" and name == "key":
+    if table in ("provenance", "member") and name == "key":
         return pa.array(key_hashes(map(str, values)))  # one for every resource of a trust: as text they fill gigabytes
     if name == "source" or name in DAYS:
         return pa.array(values, pa.int32())
@@ -242,14 +267,16 @@ def _column(table: str, name: str, values: tuple[object, ...]) -> pa.Array:
     return pa.array(values, pa.string()).dictionary_encode()
 
 
-def of_lines(lines: Iterable[bytes], first: int, scope: Scope) -> Iterator[Given]:
+def of_lines(lines: Iterable[bytes], first: int, scope: Scope, place: str = "") -> Iterator[Given]:
     """Yields the resources of NDJSON lines. ``first`` is the number of the first line. Blank lines are skipped."""
     for number, line in enumerate(lines, first):
         if line and not line.isspace():
-            yield Given(line, number, scope)
+            yield Given(line, number, scope, place=place)
 
 
-def of_bundle(raw: bytes, line: int, identities: Identities, main_base: str | None, gone: set[str]) -> Iterator[Given]:
+def of_bundle(
+    raw: bytes, line: int, identities: Identities, main_base: str | None, gone: set[str], place: str = ""
+) -> Iterator[Given]:
     """Resources of one Bundle: a transaction, a message, a collection, a history or a search result. The keys that it
     deletes are added to ``gone``. Raises RecordsError for STU3 and msgspec.DecodeError for a file that is not a Bundle.
     """
@@ -272,9 +299,9 @@ def of_bundle(raw: bytes, line: int, identities: Identities, main_base: str | No
     scope = Scope(identities, base, entries)
     for entry, resource in heads:
         if r.decode_head(resource).resourceType == "Bundle":
-            yield from of_bundle(bytes(resource), line, identities, base, gone)
+            yield from of_bundle(bytes(resource), line, identities, base, gone, place)
         else:
-            yield Given(resource, line, scope, entry.fullUrl, bundle.meta)
+            yield Given(resource, line, scope, entry.fullUrl, bundle.meta, place=place)
 
 
 def deleted_key(entry: r.Entry, identities: Identities, base: str | None) -> str | None:

@@ -91,6 +91,7 @@ def read(
         done += part.size
         if progress is not None:
             progress(done, total)
+    gathering.notes += Counter(dict(folder.notes))
     made = gathering.extract()
     made.deleted, made.files = deleted, len({part.path for part in folder.parts})
     return made

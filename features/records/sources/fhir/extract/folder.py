@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,9 @@ from features.records.reading.dates import read_day
 
 Kind = Literal["lines", "document", "deleted", "outcome"]
 CHUNK_BYTES = 24 * 2**20
+_PACKED = (".zip", ".bz2", ".xz", ".zst", ".7z", ".tar", ".tgz", ".xml")
+"""Endings of files that may hold FHIR and are not read."""
+_SEVERE = re.compile(rb'"severity"\s*:\s*"(?:error|fatal)"')
 _LINES, _DOCUMENTS = (".ndjson", ".ndjson.gz", ".jsonl", ".jsonl.gz"), (".json", ".json.gz")
 
 
@@ -29,6 +33,12 @@ class FilePart:
     kind: Kind
     start: int = 0
     end: int | None = None
+    name: str = ""
+    """Its path within the extract."""
+
+    @property
+    def place(self) -> str:
+        return f"{self.name}:{self.start}"
 
     @property
     def size(self) -> int:
@@ -47,6 +57,8 @@ class FhirFolder:
     base: str | None = None
     manifests: int = 0
     moment: str | None = None
+    notes: tuple[tuple[str, int], ...] = ()
+    """What the report says of the files, each with a count."""
 
 
 def open_folder(folder: str | Path) -> FhirFolder:
@@ -59,18 +71,20 @@ def open_folder(folder: str | Path) -> FhirFolder:
     files = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
     kinds: dict[Path, Kind] = {}
     manifests = []
+    pages: list[tuple[set[str], set[str]]] = []
     for file in files:
         name = file.name.lower()
         if name.endswith(_LINES):
             kinds[file] = "lines"
         elif name.endswith(_DOCUMENTS):
-            manifest = _manifest(file)
-            if manifest is None:
-                kinds[file] = "document"
+            content = _content(file)
+            if "transactionTime" in content and "output" in content:
+                manifests.append((file, content))
             else:
-                manifests.append((file, manifest))
-    day, base = NO_DAY, None
-    problems: list[RecordsProblem] = []
+                kinds[file] = "document"
+                pages.append((links_of(content, "self"), links_of(content, "next")))
+    day, base, found_here = NO_DAY, None, set(kinds)
+    problems: list[RecordsProblem] = [_unreadable(file) for file in files if file.suffix.lower() in _PACKED]
     for file, manifest in manifests:
         found = read_day(str(manifest["transactionTime"])).day
         if found is None:
@@ -83,9 +97,19 @@ def open_folder(folder: str | Path) -> FhirFolder:
         raise RecordsError(problems)
     if not kinds:
         raise RecordsError([_problem(f"{path} holds no .ndjson, .ndjson.gz or .json file", "check the path")])
-    parts = [part for file, kind in kinds.items() for part in _split(file, kind)]
+    others = [file for file in files if file not in kinds and file not in {f for f, _ in manifests}]
+    unnamed = found_here - _named(manifests) if manifests else set()
+    notes = {
+        "files that hold no FHIR by their name; not read": len(others),
+        "files that no manifest names; they were read": len(unnamed),
+        "Bundle: names a next page that is not in the folder": len(next_pages_missing(pages)),
+        "OperationOutcome: an error or fatal; part of the export may be missing": sum(
+            _errors(file) for file, kind in kinds.items() if kind == "outcome"
+        ),
+    }
+    parts = [part for file, kind in kinds.items() for part in _split(file, kind, file.relative_to(path).as_posix())]
     moments = [time for _, manifest in manifests if (time := _moment(str(manifest["transactionTime"])))]
-    return FhirFolder(path, tuple(parts), day, base, len(manifests), max(moments, default=None))
+    return FhirFolder(path, tuple(parts), day, base, len(manifests), max(moments, default=None), tuple(notes.items()))
 
 
 def _moment(text: str) -> str | None:
@@ -97,15 +121,50 @@ def _moment(text: str) -> str | None:
     return None if found.tzinfo is None else found.astimezone(dt.UTC).isoformat(timespec="seconds")
 
 
-def _manifest(file: Path) -> dict[str, Any] | None:
-    """The content of a Bulk Data manifest. None for any other JSON."""
+def _content(file: Path) -> dict[str, Any]:
+    """The JSON of a file that may be a manifest or a page of a search; empty for one that is long or compressed."""
     if _is_gzip(file) or file.stat().st_size > 2**24:
-        return None
+        return {}
     try:
         found = json.loads(file.read_bytes())
     except ValueError:
-        return None
-    return found if isinstance(found, dict) and "transactionTime" in found and "output" in found else None
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def links_of(bundle: dict[str, Any], relation: str) -> set[str]:
+    """The addresses of one relation that a Bundle gives."""
+    links = bundle.get("link") if bundle.get("resourceType") == "Bundle" else None
+    given = [one for one in links if isinstance(one, dict)] if isinstance(links, list) else []
+    return {str(one.get("url")) for one in given if one.get("relation") == relation}
+
+
+def next_pages_missing(pages: list[tuple[set[str], set[str]]]) -> set[str]:
+    """The next pages that Bundles name, without those that are in the folder."""
+    return {url for _, following in pages for url in following} - {url for own, _ in pages for url in own}
+
+
+def _unreadable(file: Path) -> RecordsProblem:
+    return _problem(
+        f"{file.name} cannot be read here", "unpack or convert it; what is missing looks like care that stopped"
+    )
+
+
+def _named(manifests: list[tuple[Path, dict[str, Any]]]) -> set[Path]:
+    """The files that manifests name, in any of their lists."""
+    urls = (
+        (file.parent, str(item.get("url", "")).rsplit("/", 1)[-1].partition("?")[0])
+        for file, manifest in manifests
+        for name in ("output", "deleted", "error", "outcome")
+        for item in manifest.get(name) or ()
+    )
+    return {folder / f"{base}{end}" for folder, base in urls for end in ("", ".gz")}
+
+
+def _errors(file: Path) -> int:
+    """How many problems of a file of OperationOutcomes are errors or fatal."""
+    with open_part(FilePart(file, "outcome")) as stream:
+        return sum(len(_SEVERE.findall(line)) for line in stream)
 
 
 def _follow(file: Path, manifest: dict[str, Any], kinds: dict[Path, Kind]) -> Iterator[RecordsProblem]:
@@ -131,11 +190,11 @@ def _follow(file: Path, manifest: dict[str, Any], kinds: dict[Path, Kind]) -> It
                 yield _problem(f"{file.name} has a next page that is not in the folder", "fetch every page")
 
 
-def _split(file: Path, kind: Kind) -> Iterator[FilePart]:
+def _split(file: Path, kind: Kind, name: str) -> Iterator[FilePart]:
     """One part; a long uncompressed file is split into several parts at line ends."""
     size = file.stat().st_size
     if kind != "lines" or _is_gzip(file) or size <= CHUNK_BYTES * 3 // 2:
-        yield FilePart(file, kind)
+        yield FilePart(file, kind, name=name)
         return
     start = 0
     with file.open("rb") as stream:
@@ -143,7 +202,7 @@ def _split(file: Path, kind: Kind) -> Iterator[FilePart]:
             stream.seek(min(start + CHUNK_BYTES, size))
             stream.readline()
             end = stream.tell()
-            yield FilePart(file, kind, start, end)
+            yield FilePart(file, kind, start, end, name)
             start = end
 
 

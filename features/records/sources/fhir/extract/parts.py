@@ -41,7 +41,8 @@ def read_part(part: FilePart, job: Job, book: CodeBook) -> Outcome:
             batch.notes["OperationOutcome: the server reported problems with its export"] += len(batch)
         return [batch], gone
     scope = Scope(job.identities, job.base)
-    return [read_batch(of_lines(lines, first + 1, scope), book) for first, lines in line_blocks(part)], gone
+    given = (of_lines(lines, first + 1, scope, part.place) for first, lines in line_blocks(part))
+    return [read_batch(block, book) for block in given], gone
 
 
 def resources_of(part: FilePart, job: Job, gone: set[str]) -> Iterator[Given]:
@@ -49,16 +50,16 @@ def resources_of(part: FilePart, job: Job, gone: set[str]) -> Iterator[Given]:
     if part.kind == "document":
         with open_part(part) as stream:
             raw = stream.read().removeprefix(b"\xef\xbb\xbf")
-        yield from _document(raw, job, gone)
+        yield from _document(raw, job, gone, part.place)
     elif part.kind == "deleted":
         yield from _deletions(part, job, gone)
     else:
         scope = Scope(job.identities, job.base)
         for first, lines in line_blocks(part):
-            yield from of_lines(lines, first + 1, scope)
+            yield from of_lines(lines, first + 1, scope, part.place)
 
 
-def _document(raw: bytes, job: Job, gone: set[str]) -> Iterator[Given]:
+def _document(raw: bytes, job: Job, gone: set[str], place: str) -> Iterator[Given]:
     """The resources of a Bundle, or the single resource of a file."""
     try:
         head = r.decode_head(raw)
@@ -66,11 +67,11 @@ def _document(raw: bytes, job: Job, gone: set[str]) -> Iterator[Given]:
         head = r.Head()
     if head.resourceType == "Bundle":
         try:
-            yield from of_bundle(raw, 1, job.identities, job.base, gone)
+            yield from of_bundle(raw, 1, job.identities, job.base, gone, place)
         except msgspec.DecodeError:
-            yield Given(b"", 1, Scope(job.identities, job.base))
+            yield Given(b"", 1, Scope(job.identities, job.base), place=place)
     else:
-        yield Given(raw, 1, Scope(job.identities, job.base))
+        yield Given(raw, 1, Scope(job.identities, job.base), place=place)
 
 
 def _deletions(part: FilePart, job: Job, gone: set[str]) -> Iterator[Given]:
@@ -82,9 +83,9 @@ def _deletions(part: FilePart, job: Job, gone: set[str]) -> Iterator[Given]:
             try:
                 bundle = r.decode_bundle(line)
             except msgspec.DecodeError:
-                yield Given(line, number, Scope.nowhere())
+                yield Given(line, number, Scope.nowhere(), place=part.place)
                 continue
             keys = [deleted_key(entry, job.identities, job.base) for entry in bundle.entry]
             gone |= {key for key in keys if key}
             if None in keys:
-                yield Given(line, number, Scope.nowhere())
+                yield Given(line, number, Scope.nowhere(), place=part.place)

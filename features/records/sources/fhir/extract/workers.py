@@ -80,7 +80,7 @@ def _start(job: Job, folder: Path) -> subprocess.Popen[str]:
 def _ask(idle: SimpleQueue[subprocess.Popen[str]], part: FilePart) -> str:
     process = idle.get()
     assert process.stdin is not None and process.stdout is not None
-    told = {"path": str(part.path), "kind": part.kind, "start": part.start, "end": part.end}
+    told = {"path": str(part.path), "kind": part.kind, "start": part.start, "end": part.end, "name": part.name}
     try:
         print(json.dumps(told), file=process.stdin, flush=True)
         answer = process.stdout.readline()
@@ -153,7 +153,7 @@ def main() -> None:
     number = 0
     for line in sys.stdin:
         asked = json.loads(line)
-        part = FilePart(Path(asked["path"]), asked["kind"], asked["start"], asked["end"])
+        part = FilePart(Path(asked["path"]), asked["kind"], asked["start"], asked["end"], asked["name"])
         answer: dict[str, Any]
         try:
             batches, deleted = read_part(part, job, book)

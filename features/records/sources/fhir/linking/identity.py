@@ -34,8 +34,8 @@ class People:
         return pd.Series(found, dtype="str")
 
 
-def link_people(extract: Extract, patients: pd.DataFrame, identifiers: pd.DataFrame) -> People:
-    """Joins Patient resources that are one person: a ``replaced-by`` link, or one NHS number.
+def link_people(extract: Extract, patients: pd.DataFrame, identifiers: pd.DataFrame, replaced: pd.DataFrame) -> People:
+    """Joins Patient resources that are one person: a ``replaced-by`` or ``replaces`` link, or one NHS number.
 
     The id is the pseudonym of the NHS number where the trust's key made one, otherwise the id of the Patient that is
     kept. A death or a birth date that only one Patient holds is used for the person.
@@ -48,8 +48,8 @@ def link_people(extract: Extract, patients: pd.DataFrame, identifiers: pd.DataFr
             key = leader[key]
         return key
 
-    for key, target in zip(patients["key"], patients["replaced_by"], strict=True):
-        if isinstance(target, str) and target in leader and find(target) != find(key):
+    for key, target in zip(replaced["key"], replaced["replaced_by"], strict=True):
+        if key in leader and target in leader and find(target) != find(key):
             leader[find(key)] = find(target)
     births = dict(zip(patients["key"], patients["birth_date"], strict=True))
     holders, doubtful = _holders(identifiers, leader, births, find, extract)

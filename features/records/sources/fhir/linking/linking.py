@@ -21,11 +21,12 @@ from features.records.sources.fhir.extract.extract import Extract
 from features.records.sources.fhir.linking.clocks import Clocks, Seen, days_of_provenance
 from features.records.sources.fhir.linking.contacts import Links
 from features.records.sources.fhir.linking.identity import People, link_people
-from features.records.sources.fhir.linking.live import live_resources
+from features.records.sources.fhir.linking.live import heads_without_a_result, live_resources
 from features.records.sources.fhir.linking.shelf import Shelf, Shelved
 from features.records.sources.fhir.linking.slices import joined, packed, slices_of
 from features.records.sources.fhir.linking.supplies import supply_frames
 from features.records.sources.fhir.references import key_hashes
+from features.records.sources.fhir.rows.clinical import NO_VALUE, NOT_DONE
 from features.records.sources.fhir.sink import ASIDE, LEFT_OUT, MERGED
 
 Sources = npt.NDArray[np.int32]
@@ -53,7 +54,8 @@ class Linking:
         self.live = live_resources(extract)
         created, updated = days_of_provenance(self._taken("provenance"))
         self.clocks = Clocks(extract.keys, seen, created, updated)
-        self.people: People = link_people(extract, self.rows("patient"), self.rows("identifier"))
+        tables = (self.rows(name) for name in ("patient", "identifier", "same_person"))
+        self.people: People = link_people(extract, *tables)
         self.shelf = Shelf(extract.scratch)
         self.frames: dict[str, Frame] = {}
         self.origins: dict[str, Sources] = {}
@@ -65,6 +67,8 @@ class Linking:
         self._keep("supplies", self._supplies())
         self._keep("contacts", self._contacts())
         self._keep("stays", self._each("stay", self._stays))
+        self.empty_heads = heads_without_a_result(self.extract, self.rows("member"), (NOT_DONE, NO_VALUE))
+        self._mark(self.empty_heads, NOT_DONE)
         results = self._keep("results", self._each("result", self._results))
         self.frames["results"] = results.given(partial(_value_of_result, results), without=("text",))
         self._keep("conditions", self._each("condition", self._conditions))
@@ -306,6 +310,7 @@ class Linking:
         return frame, reversal
 
     def _results(self, rows: pd.DataFrame) -> pd.DataFrame:
+        rows = rows[~np.isin(rows["source"].to_numpy(np.int32), self.empty_heads)].reset_index(drop=True)
         taken = rows["day"].to_numpy(np.int32)
         bound = rows["comparator"].astype("str") + rows["amount"].astype("str")
         return pd.DataFrame(

@@ -1,13 +1,29 @@
-"""Finds the resources of an extract that stand: the latest version of each, unless it was deleted."""
+"""Finds the resources of an extract that stand: the latest version of each, unless it was deleted, and no head of a
+panel that was not done."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from features.records.sources.fhir.extract.extract import Extract
 from features.records.sources.fhir.references import key_hashes
 from features.records.sources.fhir.sink import LEFT_OUT, REPLACED
+
+
+def heads_without_a_result(extract: Extract, members: pd.DataFrame, not_done: Sequence[str]) -> npt.NDArray[np.int32]:
+    """The heads of panels of which no member was done: their own row would say that the test was done.
+
+    ``members`` has the hashed key of each member beside the head that names it; ``not_done`` are the fates of results
+    that do not exist. A member that is not in the extract may have been done.
+    """
+    fates = [extract.fate_words.index(word) for word in not_done if word in extract.fate_words]
+    missing = np.isin(members["key"].to_numpy(np.uint64), extract.keys[np.isin(extract.fates, fates)])
+    sources = members["source"].to_numpy(np.int32)
+    return np.setdiff1d(sources[missing], sources[~missing])
 
 
 def live_resources(extract: Extract) -> npt.NDArray[np.bool_]:

@@ -91,6 +91,8 @@ def _stay(one: r.Encounter, key: str, sink: Sink, ward: str, admitted: int, disc
     if CONFLICT in (method, legal):
         return sink.conflict()
     word = book.word("ward", one.serviceType)
+    if one.status == "finished" and discharged == NO_DAY:
+        sink.notes["Encounter: a finished stay without an end; it is read as open"] += 1
     over = discharged if one.status == "finished" or discharged != NO_DAY else NO_DAY
     sink.add(
         "stay", key, sink.scope.key(one.subject), admitted, over, method or "unknown",

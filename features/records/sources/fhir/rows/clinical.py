@@ -12,6 +12,7 @@ from features.reference import TESTS
 _SEEN = ("final", "amended", "corrected", "preliminary")
 _WRONG = ("refuted", "entered-in-error")
 NOT_DONE = f"{LEFT_OUT}the test was not done (dataAbsentReason)"
+NO_VALUE = f"{LEFT_OUT}no value"
 
 
 def observation(one: r.Observation, key: str, sink: Sink) -> str:
@@ -48,21 +49,27 @@ def observation(one: r.Observation, key: str, sink: Sink) -> str:
             return f"{ASIDE}no day"
         sink.add("circumstance", subject, question, found, on, issued)
         made.append("circumstances")
-    rows: list[tuple[str, r.Quantity | None, float | None]] = []
+    rows: list[tuple[str, r.Observation | r.Component, bool]] = []
     if tests and done:
-        quantity = one.valueQuantity if len(tests) == 1 else None
-        rows += [(test, quantity, one.valueInteger if len(tests) == 1 else None) for test in tests]
+        rows += [(test, one, len(tests) == 1) for test in tests]
     for part in parts:
         found_tests = book.tests_of(part.code)
         if found_tests == CONFLICT:
             return sink.conflict()
-        rows += [(test, part.valueQuantity, part.valueInteger) for test in found_tests]
+        rows += [(test, part, True) for test in found_tests]
+    # A test with a unit is done only with a value. One without a unit is done by being recorded.
+    rows = [(test, held, own) for test, held, own in rows if not TESTS[test].unit or (own and _says_something(held))]
     if rows and on == NO_DAY:
         return f"{ASIDE}no day"
-    for test, quantity, whole in rows:
+    if one.hasMember and rows and not parts and not _says_something(one):  # the head of a panel: its members tell
+        for member in one.hasMember:
+            if name := sink.scope.key(member):
+                sink.add("member", name)
+    for test, held, own in rows:
+        quantity, whole = (held.valueQuantity, held.valueInteger) if own else (None, None)
         if quantity is None or quantity.value is None:
             # Words in place of a number ("QNS", "<0.1") are kept, so that the checks can report them as not readable.
-            words = one.valueString if TESTS[test].unit and test in tests and whole is None else None
+            words = _words(held) if TESTS[test].unit and whole is None else None
             sink.add("result", subject, test, on, whole, None, None, issued, words)
         else:
             unit = book.unit(test, quantity.code, quantity.unit)
@@ -73,7 +80,26 @@ def observation(one: r.Observation, key: str, sink: Sink) -> str:
         return f"{MAPPED}{' and '.join(made)}"
     if not done and (tests or question or one.component):
         return NOT_DONE
+    if tests:
+        return NO_VALUE
     return sink.name_unmapped("Observation", one.code)
+
+
+def _says_something(one: r.Observation | r.Component) -> bool:
+    """True for a number, or for any other value that stands where the number should be."""
+    quantity = one.valueQuantity
+    return one.valueInteger is not None or (quantity is not None and quantity.value is not None) or bool(_words(one))
+
+
+def _words(one: r.Observation | r.Component) -> str | None:
+    """What stands in place of a number: words, a code, a range or a ratio."""
+    if one.valueString is not None:
+        return one.valueString.strip() or None
+    if one.valueCodeableConcept is not None:
+        return next((c.display or c.code for c in one.valueCodeableConcept.coding), None) or "a code"
+    if one.valueRange is not None:
+        return "a range"
+    return "a ratio" if one.valueRatio is not None else None
 
 
 def _circumstance(one: r.Observation, question: str, sink: Sink) -> str | None:

@@ -176,6 +176,8 @@ def request(one: r.MedicationRequest, key: str, sink: Sink) -> str:
     if one.status in ("draft", "unknown", None) or (withdrawn and reversed_on == NO_DAY):
         return f"{NOT_READ}status"
     sink.note_partial("MedicationRequest", start)
+    if one.status in ("stopped", "on-hold"):
+        sink.notes["MedicationRequest: stopped or on hold, without the day; read for its whole length"] += 1
     return _add(
         one, key, "prescribed", day(start), dose_of(one.dosageInstruction, sink), sink,
         quantity=_units(wanted.quantity if wanted else None, sink),

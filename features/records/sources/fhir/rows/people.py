@@ -19,7 +19,10 @@ def last_updated(resource: r.Resource) -> int:
 
 def patient(one: r.Patient, key: str, sink: Sink) -> str:
     book, scope = sink.book, sink.scope
-    replaced = next((scope.key(link.other) for link in one.link if link.type == "replaced-by"), None)
+    for link in one.link:
+        other = scope.key(link.other) if link.type in ("replaced-by", "replaces") else None
+        if other:
+            sink.add("same_person", *((key, other) if link.type == "replaced-by" else (other, key)))
     updated = last_updated(one)
     if one.meta and any(tag.code == "HTEST" for tag in [*one.meta.tag, *one.meta.security]):
         sink.mark_synthetic()
@@ -38,7 +41,7 @@ def patient(one: r.Patient, key: str, sink: Sink) -> str:
             ethnicity = book.word("ethnicity", extension.valueCodeableConcept)
     sex = book.code("gender", one.gender)
     ethnicity = None if ethnicity == CONFLICT else ethnicity
-    sink.add("patient", key, birth_day(one.birthDate), sex, ethnicity, died, replaced)
+    sink.add("patient", key, birth_day(one.birthDate), sex, ethnicity, died)
     for identifier in one.identifier:
         hashed = scope.identities.hash_of(identifier)
         if hashed:
@@ -75,6 +78,11 @@ def flag(one: r.Flag, key: str, sink: Sink) -> str:
     start, end = (day(one.period.start), day(one.period.end)) if one.period else (NO_DAY, NO_DAY)
     if start == NO_DAY:
         return f"{ASIDE}no day"
+    if one.status == "inactive" and end == NO_DAY:
+        end = last_updated(one)
+        if end == NO_DAY:
+            return f"{LEFT_OUT}no longer active, without the day on which it ended"
+        sink.notes["Flag: inactive without an end; the day of the last update was taken"] += 1
     subject = sink.scope.key(one.subject)
     sink.add("circumstance", subject, kind, value, start, NO_DAY)
     if end != NO_DAY:
