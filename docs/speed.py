@@ -47,7 +47,11 @@ which come from one run, before the seconds. Where a line lies above its floor t
 
 `ratio` is how many times faster than what stands beside it, and for `train-overhead` and `one-person-busy` how many times as long. Run one with `make bench ONLY=features-tsf`.
 How builds grow from 5,000 to 200,000 people stands in [spark.md](spark.md), the nightly run's growth in [operations.md](operations.md), exact contributions in full in [scores.md](scores.md).
+{fhir}
 """
+
+FHIR = """The machine was busy with other work while `fhir` ran, so read its processor time. All 60,000 people would take {cpu_seconds:,} s of processor time and hold {peak_mb:,} MB at
+most, at the growth from {people:,} to {more:,} people, which is {slope} MB for 1,000."""
 
 _ALSO = {
     "people": "{:,} people",
@@ -73,7 +77,13 @@ def speed() -> str:
         rows.append(_row(line))
         if smaller := line.get("smaller"):
             rows.append(_row({**line, **smaller, "ok": None, "floor": None}))
-    return TEXT.format(rows="\n".join(rows))
+    return TEXT.format(rows="\n".join(rows), fhir=_fhir(next(line for line in lines if line["name"] == "fhir")))
+
+
+def _fhir(line: dict[str, Any]) -> str:
+    """What a tenth and a fifth of 60,000 people say of all of them."""
+    most = {name: line["whole"][name] for name in ("cpu_seconds", "peak_mb")}
+    return FHIR.format(**most, people=line["people"], more=line["fifth"]["people"], slope=line["mb_for_1000_people"])
 
 
 def _row(line: dict[str, Any]) -> str:
