@@ -41,7 +41,8 @@ def without_id(resource):
     [
         ({"lastUpdated": "2025-07-01T09:30:00Z"}, {"lastUpdated": "2025-07-01T10:00:00+01:00"}),
         ({"lastUpdated": "2025-07-01T10:00:00.900Z"}, {"lastUpdated": "2025-07-01T10:00:00.100Z"}),
-        ({"lastUpdated": "2025-07-01T10:00:00Z", "versionId": "3"}, {"lastUpdated": "2025-07-01T10:00:00Z", "versionId": "2"}),
+        ({"lastUpdated": "2025-07-01T10:00:00Z", "versionId": "3"},
+         {"lastUpdated": "2025-07-01T10:00:00Z", "versionId": "2"}),
         ({"lastUpdated": "2016-12-31T23:59:60Z"}, {"lastUpdated": "2016-12-31T23:59:58Z"}),
         ({"versionId": "10"}, {"versionId": "9"}),
     ],
