@@ -86,13 +86,18 @@ def sigmoid(logit: Floats) -> Floats:
     return np.where(logit >= 0, 1.0 / (1.0 + small), small / (1.0 + small))
 
 
-def fit_calibration(margin: ArrayLike, label: ArrayLike, horizon: ArrayLike) -> Calibration:
+def fit_calibration(
+    margin: ArrayLike, label: ArrayLike, horizon: ArrayLike, weight: ArrayLike | None = None
+) -> Calibration:
     """Maximum likelihood over rows stacked over horizons, without penalty (Platt scaling with one offset per horizon).
 
     ``margin``, ``label`` (1 event, 0 none, NaN censored and dropped) and ``horizon`` (days) have shape (rows,). The
     rows should come from people and days that neither trained nor test the model. The order of the offsets holds
     exactly. The likelihood is concave, so its best ordered point has some equal neighbours: every way to tie
     neighbours is fitted, and the best ordered fit is kept.
+
+    ``weight`` says how much each row counts; all the same without it. It is for rows that stand for people whose label
+    was cut off, never for resampling of events, which would destroy the probability.
 
     Raises ``CalibrationError`` if a horizon has only one kind of label, the labels are separated by the margin, or
     the slope is not above 0.
@@ -102,8 +107,11 @@ def fit_calibration(margin: ArrayLike, label: ArrayLike, horizon: ArrayLike) -> 
         raise CalibrationError(
             f"{len(m)} margins, {len(y)} labels and {len(h)} horizons: expected one of each for every row"
         )
+    counts = np.ones(len(y)) if weight is None else np.asarray(weight, dtype=np.float64).ravel()
+    if len(counts) != len(y) or not np.isfinite(counts).all() or (counts <= 0).any():
+        raise CalibrationError(f"{len(counts)} weights for {len(y)} labels: expected one finite weight above 0 each")
     known = ~np.isnan(y)
-    m, y, h = m[known], y[known], h[known]
+    m, y, h, counts = m[known], y[known], h[known], counts[known]
     if not np.isfinite(m).all() or not np.isin(y, (0.0, 1.0)).all():
         raise CalibrationError("margins must be finite and labels 0, 1 or missing")
     horizons, index = np.unique(h, return_inverse=True)
@@ -117,7 +125,7 @@ def fit_calibration(margin: ArrayLike, label: ArrayLike, horizon: ArrayLike) -> 
                 f"horizon {days:.0f} days: {e:.0f} events in {n} rows; an offset needs both kinds, so use a longer or "
                 f"later slice"
             )
-    slope, offsets = _best_in_order(m, y, index, len(horizons))
+    slope, offsets = _best_in_order(m, y, index, len(horizons), counts)
     if slope <= 0:
         raise CalibrationError(
             f"the fitted slope is {slope:.4g}: higher margins go with fewer events here; the model does not carry "
@@ -126,12 +134,12 @@ def fit_calibration(margin: ArrayLike, label: ArrayLike, horizon: ArrayLike) -> 
     return Calibration(tuple(int(d) for d in horizons), slope, tuple(float(o) for o in offsets))
 
 
-def _best_in_order(m: Floats, y: Floats, index: NDArray[np.int64], n: int) -> tuple[float, Floats]:
+def _best_in_order(m: Floats, y: Floats, index: NDArray[np.int64], n: int, counts: Floats) -> tuple[float, Floats]:
     best: tuple[float, float, Floats] | None = None
     # The first is "no ties". If its offsets are ordered, it is the best fit.
     for ties in sorted(product((False, True), repeat=n - 1), key=sum):
         group = np.concatenate(([0], np.cumsum(~np.asarray(ties, dtype=bool)))).astype(np.int64)
-        likelihood, slope, tied = _newton(m, y, group[index], int(group[-1]) + 1)
+        likelihood, slope, tied = _newton(m, y, group[index], int(group[-1]) + 1, counts)
         if np.all(np.diff(tied) >= 0) and (best is None or likelihood > best[0]):
             best = (likelihood, slope, tied[group])
             if not any(ties):
@@ -141,31 +149,33 @@ def _best_in_order(m: Floats, y: Floats, index: NDArray[np.int64], n: int) -> tu
     return best[1], best[2]
 
 
-def _newton(m: Floats, y: Floats, group: NDArray[np.int64], n: int) -> tuple[float, float, Floats]:
-    """Damped Newton steps for one slope and ``n`` offsets. Returns (log likelihood, slope, offsets)."""
+def _newton(m: Floats, y: Floats, group: NDArray[np.int64], n: int, counts: Floats) -> tuple[float, float, Floats]:
+    """Damped Newton steps for one slope and ``n`` offsets; row i counts ``counts[i]`` times. Returns
+    (log likelihood, slope, offsets).
+    """
     centre, scale = float(m.mean()), float(m.std())
     if scale <= 1e-12 * max(1.0, abs(centre)):
         raise CalibrationError(
             "all margins are the same: there is nothing to scale; check that the model learned anything"
         )
     z = (m - centre) / scale
-    share = np.bincount(group, weights=y, minlength=n) / np.bincount(group, minlength=n)
+    share = np.bincount(group, weights=counts * y, minlength=n) / np.bincount(group, weights=counts, minlength=n)
     beta = np.concatenate(([1.0], np.log(share / (1 - share))))
-    likelihood = _log_likelihood(beta, z, y, group)
+    likelihood = _log_likelihood(beta, z, y, group, counts)
     for _ in range(_NEWTON_STEPS):
         p = sigmoid(beta[0] * z + beta[1:][group])
-        w = p * (1 - p)
-        gradient = np.concatenate(([z @ (y - p)], np.bincount(group, weights=y - p, minlength=n)))
+        w, missed = counts * p * (1 - p), counts * (y - p)
+        gradient = np.concatenate(([z @ missed], np.bincount(group, weights=missed, minlength=n)))
         hessian = np.zeros((n + 1, n + 1))
         hessian[0, 0] = w @ (z * z)
         hessian[0, 1:] = hessian[1:, 0] = np.bincount(group, weights=w * z, minlength=n)
         hessian[range(1, n + 1), range(1, n + 1)] = np.bincount(group, weights=w, minlength=n)
         step = np.linalg.lstsq(hessian, gradient, rcond=None)[0]
         size = 1.0
-        while size > 1e-10 and _log_likelihood(beta + size * step, z, y, group) < likelihood:
+        while size > 1e-10 and _log_likelihood(beta + size * step, z, y, group, counts) < likelihood:
             size /= 2
         beta = beta + size * step
-        likelihood = _log_likelihood(beta, z, y, group)
+        likelihood = _log_likelihood(beta, z, y, group, counts)
         if np.abs(beta).max() > _LARGEST_PARAMETER:
             raise CalibrationError(
                 "the margin separates events from non-events completely: no finite slope exists; use more rows"
@@ -176,6 +186,6 @@ def _newton(m: Floats, y: Floats, group: NDArray[np.int64], n: int) -> tuple[flo
     return likelihood, float(slope), beta[1:] - slope * centre
 
 
-def _log_likelihood(beta: Floats, z: Floats, y: Floats, group: NDArray[np.int64]) -> float:
+def _log_likelihood(beta: Floats, z: Floats, y: Floats, group: NDArray[np.int64], counts: Floats) -> float:
     logit = beta[0] * z + beta[1:][group]
-    return float(np.sum(y * logit - np.logaddexp(0.0, logit)))
+    return float(np.sum(counts * (y * logit - np.logaddexp(0.0, logit))))

@@ -73,6 +73,8 @@ def safety_report(home: Path | str, first: dt.date, last: dt.date) -> SafetyRepo
     """Counts over whole days in UTC. Raises PeriodRefused."""
     if last < first:
         raise PeriodRefused(f"the period ends on {last}, before it begins on {first}: write --from before --to")
+    if last == dt.date.max:
+        raise PeriodRefused(f"the period ends on {last}, and no day follows: write an earlier day for --to")
     begin = dt.datetime.combine(first, dt.time(), dt.UTC)
     end = dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), dt.UTC)
     with migrations.opened(home) as database, database.write() as connection:

@@ -96,10 +96,29 @@ class Feed(_Part):
 
 
 class ModelChange(_Part):
+    """A change of the served model. ``step``, ``by``, ``at`` and ``why`` are None where training's register does not
+    hold the decision.
+    """
+
     first_list: dt.date
     before: str
     after: str
     version: str
+    step: str | None = None
+    by: str | None = None
+    at: dt.datetime | None = None
+    why: str | None = None
+
+
+class Bounds(_Part):
+    """What the change control plan allowed when the report was made: the largest intercept either way, the slope, and
+    what a step needs.
+    """
+
+    intercept: float
+    slope: tuple[float, float]
+    fewest_events: int
+    chance: float
 
 
 class MonthReport(_Part):
@@ -111,6 +130,7 @@ class MonthReport(_Part):
     feeds: tuple[Feed, ...]
     changes: tuple[ModelChange, ...]
     left_out: dict[str, int]
+    bounds: Bounds | None = None
 
     @property
     def alarms(self) -> int:

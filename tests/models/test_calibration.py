@@ -54,6 +54,21 @@ def test_offsets_that_would_fall_are_tied_at_the_best_point_in_order(planted):
         assert log_likelihood(other, *data) <= best + 1e-9
 
 
+def test_a_row_of_weight_three_counts_as_three_rows():
+    margin, label, horizon = draw(1.0, [0.0, 0.5], rows=500)
+    times = np.random.default_rng(1).integers(1, 4, len(label))
+    weighted = fit_calibration(margin, label, horizon, times)
+    written_out = fit_calibration(*(np.repeat(column, times) for column in (margin, label, horizon)))
+    assert (weighted.slope, *weighted.offsets) == pytest.approx((written_out.slope, *written_out.offsets), abs=1e-8)
+    assert fit_calibration(margin, label, horizon, np.ones(len(label))) == fit_calibration(margin, label, horizon)
+
+
+@pytest.mark.parametrize("wrong", [[1.0], [0.0] * 1000, [np.nan] * 1000])
+def test_a_weight_that_is_none_is_refused(wrong):
+    with pytest.raises(CalibrationError, match="one finite weight above 0"):
+        fit_calibration(*draw(1.0, [0.0, 0.5], rows=500), wrong)
+
+
 def test_censored_labels_are_left_out():
     margin, label, horizon = draw(1.0, [0.0, 0.5])
     censored = np.concatenate([label, [np.nan] * 50])

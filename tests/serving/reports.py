@@ -28,7 +28,12 @@ UNKNOWN = {
 REPORT: dict[str, Any] = {
     "month": "2026-01", "synthetic": True, "settled_until": "2026-01-20", "models": [], "plan": "p",
     "happened": [KNOWN, UNKNOWN],
-    "changes": [{"first_list": "2025-05-05", "before": "2024-01-b1", "after": "2026-01-b2", "version": "7"}],
+    "changes": [
+        {"first_list": "2025-05-05", "before": "2024-01-b1", "after": "2026-01-b2", "version": "upstream-7",
+         "step": "calibration fitted again, same trees", "by": "Ada Example, model owner",
+         "at": "2025-05-02T09:00:00+00:00", "why": "the alarm of April"},
+    ],
+    "bounds": {"intercept": 0.65, "slope": [0.75, 1.45], "fewest_events": 120, "chance": 0.02},
     "estimated": [
         {"outcome": "admission", "horizon": 90, "people": 600, "expected_events": 51.2, "expected_capture": 0.3}
     ],

@@ -86,17 +86,47 @@ def impact_retrain(
     effect: Annotated[float, typer.Option(min=-1, max=0, help="Planted relative effect of a review.")] = -0.9,
     reviewed: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the listed who are reviewed.")] = 0.8,
     rounds: Annotated[int, typer.Option(min=1, max=12, help="Rounds of retraining after the list went live.")] = 4,
+    records: Annotated[
+        bool, typer.Option("--records", help="Whole simulated records, in which reviews act; about a minute each.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="The same seed gives the same trusts.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Show on simulated trusts what retraining makes of a list that works, with the exposure log and without.
 
+    With --records the effect, the share reviewed and the rounds are those of training/impact/retraining/whole_records.
+
     Example: upstream impact retrain --trusts 40
     """
     from training.impact.retraining.rounds import FeedbackTrust, retrain_lines, retrain_many
 
+    if records:
+        from training.impact.retraining.whole_records import LiveTrust, live_in_many
+        from training.settings import Settings
+
+        whole = live_in_many(LiveTrust(), trusts, seed, Settings.load())
+        report(whole, as_json, lambda: retrain_lines(whole))
+        return
+
     found = retrain_many(FeedbackTrust(effect=effect, reviewed=reviewed, rounds=rounds), trusts, seed)
     report(found, as_json, lambda: retrain_lines(found))
+
+
+@impact.command("watch")
+def impact_watch(
+    trusts: Annotated[int, typer.Option(min=2, help="Simulated trusts for each planted misfit.")] = 300,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same trusts.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Check the watch on small simulated trusts whose risks are wrong: how soon it alarms, and which step repairs them.
+
+    Example: upstream impact watch --trusts 300
+    """
+    from training.impact.shifted_trusts import ShiftedTrust, watch_lines, watch_many
+    from training.settings import Settings
+
+    found = watch_many(ShiftedTrust(), trusts, seed, Settings.load().watching)
+    report(found, as_json, lambda: watch_lines(found))
 
 
 silent = command_group("The silent trial: scores that were locked and shown to nobody (upstream score --silent).")
@@ -176,6 +206,7 @@ def model_report(
     """
     from features import Records
     from training.impact.month_report import month_lines, month_of, month_report, write_month
+    from training.registry.decisions import decisions
     from training.settings import Settings
 
     settings = Settings.load()
@@ -183,6 +214,7 @@ def model_report(
     if not rows["runs"]:
         raise CommandError(f"no list was published from {home}; run upstream score first")
     records, chosen = Records.load(home / "store"), month_of(rows, month)
-    found = month_report(records, rows, chosen, settings.outcomes, settings.watching)
+    decided = decisions(home, settings.tracking, (str(run["model_version"]) for run in rows["runs"]))
+    found = month_report(records, rows, chosen, settings.outcomes, settings.watching, decided)
     page = write_month(found, out or home / "reports")
     report(found, as_json, lambda: [*month_lines(found), f"page: {page}"])

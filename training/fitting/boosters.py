@@ -115,8 +115,9 @@ def fit(
 
     ``labels`` has one float column per outcome and horizon (``admission_28``): 1, 0 or NaN, rows as in the matrix.
     ``features`` describes the columns; by default they are looked up in the catalogue.
-    ``weights`` by outcome and horizon say how much each row counts for the trees. Raises ShapeError for data
-    that a model cannot be fitted on (:mod:`training.fitting.inputs`) and NotEnoughData if events are too few.
+    ``weights`` by outcome and horizon say how much each row counts for the trees and the calibration. Raises
+    ShapeError for data that a model cannot be fitted on (:mod:`training.fitting.inputs`) and NotEnoughData if events
+    are too few.
     """
     settings = settings or TrainingSettings()
     matrix = as_matrix(data)
@@ -141,7 +142,7 @@ def fit(
         boosters = dict(zip(served, pool.map(grown, served), strict=True))
     for outcome, booster in boosters.items():
         _check_splits(booster, outcome, int(train.sum()), settings.of(outcome))
-    calibrations = calibrate(boosters, matrix.values, labels, calibration, served, settings)
+    calibrations = calibrate(boosters, matrix.values, labels, calibration, served, settings, weights)
     return Fitted(boosters, calibrations, served, known, settings.threads)
 
 
@@ -152,8 +153,11 @@ def calibrate(
     calibration: Mask,
     horizons: Mapping[str, tuple[int, ...]],
     settings: TrainingSettings,
+    weights: Weights | None = None,
 ) -> dict[str, Calibration]:
-    """Slope and offsets of each outcome, fitted on the ``calibration`` rows. Raises NotEnoughData for few events."""
+    """Slope and offsets of each outcome, fitted on the ``calibration`` rows; ``weights`` as for ``fit``. Raises
+    NotEnoughData for few events.
+    """
     calibrations = {}
     for outcome, days in horizons.items():
         wanted = labels[[f"{outcome}_{h}" for h in days]].to_numpy(dtype=np.float64)
@@ -162,7 +166,10 @@ def calibrate(
         margin = raw_margins(boosters[outcome], values[rows], days, settings.threads)
         try:
             calibrations[outcome] = fit_calibration(
-                margin, wanted[rows], np.broadcast_to(np.asarray(days), margin.shape)
+                margin,
+                wanted[rows],
+                np.broadcast_to(np.asarray(days), margin.shape),
+                row_weights(weights, outcome, days, rows),
             )
         except CalibrationError as error:
             raise NotEnoughData(f"{outcome} cannot be calibrated: {error}") from error
@@ -172,6 +179,13 @@ def calibrate(
                 f"{days}."
             )
     return calibrations
+
+
+def row_weights(
+    weights: Weights | None, outcome: str, horizons: Sequence[int], rows: npt.NDArray[Any]
+) -> Floats | None:
+    """Weights of ``rows`` (positions or mask) at each horizon, shape (rows, horizons); None where all count alike."""
+    return None if weights is None else np.column_stack([weights[f"{outcome}_{h}"][rows] for h in horizons])
 
 
 def _check_splits(booster: lightgbm.Booster, outcome: str, rows: int, settings: TrainingSettings) -> None:

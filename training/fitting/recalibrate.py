@@ -81,7 +81,7 @@ def recalibrate(given: GivenBundle, ready: Prepared, settings: Settings) -> Fitt
     horizons = {outcome: tuple(days) for outcome, days in settings.outcomes.horizons.items()}
     boosters = {outcome: given.boosters[outcome] for outcome in horizons}
     calibrations: dict[str, Calibration] = calibrate(
-        boosters, ready.matrix.values, ready.labels, ready.split.calibration, horizons, settings.training
+        boosters, ready.matrix.values, ready.labels, ready.split.calibration, horizons, settings.training, ready.weights
     )
     return Fitted(
         boosters, calibrations, horizons, described(ready.matrix), settings.training.threads, given.manifest.bundle_id

@@ -22,7 +22,7 @@ import pandas as pd
 from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
 from training.errors import NotEnoughData
-from training.fitting.boosters import Fitted, Floats, Weights, grow, raw_margins
+from training.fitting.boosters import Fitted, Floats, Weights, grow, raw_margins, row_weights
 from training.settings import TrainingSettings
 
 
@@ -52,7 +52,7 @@ def refit(
             booster = grow(values, wanted, ~aside, days, outcome, evaluated.features, own, weights)
             margin[aside] = raw_margins(booster, values[aside], days, 1)
         booster = grow(values, wanted, everybody, days, outcome, evaluated.features, own, weights)
-        return booster, _calibrated(outcome, margin, wanted, days)
+        return booster, _calibrated(outcome, margin, wanted, days, weights)
 
     with ThreadPoolExecutor(settings.threads) as pool:
         made = dict(zip(evaluated.boosters, pool.map(one, evaluated.boosters), strict=True))
@@ -71,9 +71,12 @@ def trained_until(labels: pd.DataFrame, spine: pd.DataFrame, horizons: Mapping[s
     return last
 
 
-def _calibrated(outcome: str, margin: Floats, wanted: Floats, days: tuple[int, ...]) -> Calibration:
-    known = ~np.isnan(wanted).all(axis=1)
+def _calibrated(
+    outcome: str, margin: Floats, wanted: Floats, days: tuple[int, ...], weights: Weights | None
+) -> Calibration:
+    known = np.flatnonzero(~np.isnan(wanted).all(axis=1))
     try:
-        return fit_calibration(margin[known], wanted[known], np.broadcast_to(np.asarray(days), margin[known].shape))
+        horizon = np.broadcast_to(np.asarray(days), margin[known].shape)
+        return fit_calibration(margin[known], wanted[known], horizon, row_weights(weights, outcome, days, known))
     except CalibrationError as error:
         raise NotEnoughData(f"{outcome}, fitted again on everything, cannot be calibrated: {error}") from error

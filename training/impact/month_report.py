@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -50,8 +50,11 @@ def month_report(
     month: dt.date,
     outcomes: OutcomeSettings,
     watching: WatchSettings,
+    decided: Mapping[str, Sequence[Mapping[str, str]]] | None = None,
 ) -> dict[str, Any]:
-    """The report of ``month`` (its first day) as plain data. ``rows`` is what the service gives about its lists."""
+    """The report of ``month`` (its first day) as plain data. ``rows`` is what the service gives about its lists;
+    ``decided`` who put each version in service, and when (:func:`training.registry.decisions.decisions`).
+    """
     end = (month + dt.timedelta(days=32)).replace(day=1)
     runs = [run for run in rows["runs"] if run["as_of"] < end]
     scores = rows["scores"]
@@ -65,7 +68,13 @@ def month_report(
         "synthetic": bool(records.synthetic or any(run["synthetic"] for run in runs)),
         "settled_until": settled.isoformat(),
         "models": _models(runs, rows["trained_until"]),
-        "changes": _changes(runs),
+        "changes": _changes(runs, decided or {}),
+        "bounds": {
+            "intercept": watching.most_intercept,
+            "slope": list(watching.slope),
+            "fewest_events": watching.fewest_events,
+            "chance": watching.step_p,
+        },
         "happened": [
             _of_pair(part, str(outcome), int(str(horizon)), records, outcomes, watching, settled, serving)
             for (outcome, horizon), part in scores.groupby(["outcome", "horizon"], sort=True)
@@ -92,8 +101,12 @@ def _models(runs: list[dict[str, Any]], trained_until: Mapping[str, str]) -> lis
     return list(found.values())
 
 
-def _changes(runs: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """The changes of the served model, by the first list of each model: what was done, and which repair it was."""
+def _changes(
+    runs: list[dict[str, Any]], decided: Mapping[str, Sequence[Mapping[str, str]]]
+) -> list[dict[str, str | None]]:
+    """The changes of the served model, by the first list of each model: the step taken, who decided it, when and why.
+    These are None where the model registry does not hold the decision.
+    """
     ordered = sorted(runs, key=lambda run: run["as_of"])
     return [
         {
@@ -101,10 +114,18 @@ def _changes(runs: list[dict[str, Any]]) -> list[dict[str, str]]:
             "before": earlier["bundle_id"],
             "after": later["bundle_id"],
             "version": str(later["model_version"]),
+            **_decision(decided.get(str(later["model_version"]), ()), later["as_of"].isoformat()),
         }
         for earlier, later in pairwise(ordered)
         if earlier["bundle_id"] != later["bundle_id"]
     ]
+
+
+def _decision(decided: Sequence[Mapping[str, str]], first_list: str) -> dict[str, str | None]:
+    """The last decision on or before the day of the first list."""
+    before = [one for one in decided if one["at"][:10] <= first_list]
+    last = before[-1] if before else {}
+    return {name: last.get(name) for name in ("step", "by", "at", "why")}
 
 
 def _of_pair(

@@ -71,13 +71,13 @@ def watch(risk: Floats, event: Floats, alpha: float) -> Watched:
     return Watched(len(p), int(y.sum()), float(p.sum()), math.exp(min(700.0, float(log_evidence.max()))), first)
 
 
-def rows_until_alarm(risk: Floats, shift: float, alpha: float) -> float:
-    """Expected number of rows until an alarm, if the log-odds of every row moved by ``shift``. It is the evidence
-    needed, divided by the mean gain of a row for the nearest shift that the test looks for.
+def rows_until_alarm(risk: Floats, shift: float, alpha: float, slope: float = 1.0) -> float:
+    """Expected number of rows until an alarm, if the true log-odds of every row are ``slope`` times its own plus
+    ``shift``. It is the evidence needed, divided by the mean gain of a row for the best shift that the test looks for.
     """
     p = np.clip(np.asarray(risk, dtype=np.float64), 1e-6, 1 - 1e-6)
     base = np.log(p / (1 - p))
-    true = 1 / (1 + np.exp(-(base + shift)))
+    true = 1 / (1 + np.exp(-(slope * base + shift)))
     gains = [float((true * s - np.logaddexp(0, base + s) + np.logaddexp(0, base)).mean()) for s in SHIFTS]
     return math.log(len(SHIFTS) / alpha) / max(max(gains), 1e-12)
 

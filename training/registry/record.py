@@ -33,6 +33,7 @@ from training.fitting.contenders import Contenders, rows_of
 from training.fitting.refit import trained_until
 from training.impact.exposure import ExposureNote
 from training.registry import comparison, release_checks, tracking
+from training.registry.decisions import RECALIBRATED
 from training.settings import Settings
 from training.statistics.resampling import codes
 
@@ -100,6 +101,7 @@ def record(
         "feature_list_hash": feature_list_hash(fitted.names),
         "synthetic": str(records.synthetic).lower(),
         **{f"left_out.{outcome}": why for outcome, why in made.left_out.items()},
+        **({RECALIBRATED: made.fitted.trees_of} if made.fitted.trees_of else {}),
     }
     found = report.flat_metrics(evaluation)
     name = _run_name(records, ready)
@@ -137,7 +139,6 @@ def record(
             provenance={
                 **facts,
                 "synthetic": records.synthetic,
-                **({"recalibrated_from": fitted.trees_of} if fitted.trees_of else {}),
                 "run_id": run.run_id,
                 "model_version": f"{version.name}-{version.version}",
                 "trained_on": {**ready.sizes, "slices": _slices(made), "until": _until(made)},

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from features.records.reading.nhs_numbers import looks_like_one
+from features.records.reading.nhs_numbers import looks_like_one, without_numbers
 from serving.access import AnyReader, GuardedRoute, require_own_form
 from serving.auditing.incidents import HARMS, KINDS, READ_BY, PersonNotVisible, list_incidents, report_incident
 from serving.state import Serving
@@ -18,6 +18,8 @@ from serving.web.rendering import around, page
 
 router = APIRouter(include_in_schema=False, route_class=GuardedRoute)
 NOT_SEEN = "You see nobody with that number: check it, or leave it empty"
+NO_NUMBER = "That is not a person's number in Upstream: enter the number alone, or leave it empty"
+LONGEST_ID = 200
 
 
 @router.get("/incidents")
@@ -37,11 +39,13 @@ async def incidents_form(
     caller: AnyReader,
     service: Serving,
     proof: Annotated[str, Form(max_length=128)] = "",
-    kind: Annotated[str, Form(max_length=40)] = "",
-    harm: Annotated[str, Form(max_length=40)] = "",
-    patient_id: Annotated[str, Form(max_length=200)] = "",
+    kind: Annotated[str, Form()] = "",
+    harm: Annotated[str, Form()] = "",
+    patient_id: Annotated[str, Form()] = "",
 ) -> Response:
-    """Records the report and shows its reference. Faults are shown on the form."""
+    """Records the report and shows its reference. Faults are shown on the form, which keeps the other answers; a number
+    that is none, or holds an NHS number, is not repeated.
+    """
     require_own_form(request, proof)
     patient_id = patient_id.strip()
     wrong = {}
@@ -49,9 +53,12 @@ async def incidents_form(
         wrong["kind"] = "Choose what happened"
     if harm not in HARMS:
         wrong["harm"] = "Choose the harm"
-    if looks_like_one(patient_id):
+    if looks_like_one(patient_id) or without_numbers(patient_id) != patient_id:
         patient_id = ""
         wrong["patient_id"] = "That is an NHS number: enter the person's number in Upstream instead"
+    elif len(patient_id) > LONGEST_ID or not patient_id.isprintable():
+        patient_id = ""
+        wrong["patient_id"] = NO_NUMBER
     reference = ""
     if not wrong:
         audit = service.audit_for(caller, request)

@@ -9,7 +9,9 @@ import re
 import sqlite3
 
 import pytest
+from typer.testing import CliRunner
 
+import upstream
 from serving.auditing.safety_report import PeriodRefused, safety_report
 from tests.serving.conftest import sign_in
 
@@ -48,6 +50,12 @@ def test_the_auditor_reads_whom_it_was_about_and_the_operator_does_not(home, sta
         ({"patient_id": "S02"}, "You see nobody with that number"),
         ({"patient_id": "nobody"}, "You see nobody with that number"),
         ({"patient_id": "943 476 5919"}, "That is an NHS number"),
+        ({"patient_id": "seen today, 943 476 5919, on the ward"}, "That is an NHS number"),
+        ({"patient_id": "N" * 5000}, "not a person&#39;s number in Upstream"),
+        ({"patient_id": "N0\x003"}, "not a person&#39;s number in Upstream"),
+        ({"patient_id": "N03\u202e"}, "not a person&#39;s number in Upstream"),
+        ({"patient_id": "<b>N03</b>"}, "You see nobody with that number"),
+        ({"kind": "x" * 5000}, "Choose what happened"),
         ({"kind": "it was bad"}, "Choose what happened"),
         ({"harm": ""}, "Choose the harm"),
     ],
@@ -57,7 +65,13 @@ def test_what_cannot_be_recorded_is_shown_on_the_form_and_leaves_no_report(home,
         sign_in(client, "pharmacist:north")
         answer = reports(client, **form)
         assert answer.status_code == 422 and said in answer.text
-        assert "943 476 5919" not in answer.text and "it was bad" not in answer.text
+        assert "943 476 5919" not in answer.text and "it was bad" not in answer.text and "<b>N03" not in answer.text
+        assert len(answer.text) < 20_000 and "\x00" not in answer.text
+        # The other answers are still chosen, so nobody fills in the form twice.
+        kept = {"kind": "gap_missing", "harm": "near_miss"} | form
+        for name in ("kind", "harm"):
+            if name not in form:
+                assert f'name="{name}" value="{kept[name]}" checked' in answer.text
     with sqlite3.connect(home / "service.db") as connection:
         query = "SELECT count(*) FROM audit_events WHERE action = 'incident.reported'"
         assert connection.execute(query).fetchone() == (0,)
@@ -95,3 +109,29 @@ def test_a_list_that_did_not_come_is_late(home):
 def test_a_period_that_ends_before_it_begins_is_refused(home):
     with pytest.raises(PeriodRefused, match="before it begins"):
         safety_report(home, TODAY(), TODAY() - dt.timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "said"),
+    [
+        ("2026-13-01", "2026-03-31", "write a day as year, month and day"),
+        ("", "2026-03-31", "write a day as year, month and day"),
+        ("2026-01-01\x00", "2026-03-31", "write a day as year, month and day"),
+        ("9" * 5000, "2026-03-31", "write a day as year, month and day"),
+        ("9434765919", "2026-03-31", "write a day as year, month and day"),
+        ("2026-03-31", "2026-01-01", "before it begins"),
+        ("2026-01-01", "9999-12-31", "no day follows"),
+    ],
+)
+def test_a_period_that_is_none_is_refused_in_one_sentence_that_does_not_repeat_it(home, first, last, said):
+    done = CliRunner().invoke(
+        upstream.app, ["audit", "safety-report", "--home", str(home), "--from", first, "--to", last]
+    )
+    told = done.output + str(done.exception or "")
+    assert done.exit_code != 0 and said in told and "9434765919" not in told and len(told) < 400
+
+
+def test_a_period_long_ago_and_one_to_come_count_nothing_and_lose_nothing(home):
+    for first, last in ((dt.date.min, dt.date(1999, 1, 1)), (dt.date(2100, 1, 1), dt.date(2100, 12, 31))):
+        found = safety_report(home, first, last)
+        assert not found.incidents and found.lists == 0

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 
 import pytest
 
 from serving.operations.month_reports import MonthReport, newest_report
 from tests.serving.conftest import sign_in
 from tests.serving.observability.test_metrics import read
-from tests.serving.reports import UNKNOWN, put_report
+from tests.serving.reports import REPORT, UNKNOWN, put_report
 from tests.training.impact.test_month_report import played, report
 from training.impact.month_report import write_month
 
@@ -33,6 +34,32 @@ def test_the_page_shows_alarm_step_months_estimate_feeds_and_the_change_of_model
         "2024-01-b1", "3: no open referral", "Synthetic data.",
     ):  # fmt: skip
         assert said in page, said
+
+
+def section(page: str, name: str) -> str:
+    """One section of the page, as words."""
+    found = re.search(rf'<section aria-labelledby="{name}">.*?</section>', page, re.DOTALL)
+    return " ".join(re.sub("<[^>]+>", " ", found[0]).split())
+
+
+def test_the_page_names_the_step_due_its_bounds_and_each_step_taken_with_who_when_and_why(home, watching):
+    put_report(home)
+    steps = section(watching.get("/monitoring").text, "steps")
+    assert "intercept, at most 0.65 either way; then slope, 0.75 to 1.45" in steps
+    assert "fewer than 120 events" in steps and "more often than 2 in 100" in steps
+    assert "within 90 days intercept +0.52 1.00 An intercept suffices. 1 September 2025" in steps
+    assert (
+        "upstream-7 Calibration fitted again, same trees Ada Example, model owner 2 May 2025 the alarm of April"
+    ) in steps
+
+
+def test_a_step_whose_decision_is_not_known_says_so_and_so_does_no_step(home, watching):
+    known = REPORT["changes"][0]
+    put_report(home, changes=[{name: known[name] for name in ("first_list", "before", "after", "version")}])
+    assert "does not hold the decision" in section(watching.get("/monitoring").text, "steps")
+    put_report(home, changes=[], happened=[UNKNOWN])
+    steps = section(watching.get("/monitoring").text, "steps")
+    assert "No step is due." in steps and "no step was taken" in steps
 
 
 def test_the_latest_month_counts_and_a_damaged_one_never_gives_way_to_an_older(home, watching):

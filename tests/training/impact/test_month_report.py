@@ -104,6 +104,26 @@ def test_a_planted_shift_is_noticed_within_the_delay_that_theory_allows_and_repa
     assert "Step of repair in the change control plan: <strong>intercept</strong>" in render(found)
 
 
+def test_a_change_of_the_model_names_its_last_decision_before_the_first_list_and_the_bounds_are_kept(shifted):
+    records, rows = shifted
+    runs = [
+        {**run, "bundle_id": "b1" if n < 4 else "b2", "model_version": "upstream-2"}
+        for n, run in enumerate(rows["runs"])
+    ]
+    first = runs[4]["as_of"]
+    step = {"step": "trained again", "by": "Ada Example", "why": "a refit"}
+    decided = {
+        "upstream-2": [{**step, "at": f"{first - dt.timedelta(days=days)}T08:00:00+00:00"} for days in (9, 2, -5)]
+    }
+    month = dt.date(2026, 1, 1)
+    found = month_report(records, {**rows, "runs": runs}, month, OUTCOMES, WATCHING, decided)
+    (change,) = found["changes"]
+    assert (change["by"], change["at"][:10]) == ("Ada Example", str(first - dt.timedelta(days=2)))
+    assert "Ada Example" in render(found) and "from 0.7 to 1.4" in render(found)
+    (unknown,) = month_report(records, {**rows, "runs": runs}, month, OUTCOMES, WATCHING)["changes"]
+    assert unknown["by"] is None and "does not hold the decision" in render({**found, "changes": [unknown]})
+
+
 def test_the_slope_stands_by_month_of_the_list_and_is_left_out_where_events_are_few(shifted):
     months = report(*shifted, "2026-01")["happened"][0]["by_month"]
     assert [one["month"] for one in months][:2] == ["2024-01", "2024-04"] and len(months) == LISTS

@@ -13,6 +13,7 @@ from training.errors import ArtefactAbsent, NoChallenger, NoChampion, NoRun, Sto
 from training.evaluation.schema.scores import ShownLevel
 from training.impact.exposure import ExposureNote
 from training.registry import history, tracking
+from training.registry.decisions import decisions
 from training.registry.promotion import promote, rollback
 from training.registry.sync import sync
 
@@ -58,6 +59,12 @@ def test_a_challenger_that_passes_becomes_champion_and_who_and_why_is_kept(home,
         ),
     ]
     champion = tracking.open_store(home, small_settings.tracking).version(tracking.CHAMPION)
+    (decided,) = decisions(
+        home, small_settings.tracking, [f"{champion.name}-{champion.version}", "test-1", "upstream-99"]
+    ).values()
+    assert [(one["step"], one["by"], one["why"]) for one in decided] == [
+        ("trained again", "a data scientist", "first model")
+    ]
     assert champion.version == trained[1].version
     assert (champion.tags["promotion.by"], champion.tags["promotion.why"]) == ("a data scientist", "first model")
     assert champion.tags["promotion.gate.disengagement_180.calibration_slope"].startswith("passed")

@@ -10,7 +10,7 @@ the same code as ``upstream train``: :mod:`training.impact.exposure`). The true 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -100,36 +100,49 @@ def retrain_many(
     for number in range(trusts):
         rows.append(retrain_in(trust, seed + number))
         done(number + 1)
-    found: dict[str, Any] = {"trusts": trusts, "people": trust.people, "rounds": trust.rounds, "effect": trust.effect}
+    return over_trusts(rows, {"trusts": trusts, "people": trust.people, "rounds": trust.rounds, "effect": trust.effect})
+
+
+def over_trusts(rows: Sequence[Mapping[str, Mapping[str, float]]], about: dict[str, Any]) -> dict[str, Any]:
+    """``about`` with the mean of each way over trusts, and both ways of retraining compared in the same trust: naive
+    over aware (``naive_over_aware``), on the log scale, so that the luck of a trust cancels.
+    """
+    found: dict[str, Any] = dict(about)
+    logs = {way: np.log([row[way]["expected_over_true"] for row in rows]) for way in WAYS}
     for way in WAYS:
-        ratio = _mean(np.log([row[way]["expected_over_true"] for row in rows]))
         lost = _mean(np.array([1 - row[way]["capture"] / row["first"]["capture"] for row in rows]))
-        found[way] = {
-            "expected_over_true": Interval(*np.exp([ratio.value, ratio.low, ratio.high]).tolist()).as_dict(),
-            "capture_lost": lost.as_dict(),
-        }
+        found[way] = {"expected_over_true": _ratio(logs[way]).as_dict(), "capture_lost": lost.as_dict()}
+    found["naive_over_aware"] = _ratio(logs["naive"] - logs["aware"]).as_dict()
     return found
 
 
 def retrain_lines(found: dict[str, Any]) -> list[str]:
     """The result for a terminal."""
     words = {"first": "first model, never retrained", "naive": "the unchanged rows", "aware": "with the exposure log"}
-    lines = [
-        f"synthetic: {found['trusts']} trusts of {found['people']:,} people, {found['rounds']} rounds, a review "
-        f"changes the chance of the event by {100 * found['effect']:+.0f} in 100"
-    ]
+    planted = (
+        f"a review changes the chance of the event by {100 * found['effect']:+.0f} in 100"
+        if "effect" in found
+        else f"whole records, a review of effect {found['review_effect']:g}"
+    )
+    lines = [f"synthetic: {found['trusts']} trusts of {found['people']:,} people, {found['rounds']} rounds, {planted}"]
     for way in WAYS:
         ratio, lost = found[way]["expected_over_true"], found[way]["capture_lost"]
         lines.append(
             f"{words[way]}: expected over true events of the listed {_said(ratio, 1, 2)}; "
             f"capture lost against the first model {_said(lost, 100, 1)} in 100"
         )
-    return lines
+    compared = _said(found["naive_over_aware"], 1, 2)
+    return [*lines, f"risks of the unchanged rows over those with the exposure log, in the same trust: {compared}"]
 
 
 def _said(one: dict[str, float], times: float, digits: int) -> str:
     value, low, high = (f"{times * one[name]:.{digits}f}" for name in ("value", "low", "high"))
     return f"{value} ({low} to {high})"
+
+
+def _ratio(logs: Floats) -> Interval:
+    mean = _mean(logs)
+    return Interval(*np.exp([mean.value, mean.low, mean.high]).tolist())
 
 
 def _mean(values: Floats) -> Interval:

@@ -168,7 +168,7 @@ def review_works(s, x):
     effect = x.world.review_effect
     s.adherence = s.adherence + effect
     s.lift = min(2.0 * effect, s.lift + effect)
-    s.side_effects = s.side_effects * (1.0 - 0.4 * effect)
+    s.side_effects = s.side_effects * max(0.0, 1.0 - 0.4 * effect)  # at most all of them
 
 
 @step

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from training.simulator.care.appointments import be_seen, working_day
+from training.simulator.care.appointments import be_seen
 from training.simulator.care.formulary import CLOZAPINE
+from training.simulator.care.monitoring import take_clozapine_blood
 from training.simulator.events import emit_contact
 from training.simulator.jit import step
 from training.simulator.state import ATTENDED, FACE_TO_FACE, MAIN, MEDICINES_REVIEW, NONE
@@ -11,8 +12,8 @@ from training.simulator.state import ATTENDED, FACE_TO_FACE, MAIN, MEDICINES_REV
 
 @step
 def review_from_list(p, s, m, x):
-    """Today's review from a list, if there is one: a contact that took place, with its effect on adherence, and a
-    clozapine blood count that is due is taken within days.
+    """Today's review from a list, if there is one: a contact that took place, with its effect on adherence. A clozapine
+    blood count that is due is taken on the spot.
     """
     if not has_review(p.index, s.day, x.reviews):
         return
@@ -20,7 +21,7 @@ def review_from_list(p, s, m, x):
     s.medicines_review_on = s.day
     be_seen(p, s, x, MEDICINES_REVIEW, True)
     if m[MAIN].medicine == CLOZAPINE and s.blood_visit != NONE and s.day >= m[MAIN].due and s.blood_visit > s.day:
-        s.blood_visit = min(s.blood_visit, working_day(s.day + 1))
+        take_clozapine_blood(p, s, m, x)
 
 
 @step

@@ -69,6 +69,12 @@ def visit_clozapine(p, s, m, x):
         if s.day - m[MAIN].due > 60:
             stop_clozapine(s, m)
         return
+    take_clozapine_blood(p, s, m, x)
+
+
+@step
+def take_clozapine_blood(p, s, m, x):
+    """The count, the supply that it allows, and the day of the next one."""
     if m[MAIN].stock > 0.0 and s.taken < 0.15:
         s.weekly_until = s.day + 42
     count_blood(p, s, m, x)
