@@ -60,6 +60,16 @@ def test_the_file_mixes_listed_and_random_cases_without_marking_them_and_is_read
         write_rating(run(True), folder, seed=5)
 
 
+def test_the_order_of_the_cases_does_not_tell_who_was_listed(tmp_path):
+    listed = set(run(True).scores["patient_id"][:90])
+    among_first = []
+    for seed in range(20):
+        cases, _ = write_rating(run(True), tmp_path / str(seed), seed)
+        rows = list(csv.DictReader(cases.read_text().splitlines()))
+        among_first.append(sum(row["patient_id"] in listed for row in rows[:15]))
+    assert 6.5 < sum(among_first) / 20 < 8.5 and len(set(among_first)) > 2  # 15 of 30 are listed, so 7.5 by chance
+
+
 def test_ratings_of_the_page_count_the_newest_of_a_rater_and_a_case_with_two_raters_once(folder):
     listed = set(run(True).scores["patient_id"][:90])
     first = on_the_page(folder, lambda _: 0)

@@ -34,4 +34,5 @@ def test_the_same_seed_gives_the_same_trust_and_the_table_says_that_it_is_synthe
     assert two["trusts"] == 2 and two["naive"]["expected_over_true"]["high"] < 0.9
     assert two["first"]["capture_lost"]["value"] == 0.0
     lines = retrain_lines(two)
-    assert lines[0].startswith("synthetic: 2 trusts") and len(lines) == 4
+    assert lines[0].startswith("synthetic: 2 trusts") and len(lines) == 5
+    assert two["naive_over_aware"]["high"] < 0.9 and "in the same trust" in lines[-1]

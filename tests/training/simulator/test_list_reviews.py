@@ -97,15 +97,23 @@ def test_the_truth_shows_the_lift_of_adherence_and_none_where_reviews_do_nothing
     assert sum(changed) < 0.2 * sum(lifted)  # a review is a contact too, and contacts support
 
 
-def test_a_clozapine_blood_count_that_was_due_is_taken_on_the_day(without, trust):
-    def counted(one):
-        return set(after(one, "results", 0, test="anc")["patient_id"])
+def clozapine_days(trust, after_due, late_by):
+    """patient_id and reviewed_on: for each person whose count was at least ``late_by`` days late once, a day
+    ``after_due`` days after it was due. A count allows the supply until the next is due.
+    """
+    given = trust.frames["supplies"].query("medicine == 'clozapine' and kind == 'dispensed'")
+    given = given.sort_values(["patient_id", "supplied_on"])
+    due = given["supplied_on"] + pd.to_timedelta(given["days_supplied"], unit="D")
+    late = given.groupby("patient_id")["supplied_on"].shift(-1) >= due + pd.Timedelta(days=late_by)
+    days = given.assign(reviewed_on=due + pd.Timedelta(days=after_due))[late]
+    return days.drop_duplicates("patient_id")[["patient_id", "reviewed_on"]]
 
-    done = counted(trust) - counted(without)
-    taken = trust.frames["supplies"].query("medicine == 'clozapine' and kind == 'dispensed'")
-    assert done and counted(without) <= counted(trust)
-    for person in done:
-        own = taken[taken["patient_id"] == person]
-        before = own[own["supplied_on"] < DAY].tail(1)  # nothing before the first count of a course
-        assert (before["supplied_on"] + pd.to_timedelta(before["days_supplied"], unit="D") <= DAY).all()  # it was due
-        assert DAY in set(own["supplied_on"])  # the count allows the supply
+
+@pytest.mark.parametrize(("after_due", "least", "most"), [(1, 0.5, 1.0), (-4, 0.0, 0.1)], ids=["due", "not yet due"])
+def test_a_review_gets_a_clozapine_blood_count_done_that_is_due_and_no_other(without, after_due, least, most):
+    """Without the review nobody has a count on these days. The others are on a ward, or a visit is booked that day."""
+    reviews = clozapine_days(without, after_due, late_by=4)
+    now = simulate(len(IDS), 2, seed=5, teams=4, world=without.truth.world, reviews=reviews).frames["results"]
+    counts = now[now["test"] == "anc"]
+    done = reviews.merge(counts, left_on=["patient_id", "reviewed_on"], right_on=["patient_id", "taken_on"])
+    assert len(reviews) > 20 and least <= done["patient_id"].nunique() / len(reviews) <= most
