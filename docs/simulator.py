@@ -46,6 +46,10 @@ model reads.*
 `Truth.risk` is the share of imagined futures, from the full hidden state of a person on a morning, in which the event happens. `Truth.review_effect` is
 how much that share changes when a medicines review is delivered on that morning: same person, same random numbers. `Truth.course` is the hidden past.
 
+`simulate(..., reviews=...)` (patient_id, reviewed_on) answers to the reviews of a list. Each is an attended contact with the effect `review_effect`, and a clozapine
+blood count that is due is taken there. Records of everybody else, and those from before a person's first review, stay the same to the byte
+(`tests/training/simulator/test_list_reviews.py`).
+
 ## Planted effects
 
 {planted}

@@ -102,9 +102,8 @@ def impact_retrain(
 
     if records:
         from training.impact.retraining.whole_records import LiveTrust, live_in_many
-        from training.settings import Settings
 
-        whole = live_in_many(LiveTrust(), trusts, seed, Settings.load())
+        whole = live_in_many(LiveTrust(), trusts, seed)
         report(whole, as_json, lambda: retrain_lines(whole))
         return
 
