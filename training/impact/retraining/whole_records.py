@@ -7,8 +7,8 @@ trained again on the unchanged rows, as somebody would who does not know that a 
 
 At the last list three models are compared on the same people and the same day: the first model (``first``), one
 trained on the unchanged rows (``naive``), and one trained on the same rows with the exposure log (``aware``: follow-up
-ends at the review, and rows that continue are weighted by :func:`training.impact.exposure.chances`). The simulator knows
-each person's risk if the list reviews nobody from that day on. A list must show this risk.
+ends at the review, and rows that continue are weighted by :func:`training.impact.exposure.chances`). The simulator
+knows each person's risk if the list reviews nobody from that day on. A list must show this risk.
 
 Outcomes are drawn from the true risks of the people on each list, with or without their review, ``futures`` times for
 each person. One future would not do: 2,000 people have about 25 admissions a list among those listed, so chance alone
