@@ -166,7 +166,7 @@ def serving(home: Path, *options: str, **environment: str) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
-            process.wait(timeout=30)
+            process.wait(timeout=120)
 
 
 def _wait(process: subprocess.Popen[str], url: str, log: IO[str]) -> None:

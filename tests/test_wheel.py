@@ -267,7 +267,7 @@ class serving:
 
     def __exit__(self, *error: object) -> None:
         self.process.terminate()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=120)
 
 
 def ask(url: str, token: str = "") -> dict:

@@ -13,6 +13,7 @@ from selenium import webdriver
 
 from serving.app import create_app
 from serving.settings import ServiceSettings
+from tests.browser.acting import PATIENCE_SECONDS
 from tests.browser.screenshots import browser, sign_in
 from tests.conftest import ROOT
 from tests.serving.running import running
@@ -57,7 +58,8 @@ def chromium() -> Iterator[webdriver.Chrome]:
         pytest.skip("Debian's chromium and chromium-driver are not here")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         driver = browser(folder)
-        driver.set_page_load_timeout(60)
+        driver.set_page_load_timeout(PATIENCE_SECONDS)
+        driver.set_script_timeout(PATIENCE_SECONDS)
         yield driver
         driver.quit()
 

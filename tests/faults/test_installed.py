@@ -151,7 +151,7 @@ def test_behind_a_reverse_proxy(home, tmp_path):
         forged = [guess(client, f"10.0.0.{n}") for n in range(25)]
         assert forged[0] == 401 and forged[-1] == 429, "each guess came from one address, whatever it said of itself"
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=30)
+        process.wait(timeout=120)
         assert client.get("/livez").status_code == 502
 
 
@@ -189,10 +189,10 @@ def proxy(folder: Path, upstream: str) -> Iterator[httpx.Client]:
             yield client
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
-def wait_for(path: str, client: httpx.Client | None = None, seconds: float = 60) -> None:
+def wait_for(path: str, client: httpx.Client | None = None, seconds: float = 120) -> None:
     ends = time.monotonic() + seconds
     while True:
         try:
@@ -259,7 +259,7 @@ def test_an_older_release_refuses_a_newer_database_and_serves_its_backup(home, t
         assert {check["name"]: check["ok"] for check in checks}["database"]
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 def at_revision(older: Path, file: Path) -> None:

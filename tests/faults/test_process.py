@@ -120,7 +120,7 @@ def test_sigterm_under_load(home):
             connection.send(sent[100:])
         answers = [connection.getresponse() for connection in begun]
         assert [(answer.status, len(json.loads(answer.read())["people"])) for answer in answers] == [(200, 3)] * 6
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=120) == 0
         process.stderr.seek(0)
         lines = [json.loads(line) for line in process.stderr]
         assert {line["level"] for line in lines} == {"info"}

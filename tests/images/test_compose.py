@@ -170,7 +170,7 @@ def test_the_topology_of_compose_as_processes(home, tmp_path):
                 page = client.get("/sign-in")
                 assert page.status_code == 200 and page.headers["strict-transport-security"]
             service.terminate()
-            assert service.wait(timeout=30) == 0
+            assert service.wait(timeout=120) == 0
         finally:
             service.kill()
             service.wait()
@@ -230,5 +230,5 @@ def proxy(folder: Path, secrets: Path, upstream_port: str):
             yield client
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
         shutil.rmtree(folder / "proxy", ignore_errors=True)

@@ -54,7 +54,7 @@ def site(home, start, provider, monkeypatch):
         yield client
 
 
-def eventually(holds, seconds=20.0):
+def eventually(holds, seconds=120.0):
     """Waits for what a thread of the service does."""
     ends = time.monotonic() + seconds
     while not holds():
