@@ -15,8 +15,7 @@ from features.gaps.assumed_days import mark_assumed_days
 from features.gaps.codes import CODES
 from features.gaps.folding import one_line_each
 from features.gaps.gap import Code, Evidence, Gap, gap_order
-from features.gaps.person_rows import SHARD, person_rows
-from features.gaps.person_view import ConditionAnswers, PersonAsKnown, Shared, dues_by_person
+from features.gaps.person_view import ConditionAnswers, PersonAsKnown, Shared
 from features.gaps.rules.engagement import changes, contact, review, support
 from features.gaps.rules.monitoring import (
     clozapine,
@@ -40,6 +39,7 @@ from features.gaps.rules.prescribing import (
     valproate,
 )
 from features.gaps.rules.supply import depot, oral, stock
+from features.gaps.shard import SHARD, shards
 from features.monitoring import due_dates
 from features.records import Records, day_of
 from features.records.memory import no_collecting
@@ -104,23 +104,10 @@ def people(records: Records, places: npt.NDArray[np.int64], as_of: int) -> Itera
         strict=True,
     )
     shared = Shared(records, prepared.conditions.regimen)
-    each = zip(
-        places.tolist(),
-        dues_by_person(scheduled, as_of),
-        _rows_of(situation.taking),
-        answers,
-        person_rows(shared, places, as_of),
-        strict=True,
-    )
-    for row, (place, due, taking, answer, rows) in enumerate(each):
-        person = PersonAsKnown(shared, place, as_of, due, taking, ConditionAnswers(*answer), rows)
-        person.schedule = (scheduled, row)
-        yield person
-
-
-def _rows_of(matrix: npt.NDArray[np.float64]) -> Iterator[list[float]]:
-    for low in range(0, len(matrix), SHARD):
-        yield from matrix[low : low + SHARD].tolist()
+    for shard in shards(shared, places, as_of, scheduled):
+        each = zip(shard.places.tolist(), shard.regimen.tolist(), answers, strict=False)
+        for who, (place, regimen_row, answer) in enumerate(each):
+            yield PersonAsKnown(shard, who, place, regimen_row, ConditionAnswers(*answer))
 
 
 def gaps_of(records: Records, places: npt.NDArray[np.int64], as_of: int) -> list[list[Gap]]:

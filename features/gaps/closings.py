@@ -51,8 +51,6 @@ def closings(person: PersonAsKnown) -> list[Closing]:
 
 def _checks(person: PersonAsKnown) -> Iterator[Closing]:
     """A recent result that came later than the interval and grace days after the previous result."""
-    if person.schedule is None:
-        return
     scheduled, row = person.schedule
     since = person.as_of - CLOSED_DAYS
     recent = (scheduled.protocol[row] >= 0) & (scheduled.last[row] >= since) & (scheduled.last[row] != NO_DAY)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from features.gaps.events import (
     Due,
     Injection,
     Reading,
+    ResultsByTest,
     Stay,
     Supply,
     meant,
@@ -23,8 +23,9 @@ from features.gaps.events import (
     scope_names,
 )
 from features.gaps.gap import NOT_REPEATED, Evidence, Finding, iso
-from features.gaps.person_rows import SHARD, PersonRows
+from features.gaps.shard import Shard
 from features.gaps.shared import REVIEW_KINDS, Shared
+from features.kept import kept
 from features.kernels.regimen import CURRENT_GRACE_DAYS
 from features.medicines import regimen, supply_days
 from features.medicines.courses import Course
@@ -37,54 +38,86 @@ from features.reference.diagnoses import in_group
 from features.reference.ethnicities import LOWER_BODY_MASS, in_ethnicity_group
 
 NOT_RECORDED = "not recorded"
-_MEDICINES = tuple(MEDICINES.values())
 _PLACES = {name: place for place, name in enumerate(MEDICINES)}
 _PRESCRIBED = TABLES["supplies"].column("kind").values.index("prescribed")
-_ADMINISTERED = TABLES["supplies"].column("kind").values.index("administered")
 
 
 class PersonAsKnown:
     """One person as known at 00:00 of ``as_of`` (a day number). Lists are in order of the day of their events.
 
-    ``due`` holds the scheduled tests whose due day has come. ``regimen_row`` is one row of
-    :func:`features.medicines.regimen.regimen_of`.
+    ``who`` is their place in a shard of people.
     """
 
-    def __init__(
-        self,
-        shared: Shared,
-        place: int,
-        as_of: int,
-        due: list[Due],
-        regimen_row: list[float],
-        answers: ConditionAnswers,
-        rows: PersonRows,
-    ) -> None:
-        self.shared, self.place, self.as_of = shared, place, as_of
+    def __init__(self, shard: Shard, who: int, place: int, regimen_row: list[float], answers: ConditionAnswers) -> None:
+        self.shard, self.who, self.place = shard, who, place
+        self.shared, self.as_of = shard.shared, shard.as_of
         self.answers = answers
-        self.schedule: tuple[due_dates.Dues, int] | None = None
-        self.due = due
         self.regimen_row = regimen_row
-        self.courses = rows.courses
-        reached = as_of - CURRENT_GRACE_DAYS
+        """One row of :func:`features.medicines.regimen.regimen_of`."""
+        self.courses = shard.person_courses[who]
+        reached = self.as_of - CURRENT_GRACE_DAYS
         self.current = [course for course in self.courses if course.end >= reached]
-        self.results, self.contacts, self.stays = rows.results, rows.contacts, rows.stays
-        self.seen, self.last_seen = rows.seen, rows.last_seen
-        self.circumstances, self.conditions = rows.circumstances, rows.conditions
         self.gone: tuple[dict[str, Finding], list[Finding], list[Finding]] | None = None
         self.classes: dict[str, list[Course]] | None = None
-        self.inpatient = any(stay.discharged == NO_DAY for stay in self.stays)
 
-    @cached_property
+    @property
+    def schedule(self) -> tuple[due_dates.Dues, int]:
+        """The schedule of everybody, and the person's row in it."""
+        return self.shard.scheduled, self.shard.part.start + self.who
+
+    @kept
+    def due(self) -> list[Due]:
+        """Scheduled tests whose due day has come."""
+        return self.shard.due_of(self.who)
+
+    @kept
+    def late(self) -> list[Due]:
+        """Scheduled tests that are past their days of grace."""
+        return self.shard.late_of(self.who)
+
+    @kept
+    def results(self) -> ResultsByTest:
+        return self.shard.results_of(self.who)
+
+    @kept
+    def contacts(self) -> list[Contact]:
+        """Contacts of the last year, and older reviews. An outcome that was not known yet is read as planned."""
+        return self.shard.contacts_of(self.who)
+
+    @kept
+    def seen(self) -> list[int]:
+        """Days of all attended contacts."""
+        return self.shard.seen_of(self.who)
+
+    @kept
+    def last_seen(self) -> Contact | None:
+        return self.shard.last_seen_of(self.who)
+
+    @kept
+    def stays(self) -> list[Stay]:
+        """Stays in hospital. A discharge that was not known yet is read as missing."""
+        return self.shard.stays_of(self.who)
+
+    @kept
+    def inpatient(self) -> bool:
+        return any(stay.discharged == NO_DAY for stay in self.stays)
+
+    @kept
+    def circumstances(self) -> dict[str, list[Circumstance]]:
+        return self.shard.circumstances_of(self.who)
+
+    @kept
+    def conditions(self) -> dict[str, list[tuple[int, int, str]]]:
+        """(row, day, code) by category: diagnosis, allergy, shared_care."""
+        return self.shard.conditions_of(self.who)
+
+    @kept
     def unsure(self) -> list[due_dates.Item]:
         """Scheduled tests that may apply but cannot be assessed, because a fact that their condition needs is not
         recorded.
         """
-        if self.schedule is None:
-            return []
-        scheduled, row = self.schedule
         items = due_dates.items()
-        return [items[place] for place in np.flatnonzero(scheduled.unsure[row]).tolist()]
+        return [items[place] for place in np.flatnonzero(self.shard.dues.unsure[self.who]).tolist()]
 
     def _slices(self, table: str, names: Iterable[str]) -> tuple[int, list[list[int]]]:
         """First row and the lists of some numeric columns of this person's rows."""
@@ -114,26 +147,12 @@ class PersonAsKnown:
         dispensed = [row for row, prescribed in rows if not prescribed]
         return dispensed or [row for row, _ in rows]
 
-    @cached_property
+    @kept
     def injections(self) -> list[Injection]:
         """Supplies of long-acting antipsychotics, in order of day."""
-        if not any(c.injection for c in self.courses):
-            return []
-        first, (days, known, kinds, doses) = self._slices("supplies", ("supplied_on", "known_on", "kind", "dose_mg"))
-        part = slice(first, first + len(days))
-        medicines = self.shared.records.columns("supplies")["medicine"][part].tolist()
-        lengths = self.shared.lengths[part].tolist()
-        undone = self.shared.taking.undone[part].tolist()
-        found = []
-        for i, day in enumerate(days):
-            if day < self.as_of and known[i] < self.as_of <= undone[i]:
-                medicine = _MEDICINES[medicines[i]]
-                if medicine.is_antipsychotic and medicine.is_long_acting_injection:
-                    given = kinds[i] < 0 or kinds[i] == _ADMINISTERED
-                    found.append(Injection(day, lengths[i], first + i, medicine, given, doses[i]))
-        return found
+        return self.shard.injections[self.who] if any(c.injection for c in self.courses) else []
 
-    @cached_property
+    @kept
     def referrals(self) -> list[tuple[int, int, bool]]:
         """(row, opened, open): a closure that was not known yet is read as missing."""
         t = self.as_of
@@ -175,7 +194,7 @@ class PersonAsKnown:
         value = int(self.shared.records.columns("patients")[column][self.place])
         return None if (value < 0 and column != "birth_date") or value == NO_DAY else value
 
-    @cached_property
+    @kept
     def lower_body_mass_limits(self) -> bool:
         """Whether the lower limits of body mass hold for this person: a clinical fact that a rule needs, never
         shown."""
@@ -226,7 +245,7 @@ class PersonAsKnown:
         found = filter(None, map(self.results.last, meeting(test)))
         return max(found, default=None)
 
-    @cached_property
+    @kept
     def unread(self) -> list[UnreadValue]:
         """What is recorded of this person and was not understood, as known on the day."""
         shared = self.shared
@@ -274,20 +293,6 @@ class PersonAsKnown:
 _FIELD = {name: place for place, name in enumerate(regimen.FIELDS)}
 
 
-def dues_by_person(scheduled: due_dates.Dues, as_of: int) -> Iterator[list[Due]]:
-    """For each row of the spine the tests whose due day has come."""
-    items = due_dates.items()
-    for low in range(0, len(scheduled.day), SHARD):
-        part = slice(low, low + SHARD)
-        found: list[list[Due]] = [[] for _ in range(len(scheduled.day[part]))]
-        rows, places = np.nonzero((scheduled.protocol[part] >= 0) & (scheduled.day[part] <= as_of))
-        columns = (scheduled.protocol, scheduled.day, scheduled.last, scheduled.start)
-        values = (column[part][rows, places].tolist() for column in columns)
-        for row, place, protocol, day, latest, start in zip(rows.tolist(), places.tolist(), *values, strict=True):
-            found[row].append(Due(items[place], protocol, day, latest, start))
-        yield from found
-
-
 __all__ = [
     "NOT_RECORDED",
     "YEAR",
@@ -303,7 +308,6 @@ __all__ = [
     "Shared",
     "Stay",
     "Supply",
-    "dues_by_person",
     "meant",
     "meeting",
     "scope_names",

@@ -29,6 +29,7 @@ class Shared:
         self.records = records
         self.taking = taking or regimen.prepare(records)
         self._much: dict[tuple[int, int, int], frozenset[int]] = {}
+        self._pairs: dict[object, npt.NDArray[np.int64]] = {}
         self.tests = word_list("results", "test")
         self.contact_kinds = word_list("contacts", "kind")
         self.outcomes = word_list("contacts", "outcome")
@@ -79,6 +80,25 @@ class Shared:
         if key not in self._much:
             self._much[key] = _much_supplied(self.records, self.taking, as_of, within, spare)
         return self._much[key]
+
+    def of_circumstances(self, owner: object, bits: Callable[[str, str], int]) -> npt.NDArray[np.int64]:
+        """A whole number for each row of ``circumstances``, from its kind and value: worked out once for each pair."""
+        return self._of_pairs(owner, "circumstances", ("kind", "value"), lambda k, v: bits(k, v.strip().lower()))
+
+    def of_conditions(self, owner: object, bits: Callable[[str, str], int]) -> npt.NDArray[np.int64]:
+        """A whole number for each row of ``conditions``, from its code and label."""
+        return self._of_pairs(owner, "conditions", ("code", "label"), bits)
+
+    def _of_pairs(
+        self, owner: object, table: str, names: tuple[str, str], bits: Callable[[str, str], int]
+    ) -> npt.NDArray[np.int64]:
+        if owner not in self._pairs:
+            columns = self.records.columns(table)
+            (one, ones), (other, others) = (coded_words(columns[name]) for name in names)
+            pairs, pair = np.unique(np.stack((one, other)), axis=1, return_inverse=True)
+            found = [bits(ones[first] or "", others[second] or "") for first, second in pairs.T.tolist()]
+            self._pairs[owner] = np.array(found, np.int64)[pair.reshape(-1)]
+        return self._pairs[owner]
 
     @cached_property
     def condition_codes(self) -> list[str | None]:

@@ -7,12 +7,12 @@ together, and the compiled loop against a slow one in plain Python.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from features.kept import kept
 from features.kernels import courses as kernel
 from features.kernels.regimen import CURRENT_GRACE_DAYS
 from features.medicines.regimen import RegimenInputs
@@ -83,22 +83,22 @@ class Course:
         """Whether the course is current: while its supply lasts and for 28 days after."""
         return as_of <= self.end + CURRENT_GRACE_DAYS
 
-    @cached_property
+    @kept
     def spans(self) -> list[tuple[int, int]]:
         rows, part = self._rows, self._part
         return rows.spans[rows.lately[part.start] : rows.lately[part.stop]]
 
-    @cached_property
+    @kept
     def past(self) -> list[tuple[int, int]]:
         rows, part = self._rows, self._part
         return rows.past[rows.ended[part.start] : rows.ended[part.stop]]
 
-    @cached_property
+    @kept
     def doses(self) -> list[tuple[int, float]]:
         rows, part = self._rows, self._part
         return rows.doses[rows.new[part.start] : rows.new[part.stop]]
 
-    @cached_property
+    @kept
     def sides(self) -> list[tuple[int, int, int]]:
         rows, part = self._rows, self._part
         return rows.sides[rows.changed[part.start] : rows.changed[part.stop]]
@@ -109,7 +109,39 @@ class Course:
         return known[-1] if known else None
 
 
-def courses_of(taking: RegimenInputs, places: _Rows, as_of: int, medicines: Sequence[Medicine]) -> list[list[Course]]:
+class CourseColumns(NamedTuple):
+    """The courses of some people, one after the other, as columns; and the supplies they are made of."""
+
+    as_of: int
+    numbers: npt.NDArray[np.int64]
+    """The numbers of each course (features/kernels/courses.py); the last is its person."""
+    medicine: npt.NDArray[np.int64]
+    dose: npt.NDArray[np.float64]
+    supplies: _Rows
+    """Rows of the supplies that count, in order of course, then of day."""
+    course: npt.NDArray[np.int64]
+    """The course of each of these rows."""
+    span: npt.NDArray[np.int64]
+    past: npt.NDArray[np.int64]
+    side: npt.NDArray[np.int8]
+    new: npt.NDArray[np.bool_]
+    taking: RegimenInputs
+
+    def number(self, field: int) -> npt.NDArray[np.int64]:
+        """One number of every course, such as ``kernel.END``."""
+        return self.numbers[:, field]
+
+    def days_covered(self, start: int, end: int) -> npt.NDArray[np.int64]:
+        """Days of [start, end) that each course covers."""
+        begin, stop = self.span[:, 0], self.span[:, 1]
+        if len(begin):  # in a course the days to which supply lasts never fall, so what is new begins at the one before
+            same = self.course[1:] == self.course[:-1]
+            begin = np.concatenate((begin[:1], np.where(same, np.maximum(begin[1:], stop[:-1]), begin[1:])))
+        days = np.maximum(np.minimum(stop, end) - np.maximum(begin, start), 0)
+        return np.bincount(self.course, days, len(self.numbers)).astype(np.int64)
+
+
+def course_columns(taking: RegimenInputs, places: _Rows, as_of: int) -> CourseColumns:
     """Courses of each person at ``places`` as known at 00:00 of a day number, in order of each medicine's first supply.
     Rows that are not visible, or that another row replaces, are left out."""
     rows = rows_of_places(taking.offsets, places)
@@ -136,21 +168,39 @@ def courses_of(taking: RegimenInputs, places: _Rows, as_of: int, medicines: Sequ
     )
     order = np.argsort(course, kind="stable")
     order = order[np.searchsorted(course[order], 0) :]
-    bounds = np.searchsorted(course[order], np.arange(len(names) + 1)).tolist()
-    rows = rows[order]
-    read = _SupplyRows(
+    return CourseColumns(
         as_of,
-        taking.day[rows],
-        taking.dose_mg_a_day[rows],
-        taking.prescriber[rows],
+        numbers,
+        names,
+        doses,
+        rows[order],
+        course[order],
         span[order],
         past[order],
         side[order],
         new[order],
+        taking,
     )
-    found: list[list[Course]] = [[] for _ in range(len(places))]
-    for one, (row, name, dose) in enumerate(zip(numbers.tolist(), names.tolist(), doses.tolist(), strict=True)):
-        found[row[-1]].append(Course(medicines[name], row, dose, read, bounds[one], bounds[one + 1]))
+
+
+def courses_of(columns: CourseColumns, people: int, medicines: Sequence[Medicine]) -> list[list[Course]]:
+    """The same courses as values, a list for each of the people."""
+    rows, taking = columns.supplies, columns.taking
+    bounds = np.searchsorted(columns.course, np.arange(len(columns.numbers) + 1)).tolist()
+    read = _SupplyRows(
+        columns.as_of,
+        taking.day[rows],
+        taking.dose_mg_a_day[rows],
+        taking.prescriber[rows],
+        columns.span,
+        columns.past,
+        columns.side,
+        columns.new,
+    )
+    found: list[list[Course]] = [[] for _ in range(people)]
+    each = zip(columns.numbers.tolist(), columns.medicine.tolist(), columns.dose.tolist(), strict=True)
+    for one, (numbers, name, dose) in enumerate(each):
+        found[numbers[-1]].append(Course(medicines[name], numbers, dose, read, bounds[one], bounds[one + 1]))
     return found
 
 

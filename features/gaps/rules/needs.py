@@ -1,8 +1,8 @@
 """What a record must hold before a rule can find anything. A rule is not asked about a person without it.
 
-Most people take none of the medicines that a rule is about. Each rule's need is one bit in a mask of all rules, so that
-which rules to ask about a person is a few ``and`` and ``or`` of whole numbers. A need is only ever a necessary
-condition: the rule itself still decides (tests ask every rule about everybody, and compare).
+Most people take none of the medicines that a rule is about. Each rule is one bit in a mask of all rules, and the needs
+are decided on the columns of a shard of people at once. A need is only ever a necessary condition: the rule itself
+still decides (tests ask every rule about everybody, and compare).
 """
 
 from __future__ import annotations
@@ -11,13 +11,25 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from features.gaps.gap import Gap
 from features.gaps.person_view import PersonAsKnown
+from features.gaps.shard import Bools, Shard
+from features.gaps.shared import word_list
+from features.kernels import courses as course
+from features.kernels.regimen import CURRENT_GRACE_DAYS
 from features.medicines import regimen
-from features.reference import MEDICINES, Medicine
+from features.monitoring import due_dates
+from features.reference import MEDICINES, THRESHOLDS, Medicine
 
 Rule = Callable[[PersonAsKnown], Iterator[Gap]]
 OfMedicine = Callable[[Medicine], bool]
+Masks = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
+MOST_RULES = 62
+"""Bits of a whole number of numpy that can be told apart."""
 
 
 class Need(NamedTuple):
@@ -31,14 +43,55 @@ class Need(NamedTuple):
     """(scope, test) of a scheduled check that is due, which is enough in place of a course (``ever``)."""
     tests: frozenset[str] = frozenset()
     """A result of such a test."""
-    numbers: tuple[tuple[str, Callable[[float], bool]], ...] = ()
-    """(test, condition): the newest number of such a test meets such a condition."""
-    circumstances: frozenset[str] = frozenset()
-    """A circumstance of such a kind."""
+    circumstances: Callable[[str, str], bool] | None = None
+    """A circumstance of such a kind and value."""
     regimen: tuple[tuple[str, float], ...] = ()
     """(field, limit): a number of the regimen above a limit."""
-    meets: Callable[[PersonAsKnown], bool] | None = None
-    """Any other condition that takes little time to check."""
+    meets: Callable[[Shard], Bools] | None = None
+    """Any other condition, of each person of a shard."""
+
+
+class Range(NamedTuple):
+    """Numbers of one test: ``low`` is included, ``high`` is not."""
+
+    test: str
+    low: float = -np.inf
+    high: float = np.inf
+
+
+def band(key: str, test: str = "") -> Range:
+    """The numbers that a row of ``thresholds.csv`` holds."""
+    row = THRESHOLDS[key]
+    low, high = (-np.inf if row.low is None else row.low), (np.inf if row.high is None else row.high)
+    return Range(test or row.test, low, high)
+
+
+class Ranges:
+    """Some ranges of numbers, as columns by test."""
+
+    def __init__(self, *ranges: Range) -> None:
+        self.by_test: dict[str, list[Range]] = {}
+        for one in ranges:
+            self.by_test.setdefault(one.test, []).append(one)
+
+    @cached_property
+    def _ends(self) -> tuple[Bools, Numbers, Numbers]:
+        """For each test by its position: whether it has a range; then the low and the high ends of all of them."""
+        tests = word_list("results", "test")
+        shape = len(tests), max(map(len, self.by_test.values()))
+        low, high = np.full(shape, np.inf), np.full(shape, -np.inf)
+        for test, ranges in self.by_test.items():
+            for place, one in enumerate(ranges):
+                low[tests.index(test), place], high[tests.index(test), place] = one.low, one.high
+        return np.array([test in self.by_test for test in tests]), low, high
+
+    def hold_newest(self, shard: Shard) -> Bools:
+        """Which people have a test whose newest number lies in one of its ranges."""
+        segments = shard.result_segments
+        ranged, low, high = self._ends
+        some = ranged[segments.test]
+        who, test, value = segments.who[some], segments.test[some], segments.newest[some][:, None]
+        return shard.any_of(who[((value >= low[test]) & (value < high[test])).any(axis=1)])
 
 
 class _Field:
@@ -53,84 +106,105 @@ class _Field:
             for word in words or ():
                 self.allows[word] = self.allows.get(word, 0) | 1 << place
 
+    def table(self, words: Iterable[object]) -> Masks:
+        """What each of some words allows."""
+        return np.array([self.allows.get(word, 0) for word in words], np.int64)
+
 
 class Plan:
     """Some rules with their needs, made once: the rules to ask about each person."""
 
     def __init__(self, rules: Sequence[Rule], needs: Mapping[Rule, Need]) -> None:
+        if len(rules) > MOST_RULES:
+            raise ValueError(f"{len(rules)} rules: a plan holds at most {MOST_RULES}")
         self.rules = tuple(rules)
         self._needs = [needs.get(rule, Need()) for rule in rules]
-        self._numbers: dict[str, list[tuple[Callable[[float], bool], int]]] = {}
-        for place, need in enumerate(self._needs):
-            for test, met in need.numbers:
-                self._numbers.setdefault(test, []).append((met, 1 << place))
-        self._without_numbers = sum(1 << place for place, need in enumerate(self._needs) if not need.numbers)
-        self._scopes = frozenset(scope for need in self._needs for scope, _ in need.or_due)
         self._asked: dict[int, tuple[Rule, ...]] = {}
 
     @cached_property
-    def _fields(self) -> tuple[_Field, _Field, _Field, _Field]:
-        needs = self._needs
-        ever = [None if need.ever is None else (*_names(need.ever), *need.or_due) for need in needs]
-        return (
-            _Field([None if need.current is None else _names(need.current) for need in needs]),
-            _Field(ever),
-            _Field([need.tests or None for need in needs]),
-            _Field([need.circumstances or None for need in needs]),
-        )
+    def _medicines(self) -> tuple[_Field, Masks, _Field, Masks]:
+        current = _Field([None if need.current is None else _names(need.current) for need in self._needs])
+        ever = _Field([None if need.ever is None else (*_names(need.ever), *need.or_due) for need in self._needs])
+        return current, current.table(MEDICINES), ever, ever.table(MEDICINES)
+
+    @cached_property
+    def _due(self) -> list[tuple[int, int]]:
+        """(place of a scheduled check, the rules that it allows)."""
+        allows = self._medicines[2].allows
+        items = enumerate(due_dates.items())
+        found = [(place, allows.get((item.scope, item.test), 0)) for place, item in items]
+        return [(place, bits) for place, bits in found if bits]
+
+    @cached_property
+    def _tests(self) -> _Field:
+        return _Field([need.tests or None for need in self._needs])
 
     @cached_property
     def _limits(self) -> list[tuple[int, float, int]]:
         """(place of a field of the regimen, limit, the rule's bit)."""
         fields = {name: place for place, name in enumerate(regimen.FIELDS)}
-        return [
-            (fields[name], limit, 1 << place) for place, need in enumerate(self._needs) for name, limit in need.regimen
-        ]
+        needs = enumerate(self._needs)
+        return [(fields[name], limit, 1 << place) for place, need in needs for name, limit in need.regimen]
 
-    @cached_property
-    def _without_limits(self) -> int:
-        return sum(1 << place for place, need in enumerate(self._needs) if not need.regimen)
+    def _without(self, field: str) -> int:
+        """The rules that ask nothing of a field."""
+        return sum(1 << place for place, need in enumerate(self._needs) if not getattr(need, field))
 
-    @cached_property
-    def _conditions(self) -> list[tuple[Callable[[PersonAsKnown], bool], int]]:
-        return [(need.meets, 1 << place) for place, need in enumerate(self._needs) if need.meets is not None]
+    def _masks(self, shard: Shard) -> Masks:
+        """The rules to ask about each person of a shard, as bits."""
+        return (
+            self._by_medicine(shard) & self._by_test(shard) & self._by_circumstance(shard) & self._by_regimen(shard)
+        ) & ~self._refused(shard)
+
+    def _by_medicine(self, shard: Shard) -> Masks:
+        columns = shard.courses
+        current, of_current, ever, of_ever = self._medicines
+        who = columns.number(course.WHO)
+        now, past = np.full(len(shard), current.free, np.int64), np.full(len(shard), ever.free, np.int64)
+        reach = columns.number(course.END) >= shard.as_of - CURRENT_GRACE_DAYS
+        np.bitwise_or.at(now, who[reach], of_current[columns.medicine[reach]])
+        np.bitwise_or.at(past, who, of_ever[columns.medicine])
+        for place, bits in self._due:
+            due = (shard.dues.protocol[:, place] >= 0) & (shard.dues.day[:, place] <= shard.as_of)
+            past[due] |= bits
+        return now & past
+
+    def _by_test(self, shard: Shard) -> Masks:
+        segments, found = shard.result_segments, np.full(len(shard), self._tests.free, np.int64)
+        np.bitwise_or.at(found, segments.who, self._tests.table(shard.shared.tests)[segments.test])
+        return found
+
+    def _by_circumstance(self, shard: Shard) -> Masks:
+        visible, found = shard.circumstances, np.full(len(shard), self._without("circumstances"), np.int64)
+        if len(visible.rows):
+            np.bitwise_or.at(
+                found, visible.who, shard.shared.of_circumstances(self, self._of_circumstance)[visible.rows]
+            )
+        return found
+
+    def _of_circumstance(self, kind: str, value: str) -> int:
+        needs = enumerate(self._needs)
+        return sum(1 << place for place, need in needs if need.circumstances and need.circumstances(kind, value))
+
+    def _by_regimen(self, shard: Shard) -> Masks:
+        found = np.full(len(shard), self._without("regimen"), np.int64)
+        for place, limit, bit in self._limits:
+            found[shard.regimen[:, place] > limit] |= bit
+        return found
+
+    def _refused(self, shard: Shard) -> Masks:
+        found = np.zeros(len(shard), np.int64)
+        for place, need in enumerate(self._needs):
+            if need.meets is not None:
+                found[~need.meets(shard)] |= 1 << place
+        return found
 
     def of(self, person: PersonAsKnown) -> tuple[Rule, ...]:
         """The rules whose needs the record of a person meets, in their order."""
-        current, ever, tests, circumstances = self._fields
-        mask, allows = current.free, current.allows
-        for course in person.current:
-            mask |= allows.get(course.medicine.name, 0)
-        part, allows = ever.free, ever.allows
-        for course in person.courses:
-            part |= allows.get(course.medicine.name, 0)
-        for due in person.due:
-            if due.item.scope in self._scopes:
-                part |= allows.get((due.item.scope, due.item.test), 0)
-        mask &= part
-        part = tests.free
-        for test in person.results.tests & tests.allows.keys():
-            part |= tests.allows[test]
-        mask &= part
-        part = self._without_numbers
-        for test in person.results.tests & self._numbers.keys():
-            value = person.newest_value(test)
-            for met, bit in self._numbers[test]:
-                if not part & bit and met(value):
-                    part |= bit
-        mask &= part
-        part = circumstances.free
-        for kind in person.circumstances:
-            part |= circumstances.allows.get(kind, 0)
-        mask &= part
-        part, row = self._without_limits, person.regimen_row
-        for place, limit, bit in self._limits:
-            if row[place] > limit:
-                part |= bit
-        mask &= part
-        for meets, bit in self._conditions:
-            if mask & bit and not meets(person):
-                mask &= ~bit
+        masks = person.shard.kept.get(self)
+        if masks is None:
+            masks = person.shard.kept[self] = self._masks(person.shard).tolist()
+        mask = masks[person.who]
         asked = self._asked.get(mask)
         if asked is None:
             asked = tuple(rule for place, rule in enumerate(self.rules) if mask >> place & 1)
@@ -140,3 +214,8 @@ class Plan:
 
 def _names(means: OfMedicine) -> tuple[str, ...]:
     return tuple(name for name, medicine in MEDICINES.items() if means(medicine))
+
+
+def medicines(means: OfMedicine) -> Bools:
+    """Which medicines, by their position in MEDICINES."""
+    return np.array([means(medicine) for medicine in MEDICINES.values()], bool)

@@ -10,7 +10,7 @@ import pytest
 
 from features import Records
 from features.medicines import regimen
-from features.medicines.courses import KEPT_DAYS, courses_of
+from features.medicines.courses import KEPT_DAYS, course_columns, courses_of
 from features.records.days import day_of
 from features.reference import MEDICINES
 
@@ -76,7 +76,7 @@ def _slowly(taking: regimen.RegimenInputs, place: int, as_of: int) -> dict[str, 
 @pytest.mark.parametrize("before", [0, 250, 800])
 def test_the_courses_of_each_person_are_those_of_the_slow_rule(seed: int, before: int) -> None:
     taking, as_of = regimen.prepare(_extract(seed)), AS_OF - before
-    for place, courses in enumerate(courses_of(taking, np.array([0, 1]), as_of, _MEDICINES)):
+    for place, courses in enumerate(courses_of(course_columns(taking, np.array([0, 1]), as_of), 2, _MEDICINES)):
         slow = _slowly(taking, place, as_of)
         assert [c.medicine.name for c in courses] == list(slow)
         for course in courses:
@@ -91,4 +91,4 @@ def test_the_courses_of_each_person_are_those_of_the_slow_rule(seed: int, before
 
 def test_people_without_supplies_have_no_course() -> None:
     records = Records.from_frames({"patients": pd.DataFrame({"patient_id": ["one", "two"]})})
-    assert courses_of(regimen.prepare(records), np.array([1, 0]), AS_OF, _MEDICINES) == [[], []]
+    assert courses_of(course_columns(regimen.prepare(records), np.array([1, 0]), AS_OF), 2, _MEDICINES) == [[], []]

@@ -12,7 +12,7 @@ from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
 from features.gaps.person_view import PersonAsKnown
 
 _DECIDED = (citations.clinical("1.1", "D"),)
-_UNSETTLED = frozenset(
+UNSETTLED = frozenset(
     (
         "rough_sleeping",
         "rough sleeping",
@@ -59,7 +59,7 @@ def living(person: PersonAsKnown) -> Iterator[Gap]:
         return
     found = []
     row = person.circumstance("housing")
-    if row and row.value in _UNSETTLED:
+    if row and row.value in UNSETTLED:
         names = ", ".join(dict.fromkeys(c.medicine.name for c in held))
         said = f"safe storage of medicines may be lacking since {iso(row.day)}: {names}"
         risky = any(c.medicine.base in ("clozapine", "lithium", "valproate") for c in held)

@@ -137,7 +137,7 @@ def blood_count(person: PersonAsKnown) -> Iterator[Gap]:
 
 def _recorded_interval(person: PersonAsKnown, due: Due) -> Circumstance | None:
     """The entry of the register or the record that set the due day, from the same schedule as the features."""
-    if person.schedule is None or not _is_count(due.item):
+    if not _is_count(due.item):
         return None
     scheduled, row = person.schedule
     return person.circumstance("clozapine_interval") if scheduled.situation.by_register[row] else None
@@ -146,7 +146,7 @@ def _recorded_interval(person: PersonAsKnown, due: Due) -> Circumstance | None:
 def next_count(person: PersonAsKnown) -> Due | None:
     """The next blood count, due or in the future, by the rule of :func:`blood_count`."""
     held = next((c for c in person.courses if c.medicine.name == "clozapine"), None)
-    if held is None or person.schedule is None:
+    if held is None:
         return None
     scheduled, row = person.schedule
     place, item = next((k, one) for k, one in enumerate(due_dates.items()) if _is_count(one))

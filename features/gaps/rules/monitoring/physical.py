@@ -7,6 +7,10 @@ medium, red high, critical critical.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from features.gaps import citations
 from features.gaps.codes import CODES
@@ -17,18 +21,19 @@ from features.medicines.courses import Course
 from features.records.tables import SEX
 from features.reference import TESTS, THRESHOLDS, bands, low_limit
 
+Number = TypeVar("Number", float, npt.NDArray[np.float64])
 _SEVERITY: dict[str, Severity] = {"info": "low", "amber": "medium", "red": "high", "critical": "critical"}
 MONTHS_3 = 91
 BASELINE_BEFORE, BASELINE_AFTER = 90, 14
-_GLUCOSE = {
+GLUCOSE = {
     "hba1c": bands("th057", "th056"),
     "fasting_glucose": bands("th059", "th058"),
     "random_glucose": bands("th060"),
 }
-_BMI = bands("th063", "th061")
-_BMI_LOWER = bands("th110", "th062")
-_UNDERWEIGHT, _WAIST_MEN, _WAIST_WOMEN, _WAIST_MEN_LOWER = bands("th064", "th068", "th069", "th111")
-(_DIABETES,) = bands("th108")
+BMI = bands("th063", "th061")
+BMI_LOWER = bands("th110", "th062")
+UNDERWEIGHT, _WAIST_MEN, _WAIST_WOMEN, _WAIST_MEN_LOWER = bands("th064", "th068", "th069", "th111")
+(DIABETES,) = bands("th108")
 EARLY_GAIN_PERCENT = low_limit("th067")
 NO_EARLIER = "; no earlier value recorded"
 EARLY_DAYS = 42
@@ -55,9 +60,9 @@ _DIABETES_ACTION = "Tell the GP or the diabetes team; review the antipsychotic a
 _WEIGHT_ACTION = "Offer a weight programme; weigh metformin; review the antipsychotic."
 _UNDERWEIGHT_ACTION = "Ask about eating, illness and mood; tell the GP."
 _PRESSURE_NOW = "Repeat it today; same-day medical assessment if it stays or there are symptoms."
-_LIPIDS = {"total_cholesterol": bands("th078"), "qrisk3_10y": bands("th079")}
-_PRESSURE = {"systolic_bp": bands("th072", "th070", "th074"), "diastolic_bp": bands("th073", "th071")}
-_TRIGLYCERIDES = bands("th081", "th080")
+LIPIDS = {"total_cholesterol": bands("th078"), "qrisk3_10y": bands("th079")}
+PRESSURE = {"systolic_bp": bands("th072", "th070", "th074"), "diastolic_bp": bands("th073", "th071")}
+TRIGLYCERIDES = bands("th081", "th080")
 bands("th051", "th052", "th053", "th055", "th075", "th077")  # named below: the program does not start if one is missing
 WEIGHT_GAIN_KG, WEIGHT_GAIN_PERCENT = low_limit("th065"), low_limit("th066")
 TEMPERATURE_C, QTC_RISE_MS = low_limit("th023"), low_limit("th054")
@@ -113,14 +118,14 @@ def metabolic(person: PersonAsKnown) -> Iterator[Gap]:
     found = [*_weight(person, held)]
     found.extend(_glucose(person))
     found.extend(_bmi(person))
-    for test, keys in _LIPIDS.items():
+    for test, keys in LIPIDS.items():
         key = _holding(keys, person.newest_value(test))
         last = person.newest(test) if key else None
         if last and key and not person.on(meant("statin")):
             finding = _value(test, last, key, f"; no statin recorded{person.not_repeated(last.day)}")
             found.append(finding._replace(folds=not _came_into(person, test, last, low_limit(key))))
     raised = any(course.medicine.base in _TRIGLYCERIDE_RAISERS for course in held)
-    key = _holding(_TRIGLYCERIDES if raised else _TRIGLYCERIDES[:1], person.newest_value("triglycerides"))
+    key = _holding(TRIGLYCERIDES if raised else TRIGLYCERIDES[:1], person.newest_value("triglycerides"))
     fat = person.newest("triglycerides") if key else None
     if fat and key:
         finding = _value("triglycerides", fat, key, person.not_repeated(fat.day))
@@ -136,15 +141,15 @@ def _diabetic(person: PersonAsKnown) -> bool:
 
 
 def _glucose(person: PersonAsKnown) -> Iterator[Finding]:
-    held = {test: _holding(keys, person.newest_value(test)) for test, keys in _GLUCOSE.items()}
-    high = THRESHOLDS[_DIABETES].holds(person.newest_value("hba1c"))
+    held = {test: _holding(keys, person.newest_value(test)) for test, keys in GLUCOSE.items()}
+    high = THRESHOLDS[DIABETES].holds(person.newest_value("hba1c"))
     if not high and not any(held.values()):
         return
     if _diabetic(person):
         last = person.newest("hba1c")
         if last and high:
-            finding = _value("hba1c", last, _DIABETES, f"; known diabetes{person.not_repeated(last.day)}")
-            stood = not _came_into(person, "hba1c", last, low_limit(_DIABETES))
+            finding = _value("hba1c", last, DIABETES, f"; known diabetes{person.not_repeated(last.day)}")
+            stood = not _came_into(person, "hba1c", last, low_limit(DIABETES))
             yield finding._replace(action=_DIABETES_ACTION, folds=stood)
         return
     for test, key in held.items():
@@ -190,13 +195,19 @@ def _by_weight(person: PersonAsKnown, last: Reading) -> list[Reading]:
     return [Reading(r.day, round(last.value * r.value / near.value, 1), r.row) for r in weights if r.day < near.day]
 
 
+def least_rise(least: Number) -> Number:
+    """The rise from the least weight up to which none of the limits can be reached; 1% is left for rounding."""
+    rise: Number = 0.99 * np.minimum(WEIGHT_GAIN_KG, least * EARLY_GAIN_PERCENT / 100)
+    return rise
+
+
 def _weight(person: PersonAsKnown, held: list[Course]) -> Iterator[Finding]:
     last = person.newest("weight")
     if last is None:
         return
     least = min(person.results.numbers("weight"))
-    if last.value - least < 0.99 * min(WEIGHT_GAIN_KG, least * EARLY_GAIN_PERCENT / 100):
-        return  # too little for any limit below; 1% is left for rounding
+    if last.value - least < least_rise(least):
+        return
     earlier = [r for r in person.readings("weight") if r.day < last.day]
     evidence = Evidence("results", last.row, last.day, "weight")
     recent = [r for r in earlier if last.day - r.day <= MONTHS_3]
@@ -228,11 +239,11 @@ def _bmi(person: PersonAsKnown) -> Iterator[Finding]:
     last = person.newest("bmi")
     if last is None:
         return
-    if THRESHOLDS[_UNDERWEIGHT].holds(last.value):
-        finding = _value("bmi", last, _UNDERWEIGHT, person.not_repeated(last.day))
+    if THRESHOLDS[UNDERWEIGHT].holds(last.value):
+        finding = _value("bmi", last, UNDERWEIGHT, person.not_repeated(last.day))
         yield finding._replace(action=_UNDERWEIGHT_ACTION, title="Low body weight")
         return
-    key = _holding(_BMI_LOWER if person.lower_body_mass_limits else _BMI, last.value)
+    key = _holding(BMI_LOWER if person.lower_body_mass_limits else BMI, last.value)
     came = key and _came_into(person, "bmi", last, low_limit(key))
     if key and came:
         finding = _value("bmi", last, key, came + person.not_repeated(last.day))
@@ -254,7 +265,7 @@ def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:
     if not any(course.medicine.is_psychotropic for course in person.current):
         return
     found = [*_qtc(person), *_pulse(person)]
-    for test, keys in _PRESSURE.items():
+    for test, keys in PRESSURE.items():
         key = _holding(keys, person.newest_value(test))
         last = person.newest(test) if key else None
         if last and key:

@@ -33,7 +33,7 @@ def above_maximum(person: PersonAsKnown) -> Iterator[Gap]:
         if not known:
             continue
         taken = sum(known)
-        if taken <= _least_maximum(base):
+        if taken <= least_maximum(base):
             continue
         most = MEDICINES[base].max_daily_dose_mg if base in MEDICINES else None
         usual = _usual(courses, base, taken, most)
@@ -43,7 +43,7 @@ def above_maximum(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 @cache
-def _least_maximum(base: str) -> float:
+def least_maximum(base: str) -> float:
     """The lowest of all maxima of a medicine; infinite if none is known. A dose up to it is within all of them."""
     usual = MEDICINES[base].max_daily_dose_mg if base in MEDICINES else None
     lower = [limit.max_daily_dose_mg for limit in dose_limits().get(base, ())]

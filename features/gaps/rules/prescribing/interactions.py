@@ -54,12 +54,6 @@ def _protected(person: PersonAsKnown, row: Interaction) -> str:
     return ""
 
 
-def began_lately(person: PersonAsKnown) -> bool:
-    """Whether somebody takes two medicines or more, one of them begun lately: only then can a pair be new."""
-    since = person.as_of - NEW_PAIR_DAYS
-    return len(person.current) > 1 and any(course.start >= since for course in person.current)
-
-
 def new_interaction(person: PersonAsKnown) -> Iterator[Gap]:
     """INTERACTION_NEW: a pair that has been current together for 30 days or less.
 
