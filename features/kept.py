@@ -23,5 +23,6 @@ class kept(Generic[T]):
     def __get__(self, owner: object | None, kind: type | None = None) -> T | kept[T]:
         if owner is None:
             return self
-        found = owner.__dict__[self.name] = self.make(owner)
+        found = self.make(owner)
+        setattr(owner, self.name, found)  # reading ``__dict__`` would cost more
         return found

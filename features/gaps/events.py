@@ -90,6 +90,15 @@ class ResultsByTest(Mapping[str, list[Reading]]):
         place, (day, value, row) = bounds[2], self._columns
         return Reading(day[place], value[place], row[place])
 
+    def numbered(self, test: str) -> list[tuple[int, float, int]]:
+        """(day, number, row) of all results of a test that hold a number, in order of day."""
+        bounds = self._bounds.get(test)
+        if bounds is None:
+            return []
+        day, value, row = self._columns
+        part = slice(bounds[0], bounds[1])
+        return [one for one in zip(day[part], value[part], row[part], strict=True) if one[1] == one[1]]
+
     def numbers(self, test: str) -> list[float]:
         """The numbers of all results of a test, in order of day."""
         bounds = self._bounds.get(test)

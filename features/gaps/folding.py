@@ -74,6 +74,8 @@ FOLDS = (
 
 def one_line_each(gaps: Sequence[Gap]) -> list[Gap]:
     """The gaps of one person after every fold that applies."""
+    if len(gaps) < 2:
+        return list(gaps)
     by_code = {gap.code.code: gap for gap in gaps}
     went: dict[str, str] = {}
     for fold in FOLDS:

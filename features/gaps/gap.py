@@ -148,13 +148,13 @@ def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
         return
     first = min(findings, key=lambda finding: finding.due)
     worst_first = sorted(findings, key=lambda finding: SEVERITIES.index(finding.severity))
-    facts = tuple(dict.fromkeys(fact for finding in findings for fact in finding.facts))
+    source, verified = _sources(tuple(fact for finding in findings for fact in finding.facts))
     yield Gap(
         code,
         worst_first[0].severity,
         "; ".join(dict.fromkeys(finding.value for finding in findings)),
-        "; ".join(dict.fromkeys(fact.source for fact in facts)),
-        all(fact.verified for fact in facts),
+        source,
+        verified,
         first.due,
         first.overdue,
         tuple(dict.fromkeys(row for finding in findings for row in finding.evidence)),
@@ -169,20 +169,27 @@ def gap_of(code: Code, findings: Sequence[Finding]) -> Iterator[Gap]:
 
 def _of_one(code: Code, finding: Finding) -> Gap:
     """:func:`gap_of` for a single finding, which most gaps have."""
-    facts = tuple(dict.fromkeys(finding.facts))
+    source, verified = _sources(finding.facts)
+    evidence, unchecked = finding.evidence, finding.unchecked
     return Gap(
         code,
         finding.severity,
         finding.value,
-        "; ".join(dict.fromkeys(fact.source for fact in facts)),
-        all(fact.verified for fact in facts),
+        source,
+        verified,
         finding.due,
         finding.overdue,
-        tuple(dict.fromkeys(finding.evidence)),
+        evidence if len(evidence) < 2 else tuple(dict.fromkeys(evidence)),
         finding.action or code.action,
         finding.title or code.title,
         code.safety and finding.alarm,
-        tuple(dict.fromkeys(finding.unchecked)),
+        unchecked if len(unchecked) < 2 else tuple(dict.fromkeys(unchecked)),
         _is_stale(finding),
         finding.folds,
     )
+
+
+@lru_cache(maxsize=10_000)
+def _sources(facts: tuple[Fact, ...]) -> tuple[str, bool]:
+    """The sources of some facts in words, each once, and whether all are verified."""
+    return "; ".join(dict.fromkeys(fact.source for fact in facts)), all(fact.verified for fact in facts)

@@ -36,7 +36,7 @@ _MEDICINES = tuple(MEDICINES.values())
 _CATEGORIES = TABLES["conditions"].column("category").values
 _ADMINISTERED = TABLES["supplies"].column("kind").values.index("administered")
 _IS_INJECTION = np.array([m.is_antipsychotic and m.is_long_acting_injection for m in _MEDICINES], bool)
-SHARD = 256
+SHARD = 1024
 """Number of people whose rows are held at one time."""
 
 Rows = npt.NDArray[np.int64]
@@ -142,7 +142,9 @@ class Shard:
     # results
 
     @kept
-    def _results(self) -> tuple[ResultColumns, ResultSegments, list[dict[str, tuple[int, int, int]]]]:
+    def _results(self) -> tuple[ResultColumns, ResultSegments, list[str], list[tuple[int, int, int]], list[int]]:
+        """Results in order of person, test, day; their segments; the test and the bounds of each segment, and where
+        those of each person begin."""
         words = self.shared.tests
         seen = self._visible("results", "taken_on")
         columns = self.shared.records.columns("results")
@@ -154,33 +156,31 @@ class Shard:
         for place in np.flatnonzero(signs >= 0).tolist():
             values[place] = Bound.of(values[place], COMPARATORS[signs[place]])
         read = ResultColumns(columns["taken_on"][rows].tolist(), values, rows.tolist())
-        starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1]))) if len(key) else np.zeros(0, np.int64)
-        who, test = np.divmod(key[starts], len(words))
-        if not len(starts):
+        if not len(rows):
             none = np.zeros(0)
-            return read, ResultSegments(who, test, none, none), [{} for _ in range(len(self))]
+            return read, ResultSegments(key, key, none, none), [], [], [0] * (len(self) + 1)
+        starts = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        who, test = np.divmod(key[starts], len(words))
         newest = np.maximum.reduceat(np.where(np.isnan(numbers), -1, np.arange(len(rows))), starts)
         newest = np.where(newest < starts, -1, newest)
-        segments = ResultSegments(
-            who,
-            test,
-            np.where(newest < 0, np.nan, numbers[newest]),
-            np.fmin.reduceat(numbers, starts),
-        )
-        found: list[dict[str, tuple[int, int, int]]] = [{} for _ in range(len(self))]
+        latest, least = np.where(newest < 0, np.nan, numbers[newest]), np.fmin.reduceat(numbers, starts)
         ends = np.append(starts, len(rows))[1:]
-        bounds = zip(starts.tolist(), ends.tolist(), newest.tolist(), strict=True)
-        for one, name, of_test in zip(who.tolist(), test.tolist(), bounds, strict=True):
-            found[one][words[name]] = of_test
-        return read, segments, found
+        return (
+            read,
+            ResultSegments(who, test, latest, least),
+            [words[name] for name in test.tolist()],
+            list(zip(starts.tolist(), ends.tolist(), newest.tolist(), strict=True)),
+            np.searchsorted(who, np.arange(len(self) + 1)).tolist(),
+        )
 
     @property
     def result_segments(self) -> ResultSegments:
         return self._results[1]
 
     def results_of(self, who: int) -> ResultsByTest:
-        read, _, bounds = self._results
-        return ResultsByTest(read, bounds[who])
+        read, _, tests, segments, bounds = self._results
+        part = slice(bounds[who], bounds[who + 1])
+        return ResultsByTest(read, dict(zip(tests[part], segments[part], strict=True)))
 
     # contacts and stays
 
@@ -369,7 +369,7 @@ class Shard:
             dues.start[who, places].tolist(),
         )
         bounds = np.searchsorted(who, np.arange(len(self) + 1)).tolist()
-        past = self.as_of > day.astype(np.int64) + due_dates.grace_days()[protocol]
+        past = day.astype(np.int64) + due_dates.grace_days()[protocol] < self.as_of
         late = [made[place] for place in np.flatnonzero(past).tolist()]
         return _cut(made, bounds), _cut(late, np.concatenate(([0], np.cumsum(past)))[bounds].tolist())
 

@@ -29,7 +29,7 @@ class Shared:
         self.records = records
         self.taking = taking or regimen.prepare(records)
         self._much: dict[tuple[int, int, int], frozenset[int]] = {}
-        self._pairs: dict[object, npt.NDArray[np.int64]] = {}
+        self._numbers: dict[object, npt.NDArray[np.int64]] = {}
         self.tests = word_list("results", "test")
         self.contact_kinds = word_list("contacts", "kind")
         self.outcomes = word_list("contacts", "outcome")
@@ -81,24 +81,29 @@ class Shared:
             self._much[key] = _much_supplied(self.records, self.taking, as_of, within, spare)
         return self._much[key]
 
-    def of_circumstances(self, owner: object, bits: Callable[[str, str], int]) -> npt.NDArray[np.int64]:
+    def of_circumstances(self, owner: object, number: Callable[[str, str], int]) -> npt.NDArray[np.int64]:
         """A whole number for each row of ``circumstances``, from its kind and value: worked out once for each pair."""
-        return self._of_pairs(owner, "circumstances", ("kind", "value"), lambda k, v: bits(k, v.strip().lower()))
+        if owner not in self._numbers:
+            pair, pairs = self._circumstance_pairs
+            self._numbers[owner] = np.array([number(kind, value.strip().lower()) for kind, value in pairs], np.int64)[
+                pair
+            ]
+        return self._numbers[owner]
 
-    def of_conditions(self, owner: object, bits: Callable[[str, str], int]) -> npt.NDArray[np.int64]:
+    def of_conditions(self, owner: object, number: Callable[[str, str], int]) -> npt.NDArray[np.int64]:
         """A whole number for each row of ``conditions``, from its code and label."""
-        return self._of_pairs(owner, "conditions", ("code", "label"), bits)
+        if owner not in self._numbers:
+            pair, pairs = self._condition_pairs
+            self._numbers[owner] = np.array([number(code, label) for code, label in pairs], np.int64)[pair]
+        return self._numbers[owner]
 
-    def _of_pairs(
-        self, owner: object, table: str, names: tuple[str, str], bits: Callable[[str, str], int]
-    ) -> npt.NDArray[np.int64]:
-        if owner not in self._pairs:
-            columns = self.records.columns(table)
-            (one, ones), (other, others) = (coded_words(columns[name]) for name in names)
-            pairs, pair = np.unique(np.stack((one, other)), axis=1, return_inverse=True)
-            found = [bits(ones[first] or "", others[second] or "") for first, second in pairs.T.tolist()]
-            self._pairs[owner] = np.array(found, np.int64)[pair.reshape(-1)]
-        return self._pairs[owner]
+    @cached_property
+    def _circumstance_pairs(self) -> tuple[npt.NDArray[np.int64], list[tuple[str, str]]]:
+        return _pairs(self.records, "circumstances", "kind", "value")
+
+    @cached_property
+    def _condition_pairs(self) -> tuple[npt.NDArray[np.int64], list[tuple[str, str]]]:
+        return _pairs(self.records, "conditions", "code", "label")
 
     @cached_property
     def condition_codes(self) -> list[str | None]:
@@ -107,6 +112,14 @@ class Shared:
     @cached_property
     def condition_labels(self) -> list[str | None]:
         return _words(self.records.columns("conditions")["label"])
+
+
+def _pairs(records: Records, table: str, one: str, other: str) -> tuple[npt.NDArray[np.int64], list[tuple[str, str]]]:
+    """(pair of each row, pairs) of two text columns of a table; an empty word where there is none."""
+    (first, firsts), (second, seconds) = (coded_words(records.columns(table)[name]) for name in (one, other))
+    keys, pair = np.unique((first + 1) * (len(seconds) + 1) + second + 1, return_inverse=True)
+    places = (divmod(key, len(seconds) + 1) for key in keys.tolist())
+    return pair.reshape(-1), [(firsts[left - 1] or "", seconds[right - 1] or "") for left, right in places]
 
 
 def _words(column: Any, way: Callable[[str], str] = str) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from features.gaps.rules.supply import depot, oral, stock
 from features.gaps.shard import Bools, Shard
 from features.kernels import courses as course
 from features.kernels.coverage import COURSE_GAP_DAYS
-from features.kernels.regimen import CURRENT_GRACE_DAYS
+from features.kernels.regimen import CURRENT_GRACE_DAYS, NEW_PAIR_DAYS
 from features.medicines import regimen
 from features.monitoring import due_dates
 from features.records.days import NO_DAY
@@ -74,7 +74,7 @@ def _needs_steps(medicine: Medicine) -> bool:
 
 
 _ANTIPSYCHOTIC, _INJECTION, _CLOZAPINE = medicines(_antipsychotic), medicines(_injection), medicines(_clozapine)
-_PSYCHOTROPIC = medicines(_psychotropic)
+_LITHIUM = medicines(_lithium)
 _BASE = regimen.facts().base
 _LEAST_MAXIMUM = np.array([doses.least_maximum(medicine.base) for medicine in MEDICINES.values()])
 _CLASSES = ("antipsychotic", "lithium", "mood stabiliser")
@@ -175,7 +175,7 @@ def _less_covered(shard: Shard) -> Bools:
     # days in hospital count for nothing, so that few days missed may be a large share
     away = shard.stayed(lambda stay: stay.discharged == NO_DAY or stay.discharged > start)
     fell = held.reshape(len(shard), -1) & (~full | away[:, None])
-    return fell.any(axis=1) | _held(shard, _CLASSES.index("lithium") == _CLASS)
+    return fell.any(axis=1) | _held(shard, _LITHIUM)
 
 
 def _held(shard: Shard, which: Bools) -> Bools:
@@ -261,17 +261,13 @@ def _allergy_not_confirmed(shard: Shard) -> Bools:
 
 def _past_grace(shard: Shard) -> Bools:
     dues = shard.dues
-    past = shard.as_of > dues.day.astype(np.int64) + due_dates.grace_days()[dues.protocol]
-    found: Bools = ((dues.protocol >= 0) & past).any(axis=1)
-    return found
+    past = np.less(dues.day.astype(np.int64) + due_dates.grace_days()[dues.protocol], shard.as_of)
+    return np.asarray(((dues.protocol >= 0) & past).any(axis=1), bool)
 
 
 def _smoking_lately(shard: Shard) -> Bools:
     since = shard.as_of - changes.SMOKING_DAYS
-    rows = shard.circumstances.rows
-    own = shard.shared.of_circumstances("smoking", lambda kind, _: int(kind == "smoking"))[rows] > 0
-    days = shard.shared.records.columns("circumstances")["from_on"][rows]
-    return shard.any_of(shard.circumstances.who[own & (days >= since)])
+    return _recorded(shard, "smoking", lambda kind, _: kind == "smoking", since)
 
 
 def _missed_twice(shard: Shard) -> Bools:
@@ -305,22 +301,33 @@ def _began_lately(shard: Shard) -> Bools:
     columns = shard.courses
     now = columns.number(course.END) >= shard.as_of - CURRENT_GRACE_DAYS
     who = columns.number(course.WHO)
-    new = now & (columns.number(course.START) >= shard.as_of - interactions.NEW_PAIR_DAYS)
+    new = now & (columns.number(course.START) >= shard.as_of - NEW_PAIR_DAYS)
     return (np.bincount(who[now], minlength=len(shard)) > 1) & shard.any_of(who[new])
 
 
 _ORGAN_CHECKS = tuple(("lithium", test) for test in lithium.ORGANS)
-_NEED_KINDS = ("interpreter", "accessible_format", "reasonable_adjustment")
 
 
-def _unsettled(kind: str, value: str) -> bool:
-    return kind == "carer" or (kind == "housing" and value in support.UNSETTLED)
+def _unsettled(shard: Shard) -> Bools:
+    """Whose housing is recorded as not settled, or whose carer was recorded over a year ago."""
+    since = shard.as_of - support.CARER_CONTACT_DAYS
+    carer = _recorded(shard, "carer", lambda kind, value: kind == "carer" and support.is_carer(value), before=since)
+    housing = _recorded(shard, "housing", lambda kind, value: kind == "housing" and value in support.UNSETTLED)
+    return housing | carer
+
+
+def _recorded(
+    shard: Shard, name: str, means: Callable[[str, str], bool], since: int = course.NEVER, before: int = NO_DAY
+) -> Bools:
+    """Who has a circumstance of some kind and value (``name`` stands for it) from ``since`` to before ``before``."""
+    rows = shard.circumstances.rows
+    days = shard.shared.records.columns("circumstances")["from_on"][rows]
+    own = shard.shared.of_circumstances(name, lambda kind, value: int(means(kind, value)))[rows] > 0
+    return shard.any_of(shard.circumstances.who[own & (days >= since) & (days < before)])
 
 
 def _stated_need(shard: Shard) -> Bools:
-    rows = shard.circumstances.rows
-    own = shard.shared.of_circumstances("needs", lambda kind, _: int(kind in _NEED_KINDS))[rows] > 0
-    return shard.any_of(shard.circumstances.who[own]) | _flagged(shard, "confirmed", "suspected")
+    return _recorded(shard, "needs", contact.states_need) | _flagged(shard, "confirmed", "suspected")
 
 
 NEEDS: Mapping[Rule, Need] = {
@@ -359,7 +366,7 @@ NEEDS: Mapping[Rule, Need] = {
     results.dangerous: Need(meets=_DANGEROUS.hold_newest),
     doses.above_maximum: Need(meets=_above_least_maximum),
     doses.allergy_conflict: Need(meets=_conflicting),
-    support.living: Need(current=_psychotropic, circumstances=_unsettled),
+    support.living: Need(current=_psychotropic, meets=_unsettled),
     support.community_order: Need(
         current=_psychotropic, circumstances=lambda kind, _: kind == "community_treatment_order"
     ),

@@ -135,6 +135,13 @@ def crisis(person: PersonAsKnown) -> Iterator[Gap]:
     yield from gap_of(CODES["CRISIS_SIGNAL"], [Finding(severity, "; ".join(said), _DECIDED, rows)])
 
 
+def states_need(kind: str, value: str) -> bool:
+    """Whether a circumstance states a need: for a format, any value that does not say it is met."""
+    if kind == "accessible_format":
+        return value not in _MET
+    return kind in ("interpreter", "reasonable_adjustment") and value in _NEEDED
+
+
 def unmet_need(person: PersonAsKnown) -> Iterator[Gap]:
     """EQUALITY_NEED_UNMET: a need is recorded, and nothing recorded meets it.
 
@@ -146,7 +153,7 @@ def unmet_need(person: PersonAsKnown) -> Iterator[Gap]:
     """
     found = []
     row = person.circumstance("interpreter")
-    if row and row.value in _NEEDED:
+    if row and states_need("interpreter", row.value):
         present = person.circumstance("interpreter_present")
         stated = [one.day for one in person.circumstances["interpreter"] if one.value in _NEEDED]
         met = present and present.value not in ("no", "none") and person.as_of - present.day <= YEAR
@@ -155,12 +162,12 @@ def unmet_need(person: PersonAsKnown) -> Iterator[Gap]:
             said = "interpreter need recorded; no contact with an interpreter recorded"
             found.append(Finding("medium", said, _DECIDED, evidence))
     row = person.circumstance("accessible_format")
-    if row and row.value not in _MET:
+    if row and states_need("accessible_format", row.value):
         evidence = (Evidence("circumstances", row.row, row.day, "accessible format need"),)
         said = "accessible format need recorded; none recorded as provided"
         found.append(Finding("medium", said, _DECIDED, evidence))
     row = person.circumstance("reasonable_adjustment")
-    if row and row.value in _NEEDED:
+    if row and states_need("reasonable_adjustment", row.value):
         evidence = (Evidence("circumstances", row.row, row.day, "adjustment need"),)
         said = "adjustment need recorded; no adjustment recorded as in place"
         found.append(Finding("medium", said, _DECIDED, evidence))

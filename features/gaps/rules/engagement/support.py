@@ -80,9 +80,14 @@ def living(person: PersonAsKnown) -> Iterator[Gap]:
     yield from gap_of(CODES["LIVING_SITUATION"], found)
 
 
+def is_carer(value: str) -> bool:
+    """Whether the value of a circumstance ``carer`` says that there is one."""
+    return bool(value) and value not in _NO
+
+
 def _carer(person: PersonAsKnown) -> Iterator[Finding]:
     row = person.circumstance("carer")
-    if row is None or row.value in _NO or not row.value:
+    if row is None or not is_carer(row.value):
         return
     spoken = [c for c in person.contacts if c.kind == "carer" and c.outcome == "attended"]
     if spoken or person.as_of - row.day <= CARER_CONTACT_DAYS:

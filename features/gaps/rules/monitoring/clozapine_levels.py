@@ -112,8 +112,8 @@ def level_or_change(person: PersonAsKnown) -> Iterator[Gap]:
 
 
 def _yearly(person: PersonAsKnown) -> Iterator[Finding]:
-    for due in person.due:
-        if due.item.scope == "clozapine" and due.item.test == "clozapine_level" and due.past_grace(person.as_of):
+    for due in person.late:
+        if due.item.scope == "clozapine" and due.item.test == "clozapine_level":
             if PROTOCOLS[due.protocol].phase != "maintenance":
                 continue
             known = (citations.protocol(due.protocol),)
@@ -245,8 +245,8 @@ def bowel(person: PersonAsKnown) -> Iterator[Gap]:
                 title="Constipating medicine with clozapine and no laxative",
             )
         )
-    for due in person.due:
-        if due.item.scope == "clozapine" and due.item.test == "constipation_check" and due.past_grace(person.as_of):
+    for due in person.late:
+        if due.item.scope == "clozapine" and due.item.test == "constipation_check":
             known = (citations.protocol(due.protocol),)
             overdue = person.as_of - due.day
             found.append(

@@ -92,11 +92,7 @@ def risk_words(person: PersonAsKnown) -> list[str]:
 def level_due(person: PersonAsKnown) -> Iterator[Gap]:
     """LI_LEVEL_OVERDUE: past due and past the days of grace (14 or 28). Severity [D]: high. The higher-risk group is
     named where it applies."""
-    dues = [
-        due
-        for due in person.due
-        if due.item.scope == "lithium" and due.item.test == "lithium_level" and due.past_grace(person.as_of)
-    ]
+    dues = [due for due in person.late if due.item.scope == "lithium" and due.item.test == "lithium_level"]
     found = [*_until_stable(person), *_in_pregnancy(person)]
     if not dues:
         yield from gap_of(CODES["LI_LEVEL_OVERDUE"], found)
@@ -240,8 +236,8 @@ def organs(person: PersonAsKnown) -> Iterator[Gap]:
             due.day,
             person.as_of - due.day,
         )
-        for due in person.due
-        if due.item.scope == "lithium" and due.item.test in ORGANS and due.past_grace(person.as_of)
+        for due in person.late
+        if due.item.scope == "lithium" and due.item.test in ORGANS
     ]
     if _lithium(person) is not None:
         for test, keys in _ORGAN_LIMITS.items():

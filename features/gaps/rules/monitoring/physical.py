@@ -174,25 +174,26 @@ def _waist(person: PersonAsKnown) -> Iterator[Finding]:
 
 def _came_into(person: PersonAsKnown, test: str, last: Reading, floor: float) -> str:
     """The words for a value that reached its band within a year, or that has no older value to compare."""
-    before = [r for r in person.readings(test) if r.day < last.day]
+    since = last.day - YEAR
+    before = [one for one in person.results.numbered(test) if one[0] < last.day]
     if test == "bmi":
         before = sorted([*before, *_by_weight(person, last)])
     if not before:
         return NO_EARLIER
-    below = [r for r in before if last.day - YEAR <= r.day and r.value < floor]
-    return f", up from {below[-1].value:g} on {iso(below[-1].day)}" if below else ""
+    below = [one for one in before if since <= one[0] and one[1] < floor]
+    return f", up from {below[-1][1]:g} on {iso(below[-1][0])}" if below else ""
 
 
-def _by_weight(person: PersonAsKnown, last: Reading) -> list[Reading]:
+def _by_weight(person: PersonAsKnown, last: Reading) -> list[tuple[int, float, int]]:
     """Earlier body mass index, calculated from earlier weights: height does not change."""
-    weights = person.readings("weight")
-    then = [r for r in weights if abs(r.day - last.day) <= MONTHS_3]
+    weights = person.results.numbered("weight")
+    then = [one for one in weights if abs(one[0] - last.day) <= MONTHS_3]
     if not then:
         return []
-    near = min(then, key=lambda r: abs(r.day - last.day))
-    if not near.value > 0:
+    near_day, near, _ = min(then, key=lambda one: abs(one[0] - last.day))
+    if not near > 0:
         return []
-    return [Reading(r.day, round(last.value * r.value / near.value, 1), r.row) for r in weights if r.day < near.day]
+    return [(day, round(last.value * weight / near, 1), row) for day, weight, row in weights if day < near_day]
 
 
 def least_rise(least: Number) -> Number:

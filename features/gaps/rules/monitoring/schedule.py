@@ -8,7 +8,8 @@ health check and its parts. Both name each check and the day of its last result.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from features.gaps import citations
@@ -86,29 +87,29 @@ def due_evidence(person: PersonAsKnown, due: Due) -> tuple[Evidence, ...]:
 
 def due_value(person: PersonAsKnown, due: Due) -> str:
     """When a scheduled test was last recorded, and whether a later result of it was not understood."""
+    if not person.unread:
+        return _last_recorded(due.item.test, due.last)
     label = TESTS[due.item.test].label
     if due.last == NO_DAY:
-        return f"{label}: {person.absent_test(due.item.test) if person.unread else NOT_RECORDED}"
-    if not person.unread:
-        return f"{label}: last recorded {iso(due.last)}"
+        return f"{label}: {person.absent_test(due.item.test)}"
     absent = person.absent_test(due.item.test)
     later = [day for day in person.unread_days(*meeting(due.item.test)) if day > iso(due.last)]
     return f"{label}: last recorded {iso(due.last)}{f'; since then {absent}' if later else ''}"
 
 
-@cache
-def _point_check(protocol: int) -> bool:
-    """A baseline or a single check, which is not scheduled again."""
-    return PROTOCOLS[protocol].interval_days is None
-
-
-@cache
-def _place_in_line(protocol: int) -> tuple[bool, bool, bool]:
+def _line_of(row: Protocol) -> tuple[bool, bool, bool]:
     """Yearly checks come first: a missed baseline is not overdue care."""
-    test = PROTOCOLS[protocol].test
-    return test != FULL_CHECK, _point_check(protocol), test not in _ANNUAL
+    return row.test != FULL_CHECK, row.interval_days is None, row.test not in _ANNUAL
 
 
+@lru_cache(maxsize=50_000)
+def _last_recorded(test: str, day: int) -> str:
+    return f"{TESTS[test].label}: {NOT_RECORDED if day == NO_DAY else f'last recorded {iso(day)}'}"
+
+
+_POINT_CHECK = tuple(row.interval_days is None for row in PROTOCOLS)
+"""Whether each protocol asks for a baseline or a single check, which is not scheduled again."""
+_PLACE_IN_LINE = tuple(map(_line_of, PROTOCOLS))
 _FIRST_WEEKS = frozenset(("troponin", "crp"))
 FIRST_WEEKS_DAYS = 126
 """Checks for myocarditis apply only in the first weeks of clozapine."""
@@ -117,7 +118,7 @@ FIRST_WEEKS_DAYS = 126
 def _lapsed(due: Due, as_of: int) -> bool:
     """A single check at a start long ago: a result today would no longer be that check."""
     late = as_of - due.day
-    if late <= FIRST_WEEKS_DAYS or not _point_check(due.protocol):
+    if late <= FIRST_WEEKS_DAYS or not _POINT_CHECK[due.protocol]:
         return False
     return late > (FIRST_WEEKS_DAYS if due.item.test in _FIRST_WEEKS else YEAR) and not _scheduled_again(due.item.rows)
 
@@ -126,24 +127,23 @@ def _scheduled_again(rows: tuple[Protocol, ...]) -> bool:
     return any(row.interval_days is not None and row.to_day is None for row in rows)
 
 
-@cache
-def _own_code(protocol: int) -> bool:
-    """Whether the check of a protocol has a code of its own."""
-    row = PROTOCOLS[protocol]
-    return row.test in _OWN_TESTS or (row.scope, row.test) in _OWN_CODES
+_OWN_CODE = tuple(row.test in _OWN_TESTS or (row.scope, row.test) in _OWN_CODES for row in PROTOCOLS)
+"""Whether the check of each protocol has a code of its own."""
 
 
 def _seen_instead(person: PersonAsKnown, due: Due) -> bool:
     """A clinical review is held at a contact and seldom recorded as a test."""
+    if due.item.test != "clinical_review":
+        return False
     seen = person.last_seen
-    return due.item.test == "clinical_review" and seen is not None and seen.day >= due.day - REVIEW_DAYS
+    return seen is not None and seen.day >= due.day - REVIEW_DAYS
 
 
 def _past(person: PersonAsKnown, late: list[Due]) -> list[Due]:
     """The late checks without those that have a code of their own or are no longer due."""
     t = person.as_of
     return [
-        due for due in late if not _own_code(due.protocol) and not _lapsed(due, t) and not _seen_instead(person, due)
+        due for due in late if not _OWN_CODE[due.protocol] and not _lapsed(due, t) and not _seen_instead(person, due)
     ]
 
 
@@ -151,20 +151,12 @@ def _of_a_medicine(due: Due, as_of: int) -> bool:
     """True if a check belongs to MONITORING_OVERDUE: one medicine requires it, or it is the weekly weight of a
     start.
     """
-    if due.item.test == "weight_bmi" and _weekly_weight(due.protocol):
+    if _WEEKLY_WEIGHT[due.protocol]:
         return as_of - due.start <= EARLY_DAYS
-    return _asked_by_a_medicine(due.protocol)
+    return _BY_A_MEDICINE[due.protocol]
 
 
-@cache
-def _weekly_weight(protocol: int) -> bool:
-    row = PROTOCOLS[protocol]
-    return row.scope in _GENERAL_SCOPES and row.phase == "initiation"
-
-
-@cache
-def _asked_by_a_medicine(protocol: int) -> bool:
-    row = PROTOCOLS[protocol]
+def _asked_by_a_medicine(row: Protocol) -> bool:
     if row.scope in _GENERAL_SCOPES:
         return row.test == "ecg_qtc"
     if row.scope == "olanzapine" and row.test in _ANNUAL:
@@ -176,10 +168,19 @@ def _asked_by_a_medicine(protocol: int) -> bool:
     return row.scope != "clozapine" and row.test not in _SOFT
 
 
+_BY_A_MEDICINE = tuple(map(_asked_by_a_medicine, PROTOCOLS))
+_WEEKLY_WEIGHT = tuple(
+    row.test == "weight_bmi" and row.scope in _GENERAL_SCOPES and row.phase == "initiation" for row in PROTOCOLS
+)
+
+
+_DAY = attrgetter("day")
+
+
 def _earliest(dues: Iterable[Due]) -> list[Due]:
     """One due of each test, the one that fell due first; in the order of their due days."""
     first: dict[str, Due] = {}
-    for due in sorted(dues, key=lambda due: due.day):
+    for due in sorted(dues, key=_DAY):
         first.setdefault(due.item.test, due)
     return list(first.values())
 
@@ -253,7 +254,7 @@ def overdue(person: PersonAsKnown) -> Iterator[Gap]:
     missed a whole interval more after it was done, it is overdue monitoring of that medicine (:func:`_own_line`).
     """
     t = person.as_of
-    late = [due for due in person.due if due.past_grace(t)]
+    late = person.late
     general: list[Due] = []
     asked: list[_Asked] = []
     for due in _past(person, late):
@@ -313,8 +314,8 @@ def annual_check(person: PersonAsKnown, alone: list[Due], dues: list[Due], sever
     t = person.as_of
     needed = severe or any(PROTOCOLS[due.protocol].requirement in _NEEDED for due in alone)
     severity: Severity = "medium" if needed else "low"
-    dues = sorted(dues, key=lambda due: (_place_in_line(due.protocol), due.day))
-    first = min(alone, key=lambda due: (_point_check(due.protocol), due.day))
+    dues = sorted(dues, key=lambda due: (_PLACE_IN_LINE[due.protocol], due.day))
+    first = min(alone, key=lambda due: (_POINT_CHECK[due.protocol], due.day))
     value = f"{'; '.join(due_value(person, due) for due in dues)}; {count} scheduled checks past due in all"
     known = tuple(citations.protocol(due.protocol) for due in dues)
     yield from gap_of(
