@@ -280,7 +280,7 @@ _OF_CHECKS_AND_RESULTS: tuple[tuple[str, str, bool, str, str], ...] = (
         "ALLERGY_CONFLICT",
         "Recorded allergy to a medicine that is supplied",
         True,
-        "Ask what the reaction was; do not supply again until it is settled; tell the prescriber and the GP.",
+        "Ask today what the reaction was; do not supply again until it is settled; tell the prescriber and the GP.",
         "No medicine is supplied against a recorded allergy",
     ),
     (

@@ -29,7 +29,7 @@ OfMedicine = Callable[[Medicine], bool]
 Masks = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
 MOST_RULES = 62
-"""Bits of a whole number of numpy that can be told apart."""
+"""Rules that fit into one whole number of numpy, a bit each."""
 
 
 class Need(NamedTuple):
@@ -51,7 +51,7 @@ class Need(NamedTuple):
     """Any other condition, of each person of a shard."""
 
 
-class Range(NamedTuple):
+class NumberRange(NamedTuple):
     """Numbers of one test: ``low`` is included, ``high`` is not."""
 
     test: str
@@ -59,18 +59,18 @@ class Range(NamedTuple):
     high: float = np.inf
 
 
-def band(key: str, test: str = "") -> Range:
+def band(key: str, test: str = "") -> NumberRange:
     """The numbers that a row of ``thresholds.csv`` holds."""
     row = THRESHOLDS[key]
     low, high = (-np.inf if row.low is None else row.low), (np.inf if row.high is None else row.high)
-    return Range(test or row.test, low, high)
+    return NumberRange(test or row.test, low, high)
 
 
-class Ranges:
+class NumberRanges:
     """Some ranges of numbers, as columns by test."""
 
-    def __init__(self, *ranges: Range) -> None:
-        self.by_test: dict[str, list[Range]] = {}
+    def __init__(self, *ranges: NumberRange) -> None:
+        self.by_test: dict[str, list[NumberRange]] = {}
         for one in ranges:
             self.by_test.setdefault(one.test, []).append(one)
 

@@ -9,7 +9,7 @@ import numpy as np
 from features.gaps.events import YEAR
 from features.gaps.rules.engagement import changes, contact, review, support
 from features.gaps.rules.monitoring import clozapine, clozapine_levels, lithium, physical, results, schedule
-from features.gaps.rules.needs import Need, Range, Ranges, Rule, band, medicines
+from features.gaps.rules.needs import Need, NumberRange, NumberRanges, Rule, band, medicines
 from features.gaps.rules.prescribing import (
     antipsychotics,
     burdens,
@@ -90,27 +90,27 @@ def _stop_after(medicine: Medicine) -> float:
 
 _STOP_AFTER = np.array([_stop_after(medicine) for medicine in MEDICINES.values()])
 
-_METABOLIC = Ranges(
+_METABOLIC = NumberRanges(
     *(band(key, test) for test, keys in (physical.GLUCOSE | physical.LIPIDS).items() for key in keys),
     *(band(key, "triglycerides") for key in physical.TRIGLYCERIDES),
     *(band(key, "bmi") for key in (*physical.BMI, *physical.BMI_LOWER, physical.UNDERWEIGHT)),
     band(physical.DIABETES, "hba1c"),
 )
-_CARDIOVASCULAR = Ranges(
+_CARDIOVASCULAR = NumberRanges(
     *(band(key, test) for test, keys in physical.PRESSURE.items() for key in keys),
     *(band(key, "qtc") for key in ("th051", "th052", "th053")),
     band("th055", "potassium"),
-    Range("pulse", low=min(physical.PULSE, physical.PULSE_AT_START)),
+    NumberRange("pulse", low=min(physical.PULSE, physical.PULSE_AT_START)),
     band("th077", "pulse"),
     band("th075", "postural_drop_systolic"),
-    Range("temperature", low=physical.TEMPERATURE_C),
+    NumberRange("temperature", low=physical.TEMPERATURE_C),
 )
-_SIDE_EFFECTS = Ranges(
+_SIDE_EFFECTS = NumberRanges(
     *(band(key, test) for test, scores in burdens.SCORES for key, _ in scores),
-    *(Range(test, low=burdens.SCORE_LIMIT) for test in ("movement_score", "sedation_score")),
-    Range("prolactin", low=burdens.PROLACTIN_MARKED),  # a lower one is named beside another side effect only
+    *(NumberRange(test, low=burdens.SCORE_LIMIT) for test in ("movement_score", "sedation_score")),
+    NumberRange("prolactin", low=burdens.PROLACTIN_MARKED),  # a lower one is named beside another side effect only
 )
-_DANGEROUS = Ranges(*(band(key, limit.test) for limit in results.LIMITS for key, _ in limit.bands))
+_DANGEROUS = NumberRanges(*(band(key, limit.test) for limit in results.LIMITS for key, _ in limit.bands))
 
 
 def _rose(shard: Shard, test: str, by: float) -> Bools:

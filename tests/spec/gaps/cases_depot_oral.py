@@ -322,7 +322,7 @@ STOPS = [
         fluoxetine  d-41  -          -         -      -        -
         fluoxetine  d-42  -          medium    d-14   14       relapse
         diazepam    d-31  -          high      d-3    3        withdrawal_and_seizures
-        pregabalin  d-31  -          medium    d-3    3        withdrawal
+        pregabalin  d-31  -          high      d-3    3        withdrawal_and_seizures
         venlafaxine  d-128  -        high      d-100  100      withdrawal
         venlafaxine  d-394  -        -         -      -        -
         """,

@@ -217,7 +217,7 @@ HEART = [
         clozapine   d-135  pulse                   121    high      clozapine_started_lately
         clozapine   d-136  pulse                   121    medium    pulse_121
         clozapine   d-60   temperature             38     -         -
-        clozapine   d-60   temperature             38.1   medium    on_clozapine
+        clozapine   d-60   temperature             38.1   high      on_clozapine
         olanzapine  d-60   temperature             38.1   -         -
         quetiapine  d-60   postural_drop_systolic  19     -         -
         quetiapine  d-60   postural_drop_systolic  20     medium    20

@@ -84,15 +84,17 @@ _SUPPLY = "Confirm supply and the date of any injection."
 _AFTER_DISCHARGE = {
     (False, False): (
         "Discharged: neither follow-up nor reconciliation recorded",
-        f"See or phone the person now; reconcile medicines with the ward's and the GP's lists. {_SUPPLY}",
+        f"{{see}}; reconcile medicines with the ward's and the GP's lists. {_SUPPLY}",
     ),
     (False, True): (
         "Discharged: medicines not yet reconciled",
         f"Reconcile medicines with the ward's and the GP's lists, by 7 days after discharge. {_SUPPLY}",
     ),
-    (True, False): ("Discharged: 72-hour follow-up not recorded", f"See or phone the person now. {_SUPPLY}"),
+    (True, False): ("Discharged: 72-hour follow-up not recorded", f"{{see}}. {_SUPPLY}"),
 }
-"""Title and action by (reconciled, followed up)."""
+"""Title and action by (reconciled, followed up); ``see`` is one of the next two."""
+_SEE_IN_TIME = "See or phone the person within 72 hours of the discharge"
+_SEE_NOW = "See or phone the person now"
 
 
 def after_discharge(person: PersonAsKnown) -> Iterator[Gap]:
@@ -131,6 +133,7 @@ def after_discharge(person: PersonAsKnown) -> Iterator[Gap]:
     if given:
         said.append(f"next {given[-1].medicine.name} due {iso(given[-1].day + given[-1].length)}")
     due = min(dues)
+    action = action.format(see=_SEE_NOW if t > due else _SEE_IN_TIME)
     yield from gap_of(
         CODES["POST_DISCHARGE_RECONCILE"],
         [

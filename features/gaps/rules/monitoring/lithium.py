@@ -37,6 +37,9 @@ _LEVEL_ACTIONS = {
     "th028": "Ask about missed doses and the time of the sample; then review the dose with the prescriber.",
 }
 _RISE_ACTION = "Repeat the 12-hour level with kidney function; look for a new medicine, illness or loss of fluid."
+_ORGANS_NOW = (
+    "Medical review today, with a lithium level, kidney function and calcium; ask whether lithium can continue."
+)
 _ORGAN_LIMITS = {
     "egfr": bands("th038", "th037"),
     "calcium_adjusted": bands("th043", "th042", "th041"),
@@ -255,7 +258,9 @@ def organs(person: PersonAsKnown) -> Iterator[Gap]:
             said = f"{_NAMES[test]} {last.value:g} {row.unit} on {iso(last.day)}: {row.meaning}"
             said += person.not_repeated(last.day)
             evidence = (Evidence("results", last.row, last.day, _NAMES[test]),)
-            found.append(Finding("critical" if severe else _SEVERITY[row.severity], said, known, evidence))
+            severity = "critical" if severe else _SEVERITY[row.severity]
+            action = _ORGANS_NOW if severity == "critical" else ""
+            found.append(Finding(severity, said, known, evidence, action=action))
         found.extend(_kidney_fall(person))
     if found:
         yield from gap_of(CODES["LI_RENAL_THYROID_CALCIUM"], found)

@@ -45,7 +45,8 @@ _ACTIONS = {
     "random_glucose": "Same day: ask about thirst and weight loss; repeat with HbA1c; tell the GP.",
     "total_cholesterol": "Tell the GP; work out QRISK3; discuss a statin.",
     "qrisk3_10y": "Tell the GP; discuss a statin.",
-    "triglycerides": "Repeat fasting; look for alcohol and diabetes; urgent advice above 20.",
+    "triglycerides": "Repeat fasting; look for alcohol and diabetes.",
+    "th081": "Repeat fasting; look for alcohol and diabetes; urgent specialist advice (pancreatitis).",
     "bmi": "Offer a weight programme; review the antipsychotic; weigh metformin.",
     "waist": "Offer a weight programme; review the antipsychotic.",
     "systolic_bp": "Repeat it; offer home readings; tell the GP.",
@@ -59,6 +60,8 @@ _ACTIONS = {
 _DIABETES_ACTION = "Tell the GP or the diabetes team; review the antipsychotic and the medicines for diabetes."
 _WEIGHT_ACTION = "Offer a weight programme; weigh metformin; review the antipsychotic."
 _UNDERWEIGHT_ACTION = "Ask about eating, illness and mood; tell the GP."
+_QT_TOGETHER = "potassium and magnesium; ask the prescriber whether one of them can change."
+_QTC_NOW = "ECG and medical review today; correct potassium and magnesium; stop or change QT-prolonging medicines."
 _PRESSURE_NOW = "Repeat it today; same-day medical assessment if it stays or there are symptoms."
 LIPIDS = {"total_cholesterol": bands("th078"), "qrisk3_10y": bands("th079")}
 PRESSURE = {"systolic_bp": bands("th072", "th070", "th074"), "diastolic_bp": bands("th073", "th071")}
@@ -258,7 +261,8 @@ def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:
     [D]: QTc limits as in the table, the lower limit where the record does not say which applies; up by 60 ms or more
     from the earliest; two or more QT-prolonging medicines with no ECG in a year (high where the table forbids the pair,
     else low); potassium under 3.5 with one. Pulse 100 to 120 medium, above 120 high within 18 weeks of a clozapine
-    start, under 50 with lithium, a beta blocker or donepezil. Temperature above 38 on clozapine counts for 14 days. A
+    start, under 50 with lithium, a beta blocker or donepezil. Temperature above 38 on clozapine is
+    high, since it asks for a blood count the same day, and counts for 14 days. A
     blood pressure of 140/90 to under 180/120 is low (medium from 160/100) and, like a pulse of 100 to 120, no safety
     alarm by itself: the action is to repeat it, not an ECG. A value counts until there is a newer one, and an old
     value is marked as old.
@@ -279,7 +283,7 @@ def cardiovascular(person: PersonAsKnown) -> Iterator[Gap]:
             found.append(_value("postural_drop_systolic", drop, "th075", said)._replace(alarm=False))
     hot = person.latest("temperature", TEMPERATURE_DAYS)
     if hot and hot.value > TEMPERATURE_C and person.base("clozapine"):
-        found.append(_value("temperature", hot, "th023", "; on clozapine"))
+        found.append(_value("temperature", hot, "th023", "; on clozapine")._replace(severity="high"))
     yield from gap_of(CODES["BP_PULSE_QTC"], found)
 
 
@@ -318,7 +322,7 @@ def _qtc(person: PersonAsKnown) -> Iterator[Finding]:
         key = _holding(("th053", lower), last.value)
         if key:
             finding = _value("qtc", last, key, note if key == lower else "")
-            yield finding._replace(severity="critical") if key == "th053" else finding
+            yield finding._replace(severity="critical", action=_QTC_NOW) if key == "th053" else finding
         if last.value - person.results.numbers("qtc")[0] >= QTC_RISE_MS:
             first = person.readings("qtc")[0]
             said = f", up {last.value - first.value:g} ms from {iso(first.day)}"
@@ -346,7 +350,7 @@ def _qtc(person: PersonAsKnown) -> Iterator[Finding]:
             said,
             (*known, citations.clinical("1.1", "D")),
             rows,
-            action="ECG now; potassium and magnesium; ask the prescriber whether one of them can change.",
+            action=f"{'ECG now' if pair else 'Arrange an ECG'}; {_QT_TOGETHER}",
             title="QT-prolonging medicines together and no ECG since, or in a year",
         )
 

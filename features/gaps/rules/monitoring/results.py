@@ -82,7 +82,13 @@ LIMITS: tuple[Limit, ...] = (
     ),
     Limit(
         "carbamazepine_level",
-        (("th109", "critical"), ("th091", "high"), ("th092", "low")),
+        (("th109", "critical"),),
+        ("carbamazepine",),
+        "Carbamazepine toxicity: medical review today; the dose and interacting medicines; repeat the level.",
+    ),
+    Limit(
+        "carbamazepine_level",
+        (("th091", "high"), ("th092", "low")),
         ("carbamazepine",),
         "Carbamazepine level outside its range: check the time of the sample, the dose and interacting medicines; "
         "look for drowsiness and unsteadiness where it is high.",

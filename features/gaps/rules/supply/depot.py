@@ -26,6 +26,7 @@ COVER_GRACE_DAYS = 2
 EMBONATE = "olanzapine embonate injection"
 OBSERVATION = "post_injection_observation"
 _CHART = "Check the chart: was it given?"
+_SECOND = "the product's rule for a missed second loading dose"
 _OUTREACH = "Contact the person and offer the injection, as outreach where needed."
 _MISSED = {
     "product": "Follow the product's rule for a missed dose before giving the next one.",
@@ -177,7 +178,7 @@ def loading(person: PersonAsKnown) -> Iterator[Finding]:
         (Evidence("supplies", given[0].row, given[0].day, f"first injection of {rule.medicine}"),),
         due,
         overdue,
-        action=f"{_CHART} If it was not, give it now by the product's rule for a missed second loading dose.",
+        action=f"{_CHART} If it was not, {'give it now by' if past else 'plan it in its window, or follow'} {_SECOND}.",
         title="Second loading dose of an injection not recorded",
     )
 
