@@ -294,10 +294,12 @@ def of_medicines(person: PersonAsKnown, asked: list[_Asked]) -> Iterator[Gap]:
         waits = severity == "low" and not same[0].missed
         names.append(f"{TESTS[due.item.test].label}{by}")
         found.append(Finding(severity, value, known, due_evidence(person, due), due.day, t - due.day, folds=waits))
-    # The number of days is that of the earliest, so only where it is the most severe as well does it give the title.
-    if found and found[0].severity == min((one.severity for one in found), key=SEVERITIES.index):
+    # The number of days is that of the earliest, so the most severe gives the title only where it is as old.
+    worst = min(range(len(found)), key=lambda i: SEVERITIES.index(found[i].severity))
+    if found[worst].due == found[0].due:
         more = f" and {len(found) - 1} more" if len(found) > 1 else ""
-        found[0] = found[0]._replace(title=f"{names[0][:1].upper()}{names[0][1:]}{more} overdue")
+        name = names[worst]
+        found[worst] = found[worst]._replace(title=f"{name[:1].upper()}{name[1:]}{more} overdue")
     yield from gap_of(CODES["MONITORING_OVERDUE"], found)
 
 
