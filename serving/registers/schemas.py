@@ -23,6 +23,10 @@ class RegisterName(StrEnum):
     INTERACTIONS = "interactions"
 
 
+QT_GAP = "BP_PULSE_QTC"
+"""It covers a pair that lengthens the QT interval while no ECG watches it (features/gaps/rules/prescribing)."""
+
+
 @dataclass(frozen=True)
 class Headings:
     """What a register is called, and what its columns hold. An empty heading is a column that it has not."""
@@ -78,7 +82,7 @@ HEADINGS: Mapping[RegisterName, Headings] = {
         "",
         "The most serious pair",
         "",
-        ("INTERACTION_NEW", "INTERACTION_STANDING"),
+        ("INTERACTION_NEW", "INTERACTION_STANDING", QT_GAP),
     ),
 }
 

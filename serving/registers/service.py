@@ -17,6 +17,7 @@ from serving.identity.callers import Caller
 from serving.registers import repository
 from serving.registers.schemas import (
     HEADINGS,
+    QT_GAP,
     DueDay,
     DueOfPerson,
     RegisterEntry,
@@ -80,8 +81,10 @@ def _entries(
     reviews = reviews_of(connection, caller, patients)
     statuses = statuses_of(connection, caller, patients, reviews, dt.datetime.now(dt.UTC).date())
 
-    def own(patient: str) -> tuple[GapLine, ...]:
-        said = [(gap, statuses.get((patient, gap.code))) for gap in gaps.get(patient, ())]
+    def own(patient: str, shown: Sequence[Any]) -> tuple[GapLine, ...]:
+        # A raised blood pressure is no matter of a pair that leaves the QT interval alone.
+        other = QT_GAP if register is RegisterName.INTERACTIONS and "QT" not in str(shown) else ""
+        said = [(gap, statuses.get((patient, gap.code))) for gap in gaps.get(patient, ()) if gap.code != other]
         worded = [replace(gap, status=one.in_words) if one is not None and one.holds else gap for gap, one in said]
         return tuple(sorted(worded, key=lambda gap: SEVERITIES.index(gap.severity)))
 
@@ -92,7 +95,12 @@ def _entries(
         lines = tuple(medicine_lines(medicines_of(medicines, as_of), ())) or tuple(shown[1])
         found.append(
             RegisterEntry(
-                row.patient_id, row.team_id, row.team_name, register_of(shown, as_of), lines, own(row.patient_id)
+                row.patient_id,
+                row.team_id,
+                row.team_name,
+                register_of(shown, as_of),
+                lines,
+                own(row.patient_id, shown),
             )
         )
     return found

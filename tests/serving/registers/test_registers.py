@@ -7,11 +7,11 @@ import io
 import re
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from serving.registers.schemas import HEADINGS, RegisterName
 from serving.security.tokens import issue_token
-from serving.storage.tables import audit_events, summaries
+from serving.storage.tables import audit_events, gaps, summaries
 from tests.serving.conftest import sign_in
 from tests.serving.identities.named import NAME, give_names
 
@@ -59,6 +59,28 @@ def test_a_register_is_cut_to_what_is_overdue_and_says_who_is_left(trust):
     assert people_on(trust.get("/registers/clozapine?status=gap").text) == ["N00"]
     page = trust.get("/registers/clozapine?status=no-gap").text
     assert people_on(page) == [] and "Nobody on this register fits" in page
+
+
+PAIRS = [("N03", "citalopram with quetiapine: QT prolongation"), ("N04", "ibuprofen with venlafaxine: bleeding")]
+
+
+def test_a_pair_that_an_ecg_should_watch_has_its_gap_on_the_register_of_interactions(trust):
+    """Another rule covers such a pair; beside it the register said that nothing was overdue. A raised blood pressure
+    beside another pair is no matter of this register."""
+    with trust.app.state.service.database.write() as connection:
+        for person, pair in PAIRS:
+            row = ["interactions", ["olanzapine"], -90, None, pair, [], "", [], 2]
+            mine = update(summaries).where(summaries.c.patient_id == person)
+            connection.execute(mine.values(registers=[row], on_registers=",interactions,"))
+            title = "QT-prolonging medicines together and no ECG since, or in a year"
+            own = update(gaps).where(gaps.c.patient_id == person)
+            first = select(func.min(gaps.c.code)).where(gaps.c.patient_id == person).scalar_subquery()
+            connection.execute(own.where(gaps.c.code == first).values(code="BP_PULSE_QTC", title=title))
+    page = trust.get("/registers/interactions").text
+    rows = {person: row for row in page.split("<tr")[1:] for person in people_on(row)}
+    assert set(rows) == {"N03", "N04"}
+    assert "QT-prolonging medicines together" in rows["N03"]
+    assert "QT-prolonging" not in rows["N04"] and "Nothing of this register overdue" in rows["N04"]
 
 
 def test_a_register_leaves_as_a_file_for_the_lead_of_its_teams_only(home, start):
