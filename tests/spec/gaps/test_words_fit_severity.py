@@ -1,4 +1,4 @@
-"""The words of an action fit the severity of its gap: who is told to act today has a gap that is high or critical."""
+"""The words of an action fit the severity of its gap: one that asks for haste has a gap that is high or critical."""
 
 from __future__ import annotations
 
