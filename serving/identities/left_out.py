@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from features.records.reading.ids import clean_id
-from features.records.reading.nhs_numbers import NhsKey, looks_like_one
+from features.records.reading.nhs_numbers import NhsKey, is_one, looks_like_one
 
 ROWS_NAMED = 20
 LONGEST = 200
@@ -36,6 +36,9 @@ def local_id(written: str, nhs_key: NhsKey | None, row: int, left_out: LeftOut) 
     if looks_like_one(patient_id):
         if nhs_key is None:
             left_out.add("patient_id is an NHS number and no key makes a pseudonym (UPSTREAM_NHS_KEY_FILE)", row)
+            return None
+        if not is_one(patient_id):
+            left_out.add("patient_id is an NHS number with letters after it, which may mean somebody else", row)
             return None
         patient_id = nhs_key.pseudonym(patient_id)
     if not patient_id or len(patient_id) > LONGEST:

@@ -27,7 +27,7 @@ from typing_extensions import TypedDict  # pydantic needs this class before Pyth
 
 from features.records import TABLES
 from features.records.reading.ids import clean_id
-from features.records.reading.nhs_numbers import NhsKey, checked, looks_like_one
+from features.records.reading.nhs_numbers import NhsKey, checked, is_one
 from features.records.tables import Column, TableSpec
 from models.explain.what_if import NOTE
 from serving.http.types import Day, Strict
@@ -107,7 +107,7 @@ class PersonIn(Strict):
     def has_one_name(self) -> PersonIn:
         if (self.patient_id is None) == (self.nhs_number is None):
             raise PydanticCustomError("one_name", "named twice or not at all")
-        if self.nhs_number is not None and not looks_like_one(self.nhs_number):
+        if self.nhs_number is not None and not is_one(self.nhs_number):
             raise PydanticCustomError("not_an_nhs_number", "not an NHS number")
         return self
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.records.reading.nhs_numbers import KeyProblem, NhsKey, known_file, looks_like_one
+from features.records.reading.nhs_numbers import KeyProblem, NhsKey, is_one, known_file
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def rotated(old: NhsKey, new: NhsKey, numbers: Iterable[str], held: Iterable[str
     mine = {one for one in held if one.startswith(f"{old.key_id}.") or one in earlier}
     ids: dict[str, str] = {}
     for number in numbers:
-        if looks_like_one(number) and (before := old.pseudonym(number)) in mine:
+        if is_one(number) and (before := old.pseudonym(number)) in mine:
             ids[new.digits(number)] = before
     found = len(set(ids.values()))
     return ids, Rotation(old.key_id, new.key_id, found, len(mine) - found)

@@ -12,6 +12,7 @@ import hmac
 import json
 import re
 import stat
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,9 @@ _SHAPE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 """Ten digits, grouped in any way, with or without a prefix that says what they are or a short suffix (``/1``)."""
+_LETTERS_AFTER = re.compile(r"(?<=\d)[a-z]{1,3}", re.ASCII | re.IGNORECASE)
+"""Letters straight after the digits (``9434765919A``): such a text is no local id, and nobody's number either, because
+it may mean a second person."""
 _BETWEEN = r"[ .\-_\u00a0\u00ad\u1680\u2000-\u200f\u2010-\u2015\u202f\u205f\u2060\u3000\ufeff]{0,3}"
 _WITHIN = re.compile(rf"(?<!\d)(?!\d{{4}}-\d\d-\d\d)(?:\d{_BETWEEN}){{9}}\d(?!\d)")
 """Ten digits within a text, grouped in any way; a date with an hour is none."""
@@ -121,7 +125,7 @@ def checked(number: str) -> str:
     The tenth digit is 11 minus the sum of the first nine times 10 down to 2, modulo 11; 11 stands for 0, and 10 is
     never issued (NHS Data Dictionary, NHS NUMBER).
     """
-    digits = ten_digits(number)
+    digits = _digits_of(clean_id(number))
     if digits is None:
         raise NotAnNhsNumber("an NHS number has ten digits, as 3, 3 and 4 with or without spaces")
     check = 11 - sum(int(digit) * weight for digit, weight in zip(digits[:9], range(10, 1, -1), strict=True)) % 11
@@ -131,9 +135,20 @@ def checked(number: str) -> str:
 
 
 def ten_digits(text: str) -> str | None:
-    """The digits of what has the shape of an NHS number, right or wrong; None for anything else."""
-    found = _SHAPE.fullmatch(clean_id(text))
+    """The digits of what has the shape of an NHS number, right or wrong, with or without letters after it; None for
+    anything else."""
+    clean = clean_id(text)
+    return _digits_of(clean) or _digits_of(_without_letters(clean))
+
+
+def _digits_of(clean: str) -> str | None:
+    found = _SHAPE.fullmatch(clean)
     return None if found is None else re.sub(r"\D", "", found[1])
+
+
+def _without_letters(clean: str) -> str:
+    head = clean.rstrip(string.ascii_letters)
+    return head if _LETTERS_AFTER.fullmatch(clean, len(head)) else clean
 
 
 def without_numbers(text: str) -> str:
@@ -157,7 +172,13 @@ def text_without_numbers(text: pa.Array) -> tuple[pa.Array, int]:
 
 
 def looks_like_one(text: str) -> bool:
-    """True for text that is a valid NHS number: such a text must not be taken as a local pseudonym."""
+    """True for text that holds a valid NHS number, with or without letters after it: such a text must not be taken as
+    a local pseudonym."""
+    return is_one(text) or is_one(_without_letters(clean_id(text)))
+
+
+def is_one(text: str) -> bool:
+    """True for text that is a valid NHS number and nothing else: it may be turned into a pseudonym."""
     try:
         checked(text)
     except NotAnNhsNumber:
@@ -174,14 +195,14 @@ def pseudonymised(frames: Mapping[str, pd.DataFrame], key: NhsKey) -> tuple[dict
     """The tables with every NHS number in ``patient_id`` turned into its pseudonym; and how many rows of each table
     held a wrong one.
 
-    A number of ten digits that fails its check becomes no id at all: the loader sets its row aside, and the number
-    goes no further. Other ids stay as they are.
+    A number of ten digits that fails its check, or has letters after it, becomes no id at all: the loader sets its row
+    aside, and the number goes no further. Other ids stay as they are.
     """
     out, wrong = dict(frames), {}
     for name, frame in frames.items():
         if "patient_id" not in frame:
             continue
-        new = {text: key.pseudonym(text) if looks_like_one(text) else None for text in _shaped(frame["patient_id"])}
+        new = {text: key.pseudonym(text) if is_one(text) else None for text in _shaped(frame["patient_id"])}
         if new:
             ids = _as_text(frame["patient_id"])
             out[name] = frame.assign(patient_id=ids.map(lambda text, new=new: new.get(text, text)).astype("str"))

@@ -11,11 +11,12 @@ from features import Records, find_gaps
 from features.engine.caseload import DEATH_UNDATED, DIED, INPATIENT, ON_CASELOAD, REASONS, caseload, out_of_reach
 from features.records.days import day_of
 from features.records.reading.deaths import says_no_death
-from features.records.sources import hes
+from features.records.sources import hes, omop
 from tests.features.records.fhir.resources import ANNA
 from tests.features.records.fhir.resources import ingest as ingest_fhir
 from tests.features.records.mhsds.test_mhsds import MPI, OPEN, submission
 from tests.features.records.mhsds.test_mhsds import ingest as ingest_mhsds
+from tests.features.records.omop.conftest import small_extract, write
 from tests.tables import TODAY
 
 AS_OF = dt.date(2025, 12, 1)
@@ -109,6 +110,39 @@ def test_fhir(tmp_path, died, dead):
     records, _ = ingest_fhir(tmp_path / "in", ANNA | died)
     assert records.patient_ids.tolist() == ["anna"]  # nobody is lost with a date that cannot be read
     assert (why(records, dt.date(2031, 1, 1)) in (DIED, DEATH_UNDATED)) == dead
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("", DEATH_UNDATED),
+        ("NULL", DEATH_UNDATED),
+        ("yes", DEATH_UNDATED),
+        ("2023-13-40", DEATH_UNDATED),
+        ("05/06/2023", DEATH_UNDATED),  # 5 June or 6 May
+        ("20230605", DIED),
+        ("2023-06-05", DIED),
+    ],
+)
+def test_omop(tmp_path, written, reason):
+    """A row of the death table says that somebody died, whatever stands for its day."""
+    extract = small_extract()
+    extract["death"] = [{"person_id": 1, "death_date": written}]
+    omop.ingest(write(tmp_path / "in", extract), tmp_path / "store")
+    records, day = Records.load(tmp_path / "store"), dt.date(2024, 1, 1)
+    place = records.patient_ids.tolist().index("1")
+    assert REASONS[out_of_reach(records, day_of(day))[place]] == reason
+    assert "1" not in set(caseload(records, day_of(day)).spine["patient_id"])
+    assert "1" not in set(find_gaps(records, day)["patient_id"])
+
+
+def test_omop_a_death_without_a_day_is_not_undone_by_a_second_row(tmp_path):
+    for first, second in (("", "2023-06-05"), ("2023-06-05", "")):
+        extract = small_extract()
+        extract["death"] = [{"person_id": 1, "death_date": day} for day in (first, second)]
+        omop.ingest(write(tmp_path / f"in{first}", extract), tmp_path / f"store{first}")
+        records = Records.load(tmp_path / f"store{first}")
+        assert "1" not in set(caseload(records, day_of(dt.date(2024, 1, 1))).spine["patient_id"])
 
 
 @pytest.mark.parametrize(("written", "dead"), [("yes", True), ("2025-13-40", True), ("9999-12-31", False)])

@@ -24,7 +24,7 @@ def test_two_spellings_of_one_id_are_one_person_twice(second):
 
 
 @pytest.mark.parametrize(
-    "spelled", [NUMBER, f"NHS:{NUMBER}", "９４３４７６５９１９", f"{NUMBER}.0", "943\u00a0476\u00a05919"]
+    "spelled", [NUMBER, f"NHS:{NUMBER}", "９４３４７６５９１９", f"{NUMBER}.0", "943\u00a0476\u00a05919", f"{NUMBER}A"]
 )
 def test_an_nhs_number_in_any_spelling_is_no_local_id(spelled):
     with pytest.raises(ValidationError) as refused:

@@ -20,7 +20,8 @@ from training.errors import NoChallenger, NoChampion, StoreFault
 from training.registry import tracking
 from training.registry.promotion import promote
 from training.registry.store_faults import without_password
-from training.settings import TrackingSettings
+from training.settings import Settings, TrackingSettings
+from training.train import train
 
 ROOT = Path(training.__file__).parent
 
@@ -122,6 +123,14 @@ def test_an_unreachable_server_is_named(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(StoreFault, match="Check that it is up"):
         tracking.open_store(tmp_path, TrackingSettings(uri="http://127.0.0.1:1")).version(tracking.CHAMPION)
+
+
+def test_training_asks_the_store_before_it_reads_a_record(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    settings = Settings.load()
+    away = settings.model_copy(update={"tracking": TrackingSettings(uri="http://127.0.0.1:1")})
+    with pytest.raises(StoreFault, match="Check that it is up"):
+        train(None, away, tmp_path)  # without records: the first that is read would be another error
 
 
 def test_a_password_in_an_address_is_not_shown():

@@ -14,7 +14,7 @@ import pandas as pd
 from features.records.days import NO_DAY, to_datetime64
 from features.records.problems import RecordsError, RecordsProblem, withdrawn_lines
 from features.records.reading.dates import read_day
-from features.records.reading.nhs_numbers import NhsKey, looks_like_one
+from features.records.reading.nhs_numbers import NhsKey, is_one, looks_like_one
 from features.records.records import Records
 from features.records.sources.accounting import ASIDE, Account
 from features.records.sources.fhir.codebook import load_codebook
@@ -129,7 +129,7 @@ class _MhsdsReading:
                 ]
             )
         names = {
-            mine: self.nhs_key.pseudonym(number) if self.nhs_key is not None and looks_like_one(number) else mine
+            mine: self.nhs_key.pseudonym(number) if self.nhs_key is not None and is_one(number) else mine
             for mine, number in zip(local, numbers, strict=True)
         }
         self.person: dict[str, str] = names

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from features.records.reading.nhs_numbers import looks_like_one
 
 MAPPED = "mapped to "
 NO_CONCEPT = "not mapped: no concept"
@@ -14,7 +17,9 @@ NOT_IN_MAPPING = "not mapped: concept not in the mapping"
 ASIDE = "set aside: "
 NOT_READ = "not read"
 VOCABULARY = "used as vocabulary"
+NO_ID = "not a concept id"
 
+_CONCEPT_ID = re.compile(r"-?\d+", re.ASCII)
 Fates = npt.NDArray[np.object_]
 ACCOUNTING_COLUMNS = ("omop_table", "fate", "rows")
 
@@ -41,8 +46,13 @@ class RowFates:
         )
 
     def not_mapped(self, omop_table: str, concept_ids: pd.Series) -> None:
-        """Concept ids of the rows of a table that the mapping does not hold."""
-        counts = concept_ids.fillna("0").value_counts()
+        """Concept ids of the rows of a table that the mapping does not hold. What stands there and is no id, or is an
+        NHS number, is counted under a word for it: somebody may have typed it."""
+        given = concept_ids.fillna("0").astype("str")
+        named = {
+            one: one if _CONCEPT_ID.fullmatch(one) and not looks_like_one(one) else NO_ID for one in given.unique()
+        }
+        counts = given.map(named).value_counts()
         self.unmapped.append(
             pd.DataFrame({"omop_table": omop_table, "concept_id": counts.index.astype(str), "rows": counts.to_numpy()})
         )

@@ -107,6 +107,9 @@ def test_two_people_whose_ids_differ_by_a_space_are_refused():
         "943-476-5919",
         f"nhs number: {NUMBER}",
         f" {NUMBER} ",
+        f"{NUMBER}A",
+        "943 476 5919b",
+        f"NHS{NUMBER}xy",
     ],
 )
 def test_nhs_numbers_are_refused_in_any_table_and_never_repeated(spelled):
@@ -132,6 +135,24 @@ def test_with_a_key_they_become_pseudonyms_in_files_too(tmp_path, ids):
     assert loaded.patient_ids.tolist() == [key.pseudonym(NUMBER)]
     with pytest.raises(RecordsError, match="NHS numbers"):
         Records.load(tmp_path / "store", today=TODAY)
+
+
+@pytest.mark.parametrize("followed", [f"{NUMBER}A", "943 476 5919b"])
+def test_a_number_with_letters_after_it_is_nobodys_even_with_a_key(tmp_path, followed):
+    """It may mean a second person, so its rows are set aside rather than given to the first."""
+    Records.from_frames({"patients": table("patient_id\nanna")}, today=TODAY).save(tmp_path / "store")
+    (tmp_path / "store" / "about.json").unlink()
+    pd.DataFrame({"patient_id": [NUMBER, followed]}).to_parquet(tmp_path / "store" / "patients.parquet")
+    key = NhsKey("k1", b"k" * 32)
+    loaded = Records.load(tmp_path / "store", today=TODAY, nhs_key=key)
+    assert loaded.patient_ids.tolist() == [key.pseudonym(NUMBER)]
+    assert loaded.report.tables["patients"].set_aside == 1
+    assert NUMBER not in loaded.quarantine.to_csv()
+
+
+@pytest.mark.parametrize("local", [f"A{NUMBER}", f"{NUMBER}ABCD", "9434765918A", f"{NUMBER}A1"])
+def test_a_local_id_that_only_resembles_one_is_kept(local):
+    assert Records.from_frames({"patients": table(f"patient_id\n{local}")}, today=TODAY).patient_ids.tolist() == [local]
 
 
 def test_the_quarantine_holds_no_nhs_number():
