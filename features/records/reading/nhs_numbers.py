@@ -30,8 +30,8 @@ _SHAPE = re.compile(
 )
 """Ten digits, grouped in any way, with or without a prefix that says what they are or a short suffix (``/1``)."""
 _LETTERS_AFTER = re.compile(r"(?<=\d)[a-z]{1,3}", re.ASCII | re.IGNORECASE)
-"""Letters straight after the digits (``9434765919A``): such a text is no local id, and nobody's number either, because
-it may mean a second person."""
+"""Letters straight after the digits (``9434765919A``). Such a text, and one with signs around it (``#9434765919*``), is
+no local id, and nobody's number either, because it may mean a second person."""
 _BETWEEN = r"[ .\-_\u00a0\u00ad\u1680\u2000-\u200f\u2010-\u2015\u202f\u205f\u2060\u3000\ufeff]{0,3}"
 _WITHIN = re.compile(rf"(?<!\d)(?!\d{{4}}-\d\d-\d\d)(?:\d{_BETWEEN}){{9}}\d(?!\d)")
 """Ten digits within a text, grouped in any way; a date with an hour is none."""
@@ -138,7 +138,7 @@ def ten_digits(text: str) -> str | None:
     """The digits of what has the shape of an NHS number, right or wrong, with or without letters after it; None for
     anything else."""
     clean = clean_id(text)
-    return _digits_of(clean) or _digits_of(_without_letters(clean))
+    return _digits_of(clean) or _digits_of(_bare(clean))
 
 
 def _digits_of(clean: str) -> str | None:
@@ -146,9 +146,11 @@ def _digits_of(clean: str) -> str | None:
     return None if found is None else re.sub(r"\D", "", found[1])
 
 
-def _without_letters(clean: str) -> str:
-    head = clean.rstrip(string.ascii_letters)
-    return head if _LETTERS_AFTER.fullmatch(clean, len(head)) else clean
+def _bare(clean: str) -> str:
+    """The text without signs around it and without one to three letters after its digits."""
+    bare = clean.strip("".join(sign for sign in set(clean) if not sign.isalnum()))
+    head = bare.rstrip(string.ascii_letters)
+    return head if _LETTERS_AFTER.fullmatch(bare, len(head)) else bare
 
 
 def without_numbers(text: str) -> str:
@@ -174,7 +176,7 @@ def text_without_numbers(text: pa.Array) -> tuple[pa.Array, int]:
 def looks_like_one(text: str) -> bool:
     """True for text that holds a valid NHS number, with or without letters after it: such a text must not be taken as
     a local pseudonym."""
-    return is_one(text) or is_one(_without_letters(clean_id(text)))
+    return is_one(text) or is_one(_bare(clean_id(text)))
 
 
 def is_one(text: str) -> bool:

@@ -110,6 +110,9 @@ def test_two_people_whose_ids_differ_by_a_space_are_refused():
         f"{NUMBER}A",
         "943 476 5919b",
         f"NHS{NUMBER}xy",
+        f"#{NUMBER}",
+        f"{NUMBER}*",
+        f"({NUMBER})",
     ],
 )
 def test_nhs_numbers_are_refused_in_any_table_and_never_repeated(spelled):
@@ -137,7 +140,7 @@ def test_with_a_key_they_become_pseudonyms_in_files_too(tmp_path, ids):
         Records.load(tmp_path / "store", today=TODAY)
 
 
-@pytest.mark.parametrize("followed", [f"{NUMBER}A", "943 476 5919b"])
+@pytest.mark.parametrize("followed", [f"{NUMBER}A", "943 476 5919b", f"#{NUMBER}"])
 def test_a_number_with_letters_after_it_is_nobodys_even_with_a_key(tmp_path, followed):
     """It may mean a second person, so its rows are set aside rather than given to the first."""
     Records.from_frames({"patients": table("patient_id\nanna")}, today=TODAY).save(tmp_path / "store")
