@@ -21,6 +21,7 @@ DOCS = Path(__file__).parent
 sys.path.insert(0, str(DOCS.parent))
 
 from docs.care_gaps import MEASURED, measure  # noqa: E402
+from docs.ceiling import ceiling  # noqa: E402
 from docs.change_control import change_control  # noqa: E402
 from docs.scores import scores  # noqa: E402
 from docs.speed import speed  # noqa: E402
@@ -151,14 +152,19 @@ def omop(store: Path) -> str:
 
 def put_into(page: str, name: str, part: str) -> None:
     """Replace the generated part called ``name`` of a page of docs."""
-    path = DOCS / page
+    (DOCS / page).write_text(with_part(page, name, part), encoding="utf-8")
+
+
+def with_part(page: str, name: str, part: str) -> str:
+    """A page of docs with its generated part called ``name`` replaced."""
     head = f"<!-- {name}: made by docs/generate.py -->"
-    before, _, rest = path.read_text(encoding="utf-8").partition(head)
-    path.write_text(f"{before}{head}\n{part}\n<!-- end -->{rest.partition('<!-- end -->')[2]}", encoding="utf-8")
+    before, _, rest = (DOCS / page).read_text(encoding="utf-8").partition(head)
+    return f"{before}{head}\n{part}\n<!-- end -->{rest.partition('<!-- end -->')[2]}"
 
 
 PAGES = {
     "change_control.md": change_control,
+    "evaluation.md": lambda: with_part("evaluation.md", "ceiling", ceiling()),
     "features.md": dictionary,
     "gaps.md": gaps,
     "scores.md": scores,

@@ -248,6 +248,8 @@ class EvaluationSettings(Section):
     bootstrap_draws: int = Field(default=200, ge=0)
     oracle_rows: int = Field(default=1200, ge=0)
     oracle_draws: int = Field(default=80, ge=1)
+    ceiling_particles: int = Field(default=0, ge=0)
+    ceiling_futures: int = Field(default=600, ge=1)
     default_weekly_reviews: int = Field(default=10, ge=1)
     enough_events: int = Field(default=30, ge=1)
     stability_refits: int = Field(default=5, ge=0)

@@ -22,6 +22,7 @@ from features.records import Records
 from models.ranges import FittedRanges
 from training.dataset.labels import FollowUp
 from training.dataset.splits import Split
+from training.evaluation.ceiling import ceiling_risks, split_regret
 from training.evaluation.fairness import groups, subgroups
 from training.evaluation.figures import PairRows, figures_of, numbered, part_of
 from training.evaluation.oracle import regret, true_risks
@@ -57,6 +58,9 @@ def evaluate(
     tested = np.flatnonzero(split.test)
     audited = groups.partitions(records, spine.iloc[tested])
     at, risks = sampled or sample_truth(truth, spine, follow_up, split, settings)
+    ceilings = ceiling_risks(
+        truth, spine, at, horizons, own.ceiling_particles, own.ceiling_futures, settings.training.seed
+    ).risks
 
     def under_way(name: str, outcome: str) -> dict[str, Any] | None:
         """Figures that count silences under way as events; None if there are none."""
@@ -84,6 +88,7 @@ def evaluate(
             "unseen_people": part_of(rows, probabilities["model"], rules, split.unseen[rows.at]),
             "under_way": under_way(name, outcome),
             "oracle": regret(rows, probabilities["model"], rules, at, risks.get(name)),
+            "ceiling": split_regret(rows, probabilities["model"], at, risks.get(name), ceilings.get(name)),
         }
         return Pair.model_validate(found)
 

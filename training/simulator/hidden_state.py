@@ -153,11 +153,17 @@ def step_life(p, s, x):
 
 
 @step
-def step_mind(p, s, m, x):
-    """One hidden day."""
+def step_unseen(p, s, m, x):
+    """The parts of a hidden day that leave no row of their own."""
     step_substance(p, s, x)
     take_medicines(p, s, m, x)
     step_adherence(p, s, x)
     step_severity(p, s, x)
     step_engagement(p, s, x)
+
+
+@step
+def step_mind(p, s, m, x):
+    """One hidden day."""
+    step_unseen(p, s, m, x)
     step_life(p, s, x)

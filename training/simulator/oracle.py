@@ -100,7 +100,7 @@ class Truth:
         horizons = np.unique(np.concatenate([np.asarray(h, dtype=np.int64) for h in outcomes.values()]))
         order = np.lexsort((day, index))
         out = np.zeros((len(index), len(OUTCOMES), len(horizons)))
-        blocks = [b for b in _blocks(index[order], threads) if len(b)]
+        blocks = [b for b in person_blocks(index[order], threads) if len(b)]
 
         def run(block: np.ndarray) -> None:
             rows = order[block]
@@ -207,7 +207,7 @@ class Truth:
         return cls(**{**told, "world": World(**told["world"]), "reviews": reviews})
 
 
-def _blocks(index: np.ndarray, threads: int) -> list[np.ndarray]:
+def person_blocks(index: np.ndarray, threads: int) -> list[np.ndarray]:
     """Positions in blocks of whole people, a few per thread."""
     cuts = np.flatnonzero(np.diff(index)) + 1
     people = np.split(np.arange(len(index)), cuts) if len(index) else []

@@ -71,9 +71,9 @@ def draw_demography(p, s):
 
 
 @step
-def draw_illness(p, s, x):
+def draw_mind(p, s, x):
+    """Traits that no record holds, given the recorded ones: severity, insight, side effects, substance use."""
     w = x.world
-    p.diagnosis = pick(s, DIAGNOSIS_SHARES)
     p.severity = w.severity_spread * normal(s) - 0.1
     if p.diagnosis == SCHIZOPHRENIA:
         p.severity += 0.15
@@ -85,16 +85,29 @@ def draw_illness(p, s, x):
     p.sensitivity = np.exp(0.45 * normal(s) - 0.1)
     prone = chance(s, 0.44 + w.substance_young_men * p.young * p.sex)
     p.substance = 2.0 * np.exp(0.5 * normal(s)) if prone else 0.12
+
+
+@step
+def draw_habits(p, s, x):
+    """Traits that no record holds: own levels of taking tablets and of coming to contacts."""
+    w = x.world
+    p.adherence = w.adherence_level + w.adherence_spread * normal(s) + w.adherence_carer * p.has_carer
+    p.adherence -= w.adherence_young * p.young + w.adherence_deprived * deprived(p)
+    p.engagement = w.engagement_level + w.engagement_spread * normal(s) - w.engagement_young * p.young
+    p.engagement -= w.engagement_living_alone * p.living_alone + w.engagement_deprived * deprived(p)
+
+
+@step
+def draw_illness(p, s, x):
+    p.diagnosis = pick(s, DIAGNOSIS_SHARES)
+    draw_mind(p, s, x)
     p.living_alone = 1 if chance(s, 0.4) else 0
     p.has_carer = 1 if p.living_alone == 0 and chance(s, 0.45) else 0
     p.employed = 1 if chance(s, 0.09) else 0
     years_ill = max(0.2, -6.0 * np.log(1.0 - uniform(s)))
     p.diagnosed_on = p.referred_on - int(min(years_ill, 25.0) * 365.25 * (0.3 if p.initial == 0 else 1.0))
     p.diagnosed_on = max(p.diagnosed_on, p.born_on + 6000)
-    p.adherence = w.adherence_level + w.adherence_spread * normal(s) + w.adherence_carer * p.has_carer
-    p.adherence -= w.adherence_young * p.young + w.adherence_deprived * deprived(p)
-    p.engagement = w.engagement_level + w.engagement_spread * normal(s) - w.engagement_young * p.young
-    p.engagement -= w.engagement_living_alone * p.living_alone + w.engagement_deprived * deprived(p)
+    draw_habits(p, s, x)
 
 
 @step

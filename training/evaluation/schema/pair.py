@@ -91,6 +91,21 @@ class OracleFigures(FrozenModel):
     mean_model_risk: Figure
 
 
+class CeilingFigures(FrozenModel):
+    """The oracle, a filter that sees only the records (the ceiling), and the model, on the same sampled rows of
+    simulated people. ``share`` is (ceiling - model) / (ceiling - 0.5)."""
+
+    rows: int
+    event_rows: int
+    oracle_auroc: Figure
+    ceiling_auroc: Figure
+    model_auroc: Figure
+    not_in_records: Figure
+    model_short: Figure
+    share: Figure
+    observed_to_expected: Figure
+
+
 class LeadAtSlots(FrozenModel):
     """Events found by lists of the same lengths, model and best simple rule, paired by team."""
 
@@ -264,6 +279,7 @@ class Pair(FrozenModel):
     new_events: PartOfRows | None = None
     under_way: PartOfRows | None = None
     oracle: OracleFigures | None
+    ceiling: CeilingFigures | None = None
     stability: Stability | None = None
     capacity: Capacity | None = None
     sample_size: SampleSize | None = None

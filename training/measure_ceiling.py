@@ -1,0 +1,218 @@
+"""Measures how much of the distance to the oracle no record holds, how much more people would bring, and what is left
+for the model, on the trust of a demo::
+
+    python -m training.measure_ceiling --home demo --out docs/measured/ceiling.json
+
+The model is fitted as in ``upstream train``, on all people and on random thirds and ninths of them; every model is
+judged on the same later rows. The curve is ``AUROC = limit - b / sqrt(people)``, fitted by least squares.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from features import Records
+from training.dataset.prepare import Clock, Prepared, prepare
+from training.evaluation.ceiling import ceiling_risks, split_regret
+from training.evaluation.figures import PairRows
+from training.evaluation.oracle import true_risks
+from training.fitting.boosters import fit
+from training.settings import Settings
+from training.simulator import Truth
+from training.simulator.ceiling import HIDDEN, filtered_risk
+from training.statistics.metrics import Scored
+from training.statistics.resampling import Draws, Estimate, Floats, codes
+
+PARTS = {1: 1, 3: 3, 9: 3}
+"""Share of the people (one in so many) and how many different draws of them."""
+FAR = 200_000
+DRAWS = 400
+
+
+@dataclass(frozen=True)
+class Futures:
+    """The oracle with the filter's futures: a share of futures that is often 0 would rank worse than it knows."""
+
+    truth: Truth
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        return self.truth.outcomes
+
+    def risk(self, spine: pd.DataFrame, outcomes: Mapping[str, Sequence[int]], draws: int, seed: int) -> pd.DataFrame:
+        return filtered_risk(self.truth, spine, outcomes, 1, draws, seed, known=True).risks
+
+
+def measure(home: Path, rows: int, particles: int, futures: int) -> dict[str, Any]:
+    """Everything that ``docs/measured/ceiling.json`` holds."""
+    records, truth = Records.load(home / "store"), Truth.load(home / "truth")
+    settings = Settings.load()
+    clock = Clock(_say)
+    ready = prepare(records, settings, clock)
+    horizons, seed = settings.outcomes.horizons, settings.training.seed
+    clock.stage("curve", "fitting on all people and on parts of them")
+    models = {part: _models(ready, settings, part, times) for part, times in PARTS.items()}
+    clock.stage("oracle", f"the true risk of about {rows:,} later rows")
+    happened = (ready.labels == 1).any(axis=1).to_numpy()
+    at, true = true_risks(Futures(truth), ready.spine, ready.split.test, happened, horizons, rows, futures, seed)
+    clock.stage("ceiling", f"the filter on the same rows: {particles:,} particles")
+    seen, beliefs = ceiling_risks(truth, ready.spine, at, horizons, particles, futures, seed)
+    people = int(ready.spine["patient_id"][ready.split.train].nunique())
+    pairs = {}
+    for name in seen:
+        tested = _rows(ready, name, settings)
+        found = split_regret(tested, models[1][0][name][tested.at], at, true[name], seen[name])
+        assert found is not None
+        pairs[name] = found | {
+            "filter": _agreement(seen[name], true[name]),
+            "explained": _explained(true[name], seen[name], models[1][0][name][at], beliefs),
+            "curve": _curve(tested, {part: [m[name] for m in some] for part, some in models.items()}, people),
+        }
+        pairs[name]["split"] = _split(pairs[name])
+    return {
+        "note": "All people are simulated.",
+        "measured_on": str(dt.datetime.now(dt.UTC).date()),
+        "command": f"python -m training.measure_ceiling --home demo --rows {rows} --particles {particles} "
+        f"--futures {futures} --out docs/measured/ceiling.json",
+        "people": truth.patients,
+        "people_in_training": people,
+        "seed": truth.seed,
+        "features": len(ready.matrix.names),
+        "floor": 0.12,
+        "aim": 0.08,
+        "pairs": pairs,
+    }
+
+
+def _say(what: str) -> None:
+    sys.stderr.write(what + "\n")
+
+
+def _models(ready: Prepared, settings: Settings, part: int, times: int) -> list[dict[str, Floats]]:
+    """Probabilities of every row by models that learned from one person in ``part``."""
+    person = codes(ready.spine["patient_id"])
+    found = []
+    for number in range(times):
+        group = np.random.default_rng(number).permutation(int(person.max()) + 1) % part == 0
+        here = group[person]
+        few = settings.training.model_copy(update={"fewest_calibration_events": 1})
+        fitted = fit(
+            ready.matrix,
+            ready.labels,
+            ready.split.train & here,
+            ready.split.calibration & here,
+            settings.outcomes.horizons,
+            few,
+        )
+        score = {name: np.full(len(ready.spine), np.nan) for name in ready.labels.columns}
+        for name, values in fitted.by_pair(ready.matrix.values[ready.split.test]).items():
+            score[name][ready.split.test] = values
+        found.append(score)
+    return found
+
+
+def _rows(ready: Prepared, name: str, settings: Settings) -> PairRows:
+    label = ready.labels[name].to_numpy()
+    at = np.flatnonzero(ready.split.test & ~np.isnan(label))
+    draws = Draws.of(codes(ready.spine["patient_id"].iloc[at]), DRAWS, settings.training.seed)
+    nothing = np.zeros(len(at), dtype=np.int64)
+    return PairRows(at, label[at], draws, nothing, nothing, nothing)
+
+
+def _agreement(seen: Floats, true: Floats) -> dict[str, float]:
+    """The filter's risk against the true one: both means, and the slope of the true risk over the filter's. An honest
+    filter has equal means and a slope of 1, whatever it does not see.
+    """
+    here = ~np.isnan(seen) & ~np.isnan(true)
+    slope = np.polyfit(seen[here], true[here], 1)[0]
+    return {
+        "mean_risk": round(float(seen[here].mean()), 5),
+        "mean_true_risk": round(float(true[here].mean()), 5),
+        "slope": round(float(slope), 3),
+    }
+
+
+def _explained(true: Floats, seen: Floats, model: Floats, beliefs: Floats) -> dict[str, float]:
+    """Share of the variance of the true log odds that the model explains, that the ceiling explains, and that the model
+    would explain with the filter's belief of one hidden quantity beside it: where the model falls short of the records.
+    """
+    here = ~(np.isnan(true) | np.isnan(seen) | np.isnan(model))
+    target = _logit(true[here])
+
+    def share(*columns: Floats) -> float:
+        design = np.column_stack([np.ones(int(here.sum())), *columns])
+        left = target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
+        return round(float(1 - left.var() / target.var()), 4)
+
+    own = _logit(model[here])
+    found = {"model": share(own), "ceiling": share(_logit(seen[here]))}
+    return found | {f"model and {name}": share(own, beliefs[here, n]) for n, name in enumerate(HIDDEN)}
+
+
+def _logit(risk: Floats) -> Floats:
+    clipped = np.clip(risk, 1e-4, 1 - 1e-4)
+    return np.asarray(np.log(clipped / (1 - clipped)))
+
+
+def _curve(tested: PairRows, models: Mapping[int, list[Floats]], people: int) -> dict[str, Any]:
+    """AUROC on every test row by people in training, and the fitted curve at ``FAR`` people and without end."""
+    sizes = np.array([people / part for part in models])
+    by_size = np.array(
+        [
+            np.mean([Scored(tested.label, m[tested.at]).ranking(tested.draws)["auroc"] for m in some], axis=0)
+            for some in models.values()
+        ]
+    )
+    design = np.column_stack([np.ones(len(sizes)), -1 / np.sqrt(sizes)])
+    limit, b = np.linalg.lstsq(design, by_size, rcond=None)[0]
+    own = by_size[np.argmax(sizes)]
+    far = limit - b / np.sqrt(FAR)
+    left = by_size - (limit - b / np.sqrt(sizes)[:, None])
+    return {
+        "points": [
+            {"people": round(float(size)), "auroc": Estimate.of(auroc).as_dict()}
+            for size, auroc in zip(sizes, by_size, strict=True)
+        ],
+        "form": "limit - b / sqrt(people)",
+        "b": round(float(b[0]), 3),
+        "largest_misfit": round(float(np.abs(left[:, 0]).max()), 4),
+        "limit": Estimate.of(limit).as_dict(),
+        f"at_{FAR}": Estimate.of(far).as_dict(),
+        f"gain_to_{FAR}": Estimate.of(far - own).as_dict(),
+    }
+
+
+def _split(pair: Mapping[str, Any]) -> dict[str, float]:
+    """The distance from oracle to model in three parts that add up."""
+    few = pair["curve"][f"gain_to_{FAR}"]["value"]
+    return {
+        "not_in_the_records": pair["not_in_records"]["value"],
+        "too_few_people": few,
+        "model": round(pair["model_short"]["value"] - few, 6),
+    }
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--home", type=Path, required=True, help="the home of a demo")
+    parser.add_argument("--rows", type=int, default=700)
+    parser.add_argument("--particles", type=int, default=300)
+    parser.add_argument("--futures", type=int, default=400)
+    parser.add_argument("--out", type=Path, required=True)
+    asked = parser.parse_args(argv)
+    found = measure(asked.home, asked.rows, asked.particles, asked.futures)
+    asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
