@@ -33,6 +33,8 @@ Verb = Literal[
     "days_since_first",
     "count_since",
     "recent_share",
+    "fading_count",
+    "fading_share",
     "gap_ratio",
     "covered_share",
     "supply_gap_days",
@@ -75,9 +77,13 @@ BOOKING_VERBS: frozenset[Verb] = frozenset(
 )
 """Verbs about appointments that were made and known before ``as_of``, also for a day from it on. They read a
 cancellation where it was known, and no other outcome."""
+FADING_VERBS: frozenset[Verb] = frozenset(("fading_count", "fading_share"))
+"""Verbs that count an event less the older it is: half as much every ``number`` days (the half-life), and not at all
+after ten half-lives. They have no window."""
 Missing = Literal["zero", "unknown"]
 """Meaning of no events: ``zero`` (none happened) or ``unknown`` (not recorded: NaN, never read as normal)."""
 
+LONGEST_HALF_LIFE = 365
 EVER = 0
 """Window of a feature that reads the whole history."""
 
@@ -247,6 +253,10 @@ class Feature:
             raise SpecError(
                 f"{self.name}: a planned contact lies after as_of; features read the past. For appointments made "
                 f"before as_of, use {', '.join(sorted(BOOKING_VERBS))}"
+            )
+        if self.verb in FADING_VERBS and (self.window != EVER or not 1 <= self.number <= LONGEST_HALF_LIFE):
+            raise SpecError(
+                f"{self.name}: {self.verb} has no window; its number is a half-life of 1 to {LONGEST_HALF_LIFE} days"
             )
         if self.verb in BOOKING_VERBS:
             self._check_bookings()

@@ -45,11 +45,54 @@ def _counts(key: str, of: Stream, concept: str, direction: int, words: str) -> t
     )
 
 
+_NOT_OF_CARER = {"kind": (CARER_KIND,)}
+ANSWERED_ANY = stream("contacts", outcome="attended", unless=_NOT_OF_CARER)
+UNANSWERED_ANY = stream("contacts", outcome="did_not_attend", unless=_NOT_OF_CARER)
+OFFERED_ANY = stream("contacts", outcome=("attended", "did_not_attend"), unless=_NOT_OF_CARER)
+_HALF_LIVES = (14, 30, 90, 270)
+"""Days after which a contact counts half as much: from the last weeks to the habit of years."""
+
+
+def _halved(key: str, of: Stream, concept: str, direction: int, words: str) -> tuple[Feature, ...]:
+    """Counts that fade instead of jumping when an event leaves a window, as an estimate of the person's habit would."""
+    return tuple(
+        feature(
+            f"{key}_halved_every_{days}_days",
+            concept,
+            "fading_count",
+            of,
+            ("contacts", 0, 500),
+            f"{words}, each counted half for every {days} days since.",
+            direction=direction,
+            missing="zero",
+            number=days,
+        )
+        for days in _HALF_LIVES
+    )
+
+
 FEATURES: tuple[Feature, ...] = (
     *_counts("attended", ATTENDED, "contact_amount", 0, "attended"),
     *_counts("missed", MISSED, "missed_contacts", +1, "missed without notice"),
     *_counts("cancelled_by_patient", BY_PATIENT, "cancellations", 0, "cancelled by the person"),
     *_counts("cancelled_by_service", BY_SERVICE, "cancellations", 0, "cancelled by the service"),
+    *_halved("answered", ANSWERED_ANY, "contact_amount", 0, "Contacts attended and messages answered"),
+    *_halved("unanswered", UNANSWERED_ANY, "missed_contacts", +1, "Contacts missed and messages not answered"),
+    *(
+        feature(
+            f"unanswered_share_halved_every_{days}_days",
+            "missed_contacts",
+            "fading_share",
+            UNANSWERED_ANY,
+            SHARE,
+            f"Missed and unanswered as a share of all contacts and messages, each counted half for every {days} days "
+            f"since.",
+            direction=+1,
+            total=OFFERED_ANY,
+            number=days,
+        )
+        for days in _HALF_LIVES
+    ),
     *(
         share(
             f"missed_share_{w}d",

@@ -19,6 +19,8 @@ WINDOW_OPS = {
     "days_since_first": window_ops.SINCE_FIRST,
     "count_since": window_ops.COUNT_SINCE,
     "recent_share": window_ops.RECENT_SHARE,
+    "fading_count": window_ops.FADING_COUNT,
+    "fading_share": window_ops.FADING_SHARE,
     "gap_ratio": window_ops.GAP_RATIO,
     "percent_change": window_ops.PERCENT_CHANGE,
     "usual_provider": window_ops.USUAL_PROVIDER,
@@ -62,5 +64,7 @@ NEEDS = {
     "distinct": window_totals.NEEDS_DISTINCT,
     "usual_provider": window_totals.NEEDS_DISTINCT,
     "gap_ratio": window_totals.NEEDS_GAPS,
+    "fading_count": window_totals.NEEDS_FADING,
+    "fading_share": window_totals.NEEDS_FADING,
 }
 """What each window verb reads of an event besides its day: the bits of ``window_totals.NEEDS_*``."""

@@ -23,7 +23,7 @@ from features.monitoring import due_dates
 from features.records import Records
 from features.records.tables import TABLES, Late
 from features.reference import MEDICINES
-from features.spec import EVER, Feature, SpecError, Stream
+from features.spec import EVER, FADING_VERBS, Feature, SpecError, Stream
 
 Int = npt.NDArray[np.int64]
 Walk = Callable[[Int, npt.NDArray[np.int32], Int, npt.NDArray[np.float32]], None]
@@ -41,12 +41,14 @@ class _Window:
     streams: Membership
     windows: Int
     deepest: int
+    weights: npt.NDArray[np.float64]
     needs: Int
     ops: Int
     op_stream: Int
     op_other: Int
     op_window: Int
     op_number: npt.NDArray[np.float64]
+    op_half_life: Int
     op_column: Int
 
 
@@ -224,18 +226,25 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Wind
     widths = sorted({feature.window for _, feature in members if feature.window != EVER})
     needs = np.zeros(len(streams), np.int64)
     for _, feature in members:
-        needs[streams.index(feature.stream)] |= NEEDS.get(feature.verb, 0)
+        read = [feature.stream, *([feature.of] if feature.of and feature.verb in FADING_VERBS else [])]
+        for stream in read:
+            needs[streams.index(stream)] |= NEEDS.get(feature.verb, 0)
+    half_lives = sorted({int(feature.number) for _, feature in members if feature.verb in FADING_VERBS})
     return _Window(
         group,
         Membership.of(streams),
         windows=np.array([*widths, 2**30], np.int64),
         deepest=2**30 if any(feature.window == EVER for _, feature in members) else widths[-1],
+        weights=window_ops.fading_weights(half_lives),
         needs=needs,
         ops=np.array([WINDOW_OPS[feature.verb] for _, feature in members], np.int64),
         op_stream=np.array([streams.index(feature.stream) for _, feature in members], np.int64),
         op_other=np.array([streams.index(feature.of) if feature.of else 0 for _, feature in members], np.int64),
         op_window=np.array([len(widths) if f.window == EVER else widths.index(f.window) for _, f in members], np.int64),
         op_number=np.array([feature.number for _, feature in members], np.float64),
+        op_half_life=np.array(
+            [half_lives.index(int(f.number)) if f.verb in FADING_VERBS else 0 for _, f in members], np.int64
+        ),
         op_column=np.array([column for column, _ in members], np.int64),
     )
 
@@ -259,12 +268,14 @@ def _window_walk(records: Records, w: _Window) -> Walk:
             rows,
             w.windows,
             w.deepest,
+            w.weights,
             w.needs,
             w.ops,
             w.op_stream,
             w.op_other,
             w.op_window,
             w.op_number,
+            w.op_half_life,
             w.op_column,
             values,
         )

@@ -5,18 +5,25 @@ The pieces are inlined into :func:`features.kernels.windows.window_kernel`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from features.jit import inlined, jit
 
 COUNT, TOTAL, MEAN, HIGHEST, LOWEST, LATEST, CHANGE, SLOPE = 0, 1, 2, 3, 4, 5, 6, 7
 DISTINCT, SHARE, SINCE_LAST, SINCE_FIRST, COUNT_SINCE, RECENT_SHARE, GAP_RATIO = 8, 9, 10, 11, 12, 13, 14
-PERCENT_CHANGE, USUAL_PROVIDER, NEVER_RECORDED = 15, 16, 17
+PERCENT_CHANGE, USUAL_PROVIDER, NEVER_RECORDED, FADING_COUNT, FADING_SHARE = 15, 16, 17, 18, 19
 
 ADDED = (COUNT, TOTAL, MEAN)
 """Operations that :func:`features.kernels.windows.sums_kernel` can do alone."""
+FADED_AWAY = 10
+"""An event older than this many half-lives counts nothing in FADING_COUNT and FADING_SHARE."""
+EARLIER_PART, EARLIER_WHOLE = 0.1, 0.5
+"""What FADING_SHARE counts before the first event: one event in five, with the weight of half an event. So a share of
+little says little."""
 MIN_GAPS = 2
 """A usual gap needs at least this many gaps between events."""
 
@@ -76,9 +83,19 @@ def follow(runs, mask, ops, op_stream, op_other, op_number):
                 runs.counted[k] += 1.0
 
 
+def fading_weights(half_lives: Sequence[int]) -> npt.NDArray[np.float64]:
+    """[half-life, age in days] what an event counts: 1 today, half as much after each half-life, 0 from
+    ``FADED_AWAY`` of them."""
+    ages = np.arange(max(half_lives, default=0) * FADED_AWAY + 1)
+    halves = ages / np.array(half_lives, np.float64).reshape(-1, 1)
+    return np.where(halves <= FADED_AWAY, 0.5**halves, 0.0)
+
+
 @inlined
-def value_of(op, totals, runs, k, s, other, w):
-    """Value of feature ``k``: operation ``op`` on stream ``s`` (and ``other``) over window ``w``."""
+def value_of(op, totals, runs, k, s, other, w, h):
+    """Value of feature ``k``: operation ``op`` on stream ``s`` (and ``other``) over window ``w``, or fading with the
+    half-life at ``h``.
+    """
     x = np.nan
     if op == COUNT:
         x = totals.events[s, w]
@@ -96,6 +113,11 @@ def value_of(op, totals, runs, k, s, other, w):
     elif op == RECENT_SHARE:
         if runs.seen[k] > 0:
             x = runs.counted[k] / runs.seen[k]
+    elif op == FADING_COUNT:
+        x = totals.faded[s, h]
+    elif op == FADING_SHARE:
+        if totals.last_age[other] >= 0:
+            x = (totals.faded[s, h] + EARLIER_PART) / (totals.faded[other, h] + EARLIER_WHOLE)
     elif op == NEVER_RECORDED:
         x = 0.0 if totals.last_age[s] >= 0 else 1.0
     elif op == DISTINCT:

@@ -13,6 +13,7 @@ import numpy as np
 from features.jit import inlined, jit
 
 NEEDS_VALUES, NEEDS_DISTINCT, NEEDS_GAPS, NEEDS_EXTREMES, NEEDS_ENDS, NEEDS_TREND = 1, 2, 4, 8, 16, 32
+NEEDS_FADING = 64
 """What the features of a stream read of its events beside their number. Only these totals are kept."""
 KEPT_AGES = 64
 """How many of the latest events a person's usual gap is taken from, and how many distinct identities are counted."""
@@ -45,10 +46,12 @@ class Totals(NamedTuple):
     seen_count: np.ndarray
     """[stream, KEPT_AGES, window] events of each identity. Not cumulative, unlike the other totals."""
     n_seen: np.ndarray
+    faded: np.ndarray
+    """[stream, half-life] events, each counted less the older it is; no rows where no feature needs them."""
 
 
 @jit()
-def empty_totals(needs, n_windows):
+def empty_totals(needs, n_windows, n_half_lives):
     """Totals before the first event. ``needs`` has one entry a stream."""
     streams = needs.shape[0]
     asked = 0
@@ -56,6 +59,7 @@ def empty_totals(needs, n_windows):
         asked |= needs[s]
     gaps = streams if asked & NEEDS_GAPS else 0
     distinct = streams if asked & NEEDS_DISTINCT else 0
+    fading = streams if asked & NEEDS_FADING else 0
     return Totals(
         np.zeros((streams, n_windows), np.float64),
         np.zeros((streams, n_windows), np.float64),
@@ -72,6 +76,7 @@ def empty_totals(needs, n_windows):
         np.zeros((distinct, KEPT_AGES), np.int64),
         np.zeros((distinct, KEPT_AGES, n_windows), np.int64),
         np.zeros(streams, np.int64),
+        np.zeros((fading, n_half_lives), np.float64),
     )
 
 
@@ -80,6 +85,9 @@ def clear(totals, s, need):
     """Empties the totals of one stream for the next row of the spine."""
     totals.last_age[s], totals.first_age[s], totals.last_value[s] = -1, -1, np.nan
     totals.n_ages[s], totals.n_seen[s] = 0, 0
+    if need & NEEDS_FADING:
+        for h in range(totals.faded.shape[1]):
+            totals.faded[s, h] = 0.0
     for w in range(totals.events.shape[1]):
         totals.events[s, w] = 0.0
         if need & NEEDS_VALUES:
@@ -126,7 +134,7 @@ def add_identity(totals, s, w, identity):
 
 
 @inlined
-def add_event(totals, s, w, need, age, value, ident, i):
+def add_event(totals, s, w, need, age, value, ident, weights, i):
     """Adds event ``i`` to stream ``s``. Returns whether it is the stream's first in this row of the spine."""
     new = totals.last_age[s] < 0
     totals.events[s, w] += 1.0
@@ -142,6 +150,9 @@ def add_event(totals, s, w, need, age, value, ident, i):
         totals.n_ages[s] += 1
     if need & NEEDS_DISTINCT and ident[i] >= 0:
         add_identity(totals, s, w, ident[i])
+    if need & NEEDS_FADING and age < weights.shape[1]:
+        for h in range(weights.shape[0]):
+            totals.faded[s, h] += weights[h, age]
     return new
 
 

@@ -96,12 +96,14 @@ def window_kernel(
     out_row,
     windows,
     deepest,
+    weights,
     needs,
     ops,
     op_stream,
     op_other,
     op_window,
     op_number,
+    op_half_life,
     op_column,
     out,
 ):
@@ -110,12 +112,13 @@ def window_kernel(
     ``bits`` (uint64, one an event; empty where there is one stream) says which streams an event belongs to; ``until``
     (empty where every event stands) the last day on which it stands.
     ``windows`` ascends; its last entry is the whole history, of which nothing before ``deepest`` days is asked for.
-    ``ops`` and its companions are the features: operation, stream, other stream, window index, number, column of
-    ``out``.
+    ``weights`` [half-life, age] says what an event counts by its age where events fade.
+    ``ops`` and its companions are the features: operation, stream, other stream, window index, number, index of the
+    half-life, column of ``out``.
 
     A person has events of few of the streams: only those (``met``) are cleared, and made cumulative.
     """
-    totals, runs = empty_totals(needs, windows.shape[0]), runs_of(ops)
+    totals, runs = empty_totals(needs, windows.shape[0], weights.shape[0]), runs_of(ops)
     met, n_met = np.zeros(needs.shape[0], np.int64), 0
     for r in range(person.shape[0]):
         who, t = person[r], as_of[r]
@@ -135,11 +138,13 @@ def window_kernel(
                 while mask != 0:
                     s = lowest_bit(mask)
                     mask &= mask - np.uint64(1)
-                    if add_event(totals, s, w, needs[s], age, value, ident, i):
+                    if add_event(totals, s, w, needs[s], age, value, ident, weights, i):
                         met[n_met] = s
                         n_met += 1
             i -= 1
         for m in range(n_met):
             accumulate(totals, met[m], needs[met[m]])
         for k in range(ops.shape[0]):
-            out[out_row[r], op_column[k]] = value_of(ops[k], totals, runs, k, op_stream[k], op_other[k], op_window[k])
+            out[out_row[r], op_column[k]] = value_of(
+                ops[k], totals, runs, k, op_stream[k], op_other[k], op_window[k], op_half_life[k]
+            )

@@ -182,6 +182,21 @@ def recent_share(f, h, p, t):
     return sum(holds(row, f.stream) for row in last) / len(last) if last else NAN
 
 
+def faded(rows, f, t):
+    """Each event counts half as much every ``f.number`` days, and nothing after ten of those."""
+    ages = [age(row, f.stream, t) for row in rows]
+    return sum(0.5 ** (a / f.number) for a in ages if a <= 10 * f.number)
+
+
+def fading_count(f, h, p, t):
+    return faded(events(h, f.stream, p, t), f, t)
+
+
+def fading_share(f, h, p, t):
+    whole = events(h, f.of, p, t)
+    return (faded(events(h, f.stream, p, t), f, t) + 0.1) / (faded(whole, f, t) + 0.5) if whole else NAN
+
+
 def gap_ratio(f, h, p, t):
     days = [row[f.stream.day_column] for row in events(h, f.stream, p, t)][-64:]
     gaps = [(b - a).days for a, b in pairwise(days)]
@@ -440,6 +455,8 @@ RULES = (
     days_since_first,
     count_since,
     recent_share,
+    fading_count,
+    fading_share,
     gap_ratio,
     covered_share,
     covered_change,

@@ -3,6 +3,8 @@ by eye."""
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from features import CATALOGUE, Feature, build
@@ -80,6 +82,8 @@ CANCELLED = stream("contacts", on="outcome_known_on", outcome="cancelled_by_pati
 WEIGHED = stream("results", test="weight")
 LITHIUM = supplies_of("lithium")
 DEPOT = supplies_of("antipsychotic_long_acting_injection")
+_MISSED = 0.5 ** (20 / 30) + 0.5 ** (10 / 30)
+"""Two missed contacts, 20 and 10 days before 1 May, each counted half as much every 30 days."""
 
 
 def feature(verb: str, main, window: int = EVER, **extra) -> Feature:
@@ -110,6 +114,18 @@ def feature(verb: str, main, window: int = EVER, **extra) -> Feature:
         (CONTACTS, feature("days_since_first", ATTENDED), 111),
         (CONTACTS, feature("share", MISSED, 90, of=OFFERED), 2 / 4),
         (CONTACTS, feature("recent_share", MISSED, of=OFFERED, number=3), 2 / 3),
+        (CONTACTS, feature("fading_count", ATTENDED, number=50), 0.5 + 0.5 ** (80 / 50) + 0.5 ** (111 / 50)),
+        (
+            CONTACTS,
+            feature("fading_count", ATTENDED, number=8),
+            0.5 ** (50 / 8) + 0.5**10,
+        ),  # 80 days are ten half-lives
+        (
+            CONTACTS,
+            feature("fading_share", MISSED, of=OFFERED, number=30),
+            (_MISSED + 0.1) / (_MISSED + 0.5 ** (50 / 30) + 0.5 ** (80 / 30) + 0.5 ** (111 / 30) + 0.5),
+        ),
+        (CONTACTS, feature("fading_share", MISSED, of=stream("contacts", kind="crisis"), number=30), math.nan),
         (CONTACTS, feature("count_since", MISSED, of=ATTENDED), 2),
         (CONTACTS, feature("gap_ratio", ATTENDED), 50 / 30.5),  # gaps of 31 and 30 days
         (CONTACTS, feature("distinct", ATTENDED, 365, value="staff_id"), 2),
@@ -165,7 +181,7 @@ def feature(verb: str, main, window: int = EVER, **extra) -> Feature:
 )
 def test_a_history_and_its_answer(tables, asked, answer):
     made = records(**{asked.table: tables})
-    assert build(made, spine("anna 2025-05-01"), [asked]).values[0, 0] == pytest.approx(answer, rel=1e-6)
+    assert build(made, spine("anna 2025-05-01"), [asked]).values[0, 0] == pytest.approx(answer, rel=1e-6, nan_ok=True)
 
 
 def test_two_rows_of_one_day_are_one_visit_for_an_injection():
