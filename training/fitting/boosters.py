@@ -40,7 +40,17 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Weights = Mapping[str, Floats]
-__all__ = ["HORIZON_COLUMN", "Fitted", "fit", "grow", "lightgbm_parameters", "raw_margins", "stacked_rows"]
+__all__ = [
+    "HORIZON_COLUMN",
+    "Fitted",
+    "binned",
+    "check_events",
+    "fit",
+    "grow",
+    "lightgbm_parameters",
+    "raw_margins",
+    "stacked_rows",
+]
 FEWEST_EVENTS = 20
 """With fewer events in the training slice no model is fitted, because it would be noise. A safeguard, not a sample
 size.
@@ -269,17 +279,27 @@ def grow(
     weights: Weights | None = None,
 ) -> lightgbm.Booster:
     """One booster on the rows of ``train``, stacked over ``horizons``. Raises NotEnoughData for too few events."""
+    rows = binned(values, labels, train, horizons, outcome, features, settings, weights)
+    return lightgbm.train(lightgbm_parameters(settings, features), rows, num_boost_round=settings.trees)
+
+
+def binned(
+    values: npt.NDArray[np.floating],
+    labels: Floats,
+    train: npt.NDArray[np.bool_],
+    horizons: tuple[int, ...],
+    outcome: str,
+    features: tuple[Any, ...],
+    settings: TrainingSettings,
+    weights: Weights | None = None,
+) -> lightgbm.Dataset:
+    """The rows of ``train``, stacked over ``horizons``, as a booster reads them. Raises NotEnoughData for too few
+    events."""
     stacked, answers = stacked_rows(values, labels, train, horizons)
-    events = int(answers.sum())
-    if events < FEWEST_EVENTS or events == len(answers):
-        raise NotEnoughData(
-            f"{outcome} has {events} events in {len(answers)} training rows (each person counts once per landmark and "
-            f"horizon); at least {FEWEST_EVENTS}, and some without, are needed: bring more people or years, or leave "
-            f"{outcome} out of outcomes.horizons in mlflow.yaml."
-        )
+    check_events(answers, outcome)
     parameters = lightgbm_parameters(settings, features)
     names = [feature.name for feature in features] + [HORIZON_COLUMN]
-    dataset = lightgbm.Dataset(
+    return lightgbm.Dataset(
         stacked,
         answers,
         weight=None if weights is None else stacked_weights(weights, labels, train, outcome, horizons),
@@ -287,7 +307,17 @@ def grow(
         params=parameters,
         free_raw_data=True,
     )
-    return lightgbm.train(parameters, dataset, num_boost_round=settings.trees)
+
+
+def check_events(answers: Floats, outcome: str) -> None:
+    """Raises NotEnoughData where the labels of the rows to learn from hold too few events."""
+    events = int(answers.sum())
+    if events < FEWEST_EVENTS or events == len(answers):
+        raise NotEnoughData(
+            f"{outcome} has {events} events in {len(answers)} training rows (each person counts once per landmark and "
+            f"horizon); at least {FEWEST_EVENTS}, and some without, are needed: bring more people or years, or leave "
+            f"{outcome} out of outcomes.horizons in mlflow.yaml."
+        )
 
 
 def _check(
