@@ -116,7 +116,7 @@ class _Rows:
         """Fitted on the people of the other folds."""
         others = np.flatnonzero(self.fold != number)
         check_events(self.answers[others], self.outcome)
-        return lightgbm.train(self.parameters, self.binned.subset(others), num_boost_round=self.trees)
+        return lightgbm.train(self.parameters, self.binned.subset(others.tolist()), num_boost_round=self.trees)
 
 
 def trained_until(labels: pd.DataFrame, spine: pd.DataFrame, horizons: Mapping[str, Sequence[int]]) -> dict[str, str]:
