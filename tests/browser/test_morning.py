@@ -1,6 +1,5 @@
 """A pharmacist's morning in a real browser: sign in, open somebody, take the conversation sheet along, review,
-correct, undo, hand over, print. On a desktop, and without scripts on a desktop and a phone;
-``test_lists_in_chromium.py`` has a phone with scripts."""
+correct, undo, hand over, print. On a desktop and a phone, with scripts and without."""
 
 from __future__ import annotations
 
@@ -19,7 +18,7 @@ DESKTOP, PHONE = {"width": 1280, "height": 1000}, {"width": 390, "height": 844}
 SHEETS = ["/patients/N00/conversation", "/patients/N00/conversation?easy=1", "/patients/N00/letter"]
 
 
-WHO = {"desktop": "N04", "desktop, no script": "N06", "phone, no script": "N07"}
+WHO = {"desktop": "N04", "desktop, no script": "N06", "phone": "N01", "phone, no script": "N07"}
 """Somebody else for each, so that no test finds what another one left."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -42,6 +43,15 @@ def _problems_of_columns(name: str, given: Given) -> Iterator[RecordsProblem]:
             f"columns {', '.join(spec.names)}",
             "add or rename the column; leave a value that is not known empty",
         )
+    for column in given:
+        meant = re.sub(r"[\s-]+", "_", str(column).strip()).casefold()
+        if column not in spec.names and meant in spec.names and meant not in gone:
+            yield RecordsProblem(
+                name,
+                f"a column is written differently: {meant}",
+                "names of columns in small letters, as they stand in the documentation",
+                f"rename the column to {meant}; its values would be lost",
+            )
     if isinstance(given, pd.DataFrame | TableFile | ColumnTable):
         return
     if len({len(given[column]) for column in given}) > 1:

@@ -132,6 +132,19 @@ def test_every_problem_of_the_extract_is_told_at_once():
     ]
 
 
+@pytest.mark.parametrize("written", ["Value", "VALUE ", " value"])
+def test_a_column_whose_name_is_written_differently_is_refused_and_not_left_out(written):
+    """Its values would be lost, and a result without a number would stand for the check."""
+    frames = {
+        "patients": table("patient_id birth_date\nanna 1980-01-01"),
+        "results": table("patient_id test taken_on value\nanna lithium_level 2025-01-01 1.6").rename(
+            columns={"value": written}
+        ),
+    }
+    with pytest.raises(RecordsError, match="a column is written differently: value"):
+        Records.from_frames(frames, today=TODAY)
+
+
 def test_a_folder_without_one_of_the_feeds_is_refused(tmp_path):
     load().save(tmp_path / "store")
     (tmp_path / "store" / "results.parquet").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 
 import pytest
@@ -13,6 +14,7 @@ from serving.auditlog.log import verify_chain
 from serving.security.tokens import issue_token
 from tests.serving.cds import clients
 from tests.serving.cds.conftest import VIEW
+from tests.serving.world import TEAM_OF
 
 
 def _all(database, query):
@@ -37,12 +39,12 @@ def test_a_gap_and_a_place_on_the_list_are_a_card_each(view):
     assert gaps["indicator"] == "warning"
     assert gaps["source"]["label"] == "Upstream, list of 5 January 2026, synthetic data"
     assert "These follow from a rule and the record, not from the model." in gaps["detail"]
-    [_, risk] = view("N03")
+    listed, risk = next((person, cards[1]) for person in TEAM_OF if len(cards := view(person)) == 2)
     assert re.fullmatch(
         r"On this week's review list\. Unplanned admission, 90 days: about \d+ in 100 people like this", risk["summary"]
     )
     assert risk["indicator"] == "info"
-    for card, person in ((gaps, "N00"), (risk, "N03")):
+    for card, person in ((gaps, "N00"), (risk, listed)):
         link = {"label": "Open this person in Upstream", "url": f"http://127.0.0.1/patients/{person}"}
         assert card["links"] == [{**link, "type": "absolute"}]
         assert [reason["code"] for reason in card["overrideReasons"]][:2] == ["recorded_elsewhere", "not_taking_it"]
@@ -137,6 +139,17 @@ def test_an_invalid_request_names_the_place_and_repeats_nothing(call, body, wher
     assert where in [error["where"] for error in answer.json()["errors"]]
     assert "9434765919" not in answer.text
     assert "not a uuid" not in answer.text
+
+
+def test_a_name_that_is_there_twice_is_refused_with_its_place(trusting):
+    """Of two people in one hook the second would be answered."""
+    body = json.dumps(clients.hook("patient-view")).replace(
+        '"patientId": "N00"', '"patientId": "N00", "patientId": "N01"'
+    )
+    sent = {**clients.bearer(VIEW), "Content-Type": "application/json"}
+    answer = trusting.post(VIEW, content=body, headers=sent)
+    assert body.count("patientId") == 2
+    assert (answer.status_code, answer.json()["errors"][0]["where"]) == (422, "body.patientId")
 
 
 def test_a_request_of_version_3_is_understood(view):
