@@ -31,6 +31,7 @@ from features.records.tables import THREE_WAY
 from features.reference import MEDICINES, Medicine
 from features.reference.diagnoses import in_group
 from features.reference.medicines.allergies import medicines_of_allergy
+from features.reference.medicines.dose_limits import dose_limits
 from features.reference.medicines.injections import INJECTION_STARTS
 from features.reference.medicines.stops import sudden_stop
 
@@ -232,6 +233,20 @@ def _two_without_clozapine(shard: Shard) -> Bools:
     return several & ~clozapine & _diagnosed(shard, "schizophrenia")
 
 
+def _limited_injection(medicine: Medicine) -> bool:
+    """An injection that is to be avoided below a kidney function."""
+    return medicine.is_long_acting_injection and medicine.name in dose_limits()
+
+
+_LIMITED_INJECTION = medicines(_limited_injection)
+
+
+def _dose_in_doubt(shard: Shard) -> Bools:
+    """Who takes more of a medicine by mouth than the lowest of its maxima, or has an injection that a kidney function
+    may rule out."""
+    return _above_least_maximum(shard) | _held(shard, _LIMITED_INJECTION)
+
+
 def _above_least_maximum(shard: Shard) -> Bools:
     """Who takes more of a medicine by mouth than the lowest of its maxima."""
     columns = shard.courses
@@ -297,12 +312,15 @@ def _supplied_much(shard: Shard) -> Bools:
 
 
 def _began_lately(shard: Shard) -> Bools:
-    """Who takes two medicines or more, one of them begun lately: only then can a pair be new."""
+    """Who takes two medicines or more, or took one within the longest washout, one of them begun lately: only then
+    can a pair be new."""
     columns = shard.courses
-    now = columns.number(course.END) >= shard.as_of - CURRENT_GRACE_DAYS
+    end = columns.number(course.END)
+    now = end >= shard.as_of - CURRENT_GRACE_DAYS
+    near = end >= shard.as_of - NEW_PAIR_DAYS - interactions.LONGEST_WASHOUT_DAYS
     who = columns.number(course.WHO)
     new = now & (columns.number(course.START) >= shard.as_of - NEW_PAIR_DAYS)
-    return (np.bincount(who[now], minlength=len(shard)) > 1) & shard.any_of(who[new])
+    return (np.bincount(who[near], minlength=len(shard)) > 1) & shard.any_of(who[new])
 
 
 _ORGAN_CHECKS = tuple(("lithium", test) for test in lithium.ORGANS)
@@ -364,7 +382,7 @@ NEEDS: Mapping[Rule, Need] = {
     valproate.documents: Need(current=_valproate),
     pregnancy.harm: Need(current=_harms_in_pregnancy),
     results.dangerous: Need(meets=_DANGEROUS.hold_newest),
-    doses.above_maximum: Need(meets=_above_least_maximum),
+    doses.above_maximum: Need(meets=_dose_in_doubt),
     doses.allergy_conflict: Need(meets=_conflicting),
     support.living: Need(current=_psychotropic, meets=_unsettled),
     support.community_order: Need(

@@ -4,6 +4,7 @@ through tables only.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,6 +14,7 @@ import numpy.typing as npt
 from features.reference.files import ReferenceTableError, is_unverified, read_rows
 from features.reference.medicines.medicines import MEDICINES, in_scope
 
+_WASHOUT = re.compile(r"washout_(\d+)_(days|weeks)")
 SEVERITIES = ("low", "moderate", "high", "contraindicated")
 
 
@@ -40,6 +42,12 @@ class Interaction:
     @property
     def lengthens_qt(self) -> bool:
         return self.mechanism.startswith("qt_additive")
+
+    @property
+    def washout_days(self) -> int:
+        """Days that the table asks for between the end of one medicine and the start of the other; 0 if none."""
+        asked = _WASHOUT.search(self.action)
+        return int(asked[1]) * (7 if asked[2] == "weeks" else 1) if asked else 0
 
     @property
     def to_be_avoided(self) -> bool:

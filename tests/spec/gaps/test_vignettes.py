@@ -13,6 +13,7 @@ from tests.spec.gaps import (
     vignettes_contact,
     vignettes_depots,
     vignettes_folding,
+    vignettes_fourth_round,
     vignettes_kinds,
     vignettes_of_the_review,
     vignettes_other_inputs,
@@ -30,6 +31,7 @@ VIGNETTES = [
     *vignettes_other_inputs.VIGNETTES,
     *vignettes_third_round.VIGNETTES,
     *vignettes_of_the_review.VIGNETTES,
+    *vignettes_fourth_round.VIGNETTES,
 ]
 
 

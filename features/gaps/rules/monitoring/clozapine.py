@@ -323,7 +323,7 @@ def _reported(person: PersonAsKnown) -> Iterator[Finding]:
 def red_or_amber(person: PersonAsKnown) -> Iterator[Gap]:
     """CLZ_RESULT_RED_AMBER: the colour of the white cells and neutrophils in force is amber or red (amber until a
     green count, red until two in a row: the schedule's own answer), or the latest platelets or eosinophils are red, or
-    troponin or CRP in the first 8 weeks.
+    troponin or CRP in the first 8 weeks; or clozapine was supplied again after a red count.
 
     Limits registered for BEN apply where that is recorded. [D]: platelets and eosinophils of the present course only
     (from 10 days before it); a trend (three falling values) is shown with a value that fired and does not fire alone.
@@ -331,7 +331,7 @@ def red_or_amber(person: PersonAsKnown) -> Iterator[Gap]:
     course = course_of(person)
     if course is None:
         return
-    found = [*_coloured(person)] if person.answers.colour else []
+    found = [*_again_after_red(person), *(_coloured(person) if person.answers.colour else ())]
     for test, keys in _OTHERS.items():
         last = next((r for r in reversed(person.readings(test)) if r.day >= course.start - 10), None)
         key = last and _band(keys, last.value)
@@ -348,6 +348,52 @@ def red_or_amber(person: PersonAsKnown) -> Iterator[Gap]:
         found = [*emergency, *(one._replace(action=emergency[0].action) for one in found if one not in emergency)]
     if found:
         yield from gap_of(CODES["CLZ_RESULT_RED_AMBER"], found)
+
+
+AFTER_RED_DAYS = 3
+"""A supply this soon after a red count may have been handed over before the count was known [D]."""
+
+
+def _again_after_red(person: PersonAsKnown) -> Iterator[Finding]:
+    """Clozapine supplied again after a red count (section 4.7): critical until a review was attended since [D]. While
+    the red count is in force its own line speaks, and a count before clozapine was ever taken is none."""
+    course = course_of(person)
+    if course is None or person.answers.colour == RED:
+        return
+    ben = person.circumstance("benign_ethnic_neutropenia")
+    limits = _BEN if ben is not None and ben.value in YES else _GENERAL
+    reds = [
+        (reading, key, test)
+        for test, keys in limits.items()
+        for reading in person.readings(test)
+        if reading.day > course.first_start
+        and (key := _band(keys, reading.value)) is not None
+        and THRESHOLDS[key].severity != "amber"
+    ]
+    if not reds:
+        return
+    reading, key, test = max(reds, key=lambda one: one[0].day)
+    again = next(
+        (row for row in person.supplies_of("clozapine", HISTORY_DAYS) if row.day > reading.day + AFTER_RED_DAYS), None
+    )
+    if again is None or person.reviewed_since(again.day):
+        return
+    name = _LABELS.get(test, test)
+    yield Finding(
+        "critical",
+        f"clozapine supplied on {iso(again.day)} after a red count ({name} {reading.value:g} on {iso(reading.day)}); no"
+        " review recorded since",
+        (citations.clinical("4.7", "V"), citations.threshold(key)),
+        (
+            Evidence("results", reading.row, reading.day, name),
+            Evidence("supplies", again.row, again.day, "clozapine supplied after a red count"),
+        ),
+        action=(
+            "Ask the prescriber, haematology and the monitoring service (central non-rechallenge database) today"
+            " whether clozapine may continue; record what was agreed."
+        ),
+        title="Clozapine supplied again after a red blood result",
+    )
 
 
 def _coloured(person: PersonAsKnown) -> Iterator[Finding]:

@@ -14,10 +14,11 @@ from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import PersonAsKnown, meant
 from features.gaps.rules.monitoring.schedule import due_evidence, due_value
 from features.medicines.courses import Course
-from features.reference import PROTOCOLS, THRESHOLDS, bands, high_limit, low_limit
+from features.reference import INTERACTIONS, PROTOCOLS, THRESHOLDS, bands, high_limit, low_limit
 from features.reference.monitoring.protocols import protocol_days
 
-SMOKES = ("smoker", "current_smoker", "yes")
+REDUCED = "reduced"
+SMOKES = ("smoker", "current_smoker", "yes", REDUCED)
 _UNKNOWN = ("", "unknown", "not recorded")
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)(?:[ _]cigarettes?)?[ _]?(?:a|per|/)[ _]?day")
 _STOPPED = "Level now and about 7 days later; watch for side effects; by the level, consider about 75% of the dose."
@@ -32,6 +33,10 @@ _BOWEL = (
     " ask again tomorrow."
 )
 _INHIBITED = "Level at about 7 days; ask the prescriber for another medicine or a lower dose of clozapine meanwhile."
+_NO_LONGER_INHIBITED = (
+    "Ask whether it was stopped. If so the level falls: level about 7 days later; watch for early signs of relapse; the"
+    " dose may have to rise, by the level."
+)
 _TELLS = {
     "th019": (
         "Clozapine level in the toxic range",
@@ -52,7 +57,9 @@ INHIBITOR_DAYS = 30
 LEVEL_AFTER_DAYS = protocol_days("mp124", "to_day")
 LEVEL_TOXIC, LEVEL_HIGH, LEVEL_LOW = low_limit("th019"), low_limit("th018"), high_limit("th016")
 (NO_MOTION,) = bands("th100")
-_INHIBITORS = (("ix013", "fluvoxamine"), ("ix014", "ciprofloxacin"), ("ix015", "oral contraceptive"))
+_INHIBITORS = tuple(row for row in INTERACTIONS if row.a == "clozapine" and row.mechanism.endswith("_inhibition"))
+TAKEN_DAYS, GONE_DAYS = 28, 3
+"""A medicine taken for this long has moved the dose; its supply is over once it ran out this long ago [D]."""
 _NO = ("no", "none", "resolved")
 BOWEL_RECENT_DAYS = 28
 STACKING_ACB = 3
@@ -80,8 +87,9 @@ def level_or_change(person: PersonAsKnown) -> Iterator[Gap]:
     followed by a level, or the yearly level is past due or was never taken (mp123).
 
     [D]: a level counts for a year; above 0.6 is high, 1.0 and above critical, below 0.35 medium. A change of smoking
-    counts for 90 days, an infection for 28, a CYP1A2 inhibitor started for 30, until a level taken after it. The level
-    is due 7 days after (mp124), and at once with an infection. The yearly level is medium.
+    counts for 90 days, an infection for 28, an inhibitor that started, or that ended after 28 days or more, for 30,
+    until a level taken after it. The level is due 7 days after (mp124), and at once with an infection. The yearly
+    level is medium.
     """
     course = _clozapine(person)
     if course is None:
@@ -164,11 +172,13 @@ def _smoking(person: PersonAsKnown) -> Iterator[_Change]:
     rows = [(row, smokes(row.value)) for row in person.circumstances.get("smoking", [])]
     rows = [(row, answer) for row, answer in rows if answer is not None]
     for (earlier, before), (later, after) in zip(rows[-2::-1], rows[:0:-1], strict=True):
-        less = before and after and _halved(earlier.value, later.value)
-        if before == after and not less:
+        less = before and after and _less(earlier.value, later.value)
+        more = earlier.value == REDUCED and after and later.value != REDUCED
+        if before == after and not (less or more):
             continue
         if person.as_of - later.day <= CHANGE_DAYS:
-            said = "smoking reduced" if less else "smoking started again" if after else "smoking stopped"
+            rose = "smoking rose again" if more else "smoking started again"
+            said = "smoking reduced" if less else rose if after else "smoking stopped"
             rising = not after or less
             yield _Change(
                 later.day,
@@ -181,8 +191,10 @@ def _smoking(person: PersonAsKnown) -> Iterator[_Change]:
         return
 
 
-def _halved(before: str, after: str) -> bool:
-    """True if the recorded number per day fell by half or more."""
+def _less(before: str, after: str) -> bool:
+    """True if the recorded number per day fell by half or more, or a word says that less is smoked than before."""
+    if after == REDUCED:
+        return before != REDUCED
     first, then = _AMOUNT.match(before), _AMOUNT.match(after)
     return bool(first and then) and 2 * float(then[1]) <= float(first[1])  # type: ignore[index]
 
@@ -196,13 +208,24 @@ def _infection(person: PersonAsKnown) -> Iterator[_Change]:
 
 
 def _inhibitor(person: PersonAsKnown) -> Iterator[_Change]:
-    for key, term in _INHIBITORS:
-        for course in person.on(meant(term)):
-            if person.as_of - course.start <= INHIBITOR_DAYS:
-                severity: Severity = "medium" if key == "ix015" else "high"
-                evidence = Evidence("supplies", course.first_row, course.start, f"{course.medicine.name} started")
-                said = f"{course.medicine.name} started on {iso(course.start)}"
-                yield _Change(course.start, severity, said, citations.interaction(key), evidence, _INHIBITED)
+    """A medicine that raises the level (the table's rows of inhibition) began, or one taken for 28 days or more
+    ended."""
+    for row in _INHIBITORS:
+        named = meant(row.b)
+        severity: Severity = "high" if row.severity == "high" else "medium"
+        for course in person.courses:
+            if course.medicine.name not in named or course.required:
+                continue
+            name, fact = course.medicine.name, citations.interaction(row.id)
+            gone = person.as_of - course.end
+            if GONE_DAYS <= gone <= INHIBITOR_DAYS and course.end - course.start >= TAKEN_DAYS:
+                evidence = person.supplied(course, f"last supply of {name}")
+                said = f"supply of {name} ended on {iso(course.end)}"
+                yield _Change(course.end, severity, said, fact, evidence, _NO_LONGER_INHIBITED)
+            elif person.as_of - course.start <= INHIBITOR_DAYS:
+                evidence = Evidence("supplies", course.first_row, course.start, f"{name} started")
+                said = f"{name} started on {iso(course.start)}"
+                yield _Change(course.start, severity, said, fact, evidence, _INHIBITED)
 
 
 def bowel(person: PersonAsKnown) -> Iterator[Gap]:

@@ -10,6 +10,7 @@ from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, PersonAsKnown, Reading, meant
 from features.gaps.rules.monitoring.schedule import due_evidence, due_value
 from features.gaps.rules.prescribing.pregnancy import pregnancy
+from features.kernels.coverage import COURSE_GAP_DAYS
 from features.medicines.courses import Course
 from features.reference import THRESHOLDS, bands, low_limit
 from features.reference.monitoring.protocols import protocol_days
@@ -96,7 +97,7 @@ def level_due(person: PersonAsKnown) -> Iterator[Gap]:
     """LI_LEVEL_OVERDUE: past due and past the days of grace (14 or 28). Severity [D]: high. The higher-risk group is
     named where it applies."""
     dues = [due for due in person.late if due.item.scope == "lithium" and due.item.test == "lithium_level"]
-    found = [*_until_stable(person), *_in_pregnancy(person)]
+    found = [*_until_stable(person), *_in_pregnancy(person), *_no_longer_raised(person)]
     if not dues:
         yield from gap_of(CODES["LI_LEVEL_OVERDUE"], found)
         return
@@ -117,6 +118,9 @@ def level_due(person: PersonAsKnown) -> Iterator[Gap]:
 STABLE_DAYS = protocol_days("mp137", "interval_days")
 STABLE_GRACE_DAYS = citations.protocol_row("mp137").grace_days
 PREGNANCY_LEVEL_DAYS = 28
+ENDED_DAYS, ENDED_GRACE_DAYS = protocol_days("mp146", "to_day"), citations.protocol_row("mp146").grace_days
+TAKEN_DAYS = 28
+"""A medicine taken for this long has moved the dose [D]."""
 
 
 def _until_stable(person: PersonAsKnown) -> Iterator[Finding]:
@@ -149,6 +153,32 @@ def _stable(levels: list[Reading]) -> bool:
         return False
     last, before = levels[-1].value, levels[-2].value
     return abs(last - before) < STABLE_CHANGE and not any(THRESHOLDS[key].holds(last) for key, _ in _LEVELS)
+
+
+def _no_longer_raised(person: PersonAsKnown) -> Iterator[Finding]:
+    """A medicine that raises the level, taken for 28 days or more, ended within 90 days and no level was taken since
+    (mp146, with its grace). Medium: the level falls [D]."""
+    if _lithium(person) is None:
+        return
+    last = person.last_met("lithium_level")
+    raising = frozenset[str]().union(*(meant(term) for _, term in _RAISES))
+    for course in person.courses:
+        due = course.end + ENDED_DAYS
+        if course.medicine.name not in raising or course.required or course.end - course.start < TAKEN_DAYS:
+            continue
+        if not due + ENDED_GRACE_DAYS < person.as_of <= course.end + COURSE_GAP_DAYS or (
+            last and last.day > course.end
+        ):
+            continue
+        taken = f"level last recorded {iso(last.day)}" if last else f"level {person.absent_test('lithium_level')}"
+        yield Finding(
+            "medium",
+            f"supply of {course.medicine.name} ended on {iso(course.end)}: the level may fall; {taken}",
+            (citations.protocol_named("mp146"), citations.clinical("1.1", "D")),
+            (person.supplied(course, f"last supply of {course.medicine.name}"),),
+            due,
+            person.as_of - due,
+        )
 
 
 def _in_pregnancy(person: PersonAsKnown) -> Iterator[Finding]:

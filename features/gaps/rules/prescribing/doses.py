@@ -20,11 +20,11 @@ RENAL_DOSE = "th039"
 
 def above_maximum(person: PersonAsKnown) -> Iterator[Gap]:
     """DOSE_ABOVE_MAXIMUM: the daily dose by mouth of one medicine is above its maximum, or above a lower maximum that
-    holds from an age or below a kidney function.
+    holds from an age or below a kidney function; or an injection is to be avoided below a kidney function.
 
     HDAT covers antipsychotics above their usual maximum; this rule covers their lower maxima. The age is a clinical
-    fact that is never named. A lower maximum that cannot be checked (no date of birth, no eGFR) is shown with
-    severity low if the dose is above it [D].
+    fact that is never named. A maximum of an age is shown with severity low where no date of birth is
+    recorded and the dose is above it; one of a kidney function needs an eGFR on record [D].
     """
     found: list[Finding] = []
     for base, courses in by_base(c for c in person.current if not c.medicine.is_long_acting_injection).items():
@@ -39,6 +39,9 @@ def above_maximum(person: PersonAsKnown) -> Iterator[Gap]:
         usual = _usual(courses, base, taken, most)
         lower = _lower(person, courses, base, taken)
         found.extend(filter(None, (usual, lower)))
+    for course in person.current:
+        if course.medicine.is_long_acting_injection:
+            found.extend(_to_avoid(person, course))
     yield from gap_of(CODES["DOSE_ABOVE_MAXIMUM"], found)
 
 
@@ -99,6 +102,22 @@ def _lower(person: PersonAsKnown, courses: list[Course], base: str, taken: float
         said = f"{base} {taken:g} mg a day: a lower maximum of {limit.max_daily_dose_mg:g} mg may apply; {why}"
         return Finding("low", said, (_fact(limit),), evidence, unchecked=(f"maximum dose of {base}: {why}",))
     return None
+
+
+def _to_avoid(person: PersonAsKnown, course: Course) -> Iterator[Finding]:
+    """An injection whose product is not to be given at the last kidney function recorded."""
+    kidney = person.readings("egfr")
+    for limit in dose_limits().get(course.medicine.name, ()):
+        if kidney and limit.egfr_below is not None and kidney[-1].value < limit.egfr_below:
+            last = kidney[-1]
+            yield Finding(
+                "high",
+                f"{course.medicine.name}: to be avoided at this kidney function (eGFR {last.value:g} on"
+                f" {iso(last.day)})",
+                (_fact(limit), citations.threshold(RENAL_DOSE)),
+                (*_evidence([course]), Evidence("results", last.row, last.day, "eGFR")),
+                action="Ask the prescriber before the next injection whether another is safer at this kidney function.",
+            )
 
 
 def allergy_conflict(person: PersonAsKnown) -> Iterator[Gap]:

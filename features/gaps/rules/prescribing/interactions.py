@@ -32,6 +32,33 @@ def all_pairs(person: PersonAsKnown) -> Iterator[tuple[Course, Course, Interacti
                 yield first, second, INTERACTIONS[place]
 
 
+LONGEST_WASHOUT_DAYS = max(row.washout_days for row in INTERACTIONS)
+
+
+def _between(first: Course, second: Course) -> int:
+    """Days from the end of the supply of the medicine that began earlier to the start of the other; 0 or less where
+    both were in hand."""
+    earlier, later = sorted((first, second), key=lambda course: course.start)
+    return later.start - earlier.end
+
+
+def apart(first: Course, second: Course, row: Interaction) -> bool:
+    """Whether one medicine ended so long before the other began that the washout of the table was kept."""
+    return 0 < row.washout_days <= _between(first, second)
+
+
+def _too_soon(person: PersonAsKnown) -> Iterator[tuple[Course, Course, Interaction]]:
+    """A medicine that is over, and one that began lately before the washout of the table had passed."""
+    lately = [c for c in person.current if person.as_of - c.start <= NEW_PAIR_DAYS]
+    for first in person.courses if lately else ():
+        if first in person.current or person.as_of - first.end > NEW_PAIR_DAYS + LONGEST_WASHOUT_DAYS:
+            continue
+        for second in lately:
+            place = _PAIRS[_PLACE[first.medicine.name]][_PLACE[second.medicine.name]]
+            if place >= 0 and 0 <= second.start - first.end < INTERACTIONS[place].washout_days:
+                yield first, second, INTERACTIONS[place]
+
+
 def important_pairs(person: PersonAsKnown) -> list[tuple[Course, Course, Interaction]]:
     """Current pairs rated high or contraindicated: the ``interactions`` of the regimen, by name."""
     return [pair for pair in all_pairs(person) if pair[2].severity in IMPORTANT]
@@ -40,6 +67,12 @@ def important_pairs(person: PersonAsKnown) -> list[tuple[Course, Course, Interac
 def _words(first: Course, second: Course, row: Interaction) -> str:
     later = max(first, second, key=lambda course: course.start)
     action = row.action.replace("_", " ")
+    if row.washout_days and _between(first, second) > 0:
+        earlier = first if later is second else second
+        return (
+            f"{earlier.medicine.name} (supply ended on {iso(earlier.end)}), then {later.medicine.name} since"
+            f" {iso(later.start)}: {row.washout_days} days without either are asked for; {row.effect}; {action}"
+        )
     return f"{first.medicine.name} with {second.medicine.name} since {iso(later.start)}: {row.effect}; {action}"
 
 
@@ -59,12 +92,13 @@ def new_interaction(person: PersonAsKnown) -> Iterator[Gap]:
 
     [D]: contraindicated is critical, high is high (medium where stomach protection meets a risk of bleeding), and
     moderate or low is low and no safety alarm. The value names both medicines, the effect and the table's action.
+    Where the table asks for days between two medicines, these days decide, not whether both are current.
     """
-    if len(person.current) < 2:
+    if not person.current:
         return
     found = []
-    for first, second, row in all_pairs(person):
-        if person.as_of - max(first.start, second.start) > NEW_PAIR_DAYS:
+    for first, second, row in (*all_pairs(person), *_too_soon(person)):
+        if person.as_of - max(first.start, second.start) > NEW_PAIR_DAYS or apart(first, second, row):
             continue
         severity, protected = _NEW[row.severity], _protected(person, row)
         said = _words(first, second, row)
@@ -102,22 +136,25 @@ def standing(person: PersonAsKnown) -> Iterator[Gap]:
 
     [D]: contraindicated is critical until a review was attended since both are taken, then high; one rated high is
     high where the table says to avoid it, else medium (low with stomach protection). A pair that lengthens the QT
-    interval is medium with an ECG in the last year and since both are taken; without one BP_PULSE_QTC covers it.
+    interval is medium with an ECG in the last year and since both are taken; without one BP_PULSE_QTC covers it, or
+    this gap is high where only one of the two is in the table's list of medicines that lengthen it.
     """
     if not person.regimen("interactions") > 0:
         return
     found = []
     for first, second, row in important_pairs(person):
         together = max(first.start, second.start)
-        if person.as_of - together <= NEW_PAIR_DAYS or not row.stands:
+        if person.as_of - together <= NEW_PAIR_DAYS or not row.stands or apart(first, second, row):
             continue
         said, contraindicated = _words(first, second, row), row.severity == "contraindicated"
         severity: Severity = "medium"
         if row.lengthens_qt:
-            if unwatched_qt(person):
+            unwatched = unwatched_qt(person)
+            if unwatched and person.regimen("qt_medicines") >= 2:
                 continue
             ecg = person.last_met("ecg_qtc")
-            said += f"; ECG last recorded {iso(ecg.day)}" if ecg else ""
+            said += f"; ECG last recorded {iso(ecg.day)}" if ecg else f"; ECG {person.absent_test('ecg_qtc')}"
+            severity = "high" if unwatched else severity
         elif contraindicated:
             reviewed = person.reviewed_since(together)
             severity = "high" if reviewed else "critical"

@@ -14,6 +14,9 @@ from features.gaps.person_view import YEAR, PersonAsKnown
 
 PREGNANCY_DAYS = 294
 """42 weeks: a pregnancy recorded longer ago is over."""
+WEEKS_AFTER_DAYS = 84
+"""A code that also holds after a birth (O98, O99), recorded in the 12 weeks after one, is no new pregnancy [D]."""
+_NEVER = -(2**40)
 _YES = frozenset(("yes", "y", "true", "pregnant", "1", "current", "positive", "confirmed"))
 
 
@@ -41,15 +44,18 @@ HARMS = (
 
 def pregnancy(person: PersonAsKnown) -> Evidence | None:
     """The record of a current pregnancy: a diagnosis, a circumstance of that kind, or a positive test, of the last 42
-    weeks."""
-    coded = person.diagnosed("pregnancy", PREGNANCY_DAYS)
-    if coded:
-        return coded[0]._replace(what="pregnancy")
+    weeks, after which no birth and no other end of a pregnancy is coded."""
+    ended = person.diagnosed("pregnancy ended", PREGNANCY_DAYS)
+    over = ended[0].on if ended else _NEVER
+    for group, after in (("pregnancy", over), ("pregnancy or after", over + WEEKS_AFTER_DAYS)):
+        coded = person.diagnosed(group, PREGNANCY_DAYS)
+        if coded and coded[0].on > after:
+            return coded[0]._replace(what="pregnancy")
     row = person.circumstance("pregnancy")
-    if row and row.value in _YES and person.as_of - row.day <= PREGNANCY_DAYS:
+    if row and row.value in _YES and person.as_of - row.day <= PREGNANCY_DAYS and row.day > over:
         return Evidence("circumstances", row.row, row.day, "pregnancy")
     tests = person.readings("pregnancy_status")
-    if tests and tests[-1].value == 1 and person.as_of - tests[-1].day <= PREGNANCY_DAYS:
+    if tests and tests[-1].value == 1 and person.as_of - tests[-1].day <= PREGNANCY_DAYS and tests[-1].day > over:
         return Evidence("results", tests[-1].row, tests[-1].day, "pregnancy test")
     return None
 

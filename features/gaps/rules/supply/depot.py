@@ -102,6 +102,16 @@ def _late(person: PersonAsKnown, held: list[Injection], since_then: list[Injecti
     if person.inpatient:
         said.append("in hospital: check the ward's chart")
     evidence = [Evidence("supplies", last.row, last.day, f"last injection of {name}")]
+    tablets = [
+        c
+        for c in person.current
+        if c.medicine.is_antipsychotic and not c.injection and not c.required and c.start > last.day
+    ]
+    if tablets:
+        names = ", ".join(dict.fromkeys(c.medicine.name for c in tablets))
+        said.append(f"{names} by mouth started on {iso(tablets[0].start)}, after the last injection")
+        action.insert(0, "Ask the prescriber whether the injection was changed to tablets; if not:")
+        evidence.extend(person.supplied(c, f"last supply of {c.medicine.name}") for c in tablets)
     if since_then:
         row = since_then[-1]
         said.append(f"supplied again on {iso(row.day)}, not recorded as given")
