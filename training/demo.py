@@ -15,7 +15,7 @@ from models.bundle.not_promoted import DEMO_NOTE, is_demo
 from models.errors import BundleError
 from models.publishing import current_bundle, verify
 from models.signing import demo_key
-from training.cli import SEED, TEAMS, YEARS
+from training.cli import TEAMS, YEARS
 from training.errors import NoRun, StoreAbsent
 from training.registry import tracking
 from training.registry.promotion import promote
@@ -25,6 +25,11 @@ from training.simulator import Truth, simulate
 from training.train import train
 
 PEOPLE_A_TEAM = 375
+SEED = 2
+"""Not the simulator's own seed: with 9,000 people that makes a trust in which new disengagements fall by a fifth
+between the calibration slice and the test slice (2.2 and 1.7 in 100). Promotion refuses its model, rightly, and a demo
+is to show a promoted one.
+"""
 
 
 def demo_settings() -> Settings:
