@@ -14,7 +14,7 @@ from features.gaps.gap import Gap, gap_order
 from features.gaps.person_view import PersonAsKnown
 from features.gaps.rules.monitoring import clozapine, lithium
 from features.gaps.rules.prescribing import antipsychotics, doses, interactions, pregnancy, valproate
-from features.medicines.courses import Course
+from features.medicines.courses import Course, first_of_each
 from features.records import Records
 
 Rule = Callable[[PersonAsKnown], Iterator[Gap]]
@@ -53,10 +53,17 @@ def _gaps(person: PersonAsKnown, ordered: list[Course]) -> Iterator[Gap]:
     if any(course.medicine.is_antipsychotic for course in ordered):
         yield from antipsychotics.high_dose(person)
     # Each pair is examined alone, so that a gap names the ordered medicine and no pair of other medicines.
-    for first, second in combinations(everything, 2):
-        if first in ordered or second in ordered:
+    names = {course.medicine.name for course in ordered}
+    each = first_of_each(everything)
+    for first, second in combinations(each, 2):
+        if first.medicine.name in names or second.medicine.name in names:
             person.current = [first, second]
-            yield from (gap for rule in interactions.RULES for gap in rule(person))
+            yield from interactions.new_interaction(person, with_ended=False)
+            yield from interactions.standing(person)
+    for course in each:
+        if course.medicine.name in names:
+            person.current = [course]
+            yield from interactions.new_interaction(person)
     person.current = [course for course in everything if course.medicine.base in bases]
     yield from doses.above_maximum(person)
     person.current = ordered

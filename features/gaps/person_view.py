@@ -28,7 +28,7 @@ from features.gaps.shared import REVIEW_KINDS, Shared
 from features.kept import kept
 from features.kernels.regimen import CURRENT_GRACE_DAYS
 from features.medicines import regimen, supply_days
-from features.medicines.courses import Course
+from features.medicines.courses import Course, first_of_each
 from features.monitoring import due_dates
 from features.records.days import NO_DAY
 from features.records.tables import TABLES
@@ -217,8 +217,8 @@ class PersonAsKnown:
         return found[-1] if found else None
 
     def on(self, names: frozenset[str]) -> list[Course]:
-        """Current courses of some medicines."""
-        return [course for course in self.current if course.medicine.name in names]
+        """Current courses of some medicines, one of each."""
+        return first_of_each(course for course in self.current if course.medicine.name in names)
 
     def base(self, name: str) -> list[Course]:
         return [course for course in self.current if course.medicine.base == name]

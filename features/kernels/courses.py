@@ -1,7 +1,7 @@
 """The compiled loop over supplies that finds each person's medicine courses.
 
 The conventions are those of :mod:`features.kernels.regimen`: a course ends after more than 90 days without supply, and
-supply in hand is carried over.
+supply in hand is carried over. What is taken when needed is a course of its own beside the regular one.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ def courses_kernel(
             if day[i] >= t or known[i] >= t or until[i] < t:
                 continue
             c = first
-            while c < count and names[c] != medicine[i]:
+            while c < count and (names[c] != medicine[i] or numbers[c, REQUIRED] != required[i]):
                 c += 1
             if c == count:
                 count += 1
-                names[c] = medicine[i]
+                names[c], numbers[c, REQUIRED] = medicine[i], required[i]
                 numbers[c, START] = numbers[c, END] = numbers[c, FIRST_START] = day[i]
                 numbers[c, FIRST_ROW], numbers[c, LAST_SIDE], numbers[c, WHO] = i, -1, p
                 numbers[c, SEEN_TRUST] = numbers[c, SEEN_GP] = numbers[c, DOSE_DAY] = NEVER
@@ -59,7 +59,7 @@ def courses_kernel(
             begin, end = carried(np.int64(day[i]), numbers[c, END], np.int64(length[i]))
             numbers[c, END] = end
             course[k], span[k, 0], span[k, 1] = c, begin, end
-            numbers[c, REQUIRED], numbers[c, LAST_DAY], numbers[c, LAST_ROW] = required[i], day[i], i
+            numbers[c, LAST_DAY], numbers[c, LAST_ROW] = day[i], i
             if not np.isnan(dose[i]) and not (doses[c] == dose[i] and numbers[c, DOSE_DAY] >= numbers[c, START]):
                 doses[c], numbers[c, DOSE_DAY], new[k] = dose[i], day[i], True
             if prescriber[i] >= 0:

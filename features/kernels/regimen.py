@@ -70,13 +70,24 @@ def _new_base(base, name, start, end, s, t):
 
 
 @jit()
+def _stands_for(name, start, end, s, n, t):
+    """Whether a current slot counts for its medicine: of two, regular and when needed, the one that began first."""
+    for other in range(n):
+        same = other != s and name[other] == name[s] and t <= end[other] + CURRENT_GRACE_DAYS
+        if same and (start[other] < start[s] or (start[other] == start[s] and other < s)):
+            return False
+    return True
+
+
+@jit()
 def _reached_three(acb, name, start, end, n, t):
     """The first day on which the anticholinergic scores of the medicines current today added up to 3."""
     best = t
     for s in range(n):
         total = 0
         for other in range(n):
-            if t <= end[other] + CURRENT_GRACE_DAYS and start[other] <= start[s]:
+            held = t <= end[other] + CURRENT_GRACE_DAYS and start[other] <= start[s]
+            if held and _stands_for(name, start, end, other, n, t):
                 total += acb[name[other]]
         if total >= 3 and t <= end[s] + CURRENT_GRACE_DAYS:
             best = min(best, start[s])
@@ -104,8 +115,9 @@ def regimen_kernel(
     as_of,
     out,
 ):
-    """Fills ``out`` (rows x FIELDS). A slot is one medicine that a person has had. There are at most MAX_SLOTS; later
-    medicines share the last slot.
+    """Fills ``out`` (rows x FIELDS). A slot is one medicine that a person has had, regularly or when needed: their
+    doses add up, and scores and pairs count the medicine once. There are at most MAX_SLOTS; later medicines share the
+    last slot.
     """
     name = np.zeros(MAX_SLOTS, np.int64)
     start = np.zeros(MAX_SLOTS, np.int64)
@@ -126,7 +138,7 @@ def regimen_kernel(
             if known[i] >= t or until[i] < t:
                 continue
             s = 0
-            while s < n and name[s] != medicine[i]:
+            while s < n and (name[s] != medicine[i] or required[s] != as_required[i]):
                 s += 1
             if s == n:
                 s = min(n, MAX_SLOTS - 1)
@@ -172,8 +184,10 @@ def regimen_kernel(
                     row[AT.stops_28d] += since <= 28
                     row[AT.stops_90d] += since <= 90
                 continue
-            row[AT.acb_total] += acb[name[s]]
-            row[AT.qt_medicines] += flag & QT != 0
+            stands = _stands_for(name, start, end, s, n, t)
+            if stands:
+                row[AT.acb_total] += acb[name[s]]
+                row[AT.qt_medicines] += flag & QT != 0
             if required[s]:
                 row[AT.as_required_items] += 1
             else:
@@ -201,6 +215,8 @@ def regimen_kernel(
                     )
             for other in range(s):
                 if t > end[other] + CURRENT_GRACE_DAYS or not important[name[s], name[other]]:
+                    continue
+                if not stands or not _stands_for(name, start, end, other, n, t):
                     continue
                 row[AT.interactions] += 1
                 row[AT.new_interactions_30d] += t - max(start[s], start[other]) <= NEW_PAIR_DAYS

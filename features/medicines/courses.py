@@ -48,7 +48,7 @@ class _SupplyRows:
 
 
 class Course:
-    """One medicine as a person has held it.
+    """One medicine as a person has held it, regularly or when needed (``required``): each is a course of its own.
 
     ``start`` and ``end`` bound the latest course (``end`` is the first day its supply, carried over, no longer
     covers); ``past`` holds earlier courses. ``spans`` are the days covered lately as [begin, end). ``doses`` are (day,
@@ -209,6 +209,16 @@ def rows_of_places(offsets: npt.NDArray[np.int64], places: _Rows) -> _Rows:
     counts = offsets[places + 1] - offsets[places]
     ends = np.cumsum(counts)
     return np.arange(int(ends[-1]) if len(ends) else 0) + np.repeat(offsets[places] - (ends - counts), counts)
+
+
+def first_of_each(courses: Iterable[Course]) -> list[Course]:
+    """One course of each medicine: of two, regular and when needed, the one that began first."""
+    found: dict[str, Course] = {}
+    for course in courses:
+        kept_one = found.get(course.medicine.name)
+        if kept_one is None or course.start < kept_one.start:
+            found[course.medicine.name] = course
+    return list(found.values())
 
 
 def by_base(courses: Iterable[Course]) -> dict[str, list[Course]]:

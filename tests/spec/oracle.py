@@ -569,19 +569,24 @@ def answer(feature: Feature, history: History, patient: str, as_of: dt.date) -> 
 GRACE = 28 * DAY
 
 
-def courses(rows: list[Row]) -> dict[str, Row]:
-    """By medicine: start and end of the latest course, dose and when it was set, as-required, and what each supply
-    said."""
-    found: dict[str, Row] = {}
+Held = tuple[str, bool]
+"""A medicine, and whether it is taken when needed: regular and when needed are two courses."""
+
+
+def courses(rows: list[Row]) -> dict[Held, Row]:
+    """By medicine, regular and when needed apart: start and end of the latest course, dose and when it was set, and
+    what each supply said."""
+    found: dict[Held, Row] = {}
     for row in rows:
         day, name = row["supplied_on"], row["medicine"]
-        course = found.get(name)
+        held = name, row["as_required"] is True
+        course = found.get(held)
         if course is None:
-            course = found[name] = {"name": name, "start": day, "end": day, "doses": [], "sides": [], "dosed_on": day}
+            course = found[held] = {"name": name, "start": day, "end": day, "doses": [], "sides": [], "dosed_on": day}
         elif day > course["end"] + 90 * DAY:
             course |= {"start": day, "end": day, "doses": [], "dosed_on": day}
         course["end"] = carried(day, course["end"], length(row))[1]
-        course["as_required"] = row["as_required"] is True
+        course["as_required"] = held[1]
         if dose(row) is not None:
             course["doses"].append((day, dose(row)))
         if row["prescriber"] in ("trust", "gp"):
@@ -599,24 +604,25 @@ def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
     gone = {
         name: c
         for name, c in held.items()
-        if name not in now and MEDICINES[name].is_psychotropic and not c["as_required"]
+        if name not in now and MEDICINES[name[0]].is_psychotropic and not c["as_required"]
     }
-    psychotropic = {name: c for name, c in now.items() if MEDICINES[name].is_psychotropic}
+    each = each_once(now)
+    psychotropic = {name: c for name, c in now.items() if MEDICINES[name[0]].is_psychotropic}
     regular = {name: c for name, c in psychotropic.items() if not c["as_required"]}
-    antipsychotic = {name: c for name, c in now.items() if MEDICINES[name].is_antipsychotic}
+    antipsychotic = {name: c for name, c in now.items() if MEDICINES[name[0]].is_antipsychotic}
     run = {name: (t - c["start"]).days for name, c in now.items()}
     stopped = [(t - c["end"] - GRACE).days for c in gone.values()]
     answers = {
-        "antipsychotics": lambda: len({MEDICINES[n].base for n in antipsychotic}),
-        "antipsychotics_60d": lambda: len({MEDICINES[n].base for n in antipsychotic if run[n] > 60}),
-        "psychotropics": lambda: len({MEDICINES[n].base for n in psychotropic}),
-        "psychotropics_60d": lambda: len({MEDICINES[n].base for n in psychotropic if run[n] > 60}),
-        "acb_total": lambda: sum(MEDICINES[n].acb_score for n in now),
-        "qt_medicines": lambda: sum(n in groups()["qt prolonging medicine"] for n in now),
+        "antipsychotics": lambda: len({MEDICINES[n[0]].base for n in antipsychotic}),
+        "antipsychotics_60d": lambda: len({MEDICINES[n[0]].base for n in antipsychotic if run[n] > 60}),
+        "psychotropics": lambda: len({MEDICINES[n[0]].base for n in psychotropic}),
+        "psychotropics_60d": lambda: len({MEDICINES[n[0]].base for n in psychotropic if run[n] > 60}),
+        "acb_total": lambda: sum(MEDICINES[n].acb_score for n in each),
+        "qt_medicines": lambda: sum(n in groups()["qt prolonging medicine"] for n in each),
         "regular_items": lambda: sum(not c["as_required"] for c in now.values()),
         "as_required_items": lambda: sum(c["as_required"] for c in now.values()),
-        "dependence_days": lambda: max([run[n] for n in now if n in groups()["dependence forming"]], default=0),
-        "procyclidine_days": lambda: max([run[n] for n in now if MEDICINES[n].base == "procyclidine"], default=0),
+        "dependence_days": lambda: max([run[n] for n in now if n[0] in groups()["dependence forming"]], default=0),
+        "procyclidine_days": lambda: max([run[n] for n in now if MEDICINES[n[0]].base == "procyclidine"], default=0),
         "longest_course_days": lambda: max([run[n] for n in psychotropic], default=0),
         "starts_28d": lambda: sum(run[n] <= 28 for n in regular),
         "starts_90d": lambda: sum(run[n] <= 90 for n in regular),
@@ -624,7 +630,7 @@ def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
         "stops_90d": lambda: sum(days <= 90 for days in stopped),
         "switches_90d": lambda: sum(
             any(
-                family(n) == family(g) is not None and abs((c["start"] - held[g]["end"]).days) <= 60
+                family(n[0]) == family(g[0]) is not None and abs((c["start"] - held[g]["end"]).days) <= 60
                 for g in held
                 if g not in now
             )
@@ -646,9 +652,9 @@ def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
         "shared_prescribing_90d": lambda: sum(
             {side for day, side in c["sides"] if day >= t - 90 * DAY} == {"trust", "gp"} for c in held.values()
         ),
-        "interactions": lambda: len(important_pairs(now)),
+        "interactions": lambda: len(important_pairs(each)),
         "new_interactions_30d": lambda: sum(
-            (t - max(now[a]["start"], now[b]["start"])).days <= 30 for a, b in important_pairs(now)
+            (t - max(each[a]["start"], each[b]["start"])).days <= 30 for a, b in important_pairs(each)
         ),
         "percent_of_max": lambda: percent(antipsychotic),
         "high_dose_days": lambda: (
@@ -660,7 +666,7 @@ def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
             [
                 run[n]
                 for n in now
-                if sum(MEDICINES[m].acb_score for m in now if now[m]["start"] <= now[n]["start"]) >= 3
+                if sum(MEDICINES[m].acb_score for m, c in each.items() if c["start"] <= now[n]["start"]) >= 3
             ],
             default=NAN,
         ),
@@ -668,12 +674,19 @@ def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
     return float(answers[f.value]())
 
 
-def dosed(name: str, rows: list[Row], course: Row) -> list[dt.date]:
+def each_once(now: dict[Held, Row]) -> dict[str, Row]:
+    """One course of each medicine: of two, regular and when needed, the one that began first."""
+    found: dict[str, Row] = {}
+    for (name, _), course in now.items():
+        if name not in found or course["start"] < found[name]["start"]:
+            found[name] = course
+    return found
+
+
+def dosed(held: Held, rows: list[Row], course: Row) -> list[dt.date]:
     """Days in the course on which the dose of a medicine changed, and its start."""
-    return [
-        course["start"],
-        *(day for day in dose_changes([r for r in rows if r["medicine"] == name]) if day >= course["start"]),
-    ]
+    same = [r for r in rows if (r["medicine"], r["as_required"] is True) == held]
+    return [course["start"], *(day for day in dose_changes(same) if day >= course["start"])]
 
 
 def dose_changes(rows: list[Row]) -> list[dt.date]:
@@ -681,8 +694,9 @@ def dose_changes(rows: list[Row]) -> list[dt.date]:
     days: list[dt.date] = []
     seen: list[Row] = []
     for row in rows:
-        before = courses(seen).get(row["medicine"])
-        after = courses([*seen, row])[row["medicine"]]
+        held = row["medicine"], row["as_required"] is True
+        before = courses(seen).get(held)
+        after = courses([*seen, row])[held]
         told = before and after["start"] == before["start"] and 0 < len(before["doses"]) < len(after["doses"])
         if told and after["doses"][-1][1] != before["doses"][-1][1]:
             days.append(row["supplied_on"])
@@ -702,9 +716,9 @@ def important_pairs(now: dict[str, Row]) -> list[tuple[str, str]]:
     return [(a, b) for a, b, row in found if row is not None and row.severity in ("high", "contraindicated")]
 
 
-def percent(antipsychotic: dict[str, Row]) -> float:
+def percent(antipsychotic: dict[Held, Row]) -> float:
     shares = []
-    for name, course in antipsychotic.items():
+    for (name, _), course in antipsychotic.items():
         medicine = MEDICINES[name]
         most = medicine.max_daily_dose_mg
         if medicine.is_long_acting_injection:

@@ -58,7 +58,7 @@ LEVEL = [
         clozapine_level {level} 0.45
         """,
     ),
-    *family(  # infection counts for 28 days, an inhibitor started for 30
+    *family(  # infection counts for 28 days, an inhibitor started for 30, and one that ended after 28 days for 30
         "CLZ_LEVEL_SMOKING",
         """
         infection  medicine       started  severity  due    overdue  verified  says
@@ -67,7 +67,9 @@ LEVEL = [
         d-29       -              -        -         -      -        -         -
         -          ciprofloxacin  d-10     high      d-3    3        no        ciprofloxacin_started_on_d-10
         -          fluvoxamine    d-30     high      d-23   23       no        fluvoxamine_started
-        -          fluvoxamine    d-31     -         -      -        -         -
+        -          fluvoxamine    d-31     high      d+4    0        no        supply_of_fluvoxamine_ended_on_d-3
+        -          fluvoxamine    d-58     high      d-23   23       no        supply_of_fluvoxamine_ended_on_d-30
+        -          fluvoxamine    d-59     -         -      -        -         -
         -          levonorgestrel  d-10    medium    d-3    3        no        levonorgestrel_started
         -          amoxapine      d-10     -         -      -        -         -
         """,

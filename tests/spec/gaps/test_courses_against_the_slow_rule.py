@@ -37,22 +37,24 @@ def _extract(seed: int) -> Records:
                         "days_supplied": float(draw.choice([7, 28, 56])),
                         "daily_dose_mg": float(draw.choice([5, 10, np.nan])),
                         "prescriber": str(draw.choice(["trust", "gp"])),
+                        "as_required": bool(draw.random() < 0.2) and "injection" not in name,
                     }
                 )
     people = pd.DataFrame({"patient_id": ["one", "two"]})
     return Records.from_frames({"patients": people, "supplies": pd.DataFrame(rows)})
 
 
-def _slowly(taking: regimen.RegimenInputs, place: int, as_of: int) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+def _slowly(taking: regimen.RegimenInputs, place: int, as_of: int) -> dict[tuple[str, bool], dict[str, Any]]:
+    found: dict[tuple[str, bool], dict[str, Any]] = {}
     for row in range(int(taking.offsets[place]), int(taking.offsets[place + 1])):
         day, length, dose = int(taking.day[row]), int(taking.length[row]), float(taking.dose_mg_a_day[row])
         if day >= as_of or taking.known[row] >= as_of or taking.until[row] < as_of:
             continue
         name, side = _MEDICINES[taking.medicine[row]].name, int(taking.prescriber[row])
-        one = found.get(name)
+        held = name, bool(taking.as_required[row])
+        one = found.get(held)
         if one is None:
-            one = found[name] = {"start": day, "end": day, "first": day, "past": [], "spans": [], "doses": []}
+            one = found[held] = {"start": day, "end": day, "first": day, "past": [], "spans": [], "doses": []}
             one |= {"sides": [], "side": -1, "first_row": row}
         elif day > one["end"] + 90:
             one["past"].append((one["start"], one["end"]))
@@ -78,9 +80,9 @@ def test_the_courses_of_each_person_are_those_of_the_slow_rule(seed: int, before
     taking, as_of = regimen.prepare(_extract(seed)), AS_OF - before
     for place, courses in enumerate(courses_of(course_columns(taking, np.array([0, 1]), as_of), 2, _MEDICINES)):
         slow = _slowly(taking, place, as_of)
-        assert [c.medicine.name for c in courses] == list(slow)
+        assert [(c.medicine.name, c.required) for c in courses] == list(slow)
         for course in courses:
-            one = slow[course.medicine.name]
+            one = slow[course.medicine.name, course.required]
             assert (course.start, course.end, course.first_start) == (one["start"], one["end"], one["first"])
             assert (course.first_row, course.last_row) == (one["first_row"], one["last_row"])
             assert (course.past, course.spans) == (one["past"], one["spans"])

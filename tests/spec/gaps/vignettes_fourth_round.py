@@ -221,6 +221,37 @@ PREGNANCY: list[Vignette] = [
 ]
 DOSES: list[Vignette] = [
     vignette(
+        "olanzapine 15 mg and 10 mg more when needed",
+        Must("HDAT", says="125"),
+        supplies=REQUIRED + every("olanzapine", 28, 200, 1, "15 false") + "\nolanzapine d-10 28 10 true",
+    ),
+    vignette(
+        "regular olanzapine ran out 40 days ago, olanzapine when needed collected last week: it ran out all the same",
+        Must("SUPPLY_GAP_ORAL", says="40 days ago"),
+        supplies=REQUIRED + every("olanzapine", 28, 404, 68, "10 false") + "\nolanzapine d-7 28 5 true",
+    ),
+    vignette(
+        "schizophrenia, olanzapine for years and lately also when needed: it is taken",
+        not_found=("NO_ANTIPSYCHOTIC", "REGIMEN_CHANGE_RECENT", "ANTICHOLINERGIC_BURDEN", "STOCK_AT_HOME"),
+        supplies=REQUIRED + every("olanzapine", 28, 904, 8, "10 false") + "\nolanzapine d-5 14 5 true",
+        conditions=PSYCHOSIS,
+    ),
+    vignette(
+        "lithium with ibuprofen for years, and ibuprofen when needed since last week: no new pair, and one line",
+        Must("INTERACTION_STANDING", says="^(?!.*ibuprofen.*ibuprofen).*ibuprofen"),
+        not_found=("INTERACTION_NEW",),
+        supplies="medicine supplied_on days_supplied as_required\n"
+        + every("lithium", 28, 904, 8, "false")
+        + "\n"
+        + every("ibuprofen", 28, 904, 8, "false")
+        + "\nibuprofen d-5 14 true",
+    ),
+    vignette(
+        "lorazepam 2 mg every day and 4 mg more when needed: 6 mg of at most 4",
+        Must("DOSE_ABOVE_MAXIMUM", says="lorazepam 6 mg"),
+        supplies=REQUIRED + every("lorazepam", 28, 200, 8, "2 false") + "\nlorazepam d-9 28 4 true",
+    ),
+    vignette(
         "haloperidol decanoate 200 mg every 4 weeks and haloperidol 10 mg by mouth: one medicine, above its maximum",
         Must("HDAT", says="haloperidol"),
         not_found=("ANTIPSYCHOTIC_POLYPHARMACY",),

@@ -13,7 +13,7 @@ from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import PersonAsKnown, meant
 from features.gaps.rules.monitoring.schedule import due_evidence, due_value
-from features.medicines.courses import Course
+from features.medicines.courses import Course, first_of_each
 from features.reference import INTERACTIONS, PROTOCOLS, THRESHOLDS, bands, high_limit, low_limit
 from features.reference.monitoring.protocols import protocol_days
 
@@ -249,7 +249,7 @@ def bowel(person: PersonAsKnown) -> Iterator[Gap]:
     blockers = meant("anticholinergic medicine")
     stacked = [
         c
-        for c in person.current
+        for c in first_of_each(person.current)
         if c.medicine.base != "clozapine" and (c.medicine.acb_score >= STACKING_ACB or c.medicine.name in blockers)
     ]
     if (opioids or stacked) and not person.on(meant("laxative")):

@@ -365,7 +365,7 @@ def _pulse(person: PersonAsKnown) -> Iterator[Finding]:
     elif last.value >= PULSE:
         yield _value("pulse", last, "th076", person.not_repeated(last.day))._replace(alarm=False)
     elif THRESHOLDS["th077"].holds(last.value):
-        slow = [c.medicine.name for c in person.current if c.medicine.name in _SLOWING]
+        slow = list(dict.fromkeys(c.medicine.name for c in person.current if c.medicine.name in _SLOWING))
         if slow:
             yield _value("pulse", last, "th077", f" with {', '.join(slow)}")
 

@@ -75,7 +75,7 @@ def combination(person: PersonAsKnown) -> Iterator[Gap]:
         return
     long = [c for c in antipsychotics(person) if person.as_of - c.start > OVER_DAYS]
     together = max(min(c.start for c in courses) for courses in by_base(long).values())
-    names = " with ".join(c.medicine.name for c in long)
+    names = " with ".join(dict.fromkeys(c.medicine.name for c in long))
     said = f"{names}, together since {iso(together)}"
     if any(c.medicine.base == "clozapine" for c in long):
         said += "; augments clozapine"

@@ -8,7 +8,7 @@ from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import PersonAsKnown, meant
-from features.medicines.courses import Course
+from features.medicines.courses import Course, first_of_each
 from features.records.tables import SEX
 from features.reference import TESTS, THRESHOLDS, bands, groups, low_limit
 
@@ -105,7 +105,7 @@ def anticholinergic(person: PersonAsKnown) -> Iterator[Gap]:
     total = person.regimen("acb_total")
     if not total >= ACB_TOTAL:
         return
-    held = [course for course in person.current if course.medicine.acb_score]
+    held = [course for course in first_of_each(person.current) if course.medicine.acb_score]
     scores: dict[str, int] = {}
     for course in held:
         scores[course.medicine.base] = max(scores.get(course.medicine.base, 0), course.medicine.acb_score)

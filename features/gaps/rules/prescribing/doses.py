@@ -10,7 +10,7 @@ from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
 from features.gaps.person_view import PersonAsKnown
-from features.medicines.courses import Course, by_base
+from features.medicines.courses import Course, by_base, first_of_each
 from features.reference import MEDICINES
 from features.reference.medicines.allergies import medicines_of_allergy
 from features.reference.medicines.dose_limits import DoseLimit, dose_limits
@@ -126,7 +126,7 @@ def allergy_conflict(person: PersonAsKnown) -> Iterator[Gap]:
     found = []
     for row, day, code in person.conditions["allergy"]:
         names = medicines_of_allergy(code, person.label(row))
-        for course in person.current:
+        for course in first_of_each(person.current):
             if course.medicine.name not in names:
                 continue
             said = f"allergy to {course.medicine.base} recorded on {iso(day)}; supplied on {iso(course.last_day)}"

@@ -9,7 +9,7 @@ from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, Severity, gap_of, iso
 from features.gaps.person_view import YEAR, PersonAsKnown, meant
 from features.kernels.regimen import NEW_PAIR_DAYS
-from features.medicines.courses import Course, by_base
+from features.medicines.courses import Course, by_base, first_of_each
 from features.reference import INTERACTIONS, MEDICINES, Interaction, pairs
 
 _PLACE = {name: place for place, name in enumerate(MEDICINES)}
@@ -24,9 +24,10 @@ _REVIEW = "Review with the prescriber whether both are needed, and what is monit
 
 def all_pairs(person: PersonAsKnown) -> Iterator[tuple[Course, Course, Interaction]]:
     """Current pairs that the interaction table holds, each once."""
-    for position, second in enumerate(person.current):
+    held = first_of_each(person.current)
+    for position, second in enumerate(held):
         row = _PAIRS[_PLACE[second.medicine.name]]
-        for first in person.current[:position]:
+        for first in held[:position]:
             place = row[_PLACE[first.medicine.name]]
             if place >= 0:
                 yield first, second, INTERACTIONS[place]
@@ -49,9 +50,11 @@ def apart(first: Course, second: Course, row: Interaction) -> bool:
 
 def _too_soon(person: PersonAsKnown) -> Iterator[tuple[Course, Course, Interaction]]:
     """A medicine that is over, and one that began lately before the washout of the table had passed."""
-    lately = [c for c in person.current if person.as_of - c.start <= NEW_PAIR_DAYS]
-    for first in person.courses if lately else ():
-        if first in person.current or person.as_of - first.end > NEW_PAIR_DAYS + LONGEST_WASHOUT_DAYS:
+    t = person.as_of
+    lately = [c for c in first_of_each(person.current) if t - c.start <= NEW_PAIR_DAYS]
+    held = {c.medicine.name for c in person.courses if c.current(t)} if lately else set()
+    for first in first_of_each(person.courses) if lately else ():
+        if first.medicine.name in held or t - first.end > NEW_PAIR_DAYS + LONGEST_WASHOUT_DAYS:
             continue
         for second in lately:
             place = _PAIRS[_PLACE[first.medicine.name]][_PLACE[second.medicine.name]]
@@ -87,17 +90,18 @@ def _protected(person: PersonAsKnown, row: Interaction) -> str:
     return ""
 
 
-def new_interaction(person: PersonAsKnown) -> Iterator[Gap]:
+def new_interaction(person: PersonAsKnown, with_ended: bool = True) -> Iterator[Gap]:
     """INTERACTION_NEW: a pair that has been current together for 30 days or less.
 
     [D]: contraindicated is critical, high is high (medium where stomach protection meets a risk of bleeding), and
     moderate or low is low and no safety alarm. The value names both medicines, the effect and the table's action.
-    Where the table asks for days between two medicines, these days decide, not whether both are current.
+    Where the table asks for days between two medicines, these days decide, not whether both are current; with
+    ``with_ended`` also a medicine that is over counts.
     """
     if not person.current:
         return
     found = []
-    for first, second, row in (*all_pairs(person), *_too_soon(person)):
+    for first, second, row in (*all_pairs(person), *(_too_soon(person) if with_ended else ())):
         if person.as_of - max(first.start, second.start) > NEW_PAIR_DAYS or apart(first, second, row):
             continue
         severity, protected = _NEW[row.severity], _protected(person, row)
