@@ -50,7 +50,7 @@ class ShiftedTrust:
 
 
 @dataclass(frozen=True)
-class Seen:
+class WatchedTrust:
     """One trust. ``alarm_row`` is the row of the first alarm and ``alarm_block`` its block (None without one),
     ``steps`` what the plan named in turn; ``observed`` and ``expected`` are the events of the last four blocks by the
     risks as they are then.
@@ -63,7 +63,7 @@ class Seen:
     expected: float
 
 
-def watch_one(trust: ShiftedTrust, shift: float, slope: float, seed: int, settings: WatchSettings) -> Seen:
+def watch_one(trust: ShiftedTrust, shift: float, slope: float, seed: int, settings: WatchSettings) -> WatchedTrust:
     """Watches one trust to its end. The same arguments give the same trust."""
     rng = np.random.default_rng(seed)
     logit = rng.normal(trust.mean_logit, trust.spread, (trust.blocks, trust.people))
@@ -92,7 +92,7 @@ def watch_one(trust: ShiftedTrust, shift: float, slope: float, seed: int, settin
             break
         risk, begin, alarmed = np.asarray(step.apply(risk.ravel())).reshape(risk.shape), block + 1, False
     row, at_block = first if first is not None else (None, None)
-    return Seen(row, at_block, tuple(steps), float(event[-4:].sum()), float(risk[-4:].sum()))
+    return WatchedTrust(row, at_block, tuple(steps), float(event[-4:].sum()), float(risk[-4:].sum()))
 
 
 def watch_many(
@@ -115,7 +115,7 @@ def watch_many(
 
 
 def _summary(
-    trust: ShiftedTrust, shift: float, slope: float, suffices: str, seen: list[Seen], settings: WatchSettings
+    trust: ShiftedTrust, shift: float, slope: float, suffices: str, seen: list[WatchedTrust], settings: WatchSettings
 ) -> dict[str, Any]:
     alarmed = [one for one in seen if one.alarm_row is not None]
     steps = Counter(" then ".join(one.steps) or "none" for one in seen)

@@ -66,7 +66,7 @@ class LiveTrust:
         """The day of a list; below 0 a day before the list went live."""
         return FIRST_DAY + self.live_after + APART * number
 
-    def simulated(self, seed: int, lists: Sequence[Block]) -> SimulatedTrust:
+    def simulated(self, seed: int, lists: Sequence[ListedDay]) -> SimulatedTrust:
         """The trust with the reviews of these lists."""
         seen = [block.lines[block.lines["exposed"]][["patient_id", "as_of"]] for block in lists]
         reviews = pd.concat(seen).rename(columns={"as_of": "reviewed_on"}) if seen else None
@@ -76,7 +76,7 @@ class LiveTrust:
 
 
 @dataclass(frozen=True)
-class Block:
+class ListedDay:
     """The caseload of one day: ``lines`` of the exposure log, inputs, and the true risk of each person as things went
     (``risk``: with the review where there was one) and without a review from that day on (``free``).
     """
@@ -95,7 +95,7 @@ def live_in(trust: LiveTrust, seed: int) -> dict[str, dict[str, float]]:
     played = trust.simulated(seed, [])
     before = [_block(played, trust, None, trust.day(number), seed) for number in range(-trust.memory, 0)]
     first = model = _fit(before, trust, seed, aware=False)
-    lists: list[Block] = []
+    lists: list[ListedDay] = []
     for number in range(trust.rounds):
         lists.append(_block(played, trust, model, trust.day(number), seed))
         played = trust.simulated(seed, lists)
@@ -132,7 +132,7 @@ def about(trust: LiveTrust, rows: Sequence[dict[str, dict[str, float]]]) -> dict
     }
 
 
-def _block(played: SimulatedTrust, trust: LiveTrust, model: Fitted | None, day: int, seed: int) -> Block:
+def _block(played: SimulatedTrust, trust: LiveTrust, model: Fitted | None, day: int, seed: int) -> ListedDay:
     """Everybody on the caseload that day. With a model the fifth with the highest risks is listed, and whom luck
     chooses among them is reviewed.
     """
@@ -150,7 +150,7 @@ def _block(played: SimulatedTrust, trust: LiveTrust, model: Fitted | None, day: 
     went = free.copy()
     if seen.any():
         went[seen] = _truth(played, spine[seen], trust, reviewed=True)
-    return Block(lines, values, went, free)
+    return ListedDay(lines, values, went, free)
 
 
 def _truth(played: SimulatedTrust, spine: pd.DataFrame, trust: LiveTrust, reviewed: bool) -> Floats:
@@ -158,7 +158,7 @@ def _truth(played: SimulatedTrust, spine: pd.DataFrame, trust: LiveTrust, review
     return risk["probability"].to_numpy(np.float64)
 
 
-def _fit(blocks: Sequence[Block], trust: LiveTrust, seed: int, aware: bool) -> Fitted:
+def _fit(blocks: Sequence[ListedDay], trust: LiveTrust, seed: int, aware: bool) -> Fitted:
     """A model of these blocks, one in four people kept for calibration. ``aware`` ends the follow-up of those who were
     reviewed that day, and lets the others with a place count for them.
     """
@@ -179,7 +179,7 @@ def _highest(risk: Floats, share: float) -> npt.NDArray[np.int64]:
     return np.argsort(-risk, kind="stable")[: round(share * len(risk))]
 
 
-def _against(model: Fitted, last: Block, share: float) -> dict[str, float]:
+def _against(model: Fitted, last: ListedDay, share: float) -> dict[str, float]:
     risk = model.by_pair(last.values)[PAIR]
     listed = _highest(risk, share)
     true = float(last.free[listed].sum())
