@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from docs.simulator import page
 from training.simulator import simulate
-from training.simulator.rates.targets import OUR_OWN, RATES, SANITY, SHARE, measure
+from training.simulator.rates.targets import AUDITS, OUR_OWN, RATES, SANITY, SHARE, measure, measure_audits
 
 HELD = (
     "psych_admission_28d_cmht_smi",
@@ -34,8 +35,13 @@ HELD = (
 
 
 @pytest.fixture(scope="module")
-def rates():
-    return measure(simulate(patients=2000, years=4, seed=7).records).set_index("name")
+def records():
+    return simulate(patients=2000, years=4, seed=7).records
+
+
+@pytest.fixture(scope="module")
+def rates(records):
+    return measure(records).set_index("name")
 
 
 @pytest.mark.parametrize("name", HELD)
@@ -54,6 +60,15 @@ def test_rates_without_a_reference_row_use_stated_plain_ranges(rates):
     own = rates[rates["source"] == OUR_OWN]
     assert set(own.index) == set(SANITY)
     assert own["within"].sum() >= len(own) - 2
+
+
+def test_the_page_lists_every_audit_of_clozapine_lithium_and_depots_that_is_not_met_and_no_other(records, rates):
+    audits, text = measure_audits(records).set_index("name"), page()
+    assert set(audits.index) == set(AUDITS)
+    for name, audit in audits.iterrows():
+        assert (f"`{name}`" in text) == (not audit["within"]), f"{name}: {audit['value']:.2f}"
+    about = rates[rates.index.str.contains("clozapine|lithium|^lai|antipsychotic_side|gap_")]
+    assert [name for name in about.index[~about["within"]] if f"`{name}`" not in text] == []
 
 
 def test_no_gap_is_on_nearly_everybody(rates):

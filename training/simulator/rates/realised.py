@@ -223,6 +223,30 @@ class TrustFigures:
         rows = rows[rows["taken_on"].between(self.middle - pd.Timedelta(days=365), self.middle)]
         return self.share_on(rows[rows["test"] == test], among)
 
+    def held_for_a_year(self, medicine: str) -> pd.Index:
+        """People of the current caseload on a medicine now, and supplied with it a year ago or longer."""
+        rows = self.records["supplies"]
+        before = rows[(rows["medicine"] == medicine) & (rows["supplied_on"] <= self.middle - pd.Timedelta(days=365))]
+        now = self.taking(medicine)
+        return now[now.isin(before["patient_id"])]
+
+    def repeated(self, test: str, times: int, among: pd.Index) -> float:
+        """Share with at least so many results of the test in the last year."""
+        rows = self.records["results"]
+        rows = rows[rows["taken_on"].between(self.middle - pd.Timedelta(days=365), self.middle)]
+        counts = rows.loc[rows["test"] == test, "patient_id"].value_counts()
+        return self.share_on(counts[counts >= times].reset_index(), among)
+
+    def around_start(self, medicine: str, test: str, before: int, after: int) -> float:
+        """Share of people who began a medicine within the record with a result from so many days before the start to
+        so many after it."""
+        supplies, results = self.records["supplies"], self.records["results"]
+        start = supplies[supplies["medicine"] == medicine].groupby("patient_id")["supplied_on"].min()
+        start = start[start.between(self.first + pd.Timedelta(days=90), self.last - pd.Timedelta(days=126))]
+        rows = results[results["test"] == test]
+        since = (rows["taken_on"] - rows["patient_id"].map(start)).dt.days
+        return float(start.index.isin(rows.loc[since.between(-before, after), "patient_id"]).mean())
+
     def users(self, *classes: str) -> pd.Index:
         """People of the current caseload supplied with a medicine whose class starts so."""
         rows = self.medicines[self.medicines["medicine_class"].str.startswith(classes)]
