@@ -325,7 +325,8 @@ def check_rates(patients: int, years: float, seed: int, teams: int) -> dict[str,
 
 
 def _as_dicts(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{**row, "value": None if np.isnan(row["value"]) else row["value"]} for row in table.to_dict("records")]
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    return [{**row, "value": None if np.isnan(row["value"]) else row["value"]} for row in rows]
 
 
 def check_lines(checked: dict[str, Any]) -> list[str]:
