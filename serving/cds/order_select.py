@@ -179,3 +179,4 @@ class _Shown:
         self.code, self.title, self.severity = gap.code.code, gap.title or gap.code.title, str(gap.severity)
         self.days_overdue = None if gap.overdue is None else float(gap.overdue)
         self.value, self.action, self.standard = gap.value, gap.action or gap.code.action, gap.code.standard
+        self.verified = gap.verified

@@ -31,6 +31,7 @@ class ShownGap(Protocol):
     value: str
     action: str
     standard: str
+    verified: bool
 
 
 def said(gap: ShownGap) -> str:
@@ -55,7 +56,8 @@ def gap_lines(gap: ShownGap, status: str = "") -> str:
     """A gap as one point of a list in Markdown."""
     parts = [f"**{plain_markdown(said(gap))}** ({severity_label(gap.severity)})."]
     parts += [plain_markdown(dated(sentence(gap.value)))] if gap.value else []
-    parts += [f"Suggested: {plain_markdown(gap.action)}", f"Standard: {plain_markdown(sentence(gap.standard))}"]
+    standard = gap.standard if gap.verified else f"{gap.standard.rstrip('.')} (not yet verified by a pharmacist)"
+    parts += [f"Suggested: {plain_markdown(gap.action)}", f"Standard: {plain_markdown(sentence(standard))}"]
     parts += [plain_markdown(sentence(status))] if status else []
     return "- " + " ".join(parts)
 

@@ -215,6 +215,7 @@ class GapKind(TypedDict):
     safety: bool
     severity: str
     title: str
+    verified: bool
 
 
 class GapLine(TypedDict):

@@ -27,6 +27,7 @@ COLUMNS = (
     "as_of",
     "synthetic",
 )
+NOTED = {True: "", False: "; not yet verified"}
 NAMED = ("name", "birth_date", "nhs_number")
 
 
@@ -54,7 +55,7 @@ def register_csv(found: RegisterFound, names: Mapping[str, Identity] | None = No
             entry.trend_words,
             row.unit,
             "; ".join(f"{what}: {words}" for what, words in row.more),
-            "; ".join(f"{gap.title} ({gap.severity})" for gap in entry.gaps),
+            "; ".join(f"{gap.title} ({gap.severity}{NOTED[gap.verified]})" for gap in entry.gaps),
             found.run.as_of,
             found.run.synthetic,
         ]

@@ -16,8 +16,8 @@ _SEVERITY = case({"critical": 0, "high": 1, "medium": 2, "low": 3}, value=gaps.c
 
 
 def gap_kinds(connection: Connection, caller: Caller, team_id: str) -> list[Row[Any]]:
-    """``code``, ``title``, ``worst`` (0 is critical), ``safety``, ``people`` and ``longest_overdue`` of each kind, the
-    worst first."""
+    """``code``, ``title``, ``worst`` (0 is critical), ``safety``, ``people``, ``longest_overdue`` and ``verified`` (of
+    all of them) of each kind, the worst first."""
     visible = visible_people(caller)
     worst, number = func.min(_SEVERITY), func.count(gaps.c.patient_id.distinct())
     safety = func.max(case((gaps.c.safety.is_(True), 1), else_=0))
@@ -29,6 +29,7 @@ def gap_kinds(connection: Connection, caller: Caller, team_id: str) -> list[Row[
             safety.label("safety"),
             number.label("people"),
             func.max(gaps.c.days_overdue).label("longest_overdue"),
+            func.min(case((gaps.c.verified.is_(True), 1), else_=0)).label("verified"),
         )
         .join(visible, and_(gaps.c.run_id == visible.c.run_id, gaps.c.patient_id == visible.c.patient_id))
         .where(visible.c.team_id == team_id)

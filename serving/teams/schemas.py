@@ -19,6 +19,7 @@ class GapKind(BaseModel):
     safety: bool
     people: int
     longest_overdue: float | None
+    verified: bool = Field(description="false where the standard of one among them is not yet verified by a pharmacist")
 
 
 class Week(BaseModel):

@@ -99,6 +99,7 @@ def _kind(row: Row[Any]) -> GapKind:
         safety=bool(row.safety),
         people=row.people,
         longest_overdue=row.longest_overdue,
+        verified=bool(row.verified),
     )
 
 

@@ -14,6 +14,7 @@ from serving.scoring.schemas import CareGap
 from serving.wording import reason_words
 from serving.worklists.schemas import GapLine, ReasonLine
 
+_STAR = Markup(' <abbr title="not yet verified by a pharmacist">*</abbr>')
 _NO_REASON = Markup("<li>No reason stands out.</li>")
 _ARROWS = {"raises": "▲", "lowers": "▽"}
 
@@ -24,8 +25,9 @@ def gap_said(gap: CareGap | GapLine) -> Markup:
 
 
 def gap_line(gap: GapLine) -> Markup:
-    """A gap in a row of a list: said as above, marked where it is a safety gap and where it is critical."""
-    return _gap_line(gap.code, gap.title, gap.days_overdue, gap.safety, gap.severity, gap.status)
+    """A gap in a row of a list: said as above, marked where it is a safety gap, where it is critical and where its
+    standard is not yet verified."""
+    return _gap_line(gap.code, gap.title, gap.days_overdue, gap.safety, gap.severity, gap.status, gap.verified)
 
 
 def reason_lines(reasons: Iterable[ReasonLine]) -> Markup:
@@ -41,12 +43,14 @@ def _said(code: str, title: str, days_overdue: float | None) -> Markup:
 
 @lru_cache(maxsize=4_096)
 def _gap_line(
-    code: str, title: str, days_overdue: float | None, safety: bool, severity: str, status: str | None
+    code: str, title: str, days_overdue: float | None, safety: bool, severity: str, status: str | None, verified: bool
 ) -> Markup:
     critical = Markup(' <b class="up-critical">Critical</b>') if severity == "critical" else ""
     mark = " up-gapline--safety" if safety else ""
     said = Markup(' <span class="up-small up-inline">{}</span>').format(status) if status else ""
-    return Markup('<li class="up-gapline{}">{}{}{}</li>').format(mark, _said(code, title, days_overdue), critical, said)
+    star = "" if verified else _STAR
+    line = _said(code, title, days_overdue)
+    return Markup('<li class="up-gapline{}">{}{}{}{}</li>').format(mark, line, star, critical, said)
 
 
 @lru_cache(maxsize=4_096)

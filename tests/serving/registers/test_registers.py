@@ -38,6 +38,8 @@ def test_the_clozapine_register_holds_who_takes_it_with_the_gap_that_their_page_
     page = trust.get("/registers/clozapine").text
     assert people_on(page) == ["N00"] and NAME in page and "Clozapine 10 mg" in page
     assert "Clozapine blood count" in page and "overdue" in page
+    marked = page.count('<abbr title="not yet verified by a pharmacist">*</abbr>')
+    assert marked and page.count("A star marks a standard not yet verified by a pharmacist.") == 1
 
 
 @pytest.mark.parametrize("register", [name.value for name in RegisterName])
@@ -95,6 +97,7 @@ def test_a_register_leaves_as_a_file_for_the_lead_of_its_teams_only(home, start)
         named = list(csv.DictReader(io.StringIO(client.get("/registers/clozapine.csv?names=yes").text)))
         assert [row["patient_id"] for row in plain] == ["N00"] and "name" not in plain[0]
         assert named[0]["name"] == NAME and named[0]["register"] == "Clozapine"
+        assert "; not yet verified)" in plain[0]["care_gaps"]
         assert [event["detail"].get("names") for event in events(client, "register.exported")] == [None, True]
 
 

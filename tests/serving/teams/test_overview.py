@@ -121,3 +121,16 @@ def test_nothing_hidden_can_be_worked_out_from_the_total(counts):
     assert not [count for count in shown.values() if count is not None and 0 < count < LEAST]
     enough = len(hidden) >= 2 and sum(counts[group] for group in hidden) >= LEAST
     assert not hidden or enough or len(hidden) == len(counts)
+
+
+STAR = '<abbr title="not yet verified by a pharmacist">*</abbr>'
+STAR_SAID = "A star marks a standard not yet verified by a pharmacist."
+
+
+def test_a_standard_that_is_not_yet_verified_has_a_star_at_each_kind_and_the_page_says_once_what_it_means(seen):
+    _, found, page, whole = seen
+    unverified = {gap["code"] for entry in whole["items"] for gap in entry["gaps"] if not gap["verified"]}
+    kinds = {kind["code"]: kind["verified"] for kind in found["gaps"]}
+    assert unverified and not any(kinds[code] for code in unverified)
+    assert page.count(STAR) == list(kinds.values()).count(False)
+    assert page.count(STAR_SAID) == 1

@@ -136,6 +136,8 @@ def test_a_line_marks_a_safety_gap_and_a_critical_one_and_escapes_a_title():
     line = gap_line(gap)
     assert "up-gapline--safety" in line and "Critical" in line and "a < b" not in line
     assert "Booked, until 3 May" in gap_line(replace(gap, status="Booked, until 3 May"))
+    star = '<abbr title="not yet verified by a pharmacist">*</abbr>'
+    assert star not in line and gap_line(replace(gap, verified=False)).count(star) == 1
     routine = replace(gap, severity="low", safety=False)
     assert "safety" not in gap_line(routine) and "Critical" not in gap_line(routine)
 

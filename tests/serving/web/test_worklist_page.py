@@ -29,6 +29,9 @@ REVIEW = {
 }
 
 
+STAR = '<abbr title="not yet verified by a pharmacist">*</abbr>'
+
+
 def words(html):
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", html)).split())
 
@@ -75,6 +78,7 @@ def test_a_row_says_in_one_line_what_its_json_says(team, query):
         shown = [gap_parts(gap["code"], gap["title"], gap["days_overdue"]) for gap in pressing]
         for what, long in shown:
             assert (f"{what}: {long}" if long else what) in words(gaps)
+        assert gaps.count(STAR) == sum(not gap["verified"] for gap in pressing)
         assert ("Nothing overdue" in gaps) == (not entry["gaps"])
         folded = len(entry["gaps"]) - len(pressing)
         assert (f"and {folded} more" if pressing else f"{folded} less urgent") in words(gaps) or not folded
@@ -91,6 +95,7 @@ def test_a_row_says_in_one_line_what_its_json_says(team, query):
         booked = entry["next_booked_on"]
         assert (f"Booked {near(booked)}" if booked else "Nothing booked") in words(following)
         assert (", reviewed " in words(person)) == (entry["last_review"] is not None)
+    assert page.count("A star marks a standard not yet verified by a pharmacist.") == 1 <= page.count(STAR)
 
 
 @pytest.mark.parametrize(
