@@ -100,6 +100,7 @@ def test_every_error_of_the_packages_is_a_persons_or_named_here_as_ours():
         "Unreadable",  # what is wrong with the body of a request
         "NamedTwice",  # the same: a name that is there twice
         "Problem",  # an answer of the service, never of the command line
+        "ChangedMeanwhile",  # the same: a form of a page that somebody else has changed
         "SignInNeeded",  # the same
         "Refused",  # the same: a token of an identity provider
         "KeysUnavailable",  # the same: its keys cannot be fetched

@@ -212,7 +212,12 @@ class TrainingSettings(Section):
     feature_fraction: float = Field(default=0.25, gt=0, le=1)
     row_fraction: float = Field(default=0.7, gt=0, le=1)
     l2: float = Field(default=50.0, ge=0)
-    by_outcome: dict[str, OutcomeTraining] = Field(default={"admission": OutcomeTraining(l2=300.0)})
+    by_outcome: dict[str, OutcomeTraining] = Field(
+        default={
+            "admission": OutcomeTraining(l2=300.0),
+            "disengagement": OutcomeTraining(trees=240, max_depth=2, leaves=4),
+        }
+    )
     fewest_calibration_events: int = Field(default=10, ge=1)
     bins: int = Field(default=127, ge=3, le=255)
     seed: int = 20260101

@@ -50,6 +50,7 @@ __all__ = [
     "lightgbm_parameters",
     "raw_margins",
     "stacked_rows",
+    "without_calibration",
 ]
 FEWEST_EVENTS = 20
 """With fewer events in the training slice no model is fitted, because it would be noise. A safeguard, not a sample
@@ -182,13 +183,23 @@ def calibrate(
                 row_weights(weights, outcome, days, rows),
             )
         except CalibrationError as error:
-            raise NotEnoughData(f"{outcome} cannot be calibrated: {error}") from error
+            calibrations[outcome] = without_calibration(error, outcome, days, settings)
         if calibrations[outcome].horizons != days:
             raise NotEnoughData(
                 f"{outcome}: the calibration slice has labels at {calibrations[outcome].horizons} days, not at all of "
                 f"{days}."
             )
     return calibrations
+
+
+def without_calibration(
+    error: CalibrationError, outcome: str, horizons: tuple[int, ...], settings: TrainingSettings
+) -> Calibration:
+    """For a demo of few people, whose slope is chance, the margins as they are. Raises NotEnoughData for anybody
+    else."""
+    if settings.fewest_calibration_events == 1:
+        return Calibration(horizons, 1.0, (0.0,) * len(horizons))
+    raise NotEnoughData(f"{outcome} cannot be calibrated: {error}") from error
 
 
 def row_weights(

@@ -23,7 +23,6 @@ import pandas as pd
 
 from models.calibration import Calibration, fit_calibration
 from models.errors import CalibrationError
-from training.errors import NotEnoughData
 from training.fitting.boosters import (
     Fitted,
     Floats,
@@ -33,6 +32,7 @@ from training.fitting.boosters import (
     lightgbm_parameters,
     raw_margins,
     row_weights,
+    without_calibration,
 )
 from training.settings import TrainingSettings
 
@@ -72,7 +72,7 @@ def refit(
         for number in folds:
             mine = fold == number
             margin[mine] = raw_margins(left_out[outcome, number], values[mine], days, settings.threads)
-        calibrations[outcome] = _calibrated(outcome, margin, rows[outcome].wanted, days, weights)
+        calibrations[outcome] = _calibrated(outcome, margin, rows[outcome].wanted, days, weights, settings)
     return Fitted(boosters, calibrations, evaluated.horizons, evaluated.features, evaluated.threads)
 
 
@@ -130,11 +130,16 @@ def trained_until(labels: pd.DataFrame, spine: pd.DataFrame, horizons: Mapping[s
 
 
 def _calibrated(
-    outcome: str, margin: Floats, wanted: Floats, days: tuple[int, ...], weights: Weights | None
+    outcome: str,
+    margin: Floats,
+    wanted: Floats,
+    days: tuple[int, ...],
+    weights: Weights | None,
+    settings: TrainingSettings,
 ) -> Calibration:
     known = np.flatnonzero(~np.isnan(wanted).all(axis=1))
     try:
         horizon = np.broadcast_to(np.asarray(days), margin[known].shape)
         return fit_calibration(margin[known], wanted[known], horizon, row_weights(weights, outcome, days, known))
     except CalibrationError as error:
-        raise NotEnoughData(f"{outcome}, fitted again on everything, cannot be calibrated: {error}") from error
+        return without_calibration(error, f"{outcome}, fitted again on everything,", days, settings)

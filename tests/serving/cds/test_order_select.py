@@ -107,7 +107,7 @@ def test_lithium_without_kidney_tests_and_lithium_without_a_level(cards):
     assert (indicator, summary[:41]) == ("info", "Lithium kidney, thyroid or calcium test: ")
     held = [request(f"h{days}", "lithium", days_ago(days), 800, "active") for days in range(28, 500, 28)]
     kidneys = [result(test, 30, 70, unit) for test, unit in (("egfr", "mL/min/1.73m2"),)]
-    kidneys += [result(test, 30) for test in ("u_and_e", "tft", "calcium")]
+    kidneys += [result("u_and_e", 30), result("tft", 30), result("calcium", 30, 2.4, "mmol/L")]
     found = cards(request("r", "lithium", mg=800), medications=held, observations=kidneys)
     assert [summary.split(":")[0] for _, summary in found] == ["Lithium level"]
     level = result("lithium_level", 30, 0.7, "mmol/L")

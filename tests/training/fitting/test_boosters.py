@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from models.calibration import Calibration
+from models.errors import CalibrationError
 from training.errors import NotEnoughData, ShapeError
-from training.fitting.boosters import fit
+from training.fitting.boosters import fit, without_calibration
 from training.settings import TrainingSettings
 
 HORIZONS = {"admission": (28, 90)}
@@ -78,3 +80,15 @@ def test_what_does_not_fit_together_is_refused():
         fit(matrix, labels, train, later, HORIZONS, SETTINGS, features=FEATURES[::-1])
     with pytest.raises(ShapeError, match="gap, covered, noise are not in the catalogue"):
         fit(matrix, labels, train, later, HORIZONS, SETTINGS)
+
+
+@pytest.mark.parametrize(("fewest", "slope"), [(1, 1.0), (10, None)])
+def test_a_slope_that_is_chance_ends_a_training_and_not_a_demo(fewest, slope):
+    """A demo of any size ends with a page; it alone goes on with a calibration slice of few events."""
+    settings = TrainingSettings(fewest_calibration_events=fewest)
+    error = CalibrationError("the fitted slope is -1.07")
+    if slope is None:
+        with pytest.raises(NotEnoughData, match=r"admission cannot be calibrated: the fitted slope is -1\.07"):
+            without_calibration(error, "admission", (28, 90), settings)
+    else:
+        assert without_calibration(error, "admission", (28, 90), settings) == Calibration((28, 90), slope, (0.0, 0.0))
