@@ -19,7 +19,7 @@ from features.gaps.rules.engagement import changes
 from features.gaps.rules.prescribing import antipsychotics, interactions
 from features.gaps.rules.supply import oral
 from features.kernels.regimen import OVER_DAYS
-from features.medicines.courses import by_base
+from features.medicines.courses import by_base, first_of_each
 from features.records import day_of
 from features.records.tables import TABLES
 from features.reference import PROTOCOLS, THRESHOLDS, groups
@@ -234,13 +234,13 @@ def test_names_agree_with_the_numbers_of_the_regimen(supplies):
     held = antipsychotics.antipsychotics(person)
     shares = [share for share in map(antipsychotics.percent, held) if share is not None]
     pairs = interactions.important_pairs(person)
-    dependence = person.on(groups()["dependence forming"])
+    dependence = [c for c in person.current if c.medicine.name in groups()["dependence forming"]]
     named = {
         "antipsychotics": len(by_base(held)),
         "antipsychotics_60d": len(by_base(c for c in held if t - c.start > OVER_DAYS)),
         "psychotropics": len(by_base(c for c in person.current if c.medicine.is_psychotropic)),
         "percent_of_max": sum(shares) if shares else np.nan,
-        "acb_total": sum(c.medicine.acb_score for c in person.current),
+        "acb_total": sum(c.medicine.acb_score for c in first_of_each(person.current)),
         "qt_medicines": len(person.on(meant("qt prolonging medicine"))),
         "regular_items": sum(not c.required for c in person.current),
         "as_required_items": sum(c.required for c in person.current),

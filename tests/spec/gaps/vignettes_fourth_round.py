@@ -7,7 +7,7 @@ The answers were written before the rules were run.
 from __future__ import annotations
 
 from tests.spec.gaps.vignettes import Must, Vignette, every, vignette
-from tests.spec.gaps.vignettes_other_inputs import CODED, DEPOT, HEAD, KINDS, RESULTS, SEEN, both, depots, dosed
+from tests.spec.gaps.vignettes_other_inputs import CODED, DEPOT, DOSED, HEAD, KINDS, RESULTS, SEEN, both, depots, dosed
 from tests.spec.gaps.vignettes_third_round import MAN, OLD, PLENTY, PSYCHOSIS, WOMAN
 
 REQUIRED = "medicine supplied_on days_supplied daily_dose_mg as_required\n"
@@ -102,6 +102,26 @@ CLOZAPINE: list[Vignette] = [
         Must("CLZ_FBC_OVERDUE", says="break|weekly|every 7"),
         supplies=HEAD + every("clozapine", 28, 1054, 46) + "\nclozapine d-9 14",
         results=RESULTS + "anc d-20 3.9\nwbc d-20 6.1",
+    ),
+    vignette(
+        "supplied again four days ago at the full dose after twelve days without: titrated again?",
+        Must("CLZ_BREAK", "high", "300 mg a day, 12 days after.*no ECG", does="titrated again"),
+        supplies=DOSED + every("clozapine", 28, 604, 44, "300") + "\nclozapine d-4 28 300",
+    ),
+    vignette(
+        "supplied again four days ago at 25 mg after twelve days without: it was titrated again",
+        not_found=("CLZ_BREAK",),
+        supplies=DOSED + every("clozapine", 28, 604, 44, "300") + "\nclozapine d-4 14 25",
+    ),
+    vignette(
+        "supplied again four days ago after twelve days without, the dose not recorded",
+        Must("CLZ_BREAK", "high", "dose not recorded, 12 days after"),
+        supplies=DOSED + every("clozapine", 28, 604, 44, "300") + "\nclozapine d-4 28 -",
+    ),
+    vignette(
+        "supplied again four days ago, two days late: no break",
+        not_found=("CLZ_BREAK",),
+        supplies=DOSED + every("clozapine", 28, 594, 34, "300") + "\nclozapine d-4 28 300",
     ),
     vignette(
         "clozapine with methotrexate for half a year",

@@ -38,6 +38,11 @@ _ASK = (
     "Ask today when it was last taken. If that is more than 48 hours ago: not the previous dose; re-titrate, and tell"
     " the monitoring service."
 )
+RESTART_DAYS = 7
+_TITRATED = (
+    "Ask today what was taken in between and at what dose it was restarted: after more than 48 hours it is titrated"
+    " again from a low dose; tell the monitoring service."
+)
 _DISPENSING = "Check dispensing first: a supply may not be recorded."
 _BEN_QUESTION = (
     "Ask whether benign ethnic neutropenia (BEN) was ever looked for, and the monitoring service about registering it,"
@@ -213,7 +218,8 @@ def treatment_break(person: PersonAsKnown) -> Iterator[Gap]:
     4.12). A report counts for 14 days. "Yes" does not give a length: severity is high, and the value says that the
     length is not recorded; an amount ("72 hours",
     "3 days") above 48 hours is critical, up to 48 hours it does not fire. A level below 0.05 mg/L in the last 28 days,
-    while supply lasts, is high. The reset limit is that of the monitoring service, or the stricter limit if the
+    while supply lasts, is high, and so is a supply after a break at more than half of the dose before, for 7 days. The
+    reset limit is that of the monitoring service, or the stricter limit if the
     service is not recorded.
     """
     course = course_of(person)
@@ -249,6 +255,7 @@ def treatment_break(person: PersonAsKnown) -> Iterator[Gap]:
                 title="Clozapine supply ran out: check dispensing" if clinic else "",
             )
         )
+    found.extend(_restarted(person, course))
     found.extend(_reported(person))
     low = person.latest("clozapine_level", DETECTION_DAYS)
     if low and low.value < DETECTION_MG_L and low.day >= course.start:
@@ -264,6 +271,40 @@ def treatment_break(person: PersonAsKnown) -> Iterator[Gap]:
         )
     if found:
         yield from gap_of(CODES["CLZ_BREAK"], found)
+
+
+def _restarted(person: PersonAsKnown, course: Course) -> Iterator[Finding]:
+    """Supplied again within 7 days, after more than 48 hours outside hospital without supply, and not at half of the
+    dose before or less (sections 4.3 and 4.5). High until a review was attended since [D]."""
+    past = breaks(person)
+    if not past:
+        return
+    ended, began, row = past[-1]
+    missed = began - ended - person.away_days(ended, began)
+    if missed <= BREAK_DAYS or person.as_of - began > RESTART_DAYS or person.reviewed_since(began):
+        return
+    before, now = course.dose_on(began - 1), float(person.shared.taking.dose_mg_a_day[row])
+    if before and now <= before / 2:
+        return
+    key, hours, words = _reset(person)
+    at = f" at {now:g} mg a day" if now == now else ", dose not recorded"
+    said = f"supplied again on {iso(began)}{at}, {missed} days after supply recorded ran out"
+    known = [citations.threshold("th025"), citations.clinical("4.3", "V")]
+    action = _TITRATED
+    if missed > hours / 24:
+        ecg = person.last_met("ecg_qtc")
+        if ecg is None or ecg.day < ended:
+            said += f"; past {hours} hours ({words}): no ECG recorded since"
+            action += " An ECG before it is restarted."
+            known += [citations.threshold(key), citations.clinical("4.5", "V")]
+    yield Finding(
+        "high",
+        said,
+        tuple(known),
+        (Evidence("supplies", row, began, "clozapine supplied again"),),
+        action=action,
+        title="Clozapine supplied again after a break: titrated again?",
+    )
 
 
 def _at_clinic(person: PersonAsKnown, since: int) -> Evidence | None:
