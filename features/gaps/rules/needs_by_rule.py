@@ -76,6 +76,13 @@ def _needs_steps(medicine: Medicine) -> bool:
 
 _ANTIPSYCHOTIC, _INJECTION, _CLOZAPINE = medicines(_antipsychotic), medicines(_injection), medicines(_clozapine)
 _LITHIUM = medicines(_lithium)
+
+
+def _titrated(medicine: Medicine) -> bool:
+    return medicine.base == oral.TITRATED
+
+
+_TITRATED = medicines(_titrated)
 _BASE = regimen.facts().base
 _LEAST_MAXIMUM = np.array([doses.least_maximum(medicine.base) for medicine in MEDICINES.values()])
 _CLASSES = ("antipsychotic", "lithium", "mood stabiliser")
@@ -359,7 +366,7 @@ NEEDS: Mapping[Rule, Need] = {
     lithium.organs: Need(ever=_lithium, or_due=_ORGAN_CHECKS),
     depot.depot: Need(ever=_injection),
     depot.around_injection: Need(ever=_needs_steps),
-    oral.supply_gap: Need(ever=_runs_out, meets=_ran_out),
+    oral.supply_gap: Need(ever=_runs_out, meets=lambda shard: _ran_out(shard) | _held(shard, _TITRATED)),
     oral.falling: Need(ever=_runs_out, meets=_less_covered),
     changes.regimen_change: Need(regimen=(("starts_28d", 0), ("stops_28d", 0))),
     changes.after_discharge: Need(meets=lambda shard: shard.stayed(lambda _: True)),

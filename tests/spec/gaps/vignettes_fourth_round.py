@@ -368,6 +368,51 @@ UNTREATED: list[Vignette] = [
     ),
 ]
 OTHERS: list[Vignette] = [
+    vignette(
+        "Priadel for years, Nurofen since three days",
+        Must("INTERACTION_NEW", "high", "ibuprofen"),
+        supplies=HEAD + every("Priadel", 28, 400, 8) + "\nNurofen d-3 28",
+    ),
+    vignette(
+        "allergy recorded as Clozaril: myocarditis, clozapine supplied",
+        Must("ALLERGY_CONFLICT", "critical", "clozapine"),
+        supplies=PLENTY,
+        conditions="category system code label recorded_on\nallergy - - Clozaril:_myocarditis d-90",
+    ),
+    vignette(
+        "positive pregnancy test, lithium",
+        Must("PREGNANCY_RISK", "critical"),
+        patients=WOMAN,
+        supplies=HEAD + every("lithium", 28, 500, 8),
+        results=RESULTS + "pregnancy_status d-20 1",
+    ),
+    vignette(
+        "autism confirmed, risperidone, no psychosis coded: STOMP review",
+        Must("ANTIPSYCHOTIC_NEED", "medium"),
+        patients="birth_date sex autism\n1995-05-05 male confirmed",
+        supplies=HEAD + every("risperidone", 28, 500, 8),
+    ),
+    vignette(
+        "olanzapine changed to aripiprazole five weeks ago: a switch",
+        not_found=("SUPPLY_GAP_ORAL", "NO_ANTIPSYCHOTIC", "ANTIPSYCHOTIC_POLYPHARMACY"),
+        supplies=HEAD + every("olanzapine", 28, 592, 60) + "\n" + every("aripiprazole", 28, 36, 8),
+        conditions=PSYCHOSIS,
+    ),
+    vignette(
+        "lamotrigine supplied again four days ago after four weeks without, at the full dose: titrated again?",
+        Must("SUPPLY_GAP_ORAL", "high", "28 days after supply ran out: serious rash", does="titrate"),
+        supplies=DOSED + every("lamotrigine", 28, 620, 60, "200") + "\nlamotrigine d-4 28 200",
+    ),
+    vignette(
+        "lamotrigine supplied again at 25 mg after four weeks without: it was titrated again",
+        not_found=("SUPPLY_GAP_ORAL",),
+        supplies=DOSED + every("lamotrigine", 28, 620, 60, "200") + "\nlamotrigine d-4 14 25",
+    ),
+    vignette(
+        "lamotrigine collected two days late last week",
+        not_found=("SUPPLY_GAP_ORAL",),
+        supplies=DOSED + every("lamotrigine", 28, 596, 36, "200") + "\nlamotrigine d-6 28 200",
+    ),
     *(
         vignette(
             f"allergy to {label.replace('_', ' ')}, {medicine} supplied",

@@ -19,6 +19,7 @@ from features.reference.medicines.stops import SuddenStop, sudden_stop
 
 GAP_DAYS, LONG_GAP_DAYS = 14, 30
 WEEK = 7
+TITRATED, AGAIN_DAYS = "lamotrigine", 14
 _REPLACED_WITHIN_DAYS = 90
 """A medicine that began in the 90 days before another ended, or later, replaces it [D]; one taken for longer was there
 beside it."""
@@ -62,7 +63,8 @@ def _over(person: PersonAsKnown, course: Course) -> bool:
 def supply_gap(person: PersonAsKnown) -> Iterator[Gap]:
     """SUPPLY_GAP_ORAL: all regular medicine of a class ran out 14 or more days ago (days in hospital left out), 7 where
     it is dispensed weekly; or a mood stabiliser ran out that is not to stop suddenly (``sudden_stops.csv``, from 3 days
-    for lithium). WITHDRAWAL_RISK: another medicine of that table ran out: antidepressants, benzodiazepines, z-drugs,
+    for lithium); or lamotrigine was supplied again at the full dose after such a gap.
+    WITHDRAWAL_RISK: another medicine of that table ran out: antidepressants, benzodiazepines, z-drugs,
     gabapentinoids.
 
     [D]: antipsychotics and mood stabilisers are medium to 30 days and high above, or where under half of 90 days was
@@ -80,7 +82,7 @@ def _gone(person: PersonAsKnown) -> tuple[dict[str, Finding], list[Finding], lis
     Computed once; none in hospital.
     """
     if person.gone is None:
-        stops = [] if person.inpatient else [*_sudden_stops(person)]
+        stops = [] if person.inpatient else [*_sudden_stops(person), *_taken_again(person)]
         mood = [finding for medicine, finding in stops if class_of(medicine)]
         others = [finding for medicine, finding in stops if not class_of(medicine)]
         person.gone = ({} if person.inpatient else class_gaps(person), mood, others)
@@ -150,6 +152,32 @@ def _sudden_stops(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
             title=f"Supply of {medicine.name} ran out: not to stop suddenly",
         )
         yield medicine, finding
+
+
+def _taken_again(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
+    """Lamotrigine supplied again within 14 days, after at least the days of ``sudden_stops.csv`` without it, and not at
+    half of the dose before or less: the rash it risks comes with the full dose. Until a review was attended since [D].
+    """
+    for course in person.courses:
+        rule = sudden_stop(course.medicine.name) if course.medicine.base == TITRATED else None
+        if rule is None or course.required or person.as_of >= course.end or len(course.spans) < 2:
+            continue
+        began, ended = course.spans[-1][0], max(end for _, end in course.spans[:-1])
+        gap = began - ended - person.away_days(ended, began)
+        if gap < rule.from_day or person.as_of - began > AGAIN_DAYS or ended - course.first_start < rule.taken_days:
+            continue
+        before, now = course.dose_on(began - 1), course.dose_on(began)
+        if (before and now and now <= before / 2) or person.reviewed_since(began):
+            continue
+        finding = Finding(
+            "high",
+            f"{course.medicine.name} supplied again on {iso(began)}, {gap} days after supply ran out: {rule.risk}",
+            (citations.sudden_stop(rule.scope),),
+            (person.supplied(course, f"last supply of {course.medicine.name}"),),
+            action=f"Ask today what was taken in between. {rule.action.partition(': ')[2].capitalize()}",
+            title=f"{course.medicine.name.capitalize()} supplied again after a gap: titrated again?",
+        )
+        yield course.medicine, finding
 
 
 def _stop_rule(course: Course) -> SuddenStop | None:
