@@ -164,7 +164,7 @@ def _taken_again(person: PersonAsKnown) -> Iterator[tuple[Medicine, Finding]]:
             continue
         began, ended = course.spans[-1][0], max(end for _, end in course.spans[:-1])
         gap = began - ended - person.away_days(ended, began)
-        if gap < rule.from_day or person.as_of - began > AGAIN_DAYS or ended - course.first_start < rule.taken_days:
+        if person.as_of - began > AGAIN_DAYS or ended - course.first_start < rule.taken_days or gap < rule.from_day:
             continue
         before, now = course.dose_on(began - 1), course.dose_on(began)
         if (before and now and now <= before / 2) or person.reviewed_since(began):
