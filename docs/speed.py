@@ -50,7 +50,7 @@ How builds grow from 5,000 to 200,000 people stands in [spark.md](spark.md), the
 {fhir}
 """
 
-FHIR = """The machine was busy with other work while `fhir` ran, so read its processor time. All 60,000 people would take {cpu_seconds:,} s of processor time and hold {peak_mb:,} MB at
+FHIR = """All 60,000 people would take {seconds:,} s ({cpu_seconds:,} s of processor time) and hold {peak_mb:,} MB at
 most, at the growth from {people:,} to {more:,} people, which is {slope} MB for 1,000."""
 
 _ALSO = {
