@@ -82,7 +82,7 @@ def speed() -> str:
 
 def _fhir(line: dict[str, Any]) -> str:
     """What a tenth and a fifth of 60,000 people say of all of them."""
-    most = {name: line["whole"][name] for name in ("cpu_seconds", "peak_mb")}
+    most = {name: line["whole"][name] for name in ("seconds", "cpu_seconds", "peak_mb")}
     return FHIR.format(**most, people=line["people"], more=line["fifth"]["people"], slope=line["mb_for_1000_people"])
 
 
