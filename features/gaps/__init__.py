@@ -20,6 +20,7 @@ from features.gaps.rules.engagement import changes, contact, review, support
 from features.gaps.rules.monitoring import (
     clozapine,
     clozapine_levels,
+    clozapine_results,
     lithium,
     physical,
     results,
@@ -47,6 +48,7 @@ from features.reference import TESTS
 
 RULES = (
     *clozapine.RULES,
+    *clozapine_results.RULES,
     *clozapine_levels.RULES,
     *lithium.RULES,
     *depot.RULES,

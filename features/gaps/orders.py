@@ -12,14 +12,14 @@ import numpy as np
 from features.gaps import people
 from features.gaps.gap import Gap, gap_order
 from features.gaps.person_view import PersonAsKnown
-from features.gaps.rules.monitoring import clozapine, lithium
+from features.gaps.rules.monitoring import clozapine, clozapine_results, lithium
 from features.gaps.rules.prescribing import antipsychotics, doses, interactions, pregnancy, valproate
 from features.medicines.courses import Course, first_of_each
 from features.records import Records
 
 Rule = Callable[[PersonAsKnown], Iterator[Gap]]
 _OF_MEDICINE: dict[str, tuple[Rule, ...]] = {
-    "clozapine": clozapine.RULES,
+    "clozapine": clozapine.RULES + clozapine_results.RULES,
     "lithium": (*lithium.RULES, *pregnancy.RULES),
     "valproate": valproate.RULES,
     "topiramate": pregnancy.RULES,

@@ -8,7 +8,15 @@ import numpy as np
 
 from features.gaps.events import YEAR
 from features.gaps.rules.engagement import changes, contact, review, support
-from features.gaps.rules.monitoring import clozapine, clozapine_levels, lithium, physical, results, schedule
+from features.gaps.rules.monitoring import (
+    clozapine,
+    clozapine_levels,
+    clozapine_results,
+    lithium,
+    physical,
+    results,
+    schedule,
+)
 from features.gaps.rules.needs import Need, NumberRange, NumberRanges, Rule, band, medicines
 from features.gaps.rules.prescribing import (
     antipsychotics,
@@ -358,7 +366,7 @@ def _stated_need(shard: Shard) -> Bools:
 NEEDS: Mapping[Rule, Need] = {
     clozapine.blood_count: Need(ever=_clozapine, or_due=(("clozapine", "fbc"),)),
     clozapine.treatment_break: Need(ever=_clozapine),
-    clozapine.red_or_amber: Need(ever=_clozapine),
+    clozapine_results.red_or_amber: Need(ever=_clozapine),
     clozapine_levels.level_or_change: Need(current=_clozapine),
     clozapine_levels.bowel: Need(current=_clozapine),
     lithium.level_due: Need(ever=_lithium, or_due=(("lithium", "lithium_level"),)),
