@@ -58,7 +58,7 @@ Collecting medicine is not offered to a person on clozapine or with a long-actin
 ## Limits of a score are shown as flags
 
 There are four flags: history shorter than 90 days, inputs outside the middle 99% of the training rows, outdated sources, and supplies of medicines that are in no table. All four are on the score of the API and
-on the person in the nightly run (`tests/serving/scoring/test_scoring.py::test_the_limits_of_a_score_are_flags`, `::test_the_nightly_run_counts_unknown_medicines_by_person`).
+on the person in the nightly run (`tests/serving/scoring/test_scoring.py::test_a_score_flags_old_sources_unknown_medicines_and_unusual_inputs`, `::test_the_nightly_run_counts_unknown_medicines_by_person`).
 
 ## The bundle
 

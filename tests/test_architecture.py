@@ -154,7 +154,7 @@ def _lost(module: str, names: list[str]) -> list[str]:
     ]
 
 
-def test_a_request_of_a_test_says_how_long_it_waits():
+def test_every_http_call_in_tests_states_its_timeout():
     """httpx gives up after five seconds, which a busy machine may need; then a test would measure the machine."""
     asking = {"Client", "AsyncClient", "request", "get", "post", "put", "delete", "stream"}
     hasty = [

@@ -89,7 +89,7 @@ def test_a_mistake_in_the_program_keeps_its_traceback(error):
     assert failing_with(error).exception is error
 
 
-def test_every_error_of_the_packages_is_a_persons_or_named_here_as_ours():
+def test_every_error_class_is_a_user_error_or_listed_as_a_programming_error():
     import serving.app  # noqa: F401
     import training.train  # noqa: F401
 

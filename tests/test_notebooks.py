@@ -16,7 +16,7 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 MOST_BYTES = 20_000
 
 
-def test_there_are_four():
+def test_the_four_notebooks_are_there():
     names = {path.stem for path in NOTEBOOKS}
     assert names == {"first_look", "features_and_leakage", "train_and_explain", "compare_on_your_own_data"}
 

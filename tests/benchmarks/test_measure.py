@@ -8,7 +8,7 @@ import sys
 from tests.benchmarks.measure import family_peak
 
 
-def test_the_memory_of_a_child_counts_and_what_is_over_is_still_the_peak():
+def test_peak_memory_counts_child_processes_also_after_they_end():
     with family_peak(0.02) as held:
         before = held()
         child = "import time; kept = b'x' * 150_000_000; time.sleep(0.5)"

@@ -50,13 +50,13 @@ def test_ours_counts_and_sums_half_open_windows(made: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:::timeseriesflattener")
 @pytest.mark.parametrize(("side", "package"), [(tsf, "timeseriesflattener"), (duckdb_query, "duckdb")])
-def test_a_peer_says_the_same(side: ModuleType, package: str, made: Path) -> None:
+def test_each_peer_gives_our_values(side: ModuleType, package: str, made: Path) -> None:
     pytest.importorskip(package, reason=f"{package} is not installed: pip install -e '.[bench]'")
     np.testing.assert_array_equal(values_of(side, made), values_of(ours, made))
 
 
 @pytest.mark.parametrize(("small", "large", "ok"), [(40, 40, True), (20, 40, False), (40, 20, False)])
-def test_a_line_is_good_only_where_both_sizes_lie_above_the_floor(monkeypatch, small, large, ok):
+def test_a_benchmark_passes_only_if_both_sizes_reach_the_floor(monkeypatch, small, large, ok):
     ratios = {peers.SMALL: small, peers.LARGE: large}
     monkeypatch.setattr(peers, "at", lambda people, *_: {"ratio": ratios[people], "memory_ratio": 9.0, "peer": 0.1})
     assert peers.line("x", "tsf", 30.0, 5.0, dict)["ok"] is ok

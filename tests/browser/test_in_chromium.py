@@ -51,7 +51,9 @@ def reach_when_narrow(driver):
 
 
 @pytest.mark.parametrize("path", VISITS.values(), ids=list(VISITS))
-def test_nothing_is_wrong_with_a_page(sign_in_as, site, axe, path):
+def test_a_page_has_no_script_error_no_foreign_request_no_axe_violation_and_fits_at_400_per_cent(
+    sign_in_as, site, axe, path
+):
     """In one visit: whatever a script throws, the content security policy refuses or the page does not find is in the
     browser's log; whom the page asked; barriers by axe; and the width at 400% zoom."""
     driver = sign_in_as(READERS.get(path, "Pharmacist"))
@@ -92,7 +94,7 @@ def test_axe_finds_no_violation_in_a_designed_state_and_none_runs_past_the_side(
 
 
 @pytest.mark.parametrize("path", ["/teams/north?limit=500", "/patients/N00", "/teams/north/overview"])
-def test_on_paper_nothing_is_lost_and_forms_are_left_out(pharmacist, site, axe, path):
+def test_a_printed_page_keeps_its_content_and_leaves_out_forms(pharmacist, site, axe, path):
     """The print style sheet, as the browser applies it: no controls, the data's date and the capacity line there, room
     to write on the list."""
     pharmacist.get(site + path)
@@ -117,7 +119,7 @@ def test_on_paper_nothing_is_lost_and_forms_are_left_out(pharmacist, site, axe, 
 
 
 @pytest.mark.parametrize("missing", ["*.css", "*.js"], ids=["style sheets", "scripts"])
-def test_a_morning_without(pharmacist, site, missing):
+def test_a_list_and_a_person_can_be_used_without_style_sheet_or_script(pharmacist, site, missing):
     """Cut the list to a gap, open the first person, and find gaps, risk, the year as tables, the review form and the
     way back to the list as it was cut: words and links alone."""
     pharmacist.execute_cdp_cmd("Network.enable", {})
@@ -168,7 +170,7 @@ def scripted(pharmacist):
     return pharmacist
 
 
-def test_the_log_holds_what_goes_wrong_and_what_the_policy_refuses(scripted, site):
+def test_the_browser_log_holds_script_errors_and_refusals_of_the_content_policy(scripted, site):
     """The log that each visit reads is not just empty."""
     scripted.get(f"{site}/help")
     until(scripted, supported)
@@ -178,7 +180,7 @@ def test_the_log_holds_what_goes_wrong_and_what_the_policy_refuses(scripted, sit
     assert "wrong" in said and "Content Security Policy" in said
 
 
-def test_the_script_puts_the_focus_where_the_work_is(scripted, site):
+def test_the_script_moves_the_focus_to_errors_and_results(scripted, site):
     """After the skip link in the content, after a refused form on what is wrong with it, and from there in the
     question."""
     scripted.get(f"{site}/patients/N02")
@@ -206,7 +208,7 @@ def test_axe_finds_a_page_that_is_wrong(pharmacist, site, axe):
     assert "image-alt" in [name for name, *_ in violations(pharmacist, axe)]
 
 
-def test_the_first_key_reaches_the_content(pharmacist, site):
+def test_the_first_tab_focuses_the_link_to_the_main_content(pharmacist, site):
     pharmacist.get(f"{site}/teams/north")
     press(pharmacist, Keys.TAB)
     assert focused(pharmacist)["text"] == "Skip to main content"

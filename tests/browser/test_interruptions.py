@@ -152,7 +152,7 @@ def pages_of_long_names(browser_home, tmp_path_factory):
         return {address: client.get(address).text for address in WITH_NAMES}
 
 
-def test_a_name_of_many_letters_is_whole_and_pushes_nothing_past_the_side(pharmacist, site, pages_of_long_names):
+def test_a_long_name_is_shown_in_full_without_sideways_scrolling(pharmacist, site, pages_of_long_names):
     for address, page in pages_of_long_names.items():
         assert LONGEST_NAME in page, address
         put(pharmacist, site, page)

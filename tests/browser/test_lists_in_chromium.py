@@ -183,7 +183,7 @@ def test_a_printed_register_repeats_its_headings_and_keeps_a_row_on_one_page(cro
     assert rows > 10 and pages <= 2 + rows / 4, (rows, pages)
 
 
-def test_a_column_sorts_and_a_press_more_gives_the_order_back(crowded, chromium):
+def test_a_column_header_sorts_and_a_second_press_restores_the_order(crowded, chromium):
     chromium.get(f"{crowded}/teams/{TEAM}")
     first = chromium.execute_script("return document.querySelector('.up-row__person a').innerText")
     click(chromium, "thead a[href*='sort=name']")

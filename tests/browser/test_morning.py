@@ -147,7 +147,7 @@ def test_axe_finds_no_violation_on_a_correction_and_with_every_part_open(pharmac
     assert violations(pharmacist, axe) == []
 
 
-def test_the_way_to_the_form_stays_in_reach_while_the_page_is_read(pharmacist, site):
+def test_the_link_to_the_review_form_stays_on_screen_while_scrolling(pharmacist, site):
     pharmacist.get(f"{site}/patients/N00")
     pharmacist.execute_script("document.querySelector('#reasons').scrollIntoView()")
     until(pharmacist, shows(".up-jump__first"))

@@ -79,7 +79,7 @@ def test_a_stream_asks_for_a_hundred_people_at_a_time():
     assert sum("person" in line for line in lines) == 230
 
 
-def test_what_waits_is_named():
+def test_a_refused_call_gives_the_seconds_to_wait():
     transport = answering(429, json=PROBLEM, headers={"Retry-After": "7"})
     with (
         Upstream("https://upstream.example", "t", transport=transport) as upstream,

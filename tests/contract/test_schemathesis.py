@@ -104,7 +104,7 @@ def ask_what_no_schema_can_say(address: str, tokens: dict[str, str]) -> None:
 
 
 @pytest.mark.slow
-def test_every_operation_keeps_its_word(home: Path, tmp_path: Path) -> None:
+def test_every_operation_answers_as_its_schema_says(home: Path, tmp_path: Path) -> None:
     tokens = {
         role: issue_token(home, role, ["north"] if role in SEES_PEOPLE else None, lead=role is Role.PHARMACIST)
         for role in Role

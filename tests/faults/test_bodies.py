@@ -89,7 +89,7 @@ def quiet(made_home, tmp_path_factory):
     ],
     ids=["header", "address", "trailer", "chunk extension"],
 )
-def test_what_comes_beside_a_body_has_an_end(quiet, begin):
+def test_endless_headers_trailers_and_chunk_extensions_are_cut_off(quiet, begin):
     address, process, before = quiet
     parts = urlsplit(address)
     with socket.create_connection((parts.hostname, parts.port), timeout=60) as client:
@@ -110,7 +110,7 @@ def test_what_comes_beside_a_body_has_an_end(quiet, begin):
     "100 clients without a token send the worst bodies, under 1 GiB of address space",
     "no pharmacist beside them gets an error; no 500 at all; memory comes back to within 10%",
 )
-def test_the_worst_bodies_of_a_hundred_strangers(home):
+def test_a_hundred_attackers_with_the_largest_bodies_do_not_stop_the_service(home):
     """A short form of ``make bench ONLY=limits``, which also says how long the pharmacists waited."""
     found = limits.run(5.0, home=home)
     assert found["held"] and found["answers"] >= limits.PHARMACISTS, found

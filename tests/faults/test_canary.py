@@ -158,7 +158,7 @@ def search(home, start, caplog, capfd, monkeypatch) -> Callable[..., Search]:
 
 
 @pytest.mark.parametrize("state", [healthy, database_down, driver_error, unexpected])
-def test_no_log_metric_error_or_header_ever_holds_it(search, state: Callable[[pytest.MonkeyPatch], None]):
+def test_no_log_metric_error_or_header_holds_a_canary_value(search, state: Callable[[pytest.MonkeyPatch], None]):
     found = search(state)
     assert found.leaks == []
     assert state is unexpected or found.broken == []
@@ -200,7 +200,7 @@ def test_a_planted_leak_is_found(search, leak, route):
     assert search(leak, only=(route,)).leaks
 
 
-def test_the_search_would_find_it(caplog):
+def test_the_search_finds_a_canary_in_a_log_line(caplog):
     """The searcher is itself tested: a log line with the number is seen."""
     logging.getLogger("upstream.serving").warning("person %s", BOTH)
     assert any(word in caplog.text for word in CANARIES)

@@ -38,7 +38,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @pytest.mark.fault("database down at start", "no start: one sentence that says so and what to do")
-def test_down_at_start(home, monkeypatch):
+def test_the_service_does_not_start_without_its_database(home, monkeypatch):
     pytest.importorskip("psycopg", reason="needs the extra [postgres]")
     nobody = f"postgresql+psycopg://somebody:hush@127.0.0.1:{free_port()}/none?connect_timeout=2"
     monkeypatch.setenv("UPSTREAM_DATABASE_URL", nobody)
@@ -48,7 +48,7 @@ def test_down_at_start(home, monkeypatch):
 
 
 @pytest.mark.fault("database down mid-request", "503 with Retry-After, nothing shown; answers again by itself")
-def test_down_mid_request(home, start, postgres, world):
+def test_a_database_that_fails_during_a_request_is_503(home, start, postgres, world):
     score_store(home / "store", home / "bundles", postgres.url, world.AS_OF, threads=1)
     headers = bearer(issue_token(postgres.url, "pharmacist", ["north"]))
     with start(home, database_url=postgres.url) as client:
@@ -64,7 +64,7 @@ def test_down_mid_request(home, start, postgres, world):
 
 
 @pytest.mark.fault("database down mid-nightly", "the old list stays published whole; the same run again publishes")
-def test_down_mid_nightly(home, postgres, world):
+def test_a_database_that_fails_during_a_nightly_run_leaves_the_old_list(home, postgres, world):
     first = score_store(home / "store", home / "bundles", postgres.url, world.AS_OF, threads=1)
     newer = RiskModel.load(world.write_tiny_bundle(home / "newer", world.records(), seed=1, version="test-2"))
 

@@ -77,7 +77,7 @@ def test_a_feed_that_is_garbled_whole(world, tmp_path, feed):
     "the nightly run's clock is wrong", "a list of last year or of tomorrow is refused; the old one stays"
 )
 @pytest.mark.parametrize(("days", "said"), [(-365, "check the clock"), (20_000, "in the future")])
-def test_the_clock_of_the_nightly_run(home, world, days, said):
+def test_a_nightly_run_of_an_implausible_day_is_refused(home, world, days, said):
     before = published(home)
     with pytest.raises((ListRefused, SpineError), match=said):
         score_store(home / "store", home / "bundles", home, world.AS_OF + dt.timedelta(days=days), threads=1)

@@ -110,7 +110,7 @@ def test_slow_keys_hold_up_nobody_else(hospital, home, monkeypatch):
 @pytest.mark.fault(
     "JWKS down", "known keys work for a day; a service that never had any answers 503; it recovers by itself"
 )
-def test_keys_in_hand_outlive_the_provider(hospital, monkeypatch):
+def test_cached_keys_are_used_while_the_provider_is_down(hospital, monkeypatch):
     client, keys, _ = hospital
     monkeypatch.setattr(oidc, "COOL_DOWN_SECONDS", 0.0)
     assert ask(client, keys.token()).status_code == 200
@@ -142,7 +142,7 @@ def test_new_keys_replace_old_ones(hospital, monkeypatch):
 @pytest.mark.fault(
     "the provider's clock differs", "within the leeway tokens hold; beyond it they are 401, early and late alike"
 )
-def test_another_clock(hospital):
+def test_a_token_is_accepted_within_the_leeway_of_clock_skew(hospital):
     client, keys, _ = hospital
     assert ask(client, keys.token(skew=LEEWAY - 5)).status_code == 200
     assert ask(client, keys.token(skew=LEEWAY + 60)).status_code == 401

@@ -53,7 +53,7 @@ def environment_file() -> dict[str, str]:
     return dict(shlex.split(line)[0].split("=", 1) for line in lines)
 
 
-def test_the_user_of_the_service(tmp_path):
+def test_the_documented_useradd_makes_a_user_without_shell_or_password(tmp_path):
     """In a root folder of its own: no shell, no password, and its home."""
     if os.geteuid():
         pytest.skip("only root adds users")

@@ -187,7 +187,7 @@ def clock(offset: dt.timedelta) -> type[dt.datetime]:
 @pytest.mark.fault(
     "clock skew", "the audit chain holds its order; tokens end by the clock; no row of the future is scored"
 )
-def test_clock_skew(home, start, database, monkeypatch):
+def test_the_audit_chain_and_tokens_survive_clock_changes(home, start, database, monkeypatch):
     by = Audit(database, actor="test", role="operator", request_id="1")
     for hours in (0, -3, 5, -1):
         monkeypatch.setattr("serving.auditlog.log.datetime", clock(dt.timedelta(hours=hours)))

@@ -118,7 +118,7 @@ def test_backup_and_restore_on_postgresql(home, start, postgres, world, tmp_path
     print(f"restored and ready in {seconds:.2f} s")
 
 
-def test_a_backup_says_nothing_without_its_key_and_a_changed_one_is_refused(home, tmp_path, keys):
+def test_a_backup_cannot_be_read_without_its_key_and_a_changed_one_is_refused(home, tmp_path, keys):
     recipient, identity = keys
     sealed = tmp_path / "backup.tar.age"
     shell(f"tar -C {home} -c . | age -R {recipient} -o {sealed}")

@@ -169,7 +169,7 @@ def test_a_named_tuple_is_stamped_by_its_fields() -> None:
     assert of(Pair) != of(NamedTuple("Pair", [("two", np.ndarray), ("one", np.ndarray)]))
 
 
-def test_a_piece_of_a_kernel_makes_no_array() -> None:
+def test_an_inlined_function_that_allocates_an_array_is_refused() -> None:
     @inlined
     def add(pair):  # type: ignore[no-untyped-def]
         pair.one[0] += 1

@@ -64,7 +64,7 @@ def test_compose_lint_finds_only_what_has_a_reason():
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_every_container_is_held_close(name):
+def test_every_container_is_read_only_without_capabilities_and_not_root(name):
     service = SERVICES[name]
     assert service["read_only"] and service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"] and service["pids_limit"]

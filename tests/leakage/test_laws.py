@@ -71,7 +71,7 @@ def _came_late(records: Records, name: str, as_of: int) -> bool:
 # ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_other_people_change_nothing(trust_300: Records):
+def test_a_person_does_not_depend_on_other_people(trust_300: Records):
     as_of = trust_300.last_day_known() - 90
     kept = np.delete(np.arange(300), np.arange(0, 300, 7))
     fewer = trust_300.at(kept)
@@ -89,7 +89,7 @@ def test_a_person_alone_is_the_person_in_a_crowd(trust_300: Records):
         assert told(alone, as_of) == [gaps[place]]
 
 
-def test_shards_change_nothing(trust_300: Records):
+def test_sharding_and_threads_do_not_change_the_features(trust_300: Records):
     as_of = trust_300.last_day_known() - 30
     whole = everyone(trust_300, as_of, threads=1)
     np.testing.assert_array_equal(whole, everyone(trust_300, as_of, threads=2))
@@ -134,7 +134,7 @@ years on, all have."""
 
 
 @pytest.mark.parametrize("days", [1, 7, 29, 365, 1461])
-def test_where_the_calendar_begins_does_not_matter(trust_300: Records, days: int):
+def test_moving_all_dates_moves_the_results_by_as_many_days(trust_300: Records, days: int):
     base = shifted(trust_300, AFTER_EVERY_CALENDAR_RULE)
     as_of = trust_300.last_day_known() - 60 + AFTER_EVERY_CALENDAR_RULE
     moved = shifted(base, days)

@@ -107,7 +107,7 @@ def test_nothing_to_check_is_refused(trust_300: Records):
 
 
 @pytest.mark.parametrize("back", [0, 1, 100, 500])
-def test_what_is_left_and_what_is_put_in_is_as_it_should_be(trust_300: Records, back: int):
+def test_deleting_and_garbling_change_only_future_rows(trust_300: Records, back: int):
     as_of = trust_300.last_day_known() - back
     without = deleted(trust_300, as_of)
     other = garbled(trust_300, as_of, np.random.default_rng(back))

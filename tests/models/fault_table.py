@@ -68,7 +68,11 @@ FAULTS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         ),
     ),
     ("another machine", "the same margins, to 1e-12", ("test_another_machine_gives_the_same_margins",)),
-    ("nothing published, or a pointer to nothing", "refused, and what to run", ("test_nothing_there",)),
+    (
+        "nothing published, or a pointer to nothing",
+        "refused, and what to run",
+        ("test_a_missing_bundle_or_pointer_says_what_to_run",),
+    ),
     (
         "parts that do not fit together",
         "nothing is written",

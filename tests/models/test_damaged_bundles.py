@@ -229,7 +229,7 @@ def test_another_machine_gives_the_same_margins(bundle, tmp_path):
         assert np.array_equal(margin, there[outcome])
 
 
-def test_nothing_there(tmp_path):
+def test_a_missing_bundle_or_pointer_says_what_to_run(tmp_path):
     with pytest.raises(BundleMissing, match="upstream sync"):
         RiskModel.load(tmp_path / "nowhere")
     with pytest.raises(BundleMissing, match="no pointer `current`"):

@@ -60,7 +60,7 @@ def test_everybody_in_the_band_is_drawn_as_often_as_the_propensity_says():
     assert all(abs(count - 2000) < 160 for count in counts.values())
 
 
-def test_no_line_no_draw():
+def test_nobody_is_drawn_without_a_capacity_line():
     for line, places in ((LINE, 0), (LINE, len(LINE)), ([], 3)):
         assert draw_band(line, places, RULES, "t") == ()
 

@@ -23,7 +23,7 @@ def matrix(rows, seed=1):
     return SimpleNamespace(values=values, names=NAMES)
 
 
-def test_what_it_says_of_itself(model):
+def test_a_loaded_model_gives_its_names_outcomes_manifest_and_card(model):
     assert model.feature_names == NAMES
     assert model.outcomes == {"admission": (28, 90, 180), "disengagement": (90, 180)}
     assert model.manifest.synthetic is True

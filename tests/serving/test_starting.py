@@ -55,7 +55,7 @@ def test_without_a_model_or_a_list_the_service_starts_and_says_so(tmp_path, star
         assert "No model" in page and "Synthetic." in page
 
 
-def test_ready(client):
+def test_the_service_is_ready_with_a_model_and_a_list(client):
     answer = client.get("/readyz")
     assert answer.status_code == 200 and all(check["ok"] for check in answer.json()["checks"])
 

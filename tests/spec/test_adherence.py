@@ -67,7 +67,7 @@ def test_the_window_of_cma8_begins_when_what_was_carried_in_has_run_out(supplies
     assert (row["days_covered"], row["days_in_window"]) == (days, window)
 
 
-def test_too_much_is_more_than_1_only_where_the_definition_says_so():
+def test_oversupply_exceeds_1_only_in_definitions_without_a_cap():
     hoarded = table("patient_id supplied_on days_supplied\nanna 2025-06-01 40\nanna 2025-06-11 40")
     found = {
         m: proportion_of_days_covered(hoarded, "2025-06-01", "2025-07-01", m)["proportion_of_days_covered"][0]
@@ -151,7 +151,7 @@ def test_the_features_use_the_same_definitions_where_the_cap_does_not_bite(suppl
 
 
 @pytest.mark.parametrize(("days", "as_of"), [(400, "2025-01-20"), (380, "2025-03-01"), (28, "2024-12-31")])
-def test_cover_is_known_wherever_the_published_definition_knows_it(days, as_of):
+def test_days_covered_are_known_where_the_published_definition_gives_a_value(days, as_of):
     """One supply of more than a year ago, or one that still reaches into the window, is no reason to know nothing."""
     supply = table(f"patient_id supplied_on days_supplied\nanna 2024-01-01 {days}")
     records = Records.from_frames(

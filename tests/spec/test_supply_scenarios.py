@@ -107,7 +107,7 @@ def test_supervised_doses_alone_are_days_of_cover_and_a_missed_day_is_seen():
     assert "days_assumed" not in made.report.tables["supplies"].defaults
 
 
-def test_stock_at_home_is_seen_once_whatever_rows_tell_of_it():
+def test_stock_at_home_is_the_same_for_prescribed_and_dispensed_rows():
     """Lithium for 84 days, collected every 28 days by the same person: a toxic medicine that gathers."""
     one = every("2025-07-01", 28, 5, medicine="lithium", days=84)
     told = [row | {"kind": kind} for row in one for kind in ("prescribed", "dispensed")]

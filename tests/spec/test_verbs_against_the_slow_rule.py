@@ -235,7 +235,7 @@ SUMS = tuple(
 
 @settings(max_examples=examples(30), deadline=None)
 @given(data=st.data())
-def test_what_is_only_added_up_has_a_loop_of_its_own_that_agrees_with_the_slow_rule_and_the_general_loop(data):
+def test_the_loop_for_sums_agrees_with_the_slow_rule_and_the_general_loop(data):
     rows = data.draw(st.lists(results(), min_size=1, max_size=14), label="results")
     frames = {"patients": pd.DataFrame({"patient_id": [*PATIENTS, "nobody"]}), "results": frame(rows, "results")}
     records = Records.from_frames(frames, today=dt.date(2026, 1, 1))
@@ -255,7 +255,7 @@ def test_what_is_only_added_up_has_a_loop_of_its_own_that_agrees_with_the_slow_r
         np.testing.assert_allclose(alone[row], expected, rtol=1e-6, err_msg=f"{patient} on {as_of}")
 
 
-def test_what_is_added_up_does_not_depend_on_the_row_before_it():
+def test_sums_do_not_depend_on_the_row_before():
     """The loop continues from where the row before ended. ``build`` puts rows in order, and here they are not; all is
     known ahead, so only the day decides."""
     made = pd.DataFrame(

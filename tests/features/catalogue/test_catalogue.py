@@ -55,7 +55,7 @@ def test_the_catalogue_refuses_a_name_used_twice_and_a_concept_without_wording()
         Catalogue([Feature(**ONE | {"concept": "luck"})])
 
 
-def test_every_feature_of_a_person_with_nothing_recorded_is_what_it_says_missing_means():
+def test_an_empty_record_gives_each_feature_its_declared_missing_value():
     """Zero where nothing happened, NaN where nothing is known. Two verbs are about the record itself: that it is
     empty, and how many checks nobody can place."""
     values = build(records(patients="patient_id\nnobody"), spine("nobody 2025-03-01")).values[0]
@@ -83,7 +83,7 @@ def test_no_feature_reads_a_protected_characteristic():
         (lambda: stream("circumstances"), "audited, never trained on"),
     ],
 )
-def test_the_vocabulary_refuses(write, message):
+def test_an_invalid_feature_is_refused_with_a_message(write, message):
     with pytest.raises(SpecError, match=message):
         write()
 
@@ -121,7 +121,7 @@ def test_an_unknown_feature_is_named():
         build(records(**SUPPLY), spine("anna 2025-03-01"), ["no_such_feature"])
 
 
-def test_a_matrix_the_catalogue_and_records_are_at_home_in_a_notebook():
+def test_a_matrix_the_catalogue_and_records_show_themselves_in_a_notebook():
     made = records(**SUPPLY)
     matrix = build(made, spine("anna 2025-03-01"), ["days_since_any_supply", "attended_90d"])
     assert matrix["days_since_any_supply"].tolist() == [59]

@@ -58,7 +58,7 @@ anna 2025-12-28 telephone crisis cancelled_by_service 2025-12-29 2025-12-30
         ("admissions_365d", []),
     ],
 )
-def test_contacts_behind_a_feature(feature, rows):
+def test_source_rows_of_a_contact_feature(feature, rows):
     assert behind(records(contacts=CONTACTS), feature) == rows
 
 
@@ -77,7 +77,7 @@ def test_a_window_begins_with_its_first_day(contact_on, rows):
     assert found.tolist() == [[day_of(on) for on in rows] or [NO_DAY]]
 
 
-def test_what_a_row_says_of_each_table():
+def test_source_rows_of_each_table_are_described_in_words():
     world = records(
         supplies="patient_id medicine supplied_on days_supplied kind\nanna clozapine 2025-12-01 28 dispensed",
         results="patient_id test taken_on value unit\nanna anc 2025-12-02 3.2 10^9/L\nanna lipids 2025-12-03 - -",

@@ -13,7 +13,7 @@ from tests.features.records.kinds import KINDS, answer, rows, through, what_stan
 @pytest.mark.parametrize(
     ("kind", "place"), [(kind, place) for kind, (_, inputs) in KINDS.items() for place in range(len(inputs))]
 )
-def test_each_input_ends_as_the_table_says(kind, place, tmp_path):
+def test_each_kind_of_input_gives_the_result_of_the_table(kind, place, tmp_path):
     given = KINDS[kind][1][place]
     assert answer(given, tmp_path) == given.answer
 
@@ -23,7 +23,7 @@ DOORS = ("frames", "request", "parquet", "into")
 
 @pytest.mark.parametrize("door", DOORS)
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "G"])  # faults of CSV files have one door
-def test_every_door_ends_alike(kind, door, tmp_path):
+def test_every_source_gives_the_result_of_the_table(kind, door, tmp_path):
     for place, given in enumerate(KINDS[kind][1]):
         folder = tmp_path / str(place)
         folder.mkdir()

@@ -31,7 +31,7 @@ assert total(np.arange(5)) == 10.0  # of whole numbers: compiled now, by a compi
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is given back by name on Linux only")
-def test_the_compilers_code_is_forgotten_and_comes_back_when_it_is_called():
+def test_compiled_code_is_unloaded_and_loaded_again_when_called():
     done = subprocess.run([sys.executable, "-c", FORGET], capture_output=True, text=True, check=True)
     forgotten, fell = map(int, done.stdout.split())
     assert forgotten > 20 and fell > 20

@@ -288,7 +288,7 @@ def test_two_contacts_of_one_kind_a_day_and_team_are_one():
     assert len(loaded["contacts"]) == 1 and loaded.report.tables["contacts"].merged == 1
 
 
-def test_the_extract_as_given_is_let_go_once_it_is_read():
+def test_the_raw_extract_is_freed_after_reading():
     """Five million rows as text stand at twice what is kept of them. Rows set aside stay, as they were given."""
     frame = table("patient_id contact_id contact_on outcome\nanna c1 2025-01-10 attended\nanna c2 2025-01-10 unheard")
     given = weakref.ref(frame)

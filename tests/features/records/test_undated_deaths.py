@@ -64,7 +64,7 @@ def why(records, day=AS_OF):
         ("NULL", ON_CASELOAD),
     ],
 )
-def test_what_stands_in_place_of_a_day_of_death(tmp_path, written, reason):
+def test_text_in_place_of_a_day_of_death_is_read_as_a_death_or_as_none(tmp_path, written, reason):
     people = [{"patient_id": "anna", "birth_date": "1980-05-01", "died_on": written}]
     records = anna(patients=people)
     assert why(records) == reason
@@ -171,7 +171,7 @@ def test_a_word_for_no_death_and_a_placeholder_date_are_no_death():
     assert not any(map(says_no_death, ("yes", "2025-02-30", "1999", "unknown")))
 
 
-def test_reasons_stand_in_the_order_in_which_they_apply():
+def test_a_person_is_counted_under_the_first_reason_that_applies():
     """The table of attrition counts a person under the first rule that removes them."""
     stay = {"patient_id": "anna", "admitted_on": "2025-06-01", "known_on": "2025-06-01"}
     referral = {"close_reason": "died", "closed_on": "2025-05-01", "closed_known_on": "2025-05-01"}

@@ -18,9 +18,9 @@ from features.reference.words import circumstance_value
         ("many a day", None),
     ],
 )
-def test_an_amount_of_smoking_is_understood_as_it_is(text, meaning):
+def test_an_amount_of_smoking_is_read(text, meaning):
     assert circumstance_value("smoking", text) == meaning
 
 
-def test_an_amount_means_nothing_of_another_kind():
+def test_an_amount_is_not_read_for_other_kinds_of_circumstance():
     assert circumstance_value("housing", "20 a day") is None

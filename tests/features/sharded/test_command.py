@@ -65,7 +65,7 @@ def test_the_parts_hold_what_build_gives(trust: Path, whole: Path):
     assert got[list(wanted.names)].to_numpy("float32").tobytes() == wanted.values.tobytes()
 
 
-def test_killed_and_asked_again_ends_with_the_same_bytes(trust: Path, whole: Path):
+def test_a_killed_build_resumes_to_the_same_bytes(trust: Path, whole: Path):
     out = trust / "killed"
     words = ("--spine", str(trust / "spine.csv"), "--out", str(out), "--shards", "6", "--json")
     process = subprocess.Popen(command(trust, *words), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -105,7 +105,9 @@ def test_rows_are_ordered_within_a_part_and_copies_of_records_are_removed(store:
     ]
 
 
-def test_blocks_change_nothing(store: Path, spine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_block_size_does_not_change_the_matrix(
+    store: Path, spine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     build_store(store, spine, tmp_path / "a", FEW, shards=2)
     monkeypatch.setattr(sharded, "BLOCK_ROWS", 17)
     build_store(store, spine, tmp_path / "b", FEW, shards=2)
@@ -119,7 +121,7 @@ def test_more_shards_than_people_and_a_partition_made_before(store: Path, spine:
     assert (made / "00000" / "patients.parquet").exists()
 
 
-def test_killed_and_started_again_ends_with_the_same_bytes(store: Path, spine: Path, tmp_path: Path):
+def test_a_killed_build_that_is_started_again_gives_the_same_bytes(store: Path, spine: Path, tmp_path: Path):
     build_store(store, spine, tmp_path / "whole", FEW, shards=12, threads=1)
     script = (
         "import sys; from features import CATALOGUE; from features.sharded.local import build_store;"

@@ -80,7 +80,7 @@ def test_spark_deals_an_extract_as_one_machine_does(inputs: tuple[Path, Path], s
         assert Records.load(here / f"{shard:05}").data_hash == Records.load(there / f"{shard:05}").data_hash
 
 
-def test_one_engine_ends_what_the_other_began(inputs: tuple[Path, Path], session: Any, tmp_path: Path):
+def test_spark_finishes_a_build_that_one_machine_began(inputs: tuple[Path, Path], session: Any, tmp_path: Path):
     build_store(*inputs, tmp_path / "local", FEATURES[::20], shards=3)
     job = begin(*inputs, tmp_path / "both", FEATURES[::20], 3, lambda _: None)
     build_part(job, 1)

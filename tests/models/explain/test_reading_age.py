@@ -52,7 +52,7 @@ def test_the_table_holds_every_concept_once_and_nothing_else():
         ("Antipsychotic polypharmacy necessitates reconsideration.", 4.71 * 52 / 4 + 0.5 * 4 - 21.43 + 6),
     ],
 )
-def test_the_formula(text, age):
+def test_reading_age_follows_the_formula(text, age):
     assert reading_age(text) == pytest.approx(age)
 
 

@@ -137,6 +137,6 @@ def test_a_what_if_is_the_score_of_the_changed_inputs(model):
     assert some > 100
 
 
-def test_nobody_due_nothing_said(model):
+def test_no_what_if_is_offered_where_nothing_is_due(model):
     rows = np.full((2, 5), NAN, dtype=np.float32)
     assert model.what_ifs(model.score(rows, names=model.feature_names)) == [[], []]

@@ -103,7 +103,7 @@ def test_checkpoints_that_were_changed_are_found(home, kept, tmp_path, tampering
     assert reasons(home, kept, tmp_path)
 
 
-def test_a_strangers_signature_is_found(home, kept, tmp_path):
+def test_a_signature_by_an_untrusted_key_is_found(home, kept, tmp_path):
     new_key(tmp_path / "stranger.key", tmp_path / "stranger.pub")
     checkpoint_home(home, SigningKey.load(tmp_path / "stranger.key"), kept, "somebody")
     (found,) = reasons(home, kept, tmp_path)
@@ -132,7 +132,7 @@ def test_a_file_without_checkpoints_is_an_error_and_not_a_pass(home, tmp_path, c
         ("DELETE FROM exposures", "is gone from the exposure log"),
     ],
 )
-def test_what_changes_care_is_held_by_the_chain(home, database, start, tampering, said):
+def test_a_change_to_stored_care_data_breaks_the_audit_chain(home, database, start, tampering, said):
     review = {
         "actions": ["gp_informed"],
         "medicines_reconciled": True,
@@ -148,7 +148,7 @@ def test_what_changes_care_is_held_by_the_chain(home, database, start, tampering
     assert any(said in one.reason for one in verify_home(home).broken)
 
 
-def test_all_that_a_review_says_is_held():
+def test_every_field_of_a_review_is_in_the_audit_chain():
     assert set(ReviewIn.model_fields) <= set(REVIEW_CONTENT)
 
 

@@ -46,7 +46,7 @@ def test_a_token_that_does_not_hold_is_401(trusting, why):
 
 
 @pytest.mark.parametrize("algorithm", ["none", "HS256", "HS384"])
-def test_no_signature_and_no_shared_secret(trusting, algorithm):
+def test_a_token_without_signature_or_signed_by_a_shared_secret_is_401(trusting, algorithm):
     def part(value):
         return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
 
@@ -93,7 +93,7 @@ def test_a_service_without_clients_answers_no_call(home, start):
         assert client.get("/cds-services", headers=clients.bearer("/cds-services")).status_code == 401
 
 
-def test_the_tenant_is_one_agreed(home, start, tmp_path):
+def test_a_token_of_an_unknown_tenant_is_401(home, start, tmp_path):
     with start(home, cds=[clients.settings(tmp_path, tenants=["t1"])]) as client:
         for claims, status in (({"tenant": "t1"}, 200), ({"tenant": "t2"}, 401), ({}, 401)):
             assert client.get("/cds-services", headers=clients.bearer("/cds-services", **claims)).status_code == status
@@ -111,7 +111,7 @@ def test_the_tenant_is_one_agreed(home, start, tmp_path):
         {"algorithms": ["none"]},
     ],
 )
-def test_settings_that_cannot_be(tmp_path, wrong):
+def test_invalid_settings_are_refused(tmp_path, wrong):
     with pytest.raises(ValueError):
         CdsClient(**{**clients.settings(tmp_path), **wrong})
 

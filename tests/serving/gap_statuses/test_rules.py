@@ -56,7 +56,7 @@ class Stored:
         ("open", 3, None, "critical", ["body.until"]),
     ],
 )
-def test_what_may_be_said(status, until, why, severity, wrong):
+def test_a_status_that_does_not_fit_is_refused_by_field(status, until, why, severity, wrong):
     sent = StatusIn(status=status, until=None if until is None else day(until), why=why)
     assert [problem.where for problem in problems_with(sent, severity, TODAY)] == wrong
 
@@ -74,14 +74,14 @@ def test_what_may_be_said(status, until, why, severity, wrong):
     ],
     ids=["holds", "its date", "a new result", "evidence gone", "critical, day 6", "critical, day 7", "does not apply"],
 )
-def test_when_it_ends(stored, severity, evidence, ended):
+def test_a_status_ends_by_date_new_evidence_or_severity(stored, severity, evidence, ended):
     status = judged(stored, severity, evidence, TODAY)
     assert status is not None
     assert status.holds == (not ended)
     assert ended in status.ended
 
 
-def test_taken_back_is_no_status():
+def test_a_withdrawn_status_is_none():
     assert judged(Stored("open", None), "high", [COUNT], TODAY) is None
 
 

@@ -61,7 +61,7 @@ def test_a_status_is_seen_on_the_person_the_list_the_history_and_in_the_audit_lo
         ("nobody", CODE, {"status": "booked", "until": SOON}, 404),
     ],
 )
-def test_what_is_refused(pharmacist, patient, code, body, expected):
+def test_an_invalid_status_is_refused_and_not_repeated(pharmacist, patient, code, body, expected):
     answer = pharmacist.post(f"/v1/patients/{patient}/gaps/{code}/status", json=body)
     assert answer.status_code == expected, answer.text
     assert "vanished" not in answer.text and "2019" not in answer.text

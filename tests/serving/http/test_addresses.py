@@ -100,7 +100,7 @@ def test_a_body_that_does_not_say_it_is_json_is_415_and_the_answer_names_the_hea
 
 
 @pytest.mark.parametrize("kind", ["application/json", "application/json; charset=utf-8", "application/fhir+json"])
-def test_every_json_is_json(client, as_role, kind):
+def test_every_json_media_type_is_accepted(client, as_role, kind):
     headers = as_role("cmht_system") | {"Content-Type": kind}
     answer = client.post("/v1/scores", content=b'{"people": [{"patient_id": "a", "tables": {}}]}', headers=headers)
     assert answer.status_code == 200
@@ -122,11 +122,11 @@ def test_a_public_address_that_pages_could_not_be_reached_at_is_refused(url, tmp
         ServiceSettings(home=tmp_path, public_url=url)
 
 
-def test_a_slash_at_its_end_is_no_path(tmp_path):
+def test_a_trailing_slash_of_the_public_address_is_removed(tmp_path):
     assert ServiceSettings(home=tmp_path, public_url=PUBLIC + "/").public_url == PUBLIC
 
 
-def test_behind_a_proxy_the_last_word_of_the_last_line_is_the_proxys(home, start):
+def test_behind_a_proxy_only_the_last_forwarded_address_counts(home, start):
     token = issue_token(home, "cmht_system", None)
     with start(home, stranger_rate_per_minute=1, behind_proxy=True, environment="production") as client:
         lines = [("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-For", "203.0.113.9")]

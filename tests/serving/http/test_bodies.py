@@ -81,7 +81,7 @@ def test_a_body_that_does_not_come_is_408(client, as_role, monkeypatch):
 
 
 @pytest.mark.parametrize("headers", [{"X": "a" * 40_000}, {f"X{n}": "a" * 400 for n in range(100)}])
-def test_header_lines_have_an_end(client, headers):
+def test_headers_that_are_too_large_are_431(client, headers):
     assert client.get("/livez", headers=headers).status_code == 431
 
 
@@ -111,7 +111,7 @@ def a_request(people=3, rows=250):
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_read_in_steps_or_in_one_go_it_is_the_same_request(indent):
+def test_reading_a_body_in_steps_gives_the_same_request(indent):
     for whole in (a_request(), {"people": [{"patient_id": "a", "tables": {}}]}, a_request(1, 0)):
         body = json.dumps(whole, indent=indent).encode()
         assert read_scores(body, one_go=0) == read_scores(body, one_go=len(body))
@@ -127,7 +127,7 @@ def faults(body, one_go):
 
 
 @pytest.mark.parametrize("case", WRONG_BODIES)
-def test_what_is_wrong_in_one_go_is_wrong_in_steps(case):
+def test_reading_a_body_in_steps_finds_the_same_faults(case):
     body = WRONG_BODIES[case]
     body = body.encode() if isinstance(body, str) else json.dumps(body).encode()
     assert faults(body, len(body)) and faults(body, 0)

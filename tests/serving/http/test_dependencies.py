@@ -29,7 +29,7 @@ def test_no_route_waits_for_a_thread_before_its_own_work(client):
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_plain_function_would_be_named(nested):
+def test_a_dependency_that_is_a_plain_function_is_found(nested):
     def plain() -> int:
         return 1
 

@@ -83,7 +83,7 @@ def test_a_client_over_its_share_gets_429_and_others_do_not(home, start):
         assert [client.get("/v1/teams", headers=bearer(system)).status_code for _ in range(6)] == [200] * 5 + [429]
 
 
-def test_a_client_that_guesses_is_slowed_down_and_nobody_is_locked_out(home, start):
+def test_a_client_that_guesses_tokens_is_rate_limited_and_valid_tokens_still_work(home, start):
     good = issue_token(home, "pharmacist", ["north"])
     with start(home, stranger_rate_per_minute=2) as client:
         guesses = [client.get("/v1/teams", headers=bearer(f"upstream_{n}")).status_code for n in range(3)]
@@ -201,7 +201,7 @@ def test_a_request_past_the_deadline_is_503_over_http(home, start, monkeypatch):
     assert answer.json()["type"].endswith("too-slow")
 
 
-def test_a_full_table_forgets_who_has_a_full_bucket_and_nobody_else(monkeypatch):
+def test_a_full_table_of_clients_drops_only_those_with_their_whole_share_left(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(rate_limit, "MOST_CLIENTS", 2)
     rate = rate_limit.Rate(a_minute=2, now=lambda: clock[0])

@@ -16,7 +16,7 @@ def key_file(folder, text, mode=0o600):
     return path
 
 
-def test_what_is_sealed_opens_for_its_person_only(tmp_path):
+def test_a_sealed_name_opens_for_its_person_only(tmp_path):
     keys = IdentityKeys.read(key_file(tmp_path, f"k1:{OLD}\n"))
     sealed = keys.seal(b"Sam Exampleton", "N00")
     assert keys.open(sealed, "N00", "k1") == b"Sam Exampleton"

@@ -65,7 +65,7 @@ def test_a_system_finds_by_id_only(found):
     assert found("zeph", caller=SYSTEM) == [] and found("S02", caller=SYSTEM) == ["S02"]
 
 
-def test_one_letter_is_no_search(found):
+def test_a_search_of_one_letter_finds_nobody(found):
     assert found("n") == []
 
 

@@ -44,7 +44,7 @@ def rename_team(desk, name):
 
 
 @pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (2, 2, 0)])
-def test_receipts_before_the_send_returned_twice_and_out_of_order_give_the_last_word(desk, order):
+def test_early_repeated_and_disordered_receipts_give_the_final_status(desk, order):
     """The provider's receipts overtake its answer to the send itself."""
     receipts = [
         ("sending", "2026-01-06T12:00:00Z"),
@@ -237,7 +237,7 @@ def test_a_text_that_names_a_team_of_the_published_list_is_not_sent(desk, name):
         desk.texting.__dict__["templates"] = (INVITE,)
 
 
-def test_a_team_of_general_words_bars_nothing(desk):
+def test_a_team_name_of_general_words_blocks_no_text(desk):
     rename_team(desk, "Your appointment team")
     assert send(desk).sent
 

@@ -141,7 +141,7 @@ def test_a_reply_is_brought_as_the_service_reads_it(phones):
     assert TextReply.model_validate(brought(one)).source_number == NUMBERS["N03"].lstrip("+")
 
 
-def test_two_demos_share_no_port_and_each_is_closed_at_its_end(monkeypatch):
+def test_two_demos_use_different_ports_and_close_them_at_the_end(monkeypatch):
     monkeypatch.delenv(demo.SETTING, raising=False)
     with demo.phones_beside_the_demo() as first:
         os.environ.pop(demo.SETTING)

@@ -130,7 +130,7 @@ def test_a_new_reply_does_not_hide_an_old_feed(desk, home):
     assert latest_as_of(records) <= SENT
 
 
-def test_a_folder_of_an_extract_is_not_changed(desk, home, tmp_path):
+def test_replies_are_not_written_into_an_extract_folder(desk, home, tmp_path):
     extract = Records.load(home / "store").save(tmp_path / "extract", "csv")
     (extract / "about.json").unlink()
     kept = {path.name: path.read_bytes() for path in extract.iterdir()}

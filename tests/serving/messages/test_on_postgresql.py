@@ -83,12 +83,12 @@ def test_a_reply_that_comes_eight_times_at_once_is_there_once_and_answered_once(
     assert desk.messenger.sent.count((NUMBERS["N03"], "automatic")) == 1
 
 
-def test_a_press_that_comes_eight_times_at_once_sends_once(desk):
+def test_eight_simultaneous_sends_of_one_press_send_one_text(desk):
     at_once([(send_text, desk, SAM, audit_of(desk.database), "N03", "invite", "k")] * 8)
     assert desk.messenger.invites(NUMBERS["N03"]) == 1
 
 
-def test_stop_and_start_in_any_order_leave_the_last_word(desk):
+def test_the_later_of_stop_and_start_counts_in_any_order_of_arrival(desk):
     first, last = desk.now.at, desk.now.at + dt.timedelta(minutes=1)
     with desk.database.write() as connection:
         repository.set_opt_out(connection, "h", first, "reply")

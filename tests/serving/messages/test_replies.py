@@ -72,7 +72,7 @@ def test_every_word_of_distress_is_found_inside_a_sentence():
         ("", None),
     ],
 )
-def test_a_mobile_number_is_written_one_way(written, number):
+def test_a_mobile_number_is_normalised(written, number):
     assert mobile(written) == number
 
 

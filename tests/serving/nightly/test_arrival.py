@@ -70,7 +70,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_refused(case):
+def test_an_implausible_night_is_refused_with_its_reasons(case):
     changes, expected = CASES[case]
     found = refusals(next_night(**changes), NIGHT, dt.date(2026, 1, 5), ALLOWED)
     assert len(found) == len(expected), found

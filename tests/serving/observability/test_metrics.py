@@ -81,7 +81,7 @@ def test_the_list_and_the_ages_of_the_data(scrape, world):
     assert [key for key in now if key[0] == "upstream_model"]
 
 
-def test_a_database_that_is_down_is_a_number_and_not_an_error(client, monkeypatch):
+def test_metrics_are_served_while_the_database_is_down(client, monkeypatch):
     from serving.operations.endpoints import monitor
     from serving.storage.database import Database, DatabaseUnavailable
 
@@ -114,7 +114,7 @@ def test_the_index_is_that_of_the_formula():
     assert drift.stability(column, then, rows=200) == pytest.approx(index_by_hand(now, before), rel=1e-12)
 
 
-def test_the_training_itself_has_not_drifted_and_a_moved_input_has():
+def test_drift_is_small_for_the_training_data_and_large_for_a_shifted_input():
     rng = np.random.default_rng(3)
     training = rng.normal(size=(4_000, 3))
     training[rng.random(4_000) < 0.2, 1] = np.nan

@@ -62,7 +62,7 @@ def test_a_step_whose_decision_is_not_known_says_so_and_so_does_no_step(home, wa
     assert "No step is due." in steps and "no step was taken" in steps
 
 
-def test_the_latest_month_counts_and_a_damaged_one_never_gives_way_to_an_older(home, watching):
+def test_the_latest_report_counts_and_a_damaged_one_is_not_replaced_by_an_older_one(home, watching):
     put_report(home, "2025-12", happened=[UNKNOWN])
     put_report(home, "2026-02", happened=[])
     assert "From the report of 2026-02" in watching.get("/monitoring").text

@@ -57,7 +57,7 @@ def test_nobody_of_another_team_is_on_a_register(trust):
     assert trust.get("/registers/no-such").status_code in (404, 422)
 
 
-def test_a_register_is_cut_to_what_is_overdue_and_says_who_is_left(trust):
+def test_a_register_is_filtered_by_overdue_care_and_says_when_nobody_fits(trust):
     assert people_on(trust.get("/registers/clozapine?status=gap").text) == ["N00"]
     page = trust.get("/registers/clozapine?status=no-gap").text
     assert people_on(page) == [] and "Nobody on this register fits" in page
@@ -142,7 +142,7 @@ def test_the_next_14_days_hold_the_next_7(week):
     assert "Injection: paliperidone" in fourteen["Wednesday 14 January 2026"]
 
 
-def test_a_supply_is_folded_unless_a_day_without_it_is_a_danger(week):
+def test_supplies_are_collapsed_except_those_dangerous_to_miss(week):
     days = week("days=7")
     folded = days["Wednesday 7 January 2026"].partition("<details")[2]
     assert "Supply runs out: olanzapine" in folded

@@ -27,7 +27,7 @@ def test_what_contradicts_itself_is_named_by_its_place(actions, side_effects, fi
     assert [one.field for one in found] == fields
 
 
-def test_the_words_name_both_sides_and_nothing_that_was_sent():
+def test_a_contradiction_names_both_answers_in_the_words_of_the_form():
     (one,) = contradictions(["no_change_needed", "medicine_changed"], side_effects_assessed=False)
     assert "Reviewed, no change needed" in one.words and "Medicine started, stopped or switched" in one.words
 

@@ -24,7 +24,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_everybody_is_scored_and_the_value_is_named_by_its_place(client, as_role, case):
+def test_an_unreadable_value_is_reported_and_everybody_is_scored(client, as_role, case):
     table, row, column, value = BAD[case]
     people = [
         {"patient_id": "well", "tables": {"referrals": [OPEN], "results": [LEVEL]}},

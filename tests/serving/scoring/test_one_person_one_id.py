@@ -40,6 +40,6 @@ def test_rows_name_their_person_in_any_spelling_and_nobody_else():
 
 
 @pytest.mark.parametrize("nothing", [" ", "\u200b", "9.43E+09"])
-def test_an_id_of_nothing_is_refused(nothing):
+def test_an_empty_id_is_refused(nothing):
     with pytest.raises(ValidationError):
         ask(nothing)

@@ -166,7 +166,7 @@ def test_an_empty_record_is_scored_and_says_so(client, as_role):
     assert got["people"][0]["risks"][0]["probability"] > 0
 
 
-def test_the_limits_of_a_score_are_flags(client, as_role):
+def test_a_score_flags_old_sources_unknown_medicines_and_unusual_inputs(client, as_role):
     """Stale sources, unknown medicines and inputs outside training, each on the person they belong to."""
 
     def supply(medicine, day):
@@ -289,7 +289,7 @@ def test_a_day_to_come_is_refused_and_a_day_before_everything_is_scored(client, 
     assert long_ago.status_code == 200 and long_ago.json()["people"][0]["risks"]
 
 
-def test_memory_is_given_back_after_a_large_answer_only(client, as_role, answer, monkeypatch):
+def test_memory_is_released_only_after_a_large_answer(client, as_role, answer, monkeypatch):
     given = []
     monkeypatch.setattr(middleware, "_tidy", lambda: given.append(True))
     body = {"people": [{"patient_id": "X1", "tables": {}}]}

@@ -85,7 +85,7 @@ def test_a_key_that_every_account_can_read_is_refused(tmp_path):
         NhsKey.read(file)
 
 
-def test_a_head_that_was_kept_elsewhere_finds_a_chain_that_was_cut_and_resealed(home):
+def test_a_saved_head_finds_a_chain_that_was_cut_and_resealed(home):
     issue_token(home, "auditor")
     kept = verify_home(home).head
     assert not verify_home(home, kept).broken
@@ -192,7 +192,7 @@ def test_signing_in_again_ends_the_session_before(home, start):
         assert client.get("/audit", headers={"Cookie": f"upstream_session={before}"}).status_code == 303
 
 
-def test_cookies_that_are_guessed_are_slowed_down(home, start):
+def test_a_client_that_guesses_cookies_is_rate_limited(home, start):
     with start(home, stranger_rate_per_minute=5) as client:
         cookies = [{"Cookie": f"upstream_session=guess{n}"} for n in range(8)]
         assert [client.get("/", headers=one).status_code for one in cookies] == [303] * 5 + [429] * 3

@@ -159,7 +159,7 @@ def test_new_keys_are_found_and_an_outage_stops_nobody(provider):
     assert issuers.verified(new)
 
 
-def test_the_leeway_is_a_boundary():
+def test_expiry_and_not_before_hold_to_the_second_at_the_leeway():
     """Expiry and not-before, second by second around a leeway of 30, with a clock of our own."""
     key = RSAKey.generate_key(2048, {"kid": "a"})
     claims = {"iss": "https://id.example", "aud": "upstream", "sub": "sam", "nbf": 1_000, "exp": 2_000}
@@ -211,7 +211,7 @@ def test_a_flood_of_unknown_keys_fetches_once_per_cool_down():
     assert len(fetched) == 2
 
 
-def test_a_key_that_the_provider_took_back_is_gone_once_keys_are_fetched_again():
+def test_a_withdrawn_key_is_refused_after_the_next_fetch():
     now, sets = [0.0], [key_sets("a", "b"), key_sets("b")]
     cache = KeyCache("u", lambda url: sets.pop(0), lambda: now[0])
     assert cache.find("a")

@@ -128,7 +128,7 @@ def test_without_a_role_from_anybody_there_is_a_page_that_says_what_to_do(client
     assert kinds(client)[-1].action == "sign_in.without_role"
 
 
-def test_a_role_of_ours_serves_where_the_provider_names_none_until_it_is_withdrawn(client, service_home, provider):
+def test_an_assigned_role_is_used_if_the_provider_gives_none_until_it_is_withdrawn(client, service_home, provider):
     join_team(service_home, provider.url, "assigned", "north", SINCE, None, "rota")
     assign_role(service_home, provider.url, "assigned", "pharmacist", SINCE, None, "lead")
     signs_in(provider, sub="assigned", role=None)
@@ -141,7 +141,7 @@ def test_a_role_of_ours_serves_where_the_provider_names_none_until_it_is_withdra
 
 
 @pytest.mark.parametrize("claimed", ["R0001", ["R8000", "R9000"]], ids=["a role we do not know", "two roles at once"])
-def test_a_role_of_ours_does_not_stand_in_for_one_that_the_provider_names(client, service_home, provider, claimed):
+def test_an_assigned_role_does_not_replace_an_invalid_role_from_the_provider(client, service_home, provider, claimed):
     assign_role(service_home, provider.url, str(claimed), "pharmacist", SINCE, None, "lead")
     signs_in(provider, sub=str(claimed), role=claimed)
     is_refused(client, come_back(client, away(client)[1]))

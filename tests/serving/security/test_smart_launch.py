@@ -258,7 +258,7 @@ def test_a_sign_in_cannot_be_finished_as_a_launch(home, start, epr):
         assert client.get("/launch/back", params={"state": "made-up", "code": "c"}).status_code == 400
 
 
-def test_settings_that_cannot_be(tmp_path, epr):
+def test_invalid_settings_are_refused(tmp_path, epr):
     good = settings(epr)
     for wrong in ({**good, "public_url": ""}, {**good, "oidc": []}):
         with pytest.raises(ValueError, match="UPSTREAM_"):

@@ -302,7 +302,7 @@ def test_a_login_that_policies_do_not_hold_is_refused(postgresql, rights, home, 
         serve(home, port=0)
 
 
-def test_the_login_of_the_tests_is_held(database):
+def test_the_database_login_of_the_tests_is_subject_to_row_level_security(database):
     database.check_is_held()
 
 

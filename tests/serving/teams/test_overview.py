@@ -78,7 +78,7 @@ def test_reviews_this_week_are_shown_with_the_capacity(seen, world):
     assert found["listings"] == {"useful": 2}
 
 
-def test_the_unseen_come_first_and_never_seen_before_all(seen):
+def test_people_unseen_for_longest_are_ordered_with_never_seen_first(seen):
     _, found, page, _ = seen
     days = [person["last_seen_on"] or "" for person in found["unseen_longest"]]
     assert days == sorted(days) and days[0] == "", "N01 was never recorded as seen"
@@ -102,7 +102,7 @@ def test_small_groups_are_hidden_on_the_page(seen):
     assert "hidden" in text(page[page.index('id="equality"') :])
 
 
-def test_a_single_hidden_number_takes_another_with_it():
+def test_a_single_small_number_hides_a_second_one():
     assert suppressed({"a": 30, "b": 12, "c": 3}) == {"a": 30, "b": None, "c": None}
     assert suppressed({"a": 30, "b": 2, "c": 2}) == {"a": None, "b": None, "c": None}, (
         "4 together would be known as 2 and 2 or 1 and 3"

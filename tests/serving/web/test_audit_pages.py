@@ -88,7 +88,7 @@ def test_while_it_is_open_the_persons_page_says_who_why_until_when_and_that_the_
     assert "Opened in an emergency" not in hospital("pharmacist:south").get("/patients/S02").text
 
 
-def test_of_two_own_openings_the_page_names_the_one_that_ends_last(hospital):
+def test_of_two_emergency_accesses_the_page_names_the_one_that_ends_last(hospital):
     pharmacist = hospital("pharmacist:north")
     opens(pharmacist)
     opens(pharmacist, reason="immediate_risk")

@@ -25,7 +25,7 @@ def test_the_interface_and_the_page_say_what_could_not_be_checked(client, as_rol
     assert "every check that applies could be made" not in page
 
 
-def test_a_closing_is_a_day_and_what_was_done():
+def test_a_closed_gap_is_shown_with_its_day_and_what_was_done():
     row = SimpleNamespace(
         medicines=[],
         dues=[],

@@ -96,7 +96,7 @@ def said(code: str, number: float | None) -> str:
 
 
 @pytest.mark.parametrize("code", SAID)
-def test_the_gap_first_then_how_long(code):
+def test_a_gap_is_worded_with_its_name_before_its_days(code):
     assert tuple(said(code, number) for number in (6.0, 0.0, None)) == SAID[code]
 
 
@@ -119,7 +119,7 @@ def test_a_code_that_is_not_in_the_table_is_said_by_its_title():
     assert gap_parts("NEW_CODE", "Something new overdue", None) == ("Something new overdue", "")
 
 
-def test_the_date_of_a_gap_is_called_what_it_is():
+def test_the_date_of_a_gap_is_labelled_by_kind():
     assert gap_date("SUPPLY_GAP_ORAL") == gap_date("CLZ_BREAK") == "Supply ran out"
     assert gap_date("LAI_OVERDUE") == gap_date("HDAT") == "Due"
 
@@ -159,7 +159,7 @@ def test_a_line_marks_a_safety_gap_and_a_critical_one_and_escapes_a_title():
         ("A label", "A sentence of an older run", "A label"),
     ],
 )
-def test_a_reason_in_a_few_words_never_says_that_all_is_well_where_it_is_not(label, sentence, words):
+def test_a_short_reason_never_sounds_reassuring_about_a_problem(label, sentence, words):
     assert reason_words(label, sentence) == words
 
 
@@ -194,7 +194,7 @@ def test_dates_in_a_text_are_said_as_dates():
         ("hba1c_latest", None, "mmol/mol", "HbA1c latest: not recorded"),
     ],
 )
-def test_what_the_model_read_in_words(name, value, unit, words):
+def test_an_input_of_the_model_is_put_in_words(name, value, unit, words):
     assert feature_words({"name": name, "value": value, "unit": unit}) == words
 
 

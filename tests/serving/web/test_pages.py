@@ -52,7 +52,7 @@ def test_no_page_calls_a_risk_low_or_names_a_protected_characteristic(browser, p
         assert word not in about_people, word
 
 
-def test_the_person_page_puts_what_is_certain_above_what_is_likely(browser, client, as_role):
+def test_the_person_page_shows_overdue_care_above_the_estimate(browser, client, as_role):
     text = browser("pharmacist:north").get("/patients/N00").text
     gaps = client.get("/v1/patients/N00", headers=as_role("everywhere")).json()["gaps"]
     count = next(gap for gap in gaps if gap["code"] == "CLZ_FBC_OVERDUE")

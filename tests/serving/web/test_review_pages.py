@@ -261,7 +261,7 @@ def test_a_draft_expires_and_its_author_can_delete_it(priya, database):
     assert "not recorded yet" not in priya.get("/patients/N03").text
 
 
-def test_a_link_leads_where_it_says_after_signing_in(home, start):
+def test_signing_in_leads_to_the_page_that_was_asked_for(home, start):
     with start(home) as client:
         asked = client.get("/patients/N03?view=admission-90")
         assert asked.headers["location"] == "/sign-in"
@@ -272,7 +272,7 @@ def test_a_link_leads_where_it_says_after_signing_in(home, start):
         assert client.post("/sign-in", data={"choice": "pharmacist:north"}).headers["location"] == "/", "once"
 
 
-def test_somebody_else_at_the_same_browser_is_not_led_to_the_page_of_the_one_before(trust, priya, database, home):
+def test_another_user_of_the_browser_is_not_sent_to_the_previous_users_page(trust, priya, database, home):
     page = priya.get("/patients/N03").text
     end_sessions(database)
     send(priya, page)

@@ -17,7 +17,7 @@ def test_the_page_says_how_much_is_carried_over(browser):
     assert f"medicines by supplies in hand, counting at most {CARRY_DAYS} days carried over" in page
 
 
-def test_a_lane_says_which_days_were_assumed():
+def test_the_year_picture_marks_assumed_days_of_supply():
     told = "days of supply not recorded: 28 days assumed"
     event = SupplyEvent(
         on=AS_OF, medicine="olanzapine", kind="dispensed", injection=False, covers_from=AS_OF,

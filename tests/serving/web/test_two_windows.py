@@ -94,7 +94,7 @@ def test_what_was_filled_in_before_a_session_ended_overwrites_no_later_change(tr
     assert "work_set" in give(priya, late, notes="gp_to_call").headers["location"]
 
 
-def test_two_reviews_are_two_reviews(priya):
+def test_two_reviews_of_one_person_are_both_kept(priya):
     pages = [priya.get(PERSON).text for _ in range(2)]
     for page in pages:
         assert send(priya, page).headers["location"].count("recorded=1") == 1

@@ -37,7 +37,7 @@ EVE = {"patient_id": "eve", "probability": 0.3, "worst": 1, "safety_gaps": 3}
         (Ranking.BLENDED, 2, "anna ben eve cleo dan", "anna ben"),
     ],
 )
-def test_order_line_and_band(ranking, line, people, within):
+def test_places_follow_the_ranking_with_snoozed_last_and_critical_gaps_above_the_line(ranking, line, people, within):
     """Snoozed people are last whatever their risk; a person with a critical gap is right after the line."""
     found = placed(rows(ANNA, BEN, CLEO, DAN, EVE), ranking, as_published=False, line=line)
     assert [one.patient_id for one in found] == people.split()

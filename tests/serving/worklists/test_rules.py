@@ -184,7 +184,7 @@ def gap(person, worst):
     ],
     ids=["not on the caseload", "reviewed", "risk fell", "displaced", "it fell, but would not have been enough"],
 )
-def test_leaving_has_a_reason(now, reason, displaced_by):
+def test_everybody_who_left_the_list_has_a_reason(now, reason, displaced_by):
     made = make_list([*now, UNSEEN], held(A=0.3), 2, DAY, RULES, gone={"A": "died"})
     (left,) = made.exits
     assert (left.patient_id, left.reason.value, left.displaced_by) == ("A", reason, displaced_by)
@@ -272,7 +272,7 @@ def test_everybody_has_one_line_slots_are_filled_and_each_who_left_has_one_reaso
 
 @settings(max_examples=150, deadline=None)
 @given(CASELOAD, CASELOAD, st.integers(0, 14), st.sampled_from([0.0, 0.1, 0.5]))
-def test_the_cost_of_steady_lists_is_bounded(then, now, slots, stay):
+def test_steady_lists_lose_at_most_a_stated_share_of_the_total_risk(then, now, slots, stay):
     """The total risk at the slots given by order is at least the highest possible, divided by 1 + stay; the summary
     reports this figure."""
     rules = ListRules("admission", 90, stay=stay)
@@ -321,7 +321,7 @@ def test_a_list_made_again_on_the_same_data_does_not_move(caseload, slots, days)
 
 @settings(max_examples=60, deadline=None)
 @given(CASELOAD)
-def test_blended_serves_both_orders_at_half_speed(caseload):
+def test_a_blended_list_places_the_nth_person_of_each_order_within_2n(caseload):
     """The n-th person by risk, or n-th by gaps with a gap, is among the first 2n - 1 or 2n."""
     place = {c.patient_id: n for n, c in enumerate(in_order(caseload, Ranking.BLENDED), 1)}
     for n, c in enumerate(in_order(caseload, Ranking.RISK), 1):

@@ -68,7 +68,7 @@ def test_the_caseload_is_who_is_alive_with_an_open_referral_as_known():
     assert sorted(inside) == ["closed-known-late", "open"]
 
 
-def test_a_code_over_its_budget_is_told():
+def test_a_code_over_its_budget_is_reported():
     over = CodeShare("HDAT", 50, 0.5, 0.0, 0.06, "x")
     shown = CodeShare("HDAT", 1, 0.01, 0.2, 0.06, "x")
     assert not over.within and not shown.within

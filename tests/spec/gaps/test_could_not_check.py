@@ -14,7 +14,7 @@ def unchecked(**tables: str) -> list[str]:
     return unchecked_of(records_of([case]), np.array([0]), day_of(AS_OF))[0]
 
 
-def test_of_somebody_of_whom_nothing_is_recorded_it_says_so():
+def test_an_empty_record_is_listed_as_not_checked():
     assert unchecked() == [
         "limits that turn on the date of birth: not recorded",
         "medicines: none recorded",

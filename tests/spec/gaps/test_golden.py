@@ -60,5 +60,5 @@ def answers() -> list[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("number", range(len(CASES)), ids=[str(case) for case in CASES])
-def test_golden(number: int) -> None:
+def test_a_golden_case_gives_its_gaps(number: int) -> None:
     check(CASES[number], answers()[number])

@@ -64,7 +64,7 @@ def test_everybody_off_antipsychotics_with_coded_psychosis_has_the_gap(untreated
     assert said == set(people), f"silent about {sorted(set(people) - said)}"
 
 
-def test_in_hospital_it_is_said_and_is_no_alarm(untreated):
+def test_missing_treatment_of_an_inpatient_is_shown_with_low_severity(untreated):
     """What the ward gives is not in the extract: the line stays, low."""
     records, day, _, people = untreated
     assert people, "nobody to prove anything: another seed is needed"

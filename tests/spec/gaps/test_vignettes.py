@@ -41,5 +41,5 @@ def found() -> list[list[dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("number", range(len(VIGNETTES)), ids=[str(one) for one in VIGNETTES])
-def test_vignette(number: int) -> None:
+def test_a_vignette_gives_its_gaps(number: int) -> None:
     check(VIGNETTES[number], found()[number])

@@ -13,7 +13,7 @@ WEEKS_OLD = ("LAI_OVERDUE", "NO_ANTIPSYCHOTIC")
 """Critical because of what may follow; the day on which somebody asks matters less than that the person is reached."""
 
 
-def test_an_action_asks_for_haste_where_the_gap_is_severe_and_nowhere_else() -> None:
+def test_only_actions_of_critical_gaps_ask_for_urgency() -> None:
     gaps = [gap for case in (*test_vignettes.found(), *test_golden.answers()) for gap in case]
     milder = [g for g in gaps if g["severity"] in ("medium", "low") and str(g["due_on"])[:10] != str(AS_OF)]
     assert {(g["code"], g["action"]) for g in milder if URGENT.search(g["action"])} == set()

@@ -190,7 +190,7 @@ SILENCES = [
 @pytest.mark.parametrize(
     ("clause", "contacts", "as_of", "horizon", "expected"), SILENCES, ids=[row[0] for row in SILENCES]
 )
-def test_which_silences_are_a_disengagement(clause, contacts, as_of, horizon, expected):
+def test_a_silence_is_a_disengagement_by_clause(clause, contacts, as_of, horizon, expected):
     assert status(records(OPEN, contacts), as_of, "disengagement", horizon) == expected
 
 
@@ -267,7 +267,7 @@ def test_a_window_past_the_last_day_of_the_extract_has_no_label(until, expected)
     np.testing.assert_equal(label["admission_28"].to_numpy(), [expected])
 
 
-def test_days_that_have_not_settled_are_past_the_end():
+def test_unsettled_days_count_as_past_the_end_of_the_extract():
     history = records(OPEN, SEEN[:2], until=127)
     assert status(history, 100, "admission", 28, settling_days=1) == labels.PAST_THE_END
 

@@ -26,7 +26,7 @@ def split():
     return split_regret(rows, model, asked, oracle[asked], ceiling[asked])
 
 
-def test_the_parts_add_up_and_each_holds_its_cause(split):
+def test_the_parts_of_the_shortfall_add_up(split):
     value = {name: figure["value"] for name, figure in split.items() if isinstance(figure, dict)}
     assert value["model_auroc"] < value["ceiling_auroc"] < value["oracle_auroc"]
     whole = value["oracle_auroc"] - value["model_auroc"]

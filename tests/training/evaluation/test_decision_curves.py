@@ -87,7 +87,7 @@ def test_the_smooth_curve_follows_the_truth_and_its_band_covers_it():
     assert doubled[-5]["observed"] == pytest.approx(doubled[-5]["predicted"] / 2, rel=0.15)
 
 
-def test_calibration_is_looked_at_among_the_listed_too():
+def test_calibration_among_the_listed_is_reported():
     """A risk that is right overall and twice too high among the listed: only calibration among the listed shows it."""
     rng = np.random.default_rng(2)
     listed = np.arange(20_000) < 2000

@@ -38,7 +38,7 @@ def test_the_boosting_machine_learns_a_curve_that_the_logistic_regression_cannot
         assert found.mean() == pytest.approx(labels[name][~train].mean(), rel=0.25)
 
 
-def test_the_horizon_moves_every_row_alike_as_the_machine_itself_says():
+def test_adding_the_horizon_effect_equals_predicting_at_that_horizon():
     matrix, labels, people = curve_rows()
     fitted = fit_boosting(matrix, people, labels, np.ones(3000, dtype=bool), HORIZONS, ControlSettings())
     for horizon in (28, 90):

@@ -83,7 +83,7 @@ def test_what_does_not_fit_together_is_refused():
 
 
 @pytest.mark.parametrize(("fewest", "slope"), [(1, 1.0), (10, None)])
-def test_a_slope_that_is_chance_ends_a_training_and_not_a_demo(fewest, slope):
+def test_a_chance_calibration_slope_stops_training_but_not_a_demo(fewest, slope):
     """A demo of any size ends with a page; it alone continues with a calibration slice of few events."""
     settings = TrainingSettings(fewest_calibration_events=fewest)
     error = CalibrationError("the fitted slope is -1.07")

@@ -61,7 +61,7 @@ def test_a_matrix_and_a_frame_of_the_same_values_give_the_same_model():
         (("x", "y"), "2 names for 3 columns"),
     ],
 )
-def test_a_name_that_cannot_stand_is_named(names, says):
+def test_an_invalid_feature_name_is_refused_by_name(names, says):
     with pytest.raises(ShapeError, match=says):
         try_to_fit(names=names)
 
@@ -81,7 +81,7 @@ def test_a_name_that_cannot_stand_is_named(names, says):
         ({"calibration": TRAIN}, "2000 rows are in the training and in the calibration slice"),
     ],
 )
-def test_what_no_model_can_be_fitted_on_is_refused(how, says):
+def test_input_that_no_model_can_be_fitted_on_is_refused(how, says):
     with pytest.raises(ShapeError, match=says):
         try_to_fit(**how)
 

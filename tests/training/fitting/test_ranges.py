@@ -69,7 +69,7 @@ def test_a_model_of_more_events_has_less_spread(world, ranges):
     assert 0.5 < expected < 1
 
 
-def test_no_refits_no_ranges(world):
+def test_without_refits_there_are_no_ranges(world):
     off = SETTINGS.model_copy(update={"range_refits": 0})
     assert fit_ranges(world.fitted, world.values, world.labels, world.people, world.train, off) is None
 

@@ -57,6 +57,6 @@ def test_it_is_calibrated_on_people_that_its_folds_had_not_seen():
         assert found.by_pair(VALUES)["a_90"].max() < 0.4
 
 
-def test_the_end_of_its_training_is_the_last_complete_label():
+def test_a_refit_is_trained_until_the_last_complete_label():
     labels = LABELS.where(SPINE["as_of"] < pd.Timestamp("2024-06-01"))
     assert trained_until(labels, SPINE, {"a": (90,)}) == {"a_90": "2024-03-31"}

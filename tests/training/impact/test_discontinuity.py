@@ -63,7 +63,7 @@ def test_too_few_rows_say_what_to_do():
         jump_at_line(*made(30, 0.1, 1), bandwidth=0.1)
 
 
-def test_an_even_line_passes_the_density_test_and_a_sorted_one_fails():
+def test_the_density_test_passes_even_data_and_finds_people_moved_over_the_line():
     rng = np.random.default_rng(3)
     even = rng.uniform(-1, 1, 4000)
     assert density_at_line(even, 0.5).ok
@@ -71,7 +71,7 @@ def test_an_even_line_passes_the_density_test_and_a_sorted_one_fails():
     assert not density_at_line(pushed, 0.5).ok
 
 
-def test_the_density_test_is_wrong_as_rarely_as_it_says():
+def test_the_density_test_keeps_its_false_alarm_rate():
     wrong = [density_at_line(np.random.default_rng(s).uniform(-1, 1, 2000), 0.5).p < 0.05 for s in range(200)]
     assert np.mean(wrong) <= 0.11
 

@@ -124,7 +124,7 @@ def test_a_change_of_the_model_names_its_last_decision_before_the_first_list_and
     assert unknown["by"] is None and "does not hold the decision" in render({**found, "changes": [unknown]})
 
 
-def test_the_slope_stands_by_month_of_the_list_and_is_left_out_where_events_are_few(shifted):
+def test_the_slope_is_given_by_month_and_left_out_where_events_are_few(shifted):
     months = report(*shifted, "2026-01")["happened"][0]["by_month"]
     assert [one["month"] for one in months][:2] == ["2024-01", "2024-04"] and len(months) == LISTS
     slopes = [one["slope"] for one in months]

@@ -48,7 +48,7 @@ def test_one_event_in_ten_and_a_quarter_fewer_need_two_thousand_an_arm():
     assert people_each_arm(0.10, -0.5) < 450
 
 
-def test_rates_that_cannot_be_are_refused():
+def test_rates_outside_0_and_1_are_refused():
     with pytest.raises(ValueError, match="between 0 and 1"):
         people_each_arm(0.0, -0.25)
 

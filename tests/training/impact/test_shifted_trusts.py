@@ -34,7 +34,7 @@ def test_after_the_steps_the_events_are_as_expected(found, planted):
     assert 0.85 < found[planted]["observed_over_expected_at_end"]["value"] < 1.15
 
 
-def test_right_risks_are_left_alone_and_a_refit_changes_nothing_by_itself(found):
+def test_calibrated_risks_raise_no_alarm_and_a_refit_alone_repairs_nothing(found):
     assert found["right"]["alarmed"] <= 1 / 12 and found["right"]["steps"].get("none", 0) >= 11
     assert found["far too low"]["observed_over_expected_at_end"]["value"] > 1.8
 

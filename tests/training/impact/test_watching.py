@@ -24,7 +24,7 @@ def test_windows_of_one_person_do_not_overlap():
     assert without_overlap(person, day, 90).tolist() == [0, 2, 3]
 
 
-def test_right_risks_alarm_no_more_often_than_alpha_however_often_one_looks():
+def test_calibrated_risks_raise_an_alarm_in_at_most_alpha_of_runs_with_repeated_looks():
     alarms = [watch(*made(2000, seed), alpha=0.05).alarm_at is not None for seed in range(300)]
     assert np.mean(alarms) <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / 300)
 

@@ -74,7 +74,7 @@ def test_a_run_that_fails_is_marked_and_changes_no_alias(trained, small_settings
     assert store.version(tracking.CHALLENGER).run_id == result.run_id
 
 
-def test_a_given_uri_is_used_as_it_is(tmp_path):
+def test_a_given_tracking_address_is_used_unchanged(tmp_path):
     store = tracking.open_store(tmp_path, TrackingSettings(uri="http://mlflow.example"))
     assert (store.uri, store.local) == ("http://mlflow.example", False)
 
@@ -106,7 +106,7 @@ def broken_server(request, monkeypatch):
     server.server_close()
 
 
-def test_a_store_that_fails_is_not_an_empty_one(broken_server, tmp_path):
+def test_a_failing_store_is_an_error_and_not_read_as_empty(broken_server, tmp_path):
     store = tracking.open_store(tmp_path, TrackingSettings(uri=broken_server))
     for ask in (lambda: store.version(tracking.CHAMPION), lambda: store.find("1"), store.check_place):
         with pytest.raises(StoreFault, match=f"the MLflow store at {broken_server} did not answer as it should"):
@@ -155,7 +155,7 @@ def test_a_database_address_needs_a_place_for_files(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["trust?north", "feature%2Fbranch", "a b#c"])
-def test_a_home_of_any_name_has_its_own_store(tmp_path, name):
+def test_the_store_lies_in_the_home_whatever_its_name(tmp_path, name):
     home = tmp_path / name
     tracking.open_store(home, create=True).check_place()
     assert (home / tracking.DATABASE).is_file()
@@ -163,7 +163,7 @@ def test_a_home_of_any_name_has_its_own_store(tmp_path, name):
     assert all(path.is_relative_to(home) for path in tmp_path.rglob("*") if path.is_file())
 
 
-def test_a_run_in_the_environment_and_a_deleted_experiment_are_understood(tmp_path, monkeypatch):
+def test_a_run_id_in_the_environment_is_ignored_and_a_deleted_experiment_reported(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFLOW_RUN_ID", "0" * 32)
     store = tracking.open_store(tmp_path, create=True)
     store.check_place()
@@ -213,7 +213,7 @@ def test_the_commit_is_named_or_unknown():
     assert commit == "unknown" or len(commit.removesuffix("-dirty")) == 40
 
 
-def test_a_store_is_made_without_waiting_for_the_disk_and_written_to_with(tmp_path):
+def test_a_new_store_waits_for_the_disk_only_after_its_migrations(tmp_path):
     """MLflow's sixty migrations of an empty file need not be safe from a power cut; everything after them must be."""
     told = []
 

@@ -55,7 +55,7 @@ def test_teams_differ_in_cadence_and_staff_come_and_go(trust, contacts):
     assert (coordinators.nunique() > 1).mean() > 0.2
 
 
-def test_texts_are_answered_or_not(contacts):
+def test_some_texts_are_answered_and_some_are_not(contacts):
     texts = contacts[contacts["mode"] == "text"]["outcome"].value_counts(normalize=True)
     assert set(texts.index) == {"attended", "did_not_attend"}
     assert texts.min() > 0.1

@@ -65,7 +65,7 @@ def true(trust, asked):
     return filtered_risk(trust.truth, asked, ASKED, 1, 2 * FUTURES, known=True)
 
 
-def test_the_filter_is_honest_about_the_true_risk(found, true):
+def test_the_filter_is_calibrated_against_the_true_risk(found, true):
     seen, known = risk(found, "admission"), risk(true, "admission")
     off = known - seen
     assert abs(off.mean()) < 3 * off.std() / np.sqrt(len(off))
@@ -73,7 +73,7 @@ def test_the_filter_is_honest_about_the_true_risk(found, true):
 
 
 @pytest.mark.parametrize("outcome", ["admission"])
-def test_it_knows_less_than_the_oracle_and_more_than_the_model(outcome, found, true, ready, rows, oracle_settings):
+def test_the_filter_ranks_between_the_oracle_and_the_model(outcome, found, true, ready, rows, oracle_settings):
     """Of new disengagement three hundred particles know too little to tell (docs/evaluation.md)."""
     horizons = oracle_settings.outcomes.horizons
     fitted = fit(
@@ -86,7 +86,7 @@ def test_it_knows_less_than_the_oracle_and_more_than_the_model(outcome, found, t
     assert by_model < by_filter < 0.95
 
 
-def test_what_it_believes_of_the_hidden_state_holds_the_truth(found):
+def test_the_filters_ranges_of_the_hidden_state_hold_the_truth(found):
     """Nine in ten within 1.645 standard deviations would be perfect. Three hundred particles know less than they
     believe, most of all of engagement.
     """
@@ -105,7 +105,7 @@ def test_twice_the_particles_and_other_random_numbers_keep_most_of_the_order(tru
     assert pd.Series(more).corr(pd.Series(fewer), method="spearman") > 0.75
 
 
-def test_where_nothing_is_hidden_it_is_the_oracle():
+def test_the_filter_equals_the_oracle_where_nothing_is_hidden():
     truth = simulate(patients=150, years=2, seed=5, world=NOTHING_HIDDEN).truth
     people = [f"S{number:06d}" for number in range(1, 151)]
     spine = pd.DataFrame({"patient_id": people, "as_of": np.datetime64("2023-03-01")})

@@ -84,7 +84,7 @@ def test_reviewed_people_collect_more_and_fewer_missed_doses_are_reported(withou
     assert told[1] < 0.85 * told[0]
 
 
-def test_the_truth_shows_the_lift_of_adherence_and_none_where_reviews_do_nothing(without, trust):
+def test_reviews_raise_true_adherence_unless_the_world_says_they_do_nothing(without, trust):
     def taking(one, person):
         course = one.truth.course(person).set_index("day")
         return course.loc[DAY : DAY + pd.Timedelta(days=30), "takes_medicine"].mean()

@@ -85,7 +85,7 @@ def test_the_answer_does_not_depend_on_the_order_of_the_spine(trust, spine):
     assert (forwards["probability"].to_numpy() == backwards["probability"].to_numpy()[::-1]).all()
 
 
-def test_the_replayed_past_is_the_recorded_past(trust):
+def test_a_replay_gives_the_recorded_hospital_stays(trust):
     """In hospital in the replay on exactly the days on which the record has a stay, until late rows may be missing."""
     settled = pd.Timestamp("2024-10-01")
     stays = trust.records["stays"]
@@ -111,14 +111,14 @@ def test_people_who_were_admitted_had_been_less_well(trust):
     assert np.nanmean(week_before) > np.nanmean(usual) + 0.2
 
 
-def test_absent_people_have_no_risk(trust):
+def test_people_who_died_have_no_true_risk(trust):
     people = trust.records["patients"]
     dead = people.dropna(subset=["died_on"]).head(5)
     spine = pd.DataFrame({"patient_id": dead["patient_id"], "as_of": dead["died_on"] + pd.Timedelta(days=1)})
     assert trust.truth.risk(spine, {"admission": (28,)}, draws=2)["probability"].isna().all()
 
 
-def test_truth_survives_a_folder(trust, spine, tmp_path):
+def test_truth_saved_and_loaded_is_the_same(trust, spine, tmp_path):
     path = trust.truth.save(tmp_path)
     assert json.loads(path.read_text())["synthetic"] is True
     loaded = Truth.load(tmp_path)

@@ -80,7 +80,7 @@ def test_the_list_changes_what_follows_missed_contacts(plain):
     assert risks[0] < risks[1]
 
 
-def test_a_team_in_trouble_cancels_more(plain):
+def test_a_team_with_a_shock_cancels_more_contacts(plain):
     calm, stormy = (simulate(**SIZE, world=World(team_shock=share)) for share in (0.0, 1.0))
     cancelled = [(contacts_of(t)["outcome"] == "cancelled_by_service").mean() for t in (calm, stormy)]
     assert cancelled[1] > 2.0 * cancelled[0]

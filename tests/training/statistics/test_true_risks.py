@@ -29,7 +29,7 @@ def test_counting_shares_alone_would_make_the_same_range_look_too_narrow():
     assert (away <= 1.645 * 0.8).mean() < 0.8
 
 
-def test_a_shift_of_all_true_risks_is_seen():
+def test_a_shift_of_all_true_risks_is_estimated():
     logit, happened = drawn(3000, 100, hidden=0.5, shift=-0.7)
     posterior = distances(logit, happened, 100)
     assert below(posterior, np.full(len(logit), -0.7)).mean() == pytest.approx(0.5, abs=0.05)

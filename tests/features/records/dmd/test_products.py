@@ -38,7 +38,7 @@ def test_a_product_its_brand_and_its_id_of_before_lead_to_medicine_route_and_str
     assert release.find(code) == Product("quetiapine", "oral", 25.0)
 
 
-def test_a_depot_is_told_by_its_route_and_the_mg_in_a_syringe(release):
+def test_a_depot_product_is_found_by_route_and_mg_in_the_syringe(release):
     assert release.find("2") == Product("paliperidone palmitate 3-monthly injection", "long_acting_injection", 175.0)
 
 
@@ -57,7 +57,7 @@ def test_a_vtm_is_known_by_its_id_of_before_and_a_product_without_one_is_not_map
         ("26643006", 15.0, "aripiprazole"),
     ],
 )
-def test_a_vtm_that_depots_share_is_told_by_route_and_dose(route, dose, medicine):
+def test_route_and_dose_decide_between_depots_that_share_a_vtm(route, dose, medicine):
     assert load_products().find("406785006", route, dose).medicine == medicine
 
 

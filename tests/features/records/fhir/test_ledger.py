@@ -252,7 +252,7 @@ def mutated(rng, line):
 
 
 @pytest.mark.slow
-def test_the_replay_law(tmp_path):
+def test_any_earlier_store_and_list_can_be_rebuilt_after_later_exports(tmp_path):
     """After 30 daily exports with changes the store and the list of any earlier day are rebuilt byte for byte, and
     100,000 mutated lines in later exports change none of them."""
     rng = random.Random(20260105)

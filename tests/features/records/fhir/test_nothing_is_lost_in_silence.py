@@ -128,7 +128,7 @@ OUTCOME = one("OperationOutcome", "e", issue=[{"severity": "fatal", "code": "exc
     ],
     ids=["next page", "beside the manifest", "a fatal error", "another ending"],
 )  # fmt: skip
-def test_what_may_be_missing_is_reported(tmp_path, files, note):
+def test_an_incomplete_export_is_reported(tmp_path, files, note):
     folder = ndjson(tmp_path / "in", ANNA, name="p.ndjson")
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content))
@@ -136,7 +136,7 @@ def test_what_may_be_missing_is_reported(tmp_path, files, note):
     assert note in report["notes"]
 
 
-def test_pages_that_are_all_there_are_complete(tmp_path):
+def test_a_complete_set_of_bundle_pages_is_not_reported_as_incomplete(tmp_path):
     folder = ndjson(tmp_path / "in", ANNA)
     for page, links in enumerate([{"self": "x?1", "next": "x?2"}, {"self": "x?2"}]):
         given = [{"relation": relation, "url": url} for relation, url in links.items()]

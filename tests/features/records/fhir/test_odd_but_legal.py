@@ -128,7 +128,7 @@ def test_a_compressed_file_that_was_cut_off_is_refused_by_name(tmp_path):
         ("2024", "2024-12-31"),
     ],
 )
-def test_the_day_of_a_time(tmp_path, text, day):
+def test_a_time_is_read_as_its_day_in_london(tmp_path, text, day):
     records, _ = ingest(tmp_path, all_ndjson=lines(ANNA, count(day=text)))
     assert rows(records, "results", "taken_on") == [(day,)]
 

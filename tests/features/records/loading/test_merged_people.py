@@ -82,7 +82,7 @@ def test_a_merge_survives_the_store(tmp_path):
 
 
 @pytest.mark.parametrize("door", ["frames", "csv"])
-def test_a_header_line_within_a_table_is_set_aside_and_counted_and_is_nobody(door, tmp_path):
+def test_a_repeated_header_line_is_set_aside_and_counted(door, tmp_path):
     frames = {
         "patients": pd.DataFrame({"patient_id": ["a", "patient_id", "b"], "sex": ["male", "sex", "female"]}),
         "teams": pd.DataFrame({"team_id": ["T1", "team_id"], "kind": ["A06", "kind"]}),
@@ -151,7 +151,7 @@ def test_the_row_that_became_known_last_decides_a_merge(rows, people, turned):
     ("known", "born"),
     [((None, None), "NaT"), (("2025-01-02",) * 2, "NaT"), (("2025-01-02", "2025-02-02"), "1980-01-02")],
 )
-def test_two_dates_of_birth_of_one_id_are_neither_unless_one_came_later(known, born, turned):
+def test_of_two_birth_dates_the_later_known_one_counts_and_a_tie_is_unread(known, born, turned):
     rows = [
         {"patient_id": "anna", "birth_date": day, "known_on": on}
         for day, on in zip(("1980-01-01", "1980-01-02"), known, strict=True)

@@ -34,7 +34,7 @@ def folder(path, weight):
     return path
 
 
-def test_a_row_is_the_one_that_was_read_though_the_store_was_replaced_meanwhile(tmp_path):
+def test_a_row_is_quoted_from_the_file_that_was_read_after_the_store_is_replaced(tmp_path):
     store = folder(tmp_path / "store", 70.0)
     tables, _ = read_folder(store)
     results = tables["results"]

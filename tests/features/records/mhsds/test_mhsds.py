@@ -192,7 +192,7 @@ def test_a_national_code_is_evaluated_where_our_list_holds_every_value(values, f
     assert verdict.fates == {"R1": fate} and not verdict.warned
 
 
-def test_a_rule_is_as_weak_as_on_its_weakest_submission():
+def test_a_rule_gets_its_weakest_result_over_all_submissions():
     rule = ValidationRule("R1", "T", "Gender", "Warning - [M1]Gender contains an invalid national code value. x", False)
     months = [{"T": pd.DataFrame({"Gender": [value]})} for value in (None, "1", "K", "1")]
     assert check_all(months[:1], [rule]).fates == {"R1": "the item was not sent"}

@@ -34,7 +34,7 @@ TEXTS = {
 
 
 @pytest.mark.parametrize(("table", "column"), [(table, one) for table, columns in TEXTS.items() for one in columns])
-def test_neither_reaches_a_report_or_a_log(table, column, tmp_path: Path, caplog):
+def test_nhs_numbers_and_names_reach_no_report_or_log(table, column, tmp_path: Path, caplog):
     caplog.set_level(logging.DEBUG)
     extract = small_extract()
     first, *rest = extract[table]

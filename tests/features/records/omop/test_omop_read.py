@@ -113,7 +113,7 @@ def test_drug_products_reach_medicines_through_tables(extract: OmopExtract) -> N
     assert any("sulpiride" in note for note in extract.notes)
 
 
-def test_a_source_concept_speaks_where_the_standard_one_is_silent(changed) -> None:
+def test_the_source_concept_is_used_where_the_standard_concept_is_0(changed) -> None:
     exposure = {
         "drug_exposure_id": 1,
         "person_id": 1,
@@ -283,7 +283,7 @@ def test_missing_optional_tables_are_reported_and_people_stay(changed) -> None:
     assert sorted(extract.accounting["omop_table"].unique()) == ["person", "procedure_occurrence"]
 
 
-def test_one_mistyped_year_does_not_decide_what_is_open(changed) -> None:
+def test_one_mistyped_year_does_not_change_the_last_day_of_the_extract(changed) -> None:
     future = {"measurement_id": 1, "person_id": 1, "measurement_concept_id": 701, "measurement_date": "2923-01-01"}
     extract = read(changed(measurement=[future]))
     assert extract.last_day == pd.Timestamp("2023-12-31")
@@ -348,7 +348,7 @@ def test_an_exposure_that_was_stopped_lasts_until_then(changed, stopped, lengths
     assert records["supplies"]["days_supplied"].tolist() == lengths
 
 
-def test_that_an_exposure_was_stopped_counts_from_the_day_on_which_it_was_known(changed) -> None:
+def test_a_stopped_exposure_counts_from_the_day_it_became_known(changed) -> None:
     drug = {"person_id": 1, "drug_concept_id": 501, "drug_exposure_start_date": "2023-01-10", "days_supply": 28}
     stopped = drug | {"drug_exposure_id": 1, "stop_reason": "rash", "drug_exposure_end_date": "2023-01-17"}
     records = Records.from_frames(read(changed(drug_exposure=[stopped])).frames)

@@ -79,7 +79,7 @@ def test_what_could_mean_two_days_or_none_is_no_date(text):
 
 
 @pytest.mark.parametrize("value", [20250715, 20250715.0, dt.date(2025, 7, 15), dt.datetime(2025, 7, 15, 9)])
-def test_numbers_and_dates_of_other_doors_are_read_too(value):
+def test_numeric_and_typed_dates_are_read(value):
     assert date_of(read_day(value).day) == dt.date(2025, 7, 15)
 
 
@@ -96,7 +96,7 @@ def test_parquet_timestamps_with_a_zone_are_days_in_london_and_counted(tmp_path,
     assert any("3 times with an offset" in line for line in loaded.report.lines())
 
 
-def test_every_door_reads_the_same_day():
+def test_every_source_reads_the_same_day():
     texts = [text for text, _ in LONDON_DAYS if text != "9999-12-31"]
     days = sorted(day for text, day in LONDON_DAYS if text != "9999-12-31")
     people = {"patient_id": ["anna"]}

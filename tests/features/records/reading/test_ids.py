@@ -81,7 +81,7 @@ def test_a_float_column_of_ids_meets_the_same_ids_as_text():
     assert Records.from_frames(frames, today=TODAY)["supplies"]["patient_id"].tolist() == ["41"]
 
 
-def test_an_id_that_says_null_is_nobody():
+def test_ids_that_say_null_are_set_aside():
     loaded = Records.from_frames({"patients": pd.DataFrame({"patient_id": ["p1", "NULL", "nan"]})}, today=TODAY)
     assert loaded.patient_ids.tolist() == ["p1"]
 
@@ -141,7 +141,7 @@ def test_with_a_key_they_become_pseudonyms_in_files_too(tmp_path, ids):
 
 
 @pytest.mark.parametrize("followed", [f"{NUMBER}A", "943 476 5919b", f"#{NUMBER}"])
-def test_a_number_with_letters_after_it_is_nobodys_even_with_a_key(tmp_path, followed):
+def test_an_nhs_number_followed_by_letters_is_set_aside(tmp_path, followed):
     """It may mean a second person, so its rows are set aside rather than given to the first."""
     Records.from_frames({"patients": table("patient_id\nanna")}, today=TODAY).save(tmp_path / "store")
     (tmp_path / "store" / "about.json").unlink()

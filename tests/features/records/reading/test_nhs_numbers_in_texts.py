@@ -13,7 +13,7 @@ TEXTS = st.text("0123456789٠١٢٩４７ -.:/\n\u00a0aZ", max_size=24)
 
 
 @given(st.lists(st.one_of(st.none(), TEXTS), max_size=12))
-def test_few_and_many_texts_are_judged_alike(texts):
+def test_few_and_many_texts_give_the_same_matches(texts):
     words = pa.array(texts, pa.string())
     few = nhs_numbers._with_ten_digits(words)
     many = nhs_numbers._with_ten_digits(pa.concat_arrays([words, pa.array([""] * nhs_numbers.FEW)]))

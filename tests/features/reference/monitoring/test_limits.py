@@ -73,7 +73,9 @@ def test_a_row_that_is_missing_is_named() -> None:
     ("key", "change", "message"),
     [("th031", {"low": ""}, "row th031: low is blank"), ("th065", None, "row th065 is missing")],
 )
-def test_the_start_stops(tmp_path: Path, key: str, change: dict[str, str] | None, message: str) -> None:
+def test_the_package_does_not_import_with_a_wrong_limit(
+    tmp_path: Path, key: str, change: dict[str, str] | None, message: str
+) -> None:
     """A copy of the package with one limit gone does not even import."""
     shutil.copytree(RULES, tmp_path / "features", ignore=shutil.ignore_patterns("__pycache__"))
     _copied(

@@ -64,7 +64,7 @@ def test_rows_not_yet_known_and_future_rows_are_not_shown():
     ]
 
 
-def test_other_kinds_are_left_alone_and_needs_of_the_person_have_no_day():
+def test_other_circumstances_are_left_out_and_needs_of_the_person_have_no_day():
     assert of_a(("employment", "employed", 9), autism="confirmed", learning_disability="no") == [
         ["autism", "confirmed", None]
     ]

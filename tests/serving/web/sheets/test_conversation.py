@@ -99,7 +99,7 @@ def test_a_medicine_that_ended_is_not_on_the_sheet():
     assert sheet(supplies=[supply(200)]).medicines == []
 
 
-def test_what_could_be_simpler_comes_from_the_record_and_the_table():
+def test_suggestions_to_simplify_come_from_the_record_and_the_medicine_table():
     days = (80, 76, 52, 48, 24, 20)
     rows = [supply(day, medicine) for day, medicine in zip(days, ("quetiapine", "sertraline") * 3, strict=True)]
     found = sheet(supplies=rows).simpler

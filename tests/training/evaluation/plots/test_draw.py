@@ -12,7 +12,7 @@ from training.evaluation.schema.scores import Figure
     [(0.2, 0.1, 0.3), (0.05, 0.1, 0.3), (0.4, 0.1, 0.3)],
     ids=["the value within its interval", "below it: few draws, all of them higher", "above it"],
 )
-def test_the_bar_of_the_listed_runs_from_low_to_high_wherever_the_value_lies(trained, value, low, high):
+def test_the_interval_of_listed_people_is_drawn_from_low_to_high(trained, value, low, high):
     pair = trained[1].evaluation.pairs["admission_90"]
     observed = Figure(value=value, low=low, high=high)
     axes = matplotlib.figure.Figure().subplots()

@@ -20,7 +20,7 @@ def spine(trust):
     return landmarks.select(trust.records, [np.datetime64("2023-03-06")]).spine.reset_index(drop=True)
 
 
-def test_the_truth_recovers_all_of_itself_and_a_constant_nothing(trust, spine):
+def test_the_true_risk_recovers_every_planted_effect_and_a_constant_none(trust, spine):
     told = trust.truth.risk(spine, {"admission": (90,), "disengagement": (90,)}, draws=60, seed=0)
     true = {o: told[told["outcome"] == o]["probability"].to_numpy() for o in ("admission", "disengagement")}
     itself = planted.effects(trust.truth, spine, true, true, 50, 0)

@@ -50,7 +50,7 @@ def test_a_broken_line_is_named_by_file_and_line_and_the_rest_is_read(tmp_path):
     ]
 
 
-def test_a_type_that_holds_nothing_we_use_is_counted(tmp_path):
+def test_unused_resource_types_are_counted(tmp_path):
     _, report = ingest(tmp_path / "in", one("Claim"), one("Claim", "c2"))
     assert report["types"]["Claim"]["fates"] == {"not read: a type that holds nothing we use": 2}
 

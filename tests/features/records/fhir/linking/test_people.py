@@ -56,7 +56,7 @@ def test_a_birth_year_is_the_first_of_july():
 
 
 @pytest.mark.parametrize("written", ["yesterday", "2025-02-30", "2025-13", "01/02/2025", "2025-07-01T99:00:00Z"])
-def test_what_is_no_date_is_refused_without_being_repeated(written):
+def test_an_invalid_date_is_refused_and_not_repeated_in_the_error(written):
     with pytest.raises(NotADate) as refused:
         day(written)
     assert written not in str(refused.value)
@@ -91,7 +91,7 @@ def test_every_kind_of_reference_leads_to_the_person(tmp_path, entries):
     assert fate(report, "Observation") == "mapped to results"
 
 
-def test_a_urn_means_nothing_outside_its_bundle_and_another_server_is_another_person(tmp_path):
+def test_a_urn_is_resolved_inside_its_bundle_only_and_people_of_two_servers_differ(tmp_path):
     there = "https://b.example/fhir/Patient/anna"
     folder = ndjson(tmp_path / "in", bundle(("https://a.example/fhir/Patient/anna", ANNA)), name="1.json")
     ndjson(folder, bundle(("urn:uuid:5b0d", one("Patient", "bob"))), name="2.json")

@@ -137,7 +137,7 @@ def test_an_episode_is_a_referral_and_the_request_that_led_to_it_is_part_of_it(t
     assert fate(report, "ServiceRequest") == "merged into EpisodeOfCare"
 
 
-def test_r4_has_no_reason_for_closing_and_the_report_says_what_that_costs(tmp_path):
+def test_a_closed_r4_episode_has_reason_other_and_the_report_names_the_consequence(tmp_path):
     over = {**episode(status="finished"), "period": {"start": "2025-01-01", "end": "2025-06-01"}}
     records, report = ingest(tmp_path / "in", over)
     assert rows(records, "referrals", "closed_on", "close_reason") == [("2025-06-01", "other")]

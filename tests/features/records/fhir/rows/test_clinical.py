@@ -23,7 +23,7 @@ def test_a_test_is_known_by_its_uk_code_or_by_loinc(tmp_path, codes):
     ]
 
 
-def test_codings_that_mean_two_things_set_the_row_aside(tmp_path):
+def test_a_row_with_conflicting_codings_is_set_aside(tmp_path):
     records, report = ingest(tmp_path / "in", observed(ANC_UK, (LOINC, "2951-2"), value=140))
     assert len(records["results"]) == 0
     assert fate(report, "Observation") == "set aside: conflicting codings"

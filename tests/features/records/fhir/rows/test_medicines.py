@@ -34,7 +34,7 @@ COLUMNS = ("medicine", "route", "kind", "supplied_on", "days_supplied", "daily_d
 
 
 @pytest.mark.parametrize("system", [SNOMED, "https://dmd.nhs.uk", "https://dmd.nhs.uk/"])
-def test_dm_plus_d_is_known_by_each_of_its_names(tmp_path, system):
+def test_each_code_system_address_of_dmd_is_recognised(tmp_path, system):
     records, _ = ingest(tmp_path / "in", dispense((system, CLOZAPINE_VTM[1]), daysSupply={"value": 28, "code": "d"}))
     assert rows(records, "supplies", *COLUMNS) == [("clozapine", "oral", "dispensed", "2025-03-01", 28.0, "-")]
 
