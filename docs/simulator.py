@@ -23,7 +23,7 @@ No public data holds prescriptions, monitoring, attendance and psychiatric admis
 are known: hidden processes change day by day, care responds to what it can see, outcomes emerge from both, and a recording layer writes down part of it,
 late. `upstream simulate --check [--patients N] [--json]` compares the result with its targets, each with its source: rows of
 `features/reference/epidemiology.csv` by name (verified, unverified or simulator default, as the row itself says), relative risks of inequality groups, and
-plain ranges of our own for what no row gives: depots and clozapine by group, and how many people have each care gap.
+our own ranges where no row has one: depots and clozapine by group, and how many people have each care gap.
 
 ![One synthetic person: hidden course above, records left below]({picture})
 
@@ -46,7 +46,7 @@ model reads.*
 `Truth.risk` is the share of imagined futures, from the full hidden state of a person on a morning, in which the event happens. `Truth.review_effect` is
 how much that share changes when a medicines review is delivered on that morning: same person, same random numbers. `Truth.course` is the hidden past.
 
-`simulate(..., reviews=...)` (patient_id, reviewed_on) answers to the reviews of a list. Each is an attended contact with the effect `review_effect`, and a clozapine
+`simulate(..., reviews=...)` (patient_id, reviewed_on) simulates what the reviews of a list change. Each review is an attended contact with the effect `review_effect`, and a clozapine
 blood count that is due is taken there. Records of everybody else, and those from before a person's first review, stay the same to the byte
 (`tests/training/simulator/test_list_reviews.py`).
 
@@ -76,7 +76,7 @@ number moves others.
 
 ## Rates that are not believable yet
 
-All that lay outside their ranges at the last check (3,000 people, seed 7), and what no row gives. Published audits of people on clozapine and lithium that the
+All that lay outside their ranges at the last check (3,000 people, seed 7), and quantities that have no row. Published audits of people on clozapine and lithium that the
 trust is not tuned to are measured by the same command, shown apart and not counted among the 86. A gap's prevalence on the demo is to be read with this table beside it.
 
 | quantity | simulated | published, or our range | why, and what it moves |

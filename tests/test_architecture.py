@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tomllib
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,28 @@ def test_no_folder_holds_more_modules_than_a_reader_can():
     assert set(large) <= set(LARGER_FOLDERS), large
 
 
+def test_tests_lie_where_the_code_lies_that_they_test():
+    """A folder of tests has the path of a package or module."""
+    tests = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    mirrors = [folder for folder in tests if folder.parts and folder.parts[0] in PACKAGES]
+    assert len(mirrors) > 60
+    assert [str(folder) for folder in mirrors if not (ROOT / folder).is_dir()] == []
+
+
+def test_only_compiled_loops_are_excused_from_full_types():
+    """numba infers the types of what it compiles; every other module is held to ``mypy --strict``."""
+    mypy = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["mypy"]
+    assert mypy["strict"] and set(mypy["packages"]) == set(PACKAGES)
+    excused = [
+        module
+        for override in mypy["overrides"]
+        if override.keys() & {"disallow_untyped_defs", "disallow_incomplete_defs", "disallow_untyped_calls"}
+        for module in override["module"]
+    ]
+    text = {module: (ROOT / (module.replace(".", "/") + ".py")).read_text(encoding="utf-8") for module in excused}
+    assert [module for module in excused if not re.search(r"^@(jit|inlined|step)\b", text[module], re.M)] == []
+
+
 def classes() -> dict[str, list[str]]:
     """Where each class is defined."""
     found: dict[str, list[str]] = defaultdict(list)
@@ -168,6 +191,27 @@ def test_every_http_call_in_tests_states_its_timeout():
         and "timeout" not in {word.arg for word in node.keywords}
     ]
     assert not hasty
+
+
+def test_no_test_waits_for_a_fixed_time():
+    """A wait belongs in a loop that asks again; a function inside a test may be slow on purpose."""
+    fixed = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for test in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(test, ast.FunctionDef) and test.name.startswith("test_")
+        for node in outside_loops(test.body)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep", "asyncio.sleep")
+    ]
+    assert not fixed
+
+
+def outside_loops(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Every node below these that lies in no loop and no function of its own."""
+    for node in nodes:
+        if not isinstance(node, ast.For | ast.While | ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield node
+            yield from outside_loops(ast.iter_child_nodes(node))
 
 
 def test_a_class_name_means_one_thing():

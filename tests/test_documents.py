@@ -66,6 +66,14 @@ def test_the_readme_opens_with_the_two_commands():
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+def test_make_help_lists_every_target_for_people_with_what_it_does():
+    shown = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    listed = dict(re.findall(r"^  (\w+) +(\S.+)$", shown, re.M))
+    assert {"demo", "test", "check", "lint", "bench", "steady", "screenshots", "clean"} <= set(listed)
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert set(re.findall(r"^([a-z]+):.*## ", makefile, re.M)) == set(listed)
+
+
 def test_every_verb_the_readme_uses_has_help_with_an_example(run):
     for verb in sorted(set(re.findall(r"upstream ((?:ingest |features )?[a-z]+)", README)) - {"and"}):
         shown = run(*verb.split(), "--help").stdout

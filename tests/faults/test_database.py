@@ -37,7 +37,7 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-@pytest.mark.fault("database down at start", "no start: one sentence that says so and what to do")
+@pytest.mark.fault("database down at start", "the service does not start; one sentence says why and what to do")
 def test_the_service_does_not_start_without_its_database(home, monkeypatch):
     pytest.importorskip("psycopg", reason="needs the extra [postgres]")
     nobody = f"postgresql+psycopg://somebody:hush@127.0.0.1:{free_port()}/none?connect_timeout=2"
@@ -63,7 +63,9 @@ def test_a_database_that_fails_during_a_request_is_503(home, start, postgres, wo
         assert client.get("/readyz").status_code == 200
 
 
-@pytest.mark.fault("database down mid-nightly", "the old list stays published whole; the same run again publishes")
+@pytest.mark.fault(
+    "database down mid-nightly", "the old list stays published whole; running it again publishes the new one"
+)
 def test_a_database_that_fails_during_a_nightly_run_leaves_the_old_list(home, postgres, world):
     first = score_store(home / "store", home / "bundles", postgres.url, world.AS_OF, threads=1)
     newer = RiskModel.load(world.write_tiny_bundle(home / "newer", world.records(), seed=1, version="test-2"))
@@ -89,7 +91,8 @@ def published(database: Database) -> str:
 
 
 @pytest.mark.fault(
-    "disk full: audit log", "503, nothing shown without its audit event; answers again once there is room"
+    "disk full: audit log",
+    "503, and nothing is shown without its audit event; the service answers again once there is room",
 )
 def test_disk_full_for_the_audit_log(home, start):
     headers = bearer(issue_token(home, "pharmacist", ["north"]))
@@ -115,7 +118,7 @@ def test_disk_full_for_the_audit_log(home, start):
         assert verify_chain(database) == []
 
 
-@pytest.mark.fault("disk full: nightly run", "nothing of it is published; the old list stays, whole")
+@pytest.mark.fault("disk full: nightly run", "nothing is published; the old list stays whole")
 def test_disk_full_in_the_nightly_run(home, world, database):
     first = published(database)
     newer = RiskModel.load(world.write_tiny_bundle(home / "newer", world.records(), seed=1, version="test-2"))
@@ -181,7 +184,7 @@ def test_two_nightly_runs_and_reviewers_at_once(home, start, world):
 
 
 @pytest.mark.fault(
-    "kill -9 in the middle of reviews", "each stored once or not at all; every one answered for is there"
+    "kill -9 in the middle of reviews", "each is stored once or not at all; every confirmed one is there"
 )
 def test_killed_in_the_middle_of_a_review(home: Path):
     token = issue_token(home, "pharmacist", ["north"])

@@ -64,7 +64,7 @@ def test_a_garbled_feed(home, world, tmp_path, feed):
     assert published(home) == before
 
 
-@pytest.mark.fault("a garbled feed, whole", "ingest ends with exit code 1 and names the table")
+@pytest.mark.fault("a feed that cannot be read at all", "ingest ends with exit code 1 and names the table")
 @pytest.mark.parametrize("feed", FEEDS)
 def test_a_feed_that_is_garbled_whole(world, tmp_path, feed):
     frames = frames_of(world)

@@ -108,7 +108,7 @@ def test_slow_keys_hold_up_nobody_else(hospital, home, monkeypatch):
 
 
 @pytest.mark.fault(
-    "JWKS down", "known keys work for a day; a service that never had any answers 503; it recovers by itself"
+    "JWKS down", "known keys work for a day; without any key the service answers 503; it recovers by itself"
 )
 def test_cached_keys_are_used_while_the_provider_is_down(hospital, monkeypatch):
     client, keys, _ = hospital
@@ -126,7 +126,7 @@ def test_cached_keys_are_used_while_the_provider_is_down(hospital, monkeypatch):
 
 
 @pytest.mark.fault(
-    "JWKS rotated", "the new key is found, the one taken back is refused; made-up key ids fetch nothing more"
+    "JWKS rotated", "the new key is found, the withdrawn one is refused; unknown key ids cause no further fetch"
 )
 def test_new_keys_replace_old_ones(hospital, monkeypatch):
     client, keys, _ = hospital
@@ -140,7 +140,7 @@ def test_new_keys_replace_old_ones(hospital, monkeypatch):
 
 
 @pytest.mark.fault(
-    "the provider's clock differs", "within the leeway tokens hold; beyond it they are 401, early and late alike"
+    "the provider's clock differs", "tokens are accepted within the leeway; beyond it, early or late, they are 401"
 )
 def test_a_token_is_accepted_within_the_leeway_of_clock_skew(hospital):
     client, keys, _ = hospital

@@ -36,7 +36,7 @@ def body_for(*people: str) -> dict[str, object]:
     return {"as_of": AS_OF.isoformat(), "people": [{"patient_id": person, "tables": tables} for person in people]}
 
 
-@pytest.mark.fault("bundle swapped under load", "no request dropped, no answer mixes two models")
+@pytest.mark.fault("bundle swapped under load", "no request is dropped, and no answer mixes two models")
 def test_swapped_under_load(home, world):
     token = issue_token(home, "cmht_system", None)
     bundles = [world.write_tiny_bundle(home / f"new{i}", world.records(), seed=i, version=f"swap-{i}") for i in (1, 2)]
@@ -78,7 +78,7 @@ def test_swapped_under_load(home, world):
 
 @pytest.mark.fault(
     "bundle corrupted on disk while serving",
-    "the loaded model serves on; /readyz says what is wrong; a start refuses it",
+    "the loaded model keeps serving; /readyz says what is wrong; a start refuses the bundle",
 )
 def test_corrupted_while_serving(home, start):
     bundles = home / "bundles"
@@ -97,7 +97,7 @@ def test_corrupted_while_serving(home, start):
         assert client.get("/readyz").status_code == 503
 
 
-@pytest.mark.fault("SIGTERM under load", "requests that had begun are answered, each audited, exit code 0")
+@pytest.mark.fault("SIGTERM under load", "requests in progress are answered and audited; exit code 0")
 def test_sigterm_under_load(home):
     token = issue_token(home, "cmht_system", None)
     sent = json.dumps(body_for("A", "B", "C")).encode()
@@ -139,7 +139,7 @@ def events(home, action: str) -> int:
 
 
 @pytest.mark.fault(
-    "poisoned record in a request of 500", "set aside and named; the other 499 get the very scores they get without it"
+    "poisoned record in a request of 500", "set aside and named; the other 499 get the same scores as without it"
 )
 def test_a_poisoned_record_among_500(client_and_token):
     client, headers = client_and_token

@@ -14,6 +14,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
+import serving.start
 from models.publishing import publish
 from serving.security.tokens import issue_token
 from serving.start import StartError, serve
@@ -122,6 +123,17 @@ def test_a_home_that_cannot_be_written_is_an_error_that_says_so(tmp_path):
     (tmp_path / "service.db").mkdir()
     with pytest.raises(StartError, match="home folder"):
         serve(tmp_path, port=0)
+
+
+def test_serve_makes_one_app_and_runs_it(home, monkeypatch):
+    made, ran = [], []
+    make = serving.start.create_app
+    monkeypatch.setattr(serving.start, "create_app", lambda settings: made.append(make(settings)) or made[-1])
+    monkeypatch.setattr(serving.start, "write_log", lambda *_: None)
+    monkeypatch.setattr(serving.start.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(serving.start.uvicorn.Server, "run", lambda server, sockets: ran.append(server.config.app))
+    serve(home, port=0)
+    assert len(made) == 1 and ran == made
 
 
 def test_a_repaired_bundle_of_the_same_name_is_loaded(home, start, world):

@@ -24,7 +24,7 @@ from features.records.sources.mhsds.rules import (
     submissions_in,
 )
 from features.reference import TESTS
-from tests.features.records.omop import export as omop_export
+from tests.features.records.sources.omop import export as omop_export
 
 DAYS_AFTER = 40
 """The day of the certificate: the submission of the last month, made at its end, is known by then."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.features.records.omop.export import carried
+from tests.features.records.sources.omop.export import carried
 from tests.features.records.sources_certificate import (
     RULES,
     TRUST,

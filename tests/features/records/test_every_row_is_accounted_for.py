@@ -15,8 +15,8 @@ from features import Records
 from features.records.sources import fhir, hes, mhsds, omop
 from features.records.tables import TABLES
 from tests.examples import examples
-from tests.features.records.fhir.resources import ANNA, LOINC, SNOMED, coded, ndjson, one
-from tests.features.records.omop.conftest import small_extract, write
+from tests.features.records.sources.fhir.resources import ANNA, LOINC, SNOMED, coded, ndjson, one
+from tests.features.records.sources.omop.conftest import small_extract, write
 from tests.features.records.test_resending import extracts
 from tests.tables import TODAY
 

@@ -7,7 +7,7 @@ import pytest
 from features import RecordsError
 from features.records.records import Records
 from features.records.sources.merging import merge_into
-from tests.features.records.fhir.resources import rows
+from tests.features.records.sources.fhir.resources import rows
 from tests.tables import records
 
 

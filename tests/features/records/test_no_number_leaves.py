@@ -15,9 +15,9 @@ from features.records.reading.nhs_numbers import without_numbers
 from features.records.sources import hes, mhsds
 from features.records.sources.fhir.ingest import lines as lines_of_fhir
 from features.records.tables import TABLES
-from tests.features.records.fhir.resources import ANNA, SUBJECT, one
-from tests.features.records.fhir.resources import ingest as ingest_fhir
-from tests.features.records.mhsds.test_mhsds import MPI, OPEN, submission
+from tests.features.records.sources.fhir.resources import ANNA, SUBJECT, one
+from tests.features.records.sources.fhir.resources import ingest as ingest_fhir
+from tests.features.records.sources.mhsds.test_mhsds import MPI, OPEN, submission
 from tests.tables import TODAY
 
 NUMBER = "9434765919"

@@ -12,11 +12,11 @@ from features.engine.caseload import DEATH_UNDATED, DIED, INPATIENT, ON_CASELOAD
 from features.records.days import day_of
 from features.records.reading.deaths import says_no_death
 from features.records.sources import hes, omop
-from tests.features.records.fhir.resources import ANNA
-from tests.features.records.fhir.resources import ingest as ingest_fhir
-from tests.features.records.mhsds.test_mhsds import MPI, OPEN, submission
-from tests.features.records.mhsds.test_mhsds import ingest as ingest_mhsds
-from tests.features.records.omop.conftest import small_extract, write
+from tests.features.records.sources.fhir.resources import ANNA
+from tests.features.records.sources.fhir.resources import ingest as ingest_fhir
+from tests.features.records.sources.mhsds.test_mhsds import MPI, OPEN, submission
+from tests.features.records.sources.mhsds.test_mhsds import ingest as ingest_mhsds
+from tests.features.records.sources.omop.conftest import small_extract, write
 from tests.tables import TODAY
 
 AS_OF = dt.date(2025, 12, 1)

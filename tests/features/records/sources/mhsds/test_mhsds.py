@@ -9,7 +9,7 @@ from features import Records, RecordsError
 from features.records.reading.nhs_numbers import NhsKey
 from features.records.sources import mhsds
 from features.records.sources.mhsds.rules import ValidationRule, check, check_all
-from tests.features.records.fhir.resources import rows
+from tests.features.records.sources.fhir.resources import rows
 
 HEADER = "DatSetVer,ReportingPeriodStartDate,ReportingPeriodEndDate,DateTimeDatSetCreate\n"
 

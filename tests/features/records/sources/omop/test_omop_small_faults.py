@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from features import Records
 from features.records.sources.omop import read
-from tests.features.records.omop.conftest import period, result, small_extract, visit, write
+from tests.features.records.sources.omop.conftest import period, result, small_extract, visit, write
 from upstream import app
 
 BORN = {"person_id": 1, "gender_concept_id": 8532, "year_of_birth": 1980, "race_concept_id": 0}

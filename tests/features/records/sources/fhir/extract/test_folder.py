@@ -8,7 +8,18 @@ import json
 import pytest
 
 from features import RecordsError
-from tests.features.records.fhir.resources import ANNA, LOINC, SUBJECT, bundle, coded, fate, ingest, ndjson, one, rows
+from tests.features.records.sources.fhir.resources import (
+    ANNA,
+    LOINC,
+    SUBJECT,
+    bundle,
+    coded,
+    fate,
+    ingest,
+    ndjson,
+    one,
+    rows,
+)
 
 
 def weight(name="o1", value=80, **fields):

@@ -8,7 +8,7 @@ import pytest
 
 from features import RecordsError
 from features.records.sources import fhir
-from tests.features.records.fhir.resources import (
+from tests.features.records.sources.fhir.resources import (
     ANNA,
     LOINC,
     SUBJECT,

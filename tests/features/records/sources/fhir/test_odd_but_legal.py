@@ -9,7 +9,7 @@ import pytest
 
 from features import Records, RecordsError
 from features.records.sources import fhir
-from tests.features.records.fhir.resources import ANNA, LOINC, NHS_NUMBER, SUBJECT, coded, one, rows
+from tests.features.records.sources.fhir.resources import ANNA, LOINC, NHS_NUMBER, SUBJECT, coded, one, rows
 
 NUMBER = {"system": NHS_NUMBER, "value": "9434765919"}
 KNOWN = {**ANNA, "identifier": [NUMBER]}

@@ -8,7 +8,7 @@ from features import RecordsError
 from features.records.days import day_of
 from features.records.reading.nhs_numbers import NhsKey
 from features.records.sources.fhir.dates import NotADate, birth_day, day
-from tests.features.records.fhir.resources import (
+from tests.features.records.sources.fhir.resources import (
     ANNA,
     LOINC,
     NHS_NUMBER,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.features.records.fhir.resources import EPS, SNOMED, SUBJECT, coded, fate, ingest, one, rows, to
+from tests.features.records.sources.fhir.resources import EPS, SNOMED, SUBJECT, coded, fate, ingest, one, rows, to
 
 CLOZAPINE_VTM = (SNOMED, "96221003")
 RISPERIDONE_1MG = (SNOMED, "321589009")

@@ -84,7 +84,7 @@ def test_a_liquid_has_no_strength_of_a_unit_dose():
     assert math.isnan(load_products().find("96221003").strength_mg)
 
 
-PART_OF_A_RELEASE = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "dmd"
+PART_OF_A_RELEASE = Path(__file__).resolve().parents[5].parent / "shared" / "data" / "dmd"
 
 
 @pytest.mark.external

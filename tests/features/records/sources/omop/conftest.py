@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 Rows = list[dict[str, object]]
-SAMPLE = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "omop_synpuf50"
+SAMPLE = Path(__file__).resolve().parents[5].parent / "shared" / "data" / "omop_synpuf50"
 
 
 def write(folder: Path, tables: dict[str, Rows]) -> Path:

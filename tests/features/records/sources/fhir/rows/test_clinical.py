@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.features.records.fhir.resources import LOINC, SNOMED, SUBJECT, coded, fate, ingest, one, rows
+from tests.features.records.sources.fhir.resources import LOINC, SNOMED, SUBJECT, coded, fate, ingest, one, rows
 
 ANC_UK, ANC_LOINC = (SNOMED, "1022551000000104"), (LOINC, "751-8")
 

@@ -15,7 +15,18 @@ from features.records.ledger import Ledger, Versions
 from features.records.ledger import ledger as ledger_module
 from features.records.reading.nhs_numbers import NhsKey
 from features.records.sources.fhir.replay import ingest_with_ledger, replay
-from tests.features.records.fhir.resources import ANNA, LOINC, NHS_NUMBER, SNOMED, SUBJECT, coded, ndjson, one, rows, to
+from tests.features.records.sources.fhir.resources import (
+    ANNA,
+    LOINC,
+    NHS_NUMBER,
+    SNOMED,
+    SUBJECT,
+    coded,
+    ndjson,
+    one,
+    rows,
+    to,
+)
 
 DAY = dt.date(2025, 3, 1)
 

@@ -12,7 +12,7 @@ import pytest
 from features.records.problems import RecordsError
 from features.records.sources.omop import ingest
 from features.records.sources.omop.ingest import lines
-from tests.features.records.omop.conftest import small_extract, write
+from tests.features.records.sources.omop.conftest import small_extract, write
 
 NUMBER, NAME = "9434765919", "Zebedee Quillfeather"
 TYPED = (f"{NUMBER} {NAME}", f"943 476 5919 {NAME}", NUMBER)

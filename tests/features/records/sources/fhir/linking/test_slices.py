@@ -8,7 +8,7 @@ from features.records.days import NO_DAY
 from features.records.sources.fhir.extract import extract
 from features.records.sources.fhir.linking import slices
 from features.records.sources.fhir.linking.slices import DayByKey
-from tests.features.records.fhir.resources import ANNA, LOINC, SUBJECT, coded, ingest, ndjson, one, to
+from tests.features.records.sources.fhir.resources import ANNA, LOINC, SUBJECT, coded, ingest, ndjson, one, to
 
 
 def visit(name, appointment, subject=SUBJECT):

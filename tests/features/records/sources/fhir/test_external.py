@@ -11,7 +11,7 @@ from features import Records
 from features.records.sources import fhir
 from features.reference import TESTS
 
-HERE = Path(__file__).resolve().parents[4]
+HERE = Path(__file__).resolve().parents[5]
 SHARED = HERE.parent / "shared" / "data"
 HL7 = HERE / ".tools" / "hl7-r4-examples" / "package"
 

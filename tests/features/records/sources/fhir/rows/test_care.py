@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.features.records.fhir.resources import SNOMED, SUBJECT, UK_CORE, coded, fate, ingest, one, rows, to
+from tests.features.records.sources.fhir.resources import SNOMED, SUBJECT, UK_CORE, coded, fate, ingest, one, rows, to
 
 ACTORS = [{"actor": SUBJECT}, {"actor": to("HealthcareService/T1")}, {"actor": to("Practitioner/S1")}]
 

@@ -8,7 +8,7 @@ import pytest
 
 from features import Records
 from features.records.sources import hes
-from tests.features.records.fhir.resources import rows
+from tests.features.records.sources.fhir.resources import rows
 
 OP = "PSEUDO_HESID,ATTENDKEY,APPTDATE,ATTENDED,MAINSPEF,SEX,ETHNOS\n"
 APC = "PSEUDO_HESID,EPIKEY,ADMIDATE,DISDATE,ADMIMETH,MAINSPEF,MYDOB,DIAG_4_01\n"
@@ -53,7 +53,7 @@ def test_the_episodes_of_one_admission_are_one_stay_with_its_diagnoses(tmp_path)
     assert report["tables"]["apc.csv"]["fates"]["merged into the first episode of its spell"] == 1
 
 
-PILOT = Path(__file__).resolve().parents[4].parent / "shared" / "data" / "nhs_artificial_hes"
+PILOT = Path(__file__).resolve().parents[5].parent / "shared" / "data" / "nhs_artificial_hes"
 
 
 @pytest.mark.external
