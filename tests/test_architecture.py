@@ -177,13 +177,20 @@ def _lost(module: str, names: list[str]) -> list[str]:
     ]
 
 
-def test_every_http_call_in_tests_states_its_timeout():
+@pytest.fixture(scope="module")
+def tests() -> dict[str, ast.Module]:
+    """Every module of the tests by its name."""
+    found = sorted((ROOT / "tests").rglob("*.py"))
+    return {path.relative_to(ROOT).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in found}
+
+
+def test_every_http_call_in_tests_states_its_timeout(tests):
     """httpx gives up after five seconds, which a busy machine may need; then a test would measure the machine."""
     asking = {"Client", "AsyncClient", "request", "get", "post", "put", "delete", "stream"}
     hasty = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in sorted((ROOT / "tests").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        f"{name}:{node.lineno}"
+        for name, module in tests.items()
+        for node in ast.walk(module)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and isinstance(node.func.value, ast.Name)
@@ -193,12 +200,12 @@ def test_every_http_call_in_tests_states_its_timeout():
     assert not hasty
 
 
-def test_no_test_waits_for_a_fixed_time():
+def test_no_test_waits_for_a_fixed_time(tests):
     """A wait belongs in a loop that asks again; a function inside a test may be slow on purpose."""
     fixed = [
-        f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in sorted((ROOT / "tests").rglob("test_*.py"))
-        for test in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        f"{name}:{node.lineno}"
+        for name, module in tests.items()
+        for test in module.body
         if isinstance(test, ast.FunctionDef) and test.name.startswith("test_")
         for node in outside_loops(test.body)
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("time.sleep", "sleep", "asyncio.sleep")
