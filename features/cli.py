@@ -315,7 +315,12 @@ def features_build(
     ] = ShardEngine.LOCAL,
     master: Annotated[str, typer.Option(help="Spark master; spark-submit's setting takes precedence.")] = "local[2]",
     shards: Annotated[
-        int | None, typer.Option(min=1, help="Number of shards; by default about 5,000 people per shard.")
+        str | None,
+        typer.Option(
+            metavar="N or A-B/N",
+            help="Number of shards; by default about 5,000 people per shard. In a job array: the shards of this job, "
+            "counted from 0, as 0-99/400.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -330,8 +335,13 @@ def features_build(
     steps = Steps(1)
     with steps.step("build features") as say:
         made = build_features(store, out, tuple(CATALOGUE), spine, as_of, engine, master, shards, progress=steps.note)
-        say(f"{made['rows']:,} rows, {len(made['columns'])} features, {made['shards']} parts in {out}")
-    report(made, as_json, lambda: [f"{made['rows']:,} rows, {len(made['columns'])} features: {out}"])
+        done = (
+            f"{made['built_now']} parts built, {made['left']} of {made['shards']} not there yet: other jobs build them"
+            if made.get("left")
+            else f"{made['rows']:,} rows, {len(made['columns'])} features, {made['shards']} parts"
+        )
+        say(f"{done} in {out}")
+    report(made, as_json, lambda: [f"{done}: {out}"])
 
 
 @features.command("prove")

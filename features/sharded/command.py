@@ -5,6 +5,8 @@ shards.
 from __future__ import annotations
 
 import datetime as dt
+import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ import pyarrow.parquet as pq
 from features.engine.matrix import SpineError
 from features.sharded.engines import ShardEngine
 from features.sharded.local import build_store
-from features.sharded.partition import Progress, files_of, tables_of
+from features.sharded.partition import Progress, StoreError, files_of, tables_of
+from features.sharded.share import share_of
 from features.spec import Feature
 
 
@@ -27,24 +30,31 @@ def build_features(
     as_of: str | None,
     engine: ShardEngine,
     master: str,
-    shards: int | None,
+    shards: str | None,
     *,
     progress: Progress = lambda _: None,
 ) -> dict[str, Any]:
     """Writes parts and manifest into ``out`` with the chosen engine; returns the manifest.
 
-    Exactly one of ``spine`` (a file) and ``as_of`` (YYYY-MM-DD: one row for everybody in the store) is given. Raises
-    SpineError for neither or both and for a date that cannot be read, and what ``build_store`` and
-    ``build_store_on_spark`` raise.
+    Exactly one of ``spine`` (a file) and ``as_of`` (YYYY-MM-DD: one row for everybody in the store) is given.
+    ``shards`` is a number, or one job's share of an array (``0-99/400``). Raises SpineError for neither or both and for
+    a date that cannot be read, StoreError for a share that cannot be read or is asked of Spark, and what
+    ``build_store`` and ``build_store_on_spark`` raise.
     """
+    share = share_of(shards) if shards is not None else None
     if (spine is None) == (as_of is None):
         raise SpineError("say which rows to build: --spine FILE, or --as-of YYYY-MM-DD for everybody on one day")
     asked = spine if spine is not None else _everybody(store, out, str(as_of))
     if engine is ShardEngine.LOCAL:
-        return build_store(store, asked, out, features, shards=shards, progress=progress)
+        return build_store(store, asked, out, features, shards=share, progress=progress)
+    if share is not None and not share.whole:
+        raise StoreError(
+            "--shards A-B/N is for a job array of the local engine; Spark deals its own tasks: give N alone"
+        )
     from features.sharded.spark import build_store_on_spark
 
-    return build_store_on_spark(store, asked, out, features, master=master, shards=shards, progress=progress)
+    number = share.shards if share else None
+    return build_store_on_spark(store, asked, out, features, master=master, shards=number, progress=progress)
 
 
 def _everybody(store: Path, out: Path, as_of: str) -> Path:
@@ -60,5 +70,7 @@ def _everybody(store: Path, out: Path, as_of: str) -> Path:
     ids = pa.concat_tables([pq.read_table(path, columns=["patient_id"]) for path in files])["patient_id"]
     path = out.with_name(f"{out.name}.spine-{day.isoformat()}.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table({"patient_id": ids, "as_of": pa.array([day] * len(ids), pa.date32())}), path)
+    beside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    pq.write_table(pa.table({"patient_id": ids, "as_of": pa.array([day] * len(ids), pa.date32())}), beside)
+    beside.replace(path)
     return path

@@ -48,10 +48,13 @@ from features.sharded.partition import (
     tables_of,
     write_json,
 )
+from features.sharded.share import Share
 from features.spec import Feature
 
 BLOCK_ROWS = 50_000
 """Spine rows that are computed and written together, which limits the memory of the matrix."""
+RECEIPTS = ".receipts"
+"""Folder in the output with one file for each part: its rows, seconds and peak memory."""
 ROW = "spine_row"
 """Column of a dealt spine: the row's position in the original spine, for error messages."""
 
@@ -67,13 +70,25 @@ class ShardJob:
     today: dt.date
     code: str
     features: tuple[Feature, ...]
+    share: Share
 
     def part(self, shard: int) -> Path:
         return self.out / f"part-{shard:05}.parquet"
 
+    def rows_of(self, shard: int) -> Path:
+        """The rows of the spine that belong to the people of a shard."""
+        return self.spine / f"{shard:05}.parquet"
+
+    def receipt(self, shard: int) -> Path:
+        return self.out / RECEIPTS / f"{shard:05}.json"
+
     def missing(self) -> list[int]:
-        """Shards without a finished part."""
-        return [shard for shard in range(self.shards) if not self.part(shard).exists()]
+        """Shards of this run without a finished part."""
+        return [shard for shard in range(self.share.first, self.share.last + 1) if not self.part(shard).exists()]
+
+    def left(self) -> int:
+        """How many shards of the whole build have no finished part."""
+        return sum(not self.part(shard).exists() for shard in range(self.shards))
 
 
 # The spine
@@ -120,19 +135,20 @@ def _refuse(rows: npt.NDArray[np.int64], what: str, do: str) -> None:
 
 
 def _deal_spine(job: ShardJob, spine: Path, progress: Progress) -> None:
-    """Writes the rows of each shard to a file of its own, checked before anything is computed."""
-    if (job.spine / DONE).exists():
+    """Writes the rows of each shard of this run to a file of its own. All are checked before the first is used."""
+    todo = [shard for shard in job.missing() if not job.rows_of(shard).exists()]
+    if not todo:
         return
-    shutil.rmtree(job.spine, ignore_errors=True)
-    job.spine.mkdir()
+    job.spine.mkdir(exist_ok=True)
     progress("dealing the spine")
-    for first in range(0, job.shards, OPEN_FILES):
-        group = range(first, min(first + OPEN_FILES, job.shards))
-        deal(_spine_batches(spine), {shard: job.spine / f"{shard:05}.parquet" for shard in group}, job.shards)
+    beside = {shard: job.spine / f".{shard:05}.{os.getpid()}.parquet" for shard in todo}
+    for first in range(0, len(todo), OPEN_FILES):
+        group = todo[first : first + OPEN_FILES]
+        deal(_spine_batches(spine), {shard: beside[shard] for shard in group}, job.shards)
     limit = day_of(job.today) + 1
     horizon: int | None = None
-    for shard in range(job.shards):
-        rows = pq.read_table(job.spine / f"{shard:05}.parquet", columns=["patient_id", "as_of", ROW])
+    for shard in todo:
+        rows = pq.read_table(beside[shard], columns=["patient_id", "as_of", ROW])
         place = rows[ROW].to_numpy()
         people = pq.read_table(job.partition / f"{shard:05}" / "patients.parquet", columns=["patient_id"])[0]
         known = pc.is_in(rows["patient_id"], pc.utf8_trim_whitespace(people.cast(pa.string())).combine_chunks())
@@ -152,12 +168,15 @@ def _deal_spine(job: ShardJob, spine: Path, progress: Progress) -> None:
         first_seen = np.unique(pair, return_index=True)[1]
         again = np.delete(place, first_seen)
         _refuse(again, "the same patient and date stand in an earlier row", "keep one of them")
-    (job.spine / DONE).write_text("", encoding="utf-8")
+    for shard in todo:
+        beside[shard].replace(job.rows_of(shard))
 
 
 def _last_day_known(job: ShardJob) -> int:
-    """Read only if a spine asks for days after today (synthetic records may lie there)."""
-    return max(_load(job, shard).last_day_known() for shard in range(job.shards))
+    """Read only if a spine asks for days after today (synthetic records may lie there). Of the shards that are dealt: a
+    job of an array may know its own alone."""
+    dealt = (shard for shard in range(job.shards) if (job.partition / f"{shard:05}" / DONE).exists())
+    return max(_load(job, shard).last_day_known() for shard in dealt)
 
 
 # Building
@@ -169,7 +188,8 @@ def _load(job: ShardJob, shard: int) -> Records:
 
 def schema_of(job: ShardJob) -> pa.Schema:
     """The spine's columns followed by one float32 column a feature."""
-    spine = pq.read_schema(job.spine / f"{0:05}.parquet")
+    dealt = (job.rows_of(shard) for shard in range(job.share.first, job.share.last + 1))
+    spine = pq.read_schema(next(path for path in dealt if path.exists()))
     columns = [spine.field(name) for name in spine.names if name != ROW]
     return pa.schema([*columns, *(pa.field(feature.name, pa.float32()) for feature in job.features)])
 
@@ -177,7 +197,7 @@ def schema_of(job: ShardJob) -> pa.Schema:
 def batches_of_shard(job: ShardJob, shard: int, threads: int | None = None) -> Iterator[pa.RecordBatch]:
     """The feature rows of one shard's people, ordered by patient and date: what every runner of a sharded build
     calls."""
-    spine = pq.read_table(job.spine / f"{shard:05}.parquet")
+    spine = pq.read_table(job.rows_of(shard))
     schema = schema_of(job)
     if not len(spine):
         return
@@ -209,7 +229,10 @@ def build_part(job: ShardJob, shard: int, threads: int | None = None) -> dict[st
     with beside.open("rb") as file:
         os.fsync(file.fileno())
     beside.replace(final)
-    return {"shard": shard, "rows": rows, "seconds": time.perf_counter() - began, "peak_mb": peak_mb()}
+    receipt = {"shard": shard, "rows": rows, "seconds": time.perf_counter() - began, "peak_mb": peak_mb()}
+    job.receipt(shard).parent.mkdir(exist_ok=True)
+    write_json(job.receipt(shard), receipt)
+    return receipt
 
 
 def peak_mb() -> int:
@@ -222,11 +245,16 @@ def begin(
     spine: Path,
     out: Path,
     features: Sequence[Feature],
-    shards: int | None,
+    shards: int | Share | None,
     progress: Progress,
     divide: Callable[..., Path] = partition,
 ) -> ShardJob:
-    """A job whose partition and dealt spine are ready. A store that is already a partition is used as it is."""
+    """A job whose partition and dealt spine are ready. A store that is already a partition is used as it is.
+
+    Of a share only its own shards are dealt, so that the jobs of an array may begin at the same moment.
+    """
+    share = shards if isinstance(shards, Share) else None
+    shards = share.shards if share else shards
     made = (store / "partition.json").exists()
     if not spine.is_file():
         raise SpineError(f"{spine} is not there; give a Parquet or CSV file with patient_id and as_of")
@@ -253,9 +281,15 @@ def begin(
     same_or_new(manifest, identity, out, start)
     today = dt.date.fromisoformat(json.loads(manifest.read_text(encoding="utf-8"))["today"])
     folder = store if made else out / ".shards"
-    job = ShardJob(folder, out / ".spine", out, shards, today, str(identity["code"]), tuple(features))
+    share = share or Share(0, shards - 1, shards)
+    job = ShardJob(folder, out / ".spine", out, shards, today, str(identity["code"]), tuple(features), share)
     if job.missing():
-        _complete(store) if made else divide(store, folder, shards, progress=progress)
+        if made:
+            _complete(store)
+        elif share.whole:
+            divide(store, folder, shards, progress=progress)
+        else:
+            divide(store, folder, shards, only=job.missing(), progress=progress)
         _deal_spine(job, spine, progress)
     return job
 
@@ -268,11 +302,18 @@ def _complete(made: Path) -> None:
 
 
 def finish(job: ShardJob, receipts: Sequence[Mapping[str, Any]], engine: str, began: float) -> dict[str, Any]:
-    """Completes ``manifest.json`` and deletes the copies of records that this build made for itself."""
+    """Completes ``manifest.json`` and deletes the copies of records that this build made for itself.
+
+    While other jobs of an array have shards to build, the manifest stays as it is; the last one to end completes it.
+    ``seconds`` is the time of the run that ended last, ``task_seconds`` the sum over all parts, whoever built them.
+    """
     path = job.out / "manifest.json"
     before = json.loads(path.read_text(encoding="utf-8"))
     if before[DONE]:
         return dict(before)
+    if left := job.left():
+        return {**before, "built_now": len(receipts), "left": left}
+    kept = [json.loads(job.receipt(shard).read_text(encoding="utf-8")) for shard in range(job.shards)]
     rows = [pq.read_metadata(job.part(shard)).num_rows for shard in range(job.shards)]
     manifest = {
         **before,
@@ -283,11 +324,11 @@ def finish(job: ShardJob, receipts: Sequence[Mapping[str, Any]], engine: str, be
         "columns": [feature.name for feature in job.features],
         "built_now": len(receipts),
         "seconds": round(time.perf_counter() - began, 1),
-        "task_seconds": round(sum(receipt["seconds"] for receipt in receipts), 1),
-        "peak_mb": max([peak_mb(), *(int(receipt["peak_mb"]) for receipt in receipts)]),
+        "task_seconds": round(sum(receipt["seconds"] for receipt in kept), 1),
+        "peak_mb": max([peak_mb(), *(int(receipt["peak_mb"]) for receipt in kept)]),
     }
     write_json(path, manifest)
-    for folder in (job.out / ".shards", job.out / ".spine"):
+    for folder in (job.out / ".shards", job.out / ".spine", job.out / RECEIPTS):
         shutil.rmtree(folder, ignore_errors=True)
     for left in job.out.glob(".part-*"):
         left.unlink()
@@ -300,7 +341,7 @@ def build_store(
     out: str | Path,
     features: Sequence[Feature],
     *,
-    shards: int | None = None,
+    shards: int | Share | None = None,
     threads: int | None = 2,
     progress: Progress = lambda _: None,
 ) -> dict[str, Any]:
@@ -309,7 +350,7 @@ def build_store(
 
     ``out`` holds ``part-00000.parquet``, ...: the spine's columns (``as_of`` as a date) and one float32 column a
     feature, rows ordered by patient and date within each part. ``store`` may be a partition made before. A second call
-    resumes. Raises StoreError, SpineError or RecordsError before anything is computed if the inputs cannot be used or
+    resumes. With a :class:`Share` only its shards are built, and the manifest says ``left`` until the last job ends. Raises StoreError, SpineError or RecordsError before anything is computed if the inputs cannot be used or
     ``out`` was begun from other inputs.
     """
     began = time.perf_counter()

@@ -10,8 +10,10 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -71,9 +73,16 @@ def files_of(store: Path, table: str) -> list[Path]:
 
 
 def partition(
-    store: str | Path, out: str | Path, shards: int | None = None, *, progress: Progress = lambda _: None
+    store: str | Path,
+    out: str | Path,
+    shards: int | None = None,
+    *,
+    only: Iterable[int] | None = None,
+    progress: Progress = lambda _: None,
 ) -> Path:
     """Deals a Parquet store into ``out/00000``, ``out/00001``, ..., each a store of its own; teams come along whole.
+
+    ``only`` names the shards to deal; all by default. Several processes may deal into ``out`` if each has its own.
 
     Rows keep their order. Memory is bounded by ``BUFFER_BYTES`` and one batch, whatever the size of the store. A shard
     is complete when its folder holds the file ``complete``; shards that are complete are kept. Raises StoreError for a
@@ -85,7 +94,8 @@ def partition(
     identity = {"format": FORMAT, "data": data_identity(store), "shards": shards}
     out.mkdir(parents=True, exist_ok=True)
     same_or_new(out / "partition.json", identity, out)
-    todo = [shard for shard in range(shards) if not (out / f"{shard:05}" / DONE).exists()]
+    asked = range(shards) if only is None else sorted(only)
+    todo = [shard for shard in asked if not (out / f"{shard:05}" / DONE).exists()]
     for first in range(0, len(todo), OPEN_FILES):
         group = todo[first : first + OPEN_FILES]
         making = {shard: out / f".{shard:05}" for shard in group}
@@ -219,21 +229,36 @@ def tables_of(store: Path) -> dict[str, list[Path]]:
 
 
 def same_or_new(path: Path, identity: Mapping[str, Any], folder: Path, more: Mapping[str, Any] | None = None) -> None:
-    """Writes ``identity`` (and ``more``) if the folder is empty; refuses a folder begun from anything else."""
-    if path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
-        other = [name for name, value in identity.items() if before.get(name) != value]
-        if other:
-            raise StoreError(
-                f"{folder} was begun with other inputs ({', '.join(other)}); choose an empty folder, or remove this one"
-            )
-        return
-    if any(folder.iterdir()):
-        raise StoreError(f"{folder} holds other files; choose an empty folder")
-    write_json(path, {**identity, **(more or {})})
+    """Writes ``identity`` (and ``more``) if the folder is empty; refuses a folder begun from anything else.
+
+    Of several processes that begin at the same moment, one writes and the others compare.
+    """
+    if not path.exists():
+        if any(not held.name.startswith(f".{path.name}.") for held in folder.iterdir()) and not path.exists():
+            raise StoreError(f"{folder} holds other files; choose an empty folder")
+        _write_once(path, {**identity, **(more or {})})
+    before = json.loads(path.read_text(encoding="utf-8"))
+    other = [name for name, value in identity.items() if before.get(name) != value]
+    if other:
+        raise StoreError(
+            f"{folder} was begun with other inputs ({', '.join(other)}); choose an empty folder, or remove this one"
+        )
+
+
+def _write_once(path: Path, value: Mapping[str, Any]) -> None:
+    """Writes a whole file under a name that nobody has taken; a file that is there already stays."""
+    beside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    beside.write_text(_json(value), encoding="utf-8")
+    with suppress(FileExistsError):
+        os.link(beside, path)
+    beside.unlink()
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    beside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    beside.write_text(_json(value), encoding="utf-8")
     beside.replace(path)
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=2, sort_keys=True) + "\n"
