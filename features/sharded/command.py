@@ -5,11 +5,10 @@ shards.
 from __future__ import annotations
 
 import datetime as dt
-import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -48,9 +47,7 @@ def build_features(
     if engine is ShardEngine.LOCAL:
         return build_store(store, asked, out, features, shards=share, progress=progress)
     if share is not None and not share.whole:
-        raise StoreError(
-            "--shards A-B/N is for a job array of the local engine; Spark deals its own tasks: give N alone"
-        )
+        raise StoreError("--shards A-B/N is for a job array of the local engine; Spark deals its tasks itself: give N")
     from features.sharded.spark import build_store_on_spark
 
     number = share.shards if share else None
@@ -70,7 +67,7 @@ def _everybody(store: Path, out: Path, as_of: str) -> Path:
     ids = pa.concat_tables([pq.read_table(path, columns=["patient_id"]) for path in files])["patient_id"]
     path = out.with_name(f"{out.name}.spine-{day.isoformat()}.parquet")
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{uuid4().hex}")
     pq.write_table(pa.table({"patient_id": ids, "as_of": pa.array([day] * len(ids), pa.date32())}), beside)
     beside.replace(path)
     return path

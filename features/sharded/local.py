@@ -228,10 +228,10 @@ def build_part(job: ShardJob, shard: int, threads: int | None = None) -> dict[st
             rows += len(batch)
     with beside.open("rb") as file:
         os.fsync(file.fileno())
-    beside.replace(final)
     receipt = {"shard": shard, "rows": rows, "seconds": time.perf_counter() - began, "peak_mb": peak_mb()}
     job.receipt(shard).parent.mkdir(exist_ok=True)
     write_json(job.receipt(shard), receipt)
+    beside.replace(final)
     return receipt
 
 
@@ -313,7 +313,10 @@ def finish(job: ShardJob, receipts: Sequence[Mapping[str, Any]], engine: str, be
         return dict(before)
     if left := job.left():
         return {**before, "built_now": len(receipts), "left": left}
-    kept = [json.loads(job.receipt(shard).read_text(encoding="utf-8")) for shard in range(job.shards)]
+    try:
+        kept = [json.loads(job.receipt(shard).read_text(encoding="utf-8")) for shard in range(job.shards)]
+    except FileNotFoundError:  # another job ended at the same moment and completed the manifest
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     rows = [pq.read_metadata(job.part(shard)).num_rows for shard in range(job.shards)]
     manifest = {
         **before,
@@ -350,8 +353,9 @@ def build_store(
 
     ``out`` holds ``part-00000.parquet``, ...: the spine's columns (``as_of`` as a date) and one float32 column a
     feature, rows ordered by patient and date within each part. ``store`` may be a partition made before. A second call
-    resumes. With a :class:`Share` only its shards are built, and the manifest says ``left`` until the last job ends. Raises StoreError, SpineError or RecordsError before anything is computed if the inputs cannot be used or
-    ``out`` was begun from other inputs.
+    resumes. With a :class:`Share` only its shards are built, and the manifest says ``left`` until the last job ends.
+    Raises StoreError, SpineError or RecordsError before anything is computed if the inputs cannot be used or ``out``
+    was begun from other inputs.
     """
     began = time.perf_counter()
     job = begin(Path(store), Path(spine), Path(out), features, shards, progress)

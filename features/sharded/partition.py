@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 import shutil
-import socket
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
@@ -247,7 +247,7 @@ def same_or_new(path: Path, identity: Mapping[str, Any], folder: Path, more: Map
 
 def _write_once(path: Path, value: Mapping[str, Any]) -> None:
     """Writes a whole file under a name that nobody has taken; a file that is there already stays."""
-    beside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{uuid4().hex}")
     beside.write_text(_json(value), encoding="utf-8")
     with suppress(FileExistsError):
         os.link(beside, path)
@@ -255,7 +255,7 @@ def _write_once(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    beside = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{uuid4().hex}")
     beside.write_text(_json(value), encoding="utf-8")
     beside.replace(path)
 

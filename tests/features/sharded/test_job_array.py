@@ -1,4 +1,4 @@
-"""``--shards A-B/N``: the jobs of an array build their own shards of one output, in any order and at the same moment."""
+"""``--shards A-B/N``: the jobs of an array build their own shards of one output, in any order, at once."""
 
 from __future__ import annotations
 
