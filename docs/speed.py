@@ -11,8 +11,11 @@ MEASURED = Path(__file__).resolve().parent / "measured" / "bench.jsonl"
 
 WHAT = {
     "features-full": "all features, 60,000 people on 52 weekly dates",
-    "features-tsf": "8 window features beside timeseriesflattener, equal values",
-    "features-duckdb": "the same 8 beside one hand-written DuckDB query",
+    "features-tsf": "8 window features from the file to the values, beside timeseriesflattener, equal values",
+    "features-tsf-memory": "the same with the input in memory",
+    "features-duckdb": "the same 8 from the file, beside one hand-written DuckDB query",
+    "features-duckdb-memory": "the same with the input in memory",
+    "spark": "all features on a cluster of real processes (master, two workers), beside one process",
     "train-overhead": "training both outcomes beside bare `lightgbm.train`, same trees",
     "shapley": "exact contributions beside LightGBM's `pred_contrib`",
     "shapley-build": "tabulating the trees of a bundle",
@@ -76,7 +79,7 @@ def speed() -> str:
     for line in lines:
         rows.append(_row(line))
         if smaller := line.get("smaller"):
-            rows.append(_row({**line, **smaller, "ok": None, "floor": None}))
+            rows.append(_row({**line, **smaller, "ok": None, "floor": smaller.get("floor")}))
     return TEXT.format(rows="\n".join(rows), fhir=_fhir(next(line for line in lines if line["name"] == "fhir")))
 
 

@@ -1,4 +1,5 @@
-"""Our side of a comparison: ``Records.from_frames`` and ``build``, through the public door."""
+"""Our side of a comparison, through the public door: ``Records.from_frames`` and ``build`` in memory, or
+``Records.load`` of a store that was checked once and ``build``."""
 
 from __future__ import annotations
 
@@ -31,6 +32,16 @@ def load(folder: Path) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     return {"patients": spine[["patient_id"]].drop_duplicates(ignore_index=True), "results": events}, spine
 
 
+def prepare(folder: Path) -> None:
+    """The store as ``upstream ingest`` leaves it, read once: what happens before anybody asks for features."""
+    records, _ = from_frames(load(folder))
+    Records.load(records.save(folder / "store"))
+
+
+def open_store(folder: Path) -> tuple[Records, pd.DataFrame]:
+    return Records.load(folder / "store"), pd.read_parquet(folder / "spine.parquet", columns=["patient_id", "as_of"])
+
+
 def from_frames(given: tuple[dict[str, pd.DataFrame], pd.DataFrame]) -> tuple[Records, pd.DataFrame]:
     frames, spine = given
     return Records.from_frames(frames), spine
@@ -41,6 +52,7 @@ def window_features(given: tuple[Records, pd.DataFrame]) -> np.ndarray:
 
 
 STAGES = (("from_frames", from_frames), ("build", window_features))
+FROM_FILE = (open_store, window_features)
 
 
 def in_order(values: np.ndarray) -> np.ndarray:

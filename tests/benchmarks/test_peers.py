@@ -55,8 +55,26 @@ def test_each_peer_gives_our_values(side: ModuleType, package: str, made: Path) 
     np.testing.assert_array_equal(values_of(side, made), values_of(ours, made))
 
 
-@pytest.mark.parametrize(("small", "large", "ok"), [(40, 40, True), (20, 40, False), (40, 20, False)])
-def test_a_benchmark_passes_only_if_both_sizes_reach_the_floor(monkeypatch, small, large, ok):
+@pytest.mark.filterwarnings("ignore:::timeseriesflattener")
+@pytest.mark.parametrize(("side", "package"), [(ours, "numpy"), (tsf, "timeseriesflattener"), (duckdb_query, "duckdb")])
+def test_values_from_the_file_are_those_of_memory(side: ModuleType, package: str, made: Path) -> None:
+    pytest.importorskip(package, reason=f"{package} is not installed: pip install -e '.[bench]'")
+    ours.prepare(made)
+    done = made
+    for stage in side.FROM_FILE:
+        done = stage(done)
+    np.testing.assert_array_equal(side.in_order(done), values_of(ours, made))
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "memory", "ok"),
+    [(30, 60, 5, True), (29, 60, 5, False), (30, 59, 5, False), (30, 60, 4, False)],
+)
+def test_a_benchmark_passes_only_if_both_sizes_reach_their_floors(monkeypatch, small, large, memory, ok):
     ratios = {peers.SMALL: small, peers.LARGE: large}
-    monkeypatch.setattr(peers, "at", lambda people, *_: {"ratio": ratios[people], "memory_ratio": 9.0, "peer": 0.1})
-    assert peers.line("x", "tsf", 30.0, 5.0, dict)["ok"] is ok
+    for measured in ("at", "from_file"):
+        monkeypatch.setattr(
+            peers, measured, lambda people, *_: {"ratio": ratios[people], "memory_ratio": memory, "peer": 0.1}
+        )
+    floor = peers.Floor(60.0, 30.0, 5.0)
+    assert [line["ok"] for line in peers.lines("x", "tsf", floor, floor, dict)] == [ok, ok]
