@@ -1,8 +1,8 @@
 """All features on a cluster of real Spark processes of this machine (a master, two workers of one core, spark-submit as
 docs/spark.md writes it), beside the local engine: the same bytes, one shard with ten times the rows of the others.
 
-On one machine Spark can only be slower; the line is for what the plan for England needs: core seconds of building, the
-most memory of a Python worker, bytes that the dealing shuffles, and what a skewed shard costs. All people are simulated.
+On one machine Spark can only be slower. The line is for what the plan for England needs: core seconds of building, the
+most memory of a Python worker, bytes that the dealing shuffles, and what a large shard costs. All people are simulated.
 """
 
 from __future__ import annotations
