@@ -16,7 +16,7 @@ from tests.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 READY_S = 300
-"""How long a cluster may take to start before the test says so; it goes on at once when the workers are there."""
+"""How long a cluster may take to start before the test says so; it continues at once when the workers are there."""
 
 
 class Cluster:
