@@ -305,7 +305,7 @@ def finish(job: ShardJob, receipts: Sequence[Mapping[str, Any]], engine: str, be
     """Completes ``manifest.json`` and deletes the copies of records that this build made for itself.
 
     While other jobs of an array have shards to build, the manifest stays as it is; the last one to end completes it.
-    ``seconds`` is the time of the run that ended last, ``task_seconds`` the sum over all parts, whoever built them.
+    ``seconds`` is the time of the run that ended last, ``task_seconds`` the sum over all parts of all runs.
     """
     path = job.out / "manifest.json"
     before = json.loads(path.read_text(encoding="utf-8"))
