@@ -245,7 +245,7 @@ def begin(
     spine: Path,
     out: Path,
     features: Sequence[Feature],
-    shards: int | Share | None,
+    asked: int | Share | None,
     progress: Progress,
     divide: Callable[..., Path] = partition,
 ) -> ShardJob:
@@ -253,19 +253,19 @@ def begin(
 
     Of a share only its own shards are dealt, so that the jobs of an array may begin at the same moment.
     """
-    share = shards if isinstance(shards, Share) else None
-    shards = share.shards if share else shards
+    share = asked if isinstance(asked, Share) else None
+    number = asked.shards if isinstance(asked, Share) else asked
     made = (store / "partition.json").exists()
     if not spine.is_file():
         raise SpineError(f"{spine} is not there; give a Parquet or CSV file with patient_id and as_of")
     if not made:
         tables_of(store)
     held = int(json.loads((store / "partition.json").read_text(encoding="utf-8"))["shards"]) if made else 0
-    if held and shards not in (None, held):
-        raise StoreError(f"the store is a partition of {held} shards, not {shards}; leave the number of shards out")
+    if held and number not in (None, held):
+        raise StoreError(f"the store is a partition of {held} shards, not {number}; leave the number of shards out")
     manifest = out / "manifest.json"
     begun = json.loads(manifest.read_text(encoding="utf-8"))["shards"] if manifest.exists() else 0
-    shards = held or shards or int(begun) or shards_for(store)
+    shards = held or number or int(begun) or shards_for(store)
     identity = {
         "format": FORMAT,
         "data": data_identity(store),
@@ -311,8 +311,8 @@ def finish(job: ShardJob, receipts: Sequence[Mapping[str, Any]], engine: str, be
     before = json.loads(path.read_text(encoding="utf-8"))
     if before[DONE]:
         return dict(before)
-    if left := job.left():
-        return {**before, "built_now": len(receipts), "left": left}
+    if unbuilt := job.left():
+        return {**before, "built_now": len(receipts), "left": unbuilt}
     try:
         kept = [json.loads(job.receipt(shard).read_text(encoding="utf-8")) for shard in range(job.shards)]
     except FileNotFoundError:  # another job ended at the same moment and completed the manifest
