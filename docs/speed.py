@@ -65,6 +65,8 @@ _ALSO = {
     "cores": "cores: {}",
     "peak_mb": "{:,} MB at most",
     "memory_mb": "{:,} MB held",
+    "before_mb": "{:,} MB held before",
+    "a_minute_after_mb": "{:,} MB a minute after",
     "memory_ratio": "{:.0f} times less memory",
     "p99": "p99 {:.3g}",
     "p99_worklist": "p99 of a worklist {:.2f} s",
@@ -101,8 +103,10 @@ def _of_many(line: dict[str, Any]) -> dict[str, Any]:
     """Figures that a line gives for several kinds of request, or several moments: of the load, the worklist's seconds
     and the most memory."""
     found = {}
-    if isinstance(line.get("memory_mb"), dict):
-        found["memory_mb"] = line["memory_mb"]["most"]
+    memory = line.get("memory_mb")
+    if isinstance(memory, dict):
+        found["memory_mb"] = memory.get("most")
+        found |= {f"{moment}_mb": memory.get(moment) for moment in ("before", "a_minute_after")}
     if isinstance(line.get("p99"), dict):
         found["p99_worklist"] = line["p99"]["worklist"]
     if "ours_all" in line:

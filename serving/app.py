@@ -170,7 +170,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         (408, "the body did not arrive in time"),
         (412, "data that this service asks for was not sent along"),
         (413, "the body is too large"),
-        (415, "the body is not sent as JSON; see Content-Type"),
+        (415, "the body is not sent as JSON, or is compressed; see Content-Type and Content-Encoding"),
         (422, "the request does not match this description"),
         (429, "this client asks more than its share; see Retry-After"),
         (431, "the header lines are too long"),

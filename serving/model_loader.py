@@ -107,7 +107,7 @@ class LiveModel:
             self._warm(model)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a new bundle, the old one keeps serving
             problem = (
-                f"the published bundle was refused ({type(error).__name__}); run `upstream sync` or `upstream rollback`"
+                f"the newest model was refused ({type(error).__name__}); run `upstream sync` or `upstream rollback`"
             )
             log.error("bundle refused", bundle=name, error=type(error).__name__)
             self._standing = LoadedModel(self._standing.model, self._standing.pointer, problem)

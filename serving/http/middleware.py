@@ -6,11 +6,13 @@ No ``BaseHTTPMiddleware``: it costs a task group per request and breaks context 
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import re
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import quote, unquote, urlsplit
 
 from anyio import to_thread
@@ -69,6 +71,10 @@ STREAMS = frozenset({"/v1/scores/stream"})
 """Addresses that take a body line by line, however long it is."""
 HELD = 8_000_000
 """Bytes of bodies received since memory was last returned."""
+REST_S = 30.0
+"""After any request memory is returned so many seconds later, once for all requests until then. Requests that are
+refused receive bytes that no body counts: strangers left 130 MB behind, for as long as nobody sent a large body.
+"""
 PROBES = frozenset({"/livez", "/readyz", "/metrics", "/static"})
 """Called every few seconds by machines, so only failures are logged."""
 SECURITY = frozenset({401, 403, 429})
@@ -84,6 +90,9 @@ EVENTS = {
 log = logger()
 security_log = logger(SECURITY_NAME)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+NOT_COMPRESSED = frozenset({"", "identity"})
+COMPRESSED = "Send the body without compression: this service reads no Content-Encoding but identity."
+"""No route decompresses: a body of 60 kB could become 60 MB. RFC 9110, 15.5.16, has 415 name what would be read."""
 
 
 class Boundary:
@@ -108,7 +117,8 @@ class Boundary:
         self.address_of, self._security_lines = address_of, Rate(60)
         self.app, self.render, self.max_body_bytes = app, render, max_body_bytes
         self._headers = {**HEADERS, **({"Strict-Transport-Security": "max-age=31536000"} if https else {})}
-        self._held = 0
+        self._held, self._rests_until = 0, 0.0
+        self._tidying: asyncio.Task[None] | None = None
         self.metrics, self.tracing = metrics, tracing
         self.hosts = frozenset((*LOOPBACK_NAMES, *allowed_hosts))
 
@@ -161,6 +171,9 @@ class Boundary:
             del body
             scope["state"].pop("body", None)
             await to_thread.run_sync(_tidy)
+        elif time.monotonic() >= self._rests_until:
+            self._rests_until = time.monotonic() + REST_S
+            self._tidying = asyncio.create_task(_tidy_later())
 
     def _note(self, scope: Scope, method: str, status: int, request_id: str, seconds: float, began_ns: int) -> None:
         """Logs that a request was answered: by its route's template, never its address."""
@@ -214,7 +227,11 @@ class Boundary:
             )
         if (announced(headers) or 0) > self.max_body_bytes and scope["path"] not in STREAMS:
             raise HTTPException(413)
-        if scope["method"] in SAFE_METHODS or self.cors.admits(scope):
+        if scope["method"] in SAFE_METHODS:
+            return
+        if headers.get("content-encoding", "").strip().lower() not in NOT_COMPRESSED:
+            raise Problem(415, "compressed-body", COMPRESSED, headers={"Accept-Encoding": "identity"})
+        if self.cors.admits(scope):
             return
         # All current browsers send Sec-Fetch-Site; for older ones, Origin alone decides.
         site, origin = headers.get("sec-fetch-site"), headers.get("origin")
@@ -223,9 +240,15 @@ class Boundary:
             raise Problem(403, "foreign-origin", "Forms and changes are accepted from this service's own pages only.")
 
 
+async def _tidy_later() -> None:
+    await asyncio.sleep(REST_S)
+    with suppress(RuntimeError):  # the system gives no further thread now; the next request tries again
+        await to_thread.run_sync(_tidy)
+
+
 def _tidy() -> None:
-    """Collects the reference cycles that a large request leaves, which are too few to trigger the collector, and
-    returns free pages to the system.
+    """Collects the reference cycles that requests leave, which are too few to trigger the collector, and returns free
+    pages to the system.
     """
     gc.collect()
     give_back()

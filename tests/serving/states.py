@@ -85,7 +85,7 @@ def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world:
     found: dict[str, str] = {}
 
     def look(home: Path, role: str, teams: list[str] | None, *, real: bool = False, **paths: str) -> None:
-        cookie = _vouched(home) if real else issue_token(home, role, teams, "Priya", kind="session")
+        cookie = vouched(home) if real else issue_token(home, role, teams, "Priya", kind="session")
         with start(home) as client:
             client.cookies.set("upstream_session", cookie)
             for name, path in paths.items():
@@ -164,12 +164,11 @@ def state_pages(made_home: Path, folder: Path, start: Callable[..., Any], world:
     return found
 
 
-def _vouched(home: Path) -> str:
-    """A session of a member of the north team, signed in by a provider: real people are shown only to such a
-    session."""
+def vouched(home: Path, team: str = "north") -> str:
+    """A session of a member of a team, signed in by a provider: real people are shown only to such a session."""
     provider, today = "https://id.example", dt.datetime.now(dt.UTC).date()
     with suppress(MembershipError):  # she is in the team already
-        join_team(home, provider, "priya", "north", today, None, "a test", False)
+        join_team(home, provider, "priya", team, today, None, "a test", False)
     with closing(Database(database_url_of(home))) as database, database.write() as connection:
         return issue_session(connection, provider, "priya", Role.PHARMACIST, "Priya", assigned=False)[0]
 

@@ -3,6 +3,9 @@ Content-Type."""
 
 from __future__ import annotations
 
+import gzip
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -104,6 +107,21 @@ def test_every_json_media_type_is_accepted(client, as_role, kind):
     headers = as_role("cmht_system") | {"Content-Type": kind}
     answer = client.post("/v1/scores", content=b'{"people": [{"patient_id": "a", "tables": {}}]}', headers=headers)
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip", "GZIP", "br", "deflate, gzip", "nonsense"])
+@pytest.mark.parametrize("path", ["/v1/scores", "/v1/scores/stream", "/v1/patients/N03/reviews", "/sign-in"])
+def test_a_compressed_body_is_415_and_the_answer_names_what_is_read(client, as_role, path, coding):
+    kind = {"/v1/scores/stream": "application/x-ndjson", "/sign-in": "application/x-www-form-urlencoded"}
+    headers = as_role("cmht_system") | {"Content-Type": kind.get(path, "application/json"), "Content-Encoding": coding}
+    answer = client.post(path, content=gzip.compress(json.dumps(BODY).encode()), headers=headers)
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+    assert "without compression" in answer.text
+
+
+def test_a_body_that_says_it_is_not_compressed_is_read(client, as_role):
+    headers = as_role("cmht_system") | {"Content-Encoding": "Identity"}
+    assert client.post("/v1/scores", json=BODY, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
