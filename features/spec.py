@@ -57,6 +57,7 @@ Verb = Literal[
     "last_booking_lead",
     "mean_booking_lead",
     "days_between_bookings",
+    "planned_gap",
     "days_past_due",
     "tests_due",
     "tests_overdue",
@@ -73,17 +74,18 @@ BOOKING_VERBS: frozenset[Verb] = frozenset(
         "last_booking_lead",
         "mean_booking_lead",
         "days_between_bookings",
+        "planned_gap",
     )
 )
 """Verbs about appointments that were made and known before ``as_of``, also for a day from it on. They read a
-cancellation where it was known, and no other outcome."""
-FADING_VERBS: frozenset[Verb] = frozenset(("fading_count", "fading_share"))
+cancellation where it was known, and no other outcome; ``planned_gap`` reads none, and which contacts took place."""
+FADING_VERBS: frozenset[Verb] = frozenset(("fading_count", "fading_share", "planned_gap"))
 """Verbs that count an event less the older it is: half as much every ``number`` days (the half-life), and not at all
 after ten half-lives. They have no window."""
 Missing = Literal["zero", "unknown"]
 """Meaning of no events: ``zero`` (none happened) or ``unknown`` (not recorded: NaN, never read as normal)."""
 
-LONGEST_HALF_LIFE = 365
+LONGEST_HALF_LIFE = 730
 EVER = 0
 """Window of a feature that reads the whole history."""
 
@@ -262,8 +264,11 @@ class Feature:
             self._check_bookings()
 
     def _check_bookings(self) -> None:
-        if self.table != "contacts" or self.stream.day_column != "contact_on" or self.of is not None:
-            raise SpecError(f"{self.name}: {self.verb} reads one stream of contacts, dated by contact_on")
+        streams = (self.stream, self.of or self.stream)
+        one = (self.of is None) == (self.verb != "planned_gap")
+        if not one or any((s.table, s.day_column) != ("contacts", "contact_on") for s in streams):
+            asked = "one stream" if self.verb != "planned_gap" else "a stream of bookings, and in `of` the contacts,"
+            raise SpecError(f"{self.name}: {self.verb} reads {asked} of contacts, dated by contact_on")
         if {"outcome", "outcome_known_on"} & set(self.stream.columns_read()):
             raise SpecError(
                 f"{self.name}: {self.verb} leaves out what was cancelled by itself; a stream of bookings reads no "

@@ -9,18 +9,26 @@ from __future__ import annotations
 
 from features.catalogue.shorthand import Scale, days_since, feature
 from features.engine import Feature, Stream, stream
-from features.records.attendance import CARER_KIND, WRITTEN_MODES
+from features.records.attendance import CARER_KIND, DIRECT_MODES, WRITTEN_MODES
 from features.spec import Verb
 
 BOOKED = stream("contacts", given=("booked_on",), unless={"kind": (CARER_KIND,), "mode": WRITTEN_MODES})
 REVIEWS = stream(
     "contacts", given=("booked_on",), unless={"mode": WRITTEN_MODES}, kind=("medicines_review", "care_review")
 )
+OWN_TEAMS = stream(
+    "contacts",
+    given=("booked_on",),
+    unless={"mode": WRITTEN_MODES},
+    kind=("routine", "medicines_review", "care_review"),
+)
+MET = stream("contacts", outcome="attended", mode=DIRECT_MODES, unless={"kind": (CARER_KIND,)})
 MADE = stream("contacts", on="booked_on", unless={"kind": (CARER_KIND,), "mode": WRITTEN_MODES})
 BY_PATIENT = stream("contacts", on="outcome_known_on", outcome="cancelled_by_patient")
 BY_SERVICE = stream("contacts", on="outcome_known_on", outcome="cancelled_by_service")
 BY_ANYBODY = stream("contacts", on="outcome_known_on", outcome=("cancelled_by_patient", "cancelled_by_service"))
 _LEAD: Scale = ("days", 0, 365)
+PLANNED_GAP_HALF_LIVES = (30, 90, 270)
 
 
 def _booked(name: str, verb: Verb, scale: Scale, why: str, of: Stream = BOOKED, **rest: object) -> Feature:
@@ -67,6 +75,20 @@ FEATURES: tuple[Feature, ...] = (
         "days_between_bookings",
         ("days", 0, 730),
         "Days from the last appointment to the next one booked: the gap that the team plans.",
+    ),
+    *(
+        feature(
+            f"planned_gap_halved_every_{days}_days",
+            "contact_amount",
+            "planned_gap",
+            OWN_TEAMS,
+            _LEAD,
+            "Days from a contact to the next appointment booked at it: mean on the log scale, each counted half for "
+            f"every {days} days since. Staff see people who are less well sooner again.",
+            number=days,
+            total=MET,
+        )
+        for days in PLANNED_GAP_HALF_LIVES
     ),
     feature(
         "bookings_made_30d",

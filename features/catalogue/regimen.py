@@ -97,6 +97,18 @@ _REGIMEN = (
     ),
     _regimen("dose_changes_28d", "regimen_change", "changes", 20, 0, "Dose changes in the last 28 days."),
     _regimen("dose_changes_90d", "regimen_change", "changes", 20, 0, "Dose changes in the last 90 days."),
+    *(
+        _regimen(
+            f"dose_rises_halved_every_{days}_days",
+            "regimen_change",
+            "rises",
+            20,
+            0,
+            f"Rises of the dose of a regular psychotropic, each counted half for every {days} days since: a dose is "
+            "raised when symptoms are not under control.",
+        )
+        for days in (30, 90, 270)
+    ),
     _regimen(
         "days_since_change",
         "regimen_change",

@@ -20,7 +20,27 @@ def _since(name: str, of: Stream, concept: str, direction: int, why: str) -> Fea
     return days_since(name, of, concept, why, direction)
 
 
+def _halved(key: str, of: Stream, half_lives: tuple[int, ...], concept: str, unit: str, words: str) -> list[Feature]:
+    """Counts that fade: how often it happens to this person, without a jump when an event leaves a window."""
+    return [
+        feature(
+            f"{key}_halved_every_{days}_days",
+            concept,
+            "fading_count",
+            of,
+            (unit, 0, 100),
+            f"{words}, each counted half for every {days} days since.",
+            direction=+1,
+            missing="zero",
+            number=days,
+        )
+        for days in half_lives
+    ]
+
+
 FEATURES: tuple[Feature, ...] = (
+    *_halved("crisis_contacts", CRISIS, (90, 270), "crisis", "contacts", "Crisis contacts"),
+    *_halved("unplanned_admissions", _UNPLANNED, (90, 270, 730), "admissions", "admissions", "Unplanned admissions"),
     _count(
         "crisis_contacts_30d",
         CRISIS,

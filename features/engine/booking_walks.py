@@ -1,4 +1,4 @@
-"""Walk of the booking verbs: the only features that read the day of an appointment from ``as_of`` on, because the
+"""Walks of the booking verbs: the only features that read the day of an appointment from ``as_of`` on, because the
 booking itself was made and known before."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from features.engine.operations import BOOKING_OPS
 from features.engine.stream_masks import Membership
-from features.kernels import bookings
+from features.kernels import bookings, planned_gaps, window_ops
 from features.records import Records
 from features.records.tables import TABLES
 from features.spec import Feature, Stream
@@ -68,6 +68,50 @@ def booking_walk(records: Records, plan: BookingPlan) -> Any:
             plan.window,
             plan.column,
             values,
+        )
+
+    return walk
+
+
+@dataclass(frozen=True)
+class PlannedGaps:
+    """Features of the gaps planned at one kind of contact for one kind of appointment, independent of records."""
+
+    streams: Membership
+    """The bookings and the contacts at which they count."""
+    weights: npt.NDArray[np.float64]
+    half_life: Int
+    column: Int
+
+    @classmethod
+    def of(cls, placed: Sequence[tuple[int, Feature]]) -> PlannedGaps:
+        first = placed[0][1]
+        half_lives = sorted({int(feature.number) for _, feature in placed})
+        return cls(
+            Membership.of([first.stream, first.of or first.stream]),
+            window_ops.fading_weights(half_lives),
+            np.array([half_lives.index(int(feature.number)) for _, feature in placed], np.int64),
+            np.array([column for column, _ in placed], np.int64),
+        )
+
+
+def planned_gap_walk(records: Records, plan: PlannedGaps) -> Any:
+    """The walk that computes every feature of ``plan``."""
+    columns = records.columns("contacts")
+    bits = plan.streams.bits(records)
+    offsets, made, known, log_days = planned_gaps.gaps_planned(
+        records.offsets("contacts"),
+        columns["contact_on"],
+        columns["booked_on"],
+        columns["known_on"],
+        columns["outcome_known_on"],
+        (bits & np.uint64(1)) != 0,
+        (bits & np.uint64(2)) != 0,
+    )
+
+    def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:
+        planned_gaps.planned_gaps_kernel(
+            offsets, made, known, log_days, person, as_of, rows, plan.weights, plan.half_life, plan.column, values
         )
 
     return walk

@@ -51,6 +51,7 @@ BOOKING_OPS = {
     "mean_booking_lead": bookings.MEAN_LEAD,
     "days_between_bookings": bookings.BETWEEN,
 }
+PLANNED_GAP_OPS = {"planned_gap": 0}
 SPELL_OPS = {"days_in_spell": 0, "spell_length": 1}
 NEEDS = {
     "total": window_totals.NEEDS_VALUES,

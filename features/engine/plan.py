@@ -11,9 +11,17 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from features.engine.booking_walks import BookingPlan, booking_walk
+from features.engine.booking_walks import BookingPlan, PlannedGaps, booking_walk, planned_gap_walk
 from features.engine.events import EventArrays, Group, clocks_of, events_of, known_by
-from features.engine.operations import BOOKING_OPS, COVERAGE_OPS, DEPOT_OPS, NEEDS, SPELL_OPS, WINDOW_OPS
+from features.engine.operations import (
+    BOOKING_OPS,
+    COVERAGE_OPS,
+    DEPOT_OPS,
+    NEEDS,
+    PLANNED_GAP_OPS,
+    SPELL_OPS,
+    WINDOW_OPS,
+)
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import MAX_STREAMS, Membership
 from features.kernels import coverage, spells, window_ops, window_totals, windows
@@ -99,6 +107,7 @@ class _Plan:
     depots: tuple[_Ops, ...]
     spells: tuple[_Spells, ...]
     bookings: BookingPlan | None
+    planned_gaps: tuple[PlannedGaps, ...]
     schedule: due_dates.Verbs | None
     regimen: tuple[Int, Int] | None
     """Columns of the matrix, and the field of the regimen that each holds."""
@@ -113,13 +122,15 @@ def walks_for(records: Records, features: Sequence[Feature]) -> list[Walk]:
         *_depot_walks(records, plan.depots),
         *(_spell_walk(records, spells) for spells in plan.spells),
         *([] if plan.bookings is None else [booking_walk(records, plan.bookings)]),
+        *(planned_gap_walk(records, gaps) for gaps in plan.planned_gaps),
         *_schedule_walks(records, plan.schedule),
         *_regimen_walks(records, plan.regimen),
     ]
 
 
 def _plan(features: tuple[Feature, ...]) -> _Plan:
-    known = {"regimen", *WINDOW_OPS, *COVERAGE_OPS, *DEPOT_OPS, *SPELL_OPS, *BOOKING_OPS, *due_dates.VERBS}
+    walks = (WINDOW_OPS, COVERAGE_OPS, DEPOT_OPS, SPELL_OPS, BOOKING_OPS, PLANNED_GAP_OPS, due_dates.VERBS)
+    known = {"regimen", *(verb for verbs in walks for verb in verbs)}
     for feature in features:
         if feature.verb not in known:
             raise SpecError(f"{feature.name}: no kernel computes {feature.verb}; known are {', '.join(sorted(known))}")
@@ -135,6 +146,7 @@ def _plan(features: tuple[Feature, ...]) -> _Plan:
         tuple(_Ops.of(members, DEPOT_OPS) for members in _by(placed(DEPOT_OPS), lambda f: f.stream)),
         tuple(_spells(members) for members in _by(placed(SPELL_OPS), lambda f: f.table)),
         BookingPlan.of(booked) if booked else None,
+        tuple(PlannedGaps.of(some) for some in _by(placed(PLANNED_GAP_OPS), lambda f: (f.stream, f.of))),
         due_dates.Verbs.of(scheduled) if scheduled else None,
         _regimen(placed(("regimen",))),
     )

@@ -37,6 +37,9 @@ FIELDS = (
     "longest_course_days",
     "acb_high_days",
     "high_dose_days",
+    "dose_rises_halved_every_30_days",
+    "dose_rises_halved_every_90_days",
+    "dose_rises_halved_every_270_days",
 )
 AT: Any = namedtuple("AT", FIELDS)(*range(len(FIELDS)))
 """The position of each field, by its name."""
@@ -132,6 +135,7 @@ def regimen_kernel(
         who, t = person[r], as_of[r]
         n = 0
         doses_28, doses_90, sides, newest = 0, 0, 0, _NEVER
+        rises_30, rises_90, rises_270 = 0.0, 0.0, 0.0
         for i in range(offsets[who], offsets[who + 1]):
             if day[i] >= t:
                 break
@@ -156,6 +160,10 @@ def regimen_kernel(
                     doses_90 += t - day[i] <= 90
                     newest = max(newest, day[i])
                     dosed_on[s] = day[i]
+                    if dose[i] > last_dose[s] and flags[name[s]] & PSYCHOTROPIC and not as_required[i]:
+                        rises_30 += 0.5 ** ((t - day[i]) / 30.0)
+                        rises_90 += 0.5 ** ((t - day[i]) / 90.0)
+                        rises_270 += 0.5 ** ((t - day[i]) / 270.0)
                 last_dose[s] = dose[i]
             if prescriber[i] >= 0:
                 if last_side[s] >= 0 and last_side[s] != prescriber[i] and t - day[i] <= 180:
@@ -172,6 +180,8 @@ def regimen_kernel(
         row[AT.percent_of_max] = np.nan
         row[AT.acb_high_days], row[AT.high_dose_days] = np.nan, np.nan
         row[AT.dose_changes_28d], row[AT.dose_changes_90d], row[AT.prescriber_changes_180d] = doses_28, doses_90, sides
+        row[AT.dose_rises_halved_every_30_days], row[AT.dose_rises_halved_every_90_days] = rises_30, rises_90
+        row[AT.dose_rises_halved_every_270_days] = rises_270
         for s in range(n):
             flag = flags[name[s]]
             run = t - start[s]

@@ -45,6 +45,7 @@ def test_every_verb_of_the_vocabulary_is_computed_by_one_walk_and_no_other_verb_
         operations.DEPOT_OPS,
         operations.SPELL_OPS,
         operations.BOOKING_OPS,
+        operations.PLANNED_GAP_OPS,
         due_dates.VERBS,
         ("regimen",),
     )

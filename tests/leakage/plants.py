@@ -20,7 +20,7 @@ from features.engine import plan
 from features.engine.plan_cache import ByFeatures
 from features.engine.stream_masks import Membership
 from features.gaps import person_view as gaps_person
-from features.kernels import bookings, coverage, lookups, spells, windows
+from features.kernels import bookings, coverage, lookups, planned_gaps, spells, windows
 from features.medicines import regimen
 from features.monitoring import condition_inputs, due_dates
 from features.records import Records
@@ -514,6 +514,29 @@ add("bookings ignore the day of booking", *FROM_BOOKINGS, place=booking_leak(boo
 add("bookings ignore known_on", *FROM_BOOKINGS, place=booking_leak(known=ignored))
 add("bookings read a day on", *FROM_BOOKINGS, place=booking_leak(as_of=lambda days: days + 1))
 add("bookings ignore when a cancellation was known", *FROM_BOOKINGS, place=booking_leak(cancelled_known=ignored))
+
+
+def planned_gap_leak(kernel: str, place: int, change: Callable[[Any], Any]) -> Callable[[Patch], None]:
+    """One of the two loops over planned gaps, handed another argument at ``place``."""
+    true = getattr(planned_gaps, kernel)
+
+    def leaky(*arguments: Any) -> Any:
+        return true(*arguments[:place], change(arguments[place]), *arguments[place + 1 :])
+
+    return lambda patch: patch.setattr(planned_gaps, kernel, leaky)
+
+
+for _says, _kernel, _place, _change in (
+    ("ignore when the booking was known", "gaps_planned", 3, ignored),
+    ("ignore when the outcome of the contact was known", "gaps_planned", 4, ignored),
+    ("ignore both clocks", "planned_gaps_kernel", 2, ignored),
+    ("read a day on", "planned_gaps_kernel", 5, lambda days: days + 1),
+):
+    add(
+        f"planned gaps {_says}",
+        "planned_gap_halved_every_30_days",
+        place=planned_gap_leak(_kernel, _place, _change),
+    )
 add("how much is on file, whenever it was written", "attended_365d", place=column_plus("attended_365d", _rows_held))
 add("the newest dose on file", "attended_365d", place=column_plus("attended_365d", _newest_dose))
 

@@ -524,9 +524,21 @@ def days_between_bookings(f, h, p, t):
     return (min(r["contact_on"] for r in to) - max(r["contact_on"] for r in since)).days
 
 
+def planned_gap(f, h, p, t):
+    """The booking and the contact at which it was made are known; whether the booking was kept is not asked."""
+    met = {row["contact_on"] for row in events(h, f.of, p, t)}
+    made = [r for r in h.of("contacts", p) if r["booked_on"] in met and r["known_on"] < t and holds(r, f.stream)]
+    found = [((t - r["booked_on"]).days, lead(r)) for r in made if lead(r) > 0]
+    weighed = [(0.5 ** (a / f.number), days) for a, days in found if a <= 10 * f.number]
+    if not weighed:
+        return NAN
+    return math.exp(sum(w * math.log(days) for w, days in weighed) / sum(w for w, _ in weighed))
+
+
 SLOW |= {
     rule.__name__: rule
     for rule in (
+        planned_gap,
         days_to_next_booking,
         next_booking_lead,
         bookings_ahead,
@@ -639,6 +651,7 @@ def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
         ),
         "dose_changes_28d": lambda: sum((t - day).days <= 28 for day in changes),
         "dose_changes_90d": lambda: sum((t - day).days <= 90 for day in changes),
+        **{f"dose_rises_halved_every_{n}_days": lambda n=n: halved(rises(rows), n, t) for n in (30, 90, 270)},
         "days_since_change": lambda: min(
             [
                 (t - day).days
@@ -691,7 +704,22 @@ def dosed(held: Held, rows: list[Row], course: Row) -> list[dt.date]:
 
 def dose_changes(rows: list[Row]) -> list[dt.date]:
     """Days on which a medicine's dose differed from its last known dose in the same course."""
-    days: list[dt.date] = []
+    return [day for _, day, _, _ in dose_steps(rows)]
+
+
+def rises(rows: list[Row]) -> list[dt.date]:
+    """Days on which the dose of a regular psychotropic rose."""
+    steps = [step for step in dose_steps(rows) if step[3] > step[2] and not step[0][1]]
+    return [day for held, day, _, _ in steps if MEDICINES[held[0]].is_psychotropic]
+
+
+def halved(days: list[dt.date], half_life: int, t: dt.date) -> float:
+    return sum(0.5 ** ((t - day).days / half_life) for day in days)
+
+
+def dose_steps(rows: list[Row]) -> list[tuple[Held, dt.date, float, float]]:
+    """Changes of dose within a course: whose, the day, from and to."""
+    days: list[tuple[Held, dt.date, float, float]] = []
     seen: list[Row] = []
     for row in rows:
         held = row["medicine"], row["as_required"] is True
@@ -699,7 +727,7 @@ def dose_changes(rows: list[Row]) -> list[dt.date]:
         after = courses([*seen, row])[held]
         told = before and after["start"] == before["start"] and 0 < len(before["doses"]) < len(after["doses"])
         if told and after["doses"][-1][1] != before["doses"][-1][1]:
-            days.append(row["supplied_on"])
+            days.append((held, row["supplied_on"], before["doses"][-1][1], after["doses"][-1][1]))
         seen.append(row)
     return days
 

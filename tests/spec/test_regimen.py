@@ -41,6 +41,9 @@ anna        sertraline                       dispensed     2024-10-01   90      
         ("stops_90d", 0),
         ("switches_90d", 1),  # citalopram was started within 60 days of sertraline running out
         ("dose_changes_28d", 1),
+        ("dose_rises_halved_every_30_days", 0.5 ** (21 / 30)),  # olanzapine on 10 April
+        ("dose_rises_halved_every_90_days", 0.5 ** (21 / 90)),
+        ("dose_rises_halved_every_270_days", 0.5 ** (21 / 270)),
         ("days_since_change", 16),
         ("prescriber_changes_180d", 1),
         ("shared_prescribing_90d", 0),  # the trust's last olanzapine is 120 days old

@@ -40,6 +40,19 @@ anna        2025-05-05  -           routine           attended              2025
 """As of 1 May 2025: two appointments on 11 May, and one on 20 May whose cancellation is not known yet. Of 2 May nobody
 knew on 30 April, and no day of booking is known for 5 May."""
 
+PLANNED = """
+patient_id  contact_on  booked_on   kind     outcome               known_on    outcome_known_on
+anna        2025-02-10  2025-01-01  routine  attended              2025-01-01  2025-02-11
+anna        2025-02-20  2025-02-10  routine  cancelled_by_patient  2025-02-10  2025-02-19
+anna        2025-03-12  2025-02-20  routine  attended              2025-02-20  2025-03-13
+anna        2025-04-21  2025-03-12  routine  attended              2025-03-12  2025-05-01
+anna        2025-05-05  2025-04-21  routine  planned               2025-04-21  -
+anna        2025-05-06  2025-03-12  routine  planned               2025-05-01  -
+"""
+"""As of 1 May 2025: what was booked at the contacts of 10 February (10 days ahead, 80 days ago) and of 12 March (40
+days ahead, 50 days ago). Nobody was met on 1 January or 20 February. Two things are not known yet: that Anna came on
+21 April, and that a second appointment was booked on 12 March."""
+
 WEIGHTS = """
 patient_id  test    taken_on    value  unit  known_on
 anna        weight  2024-04-01  80     kg    2024-04-02
@@ -78,12 +91,16 @@ ATTENDED = stream("contacts", outcome="attended", mode=("face_to_face", "video",
 MISSED = stream("contacts", outcome="did_not_attend", unless={"mode": ("text",)})
 OFFERED = stream("contacts", outcome=("attended", "did_not_attend"), unless={"mode": ("text",)})
 BOOKED = stream("contacts", given=("booked_on",))
+MET = stream("contacts", outcome="attended")
 CANCELLED = stream("contacts", on="outcome_known_on", outcome="cancelled_by_patient")
 WEIGHED = stream("results", test="weight")
 LITHIUM = supplies_of("lithium")
 DEPOT = supplies_of("antipsychotic_long_acting_injection")
 _MISSED = 0.5 ** (20 / 30) + 0.5 ** (10 / 30)
 """Two missed contacts, 20 and 10 days before 1 May, each counted half as much every 30 days."""
+_RECENT = 0.5 / (0.5 + 0.5 ** (80 / 50))
+_EARLIER = 1 - _RECENT
+"""Shares of two bookings made 50 and 80 days before 1 May, each counted half as much every 50 days."""
 
 
 def feature(verb: str, main, window: int = EVER, **extra) -> Feature:
@@ -139,6 +156,9 @@ def feature(verb: str, main, window: int = EVER, **extra) -> Feature:
         (BOOKINGS, feature("mean_booking_lead", BOOKED, 365), (10 + 4) / 2),
         (BOOKINGS, feature("mean_booking_lead", BOOKED, 60), 4),
         (BOOKINGS, feature("days_between_bookings", BOOKED), 21),
+        (PLANNED, feature("planned_gap", BOOKED, of=MET, number=50), 40**_RECENT * 10**_EARLIER),
+        (PLANNED, feature("planned_gap", BOOKED, of=MET, number=6), 40),  # 80 days are more than ten half-lives
+        (PLANNED, feature("planned_gap", BOOKED, of=stream("contacts", kind="crisis"), number=50), math.nan),
         (BOOKINGS, feature("count", stream("contacts", on="booked_on"), 5), 3),  # made 27 and 30 (twice) April
         (BOOKINGS, feature("days_since_last", stream("contacts", on="booked_on")), 1),
         (BOOKINGS, feature("count", CANCELLED, 30), 1),  # on 30 April for the day itself; 1 May is too late

@@ -222,6 +222,33 @@ def test_kernels_agree_with_the_slow_rule(focus, data):
             )
 
 
+near = st.integers(0, 40).map(lambda n: FIRST + dt.timedelta(days=n))
+
+
+@st.composite
+def planned(draw):
+    """A contact in few days, so that bookings are often made on the day of another contact."""
+    row = draw(contacts()) | {"contact_on": draw(near)}
+    booked_on = later(row["contact_on"], -draw(st.integers(0, 12))) if draw(st.booleans()) else None
+    told = None if row["outcome"] == "planned" else later(row["contact_on"], draw(delays))
+    known_on = later(booked_on or row["contact_on"], draw(delays))
+    return row | {"booked_on": booked_on, "known_on": known_on, "outcome_known_on": told}
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(rows=st.lists(planned(), min_size=6, max_size=14), dates=st.lists(near, min_size=1, max_size=4, unique=True))
+def test_planned_gaps_agree_with_the_slow_rule(rows, dates):
+    frames = {"patients": pd.DataFrame({"patient_id": [*PATIENTS]}), "contacts": frame(rows, "contacts")}
+    records = Records.from_frames(frames, today=dt.date(2026, 1, 1))
+    spine = pd.DataFrame([(p, t) for t in dates for p in PATIENTS], columns=["patient_id", "as_of"])
+    chosen = [feature for feature in CATALOGUE if feature.verb == "planned_gap"]
+    values = build(records, spine, chosen, threads=1).values
+    histories = {as_of: History(records.as_known(day_of(as_of))) for as_of in dates}
+    for row, (patient, as_of) in enumerate(zip(spine["patient_id"], spine["as_of"], strict=True)):
+        expected = [np.float32(answer(feature, histories[as_of], patient, as_of)) for feature in chosen]
+        np.testing.assert_allclose(values[row], expected, rtol=1e-4, err_msg=f"{patient} on {as_of}")
+
+
 WEIGHT = stream("results", test="weight")
 SUMS = tuple(
     Feature(
