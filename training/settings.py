@@ -260,6 +260,7 @@ class EvaluationSettings(Section):
     stability_refits: int = Field(default=5, ge=0)
     capacity_weeks: int = Field(default=26, ge=0)
     coherence_rows: int = Field(default=1_000_000, ge=0)
+    ablation: Literal["none", "tables", "concepts"] = "none"
     planted_people: int = Field(default=200, ge=0)
 
 

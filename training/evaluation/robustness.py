@@ -4,6 +4,7 @@
   ``validation_widths``
 - each outcome: ``coherence`` of the horizons
 - ``drift`` of the inputs, and on simulated data ``planted``: causes found, faults survived
+- ``ablation``: what each group of features is worth, where the settings ask for it
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ from training.dataset.splits import Split
 from training.evaluation import capacity, drift, weekly
 from training.evaluation.fairness import groups
 from training.evaluation.oracle import TRUE_NAME
-from training.evaluation.schema.evaluation import Coherence, Drift, Evaluation, PlantedFindings
+from training.evaluation.schema.evaluation import Ablated, Coherence, Drift, Evaluation, PlantedFindings
 from training.evaluation.schema.pair import AtLandmark, Capacity, SampleSize, Stability
-from training.evaluation.trials import coherence, planted, sample_size, stability
-from training.fitting.boosters import Fitted
+from training.evaluation.trials import ablation, coherence, planted, sample_size, stability
+from training.fitting.boosters import Fitted, Weights
 from training.fitting.contenders import Contenders
 from training.settings import Settings
 from training.statistics.resampling import Draws, codes
@@ -55,6 +56,9 @@ class PreparedRun(Protocol):
 
     @property
     def split(self) -> Split: ...
+
+    @property
+    def weights(self) -> Weights | None: ...
 
 
 def examine(
@@ -88,6 +92,18 @@ def examine(
         coherent = {
             outcome: Coherence.model_validate(one) for outcome, one in zip(fitted.boosters, checked, strict=True)
         }
+    ablated = None
+    if settings.evaluation.ablation != "none" and not fitted.trees_of:
+        ablated = ablation.without_each(
+            fitted,
+            ready.matrix.values,
+            ready.labels,
+            ready.spine,
+            ready.split,
+            contenders.model,
+            settings,
+            ready.weights,
+        )
     caused = _planted(records, ready, score, tested, settings, truth)
     more: dict[str, dict[str, Any]] = {name: {} for name in evaluation.pairs}
     for found in (
@@ -101,6 +117,7 @@ def examine(
         update={
             "drift": Drift.model_validate(shifted),
             "coherence": coherent,
+            "ablation": None if ablated is None else [Ablated.model_validate(one) for one in ablated],
             "planted": PlantedFindings.model_validate(caused) if caused is not None else None,
             "pairs": {name: pair.model_copy(update=more[name]) for name, pair in evaluation.pairs.items()},
         }

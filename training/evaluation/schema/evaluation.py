@@ -138,6 +138,15 @@ class PlantedFindings(FrozenModel):
     faults: list[PlantedFault]
 
 
+class Ablated(FrozenModel):
+    """One group of features, and what the AUROC of each outcome and horizon loses without it; None where no model
+    could be fitted without it."""
+
+    group: str
+    features: int
+    lost: dict[str, Figure | None]
+
+
 class External(FrozenModel):
     """A bundle evaluated on records that were not used to make it."""
 
@@ -166,6 +175,7 @@ class Evaluation(FrozenModel):
     coherence: dict[str, Coherence] | None = None
     planted: PlantedFindings | None = None
     ranges: Ranges | None = None
+    ablation: list[Ablated] | None = None
     external: External | None = None
     attrition: list[AttritionStep] | None = None
     split: str | None = None
