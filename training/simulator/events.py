@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from training.simulator.jit import step
-from training.simulator.random import MIX_1, S11, TO_UNIT, mix, normal
+from training.simulator.random import MIX_1, S11, TO_UNIT, aside, mix, normal
 from training.simulator.state import CIRCUMSTANCES, CONTACTS, RESULTS, SUPPLIES
 
 
@@ -66,6 +66,14 @@ def measure(p, s, x, test, centre, spread, kept):
     value = centre + spread * normal(s)
     emit_result(p, s, x, test, max(0.1, round(value * 10.0) / 10.0), kept)
     return value
+
+
+@step
+def measure_some(p, s, x, test, centre, spread, kept, share):
+    """As ``measure``, but only this share is entered into the record. The random numbers are the same either way."""
+    value = centre + spread * normal(s)
+    if aside(s, test) < share:
+        emit_result(p, s, x, test, max(0.1, round(value * 10.0) / 10.0), kept)
 
 
 @step

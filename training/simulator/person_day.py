@@ -8,7 +8,7 @@ from training.simulator.care.admissions import crises, inpatient_day, maybe_admi
 from training.simulator.care.appointments import review_works
 from training.simulator.care.formulary import CLOZAPINE
 from training.simulator.care.list_reviews import review_from_list
-from training.simulator.care.monitoring import order_lithium
+from training.simulator.care.lithium import order_lithium
 from training.simulator.care.prescribing import collect_supplies, drift_regimen
 from training.simulator.care.referrals import (
     community_day,
@@ -91,6 +91,7 @@ def begin(p, s, m, x, seed, index, years):
 
 @step
 def clear(s, m):
+    s.day = 0
     s.referral, s.admissions, s.trials, s.relapse, s.substance, s.withdrawn, s.stopped = 0, 0, 0, 0, 0, 0, 0
     s.depot_fails, s.depot_booked, s.blood_booked, s.weekly_until, s.neutropenia_until = 0, 0, 0, 0, 0
     s.fails, s.offers, s.cto, s.stay_method, s.stay_ward, s.stay_legal = 0, 0, 0, 0, 0, 0

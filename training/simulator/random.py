@@ -46,6 +46,13 @@ def uniform(s):
 
 
 @step
+def aside(s, salt):
+    """A number in [0, 1) of the person's day and ``salt`` that leaves the stream where it is: for what is only written
+    down, so that more or less of it changes nobody's course."""
+    return float(mix(mix(s.key + np.uint64(s.day) * GOLDEN) + np.uint64(salt) * MIX_1) >> S11) * TO_UNIT
+
+
+@step
 def chance(s, probability):
     return uniform(s) < probability
 

@@ -187,6 +187,7 @@ PERSON = np.dtype(
         ("childbearing", "i8"),
         ("ben", "i8"),
         ("clozapine_service", "i8"),
+        ("lithium_care", "f8"),  # whose tests are recalled (care.lithium)
         ("allergy", "i8"),  # row of recording.ALLERGY_ROWS
         ("diabetic", "i8"),
         ("diagnosed_on", "i8"),
@@ -266,6 +267,7 @@ STATE = np.dtype(
             "weekly_until",
             "neutropenia_until",
             "lithium_on",
+            "thyroid_on",
             "admitted_on",
             "leaves_on",
             "stay_method",

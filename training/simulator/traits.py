@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from training.simulator.jit import step
-from training.simulator.random import chance, normal, pick, uniform, whole
+from training.simulator.random import aside, chance, normal, pick, uniform, whole
 from training.simulator.state import (
     BIPOLAR,
     BLACK,
@@ -21,12 +21,22 @@ DIAGNOSIS_SHARES = np.array([0.38, 0.08, 0.12, 0.25, 0.10, 0.07])
 ALLERGY_SHARES = np.array([0.74, 0.14, 0.07, 0.05])
 DEPRIVATION_SHARES = np.array([0.17, 0.15, 0.13, 0.115, 0.10, 0.09, 0.08, 0.065, 0.055, 0.045])
 BURN_IN_DAYS = 400
+LITHIUM_CARE = 71
+"""Salt of a trait drawn beside the stream."""
+RECALLED, HALF_YEARLY = 0.42, 0.17
+"""Shares of people whose lithium is tested every three months on recall, and every half year after the first. The
+others have a level about once a year; their kidney, thyroid and calcium results mostly stay with the GP."""
 
 
 @step
 def deprived(p):
     """1 for somebody who lives in one of the two most deprived tenths of areas."""
     return 1.0 if p.deprivation <= 2 else 0.0
+
+
+@step
+def well_kept(p):
+    return p.lithium_care < RECALLED + HALF_YEARLY
 
 
 @step
@@ -135,3 +145,4 @@ def draw_person(p, s, x, years):
     draw_demography(p, s)
     draw_illness(p, s, x)
     draw_team(p, s, x)
+    p.lithium_care = aside(s, LITHIUM_CARE)

@@ -118,7 +118,7 @@ def test_supplies_are_collected_late_or_not_at_all(supplies):
 
 def test_bloods_depend_on_the_teams_reliability():
     """In a world of people who always come, blood counts are on time as often as teams are reliable, and no more."""
-    trust = simulate(patients=250, years=2, seed=6, teams=4, world=World(engagement_level=9.0, withdrawal_hazard=0.0))
+    trust = simulate(patients=700, years=2, seed=6, teams=4, world=World(engagement_level=9.0, withdrawal_hazard=0.0))
     counts = trust.frames["results"].query("test == 'anc' and taken_on >= '2022-03-01'")
     on_clozapine = trust.frames["supplies"].query("medicine == 'clozapine'")["patient_id"].unique()
     gap = counts[counts["patient_id"].isin(on_clozapine)].groupby("patient_id")["taken_on"].diff().dt.days

@@ -16,7 +16,7 @@ from training.simulator.care.formulary import (
     OLANZAPINE_EMBONATE,
     VALPROATE,
 )
-from training.simulator.events import emit, emit_result, measure
+from training.simulator.events import emit, emit_result, measure, measure_some
 from training.simulator.jit import step
 from training.simulator.random import chance
 from training.simulator.state import (
@@ -30,6 +30,7 @@ from training.simulator.state import (
     SECOND,
     TEST,
 )
+from training.simulator.traits import well_kept
 
 _BLOOD = (
     "wbc",
@@ -100,10 +101,11 @@ def take_bloods(p, s, m, x):
     measure(p, s, x, CHOLESTEROL, 4.3 + 0.04 * over, 0.7, False)
     if chance(s, 0.95):
         measure(p, s, x, ALT, 22.0 + 0.7 * over, 7.0, False)
-        measure(p, s, x, EGFR, p.renal, 4.0, False)
+        here = 0.5 if m[MOOD].medicine == LITHIUM and not well_kept(p) else 1.0  # the others stay with the GP
+        measure_some(p, s, x, EGFR, p.renal, 4.0, False, here)
         measure(p, s, x, SODIUM, 140.0, 2.0, False)
         measure(p, s, x, POTASSIUM, 4.3, 0.3, False)
-        measure(p, s, x, TSH, 2.0, 0.6, False)
+        measure_some(p, s, x, TSH, 2.0, 0.6, False, here)
     if chance(s, 0.9) and m[MAIN].medicine != CLOZAPINE:
         count_cells(p, s, x, False)
     raises = m[DEPOT].medicine >= 0 or (m[MAIN].medicine >= 0 and x.medicines[m[MAIN].medicine].movement > 0.38)
@@ -261,7 +263,7 @@ def leave_marks(p, s, m, x, kind):
     again."""
     review = kind == MEDICINES_REVIEW
     if chance(s, 0.75 if review else 0.03):
-        measure(p, s, x, GASS, 6.0 + 14.0 * s.side_effects, 4.0, False)
+        measure_some(p, s, x, GASS, 6.0 + 14.0 * s.side_effects, 4.0, False, 0.85)
         tick(p, s, x, MOVEMENT, 0.8, False)
     if m[ANTIDEPRESSANT].medicine >= 0:
         tick(p, s, x, CLINICAL_REVIEW, 0.85 if kind in (MEDICINES_REVIEW, CARE_REVIEW) else 0.1, False)

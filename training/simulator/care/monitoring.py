@@ -1,30 +1,24 @@
-"""Tests by protocol: clozapine blood counts, lithium and its organs, the yearly physical check. Ordered by the team,
-done if people come."""
+"""Tests by protocol: clozapine blood counts and the yearly physical check. Ordered by the team, done if people come."""
 
 from __future__ import annotations
 
 from training.simulator.care.appointments import hold, working_day
 from training.simulator.care.examinations import (
     ANC,
-    CALCIUM,
     CRP,
-    EGFR,
     PLATELETS,
-    POTASSIUM,
     SMOKING_STATUS,
-    SODIUM,
     TROPONIN,
-    TSH,
     WBC,
     WEIGHT,
     check_whole_body,
     tick,
 )
-from training.simulator.care.formulary import CLOZAPINE, LITHIUM
+from training.simulator.care.formulary import CLOZAPINE
 from training.simulator.care.prescribing import stop_clozapine, supply
-from training.simulator.events import emit_circumstance, emit_result, measure
+from training.simulator.events import emit_circumstance, emit_result, measure, measure_some
 from training.simulator.jit import step
-from training.simulator.random import chance, normal, uniform
+from training.simulator.random import aside, chance, normal, uniform
 from training.simulator.state import (
     ATTENDED,
     CLOZAPINE_CLINIC,
@@ -33,15 +27,15 @@ from training.simulator.state import (
     FACE_TO_FACE,
     INFECTION,
     MAIN,
-    MOOD,
     NONE,
     PHYSICAL,
     TEST,
 )
 
-CLOZAPINE_LEVEL, LITHIUM_LEVEL, CONSTIPATION = (
-    TEST[name] for name in ("clozapine_level", "lithium_level", "constipation_check")
-)
+CLOZAPINE_LEVEL, CONSTIPATION = TEST["clozapine_level"], TEST["constipation_check"]
+CRP_SHARE, WEIGHT_SHARE = 0.035, 0.25
+"""Share of counts with a C-reactive protein beside those of the first weeks, as for a fever, one in five with a
+troponin (ep137, ep138); and share of weights at a count that are entered (ep131)."""
 
 
 @step
@@ -113,34 +107,13 @@ def count_blood(p, s, m, x):
     tick(p, s, x, CONSTIPATION, 0.7, True)
     tick(p, s, x, SMOKING_STATUS, 0.5, True)
     if chance(s, 0.08):
-        measure(p, s, x, WEIGHT, s.weight, 0.4, True)
+        measure_some(p, s, x, WEIGHT, s.weight, 0.4, True, WEIGHT_SHARE)
+    if not young_course and aside(s, CRP) < CRP_SHARE:
+        emit_result(p, s, x, CRP, 1.0 + round(60.0 * aside(s, CRP + 100)) / 10.0, True)
+        if aside(s, TROPONIN) < 0.2:
+            emit_result(p, s, x, TROPONIN, 0.1 + round(5.0 * aside(s, TROPONIN + 100)) / 10.0, True)
     if chance(s, 0.01):
         emit_circumstance(p, s, x, s.day, INFECTION, 0)
-
-
-@step
-def order_lithium(p, s, m, x):
-    """Level and organ tests: three-monthly in the first year, then six-monthly, if ordered and if the person goes."""
-    if m[MOOD].medicine != LITHIUM:
-        return
-    interval = 90 if s.day - m[MOOD].started < 365 else 180
-    if s.day < s.lithium_on + interval - 10:
-        return
-    ready = 0.03 * x.teams[s.team].bloods if s.status == COMMUNITY else 0.006
-    if not chance(s, ready * (0.15 if s.withdrawn == 1 else 1.0)):
-        return
-    s.lithium_on = s.day
-    if chance(s, 0.85):
-        measure(p, s, x, LITHIUM_LEVEL, 0.15 + 0.00075 * m[MOOD].dose * s.taken, 0.08, True)
-    if chance(s, 0.85):
-        years = (s.day - m[MOOD].started) / 365.25
-        measure(p, s, x, EGFR, p.renal - 0.9 * min(20.0, years), 4.0, True)
-        measure(p, s, x, SODIUM, 140.0, 2.0, True)
-        measure(p, s, x, POTASSIUM, 4.3, 0.3, True)
-    if chance(s, 0.7):
-        measure(p, s, x, TSH, 2.2 + 1.2 * max(0.0, normal(s)), 0.5, True)
-    if chance(s, 0.6):
-        measure(p, s, x, CALCIUM, 2.38, 0.07, True)
 
 
 @step

@@ -9,6 +9,7 @@ from training.simulator.care.admissions import write_stay
 from training.simulator.care.appointments import after_missed, book, hold, next_routine, shocked
 from training.simulator.care.examinations import examine, leave_marks
 from training.simulator.care.formulary import CLOZAPINE
+from training.simulator.care.lithium import bring_lithium_results
 from training.simulator.care.monitoring import check_body, visit_clozapine
 from training.simulator.care.prescribing import (
     review_treatment,
@@ -80,7 +81,8 @@ def introduce(p, s, m, x):
     s.care_review_on = s.day - int(uniform(s) * 700.0)
     s.medicines_review_on = s.day - int(uniform(s) * 700.0)
     s.physical_on = s.day - int(uniform(s) * 600.0)
-    s.lithium_on = s.day - int(uniform(s) * 250.0)
+    s.lithium_on = s.day - int(uniform(s) * (250.0 if p.initial == 1 else 75.0))
+    s.thyroid_on = s.day - 365
     s.trials = whole(s, 0, 3)
     s.smoker = 1 if chance(s, 0.42) else 0
     s.homeless = 1 if chance(s, 0.03 + 0.01 * x.world.homeless_deprived * deprived(p)) else 0
@@ -89,6 +91,7 @@ def introduce(p, s, m, x):
     s.status = COMMUNITY
     open_referral(p, s, x, p.home_team, p.referred_on)
     start_regimen(p, s, m, x)
+    bring_lithium_results(p, s, m, x)
     describe(p, s, m, x)
 
 

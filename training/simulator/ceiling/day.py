@@ -11,7 +11,8 @@ from training.simulator.care.appointments import be_seen
 from training.simulator.care.examinations import GASS, PULSE
 from training.simulator.care.formulary import CLOZAPINE, LITHIUM
 from training.simulator.care.list_reviews import has_review
-from training.simulator.care.monitoring import CLOZAPINE_LEVEL, LITHIUM_LEVEL
+from training.simulator.care.lithium import LITHIUM_LEVEL
+from training.simulator.care.monitoring import CLOZAPINE_LEVEL
 from training.simulator.ceiling.likelihood import (
     ALMOST_RULED_OUT,
     answered,

@@ -8,6 +8,7 @@ import math
 
 from training.simulator.care.appointments import policy_holds, shocked, weekday, will_attend
 from training.simulator.care.formulary import CLOZAPINE
+from training.simulator.care.lithium import lithium_tested
 from training.simulator.jit import step
 from training.simulator.random import sigmoid
 from training.simulator.state import (
@@ -18,13 +19,11 @@ from training.simulator.state import (
     CARE_REVIEW,
     CLOSED,
     CLOZAPINE_CLINIC,
-    COMMUNITY,
     DEPOT,
     DEPOT_CLINIC,
     FOLLOW_UP,
     MAIN,
     MEDICINES_REVIEW,
-    MOOD,
     NONE,
     OTHER_PSYCHOSIS,
     OUTREACH,
@@ -103,12 +102,10 @@ def was_collected(m, after, k):
 
 @step
 def lithium_ordered(p, s, m, x, ordered):
-    """Lithium tests (``monitoring.order_lithium``): a withdrawn person does not go."""
-    interval = 90 if s.day - m[MOOD].started < 365 else 180
-    if s.day < s.lithium_on + interval - 10:
-        return 1.0
-    ready = 0.03 * x.teams[s.team].bloods if s.status == COMMUNITY else 0.006
-    return happened(ready * (0.15 if s.withdrawn == 1 else 1.0), ordered)
+    """Lithium tests (``lithium.order_lithium``): a withdrawn person does not go. Who recalls a person is taken as
+    known: the register of their tests shows it."""
+    likely = lithium_tested(p, s, m, x)
+    return happened(likely, ordered) if likely > 0.0 else 1.0
 
 
 @step
