@@ -83,6 +83,21 @@ def _stands_for(name, start, end, s, n, t):
 
 
 @jit()
+def _from_both(name, trust_on, gp_on, s, n, since):
+    """Whether trust and GP both supplied the medicine of slot ``s`` since a day, one of them perhaps when needed. Of
+    two slots of one medicine the first answers.
+    """
+    trust, gp = False, False
+    for other in range(n):
+        if name[other] == name[s]:
+            if other < s:
+                return False
+            trust |= trust_on[other] >= since
+            gp |= gp_on[other] >= since
+    return trust and gp
+
+
+@jit()
 def _reached_three(acb, name, start, end, n, t):
     """The first day on which the anticholinergic scores of the medicines current today added up to 3."""
     best = t
@@ -186,7 +201,7 @@ def regimen_kernel(
             flag = flags[name[s]]
             run = t - start[s]
             psychotropic = flag & PSYCHOTROPIC != 0
-            row[AT.shared_prescribing_90d] += trust_on[s] >= t - SHARED_DAYS and gp_on[s] >= t - SHARED_DAYS
+            row[AT.shared_prescribing_90d] += _from_both(name, trust_on, gp_on, s, n, t - SHARED_DAYS)
             if t > end[s] + CURRENT_GRACE_DAYS:
                 if psychotropic and not required[s]:
                     newest = max(newest, end[s])

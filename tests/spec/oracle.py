@@ -663,7 +663,9 @@ def regimen(f: Feature, h: History, p: str, t: dt.date) -> float:
             a[1] != b[1] and (t - b[0]).days <= 180 for c in held.values() for a, b in pairwise(c["sides"])
         ),
         "shared_prescribing_90d": lambda: sum(
-            {side for day, side in c["sides"] if day >= t - 90 * DAY} == {"trust", "gp"} for c in held.values()
+            {side for c in held.values() if c["name"] == name for day, side in c["sides"] if day >= t - 90 * DAY}
+            == {"trust", "gp"}
+            for name in {name for name, _ in held}
         ),
         "interactions": lambda: len(important_pairs(each)),
         "new_interactions_30d": lambda: sum(

@@ -12,6 +12,7 @@ from tests.spec.gaps import (
     vignettes_clozapine,
     vignettes_contact,
     vignettes_depots,
+    vignettes_fifth_round,
     vignettes_folding,
     vignettes_fourth_round,
     vignettes_kinds,
@@ -32,6 +33,7 @@ VIGNETTES = [
     *vignettes_third_round.VIGNETTES,
     *vignettes_of_the_review.VIGNETTES,
     *vignettes_fourth_round.VIGNETTES,
+    *vignettes_fifth_round.VIGNETTES,
 ]
 
 

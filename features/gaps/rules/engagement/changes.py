@@ -159,7 +159,8 @@ def shared_care(person: PersonAsKnown) -> Iterator[Gap]:
     """SHARED_CARE_UNCLEAR: one medicine supplied by trust and GP in 90 days, or its prescriber changed in 90 days, and
     no agreement about that recorded.
 
-    [D]: an agreement counts where it was recorded at most 90 days before the change (before the first of the two
+    [D]: regular supply from one and when-needed supply from the other are two sources of one medicine. An agreement
+    counts where it was recorded at most 90 days before the change (before the first of the two
     supplies), or after it: an older agreement is about an earlier transfer, and the gap says so. Medium for
     clozapine, lithium and valproate, else low.
     """
@@ -168,19 +169,25 @@ def shared_care(person: PersonAsKnown) -> Iterator[Gap]:
     t = person.as_of
     found = []
     agreements = person.conditions["shared_care"]
-    for course in person.courses:
-        name = course.medicine.name
-        changes = [(day, old, new) for day, old, new in course.sides if t - day <= SHARED_DAYS]
+    by_name: dict[str, list[Course]] = {}
+    for one in person.courses:
+        by_name.setdefault(one.medicine.name, []).append(one)
+    for name, courses in by_name.items():
+        course = max(courses, key=lambda one: one.last_day)
+        seen = [max(days) for days in zip(*(one.seen for one in courses), strict=True)]
+        changes = sorted(change for one in courses for change in one.sides if t - change[0] <= SHARED_DAYS)
         if changes:
             day, old, new = changes[-1]
             said = f"{name}: prescriber changed from {SIDES[old]} to {SIDES[new]} on {iso(day)}"
-        elif min(course.seen) >= t - SHARED_DAYS:
-            day = min(course.seen)
+        elif min(seen) >= t - SHARED_DAYS:
+            day = min(seen)
             said = ""
         else:
             continue
-        if min(course.seen) >= t - SHARED_DAYS:
+        if min(seen) >= t - SHARED_DAYS:
             said = f"{name}: supplied by trust and GP in the last 90 days"
+            if all(min(one.seen) < t - SHARED_DAYS for one in courses):
+                said += ", regularly by one and when needed by the other"
         if any(on >= day - AGREEMENT_BEFORE_DAYS for _, on, _ in agreements):
             continue
         rows: tuple[Evidence, ...] = (person.supplied(course, name),)
