@@ -7,13 +7,14 @@ import itertools
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -116,6 +117,33 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
             make(folder)
             made.touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def store_template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """From here on a new MLflow store in this process is a copy of one that is made once for all workers of a run.
+
+    MLflow makes a store with sixty migrations, which take three seconds of processor time. Tests of the making itself
+    use ``real_stores``; processes (the demo, the wheel, two first trainings at once) make their own.
+    """
+    from training.registry import tracking
+
+    real, made = tracking.create_tables, []
+
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(tracking, "create_tables", real)
+            tracking.open_store(folder, create=True)
+
+    def copied(store: Any) -> None:
+        if not made:
+            made.append(once(tmp_path_factory, "store_template", make) / tracking.DATABASE)
+        with closing(sqlite3.connect(made[0])) as template, closing(sqlite3.connect(store.home / made[0].name)) as new:
+            template.backup(new)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "create_tables", copied)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -32,7 +32,9 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_a_demo_whose_model_a_gate_refuses_ends_with_a_page_that_says_so(settings: Path, tmp_path: Path):
+def test_a_demo_whose_model_a_gate_refuses_ends_with_a_page_that_says_so(
+    settings: Path, tmp_path: Path, store_template: None
+):
     home = tmp_path / "home"
     words = ("demo", "--no-serve", "--patients", "200", "--home", str(home))
     with no_pictures():

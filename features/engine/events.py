@@ -103,6 +103,7 @@ _ALL_STAND = np.zeros(0, np.int32)
 _NO_VALUES = np.zeros(0, np.float64)
 _NO_IDENTITIES = np.zeros(0, np.int32)
 _NO_BITS = np.zeros(0, np.uint64)
+_NO_IDENTITIES.flags.writeable = False
 
 
 def _of(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDArray[Any]:
@@ -113,4 +114,6 @@ def _of(values: npt.NDArray[Any], rows: npt.NDArray[np.int64] | None) -> npt.NDA
 def _identities(records: Records, table: str, name: str, rows: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int32]:
     column = records.columns(table)[name]
     places = column if isinstance(column, np.ndarray) else records.words(table, name)[0]
-    return _of(places, rows).astype(np.int32, copy=False)
+    found = _of(places, rows).astype(np.int32, copy=False).view()
+    found.flags.writeable = False  # as codes of words are: the kernel of windows is compiled for one type, not for two
+    return found

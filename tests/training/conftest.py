@@ -112,7 +112,7 @@ def made_up():
 
 
 @pytest.fixture(scope="session")
-def trained(made_up, small_settings, tmp_path_factory):
+def trained(made_up, small_settings, tmp_path_factory, store_template):
     """(home, TrainResult) of one run. Copy the home before changing it."""
     from training.train import train
 

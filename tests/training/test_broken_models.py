@@ -23,6 +23,8 @@ from training.fitting import boosters
 from training.registry.promotion import promote
 from training.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("store_template")
+
 GATES = {
     **SMALL["promotion"],
     "calibration_slope": [0.6, 1.6],

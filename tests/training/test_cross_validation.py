@@ -23,6 +23,8 @@ from training.registry import tracking
 from training.settings import Settings
 from upstream import app
 
+pytestmark = pytest.mark.usefixtures("store_template")
+
 QUICK = {
     **SMALL,
     "splits": {**SMALL["splits"], "origins": 2, "shortest_training": 60},

@@ -19,6 +19,8 @@ from training.registry.promotion import promote
 from training.settings import Settings
 from training.train import train
 
+pytestmark = pytest.mark.usefixtures("store_template")
+
 ABOUT = {"synthetic": True, "source": "made up in a test"}
 
 

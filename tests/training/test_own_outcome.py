@@ -24,6 +24,8 @@ from training.registry.sync import sync
 from training.settings import OutcomeSettings, Settings
 from training.train import train
 
+pytestmark = pytest.mark.usefixtures("store_template")
+
 MEANS = "first attended contact with the crisis team after four weeks without one"
 OWN = {
     "crisis_contact": {"means": MEANS, "events": [{"table": "contacts", "where": {"kind": ["crisis"]}}]},

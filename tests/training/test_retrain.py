@@ -21,6 +21,8 @@ from features.records.tables import TABLES
 from tests.conftest import ROOT, command
 from tests.training.conftest import SMALL, made_up_frames, no_pictures
 
+pytestmark = pytest.mark.usefixtures("store_template")
+
 SYNPUF = ROOT.parent / "shared" / "data" / "omop_synpuf50"
 SECTION = "## Retrain on your own data"
 QUICK = {

@@ -21,6 +21,8 @@ from training.registry.promotion import promote
 from training.settings import Settings
 from training.train import train
 
+pytestmark = pytest.mark.usefixtures("store_template")
+
 
 @pytest.fixture(scope="module")
 def run(trained, small_settings):

@@ -398,9 +398,14 @@ def open_store(home: str | Path, settings: TrackingSettings | None = None, *, cr
         )
     with _one_at_a_time(home):
         if not database.is_file():
-            with _without_waiting_for_the_disk():
-                store.client.search_experiments()
+            create_tables(store)
     return store
+
+
+def create_tables(store: Store) -> None:
+    """Makes MLflow create the tables of a new SQLite store, which it does on first use."""
+    with _without_waiting_for_the_disk():
+        store.client.search_experiments()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import pytest
 from features import CATALOGUE, Feature, SpecError, SpineError, build
 from features.catalogue import Catalogue
 from features.engine import stream
+from features.kernels.windows import window_kernel
 from features.spec import PROTECTED, PROTECTED_CIRCUMSTANCES
 from tests.tables import records, spine
 
@@ -63,6 +64,12 @@ def test_an_empty_record_gives_each_feature_its_declared_missing_value():
     expected = [about_the_record.get(f.verb, 0.0 if f.missing == "zero" else np.nan) for f in CATALOGUE]
     wrong = [f.name for f, x, y in zip(CATALOGUE, values, expected, strict=True) if not np.array_equal(x, y, True)]
     assert wrong == []
+
+
+def test_the_kernel_of_windows_is_compiled_for_one_type_of_each_argument():
+    """Compiling it takes seconds: a second type of one array would compile it again."""
+    build(records(patients="patient_id\nnobody"), spine("nobody 2025-03-01"))
+    assert len(window_kernel.signatures) == 1
 
 
 def test_no_feature_reads_a_protected_characteristic():

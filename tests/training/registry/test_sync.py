@@ -19,6 +19,8 @@ from training.registry import tracking
 from training.registry.sync import lines, sync
 from training.settings import TrackingSettings
 
+pytestmark = pytest.mark.usefixtures("store_template")
+
 # The figures of the two runs that are made champion one after the other.
 FIRST = {"admission_90/auroc": 0.70, "admission_90/scaled_brier": 0.05, "admission_90/prevalence": 0.04}
 SECOND = {"admission_90/auroc": 0.75, "admission_90/calibration_slope": 1.01, "admission_90/prevalence": 0.04}

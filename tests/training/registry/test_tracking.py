@@ -2,9 +2,10 @@
 
 import ast
 import http.server
-import multiprocessing
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from training.settings import Settings, TrackingSettings
 from training.train import train
 
 ROOT = Path(training.__file__).parent
+pytestmark = pytest.mark.usefixtures("store_template")
+REAL = tracking.create_tables
 
 
 def imports_of(path):
@@ -174,22 +177,27 @@ def test_a_run_id_in_the_environment_is_ignored_and_a_deleted_experiment_reporte
         store.check_place()
 
 
-def _first_training(home, begin, answers):
-    begin.wait()
-    tracking.open_store(home, create=True).check_place()
-    answers.put("ok")
+FIRST_TRAINING = """
+import sys
+from training.registry import tracking
+print("ready", flush=True)
+sys.stdin.readline()
+tracking.open_store(sys.argv[1], create=True).check_place()
+"""
+"""Says when it has imported MLflow, and waits for a line before it begins, so that two begin at once."""
 
 
 @pytest.mark.slow
 def test_two_first_trainings_at_once_share_one_store(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    begin, answers = context.Barrier(2), context.Queue()
-    both = [context.Process(target=_first_training, args=(tmp_path, begin, answers)) for _ in range(2)]
+    words = [sys.executable, "-c", FIRST_TRAINING, str(tmp_path)]
+    both = [subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [one.stdout.readline() for one in both] == ["ready\n", "ready\n"]
     for one in both:
-        one.start()
-    assert [answers.get(timeout=200) for _ in both] == ["ok", "ok"]
+        one.stdin.write("begin\n")
+        one.stdin.flush()
     for one in both:
-        one.join()
+        one.communicate(timeout=200)
+    assert [one.returncode for one in both] == [0, 0]
 
 
 def test_a_temporary_fault_does_not_lose_the_champion(trained, small_settings, tmp_path, monkeypatch):
@@ -213,7 +221,13 @@ def test_the_commit_is_named_or_unknown():
     assert commit == "unknown" or len(commit.removesuffix("-dirty")) == 40
 
 
-def test_a_new_store_waits_for_the_disk_only_after_its_migrations(tmp_path):
+@pytest.fixture
+def real_stores(monkeypatch):
+    """MLflow makes a new store itself, and not from a copy."""
+    monkeypatch.setattr(tracking, "create_tables", REAL)
+
+
+def test_a_new_store_waits_for_the_disk_only_after_its_migrations(tmp_path, real_stores):
     """MLflow's sixty migrations of an empty file need not be safe from a power cut; everything after them must be."""
     told = []
 
