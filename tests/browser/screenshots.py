@@ -17,7 +17,9 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
+from serving.access import SESSION_COOKIE
 from tests.browser.acting import at, click, shows, until
+from tests.browser.faulty_home import faulty_home
 from tests.conftest import ROOT, serving, upstream
 
 PICTURES = ROOT / "docs" / "pictures"
@@ -109,6 +111,21 @@ def auditor(driver: webdriver.Chrome, url: str) -> None:
     take(driver, "audit", 1100)
 
 
+def what_goes_wrong(home: Path) -> None:
+    """The status page, and the top of every page, when a feed stopped, the list is old and a model was damaged."""
+    with tempfile.TemporaryDirectory() as folder:
+        faulty, session = faulty_home(home, Path(folder))
+        driver = browser(f"{folder}/browser")
+        try:
+            with serving(faulty, UPSTREAM_ENVIRONMENT="production") as url:
+                driver.get(f"{url}/sign-in")
+                driver.add_cookie({"name": SESSION_COOKIE, "value": session})
+                driver.get(f"{url}/status")
+                take(driver, "status-wrong", 1500)
+        finally:
+            driver.quit()
+
+
 def main(home: Path) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     if not (home / "demo.json").exists():
@@ -121,6 +138,7 @@ def main(home: Path) -> None:
                     visit(driver, url)
                 finally:
                     driver.quit()
+    what_goes_wrong(home)
 
 
 if __name__ == "__main__":

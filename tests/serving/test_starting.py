@@ -92,6 +92,22 @@ def test_a_start_on_a_bad_pointer_falls_back_to_the_last_good_bundle(home, start
         assert client.get("/readyz").status_code == 200
 
 
+def test_the_status_page_says_that_an_earlier_model_serves(home, start):
+    good = (home / "bundles" / "current").read_text()
+    (home / "bundles" / "last_good").write_text(good)
+    cookie = issue_token(home, "operator", None, kind="session")
+
+    def status():
+        with start(home) as client:
+            client.cookies.set("upstream_session", cookie)
+            return client.get("/status").text
+
+    assert "Everything this service needs is there" in status()
+    (home / "bundles" / "current").write_text("gone-1")
+    page = status()
+    assert "Something needs attention" in page and "An earlier one" in page and "newest model was refused" in page
+
+
 def test_a_database_that_does_not_answer(home, start):
     token = issue_token(home, "pharmacist", ["north"])
     with start(home) as client:
