@@ -15,7 +15,7 @@ LOG := $(VENV)/setup.log
 PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --root-user-action=ignore
 QUIETLY = >> $(LOG) 2>&1 || { tail -n 20 $(LOG); echo "      the installation failed; all that pip said is in $(LOG)"; exit 1; }
 
-.PHONY: help demo pins shiptools sbom test steady check lint bench clean setup nhsuk swagger oidc axe vnu dcurves rdrobust screenshots fhirexamples clients records
+.PHONY: help demo pins shiptools sbom cleanroot test steady check lint bench clean setup nhsuk swagger oidc axe vnu dcurves rdrobust screenshots fhirexamples clients records
 .DEFAULT_GOAL := help
 
 help: ## Show this list.
@@ -145,6 +145,9 @@ shiptools:
 
 sbom: setup shiptools ## The software bill of materials of this installation: sbom.json (CycloneDX).
 	@PYTHONPATH=.tools/ship $(BIN)/python -m cyclonedx_py environment $(BIN)/python --pyproject pyproject.toml --output-reproducible --output-file sbom.json && echo "sbom.json written"
+
+cleanroot: setup ## Carry out the Containerfile in a clean root and start what it built (root, debootstrap; minutes).
+	@UPSTREAM_CLEAN_ROOT=1 $(BIN)/python -m pytest tests/images/test_clean_root.py -rs
 
 screenshots: setup ## Take the README's pictures from the running demo.
 	@$(BIN)/python -m tests.browser.screenshots
