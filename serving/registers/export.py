@@ -24,6 +24,7 @@ COLUMNS = (
     "unit",
     "other",
     "care_gaps",
+    "schedule",
     "as_of",
     "synthetic",
 )
@@ -56,6 +57,7 @@ def register_csv(found: RegisterFound, names: Mapping[str, Identity] | None = No
             row.unit,
             "; ".join(f"{what}: {words}" for what, words in row.more),
             "; ".join(f"{gap.title} ({gap.severity}{NOTED[gap.verified]})" for gap in entry.gaps),
+            found.schedule,
             found.run.as_of,
             found.run.synthetic,
         ]

@@ -132,7 +132,8 @@ class TeamChoice:
 
 @dataclass(frozen=True)
 class RegisterFound:
-    """A register over some teams, one row a person."""
+    """A register over some teams, one row a person. ``schedule`` names what sets the days of the next checks, and the
+    day on which that was checked; empty where the register does not follow a schedule that a trust chooses."""
 
     run: RunInfo
     register: RegisterName
@@ -141,6 +142,7 @@ class RegisterFound:
     team_id: str
     items: tuple[RegisterEntry, ...]
     total: int
+    schedule: str = ""
 
 
 @dataclass(frozen=True)

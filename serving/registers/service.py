@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from features.gaps.gap import SEVERITIES
+from features.reference.monitoring.clozapine_schedules import clozapine_schedule
 from serving.auditlog.log import Audit, Look
 from serving.gap_statuses.service import statuses_of
 from serving.http.problems import not_found
@@ -70,7 +71,9 @@ def show_register(
     detail = {"register": register.value}
     audit.record(Look(action, shown, team_id or None, run.run_id, run.bundle_id, detail))
     choices = tuple(TeamChoice(team.team_id, team.name) for team in teams)
-    return RegisterFound(RunInfo.of(run), register, HEADINGS[register], choices, team_id, tuple(kept), len(entries))
+    schedule = clozapine_schedule().in_words if register is RegisterName.CLOZAPINE else ""
+    about = (RunInfo.of(run), register, HEADINGS[register], choices, team_id)
+    return RegisterFound(*about, tuple(kept), len(entries), schedule)
 
 
 def _entries(

@@ -42,6 +42,25 @@ def test_the_clozapine_register_holds_who_takes_it_with_the_gap_that_their_page_
     assert marked and page.count("A star marks a standard not yet verified by a pharmacist.") == 1
 
 
+CHECKED = "UK schedule, checked on 13 Jan 2026"
+
+
+def test_the_clozapine_register_names_its_schedule_and_the_day_on_which_that_was_checked(trust):
+    assert f"Days of blood counts follow the {CHECKED}." in trust.get("/registers/clozapine").text
+    for other in set(RegisterName) - {RegisterName.CLOZAPINE}:
+        assert "checked on" not in trust.get(f"/registers/{other.value}").text
+
+
+def test_the_page_of_a_person_says_of_an_overdue_count_when_its_schedule_was_checked(trust):
+    assert CHECKED in trust.get("/patients/N00").text
+
+
+def test_the_api_says_of_an_overdue_count_when_its_schedule_was_checked(client, as_role):
+    found = client.get("/v1/patients/N00", headers=as_role("pharmacist")).json()["gaps"]
+    (gap,) = [gap for gap in found if gap["code"] == "CLZ_FBC_OVERDUE"]
+    assert "UK schedule, checked on 2026-01-13" in gap["value"]
+
+
 @pytest.mark.parametrize("register", [name.value for name in RegisterName])
 def test_every_register_opens_has_its_columns_and_is_in_the_log(trust, register):
     answer = trust.get(f"/registers/{register}")
@@ -98,6 +117,7 @@ def test_a_register_leaves_as_a_file_for_the_lead_of_its_teams_only(home, start)
         assert [row["patient_id"] for row in plain] == ["N00"] and "name" not in plain[0]
         assert named[0]["name"] == NAME and named[0]["register"] == "Clozapine"
         assert "; not yet verified)" in plain[0]["care_gaps"]
+        assert plain[0]["schedule"] == "UK schedule, checked on 2026-01-13"
         assert [event["detail"].get("names") for event in events(client, "register.exported")] == [None, True]
 
 
