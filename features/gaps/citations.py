@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from features.reference import INTERACTIONS, PROTOCOLS, THRESHOLDS, Medicine, Protocol
 from features.reference.files import is_unverified, read_rows
-from features.reference.medicines.injections import INJECTION_STARTS
+from features.reference.medicines.injections import INJECTION_COURSES, INJECTION_STARTS
 from features.reference.medicines.stops import SUDDEN_STOPS
 from features.reference.monitoring.clozapine_schedules import clozapine_schedules
 
@@ -49,6 +49,12 @@ def protocol_named(key: str) -> Fact:
 def interaction(key: str) -> Fact:
     row = next(row for row in INTERACTIONS if row.id == key)
     return Fact(f"{row.id}: {row.source.strip()}", row.verified)
+
+
+@cache
+def injection_course(name: str) -> Fact:
+    row = INJECTION_COURSES[name]
+    return Fact(f"injection_courses.csv {name}: {row.source.strip()}", row.verified)
 
 
 @cache

@@ -40,7 +40,7 @@ from features.reference import MEDICINES, Medicine
 from features.reference.diagnoses import in_group
 from features.reference.medicines.allergies import medicines_of_allergy
 from features.reference.medicines.dose_limits import dose_limits
-from features.reference.medicines.injections import INJECTION_STARTS
+from features.reference.medicines.injections import INJECTION_COURSES, INJECTION_STARTS
 from features.reference.medicines.stops import sudden_stop
 
 
@@ -254,12 +254,13 @@ def _limited_injection(medicine: Medicine) -> bool:
 
 
 _LIMITED_INJECTION = medicines(_limited_injection)
+_SHORT_INJECTION = medicines(lambda medicine: medicine.name in INJECTION_COURSES)
 
 
 def _dose_in_doubt(shard: Shard) -> Bools:
     """Who takes more of a medicine by mouth than the lowest of its maxima, or has an injection that a kidney function
-    may rule out."""
-    return _above_least_maximum(shard) | _held(shard, _LIMITED_INJECTION)
+    may rule out or whose course has limits."""
+    return _above_least_maximum(shard) | _held(shard, _LIMITED_INJECTION) | _held(shard, _SHORT_INJECTION)
 
 
 def _above_least_maximum(shard: Shard) -> Bools:

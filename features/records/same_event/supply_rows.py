@@ -14,6 +14,7 @@ from features.records.days import NO_DAY
 from features.records.same_event.brand_rows import read_forms
 from features.records.tables import TABLES
 from features.reference import MEDICINES
+from features.reference.medicines.injections import INJECTION_COURSES
 from features.reference.medicines.medicine_names import strength_mg_in
 from features.reference.words import meanings, plain_word
 
@@ -42,6 +43,12 @@ def long_acting() -> Mask:
     return np.array([medicine.is_long_acting_injection for medicine in MEDICINES.values()])
 
 
+@cache
+def short_acting() -> Mask:
+    """By medicine: whether it is an injection given in short courses, which counts as taken when needed."""
+    return np.array([*(name in INJECTION_COURSES for name in MEDICINES), False])
+
+
 def doses_given(columns: Mapping[str, Any]) -> Mask:
     """Which rows are single doses that somebody gave: administered, and no long-acting injection."""
     return np.asarray((columns["kind"] == _ADMINISTERED) & ~injections(columns))
@@ -68,6 +75,9 @@ def read_supplies(given: Any, columns: Columns, unread: dict[str, Mask]) -> None
             columns[name] = np.where(back, np.abs(columns[name]), columns[name])
         columns["status"] = np.where(back, np.int16(REVERSED), columns["status"])
     read_forms(given, columns)
+    short = short_acting()[columns["medicine"]]
+    if short.any():  # no regular treatment, whatever the row says
+        columns["as_required"] = np.where(short, columns["as_required"].dtype.type(1), columns["as_required"])
     wanting = np.flatnonzero(~np.isnan(columns["quantity"]) & np.isnan(columns["strength_mg"]))
     if len(wanting):
         named = _cells(given["medicine"], wanting)

@@ -1,12 +1,12 @@
 """How long-acting injections are started: a second loading dose, and tablets until the injection works
-(``injection_starts.csv``)."""
+(``injection_starts.csv``); and the courses of short-acting ones (``injection_courses.csv``)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
 
-from features.reference.files import ReferenceTableError, days, is_unverified, read_rows
+from features.reference.files import ReferenceTableError, days, is_unverified, number, read_rows
 from features.reference.medicines.medicines import MEDICINES
 
 
@@ -44,3 +44,33 @@ def _load() -> dict[str, InjectionStart]:
 
 
 INJECTION_STARTS: dict[str, InjectionStart] = _load()
+
+
+@dataclass(frozen=True)
+class InjectionCourse:
+    """The most of a short-acting injection in one course: mg, injections, and days from the first to the last."""
+
+    medicine: str
+    most_mg: float
+    most_injections: int
+    within_days: int
+    source: str
+
+    @property
+    def verified(self) -> bool:
+        return not is_unverified(self.source)
+
+
+def _course(row: dict[str, str]) -> InjectionCourse:
+    most, times = number(row, "most_mg", "injection_courses"), days(row, "most_injections", "injection_courses")
+    within = days(row, "within_days", "injection_courses")
+    if row["medicine"] not in MEDICINES or most is None or times is None or within is None:
+        raise ReferenceTableError(
+            f"injection_courses.csv: row {row['medicine']}: name a medicine of medicines.csv and three limits"
+        )
+    return InjectionCourse(row["medicine"], most, times, within, row["source"])
+
+
+INJECTION_COURSES: dict[str, InjectionCourse] = {
+    row["medicine"]: _course(row) for row in read_rows("injection_courses")
+}

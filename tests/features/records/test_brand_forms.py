@@ -65,7 +65,7 @@ def test_a_brand_of_both_forms(name, cells, medicine):
         assert told == []
 
 
-@pytest.mark.parametrize("name", ["Modecate", "Modecate 25mg/ml", "Piportil", "Piportil Depot", "Clopixol Acuphase"])
+@pytest.mark.parametrize("name", ["Modecate", "Modecate 25mg/ml", "Piportil", "Piportil Depot"])
 def test_a_brand_in_no_table_stays_by_name(name):
     records = read(name, interval_days="14")
     assert records["supplies"].empty and [one.value for one in records.unread_of("anna")] == [name]

@@ -1,4 +1,5 @@
-"""A fifth round: one medicine from two sources, regular from one and when needed from the other.
+"""A fifth round: one medicine from two sources, regular from one and when needed from the other; and short-acting
+injections, which are no depot and no regular treatment.
 
 The answers were written before the rules were run.
 """
@@ -44,4 +45,73 @@ TWO_SOURCES: list[Vignette] = [
     ),
 ]
 
-VIGNETTES = [*TWO_SOURCES]
+GIVEN = "medicine supplied_on kind dose_mg days_supplied\n"
+TABLETS = "\n" + "\n".join(f"olanzapine d-{ago} dispensed - 28" for ago in range(172, 3, -28))
+
+
+def acuphase(mg: float, *ago: int, name: str = "zuclopenthixol_acetate_injection") -> str:
+    return GIVEN + "\n".join(f"{name} d-{day} administered {mg:g} -" for day in ago)
+
+
+SHORT_ACTING: list[Vignette] = [
+    vignette(
+        "zuclopenthixol acetate 150 mg three times in six days: 450 mg",
+        Must(
+            "DOSE_ABOVE_MAXIMUM", "high", "450 mg in 14 days; at most 400 mg", does="prescriber", title="short-acting"
+        ),
+        supplies=acuphase(150, 8, 5, 2),
+    ),
+    vignette(
+        "the same under its brand",
+        Must("DOSE_ABOVE_MAXIMUM", "high", "450 mg"),
+        supplies=acuphase(150, 8, 5, 2, name="Clopixol_Acuphase"),
+    ),
+    vignette(
+        "zuclopenthixol acetate 50 mg five times in ten days: one injection too many",
+        Must("DOSE_ABOVE_MAXIMUM", "high", "5 injections in 14 days; at most 4"),
+        supplies=acuphase(50, 12, 10, 7, 5, 2),
+    ),
+    vignette(
+        "zuclopenthixol acetate 50 mg every six days for three weeks: the course is too long",
+        Must("DOSE_ABOVE_MAXIMUM", "high", "from d-21 to d-3; a course lasts at most 14 days"),
+        supplies=acuphase(50, 21, 15, 9, 3),
+    ),
+    vignette(
+        "zuclopenthixol acetate 100 mg four times in eight days: at its limit and not above",
+        not_found=("DOSE_ABOVE_MAXIMUM", "HDAT", "LAI_OVERDUE", "LAI_SAFE_USE"),
+        supplies=acuphase(100, 10, 8, 5, 2) + TABLETS,
+    ),
+    vignette(
+        "two courses of zuclopenthixol acetate, half a year apart",
+        not_found=("DOSE_ABOVE_MAXIMUM",),
+        supplies=acuphase(100, 189, 187, 184, 8, 5, 2) + TABLETS,
+    ),
+    vignette(
+        "zuclopenthixol acetate twice last month beside tablets: no late depot, no stop, no gap of supply",
+        not_found=(
+            "LAI_OVERDUE",
+            "REGIMEN_CHANGE_RECENT",
+            "SUPPLY_GAP_ORAL",
+            "ADHERENCE_FALLING",
+            "ANTIPSYCHOTIC_POLYPHARMACY",
+            "DOSE_ABOVE_MAXIMUM",
+        ),
+        supplies=acuphase(100, 40, 37) + TABLETS,
+    ),
+    vignette(
+        "psychosis, tablets until half a year ago and zuclopenthixol acetate last month: no regular treatment",
+        Must("NO_ANTIPSYCHOTIC", "high", "olanzapine supply ran out"),
+        supplies=acuphase(100, 40, 37)
+        + "\n"
+        + "\n".join(f"olanzapine d-{ago} dispensed - 28" for ago in range(400, 200, -28)),
+        conditions=CODED + "diagnosis icd10 F20.0 x d-900",
+    ),
+    vignette(
+        "allergy to thioxanthenes and zuclopenthixol acetate",
+        Must("ALLERGY_CONFLICT", "critical", "zuclopenthixol"),
+        supplies=acuphase(50, 3),
+        conditions=CODED + "allergy local x Thioxanthenes d-900",
+    ),
+]
+
+VIGNETTES = [*TWO_SOURCES, *SHORT_ACTING]

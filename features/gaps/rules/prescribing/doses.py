@@ -10,6 +10,7 @@ from features.gaps import citations
 from features.gaps.codes import CODES
 from features.gaps.gap import Evidence, Finding, Gap, gap_of, iso
 from features.gaps.person_view import PersonAsKnown
+from features.gaps.rules.prescribing.short_injections import too_much_in_a_course
 from features.medicines.courses import Course, by_base, first_of_each
 from features.reference import MEDICINES
 from features.reference.medicines.allergies import medicines_of_allergy
@@ -20,7 +21,8 @@ RENAL_DOSE = "th039"
 
 def above_maximum(person: PersonAsKnown) -> Iterator[Gap]:
     """DOSE_ABOVE_MAXIMUM: the daily dose by mouth of one medicine is above its maximum, or above a lower maximum that
-    holds from an age or below a kidney function; or an injection is to be avoided below a kidney function.
+    holds from an age or below a kidney function; an injection is to be avoided below a kidney function; or a course of
+    a short-acting injection is above its limits.
 
     HDAT covers antipsychotics above their usual maximum; this rule covers their lower maxima. The age is a clinical
     fact that is never named. A maximum of an age is shown with severity low where no date of birth is
@@ -42,6 +44,7 @@ def above_maximum(person: PersonAsKnown) -> Iterator[Gap]:
     for course in person.current:
         if course.medicine.is_long_acting_injection:
             found.extend(_to_avoid(person, course))
+    found.extend(too_much_in_a_course(person))
     yield from gap_of(CODES["DOSE_ABOVE_MAXIMUM"], found)
 
 

@@ -33,12 +33,13 @@ UNDERSTOOD = {
     "Ozempic 1mg": "semaglutide",
     "Spravato": "esketamine",
     "prucalopride": "prucalopride",
+    "zuclopenthixol acetate": "zuclopenthixol acetate injection",
+    "Clopixol Acuphase 50mg/1ml solution for injection ampoules": "zuclopenthixol acetate injection",
 }
 NOT_GUESSED = (
     "Paliperidone palmitate",  # which of three
     "Aripiprazole 400mg prolonged-release injection",  # which of two
     "Haloperidol 5mg/ml inj",
-    "zuclopenthixol acetate",
     "Olanzapine (Risperdal)",
     "sodium bicarbonate",
     "calcium carbonate",
