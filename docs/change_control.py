@@ -25,13 +25,18 @@ to a served model and its bounds are written before it is needed. A change outsi
 Observed against expected events, by the locked scores of `upstream score --silent`. A row counts once its
 prediction window has passed and the last {found.outcomes.settling_days} days have settled, and each person at most once
 a window. `upstream silent report` shows the result; once a list is live, `upstream model report` and `/monitoring` do, by the
-published risks of people who were not reviewed. The test begins again with each model. The test may be read at any time: the chance that it ever alarms while
-the risks are right is at most {watching.alpha:.0%}.
+published risks of people who were not reviewed. Two tests read these rows. Both may be read at any time, and both begin again with each model.
+
+| test | what it finds | chance that it ever alarms without a reason |
+|---|---|---|
+| events in sum | risks that are too low or too high on average | at most {watching.alpha:.0%} while the risks are right |
+| slope | risks that are too far apart or too close together, also where their sum is right | at most {watching.slope_alpha:.0%} while the slope is right, whatever the average |
 
 ## Steps of repair
 
 The first step that suffices is taken. A step counts only where chance explains the misfit less often than
-{watching.step_p:.0%}, and none is taken on fewer than {watching.fewest_events} events.
+{watching.step_p:.0%}, and none is taken on fewer than {watching.fewest_events} events. Where the test of the slope alarms, an intercept does not suffice.
+The test of events in sum is the quicker one: an intercept may be taken first, and the slope once it shows.
 
 | step | what changes | bounds | who decides |
 |---|---|---|---|

@@ -334,6 +334,7 @@ class WatchSettings(Section):
     """Bounds of the steps of repair, written beforehand: docs/change_control.md is generated from them."""
 
     alpha: float = Field(default=0.01, gt=0, le=0.1)
+    slope_alpha: float = Field(default=0.01, gt=0, le=0.1)
     fewest_events: int = Field(default=100, ge=20)
     step_p: float = Field(default=0.01, gt=0, le=0.1)
     most_intercept: float = Field(default=0.7, gt=0, le=2)

@@ -136,7 +136,8 @@ class _Now:
 
 def _watched(watched: tuple[WatchedValues, ...]) -> Iterator[Metric]:
     labels = ("outcome", "horizon")
-    alarm = GaugeMetricFamily("upstream_watch_alarm", "1 if observed events left the expected ones.", labels=labels)
+    what = "1 if observed events left the expected ones, in sum or in slope."
+    alarm = GaugeMetricFamily("upstream_watch_alarm", what, labels=labels)
     ratio = GaugeMetricFamily(
         "upstream_observed_over_expected", "Events over expected ones, people not reviewed.", labels=labels
     )

@@ -49,7 +49,10 @@ class Step(_Part):
 
 
 class WatchedModel(_Part):
-    """The sequential test of one model. ``began`` is None while no outcome of it is complete."""
+    """The sequential tests of one model: of events in sum, and of the calibration slope. ``alarm_of`` names those that
+    alarmed (``sum``, ``slope``), and ``slope`` is the slope so far. ``began`` is None while no outcome of it is
+    complete. Reports of an earlier release have no test of the slope.
+    """
 
     bundle_id: str
     began: dt.date | None
@@ -59,6 +62,9 @@ class WatchedModel(_Part):
     label_delay_days: int
     rows_that_a_shift_of_half_needs: int | None
     repair: Step
+    alarm_of: tuple[str, ...] = ()
+    slope: Range | None = None
+    rows_that_a_slope_of_1_25_needs: int | None = None
 
 
 class Happened(_Part):

@@ -12,7 +12,7 @@ STEP = {"step": "intercept", "intercept": 0.52, "slope": 1.0, "why": "an interce
 TEST = {
     "bundle_id": "2026-01-b2", "began": "2025-05-05", "rows": 540, "observed": 77, "expected": 47.5, "evidence": 900.0,
     "alarm_at": 300, "alarm_on": "2025-09-01", "label_delay_days": 104, "rows_that_a_shift_of_half_needs": 410,
-    "repair": STEP,
+    "alarm_of": ["sum", "slope"], "slope": RANGE, "rows_that_a_slope_of_1_25_needs": 3400, "repair": STEP,
 }  # fmt: skip
 QUIET = {**TEST, "bundle_id": "2024-01-b1", "alarm_at": None, "alarm_on": None, "repair": {"step": "none", "why": "-"}}
 KNOWN = {

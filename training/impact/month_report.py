@@ -23,9 +23,9 @@ from features import Records
 from features.errors import SettingsError
 from features.records import TABLES, date_of, day_of
 from training.dataset.labels import follow_up, last_settled_day
-from training.errors import NotEnoughData
+from training.impact.alarms import alarm_words, judge
 from training.impact.effects import Interval
-from training.impact.watching import calibration_slope, repair, rows_until_alarm, watch, without_overlap
+from training.impact.watching import calibration_slope, without_overlap
 from training.settings import OutcomeSettings, WatchSettings
 
 FEEDS = ("contacts", "supplies", "results", "stays", "referrals")
@@ -199,22 +199,13 @@ def _ratio(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _watch(rows: pd.DataFrame, horizon: int, settings: WatchSettings, settling: int) -> dict[str, Any]:
-    """The sequential test over people who were not reviewed, in order of the day on which their label was complete."""
+    """The sequential tests over people who were not reviewed, in order of the day on which their label was complete."""
     kept = without_overlap(rows["patient_id"].to_numpy(object), rows["day"].to_numpy(np.int64), horizon)
     risk, event = rows["risk"].to_numpy(np.float64)[kept], rows["event"].to_numpy(np.float64)[kept]
     days = rows["day"].to_numpy(np.int64)[kept]
-    found = watch(risk, event, settings.alpha)
-    about: dict[str, Any] = {**found.as_dict(), "label_delay_days": horizon + settling, "alarm_on": None}
-    about["rows_that_a_shift_of_half_needs"] = round(rows_until_alarm(risk, 0.5, settings.alpha)) if len(risk) else None
-    about["repair"] = {"step": "none", "why": "no alarm"}
-    if found.alarm_at is not None:
-        on = date_of(int(days[found.alarm_at]) + horizon + settling)
-        about["alarm_on"] = None if on is None else on.isoformat()
-        try:
-            about["repair"] = vars(repair(risk, event, settings))
-        except NotEnoughData as error:
-            about["repair"] = {"step": "wait", "why": str(error)}
-    return about
+    found = judge(risk, event, days, settings)
+    on = None if found["alarm_at"] is None else date_of(int(days[found["alarm_at"]]) + horizon + settling)
+    return {**found, "label_delay_days": horizon + settling, "alarm_on": None if on is None else on.isoformat()}
 
 
 def _share(part: float, whole: float) -> float | None:
@@ -292,7 +283,10 @@ def month_lines(found: Mapping[str, Any]) -> list[str]:
             lines.append(f"{what}: cannot tell yet, from {one['from_day']}")
             continue
         free, watched = one["not_reviewed"], one["watch"]
-        said = f"ALARM on {watched['alarm_on']}, step of repair: {watched['repair']['step']}"
+        said = (
+            f"ALARM on {watched['alarm_on']} ({alarm_words(watched['alarm_of'])}), "
+            f"step of repair: {watched['repair']['step']}"
+        )
         if watched["began"] is None:
             said = f"the test of {watched['bundle_id']} has no outcome yet"
         lines.append(
@@ -323,5 +317,5 @@ def render(found: Mapping[str, Any]) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"words": lambda text: str(text).replace("_", " ")}
+    environment.filters |= {"words": lambda text: str(text).replace("_", " "), "alarm_words": alarm_words}
     return environment.from_string(_PAGE.read_text(encoding="utf-8")).render(it=found)

@@ -13,9 +13,9 @@ import pandas as pd
 from features import Records
 from models.locked_scores import LockedScores
 from training.dataset.labels import follow_up
-from training.errors import NotEnoughData
+from training.impact.alarms import alarm_words, judge
 from training.impact.effects import Interval
-from training.impact.watching import repair, watch, without_overlap
+from training.impact.watching import without_overlap
 from training.settings import OutcomeSettings, WatchSettings
 
 PLACES = (5, 10, 15, 25)
@@ -93,19 +93,12 @@ def _of_model(
 
 
 def _watch(rows: pd.DataFrame, column: str, horizon: int, settings: WatchSettings) -> dict[str, Any]:
-    """The sequential test over rows whose labels are complete, and the smallest repair that is enough after an
+    """The sequential tests over rows whose labels are complete, and the smallest repair that is enough after an
     alarm."""
     days = rows["as_of"].to_numpy("datetime64[D]").astype(np.int64)
     kept = without_overlap(rows["patient_id"].to_numpy(object), days, horizon)
     risk, event = rows[column].to_numpy(np.float64)[kept], rows["event"].to_numpy(np.float64)[kept]
-    found = watch(risk, event, settings.alpha)
-    step: dict[str, Any] = {"step": "none", "why": "no alarm"}
-    if found.alarm_at is not None:
-        try:
-            step = vars(repair(risk, event, settings))
-        except NotEnoughData as error:
-            step = {"step": "wait", "why": str(error)}
-    return {**found.as_dict(), "repair": step}
+    return judge(risk, event, days[kept], settings)
 
 
 def _ages(values: Sequence[int | None]) -> dict[str, Any]:
@@ -179,9 +172,10 @@ def silent_lines(found: dict[str, Any]) -> list[str]:
             if figures
         ]
         watched = one["watch"]
+        said = f"ALARM ({alarm_words(watched['alarm_of'])}), step of repair: {watched['repair']['step']}"
         lines.append(
             f"  watching: {watched['observed']} observed, {watched['expected']:.1f} expected; "
-            + (f"ALARM, step of repair: {watched['repair']['step']}" if watched["alarm_at"] is not None else "no alarm")
+            + (said if watched["alarm_at"] is not None else "no alarm")
         )
         lines += [f"  left out: {count:,} {reason}" for reason, count in one["left_out"].items()]
         lines += [

@@ -1,7 +1,8 @@
 """Watches whether observed events agree with expected ones, and names the smallest repair that is enough.
 
 The test may be read every week. It is a mixture of likelihood ratios, an e-process, so the chance of any false alarm
-is at most ``alpha`` (Ville's inequality). A row counts only once its horizon has passed and late rows have settled,
+is at most ``alpha`` (Ville's inequality). It reads events in sum; a wrong slope that keeps the sum is for
+:mod:`training.impact.slope_test`. A row counts only once its horizon has passed and late rows have settled,
 and each person at most once a horizon, so that no two windows of a person overlap.
 """
 
@@ -115,8 +116,9 @@ class Repair:
         return np.asarray(1 / (1 + np.exp(-(self.intercept + self.slope * np.log(p / (1 - p))))), dtype=np.float64)
 
 
-def repair(risk: Floats, event: Floats, settings: WatchSettings) -> Repair:
-    """Fits intercept, then intercept and slope, and takes the first that leaves no misfit. Raises NotEnoughData below
+def repair(risk: Floats, event: Floats, settings: WatchSettings, slope_alarmed: bool = False) -> Repair:
+    """Fits intercept, then intercept and slope, and takes the first that leaves no misfit. Where the test of the slope
+    alarmed (:mod:`training.impact.slope_test`), an intercept is known not to suffice. Raises NotEnoughData below
     ``fewest_events``.
     """
     y = np.asarray(event, dtype=np.float64)
@@ -133,9 +135,10 @@ def repair(risk: Floats, event: Floats, settings: WatchSettings) -> Repair:
         _log_likelihood(x, y, *two),
     )
     limit = NormalDist().inv_cdf(1 - settings.step_p / 2) ** 2  # chi-squared, one degree of freedom
-    if 2 * (one_fits - none_fits) < limit and 2 * (two_fits - one_fits) < limit:
+    slope_fits = not slope_alarmed and 2 * (two_fits - one_fits) < limit
+    if slope_fits and 2 * (one_fits - none_fits) < limit:
         return Repair("none", 0.0, 1.0, "the risks fit")
-    if 2 * (two_fits - one_fits) < limit:
+    if slope_fits:
         if abs(one[0]) <= settings.most_intercept:
             return Repair("intercept", one[0], 1.0, "an intercept suffices")
         return Repair("refit", *one, f"the intercept {one[0]:+.2f} lies outside {settings.most_intercept}")
