@@ -20,7 +20,7 @@ from training.fitting.ranges import ends, fit_ranges, rescaled
 from training.fitting.recalibrate import GivenBundle, carried_ranges, check_fits, open_bundle, recalibrate
 from training.fitting.refit import refit
 from training.fitting.trainable import trainable
-from training.impact.exposure import Exposure, exposure_aware
+from training.impact.exposure import Exposure, exposure_aware, until_reviewed
 from training.registry import comparison, release_checks, tracking
 from training.registry.record import Made, TrainResult, record
 from training.settings import Settings
@@ -88,7 +88,7 @@ def train(
     contenders = score_test_rows(ready, score)
     calibrated = score_rows(ready, score, ready.split.calibration)
     leads = lead_over_rule.by_pair(
-        ready.follow_up, ready.labels, ready.split, contenders, calibrated, settings.promotion.slots
+        ready.follow_up, ready.labels, ready.split, contenders, calibrated, settings.promotion.slots, ready.weights
     )
     ranges = carried_ranges(given, fitted) if given is not None else _ranges(ready, fitted, settings, clock)
     clock.stage(
@@ -98,7 +98,16 @@ def train(
     )
     sampled = report.sample_truth(truth, ready.spine, ready.follow_up, ready.split, settings)
     evaluation = report.evaluate(
-        records, ready.spine, ready.follow_up, ready.split, contenders, settings, truth, ready.with_under_way, sampled
+        records,
+        ready.spine,
+        ready.follow_up,
+        ready.split,
+        contenders,
+        settings,
+        truth,
+        ready.with_under_way,
+        sampled,
+        ready.weights,
     )
     evaluation = report.with_ranges(
         evaluation,
@@ -111,7 +120,17 @@ def train(
         sampled,
         settings,
     )
-    evaluation = examine(evaluation, records, ready, fitted, contenders, score, settings, truth)
+    evaluation = examine(
+        evaluation,
+        records,
+        ready,
+        fitted,
+        contenders,
+        score,
+        settings,
+        truth,
+        lambda followed: until_reviewed(followed, settings.outcomes.horizons, exposure),
+    )
     evaluation = report.with_run(evaluation, ready.attrition, settings.splits.kind, leads, possible.left_out)
     clock.stage(
         "prove",

@@ -24,13 +24,13 @@ def smooth_curve(scored: Scored, draws: Draws) -> list[dict[str, float | None]]:
     rows = len(scored.score)
     if not rows:
         return []
-    rank = np.empty(rows)
-    rank[np.argsort(scored.score, kind="stable")] = (np.arange(rows) + 0.5) / rows
+    rank, each, order = np.empty(rows), draws.each, np.argsort(scored.score, kind="stable")
+    rank[order] = (np.cumsum(each[order]) - each[order] / 2) / each.sum()
     curve = []
     for centre in np.linspace(0.01, 0.99, POINTS):
         near = np.exp(-0.5 * ((rank - centre) / BANDWIDTH) ** 2)
         observed = Estimate.of(draws.ratio(near * scored.label, near)).as_dict()
-        predicted = float((near * scored.score).sum() / near.sum())
+        predicted = float((near * each * scored.score).sum() / (near * each).sum())
         curve.append(
             {
                 "predicted": round(predicted, 6),
@@ -53,10 +53,18 @@ def among_listed(scored: Scored, listed: Mask, draws: Draws) -> dict[str, Any]:
     return {"rows": int(listed.sum()), "event_rows": int(top.label.sum()), **as_dicts(figures)}
 
 
-def risk_distribution(scored: Scored) -> dict[str, list[float]]:
+def risk_distribution(scored: Scored, draws: Draws) -> dict[str, list[float]]:
     """Percentiles (5, 25, 50, 75, 95) of the predicted risk of rows with an event and of rows without. Where these
     overlap, the risk cannot separate them."""
     return {
-        name: [round(float(p), 6) for p in np.percentile(scored.score[rows], PERCENTILES)] if rows.any() else []
+        name: [round(float(p), 6) for p in _percentiles(scored.score[rows], draws.where(rows))] if rows.any() else []
         for name, rows in (("event", scored.label == 1), ("none", scored.label == 0))
     }
+
+
+def _percentiles(risk: Floats, draws: Draws) -> Floats:
+    """Between two rows where every row counts once; else the risk below which that share of the weight lies."""
+    if draws.row_weight is None:
+        return np.asarray(np.percentile(risk, PERCENTILES), dtype=np.float64)
+    found = np.percentile(risk, PERCENTILES, weights=draws.row_weight, method="inverted_cdf")
+    return np.asarray(found, dtype=np.float64)

@@ -43,7 +43,8 @@ class Weekly:
     """Rows at risk, one per person per week. ``known`` is False if the outcome cannot be known (the person left);
     ``event`` numbers the event within the horizon (-1: none), which happens ``lead`` days after the row. ``news`` is
     True if the team has no other reason to think of the person: no crisis or admission in the last year, not seen
-    in the last 14 days."""
+    in the last 14 days. ``each`` says how many rows each row stands for once a list is live, None where every row
+    counts once: somebody reviewed from that list takes a place, and rows followed on count for them."""
 
     person: Ints
     team: Ints
@@ -53,6 +54,24 @@ class Weekly:
     lead: Ints
     news: Mask
     draws: Draws
+    each: Floats | None = None
+
+    @property
+    def outcomes(self) -> Draws:
+        """The draws for figures of outcomes; places of a list are counted with ``draws``."""
+        return self.draws.standing_for(self.each)
+
+    @cached_property
+    def event_weight(self) -> Floats:
+        """How many events each event stands for: the weight of the last row before it."""
+        return self.found(np.ones(len(self.person), dtype=bool))
+
+    def found(self, rows: Mask) -> Floats:
+        """For each event the weight of the last of ``rows`` before it, 0 if there is none."""
+        chosen = rows & (self.event >= 0)
+        weight = np.full(len(self.events[0]), np.inf)
+        np.minimum.at(weight, np.searchsorted(self.events[0], self.event[chosen]), self.outcomes.each[chosen])
+        return np.where(np.isinf(weight), 0.0, weight)
 
     @cached_property
     def before(self) -> Ints:
@@ -105,7 +124,7 @@ def figures(
         cooled = {who: _lists(rows, order[who], slots, COOL_OFF_DAYS) for who in scores}
         captured = {who: _captured(rows, listed) for who, listed in cooled.items()}
         best = max(rules, key=lambda who: -1.0 if np.isnan(captured[who][0]) else captured[who][0])
-        precision = rows.draws.ratio(cooled["model"] & (rows.event >= 0), cooled["model"] & rows.known)
+        precision = rows.outcomes.ratio(cooled["model"] & (rows.event >= 0), cooled["model"] & rows.known)
         out["slots"][str(slots)] = {
             "as_listed": _of_list(rows, lists["model"]),
             "with_cool_off": _of_list(rows, cooled["model"]),
@@ -128,34 +147,35 @@ def figures(
 
 def _of_list(rows: Weekly, listed: Mask) -> dict[str, Any]:
     true = listed & (rows.event >= 0)
-    precision = rows.draws.ratio(true, listed & rows.known)
+    precision = rows.outcomes.ratio(true, listed & rows.known)
     need = np.divide(1, precision, out=np.full(len(precision), np.nan), where=precision > 0)
     first = rows.first_listing(listed)
     found = first >= 0
     events = Draws(rows.events[1], rows.draws.weights)
+    each = found * rows.outcomes.each[first] if len(first) else np.zeros(0)
+    captured, early = rows.found(listed), rows.found(listed & (rows.lead >= EARLY_DAYS))
     lead = np.where(found, rows.lead[first], -1)
-    news = found & rows.news[first]
     again = rows.before >= 0
     stayed = again & listed & listed[rows.before]
     days = lead[found]
     wrong = listed & rows.known & (rows.event < 0)
     warned = np.divide(
-        events.total(np.maximum(lead, 0)),
-        rows.draws.total(wrong),
+        events.total(np.maximum(lead, 0) * each),
+        rows.outcomes.total(wrong),
         out=np.full(len(precision), np.nan),
-        where=rows.draws.total(wrong) > 0,
+        where=rows.outcomes.total(wrong) > 0,
     )
     return {
         "listings": int(listed.sum()),
         "precision": Estimate.of(precision).as_dict(),
         "number_needed_to_review": Estimate.of(need).as_dict(),
-        "captured": Estimate.of(events.ratio(found)).as_dict(),
+        "captured": Estimate.of(events.ratio(captured, rows.event_weight)).as_dict(),
         "events_captured": int(found.sum()),
-        "flagged_a_week_before": Estimate.of(events.ratio(lead >= EARLY_DAYS)).as_dict(),
-        "of_captured_a_week_before": Estimate.of(events.ratio(lead >= EARLY_DAYS, found)).as_dict(),
+        "flagged_a_week_before": Estimate.of(events.ratio(early, rows.event_weight)).as_dict(),
+        "of_captured_a_week_before": Estimate.of(events.ratio(early, captured)).as_dict(),
         "lead_days": [round(float(d), 1) for d in np.percentile(days, [10, 25, 50, 75, 90])] if len(days) >= 10 else [],
-        "flagged_at_least": [[d, round(float((lead >= d).mean()), 6)] for d in LEADS] if len(lead) else [],
-        "new_information": Estimate.of(events.ratio(news, found)).as_dict(),
+        "flagged_at_least": [[d, round(_flagged(rows, listed, d), 6)] for d in LEADS] if len(lead) else [],
+        "new_information": Estimate.of(events.ratio(rows.news[first] * each, each)).as_dict(),
         "turnover": Estimate.of(rows.draws.ratio(listed & again & ~stayed, listed & again)).as_dict(),
         "slots_without_outcome": Estimate.of(rows.draws.ratio(listed & ~rows.known, listed)).as_dict(),
         "warning_days_per_false_listing": Estimate.of(warned).as_dict(),
@@ -173,11 +193,16 @@ def _lists(rows: Weekly, order: Ints, slots: int, cool_off: int) -> Mask:
 
 
 def _precision(rows: Weekly, listed: Mask) -> dict[str, float | None]:
-    return Estimate.of(rows.draws.ratio(listed & (rows.event >= 0), listed & rows.known)).as_dict()
+    return Estimate.of(rows.outcomes.ratio(listed & (rows.event >= 0), listed & rows.known)).as_dict()
 
 
 def _captured(rows: Weekly, listed: Mask) -> Floats:
-    return Draws(rows.events[1], rows.draws.weights).ratio(rows.first_listing(listed) >= 0)
+    return Draws(rows.events[1], rows.draws.weights).ratio(rows.found(listed), rows.event_weight)
+
+
+def _flagged(rows: Weekly, listed: Mask, days: int) -> float:
+    """Share of events whose person was listed at least ``days`` before."""
+    return float(rows.found(listed & (rows.lead >= days)).sum() / rows.event_weight.sum())
 
 
 def _teams(rows: Weekly, names: Sequence[str]) -> Partition:
@@ -189,7 +214,7 @@ def _worst(rows: Weekly, listed: Mask, partitions: Sequence[Partition], enough: 
     event belongs to the level of the person's last row before it.
     """
     numbers, owner = rows.events
-    found = rows.first_listing(listed) >= 0
+    found = rows.found(listed)
     happened = np.flatnonzero(rows.event >= 0)
     order = happened[np.lexsort((rows.day[happened], rows.event[happened]))]
     last = order[np.searchsorted(rows.event[order], numbers, side="right") - 1]
@@ -203,7 +228,7 @@ def _worst(rows: Weekly, listed: Mask, partitions: Sequence[Partition], enough: 
             if hide or count < enough or level == UNKNOWN:
                 continue
             inside = of_event == level
-            share = Draws(owner[inside], rows.draws.weights).ratio(found[inside])
+            share = Draws(owner[inside], rows.draws.weights).ratio(found[inside], rows.event_weight[inside])
             candidates.append((float(share[0]), part.label, level, count, share))
     if not candidates:
         return None

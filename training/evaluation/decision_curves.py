@@ -32,9 +32,10 @@ def thresholds(prevalence: float, points: int = 30) -> Floats:
     return np.unique(np.concatenate([np.geomspace(low, high, points), HEADLINE]))
 
 
-def as_probability(rule: Floats, label: Floats) -> Floats:
-    """A rule's score as a risk: the best non-decreasing function of it on these rows."""
-    return IsotonicRegression(y_min=0, y_max=1, increasing=True).fit(rule, label).predict(rule)
+def as_probability(rule: Floats, label: Floats, each: Floats | None = None) -> Floats:
+    """A rule's score as a risk: the best non-decreasing function of it on these rows. ``each`` says how many rows each
+    row stands for."""
+    return IsotonicRegression(y_min=0, y_max=1, increasing=True).fit(rule, label, sample_weight=each).predict(rule)
 
 
 def curves(scored: Mapping[str, Scored], draws: Draws) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def curves(scored: Mapping[str, Scored], draws: Draws) -> dict[str, Any]:
     intervals, and the model's lead at each threshold.
     """
     label = next(iter(scored.values())).label
-    at = thresholds(float(label.mean()) if len(label) else 0.0)
+    at = thresholds(float(draws.ratio(label)[0]) if len(label) else 0.0)
     everybody = Scored(label, np.ones(len(label)))
     found = {who: [one.net_benefit(draws, t) for t in at] for who, one in {**scored, "treat_all": everybody}.items()}
     out: dict[str, Any] = {

@@ -21,8 +21,8 @@ TEAM = "Team"
 
 @dataclass(frozen=True)
 class PairRows:
-    """The labelled test rows of one outcome and horizon, and the draws over their people. ``at`` are positions in the
-    spine."""
+    """The labelled test rows of one outcome and horizon, and the draws over their people, with the weight of each row
+    where a list was live. ``at`` are positions in the spine."""
 
     at: npt.NDArray[np.int64]
     label: Floats
@@ -64,7 +64,8 @@ def figures_of(
     draws = rows.draws
     scored = {who: Scored(rows.label, score) for who, score in {**probabilities, **rules}.items()}
     lists = {
-        who: Listing(top_of_lists(one.score, rows.team, rows.day, slots), rows.event) for who, one in scored.items()
+        who: Listing(top_of_lists(one.score, rows.team, rows.day, slots, each=draws.row_weight), rows.event)
+        for who, one in scored.items()
     }
     found: dict[str, dict[str, Floats]] = {}
     for who, one in scored.items():
@@ -80,17 +81,17 @@ def figures_of(
     audited = subgroups.Rows(rows.label, model.score, listing.listed, rows.event, draws)
     by_group = [subgroups.by_level(audited, part, enough) for part in partitions]
     teams = _words("team", TEAM, np.asarray(team_names, dtype=object)[rows.team])
-    share = float(listing.listed.mean()) if len(rows.at) else 0.0
-    equal = replace(audited, listed=same_share_of_lists(model.score, rows.team, rows.day, share))
+    share = float(draws.ratio(listing.listed)[0]) if len(rows.at) else 0.0
+    equal = replace(audited, listed=same_share_of_lists(model.score, rows.team, rows.day, share, each=draws.row_weight))
     by_team = _with_equal_share(subgroups.by_level(audited, teams, enough), subgroups.by_level(equal, teams, enough))
     curves = {who: scored[who] for who in probabilities}
-    curves[best] = Scored(rows.label, decision_curves.as_probability(scored[best].score, rows.label))
+    curves[best] = Scored(rows.label, decision_curves.as_probability(scored[best].score, rows.label, draws.row_weight))
     return {
         "rows": len(rows.at),
         "people": rows.people,
         "event_rows": int(rows.label.sum()),
         "events": rows.events,
-        "prevalence": round(float(rows.label.mean()), 6) if len(rows.at) else None,
+        "prevalence": round(float(draws.ratio(rows.label)[0]), 6) if len(rows.at) else None,
         "prevalence_interval": Estimate.of(draws.ratio(rows.label)).as_dict(),
         "listed_rows": int(listing.listed.sum()),
         "contenders": {who: {"label": labels.get(who, who), **as_dicts(values)} for who, values in found.items()},
@@ -112,7 +113,7 @@ def figures_of(
         "periods": subgroups.by_level(audited, _words("period", "Quarter", periods(rows.day)), enough),
         "curve": calibration_curves.smooth_curve(model, draws),
         "listed": calibration_curves.among_listed(model, listing.listed, draws),
-        "risk_distribution": calibration_curves.risk_distribution(model),
+        "risk_distribution": calibration_curves.risk_distribution(model, draws),
         "decision_curve": decision_curves.curves(curves, draws),
     }
 
@@ -150,7 +151,7 @@ def _words(name: str, label: str, level: npt.NDArray[np.object_]) -> Partition:
 
 def _over_by_team(model: Listing, rule: Listing, rows: PairRows) -> dict[str, float | None]:
     """Events captured by the model less those by the rule, paired, with an interval from a bootstrap of whole teams."""
-    teams = Draws.of(rows.team, len(rows.draws.weights) - 1, 1)
+    teams = Draws.of(rows.team, len(rows.draws.weights) - 1, 1).standing_for(rows.draws.row_weight)
     return Estimate.of(model.captured(teams) - rule.captured(teams)).as_dict()
 
 

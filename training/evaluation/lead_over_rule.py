@@ -30,34 +30,50 @@ DRAWS = 2000
 
 @dataclass(frozen=True)
 class Place:
-    """Labelled rows of one outcome and horizon in one slice. ``event`` numbers distinct events, -1 if there is none."""
+    """Labelled rows of one outcome and horizon in one slice. ``event`` numbers distinct events, -1 if there is none;
+    ``each`` says how many rows each row stands for, None where every row counts once."""
 
     at: npt.NDArray[np.int64]
     team: npt.NDArray[np.int64]
     day: npt.NDArray[np.int64]
     event: npt.NDArray[np.int64]
+    each: Floats | None = None
 
     @classmethod
-    def of(cls, follow_up: FollowUp, outcome: str, label: Floats, rows: Mask) -> Place:
+    def of(cls, follow_up: FollowUp, outcome: str, label: Floats, rows: Mask, weight: Floats | None = None) -> Place:
         spine = follow_up.spine
         at = np.flatnonzero(rows & ~np.isnan(label))
         team = codes(spine["team_id"].iloc[at]) if "team_id" in spine.columns else np.zeros(len(at), dtype=np.int64)
         people = codes(spine["patient_id"].iloc[at])
         event = numbered(people, follow_up.outcomes[outcome].event_day[at], label[at] == 1)
-        return cls(at, team, follow_up.day[at], event)
+        return cls(at, team, follow_up.day[at], event, None if weight is None else weight[at])
 
     def found(self, score: Floats, slots: Sequence[int]) -> Floats:
-        """Share of list lengths at which each event is found, shape (events, lengths). ``score`` has one value per
-        row of this place.
+        """Weight of each event at each list length if a list of that length held the person before it, else 0; shape
+        (events, lengths). ``score`` has one value per row of this place. Where every row counts once a weight is 1;
+        else it is that of the last row that was listed, as in :class:`training.statistics.metrics.Listing`.
         """
-        number = int(self.event.max()) + 1 if len(self.event) else 0
-        order, place = places_in_lists(score, self.team, self.day)
-        rank = np.empty(len(order), dtype=np.int64)
+        order, place = places_in_lists(score, self.team, self.day, each=self.each)
+        rank = np.empty(len(order))
         rank[order] = place
-        best = np.full(number, np.iinfo(np.int64).max)
         happened = self.event >= 0
-        np.minimum.at(best, self.event[happened], rank[happened])
-        return (best[:, None] < np.asarray(slots)[None, :]).astype(np.float64)
+        listed = rank[happened, None] < np.asarray(slots)[None, :]
+        each = np.ones(len(rank)) if self.each is None else self.each
+        found = np.full((self._events, len(slots)), np.inf)
+        np.minimum.at(found, self.event[happened], np.where(listed, each[happened, None], np.inf))
+        return np.where(np.isinf(found), 0.0, found)
+
+    @property
+    def _events(self) -> int:
+        return int(self.event.max()) + 1 if len(self.event) else 0
+
+    @property
+    def weight_of_event(self) -> Floats:
+        """How many events each event stands for: the weight of its last row."""
+        found = np.full(self._events, np.inf)
+        happened = self.event >= 0
+        np.minimum.at(found, self.event[happened], 1.0 if self.each is None else self.each[happened])
+        return found
 
     @property
     def team_of_event(self) -> npt.NDArray[np.int64]:
@@ -83,10 +99,10 @@ def over_best_rule(
     """
     if not (tested.event >= 0).any() or not (chosen_in.event >= 0).any():
         return None
-    shares = {rule: float(chosen_in.found(score, slots).mean()) for rule, score in rules_chosen.items()}
+    shares = {rule: float(chosen_in.found(score, slots).sum()) for rule, score in rules_chosen.items()}
     rule = max(shares, key=lambda name: comparable(shares[name]))
     ours, theirs = tested.found(model, slots), tested.found(rules_tested[rule], slots)
-    draws = Draws.of(tested.team_of_event, DRAWS, 1)
+    draws, weight = Draws.of(tested.team_of_event, DRAWS, 1), tested.weight_of_event
     return {
         "slots": list(slots),
         "rule": rule,
@@ -95,11 +111,11 @@ def over_best_rule(
         "rule_found_there": _found_there(chosen_in, rules_chosen[rule], slots),
         "events": len(ours),
         "teams": int(draws.weights.shape[1]),
-        "model": Estimate.of(draws.ratio(ours.mean(axis=1))).as_dict(),
-        "rule_found": Estimate.of(draws.ratio(theirs.mean(axis=1))).as_dict(),
-        "difference": Estimate.of(draws.ratio((ours - theirs).mean(axis=1))).as_dict(),
+        "model": Estimate.of(draws.ratio(ours.mean(axis=1), weight)).as_dict(),
+        "rule_found": Estimate.of(draws.ratio(theirs.mean(axis=1), weight)).as_dict(),
+        "difference": Estimate.of(draws.ratio((ours - theirs).mean(axis=1), weight)).as_dict(),
         "by_slots": {
-            str(number): Estimate.of(draws.ratio((ours - theirs)[:, place])).as_dict()
+            str(number): Estimate.of(draws.ratio((ours - theirs)[:, place], weight)).as_dict()
             for place, number in enumerate(slots)
         },
     }  # fmt: skip
@@ -107,7 +123,7 @@ def over_best_rule(
 
 def _found_there(place: Place, rule: Floats, slots: Sequence[int]) -> dict[str, float | None]:
     draws = Draws.of(place.team_of_event, DRAWS, 1)
-    return Estimate.of(draws.ratio(place.found(rule, slots).mean(axis=1))).as_dict()
+    return Estimate.of(draws.ratio(place.found(rule, slots).mean(axis=1), place.weight_of_event)).as_dict()
 
 
 def by_pair(
@@ -117,16 +133,18 @@ def by_pair(
     later: Contenders,
     earlier: Contenders,
     slots: Sequence[int],
+    weights: Mapping[str, Floats] | None = None,
 ) -> dict[str, dict[str, Any] | None]:
     """The lead by outcome and horizon. ``later`` holds the scores of the test rows, ``earlier`` those of the
-    calibration rows, one per spine row.
+    calibration rows, one per spine row; ``weights`` how many rows each row stands for.
     """
     found = {}
     for name, score in later.model.items():
         label = labels[name].to_numpy(dtype=np.float64)
         outcome = name.rpartition("_")[0]
-        tested = Place.of(follow_up, outcome, label, split.test)
-        chosen_in = Place.of(follow_up, outcome, label, split.calibration)
+        weight = (weights or {}).get(name)
+        tested = Place.of(follow_up, outcome, label, split.test, weight)
+        chosen_in = Place.of(follow_up, outcome, label, split.calibration, weight)
         found[name] = over_best_rule(
             tested,
             score[tested.at],

@@ -44,12 +44,14 @@ def evaluate(
     truth: Any | None = None,
     with_under_way: FollowUp | None = None,
     sampled: SampledTruth | None = None,
+    weights: Mapping[str, Floats] | None = None,
 ) -> Evaluation:
     """Every figure of the test slice. ``truth`` (simulated data) has ``risk(spine, outcomes, draws, seed)``.
 
     ``follow_up`` holds events that begin on or after ``as_of``; every figure, including the rules to beat, is about
     those. ``with_under_way`` also holds events already under way; their ranking is shown separately. ``sampled`` are
-    the true risks of :func:`sample_truth`, where they were computed before.
+    the true risks of :func:`sample_truth`, where they were computed before. ``weights`` by outcome and horizon say how
+    many rows each row of the spine stands for, where a list was live (:mod:`training.impact.exposure`).
     """
     horizons, own = settings.outcomes.horizons, settings.evaluation
     labels = follow_up.labels(horizons)
@@ -67,7 +69,7 @@ def evaluate(
         label = wider[name].to_numpy()
         if with_under_way is None or not ((label == 1) & split.test & np.isnan(labels[name].to_numpy())).any():
             return None
-        rows = _rows(with_under_way, split.test, label, outcome, teams, settings)
+        rows = _rows(with_under_way, split.test, label, outcome, teams, settings, (weights or {}).get(name))
         model = contenders.model[name][rows.at]
         rules = {who: score[rows.at] for who, score in contenders.simple(name).items()}
         return part_of(rows, model, rules, np.ones(len(rows.at), dtype=bool))
@@ -75,7 +77,8 @@ def evaluate(
     def one(pair: tuple[str, int]) -> Pair:
         outcome, horizon = pair
         name = f"{outcome}_{horizon}"
-        rows = _rows(follow_up, split.test, labels[name].to_numpy(), outcome, teams, settings)
+        weight = (weights or {}).get(name)
+        rows = _rows(follow_up, split.test, labels[name].to_numpy(), outcome, teams, settings, weight)
         probabilities = {who: score[rows.at] for who, score in contenders.probabilities(name).items()}
         rules = {who: score[rows.at] for who, score in contenders.simple(name).items()}
         inside = np.searchsorted(tested, rows.at)
@@ -108,6 +111,7 @@ def evaluate(
         "slices": _records_of(split.summary(spine)),
         "embargo_days": split.embargo_days,
         "censoring": _records_of(follow_up.censoring(horizons)),
+        "weighted": weights is not None and any((values[split.test] != 1).any() for values in weights.values()),
         "pairs": pairs,
     }
     return Evaluation.model_validate(found)
@@ -194,11 +198,13 @@ def _rows(
     outcome: str,
     teams: npt.NDArray[np.int64],
     settings: Settings,
+    weight: Floats | None,
 ) -> PairRows:
     at = np.flatnonzero(test & ~np.isnan(label))
     people = codes(follow_up.spine["patient_id"].iloc[at])
     event = numbered(people, follow_up.outcomes[outcome].event_day[at], label[at] == 1)
     draws = Draws.of(people, settings.evaluation.bootstrap_draws, settings.training.seed)
+    draws = draws.standing_for(None if weight is None else weight[at])
     return PairRows(at, label[at], draws, teams[at], follow_up.day[at], event)
 
 

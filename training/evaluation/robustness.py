@@ -70,9 +70,10 @@ def examine(
     score: Score,
     settings: Settings,
     truth: Any | None = None,
+    reviewed: weekly.Reviewed = lambda followed: (followed, None),
 ) -> Evaluation:
     """The same evaluation with the figures named above. ``contenders`` are scores of the spine; ``score`` scores any
-    other matrix in the same way.
+    other matrix in the same way, and ``reviewed`` ends any other follow-up at reviews from a live list.
     """
     tested = np.flatnonzero(ready.split.test)
     people = codes(ready.spine["patient_id"])
@@ -108,7 +109,7 @@ def examine(
     more: dict[str, dict[str, Any]] = {name: {} for name in evaluation.pairs}
     for found in (
         _stability(ready, fitted, contenders, tested, settings),
-        _capacity(records, ready, score, tested, settings),
+        _capacity(records, ready, score, tested, settings, reviewed),
         _data(evaluation, ready, fitted, contenders, settings),
     ):
         for name, figures in found.items():
@@ -132,7 +133,16 @@ def _stability(
         return {}
     people, values, split = codes(ready.spine["patient_id"]), ready.matrix.values, ready.split
     again = stability.refits(
-        fitted, values, ready.labels, people, split.train, split.calibration, tested, settings.training, number
+        fitted,
+        values,
+        ready.labels,
+        people,
+        split.train,
+        split.calibration,
+        tested,
+        settings.training,
+        number,
+        ready.weights,
     )
     known = {feature.name: feature.concept for feature in CATALOGUE}
     concepts = [known.get(name, name) for name in fitted.names]
@@ -143,7 +153,12 @@ def _stability(
 
 
 def _capacity(
-    records: Records, ready: PreparedRun, score: Score, tested: npt.NDArray[np.int64], settings: Settings
+    records: Records,
+    ready: PreparedRun,
+    score: Score,
+    tested: npt.NDArray[np.int64],
+    settings: Settings,
+    reviewed: weekly.Reviewed,
 ) -> dict[str, dict[str, Any]]:
     """Weekly lists from the first day of the test slice on, when nothing is left that trained or calibrated the
     model.
@@ -152,7 +167,7 @@ def _capacity(
     if not own.capacity_weeks:
         return {}
     day = ready.follow_up.day[tested]
-    weeks = weekly.weeks(records, settings, int(day.min()), int(day.max()))
+    weeks = weekly.weeks(records, settings, int(day.min()), int(day.max()), reviewed)
     audited, scored = groups.partitions(records, weeks.matrix.spine), score(weeks.matrix)
 
     def one(pair: tuple[str, int]) -> tuple[str, dict[str, Any]]:
@@ -227,6 +242,7 @@ def _data(
             auroc = pair.model.auroc.value
             at = np.flatnonzero(ready.split.test & ~np.isnan(label))
             draws = Draws.of(codes(people[at]), settings.evaluation.bootstrap_draws, settings.training.seed)
+            draws = draws.standing_for(None if ready.weights is None else ready.weights[name][at])
             found[name] = {
                 "sample_size": SampleSize.model_validate(
                     sample_size.judge(

@@ -4,6 +4,7 @@ them.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ from training.settings import Settings
 from training.statistics.resampling import Draws, codes
 
 NEWS_SEEN_DAYS = 14
+Reviewed = Callable[[FollowUp], tuple[FollowUp, Mapping[str, npt.NDArray[np.float64]] | None]]
+"""Follow-up that ends at a review from a live list, and how many rows each row stands for (None: each counts once)."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class Weeks:
 
     matrix: FeatureMatrix
     follow_up: FollowUp
+    weights: Mapping[str, npt.NDArray[np.float64]] | None = None
 
     def rows(self, outcome: str, horizon: int, draws: int, seed: int) -> tuple[npt.NDArray[np.int64], Weekly]:
         """Positions of the rows at risk whose window is complete, and the columns that the capacity figures read."""
@@ -41,7 +45,9 @@ class Weeks:
         event = numbered(people, followed.event_day[at], happened)
         lead = np.where(happened, followed.event_day[at] - day[at], 0)
         known = happened | (status == "none")
-        return at, Weekly(people, team, day[at], known, event, lead, self._news()[at], Draws.of(people, draws, seed))
+        drawn, news = Draws.of(people, draws, seed), self._news()[at]
+        each = None if self.weights is None else self.weights[f"{outcome}_{horizon}"][at]
+        return at, Weekly(people, team, day[at], known, event, lead, news, drawn, each)
 
     def team_names(self) -> list[str]:
         return self._teams()[1]
@@ -63,12 +69,12 @@ class Weeks:
         return ~(crises > 0) & ~(stays > 0) & ~(seen <= NEWS_SEEN_DAYS)
 
 
-def weeks(records: Records, settings: Settings, first_day: int, last_day: int) -> Weeks:
+def weeks(records: Records, settings: Settings, first_day: int, last_day: int, reviewed: Reviewed) -> Weeks:
     """Every ``score_every_days`` from ``first_day`` (the first of the test slice), at most ``capacity_weeks`` dates
-    and none after ``last_day``.
+    and none after ``last_day``. ``reviewed`` ends follow-up at reviews from a live list, and weights the others.
     """
     days = np.arange(first_day, last_day + 1, settings.cohort.score_every_days, dtype=np.int32)
     chosen = landmarks.select(records, to_datetime64(days[: settings.evaluation.capacity_weeks]), settings.cohort)
     followed = labels.follow_up(records, chosen.spine, settings.outcomes, settings.cohort.in_scope_team_kinds)
-    follow_up = followed.new_only()
-    return Weeks(build(records, chosen.spine, threads=settings.training.threads), follow_up)
+    follow_up, weights = reviewed(followed.new_only())
+    return Weeks(build(records, chosen.spine, threads=settings.training.threads), follow_up, weights)

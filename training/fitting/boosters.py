@@ -43,13 +43,16 @@ Weights = Mapping[str, Floats]
 __all__ = [
     "HORIZON_COLUMN",
     "Fitted",
+    "Weights",
     "binned",
     "check_events",
     "fit",
     "grow",
     "lightgbm_parameters",
     "raw_margins",
+    "row_weights",
     "stacked_rows",
+    "stacked_weights",
     "without_calibration",
 ]
 FEWEST_EVENTS = 20

@@ -101,7 +101,7 @@ def exposure_aware(
     after = int((ready.follow_up.day + longest > start).sum())
     if not after or exposure is None:
         return ready, ExposureNote(live.isoformat(), after, exposure is not None, 0.0, 0, 1.0)
-    first, weights = _first_and_weights(ready.spine, exposure.lines, ready.follow_up, horizons)
+    first, weights = _first_and_weights(exposure.lines, ready.follow_up, horizons)
     followed = ended_at(ready.follow_up, first)
     under_way = ready.with_under_way
     aware = replace(
@@ -129,8 +129,20 @@ def ended_at(followed: FollowUp, first: npt.NDArray[np.int64]) -> FollowUp:
     return replace(followed, outcomes=outcomes)
 
 
+def until_reviewed(
+    followed: FollowUp, horizons: Mapping[str, Sequence[int]], exposure: Exposure | None
+) -> tuple[FollowUp, dict[str, Floats] | None]:
+    """Any other follow-up, ended at the first exposure as that of training is, and the weights of its rows; unchanged
+    and None without an exposure log.
+    """
+    if exposure is None:
+        return followed, None
+    first, weights = _first_and_weights(exposure.lines, followed, horizons)
+    return ended_at(followed, first), weights
+
+
 def _first_and_weights(
-    spine: pd.DataFrame, lines: pd.DataFrame, followed: FollowUp, horizons: Mapping[str, Sequence[int]]
+    lines: pd.DataFrame, followed: FollowUp, horizons: Mapping[str, Sequence[int]]
 ) -> tuple[npt.NDArray[np.int64], dict[str, Floats]]:
     """The day of the first exposure on or after each row's day, and the weight of each row by outcome and horizon."""
     day_of_line = pd.to_datetime(lines["as_of"]).to_numpy("datetime64[D]").astype(np.int64)
@@ -143,6 +155,7 @@ def _first_and_weights(
         )
         for patient, part in table.groupby("patient_id", sort=False)
     }
+    spine = followed.spine
     rows = len(spine)
     first = np.full(rows, FOREVER, dtype=np.int64)
     weights = {f"{outcome}_{h}": np.ones(rows) for outcome, days in horizons.items() for h in days}

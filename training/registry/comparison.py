@@ -70,9 +70,10 @@ def side_by_side(
     slots: Callable[[pd.Series], Sequence[int]],
     draws: int,
     seed: int,
+    weights: Mapping[str, Floats] | None = None,
 ) -> dict[str, Any]:
     """By outcome and horizon: each figure of both with intervals, and challenger less champion. ``challenger`` holds
-    one probability a spine row.
+    one probability a spine row; ``weights`` how many rows each row stands for.
 
     ``slots`` gives the weekly reviews of each distinct team of a column, in order of first appearance.
     """
@@ -91,14 +92,16 @@ def side_by_side(
             people = codes(spine["patient_id"].iloc[at])
             teams = spine["team_id"].iloc[at]
             event = numbered(people, follow_up.outcomes[outcome].event_day[at], label == 1)
-            drawn = Draws.of(people, draws, seed)
+            each = None if weights is None else weights[name][at]
+            drawn = Draws.of(people, draws, seed).standing_for(each)
             found = {}
             for who, score in (
                 ("challenger", challenger[name][at]),
                 ("champion", served[outcome].probability[known, column]),
             ):
                 one = Scored(label, np.asarray(score, dtype=np.float64))
-                listing = Listing(top_of_lists(one.score, codes(teams), follow_up.day[at], slots(teams)), event)
+                listed = top_of_lists(one.score, codes(teams), follow_up.day[at], slots(teams), each=each)
+                listing = Listing(listed, event)
                 found[who] = {**one.probability(drawn), "captured_at_slots": listing.captured(drawn)}
             pairs[name] = {
                 "rows": len(at),

@@ -251,7 +251,7 @@ def _run_name(records: Records, ready: Prepared) -> str:
 
 def _predictions(ready: Prepared, contenders: Contenders) -> pd.DataFrame:
     """One row for each labelled test row of each outcome and horizon: person (a number valid only in this table, not
-    an id), as_of, outcome, horizon, label and the model's probability.
+    an id), as_of, outcome, horizon, label, the model's probability, and how many rows the row stands for.
     """
     people = codes(ready.spine["patient_id"])
     parts = []
@@ -260,7 +260,8 @@ def _predictions(ready: Prepared, contenders: Contenders) -> pd.DataFrame:
         label = ready.labels[name].to_numpy()
         at = np.flatnonzero(ready.split.test & ~np.isnan(label))
         columns = {"person": people[at], "as_of": ready.spine["as_of"].iloc[at].dt.strftime("%Y-%m-%d").to_numpy()}
-        rows = pd.DataFrame(columns | {"label": label[at].astype(int), "probability": risk[at]})
+        weight = 1.0 if ready.weights is None else ready.weights[name][at]
+        rows = pd.DataFrame(columns | {"label": label[at].astype(int), "probability": risk[at], "weight": weight})
         parts.append(rows.assign(outcome=outcome, horizon=int(days)))
     return pd.concat(parts, ignore_index=True)
 
@@ -282,6 +283,7 @@ def _compare(records: Records, settings: Settings, made: Made, version: str) -> 
         lambda teams: team_slots(records, teams, settings.evaluation.default_weekly_reviews),
         settings.evaluation.bootstrap_draws,
         settings.training.seed,
+        ready.weights,
     )
 
 

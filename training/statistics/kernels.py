@@ -1,7 +1,8 @@
 """Compiled loops of the bootstrap: one pass over rows in order of risk for each draw of people.
 
 ``weights`` has one row a draw and one column a person (row 0 is all ones: the figure itself); ``people`` is the person
-of each row. Rows are never copied. Every kernel releases the GIL, so outcomes and horizons run side by side.
+of each row, and ``each`` how many rows it stands for. Rows are never copied. Every kernel releases the GIL, so outcomes
+and horizons run side by side.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ CELLS = 512
 
 
 @jit()
-def ranking(people, label, last_of_tie, weights):
+def ranking(people, label, last_of_tie, each, weights):
     """AUROC and average precision, shape (draws, 2). Rows from the highest score down; ``last_of_tie`` closes a group
     of equal scores."""
     out = np.empty((len(weights), 2))
@@ -25,7 +26,7 @@ def ranking(people, label, last_of_tie, weights):
         concordant, precision = 0.0, 0.0
         tied_events, tied_others = 0.0, 0.0
         for row in range(len(people)):
-            weight = w[people[row]]
+            weight = w[people[row]] * each[row]
             if label[row] > 0:
                 tied_events += weight
             else:
@@ -43,7 +44,7 @@ def ranking(people, label, last_of_tie, weights):
 
 
 @jit()
-def lines(people, label, logit, weights):
+def lines(people, label, logit, each, weights):
     """Slope, intercept, and calibration in the large (the intercept beside a slope of 1), shape (draws, 3), by
     Newton's method.
 
@@ -59,8 +60,8 @@ def lines(people, label, logit, weights):
     cell, number, centre = np.empty(rows, np.int64), np.zeros(CELLS), np.zeros(CELLS)
     for row in range(rows):
         cell[row] = int((logit[row] - lowest) * scale)
-        number[cell[row]] += 1
-        centre[cell[row]] += logit[row]
+        number[cell[row]] += each[row]
+        centre[cell[row]] += each[row] * logit[row]
     used = np.flatnonzero(number > 0)
     place = np.zeros(CELLS, np.int64)
     for n in range(len(used)):
@@ -70,7 +71,7 @@ def lines(people, label, logit, weights):
     for draw in range(len(weights)):
         held, happened = np.zeros(len(used)), np.zeros(len(used))
         for row in range(rows):
-            weight = weights[draw, people[row]]
+            weight = weights[draw, people[row]] * each[row]
             held[place[cell[row]]] += weight
             happened[place[cell[row]]] += weight * label[row]
         events, total = happened.sum(), held.sum()
@@ -125,7 +126,7 @@ def _shift(x, held, happened, shift):
 
 
 @jit()
-def calibration_errors(people, label, risk, weights, bins):
+def calibration_errors(people, label, risk, each, weights, bins):
     """ICI, E50 and E90, shape (draws, 3). Rows from the lowest risk up; the smooth curve joins ``bins`` groups of
     equal weight."""
     out = np.full((len(weights), 3), np.nan)
@@ -135,7 +136,7 @@ def calibration_errors(people, label, risk, weights, bins):
         w = weights[draw]
         total, events = 0.0, 0.0
         for row in range(rows):
-            held[row] = w[people[row]]
+            held[row] = w[people[row]] * each[row]
             total += held[row]
             events += held[row] * label[row]
         if total <= 0 or events <= 0:

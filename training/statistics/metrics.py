@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -37,7 +38,7 @@ class Scored:
         falling = self._rising[::-1]
         ranked = self.score[falling]
         closes = np.append(ranked[1:] != ranked[:-1], True) if len(ranked) else np.zeros(0, dtype=bool)
-        found = kernels.ranking(draws.people[falling], self.label[falling], closes, draws.weights)
+        found = kernels.ranking(draws.people[falling], self.label[falling], closes, draws.each[falling], draws.weights)
         return {"auroc": found[:, 0], "average_precision": found[:, 1]}
 
     def brier(self, draws: Draws) -> Floats:
@@ -62,7 +63,12 @@ class Scored:
         """
         rising = self._rising
         found = kernels.calibration_errors(
-            draws.people[rising], self.label[rising], self.score[rising], draws.weights, SMOOTH_BINS
+            draws.people[rising],
+            self.label[rising],
+            self.score[rising],
+            draws.each[rising],
+            draws.weights,
+            SMOOTH_BINS,
         )
         return {"ici": found[:, 0], "e50": found[:, 1], "e90": found[:, 2]}
 
@@ -70,7 +76,7 @@ class Scored:
         """Slope and intercept of a logistic regression of the label on the logit of the score (1 and 0 where the
         probability is right), and calibration in the large: the intercept where the slope is held at 1, in log odds.
         Above 0, risks are too low."""
-        found = kernels.lines(draws.people, self.label, self.logit, draws.weights)
+        found = kernels.lines(draws.people, self.label, self.logit, draws.each, draws.weights)
         names = ("calibration_slope", "calibration_intercept", "calibration_in_the_large")
         return {name: found[:, column] for column, name in enumerate(names)}
 
@@ -117,16 +123,22 @@ class Listing:
 
     def captured(self, draws: Draws) -> Floats:
         """Share of events whose person was listed at least once before them."""
-        people, found = self.found(draws.people)
-        return Draws(people, draws.weights).ratio(found)
+        people, found, all_of_them = self.found(draws)
+        return Draws(people, draws.weights).ratio(found, all_of_them)
 
-    def found(self, people: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], Mask]:
-        """Each event once: whose it was, and whether a list before it held the person."""
+    def found(self, draws: Draws) -> tuple[npt.NDArray[np.int64], Floats, Floats]:
+        """Each event once: whose it was, its weight if a list before it held the person (else 0), and its weight.
+
+        An event weighs as much as its last row, whose follow-up it ended, and a found event as much as the last row
+        that was listed. Weights never rise from one row before an event to the next, so these are the smallest.
+        """
         happened = self.event >= 0
-        numbers, first = np.unique(self.event[happened], return_index=True)
-        found = np.zeros(int(self.event.max()) + 1 if len(self.event) else 0, dtype=bool)
-        found[self.event[self.listed & happened]] = True
-        return people[happened][first], found[numbers]
+        numbers, first, place = np.unique(self.event[happened], return_index=True, return_inverse=True)
+        each, listed = draws.each[happened], self.listed[happened]
+        weight, found = np.full(len(numbers), np.inf), np.full(len(numbers), np.inf)
+        np.minimum.at(weight, place, each)
+        np.minimum.at(found, place[listed], each[listed])
+        return draws.people[happened][first], np.where(np.isinf(found), 0.0, found), weight
 
 
 def top_of_lists(
@@ -135,10 +147,12 @@ def top_of_lists(
     day: npt.NDArray[np.int64],
     slots: Mapping[int, int] | Sequence[int],
     seed: int = 0,
+    each: Floats | None = None,
 ) -> Mask:
     """Marks the ``slots[team]`` highest scores of each team on each day. Ties are broken at random, in the same way
-    every time, and not by name or id."""
-    order, place = places_in_lists(score, team, day, seed)
+    every time, and not by name or id. ``each`` says how many rows each row stands for: it takes as many places.
+    """
+    order, place = places_in_lists(score, team, day, seed, each)
     listed = np.zeros(len(score), dtype=bool)
     number = (
         np.array([slots[code] for code in range(int(team.max()) + 1)], dtype=np.int64) if len(team) else np.zeros(0)
@@ -148,25 +162,34 @@ def top_of_lists(
 
 
 def same_share_of_lists(
-    score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64], share: float, seed: int = 0
+    score: Floats,
+    team: npt.NDArray[np.int64],
+    day: npt.NDArray[np.int64],
+    share: float,
+    seed: int = 0,
+    each: Floats | None = None,
 ) -> Mask:
     """Marks the same share of every team's rows on each day, highest scores first. This measures how well teams are
     ranked, independent of their review capacity.
     """
-    order, place = places_in_lists(score, team, day, seed)
+    order, place = places_in_lists(score, team, day, seed, each)
     listed = np.zeros(len(score), dtype=bool)
     if len(score):
         last = np.append(np.flatnonzero(place[1:] == 0), len(place) - 1)
-        sizes = place[last] + 1
-        listed[order] = place < np.repeat(np.round(share * sizes), sizes)
+        sizes = place[last] + (1 if each is None else each[order][last])
+        listed[order] = place < np.repeat(np.round(share * sizes), np.diff(np.append(-1, last)))
     return listed
 
 
 def places_in_lists(
-    score: Floats, team: npt.NDArray[np.int64], day: npt.NDArray[np.int64], seed: int = 0
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    score: Floats,
+    team: npt.NDArray[np.int64],
+    day: npt.NDArray[np.int64],
+    seed: int = 0,
+    each: Floats | None = None,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """Rows in order of team, day and falling score (ties at random), and the position (0 is first) of each in its
-    list.
+    list: the rows before it, each counted as often as ``each`` says.
     """
     lot = np.random.default_rng(seed).permutation(len(score))
     order = np.lexsort((lot, -score, day, team))
@@ -176,7 +199,8 @@ def places_in_lists(
         else np.zeros(0, dtype=bool)
     )
     starts = np.flatnonzero(new)
-    return order, np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+    before = np.arange(len(order)) if each is None else np.cumsum(each[order]) - each[order]
+    return order, before - np.repeat(before[starts], np.diff(np.append(starts, len(order))))
 
 
 __all__ = [

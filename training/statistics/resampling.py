@@ -49,10 +49,12 @@ def as_dicts(figures: Mapping[str, Floats]) -> dict[str, dict[str, float | None]
 @dataclass(frozen=True)
 class Draws:
     """``people`` is the person of each row (0, 1, ...), ``weights`` how often each person was drawn, shape (1 + draws,
-    people), row 0 all ones."""
+    people), row 0 all ones. ``row_weight`` says how many rows each row stands for, where follow-up of others was cut
+    off (:mod:`training.impact.exposure`); without it every row counts once."""
 
     people: npt.NDArray[np.int64]
     weights: Floats
+    row_weight: Floats | None = None
 
     @classmethod
     def of(cls, people: npt.NDArray[np.int64], number: int, seed: int) -> Draws:
@@ -62,15 +64,26 @@ class Draws:
             weights[1:] = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=number)
         return cls(people, weights)
 
+    def standing_for(self, row_weight: Floats | None) -> Draws:
+        """The same draws where each row stands for ``row_weight`` rows."""
+        return Draws(self.people, self.weights, row_weight)
+
+    @property
+    def each(self) -> Floats:
+        """How many rows each row stands for."""
+        return np.ones(len(self.people)) if self.row_weight is None else self.row_weight
+
     def where(self, keep: Mask | npt.NDArray[np.int64]) -> Draws:
         """The same draws for some of the rows, given by mask or position."""
-        return Draws(self.people[keep], self.weights)
+        kept = None if self.row_weight is None else self.row_weight[keep]
+        return Draws(self.people[keep], self.weights, kept)
 
     def total(self, value: npt.NDArray[Any]) -> Floats:
         """Sum of ``value`` (one a row) in each draw, shape (1 + draws,)."""
-        return self.weights @ np.bincount(
-            self.people, np.asarray(value, dtype=np.float64), minlength=self.weights.shape[1]
-        )
+        counted = np.asarray(value, dtype=np.float64)
+        if self.row_weight is not None:
+            counted = counted * self.row_weight
+        return self.weights @ np.bincount(self.people, counted, minlength=self.weights.shape[1])
 
     def ratio(self, above: npt.NDArray[Any], below: npt.NDArray[Any] | None = None) -> Floats:
         """Sum of ``above`` over sum of ``below`` (over the number of rows where it is None) in each draw; NaN over

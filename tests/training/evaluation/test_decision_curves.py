@@ -106,6 +106,11 @@ def test_calibration_among_the_listed_is_reported():
 
 def test_the_spread_of_risks_is_given_in_percentiles_without_single_rows():
     label, risk = people()
-    spread = calibration_curves.risk_distribution(Scored(label, risk))
+    draws = Draws.of(np.arange(len(label)), 0, 0)
+    spread = calibration_curves.risk_distribution(Scored(label, risk), draws)
     assert {len(values) for values in spread.values()} == {5}
     assert np.median(risk[label == 1]) == pytest.approx(spread["event"][2], abs=1e-6)
+    times = 1 + np.arange(len(label)) % 3
+    weighted = calibration_curves.risk_distribution(Scored(label, risk), draws.standing_for(times.astype(float)))
+    copied = np.repeat(risk[label == 1], times[label == 1])
+    assert weighted["event"][2] == pytest.approx(np.percentile(copied, 50, method="inverted_cdf"), abs=1e-6)

@@ -81,6 +81,60 @@ def test_a_weight_of_two_is_two_copies_for_every_figure_of_a_probability():
         assert found[name][1] == pytest.approx(peer[name][0], abs=1e-4), name
 
 
+FIGURES = ("auroc", "average_precision", "brier", "log_loss", "scaled_brier", "observed_to_expected")
+
+
+@settings(max_examples=examples(20), deadline=None)
+@given(st.integers(8, 60), st.integers(0, 10_000))
+def test_a_row_that_stands_for_three_rows_is_three_rows_of_its_person_in_every_figure_and_draw(rows, seed):
+    rng = np.random.default_rng(seed)
+    people = rng.integers(0, 5, rows)
+    people[:5] = np.arange(5)
+    label, score = (rng.random(rows) < 0.5).astype(float), rng.permutation(rows) / rows + 0.5 / rows
+    label[:2] = [0, 1]
+    times = rng.integers(1, 4, rows)
+    drawn = Draws.of(people, 6, seed)
+    short = drawn.standing_for(times.astype(float))
+    copied = Draws(np.repeat(people, times), drawn.weights)
+    one, peer = Scored(label, score), Scored(np.repeat(label, times), np.repeat(score, times))
+    found, slow = one.probability(short), peer.probability(copied)
+    for name in FIGURES:
+        np.testing.assert_allclose(found[name], slow[name], atol=1e-9, err_msg=name)
+    line, slow_line = found["calibration_in_the_large"], slow["calibration_in_the_large"]
+    np.testing.assert_allclose(line, slow_line, atol=1e-4)
+    team, day = rng.integers(0, 2, rows), rng.integers(0, 2, rows)
+    listed = top_of_lists(score, team, day, {0: 3, 1: 5}, each=times.astype(float))
+    copies = top_of_lists(*(np.repeat(one, times) for one in (score, team, day)), {0: 3, 1: 5})
+    assert listed.tolist() == np.maximum.reduceat(copies, np.cumsum(times) - times).tolist()  # any of its copies
+    assert short.where(listed).ratio(label[listed])[0] == pytest.approx(
+        np.average(label[listed], weights=times[listed])
+    )
+
+
+def slow_capture(listed, event, each, people, weights):
+    """Word for word: an event weighs as its last row (the smallest weight), found as its last listed row."""
+    found = total = 0.0
+    for number in {int(one) for one in event if one >= 0}:
+        mine = [row for row in range(len(event)) if event[row] == number]
+        total += weights[people[mine[0]]] * min(each[row] for row in mine)
+        held = [each[row] for row in mine if listed[row]]
+        found += weights[people[mine[0]]] * min(held, default=0.0)
+    return found / total if total else np.nan
+
+
+@settings(max_examples=examples(25), deadline=None)
+@given(st.integers(3, 30), st.integers(0, 10_000))
+def test_the_share_of_events_found_equals_a_slow_reading_of_its_definition(rows, seed):
+    rng = np.random.default_rng(seed)
+    people = np.sort(rng.integers(0, 4, rows))
+    event = np.where(rng.random(rows) < 0.6, people, -1)
+    listed, each = rng.random(rows) < 0.5, 1 + 3 * rng.random(rows)
+    draws = Draws.of(people, 5, seed).standing_for(each)
+    found = Listing(listed, event).captured(draws)
+    slow = [slow_capture(listed, event, each, people, weights) for weights in draws.weights]
+    np.testing.assert_allclose(found, slow)
+
+
 @settings(max_examples=examples(15), deadline=None)
 @given(st.integers(5, 200), st.integers(0, 10_000))
 def test_calibration_errors_equal_a_slow_reading_of_their_definition(rows, seed):
@@ -88,9 +142,10 @@ def test_calibration_errors_equal_a_slow_reading_of_their_definition(rows, seed)
     p, weight = rng.random(rows), rng.integers(0, 3, rows).astype(float)
     label = (rng.random(rows) < p).astype(float)
     label[0], weight[0] = 1, 1
-    found = Scored(label, p).calibration_errors(weighted(np.ones(rows), weight))
+    each = rng.integers(1, 4, rows).astype(float)
+    found = Scored(label, p).calibration_errors(weighted(np.ones(rows), weight).standing_for(each))
     order = np.argsort(p)
-    w, q, y = weight[order], p[order], label[order]
+    w, q, y = (weight * each)[order], p[order], label[order]
     group = np.minimum((np.cumsum(w) - w / 2) / w.sum() * 20, 19).astype(int)
     kept = [g for g in range(20) if w[group == g].sum() > 0]
     centre = [np.average(q[group == g], weights=w[group == g]) for g in kept]

@@ -169,8 +169,8 @@ def unequal_calibration(partitions: Sequence[dict[str, Any]]) -> list[dict[str, 
 
 def _events(rows: Rows) -> Floats:
     """Distinct events in each draw."""
-    people, found = rows.listing.found(rows.draws.people)
-    return Draws(people, rows.draws.weights).total(np.ones(len(found)))
+    people, _, weight = rows.listing.found(rows.draws)
+    return Draws(people, rows.draws.weights).total(weight)
 
 
 def _share(part: Floats, whole: Floats) -> dict[str, float | None]:

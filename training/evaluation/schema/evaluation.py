@@ -170,6 +170,8 @@ class Evaluation(FrozenModel):
     slices: list[Slice]
     embargo_days: int
     censoring: list[LabelCount]
+    weighted: bool = False
+    """Whether rows of the test slice stand for people whose follow-up ended at a review from the list."""
     pairs: dict[str, Pair]
     drift: Drift | None = None
     coherence: dict[str, Coherence] | None = None

@@ -26,9 +26,12 @@ from models.shapley.explainer import TreeShapley
 from training.fitting.boosters import (
     HORIZON_COLUMN,
     Fitted,
+    Weights,
     lightgbm_parameters,
     raw_margins,
+    row_weights,
     stacked_rows,
+    stacked_weights,
 )
 from training.settings import TrainingSettings
 from training.statistics.metrics import places_in_lists
@@ -57,9 +60,10 @@ def refits(
     test: npt.NDArray[np.int64],
     settings: TrainingSettings,
     number: int,
+    weights: Weights | None = None,
 ) -> dict[str, list[Refit]]:
     """``number`` refits of every outcome; of trees from a bundle, only the calibration is fitted again. ``people`` is
-    the person of each row; ``test`` the positions of the rows to score."""
+    the person of each row; ``test`` the positions of the rows to score; ``weights`` as for the fit itself."""
     rng = np.random.default_rng(settings.seed + 1)
     count = int(people.max()) + 1
     drawn = rng.multinomial(count, np.full(count, 1 / count), size=number)
@@ -74,7 +78,12 @@ def refits(
         owner = np.concatenate([people[np.flatnonzero(train & ~np.isnan(wanted[:, c]))] for c in range(len(horizons))])
         names = [*fitted.names, HORIZON_COLUMN]
         whole = lightgbm.Dataset(
-            stacked, answers, feature_name=names, params=parameters, free_raw_data=False
+            stacked,
+            answers,
+            weight=None if weights is None else stacked_weights(weights, wanted, train, outcome, horizons),
+            feature_name=names,
+            params=parameters,
+            free_raw_data=False,
         ).construct()
         known = np.flatnonzero(calibration & ~np.isnan(wanted).all(axis=1))
         days = np.asarray(horizons)
@@ -87,7 +96,8 @@ def refits(
             again = np.repeat(known, times[people[known]])
             margin = raw_margins(booster, values[again], horizons, 1)
             try:
-                fit = fit_calibration(margin, wanted[again], np.broadcast_to(days, margin.shape))
+                counted = row_weights(weights, outcome, horizons, again)
+                fit = fit_calibration(margin, wanted[again], np.broadcast_to(days, margin.shape), counted)
             except CalibrationError:  # a draw without events in the calibration slice cannot be calibrated
                 continue
             found.append(Refit(booster, fit, fit.probability(raw_margins(booster, tested, horizons, 1))))
