@@ -84,17 +84,23 @@ def impact_try(
 def impact_retrain(
     trusts: Annotated[int, typer.Option(min=2, help="Simulated trusts; about 4 seconds each.")] = 40,
     effect: Annotated[float, typer.Option(min=-1, max=0, help="Planted relative effect of a review.")] = -0.9,
-    reviewed: Annotated[float, typer.Option(min=0, max=0.9, help="Share of the listed who are reviewed.")] = 0.8,
-    rounds: Annotated[int, typer.Option(min=1, max=12, help="Rounds of retraining after the list went live.")] = 4,
-    records: Annotated[
-        bool, typer.Option("--records", help="Whole simulated records, in which reviews act; about a minute each.")
-    ] = False,
+    reviewed: Annotated[
+        float | None, typer.Option(min=0, max=0.9, help="Share of the listed who are reviewed; 0.8, or 0.6.")
+    ] = None,
+    rounds: Annotated[
+        int | None, typer.Option(min=1, max=12, help="Rounds of retraining; 4, or 2 with --records.")
+    ] = None,
+    people: Annotated[int | None, typer.Option(min=300, help="People a trust; 2,500, or 2,000 with --records.")] = None,
+    records: Annotated[bool, typer.Option("--records", help="Whole simulated records, in which reviews act.")] = False,
+    review_effect: Annotated[
+        float, typer.Option(min=0, max=5, help="With --records: what a review adds to adherence, in log-odds.")
+    ] = 2.5,
     seed: Annotated[int, typer.Option(help="The same seed gives the same trusts.")] = 1,
     as_json: Json = False,
 ) -> None:
     """Show on simulated trusts what retraining makes of a list that works, with the exposure log and without.
 
-    With --records the effect, the share reviewed and the rounds are those of training/impact/retraining/whole_records.
+    With --records a review acts through adherence for months, so its effect is --review-effect and not --effect.
 
     Example: upstream impact retrain --trusts 40
     """
@@ -103,12 +109,23 @@ def impact_retrain(
     if records:
         from training.impact.retraining.whole_records import LiveTrust, live_in_many
 
-        whole = live_in_many(LiveTrust(), trusts, seed)
+        live = LiveTrust(
+            patients=people or 2000, rounds=rounds or 2, reviewed=_or(reviewed, 0.6), review_effect=review_effect
+        )
+        whole = live_in_many(live, trusts, seed)
         report(whole, as_json, lambda: retrain_lines(whole))
         return
 
-    found = retrain_many(FeedbackTrust(effect=effect, reviewed=reviewed, rounds=rounds), trusts, seed)
+    found = retrain_many(
+        FeedbackTrust(people=people or 2500, effect=effect, reviewed=_or(reviewed, 0.8), rounds=rounds or 4),
+        trusts,
+        seed,
+    )
     report(found, as_json, lambda: retrain_lines(found))
+
+
+def _or(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
 
 
 @impact.command("watch")

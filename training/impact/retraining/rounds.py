@@ -132,12 +132,22 @@ def retrain_lines(found: dict[str, Any]) -> list[str]:
             f"capture lost against the first model {_said(lost, 100, 1)} in 100"
         )
     compared = _said(found["naive_over_aware"], 1, 2)
-    return [*lines, f"risks of the unchanged rows over those with the exposure log, in the same trust: {compared}"]
+    theory = f", by theory {found['by_theory']:.2f}" if "by_theory" in found else ""
+    said = "risks of the unchanged rows over those with the exposure log, in the same trust"
+    lines.append(f"{said}: {compared}{theory}")
+    for way, ratio in found.get("over_ideal", {}).items():
+        lines.append(f"{words[way]}: risks over those of retraining if nobody were reviewed, {_said(ratio, 1, 2)}")
+    return lines
 
 
 def _said(one: dict[str, float], times: float, digits: int) -> str:
     value, low, high = (f"{times * one[name]:.{digits}f}" for name in ("value", "low", "high"))
     return f"{value} ({low} to {high})"
+
+
+def mean_ratio(ratios: Sequence[float]) -> dict[str, float | None]:
+    """The mean of ratios on the log scale, with its 95% interval."""
+    return _ratio(np.log(np.asarray(ratios, dtype=np.float64))).as_dict()
 
 
 def _ratio(logs: Floats) -> Interval:
