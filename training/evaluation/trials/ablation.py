@@ -73,7 +73,10 @@ def without_each(
     own risks of every row of ``spine``.
     """
     tested = np.flatnonzero(split.test)
-    rows = {name: _rows(labels[name].to_numpy(dtype=np.float64)[tested], spine, tested, settings) for name in model}
+    rows = {
+        name: _rows(labels[name].to_numpy(dtype=np.float64)[tested], spine, tested, settings, (weights or {}).get(name))
+        for name in model
+    }
     own = {name: rows[name].auroc(risk[tested]) for name, risk in model.items()}
     group_of = GROUPS[settings.evaluation.ablation]
     member = np.array([group_of(feature) for feature in fitted.features])
@@ -89,10 +92,13 @@ def without_each(
     ]
 
 
-def _rows(label: Floats, spine: pd.DataFrame, tested: npt.NDArray[np.int64], settings: Settings) -> _Tested:
+def _rows(
+    label: Floats, spine: pd.DataFrame, tested: npt.NDArray[np.int64], settings: Settings, weight: Floats | None
+) -> _Tested:
     at = np.flatnonzero(~np.isnan(label))
     people = codes(spine["patient_id"].iloc[tested[at]])
-    return _Tested(at, label[at], Draws.of(people, settings.evaluation.bootstrap_draws, settings.training.seed))
+    draws = Draws.of(people, settings.evaluation.bootstrap_draws, settings.training.seed)
+    return _Tested(at, label[at], draws.standing_for(None if weight is None else weight[tested[at]]))
 
 
 def _risks(
