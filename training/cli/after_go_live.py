@@ -138,7 +138,7 @@ def impact_watch(
 
     Example: upstream impact watch --trusts 300
     """
-    from training.impact.shifted_trusts import ShiftedTrust, watch_lines, watch_many
+    from training.impact.watching.shifted_trusts import ShiftedTrust, watch_lines, watch_many
     from training.settings import Settings
 
     found = watch_many(ShiftedTrust(), trusts, seed, Settings.load().watching)

@@ -23,9 +23,10 @@ from features import Records
 from features.errors import SettingsError
 from features.records import TABLES, date_of, day_of
 from training.dataset.labels import follow_up, last_settled_day
-from training.impact.alarms import alarm_words, judge
 from training.impact.effects import Interval
-from training.impact.watching import calibration_slope, without_overlap
+from training.impact.watching.alarms import alarm_words, judge
+from training.impact.watching.repair import calibration_slope
+from training.impact.watching.sums import without_overlap
 from training.settings import OutcomeSettings, WatchSettings
 
 FEEDS = ("contacts", "supplies", "results", "stays", "referrals")

@@ -13,9 +13,9 @@ import pandas as pd
 from features import Records
 from models.locked_scores import LockedScores
 from training.dataset.labels import follow_up
-from training.impact.alarms import alarm_words, judge
 from training.impact.effects import Interval
-from training.impact.watching import without_overlap
+from training.impact.watching.alarms import alarm_words, judge
+from training.impact.watching.sums import without_overlap
 from training.settings import OutcomeSettings, WatchSettings
 
 PLACES = (5, 10, 15, 25)

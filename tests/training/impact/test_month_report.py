@@ -11,7 +11,8 @@ import pytest
 from features import Records
 from features.errors import SettingsError
 from training.impact.month_report import month_lines, month_of, month_report, render
-from training.impact.watching import Repair, calibration_slope, rows_until_alarm
+from training.impact.watching.repair import Repair, calibration_slope
+from training.impact.watching.sums import rows_until_alarm
 from training.settings import OutcomeSettings, WatchSettings
 
 FIRST, APART, LISTS, PEOPLE = dt.date(2024, 1, 1), 91, 8, 600

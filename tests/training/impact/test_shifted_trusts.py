@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.impact.shifted_trusts import ShiftedTrust, watch_lines, watch_many, watch_one
+from training.impact.watching.shifted_trusts import ShiftedTrust, watch_lines, watch_many, watch_one
 from training.settings import WatchSettings
 
 SETTINGS = WatchSettings()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from training.errors import NotEnoughData
-from training.impact.watching import repair, rows_until_alarm, watch, without_overlap
+from training.impact.watching.repair import repair
+from training.impact.watching.sums import rows_until_alarm, watch, without_overlap
 from training.settings import WatchSettings
 
 SETTINGS = WatchSettings()

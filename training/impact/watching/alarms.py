@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from training.errors import NotEnoughData
-from training.impact.slope_test import rows_until_slope_alarm, watch_slope
-from training.impact.watching import calibration_slope, repair, rows_until_alarm, watch
+from training.impact.watching.repair import calibration_slope, repair
+from training.impact.watching.slope import rows_until_slope_alarm, watch_slope
+from training.impact.watching.sums import rows_until_alarm, watch
 from training.settings import WatchSettings
 
 Floats = npt.NDArray[np.float64]

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from tests.training.impact.test_watching import made
-from training.impact.alarms import alarm_words, judge
-from training.impact.slope_test import ALTERNATIVES, rows_until_slope_alarm, watch_slope
-from training.impact.watching import watch
+from training.impact.watching.alarms import alarm_words, judge
+from training.impact.watching.slope import ALTERNATIVES, rows_until_slope_alarm, watch_slope
+from training.impact.watching.sums import watch
 from training.settings import WatchSettings
 
 SETTINGS = WatchSettings()

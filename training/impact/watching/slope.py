@@ -1,7 +1,7 @@
 """Sequential test of the calibration slope: are risks too far apart or too close together, whatever their level?
 
-Risks with a wrong slope may be right in sum, and then the test of sums (:mod:`training.impact.watching`) cannot see
-it. This test compares the best explanation with a slope of 1 and any intercept with a mixture of explanations whose
+Risks with a wrong slope may be right in sum, and then the test of sums (:mod:`training.impact.watching.sums`) cannot
+see it. This test compares the best explanation with a slope of 1 and any intercept with a mixture of explanations whose
 slope is not 1. That is universal inference (Wasserman, Ramdas and Balakrishnan 2020, PNAS 117:16880): the evidence is
 at most a nonnegative martingale if the slope is 1, whatever the intercept, so the chance that it ever reaches 1/alpha
 is at most ``alpha``, however often somebody looks (Ville's inequality). A level that is off is no reason to alarm here.
