@@ -12,7 +12,7 @@ import yaml
 
 from tests.conftest import ROOT, command
 from tests.serving.conftest import client_of
-from tests.training.conftest import SMALL, no_pictures
+from tests.training.conftest import SMALL, no_pictures, no_served_model
 
 IMPOSSIBLE = {"one_row_ms_at_most": 1e-9}
 """No machine scores a row in a billionth of a millisecond."""
@@ -37,7 +37,7 @@ def test_a_demo_whose_model_a_gate_refuses_ends_with_a_page_that_says_so(
 ):
     home = tmp_path / "home"
     words = ("demo", "--no-serve", "--patients", "200", "--home", str(home))
-    with no_pictures():
+    with no_pictures(), no_served_model():
         said = " ".join(command(*words, UPSTREAM_SETTINGS=str(settings)).stderr.split())
     assert "not promoted, these gates refused" in said, said
     assert "latency" in said, said

@@ -99,6 +99,15 @@ def no_pictures():
         yield
 
 
+@contextmanager
+def no_served_model():
+    """No gate and no figure rests on the copy of the bundle that MLflow can serve, which takes a fifth of a small run;
+    tests/training/registry/test_served_model.py looks at the one of the shared run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("training.registry.tracking.Run.serve", lambda *_: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def small_settings():
     return Settings(**SMALL)

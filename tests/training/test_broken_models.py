@@ -16,7 +16,7 @@ from features import Records
 from features.records.tables import OUTCOMES
 from models.calibration import sigmoid
 from tests.leakage.plants import column_plus
-from tests.training.conftest import SMALL, made_up_frames, no_pictures
+from tests.training.conftest import SMALL, made_up_frames, no_pictures, no_served_model
 from training import train
 from training.dataset import prepare
 from training.fitting import boosters
@@ -57,7 +57,7 @@ def home(tmp_path_factory):
 
 def refusals(trust, home, settings=STRICT):
     """Names of the gates that refuse the model which ``settings`` train on ``trust``."""
-    with no_pictures():
+    with no_pictures(), no_served_model():
         result = train.train(trust, settings, home)
     decision = promote(home, STRICT, by="a test", why="to be refused", version=result.version)
     return {gate.name.rpartition(".")[2] for gate in decision.gates if not gate.passed}

@@ -12,7 +12,7 @@ from sklearn.metrics import roc_auc_score
 from typer.testing import CliRunner
 
 from features import Records
-from tests.training.conftest import SMALL, made_up_frames, no_pictures
+from tests.training.conftest import SMALL, made_up_frames, no_pictures, no_served_model
 from training.cross_validation import FEWEST_EVENTS, FIGURES, study
 from training.dataset import splits
 from training.dataset.labels import last_settled_day
@@ -177,7 +177,7 @@ def test_the_patient_disjoint_split_trains_a_challenger_on_which_nobody_is_in_tw
 ):
     with pytest.raises(NoChallenger):
         tracking.open_store(home, settings.tracking).version(tracking.CHALLENGER)  # after a study there is none
-    with no_pictures():
+    with no_pictures(), no_served_model():
         result = told(command("--split", "patients", "--json"))
     found = result["evaluation"]
     assert found["split"] == "patients"

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from features import Records
 from models.bundle.manifest import verify
 from models.risk_model import RiskModel
-from tests.training.conftest import SMALL, made_up_frames, no_pictures
+from tests.training.conftest import SMALL, made_up_frames, no_pictures, no_served_model
 from training.errors import SeenBefore, ShapeError
 from training.evaluation import page
 from training.evaluation.schema.evaluation import Evaluation
@@ -101,7 +101,7 @@ def test_evaluate_refuses_a_bundle_without_a_store(tmp_path, capfd):
 @pytest.fixture(scope="module")
 def recalibrated(bundle, elsewhere, small_settings, tmp_path_factory):
     home = tmp_path_factory.mktemp("recalibrated") / "home"
-    with no_pictures():
+    with no_pictures(), no_served_model():
         return home, train(elsewhere, small_settings, home, bundle=bundle)
 
 

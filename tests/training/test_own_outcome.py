@@ -17,7 +17,7 @@ from models import RiskModel
 from serving.nightly.run import score_store
 from serving.security.tokens import issue_token
 from tests.serving.conftest import client_of
-from tests.training.conftest import SMALL, made_up_frames, no_pictures
+from tests.training.conftest import SMALL, made_up_frames, no_pictures, no_served_model
 from training.registry import promotion, tracking
 from training.registry.promotion import promote
 from training.registry.sync import sync
@@ -80,7 +80,7 @@ def made(tmp_path_factory):
     about = {"synthetic": True, "source": "made up in a test"}
     records = Records.from_frames(frames_with_crises(), about=about, today=dt.date(2030, 1, 1))
     said: list[str] = []
-    with no_pictures():
+    with no_pictures(), no_served_model():
         result = train(records, settings, home, progress=said.append)
     assert any(line.startswith("clozapine_stop is left out: 0 events to train on") for line in said)
     return home, records, settings, result

@@ -19,7 +19,7 @@ import yaml
 
 from features.records.tables import TABLES
 from tests.conftest import ROOT, command
-from tests.training.conftest import SMALL, made_up_frames, no_pictures
+from tests.training.conftest import SMALL, made_up_frames, no_pictures, no_served_model
 
 pytestmark = pytest.mark.usefixtures("store_template")
 
@@ -47,7 +47,7 @@ def typed(line: str, where: Path, environment: dict[str, str]) -> subprocess.Com
     process goes into its imports; tests/test_wheel.py holds that they run as processes."""
     program, *words = shlex.split(line)
     if program.endswith("upstream"):
-        with chdir(where), no_pictures():
+        with chdir(where), no_pictures(), no_served_model():
             return command(*words, ok=False, **environment)
     return subprocess.run(
         ["sh", "-c", line], cwd=where, env=environment, capture_output=True, text=True, timeout=280, check=False

@@ -11,7 +11,7 @@ import pytest
 from features import build
 from features.catalogue import CATALOGUE
 from models import RiskModel
-from tests.training.conftest import MadeUpTruth, no_pictures
+from tests.training.conftest import MadeUpTruth, no_pictures, no_served_model
 from training.dataset.prepare import prepare
 from training.errors import HomeMoved, NoChallenger, NotEnoughData
 from training.evaluation import report
@@ -149,7 +149,7 @@ def second(made_up, small_settings, tmp_path_factory):
     """(home, settings, first run, second run): the same training again in a new home, promoted, then a search and a
     comparison with that champion."""
     home = tmp_path_factory.mktemp("second") / "home"
-    with no_pictures():
+    with no_pictures(), no_served_model():
         first = train(made_up, small_settings, home, truth=MadeUpTruth())
     assert promote(home, small_settings, by="a test", why="to compare with").promoted
     changed = small_settings.model_copy(
@@ -158,7 +158,7 @@ def second(made_up, small_settings, tmp_path_factory):
             "evaluation": small_settings.evaluation.model_copy(update={"bootstrap_draws": 5, "stability_refits": 0}),
         }
     )
-    with no_pictures():
+    with no_pictures(), no_served_model():
         return home, changed, first, train(made_up, changed, home, compare="champion")
 
 
