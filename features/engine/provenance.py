@@ -187,9 +187,20 @@ class SourceRows:
 
     def _said(self, reading: int, person: int, position: int, day: int) -> SourceRow:
         read = self._plan.readings[reading].stream
-        cells = _Cells(self._records.columns(read.table), read.table, position)
+        assumed = self._assumed(position) if read.table == "supplies" else ""
+        cells = _Cells(self._records.columns(read.table), read.table, position, assumed)
         first = int(self._records.offsets(read.table)[person])
         return SourceRow(read.table, position - first, day, _SAYS[read.table](cells, read, self._as_of))
+
+    def _assumed(self, position: int) -> str:
+        """The words of a supply whose length is not recorded; empty for any other."""
+        silent, injection, length = self._supply_lengths
+        return supply_days.assumption(bool(injection[position]), int(length[position])) if silent[position] else ""
+
+    @cached_property
+    def _supply_lengths(self) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
+        records = self._records
+        return supply_days.days_assumed(records), supply_days.is_injection(records), supply_days.lengths_of(records)
 
 
 def _whole(table: str) -> _Reading:
@@ -225,6 +236,8 @@ class _Cells:
     columns: Any
     table: str
     position: int
+    assumed: str = ""
+    """Of a supply, the words for a length that is not recorded."""
 
     def word(self, name: str) -> str:
         """A code in plain words; empty if it is missing."""
@@ -251,8 +264,7 @@ def _contact(row: _Cells, read: Stream, as_of: int) -> str:
 def _supply(row: _Cells, read: Stream, as_of: int) -> str:
     days = row.number("days_supplied")
     kind = row.word("kind") or "supplied"
-    assumed = supply_days.assumed_in(row.columns, row.position)
-    return f"{row.word('medicine')} {kind}{f', {days:.0f} days' if days else ''}{assumed and f', {assumed}'}"
+    return f"{row.word('medicine')} {kind}{f', {days:.0f} days' if days else ''}{row.assumed and f', {row.assumed}'}"
 
 
 def _result(row: _Cells, read: Stream, as_of: int) -> str:

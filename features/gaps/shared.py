@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from features.medicines import regimen, supply_days
 from features.records import Records, attendance
-from features.records.coded_words import coded_words
 from features.records.tables import TABLES
 from features.reference import MEDICINES
 
@@ -65,8 +64,8 @@ class Shared:
 
     @cached_property
     def circumstances(self) -> tuple[list[str], list[str]]:
-        columns = self.records.columns("circumstances")
-        return _words(columns["kind"]), _words(columns["value"], lambda word: word.strip().lower())
+        kinds, values = (self.records.coded("circumstances", name) for name in ("kind", "value"))
+        return _words(*kinds), _words(*values, lambda word: word.strip().lower())
 
     @cached_property
     def ethnicities(self) -> list[str | None]:
@@ -107,24 +106,23 @@ class Shared:
 
     @cached_property
     def condition_codes(self) -> list[str | None]:
-        return _words(self.records.columns("conditions")["code"])
+        return _words(*self.records.coded("conditions", "code"))
 
     @cached_property
     def condition_labels(self) -> list[str | None]:
-        return _words(self.records.columns("conditions")["label"])
+        return _words(*self.records.coded("conditions", "label"))
 
 
 def _pairs(records: Records, table: str, one: str, other: str) -> tuple[npt.NDArray[np.int64], list[tuple[str, str]]]:
     """(pair of each row, pairs) of two text columns of a table; an empty word where there is none."""
-    (first, firsts), (second, seconds) = (coded_words(records.columns(table)[name]) for name in (one, other))
+    (first, firsts), (second, seconds) = (records.coded(table, name) for name in (one, other))
     keys, pair = np.unique((first + 1) * (len(seconds) + 1) + second + 1, return_inverse=True)
     places = (divmod(key, len(seconds) + 1) for key in keys.tolist())
     return pair.reshape(-1), [(firsts[left - 1] or "", seconds[right - 1] or "") for left, right in places]
 
 
-def _words(column: Any, way: Callable[[str], str] = str) -> list[Any]:
-    """A text column as a list that holds each different word once."""
-    codes, given = coded_words(column)
+def _words(codes: npt.NDArray[np.int64], given: Sequence[str | None], way: Callable[[str], str] = str) -> list[Any]:
+    """A coded text column as a list that holds each different word once."""
     words = [None if word is None else way(word) for word in given]
     return [words[code] for code in codes.tolist()]
 

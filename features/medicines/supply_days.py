@@ -54,15 +54,6 @@ def assumption(injection: bool, days: int) -> str:
     return f"{what} not recorded: {days} days assumed"
 
 
-def assumed_in(columns: Mapping[str, Any], row: int) -> str:
-    """:func:`assumption` of one row; empty where the record says how long it lasts."""
-    read = ("medicine", "route", "kind", "days_supplied", "interval_days")
-    one = {name: columns[name][row : row + 1] for name in read}
-    if not days_not_recorded(one)[0]:
-        return ""
-    return assumption(bool(injections(one)[0]), int(lengths(one)[0]))
-
-
 def carried_words(until: str) -> str:
     """The words for the day on which supply runs out."""
     return f"by supplies in hand until {until}, counting at most {CARRY_DAYS} days carried over"

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from features.medicines import regimen
 from features.records import Records
-from features.records.coded_words import coded_words
 from features.records.tables import TABLES
 from features.reference import MEDICINES, medicines_meant
 from features.reference.diagnoses import in_group
@@ -61,11 +60,10 @@ def _prepare(records: Records) -> ConditionInputs:
     patients, conditions = records.columns("patients"), records.columns("conditions")
     category = TABLES["conditions"].column("category").values.index("diagnosis")
     diagnosed = conditions["category"] == category
-    (code, codes), (label, labels) = coded_words(conditions["code"]), coded_words(conditions["label"])
+    (code, codes), (label, labels) = (records.coded("conditions", name) for name in ("code", "label"))
     pairs, pair = np.unique(np.stack((code, label)), axis=1, return_inverse=True)
     different = [(codes[one], labels[other]) for one, other in pairs.T.tolist()]
-    circumstances = records.columns("circumstances")
-    (kind_of, kinds), (value_of, given) = coded_words(circumstances["kind"]), coded_words(circumstances["value"])
+    (kind_of, kinds), (value_of, given) = (records.coded("circumstances", name) for name in ("kind", "value"))
     values = [(value or "").casefold() for value in given]
 
     def of_kind(kind: str) -> Bools:

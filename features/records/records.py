@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from features.records.coded_words import coded_words
 from features.records.days import day_of
 from features.records.loading.kept_columns import Loaded, keep, key_of, opened
 from features.records.loading.loading import Loading
@@ -307,6 +308,10 @@ class Records:
     def words(self, name: str, column: str) -> tuple[npt.NDArray[np.int32], list[str]]:
         """A column of ids or text as places in a list of its words; -1 where nothing is recorded."""
         return self.once(("words", name, column), lambda: words_of(self.tables[name].columns[column]))
+
+    def coded(self, name: str, column: str) -> tuple[npt.NDArray[np.int64], list[str | None]]:
+        """The same for readers of nulls: (code of each row, words by code); code -1 reads the last word, None."""
+        return self.once(("coded", name, column), lambda: coded_words(self.tables[name].columns[column]))
 
     @property
     def synthetic(self) -> bool:

@@ -106,7 +106,8 @@ class Reasoner:
         members = [[i for i, feature in enumerate(features) if feature.concept == slug] for slug in slugs]
         self._order = np.array([i for inside in members for i in inside], dtype=np.intp)
         self._starts = np.cumsum([0, *(len(inside) for inside in members)][:-1])
-        self._members = members
+        self._members = [sorted(inside, key=lambda i: features[i].name) for inside in members]
+        self._place = {slug: c for c, slug in enumerate(slugs)}
         self._no_comfort = np.array([slug in NEVER_A_COMFORT for slug in slugs], dtype=bool)
         self._zero_is_none = np.array([feature.missing == "zero" for feature in features], dtype=bool)
         # A check that cannot be assessed does not count as up to date.
@@ -162,23 +163,26 @@ class Reasoner:
             np.logical_or.reduceat(wrong[self._order], self._starts).tolist(),
         )
 
+    def largest(self, concept: str, contributions: Sequence[float]) -> list[int]:
+        """Positions of a concept's features that have a part in a score, largest first; equal parts by name."""
+        return self._largest(self._place[concept], contributions)
+
+    def _largest(self, c: int, contributions: Sequence[float]) -> list[int]:
+        found = [i for i in self._members[c] if contributions[i] != 0.0]  # by name, and the sort is stable
+        found.sort(key=lambda i: -abs(contributions[i]))
+        return found
+
     def _parts(self, c: int, contributions: list[float], values: list[float]) -> list[dict[str, Any]]:
         """The features of a concept that have a part in a score, largest first."""
-        parts = [
-            (-abs(contributions[i]), self._features[i].name, i, contributions[i], values[i])
-            for i in self._members[c]
-            if contributions[i] != 0.0
-        ]
-        parts.sort()
         return [
             {
-                "name": name,
-                "value": None if math.isnan(value) else value,
+                "name": self._features[i].name,
+                "value": None if math.isnan(values[i]) else values[i],
                 "unit": self._features[i].unit,
-                "contribution": size,
-                "missing": math.isnan(value),
+                "contribution": contributions[i],
+                "missing": math.isnan(values[i]),
             }
-            for _, name, i, size, value in parts
+            for i in self._largest(c, contributions)
         ]
 
     def _reason(self, c: int, total: float, features: list[dict[str, Any]], recorded: bool, wrong: bool) -> Reason:

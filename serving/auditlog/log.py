@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, insert, select, update
 
 from features.errors import UpstreamError
 from serving.identity.callers import Caller
@@ -71,10 +71,10 @@ class Audit:
         return cls(database, caller.token_id, caller.role.value, request_id)
 
     def record(self, look: Look) -> None:
-        """Writes and commits one event. Raises ``AuditUnavailable``; call it before returning what was viewed."""
+        """Writes and commits one event, together with those of other requests that wait for the same disk. Raises
+        ``AuditUnavailable``; call it before returning what was viewed."""
         try:
-            with self.database.write() as connection:
-                append(connection, self, look)
+            self.database.commit_together(append_all, (self, look))
         except DatabaseUnavailable as error:
             raise AuditUnavailable(str(error)) from None
 
@@ -96,7 +96,10 @@ class Audit:
 
 HEAD = audit_head.c.head_id == 1
 NEXT_EVENT = (
-    update(audit_head).where(HEAD).values(seq=audit_head.c.seq + 1).returning(audit_head.c.seq, audit_head.c.hash)
+    update(audit_head)
+    .where(HEAD)
+    .values(seq=audit_head.c.seq + bindparam("more", type_=Integer))
+    .returning(audit_head.c.seq, audit_head.c.hash)
 )
 ADD_EVENT = insert(audit_events)
 SET_HEAD = update(audit_head).where(HEAD).values(hash=bindparam("newest"))
@@ -112,9 +115,37 @@ def wait_for_writers(connection: Connection) -> None:
 
 def append(connection: Connection, by: Audit, look: Look) -> None:
     """Adds one event inside the caller's transaction."""
-    head = connection.execute(NEXT_EVENT).one()
+    append_all(connection, [(by, look)])
+
+
+def append_all(connection: Connection, looks: Sequence[tuple[Audit, Look]]) -> None:
+    """Adds some events, in their order, inside the caller's transaction."""
+    head = connection.execute(NEXT_EVENT, {"more": len(looks)}).one()
+    previous, events = head.hash, []
+    for seq, (by, look) in enumerate(looks, head.seq - len(looks) + 1):
+        events.append(_event(seq, by, look, previous))
+        previous = events[-1]["hash"]
+    connection.execute(ADD_EVENT, events)
+    connection.execute(SET_HEAD, {"newest": previous})
+    shown = [
+        {
+            "audit_seq": event["seq"],
+            "run_id": look.run_id,
+            "team_id": look.team_id,
+            "shown_at": datetime.now(UTC),
+            **row,
+        }
+        for event, (_, look) in zip(events, looks, strict=True)
+        for row in look.shown
+    ]
+    if shown:
+        connection.execute(insert(exposures), shown)
+
+
+def _event(seq: int, by: Audit, look: Look, previous: str) -> dict[str, Any]:
+    """One event as a row of the log."""
     event = {
-        "seq": head.seq,
+        "seq": seq,
         "at": datetime.now(UTC).isoformat(timespec="microseconds"),
         "actor": by.actor,
         "role": by.role,
@@ -125,14 +156,10 @@ def append(connection: Connection, by: Audit, look: Look) -> None:
         "bundle_id": look.bundle_id,
         "request_id": by.request_id,
         "detail": {**by.always, **look.detail, **({EXPOSURES: rows_hash(look.shown)} if look.shown else {})},
-        "previous": head.hash,
+        "previous": previous,
     }
     event["hash"] = _hash(event)
-    connection.execute(ADD_EVENT, event)
-    connection.execute(SET_HEAD, {"newest": event["hash"]})
-    if look.shown:
-        about = {"audit_seq": head.seq, "run_id": look.run_id, "team_id": look.team_id, "shown_at": datetime.now(UTC)}
-        connection.execute(insert(exposures), [about | row for row in look.shown])
+    return event
 
 
 EXPOSED = ("patient_id", "outcome", "horizon_days", "ranking", "position", "rank")

@@ -1,5 +1,5 @@
-"""Writes the long lists of an answer as pieces of JSON. Of 334 contributions per score only the numbers differ, so
-the text is written once per model.
+"""Writes the long lists of an answer as pieces of JSON. Of the contributions of a score, and of the features behind its
+reasons, only the numbers differ, so the text is written once per model.
 """
 
 from __future__ import annotations
@@ -42,6 +42,41 @@ class Contributions:
         """
         told = [None if value != value else value for value in values.tolist()]
         return [b'%s%s,"contribution":' % pair for pair in zip(self._words, _numbers(told), strict=True)]
+
+
+class ReasonFeatures:
+    """The JSON text of the features behind reasons, without what differs from person to person."""
+
+    def __init__(self, features: Sequence[FeatureText]) -> None:
+        self._heads = [to_json({"name": feature.name})[:-1] + b',"value":' for feature in features]
+        self._units = [b',"unit":' + to_json(feature.unit) + b',"contribution":' for feature in features]
+
+    def of_person(
+        self, places: Sequence[int], values: Sequence[float], days: Sequence[str | None]
+    ) -> dict[int, tuple[bytes, bytes]]:
+        """For each feature at ``places`` the text before and after its contribution; ``values`` and ``days`` are those
+        of the features at these places."""
+        told = _numbers([None if value != value else value for value in values])
+        return {
+            place: (
+                self._heads[place] + number + self._units[place],
+                b',"missing":%s,"date":%s}' % (b"true" if number == b"null" else b"false", _day(day)),
+            )
+            for place, number, day in zip(places, told, days, strict=True)
+        }
+
+
+def reason_features(of_person: dict[int, tuple[bytes, bytes]], places: Sequence[int], parts: Sequence[float]) -> bytes:
+    """The features of one reason as a JSON list: those at ``places``, with their contributions."""
+    found = []
+    for place, part in zip(places, _numbers(parts) if parts else (), strict=True):
+        before, after = of_person[place]
+        found.append(before + part + after)
+    return b"[%s]" % b",".join(found)
+
+
+def _day(day: str | None) -> bytes:
+    return b"null" if day is None else b'"%s"' % day.encode()
 
 
 def contributions(heads: Sequence[bytes], parts: Sequence[float]) -> bytes:

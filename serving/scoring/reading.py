@@ -1,9 +1,10 @@
 """Reads the bodies of ``POST /v1/scores`` and of its stream as people and rows. Called in a thread, never on the
 event loop.
 
-A small body is read at once. Python's JSON reader and pydantic hold the interpreter's lock until they finish, more
-than a second for 30 MB, and everything else would stop even if a thread did it. So a large body is read a few hundred
-rows at a time; each part is checked before the next is read, and the first wrong part ends it.
+A well-formed body of usual size is read quickly (:mod:`serving.scoring.quick_reading`); any other strictly, so that
+every fault is named. A small body is read at once. Python's JSON reader and pydantic hold the interpreter's lock until
+they finish, more than a second for 30 MB, and everything else would stop even if a thread did it. So a large body is
+read a few hundred rows at a time; each part is checked before the next is read, and the first wrong part ends it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from serving.http.json_reading import NamedTwice, json_decoder, read_json
+from serving.scoring.quick_reading import quick_person, quick_scores
 from serving.scoring.schemas import MAX_PEOPLE, MAX_ROWS, ROWS, PersonIn, PersonTables, ScoresRequest
 
 ONE_GO = 200_000
@@ -55,12 +57,14 @@ class Unreadable(Exception):
 
 def read_scores(body: bytes, one_go: int = ONE_GO) -> ScoresRequest:
     """The request in ``body``. Raises ``Unreadable``, which holds no value of it."""
-    return _read(body, ScoresRequest.model_validate if len(body) <= one_go else None, _request)
+    if len(body) > one_go:
+        return _read(body, None, _request)
+    return quick_scores(body) or _read(body, ScoresRequest.model_validate, _request)
 
 
 def read_person(line: bytes) -> PersonIn:
     """One person of ``POST /v1/scores/stream``. Raises ``Unreadable``, which holds no value of the line."""
-    return _read(line, PersonIn.model_validate, _person)
+    return quick_person(line) or _read(line, PersonIn.model_validate, _person)
 
 
 def _read(body: bytes, whole: Callable[[Any], Read] | None, steps: Callable[[_Walker], Read]) -> Read:

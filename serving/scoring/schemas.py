@@ -35,6 +35,8 @@ from serving.identity.ids import local_id
 
 MAX_PEOPLE = 500
 MAX_ROWS = 20_000
+MAX_TEXT = 500
+"""Longest text of a cell, in characters."""
 PatientId = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
@@ -46,10 +48,10 @@ def _row_field(column: Column) -> Any:
         "number": "a number, of a result also a bound such as <0.1; text that is no number is set aside",
     }.get(column.kind, "text")
     if column.name == "patient_id":
-        return NotRequired[Annotated[Annotated[str, Field(max_length=500)] | None, Field(description=description)]]
+        return NotRequired[Annotated[Annotated[str, Field(max_length=MAX_TEXT)] | None, Field(description=description)]]
     description += "; a row without it is set aside" if column.required else "; set aside where it cannot be read"
     # "<0.1" among results is one unreadable value, not a reason to refuse everybody in the request.
-    kind: Any = Annotated[str, Field(max_length=500)] | StrictFloat | StrictBool | None
+    kind: Any = Annotated[str, Field(max_length=MAX_TEXT)] | StrictFloat | StrictBool | None
     return NotRequired[Annotated[kind, Field(description=description)]]
 
 

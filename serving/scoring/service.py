@@ -7,13 +7,14 @@ no clock and no request.
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
+from pydantic_core import to_json
 
 from features import CATALOGUE, Feature, Records
 from features.engine.build import build_values
@@ -22,17 +23,17 @@ from features.engine.matrix import SpineError, check_rows
 from features.gaps import Gap as FoundGap
 from features.gaps import people_with_gaps
 from features.gaps.person_view import PersonAsKnown
-from features.records import TABLES, date_of, day_of
-from features.records.tables import Column
+from features.records import date_of, day_of
 from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
 from models.explain.reasons import FeatureText
 from models.ranges import LEVEL
 from serving.auditlog.log import Audit, Look
 from serving.http.problems import Problem, unavailable
-from serving.scoring.evidence import Behind, iso_day, with_what_is_behind
-from serving.scoring.json_pieces import Contributions, contributions, with_list
+from serving.scoring.evidence import Behind, iso_day
+from serving.scoring.json_pieces import Contributions, ReasonFeatures, contributions, reason_features, with_list
 from serving.scoring.record_coverage import SHORT_HISTORY_DAYS, History, history_of
+from serving.scoring.request_records import records_of, set_aside
 from serving.scoring.schemas import (
     ModelUsed,
     Parts,
@@ -184,7 +185,7 @@ def scored_parts(
 ) -> tuple[dict[str, Any], Iterator[Iterator[bytes]], int]:
     """An answer without its people, the people as pieces of JSON, and how many they are."""
     records, positions = records_of(request.people, today)
-    aside = _set_aside(records, positions)
+    aside = set_aside(records, positions)
     why = not_scored(records, request.people, as_of)
     try:
         scored = score_people(model, records, as_of, [p.pseudonym for p in request.people if p.pseudonym not in why])
@@ -197,13 +198,13 @@ def scored_parts(
         "model": model_used(model).model_dump(),
         "not_scored": [{"patient_id": patient, "reason": reason} for patient, reason in why.items()],
     }
-    written = Written(model, parts)
+    written = Written.of(model, parts)
     found = (_person(scored, row, written, aside.get(patient, [])) for row, patient in enumerate(scored.people))
     return answer, found, len(scored.people)
 
 
 class Written:
-    """How one answer writes the parts of a risk. Made once for an answer."""
+    """How one model's answers write the parts of a risk."""
 
     def __init__(self, model: RiskModel, parts: Parts) -> None:
         self.parts = parts
@@ -211,19 +212,29 @@ class Written:
         self._place = np.array([concepts.index(feature.concept) for feature in model.features])
         shown = [FeatureText(concept, concept) for concept in concepts]
         self._words = Contributions(shown if parts is Parts.CONCEPTS else model.features)
+        self.reason_words = ReasonFeatures(model.features)
         self._nothing = np.full(len(concepts), np.nan)
+
+    @classmethod
+    def of(cls, model: RiskModel, parts: Parts) -> Written:
+        """Made once for a model, and kept as long as it lives."""
+        made = _WRITTEN.setdefault(model, {})
+        return made.get(parts) or made.setdefault(parts, cls(model, parts))
 
     def heads(self, values: np.ndarray) -> list[bytes]:
         """What is the same for every risk of a person whose features have these values."""
         return self._words.heads(self._nothing if self.parts is Parts.CONCEPTS else values)
 
-    def of(self, heads: list[bytes], parts: np.ndarray) -> list[tuple[bytes]]:
-        """The contributions of one risk."""
+    def parts_of(self, heads: list[bytes], parts: np.ndarray) -> bytes:
+        """The contributions of one risk, separated by commas."""
         if self.parts is Parts.NONE:
-            return []
+            return b""
         if self.parts is Parts.CONCEPTS:
             parts = np.bincount(self._place, parts, len(self._nothing))
-        return [(contributions(heads, parts.tolist()),)]
+        return contributions(heads, parts.tolist())
+
+
+_WRITTEN: WeakKeyDictionary[RiskModel, dict[Parts, Written]] = WeakKeyDictionary()
 
 
 UNREADABLE = "their own row could not be read"
@@ -254,46 +265,6 @@ def model_used(model: RiskModel) -> ModelUsed:
     )
 
 
-def records_of(people: Sequence[PersonIn], today: dt.date) -> tuple[Records, dict[str, list[tuple[int, str, int]]]]:
-    """Records of a request, and for each table where each person's rows begin: (first position, patient, count)."""
-    columns: dict[str, dict[str, list[Any]]] = {}
-    positions: dict[str, list[tuple[int, str, int]]] = {}
-    for name, spec in TABLES.items():
-        if not spec.per_patient:
-            continue
-        begins = positions.setdefault(name, [])
-        cells: list[dict[str, Any]] = []
-        ids: list[str] = []
-        for person in people:
-            rows = person.rows(name)
-            begins.append((len(cells), person.pseudonym, len(rows)))
-            cells += rows
-            ids += [person.pseudonym] * len(rows)
-        columns[name] = {column.name: _cells(cells, column) for column in spec.columns} | {"patient_id": ids}
-    return Records.from_columns(columns, today=today), positions
-
-
-def _cells(rows: Sequence[Mapping[str, Any]], column: Column) -> list[Any]:
-    """One column of rows as sent; true or false in place of a number is kept and not read as 1 or 0."""
-    found = [row.get(column.name) for row in rows]
-    if column.kind == "number" and any(isinstance(value, bool) for value in found):
-        return [str(value) if isinstance(value, bool) else value for value in found]
-    return found
-
-
-def _set_aside(records: Records, positions: Mapping[str, list[tuple[int, str, int]]]) -> dict[str, list[SetAsideRow]]:
-    """Rows set aside, by person, with their position in that person's list."""
-    out: dict[str, list[SetAsideRow]] = {}
-    starts = {table: [first for first, _, _ in begins] for table, begins in positions.items()}
-    for aside in records.set_aside:
-        first, patient, _ = positions[aside.table][bisect_right(starts[aside.table], aside.row) - 1]
-        found = SetAsideRow(table=aside.table, row=aside.row - first, column=aside.column, reason=aside.reason)
-        out.setdefault(patient, []).append(found)
-    for rows in out.values():
-        rows.sort(key=lambda aside: (aside.table, aside.row, aside.column))
-    return out
-
-
 def _person(scored: ScoredPeople, row: int, written: Written, aside: list[SetAsideRow]) -> Iterator[bytes]:
     """A ``PersonScore`` as pieces of JSON."""
     patient = scored.people[row]
@@ -308,35 +279,76 @@ def _person(scored: ScoredPeople, row: int, written: Written, aside: list[SetAsi
     return with_list(rest, "risks", _risks(scored, row, written))
 
 
-def _risks(scored: ScoredPeople, row: int, written: Written) -> Iterator[Iterator[bytes]]:
+def _risks(scored: ScoredPeople, row: int, written: Written) -> Iterator[tuple[bytes, ...]]:
     """A ``Risk`` for every outcome and horizon, as pieces of JSON."""
     heads = written.heads(scored.scores.inputs[row])
-    reasons = scored.reasons(row)
-    shown = [reason for found in reasons.values() for reason in found]
-    behind = scored.behind.concepts(row, (reason["concept"] for reason in shown))
-    days = dict(zip(scored.model.feature_names, map(iso_day, scored.behind.days[row].tolist()), strict=True))
+    reasons = _reasons(scored, row, written)
     for outcome, horizons in scored.model.outcomes.items():
         found = scored.scores[outcome]
         assert found.contributions is not None and found.horizon_part is not None
         for column, horizon in enumerate(horizons):
-            parts = found.contributions[row, column].tolist()
+            parts = found.contributions[row, column]
             base, horizon_part = float(found.base[column]), float(found.horizon_part[row, column])
             risk = {
                 "outcome": outcome,
                 "horizon_days": horizon,
                 "probability": float(found.probability[row, column]),
                 "range": plain_range(found.range_at(row, column)),
-                "logit": base + horizon_part + sum(parts),
+                "logit": base + horizon_part + sum(parts.tolist()),
                 "base": base,
                 "horizon_part": horizon_part,
-                "reasons": [
-                    with_what_is_behind(reason, behind[reason["concept"]], days) for reason in reasons[outcome, horizon]
-                ],
             }
-            if written.parts is Parts.NONE:
-                for reason in risk["reasons"]:
-                    reason["features"] = []
-            yield with_list(risk, "contributions", written.of(heads, found.contributions[row, column]))
+            why = b",".join(reasons[outcome, horizon])
+            yield (
+                to_json(risk)[:-1],
+                b',"reasons":[%s],"contributions":[' % why,
+                written.parts_of(heads, parts),
+                b"]}",
+            )
+
+
+def _reasons(scored: ScoredPeople, row: int, written: Written) -> dict[tuple[str, int], list[bytes]]:
+    """The ``RiskReason`` of every outcome and horizon as JSON."""
+    found = scored.reasons(row, features=False)
+    rows = scored.behind.concepts(row, (reason["concept"] for reasons in found.values() for reason in reasons))
+    ends = {
+        concept: b',"rows":%s,"sources":%s}' % (to_json(behind["rows"]), to_json(behind["sources"]))
+        for concept, behind in rows.items()
+    }
+    features = _reason_features(scored, row, written, found)
+    return {
+        score: [
+            to_json(reason)[:-1] + b',"features":' + text + ends[reason["concept"]]
+            for reason, text in zip(reasons, features[score], strict=True)
+        ]
+        for score, reasons in found.items()
+    }
+
+
+def _reason_features(
+    scored: ScoredPeople, row: int, written: Written, found: Mapping[tuple[str, int], Sequence[Mapping[str, Any]]]
+) -> dict[tuple[str, int], list[bytes]]:
+    """The ``ReasonFeature`` lists of some reasons, each as JSON; empty lists where no parts were asked for."""
+    if written.parts is Parts.NONE:
+        return {score: [b"[]"] * len(reasons) for score, reasons in found.items()}
+    parts: dict[tuple[str, int], list[float]] = {}
+    for outcome, scores in scored.scores.items():
+        assert scores.contributions is not None
+        each = scores.contributions[row].tolist()
+        parts |= {(outcome, horizon): one for horizon, one in zip(scores.horizons, each, strict=True)}
+    largest = {
+        score: [scored.model.largest_parts(reason["concept"], parts[score]) for reason in reasons]
+        for score, reasons in found.items()
+    }
+    places = list(dict.fromkeys(place for lists in largest.values() for one in lists for place in one))
+    values = scored.scores.inputs[row, places].tolist()
+    person = written.reason_words.of_person(
+        places, values, list(map(iso_day, scored.behind.days[row, places].tolist()))
+    )
+    return {
+        score: [reason_features(person, one, [parts[score][place] for place in one]) for one in lists]
+        for score, lists in largest.items()
+    }
 
 
 def plain_range(ends: tuple[float, float] | None) -> dict[str, Any] | None:

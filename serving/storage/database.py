@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from pydantic_core import from_json
@@ -26,6 +26,7 @@ from sqlalchemy.sql.selectable import CTE
 from features.errors import UpstreamError
 from serving.identity.callers import Caller
 from serving.storage.damage import WholeCheck, is_damage
+from serving.storage.shared_commits import SharedCommits
 from serving.storage.tables import PERSON_TABLES
 
 BUSY_TIMEOUT_MS = 10_000
@@ -34,6 +35,7 @@ FEWEST_FREE_BYTES = 1_000_000
 """With less free disk space, SQLite cannot write an audit event and its log."""
 READ_ONLY = "SELECT current_setting('transaction_read_only')"
 SCOPE_NAME = "visible_people"
+T = TypeVar("T")
 
 
 class DatabaseUnavailable(UpstreamError):
@@ -63,6 +65,7 @@ class Database:
         self._writer = threading.RLock()
         self._check = WholeCheck(self.url)
         self.beside = ThreadPoolExecutor(WRITERS, thread_name_prefix="database")
+        self._together: dict[Any, SharedCommits[Any]] = {}
 
     @contextmanager
     def read(self, caller: Caller | None = None) -> Iterator[Connection]:
@@ -85,6 +88,18 @@ class Database:
         with self._errors(), self._turn_to_write(), self._writing.begin() as connection:
             self._hold_to(connection, caller)
             yield connection
+
+    def commit_together(self, write: Callable[[Connection, Sequence[T]], None], what: T) -> None:
+        """Writes ``what`` as the service's own job, and commits it: in one transaction with what other threads have
+        ``write`` write at that moment, because most of a commit is waiting for the disk."""
+        commits = self._together.get(write)
+        if commits is None:  # setdefault: two threads that come first together share one
+            made = SharedCommits(self.write, write, DatabaseUnavailable, BUSY_TIMEOUT_MS / 1_000)
+            commits = self._together.setdefault(write, made)
+        try:
+            commits.commit(what)
+        except TimeoutError:
+            raise DatabaseUnavailable("the service database is busy with another write") from None
 
     @contextmanager
     def could_write(self) -> Iterator[Connection]:

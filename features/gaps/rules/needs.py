@@ -152,9 +152,10 @@ class Plan:
 
     def _masks(self, shard: Shard) -> Masks:
         """The rules to ask about each person of a shard, as bits."""
-        return (
+        allowed = (
             self._by_medicine(shard) & self._by_test(shard) & self._by_circumstance(shard) & self._by_regimen(shard)
-        ) & ~self._refused(shard)
+        )
+        return allowed & ~self._refused(shard, int(np.bitwise_or.reduce(allowed, initial=0)))
 
     def _by_medicine(self, shard: Shard) -> Masks:
         columns = shard.courses
@@ -192,10 +193,11 @@ class Plan:
             found[shard.regimen[:, place] > limit] |= bit
         return found
 
-    def _refused(self, shard: Shard) -> Masks:
+    def _refused(self, shard: Shard, asked: int) -> Masks:
+        """The rules whose other condition a person does not meet, of those ``asked`` about anybody."""
         found = np.zeros(len(shard), np.int64)
         for place, need in enumerate(self._needs):
-            if need.meets is not None:
+            if need.meets is not None and asked >> place & 1:
                 found[~need.meets(shard)] |= 1 << place
         return found
 

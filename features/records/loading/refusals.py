@@ -44,8 +44,10 @@ def _problems_of_columns(name: str, given: Given) -> Iterator[RecordsProblem]:
             "add or rename the column; leave a value that is not known empty",
         )
     for column in given:
+        if column in spec.names:
+            continue
         meant = re.sub(r"[\s-]+", "_", str(column).strip()).casefold()
-        if column not in spec.names and meant in spec.names and meant not in gone:
+        if meant in spec.names and meant not in gone:
             yield RecordsProblem(
                 name,
                 f"a column is written differently: {meant}",

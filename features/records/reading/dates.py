@@ -119,7 +119,8 @@ def read_days(values: pd.Series, text: Any) -> ReadDays:
 
 def read_day_list(values: Any) -> ReadDays:
     """The same of a plain list, the way a request comes in."""
-    read = list(map(read_day, values))
-    days = np.array([NO_DAY if one.day is None else one.day for one in read], np.int32)
-    unread = np.array([one.day is None for one in read], bool)
-    return ReadDays(days, unread if unread.any() else None, sum(one.zoned for one in read))
+    days, zoned = tuple(zip(*map(read_day, values), strict=True)) or ((), ())
+    if None not in days:
+        return ReadDays(np.array(days, np.int32), None, sum(zoned))
+    unread = np.array([day is None for day in days], bool)
+    return ReadDays(np.array([NO_DAY if day is None else day for day in days], np.int32), unread, sum(zoned))

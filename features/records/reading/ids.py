@@ -19,6 +19,9 @@ _WHOLE_FLOAT = re.compile(r"(\d+)\.0+", re.ASCII)
 _ROUNDED = re.compile(r"\d\.?\d*[eE]\+\d+|\d\.\d+[eE]\d+", re.ASCII)
 _QUOTED = re.compile(r"""=?"(.*)"|'(.*?)'?""")
 _SPACES = re.compile(r" {2,}")
+_CLEAN = re.compile(r"[\w/:-]*", re.ASCII)
+"""Letters, digits and signs that nothing below changes: neither a space nor a quote, and no point or plus sign, without
+which no number is rounded. Most ids and dates are such."""
 
 
 def clean_id(text: str) -> str:
@@ -28,6 +31,8 @@ def clean_id(text: str) -> str:
     Quotes that keep a spreadsheet from reading a number (``'123``, ``="123"``) are no part of it.
     An id that a spreadsheet rounded (``9.43E+09``) has lost its digits: it becomes empty, never a guess.
     """
+    if _CLEAN.fullmatch(text):
+        return text
     plain = "".join(_plain(sign) for sign in text)
     plain = _SPACES.sub(" ", plain).strip()
     while quoted := _QUOTED.fullmatch(plain):

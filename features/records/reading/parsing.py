@@ -150,7 +150,10 @@ def read_date_column(values: pd.Series | Sequence[Any]) -> ReadDays:
     """A column of dates, and how many of its values were times with an offset."""
     if isinstance(values, pd.Series):
         return read_days(values, _text)
-    return read_day_list([value if isinstance(value, Hashable) else _WRONG for value in values])
+    try:
+        return read_day_list(values)
+    except TypeError:  # an object such as a list cannot be looked up; it counts as wrong
+        return read_day_list([value if isinstance(value, Hashable) else _WRONG for value in values])
 
 
 def _series_number(column: Column, values: pd.Series) -> Parsed:
