@@ -14,12 +14,12 @@ from features.engine.operations import BOOKING_OPS
 from features.engine.stream_masks import Membership
 from features.kernels import bookings, planned_gaps, window_ops
 from features.records import Records
+from features.records.table import codes_among
 from features.records.tables import TABLES
 from features.spec import Feature, Stream
 
 Int = npt.NDArray[np.int64]
-_OUTCOMES = TABLES["contacts"].column("outcome").values
-CANCELLED = tuple(_OUTCOMES.index(word) for word in ("cancelled_by_patient", "cancelled_by_service"))
+_CANCELLED = codes_among(TABLES["contacts"], "outcome", ("cancelled_by_patient", "cancelled_by_service"))
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class BookingPlan:
 def booking_walk(records: Records, plan: BookingPlan) -> Any:
     """The walk that computes every feature of ``plan``."""
     columns = records.columns("contacts")
-    cancelled = np.isin(columns["outcome"], CANCELLED)
+    cancelled = _CANCELLED[columns["outcome"]]
     bits = plan.streams.bits(records).astype(np.uint64)
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:

@@ -58,6 +58,8 @@ class _Window:
     op_number: npt.NDArray[np.float64]
     op_half_life: Int
     op_column: Int
+    only_added: bool
+    """Counts, totals and means of one stream alone."""
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,7 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Wind
         read = [feature.stream, *([feature.of] if feature.of and feature.verb in FADING_VERBS else [])]
         for stream in read:
             needs[streams.index(stream)] |= NEEDS.get(feature.verb, 0)
+    ops = np.array([WINDOW_OPS[feature.verb] for _, feature in members], np.int64)
     half_lives = sorted({int(feature.number) for _, feature in members if feature.verb in FADING_VERBS})
     return _Window(
         group,
@@ -249,7 +252,7 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Wind
         deepest=2**30 if any(feature.window == EVER for _, feature in members) else widths[-1],
         weights=window_ops.fading_weights(half_lives),
         needs=needs,
-        ops=np.array([WINDOW_OPS[feature.verb] for _, feature in members], np.int64),
+        ops=ops,
         op_stream=np.array([streams.index(feature.stream) for _, feature in members], np.int64),
         op_other=np.array([streams.index(feature.of) if feature.of else 0 for _, feature in members], np.int64),
         op_window=np.array([len(widths) if f.window == EVER else widths.index(f.window) for _, f in members], np.int64),
@@ -258,12 +261,13 @@ def _window(group: Group, members: list[Placed], streams: list[Stream]) -> _Wind
             [half_lives.index(int(f.number)) if f.verb in FADING_VERBS else 0 for _, f in members], np.int64
         ),
         op_column=np.array([column for column, _ in members], np.int64),
+        only_added=len(streams) == 1 and bool(np.isin(ops, window_ops.ADDED).all()),
     )
 
 
 def _window_walk(records: Records, w: _Window) -> Walk:
     events = events_of(records, w.group, w.streams)
-    if len(w.needs) == 1 and not len(events.until) and np.isin(w.ops, window_ops.ADDED).all():
+    if w.only_added and not len(events.until):
         return _sums_walk(events, w)
 
     def walk(person: Int, as_of: npt.NDArray[np.int32], rows: Int, values: npt.NDArray[np.float32]) -> None:

@@ -23,7 +23,7 @@ from features.gaps.events import (
     ResultsByTest,
     Stay,
 )
-from features.gaps.shared import Shared
+from features.gaps.shared import Shared, contact_kinds
 from features.kept import kept
 from features.kernels.courses import NEVER
 from features.medicines.courses import Course, CourseColumns, course_columns, courses_of, rows_of_places
@@ -236,7 +236,7 @@ class Shard:
         columns = self.shared.records.columns("contacts")
         rows = visible.rows
         kind, day = columns["kind"][rows], columns["contact_on"][rows]
-        keep = (day >= self.as_of - YEAR) | np.isin(kind, list(self.shared.review_kinds))
+        keep = (day >= self.as_of - YEAR) | self.shared.is_review[kind]
         before = np.concatenate(([0], np.cumsum(keep)))[visible.bounds].tolist()
         words, outcomes = self.shared.contact_kinds, self.shared.outcomes
         ended = zip(columns["outcome"][rows[keep]].tolist(), over[keep].tolist(), strict=True)
@@ -260,7 +260,7 @@ class Shard:
         """Which people have a contact of some kinds since a day."""
         visible, columns = self._contact_rows, self.shared.records.columns("contacts")
         found = columns["contact_on"][visible.rows] >= day
-        found &= np.isin(columns["kind"][visible.rows], [self.shared.contact_kinds.index(kind) for kind in kinds])
+        found &= contact_kinds(tuple(kinds))[columns["kind"][visible.rows]]
         return self.any_of(visible.who[found])
 
     def attended_since(self, day: int, kind: str) -> Bools:

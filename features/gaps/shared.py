@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from features.medicines import regimen, supply_days
 from features.records import Records, attendance
+from features.records.table import codes_among
 from features.records.tables import TABLES
 from features.reference import MEDICINES
 
@@ -19,6 +20,12 @@ from features.reference import MEDICINES
 def word_list(table: str, column: str) -> tuple[str, ...]:
     """Words of a column by their code. The last element is for a missing code (-1) and is empty."""
     return (*TABLES[table].column(column).values, "")
+
+
+@cache
+def contact_kinds(kinds: tuple[str, ...]) -> npt.NDArray[np.bool_]:
+    """By code of the kind of a contact: whether it is one of some kinds."""
+    return codes_among(TABLES["contacts"], "kind", kinds)
 
 
 class Shared:
@@ -34,7 +41,7 @@ class Shared:
         self.outcomes = word_list("contacts", "outcome")
         self.methods = word_list("stays", "method")
         self.wards = word_list("stays", "ward")
-        self.review_kinds = frozenset(self.contact_kinds.index(kind) for kind in REVIEW_KINDS)
+        self.is_review = contact_kinds(REVIEW_KINDS)
         contacts = records.columns("contacts")
         self.attended, self.missed = attendance.attended(contacts), attendance.missed(contacts)
 

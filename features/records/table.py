@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,6 +106,12 @@ class Table:
                 if len(text)
                 else b""
             )
+
+
+def codes_among(spec: TableSpec, column: str, words: Iterable[str]) -> npt.NDArray[np.bool_]:
+    """By code of a column: whether it is one of some words. The last place, read by a missing code (-1), is False."""
+    wanted = frozenset(words)
+    return np.array([*(value in wanted for value in spec.column(column).values), False], bool)
 
 
 def take(values: Any, rows: npt.NDArray[np.int64]) -> Any:

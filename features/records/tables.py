@@ -75,7 +75,11 @@ class TableSpec:
         return tuple(column.name for column in self.columns)
 
     def column(self, name: str) -> Column:
-        return next(column for column in self.columns if column.name == name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Column]:
+        return {column.name: column for column in self.columns}
 
 
 PATIENT_ID = Column("patient_id", "id", required=True)

@@ -229,7 +229,7 @@ def _flagged(shard: Shard, *answers: str) -> Bools:
     patients = shard.shared.records.columns("patients")
     codes = [THREE_WAY.index(answer) for answer in answers]
     flags = (patients[name][shard.places] for name in ("learning_disability", "autism"))
-    found: Bools = np.logical_or(*(np.isin(flag, codes) for flag in flags))
+    found: Bools = np.logical_or.reduce([flag == code for flag in flags for code in codes])
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
@@ -14,7 +14,8 @@ from features.records.days import FIRST_DAY, NO_DAY
 from features.records.kernels import OUT_OF_RANGE, any_before, any_outside, convert, holds, mix
 from features.records.reading.dates import NOT_A_DATE
 from features.records.reading.deaths import CLOSED_BY_DEATH
-from features.records.tables import CLOSE_REASONS, COMPARATORS, OUTCOMES, TableSpec
+from features.records.table import codes_among, take
+from features.records.tables import CLOSE_REASONS, COMPARATORS, TABLES, TableSpec
 from features.reference import TESTS, Conversion
 
 Mask = npt.NDArray[np.bool_]
@@ -76,9 +77,14 @@ def check(spec: TableSpec, columns: dict[str, Any], unread: dict[str, Mask], tod
             yield spec.unique, again, SECOND_OF_AN_ID
 
 
+@cache
+def _over() -> Mask:
+    return codes_among(TABLES["contacts"], "outcome", ("attended", "did_not_attend"))
+
+
 def ahead_and_over(columns: dict[str, Any], today: int) -> list[Finding]:
     """Future contacts with an outcome: a contact that lies ahead cannot have been attended or missed."""
-    over = np.isin(columns["outcome"], [OUTCOMES.index("attended"), OUTCOMES.index("did_not_attend")])
+    over = _over()[columns["outcome"]]
     ahead = over & (columns["contact_on"] > today + 1) & (columns["contact_on"] != NO_DAY)
     return (
         [("outcome", ahead, "the contact lies ahead, so nobody can have attended or missed it")] if ahead.any() else []
@@ -169,21 +175,17 @@ def sent_again(
     """
     if not spec.sent_again:
         return
-    told = [_as_integers(columns[c.name]) for c in spec.columns if c.name != "known_on"]
+    # What few rows share is compared first: most rows share their person, day and test with no other.
+    place = np.flatnonzero(good)
+    place, _, _ = _alike(place, [columns["patient_id"], columns[str(spec.event_day)], *_codes(spec, columns)])
+    if not len(place):
+        return
+    told = [columns[c.name] for c in spec.columns if c.name != "known_on"]
     if to_the_day is not None:
         told.append(np.where(to_the_day, columns["known_on"].astype(np.int64), 0))
-    mixed = np.zeros(len(good), dtype=np.uint64)
-    for values in told:
-        mix(mixed, values.view(np.uint64))
-    place = np.flatnonzero(good)
-    key = mixed if len(place) == len(mixed) else mixed[place]
-    ordered = np.sort(key)
-    twice = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    if not len(twice):
+    place, key, told = _alike(place, told)
+    if not len(place):
         return
-    found = np.flatnonzero(twice[np.minimum(np.searchsorted(twice, key), len(twice) - 1)] == key)
-    place, key = place[found], key[found]
-    told = [values[place] for values in told]
     order = np.lexsort((columns["known_on"][place], key))
     key = key[order]
     after = np.flatnonzero(key[1:] == key[:-1]) + 1
@@ -198,6 +200,28 @@ def sent_again(
             again,
             "the same as another row in everything but known_on: sent twice, counted once",
         )
+
+
+def _codes(spec: TableSpec, columns: dict[str, Any]) -> list[Any]:
+    """The columns that say what a row is about, such as the test of a result."""
+    return [columns[c.name] for c in spec.columns if c.required and c.kind == "code"]
+
+
+def _alike(
+    place: npt.NDArray[np.int64], columns: Sequence[Any]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64], list[npt.NDArray[np.int64]]]:
+    """The rows at ``place`` whose hash over some columns another of them shares, these hashes, and the columns of these
+    rows as whole numbers."""
+    told = [_as_integers(take(values, place)) for values in columns]
+    key = np.zeros(len(place), dtype=np.uint64)
+    for values in told:
+        mix(key, values.view(np.uint64))
+    ordered = np.sort(key)
+    twice = ordered[1:][ordered[1:] == ordered[:-1]]
+    if not len(twice):
+        return place[:0], key[:0], []
+    found = np.flatnonzero(twice[np.minimum(np.searchsorted(twice, key), len(twice) - 1)] == key)
+    return place[found], key[found], [values[found] for values in told]
 
 
 def _as_integers(values: Any) -> npt.NDArray[np.int64]:

@@ -137,7 +137,7 @@ class Loading:
         report.kept -= report.replaced
         patient = np.arange(len(rows), dtype=np.int32)
         place = np.full(len(columns["patient_id"]), -1, np.int32)
-        place[every] = np.cumsum(np.r_[0, ids[order][1:] != ids[order][:-1]]) if len(every) else every
+        place[every] = np.cumsum(np.concatenate(([0], ids[order][1:] != ids[order][:-1]))) if len(every) else every
         order = order[each.keep]
         clockless = {**columns, "known_on": np.full(len(place), NO_DAY, np.int32)}
         counting = [uncorrected(columns, rows, place, self.moved, one) for one in findings]

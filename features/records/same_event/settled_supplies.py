@@ -10,13 +10,13 @@ import numpy.typing as npt
 from features.records.same_event.reversals import matched_supplies, returns_of_parts, with_what_is_left
 from features.records.same_event.supply_rows import (
     NOT_GIVEN,
-    PART_RETURNED,
     REVERSED,
     TAKEN_BACK,
     Columns,
     Mask,
     days_not_recorded,
     injections,
+    takes_back,
 )
 
 MOST_DAYS, MOST_MG_A_DAY = 400, 20_000
@@ -48,7 +48,7 @@ def settle(columns: Columns, patient: npt.NDArray[np.int32]) -> Settled:
     taken_back = columns.pop(TAKEN_BACK, np.zeros(len(patient), bool))
     daily = columns["daily_dose_mg"]
     worked_out = _days_and_doses(columns)
-    undoing = np.flatnonzero(np.isin(columns["status"], (REVERSED, NOT_GIVEN, PART_RETURNED)))
+    undoing = np.flatnonzero(takes_back(columns))
     matched = matched_supplies(columns, patient, undoing, taken_back)
     returned = returns_of_parts(
         columns, patient, [row for row in undoing.tolist() if row not in matched], matched, daily, taken_back

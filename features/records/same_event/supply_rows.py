@@ -12,6 +12,7 @@ import pandas as pd
 
 from features.records.days import NO_DAY
 from features.records.same_event.brand_rows import read_forms
+from features.records.table import codes_among
 from features.records.tables import TABLES
 from features.reference import MEDICINES
 from features.reference.medicines.injections import INJECTION_COURSES
@@ -47,6 +48,16 @@ def long_acting() -> Mask:
 def short_acting() -> Mask:
     """By medicine: whether it is an injection given in short courses, which counts as taken when needed."""
     return np.array([*(name in INJECTION_COURSES for name in MEDICINES), False])
+
+
+@cache
+def _takes_back() -> Mask:
+    return codes_among(_SPEC, "status", ("reversed", "not_given", "part_returned"))
+
+
+def takes_back(columns: Mapping[str, Any]) -> Mask:
+    """Which rows undo a supply, or a part of one."""
+    return np.asarray(_takes_back()[columns["status"]])
 
 
 def doses_given(columns: Mapping[str, Any]) -> Mask:
@@ -125,7 +136,7 @@ def _cells(given: Any, rows: npt.NDArray[np.int64]) -> list[str]:
 def beside_a_reversal(columns: Mapping[str, Any]) -> Mask:
     """Rows of a person, medicine and day of which something was reversed: one of them that says the same as another and
     became known on another day may be a supply given again, not a row sent twice."""
-    back = np.isin(columns["status"], (REVERSED, NOT_GIVEN, PART_RETURNED))
+    back = takes_back(columns)
     if not back.any():
         return np.zeros(len(back), bool)
     ids = columns["patient_id"].dictionary_encode().indices.fill_null(-1).to_numpy(zero_copy_only=False)

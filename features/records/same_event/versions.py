@@ -162,7 +162,7 @@ def in_one_order(spec: TableSpec, columns: Columns, patient: Days, people: int, 
     if len(order) > 1:
         same = np.logical_and.reduce([key[order[1:]] == key[order[:-1]] for key in keys])
         if same.any():
-            _order_by_content(columns, order, np.r_[True, ~same])
+            _order_by_content(columns, order, np.concatenate(([True], ~same)))
     if (order[1:] < order[:-1]).any():
         columns, patient = {name: take(values, order) for name, values in columns.items()}, patient[order]
     return Table(spec, columns, patient, offsets_of(patient, people))
@@ -181,7 +181,9 @@ def _order_by_content(columns: Columns, order: Int, begins: Bools) -> None:
         places, begins = places[tied], begins[tied]
         if not len(places):
             return
-        rows = order[places]
+        rows, tied = order[places], np.ones(len(places), bool)
+        if _all_alike(columns[name], rows):
+            continue
         ranks = _ranked(columns[name], rows).astype(np.float64)
         ranks[np.isnan(ranks)] = np.inf
         if np.diff(np.flatnonzero(begins), append=len(rows)).max() <= _SMALL:
@@ -194,9 +196,20 @@ def _order_by_content(columns: Columns, order: Int, begins: Bools) -> None:
         tied = _in_a_group(begins)
 
 
+def _all_alike(values: Any, rows: Int) -> bool:
+    """Whether a column cannot tell rows apart: it holds one value in them. Text is looked at only for being missing
+    throughout."""
+    if isinstance(values, np.ndarray):
+        some = values[rows]
+        return bool((some == some[0]).all() or (some != some).all())
+    return bool(values.null_count == len(values))
+
+
 def _in_a_group(begins: Bools) -> Bools:
     """The places of groups of two and more."""
-    return np.asarray(~(begins & np.r_[begins[1:], True]))
+    ends = np.ones(len(begins), bool)
+    ends[:-1] = begins[1:]
+    return ~(begins & ends)
 
 
 def _ranked(values: Any, rows: Int) -> npt.NDArray[Any]:

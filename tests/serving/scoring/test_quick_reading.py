@@ -12,7 +12,7 @@ from serving.http.json_scan import scan
 from serving.scoring import reading
 from serving.scoring.quick_reading import quick_person, quick_scores
 from serving.scoring.reading import Unreadable, read_scores
-from serving.scoring.schemas import EXAMPLE, MAX_TEXT, PersonIn, ScoresRequest
+from serving.scoring.schemas import EXAMPLE, MAX_TEXT, ROWS, PersonIn, ScoresRequest
 
 
 def strictly(body: bytes) -> ScoresRequest:
@@ -20,8 +20,12 @@ def strictly(body: bytes) -> ScoresRequest:
 
 
 def as_read(request: ScoresRequest) -> str:
-    """Values with their types: 28 is not 28.0, and True is not 1."""
-    return repr(request.model_dump())
+    """Values with their types, rows by column: 28 is not 28.0, and True is not 1."""
+    people = [
+        (one.patient_id, one.nhs_number, [(table, [sorted(row.items()) for row in one.rows(table)]) for table in ROWS])
+        for one in request.people
+    ]
+    return repr((request.as_of, people))
 
 
 def of(*rows: dict, table: str = "supplies", **person: object) -> bytes:
