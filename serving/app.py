@@ -6,9 +6,10 @@ import datetime as dt
 import gc
 import json
 import os
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -47,6 +48,7 @@ from serving.http.problems import (
     unavailable,
 )
 from serving.http.thread_lanes import Lane, Turns
+from serving.http.worker_processes import WorkerProcesses
 from serving.identities.keys import IdentityKeyProblem, IdentityKeys
 from serving.messages.endpoints import router as messages
 from serving.messages.incoming.watch import watch_of
@@ -187,9 +189,9 @@ OPERATION_OUTCOME = {
 }
 
 
-def create_app(settings: ServiceSettings | None = None) -> FastAPI:
+def create_app(settings: ServiceSettings | None = None, processes: WorkerProcesses | None = None) -> FastAPI:
     """The service as an ASGI application. On start it migrates the database, loads the model and watches for a newer
-    one."""
+    one. ``processes`` score requests once they have loaded the same model."""
     settings = settings or ServiceSettings()
     metrics, tracing = Metrics(), tracing_to(settings.otlp_endpoint)
     nhs_key = NhsKey.read(settings.nhs_key_file) if settings.nhs_key_file else None
@@ -205,14 +207,15 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = Database(settings.database)
-        live = LiveModel(settings.bundles, settings.poll_seconds, warm, demo=settings.environment == "demo")
+        made_ready = warm if processes is None else partial(_warm_with, processes)
+        live = LiveModel(settings.bundles, settings.poll_seconds, made_ready, demo=settings.environment == "demo")
         cores = os.cpu_count() or 1
         app.state.service = Service(
             settings,
             database,
             live,
             reads=Lane(8, 5.0, settings.read_deadline_seconds),
-            scoring=Lane(max(2, cores), 5.0, settings.score_deadline_seconds),
+            scoring=Lane(max(2, cores, settings.scoring_processes), 5.0, settings.score_deadline_seconds),
             large=Turns(2, 10.0),
             issuers=Issuers(settings.oidc),
             metrics=metrics,
@@ -220,6 +223,7 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
             sealer=Sealer.of_home(settings.home),
             cds_clients=clients,
             nhs_key=nhs_key,
+            processes=processes,
             identity_keys=identity_keys,
         )
         database.check_is_held()
@@ -243,6 +247,8 @@ def create_app(settings: ServiceSettings | None = None) -> FastAPI:
             if watch is not None:
                 watch.stop()
             live.stop()
+            if processes is not None:
+                processes.close()
             database.close()
             tracing.close()
 
@@ -333,6 +339,12 @@ def warm(model: RiskModel) -> None:
     # What was loaded stays for good, so the collector need not scan it during a request.
     gc.collect()
     gc.freeze()
+
+
+def _warm_with(processes: WorkerProcesses, model: RiskModel) -> None:
+    """The same, and has the processes load the model meanwhile; until they have it, the service scores alone."""
+    threading.Thread(target=processes.load, args=(model.manifest.bundle_id,), daemon=True).start()
+    warm(model)
 
 
 def render(request: Request, problem: Problem) -> Response:

@@ -18,6 +18,7 @@ UPSTREAM_EMERGENCIES_PER_HOUR      people of other teams that one person may ope
 UPSTREAM_SESSION_IDLE_MINUTES      how long an unused session of the pages lives; eight hours at most
 UPSTREAM_READ_DEADLINE_SECONDS     how long a page or a read may take before it is 503
 UPSTREAM_SCORE_DEADLINE_SECONDS    the same for scoring
+UPSTREAM_SCORING_PROCESSES processes that score requests beside the service, with one model in memory that they share
 UPSTREAM_NHS_KEY_FILE      file of one line ``<key id>:<hex>``: POST /v1/scores then takes NHS numbers as pseudonyms
 UPSTREAM_IDENTITY_KEY_FILE keys that open names and NHS numbers (``upstream identities``); pages then show them
 UPSTREAM_RECORD_LINK       address of a person in the trust's record system, with {nhs_number} or {patient_id} in it
@@ -178,6 +179,7 @@ class ServiceSettings(BaseSettings):
     session_idle_minutes: float = Field(default=30.0, gt=0)
     read_deadline_seconds: float = Field(default=20.0, gt=0)
     score_deadline_seconds: float = Field(default=50.0, gt=0)
+    scoring_processes: int = Field(default=0, ge=0, le=64)
     security_log: Path | None = Field(default=None, description="file for security events; the log, if not given")
     nhs_key_file: Path | None = None
     identity_key_file: Path | None = None

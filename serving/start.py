@@ -19,14 +19,16 @@ from pydantic import ValidationError
 from features.errors import UpstreamError
 from features.records.memory import one_heap
 from features.records.reading.nhs_numbers import KeyProblem
-from serving.app import create_app
+from serving.app import create_app, warm
 from serving.http.protocol import BoundedProtocol
+from serving.http.worker_processes import WorkerProcesses
 from serving.identities.keys import IdentityKeyProblem
 from serving.messages.providers.messengers import TextingMissing
 from serving.messages.providers.nhs_notify import KeyNotRead
 from serving.messages.templates import TemplateRefused
 from serving.observability.logs import write_log
 from serving.observability.tracing import TracingMissing
+from serving.scoring.elsewhere import preparing
 from serving.settings import ServiceSettings
 from serving.storage import migrations
 from serving.storage.database import DatabaseUnavailable, NotHeld
@@ -60,6 +62,10 @@ def serve(
         wrong = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'settings'}: {e['msg']}" for e in error.errors())
         raise StartError(f"the service was not started: {wrong}") from None
     keep_private(settings.home)
+    processes = None
+    if settings.scoring_processes:  # before there is a thread, a socket or a connection that they would inherit
+        prepare = preparing(settings.bundles, settings.nhs_key_file, warm)
+        processes = WorkerProcesses(settings.scoring_processes, prepare)
     listening = _listen(settings.host, settings.port)
     with listening:
         try:
@@ -70,7 +76,7 @@ def serve(
         except DatabaseUnavailable as error:
             raise StartError(f"{error}; check that the home folder can be written, or UPSTREAM_DATABASE_URL") from None
         try:
-            app = create_app(settings)
+            app = create_app(settings, processes)
         except (TracingMissing, KeyProblem, IdentityKeyProblem, TemplateRefused, TextingMissing, KeyNotRead) as error:
             raise StartError(str(error)) from None
         try:

@@ -13,6 +13,7 @@ from serving.drafts.sealing import Sealer
 from serving.http.problems import request_id_of
 from serving.http.rate_limit import Rate
 from serving.http.thread_lanes import Lane, Turns
+from serving.http.worker_processes import WorkerProcesses
 from serving.identities.keys import IdentityKeys, new_keys
 from serving.identities.service import sees_names
 from serving.identity.callers import Caller, Role
@@ -56,8 +57,8 @@ class Shown:
 @dataclass(frozen=True)
 class Service:
     """The running service. ``reads`` is the lane for database work, ``scoring`` the lane for model work, ``large``
-    the turns for large bodies. ``identity_keys`` open names, ``searches`` seals what was typed to find
-    somebody."""
+    the turns for large bodies, ``processes`` those that score requests, where there are any. ``identity_keys`` open
+    names, ``searches`` seals what was typed to find somebody."""
 
     settings: ServiceSettings
     database: Database
@@ -71,6 +72,7 @@ class Service:
     sealer: Sealer
     cds_clients: CdsClients = field(default_factory=lambda: CdsClients(()))
     nhs_key: NhsKey | None = None
+    processes: WorkerProcesses | None = None
     identity_keys: IdentityKeys | None = None
     searches: IdentityKeys = field(default_factory=new_keys)
     shown: Shown = field(default_factory=Shown)

@@ -13,18 +13,18 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel
 from serving.access import GuardedRoute, SystemCaller
 from serving.auditlog.log import Audit
 from serving.http.bodies import allow, allow_stream, is_large, json_body, require_lines
 from serving.http.problems import Problem, unavailable
 from serving.http.types import Day
+from serving.scoring.elsewhere import NotDone, answered_elsewhere
 from serving.scoring.reading import Unreadable, read_scores
 from serving.scoring.schemas import Parts, ScoresAnswer, ScoresRequest, known_names
-from serving.scoring.service import Answered, score_request
+from serving.scoring.service import Answered, score_request, without_nhs_numbers
 from serving.scoring.streaming import Streaming
-from serving.state import Serving
+from serving.state import Service, Serving
 
 router = APIRouter(tags=["scoring"], route_class=GuardedRoute)
 _SCHEMA = ScoresRequest.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -55,8 +55,8 @@ async def score(
     allow(request, service.settings.max_body_bytes)
     async with service.large.take() if is_large(request) else nullcontext():
         body = await json_body(request)
-        model, audit, key = service.live.current, service.audit_for(caller, request), service.nhs_key
-        answer = await service.scoring.run(_answer, body, key, model, dt.date.today(), audit, contributions)
+        model, audit = service.live.current, service.audit_for(caller, request)
+        answer = await service.scoring.run(_answer, service, body, model, dt.date.today(), audit, contributions)
         del body
     if not isinstance(answer, Answered):
         raise RequestValidationError(answer)
@@ -116,28 +116,16 @@ async def stream(
 
 
 def _answer(
-    body: bytes, key: NhsKey | None, model: RiskModel | None, today: dt.date, audit: Audit, parts: Parts
+    service: Service, body: bytes, model: RiskModel | None, today: dt.date, audit: Audit, parts: Parts
 ) -> Answered | list[dict[str, Any]]:
     """The answer to a body, or its faults. Faults are returned, not raised, because an exception would keep the body
     in memory.
     """
+    if service.processes is not None and model is not None:
+        with suppress(NotDone):
+            return answered_elsewhere(service.processes, model, body, today, audit, parts)
     try:
         asked = read_scores(body)
     except Unreadable as error:
         return error.faults
-    return score_request(model, without_nhs_numbers(asked, key), today, audit, parts)
-
-
-def without_nhs_numbers(body: ScoresRequest, key: NhsKey | None) -> ScoresRequest:
-    """Replaces NHS numbers by pseudonyms before anything else reads the request. 422 if it has some and there is no
-    key.
-    """
-    if all(person.nhs_number is None for person in body.people):
-        return body
-    if key is None:
-        raise Problem(
-            422,
-            "no-nhs-key",
-            "This service holds no key for NHS numbers (UPSTREAM_NHS_KEY_FILE). Send local pseudonyms.",
-        )
-    return body.model_copy(update={"people": [person.pseudonymised(key) for person in body.people]})
+    return score_request(model, without_nhs_numbers(asked, service.nhs_key), today, audit, parts)

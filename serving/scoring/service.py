@@ -24,6 +24,7 @@ from features.gaps import Gap as FoundGap
 from features.gaps import people_with_gaps
 from features.gaps.person_view import PersonAsKnown
 from features.records import date_of, day_of
+from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel, Scores
 from models import WhatIf as ModelWhatIf
 from models.explain.reasons import FeatureText
@@ -151,6 +152,26 @@ class Answered:
     body: bytes
 
 
+def without_nhs_numbers(body: ScoresRequest, key: NhsKey | None) -> ScoresRequest:
+    """Replaces NHS numbers by pseudonyms before anything else reads the request. 422 if it has some and there is no
+    key.
+    """
+    if all(person.nhs_number is None for person in body.people):
+        return body
+    if key is None:
+        raise Problem(
+            422,
+            "no-nhs-key",
+            "This service holds no key for NHS numbers (UPSTREAM_NHS_KEY_FILE). Send local pseudonyms.",
+        )
+    return body.model_copy(update={"people": [person.pseudonymised(key) for person in body.people]})
+
+
+def look_of(bundle_id: str, people: Sequence[str], as_of: str) -> Look:
+    """What the audit log says of one request."""
+    return Look("scores.requested", patient_ids=tuple(people), bundle_id=bundle_id, detail={"as_of": as_of})
+
+
 def score_request(
     model: RiskModel | None, request: ScoresRequest, today: dt.date, audit: Audit, parts: Parts = Parts.FEATURES
 ) -> Answered:
@@ -162,12 +183,7 @@ def score_request(
     if model is None:
         raise unavailable("no-model", "No verified model is loaded; see /readyz.", 30)
     as_of = request.as_of or today
-    look = Look(
-        "scores.requested",
-        patient_ids=tuple(p.pseudonym for p in request.people),
-        bundle_id=model.manifest.bundle_id,
-        detail={"as_of": as_of.isoformat()},
-    )
+    look = look_of(model.manifest.bundle_id, [p.pseudonym for p in request.people], as_of.isoformat())
     with audit.recording(look):
         return answer_of(model, request, as_of, today, parts)
 

@@ -6,8 +6,13 @@ import concurrent.futures
 import datetime as dt
 import http.client
 import json
+import os
+import select
+import signal
+import sys
 import threading
 from contextlib import ExitStack, closing
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,7 +24,7 @@ from serving.app import create_app
 from serving.auditlog.log import Audit, Look, verify_chain
 from serving.nightly.run import latest_as_of
 from serving.security.tokens import issue_token
-from serving.settings import ServiceSettings
+from serving.settings import ServiceSettings, database_url_of
 from serving.storage.database import Database
 from serving.storage.tables import audit_events
 from tests.faults.processes import served
@@ -213,3 +218,57 @@ class _Dates:
         @classmethod
         def today(cls):
             return AS_OF - dt.timedelta(days=100)
+
+
+def workers_of(service: int) -> list[int]:
+    """The scoring processes of a service: the children of its only child."""
+    hosts = children_of(service)
+    return children_of(hosts[0]) if hosts else []
+
+
+def children_of(pid: int) -> list[int]:
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
+
+
+def nanoseconds(pids: list[int]) -> int:
+    """How long some processes have run."""
+    return sum(int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) for pid in pids)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.fault(
+    "a scoring process is killed",
+    "its request is answered all the same, another takes its place; none outlives the service",
+)
+def test_scoring_processes(home):
+    headers = bearer(issue_token(home, "cmht_system", None)) | {"Content-Type": "application/json"}
+    whole = json.dumps(body_for("A", "B")).encode()
+    twice = b'{"people": [{"patient_id": "a", "tables": {}, "tables": {}}]}'
+
+    def answers(client: httpx.Client) -> list[tuple[int, object]]:
+        found = [client.post("/v1/scores", content=content, headers=headers) for content in (whole, twice)]
+        return [(one.status_code, one.json() | {"request_id": ""}) for one in found]
+
+    with served(home) as (address, _), httpx.Client(base_url=address, timeout=60) as client:
+        alone = answers(client)
+    with served(home, UPSTREAM_SCORING_PROCESSES="2") as (address, process):
+        with httpx.Client(base_url=address, timeout=60) as client:
+            while len(workers := workers_of(process.pid)) < 2:
+                assert client.get("/livez").status_code == 200  # until they have loaded the model
+            before = nanoseconds(workers)
+            while nanoseconds(workers) == before:  # its own, until the service knows of them
+                assert answers(client) == alone
+            for worker in workers:
+                os.kill(worker, signal.SIGKILL)
+            assert answers(client) == alone and answers(client) == alone
+            while len(again := set(workers_of(process.pid)) - set(workers)) < 2:
+                assert answers(client) == alone
+        left = [os.pidfd_open(pid) for pid in (*again, *children_of(process.pid))]
+        process.kill()
+        for ended in left:
+            assert select.select([ended], [], [], 60)[0]
+            os.close(ended)
+    database = Database(database_url_of(home))
+    assert verify_chain(database) == []
+    database.close()
