@@ -38,7 +38,7 @@ _LENGTHS = struct.Struct("!II")
 log = logger()
 
 
-class Gone(ConnectionError):
+class WorkerEnded(ConnectionError):
     """The process at the other end has ended."""
 
 
@@ -54,7 +54,7 @@ class Channel:
         self.end.sendall(body)
 
     def receive(self) -> tuple[Head, bytes]:
-        """The next message. Raises ``Gone``."""
+        """The next message. Raises ``WorkerEnded``."""
         words, body = _LENGTHS.unpack(self._exactly(_LENGTHS.size))
         found: Head = json.loads(self._exactly(words))
         return found, self._exactly(body)
@@ -68,7 +68,7 @@ class Channel:
             except OSError:
                 got = 0
             if not got:
-                raise Gone
+                raise WorkerEnded
             at += got
         return bytes(found)
 
@@ -170,7 +170,7 @@ def _host(service: Channel, prepare: Prepare) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the service ends in order, and this with it
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a worker that ended
     known, handle = "", None
-    with suppress(Gone):
+    with suppress(WorkerEnded):
         while True:
             asked, _ = service.receive()
             if asked["name"] != known:
@@ -215,7 +215,7 @@ def _worker(handle: Handle, service: Channel) -> socket.socket:
 
 def _work(service: Channel, handle: Handle) -> NoReturn:
     """Answers tasks until the service closes its end."""
-    with suppress(Gone, OSError):
+    with suppress(WorkerEnded, OSError):
         while True:
             head, body = service.receive()
             try:

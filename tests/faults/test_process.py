@@ -7,12 +7,12 @@ import datetime as dt
 import http.client
 import json
 import os
-import select
 import signal
 import sys
 import threading
 from contextlib import ExitStack, closing
 from pathlib import Path
+from select import POLLIN, poll
 from urllib.parse import urlsplit
 
 import httpx
@@ -266,9 +266,11 @@ def test_scoring_processes(home):
                 assert answers(client) == alone
         left = [os.pidfd_open(pid) for pid in (*again, *children_of(process.pid))]
         process.kill()
-        for ended in left:
-            assert select.select([ended], [], [], 60)[0]
-            os.close(ended)
+        for one in left:
+            ended = poll()
+            ended.register(one, POLLIN)
+            assert ended.poll(60_000)
+            os.close(one)
     database = Database(database_url_of(home))
     assert verify_chain(database) == []
     database.close()

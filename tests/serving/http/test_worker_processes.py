@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from serving.http.worker_processes import REPLACING, Gone, WorkerProcesses
+from serving.http.worker_processes import REPLACING, WorkerEnded, WorkerProcesses
 
 
 def prepare(name):
@@ -89,7 +89,7 @@ def test_what_is_not_loaded_has_no_worker(processes):
 def test_a_worker_that_ends_is_replaced(processes):
     processes.load("one")
     for _ in range(3):
-        with pytest.raises(Gone):
+        with pytest.raises(WorkerEnded):
             answer(processes, "one", do="die")
         replaced()
     with processes.worker("one") as first, processes.worker("one") as second:
