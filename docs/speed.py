@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 MEASURED = Path(__file__).resolve().parent / "measured" / "bench.jsonl"
 """What ``make bench`` printed, kept with ``make bench > docs/measured/bench.jsonl``."""
+PARTS = MEASURED.with_name("api_parts.json")
+"""What ``python -m tests.benchmarks.parts`` printed for an earlier commit (``before``) and for this one (``after``)."""
 
 WHAT = {
     "features-full": "all features, 60,000 people on 52 weekly dates",
@@ -51,6 +54,15 @@ which come from one run, before the seconds. Where a line lies above its floor t
 `ratio` is how many times faster than what stands beside it, and for `train-overhead` and `one-person-busy` how many times as long. Run one with `make bench ONLY=features-tsf`.
 How builds grow from 5,000 to 200,000 people stands in [spark.md](spark.md), the nightly run's growth in [operations.md](operations.md), exact contributions in full in [scores.md](scores.md).
 {fhir}
+
+## Where one request goes
+
+Milliseconds of processor time of one `POST /v1/scores` (one person with two years of history, a simulated trust of {people} people), in one process and without a network: the median of {requests} requests, from
+`python -m tests.benchmarks.parts HOME`. Before is commit `{commit}`. Both ran on the same machine, one after the other, beside other work: read the shares. A part does not count the parts inside it.
+
+| part | before | after | times |
+|---|---:|---:|---:|
+{parts}
 """
 
 FHIR = """All 60,000 people would take {seconds:,} s ({cpu_seconds:,} s of processor time) and hold {peak_mb:,} MB at
@@ -82,7 +94,26 @@ def speed() -> str:
         rows.append(_row(line))
         if smaller := line.get("smaller"):
             rows.append(_row({**line, **smaller, "ok": None, "floor": smaller.get("floor")}))
-    return TEXT.format(rows="\n".join(rows), fhir=_fhir(next(line for line in lines if line["name"] == "fhir")))
+    measured = json.loads(PARTS.read_text(encoding="utf-8"))
+    return TEXT.format(
+        rows="\n".join(rows),
+        fhir=_fhir(next(line for line in lines if line["name"] == "fhir")),
+        parts="\n".join(_parts(measured["before"], measured["after"])),
+        people=measured["people"],
+        requests=measured["after"]["requests"],
+        commit=measured["commit"],
+    )
+
+
+def _parts(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    """A row for each part, and one for the whole as it was without timers."""
+    for part, took in after["parts"].items():
+        yield _part(part, before["parts"][part], took)
+    yield _part("the whole, without timers", before["ours"], after["ours"])
+
+
+def _part(name: str, before: float, after: float) -> str:
+    return f"| {name} | {before:.2f} | {after:.2f} | {after / before:.2f} |"
 
 
 def _fhir(line: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -162,7 +163,7 @@ def find_offers(inputs: NDArray[np.floating], names: Sequence[str]) -> list[Offe
     """The actions offered to at least one row. ``inputs`` (rows, features) is in the order of ``names``. An action
     without a known feature is left out.
     """
-    place = {name: i for i, name in enumerate(names)}
+    place = _places(tuple(names))
     found = []
     for action in ACTIONS:
         rows = np.flatnonzero(_offered(action, inputs, place))
@@ -172,6 +173,11 @@ def find_offers(inputs: NDArray[np.floating], names: Sequence[str]) -> list[Offe
             if moved.any():
                 found.append(Offer(action, rows[moved], changed[moved]))
     return found
+
+
+@lru_cache(maxsize=8)
+def _places(names: tuple[str, ...]) -> dict[str, int]:
+    return {name: i for i, name in enumerate(names)}
 
 
 def changes(before: NDArray[np.floating], after: NDArray[np.floating], features: Sequence[Any]) -> tuple[Change, ...]:

@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from queue import Empty, LifoQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NoReturn
 
 from serving.observability.logs import logger
@@ -78,9 +78,10 @@ class Channel:
 
 @dataclass
 class _Workers:
-    """The workers of one name that have nothing to do; ``closed`` once they are not wanted any more."""
+    """The workers of one name that have nothing to do; ``closed`` once they are not wanted any more. They take turns, so
+    that one that ended while it had nothing to do is found soon."""
 
-    idle: LifoQueue[Channel] = field(default_factory=LifoQueue)
+    idle: SimpleQueue[Channel] = field(default_factory=SimpleQueue)
     closed: bool = False
 
     def give_back(self, worker: Channel) -> None:
@@ -101,7 +102,8 @@ class WorkerProcesses:
     def __init__(self, width: int, prepare: Prepare) -> None:
         self.width = width
         ours, theirs = socket.socketpair()
-        if os.fork() == 0:
+        self._pid = os.fork()
+        if self._pid == 0:
             ours.close()
             _host(Channel(theirs), prepare)
         theirs.close()
@@ -146,6 +148,8 @@ class WorkerProcesses:
         for workers in self._workers.values():
             workers.close()
         self._host.close()
+        # It ends once it is not preparing; nobody need wait for that, but somebody must take note of it.
+        threading.Thread(target=os.waitpid, args=(self._pid, 0), daemon=True).start()
 
     def _replace(self, name: str, workers: _Workers) -> None:
         for worker in self._forked(name, 1):

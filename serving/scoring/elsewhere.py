@@ -17,7 +17,7 @@ from features.records.reading.nhs_numbers import NhsKey
 from models import RiskModel
 from serving.auditlog.log import Audit, AuditUnavailable
 from serving.http.problems import Problem
-from serving.http.worker_processes import WorkerEnded, Handle, Head, WorkerProcesses
+from serving.http.worker_processes import Handle, Head, WorkerEnded, WorkerProcesses
 from serving.scoring.reading import Unreadable, read_scores
 from serving.scoring.schemas import Parts
 from serving.scoring.service import Answered, answer_of, look_of, without_nhs_numbers

@@ -122,10 +122,9 @@ class PersonIn(Strict):
     @model_validator(mode="after")
     def rows_are_of_this_person(self) -> PersonIn:
         for name in ROWS:
-            for row in getattr(self.tables, name):
-                named = row.get("patient_id")
-                if named is not None and clean_id(named) != self.patient_id:
-                    raise PydanticCustomError("other_person", "a row names another person")
+            named = {row.get("patient_id") for row in getattr(self.tables, name)} - {None, self.patient_id}
+            if any(clean_id(one) != self.patient_id for one in named):
+                raise PydanticCustomError("other_person", "a row names another person")
         return self
 
 

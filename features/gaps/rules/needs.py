@@ -136,8 +136,10 @@ class Plan:
         return [(place, bits) for place, bits in found if bits]
 
     @cached_property
-    def _tests(self) -> _Field:
-        return _Field([need.tests or None for need in self._needs])
+    def _tests(self) -> tuple[int, Masks]:
+        """The rules that ask for no test, and by test those that it allows."""
+        field = _Field([need.tests or None for need in self._needs])
+        return field.free, field.table(word_list("results", "test"))
 
     @cached_property
     def _limits(self) -> list[tuple[int, float, int]]:
@@ -171,8 +173,9 @@ class Plan:
         return now & past
 
     def _by_test(self, shard: Shard) -> Masks:
-        segments, found = shard.result_segments, np.full(len(shard), self._tests.free, np.int64)
-        np.bitwise_or.at(found, segments.who, self._tests.table(shard.shared.tests)[segments.test])
+        free, of_test = self._tests
+        segments, found = shard.result_segments, np.full(len(shard), free, np.int64)
+        np.bitwise_or.at(found, segments.who, of_test[segments.test])
         return found
 
     def _by_circumstance(self, shard: Shard) -> Masks:
