@@ -78,8 +78,8 @@ class Channel:
 
 @dataclass
 class _Workers:
-    """The workers of one name that have nothing to do; ``closed`` once they are not wanted any more. They take turns, so
-    that one that ended while it had nothing to do is found soon."""
+    """The workers of one name that have nothing to do; ``closed`` once they are not wanted any more. They take turns,
+    so that one that ended while it had nothing to do is found soon."""
 
     idle: SimpleQueue[Channel] = field(default_factory=SimpleQueue)
     closed: bool = False
