@@ -28,6 +28,7 @@ WHAT = {
     "simulate": "simulating 60,000 people for 5 years",
     "api-score-only": "a score over HTTP beside `mlflow models serve`, same booster",
     "api-everything": "features, score, reasons, gaps over HTTP beside MLflow's score alone",
+    "api-processes": "the same with two scoring processes that share one model",
     "api-at-20-a-second": "one person with two years of history, 20 requests a second",
     "api-500-people": "500 people in one request",
     "load": "50 pharmacists, a system scoring 500 people a minute and a nightly run, 10 minutes",

@@ -32,12 +32,14 @@ from features.engine.caseload import caseload
 from features.records import day_of
 from serving.nightly.run import latest_as_of
 from serving.security.tokens import issue_token
-from tests.benchmarks.measure import line
+from tests.benchmarks.measure import family, line, shared_mb
 from tests.conftest import free_port, upstream
 from tests.faults.processes import served
 
 PATIENTS, SECONDS, CLIENTS, RATE = 600, 8.0, (1, 2, 8), 20
 FLOOR_MS, AIM_MS, MANY_FLOOR_S = 25.0, 8.0, 3.0
+PROCESSES = 2
+BESIDE = {"UPSTREAM_SCORING_PROCESSES": str(PROCESSES)}
 EVENT_DAY = {"contacts": "contact_on", "supplies": "supplied_on", "results": "taken_on", "stays": "admitted_on"}
 VECTOR = """
 import sys, json, numpy as np, uvicorn
@@ -201,7 +203,8 @@ def run(seconds: float = SECONDS, patients: int = PATIENTS, made: Path | None = 
         people = [another(body["people"][0], f"{n}-{i}") for n in range(9) for i, body in enumerate(found)]
         many = json.dumps({"as_of": found[0]["as_of"], "people": people[:500]})
         headers = kind | {"Authorization": f"Bearer {issue_token(home, 'cmht_system', None, 'bench')}"}
-        with served(home, OMP_NUM_THREADS="1", UPSTREAM_SYSTEM_RATE_PER_MINUTE="1000000") as (address, process):
+        fast = {"OMP_NUM_THREADS": "1", "UPSTREAM_SYSTEM_RATE_PER_MINUTE": "1000000"}
+        with served(home, **fast) as (address, process):
             ask(address, "/v1/scores", whole, 1, 2.0, headers)
             everything = {n: ask(address, "/v1/scores", whole, n, seconds, headers) for n in CLIENTS}
             steady = at_a_rate(address, "/v1/scores", whole, seconds, headers)
@@ -211,13 +214,34 @@ def run(seconds: float = SECONDS, patients: int = PATIENTS, made: Path | None = 
             held = int(Path(f"/proc/{process.pid}/status").read_text().split("VmRSS:")[1].split()[0]) // 1024
             process.terminate()
             process.wait(timeout=60)
+        with served(home, OMP_NUM_THREADS="1", UPSTREAM_SYSTEM_RATE_PER_MINUTE="1000000", **BESIDE) as (
+            address,
+            process,
+        ):
+            wait_for_processes(address, process.pid, whole[0], headers)
+            ask(address, "/v1/scores", whole, PROCESSES, 2.0, headers)
+            beside = {n: ask(address, "/v1/scores", whole, n, seconds, headers) for n in CLIENTS}
+            all_held = shared_mb(process.pid)
+            process.terminate()
+            process.wait(timeout=60)
     lines = [_beside("api-score-only", n, ours[n], peer[n]) for n in CLIENTS]
     lines += [_beside("api-everything", n, everything[n], peer[n]) for n in CLIENTS]
+    lines += [_beside("api-processes", n, beside[n], peer[n]) | {"memory_mb": all_held} for n in CLIENTS]
     lines.append(
         line("api-at-20-a-second", steady["p99_ms"], "ms, p99", FLOOR_MS, aim=AIM_MS, memory_mb=held, **steady)
     )
     lines.append(line("api-500-people", many_s, "s", MANY_FLOOR_S, people=len(json.loads(many)["people"])))
     return lines
+
+
+def wait_for_processes(address: str, service: int, body: bytes, headers: dict[str, str]) -> None:
+    """Returns once the scoring processes of a service have loaded the model."""
+    for _ in range(600):
+        httpx.post(f"{address}/v1/scores", content=body, headers=headers, timeout=120).raise_for_status()
+        if len(list(family(service))) >= 2 + PROCESSES:
+            return
+        time.sleep(0.2)
+    raise RuntimeError("the scoring processes did not start")
 
 
 def _beside(name: str, clients: int, ours: dict[str, Any], peer: dict[str, Any]) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def family_peak(every_s: float = 0.2) -> Iterator[Callable[[], int]]:
 
     def watch() -> None:
         while not ended.wait(every_s):
-            peak[0] = max(peak[0], sum(_pss_kb(pid) for pid in _family(os.getpid())) // 1024)
+            peak[0] = max(peak[0], shared_mb(os.getpid()))
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
@@ -63,12 +63,18 @@ def family_peak(every_s: float = 0.2) -> Iterator[Callable[[], int]]:
         watcher.join()
 
 
-def _family(pid: int) -> Iterator[int]:
+def shared_mb(pid: int) -> int:
+    """The memory, in MB, of a process and all it started; what they share counts once (PSS). Linux."""
+    return sum(_pss_kb(one) for one in family(pid)) // 1024
+
+
+def family(pid: int) -> Iterator[int]:
+    """A process and all it started. Linux."""
     yield pid
     with suppress(OSError):
         for tasks in Path(f"/proc/{pid}/task").iterdir():
             for child in (tasks / "children").read_text().split():
-                yield from _family(int(child))
+                yield from family(int(child))
 
 
 def _pss_kb(pid: int) -> int:
