@@ -49,9 +49,13 @@ class Channel:
         self.end = end
 
     def send(self, head: Head, body: bytes = b"") -> None:
+        """Raises ``WorkerEnded``."""
         words = json.dumps(head).encode()
-        self.end.sendall(_LENGTHS.pack(len(words), len(body)) + words)
-        self.end.sendall(body)
+        try:
+            self.end.sendall(_LENGTHS.pack(len(words), len(body)) + words)
+            self.end.sendall(body)
+        except OSError:
+            raise WorkerEnded from None
 
     def receive(self) -> tuple[Head, bytes]:
         """The next message. Raises ``WorkerEnded``."""
@@ -181,7 +185,7 @@ def _host(service: Channel, prepare: Prepare) -> NoReturn:
                 known, handle = "", None
                 try:
                     known, handle = asked["name"], prepare(asked["name"])
-                except Exception as error:  # noqa: BLE001 - the service goes on without workers
+                except Exception as error:  # noqa: BLE001 - the service continues without workers
                     log.error("a worker process could not prepare", error=type(error).__name__)
                 # What is here is shared with every worker; a collection that touched it would copy it.
                 gc.collect()
@@ -219,7 +223,7 @@ def _worker(handle: Handle, service: Channel) -> socket.socket:
 
 def _work(service: Channel, handle: Handle) -> NoReturn:
     """Answers tasks until the service closes its end."""
-    with suppress(WorkerEnded, OSError):
+    with suppress(WorkerEnded):
         while True:
             head, body = service.receive()
             try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import threading
 
 import pytest
@@ -95,6 +96,20 @@ def test_a_worker_that_ends_is_replaced(processes):
     with processes.worker("one") as first, processes.worker("one") as second:
         assert first is not None and second is not None
     assert answer(processes, "one")[1] == ({"more": 3}, b"ABC")
+
+
+def test_a_worker_that_ended_while_it_had_nothing_to_do_is_found(processes):
+    processes.load("one")
+    pid = pid_of(processes, "one")
+    os.kill(pid, signal.SIGKILL)
+    assert ends(pid)
+    pids = set()
+    for _ in range(4):
+        try:
+            pids.add(pid_of(processes, "one"))
+        except WorkerEnded:
+            replaced()
+    assert len(pids) == 2 and pid not in pids
 
 
 def test_an_error_of_a_task_is_named_by_its_class_alone_and_the_worker_goes_on(processes):
