@@ -76,7 +76,7 @@ def serve(
         except DatabaseUnavailable as error:
             raise StartError(f"{error}; check that the home folder can be written, or UPSTREAM_DATABASE_URL") from None
         try:
-            app = create_app(settings, processes)
+            app = create_app(settings) if processes is None else create_app(settings, processes)
         except (TracingMissing, KeyProblem, IdentityKeyProblem, TemplateRefused, TextingMissing, KeyNotRead) as error:
             raise StartError(str(error)) from None
         try:
