@@ -142,23 +142,27 @@ def _shrunk(values: Sequence[float]) -> float:
     return mean * max(0.0, 1 - float(np.var(values, ddof=1)) / len(values) / mean**2)
 
 
-def main() -> None:
+def learn_all(people: int, trusts: Mapping[int, World], settings: Settings) -> pd.DataFrame:
+    """One row for each outcome and horizon: the factor learned on ``trusts`` (worlds by seed) of so many people, the
+    people it was learned from, and today. The same arguments give the same factors."""
+    seen = [observe(people, seed, world, settings) for seed, world in trusts.items()]
+    rows = []
+    for outcome, horizon in seen[0]:
+        here = [trust[outcome, horizon] for trust in seen]
+        factor = learn(here, horizon).model_dump()
+        learned = {"people": sum(len(one.logit) for one in here), "learned_on": dt.date.today().isoformat()}
+        rows.append({"outcome": outcome, **factor, **learned})
+    return pd.DataFrame(rows).round(4)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
     asked = argparse.ArgumentParser(description="Learn the factors of the ranges on simulated trusts.")
     asked.add_argument("--people", type=int, default=1500)
     asked.add_argument("--out", type=Path, required=True)
-    options = asked.parse_args()
+    options = asked.parse_args(argv)
     settings = Settings()
-    settings = settings.model_copy(
-        update={"training": settings.training.model_copy(update={"fewest_calibration_events": 1})}
-    )
-    trusts = [observe(options.people, seed, world, settings) for seed, world in TRUSTS.items()]
-    rows = []
-    for outcome, horizon in trusts[0]:
-        seen = [trust[outcome, horizon] for trust in trusts]
-        factor = learn(seen, horizon).model_dump()
-        people = sum(len(one.logit) for one in seen)
-        rows.append({"outcome": outcome, **factor, "people": people, "learned_on": dt.date.today().isoformat()})
-    pd.DataFrame(rows).round(4).to_csv(options.out, index=False)
+    few = settings.training.model_copy(update={"fewest_calibration_events": 1})
+    learn_all(options.people, TRUSTS, settings.model_copy(update={"training": few})).to_csv(options.out, index=False)
 
 
 if __name__ == "__main__":
