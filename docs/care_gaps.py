@@ -20,7 +20,8 @@ UNTREATED_DAYS = (91, 730)
 
 def measure(store: Path) -> None:
     """Replace what ``measured/gaps.json`` says of the rules as they are now, on the last day that the store knows. What
-    it says of the rules before stays: they are no longer here to be measured again.
+    it says of the rules before stays: the code of 98e9a48 found it in the same store, with its own ``gaps_of`` and this
+    caseload, and has to do so again when the simulated trust changes.
     """
     records = Records.load(store)
     day = records.last_day_known()
