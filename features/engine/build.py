@@ -26,7 +26,7 @@ MIN_SHARD = 64
 SHARDS_PER_THREAD = 8
 MAX_SHARD = 20_000
 """Largest number of rows in a shard, which limits the memory of a walk's working arrays."""
-MAX_BLOCK = 500_000
+MAX_BLOCK = 200_000
 """Number of rows whose people are prepared together, which limits the memory of their arrays."""
 
 Values = npt.NDArray[np.float32]
