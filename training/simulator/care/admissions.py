@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from training.simulator.care.appointments import book, since_start, weekday, working_day
+from training.simulator.care.appointments import book, call_off, call_off_clinics, since_start, weekday, working_day
 from training.simulator.care.examinations import begin_course, clerk
 from training.simulator.care.formulary import CLOZAPINE
 from training.simulator.care.prescribing import (
@@ -23,7 +23,6 @@ from training.simulator.state import (
     ADMINISTERED,
     ATTENDED,
     BLACK,
-    CANCELLED_SERVICE,
     CLOSED,
     COMMUNITY,
     CRISIS,
@@ -133,8 +132,9 @@ def admit(p, s, m, x, method):
             s.stay_legal = SECTION_2 if chance(s, 0.72) else SECTION_3
     longer = 0.35 if s.stay_legal != INFORMAL else 0.0
     s.leaves_on = s.day + max(1, int(math.exp(w.stay_log_median + longer + w.stay_log_spread * normal(s))))
-    if s.next_contact != NONE and s.status == COMMUNITY and s.next_contact > s.day and s.next_contact - s.day < 15:
-        emit_contact(p, s, x, s.next_contact, s.booked_on, s.next_kind, s.next_mode, CANCELLED_SERVICE, s.staff)
+    if s.status == COMMUNITY:
+        call_off(p, s, x)
+        call_off_clinics(p, s, m, x)
     s.next_contact = NONE
     s.status = INPATIENT
     clerk(p, s, m, x)

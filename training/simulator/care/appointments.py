@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from training.simulator.care.formulary import CLOZAPINE
 from training.simulator.events import emit_circumstance, emit_contact
 from training.simulator.jit import step
 from training.simulator.random import (
@@ -24,9 +25,11 @@ from training.simulator.state import (
     CANCELLED_SERVICE,
     CARE_REVIEW,
     CLOZAPINE_CLINIC,
+    DEPOT,
     DEPOT_CLINIC,
     FACE_TO_FACE,
     FOLLOW_UP,
+    MAIN,
     MEDICINES_REVIEW,
     MISSED,
     MISSED_DOSES,
@@ -172,8 +175,27 @@ def review_works(s, x):
 
 
 @step
+def call_off(p, s, x):
+    """Cancels the contact that is booked ahead. Its row stays: a booking that vanished from the record with the event
+    that ended it would tell of that event beforehand."""
+    if s.next_contact != NONE and s.next_contact > s.day:
+        emit_contact(p, s, x, s.next_contact, s.booked_on, s.next_kind, s.next_mode, CANCELLED_SERVICE, s.staff)
+    s.next_contact = NONE
+
+
+@step
+def call_off_clinics(p, s, m, x):
+    """Cancels the visits that are booked ahead at the depot and the clozapine clinic; their rows stay."""
+    if m[DEPOT].medicine >= 0 and s.depot_visit != NONE and s.depot_visit > s.day:
+        emit_contact(p, s, x, s.depot_visit, s.depot_booked, DEPOT_CLINIC, FACE_TO_FACE, CANCELLED_SERVICE, s.staff)
+    if m[MAIN].medicine == CLOZAPINE and s.blood_visit != NONE and s.blood_visit > s.day:
+        emit_contact(p, s, x, s.blood_visit, s.blood_booked, CLOZAPINE_CLINIC, FACE_TO_FACE, CANCELLED_SERVICE, s.staff)
+
+
+@step
 def book(p, s, x, gap, kind):
-    """The next routine contact, about ``gap`` days ahead on a working day."""
+    """The next routine contact, about ``gap`` days ahead on a working day, in place of one that was booked before."""
+    call_off(p, s, x)
     s.next_contact = working_day(s.day + max(1, int(gap)))
     s.booked_on = s.day
     s.next_kind = kind

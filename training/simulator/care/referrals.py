@@ -6,7 +6,15 @@ from __future__ import annotations
 import math
 
 from training.simulator.care.admissions import write_stay
-from training.simulator.care.appointments import after_missed, book, hold, next_routine, shocked
+from training.simulator.care.appointments import (
+    after_missed,
+    book,
+    call_off,
+    call_off_clinics,
+    hold,
+    next_routine,
+    shocked,
+)
 from training.simulator.care.examinations import examine, leave_marks
 from training.simulator.care.formulary import CLOZAPINE
 from training.simulator.care.lithium import bring_lithium_results
@@ -164,8 +172,8 @@ def open_referral(p, s, x, team, on):
 @step
 def close_referral(p, s, x, reason):
     emit(p, s, x, REFERRALS, s.opened_on, s.day, reason, 0, 0, s.team, 0.0, 0.0)
+    call_off(p, s, x)
     s.opened_on = NONE
-    s.next_contact = NONE
     s.physical_booked = NONE
     s.status = CLOSED
 
@@ -268,6 +276,7 @@ def leave(p, s, m, x):
 def close_for_absence(p, s, m, x):
     """D2 of docs/clinical.md section 2.3: the team closes because the person did not attend or refused."""
     s.disengaged_on = s.day
+    call_off_clinics(p, s, m, x)
     close_referral(p, s, x, CLOSED_REFUSED if chance(s, 0.3) else CLOSED_MISSED)
     stop_depot(s, m)
     if m[MAIN].medicine == CLOZAPINE:
