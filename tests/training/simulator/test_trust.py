@@ -181,3 +181,24 @@ def test_sizes_that_make_no_trust_are_refused(sizes):
 
 def test_one_person_is_a_trust():
     assert len(simulate(patients=1, years=0.5, seed=1, teams=1).records) == 1
+
+
+def test_no_booking_vanishes_with_the_admission_the_crisis_or_the_closure_that_ended_it():
+    """Staff book the next contact at each routine one. If the booking were missing wherever an admission follows, an
+    appointment that is not there would tell of the admission beforehand."""
+    trust = simulate(patients=900, years=3, seed=5, teams=4, world=World(submission_gap=0.0, local_codes=0.0))
+    contacts, stays = trust.frames["contacts"], trust.frames["stays"]
+    routine = contacts["kind"].isin(["routine", "care_review", "medicines_review"]) & (contacts["mode"] != "text")
+    met = contacts[routine & (contacts["outcome"] == "attended")].drop_duplicates(["patient_id", "contact_on"])
+    met = met[met["contact_on"] < contacts["contact_on"].max() - pd.Timedelta(days=120)]
+    booked = contacts[["patient_id", "booked_on"]].dropna().drop_duplicates().assign(booked=True)
+    met = met[["patient_id", "contact_on"]].merge(
+        booked, left_on=["patient_id", "contact_on"], right_on=["patient_id", "booked_on"], how="left"
+    )
+    urgent = stays[stays["method"] == "emergency"][["patient_id", "admitted_on"]]
+    soon = met.merge(urgent, on="patient_id")
+    ahead = (soon["admitted_on"] - soon["contact_on"]).dt.days
+    soon = soon[(ahead > 0) & (ahead <= 28)]
+    assert len(soon) > 100
+    assert soon["booked"].notna().mean() > 0.97
+    assert met["booked"].notna().mean() > 0.97
