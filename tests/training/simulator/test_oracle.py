@@ -21,7 +21,7 @@ from training.statistics.resampling import codes
 pytestmark = pytest.mark.slow
 
 PAIRS = ("admission_90", "disengagement_180")
-GLANCE, DRAWS, OTHERS = 10, 50, 700
+GLANCE, DRAWS, OTHERS = 10, 150, 700
 SEEN = {"admission_90": 0.2, "disengagement_180": 0.0}
 """Disengagements are one row in fifty. The oracle glances at every row in ten futures, then looks closely at every row
 before an event, every row where a glance saw more than ``SEEN``, and so many of the rest, at random; each of these then
@@ -48,7 +48,7 @@ class Asked(NamedTuple):
         return float(auroc(self.label, score, sample_weight=self.weight * times))
 
     def log_loss(self, risk: np.ndarray) -> float:
-        """A share of 50 draws is often 0: nobody is certain."""
+        """A share of the draws is often 0: nobody is certain."""
         return float(metrics.log_loss(self.label, np.clip(risk, 1e-3, 1 - 1e-3), sample_weight=self.weight))
 
     def off(self, times: float = 1.0) -> list[float]:
