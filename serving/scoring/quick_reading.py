@@ -34,13 +34,12 @@ def quick_scores(body: bytes) -> ScoresRequest | None:
     """The request in ``body``; None where the strict reader must say."""
     try:
         found, members = _value(body)
-        read = len(found)
         if type(found) is not dict or not found.keys() <= ScoresRequest.model_fields.keys():
             return None
         people = found.get("people")
         if type(people) is not list or len(people) > MAX_PEOPLE:
             return None
-        persons = []
+        persons, read = [], len(found)
         for one in people:
             person, inside = _person(one)
             persons.append(person)

@@ -67,6 +67,14 @@ ODD = {
     "more after the end": json.dumps(EXAMPLE).encode() + b"1",
     "cut off": json.dumps(EXAMPLE).encode()[:-3],
     "a list": b"[]",
+    "null": b"null",
+    "a number": b"5",
+    "a text": b'"people"',
+    "people that are null": b'{"people": null}',
+    "a person that is null": b'{"people": [null]}',
+    "tables that are null": b'{"people": [{"patient_id": "a", "tables": null}]}',
+    "a table that is null": b'{"people": [{"patient_id": "a", "tables": {"stays": null}}]}',
+    "a row that is null": b'{"people": [{"patient_id": "a", "tables": {"stays": [null]}}]}',
     "nothing": b"",
     "nested deep": b"[" * 5_000,
     "somebody twice": json.dumps({"people": [{"patient_id": "a", "tables": {}}] * 2}).encode(),
@@ -135,6 +143,7 @@ def test_a_line_of_a_stream_is_read_the_same_way():
     line = json.dumps(EXAMPLE["people"][0]).encode()
     assert quick_person(line) == PersonIn.model_validate(EXAMPLE["people"][0])
     assert quick_person(line[:-1]) is None
+    assert quick_person(b"null") is None
     assert quick_person(b'{"patient_id": "a", "patient_id": "a", "tables": {}}') is None
 
 
