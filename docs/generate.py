@@ -1,7 +1,7 @@
 """Writes the parts of the documents that are generated: ``python docs/generate.py [--check]``. A test fails when they
 drift.
 
-``--figures HOME OMOP_STORE`` puts the evaluation of a demo home into ``train.md`` and the account of an ingested OMOP
+``--figures HOME [OMOP_STORE]`` puts the evaluation of a demo home into ``train.md`` and the account of an ingested OMOP
 store into ``records.md``. ``--gaps STORE`` measures the gaps of a simulated trust (``upstream simulate --patients
 9000``) for ``gaps.md``.
 """
@@ -116,13 +116,18 @@ def folds() -> list[str]:
 
 def evaluation(home: Path) -> str:
     """AUROC with its 95% interval: oracle, model, logistic control and best simple rule, and the model's calibration
-    slope."""
+    slope. Of the promoted model, or of the latest one where the gates refused it."""
+    from training.errors import NoChampion
     from training.registry import tracking
     from training.registry.promotion import evaluation_of
     from training.settings import Settings
 
     store = tracking.open_store(home, Settings.load().tracking)
-    pairs = evaluation_of(store, store.version(tracking.CHAMPION)).pairs
+    try:
+        version = store.version(tracking.CHAMPION)
+    except NoChampion:
+        version = store.version(tracking.CHALLENGER)
+    pairs = evaluation_of(store, version).pairs
     lines = [
         "| synthetic: outcome, days | events | oracle | model (95%) | logistic | best simple rule | calibration slope |",
         "|---|---|---|---|---|---|---|",
@@ -191,7 +196,8 @@ if __name__ == "__main__":
     if "--figures" in sys.argv:
         where = sys.argv.index("--figures")
         put_into("train.md", "evaluation", evaluation(Path(sys.argv[where + 1])))
-        put_into("records.md", "omop", omop(Path(sys.argv[where + 2])))
+        if len(sys.argv) > where + 2:
+            put_into("records.md", "omop", omop(Path(sys.argv[where + 2])))
         sys.exit(0)
     if "--gaps" in sys.argv:
         measure(Path(sys.argv[sys.argv.index("--gaps") + 1]))
