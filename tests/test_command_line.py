@@ -112,6 +112,9 @@ def test_every_error_class_is_a_user_error_or_listed_as_a_programming_error():
         "NoDate",  # the same: three fields of a form that hold no date
         "CallRefused",  # raised by the Python client, which runs in programs of others
         "Unreachable",  # the same
+        "WorkerEnded",  # caught where a request is scored: another process, or the service, scores it
+        "NotDone",  # the same: a scoring process that could not
+        "_Declined",  # the same: a body that the strict reader must read
         "NotADate",  # caught where a row is set aside
         "UnreadableCsv",  # caught where the problems of all files are put together
         "NotAnNhsNumber",  # caught where a row is set aside

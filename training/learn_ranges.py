@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from models.calibration import sigmoid
 from models.ranges import LEVEL, RangeFactor
 from models.risk_model import stack_horizons
 from training.dataset.prepare import Clock, prepare
+from training.errors import NotEnoughData
 from training.evaluation.oracle import TRUE_NAME
 from training.fitting.boosters import fit
 from training.fitting.ranges import spread_boosters
@@ -110,10 +111,20 @@ def learn(trusts: Sequence[SimulatedRisks], horizon: int) -> RangeFactor:
     outside = (1 - LEVEL) / 2
     return found.model_copy(
         update={
-            "below": brentq(lambda z: below(posterior, shift - z * width).mean() - outside, 0.2, 8.0),
-            "above": brentq(lambda z: 1 - below(posterior, shift + z * width).mean() - outside, 0.2, 8.0),
+            "below": _reach(lambda z: below(posterior, shift - z * width).mean() - outside),
+            "above": _reach(lambda z: 1 - below(posterior, shift + z * width).mean() - outside),
         }
     )
+
+
+def _reach(too_many_outside: Callable[[float], float]) -> float:
+    """How many widths a range reaches to one side. Raises ``NotEnoughData`` where no reach leaves the right share
+    outside: the true risks of so few people are too alike, or too far from the model's."""
+    if not too_many_outside(0.2) > 0 > too_many_outside(8.0):
+        raise NotEnoughData(
+            "no width of the ranges leaves the right share of true risks outside; learn from more or larger trusts"
+        )
+    return float(brentq(too_many_outside, 0.2, 8.0))
 
 
 def _likeliest(seen: SimulatedRisks, start: RangeFactor, free: tuple[str, ...]) -> RangeFactor:

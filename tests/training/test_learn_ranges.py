@@ -6,6 +6,7 @@ import pytest
 
 from models.ranges import LEVEL, RangeFactor
 from training import learn_ranges
+from training.errors import NotEnoughData
 from training.learn_ranges import FUTURES, SimulatedRisks, learn, learn_all
 from training.settings import Settings
 from training.simulator import World
@@ -52,17 +53,23 @@ def test_a_slope_that_differs_from_trust_to_trust_is_taken_for_chance():
     assert 0 < learn_ranges._shrunk([0.1, 0.5, 0.6]) < 0.4
 
 
+@pytest.mark.parametrize("outside", [0.5, -0.1])
+def test_where_no_reach_leaves_the_right_share_outside_more_trusts_are_asked_for(outside):
+    with pytest.raises(NotEnoughData, match="more or larger trusts"):
+        learn_ranges._reach(lambda _: outside)
+
+
 def test_the_same_seeds_give_the_same_factors(monkeypatch):
-    monkeypatch.setattr(learn_ranges, "FUTURES", 20)
+    monkeypatch.setattr(learn_ranges, "FUTURES", 40)
     settings = Settings.model_validate(
         {
             "outcomes": {"horizons": {"admission": (90,)}},
-            "training": {"trees": 20, "min_rows_in_leaf": 50, "range_refits": 2, "fewest_calibration_events": 1},
+            "training": {"trees": 60, "min_rows_in_leaf": 50, "range_refits": 4, "fewest_calibration_events": 1},
             "promotion": {"headline": ["admission_90"]},
         }
     )
-    one, other = (learn_all(220, {3: World()}, settings) for _ in range(2))
+    one, other = (learn_all(400, {3: World()}, settings) for _ in range(2))
     assert one.equals(other)
     assert list(one.columns) == ["outcome", *RangeFactor.model_fields, "people", "learned_on"]
-    assert 100 < one["people"].item() <= 220
+    assert 200 < one["people"].item() <= 400
     RangeFactor.model_validate(one[list(RangeFactor.model_fields)].to_dict("records")[0])
