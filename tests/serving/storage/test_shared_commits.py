@@ -103,3 +103,25 @@ def test_without_a_turn_in_time_nothing_is_written_later():
         log.commits.commit("late")
     log.commits.commit("next")
     assert log.committed == [["next"]]
+
+
+def test_without_a_turn_in_time_an_entry_that_another_is_writing_is_waited_for():
+    log, taken, returned, found = Log(), [], threading.Event(), []
+
+    class AnothersTurn:
+        def acquire(self, timeout):
+            taken.extend(log.commits._taken())
+            return False
+
+    def commit():
+        log.commits.commit("a")
+        found.append(list(log.committed))
+        returned.set()
+
+    log.commits._turn = AnothersTurn()
+    thread = threading.Thread(target=commit)
+    thread.start()
+    assert not returned.wait(0.2), "nobody returns before their entry is committed"
+    log.commits._commit(taken)
+    thread.join()
+    assert found == [[["a"]]]
