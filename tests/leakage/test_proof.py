@@ -116,7 +116,10 @@ def test_deleting_and_garbling_change_only_future_rows(trust_300: Records, back:
         future = future_rows(before, as_of)
         assert not future_rows(without.records.tables[name], as_of).any()
         after = other.records.tables[name]
-        assert future_rows(after, as_of).sum() == future.sum() == without.rows[name] == other.rows[name]
+        assert future_rows(after, as_of).sum() == future.sum()
+        corrections = trust_300.versions.get(name)  # the count holds versions that were not known yet
+        later = 0 if corrections is None else int((corrections.table.columns["known_on"] >= as_of).sum())
+        assert without.rows[name] == other.rows[name] == future.sum() + later
         order = np.lexsort((after.columns["known_on"], after.columns[spec.event_day], after.patient))
         assert (order == np.arange(len(after))).all(), "rows are in the order of a loaded extract"
         past = np.sort(other.origin[name][~future_rows(after, as_of)])
