@@ -23,7 +23,7 @@ from training.simulator.parameters import World
 from training.simulator.person_day import run_course, run_oracle
 from training.simulator.teams import draw_teams
 
-VERSION = "5"
+VERSION = "6"
 FIRST_DAY = 18995
 """2022-01-03, a Monday, in days since 1970-01-01."""
 OUTCOMES = ("admission", "disengagement", "new_disengagement")
